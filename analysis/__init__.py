@@ -1,0 +1,1 @@
+"""The science of Clearwater: a saved SAE, a model and a corpus become a bundle."""
