@@ -1,0 +1,596 @@
+"""The bundle: the one contract between the analysis that writes it and the pages that read it.
+
+A bundle is a folder of Parquet tables and `manifest.json`. `TABLES` declares every table and every
+column, with its unit and meaning; nothing else in the project does. A bundle is immutable: it is
+written to a working folder, checked, and published by one rename.
+
+All tables that describe latents are sorted by `latent`, so that the rows of one latent are found
+from the row-group statistics and read alone, whatever the size of the table.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.errors import InputError
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+ROW_GROUP = 65_536
+LARGEST_MANIFEST_BYTES = 4_000_000
+
+Flag = Literal["live", "dead", "ultralow", "dense"]
+ContextKind = Literal["top", "interval", "random"]
+
+
+def column(
+    name: str, kind: pa.DataType, unit: str, meaning: str, nullable: bool = False
+) -> "pa.Field[Any]":
+    """One column of a bundle table, with its unit and its meaning kept in the file itself."""
+    return pa.field(name, kind, nullable, {"unit": unit, "meaning": meaning})
+
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+_TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
+
+TABLES: dict[str, pa.Schema] = {
+    "latents": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "index of the latent in the SAE; one row each"),
+            column("active_tokens", pa.int64(), "tokens", "kept tokens on which it is active"),
+            column("active_documents", pa.int32(), "documents", "documents with an active token"),
+            column("density", pa.float64(), "fraction", "active_tokens / kept tokens"),
+            column("mean", pa.float32(), "activation", "mean over its active tokens", True),
+            column("std", pa.float32(), "activation", "deviation over its active tokens", True),
+            column("median", pa.float32(), "activation", "median over its active tokens", True),
+            column("p90", pa.float32(), "activation", "90th percentile, active tokens", True),
+            column("max", pa.float32(), "activation", "largest activation", True),
+            column("flag", _WORD, "word", "live, dead, ultralow (< 1e-6) or dense (> 10 %)"),
+            column("decoder_norm", pa.float32(), "norm", "Euclidean norm of its row of W_dec"),
+            column("x", pa.float32(), "map", "map coordinate; null where left out", True),
+            column("y", pa.float32(), "map", "map coordinate; null where left out", True),
+            column("map_recall", pa.float32(), "fraction", "kNN recall@10 of map vs decoder", True),
+            column("cluster", pa.int32(), "id", "finest cluster; null = none (noise)", True),
+            column("label", pa.string(), "text", "name from its evidence; empty where none"),
+            column("top_tokens", pa.list_(pa.string()), "text", "most telling tokens, best first"),
+        ]
+    ),
+    "neighbours": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "the latent"),
+            column("rank", pa.int16(), "rank", "0 is the nearest"),
+            column("neighbour", pa.int32(), "id", "another latent"),
+            column("cosine", pa.float32(), "cosine", "of the two rows of W_dec"),
+        ]
+    ),
+    "partners": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "the latent"),
+            column("partner", pa.int32(), "id", "a latent that fires on the same tokens"),
+            column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
+            column("joint_documents", pa.int32(), "documents", "documents in which both fire"),
+        ]
+    ),
+    "clusters": pa.schema(
+        [
+            column("cluster", pa.int32(), "id", "unique over all levels"),
+            column("level", pa.int8(), "level", "0 is the finest"),
+            column("parent", pa.int32(), "id", "the cluster of the next level around it", True),
+            column("size", pa.int32(), "latents", "members"),
+            column("label", pa.string(), "text", "its most telling terms"),
+            column("terms", pa.list_(_TERM), "terms", "class-based TF-IDF, and members with it"),
+            column("stability", pa.float32(), "fraction", "agreement over seeds; weak below .5"),
+            column("x", pa.float32(), "map", "median x of its members", True),
+            column("y", pa.float32(), "map", "median y of its members", True),
+        ]
+    ),
+    "memberships": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "the latent"),
+            column("level", pa.int8(), "level", "0 is the finest"),
+            column("cluster", pa.int32(), "id", "its cluster at that level; noise has no row"),
+        ]
+    ),
+    "contexts": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "the latent"),
+            column("kind", _WORD, "word", "top, interval or random"),
+            column("activation", pa.float32(), "activation", "on the token that was picked"),
+            column("document", pa.int64(), "id", "document of the window"),
+            column("position", pa.int32(), "tokens", "position of the picked token in it"),
+            column("tokens", pa.list_(pa.string()), "text", "the window, readable"),
+            column("activations", pa.list_(pa.float32()), "activation", "one for each token"),
+            column("peak", pa.int16(), "index", "where the picked token stands in the window"),
+        ]
+    ),
+    "logits": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "the latent"),
+            column("sign", _WORD, "word", "positive or negative"),
+            column("rank", pa.int16(), "rank", "0 is the strongest"),
+            column("token", pa.string(), "text", "token of the model's vocabulary, readable"),
+            column("effect", pa.float32(), "logit", "unit decoder vector through the unembedding"),
+        ]
+    ),
+    "documents": pa.schema(
+        [
+            column("document", pa.int64(), "id", "as in the corpus; ascending"),
+            column("title", pa.string(), "text", "title"),
+            column("source", pa.string(), "text", "where it comes from"),
+            column("tokens", pa.int32(), "tokens", "kept tokens"),
+        ]
+    ),
+    "tokens": pa.schema(
+        [
+            column("document", pa.int64(), "id", "the document; ascending"),
+            column("position", pa.int32(), "tokens", "position in the document; ascending"),
+            column("token", _WORD, "text", "readable token"),
+            column("kept", pa.bool_(), "yes/no", "counted; masked tokens have no activations"),
+            column("active_latents", pa.int32(), "latents", "active on it (its L0)"),
+        ]
+    ),
+    "activations_by_latent": pa.schema(
+        [
+            column("token", pa.uint32(), "row", "row of the token table; ascending in a latent"),
+            column("activation", pa.float32(), "activation", "rounded to 11 significant bits"),
+        ]
+    ),
+    "activations_by_token": pa.schema(
+        [column("latent", pa.uint32(), "id", "ascending in a token")],
+    ),
+}
+"""Every table and column of a bundle.
+
+`activations_by_latent` holds the active (token, activation) pairs of latent 0, then of latent 1,
+and so on: latent i owns the rows between the running sums of `latents.active_tokens`. In the same
+way the rows of `activations_by_token` follow `tokens.active_latents`. Activations are stored once,
+by latent, as float32 whose last 13 bits are zero: they compress to the size of half precision and
+keep the range of single precision.
+"""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SaeSource(_Strict):
+    """The saved SAE that a bundle describes."""
+
+    name: str
+    format: str
+    architecture: str
+    d_in: int
+    d_sae: int
+    d_out: int
+    hook_point: str | None
+    hook_module: str | None
+    k: int | None
+    normalisation: str
+    applies_b_dec_to_input: bool
+    notes: list[str]
+    content_hash: str
+
+
+class ModelSource(_Strict):
+    """The language model whose activations were read; absent for imported activations."""
+
+    name: str
+    architecture: str
+    layers: int
+    d_model: int
+    dtype: str
+    content_hash: str
+
+
+class CorpusSource(_Strict):
+    """The text that was run, or the activations file that was imported."""
+
+    name: str
+    kind: Literal["corpus", "activations"]
+    content_hash: str
+
+
+class MaskSummary(_Strict):
+    """Which tokens were left out of every count, and how many."""
+
+    policy: str = Field(description="one sentence that a reader understands")
+    special_token_ids: list[int]
+    special_tokens: int = Field(description="tokens left out as special")
+    sink_tokens: int = Field(description="tokens left out as attention sinks")
+
+
+class SelfCheck(_Strict):
+    """Numbers that tell whether the SAE was read rightly."""
+
+    explained_variance: float | None = Field(description="centred, 1 - FVU; null if imported")
+    l0: float = Field(description="mean active latents per kept token")
+    tokens: int = Field(description="kept tokens they were measured on")
+
+
+class Parameters(_Strict):
+    """Every setting that the result depends on."""
+
+    max_tokens: int | None = None
+    block_tokens: int = 256
+    active_threshold: float = 0.0
+    seed: int = 0
+    partners_kept: int = 32
+    minimum_joint: int = 10
+    neighbours: int = 15
+    context_tokens: int = 21
+    contexts_per_kind: int = 6
+    minimum_cluster: int = 5
+    epochs: int | None = None
+    dtype: str = "bfloat16"
+
+
+class MapQuality(_Strict):
+    """How far the map may be believed."""
+
+    trustworthiness: float | None
+    knn_recall: float | None = Field(description="recall@10, mean over the latents on the map")
+    latents: int
+    left_out: int
+    graph: str = Field(description="how the neighbours were found: exact or approximate")
+
+
+class ClusterLevel(_Strict):
+    """One level of the clustering."""
+
+    level: int
+    clusters: int
+    noise: int
+    stability: float = Field(description="adjusted Rand index between seeds, mean of pairs")
+
+
+class Manifest(_Strict):
+    """What a bundle is, where it comes from and how it was made."""
+
+    schema_version: int
+    bundle_id: str = ""
+    sae: SaeSource
+    model: ModelSource | None
+    corpus: CorpusSource
+    parameters: Parameters
+    tokens: int = Field(description="kept tokens, the N of every figure")
+    documents: int
+    mask: MaskSummary
+    active_rule: str
+    self_check: SelfCheck
+    map: MapQuality
+    clustering: list[ClusterLevel]
+    versions: dict[str, str]
+    timings: dict[str, float] = Field(description="seconds of each step")
+
+
+@dataclass(frozen=True)
+class LatentTable:
+    """A Parquet table sorted by `latent` of which only the asked row groups are read."""
+
+    path: Path
+
+    @cached_property
+    def _file(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.path, memory_map=True)
+
+    @cached_property
+    def _spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last latent of every row group."""
+        meta = self._file.metadata
+        stats = [meta.row_group(i).column(0).statistics for i in range(meta.num_row_groups)]
+        return np.array([s.min for s in stats if s]), np.array([s.max for s in stats if s])
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the whole table."""
+        return int(self._file.metadata.num_rows)
+
+    def of(self, latents: int | np.ndarray | list[int]) -> pa.Table:
+        """The rows of the given latents, in the order of the table."""
+        wanted = np.unique(np.atleast_1d(np.asarray(latents, dtype=np.int32)))
+        first, last = self._spans
+        if len(wanted) == 0 or len(first) == 0:
+            return self._file.schema_arrow.empty_table()
+        left = np.searchsorted(wanted, first, side="left")
+        right = np.searchsorted(wanted, last, side="right")
+        groups = np.flatnonzero(right > left).tolist()
+        found = self._file.read_row_groups(groups)
+        return found.filter(pc.is_in(found["latent"], pa.array(wanted)))
+
+    def all(self) -> pa.Table:
+        """The whole table."""
+        return self._file.read()
+
+
+@dataclass(frozen=True)
+class Activations:
+    """The stored sparse activations, readable by latent and by token."""
+
+    folder: Path
+    latent_ends: np.ndarray = field(repr=False)
+    token_ends: np.ndarray = field(repr=False)
+
+    @cached_property
+    def _by_latent(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.folder / "activations_by_latent.parquet", memory_map=True)
+
+    @cached_property
+    def _by_token(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.folder / "activations_by_token.parquet", memory_map=True)
+
+    def of_latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the token table [n] uint32, ascending, and activations [n] float32."""
+        start, stop = _span(self.latent_ends, latent)
+        rows = _read_rows(self._by_latent, start, stop)
+        tokens = rows["token"].to_numpy()
+        return tokens, rows["activation"].to_numpy().astype(np.float32)
+
+    def of_token(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Latents [n] uint32, ascending, active on one row of the token table, and activations."""
+        start, stop = _span(self.token_ends, row)
+        latents = _read_rows(self._by_token, start, stop)["latent"].to_numpy()
+        values = np.empty(len(latents), dtype=np.float32)
+        for i, latent in enumerate(latents):
+            tokens, activations = self.of_latent(int(latent))
+            values[i] = activations[np.searchsorted(tokens, row)]
+        return latents, values
+
+    def latents_of_tokens(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Active latents of the token rows start..stop-1, one after the other, and their counts."""
+        ends = self.token_ends
+        first = int(ends[start - 1]) if start else 0
+        last = int(ends[stop - 1]) if stop else 0
+        latents = _read_rows(self._by_token, first, last)["latent"].to_numpy()
+        return latents, np.diff(ends[start:stop], prepend=first)
+
+
+def _span(ends: np.ndarray, index: int) -> tuple[int, int]:
+    return (int(ends[index - 1]) if index else 0), int(ends[index])
+
+
+def _read_rows(file: pq.ParquetFile, start: int, stop: int) -> pa.Table:
+    """Rows start..stop-1 of a Parquet file written in row groups of ROW_GROUP."""
+    if stop <= start:
+        return file.schema_arrow.empty_table()
+    first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
+    table = file.read_row_groups(list(range(first, last + 1)))
+    return table.slice(start - first * ROW_GROUP, stop - start)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An open bundle. Small tables are read once, large ones by the rows that are asked for."""
+
+    path: Path
+    manifest: Manifest
+
+    @cached_property
+    def latents(self) -> pa.Table:
+        """One row per latent, row i is latent i."""
+        return self._read("latents")
+
+    @cached_property
+    def clusters(self) -> pa.Table:
+        """One row per cluster of every level."""
+        return self._read("clusters")
+
+    @cached_property
+    def memberships(self) -> pa.Table:
+        """Which cluster a latent belongs to at every level."""
+        return self._read("memberships")
+
+    @cached_property
+    def documents(self) -> pa.Table:
+        """One row per document."""
+        return self._read("documents")
+
+    @cached_property
+    def tokens(self) -> pa.Table:
+        """One row per token of the corpus, masked ones included."""
+        return self._read("tokens")
+
+    @cached_property
+    def neighbours(self) -> LatentTable:
+        """Nearest decoder vectors."""
+        return LatentTable(self._file("neighbours"))
+
+    @cached_property
+    def partners(self) -> LatentTable:
+        """Strongest co-occurrence partners."""
+        return LatentTable(self._file("partners"))
+
+    @cached_property
+    def contexts(self) -> LatentTable:
+        """Windows of the corpus on which a latent is active."""
+        return LatentTable(self._file("contexts"))
+
+    @cached_property
+    def logits(self) -> LatentTable:
+        """Tokens that a latent pushes up or down; empty without a model."""
+        return LatentTable(self._file("logits"))
+
+    @cached_property
+    def activations(self) -> Activations:
+        """The sparse activations."""
+        return Activations(
+            self.path,
+            np.cumsum(self.latents["active_tokens"].to_numpy(), dtype=np.int64),
+            np.cumsum(self.tokens["active_latents"].to_numpy(), dtype=np.int64),
+        )
+
+    @property
+    def name(self) -> str:
+        """The folder's name, for people."""
+        return self.path.name
+
+    def _file(self, table: str) -> Path:
+        return self.path / f"{table}.parquet"
+
+    def _read(self, table: str) -> pa.Table:
+        return pq.read_table(self._file(table), memory_map=True)
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Open a bundle and check that it is whole.
+
+    Raises InputError when the folder is no bundle, has another schema version, or lacks a table or
+    a column.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    for table, schema in TABLES.items():
+        _check_table(folder / f"{table}.parquet", schema)
+    return Bundle(folder, manifest)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `manifest.json` alone; raises InputError."""
+    file = folder / MANIFEST
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; give the folder of a bundle.")
+    if not file.is_file():
+        raise InputError(
+            f"{folder}: has no {MANIFEST}, so it is no bundle; make one with "
+            "`python -m analysis build`."
+        )
+    if file.stat().st_size > LARGEST_MANIFEST_BYTES:
+        raise InputError(f"{file}: is too large for a manifest; build the bundle again.")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{file}: is not a readable manifest; build the bundle again.") from error
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{file}: has bundle schema version {version!r}, and this Clearwater reads version "
+            f"{SCHEMA_VERSION}; build the bundle again with this version."
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise InputError(
+            f"{file}: the field {place} is not valid; build the bundle again."
+        ) from error
+
+
+def _check_table(file: Path, schema: pa.Schema) -> None:
+    if not file.is_file():
+        raise InputError(f"{file}: is missing, so the bundle is not whole; build it again.")
+    try:
+        stored = pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            f"{file}: is not a readable Parquet file; build the bundle again."
+        ) from error
+    for wanted in schema:
+        index = stored.get_field_index(wanted.name)
+        if index < 0 or stored.field(index).type != wanted.type:
+            raise InputError(
+                f"{file}: lacks the column {wanted.name} of type {wanted.type}; "
+                "build the bundle again."
+            )
+
+
+_DELTA = {"activations_by_latent": ["token"], "activations_by_token": ["latent"]}
+_SPLIT = {"activations_by_latent": ["activation"]}
+
+
+class TableWriter:
+    """Writes one table of a bundle in pieces, in its declared schema, never holding it whole.
+
+    Row groups have exactly ROW_GROUP rows, which is what makes a row findable by its number.
+    """
+
+    def __init__(self, folder: Path, table: str) -> None:
+        self._schema = TABLES[table]
+        encodings = dict.fromkeys(_DELTA.get(table, []), "DELTA_BINARY_PACKED")
+        encodings |= dict.fromkeys(_SPLIT.get(table, []), "BYTE_STREAM_SPLIT")
+        plain = [f.name for f in self._schema if f.name not in encodings]
+        self._writer = pq.ParquetWriter(
+            folder / f"{table}.parquet",
+            self._schema,
+            compression="zstd",
+            compression_level=9,
+            use_dictionary=plain,  # type: ignore[arg-type]
+            column_encoding=encodings or None,
+        )
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+
+    def write(self, rows: pa.Table) -> None:
+        """Append rows; columns are cast to the declared types, missing or extra ones raise."""
+        rows = rows.select(self._schema.names).cast(self._schema)
+        self._waiting.append(rows)
+        self._waiting_rows += rows.num_rows
+        if self._waiting_rows >= ROW_GROUP:
+            self._flush(keep=self._waiting_rows % ROW_GROUP)
+
+    def _flush(self, keep: int) -> None:
+        rows = pa.concat_tables(self._waiting).unify_dictionaries()
+        whole = rows.num_rows - keep
+        if whole:
+            self._writer.write_table(rows.slice(0, whole), row_group_size=ROW_GROUP)
+        self._waiting = [rows.slice(whole)]
+        self._waiting_rows = keep
+
+    def close(self) -> None:
+        """Write what waits and finish the file."""
+        if self._waiting:
+            self._flush(keep=0)
+        self._writer.close()
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write_table(folder: Path, table: str, rows: pa.Table) -> None:
+    """Write a whole table of a bundle that is being built."""
+    with TableWriter(folder, table) as writer:
+        writer.write(rows)
+
+
+def publish(folder: Path, manifest: Manifest, destination: Path) -> Bundle:
+    """Seal a complete working folder as a bundle: identify it, check it, rename it.
+
+    The id is the hash of the tables and of the manifest without timings and versions, so equal
+    content has an equal id. Raises InputError when the destination exists.
+    """
+    identified = manifest.model_copy(update={"bundle_id": content_id(folder, manifest)})
+    (folder / MANIFEST).write_text(
+        json.dumps(identified.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    open_bundle(folder)
+    if destination.exists():
+        raise InputError(f"{destination}: exists already; choose another folder or remove it.")
+    folder.replace(destination)
+    return open_bundle(destination)
+
+
+def content_id(folder: Path, manifest: Manifest) -> str:
+    """The first 16 hexadecimal digits of the sha256 of tables and manifest."""
+    digest = hashlib.sha256()
+    for table in sorted(TABLES):
+        with (folder / f"{table}.parquet").open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    said: dict[str, Any] = manifest.model_dump(exclude={"bundle_id", "timings", "versions"})
+    digest.update(json.dumps(said, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def discard(folder: Path) -> None:
+    """Remove a working folder that will not be resumed."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Which latents fire together: counts, measures and what they mean."""

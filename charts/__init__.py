@@ -1,0 +1,1 @@
+"""Pure functions from rows of a bundle to figures: a chart, its rows and its caption."""

@@ -1,0 +1,1 @@
+"""The pages of the dashboard: each reads the selection, asks the bundle and shows figures."""
