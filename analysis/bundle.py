@@ -35,7 +35,7 @@ ContextKind = Literal["top", "interval", "random"]
 
 def column(
     name: str, kind: pa.DataType, unit: str, meaning: str, nullable: bool = False
-) -> "pa.Field[Any]":
+) -> pa.Field:
     """One column of a bundle table, with its unit and its meaning kept in the file itself."""
     return pa.field(name, kind, nullable, {"unit": unit, "meaning": meaning})
 
@@ -368,6 +368,15 @@ def _read_rows(file: pq.ParquetFile, start: int, stop: int) -> pa.Table:
 
 
 @dataclass(frozen=True)
+class TopWords:
+    """All top tokens of all latents, each distinct text once, so that a search reads it once."""
+
+    words: pa.Array = field(repr=False)
+    codes: np.ndarray = field(repr=False)
+    latents: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Bundle:
     """An open bundle. Small tables are read once, large ones by the rows that are asked for."""
 
@@ -378,6 +387,15 @@ class Bundle:
     def latents(self) -> pa.Table:
         """One row per latent, row i is latent i."""
         return self._read("latents")
+
+    @cached_property
+    def top_words(self) -> TopWords:
+        """The top tokens in a form that a search reads fast."""
+        lists = self.latents["top_tokens"].combine_chunks()
+        encoded = lists.flatten().dictionary_encode()
+        return TopWords(
+            encoded.dictionary, encoded.indices.to_numpy(), pc.list_parent_indices(lists).to_numpy()
+        )
 
     @cached_property
     def clusters(self) -> pa.Table:
@@ -522,7 +540,7 @@ class TableWriter:
             self._schema,
             compression="zstd",
             compression_level=9,
-            use_dictionary=plain,  # type: ignore[arg-type]
+            use_dictionary=plain,
             column_encoding=encodings or None,
         )
         self._waiting: list[pa.Table] = []
