@@ -1,1 +1,1 @@
-"""Which latents fire together: counts, measures and what they mean."""
+"""Which latents fire together: exact counts, and the measures that follow from them."""
