@@ -1,0 +1,193 @@
+"""One cosine kNN graph of the decoder, shared by the neighbour table, the map and the clusters.
+
+Exact up to `LARGEST_EXACT` eligible latents: candidates come from float32 matrix products in row
+blocks, and are then ranked again by a cosine that is added up in float64 in a fixed order. So
+neither the block size nor the number of threads changes a byte of the result. Above that size
+pynndescent finds the neighbours, and its recall is measured on a sample.
+
+Memory: `memory` bytes for a block of cosines, plus the unit rows (float32) of the decoder.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import pyarrow as pa
+import torch
+from pynndescent import NNDescent
+
+from analysis.bundle import TABLES
+from analysis.errors import InputError
+
+LARGEST_EXACT = 65_536
+"""Most eligible latents for which every pair is compared (about a minute on two cores)."""
+
+SPARE_CANDIDATES = 8
+"""Candidates beyond k, so that float32 rounding cannot push a true neighbour out."""
+
+ROUNDING = 2e-6
+"""More than a float32 product of unit vectors is ever wrong by."""
+
+RECALL_SAMPLE = 1_000
+
+
+@dataclass(frozen=True)
+class NeighbourGraph:
+    """The k nearest decoder vectors of every latent, by cosine."""
+
+    neighbours: np.ndarray
+    """int32 [F, k], nearest first, equal cosines by smaller id; -1 where a row has none."""
+    cosines: np.ndarray
+    """float32 [F, k], descending; NaN where a row has none."""
+    how: str
+    """How they were found, in words that a reader understands."""
+    recall: float
+    """Share of the true k nearest that were found; 1 where exact."""
+
+    @property
+    def k(self) -> int:
+        """Neighbours of each latent; fewer than asked where few latents are eligible."""
+        return int(self.neighbours.shape[1])
+
+
+def unit_rows(W_dec: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Rows of W_dec [F, d] scaled to length 1, float32; a row of zeros stays zeros."""
+    chosen = np.asarray(W_dec if rows is None else W_dec[rows], dtype=np.float32)
+    norms = np.linalg.norm(chosen, axis=1, keepdims=True)
+    return np.asarray(chosen / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+
+def decoder_graph(
+    W_dec: np.ndarray,
+    *,
+    eligible: np.ndarray,
+    k: int = 15,
+    seed: int = 0,
+    largest_exact: int = LARGEST_EXACT,
+    memory: int = 256_000_000,
+) -> NeighbourGraph:
+    """The k nearest eligible latents of every latent, by the cosine of their rows of W_dec [F, d].
+
+    `eligible` [F] bool says who may appear as a neighbour (the latents that are not dead). Dead
+    latents have neighbours too; a row whose norm is 0 neither has nor is one. With fewer than
+    k + 1 eligible latents, k is lowered. Raises InputError where W_dec is not finite.
+    """
+    norms = np.linalg.norm(W_dec.astype(np.float32, copy=False), axis=1)
+    if not np.isfinite(norms).all():
+        raise InputError(
+            f"W_dec: row {int(np.flatnonzero(~np.isfinite(norms))[0])} is not finite; "
+            "save the SAE again with finite weights."
+        )
+    pool = np.flatnonzero(eligible & (norms > 0)).astype(np.int32)
+    rows = np.flatnonzero(norms > 0).astype(np.int32)
+    k = max(0, min(k, len(pool) - 1))
+    unit = unit_rows(W_dec)
+    if k == 0:
+        found = np.empty((len(rows), 0), np.int32), np.empty((len(rows), 0), np.float32)
+        how, recall = "exact", 1.0
+    elif len(pool) <= largest_exact:
+        found = _exact(unit, pool, rows, k, memory)
+        how, recall = "exact", 1.0
+    else:
+        found = _approximate(unit, pool, rows, k, seed)
+        sample = np.random.default_rng(seed).choice(len(rows), min(RECALL_SAMPLE, len(rows)), False)
+        truth, _ = _exact(unit, pool, rows[sample], k, memory)
+        recall = _shared_fraction(truth, found[0][sample])
+        how = (
+            f"approximate, pynndescent, recall@{k} {recall:.3f} on a sample of "
+            f"{len(sample):,} latents"
+        )
+    neighbours = np.full((len(W_dec), k), -1, dtype=np.int32)
+    cosines = np.full((len(W_dec), k), np.nan, dtype=np.float32)
+    neighbours[rows], cosines[rows] = found
+    return NeighbourGraph(neighbours, cosines, how, recall)
+
+
+def neighbour_table(graph: NeighbourGraph) -> pa.Table:
+    """The graph as the bundle's `neighbours` table, sorted by latent and rank."""
+    latents, ranks = np.nonzero(graph.neighbours >= 0)
+    return pa.table(
+        {
+            "latent": latents.astype(np.int32),
+            "rank": ranks.astype(np.int16),
+            "neighbour": graph.neighbours[latents, ranks],
+            "cosine": graph.cosines[latents, ranks],
+        },
+        schema=TABLES["neighbours"],
+    )
+
+
+def _exact(
+    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours [len(rows), k] in `pool` and their cosines, every pair compared."""
+    columns = torch.from_numpy(unit if len(pool) == len(unit) else unit[pool])
+    width = min(k + 1 + SPARE_CANDIDATES, len(pool))
+    block = max(1, memory // (8 * len(pool)))
+    neighbours = np.empty((len(rows), k), dtype=np.int32)
+    cosines = np.empty((len(rows), k), dtype=np.float32)
+    for start in range(0, len(rows), block):
+        asked = rows[start : start + block]
+        products = torch.from_numpy(unit[asked]) @ columns.T
+        best = torch.topk(products, width, dim=1)
+        candidates = pool[best.indices.numpy()]
+        stop = start + len(asked)
+        neighbours[start:stop], cosines[start:stop] = _rank(unit, asked, candidates, k)
+        # Duplicated vectors can tie beyond the spare candidates: then all that tie are ranked.
+        floor = best.values[:, min(k, width - 1)] - ROUNDING
+        crowded = ((products >= floor[:, None]).sum(1) > width).nonzero()[:, 0].tolist()
+        for i in crowded:
+            near = pool[(products[i] >= floor[i]).numpy()][None]
+            row = slice(start + i, start + i + 1)
+            neighbours[row], cosines[row] = _rank(unit, asked[i : i + 1], near, k)
+    return neighbours, cosines
+
+
+def _approximate(
+    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours [len(rows), k] in `pool` by pynndescent, which finds twice as many as are kept."""
+    # With more threads, the seed would no longer fix the result.
+    index = NNDescent(
+        unit[pool], metric="cosine", n_neighbors=2 * k + 1, random_state=seed, n_jobs=1
+    )
+    candidates = np.empty((len(rows), 2 * k + 1), dtype=np.int32)
+    inside = np.isin(rows, pool, assume_unique=True)
+    candidates[inside] = pool[index.neighbor_graph[0]]
+    if not inside.all():
+        candidates[~inside] = pool[index.query(unit[rows[~inside]], k=2 * k + 1)[0]]
+    return _rank(unit, rows, candidates, k)
+
+
+def _rank(
+    unit: np.ndarray, rows: np.ndarray, candidates: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best of the candidates [n, c] of each row, without the row itself, by exact cosine."""
+    cosines = _cosines(unit, rows, np.ascontiguousarray(candidates))
+    cosines[candidates == rows[:, None]] = -np.inf
+    order = np.lexsort((candidates, -cosines), axis=1)[:, :k]
+    return (
+        np.take_along_axis(candidates, order, axis=1),
+        np.take_along_axis(cosines, order, axis=1),
+    )
+
+
+@numba.njit(parallel=True, cache=True)
+def _cosines(unit: np.ndarray, rows: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Cosines float32 [n, c] of rows [n] with candidates [n, c], added up in float64."""
+    count, width = candidates.shape
+    result = np.empty((count, width), dtype=np.float32)
+    for i in numba.prange(count):
+        own = unit[rows[i]]
+        for j in range(width):
+            other = unit[candidates[i, j]]
+            total = 0.0
+            for t in range(own.shape[0]):
+                total += np.float64(own[t]) * np.float64(other[t])
+            result[i, j] = min(1.0, max(-1.0, total))
+    return result
+
+
+def _shared_fraction(truth: np.ndarray, found: np.ndarray) -> float:
+    """Mean share of each row of truth [n, k] that the same row of found [n, k] holds."""
+    return float((truth[:, :, None] == found[:, None, :]).any(axis=2).mean())
