@@ -1,0 +1,42 @@
+"""Read a saved SAE of any known format into one `SparseAutoencoder`.
+
+Imports torch, so only `build`, `inspect` and `convert` import it; a page never does.
+"""
+
+from pathlib import Path
+
+import torch
+
+from analysis.errors import InputError
+from analysis.saes.description import SaeSummary, describe
+from analysis.saes.registry import FORMATS, format_of
+from analysis.saes.saved import Options, open_saved
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+
+__all__ = ["FORMATS", "SaeSummary", "SparseAutoencoder", "describe", "load_sae"]
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+def load_sae(
+    path: str | Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    format: str | None = None,  # noqa: A002  # the command line's own word
+    transpose: bool | None = None,
+    centre_input: bool | None = None,
+    allow_pickle: bool = False,
+) -> SparseAutoencoder:
+    """The SAE saved at `path`: a folder or a weights file.
+
+    `format` overrides what the content says it is (a name of `FORMATS`), `transpose` the
+    orientation of its two matrices, and `centre_input` whether each token's mean is removed first.
+    `allow_pickle` also opens PyTorch's .pt files, with `weights_only=True` and after inspection.
+
+    Raises InputError, in one sentence, for anything missing, damaged, hostile or contradictory.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"{path}: an SAE cannot be read as {dtype}; use float32.")
+    saved = open_saved(Path(path), allow_pickle=allow_pickle)
+    chosen = format_of(saved, format)
+    return chosen.read(saved, Options(dtype, transpose, centre_input))

@@ -1,0 +1,376 @@
+"""SAELens folders, of version 6 and older.
+
+On disk: `cfg.json` and `sae_weights.safetensors` with W_enc [d_in, d_sae], W_dec [d_sae, d_out],
+b_enc [d_sae], b_dec [d_out] and, by architecture, `threshold` (or `log_threshold`), the gated
+vectors `b_gate, r_mag, b_mag` in place of b_enc, `W_skip` [d_out, d_in], `topk_threshold`.
+
+Encodes, with x̃ = normalise(x) − b_dec (b_dec only where `apply_b_dec_to_input`):
+standard relu(h), h = x̃·W_enc + b_enc; jumprelu relu(h)·[h > θ]; topk relu of the k largest h;
+gated [x̃·W_enc + b_gate > 0]·relu(x̃·(W_enc·exp(r_mag)) + b_mag). Transcoders never subtract b_dec
+and never undo the normalisation. Source: SAELens 6.54, `saes/*.py`.
+
+Refused: temporal and matching-pursuit SAEs, whose encode is no function of one token's
+pre-activations; abstopk, whose activations are signed; tanh-relu of old versions.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.saes import checks
+from analysis.saes.saved import Options, Request, Saved, read_tensors
+from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
+
+RENAMED = {
+    "hook_point": "hook_name",
+    "hook_point_head_index": "hook_head_index",
+    "activation_fn_str": "activation_fn",
+}
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "standard": "standard",
+    "gated": "gated",
+    "jumprelu": "jumprelu",
+    "topk": "topk",
+    "batchtopk": "jumprelu",
+    "matryoshka_batchtopk": "jumprelu",
+    "transcoder": "standard",
+    "skip_transcoder": "standard",
+    "jumprelu_transcoder": "jumprelu",
+    "jumprelu_skip_transcoder": "jumprelu",
+}
+REFUSED = {
+    "temporal": "it attends to earlier tokens, so a token alone does not decide its activations",
+    "matching_pursuit": "it encodes by iteration, so its activations are not a function of one "
+    "product with W_enc",
+    "abstopk": "its activations carry a sign, and every count here is of activations above 0",
+}
+SCALE_FOLDED = ("expected_average_only_in", "covariance_whitening")
+"""Normalisations that SAELens never applies at run time: they belong into the weights."""
+METADATA_KEYS = (
+    "model_name",
+    "hook_name",
+    "hook_name_out",
+    "hook_layer",
+    "hook_head_index",
+    "prepend_bos",
+    "context_size",
+    "dataset_path",
+    "neuronpedia_id",
+    "seqpos_slice",
+    "exclude_special_tokens",
+    "sae_lens_version",
+    "sae_lens_training_version",
+    "model_class_name",
+    "model_from_pretrained_kwargs",
+)
+
+
+def matches(saved: Saved) -> bool:
+    """A cfg.json with d_in and d_sae beside weights in SAELens' names."""
+    config = saved.config or {}
+    if config.get("architecture") in REFUSED:
+        return True
+    return {"d_in", "d_sae"} <= config.keys() and saved.has("W_dec", "b_dec")
+
+
+def read(saved: Saved, options: Options) -> SparseAutoencoder:
+    """The SAE in a SAELens folder; InputError where cfg.json and weights do not fit together."""
+    if saved.config is None:
+        raise InputError(
+            f"{saved.weights.path}: there is no cfg.json beside it, without which the activation "
+            "function is unknown; copy the whole folder."
+        )
+    saved = replace(saved, config=upgraded(saved.config))
+    stored_architecture = saved.setting("architecture", str, "standard") or "standard"
+    architecture = _architecture(saved, stored_architecture)
+    tensors = read_tensors(saved, _request(saved, architecture, stored_architecture), options.dtype)
+    metadata = _metadata(saved)
+    sae = _assembled(saved, architecture, stored_architecture, tensors, metadata)
+    return _folded(sae, saved, tensors, options)
+
+
+def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration older than SAELens 6 in the words of version 6; newer ones unchanged."""
+    metadata = config.get("metadata")
+    inner = metadata if isinstance(metadata, dict) else {}
+    version = config.get("sae_lens_version") or inner.get("sae_lens_version")
+    if (
+        isinstance(version, str)
+        and version.split(".")[0].isdigit()
+        and int(version.split(".")[0]) >= 6
+    ):
+        return dict(config)
+    new = {RENAMED.get(key, key): value for key, value in config.items()}
+    arguments = new.get("activation_fn_kwargs")
+    if new.get("activation_fn") == "topk" and isinstance(arguments, dict) and arguments.get("k"):
+        new |= {"architecture": "topk", "k": arguments["k"]}
+    normalise = new.get("normalize_activations")
+    if normalise is None or isinstance(normalise, bool):
+        new["normalize_activations"] = "expected_average_only_in" if normalise else "none"
+    return new
+
+
+def _architecture(saved: Saved, stored: str) -> Architecture:
+    if stored in REFUSED:
+        raise InputError(
+            f"{saved.config_path}: a {stored} SAE cannot be analysed: {REFUSED[stored]}."
+        )
+    if stored not in ARCHITECTURES:
+        raise InputError(
+            f"{saved.config_path}: the architecture {stored[:40]!r} is unknown; known are "
+            f"{', '.join(ARCHITECTURES)}."
+        )
+    activation = saved.setting("activation_fn", str, "relu")
+    if activation not in ("relu", "topk"):
+        raise InputError(
+            f"{saved.config_path}: the activation function {str(activation)[:40]!r} is unknown; "
+            "known are relu and topk."
+        )
+    return ARCHITECTURES[stored]
+
+
+def _request(saved: Saved, architecture: Architecture, stored: str) -> Request:
+    """The tensors that this architecture needs, with their shapes."""
+    is_transcoder = stored.endswith("transcoder")
+    d_out = "d_out" if is_transcoder else "d_in"
+    required = {"W_enc": "d_in d_sae", "W_dec": f"d_sae {d_out}", "b_dec": d_out}
+    vectors = ["b_gate", "r_mag", "b_mag"] if architecture == "gated" else ["b_enc"]
+    if architecture == "jumprelu":
+        log = saved.has("log_threshold") and not saved.has("threshold")
+        vectors += ["log_threshold" if log else "threshold"]
+    required |= dict.fromkeys(vectors, "d_sae")
+    if stored in ("batchtopk", "matryoshka_batchtopk"):
+        required.pop("threshold")
+        required["topk_threshold"] = "()"
+    if "skip" in stored:
+        required["W_skip"] = "d_out d_in"
+    sizes = {"d_in": saved.count("d_in"), "d_sae": saved.count("d_sae")}
+    sizes |= {"d_out": saved.count("d_out")} if is_transcoder else {}
+    return Request(required, {"scaling_factor": "d_sae"}, sizes=sizes)
+
+
+def _metadata(saved: Saved) -> dict[str, Any]:
+    """Model, hook point and training facts: nested since version 6, on the top level before."""
+    config = saved.config or {}
+    nested = config.get("metadata")
+    top = {key: config[key] for key in METADATA_KEYS if config.get(key) is not None}
+    return {**top, **(nested if isinstance(nested, dict) else {})}
+
+
+def _text(metadata: Mapping[str, Any], key: str) -> str | None:
+    value = metadata.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _assembled(
+    saved: Saved,
+    architecture: Architecture,
+    stored: str,
+    tensors: Mapping[str, Tensor],
+    metadata: dict[str, Any],
+) -> SparseAutoencoder:
+    is_transcoder = stored.endswith("transcoder")
+    gate = None
+    if architecture == "gated":
+        gate = Gate(tensors["b_gate"], tensors["r_mag"], tensors["b_mag"])
+    W_enc = tensors["W_enc"]
+    return SparseAutoencoder(
+        format="saelens",
+        architecture=architecture,
+        W_enc=W_enc,
+        W_dec=tensors["W_dec"],
+        b_enc=tensors.get("b_enc", W_enc.new_zeros(W_enc.shape[1])),
+        b_dec=tensors["b_dec"],
+        applies_b_dec_to_input=not is_transcoder
+        and bool(saved.setting("apply_b_dec_to_input", bool, True)),
+        k=_kept(saved, W_enc.shape[1]) if architecture == "topk" else None,
+        threshold=_threshold(tensors, W_enc),
+        gate=gate,
+        W_skip=tensors.get("W_skip"),
+        undoes_normalisation=not is_transcoder,
+        hook_point=_text(metadata, "hook_name"),
+        hook_point_out=_text(metadata, "hook_name_out"),
+        model_name=_text(metadata, "model_name"),
+        metadata={**metadata, "saelens_architecture": stored},
+    )
+
+
+def _kept(saved: Saved, d_sae: int) -> int:
+    k = saved.count("k")
+    if k is None or k > d_sae:
+        raise InputError(
+            f"{saved.config_path}: a topk SAE with {d_sae} latents needs k between 1 and {d_sae}, "
+            f"and k is {k}."
+        )
+    return k
+
+
+def _threshold(tensors: Mapping[str, Tensor], W_enc: Tensor) -> Tensor | None:
+    if "topk_threshold" in tensors:
+        return tensors["topk_threshold"].expand(W_enc.shape[1]).contiguous()
+    if "log_threshold" in tensors:
+        return tensors["log_threshold"].exp()
+    return tensors.get("threshold")
+
+
+def _folded(
+    sae: SparseAutoencoder, saved: Saved, tensors: Mapping[str, Tensor], options: Options
+) -> SparseAutoencoder:
+    """The SAE with normalisation settled and every scale folded into its weights, with notes."""
+    rescale = bool(saved.setting("rescale_acts_by_decoder_norm", bool, False))
+    sae = _with_normalisation(sae, saved, rescale)
+    if rescale and sae.architecture in ("topk", "jumprelu"):
+        sae = _decoder_norms_folded(sae)
+    factor = tensors.get("scaling_factor")
+    if factor is not None and not torch.allclose(factor, torch.ones_like(factor)):
+        if not saved.setting("finetuning_scaling_factor", bool, False):
+            raise InputError(
+                f"{saved.weights.path}: it holds a scaling_factor other than 1, but "
+                "finetuning_scaling_factor is not set in cfg.json, so its meaning is unclear."
+            )
+        sae = sae.noting(
+            "The finetuning scaling factor was folded into W_dec.",
+            W_dec=sae.W_dec * factor[:, None],
+        )
+    return _centred(sae, options)
+
+
+def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> SparseAutoencoder:
+    stored = saved.setting("normalize_activations", str, "none")
+    if stored in ("none", "constant_norm_rescale", "layer_norm"):
+        return replace(sae, normalisation=stored)  # type: ignore[arg-type]  # one of the three
+    if stored not in SCALE_FOLDED:
+        raise InputError(
+            f"{saved.config_path}: the normalisation {str(stored)[:40]!r} is unknown; known are "
+            f"none, constant_norm_rescale, layer_norm, {' and '.join(SCALE_FOLDED)}."
+        )
+    scale = _checkpoint_scale(saved)
+    if scale is None:
+        return sae.noting(
+            f"cfg.json says {stored}, which SAELens folds into the weights at the end of training "
+            "and never applies at run time: the weights are taken as folded, and a low explained "
+            "variance would mean that they are not."
+        )
+    threshold = sae.threshold
+    if rescale and threshold is not None:
+        threshold = threshold / scale
+    return sae.noting(
+        f"The input scale {scale:.6g} of activation_scaler.json was folded into the weights, as "
+        "this is a checkpoint from the middle of training.",
+        W_enc=sae.W_enc * scale,
+        W_dec=sae.W_dec / scale,
+        b_dec=sae.b_dec / scale,
+        threshold=threshold,
+    )
+
+
+def _checkpoint_scale(saved: Saved) -> float | None:
+    """The scale that a training checkpoint still waits to have folded; None when there is none."""
+    folder = saved.weights.path.parent
+    if (folder / "activation_whitening.safetensors").is_file():
+        raise InputError(
+            f"{folder}: this checkpoint's whitening is not folded into its weights yet; use the "
+            "SAE that SAELens saves at the end of training."
+        )
+    scaler = folder / "activation_scaler.json"
+    if not scaler.is_file():
+        return None
+    scale = Saved(saved.path, saved.weights, checks.read_json(scaler), scaler).setting(
+        "scaling_factor", float
+    )
+    if scale is not None and not 0 < scale < float("inf"):
+        raise InputError(f"{scaler}: scaling_factor is {scale} and must be positive.")
+    return scale
+
+
+def _decoder_norms_folded(sae: SparseAutoencoder) -> SparseAutoencoder:
+    """h·‖W_dec‖ is what is thresholded or ranked, and ‖W_dec‖ is divided out on decoding."""
+    norms = sae.W_dec.norm(dim=1).clamp(min=1e-8)
+    return sae.noting(
+        "rescale_acts_by_decoder_norm: the decoder norms were folded into the encoder, so that "
+        "activations are contributions to the output and decoder vectors have norm 1.",
+        W_enc=sae.W_enc * norms,
+        b_enc=sae.b_enc * norms,
+        W_dec=sae.W_dec / norms[:, None],
+    )
+
+
+def _centred(sae: SparseAutoencoder, options: Options) -> SparseAutoencoder:
+    """Centring of the input: as the caller says, else as the training's model was loaded."""
+    arguments = sae.metadata.get("model_from_pretrained_kwargs")
+    trained_so = isinstance(arguments, dict) and arguments.get("center_writing_weights") is True
+    if options.centre_input is None and trained_so:
+        return sae.noting(
+            "model_from_pretrained_kwargs says center_writing_weights, so each token's mean is "
+            "removed from the input and added back to the output.",
+            centre_input=True,
+        )
+    return replace(sae, centre_input=bool(options.centre_input))
+
+
+SAVED_ARCHITECTURE = {
+    (False, "standard"): "standard",
+    (False, "jumprelu"): "jumprelu",
+    (False, "topk"): "topk",
+    (False, "gated"): "gated",
+    (True, "standard"): "transcoder",
+    (True, "jumprelu"): "jumprelu_transcoder",
+}
+
+
+def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
+    """Write an SAE of any format as a SAELens 6 folder, which SAELens and this package open.
+
+    Raises InputError for what SAELens has no words for: ranked or grouped top-k and topk
+    transcoders.
+    """
+    folder = Path(folder)
+    is_transcoder = not sae.undoes_normalisation or sae.d_out != sae.d_in or sae.W_skip is not None
+    architecture = SAVED_ARCHITECTURE.get((is_transcoder, sae.architecture))
+    if architecture is None or sae.one_per_group or sae.selection_scale is not None:
+        raise InputError(
+            f"{folder}: SAELens has no architecture that encodes as this {sae.format} SAE does, so "
+            "it cannot be converted."
+        )
+    if is_transcoder and sae.W_skip is not None:
+        architecture = architecture.replace("transcoder", "skip_transcoder")
+    tensors = {name: tensor.contiguous() for name, tensor in sae.tensors()}
+    if sae.gate is not None:
+        tensors.pop("b_enc")
+    config = _config(sae, architecture)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "sae_weights.safetensors")
+    (folder / "cfg.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def _config(sae: SparseAutoencoder, architecture: str) -> dict[str, Any]:
+    """cfg.json in the words of SAELens 6."""
+    metadata = {key: sae.metadata[key] for key in METADATA_KEYS if key in sae.metadata}
+    metadata |= {"model_name": sae.model_name, "hook_name": sae.hook_point}
+    metadata |= {"sae_lens_version": "6.0.0", "converted_from": sae.format}
+    metadata |= {} if sae.hook_point_out is None else {"hook_name_out": sae.hook_point_out}
+    arguments = dict(metadata.get("model_from_pretrained_kwargs") or {})
+    if sae.centre_input:
+        arguments["center_writing_weights"] = True
+    hook_z = (sae.hook_point or "").endswith("hook_z")
+    config = {
+        "architecture": architecture,
+        "d_in": sae.d_in,
+        "d_sae": sae.d_sae,
+        "dtype": str(sae.W_enc.dtype).removeprefix("torch."),
+        "device": "cpu",
+        "apply_b_dec_to_input": sae.applies_b_dec_to_input,
+        "normalize_activations": sae.normalisation,
+        "reshape_activations": "hook_z" if hook_z else "none",
+        "metadata": {**metadata, "model_from_pretrained_kwargs": arguments},
+    }
+    config |= {"k": sae.k} if sae.architecture == "topk" else {}
+    return config | ({"d_out": sae.d_out} if "transcoder" in architecture else {})

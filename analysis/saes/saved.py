@@ -1,0 +1,197 @@
+"""A saved SAE before anyone has said what format it is: its weights file and its configuration.
+
+Readers ask it for tensors by name and symbolic shape (`{"W_enc": "d_in d_sae"}`); it checks the
+shapes against each other and against the configuration, and reports every contradiction in one
+sentence.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.saes import checks
+from analysis.saes.tensors import TensorFile, open_tensors
+
+WEIGHTS_SUFFIXES = (".safetensors", ".npz", ".pt", ".pth")
+WEIGHTS_NAMES = (
+    "sae_weights.safetensors",
+    "sae.safetensors",
+    "params.safetensors",
+    "params.npz",
+    "ae.safetensors",
+    "ae.pt",
+    "sae.pt",
+    "sae_weights.pt",
+    "checkpoints/final.safetensors",
+)
+"""What the known formats call their weights, in the order in which a folder is searched."""
+NOT_WEIGHTS = ("sparsity.safetensors", "activation_whitening.safetensors", "optimizer.pt")
+CONFIG_NAMES = ("cfg.json", "config.json", "hyperparams.json")
+MAX_FOLDER_ENTRIES = 10_000
+
+Value = TypeVar("Value", str, int, float, bool)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller wants whatever the file says."""
+
+    dtype: torch.dtype = torch.float32
+    transpose: bool | None = None
+    """Swap the orientation that the format prescribes for its two matrices."""
+    centre_input: bool | None = None
+    """Remove each token's mean first; None leaves it to what the file says."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """One saved SAE on disk, opened but not yet understood."""
+
+    path: Path
+    """What the user named."""
+    weights: TensorFile
+    config: Mapping[str, Any] | None
+    config_path: Path | None
+
+    def has(self, *names: str) -> bool:
+        """Whether all of these tensors are present."""
+        return all(name in self.weights for name in names)
+
+    def setting(self, key: str, kind: type[Value], default: Value | None = None) -> Value | None:
+        """A value of the configuration, checked for its type; `default` when absent or null."""
+        value = (self.config or {}).get(key)
+        if value is None:
+            return default
+        if kind is float and type(value) is int:
+            value = float(value)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise InputError(
+                f"{self.config_path}: {key} is {str(value)[:60]!r} where a value of type "
+                f"{kind.__name__} is needed; correct it."
+            )
+        return value
+
+    def count(self, key: str) -> int | None:
+        """A positive integer of the configuration; None when absent."""
+        value = self.setting(key, int)
+        if value is not None and value <= 0:
+            raise InputError(f"{self.config_path}: {key} is {value} and must be positive.")
+        return value
+
+
+@dataclass(frozen=True)
+class Request:
+    """The tensors that a format holds, with their shapes in named sizes such as `d_in d_sae`.
+
+    `()` is a scalar. `ignored` names tensors that may be present and are not needed (training
+    counters). Anything else in the file is refused, as it may change how the SAE encodes.
+    """
+
+    required: Mapping[str, str]
+    optional: Mapping[str, str] = field(default_factory=dict)
+    ignored: Collection[str] = ()
+    sizes: Mapping[str, int | None] = field(default_factory=dict)
+    """Sizes that the configuration states."""
+
+
+def open_saved(path: Path, *, allow_pickle: bool = False) -> Saved:
+    """The weights and configuration at a path: a folder, a weights file or a cfg.json."""
+    if path.suffix == ".json" and path.is_file():
+        path = path.parent
+    file = path if path.is_file() else _weights_in(path)
+    config_path = _config_beside(file)
+    config = None if config_path is None else checks.read_json(config_path)
+    return Saved(path, open_tensors(file, allow_pickle=allow_pickle), config, config_path)
+
+
+def _weights_in(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such file or folder, so check the path.")
+    for name in WEIGHTS_NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    entries = [entry for entry, _ in zip(folder.iterdir(), range(MAX_FOLDER_ENTRIES), strict=False)]
+    found = sorted(
+        entry
+        for entry in entries
+        if entry.suffix in WEIGHTS_SUFFIXES and entry.name not in NOT_WEIGHTS and entry.is_file()
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(entry.name for entry in found[:5])
+        raise InputError(
+            f"{folder}: it holds {len(found)} files of weights ({names}{' …' * (len(found) > 5)}), "
+            "so name the one that is meant."
+        )
+    inner = sorted(entry.name for entry in entries if entry.is_dir())[:5]
+    hint = f"its folders are {', '.join(inner)}" if inner else "choose the folder of one saved SAE"
+    raise InputError(
+        f"{folder}: it holds no weights ({', '.join(WEIGHTS_SUFFIXES)}) of a saved SAE; {hint}."
+    )
+
+
+def _config_beside(file: Path) -> Path | None:
+    """The configuration of a weights file: `<stem>_cfg.json`, or a known name near it."""
+    own = file.with_name(f"{file.stem}_cfg.json")
+    if own.is_file():
+        return own
+    places = (
+        [file.parent, file.parent.parent] if file.parent.name == "checkpoints" else [file.parent]
+    )
+    candidates = [place / name for place in places for name in CONFIG_NAMES]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def read_tensors(saved: Saved, request: Request, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The requested tensors in one dtype, with finite values and shapes that agree.
+
+    Raises InputError that names the tensor for anything missing, unknown, misshapen, empty or
+    not finite. Sizes are bound in the order: configuration, then required tensors as listed.
+    """
+    path, stored = saved.weights.path, saved.weights.tensors
+    missing = [name for name in request.required if name not in stored]
+    if missing:
+        raise InputError(
+            f"{path}: the tensor {missing[0]} is missing (it holds {saved.weights.names()}); save "
+            "the SAE again."
+        )
+    shapes = {**request.required, **request.optional}
+    unknown = sorted(stored.keys() - shapes.keys() - set(request.ignored))
+    if unknown:
+        raise InputError(
+            f"{path}: the tensor {unknown[0][:80]!r} is unknown in this format and could change "
+            "how the SAE encodes, so it is not opened; remove the tensor if it is not needed."
+        )
+    _check_shapes(saved, {name: shapes[name] for name in shapes if name in stored}, request.sizes)
+    return {name: _read(saved.weights, name, dtype) for name in shapes if name in stored}
+
+
+def _check_shapes(saved: Saved, shapes: Mapping[str, str], sizes: Mapping[str, int | None]) -> None:
+    path = saved.weights.path
+    bound = {size: (value, f"by {saved.config_path}") for size, value in sizes.items() if value}
+    for name, pattern in shapes.items():
+        shape, symbols = saved.weights.tensors[name].shape, pattern.strip("()").split()
+        if len(shape) != len(symbols) or 0 in shape:
+            raise InputError(
+                f"{path}: {name} has the shape {list(shape)} where [{', '.join(symbols)}] is "
+                "needed, so the file is not what its format says."
+            )
+        for symbol, length in zip(symbols, shape, strict=True):
+            expected, source = bound.setdefault(symbol, (length, f"by {name}"))
+            if length != expected:
+                raise InputError(
+                    f"{path}: {name} has the shape {list(shape)}, so {symbol} is {length}, but it "
+                    f"is {expected} {source}; the configuration and the weights must be of one SAE."
+                )
+
+
+def _read(weights: TensorFile, name: str, dtype: torch.dtype) -> Tensor:
+    tensor = weights.load(name).to(dtype)
+    checks.check_finite(weights.path, name, tensor)
+    return tensor

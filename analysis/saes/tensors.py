@@ -1,0 +1,181 @@
+"""A file of named tensors: safetensors, NumPy's npz or PyTorch's zip, told apart by content.
+
+Opening one reads its directory alone; tensors are read one by one when a format asks for them.
+safetensors and PyTorch files are memory-mapped.
+"""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.saes import checks
+from analysis.saes.checks import TensorInfo
+
+MAX_NPY_HEADER = 4096
+NUMPY_DTYPES = {"<f8": "F64", "<f4": "F32", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|b1": "BOOL"}
+TORCH_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """The tensors of one file: what they are called and look like, and a way to read each."""
+
+    path: Path
+    tensors: Mapping[str, TensorInfo]
+    load: Callable[[str], Tensor]
+    """Reads one tensor by name, as stored."""
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """What a PyTorch file holds beside tensors: strings, numbers, small dictionaries."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def names(self) -> str:
+        """Names and shapes in one line, for messages."""
+        shown = [f"{name} {list(info.shape)}" for name, info in sorted(self.tensors.items())[:12]]
+        more = len(self.tensors) - len(shown)
+        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
+    """The tensors in a file; InputError for a file that is damaged, hostile or of another kind.
+
+    `allow_pickle` admits PyTorch's .pt files, whose pickle is inspected and then read with
+    `weights_only=True`. A file that ends in .safetensors must be one.
+    """
+    checks.regular_file(path)
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    if is_zip and path.suffix != ".safetensors":
+        with checks.zip_directory(path) as archive:
+            entries = [entry.filename for entry in archive.infolist()]
+            if all(name.endswith(".npy") for name in entries):
+                return _open_npz(path, archive)
+            pickle = next((name for name in entries if name.endswith("/data.pkl")), None)
+            if pickle is None:
+                raise InputError(f"{path}: this archive is neither PyTorch's nor NumPy's.")
+            return _open_torch(path, archive, pickle, allow_pickle=allow_pickle)
+    if path.suffix in (".pt", ".pth", ".bin"):
+        raise InputError(
+            f"{path}: this is not a zip archive as PyTorch has written since version 1.6; load it "
+            "with torch and save its state_dict as safetensors."
+        )
+    return _open_safetensors(path)
+
+
+def _open_safetensors(path: Path) -> TensorFile:
+    infos = checks.safetensors_header(path)
+    try:
+        handle = safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: safetensors cannot read it ({error}); save it again.") from None
+    return TensorFile(path, infos, handle.get_tensor)
+
+
+def _open_npz(path: Path, archive: zipfile.ZipFile) -> TensorFile:
+    infos = {}
+    for entry in archive.infolist()[: checks.MAX_TENSORS]:
+        name = entry.filename.removesuffix(".npy")
+        infos[name] = _npy_info(path, archive, entry)
+
+    def load(name: str) -> Tensor:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return torch.from_numpy(arrays[name])
+        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+            reason = str(error).splitlines()[0][:80]
+            raise InputError(
+                f"{path}: array {name!r} is damaged ({reason}); copy it again."
+            ) from None
+
+    return TensorFile(path, infos, load)
+
+
+def _npy_info(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> TensorInfo:
+    """Shape and dtype of one array in an npz, from its header alone."""
+    try:
+        with archive.open(entry) as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0
+            if version != (1, 0):
+                read = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file, max_header_size=MAX_NPY_HEADER)
+    except Exception as error:  # a damaged stream raises zlib, struct, tokenize and other errors
+        raise InputError(
+            f"{path}: array {entry.filename[:80]!r} is damaged ({type(error).__name__}); copy it "
+            "again."
+        ) from None
+    if dtype.str not in NUMPY_DTYPES:
+        raise InputError(
+            f"{path}: array {entry.filename[:80]!r} has the dtype {dtype.str}, which no known "
+            "format uses."
+        )
+    if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > entry.file_size:
+        raise InputError(
+            f"{path}: array {entry.filename[:80]!r} claims the shape {shape} and stores fewer "
+            "values; save it again."
+        )
+    return TensorInfo(tuple(shape), NUMPY_DTYPES[dtype.str])
+
+
+def _open_torch(
+    path: Path, archive: zipfile.ZipFile, pickle: str, *, allow_pickle: bool
+) -> TensorFile:
+    if not allow_pickle:
+        raise InputError(
+            f"{path}: this is a pickle, which only the command line opens; run `python -m analysis "
+            "convert` on it to get a SAELens folder."
+        )
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+        raise InputError(f"{path}: the archive is compressed, which PyTorch never does.")
+    with archive.open(pickle) as stream:
+        checks.check_pickle(path, stream, archive.getinfo(pickle).file_size)
+    try:
+        loaded = torch.load(path, weights_only=True, mmap=True, map_location="cpu")
+    except Exception as error:  # a damaged archive raises pickle, runtime, key and other errors
+        reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+        raise InputError(f"{path}: PyTorch cannot read it ({reason}); save it again.") from None
+    state = _state_dict(path, loaded)
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        checks.check_dense(path, name, tensor)
+    infos = {
+        name: TensorInfo(tuple(tensor.shape), TORCH_DTYPES[tensor.dtype])
+        for name, tensor in tensors.items()
+        if tensor.dtype in TORCH_DTYPES
+    }
+    others = {name: value for name, value in state.items() if name not in tensors}
+    return TensorFile(path, infos, lambda name: tensors[name].detach(), others)
+
+
+def _state_dict(path: Path, loaded: Any) -> dict[str, Any]:
+    """The dictionary of tensors in what a PyTorch file held, one level down if need be."""
+    if isinstance(loaded, dict) and not any(isinstance(value, Tensor) for value in loaded.values()):
+        inner = [
+            value
+            for value in loaded.values()
+            if isinstance(value, dict) and any(isinstance(v, Tensor) for v in value.values())
+        ]
+        loaded = inner[0] if len(inner) == 1 else loaded
+    if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
+        raise InputError(
+            f"{path}: it holds no dictionary of named tensors; save the SAE's state_dict."
+        )
+    return loaded

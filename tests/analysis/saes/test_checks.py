@@ -1,0 +1,386 @@
+"""Hostile and broken files: one sentence each, within a second and 50 MB."""
+
+import io
+import json
+import os
+import pickle
+import random
+import re
+import struct
+import time
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from analysis.errors import InputError
+from analysis.saes import load_sae
+from analysis.saes.checks import parse_json, safetensors_header
+from analysis.saes.tensors import open_tensors
+
+ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
+WEIGHTS, CONFIG = "sae_weights.safetensors", "cfg.json"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (WEIGHTS, CONFIG):
+        (tmp_path / name).write_bytes((ORACLE / "topk_none" / name).read_bytes())
+    return tmp_path
+
+
+def with_header(folder: Path, header: bytes) -> None:
+    original = (folder / WEIGHTS).read_bytes()
+    data = original[8 + struct.unpack("<Q", original[:8])[0] :]
+    (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(header)) + header + data)
+
+
+def header_of(folder: Path) -> dict[str, dict[str, object]]:
+    original = (folder / WEIGHTS).read_bytes()
+    parsed: dict[str, dict[str, object]] = json.loads(
+        original[8 : 8 + struct.unpack("<Q", original[:8])[0]]
+    )
+    return parsed
+
+
+def edit_header(folder: Path, name: str, **entry: object) -> None:
+    header = header_of(folder)
+    header[name] |= entry
+    with_header(folder, json.dumps(header).encode())
+
+
+def edit_tensors(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    tensors = load_file(folder / WEIGHTS)
+    change(tensors)
+    save_file(tensors, folder / WEIGHTS)
+
+
+def truncated(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-100])
+
+
+def truncated_to_nothing(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(b"\x10\0\0")
+
+
+def longer(folder: Path) -> None:
+    with (folder / WEIGHTS).open("ab") as file:
+        file.write(b"\0" * 64)
+
+
+def not_a_number(folder: Path) -> None:
+    edit_tensors(folder, lambda tensors: tensors["W_dec"][3].fill_(float("nan")))
+
+
+def infinite(folder: Path) -> None:
+    edit_tensors(folder, lambda tensors: tensors["b_enc"][:2].copy_(torch.tensor([1, -1]) / 0))
+
+
+def wrong_shape(folder: Path) -> None:
+    edit_tensors(
+        folder, lambda tensors: tensors.update(W_dec=tensors["W_dec"][:, :31].contiguous())
+    )
+
+
+def wrong_rank(folder: Path) -> None:
+    edit_tensors(folder, lambda tensors: tensors.update(b_dec=tensors["b_dec"][None]))
+
+
+def unknown_tensor(folder: Path) -> None:
+    edit_tensors(folder, lambda tensors: tensors.update(extra=torch.ones(3)))
+
+
+def missing_tensor(folder: Path) -> None:
+    edit_tensors(folder, lambda tensors: tensors.pop("b_enc"))
+
+
+def duplicate_key(folder: Path) -> None:
+    header = json.dumps(header_of(folder))
+    again = json.dumps({"b_dec": header_of(folder)["b_dec"]})[1:-1]
+    with_header(folder, (header[:-1] + "," + again + "}").encode())
+
+
+def overlapping(folder: Path) -> None:
+    entry = header_of(folder)
+    edit_header(folder, "b_dec", data_offsets=entry["b_enc"]["data_offsets"], shape=[64])
+
+
+def huge_shape(folder: Path) -> None:
+    edit_header(folder, "W_enc", shape=[2**40, 2**40])
+
+
+def negative_shape(folder: Path) -> None:
+    edit_header(folder, "W_enc", shape=[-32, -64])
+
+
+def float_shape(folder: Path) -> None:
+    edit_header(folder, "W_enc", shape=[32.0, 64.0])
+
+
+def strange_dtype(folder: Path) -> None:
+    edit_header(folder, "W_enc", dtype="F8_E4M3")
+
+
+def list_entry(folder: Path) -> None:
+    header = json.dumps(header_of(folder) | {"W_enc": [1, 2]})  # type: ignore[operator]
+    with_header(folder, header.encode())
+
+
+def long_header(folder: Path) -> None:
+    with_header(folder, b" " * (31 << 20))
+
+
+def header_beyond_the_file(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(struct.pack("<Q", 1 << 19) + b"{}")
+
+
+def deep_header(folder: Path) -> None:
+    with_header(folder, b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+
+
+def many_tensors(folder: Path) -> None:
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    with_header(folder, json.dumps({f"t{i}": entry for i in range(5000)}).encode())
+
+
+class Runs:
+    """A pickle that would leave a file behind if anything ran it."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (os.mkdir, (str(self.mark),))
+
+
+def renamed_pickle(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(pickle.dumps(Runs(folder / "ran"), protocol=2))
+
+
+def renamed_torch_file(folder: Path) -> None:
+    torch.save(load_file(folder / WEIGHTS), folder / "x.pt")
+    (folder / "x.pt").rename(folder / WEIGHTS)
+
+
+def git_lfs_pointer(folder: Path) -> None:
+    (folder / WEIGHTS).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+
+
+def no_cfg(folder: Path) -> None:
+    (folder / CONFIG).unlink()
+
+
+def cfg_not_json(folder: Path) -> None:
+    (folder / CONFIG).write_text("architecture: topk\n")
+
+
+def cfg_not_an_object(folder: Path) -> None:
+    (folder / CONFIG).write_text("[1, 2]")
+
+
+def cfg_not_text(folder: Path) -> None:
+    (folder / CONFIG).write_bytes(b'{"a": "\xff"}')
+
+
+def cfg_too_large(folder: Path) -> None:
+    (folder / CONFIG).write_text(json.dumps({"a": "x" * (31 << 20)}))
+
+
+def cfg_too_deep(folder: Path) -> None:
+    (folder / CONFIG).write_text("[" * 500_000)
+
+
+def cfg_key_twice(folder: Path) -> None:
+    (folder / CONFIG).write_text('{"d_in": 32, "d_in": 64}')
+
+
+def no_weights(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+
+
+def weights_are_a_folder(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).mkdir()
+
+
+BROKEN = {
+    truncated: "is truncated",
+    truncated_to_nothing: "truncated to 3 bytes",
+    longer: "longer than its header says",
+    not_a_number: "'W_dec' holds 32 values that are NaN or infinite",
+    infinite: "'b_enc' holds 2 values",
+    wrong_shape: r"d_in is 31, but it is 32",
+    wrong_rank: r"b_dec has the shape \[1, 32\]",
+    unknown_tensor: "'extra' is unknown",
+    missing_tensor: "b_enc is missing",
+    duplicate_key: "'b_dec' occurs twice",
+    overlapping: "starts at byte",
+    huge_shape: "does not fill",
+    negative_shape: "malformed",
+    float_shape: "malformed",
+    strange_dtype: "F8_E4M3",
+    list_entry: "malformed",
+    long_header: "header claims 32,505,856 bytes",
+    header_beyond_the_file: "truncated within its header",
+    deep_header: "nested more than 32 levels",
+    many_tensors: "5,000 tensors",
+    renamed_pickle: "is a pickle",
+    renamed_torch_file: "zip archive",
+    git_lfs_pointer: "git lfs pull",
+    no_cfg: "no known format",
+    cfg_not_json: "not JSON",
+    cfg_not_an_object: "holds a list",
+    cfg_not_text: "not JSON",
+    cfg_too_large: "too many for the configuration",
+    cfg_too_deep: "nested more than 32 levels",
+    cfg_key_twice: "'d_in' occurs twice",
+    no_weights: "holds no weights",
+    weights_are_a_folder: "holds no weights",
+}
+
+
+def refusal(folder: Path, *, allow_pickle: bool = False) -> str:
+    """The message of the one error; fails when it is not one sentence, quick and small."""
+    tracemalloc.start()
+    began = time.perf_counter()
+    with pytest.raises(InputError) as caught:
+        load_sae(folder, allow_pickle=allow_pickle)
+    seconds = time.perf_counter() - began
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    message = str(caught.value)
+    assert seconds < 1 and peak < 50 << 20
+    assert message.endswith(".") and "\n" not in message and len(message) < 600
+    assert str(folder) in message
+    return message
+
+
+@pytest.mark.parametrize("damage", BROKEN, ids=lambda damage: damage.__name__)
+def test_a_broken_folder_is_refused_in_one_sentence(
+    folder: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(folder)
+    assert re.search(BROKEN[damage], refusal(folder))
+    assert not (folder / "ran").exists()
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    assert "no such file or folder" in refusal(tmp_path / "nowhere")
+
+
+def test_two_files_of_weights_need_a_choice(folder: Path) -> None:
+    tensors = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).unlink()
+    for name in ("a.safetensors", "b.safetensors"):
+        save_file(tensors, folder / name)
+    assert "2 files of weights (a.safetensors, b.safetensors)" in refusal(folder)
+    assert (
+        load_sae(folder / "a.safetensors").content_hash
+        == load_sae(ORACLE / "topk_none").content_hash
+    )
+
+
+def test_a_torch_file_opens_only_when_pickles_are_allowed(folder: Path) -> None:
+    torch.save(load_file(folder / WEIGHTS), folder / "sae.pt")
+    (folder / WEIGHTS).unlink()
+    assert "only the command line opens" in refusal(folder)
+    assert (
+        load_sae(folder, allow_pickle=True).content_hash
+        == load_sae(ORACLE / "topk_none").content_hash
+    )
+
+
+def test_a_pickle_that_runs_a_program_never_does(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    torch.save({"W_enc": Runs(folder / "ran")}, folder / "sae.pt")
+    assert "mkdir" in refusal(folder, allow_pickle=True)
+    (folder / "sae.pt").write_bytes(pickle.dumps(Runs(folder / "ran"), protocol=2))
+    assert "not a zip archive" in refusal(folder, allow_pickle=True)
+    assert not (folder / "ran").exists()
+
+
+def test_a_stretched_tensor_is_refused(folder: Path) -> None:
+    tensors: dict[str, torch.Tensor] = load_file(folder / WEIGHTS)
+    tensors["W_enc"] = torch.zeros(1).expand(1 << 20, 1 << 20)
+    (folder / WEIGHTS).unlink()
+    torch.save(tensors, folder / "sae.pt")
+    assert "claims 1,099,511,627,776 values" in refusal(folder, allow_pickle=True)
+
+
+def test_zip_bombs_are_refused(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    np.savez_compressed(folder / "params.npz", W_enc=np.zeros(1 << 22, dtype=np.float32))
+    assert "would unpack to" in refusal(folder)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * (30 << 20))
+    (folder / "params.npz").unlink()
+    (folder / "sae.pt").write_bytes(buffer.getvalue())
+    assert "would unpack to" in refusal(folder, allow_pickle=True)
+
+
+def test_an_array_of_objects_is_refused(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    np.savez(folder / "params.npz", W_enc=np.array([Runs(folder / "ran")], dtype=object))
+    assert "dtype |O" in refusal(folder)
+    assert not (folder / "ran").exists()
+
+
+def test_a_header_reads_as_the_library_reads_it() -> None:
+    path = ORACLE / "gated_none" / WEIGHTS
+    header, tensors = safetensors_header(path), load_file(path)
+    assert {name: info.shape for name, info in header.items()} == {
+        name: tuple(tensor.shape) for name, tensor in tensors.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a": "' + b'\\"' * 300_000, b'{"' + b"\\" * 500_001, b'"' * 900_001]
+)
+def test_the_scan_of_json_is_linear(text: bytes) -> None:
+    began = time.perf_counter()
+    with pytest.raises(InputError):
+        parse_json(text, "x.json")
+    assert time.perf_counter() - began < 1
+
+
+def test_brackets_inside_strings_are_text() -> None:
+    assert parse_json(json.dumps({"a": "[" * 100, 'b\\"': "}"}).encode(), "x")["a"] == "[" * 100
+
+
+def test_mutated_files_open_equal_or_are_refused(folder: Path) -> None:
+    """400 files with a few bytes changed anywhere: no other exception than InputError."""
+    randomness = random.Random(0)
+    original = {name: (folder / name).read_bytes() for name in (WEIGHTS, CONFIG)}
+    refused = 0
+    for trial in range(400):
+        name = (WEIGHTS, CONFIG)[trial % 2]
+        data = bytearray(original[name])
+        end = 600 if trial % 4 == 0 else len(data)
+        for _ in range(randomness.choice((1, 1, 2, 8))):
+            data[randomness.randrange(end)] = randomness.randrange(256)
+        if trial % 10 == 0:
+            del data[randomness.randrange(len(data)) :]
+        (folder / name).write_bytes(bytes(data))
+        try:
+            sae = load_sae(folder)
+            assert sae.encode(torch.ones(2, sae.d_in)).isfinite().all()
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error) and str(error).endswith(".")
+        (folder / name).write_bytes(original[name])
+    assert refused > 50
+
+
+def test_opening_maps_the_file_instead_of_copying_it(tmp_path: Path) -> None:
+    weights = {"a": torch.randn(64, 64), "b": torch.randn(3)}
+    save_file(weights, tmp_path / "a.safetensors")
+    opened = open_tensors(tmp_path / "a.safetensors")
+    assert {name: opened.load(name).tolist() for name in opened.tensors} == {
+        name: tensor.tolist() for name, tensor in weights.items()
+    }

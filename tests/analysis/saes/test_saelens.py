@@ -1,0 +1,168 @@
+"""SAELens folders against SAELens' own encode and reconstruction (stored, and live where it is)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from analysis.errors import InputError
+from analysis.saes import describe, load_sae
+from analysis.saes.saelens import save_saelens
+
+ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
+FOLDERS = sorted(folder.name for folder in ORACLE.iterdir())
+AUTOENCODERS = [name for name in FOLDERS if "transcoder" not in name]
+
+
+@pytest.fixture
+def topk(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ORACLE / "topk_none", tmp_path / "sae"))
+
+
+def rewrite(folder: Path, **changes: object) -> Path:
+    config = json.loads((folder / "cfg.json").read_text()) | changes
+    (folder / "cfg.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_encodes_and_reconstructs_as_saelens_does(name: str) -> None:
+    sae = load_sae(ORACLE / name)
+    reference = load_file(ORACLE / name / "reference.safetensors")
+    encoded = sae.encode(reference["x"])
+    assert torch.equal(encoded > 0, reference["encoded"] > 0)
+    assert (encoded > 0).any() and not (encoded > 0).all()
+    output = sae.reconstruct(reference["x"])
+    for ours, theirs in ((encoded, reference["encoded"]), (output, reference["reconstructed"])):
+        # 1e-5 of the largest value: float32 cannot resolve less where products are summed
+        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_encode_sparse_is_encode_without_its_zeros(name: str) -> None:
+    sae = load_sae(ORACLE / name)
+    x = load_file(ORACLE / name / "reference.safetensors")["x"]
+    rows, latents, values = sae.encode_sparse(x)
+    dense = torch.zeros(len(x), sae.d_sae)
+    dense[rows, latents] = values
+    assert torch.equal(dense, sae.encode(x))
+    assert (values > 0).all() and rows.dtype == latents.dtype == torch.int64
+    places = rows * sae.d_sae + latents
+    assert (places.diff() > 0).all()
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_converted_sae_opens_as_the_same_sae(name: str, tmp_path: Path) -> None:
+    sae = load_sae(ORACLE / name)
+    again = load_sae(save_saelens(sae, tmp_path / "converted"))
+    assert again.content_hash == sae.content_hash
+    assert again.hook_point == sae.hook_point and again.model_name == sae.model_name
+
+
+def test_a_description_says_what_the_folder_holds() -> None:
+    sae = load_sae(ORACLE / "topk_layer_norm")
+    summary = describe(sae)
+    assert (summary.format, summary.architecture, summary.k) == ("saelens", "topk", 8)
+    assert (summary.d_in, summary.d_sae, summary.d_out) == (32, 64, 32)
+    assert summary.normalisation == "layer_norm" and summary.applies_b_dec_to_input
+    assert summary.hook_point == "blocks.3.hook_resid_post"
+    norms = load_file(ORACLE / "topk_layer_norm" / "sae_weights.safetensors")["W_dec"].norm(dim=1)
+    assert summary.decoder_norms["max"] == pytest.approx(norms.max().item())
+    assert summary.decoder_norms["median"] == pytest.approx(norms.quantile(0.5).item(), rel=0.05)
+
+
+def test_a_lost_normalisation_is_noted() -> None:
+    assert "folds into the weights" in load_sae(ORACLE / "topk_expected_average_only_in").notes[0]
+    assert "activation_scaler.json" in load_sae(ORACLE / "checkpoint_scaled").notes[0]
+
+
+def test_centred_input_equals_encoding_centred_activations(topk: Path) -> None:
+    x = load_file(topk / "reference.safetensors")["x"]
+    mean = x.mean(dim=1, keepdim=True)
+    plain, centred = load_sae(topk), load_sae(topk, centre_input=True)
+    torch.testing.assert_close(centred.encode(x), plain.encode(x - mean))
+    torch.testing.assert_close(centred.reconstruct(x), plain.reconstruct(x - mean) + mean)
+    arguments = {"model_from_pretrained_kwargs": {"center_writing_weights": True}}
+    config = json.loads((topk / "cfg.json").read_text())
+    rewrite(topk, metadata=config["metadata"] | arguments)
+    assert load_sae(topk).centre_input and not load_sae(topk, centre_input=False).centre_input
+
+
+def test_a_zero_token_stays_finite() -> None:
+    for name in ("topk_constant_norm_rescale", "topk_layer_norm"):
+        assert load_sae(ORACLE / name).reconstruct(torch.zeros(1, 32)).isfinite().all()
+
+
+def test_log_threshold_is_the_logarithm_of_the_threshold(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(ORACLE / "jumprelu_none", tmp_path / "sae"))
+    weights = load_file(folder / "sae_weights.safetensors")
+    x = load_file(folder / "reference.safetensors")["x"]
+    expected = load_sae(folder).encode(x)
+    weights["log_threshold"] = weights.pop("threshold").log()
+    save_file(weights, folder / "sae_weights.safetensors")
+    torch.testing.assert_close(load_sae(folder).encode(x), expected)
+
+
+def test_a_scaling_factor_counts_on_decoding_only(topk: Path) -> None:
+    weights = load_file(topk / "sae_weights.safetensors")
+    x = load_file(topk / "reference.safetensors")["x"]
+    before = load_sae(topk)
+    save_file(weights | {"scaling_factor": torch.ones(64)}, topk / "sae_weights.safetensors")
+    assert load_sae(topk).content_hash == before.content_hash
+    save_file(
+        weights | {"scaling_factor": torch.full((64,), 2.0)}, topk / "sae_weights.safetensors"
+    )
+    with pytest.raises(InputError, match="finetuning_scaling_factor is not set"):
+        load_sae(topk)
+    after = load_sae(rewrite(topk, finetuning_scaling_factor=True))
+    acts = before.encode(x)
+    assert torch.equal(after.encode(x), acts)
+    torch.testing.assert_close(after.decode(acts), before.decode(2 * acts))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"d_in": 48}, "d_in is 32, but it is 48"),
+        ({"d_sae": 63}, "d_sae is 64, but it is 63"),
+        ({"d_in": -1}, "must be positive"),
+        ({"d_in": "32"}, "type int"),
+        ({"d_sae": True}, "type int"),
+        ({"k": None}, "needs k between 1 and 64"),
+        ({"k": 65}, "needs k between 1 and 64"),
+        ({"architecture": "gated"}, "b_gate is missing"),
+        ({"architecture": "standard2"}, "architecture 'standard2' is unknown"),
+        ({"architecture": "temporal"}, "attends to earlier tokens"),
+        ({"architecture": "matching_pursuit"}, "encodes by iteration"),
+        ({"architecture": "abstopk"}, "carry a sign"),
+        ({"normalize_activations": "zscore"}, "normalisation 'zscore' is unknown"),
+        ({"activation_fn": "tanh-relu"}, "'tanh-relu' is unknown"),
+    ],
+)
+def test_a_cfg_that_does_not_fit_is_refused(
+    topk: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        load_sae(rewrite(topk, **change))
+
+
+def test_the_width_of_the_activations_must_fit(topk: Path) -> None:
+    with pytest.raises(ValueError, match="reads 32 values per token"):
+        load_sae(topk).encode(torch.zeros(2, 48))
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_live_saelens_opens_what_is_converted(name: str, tmp_path: Path) -> None:
+    sae_lens = pytest.importorskip("sae_lens")
+    sae = load_sae(ORACLE / name)
+    x = load_file(ORACLE / name / "reference.safetensors")["x"]
+    theirs = sae_lens.SAE.load_from_disk(save_saelens(sae, tmp_path / "converted"))
+    given = x.reshape(len(x), 4, -1) if "hook_z" in name else x
+    with torch.no_grad():
+        torch.testing.assert_close(theirs.encode(given), sae.encode(x), atol=1e-5, rtol=1e-5)
+        output = theirs(given).reshape(len(x), -1)
+    torch.testing.assert_close(output, sae.reconstruct(x), atol=1e-5, rtol=1e-5)
