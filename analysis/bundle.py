@@ -335,6 +335,19 @@ class Activations:
         tokens = rows["token"].to_numpy()
         return tokens, rows["activation"].to_numpy().astype(np.float32)
 
+    def of_latents(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Token rows and activations of latents start..stop-1, one after the other, and counts."""
+        first, last = _span_of(self.latent_ends, start, stop)
+        rows = _read_rows(self._by_latent, first, last)
+        counts = np.diff(self.latent_ends[start:stop], prepend=first)
+        return rows["token"].to_numpy(), rows["activation"].to_numpy(), counts
+
+    def tokens_of_latents(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Token rows of latents start..stop-1, one latent after the other, and their counts."""
+        first, last = _span_of(self.latent_ends, start, stop)
+        tokens = _read_rows(self._by_latent, first, last, ["token"])["token"].to_numpy()
+        return tokens, np.diff(self.latent_ends[start:stop], prepend=first)
+
     def of_token(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Latents [n] uint32, ascending, active on one row of the token table, and activations."""
         start, stop = _span(self.token_ends, row)
@@ -347,23 +360,28 @@ class Activations:
 
     def latents_of_tokens(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Active latents of the token rows start..stop-1, one after the other, and their counts."""
-        ends = self.token_ends
-        first = int(ends[start - 1]) if start else 0
-        last = int(ends[stop - 1]) if stop else 0
+        first, last = _span_of(self.token_ends, start, stop)
         latents = _read_rows(self._by_token, first, last)["latent"].to_numpy()
-        return latents, np.diff(ends[start:stop], prepend=first)
+        return latents, np.diff(self.token_ends[start:stop], prepend=first)
 
 
 def _span(ends: np.ndarray, index: int) -> tuple[int, int]:
-    return (int(ends[index - 1]) if index else 0), int(ends[index])
+    return _span_of(ends, index, index + 1)
 
 
-def _read_rows(file: pq.ParquetFile, start: int, stop: int) -> pa.Table:
+def _span_of(ends: np.ndarray, start: int, stop: int) -> tuple[int, int]:
+    """First row of item `start` and the row behind item `stop` - 1."""
+    return (int(ends[start - 1]) if start else 0), (int(ends[stop - 1]) if stop else 0)
+
+
+def _read_rows(
+    file: pq.ParquetFile, start: int, stop: int, columns: list[str] | None = None
+) -> pa.Table:
     """Rows start..stop-1 of a Parquet file written in row groups of ROW_GROUP."""
     if stop <= start:
         return file.schema_arrow.empty_table()
     first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
-    table = file.read_row_groups(list(range(first, last + 1)))
+    table = file.read_row_groups(list(range(first, last + 1)), columns=columns)
     return table.slice(start - first * ROW_GROUP, stop - start)
 
 
