@@ -1,0 +1,1 @@
+"""One recipe a part of the demo: `python -m data.recipes.NAME` rebuilds it."""
