@@ -222,6 +222,7 @@ class Parameters(_Strict):
 
     max_tokens: int | None = None
     block_tokens: int = 256
+    prepend_bos: bool = False
     active_threshold: float = 0.0
     seed: int = 0
     partners_kept: int = 32

@@ -6,7 +6,6 @@ a few documents and a window of blocks, whatever the corpus' size.
 """
 
 import functools
-import hashlib
 import itertools
 import json
 import re
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from analysis.content import content_hash
 from analysis.errors import InputError
 
 MAX_DOCUMENT_CHARACTERS = 20_000_000
@@ -131,12 +131,7 @@ def corpus_hash(path: str | Path) -> str:
     """SHA-256 of the corpus' files, hexadecimal. InputError: the corpus is missing."""
     path = Path(path)
     _reader(path)
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else _data_files(path):
-        with file.open("rb") as stream:
-            for chunk in iter(functools.partial(stream.read, 1 << 22), b""):
-                digest.update(chunk)
-    return digest.hexdigest()
+    return content_hash([path] if path.is_file() else _data_files(path))
 
 
 _Row = tuple[str, str, str]  # title, source, text

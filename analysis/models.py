@@ -5,7 +5,6 @@ of a Hugging Face module (`model.layers.12`, with `:input` or `:output` where it
 forward pass ends at the hook: the layers above it and the language-model head are not run.
 """
 
-import functools
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from analysis.content import content_hash
 from analysis.errors import InputError
 
 DEMO_MODEL = "smollm2-135m"
@@ -385,14 +385,10 @@ def _weights_hash(path: Path) -> str:
     remembered = cache_folder() / "hashes" / key
     if remembered.exists():
         return remembered.read_text()
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            for chunk in iter(functools.partial(stream.read, 1 << 22), b""):
-                digest.update(chunk)
+    found = content_hash(files)
     remembered.parent.mkdir(parents=True, exist_ok=True)
-    remembered.write_text(digest.hexdigest())
-    return digest.hexdigest()
+    remembered.write_text(found)
+    return found
 
 
 def _display_name(name: str) -> str:

@@ -1,0 +1,224 @@
+"""Where a build's activations come from: a model that reads a corpus, or a file made elsewhere.
+
+Both fill the same shards and answer the same questions, so that the rest of the pipeline does not
+know which it was.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
+from analysis.content import content_hash
+from analysis.corpus import (
+    Document,
+    MaskCounts,
+    MaskPolicy,
+    TokenBlock,
+    corpus_hash,
+    read_corpus,
+    token_blocks,
+)
+from analysis.errors import InputError
+from analysis.harvest import harvest
+from analysis.imported import find_tokens_file, import_activations
+from analysis.models import (
+    HookPoint,
+    LanguageModel,
+    hook_in,
+    hooked_activations,
+    load_language_model,
+    parse_hook_point,
+)
+from analysis.saes import SparseAutoencoder
+from analysis.working_folder import Result
+
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+
+Progress = Callable[[int, int], None]
+"""Is told kept tokens done and in all."""
+
+
+class Source(Protocol):
+    """What the pipeline asks of a source."""
+
+    def summary(self) -> tuple[ModelSource | None, CorpusSource]:
+        """The model, if there is one, and the text, for the manifest."""
+
+    def hook_module(self) -> str | None:
+        """The hook point as a Hugging Face module, where a model was run."""
+
+    def documents(self) -> Iterable[Document]:
+        """Titles and sources of the documents, where they are known."""
+
+    def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
+        """Write the shards; says `tokens`, `l0`, `explained_variance` and `mask`."""
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """A language model that reads a corpus up to the SAE's hook point."""
+
+    sae: SparseAutoencoder
+    model_name: str
+    corpus: Path
+    hook_name: str | None
+    parameters: Parameters
+
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The model, loaded when it is first needed."""
+        return load_language_model(self.model_name, DTYPES[self.parameters.dtype])
+
+    @cached_property
+    def hook(self) -> HookPoint:
+        """The hook point in this model; InputError where neither the SAE nor --hook names one."""
+        name = self.hook_name or self.sae.hook_point
+        if name is None:
+            raise InputError(
+                "The SAE does not say at which hook point it reads; give it by --hook, such as "
+                "--hook blocks.12.hook_resid_post."
+            )
+        return hook_in(self.language_model, parse_hook_point(name))
+
+    @cached_property
+    def policy(self) -> MaskPolicy:
+        """Special tokens of this model's tokenizer, and attention sinks."""
+        return MaskPolicy(special_token_ids=tuple(sorted(self.language_model.special_token_ids)))
+
+    def check(self) -> None:
+        """InputError where the model's width at the hook point is not what the SAE reads."""
+        probe = np.zeros((1, 2), dtype=np.int64)
+        width = hooked_activations(self.language_model, self.hook, probe).shape[-1]
+        if width != self.sae.d_in:
+            raise InputError(
+                f"{self.model_name}: has {width} values per token at {self.hook}, but the SAE "
+                f"reads {self.sae.d_in}; choose the model and hook point that it was trained on."
+            )
+        next(read_corpus(self.corpus))
+
+    def summary(self) -> tuple[ModelSource, CorpusSource]:
+        """The model and the corpus, by name and content."""
+        model = self.language_model
+        return (
+            ModelSource(
+                name=model.name,
+                architecture=type(model.model).__name__,
+                layers=model.n_layers,
+                d_model=model.d_model,
+                dtype=self.parameters.dtype,
+                content_hash=model.content_hash,
+            ),
+            CorpusSource(
+                name=self.corpus.name, kind="corpus", content_hash=corpus_hash(self.corpus)
+            ),
+        )
+
+    def hook_module(self) -> str | None:
+        """Such as `model.layers.12:output`."""
+        return f"{self.hook.module}:{self.hook.side}"
+
+    def documents(self) -> Iterable[Document]:
+        """The corpus, read again for its titles."""
+        return read_corpus(self.corpus)
+
+    def blocks(self) -> Iterable[TokenBlock]:
+        """The corpus as token blocks, always the same ones."""
+        return token_blocks(
+            read_corpus(self.corpus),
+            self.language_model.tokenizer,
+            self.parameters.block_tokens,
+            self.parameters.max_tokens,
+            special_token_ids=self.policy.special_token_ids,
+            sink_positions=self.policy.sink_positions,
+            prepend_bos=self.parameters.prepend_bos,
+        )
+
+    def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
+        """Run the model and the SAE, going on behind the shards that are finished."""
+        total = self.parameters.max_tokens or 0
+        found = harvest(
+            self.sae,
+            self.language_model,
+            self.hook,
+            self.blocks(),
+            shards,
+            parameters=self.parameters,
+            policy=self.policy,
+            progress=lambda done: progress(done, max(total, done)),
+        )
+        return {
+            "tokens": found.tokens,
+            "l0": found.l0,
+            "explained_variance": found.explained_variance,
+            "mask": _mask_summary(self.policy, found.mask).model_dump(),
+        }
+
+
+@dataclass(frozen=True)
+class ActivationsSource:
+    """Activations that another program stored."""
+
+    sae: SparseAutoencoder
+    file: Path
+    tokens_file: Path | None
+    parameters: Parameters
+
+    def check(self) -> None:
+        """InputError where a file is missing; the rows are checked while they are read."""
+        for file in (self.file, self.tokens_file):
+            if file is not None and not file.is_file():
+                raise InputError(f"{file}: there is no such file; give a Parquet file.")
+
+    def summary(self) -> tuple[None, CorpusSource]:
+        """No model; the file by name and content, the tokens file's content with it."""
+        listed, _ = find_tokens_file(self.file, self.tokens_file)
+        content = content_hash(dict.fromkeys((self.file, listed)))
+        return None, CorpusSource(name=self.file.name, kind="activations", content_hash=content)
+
+    def hook_module(self) -> None:
+        """No model was run."""
+        return
+
+    def documents(self) -> Iterable[Document]:
+        """The file knows documents by number alone."""
+        return ()
+
+    def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
+        """Sort the file's rows into shards."""
+        found = import_activations(
+            self.file,
+            self.tokens_file,
+            self.sae.d_sae,
+            shards,
+            parameters=self.parameters,
+            memory_bytes=memory_bytes,
+            progress=lambda done: progress(done, done),
+        )
+        policy = " ".join(("Imported: every listed token counts.", *found.notes))
+        mask = MaskSummary(policy=policy, special_token_ids=[], special_tokens=0, sink_tokens=0)
+        return {
+            "tokens": found.tokens,
+            "l0": found.l0,
+            "explained_variance": None,
+            "mask": mask.model_dump(),
+        }
+
+
+def _mask_summary(policy: MaskPolicy, counts: MaskCounts) -> MaskSummary:
+    return MaskSummary(
+        policy=(
+            f"Left out: special tokens wherever they stand ({counts.special:,}) and attention "
+            f"sinks, that is the first position of each block ({counts.sink_position:,}) and "
+            f"positions whose norm is over {policy.sink_norm_ratio:g} times the median "
+            f"({counts.sink_norm:,})."
+        ),
+        special_token_ids=list(policy.special_token_ids),
+        special_tokens=counts.special,
+        sink_tokens=counts.sink_position + counts.sink_norm,
+    )
