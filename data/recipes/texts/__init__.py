@@ -1,0 +1,1 @@
+"""The texts of the demo corpus: packages fetched, opened and read into documents."""
