@@ -1,0 +1,287 @@
+"""Clusters of decoder vectors at several levels of detail, and how far they can be trusted.
+
+HDBSCAN (Campello, Moulavi, Sander 2013, by fast_hdbscan) on a ten-dimensional UMAP of the shared
+kNN graph, as in Bricken et al. 2023; never on the picture, where planted clusters are lost. The
+embedding is made with several seeds. Every cut of every hierarchy (a smallest cluster size, and
+leaves or excess of mass) is judged by how far the seeds agree on it, and the levels are the cuts
+that they agree on best: pure noise gets clusters too, but other ones with every seed.
+
+Agreement is the adjusted Rand index (Hubert and Arabie 1985) in which every noise latent is a
+cluster of its own, so agreeing on noise earns nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from fast_hdbscan.hdbscan import clusters_from_spanning_tree, compute_minimum_spanning_tree
+
+from analysis.bundle import TABLES, ClusterLevel
+from analysis.layout import NEIGHBOURS, embed, fuzzy_graph
+from analysis.neighbours import NeighbourGraph
+
+NOISE = -1
+DIMENSIONS = 10
+EPOCHS = 200
+SEEDS = 3
+RUNG = 1.6
+"""Each smallest cluster size that is tried is this much larger than the one before."""
+FINEST_SIZES = 2.0
+"""The finest level is sought among smallest sizes up to this many times `minimum_cluster`."""
+COARSER = (2.5, 8.0)
+"""A level has this many times fewer clusters than the level below it: at least, at most."""
+FEWEST = 3
+MOST_LEVELS = 3
+WEAK = 0.5
+"""Stability below which a clustering is not to be believed."""
+
+Selection = Literal["leaf", "eom"]
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """The clusters of every level, without names."""
+
+    memberships: pa.Table
+    """The bundle's `memberships` table."""
+    clusters: pa.Table
+    """cluster, level, parent, size, stability: as in the bundle's `clusters` table."""
+    levels: tuple[ClusterLevel, ...]
+    """From the finest to the coarsest; at least one."""
+    finest: np.ndarray
+    """int32 [F], the cluster of level 0; -1 where none."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One way to cut the hierarchies of all seeds: for each latent [n] its cluster, or -1."""
+
+    by_seed: tuple[np.ndarray, ...]
+    stability: float
+    """Mean adjusted Rand index over the pairs of seeds."""
+
+    @property
+    def clusters(self) -> int:
+        """Clusters of the first seed, which is the one that is shown."""
+        return int(self.by_seed[0].max(initial=NOISE)) + 1
+
+    @property
+    def covered(self) -> float:
+        """Share of the latents that are in a cluster."""
+        return float((self.by_seed[0] >= 0).mean()) if len(self.by_seed[0]) else 0.0
+
+    @property
+    def worth(self) -> float:
+        """Stability times the share of latents that it says something about."""
+        return self.stability * self.covered
+
+
+def cluster(
+    W_dec: np.ndarray,
+    graph: NeighbourGraph,
+    eligible: np.ndarray,
+    *,
+    seed: int = 0,
+    minimum_cluster: int = 5,
+    epochs: int | None = None,
+) -> Clustering:
+    """Cluster the eligible latents of W_dec [F, d] at up to three levels.
+
+    Cluster ids are unique over the levels: level 0 first, inside a level the largest first. With
+    no more latents than UMAP needs neighbours there are no clusters.
+    """
+    fuzzy = fuzzy_graph(graph, eligible)
+    n = len(fuzzy.latents)
+    cuts: list[Cut] = []
+    if n > max(NEIGHBOURS, 2 * minimum_cluster):
+        trees = [
+            _spanning_tree(
+                embed(
+                    W_dec, fuzzy, DIMENSIONS, min_dist=0.0, seed=seed + i, epochs=epochs or EPOCHS
+                ),
+                minimum_cluster,
+            )
+            for i in range(SEEDS)
+        ]
+        cuts = _choose_levels(_all_cuts(trees, minimum_cluster), minimum_cluster)
+    if not cuts:
+        cuts = [Cut((np.full(n, NOISE),), 0.0)]
+    return _assemble(cuts, fuzzy.latents, len(W_dec))
+
+
+def place(clusters: pa.Table, memberships: pa.Table, x: np.ndarray, y: np.ndarray) -> pa.Table:
+    """The cluster table with the median map position of the members of every cluster.
+
+    `x` and `y` [F] are the coordinates of the map, NaN where a latent is left out.
+    """
+    centres = np.full((2, clusters.num_rows), np.nan, dtype=np.float32)
+    order = np.argsort(memberships["cluster"].to_numpy(), kind="stable")
+    members = memberships["latent"].to_numpy()[order]
+    ends = np.cumsum(clusters["size"].to_numpy())
+    for i, inside in enumerate(np.split(members, ends[:-1]) if len(ends) else []):
+        centres[:, i] = np.median(x[inside]), np.median(y[inside])
+    for name, values in zip(("x", "y"), centres, strict=True):
+        column = pa.array(values, mask=np.isnan(values))
+        clusters = clusters.append_column(TABLES["clusters"].field(name), column)
+    return clusters
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """Adjusted Rand index of two clusterings [n] in which every -1 is a cluster of its own.
+
+    0 where either has no cluster of two.
+    """
+    both = (first >= 0) & (second >= 0)
+    width = int(second.max(initial=0)) + 1
+    joint = np.unique(first[both].astype(np.int64) * width + second[both], return_counts=True)[1]
+    together = _pairs(joint)
+    in_first = _pairs(np.bincount(first[first >= 0]))
+    in_second = _pairs(np.bincount(second[second >= 0]))
+    if in_first == 0 or in_second == 0:
+        return 0.0
+    expected = in_first * in_second / _pairs(np.array([len(first)]))
+    largest = (in_first + in_second) / 2
+    return (together - expected) / (largest - expected) if largest > expected else 1.0
+
+
+def cluster_stability(labels: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """For each cluster of labels [n]: its best Jaccard overlap in each of others, averaged.
+
+    Hennig 2007, "Cluster-wise assessment of cluster stability", with seeds for bootstraps.
+    """
+    count = int(labels.max(initial=NOISE)) + 1
+    sizes = np.bincount(labels[labels >= 0], minlength=count)
+    best = np.zeros((len(others), count))
+    for i, other in enumerate(others):
+        both = (labels >= 0) & (other >= 0)
+        width = int(other.max(initial=0)) + 1
+        pair, joint = np.unique(
+            labels[both].astype(np.int64) * width + other[both], return_counts=True
+        )
+        mine, theirs = np.divmod(pair, width)
+        other_sizes = np.bincount(other[other >= 0], minlength=width)
+        overlap = joint / (sizes[mine] + other_sizes[theirs] - joint)
+        np.maximum.at(best[i], mine, overlap)
+    return np.asarray(best.mean(axis=0)) if len(others) else np.zeros(count)
+
+
+def _pairs(counts: np.ndarray) -> float:
+    exact = counts.astype(np.float64)
+    return float((exact * (exact - 1) / 2).sum())
+
+
+def _spanning_tree(points: np.ndarray, minimum_cluster: int) -> np.ndarray:
+    """Spanning tree [n - 1, 3] of the points by mutual reachability."""
+    tree, _, _ = compute_minimum_spanning_tree(
+        points.astype(np.float64), min_samples=minimum_cluster, reproducible=True
+    )
+    return np.asarray(tree)
+
+
+def _cut(trees: Sequence[np.ndarray], smallest: int, selection: Selection) -> Cut:
+    """The clusters of at least `smallest` latents in the hierarchy of every seed."""
+    by_seed = tuple(
+        np.asarray(
+            clusters_from_spanning_tree(
+                tree, min_cluster_size=smallest, cluster_selection_method=selection
+            )[0]
+        )
+        for tree in trees
+    )
+    return Cut(by_seed, float(np.mean([agreement(a, b) for a, b in combinations(by_seed, 2)])))
+
+
+def _all_cuts(trees: Sequence[np.ndarray], minimum_cluster: int) -> list[tuple[int, Cut]]:
+    """Every cut that is tried, with its smallest cluster size, ascending."""
+    n = len(trees[0]) + 1
+    sizes = [minimum_cluster]
+    while sizes[-1] * RUNG <= n / FEWEST:
+        sizes.append(round(sizes[-1] * RUNG))
+    selections: tuple[Selection, ...] = ("leaf", "eom")
+    return [(size, _cut(trees, size, by)) for size in sizes for by in selections]
+
+
+def _choose_levels(cuts: Sequence[tuple[int, Cut]], minimum_cluster: int) -> list[Cut]:
+    """The best fine cut, then coarser ones that the seeds agree on."""
+    fine = [cut for size, cut in cuts if size <= FINEST_SIZES * minimum_cluster]
+    levels = [max(fine, key=lambda cut: (cut.worth, cut.clusters))]
+    while len(levels) < MOST_LEVELS:
+        below = levels[-1].clusters
+        coarser = [
+            cut
+            for _, cut in cuts
+            if max(FEWEST, below / COARSER[1]) <= cut.clusters <= below / COARSER[0]
+            and cut.stability >= WEAK
+        ]
+        if not coarser:
+            break
+        levels.append(max(coarser, key=lambda cut: (cut.worth, cut.clusters)))
+    return levels if levels[0].clusters else []
+
+
+def _assemble(cuts: Sequence[Cut], latents: np.ndarray, F: int) -> Clustering:
+    """Number the clusters of all levels and find the parents."""
+    labelled = np.full((len(cuts), F), NOISE, dtype=np.int32)
+    rows: list[dict[str, object]] = []
+    levels = []
+    for level, cut in enumerate(cuts):
+        shown = cut.by_seed[0]
+        inside = shown[shown >= 0]
+        sizes = np.bincount(inside, minlength=cut.clusters)
+        order = np.argsort(-sizes, kind="stable")
+        stability = cluster_stability(shown, cut.by_seed[1:])[order]
+        number = np.empty(cut.clusters, dtype=np.int32)
+        number[order] = len(rows) + np.arange(cut.clusters)
+        labelled[level, latents[shown >= 0]] = number[inside]
+        rows += [
+            {"cluster": len(rows) + i, "level": level, "size": size, "stability": agreed}
+            for i, (size, agreed) in enumerate(zip(sizes[order], stability, strict=True))
+        ]
+        noise = len(latents) - len(inside)
+        levels.append(
+            ClusterLevel(
+                level=level, clusters=cut.clusters, noise=noise, stability=round(cut.stability, 6)
+            )
+        )
+    parents = _parents(labelled, len(rows))
+    schema = TABLES["clusters"]
+    kept = ["cluster", "level", "parent", "size", "stability"]
+    table = pa.Table.from_pylist(
+        [row | {"parent": parents.get(i)} for i, row in enumerate(rows)],
+        schema=pa.schema([schema.field(name) for name in kept]),
+    )
+    return Clustering(_memberships(labelled), table, tuple(levels), labelled[0])
+
+
+def _parents(labelled: np.ndarray, count: int) -> dict[int, int]:
+    """For a cluster the one of the next level that holds at least half of its members."""
+    parents = {}
+    for lower, upper in pairwise(labelled):
+        inside = lower >= 0
+        sizes = np.bincount(lower[inside], minlength=count)
+        both = inside & (upper >= 0)
+        pair, joint = np.unique(
+            lower[both].astype(np.int64) * count + upper[both], return_counts=True
+        )
+        for (child, parent), shared in zip(
+            np.stack(np.divmod(pair, count), axis=1).tolist(), joint.tolist(), strict=True
+        ):
+            if 2 * shared >= sizes[child] and child not in parents:
+                parents[child] = parent
+    return parents
+
+
+def _memberships(labelled: np.ndarray) -> pa.Table:
+    """The memberships [levels, F] as a table sorted by latent and level."""
+    latents, levels = np.nonzero(labelled.T >= 0)
+    return pa.table(
+        {
+            "latent": latents.astype(np.int32),
+            "level": levels.astype(np.int8),
+            "cluster": labelled[levels, latents],
+        },
+        schema=TABLES["memberships"],
+    )
