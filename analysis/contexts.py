@@ -1,0 +1,234 @@
+"""Windows of the corpus on which a latent is active: the top, even intervals, and a random sample.
+
+Top activations alone mislead, they look cleaner than the latent is. A window stands around a
+picked token, inside its document. All picks are ties-free and seeded by latent, so they do not
+hang on the order in which latents are worked on. Blocks of latents and pieces of the token table
+are streamed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.activations import DocumentRows, latent_spans
+from analysis.bundle import ROW_GROUP, Activations, Parameters, TableWriter
+
+MEMORY_BYTES = 128 << 20
+BLOCK_LATENTS = 1_024
+KINDS = ("top", "interval", "random")
+
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[int, int], None]
+"""Is told latents done and latents in all."""
+
+
+def write_contexts(
+    activations: Activations,
+    documents: DocumentRows,
+    folder: Path,
+    *,
+    parameters: Parameters,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress | None = None,
+) -> int:
+    """Write the contexts table beside the token table in `folder`; returns its number of rows.
+
+    For each latent and kind parameters.contexts_per_kind windows of parameters.context_tokens
+    tokens, or fewer where the latent has fewer active tokens or the document ends:
+
+    - top: the largest activations (ties: the earlier token), no two windows overlapping;
+    - interval: the active tokens in ascending order of activation, cut into equal parts; one
+      drawn from each, strongest part first;
+    - random: active tokens drawn evenly without replacement, in the order of the corpus.
+    """
+    written, n_latents = 0, len(activations.latent_ends)
+    with TableWriter(folder, "contexts") as writer:
+        for start, stop in _blocks(activations, memory_bytes):
+            picks = _picks(activations, documents, start, stop, parameters)
+            table = _windows(picks, documents, folder / "tokens.parquet", parameters.context_tokens)
+            writer.write(table)
+            written += table.num_rows
+            if progress:
+                progress(stop, n_latents)
+    return written
+
+
+@dataclass(frozen=True)
+class _Picks:
+    """Picked tokens [p] of a block of latents, in the order of the table."""
+
+    latent: Ints
+    kind: npt.NDArray[np.int8]
+    place: Ints
+    """Where the picked activation stands among those of the block."""
+    ends: Ints
+    """[latents of the block] where each latent's activations end."""
+    first: int
+    """The block's first latent."""
+    tokens: npt.NDArray[np.uint32]
+    activations: npt.NDArray[np.float32]
+
+
+def _blocks(activations: Activations, memory_bytes: int) -> Iterator[tuple[int, int]]:
+    """Latents (start, stop) in blocks, bounded in their activations and in their windows."""
+    counts = np.diff(activations.latent_ends, prepend=0)
+    for start, stop in latent_spans(counts, memory_bytes // 16):
+        for first in range(start, stop, BLOCK_LATENTS):
+            yield first, min(first + BLOCK_LATENTS, stop)
+
+
+def _picks(
+    activations: Activations,
+    documents: DocumentRows,
+    start: int,
+    stop: int,
+    parameters: Parameters,
+) -> _Picks:
+    tokens, values, counts = activations.of_latents(start, stop)
+    ends = np.cumsum(counts)
+    most = parameters.contexts_per_kind
+    top = np.full((stop - start, most), -1, dtype=np.int64)
+    document = documents.index_of(tokens)
+    _pick_top(ends, tokens, values, document, parameters.context_tokens, top)
+    latents, kinds, places = [], [], []
+    for i in np.flatnonzero(counts):
+        behind = int(ends[i] - counts[i])
+        rng = np.random.Generator(np.random.Philox(key=[parameters.seed, start + int(i)]))
+        own = values[behind : ends[i]]
+        chosen = (
+            top[i][top[i] >= 0],
+            behind + _pick_intervals(own, most, rng),
+            behind + np.sort(rng.choice(len(own), min(most, len(own)), replace=False)),
+        )
+        for kind, some in enumerate(chosen):
+            latents.append(np.full(len(some), start + i))
+            kinds.append(np.full(len(some), kind, dtype=np.int8))
+            places.append(some)
+    empty = [np.empty(0, dtype=np.int64)]
+    return _Picks(
+        np.concatenate(latents or empty).astype(np.int64),
+        np.concatenate(kinds or empty).astype(np.int8),
+        np.concatenate(places or empty).astype(np.int64),
+        ends,
+        start,
+        tokens,
+        values,
+    )
+
+
+@numba.njit(parallel=True, cache=True)
+def _pick_top(
+    ends: Ints,
+    tokens: npt.NDArray[np.uint32],
+    activations: npt.NDArray[np.float32],
+    document: Ints,
+    window: int,
+    top: Ints,
+) -> None:
+    """Fill top [latents, most] with places of the largest activations of windows apart.
+
+    One pass for each pick: a scan of n activations costs less than sorting them.
+    """
+    for i in numba.prange(len(ends)):
+        start = ends[i - 1] if i else 0
+        for pick in range(top.shape[1]):
+            best = -1
+            for k in range(start, ends[i]):
+                if best >= 0 and activations[k] <= activations[best]:
+                    continue
+                apart = True
+                for other in top[i, :pick]:
+                    if document[k] == document[other] and (
+                        abs(np.int64(tokens[k]) - np.int64(tokens[other])) < window
+                    ):
+                        apart = False
+                        break
+                if apart:
+                    best = k
+            if best < 0:
+                break
+            top[i, pick] = best
+
+
+def _pick_intervals(
+    activations: npt.NDArray[np.float32], most: int, rng: np.random.Generator
+) -> Ints:
+    """One place from each of up to `most` equal parts of the ordered activations [n]."""
+    order = np.argsort(activations, kind="stable")
+    parts = min(most, len(order))
+    bounds = np.arange(parts + 1) * len(order) // parts
+    return order[rng.integers(bounds[:-1], bounds[1:])][::-1].astype(np.int64)
+
+
+def _windows(picks: _Picks, documents: DocumentRows, tokens_file: Path, length: int) -> pa.Table:
+    """The rows of the contexts table of some picks."""
+    peak_row = picks.tokens[picks.place].astype(np.int64)
+    document = documents.index_of(peak_row)
+    start = np.maximum(documents.starts[document], peak_row - length // 2)
+    stop = np.minimum(documents.ends[document], peak_row - length // 2 + length)
+    offsets = np.concatenate([[0], np.cumsum(stop - start)])
+    rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
+    values = np.zeros(len(rows), dtype=np.float32)
+    local = picks.latent - picks.first
+    _fill_activations(local, picks.ends, picks.tokens, picks.activations, offsets, start, values)
+    text, position = _gather(tokens_file, rows)
+    peak = peak_row - start
+    bounds = pa.array(offsets.astype(np.int32))
+    kinds = pa.array(picks.kind.astype(np.int32))
+    return pa.table(
+        {
+            "latent": picks.latent.astype(np.int32),
+            "kind": pa.DictionaryArray.from_arrays(kinds, pa.array(KINDS)),
+            "activation": picks.activations[picks.place],
+            "document": documents.documents[document],
+            "position": position[offsets[:-1] + peak],
+            "tokens": pa.ListArray.from_arrays(bounds, text),
+            "activations": pa.ListArray.from_arrays(bounds, pa.array(values)),
+            "peak": peak.astype(np.int16),
+        }
+    )
+
+
+@numba.njit(cache=True)
+def _fill_activations(
+    latents: Ints,
+    ends: Ints,
+    tokens: npt.NDArray[np.uint32],
+    activations: npt.NDArray[np.float32],
+    offsets: Ints,
+    starts: Ints,
+    values: npt.NDArray[np.float32],
+) -> None:
+    """Write each window's own activations of its latent to values [all windows]."""
+    for i in range(len(latents)):
+        latent = latents[i]
+        first = ends[latent - 1] if latent else 0
+        own = tokens[first : ends[latent]]
+        stop = starts[i] + offsets[i + 1] - offsets[i]
+        k = np.searchsorted(own, np.uint32(starts[i]))
+        while k < len(own) and own[k] < stop:
+            values[offsets[i] + np.int64(own[k]) - starts[i]] = activations[first + k]
+            k += 1
+
+
+def _gather(tokens_file: Path, rows: Ints) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Text and position of rows [m] of the token table, one row group of it at a time."""
+    unique, inverse = np.unique(rows, return_inverse=True)
+    file = pq.ParquetFile(tokens_file, memory_map=True)
+    pieces: list[pa.Array] = [pa.array([], pa.string())]
+    positions: list[npt.NDArray[Any]] = [np.empty(0, dtype=np.int32)]
+    for group in np.unique(unique // ROW_GROUP):
+        low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
+        table = file.read_row_group(int(group), columns=["token", "position"])
+        found = table.take(pa.array(unique[low:high] - group * ROW_GROUP))
+        pieces += found["token"].cast(pa.string()).chunks
+        positions.append(found["position"].to_numpy())
+    text = pa.concat_arrays(pieces).take(pa.array(inverse))
+    return text, np.concatenate(positions)[inverse].astype(np.int32)

@@ -1,0 +1,231 @@
+"""Measures of association from the 2x2 table of two latents.
+
+For latents a and b over N tokens: n11 have both, n10 only a, n01 only b, n00 neither; n1 = n11 +
+n10 and n2 = n11 + n01. Every measure takes a table of numbers or of arrays and gives float64 of
+the same shape; 0/0 is 0, and nothing is ever NaN. Products of counts are taken in float64, since
+those of 10^9 tokens leave int64.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Counts = npt.NDArray[np.int64] | int
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TwoByTwo:
+    """How often two latents are active together, one without the other, and not at all."""
+
+    n11: Counts
+    n10: Counts
+    n01: Counts
+    n00: Counts
+
+    @staticmethod
+    def from_margins(joint: Counts, n1: Counts, n2: Counts, n_tokens: Counts) -> "TwoByTwo":
+        """From the joint count, the two latents' own counts and the number of kept tokens."""
+        return TwoByTwo(joint, n1 - joint, n2 - joint, n_tokens - n1 - n2 + joint)
+
+    @property
+    def n1(self) -> Floats:
+        """Tokens with a."""
+        return _wide(self.n11) + _wide(self.n10)
+
+    @property
+    def n2(self) -> Floats:
+        """Tokens with b."""
+        return _wide(self.n11) + _wide(self.n01)
+
+    @property
+    def n(self) -> Floats:
+        """All tokens."""
+        return self.n1 + _wide(self.n01) + _wide(self.n00)
+
+
+def _wide(counts: Counts) -> Floats:
+    return np.asarray(counts, dtype=np.float64)
+
+
+def _ratio(above: Any, below: Any) -> Floats:
+    """above / below, and 0 where below is 0."""
+    above, below = np.broadcast_arrays(_wide(above), _wide(below))
+    return np.divide(above, below, out=np.zeros_like(below), where=below != 0)
+
+
+def joint(table: TwoByTwo) -> Floats:
+    """Tokens with both."""
+    return _wide(table.n11)
+
+
+def expected(table: TwoByTwo) -> Floats:
+    """n1 n2 / N: the joint count of independent latents with these margins."""
+    return _ratio(table.n1 * table.n2, table.n)
+
+
+def jaccard(table: TwoByTwo) -> Floats:
+    """n11 / (n1 + n2 - n11); Clarke et al. 2024."""
+    return _ratio(table.n11, _wide(table.n11) + table.n10 + table.n01)
+
+
+def dice(table: TwoByTwo) -> Floats:
+    """2 n11 / (n1 + n2)."""
+    return _ratio(2 * _wide(table.n11), table.n1 + table.n2)
+
+
+def overlap(table: TwoByTwo) -> Floats:
+    """n11 / min(n1, n2); Szymkiewicz-Simpson."""
+    return _ratio(table.n11, np.minimum(table.n1, table.n2))
+
+
+def p_b_given_a(table: TwoByTwo) -> Floats:
+    """n11 / n1."""
+    return _ratio(table.n11, table.n1)
+
+
+def p_a_given_b(table: TwoByTwo) -> Floats:
+    """n11 / n2."""
+    return _ratio(table.n11, table.n2)
+
+
+def phi(table: TwoByTwo) -> Floats:
+    """(n11 n00 - n10 n01) / sqrt(n1 (N - n1) n2 (N - n2)): Pearson's r of the bits."""
+    n, n1, n2 = table.n, table.n1, table.n2
+    # A root for each latent: the product of all four would leave float64's exact range sooner.
+    below = np.sqrt(n1 * (n - n1)) * np.sqrt(n2 * (n - n2))
+    return np.clip(_ratio(_covariance(table), below), -1.0, 1.0)
+
+
+def phi_over_max(table: TwoByTwo) -> Floats:
+    """phi over the largest phi that the margins allow, which is at n11 = min(n1, n2).
+
+    1 for every perfect implication; a negative one may lie below -1.
+    """
+    n1, n2 = table.n1, table.n2
+    return _ratio(_covariance(table), np.minimum(n1, n2) * table.n - n1 * n2)
+
+
+def _covariance(table: TwoByTwo) -> Floats:
+    """n11 n00 - n10 n01, which is N^2 times the covariance of the bits."""
+    return _wide(table.n11) * _wide(table.n00) - _wide(table.n10) * _wide(table.n01)
+
+
+def lift(table: TwoByTwo) -> Floats:
+    """n11 N / (n1 n2): how many times the expected count."""
+    return _ratio(_wide(table.n11) * table.n, table.n1 * table.n2)
+
+
+def pmi(table: TwoByTwo) -> Floats:
+    """The natural logarithm of lift; minus infinity where two active latents never meet."""
+    times = lift(table)
+    possible = (table.n1 > 0) & (table.n2 > 0)
+    with np.errstate(divide="ignore"):
+        return np.where(possible, np.log(np.where(possible, times, 1.0)), 0.0)
+
+
+def npmi(table: TwoByTwo) -> Floats:
+    """PMI / -log(n11 / N), in [-1, 1]; -1 where two active latents never meet (its limit)."""
+    together = _wide(table.n11) > 0
+    share = _ratio(table.n11, table.n)
+    information = -np.log(np.where(together, share, 1.0))
+    met = np.clip(_ratio(np.where(together, pmi(table), 0.0), information), -1.0, 1.0)
+    possible = (table.n1 > 0) & (table.n2 > 0)
+    return np.where(together | ~possible, met, -1.0)
+
+
+def g_squared(table: TwoByTwo) -> Floats:
+    """2 sum O ln(O / E): the log-likelihood ratio of dependence, >= 0; Dunning 1993."""
+    n, n1, n2 = table.n, table.n1, table.n2
+    cells = (
+        (table.n11, n1 * n2),
+        (table.n10, n1 * (n - n2)),
+        (table.n01, (n - n1) * n2),
+        (table.n00, (n - n1) * (n - n2)),
+    )
+    total = np.zeros(np.broadcast(n, n1, n2).shape)
+    for observed, product in cells:
+        seen = _wide(observed)
+        times = _ratio(seen * n, product)
+        total = total + seen * np.log(np.where(seen > 0, times, 1.0))
+    return np.maximum(2.0 * total, 0.0)
+
+
+def wilson_interval(
+    successes: Counts, trials: Counts, z: float = 1.959963984540054
+) -> tuple[Floats, Floats]:
+    """Wilson's score interval of a proportion, by default at 95 %; Wilson 1927.
+
+    Without a trial nothing is known: (0, 1).
+    """
+    k, n = np.broadcast_arrays(_wide(successes), _wide(trials))
+    share = _ratio(k, n)
+    spread = z * np.sqrt(_ratio(share * (1 - share), n) + _ratio(z * z, 4 * n * n))
+    shrink = 1 + _ratio(z * z, n)
+    centre = share + _ratio(z * z, 2 * n)
+    low = np.where(k == 0, 0.0, np.maximum((centre - spread) / shrink, 0.0))
+    high = np.where(k == n, 1.0, np.minimum((centre + spread) / shrink, 1.0))
+    return low, high
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of association as the pages offer it."""
+
+    name: str
+    """Column name."""
+    label: str
+    formula: str
+    low: float
+    high: float
+    """The range; infinite where there is no bound."""
+    ranked: bool
+    """Whether every latent's strongest partners by it are stored."""
+    of: Callable[[TwoByTwo], Floats]
+
+
+_INF = float("inf")
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("phi", "phi", "(n11·n00 − n10·n01) / √(n1(N−n1)·n2(N−n2))", -1, 1, True, phi),
+        Measure("jaccard", "Jaccard", "n11 / (n1 + n2 − n11)", 0, 1, True, jaccard),
+        Measure("npmi", "NPMI", "ln(n11·N / (n1·n2)) / −ln(n11 / N)", -1, 1, True, npmi),
+        Measure("p_b_given_a", "P(b given a)", "n11 / n1", 0, 1, True, p_b_given_a),
+        Measure("p_a_given_b", "P(a given b)", "n11 / n2", 0, 1, True, p_a_given_b),
+        Measure("joint", "joint tokens", "n11", 0, _INF, True, joint),
+        Measure("dice", "Dice", "2·n11 / (n1 + n2)", 0, 1, False, dice),
+        Measure("overlap", "overlap", "n11 / min(n1, n2)", 0, 1, False, overlap),
+        Measure("phi_over_max", "phi / phi max", "phi / max phi", -_INF, 1, False, phi_over_max),
+        Measure("lift", "lift", "n11·N / (n1·n2)", 0, _INF, False, lift),
+        Measure("pmi", "PMI", "ln(n11·N / (n1·n2))", -_INF, _INF, False, pmi),
+        Measure("expected", "expected tokens", "n1·n2 / N", 0, _INF, False, expected),
+        Measure("g_squared", "G²", "2·Σ O·ln(O/E)", 0, _INF, False, g_squared),
+    )
+}
+"""Every measure by its name. NPMI is ranked among pairs of at least `minimum_joint` tokens."""
+
+
+def measure_table(
+    pairs: pa.Table, latents: pa.Table, n_tokens: int, measures: Sequence[str] = tuple(MEASURES)
+) -> pa.Table:
+    """Rows of the partner table with a float64 column for every named measure.
+
+    `latents` is the table of all latents, row i being latent i; a is `latent`, b is `partner`.
+    KeyError: there is no such measure.
+    """
+    counts = latents["active_tokens"].to_numpy()
+    table = TwoByTwo.from_margins(
+        pairs["joint_tokens"].to_numpy(),
+        counts[pairs["latent"].to_numpy()],
+        counts[pairs["partner"].to_numpy()],
+        n_tokens,
+    )
+    for name in measures:
+        pairs = pairs.append_column(name, pa.array(MEASURES[name].of(table), pa.float64()))
+    return pairs
