@@ -1,0 +1,105 @@
+"""The clusters of a selection."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from charts.clustering import level_of
+from charts.figure import Figure, caption_of
+from charts.text import cut
+from charts.theme import QUIET_INK, UNSELECTED, inline, styled
+
+MOST_CLUSTERS = 20
+WEAK = 0.5
+
+
+def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0) -> Figure:
+    """Clusters by the number of their selected latents, with size and stability.
+
+    `mask` [n_latents] bool is the selection, None all latents. A click gives `picked_cluster`.
+    """
+    clustering = level_of(bundle, level)
+    chosen = np.ones(len(clustering.of_latent), bool) if mask is None else np.asarray(mask, bool)
+    table = clustering.table
+    counts = np.bincount(clustering.of_latent[chosen & (clustering.of_latent >= 0)], minlength=1)
+    ids = table["cluster"].to_numpy()
+    selected = np.array([counts[i] if i < len(counts) else 0 for i in ids], dtype=np.int64)
+    rows = table.select(["cluster", "label", "size", "stability"])
+    rows = rows.append_column("selected", pa.array(selected))
+    rows = rows.append_column("share", pa.array(selected / np.maximum(table["size"].to_numpy(), 1)))
+    rows = rows.filter(pa.array(selected > 0))
+    rows = rows.sort_by([("selected", "descending"), ("cluster", "ascending")])
+    left_out = max(rows.num_rows - MOST_CLUSTERS, 0)
+    rows = rows.slice(0, MOST_CLUSTERS)
+    noise = int((chosen & (clustering.of_latent < 0)).sum())
+    return Figure(
+        name="clusters",
+        title="Clusters of the selection" if mask is not None else "Largest clusters",
+        chart=_chart(rows, clustering.names(), clustering.colours),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="latent",
+            latents=int(chosen.sum()),
+            cluster_level=level,
+            without_cluster=noise,
+        ),
+        selections=("picked_cluster",),
+        note=(
+            "Stability is the agreement between seeds; below .5 a cluster is weak evidence"
+            + (f". {left_out:,} smaller clusters are not drawn" if left_out else "")
+            + f". {noise:,} of these latents belong to no cluster."
+        ),
+    )
+
+
+def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> alt.LayerChart:
+    ids, stability = rows["cluster"].to_pylist(), rows["stability"].to_pylist()
+    data = rows.append_column(
+        "name", pa.array([f"{cut(names[i], 30)} ({i})" for i in ids], pa.string())
+    )
+    data = data.append_column("colour", pa.array([colours[i] for i in ids], pa.string()))
+    data = data.append_column(
+        "says",
+        pa.array(
+            [
+                f"stability {s:.2f}".replace("0.", ".") + (" weak" if s < WEAK else "")
+                for s in stability
+            ],
+            pa.string(),
+        ),
+    )
+    longest = max(rows["size"].to_pylist(), default=1)
+    base = alt.Chart(inline(data)).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=230)),
+        tooltip=[
+            alt.Tooltip("name:N", title="cluster"),
+            alt.Tooltip("selected:Q", title="selected latents", format=","),
+            alt.Tooltip("size:Q", title="all its latents", format=","),
+            alt.Tooltip("share:Q", title="share selected", format=".0%"),
+            alt.Tooltip("stability:Q", format=".2f"),
+        ],
+    )
+    x = alt.X(
+        "size:Q",
+        title="latents (light: all of the cluster, full: selected)",
+        axis=alt.Axis(format="~s", tickMinStep=1, tickCount=5),
+        scale=alt.Scale(domain=[0, longest * 1.3], nice=False),
+    )
+    bar = {"band": 0.72}
+    light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)
+    full = (
+        base.mark_bar(height=bar, cursor="pointer")
+        .encode(
+            x=alt.X("selected:Q"),
+            color=alt.Color("colour:N", scale=None),
+            opacity=alt.condition(f"datum.stability < {WEAK}", alt.value(0.45), alt.value(0.95)),
+        )
+        .properties(name="cluster_bars")
+        .add_params(alt.selection_point(name="picked_cluster", fields=["cluster"]))
+    )
+    says = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
+        x=x, text="says:N"
+    )
+    return styled(alt.layer(light, full, says), 60 + 21 * max(rows.num_rows, 1))

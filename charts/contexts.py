@@ -1,0 +1,200 @@
+"""Contexts of a latent as a concordance: one line each, aligned at the picked token."""
+
+import json
+from typing import Any, get_args
+
+import altair as alt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle, ContextKind
+from analysis.errors import InputError
+from charts.figure import Figure, caption_of
+from charts.latent import check_latent
+from charts.text import cells, shown_label, shown_token
+from charts.theme import ACTIVATION_RANGE, INK, MONO, PAPER, QUIET_INK, inline, styled
+
+FONT_SIZE = 12
+CELL = 7.2
+"""Width of a character in pixels: 0.6 of the font size in every font of the list."""
+LINE = 26
+VALUE_WIDTH = 56
+_TITLES = {
+    "top": "Strongest contexts",
+    "interval": "Contexts evenly spaced by activation",
+    "random": "Random active contexts",
+}
+
+
+def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Figure:
+    """Windows of the corpus, one line each, tokens shaded by their activation.
+
+    The shade is the ratio to the latent's own maximum over the corpus. One unit of x is one pixel,
+    so the lines keep their spacing at any width and only lose words at the edges.
+    """
+    check_latent(bundle, latent)
+    if kind not in get_args(ContextKind):
+        raise InputError(f"Contexts: there is no kind {kind!r}; choose top, interval or random.")
+    found = bundle.contexts.of(latent)
+    found = found.filter(pc.equal(found["kind"].cast("string"), kind))
+    found = found.sort_by(
+        [("activation", "descending"), ("document", "ascending"), ("position", "ascending")]
+    )
+    most = bundle.latents["max"][latent].as_py() or 0.0
+    rows = _token_rows(bundle, found, float(most))
+    return Figure(
+        name=f"latent-{latent}-contexts-{kind}",
+        title=f"{_TITLES[kind]} of latent {latent}",
+        chart=_chart(rows, float(most)),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="context",
+            latent=latent,
+            contexts=f"{found.num_rows} {kind}",
+            largest_activation=f"{most:.3g}",
+        ),
+        selections=("picked",),
+        note=(
+            "The strongest contexts look cleaner than the latent is; read the evenly spaced and "
+            "the random ones too."
+            if kind == "top"
+            else "Real windows of the corpus; nothing is counted from them."
+        ),
+    )
+
+
+def _token_rows(bundle: Bundle, found: pa.Table, most: float) -> pa.Table:
+    """One row a token: where it is drawn (`start`, `end`, in columns from the picked token)."""
+    titles = (
+        dict(
+            zip(
+                bundle.documents["document"].to_pylist(),
+                bundle.documents["title"].to_pylist(),
+                strict=True,
+            )
+        )
+        if found.num_rows
+        else {}
+    )
+    out: list[dict[str, Any]] = []
+    for context, row in enumerate(found.to_pylist()):
+        shown = [shown_token(token) for token in row["tokens"]]
+        widths = [max(cells(text), 1) for text in shown]
+        start = -sum(widths[: row["peak"]])
+        for i, (token, value) in enumerate(zip(row["tokens"], row["activations"], strict=True)):
+            out.append(
+                {
+                    "context": context,
+                    "document": row["document"],
+                    "title": titles.get(row["document"], ""),
+                    "position": row["position"] + i - row["peak"],
+                    "token": token,
+                    "activation": value,
+                    "ratio": value / most if most > 0 else 0.0,
+                    "picked_activation": row["activation"],
+                    "is_picked": i == row["peak"],
+                    "start": start,
+                    "end": start + widths[i],
+                }
+            )
+            start += widths[i]
+    return pa.Table.from_pylist(out, _ROWS)
+
+
+_ROWS = pa.schema(
+    [
+        ("context", pa.int32()), ("document", pa.int64()), ("title", pa.string()),
+        ("position", pa.int32()), ("token", pa.string()), ("activation", pa.float32()),
+        ("ratio", pa.float32()), ("picked_activation", pa.float32()), ("is_picked", pa.bool_()),
+        ("start", pa.int32()), ("end", pa.int32()),
+    ]
+)  # fmt: skip
+
+
+def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
+    data = rows.select(
+        ["context", "position", "activation", "ratio", "picked_activation", "is_picked"]
+    )
+    data = data.append_column(
+        "shown", pa.array([shown_token(t) for t in rows["token"].to_pylist()], pa.string())
+    )
+    data = data.append_column(
+        "source", pa.array([shown_label(t, 60) for t in rows["title"].to_pylist()], pa.string())
+    )
+    for edge in ("start", "end"):
+        data = data.append_column(edge, pc.multiply(rows[edge].cast("float64"), CELL))
+    contexts = (pc.max(rows["context"]).as_py() or 0) + 1 if rows.num_rows else 0
+    tokens = alt.Chart(inline(data))
+    # The picked token stands a little left of the middle: what follows it is cut by the value.
+    x = alt.X(
+        "start:Q",
+        axis=None,
+        scale=alt.Scale(
+            domainMin={"expr": f"-(width - {VALUE_WIDTH}) * 0.5"},
+            domainMax={"expr": f"(width - {VALUE_WIDTH}) * 0.5 + {VALUE_WIDTH}"},
+            nice=False,
+            zero=False,
+        ),
+    )
+    y = alt.Y(
+        "context:O", axis=_sources(rows), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1)
+    )
+    tooltip = [
+        alt.Tooltip("shown:N", title="token"),
+        alt.Tooltip("activation:Q", format=".3~r"),
+        alt.Tooltip("ratio:Q", title="of its maximum", format=".0%"),
+        alt.Tooltip("source:N", title="document"),
+        alt.Tooltip("position:Q", format="d"),
+    ]
+    colour = alt.Color(
+        "ratio:Q",
+        title=f"activation / the latent's own maximum ({most:.3g})",
+        scale=alt.Scale(domain=[0, 1], range=ACTIVATION_RANGE, clamp=True),
+        legend=alt.Legend(
+            orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
+            values=[0, 0.5, 1], format=".0%", titleLimit=400, offset=6,
+        ),
+    )  # fmt: skip
+    boxes = (
+        tokens.mark_rect(clip=True)
+        .encode(
+            x=x, x2="end:Q", y=y, color=colour, tooltip=tooltip,
+            stroke=alt.condition("datum.is_picked", alt.value(INK), alt.value(None)),
+        )
+        .properties(name="tokens")
+        .add_params(alt.selection_point(name="picked", fields=["context"]))
+    )  # fmt: skip
+    words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
+        x=x, y=y, text="shown:N", tooltip=tooltip,
+        color=alt.condition("datum.ratio > 0.8", alt.value(PAPER), alt.value(INK)),
+    )  # fmt: skip
+    return styled(alt.layer(boxes, words, *_values(tokens, y)), 8 + LINE * max(contexts, 1))
+
+
+def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:
+    """The activation of the picked token at the right end of its line, on white."""
+    picked = tokens.transform_filter("datum.is_picked")
+    edge = alt.value({"expr": "width"})
+    cover = picked.mark_rect(color=PAPER).encode(
+        x=alt.value({"expr": f"width - {VALUE_WIDTH}"}), x2=edge, y=y
+    )
+    says = picked.mark_text(align="right", fontWeight="bold", fontSize=FONT_SIZE).encode(
+        x=edge, y=y, text=alt.Text("picked_activation:Q", format=".3~r")
+    )
+    return [cover, says]
+
+
+def _sources(rows: pa.Table) -> alt.Axis:
+    """Titles of the documents as the labels of the lines."""
+    firsts = rows.filter(rows["is_picked"])
+    titles = [shown_label(title, 22) for title in firsts["title"].to_pylist()]
+    return alt.Axis(
+        title=None,
+        labelExpr=f"{json.dumps(titles, ensure_ascii=False)}[datum.value]",
+        labelLimit=150,
+        labelColor=QUIET_INK,
+        labelFontSize=11,
+        domain=False,
+        ticks=False,
+    )

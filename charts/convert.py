@@ -1,0 +1,29 @@
+"""The worker that turns a Vega-Lite specification into PNG or SVG, as a script of its own.
+
+vl-convert runs JavaScript inside the process; a specification that is too large ends the process
+without an exception, so it must not be that of the server. Reads a JSON job from standard input
+and writes the picture to standard output.
+"""
+
+import json
+import sys
+
+import vl_convert
+
+
+def main() -> None:
+    """Convert the job {"kind", "spec", "fonts", "scale"} of standard input."""
+    job = json.load(sys.stdin)
+    if job["fonts"]:
+        vl_convert.register_font_directory(job["fonts"])
+    if job["kind"] == "png":
+        out = vl_convert.vegalite_to_png(job["spec"], scale=job["scale"], allowed_base_urls=[])
+    elif job["kind"] == "svg":
+        out = vl_convert.vegalite_to_svg(job["spec"], allowed_base_urls=[]).encode()
+    else:
+        out = vl_convert.javascript_bundle().encode()
+    sys.stdout.buffer.write(out)
+
+
+if __name__ == "__main__":
+    main()

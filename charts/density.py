@@ -1,0 +1,153 @@
+"""How often the latents are active: the density histogram."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from charts.figure import Figure, caption_of
+from charts.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, QUIET_INK, inline, styled
+
+BINS_PER_DECADE = 5
+ULTRALOW = 1e-6
+DENSE = 0.1
+
+
+def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
+    """Latents by log10 density, dead ones as a bar of their own at the left.
+
+    `mask` [n_latents] bool overlays the selected latents on all. The selection `density` is an
+    interval of `log10_density`; the dead bar stands one decade below the lowest bin.
+    """
+    rows = _histogram(bundle, mask)
+    n = bundle.manifest.tokens
+    dead = int(
+        pc.sum(pc.cast(pc.equal(bundle.latents["flag"].cast("string"), "dead"), "int64")).as_py()
+        or 0
+    )
+    selected = "all latents" if mask is None else f"{int(mask.sum())} selected of {len(mask)}"
+    return Figure(
+        name="density-histogram",
+        title="How often latents are active",
+        chart=_chart(rows, mask is not None, n),
+        rows=rows,
+        caption=caption_of(bundle, unit="token", latents=selected, bins_per_decade=BINS_PER_DECADE),
+        selections=("density",),
+        note=(
+            f"Dead means 0 active in {n:,} tokens ({dead:,} latents): their density is below "
+            f"3/N = {3 / max(n, 1):.1e} at 95 %, not zero."
+        ),
+    )
+
+
+def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
+    density = bundle.latents["density"].to_numpy()
+    chosen = np.ones(len(density), dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    live = density > 0
+    # A value on an edge belongs to the bin at its right; rounding keeps 1e-3 on its edge.
+    bins = np.floor(np.round(np.log10(density[live]) * BINS_PER_DECADE, 9)).astype(int)
+    bins = np.minimum(bins, -1)
+    lowest = int(bins.min()) if len(bins) else -6 * BINS_PER_DECADE
+    every = np.bincount(bins - lowest, minlength=-lowest)
+    picked = np.bincount(bins[chosen[live]] - lowest, minlength=-lowest)
+    edges = np.arange(lowest, 1) / BINS_PER_DECADE
+    # The dead bar is one decade to the left, on a whole decade, so that its label has a place.
+    dead_at = np.floor(edges[0]) - 1.0
+    start = np.concatenate([[dead_at], edges[:-1]])
+    return pa.table(
+        {
+            "bin": pa.array(
+                ["dead"]
+                + [f"{10**a:.1e} to {10**b:.1e}" for a, b in zip(edges, edges[1:], strict=False)]
+            ),
+            "log10_density": start,
+            "log10_density_end": start + 1 / BINS_PER_DECADE,
+            "density_from": np.concatenate([[0.0], 10.0 ** edges[:-1]]),
+            "density_to": np.concatenate([[0.0], 10.0 ** edges[1:]]),
+            "latents": np.concatenate([[(~live).sum()], every]),
+            "selected": np.concatenate([[(chosen & ~live).sum()], picked]),
+        }
+    )
+
+
+def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
+    dead_at = rows["log10_density"][0].as_py()
+    first = rows["log10_density"][1].as_py()
+    ticks = [dead_at + 0.1, *range(int(np.ceil(first)), 1)]
+    axis = alt.Axis(
+        values=ticks,
+        grid=False,
+        title="density (fraction of kept tokens, log scale)",
+        labelExpr=(
+            f"datum.value < {dead_at + 0.5} ? 'dead' : datum.value < -3 ? "
+            "'1e' + format(datum.value, 'd') : format(pow(10, datum.value), '.4~%')"
+        ),
+    )
+    x = alt.X(
+        "log10_density:Q", scale=alt.Scale(domain=[dead_at - 0.15, 0.02], nice=False), axis=axis
+    )
+    colour = alt.condition(
+        "datum.bin == 'dead'",
+        alt.value("#c3c9cf" if overlaid else FLAG_COLOURS["dead"]),
+        alt.value(ACCENT_LIGHT if overlaid else ACCENT),
+    )
+    tooltip = [
+        alt.Tooltip("bin:N", title="density"),
+        alt.Tooltip("latents:Q", title="latents", format=","),
+        *([alt.Tooltip("selected:Q", title="selected", format=",")] if overlaid else []),
+    ]
+    base = alt.Chart(inline(rows))
+    bars = (
+        base.mark_rect(stroke=PAPER, strokeWidth=1)
+        .encode(
+            x=x,
+            x2="log10_density_end:Q",
+            y=alt.Y("latents:Q", title="latents", axis=alt.Axis(format=",", tickCount=5)),
+            color=colour,
+            tooltip=tooltip,
+        )
+        .properties(name="density_bars")
+        .add_params(alt.selection_interval(name="density", encodings=["x"]))
+    )
+    layers: list[alt.Chart] = [bars]
+    if overlaid:
+        layers.append(
+            base.mark_rect(stroke=PAPER, strokeWidth=1).encode(
+                x=x,
+                x2="log10_density_end:Q",
+                y="selected:Q",
+                color=alt.condition(
+                    "datum.bin == 'dead'", alt.value(FLAG_COLOURS["dead"]), alt.value(ACCENT)
+                ),
+                tooltip=tooltip,
+            )
+        )
+    return styled(alt.layer(*layers, *_marks(dead_at, first, n)), 230)
+
+
+def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
+    """The thresholds, and what the dead bar says."""
+    lines = [{"at": np.log10(DENSE), "says": "dense > 10 %", "align": 4}]
+    if first <= np.log10(ULTRALOW):
+        lines.append({"at": np.log10(ULTRALOW), "says": "ultralow < 1e-6", "align": 4})
+    base = alt.Chart({"values": lines}).encode(x="at:Q")
+    rule = base.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
+    says = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(
+        y=alt.value(6), text="says:N"
+    )
+    dead = (
+        alt.Chart(
+            {
+                "values": [
+                    {
+                        "at": dead_at + 0.3,
+                        "says": [f"0 in {n:,} tokens:", f"below {3 / max(n, 1):.1e} at 95 %"],
+                    }
+                ]
+            }
+        )
+        .mark_text(align="left", color=QUIET_INK, fontSize=11, lineHeight=14, baseline="top")
+        .encode(x="at:Q", y=alt.value(2), text="says:N")
+    )
+    return [rule, says, dead]

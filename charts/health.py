@@ -1,0 +1,259 @@
+"""Is this SAE healthy? Counts of flags, active latents per token, strength against density."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from charts.figure import Figure, caption_of
+from charts.text import shown_label
+from charts.theme import (
+    ACCENT,
+    FLAG_COLOURS,
+    HIGHLIGHT,
+    PAPER,
+    QUIET_INK,
+    SEQUENTIAL,
+    UNSELECTED,
+    inline,
+    styled,
+)
+
+MOST_POINTS = 20_000
+SCATTER_BINS = (90, 54)
+_MEANINGS = {
+    "live": "density from 1e-6 to 10 %",
+    "ultralow": "density below 1e-6",
+    "dense": "density above 10 %",
+    "dead": "never active in N tokens",
+}
+
+
+def flag_counts(bundle: Bundle) -> Figure:
+    """Number of live, ultralow, dense and dead latents."""
+    flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
+    counts = [int((flags == flag).sum()) for flag in _MEANINGS]
+    rows = pa.table(
+        {
+            "flag": list(_MEANINGS),
+            "latents": pa.array(counts, pa.int64()),
+            "share": [count / max(len(flags), 1) for count in counts],
+            "meaning": list(_MEANINGS.values()),
+        }
+    )
+    data = rows.append_column(
+        "says", pa.array([f"{c:,}  ({c / max(len(flags), 1):.1%})" for c in counts])
+    )
+    base = alt.Chart(inline(data)).encode(
+        y=alt.Y("flag:N", sort=list(_MEANINGS), title=None, axis=alt.Axis(labelFontSize=13)),
+        x=alt.X(
+            "latents:Q",
+            title="latents",
+            axis=alt.Axis(format=",", tickCount=5),
+            scale=alt.Scale(domain=[0, max(*counts, 1) * 1.18], nice=False),
+        ),
+        tooltip=[
+            alt.Tooltip("flag:N"),
+            alt.Tooltip("meaning:N"),
+            alt.Tooltip("latents:Q", format=","),
+            alt.Tooltip("share:Q", format=".2%"),
+        ],
+    )
+    bars = (
+        base.mark_bar(height={"band": 0.7}, cursor="pointer")
+        .encode(
+            color=alt.Color(
+                "flag:N",
+                scale=alt.Scale(domain=list(FLAG_COLOURS), range=list(FLAG_COLOURS.values())),
+                legend=None,
+            )
+        )
+        .properties(name="flag_bars")
+        .add_params(alt.selection_point(name="picked_flag", fields=["flag"]))
+    )
+    text = base.mark_text(align="left", dx=6).encode(text="says:N")
+    return Figure(
+        name="flag-counts",
+        title="Live, ultralow, dense and dead latents",
+        chart=styled(alt.layer(bars, text), 150),
+        rows=rows,
+        caption=caption_of(bundle, unit="token"),
+        selections=("picked_flag",),
+        note="Dead and ultralow are statements about these N tokens; more text may wake a latent.",
+    )
+
+
+def active_latents_per_token(bundle: Bundle) -> Figure:
+    """Histogram of the number of active latents of each kept token; its mean is L0."""
+    tokens = bundle.tokens
+    kept = tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    active = tokens["active_latents"].to_numpy(zero_copy_only=False)[kept]
+    rows, mean = _active_histogram(active), float(active.mean()) if len(active) else 0.0
+    bars = (
+        alt.Chart(inline(rows))
+        .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
+        .encode(
+            x=alt.X(
+                "active_from:Q",
+                title="active latents on a token",
+                axis=alt.Axis(grid=False, format="d", tickMinStep=1),
+                scale=alt.Scale(nice=False, zero=False),
+            ),
+            x2="active_to:Q",
+            y=alt.Y("tokens:Q", title="kept tokens", axis=alt.Axis(format="~s", tickCount=5)),
+            tooltip=[
+                alt.Tooltip("active_from:Q", title="from", format="d"),
+                alt.Tooltip("active_to:Q", title="to below", format="d"),
+                alt.Tooltip("tokens:Q", title="kept tokens", format=","),
+            ],
+        )
+    )
+    at = alt.Chart({"values": [{"at": mean + 0.5, "says": f"mean (L0) {mean:.1f}"}]}).encode(
+        x="at:Q"
+    )
+    rule = at.mark_rule(color=HIGHLIGHT, strokeDash=[3, 3])
+    says = at.mark_text(align="left", dx=6, color=QUIET_INK).encode(y=alt.value(6), text="says:N")
+    return Figure(
+        name="active-latents-per-token",
+        title="Active latents per token",
+        chart=styled(alt.layer(bars, rule, says), 230),
+        rows=rows,
+        caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
+        note="A TopK SAE has nearly the same number on every token; others spread.",
+    )
+
+
+def _active_histogram(active: np.ndarray) -> pa.Table:
+    """Bins of equal whole width, at most 60 of them."""
+    low, high = (int(active.min()), int(active.max())) if len(active) else (0, 0)
+    width = -(-(high - low + 1) // 60)
+    # One empty bin at each side keeps a single bar from filling the whole picture.
+    first = low - width
+    counts = np.bincount((active - first) // width, minlength=(high - first) // width + 2)
+    start = first + width * np.arange(len(counts))
+    return pa.table(
+        {"active_from": start, "active_to": start + width, "tokens": counts.astype(np.int64)}
+    )
+
+
+def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
+    """Largest activation against density, one point a latent (binned above 20,000 latents).
+
+    `mask` [n_latents] bool puts the selected latents in colour. Dead latents have no place here.
+    """
+    latents = bundle.latents
+    selected = np.ones(latents.num_rows, bool) if mask is None else np.asarray(mask, dtype=bool)
+    strength = latents["max"].to_numpy(zero_copy_only=False)
+    drawn = (latents["density"].to_numpy() > 0) & (np.nan_to_num(strength) > 0)
+    binned = int(drawn.sum()) > MOST_POINTS
+    points = latents.select(["latent", "density", "max", "flag", "label"])
+    points = points.append_column("selected", pa.array(selected)).filter(pa.array(drawn))
+    rows = (
+        _binned(points)
+        if binned
+        else points.sort_by([("selected", "ascending"), ("latent", "ascending")])
+    )
+    return Figure(
+        name="max-activation-vs-density",
+        title="Strongest activation against density",
+        chart=styled(_bins(rows) if binned else _points(rows), 320),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latents=f"{int((selected & drawn).sum())} in colour of {int(drawn.sum())}",
+            drawn_as="bins" if binned else "points",
+        ),
+        selections=() if binned else ("picked",),
+        note="Rare latents have fewer chances of a high maximum, so a slope alone says little.",
+    )
+
+
+def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
+    log = alt.Scale(type="log", nice=False, padding=8)
+    return (
+        alt.X(x, title="density (log scale)", scale=log, axis=alt.Axis(format=".0e", tickCount=6)),
+        alt.Y(
+            y,
+            title="largest activation (log scale)",
+            scale=log,
+            axis=alt.Axis(format="~s", tickCount=6),
+        ),
+    )
+
+
+def _points(rows: pa.Table) -> alt.Chart:
+    names = [shown_label(label) for label in rows["label"].to_pylist()]
+    flags = rows["flag"].cast("string")
+    data = rows.drop_columns(["label", "flag"]).append_column("name", pa.array(names))
+    x, y = _axes("density:Q", "max:Q")
+    return (
+        alt.Chart(inline(data.append_column("flag", flags)))
+        .mark_circle(size=22, cursor="pointer")
+        .encode(
+            x=x,
+            y=y,
+            color=alt.condition("datum.selected", alt.value(ACCENT), alt.value(UNSELECTED)),
+            opacity=alt.value(0.65),
+            tooltip=[
+                alt.Tooltip("latent:Q", format="d"),
+                alt.Tooltip("name:N", title="label"),
+                alt.Tooltip("density:Q", format=".1e"),
+                alt.Tooltip("density:Q", title="density in %", format=".3~%"),
+                alt.Tooltip("max:Q", title="largest activation", format=".3~r"),
+                alt.Tooltip("flag:N"),
+            ],
+        )
+        .properties(name="strength_points")
+        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+    )
+
+
+def _binned(points: pa.Table) -> pa.Table:
+    """Counts of latents in a grid of equal steps of both logarithms."""
+    x, y = (np.log10(points[name].to_numpy().astype(np.float64)) for name in ("density", "max"))
+    edges = [
+        np.linspace(v.min(), v.max() + 1e-9, n + 1)
+        for v, n in zip((x, y), SCATTER_BINS, strict=True)
+    ]
+    every = np.histogram2d(x, y, bins=edges)[0]
+    chosen = points["selected"].to_numpy(zero_copy_only=False)
+    picked = np.histogram2d(x[chosen], y[chosen], bins=edges)[0]
+    i, j = np.nonzero(every)
+    return pa.table(
+        {
+            "density_from": 10 ** edges[0][i],
+            "density_to": 10 ** edges[0][i + 1],
+            "max_from": 10 ** edges[1][j],
+            "max_to": 10 ** edges[1][j + 1],
+            "latents": every[i, j].astype(np.int64),
+            "selected": picked[i, j].astype(np.int64),
+        }
+    )
+
+
+def _bins(rows: pa.Table) -> alt.Chart:
+    x, y = _axes("density_from:Q", "max_from:Q")
+    shade = alt.Color(
+        "selected:Q",
+        title="latents",
+        scale=alt.Scale(type="symlog", range=SEQUENTIAL[1:]),
+        legend=alt.Legend(tickCount=4, format="~s"),
+    )
+    return (
+        alt.Chart(inline(rows))
+        .mark_rect(stroke=PAPER, strokeWidth=0.3)
+        .encode(
+            x=x,
+            x2="density_to:Q",
+            y=y,
+            y2="max_to:Q",
+            color=alt.condition("datum.selected > 0", shade, alt.value(UNSELECTED)),
+            tooltip=[
+                alt.Tooltip("density_from:Q", title="density from", format=".1e"),
+                alt.Tooltip("max_from:Q", title="activation from", format=".3~r"),
+                alt.Tooltip("latents:Q", format=","),
+                alt.Tooltip("selected:Q", format=","),
+            ],
+        )
+    )

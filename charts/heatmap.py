@@ -1,0 +1,161 @@
+"""Co-occurrence of a set of latents as a matrix."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.association import measure_table
+from analysis.cooccurrence.count import joint_matrix
+from charts.figure import Figure, caption_of
+from charts.measures import check_measure, range_of, title_of
+from charts.text import name_of
+from charts.theme import NEGATIVE, PAPER, SEQUENTIAL, inline, styled
+
+MOST_LATENTS = 200
+MOST_NAMES = 40
+
+
+def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "phi") -> Figure:
+    """Every pair of the given latents, coloured by a measure; the diagonal is blank.
+
+    `latents` [n] ids: above 200 the 200 with the most active tokens are drawn. Rows and columns
+    are ordered by cluster, then by average linkage. A click gives `picked_cell`: latent and
+    partner. Raises InputError for an unknown measure.
+    """
+    check_measure(measure)
+    asked = np.unique(np.asarray(latents, dtype=np.int64))
+    drawn = _most_active(bundle, asked)
+    table = _pair_table(bundle, drawn)
+    values = measure_table(table, bundle.latents, bundle.manifest.tokens, [measure])
+    n = len(drawn)
+    matrix = np.zeros((n, n))
+    matrix[~np.eye(n, dtype=bool)] = values[measure].to_numpy(zero_copy_only=False)
+    order = _order(matrix, _clusters(bundle, drawn))
+    rows = _rows(values, drawn, order)
+    cut = (
+        f"; only the {MOST_LATENTS} with the most active tokens are drawn" if n < len(asked) else ""
+    )
+    return Figure(
+        name=f"heatmap-{measure}",
+        title=f"Which latents fire together, by {title_of(measure)}",
+        chart=_chart(bundle, rows, drawn[order], measure),
+        rows=rows,
+        caption=caption_of(
+            bundle, unit="token", measure=measure, latents=f"{n} of {len(asked)} selected"
+        ),
+        selections=("picked_cell",),
+        note=(
+            f"{len(asked):,} latents are selected{cut}. Ordered by cluster, then by similarity, so "
+            "blocks along the diagonal are partly made by the order."
+        ),
+    )
+
+
+def _most_active(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
+    """At most 200 of the latents, those with the most active tokens, by ascending id."""
+    active = bundle.latents["active_tokens"].to_numpy()[latents]
+    return np.sort(latents[np.argsort(-active, kind="stable")[:MOST_LATENTS]])
+
+
+def _pair_table(bundle: Bundle, latents: np.ndarray) -> pa.Table:
+    """All ordered pairs but the diagonal, row by row, with their joint tokens."""
+    joint = np.asarray(joint_matrix(bundle.activations, latents))
+    n = len(latents)
+    i, j = np.nonzero(~np.eye(n, dtype=bool))
+    return pa.table(
+        {
+            "latent": pa.array(latents[i], pa.int32()),
+            "partner": pa.array(latents[j], pa.int32()),
+            "joint_tokens": pa.array(joint[i, j], pa.int64()),
+        }
+    )
+
+
+def _clusters(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
+    """The finest cluster of each latent, -1 for none."""
+    return pc.fill_null(bundle.latents["cluster"], -1).to_numpy()[latents]
+
+
+def _order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Positions by cluster, clusters by where their leaves stand, and leaves inside a cluster.
+
+    The leaves come from average linkage on the largest value minus the value, with the optimal
+    order of Bar-Joseph et al. 2001.
+    """
+    n = len(clusters)
+    if n < 3:
+        return np.argsort(clusters, kind="stable")
+    symmetric = (matrix + matrix.T) / 2
+    distance = symmetric.max() - symmetric
+    np.fill_diagonal(distance, 0.0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+    place = np.empty(n)
+    place[leaves_list(tree)] = np.arange(n)
+    ids, member = np.unique(clusters, return_inverse=True)
+    middle = np.bincount(member, place) / np.bincount(member)
+    middle[ids < 0] = n  # latents without a cluster come last
+    return np.lexsort((place, middle[member]))
+
+
+def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
+    """The cells in the order in which they are drawn."""
+    place = np.empty(len(latents), dtype=np.int32)
+    place[order] = np.arange(len(latents))
+    row = place[np.searchsorted(latents, values["latent"].to_numpy())]
+    column = place[np.searchsorted(latents, values["partner"].to_numpy())]
+    values = values.append_column("row", pa.array(row)).append_column("column", pa.array(column))
+    return values.sort_by([("row", "ascending"), ("column", "ascending")])
+
+
+def _scale(rows: pa.Table, measure: str) -> alt.Scale:
+    """The measure's own range: diverging at 0 where it can be negative, from white otherwise."""
+    least, most = range_of(measure)
+    values = rows[measure].to_numpy(zero_copy_only=False)
+    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    if least is not None and least < 0:
+        return alt.Scale(domain=[-1, 0, 1], range=[NEGATIVE, "#f7f7f7", SEQUENTIAL[-1]], clamp=True)
+    return alt.Scale(
+        domain=[0, most if most is not None else largest],
+        range=["#f7f9fb", *SEQUENTIAL[1:]],
+        clamp=True,
+    )
+
+
+def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) -> alt.Chart:
+    labels = bundle.latents["label"].take(pa.array(latents)).to_pylist()
+    names = [name_of(int(i), t, 22) for i, t in zip(latents, labels, strict=True)]
+    data = rows.drop_columns(["row", "column"])
+    for end, place in (("a", "row"), ("b", "column")):
+        data = data.append_column(
+            end, pa.array([names[i] for i in rows[place].to_pylist()], pa.string())
+        )
+    named = len(latents) <= MOST_NAMES
+    axis = alt.Axis(labels=named, ticks=False, domain=False, labelLimit=170, labelFontSize=11)
+    side = int(np.clip(len(latents) * 15, 260, 620))
+    return styled(
+        alt.Chart(inline(data))
+        .mark_rect(stroke=PAPER, strokeWidth=0.5 if named else 0, cursor="pointer")
+        .encode(
+            x=alt.X("b:N", sort=names, title=None, axis=axis.copy(), scale=alt.Scale(domain=names)),
+            y=alt.Y("a:N", sort=names, title=None, axis=axis, scale=alt.Scale(domain=names)),
+            color=alt.Color(
+                f"{measure}:Q",
+                title=title_of(measure),
+                scale=_scale(rows, measure),
+                legend=alt.Legend(gradientLength=160, tickCount=5),
+            ),
+            tooltip=[
+                alt.Tooltip("a:N", title="latent"),
+                alt.Tooltip("b:N", title="partner"),
+                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=".3~r"),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+            ],
+        )
+        .properties(name="cells")
+        .add_params(alt.selection_point(name="picked_cell", fields=["latent", "partner"])),
+        side,
+    )

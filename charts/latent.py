@@ -1,0 +1,250 @@
+"""One latent: its activations, partners, neighbours and effects on the logits."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from analysis.errors import InputError
+from charts.figure import Figure, caption_of
+from charts.measures import measured, range_of, title_of
+from charts.text import name_of, shown_label, shown_token
+from charts.theme import ACCENT, NEGATIVE, POSITIVE, QUIET_INK, RULE, inline, styled
+
+HISTOGRAM_BINS = 40
+ROW = 22
+
+
+def check_latent(bundle: Bundle, latent: int) -> None:
+    """Raise InputError unless the bundle has this latent."""
+    count = bundle.latents.num_rows
+    if not 0 <= latent < count:
+        raise InputError(
+            f"{bundle.name}: there is no latent {latent}; choose one from 0 to {count - 1}."
+        )
+
+
+def activation_histogram(bundle: Bundle, latent: int) -> Figure:
+    """Histogram of the activations of a latent over its active tokens."""
+    check_latent(bundle, latent)
+    _, values = bundle.activations.of_latent(latent)
+    rows = _value_bins(values)
+    bars = (
+        alt.Chart(inline(rows))
+        .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
+        .encode(
+            x=alt.X(
+                "activation_from:Q",
+                title="activation",
+                axis=alt.Axis(grid=False, tickCount=8, format="~r"),
+                scale=alt.Scale(nice=False, zero=False),
+            ),
+            x2="activation_to:Q",
+            y=alt.Y(
+                "tokens:Q",
+                title="active tokens",
+                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+            ),
+            tooltip=[
+                alt.Tooltip("activation_from:Q", title="from", format=".3~r"),
+                alt.Tooltip("activation_to:Q", title="to", format=".3~r"),
+                alt.Tooltip("tokens:Q", title="active tokens", format=","),
+            ],
+        )
+    )
+    row = bundle.latents.slice(latent, 1).to_pylist()[0]
+    marks = [
+        {"at": row[key], "says": f"{key} {row[key]:.3g}"}
+        for key in ("median", "p90")
+        if row[key] is not None
+    ]
+    at = alt.Chart({"values": marks}).encode(x="at:Q")
+    rule = at.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
+    says = at.mark_text(align="left", dx=5, color=QUIET_INK, fontSize=11).encode(
+        y=alt.value(6), text="says:N"
+    )
+    return Figure(
+        name=f"latent-{latent}-activations",
+        title=f"Activations of latent {latent}",
+        chart=styled(alt.layer(bars, rule, says), 210),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latent=latent,
+            active_tokens=len(values),
+            density=f"{row['density']:.1e}",
+        ),
+        note=f"Only the {len(values):,} tokens on which it is active; on all others it is 0.",
+    )
+
+
+def _value_bins(values: np.ndarray) -> pa.Table:
+    if len(values) == 0:
+        counts, edges = np.zeros(0, np.int64), np.zeros(1)
+    else:
+        counts, edges = np.histogram(values.astype(np.float64), bins=HISTOGRAM_BINS)
+    return pa.table(
+        {
+            "activation_from": edges[:-1],
+            "activation_to": edges[1:],
+            "tokens": counts.astype(np.int64),
+        }
+    )
+
+
+def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
+    """Nearest decoder vectors by cosine; a click gives `picked`, the latent of the row."""
+    check_latent(bundle, latent)
+    found = bundle.neighbours.of(latent).sort_by("rank")
+    rows = pa.table(
+        {
+            "latent": found["neighbour"],
+            "label": bundle.latents["label"].take(found["neighbour"]),
+            "density": bundle.latents["density"].take(found["neighbour"]),
+            "cosine": found["cosine"],
+        }
+    )
+    return Figure(
+        name=f"latent-{latent}-neighbours",
+        title=f"Nearest decoder vectors of latent {latent}",
+        chart=_ranked_rows(rows, "cosine", "cosine of the decoder vectors", (0.0, 1.0)),
+        rows=rows,
+        caption=caption_of(bundle, unit="latent", latent=latent, neighbours=rows.num_rows),
+        selections=("picked",),
+        note="Close decoders write similar directions; they need not fire on the same tokens.",
+    )
+
+
+def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: int = 15) -> Figure:
+    """Strongest co-occurrence partners by a measure; a click gives `picked`, the partner's id."""
+    check_latent(bundle, latent)
+    found = measured(bundle, bundle.partners.of(latent), measure)
+    found = found.sort_by([(measure, "descending"), ("partner", "ascending")])
+    found = found.slice(0, limit)
+    rows = pa.table(
+        {
+            "latent": found["partner"],
+            "label": bundle.latents["label"].take(found["partner"]),
+            "density": bundle.latents["density"].take(found["partner"]),
+            "joint_tokens": found["joint_tokens"],
+            "joint_documents": found["joint_documents"],
+        }
+        | {name: found[name] for name in found.column_names[4:]}
+    )
+    return Figure(
+        name=f"latent-{latent}-partners-{measure}",
+        title=f"Latents that fire with latent {latent}, by {title_of(measure)}",
+        chart=_ranked_rows(rows, measure, title_of(measure), range_of(measure)),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latent=latent,
+            measure=measure,
+            minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
+        ),
+        selections=("picked",),
+        note="Tokens of one document are not independent: compare the joint documents as well.",
+    )
+
+
+def _ranked_rows(
+    rows: pa.Table, value: str, title: str, domain: tuple[float | None, float | None]
+) -> alt.LayerChart:
+    """Bars in the order of the rows, one a latent, with its name, value and tooltip."""
+    ids, labels = rows["latent"].to_pylist(), rows["label"].to_pylist()
+    data = rows.drop_columns(["label"]).append_column(
+        "name", pa.array([name_of(i, t) for i, t in zip(ids, labels, strict=True)], pa.string())
+    )
+    values = np.nan_to_num(rows[value].to_numpy(zero_copy_only=False).astype(np.float64))
+    least = min(0.0, float(values.min(initial=0.0)))
+    most = domain[1] if domain[1] is not None else float(values.max(initial=0.0)) or 1.0
+    x = alt.X(
+        f"{value}:Q",
+        title=title,
+        axis=alt.Axis(tickCount=5, format="~g"),
+        scale=alt.Scale(domain=[least, most * 1.08], nice=False),
+    )
+    counts = [n for n in ("joint_tokens", "joint_documents") if n in rows.column_names]
+    others = [n for n in rows.column_names[5:] if n != value] if counts else []
+    base = alt.Chart(inline(data)).encode(
+        x=x,
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+        tooltip=[
+            alt.Tooltip("name:N", title="latent"),
+            alt.Tooltip(f"{value}:Q", title=title, format=".3~r"),
+            alt.Tooltip("density:Q", format=".1e"),
+            *(alt.Tooltip(f"{n}:Q", title=n.replace("_", " "), format=",") for n in counts),
+            *(alt.Tooltip(f"{n}:Q", title=title_of(n), format=".3~r") for n in others),
+        ],
+    )
+    bars = (
+        base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer")
+        .properties(name="rows")
+        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+    )
+    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
+        text=alt.Text(f"{value}:Q", format=".3~r")
+    )
+    return styled(alt.layer(bars, says), 46 + ROW * max(rows.num_rows, 1))
+
+
+def logit_effects(bundle: Bundle, latent: int) -> Figure:
+    """Tokens that the decoder vector pushes up (blue) and down (red) through the unembedding."""
+    check_latent(bundle, latent)
+    found = bundle.logits.of(latent)
+    rows = pa.table(
+        {
+            "sign": found["sign"].cast("string"),
+            "rank": found["rank"],
+            "token": found["token"],
+            "effect": found["effect"],
+        }
+    ).sort_by([("effect", "descending"), ("rank", "ascending")])
+    shown = [shown_token(token) for token in rows["token"].to_pylist()]
+    data = rows.drop_columns(["token"]).append_column("token", pa.array(shown, pa.string()))
+    data = data.append_column("row", pa.array(range(rows.num_rows), pa.int32()))
+    effects = rows["effect"].to_numpy(zero_copy_only=False).astype(np.float64)
+    reach = 1.25 * float(np.abs(effects).max(initial=0.0)) or 1.0
+    base = alt.Chart(inline(data)).encode(
+        x=alt.X(
+            "effect:Q",
+            title="effect on the logit (unit decoder vector through the unembedding)",
+            axis=alt.Axis(tickCount=7, format="~g"),
+            scale=alt.Scale(domain=[-reach, reach], nice=False),
+        ),
+        y=alt.Y("row:O", axis=None),
+        tooltip=[
+            alt.Tooltip("token:N"),
+            alt.Tooltip("effect:Q", format="+.3f"),
+            alt.Tooltip("sign:N"),
+        ],
+    )
+    sign = "datum.effect >= 0"
+    bars = (
+        base.mark_bar(height={"band": 0.75})
+        .encode(color=alt.condition(sign, alt.value(POSITIVE), alt.value(NEGATIVE)))
+        .properties(name="rows")
+        .add_params(alt.selection_point(name="picked", fields=["token", "row"]))
+    )
+    zero = alt.Chart({"values": [{"at": 0}]}).mark_rule(color=RULE).encode(x="at:Q")
+    left = (
+        base.transform_filter(sign)
+        .mark_text(align="right", dx=-6)
+        .encode(x=alt.datum(0), text="token:N")
+    )
+    right = (
+        base.transform_filter("datum.effect < 0")
+        .mark_text(align="left", dx=6)
+        .encode(x=alt.datum(0), text="token:N")
+    )
+    return Figure(
+        name=f"latent-{latent}-logits",
+        title=f"Tokens that latent {latent} makes more and less likely",
+        chart=styled(alt.layer(bars, zero, left, right), 46 + 17 * max(rows.num_rows, 1)),
+        rows=rows,
+        caption=caption_of(bundle, unit="vocabulary token", latent=latent),
+        selections=("picked",),
+        note="A direct path only: later layers may use the direction in other ways.",
+    )

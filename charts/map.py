@@ -1,0 +1,365 @@
+"""The map of the decoder vectors: points or an image of them, cluster names, a box over it."""
+
+import base64
+import io
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image
+
+from analysis.bundle import Bundle
+from analysis.errors import InputError
+from charts.clustering import Level, level_of
+from charts.figure import Figure, caption_of
+from charts.text import cells, shown_label
+from charts.theme import HIGHLIGHT, PAPER, SEQUENTIAL_POINTS, UNSELECTED, inline, styled
+
+Colour = Literal["cluster", "density", "map_recall", "max"]
+Viewport = tuple[float, float, float, float]
+MOST_POINTS = 30_000
+MOST_NAMES = 28
+HEIGHT = 600
+# Names are placed for a map of this size in pixels; a wider one only leaves more room.
+PLACED_FOR = (680, HEIGHT)
+RASTER = (1360, 1200)
+COLOURS: dict[str, str] = {
+    "cluster": "cluster",
+    "density": "density (log scale)",
+    "map_recall": "kNN recall@10 of the map",
+    "max": "largest activation (log scale)",
+}
+
+
+def latent_map(
+    bundle: Bundle,
+    *,
+    selected: np.ndarray | None = None,
+    colour: Colour = "cluster",
+    level: int = 0,
+    highlight: int | None = None,
+    viewport: Viewport | None = None,
+) -> Figure:
+    """The UMAP of the decoder vectors, one point a latent.
+
+    `selected` [n_latents] bool keeps its colour, the rest turns light grey. `viewport` is x0, x1,
+    y0, y1 in map units. Selections: `box`, an interval of x and y, and `picked`, the latent that
+    was clicked (points only: above 30,000 latents the map is an image with the box over it).
+    """
+    if colour not in COLOURS:
+        raise InputError(f"Map: cannot colour by {colour!r}; choose one of {', '.join(COLOURS)}.")
+    clustering = level_of(bundle, level)
+    rows = _rows(bundle, selected, colour, clustering, viewport)
+    frame = viewport or _frame(bundle)
+    raster = rows.num_rows > MOST_POINTS
+    base = (
+        _image(rows, frame, colour, clustering)
+        if raster
+        else _points(rows, frame, colour, clustering)
+    )
+    names = _names(clustering, rows, frame)
+    layers = [base, *_name_layers(names), *_ring(bundle, highlight, frame)]
+    return Figure(
+        name="map",
+        title="Map of the decoder vectors",
+        chart=styled(alt.layer(*layers), HEIGHT),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="latent",
+            colour=COLOURS[colour],
+            cluster_level=level,
+            latents=f"{pc.sum(pc.cast(rows['selected'], 'int64')).as_py() or 0} in colour of {rows.num_rows}",
+        ),
+        selections=("box",) if raster else ("box", "picked"),
+        note=_note(bundle),
+    )
+
+
+def _note(bundle: Bundle) -> str:
+    quality = bundle.manifest.map
+    measured = [
+        f"{name} {value:.3f}".replace(" 0.", " .")
+        for name, value in (
+            ("trustworthiness", quality.trustworthiness),
+            ("kNN recall@10", quality.knn_recall),
+        )
+        if value is not None
+    ]
+    left = f"; {quality.left_out:,} latents are left out" if quality.left_out else ""
+    return (
+        "Distance and area between clusters on this map are weak evidence; "
+        f"{', '.join(measured) or 'its quality was not measured'} over {quality.latents:,} "
+        f"latents{left}."
+    )
+
+
+def _rows(
+    bundle: Bundle,
+    selected: np.ndarray | None,
+    colour: Colour,
+    clustering: Level,
+    viewport: Viewport | None,
+) -> pa.Table:
+    """The latents with a place on the map, selected ones last so that they are drawn on top."""
+    latents = bundle.latents
+    x, y = (latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
+    chosen = np.ones(len(x), dtype=bool) if selected is None else np.asarray(selected, dtype=bool)
+    inside = np.isfinite(x) & np.isfinite(y)
+    if viewport is not None:
+        x0, x1, y0, y1 = viewport
+        inside &= (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+    columns = ["latent", "x", "y", "density", "label", "top_tokens", "flag"]
+    if colour in ("map_recall", "max"):
+        columns.append(colour)
+    cluster = np.where(clustering.of_latent < 0, 0, clustering.of_latent)
+    names = clustering.names()
+    named = [names.get(int(c), "") for c in clustering.of_latent[inside]]
+    rows = latents.select(columns).append_column(
+        "cluster", pa.array(cluster, pa.int32(), mask=clustering.of_latent < 0)
+    )
+    rows = rows.append_column("selected", pa.array(chosen)).filter(pa.array(inside))
+    rows = rows.append_column("cluster_label", pa.array(named, pa.string()))
+    return rows.sort_by([("selected", "ascending"), ("latent", "ascending")])
+
+
+def _frame(bundle: Bundle) -> Viewport:
+    """The whole map with a margin of 3 %."""
+    bounds = []
+    for name in ("x", "y"):
+        least, most = pc.min_max(bundle.latents[name]).as_py().values()
+        if least is None:
+            return (0.0, 1.0, 0.0, 1.0)
+        pad = 0.03 * (most - least) or 1.0
+        bounds += [float(least - pad), float(most + pad)]
+    return (bounds[0], bounds[1], bounds[2], bounds[3])
+
+
+def _axes(frame: Viewport) -> tuple[alt.X, alt.Y]:
+    """Scales without axes: the coordinates of a UMAP mean nothing."""
+    x0, x1, y0, y1 = frame
+    return (
+        alt.X("x:Q", axis=None, scale=alt.Scale(domain=[x0, x1], nice=False, zero=False)),
+        alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[y0, y1], nice=False, zero=False)),
+    )
+
+
+def _tokens(top: list[str] | None) -> str:
+    return " · ".join(shown_label(token, 16) for token in (top or [])[:6])
+
+
+def _points(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) -> alt.Chart:
+    x, y = _axes(frame)
+    data = rows.drop_columns(["top_tokens", "label", "flag"])
+    data = data.append_column("name", pa.array([shown_label(t) for t in rows["label"].to_pylist()]))
+    data = data.append_column(
+        "tokens", pa.array([_tokens(t) for t in rows["top_tokens"].to_pylist()])
+    )
+    if colour == "cluster":
+        every = clustering.colour_of_latents()
+        data = data.append_column(
+            "colour", pa.array([every[i] for i in rows["latent"].to_pylist()])
+        )
+    many = max(rows.num_rows, 1)
+    return (
+        alt.Chart(inline(data))
+        .mark_circle(size=float(np.clip(90_000 / many, 9, 46)), cursor="pointer", clip=True)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.condition("datum.selected", _paint(rows, colour), alt.value(UNSELECTED)),
+            opacity=alt.condition("datum.selected", alt.value(0.85), alt.value(0.6)),
+            tooltip=[
+                alt.Tooltip("latent:Q", format="d"),
+                alt.Tooltip("name:N", title="label"),
+                alt.Tooltip("tokens:N", title="top tokens"),
+                alt.Tooltip("density:Q", format=".1e"),
+                alt.Tooltip("density:Q", title="density in %", format=".3~%"),
+                alt.Tooltip("cluster_label:N", title="cluster"),
+                *(
+                    [alt.Tooltip(f"{colour}:Q", format=".3~r")]
+                    if colour in ("map_recall", "max")
+                    else []
+                ),
+            ],
+        )
+        .properties(name="map_points")
+        .add_params(
+            alt.selection_interval(name="box", encodings=["x", "y"]),
+            alt.selection_point(name="picked", fields=["latent"]),
+        )
+    )
+
+
+def _domain(rows: pa.Table, colour: Colour) -> tuple[str, list[float]]:
+    """Type and domain of the scale of a numeric colour."""
+    if colour == "map_recall":
+        return "linear", [0.0, 1.0]
+    values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
+    values = values[np.isfinite(values) & (values > 0)]
+    if len(values) == 0:
+        return "log", [1e-6, 1.0]
+    least, most = float(values.min()), float(values.max())
+    return "log", [least, most if most > least else least * 10]
+
+
+def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
+    if colour == "cluster":
+        return alt.Color("colour:N", scale=None, legend=None)
+    kind, domain = _domain(rows, colour)
+    legend = alt.Legend(
+        orient="top-left",
+        direction="horizontal",
+        gradientLength=180,
+        gradientThickness=10,
+        fillColor=PAPER,
+        padding=6,
+        tickCount=4,
+        format=".0e" if colour == "density" else "~g",
+    )
+    scale = alt.Scale(type=kind, domain=domain, range=SEQUENTIAL_POINTS, clamp=True)  # type: ignore[arg-type]
+    return alt.Color(f"{colour}:Q", title=COLOURS[colour], scale=scale, legend=legend)
+
+
+def _image(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) -> alt.Chart:
+    """The points as one picture of a fixed number of pixels, whatever their number."""
+    x0, x1, y0, y1 = frame
+    url = rasterise(
+        np.column_stack([rows[name].to_numpy() for name in ("x", "y")]),
+        _rgb(rows, colour, clustering),
+        rows["selected"].to_numpy(zero_copy_only=False),
+        frame,
+    )
+    x, y = _axes(frame)
+    return (
+        alt.Chart({"values": [{"x": x0, "x2": x1, "y": y0, "y2": y1, "url": url}]})
+        .mark_image(aspect=False)
+        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", url="url:N")
+        .properties(name="map_image")
+        .add_params(alt.selection_interval(name="box", encodings=["x", "y"]))
+    )
+
+
+def _hex(colours: list[str]) -> np.ndarray:
+    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], dtype=np.float64)
+
+
+def _rgb(rows: pa.Table, colour: Colour, clustering: Level) -> np.ndarray:
+    """Colours of the rows, [n, 3] in 0..255."""
+    if colour == "cluster":
+        every = clustering.colour_of_latents()
+        distinct, index = np.unique(np.array(every), return_inverse=True)
+        return _hex(distinct.tolist())[index][rows["latent"].to_numpy()]
+    kind, (least, most) = _domain(rows, colour)
+    values = np.clip(np.nan_to_num(rows[colour].to_numpy(zero_copy_only=False)), least, most)
+    part = np.log(values / least) / np.log(most / least) if kind == "log" else values
+    ramp = _hex(SEQUENTIAL_POINTS)
+    at = np.linspace(0, 1, len(ramp))
+    return np.column_stack([np.interp(part, at, ramp[:, channel]) for channel in range(3)])
+
+
+def rasterise(
+    points: np.ndarray, colours: np.ndarray, selected: np.ndarray, frame: Viewport
+) -> str:
+    """A PNG of the points as a data address.
+
+    `points` [n, 2] in map units, `colours` [n, 3] in 0..255, `selected` [n] bool; the rest is grey
+    and lies under the selected ones. A pixel takes the mean colour of its points, and is the more
+    opaque the more of them it holds.
+    """
+    width, height = RASTER
+    x0, x1, y0, y1 = frame
+    column = ((points[:, 0] - x0) / (x1 - x0) * (width - 1)).round().astype(np.int64)
+    row = ((y1 - points[:, 1]) / (y1 - y0) * (height - 1)).round().astype(np.int64)
+    picture = np.full((height * width, 3), 255.0)
+    spot = 4 if len(points) < 100_000 else 3 if len(points) < 400_000 else 2
+    grey = _hex([UNSELECTED])[0]
+    for members, paint in ((~selected, None), (selected, colours[selected])):
+        if not members.any():
+            continue
+        count, total = np.zeros(height * width), np.zeros((height * width, 3))
+        for dx, dy in np.ndindex(spot, spot):
+            at = np.clip(row[members] + dy, 0, height - 1) * width
+            at += np.clip(column[members] + dx, 0, width - 1)
+            count += np.bincount(at, minlength=height * width)
+            for channel in range(3 if paint is not None else 0):
+                weights = paint[:, channel] if paint is not None else None
+                total[:, channel] += np.bincount(at, weights, minlength=height * width)
+        held = count > 0
+        mean = total[held] / count[held, None] if paint is not None else grey
+        opaque = 1 - 0.35 * np.exp(1 - count[held])[:, None]
+        picture[held] = opaque * mean + (1 - opaque) * picture[held]
+    image = Image.fromarray(picture.round().astype(np.uint8).reshape(height, width, 3))
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=6)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _names(clustering: Level, rows: pa.Table, frame: Viewport) -> pa.Table:
+    """Cluster names that fit without overlap, those with the most selected latents first."""
+    chosen = rows.filter(rows["selected"])["cluster"].drop_null().to_numpy()
+    members = np.bincount(chosen, minlength=1)
+    names, table = clustering.names(), clustering.table
+    x0, x1, y0, y1 = frame
+    candidates = []
+    for cluster, x, y in zip(
+        *(table[name].to_pylist() for name in ("cluster", "x", "y")), strict=True
+    ):
+        count = int(members[cluster]) if cluster < len(members) else 0
+        if count and x is not None and x0 <= x <= x1 and y0 <= y <= y1:
+            candidates.append((-count, cluster, x, y))
+    boxes: list[tuple[float, float, float, float]] = []
+    placed = []
+    for _, cluster, x, y in sorted(candidates):
+        name = shown_label(names[cluster], 26)
+        half = 3.6 * cells(name) + 4
+        px = (x - x0) / (x1 - x0) * PLACED_FOR[0]
+        px = float(np.clip(px, half, max(PLACED_FOR[0] - half, half)))
+        py = (y1 - y) / (y1 - y0) * PLACED_FOR[1]
+        box = (px - half, px + half, py - 10, py + 10)
+        if len(placed) < MOST_NAMES and not any(_overlap(box, other) for other in boxes):
+            boxes.append(box)
+            at = x0 + px / PLACED_FOR[0] * (x1 - x0)
+            placed.append({"name": name, "x": at, "y": y, "cluster": cluster})
+    kinds = [
+        ("name", pa.string()),
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+        ("cluster", pa.int32()),
+    ]
+    return pa.Table.from_pylist(placed, pa.schema(kinds))
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
+
+
+def _name_layers(names: pa.Table) -> list[alt.Chart]:
+    """Each name twice: a white outline, then the text."""
+    base = alt.Chart(inline(names)).encode(x="x:Q", y="y:Q", text="name:N")
+    halo = base.mark_text(
+        fontSize=12,
+        fontWeight="bold",
+        stroke=PAPER,
+        strokeWidth=4,
+        strokeJoin="round",
+        opacity=0.85,
+    )
+    return [halo, base.mark_text(fontSize=12, fontWeight="bold")]
+
+
+def _ring(bundle: Bundle, latent: int | None, frame: Viewport) -> list[alt.Chart]:
+    """A ring around one latent, with its id."""
+    if latent is None or not 0 <= latent < bundle.latents.num_rows:
+        return []
+    x, y = (bundle.latents[name][latent].as_py() for name in ("x", "y"))
+    if x is None or not (frame[0] <= x <= frame[1] and frame[2] <= y <= frame[3]):
+        return []
+    base = alt.Chart({"values": [{"x": x, "y": y, "latent": latent}]}).encode(x="x:Q", y="y:Q")
+    ring = base.mark_point(shape="circle", size=190, stroke=HIGHLIGHT, strokeWidth=2, filled=False)
+    halo = base.mark_text(dy=-18, fontWeight="bold", stroke=PAPER, strokeWidth=4).encode(
+        text="latent:N"
+    )
+    return [ring, halo, base.mark_text(dy=-18, fontWeight="bold").encode(text="latent:N")]

@@ -1,0 +1,151 @@
+"""Pairs of latents that fire together, ranked."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from charts.figure import Figure, caption_of
+from charts.measures import check_measure, measured, range_of, title_of
+from charts.text import name_of
+from charts.theme import ACCENT, QUIET_INK, inline, styled
+
+MOST_LATENTS = 20_000
+ROW = 22
+
+
+def pair_rows(
+    bundle: Bundle,
+    latents: np.ndarray,
+    measure: str = "phi",
+    *,
+    within: bool = False,
+    hide_flags: bool = True,
+) -> pa.Table:
+    """Every stored pair with a latent of the selection, once, strongest first.
+
+    `latents` [n] ids; `within` asks for both ends in the selection. Dense and ultralow latents
+    swamp the ranking, so that `hide_flags` leaves pairs with one of them out. Columns: latent and
+    partner (the selected one first, else the smaller id), their labels, the joint counts, every
+    measure. Raises InputError for an unknown measure.
+    """
+    return _pairs(bundle, latents, measure, within, hide_flags)[0]
+
+
+def _pairs(
+    bundle: Bundle, latents: np.ndarray, measure: str, within: bool, hide_flags: bool
+) -> tuple[pa.Table, int]:
+    """The pairs, and how many were hidden."""
+    check_measure(measure)
+    chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
+    chosen[np.asarray(latents, dtype=np.int64)] = True
+    found = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, within)
+    hidden = 0
+    if hide_flags:
+        flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
+        loud = np.isin(flags, ["dense", "ultralow"])
+        shown = ~loud[found["latent"].to_numpy()] & ~loud[found["partner"].to_numpy()]
+        hidden = int((~shown).sum())
+        found = found.filter(pa.array(shown))
+    rows = measured(bundle, found, measure)
+    rows = rows.sort_by(
+        [(measure, "descending"), ("latent", "ascending"), ("partner", "ascending")]
+    )
+    for at, end in ((2, "latent"), (3, "partner")):
+        rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
+    return rows, hidden
+
+
+def _once(found: pa.Table, chosen: np.ndarray, within: bool) -> pa.Table:
+    """Each unordered pair once: both ends may have listed it."""
+    a, b = found["latent"].to_numpy(), found["partner"].to_numpy()
+    keep = chosen[b] if within else np.ones(len(a), dtype=bool)
+    both = chosen[a] & chosen[b]
+    first = np.where(both, np.minimum(a, b), a)
+    second = np.where(both, np.maximum(a, b), b)
+    order = np.lexsort((second, first))
+    new = np.ones(len(a), dtype=bool)
+    new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
+    rows = order[new]
+    rows = rows[keep[rows]]
+    taken = found.take(pa.array(rows))
+    return taken.set_column(0, taken.field(0), pa.array(first[rows], pa.int32())).set_column(
+        1, taken.field(1), pa.array(second[rows], pa.int32())
+    )
+
+
+def ranked_pairs(
+    bundle: Bundle,
+    latents: np.ndarray,
+    measure: str = "phi",
+    limit: int = 30,
+    *,
+    within: bool = False,
+    hide_flags: bool = True,
+) -> Figure:
+    """The strongest pairs of the selection; a click gives `picked_pair`: latent and partner."""
+    every, hidden = _pairs(bundle, latents, measure, within, hide_flags)
+    rows = every.slice(0, limit)
+    return Figure(
+        name=f"pairs-{measure}",
+        title=f"Pairs that fire together, by {title_of(measure)}",
+        chart=_chart(rows, measure),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            measure=measure,
+            pairs=f"{rows.num_rows} of {every.num_rows} stored",
+            latents=len(np.unique(latents)),
+            minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
+            partners_kept=bundle.manifest.parameters.partners_kept,
+        ),
+        selections=("picked_pair",),
+        note=(
+            f"{hidden:,} pairs with a dense or ultralow latent are hidden, since these swamp a ranking."
+            if hide_flags
+            else "Dense and ultralow latents are included; they can swamp a ranking."
+        ),
+    )
+
+
+def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
+    ends = [
+        [
+            name_of(i, t, 22)
+            for i, t in zip(rows[e].to_pylist(), rows[f"{e}_label"].to_pylist(), strict=True)
+        ]
+        for e in ("latent", "partner")
+    ]
+    data = rows.drop_columns(["latent_label", "partner_label"])
+    pairs = [f"{a}  +  {b}" for a, b in zip(*ends, strict=True)]
+    data = data.append_column("pair", pa.array(pairs, pa.string()))
+    largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
+    most = range_of(measure)[1] or largest or 1.0
+    others = [name for name in rows.column_names[6:] if name != measure]
+    base = alt.Chart(inline(data)).encode(
+        x=alt.X(
+            f"{measure}:Q",
+            title=title_of(measure),
+            axis=alt.Axis(tickCount=5, format="~g"),
+            scale=alt.Scale(domain=[0, most * 1.12], nice=False),
+        ),
+        y=alt.Y("pair:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
+        tooltip=[
+            alt.Tooltip("pair:N"),
+            alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=".3~r"),
+            alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+            alt.Tooltip("joint_documents:Q", title="joint documents", format=","),
+            *(alt.Tooltip(f"{name}:Q", title=title_of(name), format=".3~r") for name in others),
+        ],
+    )
+    bars = (
+        base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer")
+        .properties(name="pairs")
+        .add_params(alt.selection_point(name="picked_pair", fields=["latent", "partner"]))
+    )
+    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
+        text=alt.Text(f"{measure}:Q", format=".3~r")
+    )
+    return styled(alt.layer(bars, says), 46 + ROW * max(rows.num_rows, 1))

@@ -1,0 +1,74 @@
+"""Text of tokens, labels and titles as a chart can show it, whatever they contain."""
+
+import unicodedata
+
+LONGEST_TOKEN = 40
+LONGEST_LABEL = 34
+NO_BREAK_SPACE = "\u00a0"
+
+_BIDI = {
+    "\u200e": "LRM", "\u200f": "RLM", "\u061c": "ALM", "\u202a": "LRE", "\u202b": "RLE",
+    "\u202c": "PDF", "\u202d": "LRO", "\u202e": "RLO", "\u2066": "LRI", "\u2067": "RLI",
+    "\u2068": "FSI", "\u2069": "PDI",
+}  # fmt: skip
+_MARKS = {"\n": "↵", "\r": "↵", "\t": "→", "\u2028": "↵", "\u2029": "↵", "\0": ""}
+
+
+def visible(text: str) -> str:
+    """The text with every control and direction character turned into a mark one can see.
+
+    Newlines become ↵, tabs →, direction overrides their names in angle marks such as ‹RLO›, other
+    control characters ·; NUL is removed. Combining marks past the third on one character are
+    dropped, since they would cover their neighbours.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    out: list[str] = []
+    combining = 0
+    for char in text:
+        category = unicodedata.category(char)
+        combining = combining + 1 if category in ("Mn", "Me") else 0
+        if char in _MARKS:
+            out.append(_MARKS[char])
+        elif char in _BIDI:
+            out.append(f"‹{_BIDI[char]}›")
+        elif category in ("Cc", "Cs", "Co", "Cn"):
+            out.append("·")
+        elif combining <= 3:
+            out.append(char)
+    return "".join(out)
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, or its first characters and …, at most `longest` long."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def shown_token(token: str) -> str:
+    """A token for a chart: visible, cut at 40 characters, its spaces kept."""
+    short = cut(visible(token[: 4 * LONGEST_TOKEN]), LONGEST_TOKEN)
+    return short.replace(" ", NO_BREAK_SPACE)
+
+
+def shown_label(text: str | None, longest: int = LONGEST_LABEL) -> str:
+    """A label or a title for a chart: visible, one line, cut."""
+    return cut(visible((text or "")[: 4 * longest]).strip(), longest)
+
+
+def name_of(latent: int, label: str | None, longest: int = LONGEST_LABEL) -> str:
+    """How a latent is called in a chart: its id, and its label where it has one."""
+    short = shown_label(label, longest)
+    return f"{latent} · {short}" if short else str(latent)
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes in a fixed-width font: 2 for wide characters, 0 for combining."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells_of(char) for char in text)
+
+
+def _cells_of(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1

@@ -1,0 +1,140 @@
+"""The look of every chart: colours, fonts and the Altair configuration, set explicitly.
+
+Nothing depends on a theme of Altair or Streamlit, so that an exported file equals the screen.
+"""
+
+from typing import Any, TypeVar
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+from scipy.spatial import cKDTree
+
+INK = "#1f2933"
+QUIET_INK = "#65717e"
+GRID = "#eceff2"
+RULE = "#c4ccd4"
+UNSELECTED = "#e3e3e3"
+ACCENT = "#1f6fb2"
+ACCENT_LIGHT = "#bcd6ec"
+POSITIVE = "#2b6cb0"
+NEGATIVE = "#c53030"
+HIGHLIGHT = "#111111"
+PAPER = "#ffffff"
+
+FLAG_COLOURS = {"live": ACCENT, "ultralow": "#e9a83b", "dense": "#b5478f", "dead": "#8a939c"}
+ACTIVATION_RANGE = ["#ffffff", "#fdd9b0", "#fb9a3c", "#d95f02"]
+SEQUENTIAL = ["#eef4fa", "#bcd6ec", "#6aa7d6", "#1f6fb2", "#0b3c68"]
+SEQUENTIAL_POINTS = ["#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154"]
+
+# Hues whose lightness differs too, so that colour-blind readers can tell neighbours apart.
+CLUSTER_COLOURS = (
+    "#4477aa", "#ee6677", "#228833", "#c7a500", "#56b4e9", "#aa3377", "#e69f00", "#117733",
+    "#882255", "#88ccee", "#d55e00", "#332288", "#44aa99", "#cc6677", "#999933", "#6699cc",
+    "#994f00", "#009e73", "#cc79a7", "#5d3a9b", "#77aa33", "#1b9eb5", "#b25d5d", "#7f6d00",
+)  # fmt: skip
+NO_CLUSTER = "#b6bdc5"
+
+SANS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
+MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"
+EXPORT_WIDTH = 760
+
+Drawn = TypeVar("Drawn", alt.Chart, alt.LayerChart)
+
+
+def config() -> dict[str, Any]:
+    """The Vega-Lite configuration of every chart."""
+    axis = {
+        "labelColor": QUIET_INK,
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "titleColor": INK,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 10,
+        "gridColor": GRID,
+        "domainColor": RULE,
+        "tickColor": RULE,
+        "tickSize": 4,
+    }
+    title = {
+        "anchor": "start",
+        "frame": "bounds",
+        "color": INK,
+        "fontSize": 16,
+        "fontWeight": "bold",
+        "subtitleColor": QUIET_INK,
+        "subtitleFontSize": 11,
+        "subtitleLineHeight": 15,
+        "subtitlePadding": 6,
+        "offset": 16,
+    }
+    legend = {
+        "labelColor": QUIET_INK,
+        "labelFontSize": 12,
+        "titleColor": INK,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    }
+    return {
+        "font": SANS,
+        "background": PAPER,
+        "padding": {"left": 8, "right": 12, "top": 10, "bottom": 8},
+        "view": {"stroke": None},
+        "axis": axis,
+        "axisY": {"domain": False, "ticks": False},
+        "legend": legend,
+        "title": title,
+        "bar": {"color": ACCENT},
+        "text": {"color": INK, "fontSize": 12},
+    }
+
+
+def styled(chart: Drawn, height: int) -> Drawn:
+    """The chart with the configuration, the height, and the width of its container."""
+    return chart.properties(
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        config=config(),
+    )
+
+
+def inline(rows: pa.Table) -> dict[str, Any]:
+    """The rows as chart data.
+
+    A plain dictionary passes through Altair without its row limit, its global data transformers or
+    its slow validation. Single precision is written with the digits that it has.
+    """
+    columns = {name: _plain(rows[name]) for name in rows.column_names}
+    names = list(columns)
+    drawn = zip(*columns.values(), strict=True)
+    return {"values": [dict(zip(names, row, strict=True)) for row in drawn]}
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_floating(column.type):
+        exact = column.to_numpy(zero_copy_only=False)
+        short = exact.astype(str).astype(np.float64) if exact.dtype == np.float32 else exact
+        return [value if np.isfinite(value) else None for value in short.tolist()]
+    return column.to_pylist()
+
+
+def cluster_colours(clusters: np.ndarray, x: np.ndarray, y: np.ndarray) -> dict[int, str]:
+    """A colour for each cluster, in the order given, unlike those of its nearest neighbours.
+
+    There are more clusters than hues, so hues repeat: each cluster takes the least used hue that
+    none of the eight nearest centres has taken. The result depends on the clusters alone, not on
+    what is selected.
+    """
+    hues, used = np.full(len(clusters), -1), np.zeros(len(CLUSTER_COLOURS), dtype=int)
+    centres = np.nan_to_num(np.column_stack([x, y]).astype(np.float64))
+    if len(clusters) == 0:
+        return {}
+    near = cKDTree(centres).query(centres, k=min(9, len(clusters)))[1].reshape(len(clusters), -1)
+    for i in range(len(clusters)):
+        taken = {int(h) for h in hues[near[i]] if h >= 0}
+        free = [h for h in range(len(CLUSTER_COLOURS)) if h not in taken]
+        hues[i] = min(free, key=lambda h: (used[h], h))
+        used[hues[i]] += 1
+    return {int(c): CLUSTER_COLOURS[h] for c, h in zip(clusters, hues, strict=True)}

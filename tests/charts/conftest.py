@@ -1,0 +1,291 @@
+"""A tiny bundle, random but consistent in every table, with hostile text in it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import (
+    SCHEMA_VERSION,
+    Bundle,
+    ClusterLevel,
+    CorpusSource,
+    Manifest,
+    MapQuality,
+    MaskSummary,
+    Parameters,
+    SaeSource,
+    SelfCheck,
+    TABLES,
+    publish,
+    write_table,
+)
+
+LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
+DEAD, DENSE, KEPT_OUT = 4, 3, 10
+HOSTILE = [
+    "<script>alert(1)</script>", "$x$", "=cmd()", "\u202egnp.exe", "a\0b", "x" * 10_000,
+    "\n", " the", "日本語", "Привет", "&lt;", "-1", "@SUM", "</script><!--", "e\u0301\u0301\u0301\u0301\u0301",
+    "\ttab", "\\", "'", '"', "😀",
+]  # fmt: skip
+WORDS = ["river", "court", "import", "Wort", "king", "sea", "tree", "return", "loop", "maison"]
+
+
+def _vocabulary(rng: np.random.Generator) -> list[str]:
+    return [f" {word}{i}" for word in WORDS for i in rng.integers(0, 99, 6)] + HOSTILE
+
+
+def active_matrix(rng: np.random.Generator) -> np.ndarray:
+    """Activations [tokens, latents] float32 with 11 significant bits, planted in groups."""
+    tokens = DOCUMENTS * LENGTH
+    density = 10 ** rng.uniform(-2.6, -1.2, LATENTS)
+    density[:DEAD] = 0.0
+    density[DEAD : DEAD + DENSE] = [0.3, 0.5, 0.2]
+    group = np.arange(LATENTS) % CLUSTERS
+    topic = rng.random((tokens, CLUSTERS)) < 0.15
+    chance = density * np.where(topic[:, group], 4.0, 0.5)
+    active = rng.random((tokens, LATENTS)) < chance
+    values = np.float32(rng.gamma(2.0, 3.0, active.shape) + 0.1) * active
+    bits = values.view(np.uint32) & np.uint32(0xFFFFE000)
+    return bits.view(np.float32)
+
+
+def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) -> pa.Table:
+    active = x > 0
+    n = active.sum(0)
+    density = n / kept.sum()
+    flag = np.where(n == 0, "dead", np.where(density > 0.1, "dense", "live"))
+    group = np.arange(LATENTS) % CLUSTERS
+    centre = rng.uniform(-8, 8, (CLUSTERS, 2))
+    place = (centre[group] + rng.normal(0, 0.5, (LATENTS, 2))).astype(np.float32)
+    dead = n == 0
+
+    def each(compute: Any) -> pa.Array:
+        values = [float(compute(x[active[:, i], i])) if n[i] else None for i in range(LATENTS)]
+        return pa.array(values, pa.float32())
+
+    cluster = np.where(np.arange(LATENTS) % 11 == 0, -1, group)
+    return pa.table(
+        {
+            "latent": np.arange(LATENTS, dtype=np.int32),
+            "active_tokens": n.astype(np.int64),
+            "active_documents": [len(np.unique(document[active[:, i]])) for i in range(LATENTS)],
+            "density": density,
+            "mean": each(np.mean),
+            "std": each(np.std),
+            "median": each(np.median),
+            "p90": each(lambda v: np.quantile(v, 0.9)),
+            "max": each(np.max),
+            "flag": pa.array(flag.tolist()).dictionary_encode(),
+            "decoder_norm": np.ones(LATENTS, np.float32),
+            "x": pa.array(place[:, 0], mask=dead),
+            "y": pa.array(place[:, 1], mask=dead),
+            "map_recall": pa.array(rng.random(LATENTS).astype(np.float32), mask=dead),
+            "cluster": pa.array(cluster.astype(np.int32), mask=(cluster < 0) | dead),
+            "label": [
+                HOSTILE[i % len(HOSTILE)] if i % 5 == 0 else f"{WORDS[i % 10]} and {WORDS[i % 7]}"
+                for i in range(LATENTS)
+            ],
+            "top_tokens": [
+                [HOSTILE[i % len(HOSTILE)], f" {WORDS[i % 10]}"] for i in range(LATENTS)
+            ],
+        }
+    )
+
+
+def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
+    cluster = latents["cluster"].to_numpy(zero_copy_only=False)
+    x, y = (latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
+    rows, members = [], []
+    for level, width in ((0, 1), (1, 4)):
+        for i in range(CLUSTERS // width):
+            inside = np.flatnonzero(cluster // width == i)
+            own = i if level == 0 else CLUSTERS + i
+            rows.append(
+                {
+                    "cluster": own,
+                    "level": level,
+                    "parent": CLUSTERS + i // 4 if level == 0 else None,
+                    "size": len(inside),
+                    "label": HOSTILE[i] if i < 2 else f"{WORDS[i]}, {WORDS[i - 1]}",
+                    "terms": [{"term": WORDS[i], "score": 1.0, "latents": 3}],
+                    "stability": 0.3 + 0.09 * i,
+                    "x": float(np.nanmedian(x[inside])),
+                    "y": float(np.nanmedian(y[inside])),
+                }
+            )
+            members += [{"latent": int(m), "level": level, "cluster": own} for m in inside]
+    members.sort(key=lambda row: (row["latent"], row["level"]))
+    tables = [
+        pa.Table.from_pylist(t, TABLES[name])
+        for t, name in ((rows, "clusters"), (members, "memberships"))
+    ]
+    return tables[0], tables[1]
+
+
+def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
+    active = (x > 0).astype(np.int64)
+    joint = active.T @ active
+    rows = []
+    for i in range(LATENTS):
+        order = [j for j in np.argsort(-joint[i], kind="stable") if j != i and joint[i, j] >= 3]
+        for j in sorted(order[:16]):
+            both = (active[:, i] & active[:, j]).astype(bool)
+            documents = len(np.unique(document[both]))
+            rows.append((i, j, int(joint[i, j]), documents))
+    names = TABLES["partners"].names
+    return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
+    rows = []
+    for latent in range(LATENTS):
+        found = np.flatnonzero(x[:, latent] > 0)
+        if len(found) == 0:
+            continue
+        best = found[np.argsort(-x[found, latent], kind="stable")]
+        picks = {"top": best[:5], "interval": best[:: max(len(best) // 5, 1)][:5]}
+        picks["random"] = rng.choice(found, min(5, len(found)), replace=False)
+        for kind, rowset in picks.items():
+            for row in rowset:
+                document, position = divmod(int(row), LENGTH)
+                start, stop = max(position - 10, 0), min(position + 11, LENGTH)
+                window = range(document * LENGTH + start, document * LENGTH + stop)
+                rows.append(
+                    {
+                        "latent": latent,
+                        "kind": kind,
+                        "activation": float(x[row, latent]),
+                        "document": document,
+                        "position": position,
+                        "tokens": [tokens[t] for t in window],
+                        "activations": [float(x[t, latent]) for t in window],
+                        "peak": position - start,
+                    }
+                )
+    return pa.Table.from_pylist(rows, TABLES["contexts"])
+
+
+def _logits(vocabulary: list[str], rng: Any) -> pa.Table:
+    rows = []
+    for latent in range(LATENTS):
+        words = rng.choice(len(vocabulary), 20, replace=False)
+        size = np.sort(rng.gamma(2, 0.1, 10).astype(np.float32))[::-1]
+        for sign, part in (("positive", words[:10]), ("negative", words[10:])):
+            for rank, word in enumerate(part):
+                effect = float(size[rank]) * (1 if sign == "positive" else -1)
+                rows.append(
+                    {
+                        "latent": latent,
+                        "sign": sign,
+                        "rank": rank,
+                        "token": vocabulary[word],
+                        "effect": effect,
+                    }
+                )
+    return pa.Table.from_pylist(rows, TABLES["logits"])
+
+
+def _neighbours(rng: Any) -> pa.Table:
+    decoder = rng.normal(size=(LATENTS, 8))
+    decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
+    cosine = decoder @ decoder.T
+    np.fill_diagonal(cosine, -2)
+    order = np.argsort(-cosine, axis=1)[:, :10]
+    return pa.table(
+        {
+            "latent": np.repeat(np.arange(LATENTS), 10),
+            "rank": np.tile(np.arange(10), LATENTS),
+            "neighbour": order.ravel(),
+            "cosine": np.take_along_axis(cosine, order, 1).ravel().astype(np.float32),
+        }
+    )
+
+
+def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        sae=SaeSource(
+            name="tiny", format="saelens", architecture="topk", d_in=8, d_sae=LATENTS, d_out=8,
+            hook_point="blocks.1.hook_resid_post", hook_module="model.layers.1", k=8,
+            normalisation="none", applies_b_dec_to_input=True, notes=[], content_hash="0" * 16,
+        ),
+        model=None,
+        corpus=CorpusSource(name="tiny corpus", kind="corpus", content_hash="1" * 16),
+        parameters=Parameters(minimum_joint=3, partners_kept=16),
+        tokens=kept,
+        documents=DOCUMENTS,
+        mask=MaskSummary(
+            policy="special tokens are left out wherever they stand",
+            special_token_ids=[0], special_tokens=KEPT_OUT, sink_tokens=0,
+        ),
+        active_rule="activation > 0",
+        self_check=SelfCheck(explained_variance=0.9, l0=float((x > 0).sum() / kept), tokens=kept),
+        map=MapQuality(
+            trustworthiness=0.962, knn_recall=0.31, latents=on_map, left_out=LATENTS - on_map,
+            graph="exact",
+        ),
+        clustering=[
+            ClusterLevel(level=0, clusters=CLUSTERS, noise=12, stability=0.8),
+            ClusterLevel(level=1, clusters=CLUSTERS // 4, noise=12, stability=0.9),
+        ],
+        versions={},
+        timings={},
+    )  # fmt: skip
+
+
+def make_bundle(folder: Path) -> Bundle:
+    """Write and publish the bundle under a folder."""
+    rng = np.random.default_rng(7)
+    vocabulary = _vocabulary(rng)
+    words = [vocabulary[i] for i in rng.integers(0, len(vocabulary), DOCUMENTS * LENGTH)]
+    document = np.repeat(np.arange(DOCUMENTS), LENGTH)
+    kept = np.ones(len(words), dtype=bool)
+    kept[:: len(words) // KEPT_OUT] = False
+    x = active_matrix(rng) * kept[:, None]
+    latents = _latents(x, kept, document, rng)
+    clusters, memberships = _clusters(latents)
+    by_latent, by_token = np.nonzero(x.T), np.nonzero(x)
+    tables = {
+        "latents": latents,
+        "neighbours": _neighbours(rng),
+        "partners": _partners(x, document),
+        "clusters": clusters,
+        "memberships": memberships,
+        "contexts": _contexts(x, words, rng),
+        "logits": _logits(vocabulary, rng),
+        "documents": pa.table(
+            {
+                "document": np.arange(DOCUMENTS),
+                "title": [f"Document {i} {HOSTILE[i]}"[:80] for i in range(DOCUMENTS)],
+                "source": ["planted"] * DOCUMENTS,
+                "tokens": np.bincount(document, kept).astype(np.int32),
+            }
+        ),
+        "tokens": pa.table(
+            {
+                "document": document,
+                "position": np.arange(len(words)) % LENGTH,
+                "token": pa.array(words).dictionary_encode(),
+                "kept": kept,
+                "active_latents": (x > 0).sum(1),
+            }
+        ),
+        "activations_by_latent": pa.table(
+            {"token": by_latent[1], "activation": x[by_latent[1], by_latent[0]]}
+        ),
+        "activations_by_token": pa.table({"latent": by_token[1]}),
+    }
+    work = folder / "work"
+    work.mkdir()
+    for name, table in tables.items():
+        write_table(work, name, table)
+    on_map = int((x > 0).any(0).sum())
+    return publish(work, _manifest(int(kept.sum()), x, on_map), folder / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_bundle(tmp_path_factory.mktemp("bundle"))
