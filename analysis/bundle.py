@@ -10,7 +10,6 @@ from the row-group statistics and read alone, whatever the size of the table.
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -611,10 +610,15 @@ def publish(folder: Path, manifest: Manifest, destination: Path) -> Bundle:
         json.dumps(identified.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     open_bundle(folder)
-    if destination.exists():
-        raise InputError(f"{destination}: exists already; choose another folder or remove it.")
+    check_destination(destination)
     folder.replace(destination)
     return open_bundle(destination)
+
+
+def check_destination(destination: Path) -> None:
+    """InputError where something stands at the place of a new bundle."""
+    if destination.exists():
+        raise InputError(f"{destination}: exists already; choose another folder or remove it.")
 
 
 def content_id(folder: Path, manifest: Manifest) -> str:
@@ -626,8 +630,3 @@ def content_id(folder: Path, manifest: Manifest) -> str:
     said: dict[str, Any] = manifest.model_dump(exclude={"bundle_id", "timings", "versions"})
     digest.update(json.dumps(said, sort_keys=True).encode())
     return digest.hexdigest()[:16]
-
-
-def discard(folder: Path) -> None:
-    """Remove a working folder that will not be resumed."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -117,6 +117,17 @@ def neighbour_table(graph: NeighbourGraph) -> pa.Table:
     )
 
 
+def graph_of_table(table: pa.Table, latents: int, how: str, recall: float) -> NeighbourGraph:
+    """The graph of `latents` latents that `neighbour_table` wrote."""
+    latent, rank = table["latent"].to_numpy(), table["rank"].to_numpy()
+    k = int(rank.max(initial=-1)) + 1
+    neighbours = np.full((latents, k), -1, dtype=np.int32)
+    cosines = np.full((latents, k), np.nan, dtype=np.float32)
+    neighbours[latent, rank] = table["neighbour"].to_numpy()
+    cosines[latent, rank] = table["cosine"].to_numpy()
+    return NeighbourGraph(neighbours, cosines, how, recall)
+
+
 def _exact(
     unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory: int
 ) -> tuple[np.ndarray, np.ndarray]:

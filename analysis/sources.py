@@ -22,6 +22,7 @@ from analysis.corpus import (
     TokenBlock,
     corpus_hash,
     read_corpus,
+    readable_tokens,
     token_blocks,
 )
 from analysis.errors import InputError
@@ -34,6 +35,7 @@ from analysis.models import (
     hooked_activations,
     load_language_model,
     parse_hook_point,
+    unembedding,
 )
 from analysis.saes import SparseAutoencoder
 from analysis.working_folder import Result
@@ -42,6 +44,16 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch
 
 Progress = Callable[[int, int], None]
 """Is told kept tokens done and in all."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a model, and what a direction of the residual stream does to each."""
+
+    tokens: list[str]
+    """Readable, in the order of the columns."""
+    unembedding: torch.Tensor
+    """[d_model, vocabulary], the final norm's weight folded in."""
 
 
 class Source(Protocol):
@@ -58,6 +70,9 @@ class Source(Protocol):
 
     def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
         """Write the shards; says `tokens`, `l0`, `explained_variance` and `mask`."""
+
+    def vocabulary(self) -> Vocabulary | None:
+        """What the decoder writes to, where it is the residual stream of a model."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +174,14 @@ class TextSource:
             "mask": _mask_summary(self.policy, found.mask).model_dump(),
         }
 
+    def vocabulary(self) -> Vocabulary | None:
+        """None where the SAE writes to something narrower or wider than the residual stream."""
+        if self.sae.d_out != self.language_model.d_model:
+            return None
+        columns = unembedding(self.language_model)
+        tokens = readable_tokens(self.language_model.tokenizer, range(columns.shape[1]))
+        return Vocabulary(tokens, columns)
+
 
 @dataclass(frozen=True)
 class ActivationsSource:
@@ -208,6 +231,10 @@ class ActivationsSource:
             "explained_variance": None,
             "mask": mask.model_dump(),
         }
+
+    def vocabulary(self) -> None:
+        """No model was run."""
+        return
 
 
 def _mask_summary(policy: MaskPolicy, counts: MaskCounts) -> MaskSummary:

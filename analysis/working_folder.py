@@ -44,10 +44,9 @@ class WorkingFolder:
         The step writes its tables itself and returns what fits in JSON. It counts as finished only
         when it has returned, so a step that was interrupted runs again from its beginning.
         """
-        record = self.path / "steps" / f"{name}.json"
+        record = self._record(name)
         if record.exists():
-            result: Result = json.loads(record.read_text(encoding="utf-8"))
-            return result
+            return self.said(name)
         started = time.perf_counter()
         result = step()
         result["seconds"] = round(time.perf_counter() - started, 3)
@@ -55,6 +54,14 @@ class WorkingFolder:
         unfinished.write_text(json.dumps(result), encoding="utf-8")
         unfinished.replace(record)
         return result
+
+    def said(self, name: str) -> Result:
+        """What a finished step returned."""
+        result: Result = json.loads(self._record(name).read_text(encoding="utf-8"))
+        return result
+
+    def _record(self, name: str) -> Path:
+        return self.path / "steps" / f"{name}.json"
 
     def finished(self) -> list[str]:
         """Names of the finished steps."""

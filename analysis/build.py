@@ -1,0 +1,368 @@
+"""The whole pipeline, as its own table of contents: from a saved SAE to a published bundle.
+
+Every step writes its tables into the working folder and is skipped when an interrupted build goes
+on. The model is held only while text runs through it; after that no step holds more than the
+memory setting and what belongs to one row per latent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.activations import document_rows, open_activations, write_activation_tables
+from analysis.bundle import (
+    SCHEMA_VERSION,
+    TABLES,
+    Activations,
+    Bundle,
+    ClusterLevel,
+    Manifest,
+    MapQuality,
+    MaskSummary,
+    Parameters,
+    SaeSource,
+    SelfCheck,
+    check_destination,
+    publish,
+    write_table,
+)
+from analysis.clusters import cluster, place
+from analysis.contexts import write_contexts
+from analysis.cooccurrence.count import count_partners
+from analysis.errors import InputError
+from analysis.labels import name_clusters, name_latents
+from analysis.latents import latent_statistics
+from analysis.layout import layout
+from analysis.logits import logit_effects
+from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
+from analysis.saes import SparseAutoencoder, load_sae
+from analysis.sources import ActivationsSource, Source, TextSource
+from analysis.working_folder import Result, WorkingFolder, open_working_folder
+
+Report = Callable[[str, int, int], None]
+"""Called with a step's name, how many of its pieces are done, and how many there are."""
+
+VERSIONS_TOLD = ("torch", "transformers", "numpy", "pyarrow", "numba", "umap-learn", "fast_hdbscan")
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a bundle is to be built from: model and corpus, or activations made elsewhere."""
+
+    sae: str
+    out: Path
+    parameters: Parameters
+    model: str | None = None
+    corpus: Path | None = None
+    activations: Path | None = None
+    tokens_file: Path | None = None
+    hook: str | None = None
+    memory_bytes: int = 512_000_000
+    """For counting and sorting. It shapes how the work is cut up, never the result."""
+
+
+def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
+    """Make a bundle, going on where an interrupted build of the same inputs was.
+
+    Raises InputError for input that cannot be used; then nothing stands at `request.out`.
+    """
+    check_destination(request.out)
+    sae = load_sae(request.sae, allow_pickle=True)
+    source = open_source(request, sae)
+    work = open_working_folder(request.out, _inputs(request, sae, source))
+    build = _Build(request, sae, source, work, report or _silent)
+    try:
+        steps = {step.__name__: work.run(step.__name__, step) for step in build.steps()}
+    except InputError:
+        if not work.finished():
+            work.remove()
+        raise
+    bundle = publish(work.tables, build.manifest(steps), request.out)
+    work.remove()
+    return bundle
+
+
+def open_source(request: BuildRequest, sae: SparseAutoencoder) -> Source:
+    """The model and corpus, or the activations file, checked against the SAE.
+
+    InputError where neither or both are given, or where they do not fit the SAE.
+    """
+    source: TextSource | ActivationsSource
+    if request.activations is not None:
+        if request.model is not None or request.corpus is not None:
+            raise InputError("Give either --activations or --model with --corpus, not both.")
+        source = ActivationsSource(
+            sae, request.activations, request.tokens_file, request.parameters
+        )
+    elif request.model is None or request.corpus is None:
+        raise InputError("Give --model and --corpus, or --activations with what another tool made.")
+    else:
+        source = TextSource(sae, request.model, request.corpus, request.hook, request.parameters)
+    source.check()
+    return source
+
+
+def _inputs(request: BuildRequest, sae: SparseAutoencoder, source: Source) -> Result:
+    """All that the result depends on: another build with the same inputs may go on with it."""
+    model, corpus = source.summary()
+    return {
+        "sae": sae.content_hash,
+        "model": model.content_hash if model else None,
+        "corpus": corpus.content_hash,
+        "hook": source.hook_module(),
+        "parameters": request.parameters.model_dump(),
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class _Build:
+    """The steps of one build, in order, each a method that writes tables and says what it found."""
+
+    request: BuildRequest
+    sae: SparseAutoencoder
+    source: Source
+    work: WorkingFolder
+    report: Report
+
+    def steps(self) -> tuple[Callable[[], Result], ...]:
+        """The table of contents."""
+        return (
+            self.harvest,
+            self.store,
+            self.describe_latents,
+            self.pick_contexts,
+            self.count_partners,
+            self.find_neighbours,
+            self.lay_out,
+            self.find_clusters,
+            self.name_latents_and_clusters,
+            self.effects_on_logits,
+        )
+
+    @property
+    def settings(self) -> Parameters:
+        return self.request.parameters
+
+    def tell(self, step: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.report(step, done, total)
+
+    def harvest(self) -> Result:
+        """Run model and SAE over the corpus, or read the activations, into shards."""
+        return self.source.harvest(
+            self.work.shards, self.request.memory_bytes, self.tell("harvest, tokens")
+        )
+
+    def store(self) -> Result:
+        """Write the tokens, the documents, and the activations by token and by latent."""
+        tell = self.tell("sort by latent")
+        tell(0, 1)
+        write_activation_tables(
+            self.work.shards,
+            self.work.tables,
+            self.sae.d_sae,
+            documents=self.source.documents(),
+            memory_bytes=self.request.memory_bytes,
+        )
+        tell(1, 1)
+        return {}
+
+    def describe_latents(self) -> Result:
+        """Density, moments, quantiles and flag of every latent."""
+        tell = self.tell("latents")
+        tell(0, self.sae.d_sae)
+        statistics = latent_statistics(
+            self._activations(),
+            document_rows(self.work.tables),
+            self._tokens(),
+            memory_bytes=self.request.memory_bytes,
+        )
+        norms = self.sae.decoder_norms().numpy()
+        pq.write_table(
+            statistics.append_column("decoder_norm", pa.array(norms)),
+            self.work.scratch / "statistics.parquet",
+        )
+        tell(self.sae.d_sae, self.sae.d_sae)
+        return {}
+
+    def pick_contexts(self) -> Result:
+        """Top, interval and random contexts of every latent."""
+        rows = write_contexts(
+            self._activations(),
+            document_rows(self.work.tables),
+            self.work.tables,
+            parameters=self.settings,
+            memory_bytes=self.request.memory_bytes,
+            progress=self.tell("contexts, latents"),
+        )
+        return {"rows": rows}
+
+    def count_partners(self) -> Result:
+        """Count every pair exactly and keep the strongest partners."""
+        rows = count_partners(
+            self._activations(),
+            document_rows(self.work.tables),
+            self._tokens(),
+            self.work.tables,
+            partners_kept=self.settings.partners_kept,
+            minimum_joint=self.settings.minimum_joint,
+            memory_bytes=self.request.memory_bytes,
+            progress=self.tell("co-occurrence, latents"),
+        )
+        return {"rows": rows}
+
+    def find_neighbours(self) -> Result:
+        """The one cosine kNN graph of the decoder."""
+        tell = self.tell("neighbours")
+        tell(0, 1)
+        graph = decoder_graph(
+            self._decoder(),
+            eligible=self._alive(),
+            k=self.settings.neighbours,
+            seed=self.settings.seed,
+        )
+        write_table(self.work.tables, "neighbours", neighbour_table(graph))
+        tell(1, 1)
+        return {"how": graph.how, "recall": graph.recall}
+
+    def lay_out(self) -> Result:
+        """The map, and how far it can be trusted."""
+        tell = self.tell("map")
+        tell(0, 1)
+        placed = layout(
+            self._decoder(),
+            self._graph(),
+            self._alive(),
+            seed=self.settings.seed,
+            epochs=self.settings.epochs,
+        )
+        columns = {"x": placed.x, "y": placed.y, "map_recall": placed.recall}
+        pq.write_table(
+            pa.table({k: pa.array(v, mask=~np.isfinite(v)) for k, v in columns.items()}),
+            self.work.scratch / "map.parquet",
+        )
+        tell(1, 1)
+        on_map = int(placed.placed.sum())
+        quality = MapQuality(
+            trustworthiness=placed.trustworthiness,
+            knn_recall=placed.knn_recall,
+            latents=on_map,
+            left_out=self.sae.d_sae - on_map,
+            graph=self._said("find_neighbours")["how"],
+        )
+        return {"quality": quality.model_dump()}
+
+    def find_clusters(self) -> Result:
+        """Clusters at several levels, with their stability."""
+        tell = self.tell("clusters")
+        tell(0, 1)
+        found = cluster(
+            self._decoder(),
+            self._graph(),
+            self._alive(),
+            seed=self.settings.seed,
+            minimum_cluster=self.settings.minimum_cluster,
+            epochs=self.settings.epochs,
+        )
+        write_table(self.work.tables, "memberships", found.memberships)
+        pq.write_table(found.clusters, self.work.scratch / "clusters.parquet")
+        finest = pa.array(found.finest, mask=found.finest < 0)
+        pq.write_table(pa.table({"cluster": finest}), self.work.scratch / "finest.parquet")
+        tell(1, 1)
+        return {"levels": [level.model_dump() for level in found.levels]}
+
+    def name_latents_and_clusters(self) -> Result:
+        """Labels with their evidence; then the latent and the cluster tables are complete."""
+        raise NotImplementedError
+
+    def effects_on_logits(self) -> Result:
+        """Tokens that each latent pushes up and down; none where no model was run."""
+        rows = TABLES["logits"].empty_table()
+        if (vocabulary := self.source.vocabulary()) is not None:
+            rows = logit_effects(
+                self._decoder(),
+                vocabulary.unembedding,
+                vocabulary.tokens,
+                memory=self.request.memory_bytes,
+                report=self.tell("logit effects, latents"),
+            )
+        write_table(self.work.tables, "logits", rows)
+        return {"rows": rows.num_rows}
+
+    def manifest(self, steps: dict[str, Result]) -> Manifest:
+        """What the bundle says of itself."""
+        model, corpus = self.source.summary()
+        harvested = steps["harvest"]
+        return Manifest(
+            schema_version=SCHEMA_VERSION,
+            sae=self._sae_source(),
+            model=model,
+            corpus=corpus,
+            parameters=self.settings,
+            tokens=harvested["tokens"],
+            documents=pq.read_metadata(self.work.tables / "documents.parquet").num_rows,
+            mask=MaskSummary.model_validate(harvested["mask"]),
+            active_rule=f"activation > {self.settings.active_threshold:g}",
+            self_check=SelfCheck(
+                explained_variance=harvested["explained_variance"],
+                l0=harvested["l0"],
+                tokens=harvested["tokens"],
+            ),
+            map=MapQuality.model_validate(steps["lay_out"]["quality"]),
+            clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
+            versions={name: version(name) for name in VERSIONS_TOLD},
+            timings={name: step["seconds"] for name, step in steps.items()},
+        )
+
+    def _said(self, step: str) -> Result:
+        return self.work.said(step)
+
+    def _tokens(self) -> int:
+        """Kept tokens."""
+        return int(self._said("harvest")["tokens"])
+
+    def _activations(self) -> Activations:
+        return open_activations(self.work.tables, self.sae.d_sae)
+
+    def _decoder(self) -> npt.NDArray[np.float32]:
+        return self.sae.W_dec.float().numpy()
+
+    def _alive(self) -> npt.NDArray[np.bool_]:
+        """The latents that are on the map and in the clusters: those that fired at all."""
+        active = pq.read_table(self.work.scratch / "statistics.parquet", columns=["active_tokens"])[
+            "active_tokens"
+        ]
+        return np.asarray(active.to_numpy() > 0)
+
+    def _graph(self) -> NeighbourGraph:
+        said = self._said("find_neighbours")
+        table = pq.read_table(self.work.tables / "neighbours.parquet")
+        return graph_of_table(table, self.sae.d_sae, said["how"], said["recall"])
+
+    def _sae_source(self) -> SaeSource:
+        sae = self.sae
+        return SaeSource(
+            name=Path(self.request.sae).name,
+            format=sae.format,
+            architecture=sae.architecture,
+            d_in=sae.d_in,
+            d_sae=sae.d_sae,
+            d_out=sae.d_out,
+            hook_point=self.request.hook or sae.hook_point,
+            hook_module=self.source.hook_module(),
+            k=sae.k,
+            normalisation=sae.normalisation,
+            applies_b_dec_to_input=sae.applies_b_dec_to_input,
+            notes=list(sae.notes),
+            content_hash=sae.content_hash,
+        )
