@@ -8,6 +8,7 @@ are streamed.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from analysis.activations import DocumentRows, latent_spans
 from analysis.bundle import ROW_GROUP, Activations, Parameters, TableWriter
+from analysis.threads import over_spans
 
 MEMORY_BYTES = 128 << 20
 BLOCK_LATENTS = 1_024
@@ -52,9 +54,11 @@ def write_contexts(
     with TableWriter(folder, "contexts") as writer:
         for start, stop in _blocks(activations, memory_bytes):
             picks = _picks(activations, documents, start, stop, parameters)
-            table = _windows(picks, documents, folder / "tokens.parquet", parameters.context_tokens)
-            writer.write(table)
-            written += table.num_rows
+            if len(picks.latent):
+                writer.write(
+                    _windows(picks, documents, folder / "tokens.parquet", parameters.context_tokens)
+                )
+                written += len(picks.latent)
             if progress:
                 progress(stop, n_latents)
     return written
@@ -96,7 +100,8 @@ def _picks(
     most = parameters.contexts_per_kind
     top = np.full((stop - start, most), -1, dtype=np.int64)
     document = documents.index_of(tokens)
-    _pick_top(ends, tokens, values, document, parameters.context_tokens, top)
+    given = (ends, tokens, values, document, parameters.context_tokens, top)
+    over_spans(len(ends), partial(_pick_top, *given))
     latents, kinds, places = [], [], []
     for i in np.flatnonzero(counts):
         behind = int(ends[i] - counts[i])
@@ -123,7 +128,7 @@ def _picks(
     )
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def _pick_top(
     ends: Ints,
     tokens: npt.NDArray[np.uint32],
@@ -131,12 +136,14 @@ def _pick_top(
     document: Ints,
     window: int,
     top: Ints,
+    first: int,
+    behind: int,
 ) -> None:
-    """Fill top [latents, most] with places of the largest activations of windows apart.
+    """Fill rows first..behind-1 of top [latents, most]: the largest activations, windows apart.
 
     One pass for each pick: a scan of n activations costs less than sorting them.
     """
-    for i in numba.prange(len(ends)):
+    for i in range(first, behind):
         start = ends[i - 1] if i else 0
         for pick in range(top.shape[1]):
             best = -1
@@ -175,9 +182,7 @@ def _windows(picks: _Picks, documents: DocumentRows, tokens_file: Path, length: 
     stop = np.minimum(documents.ends[document], peak_row - length // 2 + length)
     offsets = np.concatenate([[0], np.cumsum(stop - start)])
     rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
-    values = np.zeros(len(rows), dtype=np.float32)
-    local = picks.latent - picks.first
-    _fill_activations(local, picks.ends, picks.tokens, picks.activations, offsets, start, values)
+    values = _activations_at(picks, np.repeat(np.arange(len(start)), stop - start), rows)
     text, position = _gather(tokens_file, rows)
     peak = peak_row - start
     bounds = pa.array(offsets.astype(np.int32))
@@ -196,26 +201,15 @@ def _windows(picks: _Picks, documents: DocumentRows, tokens_file: Path, length: 
     )
 
 
-@numba.njit(cache=True)
-def _fill_activations(
-    latents: Ints,
-    ends: Ints,
-    tokens: npt.NDArray[np.uint32],
-    activations: npt.NDArray[np.float32],
-    offsets: Ints,
-    starts: Ints,
-    values: npt.NDArray[np.float32],
-) -> None:
-    """Write each window's own activations of its latent to values [all windows]."""
-    for i in range(len(latents)):
-        latent = latents[i]
-        first = ends[latent - 1] if latent else 0
-        own = tokens[first : ends[latent]]
-        stop = starts[i] + offsets[i + 1] - offsets[i]
-        k = np.searchsorted(own, np.uint32(starts[i]))
-        while k < len(own) and own[k] < stop:
-            values[offsets[i] + np.int64(own[k]) - starts[i]] = activations[first + k]
-            k += 1
+def _activations_at(picks: _Picks, pick: Ints, rows: Ints) -> npt.NDArray[np.float32]:
+    """Activation of the latent of each pick [m] on rows [m] of the token table, 0 where silent."""
+    width = int(max(rows.max(initial=0), picks.tokens.max(initial=0))) + 1
+    counts = np.diff(picks.ends, prepend=0)
+    # One ascending key for latent and token finds all activations in one search.
+    known = np.repeat(np.arange(len(counts)) * width, counts) + picks.tokens
+    wanted = (picks.latent[pick] - picks.first) * width + rows
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[place] == wanted, picks.activations[place], np.float32(0))
 
 
 def _gather(tokens_file: Path, rows: Ints) -> tuple[pa.Array, npt.NDArray[np.int32]]:

@@ -5,14 +5,15 @@ quantiles are over a latent's active tokens, never over its silent ones.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.activations import MEMORY_BYTES, DocumentRows, latent_blocks
+from analysis.activations import MEMORY_BYTES, DocumentRows, LatentBlock, latent_blocks
 from analysis.bundle import TABLES, Activations
+from analysis.threads import over_spans
 
 ULTRALOW_DENSITY = 1e-6
 """Below this fraction of the kept tokens a latent is ultralow; Bricken et al. 2023."""
@@ -93,59 +94,35 @@ def _measured(
 ) -> Iterator[tuple[Ints, Floats]]:
     """Per block of latents: documents [k]; mean, std, median, p90 and max [k, 5]."""
     for block in latent_blocks(activations, memory_bytes):
-        in_documents = np.zeros(len(block.ends), dtype=np.int64)
         measured = np.zeros((len(block.ends), 5))
-        _measure(
-            block.ends, block.tokens, block.activations, documents.ends, in_documents, measured
-        )
-        yield in_documents, measured
+        over_spans(len(block.ends), partial(_measure, block, measured))
+        yield _documents_each(block, documents), measured
 
 
-@numba.njit(parallel=True, cache=True)
-def _measure(
-    ends: Ints,
-    tokens: npt.NDArray[np.uint32],
-    activations: npt.NDArray[np.float32],
-    document_ends: Ints,
-    in_documents: Ints,
-    measured: Floats,
-) -> None:
-    for i in numba.prange(len(ends)):
-        start = ends[i - 1] if i else 0
-        if ends[i] > start:
-            in_documents[i] = _distinct_documents(tokens[start : ends[i]], document_ends)
-            _moments(activations[start : ends[i]], measured[i])
+def _measure(block: LatentBlock, measured: Floats, start: int, stop: int) -> None:
+    """Fill rows start..stop-1 of measured; numpy's sort runs outside the GIL."""
+    for i in range(start, stop):
+        behind = int(block.ends[i - 1]) if i else 0
+        values = np.sort(block.activations[behind : block.ends[i]]).astype(np.float64)
+        if len(values):
+            middle, high = _quantile(values, 0.5), _quantile(values, 0.9)
+            measured[i] = values.mean(), values.std(), middle, high, values[-1]
 
 
-@numba.njit(cache=True)
-def _distinct_documents(tokens: npt.NDArray[np.uint32], document_ends: Ints) -> int:
-    """Documents in which ascending token rows lie."""
-    found = 0
-    behind = np.int64(0)
-    for token in tokens:
-        if token >= behind:
-            found += 1
-            behind = document_ends[np.searchsorted(document_ends, np.int64(token), side="right")]
-    return found
-
-
-@numba.njit(cache=True)
-def _moments(activations: npt.NDArray[np.float32], out: Floats) -> None:
-    """Mean, std, median, p90 and max of at least one activation, into out [5]."""
-    values = np.sort(activations.astype(np.float64))
-    n = len(values)
-    mean = values.sum() / n
-    out[0] = mean
-    out[1] = np.sqrt(((values - mean) ** 2).sum() / n)
-    out[2] = _quantile(values, 0.5)
-    out[3] = _quantile(values, 0.9)
-    out[4] = values[-1]
-
-
-@numba.njit(cache=True)
 def _quantile(ascending: Floats, share: float) -> float:
     """Linear interpolation between order statistics; Hyndman and Fan 1996, type 7."""
     place = share * (len(ascending) - 1)
     below = int(place)
     above = min(below + 1, len(ascending) - 1)
-    return ascending[below] + (place - below) * (ascending[above] - ascending[below])
+    return float(ascending[below] + (place - below) * (ascending[above] - ascending[below]))
+
+
+def _documents_each(block: LatentBlock, documents: DocumentRows) -> Ints:
+    """Documents [latents] in which each latent of a block is active."""
+    document = documents.index_of(block.tokens)
+    starts = np.concatenate([[0], block.ends[:-1]])
+    new = np.ones(len(document), dtype=bool)
+    new[1:] = document[1:] != document[:-1]
+    new[starts[starts < len(new)]] = True
+    before = np.concatenate([[0], np.cumsum(new)])
+    return before[block.ends] - before[starts]

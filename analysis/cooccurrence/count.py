@@ -11,8 +11,9 @@ Cost: two increments for each unordered pair of latents that is active on one to
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -21,12 +22,13 @@ import pyarrow as pa
 
 from analysis.activations import DocumentRows
 from analysis.bundle import ROW_GROUP, Activations, TableWriter
-from analysis.cooccurrence.association import TwoByTwo
+from analysis.cooccurrence.association import TwoByTwo, phi
+from analysis.threads import over_spans
 
 MEMORY_BYTES = 256 << 20
 PIECE_ACTIVATIONS = 2 << 20
 LARGEST_MATRIX = 2_000
-_RANKED = 5  # phi, Jaccard, NPMI, P(a given b), joint; P(b given a) orders as joint does
+_RANKED = 5  # phi, Jaccard, P(a given b), joint, NPMI; P(b given a) orders as joint does
 
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -75,7 +77,8 @@ def joint_rows(activations: Activations, start: int, stop: int) -> npt.NDArray[A
     ends = np.cumsum(counted)
     cursor = ends - counted
     for first, offsets, latents in token_pieces(activations):
-        _add_piece(tokens, ends, cursor, first, offsets, latents, rows)
+        piece = (tokens, ends, cursor, first, offsets, latents, rows)
+        over_spans(stop - start, partial(_add_piece, *piece))
     return rows
 
 
@@ -106,8 +109,8 @@ def _tiles(counts: Ints, memory_bytes: int) -> Iterator[tuple[int, int]]:
         start = max(stop, start + 1)
 
 
-@numba.njit(parallel=True, cache=True)
-def _add_piece(
+@numba.njit(nogil=True, cache=True)
+def _add_piece(  # noqa: PLR0913, PLR0917 - a kernel
     tokens: npt.NDArray[np.uint32],
     ends: Ints,
     cursor: Ints,
@@ -115,15 +118,18 @@ def _add_piece(
     offsets: Ints,
     latents: npt.NDArray[np.uint32],
     rows: npt.NDArray[Any],
+    start: int,
+    stop: int,
 ) -> None:
-    """Add one piece of tokens to the rows of a tile; cursor [tile] walks each latent's tokens."""
+    """Add one piece of tokens to rows start..stop-1; cursor [tile] walks each latent's tokens."""
     behind = first + len(offsets) - 1
-    for i in numba.prange(len(ends)):
+    for i in range(start, stop):
+        row = rows[i]
         k = cursor[i]
         while k < ends[i] and tokens[k] < behind:
             token = np.int64(tokens[k]) - first
             for j in range(offsets[token], offsets[token + 1]):
-                rows[i, latents[j]] += 1
+                row[latents[j]] += 1
             k += 1
         cursor[i] = k
 
@@ -140,134 +146,94 @@ class _Kept:
 def _strongest(
     rows: npt.NDArray[Any],
     counts: Ints,
-    start: int,
+    first: int,
     n_tokens: int,
     partners_kept: int,
     minimum_joint: int,
 ) -> _Kept:
-    width = min(_RANKED * partners_kept, len(counts))
-    partners = np.full((len(rows), width), -1, dtype=np.int32)
-    _select_rows(rows, counts, start, n_tokens, partners_kept, minimum_joint, partners)
-    kept = partners >= 0
-    tile = np.broadcast_to(np.arange(len(rows))[:, None], kept.shape)[kept]
-    return _Kept(kept.sum(axis=1), partners[kept], rows[tile, partners[kept]].astype(np.int64))
+    """The union of each row's lists of the best, by descending phi and then ascending id."""
+    best = np.full((len(rows), _RANKED, partners_kept), -1, dtype=np.int32)
+    margins = Margins.of(counts, n_tokens)
+    over_spans(
+        len(rows), partial(_select_rows, rows, first, *margins, n_tokens, minimum_joint, best)
+    )
+    row, _, _ = np.nonzero(best >= 0)
+    row, partners = np.divmod(np.unique(row * len(counts) + best[best >= 0]), len(counts))
+    joint = rows[row, partners].astype(np.int64)
+    by_phi = phi(TwoByTwo.from_margins(joint, counts[first + row], counts[partners], n_tokens))
+    order = np.lexsort((partners, -by_phi, row))
+    in_row = np.bincount(row, minlength=len(rows))
+    return _Kept(in_row, partners[order].astype(np.int32), joint[order])
 
 
-@numba.njit(parallel=True, cache=True)
-def _select_rows(
+class Margins(NamedTuple):
+    """What the ranked measures need of each latent alone, [latents] each."""
+
+    counts: npt.NDArray[np.float64]
+    deviation: npt.NDArray[np.float64]
+    """sqrt(n1 (N - n1)): N times the deviation of the latent's bit."""
+    logarithm: npt.NDArray[np.float64]
+    """ln n1, and 0 for a dead latent."""
+
+    @staticmethod
+    def of(counts: Ints, n_tokens: int) -> "Margins":
+        """From active tokens [latents] and the number of kept tokens."""
+        wide = counts.astype(np.float64)
+        return Margins(wide, np.sqrt(wide * (n_tokens - wide)), np.log(np.maximum(wide, 1.0)))
+
+
+@numba.njit(nogil=True, cache=True)
+def _select_rows(  # noqa: PLR0913, PLR0917 - a kernel
     rows: npt.NDArray[Any],
-    counts: Ints,
-    start: int,
-    n_tokens: int,
-    partners_kept: int,
-    minimum_joint: int,
-    partners: npt.NDArray[np.int32],
-) -> None:
-    """Fill partners [tile, width] with each row's kept partners by descending phi, then -1."""
-    n = float(n_tokens)
-    # Deviation of each latent's bit times N, and the logarithm of its count: once for all rows.
-    deviation = np.sqrt(counts * (n - counts))
-    logarithm = np.log(np.maximum(counts, 1).astype(np.float64))
-    for i in numba.prange(len(rows)):
-        _select_row(
-            rows[i],
-            start + i,
-            counts,
-            deviation,
-            logarithm,
-            n,
-            partners_kept,
-            minimum_joint,
-            partners[i],
-        )
-
-
-@numba.njit(cache=True)
-def _select_row(  # noqa: PLR0913, PLR0917 - a kernel
-    row: npt.NDArray[Any],
-    latent: int,
-    counts: Ints,
+    first: int,
+    counts: npt.NDArray[np.float64],
     deviation: npt.NDArray[np.float64],
     logarithm: npt.NDArray[np.float64],
-    n: float,
-    partners_kept: int,
+    n_tokens: int,
     minimum_joint: int,
-    partners: npt.NDArray[np.int32],
+    best: npt.NDArray[np.int32],
+    start: int,
+    stop: int,
 ) -> None:
-    scores = np.empty((_RANKED, partners_kept))
-    ids = np.empty((_RANKED, partners_kept), dtype=np.int32)
-    held = np.zeros(_RANKED, dtype=np.int64)
-    n1 = float(counts[latent])
-    for other in range(len(row)):
-        joint = float(row[other])
-        if joint == 0 or other == latent:
-            continue
-        n2 = float(counts[other])
-        spread = deviation[latent] * deviation[other]
-        phi = (joint * n - n1 * n2) / spread if spread > 0 else 0.0
-        _offer(scores[0], ids[0], held, 0, phi, other)
-        _offer(scores[1], ids[1], held, 1, joint / (n1 + n2 - joint), other)
-        _offer(scores[3], ids[3], held, 3, joint / n2, other)
-        _offer(scores[4], ids[4], held, 4, joint, other)
-        if joint >= minimum_joint:
-            together = np.log(joint)
-            information = np.log(n) - together
-            pmi = together + np.log(n) - logarithm[latent] - logarithm[other]
-            npmi = pmi / information if information > 0 else 0.0
-            _offer(scores[2], ids[2], held, 2, npmi, other)
-    _union(ids, held, row, latent, counts, deviation, n, partners)
+    """Fill best [tile, measures, partners_kept] for rows start..stop-1 of a tile."""
+    n = float(n_tokens)
+    scores = np.empty(best.shape[1:])
+    for i in range(start, stop):
+        latent = first + i
+        scores[:] = -np.inf
+        n1 = counts[latent]
+        for other in range(rows.shape[1]):
+            joint = float(rows[i, other])
+            if joint == 0 or other == latent:
+                continue
+            n2 = counts[other]
+            spread = deviation[latent] * deviation[other]
+            by_phi = (joint * n - n1 * n2) / spread if spread > 0 else 0.0
+            _offer(scores[0], best[i, 0], by_phi, other)
+            _offer(scores[1], best[i, 1], joint / (n1 + n2 - joint), other)
+            _offer(scores[2], best[i, 2], joint / n2, other)
+            _offer(scores[3], best[i, 3], joint, other)
+            if joint >= minimum_joint:
+                together = np.log(joint)
+                information = np.log(n) - together
+                pmi = together + np.log(n) - logarithm[latent] - logarithm[other]
+                _offer(scores[4], best[i, 4], pmi / information if information > 0 else 0.0, other)
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _offer(
-    scores: npt.NDArray[np.float64],
-    ids: npt.NDArray[np.int32],
-    held: Ints,
-    measure: int,
-    score: float,
-    other: int,
+    scores: npt.NDArray[np.float64], ids: npt.NDArray[np.int32], score: float, other: int
 ) -> None:
-    """Insert into a list of the best, descending. Ids come ascending, so a tie goes behind."""
-    size = held[measure]
-    if size == len(scores):
-        if score <= scores[size - 1]:
-            return
-        size -= 1
-    place = size
+    """Insert into a descending list of the best. Ids come ascending, so a tie stays behind."""
+    place = len(scores) - 1
+    if score <= scores[place]:
+        return
     while place > 0 and scores[place - 1] < score:
         scores[place] = scores[place - 1]
         ids[place] = ids[place - 1]
         place -= 1
     scores[place] = score
     ids[place] = other
-    held[measure] = size + 1
-
-
-@numba.njit(cache=True)
-def _union(
-    ids: npt.NDArray[np.int32],
-    held: Ints,
-    row: npt.NDArray[Any],
-    latent: int,
-    counts: Ints,
-    deviation: npt.NDArray[np.float64],
-    n: float,
-    partners: npt.NDArray[np.int32],
-) -> None:
-    """Each id of the lists once, by descending phi and then ascending id."""
-    every = np.empty(held.sum(), dtype=np.int32)
-    k = 0
-    for measure in range(len(held)):
-        every[k : k + held[measure]] = ids[measure, : held[measure]]
-        k += held[measure]
-    unique = np.unique(every)
-    phi = np.empty(len(unique))
-    for i in range(len(unique)):
-        other = unique[i]
-        spread = deviation[latent] * deviation[other]
-        above = float(row[other]) * n - float(counts[latent]) * float(counts[other])
-        phi[i] = above / spread if spread > 0 else 0.0
-    partners[: len(unique)] = unique[np.argsort(-phi, kind="mergesort")]
 
 
 class _PairFile:
@@ -311,7 +277,8 @@ def _write_with_documents(
         for start in range(0, len(kept), ROW_GROUP):
             piece = kept[start : start + ROW_GROUP]
             pair = np.ascontiguousarray(piece["latent"]), np.ascontiguousarray(piece["partner"])
-            _add_shared(bits, *pair, shared[start : start + len(piece)])
+            found = shared[start : start + len(piece)]
+            over_spans(len(piece), partial(_add_shared, bits, *pair, found))
     with TableWriter(folder, "partners") as writer:
         for start in range(0, len(kept), ROW_GROUP):
             piece = kept[start : start + ROW_GROUP]
@@ -343,7 +310,8 @@ def document_bits(
         for row, offsets, latents in token_pieces(
             activations, int(starts[first]), int(ends[last - 1])
         ):
-            _set_bits(bits, ends, first, row, offsets, latents)
+            document = int(np.searchsorted(ends, row, side="right"))
+            _set_bits(bits, ends, first, document, row, offsets, latents)
         yield bits
 
 
@@ -352,11 +320,12 @@ def _set_bits(
     bits: npt.NDArray[np.uint64],
     ends: Ints,
     first: int,
+    document: int,
     row: int,
     offsets: Ints,
     latents: npt.NDArray[np.uint32],
 ) -> None:
-    document = int(np.searchsorted(ends, row, side="right"))
+    """Set the bits of a piece of tokens from `row` on, which lies in `document`."""
     for i in range(len(offsets) - 1):
         while row + i >= ends[document]:
             document += 1
@@ -365,15 +334,17 @@ def _set_bits(
             bits[latents[j], word] |= np.uint64(1) << bit
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def _add_shared(
     bits: npt.NDArray[np.uint64],
     latents: npt.NDArray[np.int32],
     partners: npt.NDArray[np.int32],
     shared: npt.NDArray[np.int32],
+    start: int,
+    stop: int,
 ) -> None:
     """Add to shared [pairs] the documents that both of each pair fire in."""
-    for i in numba.prange(len(latents)):
+    for i in range(start, stop):
         total = np.int64(0)
         for word in range(bits.shape[1]):
             total += _popcount(bits[latents[i], word] & bits[partners[i], word])
