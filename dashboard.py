@@ -1,0 +1,30 @@
+"""Clearwater's entry point: `streamlit run dashboard.py`.
+
+The pages, the bundle that they show, and nothing else.
+"""
+
+import streamlit as st
+
+from pages.components import bundle, events, state, style
+
+st.set_page_config(
+    page_title="Clearwater",
+    page_icon="💧",
+    layout="wide",
+    initial_sidebar_state="auto" if len(bundle.registry()) > 1 else "collapsed",
+)
+style.apply()
+page = st.navigation(
+    [
+        st.Page("pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:"),
+        st.Page("pages/cooccurrence.py", title="Co-occurrence", icon=":material/hub:"),
+        st.Page("pages/latent.py", title="Latent", icon=":material/target:"),
+    ],
+    position="top",
+)
+with st.sidebar:
+    bundle.picker()
+events.follow()
+page.run()
+state.write()

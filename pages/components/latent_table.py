@@ -1,0 +1,51 @@
+"""The table of latents: what is selected, one row each, a click opens the latent."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.selection import Mask
+from pages.components import numbers
+from pages.components.events import open_latent
+
+MOST_ROWS = 1000
+_COLUMNS = {
+    "latent": st.column_config.NumberColumn("latent", format="%d", width="small"),
+    "label": st.column_config.TextColumn("label", width="large"),
+    "density": st.column_config.NumberColumn("density", format="scientific", width="small"),
+    "max": st.column_config.NumberColumn("max", format="%.2f", width="small"),
+    "cluster": st.column_config.NumberColumn("cluster", format="%d", width="small"),
+    "flag": st.column_config.TextColumn("flag", width="small"),
+    "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
+}
+
+
+def latent_table(bundle: Bundle, mask: Mask) -> None:
+    """The selected latents, densest first."""
+    rows = _rows(bundle, mask)
+    chosen = int(mask.sum())
+    shown = f", the {numbers.count(MOST_ROWS)} densest shown" if chosen > MOST_ROWS else ""
+    st.markdown(
+        f"**Selected latents** · {numbers.count(chosen)}{shown} · click a row to open its latent"
+    )
+    event = st.dataframe(
+        rows.to_pandas(),
+        column_config=_COLUMNS,
+        hide_index=True,
+        key="selected latents",
+        on_select="rerun",
+        selection_mode="single-cell",
+        height=360,
+    )
+    for row, _ in event["selection"]["cells"]:
+        if row < rows.num_rows:
+            open_latent(rows["latent"][row].as_py())
+
+
+def _rows(bundle: Bundle, mask: Mask) -> pa.Table:
+    """The densest selected rows of the latent table, with the columns that are shown."""
+    found = bundle.latents.select(list(_COLUMNS)).take(np.flatnonzero(mask))
+    order = pc.sort_indices(found, [("density", "descending"), ("latent", "ascending")])
+    return found.take(order[:MOST_ROWS])

@@ -1,0 +1,44 @@
+"""How every page begins: its title, the selection, and the question that it answers."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.selection import Mask
+from pages.components import bundle as bundles
+from pages.components import state
+from pages.components.selection_bar import selection_bar
+from pages.components.text import plain
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page shows: a bundle, the view of it, and the mask [n_latents] of the selection."""
+
+    bundle: Bundle
+    view: state.ViewState
+    mask: Mask
+
+    @property
+    def selected(self) -> Mask | None:
+        """The mask, or None where everything is selected and nothing needs to stand out."""
+        return None if self.mask.all() else self.mask
+
+
+def begin(title: str, question: str) -> Page:
+    """Draw the head of a page."""
+    bundle = bundles.shown()
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
+    ):
+        st.title(title, anchor=False, width="content")
+        sae = bundle.manifest.sae
+        st.caption(
+            f"{plain(bundle.name, 60)} · {plain(sae.name, 60)}"
+            f" · {plain(sae.hook_point or 'hook point not known', 60)}",
+            width="content",
+        )
+    mask = selection_bar(bundle)
+    st.markdown(question)
+    return Page(bundle, state.current(), mask)

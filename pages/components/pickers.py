@@ -1,0 +1,69 @@
+"""The choices beside charts, each kept in the view."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from analysis.bundle import Bundle, ContextKind
+from analysis.cooccurrence.association import MEASURES
+from charts.map import COLOURS, Colour
+from pages.components import numbers, state
+
+
+def measure() -> str:
+    """How the strength of a co-occurrence is measured; its formula stands below."""
+    return str(
+        _choice(
+            "measure",
+            "Measure",
+            list(MEASURES),
+            lambda key: f"{MEASURES[key].label} = {MEASURES[key].formula}",
+        )
+    )
+
+
+def level(bundle: Bundle) -> int:
+    """Which level of the clustering is shown: 0 is the finest."""
+    sizes = {row.level: row.clusters for row in bundle.manifest.clustering}
+    if not sizes:
+        return 0
+    return int(
+        _choice("level", "Clusters", list(sizes), lambda n: f"{numbers.count(sizes[n])} clusters")
+    )
+
+
+def colour() -> Colour:
+    """What the colour of a point on the map says."""
+    chosen: Colour = _choice("colour", "Colour", list(COLOURS), lambda key: COLOURS[key])
+    return chosen
+
+
+def subject(latent: int) -> str:
+    """Whether a page is about the selection or about the latent that was looked at last."""
+    known = list(state.SUBJECTS) if latent != state.NO_LATENT else ["selection"]
+    words = {"selection": "the selection", "latent": f"latent {latent} and its partners"}
+    return str(_choice("subject", "Pairs of", known, lambda key: words[key]))
+
+
+def contexts() -> ContextKind:
+    """Which contexts of a latent are shown."""
+    kinds = list(state.CONTEXTS)
+    chosen: ContextKind = _choice("contexts", "Contexts", kinds, lambda key: state.CONTEXTS[key])
+    return chosen
+
+
+def _choice(field: str, label: str, options: Sequence[Any], words: Callable[[Any], str]) -> Any:
+    """A select box whose value is one field of the view."""
+    key = f"pick {field}"
+    if getattr(state.current(), field) not in options:
+        state.change(**{field: options[0]})
+    st.session_state[key] = getattr(state.current(), field)
+    return st.selectbox(
+        label, options, key=key, format_func=words, on_change=_take, args=(field, key)
+    )
+
+
+def _take(field: str, key: str) -> None:
+    if st.session_state[key] is not None:
+        state.change(**{field: st.session_state[key]})

@@ -1,0 +1,107 @@
+"""What a bundle is, how it was made, and the numbers that tell whether to trust it."""
+
+from collections.abc import Mapping
+
+import pyarrow.compute as pc
+import streamlit as st
+
+from analysis.bundle import Bundle, Manifest
+from pages.components import numbers
+from pages.components.text import plain
+
+
+def facts(bundle: Bundle) -> None:
+    """The health of the SAE as a row of numbers."""
+    said, check = bundle.manifest, bundle.manifest.self_check
+    flags = bundle.latents["flag"].cast("string")
+    counted = {flag: int(pc.sum(pc.equal(flags, flag)).as_py() or 0) for flag in ("dead", "dense")}
+    cells = {
+        "Latents": (numbers.count(said.sae.d_sae), "The width of the SAE."),
+        "Kept tokens": (numbers.count(said.tokens), plain(said.mask.policy)),
+        "Documents": (numbers.count(said.documents), "Documents with at least one kept token."),
+        "L0": (numbers.short(check.l0), "Mean number of active latents on a kept token."),
+        "Explained variance": (
+            numbers.short(check.explained_variance),
+            "1 − FVU, centred; unknown for imported activations.",
+        ),
+        "Dead": (
+            numbers.count(counted["dead"]),
+            f"Never active in {numbers.count(said.tokens)} tokens.",
+        ),
+        "Dense": (numbers.count(counted["dense"]), "Active on more than 10 % of the kept tokens."),
+    }
+    metrics(cells)
+
+
+def metrics(cells: dict[str, tuple[str, str]]) -> None:
+    """A row of numbers, each with its name and its explanation."""
+    for column, (name, (value, meaning)) in zip(st.columns(len(cells)), cells.items(), strict=True):
+        column.metric(name, value, help=meaning)
+
+
+def provenance(bundle: Bundle) -> None:
+    """How the bundle was made, in full, for who wants to repeat it."""
+    with st.expander("How this was made"):
+        left, right = st.columns(2)
+        with left:
+            _listing("The SAE and the model", _sources(bundle.manifest))
+            _listing("The tokens", _tokens(bundle.manifest))
+        with right:
+            _listing("The map and the clusters", _trust(bundle.manifest))
+            _listing("Parameters", bundle.manifest.parameters.model_dump())
+            _listing("Versions", bundle.manifest.versions)
+
+
+def _listing(title: str, rows: Mapping[str, object]) -> None:
+    lines = "\n".join(
+        f"| {plain(name.replace('_', ' '))} | {plain(str(value))} |"
+        for name, value in rows.items()
+        if value is not None
+    )
+    st.markdown(f"**{title}**\n\n| | |\n|---|---|\n{lines}")
+
+
+def _sources(said: Manifest) -> dict[str, object]:
+    sae, model = said.sae, said.model
+    return {
+        "SAE": f"{sae.name}, {sae.architecture}, {sae.format} format",
+        "Width": f"{numbers.count(sae.d_in)} to {numbers.count(sae.d_sae)} latents"
+        + (f", k = {sae.k}" if sae.k else ""),
+        "Hook point": sae.hook_point or "not known",
+        "Module": sae.hook_module,
+        "Normalisation": sae.normalisation,
+        "Input": "b_dec is subtracted first" if sae.applies_b_dec_to_input else "taken as it is",
+        "Notes": "; ".join(sae.notes) or None,
+        "SAE hash": sae.content_hash[:16],
+        "Model": f"{model.name}, {model.layers} layers, {model.dtype}" if model else "none",
+        "Model hash": model.content_hash[:16] if model else None,
+        "Bundle": said.bundle_id,
+    }
+
+
+def _tokens(said: Manifest) -> dict[str, object]:
+    return {
+        "Corpus": f"{said.corpus.name} ({said.corpus.kind})",
+        "Corpus hash": said.corpus.content_hash[:16],
+        "Kept": f"{numbers.count(said.tokens)} tokens of {numbers.count(said.documents)} documents",
+        "Left out": f"{numbers.count(said.mask.special_tokens)} special tokens, "
+        f"{numbers.count(said.mask.sink_tokens)} attention sinks",
+        "Mask": said.mask.policy,
+        "Active when": said.active_rule,
+    }
+
+
+def _trust(said: Manifest) -> dict[str, object]:
+    levels = {
+        f"Level {row.level}": f"{numbers.count(row.clusters)} clusters, "
+        f"{numbers.count(row.noise)} latents in none, stability {numbers.short(row.stability)}"
+        for row in said.clustering
+    }
+    return {
+        "Trustworthiness": numbers.short(said.map.trustworthiness),
+        "kNN recall@10": numbers.short(said.map.knn_recall),
+        "On the map": f"{numbers.count(said.map.latents)} latents, "
+        f"{numbers.count(said.map.left_out)} left out",
+        "Neighbours": said.map.graph,
+        **levels,
+    }

@@ -1,0 +1,31 @@
+"""Latent: what does one latent respond to, and what goes with it?"""
+
+import streamlit as st
+
+from charts.contexts import context_strips
+from charts.latent import activation_histogram, latent_neighbours, latent_partners, logit_effects
+from pages.components import pickers
+from pages.components.figure import show
+from pages.components.latent_head import latent_head
+from pages.components.latent_picker import latent_picker
+from pages.components.page import begin
+
+page = begin(
+    "Latent",
+    "What does this latent respond to, which latents go with it, and what does it write?",
+)
+latent = latent_picker(page)
+latent_head(page.bundle, latent)
+which, by = st.columns(2)
+with which:
+    kind = pickers.contexts()
+with by:
+    measure = pickers.measure()
+show(context_strips(page.bundle, latent, kind))
+left, right = st.columns(2)
+with left:
+    show(activation_histogram(page.bundle, latent))
+    show(latent_neighbours(page.bundle, latent))
+with right:
+    show(latent_partners(page.bundle, latent, measure))
+    show(logit_effects(page.bundle, latent))

@@ -1,0 +1,24 @@
+"""Overview: is this SAE healthy?"""
+
+import streamlit as st
+
+from charts.density import density_histogram
+from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from pages.components.figure import show
+from pages.components.page import begin
+from pages.components.provenance import facts, provenance
+
+page = begin(
+    "Overview",
+    "Is this SAE healthy? How often its latents fire, how many are dead or always on, and how much "
+    "of the model they explain.",
+)
+facts(page.bundle)
+left, right = st.columns(2)
+with left:
+    show(density_histogram(page.bundle, page.selected))
+    show(flag_counts(page.bundle))
+with right:
+    show(active_latents_per_token(page.bundle))
+    show(max_activation_vs_density(page.bundle, page.selected))
+provenance(page.bundle)
