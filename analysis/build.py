@@ -36,7 +36,7 @@ from analysis.clusters import cluster, place
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.count import count_partners
 from analysis.errors import InputError
-from analysis.labels import name_clusters, name_latents
+from analysis.labels import name_clusters, name_latents, token_evidence
 from analysis.latents import latent_statistics
 from analysis.layout import layout
 from analysis.logits import logit_effects
@@ -283,7 +283,28 @@ class _Build:
 
     def name_latents_and_clusters(self) -> Result:
         """Labels with their evidence; then the latent and the cluster tables are complete."""
-        raise NotImplementedError
+        scratch, tables = self.work.scratch, self.work.tables
+        evidence = token_evidence(
+            self._activations(),
+            pq.read_table(tables / "tokens.parquet"),
+            memory=self.request.memory_bytes,
+            report=self.tell("labels, latents"),
+        )
+        names = name_latents(evidence)
+        latents = pq.read_table(scratch / "statistics.parquet")
+        placed = pq.read_table(scratch / "map.parquet")
+        finest = pq.read_table(scratch / "finest.parquet")
+        named = pa.table({"label": names.label, "top_tokens": names.top_tokens})
+        for part in (placed, finest, named):
+            for column in part.column_names:
+                latents = latents.append_column(column, part[column])
+        write_table(tables, "latents", latents)
+        memberships = pq.read_table(tables / "memberships.parquet")
+        clusters = pq.read_table(scratch / "clusters.parquet")
+        x, y = (placed[axis].to_numpy() for axis in ("x", "y"))
+        named_clusters = name_clusters(place(clusters, memberships, x, y), memberships, evidence)
+        write_table(tables, "clusters", named_clusters)
+        return {}
 
     def effects_on_logits(self) -> Result:
         """Tokens that each latent pushes up and down; none where no model was run."""
