@@ -39,4 +39,8 @@ def load_sae(
         raise InputError(f"{path}: an SAE cannot be read as {dtype}; use float32.")
     saved = open_saved(Path(path), allow_pickle=allow_pickle)
     chosen = format_of(saved, format)
-    return chosen.read(saved, Options(dtype, transpose, centre_input))
+    sae = chosen.read(saved, Options(dtype, transpose))
+    if centre_input is None or centre_input == sae.centre_input:
+        return sae
+    note = f"Centring of the input was switched {'on' if centre_input else 'off'} by hand."
+    return sae.noting(note, centre_input=centre_input)

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from analysis.errors import InputError
 
-MAX_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES = 256 << 10
 MAX_JSON_BYTES = 1 << 20
 MAX_JSON_DEPTH = 32
 MAX_TENSORS = 512
@@ -32,9 +32,10 @@ MAX_ZIP_RATIO = 8
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 """Safetensors dtypes that a saved SAE may hold; integers occur as counters only."""
 
-# Strings with their escapes, or one bracket; an unclosed string runs to the end, so that the
-# scan is linear whatever the text is.
-JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+# A string with its escapes; an unclosed one runs to the end, so that removing all of them takes
+# linear time whatever the text is.
+JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)', re.DOTALL)
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 PICKLE_GLOBALS = frozenset(
     {
@@ -71,12 +72,10 @@ def regular_file(path: Path) -> int:
 
 def parse_json(text: bytes, name: str) -> dict[str, Any]:
     """A JSON object from untrusted bytes; InputError names `name` when it is not a sane one."""
-    depth = deepest = 0
-    for token in JSON_TOKEN.finditer(text):
-        bracket = token.group()
-        depth += (bracket in (b"[", b"{")) - (bracket in (b"]", b"}"))
-        deepest = max(deepest, depth)
-        if deepest > MAX_JSON_DEPTH:
+    depth = 0
+    for bracket in JSON_STRING.sub(b"", text).translate(None, NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_JSON_DEPTH:
             raise InputError(
                 f"{name}: its JSON is nested more than {MAX_JSON_DEPTH} levels deep, which no "
                 "saved SAE needs, so save it again."
@@ -215,9 +214,9 @@ def zip_directory(path: Path) -> zipfile.ZipFile:
     size = regular_file(path)
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+    except Exception as error:  # a damaged directory raises zip, struct, unicode and other errors
         raise InputError(
-            f"{path}: the archive is damaged ({str(error)[:80]}); copy it again."
+            f"{path}: the archive is damaged ({type(error).__name__}); copy it again."
         ) from None
     entries = archive.infolist()
     if not 0 < len(entries) <= MAX_ZIP_ENTRIES:
@@ -235,15 +234,26 @@ def zip_directory(path: Path) -> zipfile.ZipFile:
     return archive
 
 
-def check_pickle(path: Path, stream: IO[bytes], size: int) -> None:
-    """Refuse a pickle that would do more than build a dictionary of tensors; runs nothing."""
+def read_pickle(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """The bytes of a pickle in an archive, unread; InputError when it is damaged or too long."""
+    size = archive.getinfo(name).file_size
     if size > MAX_PICKLE_BYTES:
         raise InputError(
             f"{path}: its pickle has {size:,} bytes where a dictionary of tensors needs a few "
             "thousand, so it is not opened; save the weights alone as safetensors."
         )
     try:
-        for opcode, argument, _ in pickletools.genops(stream.read(size)):
+        return archive.read(name)
+    except Exception as error:  # a damaged archive raises zip, unicode, zlib and other errors
+        raise InputError(
+            f"{path}: the archive is damaged ({type(error).__name__}); copy it again."
+        ) from None
+
+
+def check_pickle(path: Path, pickle: bytes) -> None:
+    """Refuse a pickle that would do more than build a dictionary of tensors; runs nothing."""
+    try:
+        for opcode, argument, _ in pickletools.genops(pickle):
             if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "OBJ"):
                 raise InputError(
                     f"{path}: its pickle builds objects ({opcode.name}) instead of plain tensors; "

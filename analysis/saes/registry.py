@@ -9,7 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.errors import InputError
-from analysis.saes import saelens
+from analysis.saes import (
+    batch_topk,
+    circuit_tracer,
+    dictionary_learning,
+    gemma_scope,
+    llama_scope,
+    llamascopium,
+    matryoshka,
+    openai,
+    qwen_scope,
+    refused,
+    saelens,
+    sparsify,
+    two_layers,
+)
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
@@ -24,7 +38,32 @@ class Format:
     read: Callable[[Saved, Options], SparseAutoencoder]
 
 
-FORMATS = (Format("saelens", "SAELens", saelens.matches, saelens.read),)
+FORMATS = (
+    Format("saelens", "SAELens", saelens.matches, saelens.read),
+    Format("sparsify", "EleutherAI sparsify", sparsify.matches, sparsify.read),
+    Format("llama_scope", "Llama Scope", llama_scope.matches, llama_scope.read),
+    Format("llama_scope_r1", "Llama Scope R1", llama_scope.matches_r1, llama_scope.read_r1),
+    Format("llamascopium", "Llamascopium", llamascopium.matches, llamascopium.read),
+    Format("matryoshka", "matryoshka-saes", matryoshka.matches, matryoshka.read),
+    Format("batch_topk", "BatchTopK", batch_topk.matches, batch_topk.read),
+    Format("neel", "Neel / connor_rob", batch_topk.matches_older, batch_topk.read_older),
+    Format("gemma_scope_2", "Gemma Scope 2", gemma_scope.matches_second, gemma_scope.read_second),
+    Format(
+        "dictionary_learning",
+        "dictionary_learning",
+        dictionary_learning.matches,
+        dictionary_learning.read,
+    ),
+    Format("gemma_scope", "Gemma Scope", gemma_scope.matches_first, gemma_scope.read_first),
+    Format("openai", "OpenAI", openai.matches, openai.read),
+    Format("goodfire", "Goodfire", two_layers.matches_goodfire, two_layers.read_goodfire),
+    Format("e2e_sae", "e2e_sae", two_layers.matches_e2e, two_layers.read_e2e),
+    Format(
+        "deepseek_r1", "DeepSeek-R1", two_layers.matches_deepseek_r1, two_layers.read_deepseek_r1
+    ),
+    Format("circuit_tracer", "circuit-tracer", circuit_tracer.matches, circuit_tracer.read),
+    Format("qwen_scope", "Qwen Scope", qwen_scope.matches, qwen_scope.read),
+)
 
 
 def format_of(saved: Saved, name: str | None = None) -> Format:
@@ -37,6 +76,9 @@ def format_of(saved: Saved, name: str | None = None) -> Format:
                 f"{', '.join(entry.name for entry in FORMATS)}."
             )
         return chosen
+    cannot = refused.reason(saved)
+    if cannot is not None:
+        raise InputError(f"{saved.path}: this cannot be analysed: {cannot}.")
     found = next((entry for entry in FORMATS if entry.matches(saved)), None)
     if found is None:
         beside = "no configuration" if saved.config_path is None else saved.config_path.name

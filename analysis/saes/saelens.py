@@ -25,7 +25,15 @@ from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.saes import checks
-from analysis.saes.saved import Options, Request, Saved, read_tensors
+from analysis.saes.layout import (
+    Layout,
+    Weights,
+    folded_decoder_norms,
+    kept_latents,
+    positive,
+    read_weights,
+)
+from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
 
 RENAMED = {
@@ -51,6 +59,8 @@ REFUSED = {
     "product with W_enc",
     "abstopk": "its activations carry a sign, and every count here is of activations above 0",
 }
+TRAINED_BY_BATCH = ("batchtopk", "matryoshka_batchtopk")
+"""Training checkpoints with one threshold; SAELens itself ends as jumprelu."""
 SCALE_FOLDED = ("expected_average_only_in", "covariance_whitening")
 """Normalisations that SAELens never applies at run time: they belong into the weights."""
 METADATA_KEYS = (
@@ -88,12 +98,12 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
             "function is unknown; copy the whole folder."
         )
     saved = replace(saved, config=upgraded(saved.config))
-    stored_architecture = saved.setting("architecture", str, "standard") or "standard"
-    architecture = _architecture(saved, stored_architecture)
-    tensors = read_tensors(saved, _request(saved, architecture, stored_architecture), options.dtype)
-    metadata = _metadata(saved)
-    sae = _assembled(saved, architecture, stored_architecture, tensors, metadata)
-    return _folded(sae, saved, tensors, options)
+    stored = saved.setting("architecture", str, "standard") or "standard"
+    architecture = _architecture(saved, stored)
+    sizes = {name: saved.count(name) for name in ("d_in", "d_sae")}
+    sizes["d_out"] = saved.count("d_out") if stored.endswith("transcoder") else None
+    weights = read_weights(saved, options, _layout(saved, architecture, stored), sizes)
+    return _folded(_assembled(saved, architecture, stored, weights), saved, weights.more)
 
 
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,24 +146,23 @@ def _architecture(saved: Saved, stored: str) -> Architecture:
     return ARCHITECTURES[stored]
 
 
-def _request(saved: Saved, architecture: Architecture, stored: str) -> Request:
+def _layout(saved: Saved, architecture: Architecture, stored: str) -> Layout:
     """The tensors that this architecture needs, with their shapes."""
-    is_transcoder = stored.endswith("transcoder")
-    d_out = "d_out" if is_transcoder else "d_in"
-    required = {"W_enc": "d_in d_sae", "W_dec": f"d_sae {d_out}", "b_dec": d_out}
-    vectors = ["b_gate", "r_mag", "b_mag"] if architecture == "gated" else ["b_enc"]
-    if architecture == "jumprelu":
+    vectors = ["b_gate", "r_mag", "b_mag"] if architecture == "gated" else []
+    if architecture == "jumprelu" and stored not in TRAINED_BY_BATCH:
         log = saved.has("log_threshold") and not saved.has("threshold")
-        vectors += ["log_threshold" if log else "threshold"]
-    required |= dict.fromkeys(vectors, "d_sae")
-    if stored in ("batchtopk", "matryoshka_batchtopk"):
-        required.pop("threshold")
-        required["topk_threshold"] = "()"
+        vectors.append("log_threshold" if log else "threshold")
+    more = dict.fromkeys(vectors, "d_sae")
+    if stored in TRAINED_BY_BATCH:
+        more["topk_threshold"] = "()"
     if "skip" in stored:
-        required["W_skip"] = "d_out d_in"
-    sizes = {"d_in": saved.count("d_in"), "d_sae": saved.count("d_sae")}
-    sizes |= {"d_out": saved.count("d_out")} if is_transcoder else {}
-    return Request(required, {"scaling_factor": "d_sae"}, sizes=sizes)
+        more["W_skip"] = "d_out d_in"
+    return Layout(
+        b_enc=None if architecture == "gated" else "b_enc",
+        more=more,
+        optional={"scaling_factor": "d_sae"},
+        d_out="d_out" if stored.endswith("transcoder") else "d_in",
+    )
 
 
 def _metadata(saved: Saved) -> dict[str, Any]:
@@ -170,30 +179,25 @@ def _text(metadata: Mapping[str, Any], key: str) -> str | None:
 
 
 def _assembled(
-    saved: Saved,
-    architecture: Architecture,
-    stored: str,
-    tensors: Mapping[str, Tensor],
-    metadata: dict[str, Any],
+    saved: Saved, architecture: Architecture, stored: str, weights: Weights
 ) -> SparseAutoencoder:
     is_transcoder = stored.endswith("transcoder")
+    metadata, more = _metadata(saved), weights.more
+    d_sae = weights.W_enc.shape[1]
     gate = None
     if architecture == "gated":
-        gate = Gate(tensors["b_gate"], tensors["r_mag"], tensors["b_mag"])
-    W_enc = tensors["W_enc"]
+        gate = Gate(more["b_gate"], more["r_mag"], more["b_mag"])
+    subtracts = bool(saved.setting("apply_b_dec_to_input", bool, True))
+    k = kept_latents(saved.count("k"), d_sae, saved.config_path) if architecture == "topk" else None
     return SparseAutoencoder(
         format="saelens",
         architecture=architecture,
-        W_enc=W_enc,
-        W_dec=tensors["W_dec"],
-        b_enc=tensors.get("b_enc", W_enc.new_zeros(W_enc.shape[1])),
-        b_dec=tensors["b_dec"],
-        applies_b_dec_to_input=not is_transcoder
-        and bool(saved.setting("apply_b_dec_to_input", bool, True)),
-        k=_kept(saved, W_enc.shape[1]) if architecture == "topk" else None,
-        threshold=_threshold(tensors, W_enc),
+        **weights.arguments(),
+        applies_b_dec_to_input=subtracts and not is_transcoder,
+        k=k,
+        threshold=_threshold(more, d_sae),
         gate=gate,
-        W_skip=tensors.get("W_skip"),
+        W_skip=more.get("W_skip"),
         undoes_normalisation=not is_transcoder,
         hook_point=_text(metadata, "hook_name"),
         hook_point_out=_text(metadata, "hook_name_out"),
@@ -202,32 +206,26 @@ def _assembled(
     )
 
 
-def _kept(saved: Saved, d_sae: int) -> int:
-    k = saved.count("k")
-    if k is None or k > d_sae:
-        raise InputError(
-            f"{saved.config_path}: a topk SAE with {d_sae} latents needs k between 1 and {d_sae}, "
-            f"and k is {k}."
-        )
-    return k
-
-
-def _threshold(tensors: Mapping[str, Tensor], W_enc: Tensor) -> Tensor | None:
+def _threshold(tensors: Mapping[str, Tensor], d_sae: int) -> Tensor | None:
     if "topk_threshold" in tensors:
-        return tensors["topk_threshold"].expand(W_enc.shape[1]).contiguous()
+        return tensors["topk_threshold"].expand(d_sae).contiguous()
     if "log_threshold" in tensors:
         return tensors["log_threshold"].exp()
     return tensors.get("threshold")
 
 
 def _folded(
-    sae: SparseAutoencoder, saved: Saved, tensors: Mapping[str, Tensor], options: Options
+    sae: SparseAutoencoder, saved: Saved, tensors: Mapping[str, Tensor]
 ) -> SparseAutoencoder:
     """The SAE with normalisation settled and every scale folded into its weights, with notes."""
     rescale = bool(saved.setting("rescale_acts_by_decoder_norm", bool, False))
     sae = _with_normalisation(sae, saved, rescale)
     if rescale and sae.architecture in ("topk", "jumprelu"):
-        sae = _decoder_norms_folded(sae)
+        sae = folded_decoder_norms(
+            sae,
+            "rescale_acts_by_decoder_norm: the decoder norms were folded into the encoder, so that "
+            "activations are contributions to the output and decoder vectors have norm 1.",
+        )
     factor = tensors.get("scaling_factor")
     if factor is not None and not torch.allclose(factor, torch.ones_like(factor)):
         if not saved.setting("finetuning_scaling_factor", bool, False):
@@ -239,7 +237,7 @@ def _folded(
             "The finetuning scaling factor was folded into W_dec.",
             W_dec=sae.W_dec * factor[:, None],
         )
-    return _centred(sae, options)
+    return _centred(sae)
 
 
 def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> SparseAutoencoder:
@@ -282,37 +280,22 @@ def _checkpoint_scale(saved: Saved) -> float | None:
     scaler = folder / "activation_scaler.json"
     if not scaler.is_file():
         return None
-    scale = Saved(saved.path, saved.weights, checks.read_json(scaler), scaler).setting(
-        "scaling_factor", float
-    )
-    if scale is not None and not 0 < scale < float("inf"):
-        raise InputError(f"{scaler}: scaling_factor is {scale} and must be positive.")
-    return scale
+    stored = replace(saved, config=checks.read_json(scaler), config_path=scaler)
+    scale = stored.setting("scaling_factor", float)
+    return None if scale is None else positive(scale, "scaling_factor", scaler)
 
 
-def _decoder_norms_folded(sae: SparseAutoencoder) -> SparseAutoencoder:
-    """h·‖W_dec‖ is what is thresholded or ranked, and ‖W_dec‖ is divided out on decoding."""
-    norms = sae.W_dec.norm(dim=1).clamp(min=1e-8)
-    return sae.noting(
-        "rescale_acts_by_decoder_norm: the decoder norms were folded into the encoder, so that "
-        "activations are contributions to the output and decoder vectors have norm 1.",
-        W_enc=sae.W_enc * norms,
-        b_enc=sae.b_enc * norms,
-        W_dec=sae.W_dec / norms[:, None],
-    )
-
-
-def _centred(sae: SparseAutoencoder, options: Options) -> SparseAutoencoder:
-    """Centring of the input: as the caller says, else as the training's model was loaded."""
+def _centred(sae: SparseAutoencoder) -> SparseAutoencoder:
+    """Centring of the input, where the model was loaded so for training."""
     arguments = sae.metadata.get("model_from_pretrained_kwargs")
     trained_so = isinstance(arguments, dict) and arguments.get("center_writing_weights") is True
-    if options.centre_input is None and trained_so:
+    if trained_so:
         return sae.noting(
             "model_from_pretrained_kwargs says center_writing_weights, so each token's mean is "
             "removed from the input and added back to the output.",
             centre_input=True,
         )
-    return replace(sae, centre_input=bool(options.centre_input))
+    return sae
 
 
 SAVED_ARCHITECTURE = {

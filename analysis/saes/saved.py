@@ -6,7 +6,7 @@ sentence.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,8 +44,6 @@ class Options:
     dtype: torch.dtype = torch.float32
     transpose: bool | None = None
     """Swap the orientation that the format prescribes for its two matrices."""
-    centre_input: bool | None = None
-    """Remove each token's mean first; None leaves it to what the file says."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,11 @@ class Saved:
                 f"{kind.__name__} is needed; correct it."
             )
         return value
+
+    def section(self, key: str) -> "Saved":
+        """The same file with one object of its configuration in place of the whole."""
+        inner = (self.config or {}).get(key)
+        return replace(self, config=inner if isinstance(inner, dict) else {})
 
     def count(self, key: str) -> int | None:
         """A positive integer of the configuration; None when absent."""

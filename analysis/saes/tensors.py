@@ -99,10 +99,9 @@ def _open_npz(path: Path, archive: zipfile.ZipFile) -> TensorFile:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return torch.from_numpy(arrays[name])
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-            reason = str(error).splitlines()[0][:80]
+        except Exception as error:  # as above
             raise InputError(
-                f"{path}: array {name!r} is damaged ({reason}); copy it again."
+                f"{path}: array {name[:80]!r} is damaged ({type(error).__name__}); copy it again."
             ) from None
 
     return TensorFile(path, infos, load)
@@ -145,8 +144,7 @@ def _open_torch(
         )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
         raise InputError(f"{path}: the archive is compressed, which PyTorch never does.")
-    with archive.open(pickle) as stream:
-        checks.check_pickle(path, stream, archive.getinfo(pickle).file_size)
+    checks.check_pickle(path, checks.read_pickle(path, archive, pickle))
     try:
         loaded = torch.load(path, weights_only=True, mmap=True, map_location="cpu")
     except Exception as error:  # a damaged archive raises pickle, runtime, key and other errors

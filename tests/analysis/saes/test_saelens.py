@@ -22,6 +22,11 @@ def topk(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ORACLE / "topk_none", tmp_path / "sae"))
 
 
+def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    """1e-5 of the largest value: float32 cannot resolve less where products are summed."""
+    assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=1)
+
+
 def rewrite(folder: Path, **changes: object) -> Path:
     config = json.loads((folder / "cfg.json").read_text()) | changes
     (folder / "cfg.json").write_text(json.dumps(config))
@@ -36,9 +41,8 @@ def test_encodes_and_reconstructs_as_saelens_does(name: str) -> None:
     assert torch.equal(encoded > 0, reference["encoded"] > 0)
     assert (encoded > 0).any() and not (encoded > 0).all()
     output = sae.reconstruct(reference["x"])
-    for ours, theirs in ((encoded, reference["encoded"]), (output, reference["reconstructed"])):
-        # 1e-5 of the largest value: float32 cannot resolve less where products are summed
-        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=1)
+    close(encoded, reference["encoded"])
+    close(output, reference["reconstructed"])
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -163,6 +167,5 @@ def test_live_saelens_opens_what_is_converted(name: str, tmp_path: Path) -> None
     theirs = sae_lens.SAE.load_from_disk(save_saelens(sae, tmp_path / "converted"))
     given = x.reshape(len(x), 4, -1) if "hook_z" in name else x
     with torch.no_grad():
-        torch.testing.assert_close(theirs.encode(given), sae.encode(x), atol=1e-5, rtol=1e-5)
-        output = theirs(given).reshape(len(x), -1)
-    torch.testing.assert_close(output, sae.reconstruct(x), atol=1e-5, rtol=1e-5)
+        close(sae.encode(x), theirs.encode(given))
+        close(sae.reconstruct(x), theirs(given).reshape(len(x), -1))

@@ -1,0 +1,110 @@
+"""Gemma Scope 1 and 2 of Google DeepMind: JumpReLU SAEs and transcoders for Gemma 2 and 3.
+
+Version 1: `params.npz` with W_enc (or w_enc) [d, F], W_dec [F, d], b_enc, b_dec, threshold [F];
+what it belongs to is in the path alone (`gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82`).
+The embedding SAE was trained on scaled embeddings: W_enc/√d, W_dec·√d.
+Version 2: `config.json` with architecture jump_relu and hf_hook_point_in/_out beside
+`params.safetensors` with the same tensors in lower case, and for skip transcoders
+affine_skip_connection [d_in, d_out].
+
+Encodes h·[h > θ]·[h > 0], h = x·W_enc + b_enc. Nothing is subtracted or normalised.
+Source: Lieberum et al. 2024; SAELens `pretrained_sae_loaders.py`.
+"""
+
+import re
+from math import sqrt
+
+from analysis.errors import InputError
+from analysis.saes.layout import Layout, hook_point_of_module, layer_in, read_weights
+from analysis.saes.saved import Options, Saved
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+
+SITES = {
+    "res": "blocks.{}.hook_resid_post",
+    "mlp": "blocks.{}.hook_mlp_out",
+    "att": "blocks.{}.attn.hook_z",
+    "transcoders": "blocks.{}.ln2.hook_normalized",
+}
+
+
+def matches_first(saved: Saved) -> bool:
+    """An npz with a threshold, or the same tensors without any configuration."""
+    encoder = saved.has("W_enc", "W_dec") or saved.has("w_enc", "w_dec")
+    plain = saved.weights.path.suffix == ".npz" or saved.config is None
+    return encoder and saved.has("threshold", "b_enc", "b_dec") and plain and not saved.has("k")
+
+
+def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
+    """An SAE or transcoder of Gemma Scope 1."""
+    lower = saved.has("w_enc")
+    layout = Layout(
+        W_enc="w_enc" if lower else "W_enc",
+        W_dec="w_dec" if saved.has("w_dec") else "W_dec",
+        more={"threshold": "d_sae"},
+    )
+    weights = read_weights(saved, options, layout)
+    place = str(saved.weights.path.resolve())
+    found = re.search(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", place)
+    layer, site = layer_in(place, r"layer_(\d+)"), found[3] if found else None
+    is_transcoder = site == "transcoders"
+    known = site is not None and layer is not None
+    note = "" if known else "Neither the model nor the site is in the file's path: name them."
+    sae = SparseAutoencoder(
+        format="gemma_scope",
+        architecture="jumprelu",
+        **weights.arguments(),
+        threshold=weights.more["threshold"],
+        undoes_normalisation=not is_transcoder,
+        hook_point=SITES[site].format(layer) if known and site else None,
+        hook_point_out=f"blocks.{layer}.hook_mlp_out" if known and is_transcoder else None,
+        model_name=f"google/gemma-2-{found[1]}{'-it' * (found[2] == 'it')}" if found else None,
+        notes=[note] if note else [],
+    )
+    return _embedding(sae) if "embedding" in saved.weights.path.parts else sae
+
+
+def _embedding(sae: SparseAutoencoder) -> SparseAutoencoder:
+    scale = sqrt(sae.d_in)
+    return sae.noting(
+        "An embedding SAE: √d was folded into the weights, so that it reads unscaled embeddings.",
+        W_enc=sae.W_enc / scale,
+        W_dec=sae.W_dec * scale,
+        hook_point="hook_embed",
+    )
+
+
+def matches_second(saved: Saved) -> bool:
+    """The lower-case tensors with a jump_relu configuration."""
+    return saved.has("w_enc", "w_dec") and (saved.config or {}).get("architecture") == "jump_relu"
+
+
+def read_second(saved: Saved, options: Options) -> SparseAutoencoder:
+    """An SAE or (skip) transcoder of Gemma Scope 2."""
+    if saved.setting("architecture", str) not in (None, "jump_relu"):
+        raise InputError(
+            f"{saved.config_path}: Gemma Scope 2 has the architecture jump_relu alone."
+        )
+    module_in = saved.setting("hf_hook_point_in", str)
+    module_out = saved.setting("hf_hook_point_out", str)
+    is_transcoder = module_out is not None and module_out != module_in
+    layout = Layout(
+        W_enc="w_enc",
+        W_dec="w_dec",
+        more={"threshold": "d_sae"},
+        optional={"affine_skip_connection": "d_in d_out"},
+        d_out="d_out",
+    )
+    weights = read_weights(saved, options, layout)
+    skip = weights.more.get("affine_skip_connection")
+    return SparseAutoencoder(
+        format="gemma_scope_2",
+        architecture="jumprelu",
+        **weights.arguments(),
+        threshold=weights.more["threshold"],
+        W_skip=None if skip is None else skip.T,
+        undoes_normalisation=not is_transcoder,
+        hook_point=hook_point_of_module(module_in or ""),
+        hook_point_out=hook_point_of_module(module_out or "") if is_transcoder else None,
+        model_name=saved.setting("model_name", str),
+        metadata={"hf_hook_point_in": module_in, "hf_hook_point_out": module_out},
+    )

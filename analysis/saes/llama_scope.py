@@ -1,0 +1,114 @@
+"""Llama Scope and Llama-Scope-R1 of OpenMOSS: JumpReLU SAEs and transcoders for Llama 3.1 8B.
+
+Llama Scope: `hyperparams.json` and `checkpoints/final.safetensors` with linear layers encoder and
+decoder; one `jump_relu_threshold`, and mean norms `dataset_average_activation_norm` {in, out}.
+R1: `config.json` and `sae_weights.safetensors` with log_jumprelu_threshold [F] (its exponential is
+the threshold), and the mean norms where norm_activation is dataset-wise.
+
+Encodes relu(h)·[h > θ], h = (x·√d/norm_in)·W_enc + b_enc; the output is divided by √d/norm_out.
+Llama Scope's threshold is in units of the raw output, so θ = jump_relu_threshold·√d/norm_out, the
+factor that SAELens applies (there norm_in = norm_out); R1's is used as it is. Where
+`sparsity_include_decoder_norm` is set, h·‖W_dec‖ is what is compared with θ.
+Source: He et al. 2024; SAELens `pretrained_sae_loaders.py`.
+"""
+
+from dataclasses import replace
+from math import sqrt
+from typing import Any
+
+import torch
+
+from analysis.errors import InputError
+from analysis.saes.layout import (
+    SMALLEST_NORM,
+    TORCH_LINEAR,
+    folded_mean_norm,
+    positive,
+    read_weights,
+)
+from analysis.saes.saved import Options, Saved
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+
+
+def matches(saved: Saved) -> bool:
+    """One threshold in the configuration beside two linear layers."""
+    return saved.has("encoder.weight", "decoder.weight") and "jump_relu_threshold" in (
+        saved.config or {}
+    )
+
+
+def matches_r1(saved: Saved) -> bool:
+    """A logarithmic threshold beside two linear layers."""
+    return saved.has("encoder.weight", "decoder.weight", "log_jumprelu_threshold")
+
+
+def read(saved: Saved, options: Options) -> SparseAutoencoder:
+    """An SAE or transcoder of Llama Scope."""
+    if saved.setting("act_fn", str, "jumprelu") != "jumprelu":
+        raise InputError(f"{saved.config_path}: Llama Scope has the act_fn jumprelu alone.")
+    if saved.setting("apply_decoder_bias_to_pre_encoder", bool, False):
+        raise InputError(
+            f"{saved.config_path}: apply_decoder_bias_to_pre_encoder is not supported."
+        )
+    norm_in, norm_out = _norms(saved)
+    sizes = {"d_in": saved.count("d_model"), "d_sae": saved.count("d_sae")}
+    weights = read_weights(saved, options, TORCH_LINEAR, sizes)
+    threshold = positive(
+        saved.setting("jump_relu_threshold", float), "jump_relu_threshold", saved.path
+    )
+    scaled = threshold * sqrt(weights.W_dec.shape[1]) / norm_out
+    sae = SparseAutoencoder(
+        format="llama_scope",
+        architecture="jumprelu",
+        **weights.arguments(),
+        threshold=torch.full_like(weights.b_enc, scaled),
+        **_described(saved),
+    )
+    return folded_mean_norm(_by_contribution(sae, saved), norm_in, norm_out, "hyperparams.json")
+
+
+def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
+    """An SAE of Llama-Scope-R1."""
+    layout = replace(TORCH_LINEAR, more={"log_jumprelu_threshold": "d_sae"})
+    weights = read_weights(saved, options, layout, {"d_in": saved.count("d_model")})
+    sae = SparseAutoencoder(
+        format="llama_scope_r1",
+        architecture="jumprelu",
+        **weights.arguments(),
+        threshold=weights.more["log_jumprelu_threshold"].exp(),
+        **_described(saved),
+    )
+    sae = _by_contribution(sae, saved)
+    if saved.setting("norm_activation", str, "dataset-wise") == "inference":
+        return sae.noting("norm_activation is inference: the mean norm is already folded.")
+    return folded_mean_norm(sae, *_norms(saved), "config.json")
+
+
+def _norms(saved: Saved) -> tuple[float, float]:
+    """Mean activation norms at the input and the output."""
+    norms = saved.section("dataset_average_activation_norm")
+    values = [norms.setting(side, float) for side in ("in", "out")]
+    name = "dataset_average_activation_norm"
+    first = positive(values[0], f"{name}.in", saved.config_path)
+    return first, positive(values[1] or first, f"{name}.out", saved.config_path)
+
+
+def _by_contribution(sae: SparseAutoencoder, saved: Saved) -> SparseAutoencoder:
+    if not saved.setting("sparsity_include_decoder_norm", bool, False) or sae.threshold is None:
+        return sae
+    norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
+    return sae.noting(
+        "sparsity_include_decoder_norm: thresholds were divided by the decoder norms.",
+        threshold=sae.threshold / norms,
+    )
+
+
+def _described(saved: Saved) -> dict[str, Any]:
+    hook_in, hook_out = saved.setting("hook_point_in", str), saved.setting("hook_point_out", str)
+    is_transcoder = hook_out is not None and hook_out != hook_in
+    return {
+        "hook_point": hook_in,
+        "hook_point_out": hook_out if is_transcoder else None,
+        "undoes_normalisation": not is_transcoder,
+        "model_name": saved.setting("model_name", str, "meta-llama/Llama-3.1-8B"),
+    }
