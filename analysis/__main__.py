@@ -119,6 +119,9 @@ def build(
         str | None,
         typer.Option(help="Hook point, e.g. blocks.12.hook_resid_post; default: the SAE's own."),
     ] = None,
+    prepend_bos: Annotated[
+        bool | None, typer.Option(help="Begin each block with BOS; default: as the SAE says.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples, the map and the clusters.")] = 0,
     active_above: Annotated[
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
@@ -142,6 +145,7 @@ def build(
             activations=activations,
             tokens_file=tokens_file,
             hook=hook,
+            prepend_bos=prepend_bos,
             memory_bytes=memory * 1_000_000,
             parameters=Parameters(max_tokens=tokens, seed=seed, active_threshold=active_above),
         )

@@ -6,7 +6,7 @@ memory setting and what belongs to one row per latent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,6 +63,8 @@ class BuildRequest:
     activations: Path | None = None
     tokens_file: Path | None = None
     hook: str | None = None
+    prepend_bos: bool | None = None
+    """Begin each block with BOS; None: as the SAE says that it was trained."""
     memory_bytes: int = 512_000_000
     """For counting and sorting. It shapes how the work is cut up, never the result."""
 
@@ -74,6 +76,7 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     """
     check_destination(request.out)
     sae = load_sae(request.sae, allow_pickle=True)
+    request = _settled(request, sae)
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))
     build = _Build(request, sae, source, work, report or _silent)
@@ -86,6 +89,15 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     bundle = publish(work.tables, build.manifest(steps), request.out)
     work.remove()
     return bundle
+
+
+def _settled(request: BuildRequest, sae: SparseAutoencoder) -> BuildRequest:
+    """The request with what it left to the SAE written into its parameters."""
+    bos = request.prepend_bos
+    if bos is None:
+        bos = request.activations is None and sae.metadata.get("prepend_bos") is True
+    settled = request.parameters.model_copy(update={"prepend_bos": bos})
+    return replace(request, parameters=settled)
 
 
 def open_source(request: BuildRequest, sae: SparseAutoencoder) -> Source:
