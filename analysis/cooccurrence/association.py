@@ -96,8 +96,8 @@ def p_a_given_b(table: TwoByTwo) -> Floats:
 def phi(table: TwoByTwo) -> Floats:
     """(n11 n00 - n10 n01) / sqrt(n1 (N - n1) n2 (N - n2)): Pearson's r of the bits."""
     n, n1, n2 = table.n, table.n1, table.n2
-    # A root for each latent: the product of all four would leave float64's exact range sooner.
-    below = np.sqrt(n1 * (n - n1)) * np.sqrt(n2 * (n - n2))
+    # One root of the product: for equal margins it is exact, and phi of a twin is exactly 1.
+    below = np.sqrt((n1 * (n - n1)) * (n2 * (n - n2)))
     return np.clip(_ratio(_covariance(table), below), -1.0, 1.0)
 
 

@@ -170,8 +170,8 @@ class Margins(NamedTuple):
     """What the ranked measures need of each latent alone, [latents] each."""
 
     counts: npt.NDArray[np.float64]
-    deviation: npt.NDArray[np.float64]
-    """sqrt(n1 (N - n1)): N times the deviation of the latent's bit."""
+    variance: npt.NDArray[np.float64]
+    """n1 (N - n1): N^2 times the variance of the latent's bit."""
     logarithm: npt.NDArray[np.float64]
     """ln n1, and 0 for a dead latent."""
 
@@ -179,7 +179,7 @@ class Margins(NamedTuple):
     def of(counts: Ints, n_tokens: int) -> "Margins":
         """From active tokens [latents] and the number of kept tokens."""
         wide = counts.astype(np.float64)
-        return Margins(wide, np.sqrt(wide * (n_tokens - wide)), np.log(np.maximum(wide, 1.0)))
+        return Margins(wide, wide * (n_tokens - wide), np.log(np.maximum(wide, 1.0)))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -187,7 +187,7 @@ def _select_rows(  # noqa: PLR0913, PLR0917 - a kernel
     rows: npt.NDArray[Any],
     first: int,
     counts: npt.NDArray[np.float64],
-    deviation: npt.NDArray[np.float64],
+    variance: npt.NDArray[np.float64],
     logarithm: npt.NDArray[np.float64],
     n_tokens: int,
     minimum_joint: int,
@@ -207,7 +207,7 @@ def _select_rows(  # noqa: PLR0913, PLR0917 - a kernel
             if joint == 0 or other == latent:
                 continue
             n2 = counts[other]
-            spread = deviation[latent] * deviation[other]
+            spread = np.sqrt(variance[latent] * variance[other])
             by_phi = (joint * n - n1 * n2) / spread if spread > 0 else 0.0
             _offer(scores[0], best[i, 0], by_phi, other)
             _offer(scores[1], best[i, 1], joint / (n1 + n2 - joint), other)
