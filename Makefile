@@ -60,7 +60,7 @@ demo-bundle: model
 		--corpus data/corpus/demo.parquet --tokens 200000 --out data/bundle
 
 bench: .venv/test model
-	for file in bench/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	for file in bench/bench_*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

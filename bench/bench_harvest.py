@@ -1,0 +1,90 @@
+"""What the SAE and the storing add to the forward pass: harvest against the bare model.
+
+    .venv/bin/python -m bench.bench_harvest [TOKENS]
+
+Runs the demo's model up to the hooked layer over the same batches, without and with the SAE,
+interleaved three times, and prints the medians and their ratio (bar: at most 1.25).
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from analysis.bundle import Parameters
+from analysis.corpus import MaskPolicy, TokenBlock, batches, read_corpus, token_blocks
+from analysis.harvest import BATCH_TOKENS, WINDOW_BLOCKS, harvest
+from analysis.models import DEMO_MODEL, hook_in, hooked_activations, load_language_model
+from analysis.models import parse_hook_point
+from analysis.saes import load_sae
+
+DATA = Path(__file__).parent.parent / "data"
+SAE = DATA / "sae" / "smollm2-135m-blocks.12.hook_resid_post"
+ROUNDS = 3
+
+
+def main(tokens: int = 20_000) -> None:
+    """Print seconds and microseconds per token of both, and the ratio."""
+    language_model = load_language_model(DEMO_MODEL)
+    sae = load_sae(SAE)
+    hook = hook_in(language_model, parse_hook_point(str(sae.hook_point)))
+    policy = MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids)))
+    blocks = list(
+        token_blocks(
+            read_corpus(DATA / "corpus" / "demo.parquet"),
+            language_model.tokenizer,
+            max_tokens=tokens,
+            special_token_ids=policy.special_token_ids,
+        )
+    )
+
+    def bare() -> None:
+        waiting = iter(blocks)
+        while window := list(islice(waiting, WINDOW_BLOCKS)):
+            for batch in batches(window, BATCH_TOKENS, WINDOW_BLOCKS):
+                hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask)
+
+    def with_sae() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            harvest(
+                sae,
+                language_model,
+                hook,
+                blocks,
+                Path(folder),
+                parameters=Parameters(max_tokens=tokens),
+                policy=policy,
+            )
+
+    _warm_up(bare, with_sae, blocks)
+    seconds: dict[str, list[float]] = {"bare forward": [], "harvest": []}
+    for _ in range(ROUNDS):
+        seconds["bare forward"].append(_timed(bare))
+        seconds["harvest"].append(_timed(with_sae))
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    for name, median in medians.items():
+        print(f"{name:<14} {median:7.2f} s  {median / tokens * 1e6:7.0f} us per token")
+    print(f"ratio          {medians['harvest'] / medians['bare forward']:7.3f}")
+
+
+def _warm_up(
+    bare: Callable[[], None], with_sae: Callable[[], None], blocks: list[TokenBlock]
+) -> None:
+    kept = blocks[:]
+    del blocks[4:]
+    bare()
+    with_sae()
+    blocks[:] = kept
+
+
+def _timed(run: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))
