@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from analysis.errors import InputError
+from analysis.saes import sources
 from analysis.saes.description import SaeSummary, describe
 from analysis.saes.registry import FORMATS, format_of
 from analysis.saes.saved import Options, open_saved
@@ -27,7 +28,7 @@ def load_sae(
     centre_input: bool | None = None,
     allow_pickle: bool = False,
 ) -> SparseAutoencoder:
-    """The SAE saved at `path`: a folder or a weights file.
+    """The SAE saved at `path`: a folder, a weights file, `org/repo:folder@revision`, `release:id`.
 
     `format` overrides what the content says it is (a name of `FORMATS`), `transpose` the
     orientation of its two matrices, and `centre_input` whether each token's mean is removed first.
@@ -37,7 +38,8 @@ def load_sae(
     """
     if dtype not in DTYPES:
         raise InputError(f"{path}: an SAE cannot be read as {dtype}; use float32.")
-    saved = open_saved(Path(path), allow_pickle=allow_pickle)
+    source = sources.find(path)
+    saved = open_saved(source.path, allow_pickle=allow_pickle).overridden(source.overrides)
     chosen = format_of(saved, format)
     sae = chosen.read(saved, Options(dtype, transpose))
     if centre_input is None or centre_input == sae.centre_input:

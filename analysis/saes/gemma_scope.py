@@ -43,7 +43,7 @@ def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
         more={"threshold": "d_sae"},
     )
     weights = read_weights(saved, options, layout)
-    place = str(saved.weights.path.resolve())
+    place = str(saved.weights.path.absolute())
     found = re.search(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", place)
     layer, site = layer_in(place, r"layer_(\d+)"), found[3] if found else None
     is_transcoder = site == "transcoders"

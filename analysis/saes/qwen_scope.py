@@ -34,7 +34,7 @@ def matches(saved: Saved) -> bool:
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE of Qwen Scope."""
     weights = read_weights(saved, options, LAYOUT)
-    found = re.search(r"SAE-Res-(.+?)-W\d+K-L0_(\d+)", str(saved.weights.path.resolve()))
+    found = re.search(r"SAE-Res-(.+?)-W\d+K-L0_(\d+)", str(saved.weights.path.absolute()))
     if found is None:
         raise InputError(
             f"{saved.weights.path}: k is not in the file, so keep it in a folder with the "

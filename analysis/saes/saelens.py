@@ -260,8 +260,8 @@ def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> 
     if rescale and threshold is not None:
         threshold = threshold / scale
     return sae.noting(
-        f"The input scale {scale:.6g} of activation_scaler.json was folded into the weights, as "
-        "this is a checkpoint from the middle of training.",
+        f"The input scale {scale:.6g}, which was not folded yet (a checkpoint from the middle of "
+        "training, or a release that gives it apart), was folded into the weights.",
         W_enc=sae.W_enc * scale,
         W_dec=sae.W_dec / scale,
         b_dec=sae.b_dec / scale,
@@ -271,6 +271,9 @@ def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> 
 
 def _checkpoint_scale(saved: Saved) -> float | None:
     """The scale that a training checkpoint still waits to have folded; None when there is none."""
+    known = saved.setting("norm_scaling_factor", float)
+    if known is not None:
+        return positive(known, "norm_scaling_factor", saved.path)
     folder = saved.weights.path.parent
     if (folder / "activation_whitening.safetensors").is_file():
         raise InputError(

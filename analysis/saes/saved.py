@@ -74,6 +74,15 @@ class Saved:
             )
         return value
 
+    def overridden(self, settings: Mapping[str, Any]) -> "Saved":
+        """The same file with these settings in place of its configuration's own."""
+        if not settings:
+            return self
+        config = {**(self.config or {}), **settings}
+        if isinstance(config.get("metadata"), dict):
+            config["metadata"] = config["metadata"] | dict(settings)
+        return replace(self, config=config)
+
     def section(self, key: str) -> "Saved":
         """The same file with one object of its configuration in place of the whole."""
         inner = (self.config or {}).get(key)

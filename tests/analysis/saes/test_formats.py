@@ -458,6 +458,40 @@ def test_a_format_converts_to_saelens(name: str, tmp_path: Path) -> None:
     torch.testing.assert_close(again.reconstruct(inputs()), sae.reconstruct(inputs()))
 
 
+@pytest.mark.live
+@pytest.mark.parametrize("name", CASES)
+def test_live_saelens_encodes_what_is_converted(name: str, tmp_path: Path) -> None:
+    sae_lens = pytest.importorskip("sae_lens")
+    case = CASES[name]
+    sae = load_sae(write(case, tmp_path / "from"), allow_pickle=True)
+    try:
+        folder = save_saelens(sae, tmp_path / "to")
+    except InputError:
+        pytest.skip("SAELens has no architecture for it")
+    theirs = sae_lens.SAE.load_from_disk(folder)
+    acts, output = expected(case, inputs())
+    given = inputs().reshape(N, 3, -1) if "hook_z" in (sae.hook_point or "") else inputs()
+    with torch.no_grad():
+        encoded = theirs.encode(given).double().numpy()
+        reconstruction = theirs(given).reshape(N, -1).double().numpy()
+    assert ((encoded > 0) == (acts > 0)).all()
+    assert np.abs(encoded - acts).max() <= 1e-5 * max(1, np.abs(acts).max())
+    assert np.abs(reconstruction - output).max() <= 1e-5 * max(1, np.abs(output).max())
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("folder", sorted(SPARSIFY.glob("*/*")), ids=lambda f: f.parent.name)
+def test_live_sparsify_encodes_as_this_does(folder: Path) -> None:
+    sparsify = pytest.importorskip("sparsify")
+    theirs, sae = sparsify.SparseCoder.load_from_disk(folder), load_sae(folder)
+    x = inputs(sae.d_in)
+    with torch.no_grad():
+        values, latents, _ = theirs.encode(x)
+        output = theirs(x).sae_out.double().numpy()
+    acts = torch.zeros(N, sae.d_sae).scatter_(1, latents, values).double().numpy()
+    assert_agrees(sae, x, (acts, output))
+
+
 def test_every_registered_format_has_a_case() -> None:
     covered = {case.format for case in CASES.values()} | {"saelens", "sparsify"}
     assert covered == {entry.name for entry in FORMATS}

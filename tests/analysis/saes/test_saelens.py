@@ -80,7 +80,7 @@ def test_a_description_says_what_the_folder_holds() -> None:
 
 def test_a_lost_normalisation_is_noted() -> None:
     assert "folds into the weights" in load_sae(ORACLE / "topk_expected_average_only_in").notes[0]
-    assert "activation_scaler.json" in load_sae(ORACLE / "checkpoint_scaled").notes[0]
+    assert "was not folded yet" in load_sae(ORACLE / "checkpoint_scaled").notes[0]
 
 
 def test_centred_input_equals_encoding_centred_activations(topk: Path) -> None:
