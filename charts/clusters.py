@@ -8,7 +8,7 @@ from analysis.bundle import Bundle
 from charts.clustering import level_of
 from charts.figure import Figure, caption_of
 from charts.text import cut
-from charts.theme import QUIET_INK, UNSELECTED, inline, styled
+from charts.theme import QUIET_INK, UNSELECTED, inline, layered
 
 MOST_CLUSTERS = 20
 WEAK = 0.5
@@ -102,4 +102,4 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
     says = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
         x=x, text="says:N"
     )
-    return styled(alt.layer(light, full, says), 60 + 21 * max(rows.num_rows, 1))
+    return layered(light, full, says, height=60 + 21 * max(rows.num_rows, 1))

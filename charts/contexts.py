@@ -11,8 +11,17 @@ from analysis.bundle import Bundle, ContextKind
 from analysis.errors import InputError
 from charts.figure import Figure, caption_of
 from charts.latent import check_latent
-from charts.text import cells, shown_label, shown_token
-from charts.theme import ACTIVATION_RANGE, INK, MONO, PAPER, QUIET_INK, inline, styled
+from charts.text import NO_BREAK_SPACE, cells, shown_label, shown_token
+from charts.theme import (
+    ACTIVATION_RANGE,
+    INK,
+    MONO,
+    PAPER,
+    QUIET_INK,
+    colour_scale,
+    inline,
+    layered,
+)
 
 FONT_SIZE = 12
 CELL = 7.2
@@ -122,6 +131,12 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
     data = data.append_column(
         "source", pa.array([shown_label(t, 60) for t in rows["title"].to_pylist()], pa.string())
     )
+    # Vega trims a text, so it starts after its leading spaces.
+    lead = [len(t) - len(t.lstrip(NO_BREAK_SPACE)) for t in data["shown"].to_pylist()]
+    data = data.append_column(
+        "word", pc.add(rows["start"].cast("float64"), pa.array(lead, pa.float64()))
+    )
+    data = data.set_column(data.num_columns - 1, "word", pc.multiply(data["word"], CELL))
     for edge in ("start", "end"):
         data = data.append_column(edge, pc.multiply(rows[edge].cast("float64"), CELL))
     contexts = (pc.max(rows["context"]).as_py() or 0) + 1 if rows.num_rows else 0
@@ -150,7 +165,7 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
     colour = alt.Color(
         "ratio:Q",
         title=f"activation / the latent's own maximum ({most:.3g})",
-        scale=alt.Scale(domain=[0, 1], range=ACTIVATION_RANGE, clamp=True),
+        scale=colour_scale(0, 1, ACTIVATION_RANGE),
         legend=alt.Legend(
             orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
             values=[0, 0.5, 1], format=".0%", titleLimit=400, offset=6,
@@ -166,10 +181,10 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
         .add_params(alt.selection_point(name="picked", fields=["context"]))
     )  # fmt: skip
     words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
-        x=x, y=y, text="shown:N", tooltip=tooltip,
+        x="word:Q", y=y, text="shown:N", tooltip=tooltip,
         color=alt.condition("datum.ratio > 0.8", alt.value(PAPER), alt.value(INK)),
     )  # fmt: skip
-    return styled(alt.layer(boxes, words, *_values(tokens, y)), 8 + LINE * max(contexts, 1))
+    return layered(boxes, words, *_values(tokens, y), height=8 + LINE * max(contexts, 1))
 
 
 def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:

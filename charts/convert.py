@@ -21,7 +21,7 @@ def main() -> None:
     elif job["kind"] == "svg":
         out = vl_convert.vegalite_to_svg(job["spec"], allowed_base_urls=[]).encode()
     else:
-        out = vl_convert.javascript_bundle().encode()
+        out = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()
     sys.stdout.buffer.write(out)
 
 

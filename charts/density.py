@@ -1,5 +1,7 @@
 """How often the latents are active: the density histogram."""
 
+from itertools import pairwise
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -7,7 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.figure import Figure, caption_of
-from charts.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, QUIET_INK, inline, styled
+from charts.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
 
 BINS_PER_DECADE = 5
 ULTRALOW = 1e-6
@@ -57,10 +59,7 @@ def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
     start = np.concatenate([[dead_at], edges[:-1]])
     return pa.table(
         {
-            "bin": pa.array(
-                ["dead"]
-                + [f"{10**a:.1e} to {10**b:.1e}" for a, b in zip(edges, edges[1:], strict=False)]
-            ),
+            "bin": pa.array(["dead"] + [f"{10**a:.1e} to {10**b:.1e}" for a, b in pairwise(edges)]),
             "log10_density": start,
             "log10_density_end": start + 1 / BINS_PER_DECADE,
             "density_from": np.concatenate([[0.0], 10.0 ** edges[:-1]]),
@@ -103,7 +102,10 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
         .encode(
             x=x,
             x2="log10_density_end:Q",
-            y=alt.Y("latents:Q", title="latents", axis=alt.Axis(format=",", tickCount=5)),
+            y=alt.Y(
+                "latents:Q", title="latents", axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1)
+            ),
+            y2=alt.datum(0),
             color=colour,
             tooltip=tooltip,
         )
@@ -117,13 +119,14 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
                 x=x,
                 x2="log10_density_end:Q",
                 y="selected:Q",
+                y2=alt.datum(0),
                 color=alt.condition(
                     "datum.bin == 'dead'", alt.value(FLAG_COLOURS["dead"]), alt.value(ACCENT)
                 ),
                 tooltip=tooltip,
             )
         )
-    return styled(alt.layer(*layers, *_marks(dead_at, first, n)), 230)
+    return layered(*layers, *_marks(dead_at, first, n), height=230)
 
 
 def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:

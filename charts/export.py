@@ -140,7 +140,8 @@ def _svg(figure: Figure) -> bytes:
     said = _said(figure)
     description = html.escape(f"{said['caption']} {said.get('note', '')}".strip())
     head, body = drawn.split(">", 1)
-    return f"{head}><title>{html.escape(said['title'])}</title><desc>{description}</desc>{body}".encode()
+    title = html.escape(said["title"])
+    return f"{head}><title>{title}</title><desc>{description}</desc>{body}".encode()
 
 
 @lru_cache(maxsize=1)

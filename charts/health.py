@@ -3,6 +3,7 @@
 import altair as alt
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.figure import Figure, caption_of
@@ -15,7 +16,9 @@ from charts.theme import (
     QUIET_INK,
     SEQUENTIAL,
     UNSELECTED,
+    colour_scale,
     inline,
+    layered,
     styled,
 )
 
@@ -49,7 +52,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         x=alt.X(
             "latents:Q",
             title="latents",
-            axis=alt.Axis(format=",", tickCount=5),
+            axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
             scale=alt.Scale(domain=[0, max(*counts, 1) * 1.18], nice=False),
         ),
         tooltip=[
@@ -75,7 +78,7 @@ def flag_counts(bundle: Bundle) -> Figure:
     return Figure(
         name="flag-counts",
         title="Live, ultralow, dense and dead latents",
-        chart=styled(alt.layer(bars, text), 150),
+        chart=layered(bars, text, height=150),
         rows=rows,
         caption=caption_of(bundle, unit="token"),
         selections=("picked_flag",),
@@ -100,7 +103,12 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
                 scale=alt.Scale(nice=False, zero=False),
             ),
             x2="active_to:Q",
-            y=alt.Y("tokens:Q", title="kept tokens", axis=alt.Axis(format="~s", tickCount=5)),
+            y=alt.Y(
+                "tokens:Q",
+                title="kept tokens",
+                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+            ),
+            y2=alt.datum(0),
             tooltip=[
                 alt.Tooltip("active_from:Q", title="from", format="d"),
                 alt.Tooltip("active_to:Q", title="to below", format="d"),
@@ -116,7 +124,7 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
     return Figure(
         name="active-latents-per-token",
         title="Active latents per token",
-        chart=styled(alt.layer(bars, rule, says), 230),
+        chart=layered(bars, rule, says, height=230),
         rows=rows,
         caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
         note="A TopK SAE has nearly the same number on every token; others spread.",
@@ -234,10 +242,11 @@ def _binned(points: pa.Table) -> pa.Table:
 
 def _bins(rows: pa.Table) -> alt.Chart:
     x, y = _axes("density_from:Q", "max_from:Q")
+    most = float(pc.max(rows["selected"]).as_py() or 1)
     shade = alt.Color(
         "selected:Q",
         title="latents",
-        scale=alt.Scale(type="symlog", range=SEQUENTIAL[1:]),
+        scale=colour_scale(0, most, SEQUENTIAL[1:], "symlog"),
         legend=alt.Legend(tickCount=4, format="~s"),
     )
     return (

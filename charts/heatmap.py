@@ -11,9 +11,9 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.count import joint_matrix
 from charts.figure import Figure, caption_of
-from charts.measures import check_measure, range_of, title_of
+from charts.measures import check_measure, format_of, range_of, title_of
 from charts.text import name_of
-from charts.theme import NEGATIVE, PAPER, SEQUENTIAL, inline, styled
+from charts.theme import DIVERGING, PAPER, SEQUENTIAL, colour_scale, inline, styled
 
 MOST_LATENTS = 200
 MOST_NAMES = 40
@@ -117,11 +117,9 @@ def _scale(rows: pa.Table, measure: str) -> alt.Scale:
     values = rows[measure].to_numpy(zero_copy_only=False)
     largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
     if least is not None and least < 0:
-        return alt.Scale(domain=[-1, 0, 1], range=[NEGATIVE, "#f7f7f7", SEQUENTIAL[-1]], clamp=True)
-    return alt.Scale(
-        domain=[0, most if most is not None else largest],
-        range=["#f7f9fb", *SEQUENTIAL[1:]],
-        clamp=True,
+        return colour_scale(-1, 1, DIVERGING, "square")
+    return colour_scale(
+        0, most if most is not None else largest, ["#f7f9fb", *SEQUENTIAL[1:]], "square"
     )
 
 
@@ -151,7 +149,7 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
             tooltip=[
                 alt.Tooltip("a:N", title="latent"),
                 alt.Tooltip("b:N", title="partner"),
-                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=".3~r"),
+                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
                 alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
             ],
         )

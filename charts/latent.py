@@ -7,9 +7,9 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.errors import InputError
 from charts.figure import Figure, caption_of
-from charts.measures import measured, range_of, title_of
-from charts.text import name_of, shown_label, shown_token
-from charts.theme import ACCENT, NEGATIVE, POSITIVE, QUIET_INK, RULE, inline, styled
+from charts.measures import format_of, measured, range_of, said_values, title_of
+from charts.text import name_of, shown_token
+from charts.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
 
 HISTOGRAM_BINS = 40
 ROW = 22
@@ -45,6 +45,7 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
                 title="active tokens",
                 axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
             ),
+            y2=alt.datum(0),
             tooltip=[
                 alt.Tooltip("activation_from:Q", title="from", format=".3~r"),
                 alt.Tooltip("activation_to:Q", title="to", format=".3~r"),
@@ -66,7 +67,7 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
     return Figure(
         name=f"latent-{latent}-activations",
         title=f"Activations of latent {latent}",
-        chart=styled(alt.layer(bars, rule, says), 210),
+        chart=layered(bars, rule, says, height=210),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -157,13 +158,14 @@ def _ranked_rows(
     data = rows.drop_columns(["label"]).append_column(
         "name", pa.array([name_of(i, t) for i, t in zip(ids, labels, strict=True)], pa.string())
     )
+    data = data.append_column("says", pa.array(said_values(rows[value], value), pa.string()))
     values = np.nan_to_num(rows[value].to_numpy(zero_copy_only=False).astype(np.float64))
     least = min(0.0, float(values.min(initial=0.0)))
     most = domain[1] if domain[1] is not None else float(values.max(initial=0.0)) or 1.0
     x = alt.X(
         f"{value}:Q",
         title=title,
-        axis=alt.Axis(tickCount=5, format="~g"),
+        axis=alt.Axis(tickCount=5),
         scale=alt.Scale(domain=[least, most * 1.08], nice=False),
     )
     counts = [n for n in ("joint_tokens", "joint_documents") if n in rows.column_names]
@@ -173,10 +175,10 @@ def _ranked_rows(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
         tooltip=[
             alt.Tooltip("name:N", title="latent"),
-            alt.Tooltip(f"{value}:Q", title=title, format=".3~r"),
+            alt.Tooltip(f"{value}:Q", title=title, format=format_of(value)),
             alt.Tooltip("density:Q", format=".1e"),
             *(alt.Tooltip(f"{n}:Q", title=n.replace("_", " "), format=",") for n in counts),
-            *(alt.Tooltip(f"{n}:Q", title=title_of(n), format=".3~r") for n in others),
+            *(alt.Tooltip(f"{n}:Q", title=title_of(n), format=format_of(n)) for n in others),
         ],
     )
     bars = (
@@ -184,10 +186,8 @@ def _ranked_rows(
         .properties(name="rows")
         .add_params(alt.selection_point(name="picked", fields=["latent"]))
     )
-    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
-        text=alt.Text(f"{value}:Q", format=".3~r")
-    )
-    return styled(alt.layer(bars, says), 46 + ROW * max(rows.num_rows, 1))
+    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="says:N")
+    return layered(bars, says, height=46 + ROW * max(rows.num_rows, 1))
 
 
 def logit_effects(bundle: Bundle, latent: int) -> Figure:
@@ -211,7 +211,7 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
         x=alt.X(
             "effect:Q",
             title="effect on the logit (unit decoder vector through the unembedding)",
-            axis=alt.Axis(tickCount=7, format="~g"),
+            axis=alt.Axis(tickCount=7),
             scale=alt.Scale(domain=[-reach, reach], nice=False),
         ),
         y=alt.Y("row:O", axis=None),
@@ -242,7 +242,7 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
     return Figure(
         name=f"latent-{latent}-logits",
         title=f"Tokens that latent {latent} makes more and less likely",
-        chart=styled(alt.layer(bars, zero, left, right), 46 + 17 * max(rows.num_rows, 1)),
+        chart=layered(bars, zero, left, right, height=46 + 17 * max(rows.num_rows, 1)),
         rows=rows,
         caption=caption_of(bundle, unit="vocabulary token", latent=latent),
         selections=("picked",),

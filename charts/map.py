@@ -2,7 +2,7 @@
 
 import base64
 import io
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -15,7 +15,16 @@ from analysis.errors import InputError
 from charts.clustering import Level, level_of
 from charts.figure import Figure, caption_of
 from charts.text import cells, shown_label
-from charts.theme import HIGHLIGHT, PAPER, SEQUENTIAL_POINTS, UNSELECTED, inline, styled
+from charts.theme import (
+    HIGHLIGHT,
+    PAPER,
+    SEQUENTIAL_POINTS,
+    UNSELECTED,
+    Spacing,
+    colour_scale,
+    inline,
+    layered,
+)
 
 Colour = Literal["cluster", "density", "map_recall", "max"]
 Viewport = tuple[float, float, float, float]
@@ -53,6 +62,7 @@ def latent_map(
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colour, clustering, viewport)
     frame = viewport or _frame(bundle)
+    coloured = int(pc.sum(rows["selected"].cast("int64")).as_py() or 0)
     raster = rows.num_rows > MOST_POINTS
     base = (
         _image(rows, frame, colour, clustering)
@@ -64,14 +74,14 @@ def latent_map(
     return Figure(
         name="map",
         title="Map of the decoder vectors",
-        chart=styled(alt.layer(*layers), HEIGHT),
+        chart=layered(*layers, height=HEIGHT),
         rows=rows,
         caption=caption_of(
             bundle,
             unit="latent",
             colour=COLOURS[colour],
             cluster_level=level,
-            latents=f"{pc.sum(pc.cast(rows['selected'], 'int64')).as_py() or 0} in colour of {rows.num_rows}",
+            latents=f"{coloured} in colour of {rows.num_rows}",
         ),
         selections=("box",) if raster else ("box", "picked"),
         note=_note(bundle),
@@ -193,33 +203,31 @@ def _points(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) 
     )
 
 
-def _domain(rows: pa.Table, colour: Colour) -> tuple[str, list[float]]:
+def _domain(rows: pa.Table, colour: Colour) -> tuple[Spacing, tuple[float, float]]:
     """Type and domain of the scale of a numeric colour."""
     if colour == "map_recall":
-        return "linear", [0.0, 1.0]
+        return "linear", (0.0, 1.0)
     values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
     values = values[np.isfinite(values) & (values > 0)]
     if len(values) == 0:
-        return "log", [1e-6, 1.0]
+        return "log", (1e-6, 1.0)
     least, most = float(values.min()), float(values.max())
-    return "log", [least, most if most > least else least * 10]
+    return "log", (least, most if most > least else least * 10)
 
 
 def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
     if colour == "cluster":
         return alt.Color("colour:N", scale=None, legend=None)
-    kind, domain = _domain(rows, colour)
+    kind, (least, most) = _domain(rows, colour)
     legend = alt.Legend(
-        orient="top-left",
+        orient="top",
         direction="horizontal",
         gradientLength=180,
         gradientThickness=10,
-        fillColor=PAPER,
-        padding=6,
         tickCount=4,
         format=".0e" if colour == "density" else "~g",
     )
-    scale = alt.Scale(type=kind, domain=domain, range=SEQUENTIAL_POINTS, clamp=True)  # type: ignore[arg-type]
+    scale = colour_scale(least, most, SEQUENTIAL_POINTS, kind)
     return alt.Color(f"{colour}:Q", title=COLOURS[colour], scale=scale, legend=legend)
 
 
@@ -311,7 +319,7 @@ def _names(clustering: Level, rows: pa.Table, frame: Viewport) -> pa.Table:
         if count and x is not None and x0 <= x <= x1 and y0 <= y <= y1:
             candidates.append((-count, cluster, x, y))
     boxes: list[tuple[float, float, float, float]] = []
-    placed = []
+    placed: list[dict[str, Any]] = []
     for _, cluster, x, y in sorted(candidates):
         name = shown_label(names[cluster], 26)
         half = 3.6 * cells(name) + 4

@@ -31,3 +31,20 @@ def range_of(measure: str) -> tuple[float | None, float | None]:
     """The measure's own range; None where it has no bound."""
     low, high = MEASURES[measure].low, MEASURES[measure].high
     return (low if math.isfinite(low) else None, high if math.isfinite(high) else None)
+
+
+def format_of(measure: str) -> str:
+    """How its values are written, in the notation of d3."""
+    known = MEASURES.get(measure)
+    return ".3f" if known is None or math.isfinite(known.high) else ",.3~r"
+
+
+def said_values(values: pa.ChunkedArray, measure: str) -> list[str]:
+    """The values as short text: .123 where the measure is bounded by 1, else three digits."""
+    if format_of(measure) == ".3f":
+        texts = [f"{value or 0.0:.3f}" for value in values.to_pylist()]
+        return [text.replace("0.", ".", 1) if "0." in text[:3] else text for text in texts]
+    return [
+        f"{value or 0:,.0f}" if (value or 0) >= 1000 else f"{value or 0:.3g}"
+        for value in values.to_pylist()
+    ]

@@ -7,11 +7,10 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.figure import Figure, caption_of
-from charts.measures import check_measure, measured, range_of, title_of
+from charts.measures import check_measure, format_of, measured, range_of, said_values, title_of
 from charts.text import name_of
-from charts.theme import ACCENT, QUIET_INK, inline, styled
+from charts.theme import ACCENT, QUIET_INK, inline, layered
 
-MOST_LATENTS = 20_000
 ROW = 22
 
 
@@ -27,7 +26,7 @@ def pair_rows(
 
     `latents` [n] ids; `within` asks for both ends in the selection. Dense and ultralow latents
     swamp the ranking, so that `hide_flags` leaves pairs with one of them out. Columns: latent and
-    partner (the selected one first, else the smaller id), their labels, the joint counts, every
+    partner (the selected one first, the rarer one of two), their labels, the joint counts, every
     measure. Raises InputError for an unknown measure.
     """
     return _pairs(bundle, latents, measure, within, hide_flags)[0]
@@ -40,7 +39,8 @@ def _pairs(
     check_measure(measure)
     chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
     chosen[np.asarray(latents, dtype=np.int64)] = True
-    found = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, within)
+    active = bundle.latents["active_tokens"].to_numpy()
+    found = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, active, within)
     hidden = 0
     if hide_flags:
         flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
@@ -57,13 +57,17 @@ def _pairs(
     return rows, hidden
 
 
-def _once(found: pa.Table, chosen: np.ndarray, within: bool) -> pa.Table:
-    """Each unordered pair once: both ends may have listed it."""
+def _once(found: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool) -> pa.Table:
+    """Each unordered pair once: both ends may have listed it.
+
+    The selected latent comes first; of two selected ones the rarer, so that P(b given a) is the
+    larger of the two conditionals.
+    """
     a, b = found["latent"].to_numpy(), found["partner"].to_numpy()
     keep = chosen[b] if within else np.ones(len(a), dtype=bool)
     both = chosen[a] & chosen[b]
-    first = np.where(both, np.minimum(a, b), a)
-    second = np.where(both, np.maximum(a, b), b)
+    swap = both & ((active[b] < active[a]) | ((active[b] == active[a]) & (b < a)))
+    first, second = np.where(swap, b, a), np.where(swap, a, b)
     order = np.lexsort((second, first))
     new = np.ones(len(a), dtype=bool)
     new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
@@ -103,7 +107,7 @@ def ranked_pairs(
         ),
         selections=("picked_pair",),
         note=(
-            f"{hidden:,} pairs with a dense or ultralow latent are hidden, since these swamp a ranking."
+            f"{hidden:,} pairs with a dense or ultralow latent are hidden: these swamp a ranking."
             if hide_flags
             else "Dense and ultralow latents are included; they can swamp a ranking."
         ),
@@ -123,21 +127,25 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
     data = data.append_column("pair", pa.array(pairs, pa.string()))
     largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
     most = range_of(measure)[1] or largest or 1.0
+    data = data.append_column("says", pa.array(said_values(rows[measure], measure), pa.string()))
     others = [name for name in rows.column_names[6:] if name != measure]
     base = alt.Chart(inline(data)).encode(
         x=alt.X(
             f"{measure}:Q",
             title=title_of(measure),
-            axis=alt.Axis(tickCount=5, format="~g"),
+            axis=alt.Axis(tickCount=5),
             scale=alt.Scale(domain=[0, most * 1.12], nice=False),
         ),
         y=alt.Y("pair:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
         tooltip=[
             alt.Tooltip("pair:N"),
-            alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=".3~r"),
+            alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
             alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
             alt.Tooltip("joint_documents:Q", title="joint documents", format=","),
-            *(alt.Tooltip(f"{name}:Q", title=title_of(name), format=".3~r") for name in others),
+            *(
+                alt.Tooltip(f"{name}:Q", title=title_of(name), format=format_of(name))
+                for name in others
+            ),
         ],
     )
     bars = (
@@ -145,7 +153,5 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
         .properties(name="pairs")
         .add_params(alt.selection_point(name="picked_pair", fields=["latent", "partner"]))
     )
-    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
-        text=alt.Text(f"{measure}:Q", format=".3~r")
-    )
-    return styled(alt.layer(bars, says), 46 + ROW * max(rows.num_rows, 1))
+    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="says:N")
+    return layered(bars, says, height=46 + ROW * max(rows.num_rows, 1))

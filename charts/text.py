@@ -45,8 +45,13 @@ def cut(text: str, longest: int) -> str:
 
 
 def shown_token(token: str) -> str:
-    """A token for a chart: visible, cut at 40 characters, its spaces kept."""
+    """A token for a chart: visible, cut at 40 characters.
+
+    Spaces become no-break spaces, a token of nothing else ␣, an empty one ∅.
+    """
     short = cut(visible(token[: 4 * LONGEST_TOKEN]), LONGEST_TOKEN)
+    if not short.strip(" "):
+        return "␣" * len(short) or "∅"
     return short.replace(" ", NO_BREAK_SPACE)
 
 

@@ -3,7 +3,7 @@
 Nothing depends on a theme of Altair or Streamlit, so that an exported file equals the screen.
 """
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import altair as alt
 import numpy as np
@@ -23,8 +23,9 @@ HIGHLIGHT = "#111111"
 PAPER = "#ffffff"
 
 FLAG_COLOURS = {"live": ACCENT, "ultralow": "#e9a83b", "dense": "#b5478f", "dead": "#8a939c"}
-ACTIVATION_RANGE = ["#ffffff", "#fdd9b0", "#fb9a3c", "#d95f02"]
+ACTIVATION_RANGE = ["#ffffff", "#d95f02"]
 SEQUENTIAL = ["#eef4fa", "#bcd6ec", "#6aa7d6", "#1f6fb2", "#0b3c68"]
+DIVERGING = ["#9b1c1c", "#e38b7f", "#f7f7f7", "#6aa7d6", "#0b3c68"]
 SEQUENTIAL_POINTS = ["#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154"]
 
 # Hues whose lightness differs too, so that colour-blind readers can tell neighbours apart.
@@ -39,6 +40,7 @@ SANS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
 MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"
 EXPORT_WIDTH = 760
 
+Spacing = Literal["linear", "log", "symlog", "square"]
 Drawn = TypeVar("Drawn", alt.Chart, alt.LayerChart)
 
 
@@ -97,6 +99,31 @@ def styled(chart: Drawn, height: int) -> Drawn:
         height=height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         config=config(),
+    )
+
+
+def layered(*layers: alt.Chart, height: int) -> alt.LayerChart:
+    """The layers over one another, styled."""
+    return styled(alt.LayerChart(layer=list(layers)), height)
+
+
+def colour_scale(
+    least: float, most: float, colours: list[str], kind: Spacing = "linear"
+) -> alt.Scale:
+    """A scale through the colours at equal steps, mixed as red, green and blue.
+
+    "square" is linear with stops that are closer together around 0, where most values are.
+    """
+    if kind == "square":
+        even = np.linspace(-1 if least < 0 else 0, 1, len(colours))
+        stops = np.sign(even) * even**2 * most
+    elif kind == "symlog":
+        stops = np.expm1(np.linspace(np.log1p(least), np.log1p(most), len(colours)))
+    else:
+        stops = (np.geomspace if kind == "log" else np.linspace)(least, most, len(colours))
+    scale = "linear" if kind == "square" else kind
+    return alt.Scale(
+        type=scale, domain=stops.tolist(), range=colours, interpolate="rgb", clamp=True
     )
 
 

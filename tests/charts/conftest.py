@@ -9,6 +9,7 @@ import pytest
 
 from analysis.bundle import (
     SCHEMA_VERSION,
+    TABLES,
     Bundle,
     ClusterLevel,
     CorpusSource,
@@ -18,7 +19,6 @@ from analysis.bundle import (
     Parameters,
     SaeSource,
     SelfCheck,
-    TABLES,
     publish,
     write_table,
 )
@@ -27,7 +27,8 @@ LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
 HOSTILE = [
     "<script>alert(1)</script>", "$x$", "=cmd()", "\u202egnp.exe", "a\0b", "x" * 10_000,
-    "\n", " the", "日本語", "Привет", "&lt;", "-1", "@SUM", "</script><!--", "e\u0301\u0301\u0301\u0301\u0301",
+    "\n", " the", "日本語", "Привет", "&lt;", "-1", "@SUM", "</script><!--",
+    "e" + "\u0301" * 5,
     "\ttab", "\\", "'", '"', "😀",
 ]  # fmt: skip
 WORDS = ["river", "court", "import", "Wort", "king", "sea", "tree", "return", "loop", "maison"]
