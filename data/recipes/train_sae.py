@@ -49,7 +49,7 @@ class Training:
 
     latents: int = 8192
     k: int = 32
-    epochs: int = 3
+    epochs: int = 5
     batch_tokens: int = 2048
     lr: float = 1e-3
     warmup_steps: int = 200
