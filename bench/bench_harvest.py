@@ -10,15 +10,19 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 from analysis.bundle import Parameters
 from analysis.corpus import MaskPolicy, TokenBlock, batches, read_corpus, token_blocks
 from analysis.harvest import BATCH_TOKENS, WINDOW_BLOCKS, harvest
-from analysis.models import DEMO_MODEL, hook_in, hooked_activations, load_language_model
-from analysis.models import parse_hook_point
+from analysis.models import (
+    DEMO_MODEL,
+    hook_in,
+    hooked_activations,
+    load_language_model,
+    parse_hook_point,
+)
 from analysis.saes import load_sae
 
 DATA = Path(__file__).parent.parent / "data"
@@ -41,13 +45,13 @@ def main(tokens: int = 20_000) -> None:
         )
     )
 
-    def bare() -> None:
+    def bare(blocks: list[TokenBlock]) -> None:
         waiting = iter(blocks)
         while window := list(islice(waiting, WINDOW_BLOCKS)):
             for batch in batches(window, BATCH_TOKENS, WINDOW_BLOCKS):
                 hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask)
 
-    def with_sae() -> None:
+    def with_sae(blocks: list[TokenBlock]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             harvest(
                 sae,
@@ -59,31 +63,19 @@ def main(tokens: int = 20_000) -> None:
                 policy=policy,
             )
 
-    _warm_up(bare, with_sae, blocks)
-    seconds: dict[str, list[float]] = {"bare forward": [], "harvest": []}
+    ways = {"bare forward": bare, "harvest": with_sae}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for way in ways.values():
+        way(blocks[:8])
     for _ in range(ROUNDS):
-        seconds["bare forward"].append(_timed(bare))
-        seconds["harvest"].append(_timed(with_sae))
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way(blocks)
+            seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     for name, median in medians.items():
         print(f"{name:<14} {median:7.2f} s  {median / tokens * 1e6:7.0f} us per token")
     print(f"ratio          {medians['harvest'] / medians['bare forward']:7.3f}")
-
-
-def _warm_up(
-    bare: Callable[[], None], with_sae: Callable[[], None], blocks: list[TokenBlock]
-) -> None:
-    kept = blocks[:]
-    del blocks[4:]
-    bare()
-    with_sae()
-    blocks[:] = kept
-
-
-def _timed(run: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
