@@ -15,7 +15,7 @@ from pathlib import Path
 
 from analysis.bundle import Parameters
 from analysis.corpus import MaskPolicy, TokenBlock, batches, read_corpus, token_blocks
-from analysis.harvest import BATCH_TOKENS, WINDOW_BLOCKS, harvest
+from analysis.harvest import HarvestSizes, harvest
 from analysis.models import (
     DEMO_MODEL,
     hook_in,
@@ -35,6 +35,7 @@ def main(tokens: int = 20_000) -> None:
     language_model = load_language_model(DEMO_MODEL)
     sae = load_sae(SAE)
     hook = hook_in(language_model, parse_hook_point(str(sae.hook_point)))
+    sizes = HarvestSizes()
     policy = MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids)))
     blocks = list(
         token_blocks(
@@ -47,8 +48,8 @@ def main(tokens: int = 20_000) -> None:
 
     def bare(blocks: list[TokenBlock]) -> None:
         waiting = iter(blocks)
-        while window := list(islice(waiting, WINDOW_BLOCKS)):
-            for batch in batches(window, BATCH_TOKENS, WINDOW_BLOCKS):
+        while window := list(islice(waiting, sizes.window_blocks)):
+            for batch in batches(window, sizes.batch_tokens, sizes.window_blocks):
                 hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask)
 
     def with_sae(blocks: list[TokenBlock]) -> None:
