@@ -35,8 +35,8 @@ COARSER = (2.5, 8.0)
 """A level has this many times fewer clusters than the level below it: at least, at most."""
 FEWEST = 3
 MOST_LEVELS = 3
-WEAK = 0.5
-"""Stability below which a clustering is not to be believed."""
+COARSE_STABILITY = 0.6
+"""A coarser level is shown only where the seeds agree at least this well."""
 
 Selection = Literal["leaf", "eom"]
 
@@ -214,7 +214,7 @@ def _choose_levels(cuts: Sequence[tuple[int, Cut]], minimum_cluster: int) -> lis
             cut
             for _, cut in cuts
             if max(FEWEST, below / COARSER[1]) <= cut.clusters <= below / COARSER[0]
-            and cut.stability >= WEAK
+            and cut.stability >= COARSE_STABILITY
         ]
         if not coarser:
             break

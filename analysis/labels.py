@@ -41,7 +41,9 @@ RELATIVE_SCORE = 0.35
 """and if it weighs at least this much of the best term's weight."""
 
 BEFORE_WEIGHT = 0.7
-"""The token itself goes before the word before it where both tell about the same."""
+"""The token itself goes before the word before it where both tell about the same,"""
+BEFORE_SHARE = 0.1
+"""and a word before counts only where at least this share of the activation follows it."""
 
 SHORTEST_STEM = 4
 """A term that holds another of this many letters says the same: patient, patients."""
@@ -91,6 +93,8 @@ def token_evidence(
     terms = token_terms(tokens)
     importance = np.ones(len(terms.shown))
     importance[terms.first_before :] = BEFORE_WEIGHT
+    least_share = np.zeros(len(terms.shown))
+    least_share[terms.first_before :] = BEFORE_SHARE
     ends = activations.latent_ends
     F = len(ends)
     found = (
@@ -112,6 +116,7 @@ def token_evidence(
             (terms.word, terms.piece, terms.before),
             terms.frequency,
             importance,
+            least_share,
             (found[0][start:stop], found[1][start:stop], found[2][start:stop]),
         )
         start = stop
@@ -270,12 +275,14 @@ def _weigh(
     kinds: tuple[np.ndarray, ...],
     frequency: np.ndarray,
     importance: np.ndarray,
+    least_share: np.ndarray,
     found: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """Fill term, share and score [n, KEPT] of n latents from their activations.
 
     rows int64 and values float32 [m] are the activations, offsets [n + 1] where each latent's
-    begin; kinds are the terms int32 [N] of every token; frequency and importance are [V].
+    begin; kinds are the terms int32 [N] of every token; frequency,
+    importance and least_share are [V].
     """
     weight = np.zeros(len(frequency))
     hits = np.zeros(len(frequency), dtype=np.int64)
@@ -298,7 +305,8 @@ def _weigh(
             # One hit tells little, ten tell nearly all.
             sureness = hits[t] / (hits[t] + 1.0)
             rarity = np.log1p(share / max(frequency[t], 1e-12))
-            _insert(i, t, share, share * rarity * sureness * importance[t], found)
+            if share >= least_share[t]:
+                _insert(i, t, share, share * rarity * sureness * importance[t], found)
             weight[t], hits[t] = 0.0, 0
 
 

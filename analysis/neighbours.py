@@ -9,6 +9,7 @@ Memory: `memory` bytes for a block of cosines, plus the unit rows (float32) of t
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numba
 import numpy as np
@@ -18,6 +19,7 @@ from pynndescent import NNDescent
 
 from analysis.bundle import TABLES
 from analysis.errors import InputError
+from analysis.threads import over_spans
 
 LARGEST_EXACT = 65_536
 """Most eligible latents for which every pair is compared (about a minute on two cores)."""
@@ -174,7 +176,8 @@ def _rank(
     unit: np.ndarray, rows: np.ndarray, candidates: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k best of the candidates [n, c] of each row, without the row itself, by exact cosine."""
-    cosines = _cosines(unit, rows, np.ascontiguousarray(candidates))
+    cosines = np.empty(candidates.shape, dtype=np.float32)
+    over_spans(len(rows), partial(_cosines, unit, rows, candidates, cosines))
     cosines[candidates == rows[:, None]] = -np.inf
     order = np.lexsort((candidates, -cosines), axis=1)[:, :k]
     return (
@@ -183,20 +186,22 @@ def _rank(
     )
 
 
-@numba.njit(parallel=True, cache=True)
-def _cosines(unit: np.ndarray, rows: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Cosines float32 [n, c] of rows [n] with candidates [n, c], added up in float64."""
-    count, width = candidates.shape
-    result = np.empty((count, width), dtype=np.float32)
-    for i in numba.prange(count):
-        own = unit[rows[i]]
-        for j in range(width):
-            other = unit[candidates[i, j]]
+@numba.njit(nogil=True, cache=True)
+def _cosines(
+    unit: np.ndarray,
+    rows: np.ndarray,
+    candidates: np.ndarray,
+    result: np.ndarray,
+    start: int,
+    stop: int,
+) -> None:
+    """Cosines float32 [n, c] of rows [n] with candidates [n, c], for n from start to stop."""
+    for i in range(start, stop):
+        for j in range(candidates.shape[1]):
             total = 0.0
-            for t in range(own.shape[0]):
-                total += np.float64(own[t]) * np.float64(other[t])
+            for t in range(unit.shape[1]):
+                total += np.float64(unit[rows[i], t]) * np.float64(unit[candidates[i, j], t])
             result[i, j] = min(1.0, max(-1.0, total))
-    return result
 
 
 def _shared_fraction(truth: np.ndarray, found: np.ndarray) -> float:
