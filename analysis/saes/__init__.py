@@ -3,6 +3,7 @@
 Imports torch, so only `build`, `inspect` and `convert` import it; a page never does.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -42,6 +43,9 @@ def load_sae(
     saved = open_saved(source.path, allow_pickle=allow_pickle).overridden(source.overrides)
     chosen = format_of(saved, format)
     sae = chosen.read(saved, Options(dtype, transpose))
+    if "advertised_l0" in source.overrides:
+        said = {"advertised_l0": source.overrides["advertised_l0"]}
+        sae = replace(sae, metadata={**sae.metadata, **said})
     if centre_input is None or centre_input == sae.centre_input:
         return sae
     note = f"Centring of the input was switched {'on' if centre_input else 'off'} by hand."

@@ -20,6 +20,8 @@ class SaeSummary(BaseModel):
     d_out: int
     k: int | None
     """Latents kept per token; None where a threshold or ReLU decides."""
+    advertised_l0: float | None
+    """Active latents per token that the file promises, to hold the measured L0 against."""
     hook_point: str | None
     hook_point_out: str | None
     model_name: str | None
@@ -50,6 +52,7 @@ def describe(sae: SparseAutoencoder) -> SaeSummary:
         d_sae=sae.d_sae,
         d_out=sae.d_out,
         k=sae.k,
+        advertised_l0=sae.advertised_l0,
         hook_point=sae.hook_point,
         hook_point_out=sae.hook_point_out,
         model_name=sae.model_name,

@@ -101,7 +101,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         **_activation(saved, trainer, name, weights),
         applies_b_dec_to_input=_subtracts(trainer, name),
         model_name=trainer.setting("lm_name", str),
-        metadata={"dict_class": name, **_plain(trainer)},
+        metadata={"dict_class": name, **_plain(trainer), **_promised(name, trainer)},
     )
     return _with_hook_point(_normalised(sae) if name == "AutoEncoder" else sae, trainer)
 
@@ -137,6 +137,12 @@ def _plain(trainer: Saved) -> dict[str, Any]:
     """The training facts that are plain values."""
     values = (trainer.config or {}).items()
     return {key: value for key, value in values if isinstance(value, str | int | float)}
+
+
+def _promised(name: str, trainer: Saved) -> dict[str, int]:
+    """BatchTopK's k is a mean over tokens, so it is what the threshold should give."""
+    k = trainer.count("k") if name in ("BatchTopKSAE", "MatryoshkaBatchTopKSAE") else None
+    return {} if k is None else {"advertised_l0": k}
 
 
 def _normalised(sae: SparseAutoencoder) -> SparseAutoencoder:

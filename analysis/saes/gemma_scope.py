@@ -28,10 +28,8 @@ SITES = {
 
 
 def matches_first(saved: Saved) -> bool:
-    """An npz with a threshold, or the same tensors without any configuration."""
-    encoder = saved.has("W_enc", "W_dec") or saved.has("w_enc", "w_dec")
-    plain = saved.weights.path.suffix == ".npz" or saved.config is None
-    return encoder and saved.has("threshold", "b_enc", "b_dec") and plain and not saved.has("k")
+    """An npz with a threshold. (The same tensors elsewhere could be of several formats.)"""
+    return saved.weights.path.suffix == ".npz" and saved.has("threshold", "b_enc", "b_dec")
 
 
 def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
@@ -58,9 +56,16 @@ def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
         hook_point=SITES[site].format(layer) if known and site else None,
         hook_point_out=f"blocks.{layer}.hook_mlp_out" if known and is_transcoder else None,
         model_name=f"google/gemma-2-{found[1]}{'-it' * (found[2] == 'it')}" if found else None,
+        metadata=_average_l0(place),
         notes=[note] if note else [],
     )
     return _embedding(sae) if "embedding" in saved.weights.path.parts else sae
+
+
+def _average_l0(place: str) -> dict[str, int]:
+    """The mean L0 that the folder's name states."""
+    found = re.search(r"average_l0_(\d+)", place)
+    return {"advertised_l0": int(found[1])} if found else {}
 
 
 def _embedding(sae: SparseAutoencoder) -> SparseAutoencoder:

@@ -106,7 +106,9 @@ def _by_contribution(sae: SparseAutoencoder, saved: Saved) -> SparseAutoencoder:
 def _described(saved: Saved) -> dict[str, Any]:
     hook_in, hook_out = saved.setting("hook_point_in", str), saved.setting("hook_point_out", str)
     is_transcoder = hook_out is not None and hook_out != hook_in
+    k = saved.count("top_k")
     return {
+        "metadata": {} if k is None else {"advertised_l0": k},
         "hook_point": hook_in,
         "hook_point_out": hook_out if is_transcoder else None,
         "undoes_normalisation": not is_transcoder,

@@ -81,9 +81,20 @@ def format_of(saved: Saved, name: str | None = None) -> Format:
         raise InputError(f"{saved.path}: this cannot be analysed: {cannot}.")
     found = next((entry for entry in FORMATS if entry.matches(saved)), None)
     if found is None:
-        beside = "no configuration" if saved.config_path is None else saved.config_path.name
-        raise InputError(
-            f"{saved.path}: no known format has these tensors ({saved.weights.names()}) with "
-            f"{beside} beside them; if you know the format, name it with --format."
-        )
+        raise InputError(_unknown(saved))
     return found
+
+
+def _unknown(saved: Saved) -> str:
+    """What to say of content that no format recognises."""
+    if saved.config_path is None and saved.has("W_dec", "b_dec"):
+        return (
+            f"{saved.path}: there is no cfg.json or config.json beside these weights, without "
+            "which it is unclear how they encode, so copy the whole folder or name the format "
+            "with --format."
+        )
+    beside = "no configuration" if saved.config_path is None else saved.config_path.name
+    return (
+        f"{saved.path}: no known format has these tensors ({saved.weights.names()}) with {beside} "
+        "beside them, so name the format with --format if you know it."
+    )

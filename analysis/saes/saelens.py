@@ -14,6 +14,7 @@ pre-activations; abstopk, whose activations are signed; tanh-relu of old version
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -170,7 +171,20 @@ def _metadata(saved: Saved) -> dict[str, Any]:
     config = saved.config or {}
     nested = config.get("metadata")
     top = {key: config[key] for key in METADATA_KEYS if config.get(key) is not None}
-    return {**top, **(nested if isinstance(nested, dict) else {})}
+    return {**top, **(nested if isinstance(nested, dict) else {}), **_promised(saved)}
+
+
+def _promised(saved: Saved) -> dict[str, Any]:
+    """k of an SAE trained by batch top-k, a mean over tokens that its threshold should give."""
+    metadata = saved.section("metadata")
+    trained = metadata.setting("training_architecture", str)
+    if saved.setting("architecture", str) in TRAINED_BY_BATCH:
+        k = saved.setting("k", float)
+    elif trained in TRAINED_BY_BATCH:
+        k = metadata.section("training_architecture_details").setting("k", float)
+    else:
+        k = None
+    return {} if k is None else {"advertised_l0": k}
 
 
 def _text(metadata: Mapping[str, Any], key: str) -> str | None:
@@ -314,10 +328,12 @@ SAVED_ARCHITECTURE = {
 def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     """Write an SAE of any format as a SAELens 6 folder, which SAELens and this package open.
 
-    Raises InputError for what SAELens has no words for: ranked or grouped top-k and topk
-    transcoders.
+    The folder appears whole or not at all. Raises InputError for one that holds files already, and
+    for what SAELens has no words for: ranked or grouped top-k and topk transcoders.
     """
     folder = Path(folder)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder}: it exists already, so give a new or empty folder.")
     is_transcoder = not sae.undoes_normalisation or sae.d_out != sae.d_in or sae.W_skip is not None
     architecture = SAVED_ARCHITECTURE.get((is_transcoder, sae.architecture))
     if architecture is None or sae.one_per_group or sae.selection_scale is not None:
@@ -331,10 +347,12 @@ def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     if sae.gate is not None:
         tensors.pop("b_enc")
     config = _config(sae, architecture)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / "sae_weights.safetensors")
-    (folder / "cfg.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    return folder
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file(tensors, partial / "sae_weights.safetensors")
+    (partial / "cfg.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    return partial.replace(folder)
 
 
 def _config(sae: SparseAutoencoder, architecture: str) -> dict[str, Any]:
@@ -343,6 +361,7 @@ def _config(sae: SparseAutoencoder, architecture: str) -> dict[str, Any]:
     metadata |= {"model_name": sae.model_name, "hook_name": sae.hook_point}
     metadata |= {"sae_lens_version": "6.0.0", "converted_from": sae.format}
     metadata |= {} if sae.hook_point_out is None else {"hook_name_out": sae.hook_point_out}
+    metadata |= {} if sae.advertised_l0 is None else {"advertised_l0": sae.advertised_l0}
     arguments = dict(metadata.get("model_from_pretrained_kwargs") or {})
     if sae.centre_input:
         arguments["center_writing_weights"] = True

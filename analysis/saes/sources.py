@@ -89,6 +89,8 @@ def from_release(release: str, sae_id: str) -> Source:
     overrides = dict(entry.get("config_overrides") or {})
     scale = saes[sae_id].get("norm_scaling_factor")
     overrides |= {} if scale is None else {"norm_scaling_factor": scale}
+    l0 = saes[sae_id].get("l0")
+    overrides |= {} if l0 is None else {"advertised_l0": l0}
     path = from_hub(str(entry["repo_id"]), str(saes[sae_id]["path"]), None)
     return Source(path, overrides)
 

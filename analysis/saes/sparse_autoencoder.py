@@ -109,6 +109,12 @@ class SparseAutoencoder:
         """Width of the output; d_in unless this is a transcoder."""
         return self.W_dec.shape[1]
 
+    @property
+    def advertised_l0(self) -> float | None:
+        """Active latents per token that the file promises: k, or what it says it measured."""
+        said = self.metadata.get("advertised_l0", self.k)
+        return float(said) if isinstance(said, int | float) else None
+
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over every weight (as float32) and every setting that shapes an activation.
@@ -152,9 +158,9 @@ class SparseAutoencoder:
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """Activations [n, d_sae] of inputs [n, d_in] (or [n, heads, d_head], flattened)."""
-        hidden, active_from = self._pre_activations(x)
+        hidden, is_open = self._pre_activations(x)
         if self.architecture != "topk":
-            return self._open_latents(hidden, active_from)
+            return self._open_latents(hidden, is_open)
         latents, values = self._largest(hidden)
         return torch.zeros_like(hidden).scatter_(1, latents, values)
 
@@ -165,14 +171,14 @@ class SparseAutoencoder:
         Returns rows int64 [m], latents int64 [m] and values float32 [m]. The most it holds is
         the [n, d_sae] of the rows that it was given.
         """
-        hidden, active_from = self._pre_activations(x)
+        hidden, is_open = self._pre_activations(x)
         if self.architecture != "topk":
-            activations = self._open_latents(hidden, active_from)
+            activations = self._open_latents(hidden, is_open)
             rows, latents = activations.nonzero(as_tuple=True)
             return rows, latents, activations[rows, latents].float()
-        latents, order = self._largest(hidden, sort=True)
-        rows, places = (order > 0).nonzero(as_tuple=True)
-        return rows, latents[rows, places], order[rows, places].float()
+        kept, values = self._largest(hidden, sort=True)
+        rows, places = (values > 0).nonzero(as_tuple=True)
+        return rows, kept[rows, places], values[rows, places].float()
 
     @torch.no_grad()
     def decode(self, acts: Tensor, x: Tensor | None = None) -> Tensor:

@@ -233,7 +233,7 @@ BROKEN = {
     renamed_pickle: "is a pickle",
     renamed_torch_file: "zip archive",
     git_lfs_pointer: "git lfs pull",
-    no_cfg: "no known format",
+    no_cfg: r"no cfg\.json or config\.json beside",
     cfg_not_json: "not JSON",
     cfg_not_an_object: "holds a list",
     cfg_not_text: "not JSON",

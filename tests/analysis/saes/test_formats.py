@@ -666,3 +666,21 @@ def test_mutated_files_open_or_are_refused(name: str, tmp_path: Path) -> None:
             sae.encode(inputs(sae.d_in))
         except InputError as error:
             assert "\n" not in str(error) and str(error).endswith(".")
+
+
+def test_weights_without_their_configuration_are_not_guessed(tmp_path: Path) -> None:
+    """A SAELens jumprelu file looks like Gemma Scope's, but subtracts b_dec: no guess is made."""
+    bare = changed("gemma_scope", file="sae_weights.safetensors")
+    file = write(bare, tmp_path)
+    with pytest.raises(InputError, match="without which it is unclear how they encode"):
+        load_sae(file)
+    named = load_sae(file, format="gemma_scope")
+    assert_agrees(named, inputs(), expected(bare, inputs()))
+
+
+@pytest.mark.parametrize(
+    ("name", "l0"),
+    [("gemma_scope", 5), ("dl_batch_top_k", 5), ("qwen_scope", 5), ("goodfire", None)],
+)
+def test_the_advertised_l0_is_read(name: str, l0: float | None, tmp_path: Path) -> None:
+    assert load_sae(write(CASES[name], tmp_path), allow_pickle=True).advertised_l0 == l0

@@ -78,6 +78,15 @@ def test_a_description_says_what_the_folder_holds() -> None:
     assert summary.decoder_norms["median"] == pytest.approx(norms.quantile(0.5).item(), rel=0.05)
 
 
+def test_conversion_replaces_nothing(tmp_path: Path) -> None:
+    sae = load_sae(ORACLE / "topk_none")
+    (tmp_path / "to").mkdir()
+    save_saelens(sae, tmp_path / "to")
+    with pytest.raises(InputError, match="exists already"):
+        save_saelens(sae, tmp_path / "to")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["to"]
+
+
 def test_a_lost_normalisation_is_noted() -> None:
     assert "folds into the weights" in load_sae(ORACLE / "topk_expected_average_only_in").notes[0]
     assert "was not folded yet" in load_sae(ORACLE / "checkpoint_scaled").notes[0]

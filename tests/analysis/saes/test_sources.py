@@ -76,6 +76,7 @@ gpt2-small-res-jb:
   - id: blocks.8
     path: deep/topk
     norm_scaling_factor: 0.5
+    l0: 14.5
 """
 
 
@@ -90,7 +91,7 @@ def test_a_release_brings_what_its_table_knows(
     cfg = tmp_path / "deep" / "topk" / "cfg.json"
     cfg.write_text(cfg.read_text().replace('"none"', '"expected_average_only_in"', 1))
     sae, plain = load_sae("gpt2-small-res-jb:blocks.8"), load_sae(ORACLE / "topk_none")
-    assert sae.centre_input
+    assert sae.centre_input and sae.advertised_l0 == 14.5
     torch.testing.assert_close(sae.W_enc, plain.W_enc * 0.5)
     torch.testing.assert_close(sae.b_dec, plain.b_dec / 0.5)
     with pytest.raises(InputError, match=r"no SAE called 'blocks\.9'; it begins with blocks\.8"):
