@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from charts import health
+from charts.density import density_histogram
+from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+
+THIRD = np.arange(120) % 3 == 0
+
+
+@pytest.mark.parametrize("mask", [None, THIRD])
+def test_density_bins_hold_the_latents_between_their_edges(
+    tiny: Bundle, mask: np.ndarray | None
+) -> None:
+    density = tiny.latents["density"].to_numpy()
+    chosen = np.ones(len(density), bool) if mask is None else mask
+    rows = density_histogram(tiny, mask).rows.to_pylist()
+    for row in rows[1:]:
+        inside = (density >= row["density_from"] * (1 - 1e-9)) & (
+            density < row["density_to"] * (1 - 1e-9)
+        )
+        assert row["latents"] == inside.sum()
+        assert row["selected"] == (inside & chosen).sum()
+    assert rows[0]["bin"] == "dead"
+    assert rows[0]["latents"] == (density == 0).sum() > 0
+    assert sum(row["latents"] for row in rows) == len(density)
+    assert sum(row["selected"] for row in rows) == chosen.sum()
+
+
+def test_density_edges_follow_each_other_and_the_dead_bar_stands_apart(tiny: Bundle) -> None:
+    rows = density_histogram(tiny).rows.to_pandas()
+    assert np.allclose(rows["density_from"][2:], rows["density_to"][1:-1])
+    assert np.allclose(10.0 ** rows["log10_density"][1:], rows["density_from"][1:])
+    assert rows["log10_density_end"][0] < rows["log10_density"][1]
+    assert rows["density_to"].iloc[-1] == 1.0
+
+
+def test_the_note_says_what_dead_means(tiny: Bundle) -> None:
+    note = density_histogram(tiny).note or ""
+    assert f"{tiny.manifest.tokens:,} tokens" in note
+    assert f"{3 / tiny.manifest.tokens:.1e}" in note
+
+
+def test_flag_counts(tiny: Bundle) -> None:
+    counted = tiny.latents.to_pandas()["flag"].value_counts()
+    rows = flag_counts(tiny).rows.to_pandas().set_index("flag")
+    assert list(rows.index) == ["live", "ultralow", "dense", "dead"]
+    assert all(rows["latents"][flag] == counted.get(flag, 0) for flag in rows.index)
+    assert rows["share"].sum() == pytest.approx(1)
+
+
+def test_active_latents_per_token_counts_kept_tokens_alone(tiny: Bundle) -> None:
+    tokens = tiny.tokens.to_pandas()
+    active = tokens["active_latents"][tokens["kept"]]
+    rows = active_latents_per_token(tiny).rows.to_pandas()
+    for _, row in rows.iterrows():
+        inside = (active >= row["active_from"]) & (active < row["active_to"])
+        assert row["tokens"] == inside.sum()
+    assert rows["tokens"].sum() == tiny.manifest.tokens
+
+
+def test_wide_ranges_of_active_latents_are_binned_without_loss() -> None:
+    active = np.random.default_rng(0).integers(3, 900, 5000)
+    rows = health._active_histogram(active).to_pandas()
+    assert len(rows) <= 62
+    assert rows["tokens"].sum() == 5000
+    for _, row in rows.iterrows():
+        assert row["tokens"] == ((active >= row["active_from"]) & (active < row["active_to"])).sum()
+
+
+def test_strength_against_density_has_every_live_latent_selected_on_top(tiny: Bundle) -> None:
+    figure = max_activation_vs_density(tiny, THIRD)
+    rows = figure.rows.to_pandas()
+    table = tiny.latents.to_pandas()
+    live = table[table["active_tokens"] > 0]
+    assert set(rows["latent"]) == set(live["latent"])
+    assert np.array_equal(rows["max"], table["max"][rows["latent"]].to_numpy())
+    assert np.array_equal(rows["selected"], THIRD[rows["latent"]])
+    assert rows["selected"].is_monotonic_increasing
+    assert figure.selections == ("picked",)
+
+
+def test_many_points_are_binned(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MOST_POINTS", 20)
+    rows = max_activation_vs_density(tiny, THIRD).rows.to_pandas()
+    table = tiny.latents.to_pandas()
+    live = (table["active_tokens"] > 0).to_numpy()
+    assert rows["latents"].sum() == live.sum()
+    assert rows["selected"].sum() == (live & THIRD).sum()
+    biggest = rows.loc[rows["latents"].idxmax()]
+    inside = (
+        (table["density"] >= biggest["density_from"] * (1 - 1e-9))
+        & (table["density"] <= biggest["density_to"] * (1 + 1e-9))
+        & (table["max"] >= biggest["max_from"] * (1 - 1e-6))
+        & (table["max"] <= biggest["max_to"] * (1 + 1e-6))
+    )
+    assert inside.sum() >= biggest["latents"]

@@ -1,0 +1,159 @@
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from analysis.bundle import Bundle
+from analysis.errors import InputError
+from charts import map as charts_map
+from charts.clustering import level_of
+from charts.clusters import cluster_bars
+from charts.map import latent_map, rasterise
+from charts.theme import CLUSTER_COLOURS, NO_CLUSTER, cluster_colours
+
+THIRD = np.arange(120) % 3 == 0
+
+
+def datasets(figure: Any) -> list[dict[str, Any]]:
+    spec = figure.chart.to_dict()
+    return max(spec["datasets"].values(), key=len)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_map_rows_are_the_latents_with_a_place(tiny: Bundle, level: int) -> None:
+    figure = latent_map(tiny, selected=THIRD, level=level)
+    rows, table = figure.rows.to_pandas(), tiny.latents.to_pandas()
+    assert set(rows["latent"]) == set(table["latent"][table["x"].notna()])
+    assert np.array_equal(rows["x"], table["x"][rows["latent"]])
+    assert np.array_equal(rows["selected"], THIRD[rows["latent"]])
+    assert rows["selected"].is_monotonic_increasing
+    members = tiny.memberships.to_pandas().query("level == @level").set_index("latent")["cluster"]
+    for latent, cluster in zip(rows["latent"], rows["cluster"], strict=True):
+        assert cluster == members[latent] if latent in members.index else np.isnan(cluster)
+
+
+def test_the_chart_draws_its_rows_and_nothing_else(tiny: Bundle) -> None:
+    figure = latent_map(tiny, selected=THIRD)
+    drawn = datasets(figure)
+    assert [row["latent"] for row in drawn] == figure.rows["latent"].to_pylist()
+    assert np.allclose([row["x"] for row in drawn], figure.rows["x"].to_pylist(), atol=1e-6)
+    assert all(
+        "\u202e" not in value for row in drawn for value in row.values() if type(value) is str
+    )
+
+
+def test_a_viewport_leaves_the_rest_out(tiny: Bundle) -> None:
+    x, y = (tiny.latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
+    inside = (x >= -2) & (x <= 4) & (y >= -3) & (y <= 5)
+    rows = latent_map(tiny, viewport=(-2, 4, -3, 5)).rows
+    assert 0 < rows.num_rows < 116
+    assert set(rows["latent"].to_pylist()) == set(np.flatnonzero(inside).tolist())
+
+
+def test_the_note_carries_the_quality_of_the_map(tiny: Bundle) -> None:
+    note = latent_map(tiny).note or ""
+    assert "weak evidence" in note and "trustworthiness .962" in note and "recall@10 .310" in note
+    assert f"{tiny.manifest.map.left_out} latents are left out" in note
+
+
+def test_names_never_overlap(tiny: Bundle) -> None:
+    rng = np.random.default_rng(1)
+    clustering = level_of(tiny, 0)
+    rows = latent_map(tiny).rows
+    frame = (-9.0, 9.0, -9.0, 9.0)
+    for _ in range(5):
+        table = clustering.table
+        for i, name in enumerate(table.column_names):
+            if name in ("x", "y"):
+                field = table.schema.field(i)
+                values = rng.uniform(-3, 3, table.num_rows).astype(np.float32)
+                table = table.set_column(i, field, pa.array(values))
+        moved = type(clustering)(0, clustering.of_latent, table, clustering.colours)
+        names = charts_map._names(moved, rows, frame).to_pylist()
+        assert names
+        boxes = []
+        for name in names:
+            px = (name["x"] + 9) / 18 * charts_map.PLACED_FOR[0]
+            py = (9 - name["y"]) / 18 * charts_map.PLACED_FOR[1]
+            half = 3.6 * len(name["name"])
+            boxes.append((px - half, px + half, py - 9, py + 9))
+        for i, a in enumerate(boxes):
+            for b in boxes[:i]:
+                assert a[1] <= b[0] or b[1] <= a[0] or a[3] <= b[2] or b[3] <= a[2]
+
+
+def test_neighbouring_clusters_differ_in_colour() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 1, (2, 300))
+    colours = cluster_colours(np.arange(300), x, y)
+    assert len(CLUSTER_COLOURS) >= 20
+    distance = np.hypot(x[:, None] - x, y[:, None] - y)
+    np.fill_diagonal(distance, np.inf)
+    nearest = distance.argmin(1)
+    assert all(colours[i] != colours[int(nearest[i])] for i in range(300))
+
+
+def test_raster_paints_selected_over_grey_at_the_right_pixel() -> None:
+    points = np.array([[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]])
+    colours = np.array([[255.0, 0, 0], [0, 0, 255.0], [0, 255.0, 0]])
+    url = rasterise(points, colours, np.array([True, False, False]), (0, 1, 0, 1))
+    raw = base64.b64decode(url.split(",")[1])
+    pixels = np.asarray(Image.open(io.BytesIO(raw))).astype(int)
+    height, width = pixels.shape[:2]
+    red = pixels[round(0.25 * height) + 1, round(0.25 * width) + 1]
+    grey = pixels[round(0.75 * height) + 1, round(0.75 * width) + 1]
+    assert red[0] > 200 and red[1] < 100 and red[2] < 100
+    assert len(set(grey)) == 1 and grey[0] < 250
+    assert (pixels.reshape(-1, 3) == 255).all(1).mean() > 0.99
+
+
+@pytest.mark.parametrize("colour", ["cluster", "density", "map_recall", "max"])
+def test_a_large_map_becomes_an_image_with_the_box_over_it(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, colour: Any
+) -> None:
+    monkeypatch.setattr(charts_map, "MOST_POINTS", 10)
+    figure = latent_map(tiny, selected=THIRD, colour=colour)
+    assert figure.selections == ("box",)
+    spec = figure.chart.to_dict()
+    assert [param["name"] for param in spec["params"]] == ["box"]
+    assert spec["layer"][0]["mark"]["type"] == "image"
+    assert figure.rows.num_rows == 116
+
+
+def test_unknown_colour_and_level_are_refused(tiny: Bundle) -> None:
+    with pytest.raises(InputError, match="cannot colour by"):
+        latent_map(tiny, colour="nothing")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no cluster level 7"):
+        latent_map(tiny, level=7)
+
+
+def test_highlight_of_a_latent_without_a_place_draws_no_ring(tiny: Bundle) -> None:
+    with_ring = latent_map(tiny, highlight=50).chart.to_dict()
+    without = latent_map(tiny, highlight=0).chart.to_dict()
+    assert len(with_ring["layer"]) == len(without["layer"]) + 3
+
+
+def test_colours_do_not_depend_on_the_selection(tiny: Bundle) -> None:
+    every = {row["latent"]: row["colour"] for row in datasets(latent_map(tiny))}
+    some = {row["latent"]: row["colour"] for row in datasets(latent_map(tiny, selected=THIRD))}
+    assert every == some
+    noise = [
+        i for i, c in enumerate(tiny.latents["cluster"].to_pylist()) if c is None and i in every
+    ]
+    assert noise and all(every[i] == NO_CLUSTER for i in noise)
+
+
+@pytest.mark.parametrize("mask", [None, THIRD])
+def test_cluster_bars_count_the_selection(tiny: Bundle, mask: np.ndarray | None) -> None:
+    rows = cluster_bars(tiny, mask).rows.to_pandas()
+    cluster = tiny.latents.to_pandas()["cluster"]
+    counted = cluster[mask].value_counts() if mask is not None else cluster.value_counts()
+    assert dict(zip(rows["cluster"], rows["selected"], strict=True)) == counted.to_dict()
+    assert rows["selected"].is_monotonic_decreasing
+    sizes = tiny.clusters.to_pandas().set_index("cluster")
+    assert np.array_equal(rows["size"], sizes["size"][rows["cluster"]])
+    assert np.array_equal(rows["stability"], sizes["stability"][rows["cluster"]])
