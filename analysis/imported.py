@@ -132,7 +132,7 @@ def _open(file: Path, columns: dict[str, pa.DataType]) -> pq.ParquetFile:
     if not file.is_file():
         raise InputError(f"{file}: there is no such file; give a Parquet file.")
     try:
-        opened = pq.ParquetFile(file, memory_map=True, read_dictionary=["token"])
+        opened = pq.ParquetFile(file, memory_map=True)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file}: is not a readable Parquet file; write it again.") from error
     schema = opened.schema_arrow
@@ -153,7 +153,7 @@ def _open(file: Path, columns: dict[str, pa.DataType]) -> pq.ParquetFile:
             raise InputError(
                 f"{file}: row group {group} holds {size:,} bytes; write smaller row groups."
             )
-    return opened
+    return pq.ParquetFile(file, memory_map=True, read_dictionary=["token"])
 
 
 def _told(columns: dict[str, pa.DataType]) -> str:

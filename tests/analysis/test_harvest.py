@@ -1,0 +1,258 @@
+"""The harvest against a plain loop, its mask, and its resumption."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from analysis.activations import write_activation_tables
+from analysis.bundle import Activations, Parameters
+from analysis.cooccurrence.count import joint_rows
+from analysis.corpus import Document, MaskPolicy, TokenBlock, token_blocks
+from analysis.errors import InputError
+from analysis.harvest import HarvestSizes, HarvestSummary, harvest
+from analysis.models import LanguageModel, hooked_activations, parse_hook_point
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.shards import count_shards, read_shards, rounded
+from tests.analysis.tiny_model import D_MODEL, WORDS, tiny_language_model
+
+F = 48
+HOOK = parse_hook_point("blocks.0.hook_resid_post")
+EMBEDDINGS = parse_hook_point("blocks.0.hook_resid_pre")
+SIZES = HarvestSizes(shard_tokens=90, window_blocks=4, batch_tokens=64, encode_rows=32)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[LanguageModel]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # handing such small products to a second thread costs more
+    yield tiny_language_model()
+    torch.set_num_threads(threads)
+
+
+def sae(seed: int = 1) -> SparseAutoencoder:
+    rng = torch.Generator().manual_seed(seed)
+    decoder = torch.nn.functional.normalize(torch.randn(F, D_MODEL, generator=rng), dim=1)
+    return SparseAutoencoder(
+        format="test",
+        architecture="topk",
+        W_enc=20 * decoder.T.contiguous(),
+        W_dec=decoder / 20,
+        b_enc=0.01 * torch.randn(F, generator=rng),
+        b_dec=0.01 * torch.randn(D_MODEL, generator=rng),
+        k=5,
+        applies_b_dec_to_input=True,
+    )
+
+
+def corpus(documents: int = 12, seed: int = 3) -> list[Document]:
+    """Documents of 5 to 120 words, with BOS in the middle of each third one."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for index in range(documents):
+        words = [WORDS[i] for i in rng.integers(0, 40, int(rng.integers(5, 120)))]
+        if index % 3 == 0:
+            words[len(words) // 2] = "<s>"
+        found.append(Document(index * 2, f"t{index}", "s", " ".join(words)))
+    return found
+
+
+def blocks(model: LanguageModel, **settings: bool) -> Iterator[TokenBlock]:
+    special = model.special_token_ids
+    return token_blocks(corpus(), model.tokenizer, 24, special_token_ids=special, **settings)
+
+
+def run(model: LanguageModel, folder: Path, **settings: object) -> HarvestSummary:
+    folder.mkdir(exist_ok=True)
+    given = {"parameters": Parameters(), "sizes": SIZES, **settings}
+    return harvest(sae(), model, HOOK, blocks(model), folder, **given)
+
+
+def run_until(model: LanguageModel, folder: Path, stop_after: int | None) -> HarvestSummary:
+    """Harvest, interrupted when so many blocks have been read."""
+
+    def some() -> Iterator[TokenBlock]:
+        for i, block in enumerate(blocks(model)):
+            if i == stop_after:
+                raise KeyboardInterrupt
+            yield block
+
+    return harvest(sae(), model, HOOK, some(), folder, parameters=Parameters(), sizes=SIZES)
+
+
+def store(model: LanguageModel, folder: Path, **settings: object) -> Activations:
+    run(model, folder / "shards", **settings)
+    return write_activation_tables(folder / "shards", folder, F, documents=corpus())
+
+
+def test_it_is_the_plain_loop(model: LanguageModel, tmp_path: Path) -> None:
+    summary = run(model, tmp_path)
+    shards = list(read_shards(tmp_path))
+    document = np.concatenate([s.document for s in shards])
+    position = np.concatenate([s.position for s in shards])
+    active = np.concatenate([s.active for s in shards])
+    latents = np.split(np.concatenate([s.latents for s in shards]), np.cumsum(active)[:-1])
+    values = np.split(np.concatenate([s.activations for s in shards]), np.cumsum(active)[:-1])
+    row = kept = 0
+    xs, xhats = [], []
+    for block in blocks(model):
+        x = hooked_activations(model, HOOK, block.token_ids[None])[0]
+        dense = sae().encode(x).numpy()
+        for j in range(len(block)):
+            assert (document[row], position[row]) == (block.document, block.start + j)
+            if j == 0 or block.token_ids[j] in model.special_token_ids:
+                assert active[row] == 0
+            else:
+                assert np.array_equal(latents[row], np.flatnonzero(dense[j]))
+                # 2^-11: the error of rounding; the rest is that of another batch shape.
+                assert np.allclose(values[row], dense[j][latents[row]], rtol=2**-11 + 1e-5)
+                xs.append(x[j].double().numpy())
+                xhats.append(sae().reconstruct(x[j : j + 1])[0].double().numpy())
+                kept += 1
+            row += 1
+    assert row == len(document) and summary.tokens == kept
+    assert summary.l0 == pytest.approx(active.sum() / kept)
+    everything, rebuilt = np.array(xs), np.array(xhats)
+    unexplained = ((everything - rebuilt) ** 2).sum()
+    expected = 1 - unexplained / ((everything - everything.mean(axis=0)) ** 2).sum()
+    assert summary.explained_variance == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_interrupted_harvest_ends_in_the_same_bytes(
+    model: LanguageModel, tmp_path: Path
+) -> None:
+    whole = run(model, tmp_path / "whole")
+    resumed = tmp_path / "resumed"
+    resumed.mkdir()
+    for stop_after in (9, 17):
+        with pytest.raises(KeyboardInterrupt):
+            run_until(model, resumed, stop_after)
+        assert count_shards(resumed) < count_shards(tmp_path / "whole")
+    assert run_until(model, resumed, None) == whole and count_shards(resumed) > 2
+    for file in (tmp_path / "whole").iterdir():
+        assert (resumed / file.name).read_bytes() == file.read_bytes()
+
+
+def test_a_finished_harvest_runs_nothing_again(model: LanguageModel, tmp_path: Path) -> None:
+    first = run(model, tmp_path)
+    broken = replace(model, model=None)
+    again = harvest(
+        sae(), broken, HOOK, blocks(model), tmp_path, parameters=Parameters(), sizes=SIZES
+    )
+    assert again == first
+
+
+def test_progress_counts_kept_tokens(model: LanguageModel, tmp_path: Path) -> None:
+    told: list[int] = []
+    summary = run(model, tmp_path, progress=told.append)
+    assert told == sorted(told) and told[-1] == summary.tokens and len(told) > 3
+
+
+def test_threshold_is_applied_before_rounding(model: LanguageModel, tmp_path: Path) -> None:
+    run(model, tmp_path / "all")
+    values = np.concatenate([s.activations for s in read_shards(tmp_path / "all")])
+    limit = float(np.median(values))
+    run(model, tmp_path / "some", parameters=Parameters(active_threshold=limit))
+    found = np.concatenate([s.activations for s in read_shards(tmp_path / "some")])
+    assert abs(len(found) - len(values) / 2) < 0.02 * len(values)
+    assert found.min() >= rounded(np.array([limit], dtype=np.float32))[0]
+
+
+def test_bos_inside_documents_makes_no_pairs(model: LanguageModel, tmp_path: Path) -> None:
+    """Ten latents that share BOS alone: nothing together when masked, everything when not."""
+    bos = model.model.get_input_embeddings().weight[0]
+    direction = bos / bos.norm()
+    detector = SparseAutoencoder(
+        format="test",
+        architecture="standard",
+        W_enc=direction[:, None].repeat(1, 10),
+        W_dec=direction[None].repeat(10, 1),
+        b_enc=torch.full((10,), -0.99 * float(bos.norm())),
+        b_dec=torch.zeros(D_MODEL),
+    )
+    found = {}
+    specials = tuple(sorted(model.special_token_ids))
+    for name, ids in (("masked", specials), ("counted", ())):
+        folder = tmp_path / name
+        (folder / "shards").mkdir(parents=True)
+        summary = harvest(
+            detector,
+            model,
+            EMBEDDINGS,
+            blocks(model),
+            folder / "shards",
+            parameters=Parameters(),
+            policy=MaskPolicy(special_token_ids=ids),
+            sizes=SIZES,
+        )
+        activations = write_activation_tables(folder / "shards", folder, 10)
+        found[name] = joint_rows(activations, 0, 10), summary.mask
+    inside = sum(int((block.token_ids[1:] == 0).sum()) for block in blocks(model))
+    assert found["masked"][0].sum() == 0 and found["masked"][1].special == 4
+    assert inside > 1 and (found["counted"][0] == inside).all()
+    assert found["counted"][1].kept == found["masked"][1].kept + inside
+
+
+def test_loud_positions_are_sinks(model: LanguageModel, tmp_path: Path) -> None:
+    loud = tiny_language_model()
+    loud.model.get_input_embeddings().weight[7] *= 1000
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    summary = harvest(
+        sae(), loud, EMBEDDINGS, blocks(loud), folder, parameters=Parameters(), sizes=SIZES
+    )
+    at_start = summary.mask.sink_position
+    sevens = sum(int((b.token_ids[1:] == 7).sum()) for b in blocks(loud))
+    assert summary.mask.sink_norm == sevens > 0 and at_start > 0
+    total = sum(len(b) for b in blocks(loud))
+    assert summary.tokens == total - sevens - at_start - summary.mask.special
+
+
+def test_prepended_bos_is_no_row_of_the_token_table(model: LanguageModel, tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    harvest(
+        sae(),
+        model,
+        HOOK,
+        blocks(model, prepend_bos=True),
+        folder,
+        parameters=Parameters(),
+        sizes=SIZES,
+    )
+    write_activation_tables(folder, tmp_path, F)
+    tokens = pq.read_table(tmp_path / "tokens.parquet")
+    texts = {document.index: document.text.split() for document in corpus()}
+    found = zip(*(tokens[c].to_pylist() for c in ("document", "position", "token")), strict=True)
+    expected = [(d, p, word) for d, words in texts.items() for p, word in enumerate(words)]
+    assert list(found) == expected
+
+
+def test_tables_of_a_harvest(model: LanguageModel, tmp_path: Path) -> None:
+    activations = store(model, tmp_path)
+    documents = pq.read_table(tmp_path / "documents.parquet").to_pylist()
+    assert [d["title"] for d in documents] == [d.title for d in corpus()]
+    tokens = pq.read_table(tmp_path / "tokens.parquet")
+    kept = tokens["kept"].to_numpy(zero_copy_only=False)
+    assert (
+        sum(d["tokens"] for d in documents)
+        == kept.sum()
+        == ((tokens["active_latents"].to_numpy() > 0).sum())
+    )
+    assert activations.token_ends[-1] == activations.latent_ends[-1] == 5 * kept.sum()
+
+
+def test_a_model_of_another_width_is_refused(model: LanguageModel, tmp_path: Path) -> None:
+    wide = replace(sae(), W_enc=torch.zeros(32, F), W_dec=torch.zeros(F, 32), b_dec=torch.zeros(32))
+    with pytest.raises(InputError, match="reads 32 values per token, but tiny has 16"):
+        harvest(wide, model, HOOK, blocks(model), tmp_path, parameters=Parameters())
+    assert count_shards(tmp_path) == 0
+
+
+def test_an_empty_corpus_is_refused(model: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No token is left"):
+        harvest(sae(), model, HOOK, iter(()), tmp_path, parameters=Parameters())
