@@ -293,6 +293,8 @@ def token_blocks(
     them. With `prepend_bos` each block begins with BOS, as Gemma needs it; BOS then has the
     position start, and the block's first word start + 1. Blocks that keep nothing are left out.
     """
+    if max_tokens is not None and max_tokens < 1:
+        raise InputError(f"A corpus cannot be cut to {max_tokens} tokens: ask for one or more.")
     remaining = max_tokens
     head = [_bos(tokenizer)] if prepend_bos else []
     step = block_tokens - len(head)

@@ -13,6 +13,7 @@ same SAE for raw inputs, and this is what is saved: the rows of W_dec keep lengt
 in the units of the residual stream.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -40,6 +41,9 @@ from data.recipes.topk_kernels import (
 )
 
 SAE_NAME = "smollm2-135m-blocks.12.hook_resid_post"
+FINAL_DENSITY_TOKENS = 1_000_000
+REPORT_STEPS = 50
+CHECKPOINT_SECONDS = 240
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
 
 
@@ -223,30 +227,38 @@ def train(plan: HarvestPlan, training: Training, activations: Harvest, checkpoin
     checkpoint = checkpoints / f"{plan.folder.name}-{_fingerprint(training)}.safetensors"
     state = _read_checkpoint(checkpoint) or State.fresh(training, mean)
     variance = float(np.square(_sample(activations.train) * scale - mean).sum(axis=1).mean())
-    saved = reported = time.monotonic()
-    for epoch in range(state.step // steps_per_epoch, training.epochs):
-        done = state.step - epoch * steps_per_epoch
-        for place, batch in enumerate(training_batches(activations.train, training, epoch)):
-            if place < done or state.step >= (epoch + 1) * steps_per_epoch:
-                continue
+    # An interruption after an epoch's last step and before its folder leaves the folder to be made.
+    for epoch in range(max(0, state.step - 1) // steps_per_epoch, training.epochs):
+        todo = range(state.step - epoch * steps_per_epoch, steps_per_epoch)
+        epoch_batches = training_batches(activations.train, training, epoch) if todo else iter(())
+        saved = reported = time.monotonic()
+        for batch in itertools.islice(epoch_batches, todo.start, todo.stop):
             lr = learning_rate(training, state.step + 1, steps)
             error = training_step(state, training, (batch.float() * scale).numpy(), lr)
-            if state.step % 50 == 0:
-                rate = 50 * training.batch_tokens / (time.monotonic() - reported)
-                reported = time.monotonic()
-                silent = int((state.silent_tokens > training.dead_after_tokens).sum())
-                print(
-                    f"train: step {state.step}/{steps}, epoch {epoch}, "
-                    f"explained variance {1 - error / variance:.3f}, silent {silent}, "
-                    f"lr {lr:.1e}, {rate:,.0f} tokens/s",
-                    flush=True,
-                )
-            if time.monotonic() - saved > 240:
+            now = time.monotonic()
+            if state.step % REPORT_STEPS == 0:
+                rate = REPORT_STEPS * training.batch_tokens / (now - reported)
+                _report(state, training, steps, 1 - error / variance, rate)
+                reported = now
+            if now - saved > CHECKPOINT_SECONDS:
                 _write_checkpoint(checkpoint, state)
-                saved = time.monotonic()
+                saved = now
         _write_checkpoint(checkpoint, state)
-        publish(state, scale, plan, training, activations, checkpoints / f"epoch-{epoch + 1}")
+        folder = checkpoints / f"epoch-{epoch + 1}"
+        last = epoch + 1 == training.epochs
+        density_tokens = FINAL_DENSITY_TOKENS if last else FINAL_DENSITY_TOKENS // 10
+        publish(state, scale, plan, training, activations, folder, density_tokens)
     return state
+
+
+def _report(state: State, training: Training, steps: int, explained: float, rate: float) -> None:
+    silent = int((state.silent_tokens > training.dead_after_tokens).sum())
+    print(
+        f"train: step {state.step}/{steps}, explained variance of this batch {explained:.3f}, "
+        f"silent latents {silent}, {rate:,.0f} tokens/s, "
+        f"{(steps - state.step) * training.batch_tokens / rate / 60:.0f} min left",
+        flush=True,
+    )
 
 
 def _sample(shards: Sequence[Path]) -> Floats:
@@ -290,6 +302,7 @@ def publish(
     training: Training,
     activations: Harvest,
     folder: Path,
+    density_tokens: int,
 ) -> Quality:
     """Save a SAELens folder for raw inputs in float16, measured as saved; one rename, or nothing.
 
@@ -306,7 +319,7 @@ def publish(
     }
     half = {name: torch.from_numpy(w.copy()).half().contiguous() for name, w in weights.items()}
     save_file(half, partial / "sae_weights.safetensors")
-    quality, density = measured(partial, training.k, activations)
+    quality, density = measured(partial, training.k, activations, density_tokens)
     sparsity = torch.from_numpy(np.log10(density + 1e-10)).float()
     save_file({"sparsity": sparsity}, partial / "sparsity.safetensors")
     config = saelens_config(plan, training, activations, quality, state.W_dec.shape[1])
@@ -318,7 +331,7 @@ def publish(
 
 
 def measured(
-    folder: Path, k: int, activations: Harvest, density_tokens: int = 1_000_000
+    folder: Path, k: int, activations: Harvest, density_tokens: int
 ) -> tuple[Quality, npt.NDArray[np.float64]]:
     """Quality of the saved file on held-out tokens, and densities [F] over training tokens."""
     sae = {name: w.float() for name, w in load_file(folder / "sae_weights.safetensors").items()}
@@ -327,12 +340,15 @@ def measured(
     tokens = 0
     for path in activations.heldout:
         for x in torch.split(read_shard(path).float(), 2048):
-            acts = _encoded(sae, k, x)
-            residual = x - acts @ sae["W_dec"] - sae["b_dec"]
+            ids, values = _encoded(sae, k, x)
+            decoded = torch.nn.functional.embedding_bag(
+                ids, sae["W_dec"], mode="sum", per_sample_weights=values
+            )
+            residual = x - decoded - sae["b_dec"]
             total += x.double().sum(dim=0)
             squares += float(x.double().square().sum())
             error += float(residual.double().square().sum())
-            fired += float((acts > 0).sum())
+            fired += float((values > 0).sum())
             tokens += len(x)
     variance = squares - float(total.square().sum()) / tokens
     counts = torch.zeros(sae["b_enc"].shape, dtype=torch.float64)
@@ -341,7 +357,8 @@ def measured(
         if counted >= density_tokens:
             break
         for x in torch.split(read_shard(path).float(), 2048):
-            counts += (_encoded(sae, k, x) > 0).sum(dim=0)
+            ids, values = _encoded(sae, k, x)
+            counts += torch.bincount(ids[values > 0], minlength=len(counts))
             counted += len(x)
     quality = Quality(
         heldout_tokens=tokens,
@@ -353,10 +370,13 @@ def measured(
     return quality, (counts / max(1, counted)).numpy()
 
 
-def _encoded(sae: dict[str, torch.Tensor], k: int, x: torch.Tensor) -> torch.Tensor:
+def _encoded(
+    sae: dict[str, torch.Tensor], k: int, x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and activations [n, k] of the strongest latents, in float32; 0 is inactive."""
     pre = (x - sae["b_dec"]) @ sae["W_enc"] + sae["b_enc"]
-    values, ids = pre.topk(k, dim=1)
-    return torch.zeros_like(pre).scatter_(1, ids, values.relu())
+    values, ids = pre.topk(k, dim=1, sorted=False)
+    return ids, values.relu()
 
 
 def saelens_config(

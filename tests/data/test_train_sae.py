@@ -19,6 +19,7 @@ from data.recipes.topk_kernels import (
     gradients,
 )
 from data.recipes.train_sae import (
+    FINAL_DENSITY_TOKENS,
     State,
     Training,
     _add_auxiliary,
@@ -218,7 +219,7 @@ def test_sparsity_file_holds_log_densities(
 ) -> None:
     folder = trained[0] / f"epoch-{TRAINING.epochs}"
     sparsity = load_file(folder / "sparsity.safetensors")["sparsity"].numpy()
-    quality, density = measured(folder, K, planted[1])
+    quality, density = measured(folder, K, planted[1], FINAL_DENSITY_TOKENS)
     np.testing.assert_allclose(10**sparsity, density, atol=1e-6)
     assert quality.dead_fraction == np.mean(density == 0)
 
