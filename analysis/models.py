@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from analysis.content import content_hash
 from analysis.errors import InputError
@@ -179,6 +180,8 @@ def load_language_model(
     """
     path = _model_path(str(name_or_dir))
     source = _pretrained_source(path)
+    # Its bar would break into the ones by which a build tells how far it is.
+    transformers_logging.disable_progress_bar()
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype)
         model = model.to(device)
