@@ -33,15 +33,18 @@ SEPARATOR = " · "
 LEAST_TOKENS = 5
 """Active tokens below which a latent gets no name: too little to go by."""
 
+LEAST_LIFT = 2.0
+"""A term tells something if its share is at least this many times its share of the corpus."""
+
 LEAST_SHARE = 0.02
 """A term names a latent if at least this share of its activation is on it,"""
-LEAST_LIFT = 3.0
-"""and if that is at least this many times the term's share of the corpus,"""
 RELATIVE_SCORE = 0.35
 """and if it weighs at least this much of the best term's weight."""
 
+PIECE_WEIGHT = 0.75
+"""A whole word goes before a piece of it,"""
 BEFORE_WEIGHT = 0.7
-"""The token itself goes before the word before it where both tell about the same,"""
+"""and the word itself before the word before it, where both tell about the same,"""
 BEFORE_SHARE = 0.1
 """and a word before counts only where at least this share of the activation follows it."""
 
@@ -92,9 +95,10 @@ def token_evidence(
     """
     terms = token_terms(tokens)
     importance = np.ones(len(terms.shown))
+    importance[terms.first_piece : terms.first_before] = PIECE_WEIGHT
     importance[terms.first_before :] = BEFORE_WEIGHT
-    least_share = np.zeros(len(terms.shown))
-    least_share[terms.first_before :] = BEFORE_SHARE
+    least_share = LEAST_LIFT * terms.frequency
+    least_share[terms.first_before :] = np.maximum(least_share[terms.first_before :], BEFORE_SHARE)
     ends = activations.latent_ends
     F = len(ends)
     found = (
@@ -166,10 +170,10 @@ def name_clusters(clusters: pa.Table, memberships: pa.Table, evidence: Evidence)
         labels = _distinct([[str(term["term"]) for term in row] for row in terms])
         named |= dict(zip(ids.tolist(), zip(labels, terms, strict=True), strict=True))
     schema = TABLES["clusters"]
-    rows = [named[i] for i in cluster.tolist()]
-    for name, values in zip(("label", "terms"), zip(*rows, strict=True), strict=False):
+    for place, name in enumerate(("label", "terms")):
         kind = schema.field(name)
-        clusters = clusters.append_column(kind, pa.array(values, kind.type))
+        values = pa.array([named[i][place] for i in cluster.tolist()], kind.type)
+        clusters = clusters.append_column(kind, values)
     return clusters
 
 
@@ -182,8 +186,7 @@ def _telling(evidence: Evidence, latent: int, columns: Sequence[int]) -> list[in
     for i in columns:
         term, share = int(evidence.term[latent, i]), float(evidence.share[latent, i])
         score = float(evidence.score[latent, i])
-        lifted = share >= LEAST_LIFT * evidence.frequency[term]
-        if share >= LEAST_SHARE and lifted and score >= least:
+        if share >= LEAST_SHARE and score >= least:
             least = least or RELATIVE_SCORE * score
             chosen.append(term)
     return chosen[:LABEL_TERMS]

@@ -51,8 +51,10 @@ class TokenTerms:
     """[V], its letters in lower case: terms with nested cores say the same twice."""
     frequency: np.ndarray
     """float64 [V], share of the kept tokens that have the term."""
+    first_piece: int
+    """Terms from this one on are of the kind `piece`,"""
     first_before: int
-    """Terms from this one on are of the kind `before`."""
+    """and from this one on of the kind `before`."""
 
 
 def token_terms(tokens: pa.Table) -> TokenTerms:
@@ -77,10 +79,8 @@ def token_terms(tokens: pa.Table) -> TokenTerms:
     before[before >= 0] += offset + len(pieces)
     shown = [*words, *pieces, *(f"{text} →" for text in words)]
     core = [t.casefold() for t in [*words, *(p.strip("…") for p in pieces), *words]]
-    frequency = _frequency((word, piece, before), tokens["kept"].to_numpy(), len(shown))
-    return TokenTerms(
-        word, piece, before, shown, core, frequency, first_before=offset + len(pieces)
-    )
+    frequency = _frequency((word, piece, before), np.asarray(tokens["kept"], bool), len(shown))
+    return TokenTerms(word, piece, before, shown, core, frequency, offset, offset + len(pieces))
 
 
 def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
