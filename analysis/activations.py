@@ -22,7 +22,9 @@ from analysis.errors import InputError
 from analysis.shards import Shard, read_shards
 
 MEMORY_BYTES = 512 << 20
-_BYTES_PER_ACTIVATION = 16  # token and activation, in the block and again while it is written
+WORKING_BYTES = 48
+"""Held for each activation of a block that is worked on: token, activation, document, a key."""
+_PLACED_BYTES = 16  # token and activation, in the block and again while it is written
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,7 +68,7 @@ def write_activation_tables(
             titles.add(shard)
             counts += np.bincount(shard.latents, minlength=d_sae)
     with TableWriter(tables, "activations_by_latent") as by_latent:
-        for start, stop in latent_spans(counts, memory_bytes // _BYTES_PER_ACTIVATION):
+        for start, stop in latent_spans(counts, memory_bytes // _PLACED_BYTES):
             placed, values = _transposed(shards, counts, start, stop)
             by_latent.write(pa.table({"token": placed, "activation": values}))
     return open_activations(tables, d_sae)
@@ -99,7 +101,7 @@ def latent_blocks(
 ) -> Iterator[LatentBlock]:
     """All activations by latent, in blocks that fit the memory setting (or hold one latent)."""
     counts = np.diff(activations.latent_ends, prepend=0)
-    for start, stop in latent_spans(counts, memory_bytes // _BYTES_PER_ACTIVATION):
+    for start, stop in latent_spans(counts, memory_bytes // WORKING_BYTES):
         tokens, values, counted = activations.of_latents(start, stop)
         yield LatentBlock(start, np.cumsum(counted), tokens, values)
 

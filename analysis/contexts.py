@@ -1,7 +1,7 @@
 """Windows of the corpus on which a latent is active: the top, even intervals, and a random sample.
 
 Top activations alone mislead, they look cleaner than the latent is. A window stands around a
-picked token, inside its document. All picks are ties-free and seeded by latent, so they do not
+picked token, inside its document. Ties go to the earlier token and draws are seeded by latent, so they do not
 hang on the order in which latents are worked on. Blocks of latents and pieces of the token table
 are streamed.
 """
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.activations import DocumentRows, latent_spans
+from analysis.activations import WORKING_BYTES, DocumentRows, latent_spans
 from analysis.bundle import ROW_GROUP, Activations, Parameters, TableWriter
 from analysis.threads import over_spans
 
@@ -83,7 +83,7 @@ class _Picks:
 def _blocks(activations: Activations, memory_bytes: int) -> Iterator[tuple[int, int]]:
     """Latents (start, stop) in blocks, bounded in their activations and in their windows."""
     counts = np.diff(activations.latent_ends, prepend=0)
-    for start, stop in latent_spans(counts, memory_bytes // 16):
+    for start, stop in latent_spans(counts, memory_bytes // WORKING_BYTES):
         for first in range(start, stop, BLOCK_LATENTS):
             yield first, min(first + BLOCK_LATENTS, stop)
 
