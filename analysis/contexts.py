@@ -1,9 +1,9 @@
 """Windows of the corpus on which a latent is active: the top, even intervals, and a random sample.
 
 Top activations alone mislead, they look cleaner than the latent is. A window stands around a
-picked token, inside its document. Ties go to the earlier token and draws are seeded by latent, so they do not
-hang on the order in which latents are worked on. Blocks of latents and pieces of the token table
-are streamed.
+picked token, inside its document. Ties go to the earlier token and draws are seeded by latent, so
+they do not hang on the order in which latents are worked on. Blocks of latents and pieces of the
+token table are streamed.
 """
 
 from collections.abc import Callable, Iterator
