@@ -84,7 +84,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
     x = alt.X(
         "size:Q",
         title="latents (light: all of the cluster, full: selected)",
-        axis=alt.Axis(format="~s", tickMinStep=1, tickCount=5),
+        axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
         scale=alt.Scale(domain=[0, longest * 1.3], nice=False),
     )
     bar = {"band": 0.72}

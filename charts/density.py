@@ -103,7 +103,7 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
             x=x,
             x2="log10_density_end:Q",
             y=alt.Y(
-                "latents:Q", title="latents", axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1)
+                "latents:Q", title="latents", axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)
             ),
             y2=alt.datum(0),
             color=colour,

@@ -52,7 +52,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         x=alt.X(
             "latents:Q",
             title="latents",
-            axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+            axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
             scale=alt.Scale(domain=[0, max(*counts, 1) * 1.18], nice=False),
         ),
         tooltip=[
@@ -106,7 +106,7 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
             y=alt.Y(
                 "tokens:Q",
                 title="kept tokens",
-                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+                axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
             ),
             y2=alt.datum(0),
             tooltip=[

@@ -43,7 +43,7 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
             y=alt.Y(
                 "tokens:Q",
                 title="active tokens",
-                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+                axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
             ),
             y2=alt.datum(0),
             tooltip=[

@@ -1,19 +1,17 @@
 """The map of the decoder vectors: points or an image of them, cluster names, a box over it."""
 
-import base64
-import io
 from typing import Any, Literal
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image
 
 from analysis.bundle import Bundle
 from analysis.errors import InputError
 from charts.clustering import Level, level_of
 from charts.figure import Figure, caption_of
+from charts.raster import rasterise, rgb_of
 from charts.text import cells, shown_label
 from charts.theme import (
     HIGHLIGHT,
@@ -33,7 +31,6 @@ MOST_NAMES = 28
 HEIGHT = 600
 # Names are placed for a map of this size in pixels; a wider one only leaves more room.
 PLACED_FOR = (680, HEIGHT)
-RASTER = (1360, 1200)
 COLOURS: dict[str, str] = {
     "cluster": "cluster",
     "density": "density (log scale)",
@@ -70,7 +67,8 @@ def latent_map(
         else _points(rows, frame, colour, clustering)
     )
     names = _names(clustering, rows, frame)
-    layers = [base, *_name_layers(names), *_ring(bundle, highlight, frame)]
+    legend = _legend(rows, frame, colour) if raster and colour != "cluster" else []
+    layers = [base, *legend, *_name_layers(names), *_ring(bundle, highlight, frame)]
     return Figure(
         name="map",
         title="Map of the decoder vectors",
@@ -250,8 +248,12 @@ def _image(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) -
     )
 
 
-def _hex(colours: list[str]) -> np.ndarray:
-    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], dtype=np.float64)
+def _legend(rows: pa.Table, frame: Viewport, colour: Colour) -> list[alt.Chart]:
+    """A point of no size, for the sake of the legend of its colour."""
+    x, y = _axes(frame)
+    least = _domain(rows, colour)[1][0]
+    point = alt.Chart({"values": [{"x": frame[0], "y": frame[2], colour: least}]})
+    return [point.mark_circle(size=0).encode(x=x, y=y, color=_paint(rows, colour))]
 
 
 def _rgb(rows: pa.Table, colour: Colour, clustering: Level) -> np.ndarray:
@@ -259,68 +261,42 @@ def _rgb(rows: pa.Table, colour: Colour, clustering: Level) -> np.ndarray:
     if colour == "cluster":
         every = clustering.colour_of_latents()
         distinct, index = np.unique(np.array(every), return_inverse=True)
-        return _hex(distinct.tolist())[index][rows["latent"].to_numpy()]
+        return rgb_of(distinct.tolist())[index][rows["latent"].to_numpy()]
     kind, (least, most) = _domain(rows, colour)
     values = np.clip(np.nan_to_num(rows[colour].to_numpy(zero_copy_only=False)), least, most)
     part = np.log(values / least) / np.log(most / least) if kind == "log" else values
-    ramp = _hex(SEQUENTIAL_POINTS)
+    ramp = rgb_of(SEQUENTIAL_POINTS)
     at = np.linspace(0, 1, len(ramp))
     return np.column_stack([np.interp(part, at, ramp[:, channel]) for channel in range(3)])
 
 
-def rasterise(
-    points: np.ndarray, colours: np.ndarray, selected: np.ndarray, frame: Viewport
-) -> str:
-    """A PNG of the points as a data address.
+def _tell(
+    clustering: Level, rows: pa.Table, frame: Viewport
+) -> list[tuple[int, int, float, float]]:
+    """Clusters worth a name, as (-selected latents, cluster, x, y).
 
-    `points` [n, 2] in map units, `colours` [n, 3] in 0..255, `selected` [n] bool; the rest is grey
-    and lies under the selected ones. A pixel takes the mean colour of its points, and is the more
-    opaque the more of them it holds.
+    A cluster of which the selection has only a corner is not among them.
     """
-    width, height = RASTER
+    chosen = rows.filter(rows["selected"])["cluster"].drop_null().to_numpy()
+    members = np.bincount(chosen, minlength=1)
+    columns = [clustering.table[name].to_pylist() for name in ("cluster", "size", "x", "y")]
     x0, x1, y0, y1 = frame
-    column = ((points[:, 0] - x0) / (x1 - x0) * (width - 1)).round().astype(np.int64)
-    row = ((y1 - points[:, 1]) / (y1 - y0) * (height - 1)).round().astype(np.int64)
-    picture = np.full((height * width, 3), 255.0)
-    spot = 4 if len(points) < 100_000 else 3 if len(points) < 400_000 else 2
-    grey = _hex([UNSELECTED])[0]
-    for members, paint in ((~selected, None), (selected, colours[selected])):
-        if not members.any():
-            continue
-        count, total = np.zeros(height * width), np.zeros((height * width, 3))
-        for dx, dy in np.ndindex(spot, spot):
-            at = np.clip(row[members] + dy, 0, height - 1) * width
-            at += np.clip(column[members] + dx, 0, width - 1)
-            count += np.bincount(at, minlength=height * width)
-            for channel in range(3 if paint is not None else 0):
-                weights = paint[:, channel] if paint is not None else None
-                total[:, channel] += np.bincount(at, weights, minlength=height * width)
-        held = count > 0
-        mean = total[held] / count[held, None] if paint is not None else grey
-        opaque = 1 - 0.35 * np.exp(1 - count[held])[:, None]
-        picture[held] = opaque * mean + (1 - opaque) * picture[held]
-    image = Image.fromarray(picture.round().astype(np.uint8).reshape(height, width, 3))
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=6)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    found = []
+    for cluster, size, x, y in zip(*columns, strict=True):
+        count = int(members[cluster]) if cluster < len(members) else 0
+        telling = count and (count >= size / 5 or count >= len(chosen) / 20)
+        if telling and x is not None and x0 <= x <= x1 and y0 <= y <= y1:
+            found.append((-count, cluster, x, y))
+    return sorted(found)
 
 
 def _names(clustering: Level, rows: pa.Table, frame: Viewport) -> pa.Table:
     """Cluster names that fit without overlap, those with the most selected latents first."""
-    chosen = rows.filter(rows["selected"])["cluster"].drop_null().to_numpy()
-    members = np.bincount(chosen, minlength=1)
-    names, table = clustering.names(), clustering.table
+    names = clustering.names()
     x0, x1, y0, y1 = frame
-    candidates = []
-    for cluster, x, y in zip(
-        *(table[name].to_pylist() for name in ("cluster", "x", "y")), strict=True
-    ):
-        count = int(members[cluster]) if cluster < len(members) else 0
-        if count and x is not None and x0 <= x <= x1 and y0 <= y <= y1:
-            candidates.append((-count, cluster, x, y))
     boxes: list[tuple[float, float, float, float]] = []
     placed: list[dict[str, Any]] = []
-    for _, cluster, x, y in sorted(candidates):
+    for _, cluster, x, y in _tell(clustering, rows, frame):
         name = shown_label(names[cluster], 26)
         half = 3.6 * cells(name) + 4
         px = (x - x0) / (x1 - x0) * PLACED_FOR[0]
@@ -331,13 +307,8 @@ def _names(clustering: Level, rows: pa.Table, frame: Viewport) -> pa.Table:
             boxes.append(box)
             at = x0 + px / PLACED_FOR[0] * (x1 - x0)
             placed.append({"name": name, "x": at, "y": y, "cluster": cluster})
-    kinds = [
-        ("name", pa.string()),
-        ("x", pa.float64()),
-        ("y", pa.float64()),
-        ("cluster", pa.int32()),
-    ]
-    return pa.Table.from_pylist(placed, pa.schema(kinds))
+    kinds = [("name", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
+    return pa.Table.from_pylist(placed, pa.schema([*kinds, ("cluster", pa.int32())]))
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

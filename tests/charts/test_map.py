@@ -12,7 +12,8 @@ from analysis.errors import InputError
 from charts import map as charts_map
 from charts.clustering import level_of
 from charts.clusters import cluster_bars
-from charts.map import latent_map, rasterise
+from charts.map import latent_map
+from charts.raster import rasterise
 from charts.theme import CLUSTER_COLOURS, NO_CLUSTER, cluster_colours
 
 THIRD = np.arange(120) % 3 == 0
