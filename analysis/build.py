@@ -40,8 +40,10 @@ from analysis.labels import name_clusters, name_latents, token_evidence
 from analysis.latents import latent_statistics
 from analysis.layout import layout
 from analysis.logits import logit_effects
+from analysis.models import spelled_hook_point
 from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
-from analysis.saes import SparseAutoencoder, load_sae
+from analysis.saes import SparseAutoencoder, describe, load_sae
+from analysis.self_check import judge
 from analysis.sources import ActivationsSource, Source, TextSource
 from analysis.working_folder import Result, WorkingFolder, open_working_folder
 
@@ -65,6 +67,10 @@ class BuildRequest:
     hook: str | None = None
     prepend_bos: bool | None = None
     """Begin each block with BOS; None: as the SAE says that it was trained."""
+    sae_format: str | None = None
+    transpose: bool | None = None
+    centre_input: bool | None = None
+    """As `load_sae` takes them. They change its content hash, hence what can be gone on with."""
     memory_bytes: int = 512_000_000
     """For counting and sorting. It shapes how the work is cut up, never the result."""
 
@@ -75,7 +81,13 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     Raises InputError for input that cannot be used; then nothing stands at `request.out`.
     """
     check_destination(request.out)
-    sae = load_sae(request.sae, allow_pickle=True)
+    sae = load_sae(
+        request.sae,
+        format=request.sae_format,
+        transpose=request.transpose,
+        centre_input=request.centre_input,
+        allow_pickle=True,
+    )
     request = _settled(request, sae)
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))
@@ -336,6 +348,8 @@ class _Build:
         """What the bundle says of itself."""
         model, corpus = self.source.summary()
         harvested = steps["harvest"]
+        explained, l0 = harvested["explained_variance"], harvested["l0"]
+        verdict = judge(explained, l0, self.sae.advertised_l0)
         return Manifest(
             schema_version=SCHEMA_VERSION,
             sae=self._sae_source(),
@@ -347,9 +361,11 @@ class _Build:
             mask=MaskSummary.model_validate(harvested["mask"]),
             active_rule=f"activation > {self.settings.active_threshold:g}",
             self_check=SelfCheck(
-                explained_variance=harvested["explained_variance"],
-                l0=harvested["l0"],
+                explained_variance=explained,
+                l0=l0,
                 tokens=harvested["tokens"],
+                fits=verdict.fits,
+                verdict=verdict.sentence,
             ),
             map=MapQuality.model_validate(steps["lay_out"]["quality"]),
             clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
@@ -383,19 +399,13 @@ class _Build:
         return graph_of_table(table, self.sae.d_sae, said["how"], said["recall"])
 
     def _sae_source(self) -> SaeSource:
-        sae = self.sae
+        said = describe(self.sae)
+        name = self.request.sae
+        hook = self.request.hook or said.hook_point
+        shared = said.model_dump(include=set(SaeSource.model_fields) - {"name", "hook_point"})
         return SaeSource(
-            name=Path(self.request.sae).name,
-            format=sae.format,
-            architecture=sae.architecture,
-            d_in=sae.d_in,
-            d_sae=sae.d_sae,
-            d_out=sae.d_out,
-            hook_point=self.request.hook or sae.hook_point,
+            name=Path(name).name if Path(name).exists() else name,
+            hook_point=spelled_hook_point(hook) if hook else None,
             hook_module=self.source.hook_module(),
-            k=sae.k,
-            normalisation=sae.normalisation,
-            applies_b_dec_to_input=sae.applies_b_dec_to_input,
-            notes=list(sae.notes),
-            content_hash=sae.content_hash,
+            **shared,
         )

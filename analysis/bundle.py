@@ -171,13 +171,20 @@ class SaeSource(_Strict):
     d_in: int
     d_sae: int
     d_out: int
-    hook_point: str | None
-    hook_module: str | None
+    hook_point: str | None = Field(description="in TransformerLens spelling, if it has one")
+    hook_module: str | None = Field(description="the Hugging Face module, where a model was run")
     k: int | None
     normalisation: str
     applies_b_dec_to_input: bool
     notes: list[str]
     content_hash: str
+    centre_input: bool = Field(default=False, description="each token's mean is removed first")
+    has_skip: bool = Field(default=False, description="a linear path W_skip beside the latents")
+    hook_point_out: str | None = Field(default=None, description="of a transcoder's output")
+    advertised_l0: float | None = Field(default=None, description="active latents per token")
+    decoder_norms: dict[str, float] = Field(
+        default_factory=dict, description="min, p05, median, p95 and max over the latents"
+    )
 
 
 class ModelSource(_Strict):
@@ -214,6 +221,8 @@ class SelfCheck(_Strict):
     explained_variance: float | None = Field(description="centred, 1 - FVU; null if imported")
     l0: float = Field(description="mean active latents per kept token")
     tokens: int = Field(description="kept tokens they were measured on")
+    fits: bool | None = Field(default=None, description="null where nothing could be held against")
+    verdict: str = Field(default="", description="one sentence; empty in bundles before it")
 
 
 class Parameters(_Strict):

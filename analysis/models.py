@@ -130,6 +130,14 @@ def parse_hook_point(text: str) -> HookPoint:
     )
 
 
+def spelled_hook_point(text: str) -> str:
+    """A hook point in TransformerLens spelling; unchanged where it has none that is known."""
+    try:
+        return parse_hook_point(text).transformer_lens
+    except InputError:
+        return text
+
+
 def _module_site(architecture: Architecture, inner: str | None, side: str) -> str | None:
     sites = {
         (None, "output"): "resid_post",
