@@ -1,7 +1,7 @@
 """A figure as a file: PNG, SVG and HTML of the picture, Parquet and CSV of its rows.
 
 Every file carries the title, the caption and the note. The same figure gives the same bytes on one
-machine. PNG is drawn with Liberation Sans, which vl-convert ships, the DejaVu fonts of `fonts/`, and
+machine. PNG is drawn with Liberation Sans, which vl-convert ships, the DejaVu fonts here, and
 the fonts of the machine: Chinese, Japanese and Korean text needs one of these, such as Noto Sans
 CJK, and shows as boxes without. SVG and HTML use the fonts of whoever opens them.
 """
