@@ -10,6 +10,7 @@ from pages.components import numbers
 from pages.components.events import key_of
 from pages.components.text import plain
 
+MANY_MARKS = 2000
 KINDS: dict[Kind, str] = {
     "png": "Picture, PNG",
     "svg": "Picture, SVG",
@@ -36,12 +37,15 @@ def show(figure: Figure) -> None:
 
 
 def _chart(figure: Figure) -> None:
+    """The chart, drawn on a canvas where so many marks would make an SVG slow."""
+    renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
+    chart = figure.chart.properties(usermeta={"embedOptions": {"renderer": renderer}})
     key = key_of(figure.name, bool(figure.selections))
     if not figure.selections:
-        st.altair_chart(figure.chart, theme=None, key=key, alt=figure.title)
+        st.altair_chart(chart, theme=None, key=key, alt=figure.title)
         return
     st.altair_chart(
-        figure.chart,
+        chart,
         theme=None,
         key=key,
         on_select="rerun",

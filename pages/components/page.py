@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from analysis.bundle import Bundle
 from analysis.selection import Mask
@@ -28,6 +29,7 @@ class Page:
 
 def begin(title: str, question: str) -> Page:
     """Draw the head of a page."""
+    _enter_by_the_dashboard()
     bundle = bundles.shown()
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
@@ -42,3 +44,14 @@ def begin(title: str, question: str) -> Page:
     mask = selection_bar(bundle)
     st.markdown(question)
     return Page(bundle, state.current(), mask)
+
+
+def _enter_by_the_dashboard() -> None:
+    """Start over through dashboard.py when Streamlit has run the file of a page by itself.
+
+    It does so in a folder named `pages` until `st.navigation` is called for the first time, which
+    a link that is opened first on a fresh server would come before.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()

@@ -31,6 +31,8 @@ def facts(bundle: Bundle) -> None:
         "Dense": (numbers.count(counted["dense"]), "Active on more than 10 % of the kept tokens."),
     }
     metrics(cells)
+    if check.fits is False:
+        st.warning(plain(check.verdict))
 
 
 def metrics(cells: dict[str, tuple[str, str]]) -> None:
@@ -75,6 +77,7 @@ def _sources(said: Manifest) -> dict[str, object]:
         "SAE hash": sae.content_hash[:16],
         "Model": f"{model.name}, {model.layers} layers, {model.dtype}" if model else "none",
         "Model hash": model.content_hash[:16] if model else None,
+        "Self-check": said.self_check.verdict or None,
         "Bundle": said.bundle_id,
     }
 

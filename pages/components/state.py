@@ -22,7 +22,7 @@ LONGEST_NAME = 100
 NO_LATENT = -1
 _VIEW = "view"
 _WRITTEN = "view written to the address bar"
-_GENERATION = "generation of the charts' own selections"
+GENERATION = "generation of the charts' own selections"
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,12 @@ def select(selection: Selection) -> ViewState:
 
 def generation() -> int:
     """Part of the key of every chart: when it changes, what was drawn in the charts is gone."""
-    return int(st.session_state.get(_GENERATION, 0))
+    return int(st.session_state.get(GENERATION, 0))
 
 
 def forget_brushes() -> None:
     """Wipe the boxes that were drawn in charts, since they no longer say what is selected."""
-    st.session_state[_GENERATION] = generation() + 1
+    st.session_state[GENERATION] = generation() + 1
 
 
 def _keep(view: ViewState) -> None:

@@ -24,8 +24,8 @@ def open_page(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Open:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
         for name, value in params.items():
             app.query_params[name] = str(value)
-        app.switch_page(f"pages/{page}.py")
-        return app.run()
+        app.run()
+        return app if page == "overview" else app.switch_page(f"pages/{page}.py").run()
 
     return run
 

@@ -1,0 +1,137 @@
+"""The dashboard on a loopback port, and a real Chromium in front of it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.conftest import DEMO_BUNDLE, ROOT
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000
+"""Milliseconds: a busy machine draws slowly, and a page that never comes still fails."""
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Streamlit asks for these beside the page before it asks at the root, where they are.
+EXPECTED_MISSES = ("/_stcore/health", "/_stcore/host-config")
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def served_bundle(request: pytest.FixtureRequest) -> Path:
+    """The bundle that the environment names, else the shipped demo, else the planted bundle."""
+    if named := os.environ.get("CLEARWATER_TEST_BUNDLE"):
+        return Path(named)
+    if DEMO_BUNDLE.is_dir():
+        return DEMO_BUNDLE
+    path: Path = request.getfixturevalue("planted_bundle").path
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(served_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a freshly started dashboard."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+    options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, *(f"--server.{name}={value}" for name, value in options.items())],
+            cwd=ROOT,
+            env=os.environ | {"CLEARWATER_BUNDLES": str(served_bundle)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_up(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(240):
+        if process.poll() is not None:
+            raise RuntimeError(f"the dashboard ended at its start: {log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.25)
+    raise RuntimeError(f"the dashboard did not come up: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium; without one the tests are skipped, but never in CI."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("no Chromium was found: install the package chromium to run the browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(server: str, chromium: Browser) -> Iterator[OpenPage]:
+    """Opens an address of the dashboard in a fresh profile; errors in its console fail the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def hear(message: ConsoleMessage) -> None:
+        missed = str(message.location.get("url", ""))
+        if message.type == "error" and not missed.endswith(EXPECTED_MISSES):
+            complaints.append(f"{message.text} {missed}")
+
+    def run(path: str = "", width: int = 1440, height: int = 900) -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("console", hear)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path if path.startswith("http") else f"{server}/{path}")
+        settle(page)
+        return page
+
+    yield run
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has been drawn and nothing runs on the server for a moment."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for()
+    still = 0
+    while still < 3:
+        page.wait_for_timeout(250)
+        idle = page.locator("[data-testid=stApp][data-test-script-state=notRunning]").count()
+        waiting = page.locator("[data-testid=stSkeleton]").count()
+        still = still + 1 if idle and not waiting else 0

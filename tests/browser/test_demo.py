@@ -1,0 +1,192 @@
+"""The dashboard as a reader meets it, in a real browser."""
+
+import io
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from scipy.spatial import cKDTree
+
+from analysis.bundle import Bundle, open_bundle
+from analysis.selection import evaluate, parse
+from tests.browser.conftest import PATIENCE, OpenPage, settle
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "map", "cooccurrence", "latent")
+SIZES = ((1440, 900), (1024, 768))
+
+
+@pytest.fixture(scope="session")
+def bundle(served_bundle: Path) -> Bundle:
+    return open_bundle(served_bundle)
+
+
+def selected(page: Page) -> int:
+    """How many latents the selection bar says are selected."""
+    said = page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ latents$")).inner_text()
+    return int(said.split(" of ")[0].replace(",", ""))
+
+
+def until(ask: Callable[[], int], holds: Callable[[int], bool]) -> int:
+    """Ask again until the answer holds; the last answer in any case."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not holds(answer := ask()) and time.monotonic() < end:
+        time.sleep(0.25)
+    return answer
+
+
+def figure(page: Page, title: str) -> Locator:
+    """The card of the figure with this title."""
+    return page.locator("[data-testid=stVegaLiteChart]").and_(page.get_by_label(title)).first
+
+
+def drag(page: Page, chart: Locator, start: tuple[float, float], stop: tuple[float, float]) -> None:
+    """Drag from one place of a chart to another, both in fractions of its size."""
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    points = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (start, stop)]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    page.mouse.move(*points[1], steps=10)
+    page.mouse.up()
+
+
+def test_a_link_opened_first_on_a_fresh_server_goes_through_the_dashboard(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("latent?latent=3")
+    for name in ("Overview", "Map", "Co-occurrence", "Latent"):
+        expect(page.get_by_role("link", name=name)).to_be_visible()
+    settle(page)
+    expect(page.get_by_role("heading", name=re.compile(r"^Latent 3\b"))).to_be_visible()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["1440x900", "1024x768"])
+@pytest.mark.parametrize("name", PAGES, ids=["overview", "map", "cooccurrence", "latent"])
+def test_every_page_fits_and_has_no_errors(
+    open_page: OpenPage, tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    page = open_page(name, *size)
+    page.screenshot(path=tmp_path / f"{name or 'overview'}-{size[0]}.png", timeout=PATIENCE)
+    assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
+    for element in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
+        wide, shown = page.evaluate(f"[{element}.scrollWidth, {element}.clientWidth]")
+        assert wide <= shown
+    assert page.evaluate(_CUT_CHARTS) == []
+
+
+_CUT_CHARTS = """
+Array.from(document.querySelectorAll('.vega-embed')).filter(chart => {
+    const drawn = chart.querySelector('svg, canvas').getBoundingClientRect();
+    const room = chart.parentElement.getBoundingClientRect();
+    return drawn.width > room.width + 1 || drawn.width < 100;
+}).map(chart => chart.getAttribute('aria-label'))
+"""
+
+
+def test_a_box_on_the_map_changes_every_chart_and_a_link_restores_it(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    page = open_page("map")
+    total = bundle.latents.num_rows
+    assert selected(page) == total
+    expect(figure(page, "Largest clusters")).to_be_visible()
+    drag(page, figure(page, "Map of the decoder vectors"), (0.3, 0.3), (0.7, 0.7))
+    count = until(lambda: selected(page), lambda n: n != total)
+    settle(page)
+    text = page.get_by_label("Selection").input_value()
+    assert text.startswith("box(")
+    assert 0 < count < total
+    assert count == int(evaluate(parse(text), bundle).sum())
+    # The other charts and the table follow the same box.
+    expect(figure(page, "Clusters of the selection")).to_be_visible()
+    expect(page.get_by_text(f"Selected latents · {count:,}")).to_be_visible()
+
+    page.get_by_role("button", name="Share").click()
+    link = page.locator("[data-testid=stCode]").inner_text().strip()
+    other = open_page(link)
+    assert other.get_by_label("Selection").input_value() == text
+    assert selected(other) == count
+
+
+def test_the_selection_goes_along_from_page_to_page(open_page: OpenPage) -> None:
+    page = open_page("map?select=density%3E0.001")
+    count = selected(page)
+    for name in ("Overview", "Co-occurrence", "Latent", "Map"):
+        page.get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        settle(page)
+        assert selected(page) == count
+        assert "select=density%3E0.001" in page.url
+    page.get_by_role("button", name="Clear").click()
+    until(lambda: selected(page), lambda n: n != count)
+    assert "select=" not in page.url
+
+
+def test_a_point_of_the_map_opens_its_latent(open_page: OpenPage, bundle: Bundle) -> None:
+    latent, place = lonely_latent(bundle)
+    page = open_page("map")
+    chart = figure(page, "Map of the decoder vectors")
+    box = chart.bounding_box()
+    assert box is not None
+    # The padding of every chart: 8 at the left, 12 at the right, 10 above and 8 below.
+    x = box["x"] + 8 + place[0] * (box["width"] - 20)
+    y = box["y"] + 10 + place[1] * (box["height"] - 18)
+    page.mouse.move(x - 3, y)
+    page.mouse.click(x, y)
+    page.wait_for_url(re.compile(rf"/latent\?.*latent={latent}\b"))
+    settle(page)
+    expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
+    expect(figure(page, f"Activations of latent {latent}")).to_be_visible()
+
+
+def lonely_latent(bundle: Bundle) -> tuple[int, tuple[float, float]]:
+    """The latent of the upper half of the map that is farthest from all others, and its place.
+
+    The place is in fractions of the map, from its upper left corner; the map has a margin of 3 %.
+    """
+    points = np.column_stack(
+        [bundle.latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y")]
+    )
+    known = np.flatnonzero(np.isfinite(points).all(axis=1))
+    low, high = points[known].min(axis=0), points[known].max(axis=0)
+    share = ((points[known] - low) / (high - low) + 0.03) / 1.06
+    share[:, 1] = 1 - share[:, 1]
+    distance = cKDTree(share).query(share, k=2)[0][:, 1]
+    inside = ((share > 0.1) & (share < np.array([0.9, 0.5]))).all(axis=1)
+    best = int(np.argmax(np.where(inside, distance, -1)))
+    return int(known[best]), (float(share[best, 0]), float(share[best, 1]))
+
+
+def test_figures_leave_as_png_and_parquet_with_their_caption(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    page = open_page("?select=density%3E0.001")
+    page.get_by_role("button", name="Export").first.click()
+    picture = _download(page, "Picture, PNG")
+    image = Image.open(io.BytesIO(picture))
+    image.load()
+    assert image.width > 600 and image.height > 200
+    assert len(image.convert("RGB").getcolors(2**24) or []) > 20
+    assert bundle.manifest.bundle_id in str(image.info.get("Description"))
+
+    rows = pq.read_table(io.BytesIO(_download(page, "Plotted rows, Parquet")))
+    caption = (rows.schema.metadata or {})[b"clearwater.caption"].decode()
+    assert f"N = {bundle.manifest.tokens:,}" in caption
+    dense = (bundle.latents["density"].to_numpy() > 0.001).sum()
+    assert sum(rows["selected"].to_pylist()) == dense
+    assert sum(rows["latents"].to_pylist()) == bundle.latents.num_rows
+
+
+def _download(page: Page, name: str) -> bytes:
+    with page.expect_download() as started:
+        page.get_by_role("button", name=name).click()
+    return Path(started.value.path()).read_bytes()

@@ -1,0 +1,208 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from analysis.bundle import Bundle
+from pages.components.events import KEY
+from pages.components.state import GENERATION
+from tests.pages.conftest import ROOT, Open, texts
+
+PAGES = {"overview": 4, "map": 3, "cooccurrence": 2, "latent": 4}
+"""Charts on each page; a bundle without a model has no logit effects to draw."""
+
+
+def charts(app: AppTest) -> list[object]:
+    return list(app.get("vega_lite_chart"))
+
+
+def do_in_chart(app: AppTest, name: str, **selection: object) -> AppTest:
+    """What a browser sends when a reader acts in the chart of a figure."""
+    state = app.session_state  # it has no `get`
+    drawn = state[GENERATION] if GENERATION in state else 0  # noqa: SIM401
+    state[f"{KEY} {name} {drawn}"] = {"selection": selection}
+    return app.run()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_draws_its_figures_without_errors(open_page: Open, page: str) -> None:
+    app = open_page(page)
+    assert not app.exception and not app.error
+    assert len(charts(app)) == PAGES[page]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_the_selection_of_its_link(open_page: Open, page: str) -> None:
+    app = open_page(page, select="flag=dead")
+    assert not app.exception
+    assert "**6** of 200 latents" in texts(app)
+    assert app.text_input[0].value == "flag=dead"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_stands_an_empty_selection(open_page: Open, page: str) -> None:
+    app = open_page(page, select='"no such token anywhere"')
+    assert not app.exception
+    assert "**0** of 200 latents" in texts(app)
+
+
+def test_a_selection_typed_in_the_field_reaches_the_address_bar(open_page: Open) -> None:
+    app = open_page("map")
+    app.text_input[0].set_value("density > 0.1").run()
+    assert app.query_params["select"] == "density>0.1"
+    assert "**4** of 200 latents" in texts(app)
+
+
+def test_a_selection_that_cannot_be_read_is_explained_and_stays_to_be_mended(
+    open_page: Open,
+) -> None:
+    app = open_page("map", select="flag=dead")
+    app.text_input[0].set_value("density <").run()
+    assert "ends where a value is expected" in app.error[0].value.replace("\\", "")
+    assert app.text_input[0].value == "density <"
+    assert "**6** of 200 latents" in texts(app)
+    app.text_input[0].set_value("latent=3").run()
+    assert not app.error and "**1** of 200 latents" in texts(app)
+
+
+def test_clear_selects_everything(open_page: Open) -> None:
+    app = open_page("map", select="flag=dead")
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert "select" not in app.query_params
+    assert "**200** of 200 latents" in texts(app)
+
+
+def test_the_view_is_kept_from_page_to_page(open_page: Open) -> None:
+    app = open_page("map", select="flag=dead", measure="jaccard")
+    app.query_params.clear()
+    app.switch_page("pages/cooccurrence.py").run()
+    assert not app.exception
+    assert "**6** of 200 latents" in texts(app)
+    assert app.query_params["measure"] == "jaccard"
+
+
+def test_a_box_on_the_map_selects_what_it_holds(open_page: Open, planted_bundle: Bundle) -> None:
+    x, y = (planted_bundle.latents[name].drop_null().to_numpy() for name in ("x", "y"))
+    app = open_page("map", select="active_tokens>0")
+    do_in_chart(app, "map", box={"x": [float(x.min()) - 1, float(x.mean())], "y": [-999, 999]})
+    assert not app.exception
+    text = app.query_params["select"]
+    assert text.startswith("active_tokens>0 & box(")
+    inside = int((x <= round(float(x.mean()), 4)).sum())
+    assert f"**{inside}** of 200 latents" in texts(app)
+    assert y.size > inside > 0
+
+
+def test_a_new_box_takes_the_place_of_the_last_and_an_emptied_one_vanishes(
+    open_page: Open,
+) -> None:
+    app = open_page("map", select="box(0,1,0,1) & density<0.5")
+    for x1 in (2, 3):
+        do_in_chart(app, "map", box={"x": [-2, x1], "y": [5, 1]})
+        assert app.query_params["select"] == f"density<0.5 & box(-2,{x1},1,5)"
+    do_in_chart(app, "map", box={})
+    assert app.query_params["select"] == "density<0.5"
+
+
+def test_an_event_counts_once(open_page: Open) -> None:
+    app = open_page("map")
+    do_in_chart(app, "map", box={"x": [-2, 2], "y": [-2, 2]})
+    assert app.query_params["select"] == "box(-2,2,-2,2)"
+    app.text_input[0].set_value("flag=dead").run()
+    assert app.query_params["select"] == "flag=dead"
+
+
+def test_an_interval_of_densities_is_a_pair_of_comparisons(open_page: Open) -> None:
+    app = open_page("overview")
+    do_in_chart(app, "density-histogram", density={"log10_density": [-1.5, -1]})
+    assert app.query_params["select"] == "density>=0.0316 & density<=0.1"
+    do_in_chart(app, "density-histogram", density={"log10_density": [-99, -1]})
+    assert app.query_params["select"] == "density<=0.1"
+
+
+def test_clicks_on_bars_select_clusters_and_flags(open_page: Open) -> None:
+    app = open_page("map", level=0)
+    do_in_chart(app, "clusters", picked_cluster=[{"cluster": 1}])
+    assert app.query_params["select"] == "cluster=1"
+    app = open_page("overview")
+    do_in_chart(app, "flag-counts", picked_flag=[{"flag": "dense"}])
+    assert app.query_params["select"] == "flag=dense"
+
+
+def test_a_click_on_a_latent_opens_its_page(open_page: Open) -> None:
+    app = open_page("map")
+    do_in_chart(app, "map", picked=[{"latent": 17}])
+    assert app.query_params["latent"] == "17"
+    assert app.subheader[0].value.startswith("Latent 17")
+
+
+def test_a_click_on_a_pair_opens_the_one_that_is_not_looked_at(open_page: Open) -> None:
+    app = open_page("cooccurrence", subject="latent", latent=21)
+    do_in_chart(app, "pairs-phi", picked_pair=[{"latent": 21, "partner": 20}])
+    assert app.query_params["latent"] == "20"
+
+
+def test_the_latent_page_walks_the_selection(open_page: Open) -> None:
+    app = open_page("latent", select="latent=3,8,170", latent=8)
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert app.subheader[0].value.startswith("Latent 170")
+    assert next(button for button in app.button if button.label == "Next").disabled
+
+
+def test_a_dead_latent_says_so(open_page: Open) -> None:
+    app = open_page("latent", latent=190)
+    assert not app.exception
+    assert app.warning[0].value.startswith("Dead")
+
+
+def test_a_latent_is_found_by_its_words(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("latent")
+    field = next(f for f in app.text_input if f.label.startswith("Find"))
+    field.set_value("whale").run()
+    hits = next(box for box in app.selectbox if box.label.endswith("hits"))
+    assert len(hits.options) >= 1
+    hits.select_index(0).run()
+    found = int(app.query_params["latent"])
+    row = planted_bundle.latents.slice(found, 1).to_pylist()[0]
+    assert "whale" in (row["label"] + " ".join(row["top_tokens"])).lower()
+
+
+def test_a_link_to_an_unknown_bundle_is_refused_in_one_sentence(open_page: Open) -> None:
+    app = open_page("overview", bundle="../../etc/passwd")
+    assert not app.exception
+    assert "is not on this server" in app.error[0].value
+    assert not charts(app)
+
+
+def test_without_any_bundle_the_command_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.components.bundle.folders", lambda: [tmp_path])
+    st.cache_data.clear()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
+    assert "There is no bundle" in app.error[0].value
+    assert app.code[0].value.startswith("python -m analysis build")
+
+
+def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
+    planted_bundle: Bundle,
+) -> None:
+    probe = (
+        "import sys, runpy; runpy.run_path('dashboard.py'); "
+        "import charts.export, charts.map, charts.density, charts.health, charts.clusters; "
+        "print([m for m in ('torch', 'transformers', 'umap', 'numba', 'sklearn') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe],
+        cwd=ROOT,
+        env=os.environ | {"CLEARWATER_BUNDLES": str(planted_bundle.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
