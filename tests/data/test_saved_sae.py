@@ -1,0 +1,85 @@
+"""The shipped SAE: opened as any user's would be, and run on text and model as it claims."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from analysis.corpus import (
+    MaskPolicy,
+    batch_mask,
+    batches,
+    read_corpus,
+    reference_norm,
+    token_blocks,
+)
+from analysis.models import (
+    DEMO_MODEL,
+    hooked_activations,
+    load_language_model,
+    model_folder,
+    parse_hook_point,
+)
+from analysis.saes import load_sae
+from data.recipes.train_sae import SAE_NAME
+
+DATA = Path(__file__).parents[2] / "data"
+FOLDER = DATA / "sae" / SAE_NAME
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_shapes_types_and_unit_rows() -> None:
+    weights = load_file(FOLDER / "sae_weights.safetensors")
+    assert {name: tuple(w.shape) for name, w in weights.items()} == {
+        "W_enc": (576, 8192),
+        "W_dec": (8192, 576),
+        "b_enc": (8192,),
+        "b_dec": (576,),
+    }
+    assert {w.dtype for w in weights.values()} == {torch.float16}
+    lengths = weights["W_dec"].float().norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(8192), atol=1e-3, rtol=0)
+
+
+def test_fewer_than_two_in_a_hundred_latents_are_dead() -> None:
+    sparsity = load_file(FOLDER / "sparsity.safetensors")["sparsity"].numpy()
+    assert np.mean(sparsity < -9.9) < 0.02
+    # Densities add up to L0.
+    assert np.sum(10.0**sparsity) == pytest.approx(32, rel=0.01)
+
+
+@pytest.mark.model
+def test_it_explains_the_demo_corpus() -> None:
+    """Explained variance at least .80 at L0 32, by the project's own loader and mask."""
+    if not (model_folder(DEMO_MODEL) / "config.json").exists():
+        pytest.skip("the demo's model is not converted on this machine")
+    language_model = load_language_model(DEMO_MODEL)
+    sae = load_sae(FOLDER)
+    hook = parse_hook_point("blocks.12.hook_resid_post")
+    documents = islice(read_corpus(DATA / "corpus" / "demo.parquet"), 0, None, 40)
+    blocks = islice(token_blocks(documents, language_model.tokenizer), 0, None, 16)
+    policy = MaskPolicy(special_token_ids=tuple(language_model.special_token_ids))
+    rows, median = [], 0.0
+    for batch in islice(batches(blocks, 1024), 8):
+        x = hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask).float()
+        norms = x.norm(dim=-1).numpy()
+        median = median or reference_norm(batch, norms)
+        rows.append(x[torch.from_numpy(batch_mask(batch, policy, norms, median)[0])])
+    x = torch.cat(rows)
+    acts = sae.encode(x)
+    assert (acts > 0).sum(dim=1).max() <= 32
+    error = (x - sae.reconstruct(x)).double().square().sum()
+    variance = (x - x.mean(dim=0)).double().square().sum()
+    assert 1 - error / variance >= 0.80
+    assert len(x) > 2000
