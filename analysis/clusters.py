@@ -31,12 +31,12 @@ RUNG = 1.6
 """Each smallest cluster size that is tried is this much larger than the one before."""
 FINEST_SIZES = 2.0
 """The finest level is sought among smallest sizes up to this many times `minimum_cluster`."""
-COARSER = (2.5, 8.0)
+COARSER = (2.5, 10.0)
 """A level has this many times fewer clusters than the level below it: at least, at most."""
 FEWEST = 3
 MOST_LEVELS = 3
-COARSE_STABILITY = 0.6
-"""A coarser level is shown only where the seeds agree at least this well."""
+WEAK = 0.5
+"""Stability below which a clustering is not to be believed; a coarser level must reach it."""
 
 Selection = Literal["leaf", "eom"]
 
@@ -174,7 +174,11 @@ def _pairs(counts: np.ndarray) -> float:
 
 
 def _spanning_tree(points: np.ndarray, minimum_cluster: int) -> np.ndarray:
-    """Spanning tree [n - 1, 3] of the points by mutual reachability."""
+    """Spanning tree [n - 1, 3] of the points by mutual reachability.
+
+    Density is judged by `minimum_cluster` neighbours. With two, a decoder has less noise (45 %
+    for 69 %), but pure noise agrees with itself over the seeds (.52), so nothing could be told.
+    """
     tree, _, _ = compute_minimum_spanning_tree(
         points.astype(np.float64), min_samples=minimum_cluster, reproducible=True
     )
@@ -205,16 +209,19 @@ def _all_cuts(trees: Sequence[np.ndarray], minimum_cluster: int) -> list[tuple[i
 
 
 def _choose_levels(cuts: Sequence[tuple[int, Cut]], minimum_cluster: int) -> list[Cut]:
-    """The best fine cut, then coarser ones that the seeds agree on."""
+    """The fine cut on which the seeds agree best, then coarser ones that are not weak."""
     fine = [cut for size, cut in cuts if size <= FINEST_SIZES * minimum_cluster]
-    levels = [max(fine, key=lambda cut: (cut.worth, cut.clusters))]
+    # Excess of mass sometimes takes everything for two or three clusters: that is not fine.
+    most = max(cut.clusters for cut in fine)
+    fine = [cut for cut in fine if 2 * cut.clusters >= most]
+    levels = [max(fine, key=lambda cut: (cut.stability, cut.clusters))]
     while len(levels) < MOST_LEVELS:
         below = levels[-1].clusters
         coarser = [
             cut
             for _, cut in cuts
             if max(FEWEST, below / COARSER[1]) <= cut.clusters <= below / COARSER[0]
-            and cut.stability >= COARSE_STABILITY
+            and cut.stability >= WEAK
         ]
         if not coarser:
             break

@@ -6,7 +6,8 @@ activation, times log(1 + that share / its share of the corpus). The corpus' sha
 the frequency over classes, so that a latent that fires on "the" alone may be called "the". For a
 **cluster** every member votes with one unit of its weights, and a term weighs
 tf · log(1 + A / f): its share of the cluster's votes, the mean votes of a cluster, and the term's
-votes in all clusters of the level.
+votes in all clusters of the level; that again times n / (n + 1) for the n members that have the
+term among their top tokens.
 
 Memory: one block of latents' activations at a time, and `KEPT` terms of every latent.
 """
@@ -36,7 +37,7 @@ LEAST_TOKENS = 5
 LEAST_LIFT = 2.0
 """A term tells something if its share is at least this many times its share of the corpus."""
 
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.05
 """A term names a latent if at least this share of its activation is on it,"""
 RELATIVE_SCORE = 0.35
 """and if it weighs at least this much of the best term's weight."""
@@ -45,7 +46,7 @@ PIECE_WEIGHT = 0.75
 """A whole word goes before a piece of it,"""
 BEFORE_WEIGHT = 0.7
 """and the word itself before the word before it, where both tell about the same,"""
-BEFORE_SHARE = 0.1
+BEFORE_SHARE = 0.2
 """and a word before counts only where at least this share of the activation follows it."""
 
 SHORTEST_STEM = 4
@@ -247,14 +248,17 @@ def _cluster_terms(
 ) -> list[dict[str, object]]:
     """The best terms of one cluster, with weight and the members that have it as a top token."""
     span = slice(weights.indptr[row], weights.indptr[row + 1])
-    terms, scores = weights.indices[span], weights.data[span]
+    terms = weights.indices[span]
+    counts = np.asarray(holders[[row], :][:, terms].todense()).ravel()
+    # What one member says is not what the cluster says.
+    scores = weights.data[span] * counts / (counts + 1)
     order = np.lexsort((terms, -scores))[: 4 * CLUSTER_TERMS]
-    terms, scores = terms[order], scores[order]
+    order = order[scores[order] > 0]
+    terms, scores, counts = terms[order], scores[order], counts[order]
     kept = _without_echoes(terms, evidence.core, CLUSTER_TERMS)
-    counts = np.asarray(holders[[row], :][:, terms[kept]].todense()).ravel()
     return [
         {"term": evidence.shown[terms[k]], "score": float(scores[k]), "latents": int(count)}
-        for k, count in zip(kept, counts, strict=True)
+        for k, count in zip(kept, counts[kept], strict=True)
     ]
 
 

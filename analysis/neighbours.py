@@ -91,7 +91,7 @@ def decoder_graph(
         found = _exact(unit, pool, rows, k, memory)
         how, recall = "exact", 1.0
     else:
-        found = _approximate(unit, pool, rows, k, seed)
+        found = _approximate(unit, pool, rows, k, seed, memory)
         sample = np.random.default_rng(seed).choice(len(rows), min(RECALL_SAMPLE, len(rows)), False)
         truth, _ = _exact(unit, pool, rows[sample], k, memory)
         recall = _shared_fraction(truth, found[0][sample])
@@ -157,19 +157,21 @@ def _exact(
 
 
 def _approximate(
-    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, seed: int
+    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, seed: int, memory: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours [len(rows), k] in `pool` by pynndescent, which finds twice as many as are kept."""
     # With more threads, the seed would no longer fix the result.
     index = NNDescent(
         unit[pool], metric="cosine", n_neighbors=2 * k + 1, random_state=seed, n_jobs=1
     )
-    candidates = np.empty((len(rows), 2 * k + 1), dtype=np.int32)
+    neighbours = np.empty((len(rows), k), dtype=np.int32)
+    cosines = np.empty((len(rows), k), dtype=np.float32)
     inside = np.isin(rows, pool, assume_unique=True)
-    candidates[inside] = pool[index.neighbor_graph[0]]
-    if not inside.all():
-        candidates[~inside] = pool[index.query(unit[rows[~inside]], k=2 * k + 1)[0]]
-    return _rank(unit, rows, candidates, k)
+    found = pool[index.neighbor_graph[0]]
+    neighbours[inside], cosines[inside] = _rank(unit, rows[inside], found, k)
+    # The dead are few, and not in the index.
+    neighbours[~inside], cosines[~inside] = _exact(unit, pool, rows[~inside], k, memory)
+    return neighbours, cosines
 
 
 def _rank(

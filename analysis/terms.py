@@ -212,7 +212,7 @@ def _surface(text: str) -> str:
     if not bare:
         return "␠" if len(text) <= 1 else f"␠×{len(text)}"
     letters = [i for i, c in enumerate(bare) if unicodedata.category(c)[0] in "LMN"]
-    if letters:
+    if letters and "⟨" not in bare:
         bare = bare[letters[0] : letters[-1] + 1]
     return bare if len(bare) <= LONGEST_SHOWN else bare[: LONGEST_SHOWN - 1] + "…"
 

@@ -81,10 +81,10 @@ def test_the_table_has_the_bundle_schema_and_order(decoder: np.ndarray) -> None:
 
 def test_the_approximate_graph_states_its_recall() -> None:
     rng = np.random.default_rng(3)
-    W = (
-        rng.normal(size=(40, 16))[np.arange(1200) % 40] + 0.4 * rng.normal(size=(1200, 16))
-    ).astype(np.float32)
-    eligible = np.ones(1200, dtype=bool)
+    W = (rng.normal(size=(40, 16))[np.arange(600) % 40] + 0.4 * rng.normal(size=(600, 16))).astype(
+        np.float32
+    )
+    eligible = np.ones(600, dtype=bool)
     eligible[:20] = False
     exact = decoder_graph(W, eligible=eligible, k=10)
     near = decoder_graph(W, eligible=eligible, k=10, largest_exact=100)

@@ -66,6 +66,7 @@ def test_bytes_become_the_characters_that_they_are_part_of() -> None:
     terms = terms_of([" caf", "⟨c3⟩", "⟨a9⟩", " ", "⟨e4 bd⟩", "⟨a0⟩", "⟨e5⟩", "⟨a5 bd⟩", " x"])
     assert shown(terms, terms.word)[:3] == ["café"] * 3
     assert shown(terms, terms.word)[4:8] == ["你", "你", "好", "好"]
+    assert shown(terms, terms.piece)[1] == "…⟨c3⟩"
 
 
 def test_scripts_without_spaces_are_not_joined() -> None:
