@@ -1,4 +1,4 @@
-"""The command line: `python -m analysis build | inspect | list`.
+"""The command line: `python -m analysis build | inspect | convert | list`.
 
 Modules that load torch or a model are imported by the command that needs them, so that `--help`
 and `list` answer at once.
@@ -11,23 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
 
-from analysis.bundle import MANIFEST, TABLES, Manifest, Parameters, open_bundle, read_manifest
+from analysis import console
+from analysis.bundle import MANIFEST, Manifest, Parameters, open_bundle, read_manifest
 from analysis.errors import InputError
 
 INTERRUPTED = 130
@@ -38,47 +24,46 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Clearwater's analysis: from a saved SAE to a bundle that the dashboard shows.",
 )
-out = Console()
-err = Console(stderr=True)
 
-
-class RateColumn(ProgressColumn):
-    """Pieces a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate as text; empty before it is known."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s".rjust(9) if speed else " " * 9)
-
-
-class ConsoleReport:
-    """Shows each step of a build as a bar with its rate and the time that is left."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        """Say that `done` of `total` pieces of a step are done."""
-        if step not in self._tasks:
-            # The first report carries what an earlier run had finished: the rate starts there.
-            self._tasks[step] = self._progress.add_task(step, total=total, completed=done)
-        self._progress.update(self._tasks[step], completed=done, total=total)
-
-
-@contextmanager
-def _bars() -> Iterator[ConsoleReport]:
-    columns = (
-        SpinnerColumn(finished_text="[green]✓"),
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err) as progress:
-        yield ConsoleReport(progress)
+SAE_HELP = "A folder, a weights file, org/repo:folder@revision, or a SAELens release:id."
+Format = Annotated[
+    str | None, typer.Option("--format", help="Read it as this format; default: by its content.")
+]
+Transpose = Annotated[
+    bool | None,
+    typer.Option("--transpose/--no-transpose", help="Read both matrices the other way round."),
+]
+CentreInput = Annotated[
+    bool | None,
+    typer.Option(
+        "--centre-input/--no-centre-input", help="Remove each token's mean first; default: its own."
+    ),
+]
+SubtractBDec = Annotated[
+    bool | None,
+    typer.Option(
+        "--subtract-b-dec/--no-subtract-b-dec", help="Subtract b_dec from the input; default: own."
+    ),
+]
+Normalise = Annotated[
+    str | None, typer.Option(help="none, constant_norm_rescale or layer_norm; default: its own.")
+]
+InputScale = Annotated[
+    float | None, typer.Option(help="It reads inputs times this, as where a scale was lost.")
+]
+Model = Annotated[
+    str | None, typer.Option(help="transformers model: a folder, a GGUF file or a hub id.")
+]
+Corpus = Annotated[
+    Path | None, typer.Option(help="Text: .txt, .jsonl or .parquet with a text column.")
+]
+Hook = Annotated[
+    str | None,
+    typer.Option(help="Hook point, e.g. blocks.12.hook_resid_post; default: the SAE's own."),
+]
+PrependBos = Annotated[
+    bool | None, typer.Option(help="Begin each block with BOS; default: as the SAE says.")
+]
 
 
 @contextmanager
@@ -87,23 +72,19 @@ def _clear_errors() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        err.print(Text.assemble(("Error: ", "red"), str(error)), soft_wrap=True)
+        console.print_error(error)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        err.print("Stopped. The same command goes on where it was.")
+        console.err.print("Stopped. The same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
 def build(
-    sae: Annotated[str, typer.Option(help="Folder of the saved SAE.")],
+    sae: Annotated[str, typer.Option(help=SAE_HELP)],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")],
-    model: Annotated[
-        str | None, typer.Option(help="transformers model: a folder, a GGUF file or a hub id.")
-    ] = None,
-    corpus: Annotated[
-        Path | None, typer.Option(help="Text: .txt, .jsonl or .parquet with a text column.")
-    ] = None,
+    model: Model = None,
+    corpus: Corpus = None,
     activations: Annotated[
         Path | None,
         typer.Option(help="Instead of model and corpus: a Parquet file of activations."),
@@ -115,13 +96,8 @@ def build(
     tokens: Annotated[int | None, typer.Option(help="Stop after so many kept tokens.", min=1)] = (
         None
     ),
-    hook: Annotated[
-        str | None,
-        typer.Option(help="Hook point, e.g. blocks.12.hook_resid_post; default: the SAE's own."),
-    ] = None,
-    prepend_bos: Annotated[
-        bool | None, typer.Option(help="Begin each block with BOS; default: as the SAE says.")
-    ] = None,
+    hook: Hook = None,
+    prepend_bos: PrependBos = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples, the map and the clusters.")] = 0,
     active_above: Annotated[
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
@@ -129,6 +105,12 @@ def build(
     memory: Annotated[
         int, typer.Option(help="Megabytes for counting and sorting, beside the model's.", min=64)
     ] = 512,
+    sae_format: Format = None,
+    transpose: Transpose = None,
+    centre_input: CentreInput = None,
+    subtract_b_dec: SubtractBDec = None,
+    normalise: Normalise = None,
+    input_scale: InputScale = None,
 ) -> None:
     """Make a bundle from a saved SAE, its model and a corpus.
 
@@ -136,6 +118,7 @@ def build(
     """
     with _clear_errors():
         from analysis.build import BuildRequest, build_bundle
+        from analysis.saes import Overrides
 
         request = BuildRequest(
             sae=sae,
@@ -146,30 +129,91 @@ def build(
             tokens_file=tokens_file,
             hook=hook,
             prepend_bos=prepend_bos,
+            overrides=Overrides(
+                sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
+            ),
             memory_bytes=memory * 1_000_000,
             parameters=Parameters(max_tokens=tokens, seed=seed, active_threshold=active_above),
         )
-        with _bars() as report:
+        with console.bars() as report:
             bundle = build_bundle(request, report)
-        _print_bundle(bundle.manifest, bundle.path)
+        console.print_bundle(bundle.manifest, bundle.path)
 
 
 @app.command()
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A saved SAE or a bundle.")],
+    path: Annotated[str, typer.Argument(help=f"A bundle, or a saved SAE. {SAE_HELP}")],
+    model: Model = None,
+    corpus: Corpus = None,
+    hook: Hook = None,
+    tokens: Annotated[int, typer.Option(help="Kept tokens of the self-check.", min=2)] = 300,
+    prepend_bos: PrependBos = None,
     columns: Annotated[
         bool, typer.Option("--columns", help="Also print every table and column of a bundle.")
     ] = False,
+    sae_format: Format = None,
+    transpose: Transpose = None,
+    centre_input: CentreInput = None,
+    subtract_b_dec: SubtractBDec = None,
+    normalise: Normalise = None,
+    input_scale: InputScale = None,
 ) -> None:
-    """Say what a saved SAE or a bundle is."""
+    """Say what a saved SAE or a bundle is; with --model and --corpus, whether it was read rightly.
+
+    The self-check measures explained variance and L0 on real tokens. Where they do not fit, it
+    reads the SAE in the neighbouring ways and says which would.
+    """
     with _clear_errors():
-        if (path / MANIFEST).is_file():
-            bundle = open_bundle(path)
-            _print_bundle(bundle.manifest, path)
+        if (Path(path) / MANIFEST).is_file():
+            bundle = open_bundle(Path(path))
+            console.print_bundle(bundle.manifest, bundle.path)
             if columns:
-                _print_columns()
-        else:
-            _print_sae(path)
+                console.print_columns()
+            return
+        if (model is None) != (corpus is None):
+            raise InputError("The self-check needs both: give --model and --corpus.")
+        from analysis.saes import FORMATS, Overrides, describe, load_sae
+
+        overrides = Overrides(
+            sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
+        )
+        sae = load_sae(path, overrides, allow_pickle=True)
+        titles = {entry.name: entry.title for entry in FORMATS}
+        summary = describe(sae)
+        console.print_sae(summary, titles[sae.format], _module(hook or sae.hook_point))
+        if model is None or corpus is None:
+            return
+        import torch
+
+        from analysis.models import load_language_model
+        from analysis.self_check import Sample, self_check
+
+        bos = sae.metadata.get("prepend_bos") is True if prepend_bos is None else prepend_bos
+        sample = Sample(load_language_model(model, torch.float32), corpus, tokens, bos)
+        console.print_self_check(self_check(sae, sample, hook, overrides), sae.advertised_l0)
+
+
+@app.command()
+def convert(
+    path: Annotated[str, typer.Argument(help=SAE_HELP)],
+    out_folder: Annotated[Path, typer.Option("--out", help="A new folder, in SAELens' format.")],
+    sae_format: Format = None,
+    transpose: Transpose = None,
+    centre_input: CentreInput = None,
+    subtract_b_dec: SubtractBDec = None,
+    normalise: Normalise = None,
+    input_scale: InputScale = None,
+) -> None:
+    """Write a saved SAE of any format as a SAELens folder, which other programs open too."""
+    with _clear_errors():
+        from analysis.saes import Overrides, load_sae
+        from analysis.saes.saelens import save_saelens
+
+        overrides = Overrides(
+            sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
+        )
+        sae = load_sae(path, overrides, allow_pickle=True)
+        console.print_conversion(save_saelens(sae, out_folder), sae.notes)
 
 
 @app.command(name="list")
@@ -180,76 +224,33 @@ def list_bundles(
     with _clear_errors():
         if not folder.is_dir():
             raise InputError(f"{folder}: there is no such folder; give one that holds bundles.")
-        table = Table("bundle", "id", "SAE", "latents", "tokens", "model")
-        found = 0
-        for manifest_file in sorted(folder.glob(f"*/{MANIFEST}")):
-            try:
-                made = read_manifest(manifest_file.parent)
-            except InputError as error:
-                err.print(Text.assemble(("Left out: ", "yellow"), str(error)), soft_wrap=True)
-                continue
-            found += 1
-            table.add_row(
-                manifest_file.parent.name,
-                made.bundle_id,
-                made.sae.name,
-                f"{made.sae.d_sae:,}",
-                f"{made.tokens:,}",
-                made.model.name if made.model else "imported",
-            )
+        found = list(_bundles_in(folder))
         if not found:
             raise InputError(
                 f"{folder}: holds no bundle; make one with `python -m analysis build`."
             )
-        out.print(table)
+        console.print_bundles(found)
 
 
-def _print_bundle(made: Manifest, path: Path) -> None:
-    check = made.self_check
-    explained = check.explained_variance
-    table = Table.grid(padding=(0, 2))
-    table.add_row("bundle", f"{path}  ({made.bundle_id}, schema {made.schema_version})")
-    table.add_row("SAE", f"{made.sae.name}: {made.sae.architecture}, {made.sae.d_sae:,} latents")
-    table.add_row("hook point", f"{made.sae.hook_point}  =  {made.sae.hook_module}")
-    table.add_row("model", made.model.name if made.model else "none; activations were imported")
-    table.add_row("corpus", made.corpus.name)
-    table.add_row("counted", f"{made.tokens:,} tokens in {made.documents:,} documents")
-    table.add_row("left out", made.mask.policy)
-    table.add_row("active rule", made.active_rule)
-    table.add_row("L0", f"{check.l0:.1f} latents per token")
-    table.add_row(
-        "explained variance",
-        "not known for imported activations"
-        if explained is None
-        else f"{explained:.3f} (centred, {check.tokens:,} tokens)",
-    )
-    for level in made.clustering:
-        table.add_row(
-            f"clusters, level {level.level}",
-            f"{level.clusters:,} and {level.noise:,} latents in none; stability "
-            f"{level.stability:.2f}",
-        )
-    table.add_row("seconds", ", ".join(f"{k} {v:,.0f}" for k, v in made.timings.items()))
-    out.print(table, soft_wrap=True, markup=False)
+def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest]]:
+    for manifest_file in sorted(folder.glob(f"*/{MANIFEST}")):
+        try:
+            yield manifest_file.parent.name, read_manifest(manifest_file.parent)
+        except InputError as error:
+            console.print_left_out(error)
 
 
-def _print_columns() -> None:
-    for name, schema in TABLES.items():
-        table = Table("column", "type", "unit", "meaning", title=f"{name}.parquet")
-        for entry in schema:
-            said = {key.decode(): value.decode() for key, value in entry.metadata.items()}
-            table.add_row(entry.name, str(entry.type), said["unit"], said["meaning"])
-        out.print(table)
+def _module(hook_point: str | None) -> str | None:
+    """The Hugging Face module of a hook point, in Llama's spelling; None where there is none."""
+    from analysis.models import parse_hook_point
 
-
-def _print_sae(path: Path) -> None:
-    from analysis.saes import describe, load_sae
-
-    summary = describe(load_sae(path, allow_pickle=True))
-    table = Table.grid(padding=(0, 2))
-    for name, value in summary.model_dump().items():
-        table.add_row(name.replace("_", " "), str(value))
-    out.print(table, soft_wrap=True, markup=False)
+    if hook_point is None:
+        return None
+    try:
+        hook = parse_hook_point(hook_point)
+    except InputError:
+        return None
+    return f"{hook.module}:{hook.side}"
 
 
 def main() -> None:

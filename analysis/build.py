@@ -42,7 +42,7 @@ from analysis.layout import layout
 from analysis.logits import logit_effects
 from analysis.models import spelled_hook_point
 from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
-from analysis.saes import SparseAutoencoder, describe, load_sae
+from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.self_check import judge
 from analysis.sources import ActivationsSource, Source, TextSource
 from analysis.working_folder import Result, WorkingFolder, open_working_folder
@@ -67,10 +67,8 @@ class BuildRequest:
     hook: str | None = None
     prepend_bos: bool | None = None
     """Begin each block with BOS; None: as the SAE says that it was trained."""
-    sae_format: str | None = None
-    transpose: bool | None = None
-    centre_input: bool | None = None
-    """As `load_sae` takes them. They change its content hash, hence what can be gone on with."""
+    overrides: Overrides | None = None
+    """How to read the SAE. They change its content hash, hence what can be gone on with."""
     memory_bytes: int = 512_000_000
     """For counting and sorting. It shapes how the work is cut up, never the result."""
 
@@ -81,13 +79,7 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     Raises InputError for input that cannot be used; then nothing stands at `request.out`.
     """
     check_destination(request.out)
-    sae = load_sae(
-        request.sae,
-        format=request.sae_format,
-        transpose=request.transpose,
-        centre_input=request.centre_input,
-        allow_pickle=True,
-    )
+    sae = load_sae(request.sae, request.overrides, allow_pickle=True)
     request = _settled(request, sae)
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))

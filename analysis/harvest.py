@@ -275,11 +275,10 @@ class _Run:
         """Rows, latents and rounded activations [m] of inputs [n, d_in], and the sums."""
         found: list[tuple[torch.Tensor, ...]] = []
         residual, step = 0.0, self.sizes.encode_rows
-        is_autoencoder = self.sae.hook_point_out is None and self.sae.d_out == self.sae.d_in
         for start in range(0, len(x), step):
             chunk = x[start : start + step]
             rows, latents, values = self.sae.encode_sparse(chunk)
-            if is_autoencoder:
+            if self.sae.is_autoencoder:
                 missed = chunk - self.sae.decode_sparse(rows, latents, values, chunk)
                 residual += float(missed.double().square().sum())
             over = values > self.threshold
@@ -288,7 +287,7 @@ class _Run:
             torch.cat([part[i] for part in found]) if found else torch.zeros(0) for i in range(3)
         )
         sums = None
-        if is_autoencoder:
+        if self.sae.is_autoencoder:
             wide = x.double()
             sums = VarianceSums.of(
                 len(x), residual, float(wide.square().sum()), wide.sum(dim=0).cpu().numpy()

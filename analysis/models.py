@@ -42,27 +42,51 @@ class Architecture:
     """The module in a layer whose output is what attention adds to the residual stream."""
     projection: str
     """The module in a layer that projects the heads' outputs; hook_z is its input."""
+    mlp_norm: str
+    """The module in a layer that normalises the residual stream for the MLP."""
+    mlp_inner: str = "mlp"
+    """The MLP itself; its input is what a transcoder reads."""
 
 
-_LLAMA = Architecture("model.layers", "mlp", "self_attn", "self_attn.o_proj")
+_LLAMA = Architecture(
+    "model.layers", "mlp", "self_attn", "self_attn.o_proj", "post_attention_layernorm"
+)
 # Gemma 2 and 3 normalise what MLP and attention wrote before it is added to the residual stream.
-_GEMMA = replace(_LLAMA, mlp="post_feedforward_layernorm", attention="post_attention_layernorm")
+_GEMMA = replace(
+    _LLAMA,
+    mlp="post_feedforward_layernorm",
+    attention="post_attention_layernorm",
+    mlp_norm="pre_feedforward_layernorm",
+)
 
 ARCHITECTURES = {
     "llama": _LLAMA,
     "gemma": _GEMMA,
     "gemma_vision": replace(_GEMMA, layers="model.language_model.layers"),
-    "gpt2": Architecture("transformer.h", "mlp", "attn", "attn.c_proj"),
-    "gpt_neox": Architecture("gpt_neox.layers", "mlp", "attention", "attention.dense"),
+    "gpt2": Architecture("transformer.h", "mlp", "attn", "attn.c_proj", "ln_2"),
+    "gpt_neox": Architecture(
+        "gpt_neox.layers", "mlp", "attention", "attention.dense", "post_attention_layernorm"
+    ),
 }
 
 # The spelling of a site after `blocks.N.`, in TransformerLens.
 _SPELLINGS = {
     "resid_pre": "hook_resid_pre",
     "resid_post": "hook_resid_post",
+    "resid_mid": "hook_resid_mid",
+    "mlp_in": "mlp.hook_in",
     "mlp_out": "hook_mlp_out",
     "attn_out": "hook_attn_out",
     "attn_z": "attn.hook_z",
+}
+# Other spellings of the same tensors. TransformerLens takes `hook_mlp_in` before the norm. Its
+# `ln2.hook_normalized` stands before an RMSNorm's weight, but the SAEs that name it (Gemma Scope's
+# transcoders) were trained behind the weight, on what the MLP reads.
+_ALIASES = {
+    "hook_z": "attn_z",
+    "attn.hook_result_pre": "attn_z",
+    "ln2.hook_normalized": "mlp_in",
+    "hook_mlp_in": "resid_mid",
 }
 
 
@@ -73,7 +97,7 @@ class HookPoint:
     layer: int
     """Counted from 0."""
     site: str
-    """resid_pre, resid_post, mlp_out, attn_out or attn_z."""
+    """resid_pre, resid_mid, resid_post, mlp_in, mlp_out, attn_out or attn_z."""
     family: str = "llama"
     """The architecture that `module` is spelled for; `hook_in` sets it to a given model's."""
 
@@ -87,6 +111,8 @@ class HookPoint:
         """Path of the Hugging Face module that holds the tensor, "model.layers.12"."""
         architecture = ARCHITECTURES[self.family]
         inner = {
+            "resid_mid": architecture.mlp_norm,
+            "mlp_in": architecture.mlp_inner,
             "mlp_out": architecture.mlp,
             "attn_out": architecture.attention,
             "attn_z": architecture.projection,
@@ -97,7 +123,8 @@ class HookPoint:
     @property
     def side(self) -> Side:
         """Whether the tensor is the module's input or its output."""
-        return "input" if self.site in ("resid_pre", "attn_z") else "output"
+        read_before = ("resid_pre", "resid_mid", "mlp_in", "attn_z")
+        return "input" if self.site in read_before else "output"
 
     def __str__(self) -> str:
         return self.transformer_lens
@@ -111,10 +138,7 @@ def parse_hook_point(text: str) -> HookPoint:
     """
     text = text.strip()
     if match := re.fullmatch(r"blocks\.(\d+)\.(.+)", text, flags=re.ASCII):
-        sites = {spelling: site for site, spelling in _SPELLINGS.items()} | {
-            "hook_z": "attn_z",
-            "attn.hook_result_pre": "attn_z",
-        }
+        sites = {spelling: site for site, spelling in _SPELLINGS.items()} | _ALIASES
         if site := sites.get(match[2]):
             return HookPoint(int(match[1]), site)
     path, _, side = text.partition(":")
@@ -126,7 +150,8 @@ def parse_hook_point(text: str) -> HookPoint:
             return HookPoint(int(match[1]), site, family)
     raise InputError(
         f"{text!r} is no hook point: write it like blocks.12.hook_resid_post (also hook_resid_pre, "
-        "hook_mlp_out, hook_attn_out, attn.hook_z) or like model.layers.12, with :input or :output."
+        "hook_resid_mid, mlp.hook_in, hook_mlp_out, hook_attn_out, attn.hook_z; no other of "
+        "TransformerLens' hooks can be read) or like model.layers.12, with :input or :output."
     )
 
 
@@ -139,13 +164,20 @@ def spelled_hook_point(text: str) -> str:
 
 
 def _module_site(architecture: Architecture, inner: str | None, side: str) -> str | None:
+    norm = architecture.mlp_norm
     sites = {
         (None, "output"): "resid_post",
         (None, "input"): "resid_pre",
+        (norm, "input"): "resid_mid",
+        (norm, "output"): "mlp_in",
+        (architecture.mlp_inner, "input"): "mlp_in",
         (architecture.mlp, "output"): "mlp_out",
         (architecture.attention, "output"): "attn_out",
         (architecture.projection, "input"): "attn_z",
     }
+    # Llama has a norm of this name before the MLP, Gemma one behind attention.
+    if inner == "post_attention_layernorm" and architecture.attention != inner:
+        return None
     default = "input" if inner == architecture.projection else "output"
     return sites.get((inner, side or default))
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
 
@@ -142,12 +142,23 @@ def folded_mean_norm(
 
     `norm_in` and `norm_out` are mean activation norms over a data set.
     """
-    scale_in, scale_out = sqrt(sae.d_in) / norm_in, sqrt(sae.d_out) / norm_out
-    return sae.noting(
-        f"The mean activation norm {norm_in:.6g} of {source} was folded into the weights.",
+    scaled = folded_scale(sae, sqrt(sae.d_in) / norm_in, sqrt(sae.d_out) / norm_out)
+    return scaled.noting(
+        f"The mean activation norm {norm_in:.6g} of {source} was folded into the weights."
+    )
+
+
+def folded_scale(sae: SparseAutoencoder, scale_in: float, scale_out: float) -> SparseAutoencoder:
+    """An SAE that reads x·scale_in and whose output is divided by scale_out, as plain weights.
+
+    A subtracted b_dec and the input shrink together where both scales are equal.
+    """
+    return replace(
+        sae,
         W_enc=sae.W_enc * scale_in,
         W_dec=sae.W_dec / scale_out,
         b_dec=sae.b_dec / scale_out,
+        W_skip=None if sae.W_skip is None else sae.W_skip * (scale_in / scale_out),
     )
 
 

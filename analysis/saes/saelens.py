@@ -34,8 +34,9 @@ from analysis.saes.layout import (
     positive,
     read_weights,
 )
-from analysis.saes.saved import Options, Saved
+from analysis.saes.saved import Options, Request, Saved, read_tensors
 from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
+from analysis.saes.tensors import open_tensors
 
 RENAMED = {
     "hook_point": "hook_name",
@@ -175,7 +176,11 @@ def _metadata(saved: Saved) -> dict[str, Any]:
 
 
 def _promised(saved: Saved) -> dict[str, Any]:
-    """k of an SAE trained by batch top-k, a mean over tokens that its threshold should give."""
+    """The L0 that is promised beside k of a topk SAE.
+
+    k of one trained by batch top-k, a mean over tokens that its threshold should give; or what was
+    measured at the end of training.
+    """
     metadata = saved.section("metadata")
     trained = metadata.setting("training_architecture", str)
     if saved.setting("architecture", str) in TRAINED_BY_BATCH:
@@ -183,8 +188,19 @@ def _promised(saved: Saved) -> dict[str, Any]:
     elif trained in TRAINED_BY_BATCH:
         k = metadata.section("training_architecture_details").setting("k", float)
     else:
-        k = None
+        k = metadata.setting("advertised_l0", float, _measured_in_training(saved))
     return {} if k is None else {"advertised_l0": k}
+
+
+def _measured_in_training(saved: Saved) -> float | None:
+    """L0 from sparsity.safetensors: log10 of the fraction of tokens on which each latent fired."""
+    file = saved.weights.path.with_name("sparsity.safetensors")
+    if not file.is_file() or saved.count("k") is not None:
+        return None
+    stored = replace(saved, weights=open_tensors(file), config=None)
+    sizes = {"d_sae": saved.count("d_sae")}
+    density = read_tensors(stored, Request({"sparsity": "d_sae"}, sizes=sizes), torch.float64)
+    return float((10.0 ** density["sparsity"].clamp(-10, 0)).sum())
 
 
 def _text(metadata: Mapping[str, Any], key: str) -> str | None:

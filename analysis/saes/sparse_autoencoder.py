@@ -110,6 +110,12 @@ class SparseAutoencoder:
         return self.W_dec.shape[1]
 
     @property
+    def is_autoencoder(self) -> bool:
+        """Whether its output is an account of its input, which a transcoder's is not."""
+        same_place = self.hook_point_out in (None, self.hook_point)
+        return same_place and self.undoes_normalisation and self.d_out == self.d_in
+
+    @property
     def advertised_l0(self) -> float | None:
         """Active latents per token that the file promises: k, or what it says it measured."""
         said = self.metadata.get("advertised_l0", self.k)

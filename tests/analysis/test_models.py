@@ -105,6 +105,31 @@ def test_what_a_layer_adds_is_attention_and_mlp(family: str) -> None:
     assert at["attn_out"].abs().max() > 0
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_transcoder_reads_what_the_mlp_reads(family: str) -> None:
+    """mlp_in is the norm of resid_mid; the MLP (in Gemma, then a norm) makes it mlp_out."""
+    model = tiny_model(family)
+    mid, inside, out = (
+        hooked_activations(wrapped(model), parse_hook_point(f"blocks.1.{name}"), TOKENS)
+        for name in ("hook_mlp_in", "ln2.hook_normalized", "hook_mlp_out")
+    )
+    names = {"gpt2": ("transformer.h.1", "ln_2"), "gemma": (None, "pre_feedforward_layernorm")}
+    names["gpt_neox"] = ("gpt_neox.layers.1", "post_attention_layernorm")
+    path, norm = names.get(family, (None, "post_attention_layernorm"))
+    layer = model.get_submodule(path or "model.layers.1")
+    with torch.inference_mode():
+        torch.testing.assert_close(layer.get_submodule(norm)(mid), inside)
+        added = layer.mlp(inside)
+        added = layer.post_feedforward_layernorm(added) if family == "gemma" else added
+        torch.testing.assert_close(added, out)
+    if family != "gpt_neox":  # whose MLP and attention read the same stream
+        before, attention = (
+            hooked_activations(wrapped(model), HookPoint(1, site), TOKENS)
+            for site in ("resid_pre", "attn_out")
+        )
+        torch.testing.assert_close(before + attention, mid, atol=1e-5, rtol=0)
+
+
 def test_attention_z_is_projected_to_attention_out() -> None:
     model = tiny_model("llama")
     z = hooked_activations(wrapped(model), parse_hook_point("blocks.1.attn.hook_z"), TOKENS)
@@ -161,6 +186,16 @@ def test_padding_changes_nothing_on_text() -> None:
             "model.layers.3.post_feedforward_layernorm",
             "output",
         ),
+        ("blocks.3.mlp.hook_in", HookPoint(3, "mlp_in"), "model.layers.3.mlp", "input"),
+        ("blocks.3.ln2.hook_normalized", HookPoint(3, "mlp_in"), "model.layers.3.mlp", "input"),
+        ("model.layers.3.mlp:input", HookPoint(3, "mlp_in"), "model.layers.3.mlp", "input"),
+        ("transformer.h.3.ln_2", HookPoint(3, "mlp_in", "gpt2"), "transformer.h.3.mlp", "input"),
+        (
+            "model.layers.3.pre_feedforward_layernorm:input",
+            HookPoint(3, "resid_mid", "gemma"),
+            "model.layers.3.pre_feedforward_layernorm",
+            "input",
+        ),
         (
             "gpt_neox.layers.1.attention",
             HookPoint(1, "attn_out", "gpt_neox"),
@@ -185,7 +220,8 @@ def test_spellings(text: str, expected: HookPoint, module: str, side: str) -> No
         "blocks.1.hook_nothing",
         "model.layers",
         "model.layers.1:sideways",
-        "model.layers.1.mlp:input",
+        "blocks.1.mlp.hook_post",
+        "model.layers.1.post_attention_layernorm:input",
         "blocks.١.hook_resid_post",
         "../../etc/passwd",
     ],

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from analysis.errors import InputError
-from analysis.saes import FORMATS, SparseAutoencoder, describe, load_sae
+from analysis.saes import FORMATS, Overrides, SparseAutoencoder, describe, load_sae
 from analysis.saes.saelens import save_saelens
 from tests.oracles import equations
 
@@ -622,9 +622,9 @@ def test_what_cannot_be_encoded_is_refused(name: str, tmp_path: Path) -> None:
 def test_a_format_can_be_named(tmp_path: Path) -> None:
     file = write(CASES["deepseek_r1"], tmp_path)
     with pytest.raises(InputError, match="format 'word2vec' is unknown; known are saelens"):
-        load_sae(file, format="word2vec", allow_pickle=True)
+        load_sae(file, Overrides(format="word2vec"), allow_pickle=True)
     with pytest.raises(InputError, match=r"encoder_linear\.weight is missing"):
-        load_sae(file, format="goodfire", allow_pickle=True)
+        load_sae(file, Overrides(format="goodfire"), allow_pickle=True)
 
 
 def test_transpose_reads_both_matrices_the_other_way_round(tmp_path: Path) -> None:
@@ -632,7 +632,7 @@ def test_transpose_reads_both_matrices_the_other_way_round(tmp_path: Path) -> No
     file = write(turned, tmp_path)
     with pytest.raises(InputError, match="must be of one SAE"):
         load_sae(file, allow_pickle=True)
-    sae = load_sae(file, allow_pickle=True, transpose=True)
+    sae = load_sae(file, Overrides(transpose=True), allow_pickle=True)
     stored = tensors_of(turned)
     assert torch.equal(sae.W_enc, stored["W_enc"].T) and torch.equal(sae.W_dec, stored["W_dec"].T)
 
@@ -642,7 +642,9 @@ def test_a_square_transpose_is_taken_on_trust(tmp_path: Path) -> None:
         "goodfire", shapes={name: (D,) * len(s) for name, s in CASES["goodfire"].shapes.items()}
     )
     file = write(square, tmp_path)
-    plain, turned = (load_sae(file, allow_pickle=True, transpose=t) for t in (None, True))
+    plain, turned = (
+        load_sae(file, Overrides(transpose=t), allow_pickle=True) for t in (None, True)
+    )
     assert torch.equal(plain.W_enc, turned.W_enc.T) and not torch.equal(plain.W_enc, turned.W_enc)
 
 
@@ -674,7 +676,7 @@ def test_weights_without_their_configuration_are_not_guessed(tmp_path: Path) -> 
     file = write(bare, tmp_path)
     with pytest.raises(InputError, match="without which it is unclear how they encode"):
         load_sae(file)
-    named = load_sae(file, format="gemma_scope")
+    named = load_sae(file, Overrides(format="gemma_scope"))
     assert_agrees(named, inputs(), expected(bare, inputs()))
 
 

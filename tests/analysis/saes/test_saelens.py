@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from analysis.errors import InputError
-from analysis.saes import describe, load_sae
+from analysis.saes import Overrides, describe, load_sae
 from analysis.saes.saelens import save_saelens
 
 ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
@@ -95,13 +95,16 @@ def test_a_lost_normalisation_is_noted() -> None:
 def test_centred_input_equals_encoding_centred_activations(topk: Path) -> None:
     x = load_file(topk / "reference.safetensors")["x"]
     mean = x.mean(dim=1, keepdim=True)
-    plain, centred = load_sae(topk), load_sae(topk, centre_input=True)
+    plain, centred = load_sae(topk), load_sae(topk, Overrides(centre_input=True))
     torch.testing.assert_close(centred.encode(x), plain.encode(x - mean))
     torch.testing.assert_close(centred.reconstruct(x), plain.reconstruct(x - mean) + mean)
     arguments = {"model_from_pretrained_kwargs": {"center_writing_weights": True}}
     config = json.loads((topk / "cfg.json").read_text())
     rewrite(topk, metadata=config["metadata"] | arguments)
-    assert load_sae(topk).centre_input and not load_sae(topk, centre_input=False).centre_input
+    assert (
+        load_sae(topk).centre_input
+        and not load_sae(topk, Overrides(centre_input=False)).centre_input
+    )
 
 
 def test_a_zero_token_stays_finite() -> None:
