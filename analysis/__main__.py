@@ -7,6 +7,7 @@ and `list` answer at once.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -180,7 +181,8 @@ def inspect(
         sae = load_sae(path, overrides, allow_pickle=True)
         titles = {entry.name: entry.title for entry in FORMATS}
         summary = describe(sae)
-        console.print_sae(summary, titles[sae.format], _module(hook or sae.hook_point))
+        module = _module(sae.hook_point, sae.model_name)
+        console.print_sae(summary, titles[sae.format], module)
         if model is None or corpus is None:
             return
         import torch
@@ -240,14 +242,14 @@ def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest]]:
             console.print_left_out(error)
 
 
-def _module(hook_point: str | None) -> str | None:
-    """The Hugging Face module of a hook point, in Llama's spelling; None where there is none."""
-    from analysis.models import parse_hook_point
+def _module(hook_point: str | None, model_name: str | None) -> str | None:
+    """The Hugging Face module of a hook point, as the model of that name spells it."""
+    from analysis.models import family_called, parse_hook_point
 
     if hook_point is None:
         return None
     try:
-        hook = parse_hook_point(hook_point)
+        hook = replace(parse_hook_point(hook_point), family=family_called(model_name or ""))
     except InputError:
         return None
     return f"{hook.module}:{hook.side}"

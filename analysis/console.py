@@ -21,7 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from analysis.bundle import TABLES, Manifest
@@ -196,7 +196,8 @@ def print_self_check(report: "SelfCheckReport", advertised_l0: float | None) -> 
         ]
     )
     if report.tried:
-        table = Table("read otherwise", "explained variance", "L0", "option")
+        columns = ("read otherwise", "explained variance", "L0", "option")
+        table = Table(*(Column(name, overflow="fold") for name in columns))
         for other in report.tried:
             table.add_row(
                 other.said, _variance(other.measured), f"{other.measured.l0:.1f}", other.option

@@ -163,6 +163,17 @@ def spelled_hook_point(text: str) -> str:
         return text
 
 
+def family_called(model_name: str) -> str:
+    """The architecture that a model's name tells, before the model is there; else llama's."""
+    known = {
+        r"gpt-?2": "gpt2",
+        r"pythia|gpt-?neox": "gpt_neox",
+        r"gemma-?[23]n?-": "gemma",
+    }
+    named = model_name.lower()
+    return next((family for name, family in known.items() if re.search(name, named)), "llama")
+
+
 def _module_site(architecture: Architecture, inner: str | None, side: str) -> str | None:
     norm = architecture.mlp_norm
     sites = {
@@ -269,25 +280,20 @@ def hooked_activations(
     language_model: LanguageModel,
     hook: HookPoint,
     token_ids: torch.Tensor | Integers,
-    attention_mask: torch.Tensor | Integers | None = None,
 ) -> torch.Tensor:
     """Activations [batch, seq, d] at a hook point, in the model's dtype.
 
-    token_ids [batch, seq]; attention_mask [batch, seq] is 1 on text and 0 on padding, which stands
-    on the right. The pass ends at the hook. attn_z comes with its heads side by side, d = heads x
-    head width. InputError: as in `hook_in`.
+    token_ids [batch, seq]. Padding stands on the right, where a causal model's text cannot see it,
+    so no mask is needed; what is computed on padding means nothing. The pass ends at the hook.
+    attn_z comes with its heads side by side, d = heads x head width. InputError: as in `hook_in`.
     """
     hook = hook_in(language_model, hook)
     model = language_model.model
-    inputs = {"input_ids": torch.as_tensor(token_ids, dtype=torch.long, device=model.device)}
-    if attention_mask is not None:
-        mask = torch.as_tensor(attention_mask, dtype=torch.long, device=model.device)
-        # Without a mask transformers takes the faster, purely causal attention.
-        if not bool(mask.all()):
-            inputs["attention_mask"] = mask
+    input_ids = torch.as_tensor(token_ids, dtype=torch.long, device=model.device)
+    # A mask would rule out the causal kernel, and attention would cost eight times as much.
     with torch.inference_mode(), _stopping_at(model, hook):
         try:
-            model(**inputs, use_cache=False)
+            model(input_ids=input_ids, use_cache=False)
         except _HookReached as reached:
             return reached.tensor
     raise RuntimeError(f"The forward pass of {language_model.name} never reached {hook.module}.")

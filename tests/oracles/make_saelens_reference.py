@@ -6,7 +6,9 @@
 Each folder holds what SAELens' own save wrote, and `reference.safetensors`: inputs x, and SAELens'
 encode and reconstruction of them. Weights and inputs come from a seeded generator; the inputs look
 like a residual stream (a mean vector, a few directions of large variance, token norms that vary by
-a factor of ten). SAELens is too large a requirement for a test run, hence the stored outputs.
+a factor of ten). The folders `residual_*` have the width of SmolLM2 and were run on the first 24
+rows of `residual_stream.safetensors`, which are not stored again. SAELens is too large a
+requirement for a test run, hence the stored outputs.
 """
 
 import json
@@ -18,10 +20,12 @@ from typing import Any
 import torch
 from sae_lens import SAE, TrainingSAE
 from sae_lens.saes.sae import SAEMetadata
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 D_IN, D_SAE, TOKENS, HEADS = 32, 64, 16, 4
 ROOT = Path(__file__).parent / "saelens"
+REAL_D_SAE, REAL_TOKENS = 32, 24
+REAL_INPUTS = Path(__file__).parent / "residual_stream.safetensors"
 NORMALISATIONS = ("none", "constant_norm_rescale", "layer_norm", "expected_average_only_in")
 
 
@@ -54,6 +58,24 @@ def cases() -> dict[str, dict[str, Any]]:
     return plain
 
 
+def residual_cases() -> dict[str, dict[str, Any]]:
+    """Name and configuration of the folders that are run on real activations."""
+    real = {
+        f"{architecture}_{normalisation}": {
+            "architecture": architecture,
+            "normalize_activations": normalisation,
+            **({"k": 8} if architecture == "topk" else {}),
+        }
+        for architecture in ("standard", "gated", "jumprelu", "topk")
+        for normalisation in NORMALISATIONS[:3]
+    }
+    others = ("standard_no_b_dec", "topk_rescaled", "topk_expected_average_only_in")
+    transcoders = ("transcoder", "jumprelu_transcoder", "transcoder_layer_norm")
+    everything = cases()
+    real |= {name: everything[name] for name in (*others, *transcoders)}
+    return {f"residual_{name}": change | {"d_sae": REAL_D_SAE} for name, change in real.items()}
+
+
 def residual_like(generator: torch.Generator) -> torch.Tensor:
     """Inputs [TOKENS, D_IN] with the skewed norms and shared mean of a residual stream."""
     directions = (
@@ -64,11 +86,11 @@ def residual_like(generator: torch.Generator) -> torch.Tensor:
     return (tokens + 2 * torch.randn(D_IN, generator=generator)) * scale
 
 
-def randomise(sae: Any, generator: torch.Generator) -> Any:
-    """Random values in every weight, so that each one matters."""
+def randomise(sae: Any, generator: torch.Generator, weight: float = 0.3) -> Any:
+    """Random values in every weight, matrices of deviation `weight`, so that each one matters."""
     for name, tensor in sae.named_parameters():
         noise = torch.randn(tensor.shape, generator=generator)
-        size = 0.3 if name.startswith("W") else 0.1
+        size = weight if name.startswith("W") else 0.1
         tensor.data = noise * size if name != "threshold" else noise.abs() * 0.5
     return sae
 
@@ -81,13 +103,15 @@ def config_of(change: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def store(folder: Path, sae: Any, x: torch.Tensor, *, by_heads: bool = False) -> None:
+def store(
+    folder: Path, sae: Any, x: torch.Tensor, *, by_heads: bool = False, with_x: bool = True
+) -> None:
     """SAELens' encode and reconstruction of x, beside what it saved; cfg.json made readable."""
-    given = x.reshape(TOKENS, HEADS, -1) if by_heads else x
+    given = x.reshape(len(x), HEADS, -1) if by_heads else x
     with torch.no_grad():
         encoded = sae.encode(given).clone()
-        output = sae(given).reshape(TOKENS, -1).contiguous()
-    reference = {"x": x, "encoded": encoded, "reconstructed": output}
+        output = sae(given).reshape(len(x), -1).contiguous()
+    reference = {"encoded": encoded, "reconstructed": output} | ({"x": x} if with_x else {})
     save_file(reference, folder / "reference.safetensors")
     config = json.loads((folder / "cfg.json").read_text())
     (folder / "cfg.json").write_text(json.dumps(config, indent=1) + "\n")
@@ -130,6 +154,14 @@ def main() -> None:
         sae = randomise(SAE.from_dict(config_of(change)), generator)
         sae.save_model(ROOT / name)
         store(ROOT / name, sae, residual_like(generator), by_heads="reshape_activations" in change)
+    real = load_file(REAL_INPUTS)["x"][:REAL_TOKENS]
+    for number, (name, change) in enumerate(residual_cases().items()):
+        generator = torch.Generator().manual_seed(2000 + number)
+        config = config_of(change) | {"d_in": real.shape[1]}
+        # Weights so small that pre-activations lie about 0, the thresholds among them.
+        sae = randomise(SAE.from_dict(config), generator, weight=0.02)
+        sae.save_model(ROOT / name)
+        store(ROOT / name, sae, real, with_x=False)
     generator = torch.Generator().manual_seed(1000)
     matryoshka = {"architecture": "matryoshka_batchtopk", "matryoshka_widths": [16, D_SAE]}
     mean_norm = {"normalize_activations": "expected_average_only_in"}

@@ -5,15 +5,23 @@
 
 (into the environment of `make_saelens_reference.py`, which has the rest of what it imports). Each
 folder holds what sparsify saved, and `reference.safetensors` with inputs x, dense activations and
-the output of its forward pass.
+the output of its forward pass; those of `residual_*` are the first 24 rows of
+`residual_stream.safetensors`.
 """
 
 import sys
 from pathlib import Path
 
 import torch
-from make_saelens_reference import D_IN, TOKENS, randomise, residual_like
-from safetensors.torch import save_file
+from make_saelens_reference import (
+    D_IN,
+    REAL_D_SAE,
+    REAL_INPUTS,
+    REAL_TOKENS,
+    randomise,
+    residual_like,
+)
+from safetensors.torch import load_file, save_file
 from sparsify import SparseCoder, SparseCoderConfig
 
 ROOT = Path(__file__).parent / "sparsify"
@@ -23,6 +31,8 @@ CASES = {
     "expansion": SparseCoderConfig(expansion_factor=2, k=4),
     "transcoder": SparseCoderConfig(num_latents=64, k=8, transcode=True),
     "skip_transcoder": SparseCoderConfig(num_latents=64, k=8, transcode=True, skip_connection=True),
+    "residual_topk": SparseCoderConfig(num_latents=REAL_D_SAE, k=8),
+    "residual_groupmax": SparseCoderConfig(num_latents=REAL_D_SAE, k=8, activation="groupmax"),
 }
 
 
@@ -30,15 +40,19 @@ def main() -> None:
     """Write every reference folder, each as the SAE of one module."""
     for number, (name, config) in enumerate(CASES.items()):
         generator = torch.Generator().manual_seed(number)
-        coder = randomise(SparseCoder(D_IN, config), generator)
+        real = name.startswith("residual")
+        x = load_file(REAL_INPUTS)["x"][:REAL_TOKENS] if real else None
+        width = D_IN if x is None else x.shape[1]
+        coder = randomise(SparseCoder(width, config), generator, 0.3 if x is None else 0.02)
         folder = ROOT / name / ("layers.3.mlp" if config.transcode else "layers.3")
         coder.save_to_disk(folder)
-        x = residual_like(generator)
+        reference = {} if x is not None else {"x": residual_like(generator)}
+        x = reference["x"] if x is None else x
         with torch.no_grad():
             values, latents, _ = coder.encode(x)
             output = coder(x).sae_out
-        encoded = torch.zeros(TOKENS, coder.num_latents).scatter_(1, latents, values)
-        reference = {"x": x, "encoded": encoded, "reconstructed": output.contiguous()}
+        reference["encoded"] = torch.zeros(len(x), coder.num_latents).scatter_(1, latents, values)
+        reference["reconstructed"] = output.contiguous()
         save_file(reference, folder / "reference.safetensors")
     sys.stdout.write(f"{len(CASES)} folders in {ROOT}\n")
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from analysis.errors import InputError
 from analysis.saes import Overrides, describe, load_sae
 from analysis.saes.saelens import save_saelens
+from tests.oracles.residual import residual_stream
 
 ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
 FOLDERS = sorted(folder.name for folder in ORACLE.iterdir())
@@ -20,6 +21,12 @@ AUTOENCODERS = [name for name in FOLDERS if "transcoder" not in name]
 @pytest.fixture
 def topk(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ORACLE / "topk_none", tmp_path / "sae"))
+
+
+def reference_of(name: str) -> dict[str, torch.Tensor]:
+    """Inputs x and what SAELens made of them; `residual_*` was run on the real activations."""
+    stored: dict[str, torch.Tensor] = load_file(ORACLE / name / "reference.safetensors")
+    return {"x": residual_stream()[: len(stored["encoded"])], **stored}
 
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
@@ -36,7 +43,7 @@ def rewrite(folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_encodes_and_reconstructs_as_saelens_does(name: str) -> None:
     sae = load_sae(ORACLE / name)
-    reference = load_file(ORACLE / name / "reference.safetensors")
+    reference = reference_of(name)
     encoded = sae.encode(reference["x"])
     assert torch.equal(encoded > 0, reference["encoded"] > 0)
     assert (encoded > 0).any() and not (encoded > 0).all()
@@ -48,7 +55,7 @@ def test_encodes_and_reconstructs_as_saelens_does(name: str) -> None:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_encode_sparse_is_encode_without_its_zeros(name: str) -> None:
     sae = load_sae(ORACLE / name)
-    x = load_file(ORACLE / name / "reference.safetensors")["x"]
+    x = reference_of(name)["x"]
     rows, latents, values = sae.encode_sparse(x)
     dense = torch.zeros(len(x), sae.d_sae)
     dense[rows, latents] = values
@@ -175,7 +182,7 @@ def test_the_width_of_the_activations_must_fit(topk: Path) -> None:
 def test_live_saelens_opens_what_is_converted(name: str, tmp_path: Path) -> None:
     sae_lens = pytest.importorskip("sae_lens")
     sae = load_sae(ORACLE / name)
-    x = load_file(ORACLE / name / "reference.safetensors")["x"]
+    x = reference_of(name)["x"]
     theirs = sae_lens.SAE.load_from_disk(save_saelens(sae, tmp_path / "converted"))
     given = x.reshape(len(x), 4, -1) if "hook_z" in name else x
     with torch.no_grad():
