@@ -158,9 +158,9 @@ def test_nothing_above_the_hook_is_run(site: str, ran: list[int]) -> None:
 
 def test_padding_changes_nothing_on_text() -> None:
     language_model = wrapped(tiny_model("llama"))
-    padded, mask = TOKENS.copy(), np.ones_like(TOKENS)
-    padded[1, 6:], mask[1, 6:] = 0, 0
-    x = hooked_activations(language_model, HookPoint(2, "resid_post"), padded, mask)
+    padded = TOKENS.copy()
+    padded[1, 6:] = 0
+    x = hooked_activations(language_model, HookPoint(2, "resid_post"), padded)
     alone = hooked_activations(language_model, HookPoint(2, "resid_post"), TOKENS[1:2, :6])
     torch.testing.assert_close(x[1, :6], alone[0], atol=1e-5, rtol=1e-5)
 

@@ -72,7 +72,7 @@ def test_it_explains_the_demo_corpus() -> None:
     policy = MaskPolicy(special_token_ids=tuple(language_model.special_token_ids))
     rows, median = [], 0.0
     for batch in islice(batches(blocks, 1024), 8):
-        x = hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask).float()
+        x = hooked_activations(language_model, hook, batch.token_ids).float()
         norms = x.norm(dim=-1).numpy()
         median = median or reference_norm(batch, norms)
         rows.append(x[torch.from_numpy(batch_mask(batch, policy, norms, median)[0])])
