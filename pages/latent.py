@@ -7,6 +7,7 @@ from charts.latent import activation_histogram, latent_neighbours, latent_partne
 from pages.components import pickers
 from pages.components.figure import show
 from pages.components.latent_head import latent_head
+from pages.components.latent_links import latent_links
 from pages.components.latent_picker import latent_picker
 from pages.components.page import begin
 
@@ -16,6 +17,7 @@ page = begin(
 )
 latent = latent_picker(page)
 latent_head(page.bundle, latent)
+latent_links(page.bundle, latent)
 which, by = st.columns(2)
 with which:
     kind = pickers.contexts()

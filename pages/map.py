@@ -17,11 +17,12 @@ page = begin(
 )
 left, right = st.columns([3, 2])
 with left:
-    colour_by, level_of = st.columns(2)
-    with colour_by:
-        colour = pickers.colour()
-    with level_of:
-        level = pickers.level(page.bundle)
+    colour, level = pickers.colour_and_level(page.bundle)
+# The small charts come first, so that they answer a box before the map is drawn again.
+with right:
+    show(density_histogram(page.bundle, page.selected))
+    show(cluster_bars(page.bundle, page.selected, level))
+with left:
     show(
         latent_map(
             page.bundle,
@@ -32,6 +33,3 @@ with left:
         )
     )
     latent_table(page.bundle, page.mask)
-with right:
-    show(density_histogram(page.bundle, page.selected))
-    show(cluster_bars(page.bundle, page.selected, level))

@@ -50,6 +50,11 @@ def choose_pairs(page: Page) -> Pairs:
     within = subject == "selection"
     rows = pair_rows(page.bundle, latents, measure, within=within, hide_flags=hide_flags)
     drawn = latents if within and len(latents) <= MOST_DRAWN else _strongest(rows, latents)
+    if len(drawn) < len(latents):
+        st.markdown(
+            f"The heatmap shows the {numbers.count(len(drawn))} latents of the strongest pairs; "
+            f"the ranking and the table are about all {numbers.count(len(latents))}."
+        )
     return Pairs(page.bundle, measure, latents, within, hide_flags, rows, drawn)
 
 

@@ -23,20 +23,17 @@ def measure() -> str:
     )
 
 
-def level(bundle: Bundle) -> int:
-    """Which level of the clustering is shown: 0 is the finest."""
-    sizes = {row.level: row.clusters for row in bundle.manifest.clustering}
+def colour_and_level(bundle: Bundle) -> tuple[Colour, int]:
+    """What the colour of a point on the map says, and the level of the clusters: 0 the finest."""
+    beside, finest = st.columns(2)
+    with beside:
+        colour: Colour = _choice("colour", "Colour", list(COLOURS), lambda key: COLOURS[key])
+    sizes = {row.level: numbers.count(row.clusters) for row in bundle.manifest.clustering}
     if not sizes:
-        return 0
-    return int(
-        _choice("level", "Clusters", list(sizes), lambda n: f"{numbers.count(sizes[n])} clusters")
-    )
-
-
-def colour() -> Colour:
-    """What the colour of a point on the map says."""
-    chosen: Colour = _choice("colour", "Colour", list(COLOURS), lambda key: COLOURS[key])
-    return chosen
+        return colour, 0
+    with finest:
+        level = _choice("level", "Clusters", list(sizes), lambda n: f"{sizes[n]} clusters")
+    return colour, int(level)
 
 
 def subject(latent: int) -> str:

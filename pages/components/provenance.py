@@ -36,8 +36,9 @@ def facts(bundle: Bundle) -> None:
 
 
 def metrics(cells: dict[str, tuple[str, str]]) -> None:
-    """A row of numbers, each with its name and its explanation."""
-    for column, (name, (value, meaning)) in zip(st.columns(len(cells)), cells.items(), strict=True):
+    """A row of numbers, each with its name and its explanation, as wide as it needs to be."""
+    widths = [max(len(name) + 4.0, 1.5 * len(value)) for name, (value, _) in cells.items()]
+    for column, (name, (value, meaning)) in zip(st.columns(widths), cells.items(), strict=True):
         column.metric(name, value, help=meaning)
 
 

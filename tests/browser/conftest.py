@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 60_000
+PATIENCE = 90_000
 """Milliseconds: a busy machine draws slowly, and a page that never comes still fails."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Streamlit asks for these beside the page before it asks at the root, where they are.

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from analysis.bundle import Bundle, open_bundle
 from analysis.selection import evaluate, parse
+from charts.map import HEIGHT
 from tests.browser.conftest import PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
@@ -60,13 +61,13 @@ def drag(page: Page, chart: Locator, start: tuple[float, float], stop: tuple[flo
 
 
 def test_a_link_opened_first_on_a_fresh_server_goes_through_the_dashboard(
-    open_page: OpenPage,
+    open_page: OpenPage, bundle: Bundle
 ) -> None:
-    page = open_page("latent?latent=3")
+    latent = int(np.argmax(bundle.latents["active_tokens"].to_numpy()))
+    page = open_page(f"latent?latent={latent}")
     for name in ("Overview", "Map", "Co-occurrence", "Latent"):
         expect(page.get_by_role("link", name=name)).to_be_visible()
-    settle(page)
-    expect(page.get_by_role("heading", name=re.compile(r"^Latent 3\b"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["1440x900", "1024x768"])
@@ -102,7 +103,7 @@ def test_a_box_on_the_map_changes_every_chart_and_a_link_restores_it(
     drag(page, figure(page, "Map of the decoder vectors"), (0.3, 0.3), (0.7, 0.7))
     count = until(lambda: selected(page), lambda n: n != total)
     settle(page)
-    text = page.get_by_label("Selection").input_value()
+    text = page.get_by_label("Selection", exact=True).input_value()
     assert text.startswith("box(")
     assert 0 < count < total
     assert count == int(evaluate(parse(text), bundle).sum())
@@ -113,7 +114,7 @@ def test_a_box_on_the_map_changes_every_chart_and_a_link_restores_it(
     page.get_by_role("button", name="Share").click()
     link = page.locator("[data-testid=stCode]").inner_text().strip()
     other = open_page(link)
-    assert other.get_by_label("Selection").input_value() == text
+    assert other.get_by_label("Selection", exact=True).input_value() == text
     assert selected(other) == count
 
 
@@ -137,11 +138,7 @@ def test_a_point_of_the_map_opens_its_latent(open_page: OpenPage, bundle: Bundle
     chart = figure(page, "Map of the decoder vectors")
     box = chart.bounding_box()
     assert box is not None
-    # The padding of every chart: 8 at the left, 12 at the right, 10 above and 8 below.
-    x = box["x"] + 8 + place[0] * (box["width"] - 20)
-    y = box["y"] + 10 + place[1] * (box["height"] - 18)
-    page.mouse.move(x - 3, y)
-    page.mouse.click(x, y)
+    page.mouse.click(box["x"] + place[0] * box["width"], box["y"] + place[1] * HEIGHT)
     page.wait_for_url(re.compile(rf"/latent\?.*latent={latent}\b"))
     settle(page)
     expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
