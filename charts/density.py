@@ -139,18 +139,18 @@ def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
     says = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(
         y=alt.value(6), text="says:N"
     )
+    # A list of lines would be joined by a comma: Vega-Lite breaks only where it finds `lineBreak`.
+    lines_of_dead = f"0 in {n:,} tokens:\nbelow {3 / max(n, 1):.1e} at 95 %"
     dead = (
-        alt.Chart(
-            {
-                "values": [
-                    {
-                        "at": dead_at + 0.3,
-                        "says": [f"0 in {n:,} tokens:", f"below {3 / max(n, 1):.1e} at 95 %"],
-                    }
-                ]
-            }
+        alt.Chart({"values": [{"at": dead_at + 0.3, "says": lines_of_dead}]})
+        .mark_text(
+            align="left",
+            color=QUIET_INK,
+            fontSize=11,
+            lineHeight=14,
+            lineBreak="\n",
+            baseline="top",
         )
-        .mark_text(align="left", color=QUIET_INK, fontSize=11, lineHeight=14, baseline="top")
         .encode(x="at:Q", y=alt.value(2), text="says:N")
     )
     return [rule, says, dead]
