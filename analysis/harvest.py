@@ -240,7 +240,7 @@ class _Run:
 
     def _read_batch(self, batch: TokenBatch) -> tuple[list[_Part], MaskCounts, VarianceSums | None]:
         hooked = hooked_activations(
-            self.language_model, self.hook, batch.token_ids, batch.attention_mask
+            self.language_model, self.hook, batch.token_ids
         )
         if hooked.shape[-1] != self.sae.d_in:
             raise InputError(

@@ -50,7 +50,7 @@ def main(tokens: int = 20_000) -> None:
         waiting = iter(blocks)
         while window := list(islice(waiting, sizes.window_blocks)):
             for batch in batches(window, sizes.batch_tokens, sizes.window_blocks):
-                hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask)
+                hooked_activations(language_model, hook, batch.token_ids)
 
     def with_sae(blocks: list[TokenBlock]) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -139,7 +139,7 @@ def _median_norm(
 ) -> float:
     batch = next(batches(blocks[:32], batch_tokens=4 * BATCH_TOKENS))
     hook = parse_hook_point(plan.hook)
-    x = hooked_activations(language_model, hook, batch.token_ids, batch.attention_mask)
+    x = hooked_activations(language_model, hook, batch.token_ids)
     return reference_norm(batch, x.float().norm(dim=-1).numpy())
 
 
@@ -203,7 +203,7 @@ def _kept_rows(
 ) -> Iterator[tuple[torch.Tensor, MaskCounts]]:
     for batch in batches(blocks, BATCH_TOKENS):
         x = hooked_activations(
-            language_model, parse_hook_point(hook), batch.token_ids, batch.attention_mask
+            language_model, parse_hook_point(hook), batch.token_ids
         )
         norms = x.float().norm(dim=-1).numpy()
         kept, counts = batch_mask(batch, policy, norms, median_norm)
