@@ -19,6 +19,7 @@ from analysis.corpus import (
     TokenBlock,
     batch_mask,
     batches,
+    kept_mask,
     read_corpus,
     reference_norm,
     token_blocks,
@@ -115,7 +116,8 @@ class Sample:
                 None,
             )
             if block is not None:
-                kept += min(wanted, len(block))
+                mask = kept_mask(block.token_ids, policy.special_token_ids, policy.sink_positions)
+                kept += int(mask.sum())
                 yield block
 
     @property
@@ -129,7 +131,7 @@ class Sample:
         parts, median = [], None
         for batch in batches(self.blocks(), batch_tokens=512):
             hooked = hooked_activations(
-                self.language_model, hook, batch.token_ids, batch.attention_mask
+                self.language_model, hook, batch.token_ids
             )
             norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
             median = reference_norm(batch, norms) if median is None else median
@@ -225,10 +227,13 @@ def self_check(
 
 
 def _misfit(measured: Measured, advertised_l0: float | None) -> tuple[bool, float]:
-    """A key that sorts the best first: what fits at all, then by variance, or else by L0."""
+    """A key that sorts the best first: what fits at all, then by variance, or else by L0.
+
+    Variance counts to two decimals, so that of two equal ways the first and plainer one is told.
+    """
     verdict = judge(measured.explained_variance, measured.l0, advertised_l0)
     if measured.explained_variance is not None:
-        return verdict.fits is False, -measured.explained_variance
+        return verdict.fits is False, -round(measured.explained_variance, 2)
     return verdict.fits is False, abs(log(max(measured.l0, 1e-3) / (advertised_l0 or 1)))
 
 

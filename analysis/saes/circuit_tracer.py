@@ -35,7 +35,11 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     weights = read_weights(saved, options, layout)
     threshold, k = weights.more.get(THRESHOLD), weights.more.get("k")
     layer = layer_in(saved.weights.path.name, r"layer_(\d+)")
-    kept = None if k is None else kept_latents(int(scalar(k)), weights.W_enc.shape[1], saved.path)
+    kept = (
+        None
+        if k is None
+        else kept_latents(int(scalar(k, saved.path)), weights.W_enc.shape[1], saved.path)
+    )
     architecture = "jumprelu" if threshold is not None else "standard" if kept is None else "topk"
     return SparseAutoencoder(
         format="circuit_tracer",

@@ -121,15 +121,15 @@ def _activation(saved: Saved, trainer: Saved, name: str, weights: Weights) -> di
         return {"threshold": more["threshold"]}
     d_sae = weights.W_enc.shape[1]
     if name == "AutoEncoderTopK":
-        k = int(scalar(more["k"])) if "k" in more else trainer.count("k")
+        k = int(scalar(more["k"], saved.path)) if "k" in more else trainer.count("k")
         return {"k": kept_latents(k, d_sae, saved.path)}
     if name in ("BatchTopKSAE", "MatryoshkaBatchTopKSAE"):
-        if "threshold" not in more or scalar(more["threshold"]) < 0:
+        if "threshold" not in more or scalar(more["threshold"], saved.path) < 0:
             raise InputError(
                 f"{saved.weights.path}: the threshold of this {name} was never set in training, so "
                 "it cannot encode; use a checkpoint from later in the training."
             )
-        return {"threshold": torch.full_like(weights.b_enc, scalar(more["threshold"]))}
+        return {"threshold": torch.full_like(weights.b_enc, scalar(more["threshold"], saved.path))}
     return {}
 
 

@@ -92,12 +92,13 @@ def read_second(saved: Saved, options: Options) -> SparseAutoencoder:
     module_in = saved.setting("hf_hook_point_in", str)
     module_out = saved.setting("hf_hook_point_out", str)
     is_transcoder = module_out is not None and module_out != module_in
+    d_out = "d_out" if is_transcoder else "d_in"
     layout = Layout(
         W_enc="w_enc",
         W_dec="w_dec",
         more={"threshold": "d_sae"},
-        optional={"affine_skip_connection": "d_in d_out"},
-        d_out="d_out",
+        optional={"affine_skip_connection": f"d_in {d_out}"},
+        d_out=d_out,
     )
     weights = read_weights(saved, options, layout)
     skip = weights.more.get("affine_skip_connection")

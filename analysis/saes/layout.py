@@ -178,8 +178,13 @@ def kept_latents(k: int | None, d_sae: int, path: object) -> int:
     return k
 
 
-def scalar(tensor: Tensor) -> float:
-    """The value of a tensor with one element."""
+def scalar(tensor: Tensor, path: object) -> float:
+    """The value of a tensor with one element; InputError that names `path` where it has more."""
+    if tensor.numel() != 1:
+        raise InputError(
+            f"{path}: a tensor that should hold one number has the shape {list(tensor.shape)}; "
+            "save the SAE again."
+        )
     return float(tensor.to(torch.float64).item())
 
 

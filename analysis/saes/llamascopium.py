@@ -129,6 +129,6 @@ def _scaled(
     norms = []
     for hook in (hook_in, hook_out or hook_in):
         name = f"{NORM}{hook}"
-        value = scalar(saved.weights.load(name)) if name in saved.weights else None
+        value = scalar(saved.weights.load(name), saved.path) if name in saved.weights else None
         norms.append(positive(value, name, saved.weights.path))
     return folded_mean_norm(sae, norms[0], norms[1], "the weights file")

@@ -26,7 +26,9 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """The SAE in a file."""
     layout = Layout(more={RUNNING_NORM: "one"}, ignored=("sq_act_running_avg",))
     weights = read_weights(saved, options, layout, {"one": 1})
-    mean_norm = positive(scalar(weights.more[RUNNING_NORM]), RUNNING_NORM, saved.weights.path)
+    mean_norm = positive(
+        scalar(weights.more[RUNNING_NORM], saved.path), RUNNING_NORM, saved.weights.path
+    )
     scale = sqrt(weights.W_enc.shape[0]) / mean_norm
     sae = SparseAutoencoder(
         format="matryoshka",

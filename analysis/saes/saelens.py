@@ -87,7 +87,7 @@ METADATA_KEYS = (
 def matches(saved: Saved) -> bool:
     """A cfg.json with d_in and d_sae beside weights in SAELens' names."""
     config = saved.config or {}
-    if config.get("architecture") in REFUSED:
+    if any(config.get("architecture") == name for name in REFUSED):
         return True
     return {"d_in", "d_sae"} <= config.keys() and saved.has("W_dec", "b_dec")
 

@@ -33,6 +33,7 @@ WEIGHTS_NAMES = (
 NOT_WEIGHTS = ("sparsity.safetensors", "activation_whitening.safetensors", "optimizer.pt")
 CONFIG_NAMES = ("cfg.json", "config.json", "hyperparams.json")
 MAX_FOLDER_ENTRIES = 10_000
+FLOATS = ("F64", "F32", "F16", "BF16")
 
 Value = TypeVar("Value", str, int, float, bool)
 
@@ -109,6 +110,8 @@ class Request:
     ignored: Collection[str] = ()
     sizes: Mapping[str, int | None] = field(default_factory=dict)
     """Sizes that the configuration states."""
+    counters: Collection[str] = ("k", "group_sizes")
+    """Tensors that may hold integers; a weight of integers is a damaged or a quantised one."""
 
 
 def open_saved(path: Path, *, allow_pickle: bool = False) -> Saved:
@@ -180,6 +183,12 @@ def read_tensors(saved: Saved, request: Request, dtype: torch.dtype) -> dict[str
             f"{path}: the tensor {unknown[0][:80]!r} is unknown in this format and could change "
             "how the SAE encodes, so it is not opened; remove the tensor if it is not needed."
         )
+    for name in shapes.keys() & stored.keys() - set(request.counters):
+        if stored[name].dtype not in FLOATS:
+            raise InputError(
+                f"{path}: tensor {name[:80]!r} has the dtype {stored[name].dtype}, where weights "
+                f"are one of {', '.join(FLOATS)}; save it again."
+            )
     _check_shapes(saved, {name: shapes[name] for name in shapes if name in stored}, request.sizes)
     return {name: _read(saved.weights, name, dtype) for name in shapes if name in stored}
 

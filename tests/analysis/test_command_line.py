@@ -1,0 +1,132 @@
+"""The command line on real folders: what it prints, what it refuses, what it leaves behind."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from analysis import console
+from analysis.__main__ import app
+from analysis.models import LanguageModel
+from analysis.saes import load_sae
+from tests.analysis.tiny_model import WORDS, tiny_language_model
+
+SAELENS = Path(__file__).parents[1] / "oracles" / "saelens"
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    """Both streams of one command, which ends with the exit code, without line breaks."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (console.out, console.err):
+        monkeypatch.setattr(stream, "width", 200)
+        monkeypatch.setattr(stream, "_file", None)
+
+
+def test_inspect_says_what_an_sae_is_in_words() -> None:
+    said = run("inspect", SAELENS / "topk_layer_norm")
+    assert "SAELens (saelens)" in said and "topk SAE: the 8 largest pre-activations" in said
+    assert "32 values in, 64 latents, 32 values out (d_in, d_sae, d_out)" in said
+    # The file says gpt2-small, so the module is spelled as GPT-2's.
+    assert "blocks.3.hook_resid_post (TransformerLens) = transformer.h.3:output" in said
+    assert "subtracted from the input, and added to the output" in said
+    norms = load_file(SAELENS / "topk_layer_norm" / "sae_weights.safetensors")["W_dec"].norm(dim=1)
+    assert f"median {norms.sort().values[32]:.3g}" in said
+    assert "{" not in said and "_hook_point" not in said
+
+
+def test_inspect_takes_the_options_that_change_the_reading() -> None:
+    folder = SAELENS / "topk_none"
+    said = run(
+        "inspect", folder, "--centre-input", "--no-subtract-b-dec", "--input-scale", "0.5",
+        "--normalise", "layer_norm", "--format", "saelens",
+    )  # fmt: skip
+    for words in ("Centring of the input was switched on by hand", "scale 0.5", "layer_norm was"):
+        assert words in said
+    assert "only added to the output" in said
+    assert "no normalisation 'zscore'" in run("inspect", folder, "--normalise", "zscore", code=1)
+    assert "format 'x' is unknown" in run("inspect", folder, "--format", "x", code=1)
+    assert "must be a positive" in run("inspect", folder, "--input-scale", "-1", code=1)
+
+
+def test_the_self_check_needs_a_model_and_a_corpus() -> None:
+    said = run("inspect", SAELENS / "topk_none", "--model", "smollm2-135m", code=1)
+    assert "give --model and --corpus" in said
+
+
+def test_inspect_checks_itself_on_real_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A random SAE does not fit; the table of what was tried and one sentence say so."""
+    tiny = tiny_language_model()
+
+    def tiny_model(name: str, dtype: torch.dtype) -> LanguageModel:
+        assert (name, dtype) == ("tiny", torch.float32)
+        return tiny
+
+    monkeypatch.setattr("analysis.models.load_language_model", tiny_model)
+    corpus = tmp_path / "words.txt"
+    corpus.write_text(" ".join(WORDS * 4))
+    made = load_sae(SAELENS / "topk_none")
+    narrow = {"W_enc": made.W_enc[:16], "W_dec": made.W_dec[:, :16], "b_enc": made.b_enc}
+    narrow["b_dec"] = made.b_dec[:16]
+    folder = tmp_path / "sae"
+    folder.mkdir()
+    save_file({name: tensor.contiguous() for name, tensor in narrow.items()},
+              folder / "sae_weights.safetensors")  # fmt: skip
+    config = '{"architecture": "topk", "k": 8, "d_in": 16, "d_sae": 64, "metadata": {}}'
+    (folder / "cfg.json").write_text(config)
+    check = ("inspect", folder, "--model", "tiny", "--corpus", corpus, "--tokens", 60)
+    assert "give it by --hook" in run(*check, code=1)
+    said = run(*check, "--hook", "blocks.1.hook_resid_pre")
+    assert "blocks.1.hook_resid_pre (TransformerLens) = model.layers.1:input" in said
+    assert "It does not fit: only" in said and "8 promised" in said
+    assert "60 tokens" in said and "--centre-input" in said and "--hook" in said
+
+
+def test_convert_writes_a_folder_that_opens_as_the_same_sae(tmp_path: Path) -> None:
+    torch.save(
+        {
+            f"{name}.{kind}": torch.randn((24, 12) if kind == "weight" else (24,))
+            for name in ("encoder_linear",)
+            for kind in ("weight", "bias")
+        }
+        | {"decoder_linear.weight": torch.randn(12, 24), "decoder_linear.bias": torch.randn(12)},
+        tmp_path / "goodfire-l19.pt",
+    )
+    out = tmp_path / "out"
+    assert f"{out} (SAELens)" in run("convert", tmp_path / "goodfire-l19.pt", "--out", out)
+    original = load_sae(tmp_path / "goodfire-l19.pt", allow_pickle=True)
+    assert load_sae(out).content_hash == original.content_hash
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    said = run("convert", tmp_path / "goodfire-l19.pt", "--out", out, code=1)
+    assert "exists already" in said
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_convert_writes_what_was_given_by_hand(tmp_path: Path) -> None:
+    run("convert", SAELENS / "topk_none", "--out", tmp_path / "out", "--centre-input")
+    assert load_sae(tmp_path / "out").centre_input
+
+
+def test_a_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    for command in (["inspect"], ["convert", "--out", str(tmp_path / "x")]):
+        said = run(command[0], tmp_path / "nowhere", *command[1:], code=1)
+        assert said.startswith("Error: ") and "no such file or folder" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_release_is_looked_up_and_not_taken_for_a_path() -> None:
+    said = run("inspect", "no-such-release:blocks.8.hook_resid_pre", code=1)
+    assert "sae-lens" in said or "no such release" in said
+
+
+def test_list_needs_bundles(tmp_path: Path) -> None:
+    assert "holds no bundle" in run("list", tmp_path, code=1)
