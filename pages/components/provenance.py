@@ -68,19 +68,33 @@ def _sources(said: Manifest) -> dict[str, object]:
     sae, model = said.sae, said.model
     return {
         "SAE": f"{sae.name}, {sae.architecture}, {sae.format} format",
-        "Width": f"{numbers.count(sae.d_in)} to {numbers.count(sae.d_sae)} latents"
+        "Width": f"d_in {numbers.count(sae.d_in)}, d_sae {numbers.count(sae.d_sae)} latents"
         + (f", k = {sae.k}" if sae.k else ""),
         "Hook point": sae.hook_point or "not known",
-        "Module": sae.hook_module,
+        "Hugging Face module": sae.hook_module,
+        "Output hook point": sae.hook_point_out,
         "Normalisation": sae.normalisation,
-        "Input": "b_dec is subtracted first" if sae.applies_b_dec_to_input else "taken as it is",
-        "Notes": "; ".join(sae.notes) or None,
+        "Centring": "each token's mean is removed first" if sae.centre_input else None,
+        "Decoder bias": "subtracted from the input, and added to the output"
+        if sae.applies_b_dec_to_input
+        else "only added to the output",
+        "Skip connection": "W_skip·x is added to the output" if sae.has_skip else None,
+        "Decoder norms": _norms(sae.decoder_norms),
+        "Folded or assumed": " ".join(sae.notes) or "nothing",
+        "Advertised L0": numbers.short(sae.advertised_l0) if sae.advertised_l0 else "none",
         "SAE hash": sae.content_hash[:16],
         "Model": f"{model.name}, {model.layers} layers, {model.dtype}" if model else "none",
         "Model hash": model.content_hash[:16] if model else None,
         "Self-check": said.self_check.verdict or None,
         "Bundle": said.bundle_id,
     }
+
+
+def _norms(quantiles: Mapping[str, float]) -> str | None:
+    """Norms of the decoder vectors, least to largest; None in bundles that do not say."""
+    names = {"min": "least", "median": "median", "max": "largest"}
+    shown = [f"{names[k]} {numbers.short(v)}" for k, v in quantiles.items() if k in names]
+    return ", ".join(shown) or None
 
 
 def _tokens(said: Manifest) -> dict[str, object]:
