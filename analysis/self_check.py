@@ -130,9 +130,7 @@ class Sample:
         """Activations [n, d] of the kept tokens at a hook point, float32. InputError: none."""
         parts, median = [], None
         for batch in batches(self.blocks(), batch_tokens=512):
-            hooked = hooked_activations(
-                self.language_model, hook, batch.token_ids
-            )
+            hooked = hooked_activations(self.language_model, hook, batch.token_ids)
             norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
             median = reference_norm(batch, norms) if median is None else median
             kept, _ = batch_mask(batch, self.policy, norms, median)
