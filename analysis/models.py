@@ -232,7 +232,7 @@ def load_language_model(
     path = _model_path(str(name_or_dir))
     source = _pretrained_source(path)
     # Its bar would break into the ones by which a build tells how far it is.
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype)
         model = model.to(device)

@@ -214,7 +214,8 @@ def self_check(
     measured = measure(sae, x)
     verdict = judge(measured.explained_variance, measured.l0, sae.advertised_l0)
     explained = measured.explained_variance
-    if verdict.fits is not False and (explained is None or explained >= USUAL_EXPLAINED):
+    usual = explained is None or explained >= USUAL_EXPLAINED
+    if verdict.fits is not False and usual and not _elsewhere(hook, sae.hook_point):
         return SelfCheckReport(hook, measured, verdict)
     tried = [
         *_other_readings(sae, x, overrides or Overrides()),
@@ -311,6 +312,14 @@ def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Ite
         x = sample.activations(other)
         if x.shape[1] == sae.d_in:
             yield Tried(f"at {other}", f"--hook {other}", measure(sae, x))
+
+
+def _elsewhere(hook: HookPoint, own: str | None) -> bool:
+    """Whether another hook point was given than the file names; neighbours may explain enough."""
+    try:
+        return own is not None and _depth(hook) != _depth(parse_hook_point(own))
+    except InputError:
+        return False
 
 
 def _depth(hook: HookPoint) -> int:
