@@ -35,15 +35,18 @@ def begin(title: str, question: str) -> Page:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
     ):
         st.title(title, anchor=False, width="content")
-        sae = bundle.manifest.sae
-        st.caption(
-            f"{plain(bundle.name, 60)} · {plain(sae.name, 60)}"
-            f" · {plain(sae.hook_point or 'hook point not known', 60)}",
-            width="content",
-        )
+        st.caption(_named(bundle), width="content")
     mask = selection_bar(bundle)
     st.markdown(question)
     return Page(bundle, state.current(), mask)
+
+
+def _named(bundle: Bundle) -> str:
+    """The bundle, its SAE, and the hook point where the SAE's name does not tell it."""
+    sae = bundle.manifest.sae
+    hook = sae.hook_point or "hook point not known"
+    names = [bundle.name, sae.name, *([hook] if hook not in sae.name else [])]
+    return " · ".join(plain(name, 60) for name in names)
 
 
 def _enter_by_the_dashboard() -> None:
