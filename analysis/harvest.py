@@ -239,9 +239,7 @@ class _Run:
         return filling.mask.kept - before
 
     def _read_batch(self, batch: TokenBatch) -> tuple[list[_Part], MaskCounts, VarianceSums | None]:
-        hooked = hooked_activations(
-            self.language_model, self.hook, batch.token_ids
-        )
+        hooked = hooked_activations(self.language_model, self.hook, batch.token_ids)
         if hooked.shape[-1] != self.sae.d_in:
             raise InputError(
                 f"The SAE reads {self.sae.d_in} values per token, but {self.language_model.name} "

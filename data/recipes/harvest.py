@@ -202,9 +202,7 @@ def _kept_rows(
     median_norm: float,
 ) -> Iterator[tuple[torch.Tensor, MaskCounts]]:
     for batch in batches(blocks, BATCH_TOKENS):
-        x = hooked_activations(
-            language_model, parse_hook_point(hook), batch.token_ids
-        )
+        x = hooked_activations(language_model, parse_hook_point(hook), batch.token_ids)
         norms = x.float().norm(dim=-1).numpy()
         kept, counts = batch_mask(batch, policy, norms, median_norm)
         yield x[torch.from_numpy(kept)], counts
