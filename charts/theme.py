@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeVar
 import altair as alt
 import numpy as np
 import pyarrow as pa
-from scipy.spatial import cKDTree
 
 INK = "#1f2933"
 QUIET_INK = "#65717e"
@@ -158,6 +157,9 @@ def cluster_colours(clusters: np.ndarray, x: np.ndarray, y: np.ndarray) -> dict[
     centres = np.nan_to_num(np.column_stack([x, y]).astype(np.float64))
     if len(clusters) == 0:
         return {}
+    # A quarter of a second that the first page need not wait for.
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
     near = cKDTree(centres).query(centres, k=min(9, len(clusters)))[1].reshape(len(clusters), -1)
     for i in range(len(clusters)):
         taken = {int(h) for h in hues[near[i]] if h >= 0}

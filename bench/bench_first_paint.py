@@ -1,0 +1,74 @@
+"""How long a newcomer waits: from the server's start until the first page's charts are drawn.
+
+    .venv/bin/python -m bench.bench_first_paint [ROUNDS]
+
+Each round starts a new server on the demo; the browser is open already and loads the page as soon
+as the server answers (bar: 5 s to the first page).
+"""
+
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def main(rounds: int = 3) -> None:
+    """Print the medians of title and first chart, in seconds after the server's start."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        measured = [_round(browser) for _ in range(rounds)]
+        browser.close()
+    names = ("server answers", "title", "first chart")
+    for name, seconds in zip(names, zip(*measured, strict=True), strict=True):
+        print(f"{name:<15} {statistics.median(seconds):5.2f} s")
+
+
+def _round(browser: Browser) -> tuple[float, float, float]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.headless=true"]
+    server = subprocess.Popen(
+        [*command, f"--server.port={port}", "--server.address=127.0.0.1"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait(address)
+        answers = time.perf_counter() - started
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("heading", name="Overview").wait_for()
+        title = time.perf_counter() - started
+        page.locator(".marks").first.wait_for()
+        chart = time.perf_counter() - started
+        page.close()
+        return answers, title, chart
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait(address: str) -> None:
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health"):
+                return
+        except OSError:
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))
