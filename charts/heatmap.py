@@ -45,11 +45,11 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
         chart=_chart(bundle, rows, drawn[order], measure),
         rows=rows,
         caption=caption_of(
-            bundle, unit="token", measure=measure, latents=f"{n} of {len(asked)} selected"
+            bundle, unit="token", measure=measure, latents=f"{n} of {len(asked)} asked for"
         ),
         selections=("picked_cell",),
         note=(
-            f"{len(asked):,} latents are selected{cut}. Ordered by cluster, then by similarity, so "
+            f"{len(asked):,} latents{cut}. Ordered by cluster, then by similarity, so "
             "blocks along the diagonal are partly made by the order."
         ),
     )

@@ -21,21 +21,28 @@ def pair_rows(
     *,
     within: bool = False,
     hide_flags: bool = True,
+    hide_rare: bool = True,
 ) -> pa.Table:
     """Every stored pair with a latent of the selection, once, strongest first.
 
     `latents` [n] ids; `within` asks for both ends in the selection. Dense and ultralow latents
-    swamp the ranking, so that `hide_flags` leaves pairs with one of them out. Columns: latent and
-    partner (the selected one first, the rarer one of two), their labels, the joint counts, every
-    measure. Raises InputError for an unknown measure.
+    swamp a ranking, so `hide_flags` leaves pairs with one of them out; a handful of shared tokens
+    proves nothing, so `hide_rare` leaves out pairs with fewer joint tokens than the bundle's
+    `minimum_joint`. Columns: latent and partner (the selected one first, the rarer one of two),
+    their labels, the joint counts, every measure. Raises InputError for an unknown measure.
     """
-    return _pairs(bundle, latents, measure, within, hide_flags)[0]
+    return _pairs(bundle, latents, measure, within, hide_flags, hide_rare)[0]
 
 
 def _pairs(
-    bundle: Bundle, latents: np.ndarray, measure: str, within: bool, hide_flags: bool
-) -> tuple[pa.Table, int]:
-    """The pairs, and how many were hidden."""
+    bundle: Bundle,
+    latents: np.ndarray,
+    measure: str,
+    within: bool,
+    hide_flags: bool,
+    hide_rare: bool,
+) -> tuple[pa.Table, int, int]:
+    """The pairs; how many were hidden for a flag; how many of the others as rare."""
     check_measure(measure)
     chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
     chosen[np.asarray(latents, dtype=np.int64)] = True
@@ -48,13 +55,18 @@ def _pairs(
         shown = ~loud[found["latent"].to_numpy()] & ~loud[found["partner"].to_numpy()]
         hidden = int((~shown).sum())
         found = found.filter(pa.array(shown))
+    rare = 0
+    if hide_rare:
+        often = pc.greater_equal(found["joint_tokens"], bundle.manifest.parameters.minimum_joint)
+        rare = found.num_rows - pc.sum(often).as_py() if found.num_rows else 0
+        found = found.filter(often)
     rows = measured(bundle, found, measure)
     rows = rows.sort_by(
         [(measure, "descending"), ("latent", "ascending"), ("partner", "ascending")]
     )
     for at, end in ((2, "latent"), (3, "partner")):
         rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
-    return rows, hidden
+    return rows, hidden, rare
 
 
 def _once(found: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool) -> pa.Table:
@@ -89,7 +101,7 @@ def ranked_pairs(
     hide_flags: bool = True,
 ) -> Figure:
     """The strongest pairs of the selection; a click gives `picked_pair`: latent and partner."""
-    every, hidden = _pairs(bundle, latents, measure, within, hide_flags)
+    every, hidden, rare = _pairs(bundle, latents, measure, within, hide_flags, hide_rare=True)
     rows = every.slice(0, limit)
     return Figure(
         name=f"pairs-{measure}",
@@ -106,12 +118,18 @@ def ranked_pairs(
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
         selections=("picked_pair",),
-        note=(
-            f"{hidden:,} pairs with a dense or ultralow latent are hidden: these swamp a ranking."
-            if hide_flags
-            else "Dense and ultralow latents are included; they can swamp a ranking."
-        ),
+        note=_note(hidden if hide_flags else None, rare, bundle.manifest.parameters.minimum_joint),
     )
+
+
+def _note(hidden: int | None, rare: int, minimum_joint: int) -> str:
+    """What the ranking leaves out, and why; `hidden` is None where no flag hides a pair."""
+    few = (
+        f"{rare:,} pairs with fewer than {minimum_joint} joint tokens are hidden: too few to rank."
+    )
+    if hidden is None:
+        return f"Dense and ultralow latents are included; they can swamp a ranking. {few}"
+    return f"{hidden:,} pairs with a dense or ultralow latent are hidden: they swamp it. {few}"
 
 
 def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:

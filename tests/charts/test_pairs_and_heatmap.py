@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,7 +39,9 @@ def kept(tiny: Bundle) -> np.ndarray:
 
 @pytest.mark.parametrize("within", [False, True])
 def test_each_unordered_pair_stands_once_and_none_is_lost(tiny: Bundle, within: bool) -> None:
-    rows = pair_rows(tiny, CHOSEN, "jaccard", within=within, hide_flags=False).to_pandas()
+    rows = pair_rows(
+        tiny, CHOSEN, "jaccard", within=within, hide_flags=False, hide_rare=False
+    ).to_pandas()
     stored = pd.DataFrame(tiny.partners.all().to_pandas())
     chosen = set(CHOSEN.tolist())
     wanted = {
@@ -63,18 +67,26 @@ def test_pairs_are_ranked_by_the_measure_and_measured_rightly(
     assert set(MEASURES) - {"joint"} <= set(rows.columns)
 
 
-def test_dense_latents_are_hidden_and_counted(tiny: Bundle) -> None:
-    every = pair_rows(tiny, CHOSEN, hide_flags=False).to_pandas()
+def test_dense_latents_and_rare_pairs_are_hidden_and_counted(tiny: Bundle) -> None:
+    every = pair_rows(tiny, CHOSEN, hide_flags=False, hide_rare=False).to_pandas()
     flags = tiny.latents["flag"].to_pylist()
     loud = [
         flags[a] in ("dense", "ultralow") or flags[b] in ("dense", "ultralow")
         for a, b in zip(every["latent"], every["partner"], strict=True)
     ]
-    figure = ranked_pairs(tiny, CHOSEN)
+    # So many joint tokens that about half of the pairs have fewer.
+    least = int(every["joint_tokens"].median())
+    settings = tiny.manifest.parameters.model_copy(update={"minimum_joint": least})
+    strict = replace(tiny, manifest=tiny.manifest.model_copy(update={"parameters": settings}))
+    figure = ranked_pairs(strict, CHOSEN)
+    few = (every["joint_tokens"] < least) & ~np.array(loud)
     assert 0 < sum(loud) < len(loud)
+    assert 0 < sum(few) < len(few) - sum(loud)
     assert (figure.note or "").startswith(f"{sum(loud)} pairs")
-    shown = pair_rows(tiny, CHOSEN)
-    assert shown.num_rows == len(loud) - sum(loud)
+    assert f"{sum(few)} pairs with fewer than {least} joint tokens" in (figure.note or "")
+    shown = pair_rows(strict, CHOSEN)
+    assert shown.num_rows == len(loud) - sum(loud) - sum(few)
+    assert min(shown["joint_tokens"].to_pylist()) >= least
 
 
 def test_an_empty_selection_gives_an_empty_figure(tiny: Bundle) -> None:
