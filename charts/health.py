@@ -92,6 +92,7 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
     kept = tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
     active = tokens["active_latents"].to_numpy(zero_copy_only=False)[kept]
     rows, mean = _active_histogram(active), float(active.mean()) if len(active) else 0.0
+    most = max(rows["tokens"].to_pylist(), default=1)
     bars = (
         alt.Chart(inline(rows))
         .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
@@ -107,6 +108,8 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
                 "tokens:Q",
                 title="kept tokens",
                 axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
+                # Room above the highest bar for what the mean is.
+                scale=alt.Scale(domain=[0, 1.15 * most], nice=False),
             ),
             y2=alt.datum(0),
             tooltip=[

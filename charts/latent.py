@@ -166,7 +166,7 @@ def _ranked_rows(
         f"{value}:Q",
         title=title,
         axis=alt.Axis(tickCount=5),
-        scale=alt.Scale(domain=[least, most * 1.08], nice=False),
+        scale=alt.Scale(domain=[least, most * 1.14], nice=False),
     )
     counts = [n for n in ("joint_tokens", "joint_documents") if n in rows.column_names]
     others = [n for n in rows.column_names[5:] if n != value] if counts else []
