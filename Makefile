@@ -55,9 +55,9 @@ demo: .venv/test model
 	$(MAKE) demo-bundle
 
 demo-bundle: model
-	rm -rf data/bundle
+	rm -rf data/demo
 	$(BIN)/python -m analysis build --sae $(SAE) --model smollm2-135m \
-		--corpus data/corpus/demo.parquet --tokens 200000 --out data/bundle
+		--corpus data/corpus/demo.parquet --tokens 200000 --out data/demo
 
 bench: .venv/test model
 	for file in bench/bench_*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

@@ -9,7 +9,7 @@ from analysis.bundle import Bundle, Parameters
 from tests.planted import Planted, planted_activations, planted_sae
 
 ROOT = Path(__file__).parent.parent
-DEMO_BUNDLE = ROOT / "data" / "bundle"
+DEMO_BUNDLE = ROOT / "data" / "demo"
 
 
 @pytest.fixture(scope="session")
