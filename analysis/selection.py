@@ -212,6 +212,7 @@ def _grouped(part: Selection, kinds: tuple[type, ...]) -> str:
 
 def _number(value: float) -> str:
     """The shortest text that reads back as the same float."""
+    value = float(value)
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
