@@ -11,7 +11,7 @@ st.set_page_config(
     page_title="Clearwater",
     page_icon="💧",
     layout="wide",
-    initial_sidebar_state="auto" if len(bundle.registry()) > 1 else "collapsed",
+    initial_sidebar_state="collapsed",
 )
 style.apply()
 page = st.navigation(

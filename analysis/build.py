@@ -84,6 +84,8 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))
     build = _Build(request, sae, source, work, report or _silent)
+    for step in work.finished():
+        build.report(f"{step.replace('_', ' ')}, done before", 1, 1)
     try:
         steps = {step.__name__: work.run(step.__name__, step) for step in build.steps()}
     except InputError:

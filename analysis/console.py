@@ -71,9 +71,26 @@ class ConsoleReport:
         self._progress.update(self._tasks[step], completed=done, total=total)
 
 
+class LineReport:
+    """Says where a build is in a line at each tenth of a step, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Say that `done` of `total` pieces of a step are done."""
+        tenth = 10 * done // max(total, 1)
+        if self._said.get(step) != tenth:
+            self._said[step] = tenth
+            err.print(f"{step}: {done:,} of {total:,}", highlight=False, soft_wrap=True)
+
+
 @contextmanager
-def bars() -> Iterator[ConsoleReport]:
-    """Bars on the error stream, one for each step that reports."""
+def bars() -> Iterator[ConsoleReport | LineReport]:
+    """Bars on the error stream, one for each step that reports; lines where it is no terminal."""
+    if not err.is_terminal:
+        yield LineReport()
+        return
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<28}"),
@@ -108,7 +125,7 @@ def print_bundle(made: Manifest, path: Path) -> None:
         ("model", made.model.name if made.model else "none; activations were imported"),
         ("corpus", made.corpus.name),
         ("counted", f"{made.tokens:,} tokens in {made.documents:,} documents"),
-        ("left out", made.mask.policy),
+        ("mask", made.mask.policy),
         ("active rule", made.active_rule),
         ("L0", f"{check.l0:.1f} latents per token"),
         ("explained variance", _explained(explained, check.tokens)),
@@ -117,7 +134,7 @@ def print_bundle(made: Manifest, path: Path) -> None:
     rows += [
         (
             f"clusters, level {level.level}",
-            f"{level.clusters:,} and {level.noise:,} latents in none; stability "
+            f"{level.clusters:,}, with {level.noise:,} live latents in none; stability "
             f"{level.stability:.2f}",
         )
         for level in made.clustering
@@ -138,7 +155,8 @@ def print_columns() -> None:
 
 def print_bundles(found: Iterable[tuple[str, Manifest]]) -> None:
     """One line for each bundle."""
-    table = Table("bundle", "id", "SAE", "latents", "tokens", "model")
+    names = ("bundle", "id", "SAE", "latents", "tokens", "model")
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for name, made in found:
         table.add_row(
             name,

@@ -72,7 +72,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
     )
     longest = max(rows["size"].to_pylist(), default=1)
     base = alt.Chart(inline(data)).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=230)),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=190)),
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
             alt.Tooltip("selected:Q", title="selected latents", format=","),
@@ -85,7 +85,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         "size:Q",
         title="latents (light: all of the cluster, full: selected)",
         axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
-        scale=alt.Scale(domain=[0, longest * 1.3], nice=False),
+        scale=alt.Scale(domain=[0, longest * 1.5], nice=False),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)

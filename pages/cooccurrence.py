@@ -15,7 +15,7 @@ page = begin(
 pairs = choose_pairs(page)
 left, right = st.columns(2)
 with left:
-    show(cooccurrence_heatmap(page.bundle, pairs.drawn, pairs.measure))
+    show(cooccurrence_heatmap(page.bundle, pairs.drawn, pairs.measure), page.selection)
 with right:
     show(
         ranked_pairs(
@@ -24,6 +24,7 @@ with right:
             pairs.measure,
             within=pairs.within,
             hide_flags=pairs.hide_flags,
-        )
+        ),
+        page.selection,
     )
 pair_table(pairs)

@@ -20,8 +20,8 @@ with left:
     colour, level = pickers.colour_and_level(page.bundle)
 # The small charts come first, so that they answer a box before the map is drawn again.
 with right:
-    show(density_histogram(page.bundle, page.selected))
-    show(cluster_bars(page.bundle, page.selected, level))
+    show(density_histogram(page.bundle, page.selected), page.selection)
+    show(cluster_bars(page.bundle, page.selected, level), page.selection)
 with left:
     show(
         latent_map(
@@ -30,6 +30,7 @@ with left:
             colour=colour,
             level=level,
             highlight=page.view.latent,
-        )
+        ),
+        page.selection,
     )
     latent_table(page.bundle, page.mask)

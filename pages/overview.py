@@ -16,9 +16,9 @@ page = begin(
 facts(page.bundle)
 left, right = st.columns(2)
 with left:
-    show(density_histogram(page.bundle, page.selected))
+    show(density_histogram(page.bundle, page.selected), page.selection)
     show(flag_counts(page.bundle))
 with right:
     show(active_latents_per_token(page.bundle))
-    show(max_activation_vs_density(page.bundle, page.selected))
+    show(max_activation_vs_density(page.bundle, page.selected), page.selection)
 provenance(page.bundle)

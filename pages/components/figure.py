@@ -1,5 +1,6 @@
 """Show a figure with its export menu; the one way in which charts reach a page."""
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -20,11 +21,16 @@ KINDS: dict[Kind, str] = {
 }
 
 
-def show(figure: Figure) -> None:
+def show(figure: Figure, selection: str = "") -> None:
     """Title, chart, how to read it, what it was computed from, and the export menu.
+
+    `selection` is the text of the selection that the figure shows, so that its files say it too.
 
     What is done in the chart reaches the view through `events.follow` at the next run.
     """
+    if selection:
+        said = {**figure.caption.parameters, "selection": selection}
+        figure = replace(figure, caption=replace(figure.caption, parameters=said))
     with st.container(border=True, gap="xsmall"):
         _head(figure)
         if figure.rows.num_rows:

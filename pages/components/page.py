@@ -26,6 +26,11 @@ class Page:
         """The mask, or None where everything is selected and nothing needs to stand out."""
         return None if self.mask.all() else self.mask
 
+    @property
+    def selection(self) -> str:
+        """The selection as text; empty where everything is selected."""
+        return "" if self.selected is None else self.view.select
+
 
 def begin(title: str, question: str) -> Page:
     """Draw the head of a page."""
