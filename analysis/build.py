@@ -34,7 +34,8 @@ from analysis.bundle import (
 )
 from analysis.clusters import cluster, place
 from analysis.contexts import write_contexts
-from analysis.cooccurrence.count import count_partners
+from analysis.cooccurrence.partners import PartnerCount
+from analysis.cooccurrence.strongest import Ranking
 from analysis.errors import InputError
 from analysis.labels import name_clusters, name_latents, token_evidence
 from analysis.latents import latent_statistics
@@ -227,16 +228,23 @@ class _Build:
 
     def count_partners(self) -> Result:
         """Count every pair exactly and keep the strongest partners."""
-        rows = count_partners(
+        count = PartnerCount(
+            self.work.scratch / "partners",
+            Ranking(self.settings.partners_kept, self.settings.minimum_joint),
+        )
+        count.prepare(
             self._activations(),
             document_rows(self.work.tables),
-            self._tokens(),
-            self.work.tables,
-            partners_kept=self.settings.partners_kept,
-            minimum_joint=self.settings.minimum_joint,
-            memory_bytes=self.request.memory_bytes,
-            progress=self.tell("co-occurrence, latents"),
+            pq.read_table(self.work.tables / "tokens.parquet", columns=["kept"])["kept"].to_numpy(),
+            self.request.memory_bytes,
         )
+        tell = self.tell("co-occurrence, latents")
+        for block, (_, stop) in enumerate(count.blocks()):
+            if not count.done(block):
+                count.make(block)
+            tell(stop, self.sae.d_sae)
+        rows = count.write_table(self.work.tables)
+        count.remove()
         return {"rows": rows}
 
     def find_neighbours(self) -> Result:
