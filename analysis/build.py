@@ -46,6 +46,7 @@ from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, n
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.self_check import judge
 from analysis.sources import ActivationsSource, Source, TextSource
+from analysis.workers import LocalWorkers
 from analysis.working_folder import Result, WorkingFolder, open_working_folder
 
 Report = Callable[[str, int, int], None]
@@ -229,7 +230,7 @@ class _Build:
     def count_partners(self) -> Result:
         """Count every pair exactly and keep the strongest partners."""
         count = PartnerCount(
-            self.work.scratch / "partners",
+            self.work.scratch.absolute() / "partners",
             Ranking(self.settings.partners_kept, self.settings.minimum_joint),
         )
         count.prepare(
@@ -238,11 +239,7 @@ class _Build:
             pq.read_table(self.work.tables / "tokens.parquet", columns=["kept"])["kept"].to_numpy(),
             self.request.memory_bytes,
         )
-        tell = self.tell("co-occurrence, latents")
-        for block, (_, stop) in enumerate(count.blocks()):
-            if not count.done(block):
-                count.make(block)
-            tell(stop, self.sae.d_sae)
+        count.run(LocalWorkers(), self.tell("co-occurrence, latents"))
         rows = count.write_table(self.work.tables)
         count.remove()
         return {"rows": rows}

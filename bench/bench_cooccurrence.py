@@ -1,4 +1,4 @@
-"""Counting every pair and keeping each latent's strongest partners, against scipy and a dense product.
+"""Counting every pair and keeping the strongest, against scipy and against a dense product.
 
     python -m bench.bench_cooccurrence against [--latents 16384] [--tokens 100000] [--l0 50]
     python -m bench.bench_cooccurrence full --latents 1048576 --tokens 1000000 --l0 70
@@ -59,7 +59,9 @@ def by_scipy(incidence_folder: Path) -> None:
     incidence = open_incidence(incidence_folder)
     F, n = len(incidence.counts), len(incidence.unit_ends) - 1
     ones = np.ones(len(incidence.latents), dtype=np.int32)
-    X = scipy.sparse.csr_array((ones, incidence.latents.astype(np.int32), incidence.unit_ends), (n, F))
+    X = scipy.sparse.csr_array(
+        (ones, incidence.latents.astype(np.int32), incidence.unit_ends), (n, F)
+    )
     product = (X.T.tocsr() @ X).tocsr()
     counts = incidence.counts
     for a in range(F):
@@ -126,9 +128,10 @@ def against(data: Path, work: Path) -> None:
     for way, (cpu, wall, memory) in medians.items():
         per_pair = cpu / pairs_of(folder, BATCH if way == "dense" else None) * 1e9
         ratio = per_pair / (medians["ours"][0] / pairs_of(folder) * 1e9)
+        more = memory / max(medians["ours"][2], 1 << 20)
         say(
             f"{way:<8}{cpu:9.2f} s CPU {wall:9.2f} s wall {per_pair:10.1f} ns/pair "
-            f"(x {ratio:7.1f}) {memory / 2**20:9,.0f} MiB (x {memory / medians['ours'][2]:.1f})"
+            f"(x {ratio:7.1f}) {memory / 2**20:9,.0f} MiB (x {more:.1f})"
         )
 
 
@@ -177,7 +180,8 @@ def click(data: Path, _: Path) -> None:
         began = time.perf_counter()
         pair_table(activations, int(a), int(b), len(kept))
         took.append(time.perf_counter() - began)
-    say(f"{F:,} latents, {len(kept):,} tokens, {activations.latent_ends[-1] / 1e6:,.0f} M activations")
+    stored = activations.latent_ends[-1] / 1e6
+    say(f"{F:,} latents, {len(kept):,} tokens, {stored:,.0f} M activations")
     say(f"pair: median {statistics.median(took) * 1e3:.1f} ms, slowest {max(took) * 1e3:.1f} ms")
     matrices = []
     for _ in range(5):

@@ -21,7 +21,7 @@ SPREAD = 1.5
 DENSEST = 0.25
 AT_ONCE = 8 << 20
 INSIDE, OUTSIDE = 4.4, 0.4
-"""Rates by topic; their mean over documents is 1 at 8 of 64 topics: (8 x 4.4 + 56 x .4) / 64 = .9."""
+"""Rates by topic; their mean over documents is (8 x 4.4 + 56 x .4) / 64 = .9."""
 
 
 def make_activations(folder: Path, latents: int, tokens: int, l0: float) -> None:

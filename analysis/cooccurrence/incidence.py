@@ -179,7 +179,7 @@ def _mapped(file: Path, kind: type[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.memmap(file, dtype=kind, mode="r"))
 
 
-def _write_columns(  # noqa: PLR0913, PLR0917 - one pass that fills several files
+def _write_columns(
     activations: Activations,
     units: Units,
     folders: Sequence[Path],
@@ -204,7 +204,15 @@ def _write_columns(  # noqa: PLR0913, PLR0917 - one pass that fills several file
             kept = np.empty(len(rows) if with_values else 0, dtype=np.float32)
             sizes, squared = ends[start + 1 : stop + 1], squares[start:stop]
             total = _distinct_units(
-                rows, values, np.cumsum(counted), units.of_row, threshold, found, kept, sizes, squared
+                rows,
+                values,
+                np.cumsum(counted),
+                units.of_row,
+                threshold,
+                found,
+                kept,
+                sizes,
+                squared,
             )
             _append(folder / "units.bin", found[:total])
             _append(folder / "values_by_latent.bin", kept[:total])
@@ -216,9 +224,7 @@ def _append(file: Path, values: npt.NDArray[Any]) -> None:
         stream.write(values.tobytes())
 
 
-def _write_rows(
-    folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int
-) -> Ints:
+def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int) -> Ints:
     """Write `latents.bin` and `values_by_unit.bin` from the columns; returns the ends [size + 1].
 
     A block of units whose activations fit the memory setting is placed in one walk over all

@@ -31,6 +31,7 @@ from analysis.cooccurrence.incidence import (
 )
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
 from analysis.threads import over_spans
+from analysis.workers import Workers, whole_file
 
 BLOCK_ACTIVATIONS = 4 << 20
 """Activations of the latents of a block: some seconds of counting. It shapes files, so it is
@@ -47,6 +48,7 @@ class PartnerCount:
     """A count of partners by token in a working folder, each block a piece of work."""
 
     folder: Path
+    """Absolute, since others may work in it."""
     ranking: Ranking
 
     @property
@@ -91,9 +93,17 @@ class PartnerCount:
         """Consecutive latents (start, stop) of each piece of work."""
         return list(block_spans(self.tokens.counts))
 
-    def done(self, block: int) -> bool:
-        """Whether somebody has made this block."""
-        return self._file(block).exists()
+    def run(self, workers: Workers, progress: Progress | None = None) -> None:
+        """Make the blocks that are missing."""
+        blocks, done = self.blocks(), 0
+
+        def tell(block: int) -> None:
+            nonlocal done
+            done += blocks[block][1] - blocks[block][0]
+            if progress:
+                progress(done, blocks[-1][1])
+
+        workers.run(self.make, range(len(blocks)), self.file, tell)
 
     def make(self, block: int) -> None:
         """Count one block of latents and write its rows."""
@@ -108,17 +118,19 @@ class PartnerCount:
             "activation_cosine": activation_cosines(tokens, start, found).astype(np.float32),
         }
         rows = pa.table(columns, schema=TABLES["partners"])
-        unfinished = self.folder / f"{block:06d}.unfinished"
-        with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        with (
+            whole_file(self.file(block)) as unfinished,
+            pa.OSFile(str(unfinished), "wb") as sink,
+            pa.ipc.new_file(sink, rows.schema) as writer,
+        ):
             writer.write_table(rows)
-        unfinished.replace(self._file(block))
 
     def write_table(self, tables: Path) -> int:
         """Put all blocks one behind the other into the bundle's table; returns its rows."""
         written = 0
         with TableWriter(tables, "partners") as writer:
             for block in range(len(self.blocks())):
-                rows = pa.ipc.open_file(pa.memory_map(str(self._file(block)))).read_all()
+                rows = pa.ipc.open_file(pa.memory_map(str(self.file(block)))).read_all()
                 writer.write(rows)
                 written += rows.num_rows
         return written
@@ -127,7 +139,8 @@ class PartnerCount:
         """Remove the working folder, once the table is written."""
         shutil.rmtree(self.folder)
 
-    def _file(self, block: int) -> Path:
+    def file(self, block: int) -> Path:
+        """Where the rows of a block are, once they are made."""
         return self.folder / f"{block:06d}.arrow"
 
 
@@ -149,7 +162,7 @@ def joint_units(incidence: Incidence, start: int, kept: Kept) -> npt.NDArray[np.
 
 
 @numba.njit(nogil=True, cache=True)
-def _shared_units(
+def _shared_units(  # noqa: PLR0913, PLR0917 - a kernel
     units: npt.NDArray[np.uint32],
     latent_ends: Ints,
     first: int,
@@ -189,9 +202,7 @@ def activation_cosines(incidence: Incidence, start: int, kept: Kept) -> npt.NDAr
         (incidence.units, incidence.values_by_latent, incidence.latent_ends),
         (incidence.latents, incidence.values_by_unit, incidence.unit_ends),
     )
-    over_spans(
-        len(kept.sizes), partial(_add_products, *work, start, ends, kept.partners, products)
-    )
+    over_spans(len(kept.sizes), partial(_add_products, *work, start, ends, kept.partners, products))
     squares = incidence.squares
     own = np.repeat(np.arange(start, start + len(kept.sizes)), kept.sizes)
     below = np.sqrt(squares[own] * squares[kept.partners])

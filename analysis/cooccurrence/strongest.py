@@ -153,16 +153,12 @@ def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
             row[b] = 0
             if counts[b] > limits[_bucket(joint)]:
                 continue
-            _offer_all(
-                scores, packed, joint, n1, float(counts[b]), n, minimum_joint, needed, b
-            )
+            _offer_all(scores, packed, joint, n1, float(counts[b]), n, minimum_joint, needed, b)
             seen += 1
             if seen == solve_at:
                 solve_at *= 8
                 for bucket in range(1, last + 1):
-                    limits[bucket] = _limit(
-                        _largest(bucket), n1, n, scores, minimum_joint, needed
-                    )
+                    limits[bucket] = _limit(_largest(bucket), n1, n, scores, minimum_joint, needed)
         sizes[i] = _union(packed, n1, counts, n, kept[i])
 
 
@@ -223,7 +219,7 @@ def _phi(joint: float, n1: float, n2: float, n: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _offer_all(
+def _offer_all(  # noqa: PLR0913, PLR0917 - a kernel
     scores: Floats,
     packed: Ints,
     joint: int,
@@ -315,9 +311,7 @@ def _largest(bucket: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _union(
-    packed: Ints, n1: float, counts: npt.NDArray[np.uint32], n: float, result: Ints
-) -> int:
+def _union(packed: Ints, n1: float, counts: npt.NDArray[np.uint32], n: float, result: Ints) -> int:
     """Every kept partner once into result [LISTS * k], by descending phi; returns their number."""
     entries = np.sort(packed.ravel())
     value = np.empty(len(entries))

@@ -11,7 +11,7 @@ import torch
 
 from analysis.activations import write_activation_tables
 from analysis.bundle import Activations, Parameters
-from analysis.cooccurrence.count import joint_rows
+from analysis.cooccurrence.count import joint_matrix
 from analysis.corpus import Document, MaskPolicy, TokenBlock, token_blocks
 from analysis.errors import InputError
 from analysis.harvest import HarvestSizes, HarvestSummary, harvest
@@ -190,7 +190,7 @@ def test_bos_inside_documents_makes_no_pairs(model: LanguageModel, tmp_path: Pat
             sizes=SIZES,
         )
         activations = write_activation_tables(folder / "shards", folder, 10)
-        found[name] = joint_rows(activations, 0, 10), summary.mask
+        found[name] = joint_matrix(activations, range(10)), summary.mask
     inside = sum(int((block.token_ids[1:] == 0).sum()) for block in blocks(model))
     assert found["masked"][0].sum() == 0 and found["masked"][1].special == 4
     assert inside > 1 and (found["counted"][0] == inside).all()
