@@ -104,8 +104,15 @@ def build(
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
     ] = 0.0,
     memory: Annotated[
-        int, typer.Option(help="Megabytes for counting and sorting, beside the model's.", min=64)
+        int,
+        typer.Option(
+            help="Megabytes for counting and sorting, beside the model's; per worker.", min=64
+        ),
     ] = 512,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler whose workers harvest and count, as tcp://host:8786."),
+    ] = None,
     sae_format: Format = None,
     transpose: Transpose = None,
     centre_input: CentreInput = None,
@@ -134,6 +141,7 @@ def build(
                 sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
             ),
             memory_bytes=memory * 1_000_000,
+            scheduler=scheduler,
             parameters=Parameters(max_tokens=tokens, seed=seed, active_threshold=active_above),
         )
         with console.bars() as report:

@@ -45,8 +45,13 @@ from analysis.models import spelled_hook_point
 from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.self_check import judge
+<<<<<<< HEAD
 from analysis.sources import ActivationsSource, Source, TextSource
 from analysis.workers import LocalWorkers
+=======
+from analysis.sources import ActivationsSource, Source, TextAddress, TextSource
+from analysis.workers import Workers, open_workers
+>>>>>>> workers
 from analysis.working_folder import Result, WorkingFolder, open_working_folder
 
 Report = Callable[[str, int, int], None]
@@ -73,6 +78,8 @@ class BuildRequest:
     """How to read the SAE. They change its content hash, hence what can be gone on with."""
     memory_bytes: int = 512_000_000
     """For counting and sorting. It shapes how the work is cut up, never the result."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler whose workers harvest and count; None: this process does."""
 
 
 def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
@@ -81,11 +88,12 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     Raises InputError for input that cannot be used; then nothing stands at `request.out`.
     """
     check_destination(request.out)
+    workers = open_workers(request.scheduler)
     sae = load_sae(request.sae, request.overrides, allow_pickle=True)
     request = _settled(request, sae)
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))
-    build = _Build(request, sae, source, work, report or _silent)
+    build = _Build(request, sae, source, work, workers, report or _silent)
     for step in work.finished():
         build.report(f"{step.replace('_', ' ')}, done before", 1, 1)
     try:
@@ -123,9 +131,25 @@ def open_source(request: BuildRequest, sae: SparseAutoencoder) -> Source:
     elif request.model is None or request.corpus is None:
         raise InputError("Give --model and --corpus, or --activations with what another tool made.")
     else:
-        source = TextSource(sae, request.model, request.corpus, request.hook, request.parameters)
+        source = TextSource(
+            sae,
+            TextAddress(
+                _full_path(request.sae),
+                request.overrides,
+                _full_path(request.model),
+                request.corpus.absolute(),
+                request.hook,
+                request.parameters,
+            ),
+        )
     source.check()
     return source
+
+
+def _full_path(name: str) -> str:
+    """A path that holds on machines that share the folder; a name that is none stays."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if path.exists() else name
 
 
 def _inputs(request: BuildRequest, sae: SparseAutoencoder, source: Source) -> Result:
@@ -153,6 +177,7 @@ class _Build:
     sae: SparseAutoencoder
     source: Source
     work: WorkingFolder
+    workers: Workers
     report: Report
 
     def steps(self) -> tuple[Callable[[], Result], ...]:
@@ -180,7 +205,10 @@ class _Build:
     def harvest(self) -> Result:
         """Run model and SAE over the corpus, or read the activations, into shards."""
         return self.source.harvest(
-            self.work.shards, self.request.memory_bytes, self.tell("harvest, tokens")
+            self.work.shards,
+            self.request.memory_bytes,
+            self.workers,
+            self.tell("harvest, tokens"),
         )
 
     def store(self) -> Result:

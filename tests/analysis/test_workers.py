@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,6 @@ from distributed import LocalCluster
 
 from analysis.errors import InputError
 from analysis.workers import DaskWorkers, LocalWorkers, Workers, open_workers, whole_file
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
-        yield started
 
 
 @pytest.fixture(params=["local", "dask"])
