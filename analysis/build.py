@@ -45,13 +45,8 @@ from analysis.models import spelled_hook_point
 from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.self_check import judge
-<<<<<<< HEAD
-from analysis.sources import ActivationsSource, Source, TextSource
-from analysis.workers import LocalWorkers
-=======
 from analysis.sources import ActivationsSource, Source, TextAddress, TextSource
 from analysis.workers import Workers, open_workers
->>>>>>> workers
 from analysis.working_folder import Result, WorkingFolder, open_working_folder
 
 Report = Callable[[str, int, int], None]
@@ -267,7 +262,7 @@ class _Build:
             pq.read_table(self.work.tables / "tokens.parquet", columns=["kept"])["kept"].to_numpy(),
             self.request.memory_bytes,
         )
-        count.run(LocalWorkers(), self.tell("co-occurrence, latents"))
+        count.run(self.workers, self.tell("co-occurrence, latents"))
         rows = count.write_table(self.work.tables)
         count.remove()
         return {"rows": rows}

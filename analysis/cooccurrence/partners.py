@@ -8,7 +8,7 @@ that are missing. In the end the files are put one behind the other.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,15 +95,7 @@ class PartnerCount:
 
     def run(self, workers: Workers, progress: Progress | None = None) -> None:
         """Make the blocks that are missing."""
-        blocks, done = self.blocks(), 0
-
-        def tell(block: int) -> None:
-            nonlocal done
-            done += blocks[block][1] - blocks[block][0]
-            if progress:
-                progress(done, blocks[-1][1])
-
-        workers.run(self.make, range(len(blocks)), self.file, tell)
+        run_blocks(workers, self.make, self.blocks(), self.file, progress)
 
     def make(self, block: int) -> None:
         """Count one block of latents and write its rows."""
@@ -118,12 +110,7 @@ class PartnerCount:
             "activation_cosine": activation_cosines(tokens, start, found).astype(np.float32),
         }
         rows = pa.table(columns, schema=TABLES["partners"])
-        with (
-            whole_file(self.file(block)) as unfinished,
-            pa.OSFile(str(unfinished), "wb") as sink,
-            pa.ipc.new_file(sink, rows.schema) as writer,
-        ):
-            writer.write_table(rows)
+        write_rows(self.file(block), rows)
 
     def write_table(self, tables: Path) -> int:
         """Put all blocks one behind the other into the bundle's table; returns its rows."""
@@ -149,6 +136,35 @@ def block_spans(counts: Ints) -> Iterator[tuple[int, int]]:
     for start, stop in latent_spans(counts, BLOCK_ACTIVATIONS):
         for first in range(start, stop, BLOCK_LATENTS):
             yield first, min(first + BLOCK_LATENTS, stop)
+
+
+def run_blocks(
+    workers: Workers,
+    task: Callable[[int], None],
+    spans: Sequence[tuple[int, int]],
+    file: Callable[[int], Path],
+    progress: Progress | None = None,
+) -> None:
+    """Make the blocks of latents whose files are missing, telling how many latents are done."""
+    done = 0
+
+    def tell(block: int) -> None:
+        nonlocal done
+        done += spans[block][1] - spans[block][0]
+        if progress:
+            progress(done, spans[-1][1])
+
+    workers.run(task, range(len(spans)), file, tell)
+
+
+def write_rows(file: Path, rows: pa.Table) -> None:
+    """Write the rows of a block; the file is there whole or not at all."""
+    with (
+        whole_file(file) as unfinished,
+        pa.OSFile(str(unfinished), "wb") as sink,
+        pa.ipc.new_file(sink, rows.schema) as writer,
+    ):
+        writer.write_table(rows)
 
 
 def joint_units(incidence: Incidence, start: int, kept: Kept) -> npt.NDArray[np.int32]:
