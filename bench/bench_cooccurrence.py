@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,10 @@ def full(data: Path, work: Path) -> None:
     timed("layout", lambda: count.prepare(activations, documents, kept))
     tokens = count.tokens
     timed("compile", lambda: strongest_partners(tokens, 0, 1, count.ranking))
-    for start, stop in count.blocks():
-        timed("count", lambda a=start, b=stop: strongest_partners(tokens, a, b, count.ranking))
+    for span in count.blocks():
+        timed("count", partial(strongest_partners, tokens, *span, count.ranking))
     for block in range(len(count.blocks())):
-        timed("blocks", lambda block=block: count.make(block))
+        timed("blocks", partial(count.make, block))
     timed("table", lambda: count.write_table(work))
     pairs = pairs_of(work / "tokens" / "0")
     say(f"{len(tokens.counts):,} latents, {len(kept):,} tokens, {pairs / 1e6:,.0f} M pairs")
@@ -167,9 +168,9 @@ def full(data: Path, work: Path) -> None:
     say(f"peak resident memory, mapped files included: {int(peak.split()[1]) / 2**20:.2f} GiB")
 
 
-def click(data: Path, _: Path) -> None:
+def click(data: Path, work: Path) -> None:
     """One pair's table and the matrix of 500 latents, from disk; medians over many."""
-    activations, _, kept = open_activations(data)
+    activations, _documents, kept = open_activations(data)
     rng = np.random.default_rng(1)
     F = len(activations.latent_ends)
     pair_table(activations, 0, 1, len(kept))

@@ -41,7 +41,7 @@ class Units(NamedTuple):
     kind: UnitKind
     of_row: npt.NDArray[np.uint32]
     """[rows of the token table] the unit of each row; a masked row has no activations."""
-    count: int
+    total: int
     """N: the units that hold at least one kept token."""
     size: int
     """How many numbers `of_row` may take; for tokens masked rows are numbered too."""
@@ -139,7 +139,7 @@ def write_incidences(
             np.savez(
                 unfinished,
                 kind=units.kind,
-                n_units=units.count,
+                n_units=units.total,
                 threshold=threshold,
                 latent_ends=ends,
                 unit_ends=unit_ends,

@@ -125,11 +125,11 @@ def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
     touched = np.empty(F + 1, dtype=np.uint32)
     scores = np.empty((LISTS, kept.shape[1] // LISTS))
     packed = np.empty(scores.shape, dtype=np.int64)
-    limits = np.empty(_bucket(np.int64(2**32 - 1)) + 1)
+    limits = np.empty(_bucket(2**32 - 1) + 1)
     mean = len(latents) / max(len(unit_ends) - 1, 1)
     for i in range(start, stop):
         a = first + i
-        begin, end = latent_ends[a], latent_ends[a + 1]
+        begin, end = int(latent_ends[a]), int(latent_ends[a + 1])
         rare = (end - begin) * mean < F
         if rare:
             found = _add_touched(units, begin, end, unit_ends, latents, row, touched)
@@ -143,11 +143,11 @@ def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
         last = _bucket(end - begin)
         if rare:
             last = min(last, _RARE_BUCKETS)
-        n1, needed = float(counts[a]), implied[a]
+        n1, needed = float(counts[a]), int(implied[a])
         seen, solve_at = 0, _FIRST_LIMITS
         for t in range(found):
-            b = np.int64(touched[t]) if rare else t
-            joint = np.int64(row[b])
+            b = int(touched[t]) if rare else t
+            joint = int(row[b])
             if joint == 0:
                 continue
             row[b] = 0
@@ -187,7 +187,7 @@ def _add_touched(
             touched[found] = b
             found += np.uint64(count == 0)
             row[b] = count + np.uint32(1)
-    return np.int64(found)
+    return int(found)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -76,11 +76,11 @@ def test_masked_tokens_fill_no_window_and_are_not_counted() -> None:
     rows = DocumentRows(np.array([0, 1, 2]), np.array([6, 8, 10]))
     windows = window_units(kept, rows, 2)
     # Document 0 has three kept tokens: two windows; document 1 none; document 2 two: one window.
-    assert windows.count == 3
+    assert windows.total == 3
     assert windows.of_row[kept].tolist() == [0, 0, 1, 2, 2]
     assert (windows.of_row < 4).all()
-    assert document_units(kept, rows).count == 2
-    assert token_units(kept).count == 5
+    assert document_units(kept, rows).total == 2
+    assert token_units(kept).total == 5
     with pytest.raises(ValueError, match="at least one token"):
         window_units(kept, rows, 0)
 
