@@ -1,7 +1,5 @@
 """The counting kernel against dense products and plain sorting."""
 
-from functools import partial
-
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -145,20 +143,22 @@ def test_limits_are_the_largest_count_that_may_still_enter(seed: int) -> None:
     n, n1 = 10_000.0, float(rng.integers(20, 3_000))
     scores = np.full((strongest.LISTS, 3), -np.inf)
     packed = np.full(scores.shape, -1, dtype=np.int64)
-    needed = int(implied_from(np.array([int(n1)]))[0])
-    offer = partial(strongest._offer_all, scores, packed)
+    asked = (n1, n, 10, int(implied_from(np.array([int(n1)]))[0]))
+
+    def offer(joint: int, n2: int, other: int) -> None:
+        strongest._offer_all(scores, packed, joint, float(n2), asked, (other << 32) | joint)
+
     for other in range(12):
         n2 = int(rng.integers(20, 3_000))
-        joint = int(rng.integers(1, min(n1, n2) + 1))
-        offer(joint, n1, float(n2), n, 10, needed, other)
+        offer(int(rng.integers(1, min(n1, n2) + 1)), n2, other)
     joint = int(rng.integers(1, n1 + 1))
-    limit = strongest._limit(joint, n1, n, scores, 10, needed)
+    limit = strongest._limit(joint, asked, scores)
     if not np.isfinite(limit):
         return
     for n2 in (int(limit) + 1, int(limit) + 2, int(2 * limit) + 5):
         if joint <= n2 <= n:
             before = packed.copy()
-            offer(joint, n1, float(n2), n, 10, needed, 99)
+            offer(joint, n2, 99)
             assert np.array_equal(packed, before), (joint, n1, n2, limit)
 
 
