@@ -26,6 +26,7 @@ from analysis.bundle import (
     MapQuality,
     MaskSummary,
     Parameters,
+    RelationFamily,
     SaeSource,
     SelfCheck,
     check_destination,
@@ -35,6 +36,7 @@ from analysis.bundle import (
 from analysis.clusters import cluster, place
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.partners import PartnerCount
+from analysis.cooccurrence.relations import find_relations
 from analysis.cooccurrence.strongest import Ranking
 from analysis.errors import InputError
 from analysis.labels import name_clusters, name_latents, token_evidence
@@ -184,6 +186,7 @@ class _Build:
             self.pick_contexts,
             self.count_partners,
             self.find_neighbours,
+            self.find_relations,
             self.lay_out,
             self.find_clusters,
             self.name_latents_and_clusters,
@@ -280,6 +283,18 @@ class _Build:
         write_table(self.work.tables, "neighbours", neighbour_table(graph))
         tell(1, 1)
         return {"how": graph.how, "recall": graph.recall}
+
+    def find_relations(self) -> Result:
+        """Duplicates, implications, exclusive siblings and absorption candidates."""
+        found = find_relations(
+            self._activations(),
+            self._tokens(),
+            self.work.tables,
+            self._decoder(),
+            memory_bytes=self.request.memory_bytes,
+            report=self.report,
+        )
+        return {"families": [family.model_dump() for family in found]}
 
     def lay_out(self) -> Result:
         """The map, and how far it can be trusted."""
@@ -391,6 +406,9 @@ class _Build:
             ),
             map=MapQuality.model_validate(steps["lay_out"]["quality"]),
             clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
+            relations=[
+                RelationFamily.model_validate(v) for v in steps["find_relations"]["families"]
+            ],
             versions={name: version(name) for name in VERSIONS_TOLD},
             timings={name: step["seconds"] for name, step in steps.items()},
         )

@@ -232,6 +232,7 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
             ClusterLevel(level=0, clusters=CLUSTERS, noise=12, stability=0.8),
             ClusterLevel(level=1, clusters=CLUSTERS // 4, noise=12, stability=0.9),
         ],
+        relations=[],
         versions={},
         timings={},
     )  # fmt: skip
@@ -253,6 +254,7 @@ def make_bundle(folder: Path) -> Bundle:
         "latents": latents,
         "neighbours": _neighbours(rng),
         "partners": _partners(x, document),
+        "relations": TABLES["relations"].empty_table(),
         "clusters": clusters,
         "memberships": memberships,
         "contexts": _contexts(x, words, rng),
