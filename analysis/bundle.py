@@ -10,6 +10,7 @@ from the row-group statistics and read alone, whatever the size of the table.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +99,13 @@ TABLES: dict[str, pa.Schema] = {
             column("latent", pa.int32(), "id", "the latent"),
             column("level", pa.int8(), "level", "0 is the finest"),
             column("cluster", pa.int32(), "id", "its cluster at that level; noise has no row"),
+        ]
+    ),
+    "communities": pa.schema(
+        [
+            column("latent", pa.int32(), "id", "the latent"),
+            column("level", pa.int8(), "level", "0 is the finest"),
+            column("community", pa.int32(), "id", "unique over all levels; in none: no row"),
         ]
     ),
     "contexts": pa.schema(
@@ -262,6 +270,18 @@ class ClusterLevel(_Strict):
     stability: float = Field(description="adjusted Rand index between seeds, mean of pairs")
 
 
+class CommunityLevel(_Strict):
+    """One level of the communities of latents that fire together."""
+
+    level: int
+    communities: int
+    resolution: float
+    modularity: float = Field(description="at that resolution")
+    stability: float = Field(description="adjusted Rand index between seeds, mean of pairs")
+    latents: int = Field(description="in a community")
+    edges: int = Field(description="of the graph, the same at every level")
+
+
 class Manifest(_Strict):
     """What a bundle is, where it comes from and how it was made."""
 
@@ -278,6 +298,7 @@ class Manifest(_Strict):
     self_check: SelfCheck
     map: MapQuality
     clustering: list[ClusterLevel]
+    communities: list[CommunityLevel] = Field(default_factory=list)
     versions: dict[str, str]
     timings: dict[str, float] = Field(description="seconds of each step")
 
@@ -315,6 +336,11 @@ class LatentTable:
         groups = np.flatnonzero(right > left).tolist()
         found = self._file.read_row_groups(groups)
         return found.filter(pc.is_in(found["latent"], pa.array(wanted)))
+
+    def pieces(self) -> Iterator[pa.Table]:
+        """The whole table, one row group at a time."""
+        for group in range(self._file.metadata.num_row_groups):
+            yield self._file.read_row_group(group)
 
     def all(self) -> pa.Table:
         """The whole table."""
@@ -433,6 +459,11 @@ class Bundle:
     def memberships(self) -> pa.Table:
         """Which cluster a latent belongs to at every level."""
         return self._read("memberships")
+
+    @cached_property
+    def communities(self) -> pa.Table:
+        """Which community of latents that fire together a latent belongs to at every level."""
+        return self._read("communities")
 
     @cached_property
     def documents(self) -> pa.Table:

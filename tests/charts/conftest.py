@@ -12,6 +12,7 @@ from analysis.bundle import (
     TABLES,
     Bundle,
     ClusterLevel,
+    CommunityLevel,
     CorpusSource,
     Manifest,
     MapQuality,
@@ -140,6 +141,15 @@ def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
+def _communities() -> pa.Table:
+    """The groups that were planted, and fours of them."""
+    live = np.repeat(np.arange(DEAD, LATENTS), 2)
+    level = np.tile([0, 1], LATENTS - DEAD)
+    group = live % CLUSTERS
+    community = np.where(level == 0, group, CLUSTERS + group // 4)
+    return pa.table({"latent": live, "level": level, "community": community})
+
+
 def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
     rows = []
     for latent in range(LATENTS):
@@ -232,6 +242,13 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
             ClusterLevel(level=0, clusters=CLUSTERS, noise=12, stability=0.8),
             ClusterLevel(level=1, clusters=CLUSTERS // 4, noise=12, stability=0.9),
         ],
+        communities=[
+            CommunityLevel(
+                level=level, communities=count, resolution=4.0, modularity=0.5, stability=0.8,
+                latents=LATENTS - DEAD, edges=500,
+            )
+            for level, count in ((0, CLUSTERS), (1, CLUSTERS // 4))
+        ],
         versions={},
         timings={},
     )  # fmt: skip
@@ -255,6 +272,7 @@ def make_bundle(folder: Path) -> Bundle:
         "partners": _partners(x, document),
         "clusters": clusters,
         "memberships": memberships,
+        "communities": _communities(),
         "contexts": _contexts(x, words, rng),
         "logits": _logits(vocabulary, rng),
         "documents": pa.table(
