@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import Activations, TableWriter
+from analysis.bundle import ROW_GROUP, Activations, KeptTokens, TableWriter
 from analysis.corpus import Document
 from analysis.errors import InputError
 from analysis.shards import Shard, read_shards
@@ -104,6 +104,30 @@ def latent_blocks(
     for start, stop in latent_spans(counts, memory_bytes // WORKING_BYTES):
         tokens, values, counted = activations.of_latents(start, stop)
         yield LatentBlock(start, np.cumsum(counted), tokens, values)
+
+
+def chosen_tokens(activations: Activations, latents: Ints) -> tuple[npt.NDArray[np.uint32], Ints]:
+    """Token rows of the ascending latents, one latent after the other, and their counts.
+
+    Latents that share a row group of the file, or have neighbouring ones, are read together.
+    """
+    ends = activations.latent_ends
+    starts = ends - np.diff(ends, prepend=0)
+    apart = np.flatnonzero(starts[latents[1:]] - ends[latents[:-1]] >= ROW_GROUP) + 1
+    pieces = [np.empty(0, dtype=np.uint32)]
+    for together in np.split(latents, apart):
+        if len(together):
+            first, last = int(together[0]), int(together[-1])
+            tokens, _ = activations.tokens_of_latents(first, last + 1)
+            base = starts[first]
+            pieces += [tokens[starts[one] - base : ends[one] - base] for one in together]
+    return np.concatenate(pieces), (ends - starts)[latents]
+
+
+def kept_tokens(tables: Path) -> KeptTokens:
+    """Where the kept tokens stand, from the token table of a bundle that is being built."""
+    tokens = pq.read_table(tables / "tokens.parquet", columns=["document", "kept"])
+    return KeptTokens.of(tokens["document"].to_numpy(), tokens["kept"].to_numpy())
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,29 @@ TABLES: dict[str, pa.Schema] = {
             column("joint_documents", pa.int32(), "documents", "documents in which both fire"),
         ]
     ),
+    "relations": pa.schema(
+        [
+            column("a", pa.int32(), "id", "a latent; ascending"),
+            column("b", pa.int32(), "id", "another; a < b unless a implies b"),
+            column(
+                "relation",
+                _WORD,
+                "word",
+                "duplicate, implication (a implies b), exclusive or absorption_candidate",
+            ),
+            column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
+            column("expected", pa.float64(), "tokens", "n1 n2 / N: joint tokens of independence"),
+            column("p_b_given_a", pa.float64(), "fraction", "of a's active tokens, those with b"),
+            column("p_a_given_b", pa.float64(), "fraction", "of b's active tokens, those with a"),
+            column("lift", pa.float64(), "ratio", "joint_tokens / expected"),
+            column("phi", pa.float64(), "correlation", "Pearson's r of the two activities"),
+            column("q_value", pa.float64(), "probability", "Benjamini-Hochberg, in its family"),
+            column("p_value", pa.float64(), "probability", "of the circular shift, one-sided"),
+            column("expected_shifted", pa.float64(), "tokens", "mean joint tokens under the shift"),
+            column("cosine", pa.float32(), "cosine", "of the two rows of W_dec; null if 0", True),
+            column("parent", pa.int32(), "id", "exclusive: the latent that both imply", True),
+        ]
+    ),
     "clusters": pa.schema(
         [
             column("cluster", pa.int32(), "id", "unique over all levels"),
@@ -282,6 +305,16 @@ class CommunityLevel(_Strict):
     edges: int = Field(description="of the graph, the same at every level")
 
 
+class RelationFamily(_Strict):
+    """How one kind of relation between latents was looked for."""
+
+    relation: str
+    rule: str = Field(description="one sentence: when a pair is listed")
+    family: str = Field(description="one sentence: the tests that q corrects for")
+    tested: int
+    listed: int
+
+
 class Manifest(_Strict):
     """What a bundle is, where it comes from and how it was made."""
 
@@ -299,13 +332,14 @@ class Manifest(_Strict):
     map: MapQuality
     clustering: list[ClusterLevel]
     communities: list[CommunityLevel] = Field(default_factory=list)
+    relations: list[RelationFamily]
     versions: dict[str, str]
     timings: dict[str, float] = Field(description="seconds of each step")
 
 
 @dataclass(frozen=True)
 class LatentTable:
-    """A Parquet table sorted by `latent` of which only the asked row groups are read."""
+    """A Parquet table sorted by its first column, a latent, read by the row groups asked for."""
 
     path: Path
 
@@ -335,7 +369,7 @@ class LatentTable:
         right = np.searchsorted(wanted, last, side="right")
         groups = np.flatnonzero(right > left).tolist()
         found = self._file.read_row_groups(groups)
-        return found.filter(pc.is_in(found["latent"], pa.array(wanted)))
+        return found.filter(pc.is_in(found.column(0), pa.array(wanted)))
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
@@ -430,6 +464,23 @@ class TopWords:
 
 
 @dataclass(frozen=True)
+class KeptTokens:
+    """Where the kept tokens stand; masked tokens are no positions."""
+
+    before: np.ndarray = field(repr=False)
+    """[rows] uint32: kept tokens before each row of the token table."""
+    ends: np.ndarray = field(repr=False)
+    """[documents] int64: kept tokens up to the end of each document; ascending."""
+
+    @staticmethod
+    def of(document: np.ndarray, kept: np.ndarray) -> "KeptTokens":
+        """From two columns of the token table, [rows]."""
+        running = np.cumsum(kept, dtype=np.int64)
+        last = np.flatnonzero(np.diff(document, append=document[-1:] + 1))
+        return KeptTokens((running - kept).astype(np.uint32), running[last])
+
+
+@dataclass(frozen=True)
 class Bundle:
     """An open bundle. Small tables are read once, large ones by the rows that are asked for."""
 
@@ -484,6 +535,17 @@ class Bundle:
     def partners(self) -> LatentTable:
         """Strongest co-occurrence partners."""
         return LatentTable(self._file("partners"))
+
+    @cached_property
+    def relations(self) -> LatentTable:
+        """Duplicates, implications, exclusive siblings and absorption candidates, by `a`."""
+        return LatentTable(self._file("relations"))
+
+    @cached_property
+    def kept_tokens(self) -> KeptTokens:
+        """Where the kept tokens stand."""
+        tokens = pq.read_table(self._file("tokens"), columns=["document", "kept"], memory_map=True)
+        return KeptTokens.of(tokens["document"].to_numpy(), tokens["kept"].to_numpy())
 
     @cached_property
     def contexts(self) -> LatentTable:

@@ -19,10 +19,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.activations import DocumentRows, document_rows
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, KeptTokens
 from analysis.contexts import read_tokens
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.errors import InputError
@@ -84,17 +83,13 @@ def read_pair(
         into[np.searchsorted(rows, at)] = own
     n_tokens = bundle.manifest.tokens
     cosine, pearson = _value_association(values[0], values[1], n_tokens)
-    units = _corpus_units(bundle.path, bundle.manifest.bundle_id)
+    units = _Units(bundle.kept_tokens, window)
     first, second = (rows[into > t] for into in values)
     tables: dict[Unit, TwoByTwo] = {
         "token": _table(first, second, n_tokens),
-        "window": _table(
-            units.windows_of(first, window),
-            units.windows_of(second, window),
-            units.n_windows(window),
-        ),
+        "window": _table(units.windows_of(first), units.windows_of(second), units.n_windows),
         "document": _table(
-            units.documents.index_of(first), units.documents.index_of(second), units.n_documents
+            units.documents_of(first), units.documents_of(second), units.n_documents
         ),
     }
     return Pair(a, b, t, window, rows, (values[0], values[1]), tables, cosine, pearson)
@@ -151,58 +146,48 @@ def _over(product: float, squares: float) -> float:
 
 
 @dataclass(frozen=True)
-class _CorpusUnits:
-    """Where documents end and which tokens do not count."""
+class _Units:
+    """The documents and the windows of the kept tokens."""
 
-    documents: DocumentRows
-    masked: Ints
-    """[m] rows of the token table that are not kept, ascending; few beside all rows."""
-
-    def _kept_before(self, rows: Ints) -> Ints:
-        """Kept tokens in front of each row, over the whole corpus."""
-        return rows - np.searchsorted(self.masked, rows)
+    kept: KeptTokens
+    window: int
 
     @property
-    def kept(self) -> Ints:
+    def lengths(self) -> Ints:
         """[documents] kept tokens of each document."""
-        kept: Ints = self._kept_before(self.documents.ends) - self._kept_before(
-            self.documents.starts
-        )
-        return kept
+        lengths: Ints = np.diff(self.kept.ends, prepend=0)
+        return lengths
 
     @property
     def n_documents(self) -> int:
         """Documents with a kept token."""
-        return int((self.kept > 0).sum())
+        return int((self.lengths > 0).sum())
 
-    def n_windows(self, window: int) -> int:
+    @property
+    def n_windows(self) -> int:
         """Windows of all documents, the short last ones included."""
-        return int((-(-self.kept // window)).sum())
+        return int((-(-self.lengths // self.window)).sum())
 
-    def windows_of(self, rows: Ints, window: int) -> Ints:
+    def documents_of(self, rows: Ints) -> Ints:
+        """The document, counted from 0, that each kept row of the token table lies in."""
+        return np.searchsorted(self.kept.ends, self.kept.before[rows], side="right")
+
+    def windows_of(self, rows: Ints) -> Ints:
         """The window, counted over the whole corpus, that each kept row lies in."""
-        per_document = -(-self.kept // window)
-        before = np.cumsum(per_document) - per_document
-        document = self.documents.index_of(rows)
-        place = self._kept_before(rows) - self._kept_before(self.documents.starts)[document]
-        windows: Ints = before[document] + place // window
+        document = self.documents_of(rows)
+        place = self.kept.before[rows] - (self.kept.ends - self.lengths)[document]
+        per_document = -(-self.lengths // self.window)
+        windows: Ints = (np.cumsum(per_document) - per_document)[document] + place // self.window
         return windows
 
 
 @lru_cache(maxsize=8)
-def _corpus_units(folder: Path, _bundle_id: str) -> _CorpusUnits:
-    """Read once for each bundle, a piece of the token table at a time.
+def _document_rows(folder: Path, _bundle_id: str) -> DocumentRows:
+    """Read once for each bundle.
 
     The id is part of the key because another bundle may come to stand in the same folder.
     """
-    masked, row = [np.empty(0, dtype=np.int64)], 0
-    for batch in pq.ParquetFile(folder / "tokens.parquet", memory_map=True).iter_batches(
-        columns=["kept"]
-    ):
-        kept = batch.column("kept").to_numpy(zero_copy_only=False)
-        masked.append(row + np.flatnonzero(~kept))
-        row += len(kept)
-    return _CorpusUnits(document_rows(folder), np.concatenate(masked))
+    return document_rows(folder)
 
 
 def joint_sample(pair: Pair, most: int = DRAWN, seed: int = 0) -> pa.Table:
@@ -261,10 +246,10 @@ def _strength(pair: Pair, where: Where) -> Floats:
 
 def _windows(bundle: Bundle, pair: Pair, peaks: Ints) -> pa.Table:
     """The rows of `pair_contexts` around some rows [p] of the token table."""
-    units = _corpus_units(bundle.path, bundle.manifest.bundle_id).documents
-    document = units.index_of(peaks)
-    start = np.maximum(units.starts[document], peaks - CONTEXT_TOKENS // 2)
-    stop = np.minimum(units.ends[document], peaks - CONTEXT_TOKENS // 2 + CONTEXT_TOKENS)
+    documents = _document_rows(bundle.path, bundle.manifest.bundle_id)
+    document = documents.index_of(peaks)
+    start = np.maximum(documents.starts[document], peaks - CONTEXT_TOKENS // 2)
+    stop = np.minimum(documents.ends[document], peaks - CONTEXT_TOKENS // 2 + CONTEXT_TOKENS)
     offsets = np.concatenate([[0], np.cumsum(stop - start)])
     rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
     text, position = read_tokens(bundle.path / "tokens.parquet", rows)
@@ -279,7 +264,7 @@ def _windows(bundle: Bundle, pair: Pair, peaks: Ints) -> pa.Table:
     titles = bundle.documents["title"].take(pa.array(document))
     return pa.table(
         {
-            "document": units.documents[document],
+            "document": documents.documents[document],
             "title": titles,
             "position": position[offsets[:-1] + peaks - start],
             **{name: pa.ListArray.from_arrays(bounds, flat) for name, flat in lists.items()},
