@@ -25,9 +25,11 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import TABLES, CommunityLevel, LatentTable
-from analysis.clusters import NOISE, WEAK, agreement
 from analysis.cooccurrence.association import TwoByTwo, jaccard, phi
 
+NOISE = -1
+WEAK = 0.5
+"""Stability below which communities are not to be believed; a second level must reach it."""
 SEEDS = 3
 RESOLUTIONS = tuple(0.25 * 2.0**step for step in range(10))
 SMALLEST = 3
@@ -173,8 +175,10 @@ def _strongest_of_each(edges: _Edges, most: int) -> _Edges:
 
 
 def _partition(graph: scipy.sparse.csr_matrix, resolution: float, seed: int) -> _Partition:
-    # The dashboard reads communities and finds none, so it need not wait for the library.
+    # The dashboard reads communities and finds none, so it need not wait for the libraries.
     from sknetwork.clustering import Louvain, get_modularity  # noqa: PLC0415
+
+    from analysis.clusters import agreement  # noqa: PLC0415
 
     if graph.nnz == 0:
         none = np.full(graph.shape[0], NOISE, dtype=np.int32)
