@@ -29,6 +29,7 @@ from analysis.bundle import (
     MapQuality,
     MaskSummary,
     Parameters,
+    RelationFamily,
     SaeSource,
     SelfCheck,
     check_destination,
@@ -39,6 +40,7 @@ from analysis.clusters import cluster, place
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.communities import find_communities
 from analysis.cooccurrence.count import count_partners
+from analysis.cooccurrence.relations import find_relations
 from analysis.errors import InputError
 from analysis.labels import name_clusters, name_latents, token_evidence
 from analysis.latents import latent_statistics
@@ -176,6 +178,7 @@ class _Build:
             self.count_partners,
             self.find_communities,
             self.find_neighbours,
+            self.find_relations,
             self.lay_out,
             self.find_clusters,
             self.name_latents_and_clusters,
@@ -286,6 +289,18 @@ class _Build:
         write_table(self.work.tables, "neighbours", neighbour_table(graph))
         tell(1, 1)
         return {"how": graph.how, "recall": graph.recall}
+
+    def find_relations(self) -> Result:
+        """Duplicates, implications, exclusive siblings and absorption candidates."""
+        found = find_relations(
+            self._activations(),
+            self._tokens(),
+            self.work.tables,
+            self._decoder(),
+            memory_bytes=self.request.memory_bytes,
+            report=self.report,
+        )
+        return {"families": [family.model_dump() for family in found]}
 
     def lay_out(self) -> Result:
         """The map, and how far it can be trusted."""
@@ -399,6 +414,9 @@ class _Build:
             clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
             communities=[
                 CommunityLevel.model_validate(v) for v in steps["find_communities"]["levels"]
+            ],
+            relations=[
+                RelationFamily.model_validate(v) for v in steps["find_relations"]["families"]
             ],
             versions={name: version(name) for name in VERSIONS_TOLD},
             timings={name: step["seconds"] for name, step in steps.items()},

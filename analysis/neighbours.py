@@ -105,6 +105,18 @@ def decoder_graph(
     return NeighbourGraph(neighbours, cosines, how, recall)
 
 
+def cosines_of_pairs(W_dec: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Cosines float32 [n] of the rows of W_dec of pairs [n, 2]; NaN where a row is zero."""
+    rows, local = np.unique(pairs, return_inverse=True)
+    unit = unit_rows(W_dec, rows)
+    first, second = local.reshape(-1, 2).T
+    cosines = np.empty((len(pairs), 1), dtype=np.float32)
+    over_spans(len(pairs), partial(_cosines, unit, first, second[:, None], cosines))
+    zero = np.asarray(~unit.any(axis=1))
+    cosines[zero[first] | zero[second]] = np.nan
+    return np.asarray(cosines[:, 0])
+
+
 def neighbour_table(graph: NeighbourGraph) -> pa.Table:
     """The graph as the bundle's `neighbours` table, sorted by latent and rank."""
     latents, ranks = np.nonzero(graph.neighbours >= 0)

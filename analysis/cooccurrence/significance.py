@@ -52,7 +52,7 @@ SMALLEST_STRATUM = 15
 RARE = 5.0
 """Below so many expected joint tokens the token-level test is hypergeometric; Dunning 1993."""
 
-_WORKING_BYTES = 24  # for an activation of a block: its token, its position, and both once more
+WORKING_BYTES = 24  # for an activation of a block: its token, its position, and both once more
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -126,7 +126,7 @@ def tests_of_pair(bundle: Bundle, a: int, b: int) -> tuple[PairTest, ...]:
     if a == b:
         raise ValueError("a pair is of two different latents")
     kept = bundle.kept_tokens
-    lists = _positions(bundle.activations, kept, np.array([min(a, b), max(a, b)]))
+    lists = positions_of(bundle.activations, kept, np.array([min(a, b), max(a, b)]))
     pair = np.array([[0, 1]])
     table = pair_table(bundle.activations, a, b, bundle.manifest.tokens)
     tested: dict[Kind, PairTests] = {
@@ -238,6 +238,10 @@ class Lists(NamedTuple):
     ends: Ints
     """[latents] where each list ends."""
 
+    def of(self, index: int) -> Ints:
+        """The list of one latent of the block."""
+        return self.positions[(self.ends[index - 1] if index else 0) : self.ends[index]]
+
 
 def stretches(kept: KeptTokens) -> Ints:
     """Where each stretch that is shifted as one ends, in kept tokens: a document or a part."""
@@ -261,7 +265,7 @@ def strata_of(kept: KeptTokens) -> Ints:
     return np.where(lengths > 0, np.searchsorted(bounds, lengths), -1)
 
 
-def _positions(activations: Activations, kept: KeptTokens, latents: Ints) -> Lists:
+def positions_of(activations: Activations, kept: KeptTokens, latents: Ints) -> Lists:
     """Where each of the ascending latents fires."""
     tokens, counts = chosen_tokens(activations, latents)
     return Lists(kept.before[tokens].astype(np.int64), np.cumsum(counts))
@@ -281,7 +285,7 @@ def _in_blocks(
     done = 0
     for chosen in _groups(activations, pairs, memory_bytes):
         latents, local = np.unique(pairs[chosen], return_inverse=True)
-        lists = _positions(activations, kept, latents)
+        lists = positions_of(activations, kept, latents)
         parts.append(test(lists, local.reshape(-1, 2)))
         order.append(chosen)
         done += len(chosen)
@@ -298,7 +302,7 @@ def _joined(parts: list[PairTests], name: str) -> npt.NDArray[Any]:
 def _groups(activations: Activations, pairs: Ints, memory_bytes: int) -> Iterator[Ints]:
     """Indices of pairs [n, 2] whose latents come from the same two blocks of latents."""
     counts = np.diff(activations.latent_ends, prepend=0)
-    spans = list(latent_spans(counts, memory_bytes // (2 * _WORKING_BYTES)))
+    spans = list(latent_spans(counts, memory_bytes // (2 * WORKING_BYTES)))
     block = np.repeat(np.arange(len(spans)), [stop - start for start, stop in spans])
     key = block[pairs[:, 0]] * len(spans) + block[pairs[:, 1]]
     order = np.argsort(key, kind="stable")

@@ -23,6 +23,7 @@ are so dear have hundreds of possible values, where it is right to a percent of 
 SMALLEST = np.finfo(np.float64).tiny
 """Stands for every probability that underflows: a tail that holds what was observed is never 0."""
 
+_UNDERFLOW = 1e-300
 _STEEPEST = 1024.0  # a tilt that only chances which underflowed could need
 _NEAR_MEAN = 1e-3  # in deviations; closer, the two terms of the formula cancel each other
 
@@ -83,20 +84,26 @@ def _chance(p: float) -> float:
 @numba.njit(nogil=True, cache=True)
 def _convolved(chances: Floats, ends: Ints, width: int) -> Floats:
     """The distribution [width] of the sum, counted from its smallest value."""
-    total = np.zeros(width)
+    total, longer = np.zeros(width), np.zeros(width)
     total[0] = 1.0
     top = 0
     start = 0
     for i in range(len(ends)):
         part = chances[start : ends[i]]
+        longer[: top + len(part)] = 0.0
+        for j in range(len(part)):
+            if part[j] > 0:
+                for k in range(top + 1):
+                    longer[k + j] += part[j] * total[k]
         top += len(part) - 1
-        # From the top down, each entry needs only those at or below it: one array is enough.
-        for k in range(top, -1, -1):
-            total_k = 0.0
-            for j in range(min(len(part), k + 1)):
-                total_k += part[j] * total[k - j]
-            total[k] = total_k
+        # What is about to underflow is 0: arithmetic with subnormal numbers is a hundred times
+        # slower.
+        while longer[top] < _UNDERFLOW and top > 0:
+            longer[top] = 0.0
+            top -= 1
+        total, longer = longer, total
         start = ends[i]
+    total[top + 1 :] = 0.0
     return total
 
 
