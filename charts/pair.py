@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence import Unit
 from analysis.cooccurrence.association import MEASURES, expected, lift, wilson_interval
-from analysis.cooccurrence.pair import UNITS, Pair, Unit, joint_sample
+from analysis.cooccurrence.pair import UNITS, Pair, joint_sample
 from charts.figure import Caption, Figure, Value, caption_of
 from charts.measures import title_of
 from charts.theme import (

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.pair import Pair, Picking, Where, pair_contexts
+from analysis.cooccurrence import Picking, Where
+from analysis.cooccurrence.pair import Pair, pair_contexts
 from charts.contexts import CELL, FONT_SIZE, around_picked, columns_of, source_axis
 from charts.figure import Figure, caption_of
 from charts.pair import A_COLOUR, B_COLOUR

@@ -14,7 +14,7 @@ tokens are masked, is read once for each bundle and kept.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +23,16 @@ import pyarrow as pa
 from analysis.activations import DocumentRows, document_rows
 from analysis.bundle import Bundle, KeptTokens
 from analysis.contexts import read_tokens
+from analysis.cooccurrence import WINDOW, Picking, Unit, Where
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.errors import InputError
 
-WINDOW = 256
-"""Tokens of a window; Li et al. 2024."""
 CONTEXT_TOKENS = 21
 CONTEXTS = 6
 DRAWN = 3_000
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Unit = Literal["token", "window", "document"]
-Where = Literal["both", "a", "b"]
-Picking = Literal["even", "random"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 WHERE: tuple[Where, ...] = get_args(Where)
 
