@@ -28,7 +28,10 @@ with left:
 with right:
     show(pair_expected(page.bundle, pair))
     show(pair_strengths(page.bundle, pair))
-pair_tests(page.bundle, pair)
+tests = st.container()
 picking = pickers.picking()
 for where in WHERE:
     show(pair_context_strips(page.bundle, pair, where, picking))
+# Drawn last: its kernels are compiled when they are first used, and nothing else need wait for it.
+with tests:
+    pair_tests(page.bundle, pair)

@@ -84,8 +84,10 @@ def _known(bundle: Bundle, view: state.ViewState) -> tuple[int, int]:
     a = view.latent if 0 <= view.latent <= last else _with_partners(bundle)
     b = view.partner
     if b == a or not 0 <= b <= last:
+        flags = bundle.latents["flag"]
         strongest = strongest_partners(bundle, a, "phi")
-        b = strongest[0] if strongest else (a + 1) % (last + 1)
+        live = [one for one in strongest if flags[one].as_py() == "live"]
+        b = [*live, *strongest, (a + 1) % (last + 1)][0]
     if (a, b) != (view.latent, view.partner):
         state.change(latent=a, partner=b)
     return a, b
