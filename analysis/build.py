@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.activations import document_rows, open_activations, write_activation_tables
@@ -22,6 +23,8 @@ from analysis.bundle import (
     Activations,
     Bundle,
     ClusterLevel,
+    CommunityLevel,
+    LatentTable,
     Manifest,
     MapQuality,
     MaskSummary,
@@ -35,6 +38,7 @@ from analysis.bundle import (
 )
 from analysis.clusters import cluster, place
 from analysis.contexts import write_contexts
+from analysis.cooccurrence.communities import find_communities
 from analysis.cooccurrence.partners import PartnerCount
 from analysis.cooccurrence.relations import find_relations
 from analysis.cooccurrence.strongest import Ranking
@@ -54,7 +58,16 @@ from analysis.working_folder import Result, WorkingFolder, open_working_folder
 Report = Callable[[str, int, int], None]
 """Called with a step's name, how many of its pieces are done, and how many there are."""
 
-VERSIONS_TOLD = ("torch", "transformers", "numpy", "pyarrow", "numba", "umap-learn", "fast_hdbscan")
+VERSIONS_TOLD = (
+    "torch",
+    "transformers",
+    "numpy",
+    "pyarrow",
+    "numba",
+    "umap-learn",
+    "fast_hdbscan",
+    "scikit-network",
+)
 
 
 @dataclass(frozen=True)
@@ -185,6 +198,7 @@ class _Build:
             self.describe_latents,
             self.pick_contexts,
             self.count_partners,
+            self.find_communities,
             self.find_neighbours,
             self.find_relations,
             self.lay_out,
@@ -269,6 +283,26 @@ class _Build:
         rows = count.write_table(self.work.tables)
         count.remove()
         return {"rows": rows}
+
+    def find_communities(self) -> Result:
+        """Communities of latents that fire together, at several levels, with their stability."""
+        tell = self.tell("communities")
+        tell(0, 1)
+        statistics = pq.read_table(
+            self.work.scratch / "statistics.parquet", columns=["active_tokens", "flag"]
+        )
+        found = find_communities(
+            LatentTable(self.work.tables / "partners.parquet"),
+            statistics["active_tokens"].to_numpy(),
+            self._tokens(),
+            dense=np.asarray(pc.equal(statistics["flag"].cast("string"), "dense")),
+            partners_kept=self.settings.partners_kept,
+            minimum_joint=self.settings.minimum_joint,
+            seed=self.settings.seed,
+        )
+        write_table(self.work.tables, "communities", found.table)
+        tell(1, 1)
+        return {"levels": [level.model_dump() for level in found.levels]}
 
     def find_neighbours(self) -> Result:
         """The one cosine kNN graph of the decoder."""
@@ -406,6 +440,9 @@ class _Build:
             ),
             map=MapQuality.model_validate(steps["lay_out"]["quality"]),
             clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
+            communities=[
+                CommunityLevel.model_validate(v) for v in steps["find_communities"]["levels"]
+            ],
             relations=[
                 RelationFamily.model_validate(v) for v in steps["find_relations"]["families"]
             ],

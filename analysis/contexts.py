@@ -183,7 +183,7 @@ def _windows(picks: _Picks, documents: DocumentRows, tokens_file: Path, length: 
     offsets = np.concatenate([[0], np.cumsum(stop - start)])
     rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
     values = _activations_at(picks, np.repeat(np.arange(len(start)), stop - start), rows)
-    text, position = _gather(tokens_file, rows)
+    text, position = read_tokens(tokens_file, rows)
     peak = peak_row - start
     bounds = pa.array(offsets.astype(np.int32))
     kinds = pa.array(picks.kind.astype(np.int32))
@@ -212,7 +212,7 @@ def _activations_at(picks: _Picks, pick: Ints, rows: Ints) -> npt.NDArray[np.flo
     return np.where(known[place] == wanted, picks.activations[place], np.float32(0))
 
 
-def _gather(tokens_file: Path, rows: Ints) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, npt.NDArray[np.int32]]:
     """Text and position of rows [m] of the token table, one row group of it at a time."""
     unique, inverse = np.unique(rows, return_inverse=True)
     file = pq.ParquetFile(tokens_file, memory_map=True)

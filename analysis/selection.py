@@ -83,6 +83,16 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Community:
+    """The members of any of the given communities, at whichever level they are."""
+
+    ids: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return "community=" + ",".join(map(str, self.ids))
+
+
+@dataclass(frozen=True)
 class Unclustered:
     """Latents that belong to no cluster of the finest level."""
 
@@ -193,6 +203,7 @@ Selection = (
     Everything
     | Latents
     | Cluster
+    | Community
     | Unclustered
     | Flag
     | Compare
@@ -437,6 +448,10 @@ def _clusters(values: list[str]) -> Selection:
     return Unclustered() if values == ["none"] else Cluster(_ids(values, "cluster"))
 
 
+def _communities(values: list[str]) -> Selection:
+    return Community(_ids(values, "community"))
+
+
 def _flags(values: list[str]) -> Selection:
     if unknown := [value for value in values if value not in FLAGS]:
         raise InputError(f"Selection: {unknown[0][:40]} is no flag; there are {', '.join(FLAGS)}.")
@@ -465,6 +480,7 @@ def _partners(values: list[str]) -> Selection:
 _LISTS: dict[str, Callable[[list[str]], Selection]] = {
     "latent": _latents,
     "cluster": _clusters,
+    "community": _communities,
     "flag": _flags,
 }
 _FUNCTIONS: dict[str, Callable[[list[str]], Selection]] = {
@@ -492,7 +508,7 @@ def evaluate(selection: Selection, bundle: Bundle) -> Mask:
             return reduce(np.logical_or, (evaluate(part, bundle) for part in parts))
         case Not(part):
             return ~evaluate(part, bundle)
-        case Latents() | Cluster() | Near() | Partners():
+        case Latents() | Cluster() | Community() | Near() | Partners():
             return _mask_of(bundle, _selected_ids(selection, bundle))
         case _:
             return _matching(selection, bundle)
@@ -515,7 +531,7 @@ def _matching(selection: Compare | Box | Search | Flag | Unclustered, bundle: Bu
 
 
 def _selected_ids(
-    selection: Latents | Cluster | Near | Partners, bundle: Bundle
+    selection: Latents | Cluster | Community | Near | Partners, bundle: Bundle
 ) -> npt.NDArray[np.int64]:
     """The ids that a condition names or looks up in another table."""
     match selection:
@@ -524,6 +540,10 @@ def _selected_ids(
         case Cluster(ids):
             rows = bundle.memberships
             found = rows.filter(pc.is_in(rows["cluster"], pa.array(ids, pa.int32())))
+            return found["latent"].to_numpy().astype(np.int64)
+        case Community(ids):
+            rows = bundle.communities
+            found = rows.filter(pc.is_in(rows["community"], pa.array(ids, pa.int32())))
             return found["latent"].to_numpy().astype(np.int64)
         case Near(latent, count):
             rows = bundle.neighbours.of(_existing(bundle, latent)).slice(0, count)

@@ -4,6 +4,7 @@ import json
 from typing import Any, get_args
 
 import altair as alt
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -88,9 +89,7 @@ def _token_rows(bundle: Bundle, found: pa.Table, most: float) -> pa.Table:
     )
     out: list[dict[str, Any]] = []
     for context, row in enumerate(found.to_pylist()):
-        shown = [shown_token(token) for token in row["tokens"]]
-        widths = [max(cells(text), 1) for text in shown]
-        start = -sum(widths[: row["peak"]])
+        columns = columns_of(row["tokens"], row["peak"])
         for i, (token, value) in enumerate(zip(row["tokens"], row["activations"], strict=True)):
             out.append(
                 {
@@ -103,11 +102,10 @@ def _token_rows(bundle: Bundle, found: pa.Table, most: float) -> pa.Table:
                     "ratio": value / most if most > 0 else 0.0,
                     "picked_activation": row["activation"],
                     "is_picked": i == row["peak"],
-                    "start": start,
-                    "end": start + widths[i],
+                    "start": columns[i][0],
+                    "end": columns[i][1],
                 }
             )
-            start += widths[i]
     return pa.Table.from_pylist(out, _ROWS)
 
 
@@ -141,19 +139,9 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
         data = data.append_column(edge, pc.multiply(rows[edge].cast("float64"), CELL))
     contexts = (pc.max(rows["context"]).as_py() or 0) + 1 if rows.num_rows else 0
     tokens = alt.Chart(inline(data))
-    # The picked token stands a little left of the middle: what follows it is cut by the value.
-    x = alt.X(
-        "start:Q",
-        axis=None,
-        scale=alt.Scale(
-            domainMin={"expr": f"-(width - {VALUE_WIDTH}) * 0.5"},
-            domainMax={"expr": f"(width - {VALUE_WIDTH}) * 0.5 + {VALUE_WIDTH}"},
-            nice=False,
-            zero=False,
-        ),
-    )
+    x = around_picked("start:Q")
     y = alt.Y(
-        "context:O", axis=_sources(rows), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1)
+        "context:O", axis=source_axis(rows), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1)
     )
     tooltip = [
         alt.Tooltip("shown:N", title="token"),
@@ -187,6 +175,30 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
     return layered(boxes, words, *_values(tokens, y), height=8 + LINE * max(contexts, 1))
 
 
+def around_picked(field: str) -> alt.X:
+    """Pixels from the picked token, which stands a little left of the middle.
+
+    What follows it is cut by the value at the right end.
+    """
+    return alt.X(
+        field,
+        axis=None,
+        scale=alt.Scale(
+            domainMin={"expr": f"-(width - {VALUE_WIDTH}) * 0.5"},
+            domainMax={"expr": f"(width - {VALUE_WIDTH}) * 0.5 + {VALUE_WIDTH}"},
+            nice=False,
+            zero=False,
+        ),
+    )
+
+
+def columns_of(tokens: list[str], peak: int) -> list[tuple[int, int]]:
+    """Where each token starts and ends, in columns from the start of the picked one."""
+    ends = np.cumsum([max(cells(shown_token(token)), 1) for token in tokens])
+    starts = np.concatenate([[0], ends[:-1]])
+    return list(zip((starts - starts[peak]).tolist(), (ends - starts[peak]).tolist(), strict=True))
+
+
 def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:
     """The activation of the picked token at the right end of its line, on white."""
     picked = tokens.transform_filter("datum.is_picked")
@@ -200,13 +212,13 @@ def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:
     return [cover, says]
 
 
-def _sources(rows: pa.Table) -> alt.Axis:
+def source_axis(rows: pa.Table) -> alt.Axis:
     """Titles of the documents as the labels of the lines."""
     firsts = rows.filter(rows["is_picked"])
     titles = [shown_label(title, 22) for title in firsts["title"].to_pylist()]
     return alt.Axis(
         title=None,
-        labelExpr=f"{json.dumps(titles, ensure_ascii=False)}[datum.value]",
+        labelExpr=f"{json.dumps(titles, ensure_ascii=False)}[floor(datum.value)]",
         labelLimit=150,
         labelColor=QUIET_INK,
         labelFontSize=11,

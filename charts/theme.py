@@ -3,6 +3,7 @@
 Nothing depends on a theme of Altair or Streamlit, so that an exported file equals the screen.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 import altair as alt
@@ -124,6 +125,16 @@ def colour_scale(
     return alt.Scale(
         type=scale, domain=stops.tolist(), range=colours, interpolate="rgb", clamp=True
     )
+
+
+def bare_x(field: str, domain: Sequence[float]) -> alt.X:
+    """A place on x without an axis."""
+    return alt.X(field, axis=None, scale=alt.Scale(domain=list(domain), nice=False))
+
+
+def bare_y(field: str, domain: Sequence[float]) -> alt.Y:
+    """A place on y without an axis."""
+    return alt.Y(field, axis=None, scale=alt.Scale(domain=list(domain), nice=False))
 
 
 def inline(rows: pa.Table) -> dict[str, Any]:

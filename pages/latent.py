@@ -10,6 +10,7 @@ from pages.components.latent_head import latent_head
 from pages.components.latent_links import latent_links
 from pages.components.latent_picker import latent_picker
 from pages.components.page import begin
+from pages.components.pair_picker import open_pair_with
 
 page = begin(
     "Latent",
@@ -18,11 +19,13 @@ page = begin(
 latent = latent_picker(page)
 latent_head(page.bundle, latent)
 latent_links(page.bundle, latent)
-which, by = st.columns(2)
+which, by, beside = st.columns(3)
 with which:
     kind = pickers.contexts()
 with by:
     measure = pickers.measure()
+with beside:
+    open_pair_with(page.bundle, latent)
 show(context_strips(page.bundle, latent, kind))
 left, right = st.columns(2)
 with left:

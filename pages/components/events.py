@@ -7,14 +7,17 @@ the last one that was seen; a chart that has left the page is forgotten.
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+import numpy as np
 import streamlit as st
 
 from analysis.selection import (
     Box,
     Cluster,
+    Community,
     Compare,
     Everything,
     Flag,
+    Latents,
     Selection,
     Unclustered,
     both,
@@ -26,6 +29,7 @@ from pages.components.bundle import shown
 
 KEY = "figure"
 LATENT_PAGE = "pages/latent.py"
+PAIR_PAGE = "pages/pair.py"
 _SEEN = "chart events seen"
 
 Event = Mapping[str, Any]
@@ -66,8 +70,13 @@ def _act(name: str, value: Any) -> None:
     elif value and name in _PARTS:
         matches, made = _PARTS[name]
         state.select(replaced(state.current().selection, matches, made(value[0])))
+    elif value and name in _PAIRS:
+        first, second = _PAIRS[name]
+        open_pair(int(value[0][first]), int(value[0][second]))
+    elif value and name == "picked_component":
+        state.select(replaced(state.current().selection, _is(Latents), _component(value[0])))
     elif value and "latent" in value[0]:
-        open_latent(_other_than(state.current().latent, value[0]))
+        open_latent(int(value[0]["latent"]))
 
 
 def open_latent(latent: int) -> NoReturn:
@@ -76,10 +85,19 @@ def open_latent(latent: int) -> NoReturn:
     st.switch_page(LATENT_PAGE, query_params=view.to_query_params())
 
 
-def _other_than(latent: int, point: Event) -> int:
-    """The latent of a point; of a pair the one that is not looked at already."""
-    first = int(point["latent"])
-    return int(point.get("partner", first)) if first == latent else first
+def open_pair(a: int, b: int) -> NoReturn:
+    """Go to the page of a pair."""
+    view = state.change(latent=a, partner=b)
+    st.switch_page(PAIR_PAGE, query_params=view.to_query_params())
+
+
+def _component(point: Event) -> Selection:
+    """The members of a component by their ids: they have no name that a selection could say."""
+    # Only this one click needs it, and it would make the first page wait for scipy.
+    from pages.components.components_2024 import components_of  # noqa: PLC0415
+
+    labels = components_of(shown()).labels
+    return Latents(tuple(np.flatnonzero(labels == int(point["component"])).tolist()))
 
 
 def _box(value: Event) -> Selection:
@@ -114,5 +132,15 @@ _INTERVALS: dict[str, tuple[Matches, Callable[[Event], Selection]]] = {
 }
 _PARTS: dict[str, tuple[Matches, Callable[[Event], Selection]]] = {
     "picked_cluster": (lambda part: isinstance(part, Cluster | Unclustered), _cluster),
+    "picked_community": (
+        _is(Community),
+        lambda point: Community((int(point["community"]),)),
+    ),
     "picked_flag": (_is(Flag), lambda point: Flag((str(point["flag"]),))),
 }
+_PAIRS = {
+    "picked_pair": ("latent", "partner"),
+    "picked_cell": ("latent", "partner"),
+    "picked_relation": ("a", "b"),
+}
+"""Selections of a pair, and the fields that name its latents."""

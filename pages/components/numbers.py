@@ -29,3 +29,10 @@ def density(value: float) -> str:
 def share(part: int, whole: int) -> str:
     """A part of a whole as a percentage."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def probability(p: float) -> str:
+    """A p- or q-value: two digits, and a bound where it is smaller than can be written."""
+    if p < 1e-300:
+        return "< 1e-300"
+    return f"{p:.2g}" if p >= 1e-3 else f"{p:.1e}"

@@ -12,7 +12,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
 from charts.pairs import pair_rows
 from pages.components import numbers, pickers
-from pages.components.events import open_latent
+from pages.components.events import open_pair
 from pages.components.page import Page
 
 MOST_DRAWN = 40
@@ -66,7 +66,7 @@ def _strongest(rows: pa.Table, latents: npt.NDArray[np.int64]) -> npt.NDArray[np
 
 
 def pair_table(pairs: Pairs) -> None:
-    """The pairs with their counts, strongest first; a click opens a latent."""
+    """The pairs with their counts, strongest first; a click opens the pair."""
     names = ["latent", "latent_label", "partner", "partner_label", *_COUNTS]
     names = [pairs.measure, *(name for name in names if name != pairs.measure)]
     rows = pairs.rows.select(names).slice(0, MOST_ROWS)
@@ -76,7 +76,7 @@ def pair_table(pairs: Pairs) -> None:
         if rows.num_rows < pairs.rows.num_rows
         else ""
     )
-    st.markdown(f"**Pairs** · {total}{shown} · click a latent to open it")
+    st.markdown(f"**Pairs** · {total}{shown} · click a row to open the pair")
     event = st.dataframe(
         rows.to_pandas(),
         column_config=_columns(pairs.measure),
@@ -86,9 +86,9 @@ def pair_table(pairs: Pairs) -> None:
         selection_mode="single-cell",
         height=360,
     )
-    for row, column in event["selection"]["cells"]:
+    for row, _ in event["selection"]["cells"]:
         if row < rows.num_rows:
-            open_latent(rows["partner" if "partner" in column else "latent"][row].as_py())
+            open_pair(rows["latent"][row].as_py(), rows["partner"][row].as_py())
 
 
 def _columns(measure: str) -> dict[str, ColumnConfig]:

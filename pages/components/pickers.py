@@ -6,8 +6,10 @@ from typing import Any
 import streamlit as st
 
 from analysis.bundle import Bundle, ContextKind
+from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from charts.map import COLOURS, Colour
+from charts.relations import ALL, RELATIONS
 from pages.components import numbers, state
 
 
@@ -47,6 +49,74 @@ def contexts() -> ContextKind:
     """Which contexts of a latent are shown."""
     kinds = list(state.CONTEXTS)
     chosen: ContextKind = _choice("contexts", "Contexts", kinds, lambda key: state.CONTEXTS[key])
+    return chosen
+
+
+def tab() -> str:
+    """Which part of the Co-occurrence page is shown."""
+    key = "pick tab"
+    st.session_state[key] = state.current().tab
+    st.segmented_control(
+        "Part",
+        list(state.TABS),
+        key=key,
+        required=True,
+        format_func=lambda one: state.TABS[one],
+        label_visibility="collapsed",
+        on_change=_take,
+        args=("tab", key),
+    )
+    return state.current().tab
+
+
+def relation(counts: dict[str, int]) -> str:
+    """Which relation is shown; `counts` are the listed pairs of each."""
+    words = {ALL: "all", **RELATIONS}
+    return str(
+        _choice(
+            "relation",
+            "Relation",
+            list(words),
+            lambda one: f"{words[one]} ({numbers.count(counts.get(one, 0))})",
+        )
+    )
+
+
+def loud() -> bool:
+    """Whether pairs with a dense or an ultralow latent are hidden."""
+    chosen = _choice(
+        "loud", "Dense and ultralow latents", list(state.LOUD), lambda one: state.LOUD[one]
+    )
+    return bool(chosen == "hidden")
+
+
+def communities(bundle: Bundle) -> int:
+    """A level of the communities, or the components of Clarke et al. 2024."""
+    words = {
+        row.level: f"level {row.level}: {numbers.count(row.communities)} communities, "
+        f"stability {numbers.short(row.stability)}"
+        for row in bundle.manifest.communities
+    }
+    words[state.CLARKE] = "Clarke et al. 2024: components above a Jaccard threshold"
+    return int(_choice("community_level", "Communities", list(words), lambda level: words[level]))
+
+
+def network_colour(bundle: Bundle) -> int | None:
+    """What the colour of a latent in a network says: None the finest cluster, or a level."""
+    words: dict[int, str] = {state.BY_CLUSTER: "finest cluster"}
+    words |= {
+        row.level: f"community, level {row.level} ({numbers.count(row.communities)})"
+        for row in bundle.manifest.communities
+    }
+    chosen = int(_choice("network_level", "Colour", list(words), lambda one: words[one]))
+    return None if chosen == state.BY_CLUSTER else chosen
+
+
+def picking() -> Picking:
+    """How the contexts of a pair are picked."""
+    chosen: Picking = _choice(
+        "picking", "Contexts", list(state.PICKINGS), lambda one: state.PICKINGS[one]
+    )
     return chosen
 
 

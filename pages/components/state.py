@@ -4,6 +4,7 @@ The address bar is the truth: a link that is opened there restores the view. The
 copy because the browser empties the address bar when the reader goes from page to page.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -11,14 +12,31 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from analysis.cooccurrence import WINDOW
 from analysis.cooccurrence.association import MEASURES
 from analysis.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
 from charts.map import COLOURS
+from charts.relations import ALL, RELATIONS
 
 SUBJECTS = ("selection", "latent")
+TABS = {
+    "pairs": "Pairs",
+    "relations": "Relations",
+    "communities": "Communities",
+    "neighbourhood": "Neighbourhood",
+}
+"""The parts of the Co-occurrence page."""
+CLARKE = -1
+"""In the place of a level of communities: the components of Clarke et al. 2024."""
+BY_CLUSTER = -1
+"""In the place of a level of communities: a network is coloured by the finest cluster."""
+PICKINGS = {"even": "evenly spaced", "random": "random"}
+LOUD = {"hidden": "hidden", "shown": "shown"}
+"""Whether pairs with a dense or an ultralow latent are listed."""
 CONTEXTS = {"top": "strongest", "interval": "evenly spaced", "random": "random"}
 LONGEST_NAME = 100
+WIDEST_WINDOW = 1_000_000
 NO_LATENT = -1
 _VIEW = "view"
 _WRITTEN = "view written to the address bar"
@@ -37,6 +55,15 @@ class ViewState:
     colour: str = "cluster"
     subject: str = "selection"
     contexts: str = "top"
+    partner: int = NO_LATENT
+    threshold: float = 0.0
+    window: int = WINDOW
+    picking: str = "even"
+    tab: str = "pairs"
+    relation: str = ALL
+    loud: str = "hidden"
+    community_level: int = 0
+    network_level: int = BY_CLUSTER
 
     def __post_init__(self) -> None:
         known: dict[str, Collection[str]] = {
@@ -44,12 +71,22 @@ class ViewState:
             "colour": COLOURS,
             "subject": SUBJECTS,
             "contexts": CONTEXTS,
+            "picking": PICKINGS,
+            "tab": TABS,
+            "relation": (ALL, *RELATIONS),
+            "loud": LOUD,
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} is none of {', '.join(values)}")
         if not (NO_LATENT <= self.latent < 2**31 and 0 <= self.level < 2**7):
             raise ValueError("latent and level are whole numbers from 0 on")
+        if not (NO_LATENT <= self.partner < 2**31 and CLARKE <= self.community_level < 2**7):
+            raise ValueError("partner and level of communities are whole numbers")
+        if not BY_CLUSTER <= self.network_level < 2**7:
+            raise ValueError("the level of a network is a whole number")
+        if not (math.isfinite(self.threshold) and 1 <= self.window <= WIDEST_WINDOW):
+            raise ValueError("the threshold or the window makes no sense")
         if len(self.select) > LONGEST_TEXT or len(self.bundle) > LONGEST_NAME:
             raise ValueError("the selection or the name of the bundle is too long")
 

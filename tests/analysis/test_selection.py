@@ -17,6 +17,7 @@ from analysis.selection import (
     And,
     Box,
     Cluster,
+    Community,
     Compare,
     Everything,
     Flag,
@@ -41,6 +42,7 @@ ids = st.lists(st.integers(0, 999_999), min_size=1, max_size=4, unique=True).map
 atoms: st.SearchStrategy[Selection] = st.one_of(
     st.builds(Latents, ids),
     st.builds(Cluster, ids),
+    st.builds(Community, ids),
     st.just(Unclustered()),
     st.builds(Flag, st.sets(st.sampled_from(FLAGS), min_size=1).map(lambda s: tuple(sorted(s)))),
     st.builds(
@@ -104,9 +106,10 @@ def test_spellings(text: str, selection: Selection) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "cluster=", "density<", "(whale", "whale)", '"open', "box(1,2,3)", "near()", "near(x)",
-        "partners(1,nothing)", "colour=3", "density<abc", "latent=-1", "flag=happy", "& whale",
-        "max=1,2", "(" * 200, "x" * 30_000, "density<1e999", "near(1,2,3)", "latent=99999999999",
+        "cluster=", "community=none", "density<", "(whale", "whale)", '"open', "box(1,2,3)",
+        "near()", "near(x)", "partners(1,nothing)", "colour=3", "density<abc", "latent=-1",
+        "flag=happy", "& whale", "max=1,2", "(" * 200, "x" * 30_000, "density<1e999",
+        "near(1,2,3)", "latent=99999999999",
     ],
 )  # fmt: skip
 def test_bad_text_is_one_sentence(text: str) -> None:
@@ -177,6 +180,15 @@ def test_partners_are_ranked_by_the_measure(planted_bundle: Bundle) -> None:
     expected = {11} | {row["partner"] for row in ranked[:5]}
     mask = evaluate(Partners(11, "jaccard", 5), planted_bundle)
     assert set(np.flatnonzero(mask).tolist()) == expected
+
+
+def test_communities_are_those_of_their_table(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.communities.to_pylist()
+    wanted = {row["latent"] for row in rows if row["community"] in (0, 2)}
+    assert str(parse("community = 2,0,0")) == "community=0,2"
+    mask = evaluate(parse("community=0,2"), planted_bundle)
+    assert set(np.flatnonzero(mask).tolist()) == wanted
+    assert len(wanted) > 3
 
 
 def test_a_new_box_replaces_the_old_one_and_leaves_the_search() -> None:

@@ -12,11 +12,13 @@ from analysis.bundle import (
     TABLES,
     Bundle,
     ClusterLevel,
+    CommunityLevel,
     CorpusSource,
     Manifest,
     MapQuality,
     MaskSummary,
     Parameters,
+    RelationFamily,
     SaeSource,
     SelfCheck,
     publish,
@@ -25,6 +27,7 @@ from analysis.bundle import (
 
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
+LISTED = {"duplicate": 6, "implication": 12, "exclusive": 9, "absorption_candidate": 0}
 HOSTILE = [
     "<script>alert(1)</script>", "$x$", "=cmd()", "\u202egnp.exe", "a\0b", "x" * 10_000,
     "\n", " the", "日本語", "Привет", "&lt;", "-1", "@SUM", "</script><!--",
@@ -140,6 +143,47 @@ def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
+def _communities() -> pa.Table:
+    """The groups that were planted, and fours of them."""
+    live = np.repeat(np.arange(DEAD, LATENTS), 2)
+    level = np.tile([0, 1], LATENTS - DEAD)
+    group = live % CLUSTERS
+    community = np.where(level == 0, group, CLUSTERS + group // 4)
+    return pa.table({"latent": live, "level": level, "community": community})
+
+
+def _relations(x: np.ndarray, kept: np.ndarray) -> pa.Table:
+    """Pairs with their true counts, dense latents among them; which relation is made up."""
+    active, rows = x[kept] > 0, []
+    for i, relation in enumerate(word for word, count in LISTED.items() for _ in range(count)):
+        a, b = DEAD + i, DEAD + i + CLUSTERS
+        one, two, joint = (
+            active[:, a].sum(),
+            active[:, b].sum(),
+            (active[:, a] & active[:, b]).sum(),
+        )
+        expected = one * two / len(active)
+        rows.append(
+            {
+                "a": a,
+                "b": b,
+                "relation": relation,
+                "joint_tokens": joint,
+                "expected": expected,
+                "p_b_given_a": joint / one,
+                "p_a_given_b": joint / two,
+                "lift": joint / expected,
+                "phi": np.corrcoef(active[:, a], active[:, b])[0, 1],
+                "q_value": 0.001 * (i + 1),
+                "p_value": 0.0001 * (i + 1),
+                "expected_shifted": 1.5 * expected,
+                "cosine": 0.5 if i % 2 else None,
+                "parent": 50 if relation == "exclusive" else None,
+            }
+        )
+    return pa.Table.from_pylist(rows, TABLES["relations"])
+
+
 def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
     rows = []
     for latent in range(LATENTS):
@@ -232,7 +276,20 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
             ClusterLevel(level=0, clusters=CLUSTERS, noise=12, stability=0.8),
             ClusterLevel(level=1, clusters=CLUSTERS // 4, noise=12, stability=0.9),
         ],
-        relations=[],
+        communities=[
+            CommunityLevel(
+                level=level, communities=count, resolution=4.0, modularity=0.5, stability=0.8,
+                latents=LATENTS - DEAD, edges=500,
+            )
+            for level, count in ((0, CLUSTERS), (1, CLUSTERS // 4))
+        ],
+        relations=[
+            RelationFamily(
+                relation=relation, rule=f"listed where {relation}", family="all pairs that met",
+                tested=400, listed=listed,
+            )
+            for relation, listed in LISTED.items()
+        ],
         versions={},
         timings={},
     )  # fmt: skip
@@ -254,9 +311,10 @@ def make_bundle(folder: Path) -> Bundle:
         "latents": latents,
         "neighbours": _neighbours(rng),
         "partners": _partners(x, document),
-        "relations": TABLES["relations"].empty_table(),
         "clusters": clusters,
         "memberships": memberships,
+        "communities": _communities(),
+        "relations": _relations(x, kept),
         "contexts": _contexts(x, words, rng),
         "logits": _logits(vocabulary, rng),
         "documents": pa.table(

@@ -14,10 +14,13 @@ import pytest
 from PIL import Image
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.communities import Components, clarke_2024
+from analysis.cooccurrence.pair import read_pair
 from analysis.errors import InputError
 from charts import export as exporting
 from charts import map as charts_map
 from charts.clusters import cluster_bars
+from charts.communities import community_sizes, component_sizes
 from charts.contexts import context_strips
 from charts.density import density_histogram
 from charts.export import KINDS, export, filename
@@ -31,7 +34,17 @@ from charts.latent import (
     logit_effects,
 )
 from charts.map import latent_map
+from charts.network import neighbourhood
+from charts.pair import (
+    joint_activations,
+    pair_conditionals,
+    pair_counts,
+    pair_expected,
+    pair_strengths,
+)
+from charts.pair_contexts import pair_context_strips
 from charts.pairs import ranked_pairs
+from charts.relations import relation_points
 from charts.theme import inline, styled
 from tests.charts.conftest import HOSTILE
 
@@ -40,6 +53,7 @@ SOME = np.arange(0, 120, 3)
 
 def every_figure(bundle: Bundle) -> list[Figure]:
     mask = np.arange(120) % 3 == 0
+    pair = read_pair(bundle, 5, 13)
     return [
         density_histogram(bundle, mask),
         flag_counts(bundle),
@@ -54,7 +68,22 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         latent_partners(bundle, 20),
         logit_effects(bundle, 20),
         context_strips(bundle, 20),
+        pair_counts(bundle, pair),
+        pair_conditionals(bundle, pair),
+        pair_expected(bundle, pair),
+        pair_strengths(bundle, pair),
+        joint_activations(bundle, pair),
+        pair_context_strips(bundle, pair, "a"),
+        relation_points(bundle, mask),
+        community_sizes(bundle, 0, mask),
+        component_sizes(bundle, components(bundle)),
+        neighbourhood(bundle, 20),
     ]
+
+
+def components(bundle: Bundle) -> Components:
+    active = bundle.latents["active_tokens"].to_numpy()
+    return clarke_2024(bundle.partners, active, eligible=np.ones(len(active), dtype=bool))
 
 
 def plain_figure(bundle: Bundle, texts: list[str]) -> Figure:

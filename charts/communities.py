@@ -1,0 +1,174 @@
+"""Communities of latents that fire together: their sizes and what they are about."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle, CommunityLevel
+from analysis.cooccurrence.communities import WEAK, Components
+from analysis.errors import InputError
+from charts.figure import Figure, Value, caption_of
+from charts.text import shown_label
+from charts.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, inline, layered
+
+MOST_DRAWN = 30
+WORDS = 4
+ROW = 22
+
+Groups = npt.NDArray[np.int64]
+
+
+def community_level(bundle: Bundle, level: int) -> CommunityLevel:
+    """What the manifest says of a level; InputError where there is none."""
+    for said in bundle.manifest.communities:
+        if said.level == level:
+            return said
+    raise InputError(f"{bundle.name}: has no communities of level {level}.")
+
+
+def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = None) -> Figure:
+    """The largest communities of a level; a click gives `picked_community`.
+
+    `selected` [n_latents] is a mask; the part of each community that it holds is dark.
+    """
+    said = community_level(bundle, level)
+    rows = bundle.communities.filter(pc.equal(bundle.communities["level"], level))
+    group = np.full(bundle.latents.num_rows, -1)
+    group[rows["latent"].to_numpy()] = rows["community"].to_numpy()
+    return _bars(
+        bundle,
+        group,
+        selected,
+        column="community",
+        title=f"The {{drawn}} of {said.communities:,} communities of level {level}",
+        note=(
+            f"Stability {said.stability:.2f}: how far other seeds find them again"
+            + ("; below .5, do not build on it. " if said.stability < WEAK else ". ")
+            + "Louvain on kept partners that share enough tokens, weighted by phi; dense latents "
+            "are left out. Words: what the members share more than other latents do."
+        ),
+        said={
+            "resolution": said.resolution,
+            "modularity": f"{said.modularity:.3f}",
+            "stability": f"{said.stability:.3f}",
+            "edges": said.edges,
+        },
+    )
+
+
+def component_sizes(
+    bundle: Bundle, found: Components, selected: np.ndarray | None = None
+) -> Figure:
+    """The largest components by Clarke et al. 2024; a click gives `picked_component`."""
+    reached = (
+        "the largest has 150 to 200 latents"
+        if found.in_range
+        else "no threshold leaves the largest with 150 to 200 latents, so it is the largest below"
+    )
+    return _bars(
+        bundle,
+        found.labels.astype(np.int64),
+        selected,
+        column="component",
+        title=f"The {{drawn}} of {len(found.sizes):,} components, Clarke et al. 2024",
+        note=(
+            f"Components of the pairs with a Jaccard of {found.threshold:.3f} or more: {reached}. "
+            "Unlike the paper, pairs are the kept partners of each latent, not all pairs; a latent "
+            f"is active when {bundle.manifest.active_rule}, there above 1.5; dense latents are "
+            "left out here."
+        ),
+        said={"jaccard_threshold": f"{found.threshold:.4f}", "edges": found.edges},
+    )
+
+
+def _bars(
+    bundle: Bundle,
+    group: Groups,
+    selected: np.ndarray | None,
+    *,
+    column: str,
+    title: str,
+    note: str,
+    said: dict[str, Value],
+) -> Figure:
+    ids, sizes = np.unique(group[group >= 0], return_counts=True)
+    first = np.argsort(-sizes, kind="stable")[:MOST_DRAWN]
+    chosen = np.ones(len(group), dtype=bool) if selected is None else selected
+    inside = np.bincount(group[(group >= 0) & chosen], minlength=int(ids.max(initial=-1)) + 1)
+    rows = pa.table(
+        {
+            column: pa.array(ids[first], pa.int32()),
+            "latents": pa.array(sizes[first], pa.int64()),
+            "selected": pa.array(inside[ids[first]], pa.int64()),
+            "words": pa.array(shared_words(bundle, group, ids[first].tolist()), pa.string()),
+        }
+    )
+    drawn = f"largest {rows.num_rows}" if rows.num_rows < len(ids) else f"{rows.num_rows}"
+    return Figure(
+        name=f"{column}-sizes-{len(ids)}",
+        title=title.format(drawn=drawn),
+        chart=_chart(rows, column),
+        rows=rows,
+        caption=caption_of(bundle, unit="latent", **said),
+        selections=(f"picked_{column}",),
+        note=note,
+    )
+
+
+def shared_words(bundle: Bundle, group: Groups, ids: Sequence[int]) -> list[str]:
+    """For each of some groups the top tokens that its members share most.
+
+    Each top token is weighted by the members that have it times the logarithm of all latents over
+    those that have it: class-based TF-IDF.
+    """
+    words = bundle.top_words
+    of_group, code = group[words.latents], words.codes.astype(np.int64)
+    everywhere = np.bincount(code, minlength=len(words.words))
+    out = []
+    for one in ids:
+        members = np.bincount(code[of_group == one], minlength=len(words.words))
+        score = members * np.log(len(group) / np.maximum(everywhere, 1))
+        best = np.argsort(-score, kind="stable")[:WORDS]
+        told = [shown_label(words.words[int(i)].as_py(), 14) for i in best if members[i] > 1]
+        out.append(" · ".join(told))
+    return out
+
+
+def _chart(rows: pa.Table, column: str) -> alt.LayerChart:
+    names = [
+        f"{number} · {words}" if words else str(number)
+        for number, words in zip(rows[column].to_pylist(), rows["words"].to_pylist(), strict=True)
+    ]
+    data = rows.drop_columns(["words"]).append_column("name", pa.array(names, pa.string()))
+    most = max(rows["latents"].to_pylist(), default=1)
+    base = alt.Chart(inline(data)).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
+        tooltip=[
+            alt.Tooltip("name:N", title=column),
+            alt.Tooltip("latents:Q", format=","),
+            alt.Tooltip("selected:Q", format=","),
+        ],
+    )
+    x = alt.X(
+        "latents:Q",
+        title="latents; dark: selected",
+        scale=alt.Scale(domain=[0, most * 1.12], nice=False),
+        axis=alt.Axis(tickCount=5, format=",d", tickMinStep=1),
+    )
+    bars = (
+        base.mark_bar(height={"band": 0.7}, color=ACCENT_LIGHT, stroke=RULE, cursor="pointer")
+        .encode(x=x)
+        .properties(name="bars")
+        .add_params(alt.selection_point(name=f"picked_{column}", fields=[column]))
+    )
+    dark = base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer").encode(
+        x="selected:Q"
+    )
+    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
+        x=x, text=alt.Text("latents:Q", format=",")
+    )
+    return layered(bars, dark, says, height=46 + ROW * max(rows.num_rows, 1))

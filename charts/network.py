@@ -1,0 +1,251 @@
+"""The neighbourhood of a latent as a network: its strongest partners and what joins them."""
+
+import altair as alt
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from charts.figure import Figure, caption_of
+from charts.latent import check_latent
+from charts.measures import format_of, measured, title_of
+from charts.text import name_of
+from charts.theme import (
+    CLUSTER_COLOURS,
+    HIGHLIGHT,
+    INK,
+    NO_CLUSTER,
+    QUIET_INK,
+    RULE,
+    bare_x,
+    bare_y,
+    inline,
+    layered,
+)
+
+MOST_PARTNERS = 40
+EDGES_EACH = 4
+"""Each latent shows this many of its strongest edges, and all show theirs to the chosen one."""
+NAMED = 18
+HEIGHT = 560
+STEPS = 300
+
+Floats = npt.NDArray[np.float64]
+
+
+def neighbourhood(
+    bundle: Bundle,
+    latent: int,
+    measure: str = "phi",
+    level: int | None = None,
+    partners: int = MOST_PARTNERS,
+) -> Figure:
+    """A latent, its strongest partners by a measure, and the strongest edges among them.
+
+    Coloured by the finest cluster, or by the community of a level. Edges are kept partners with a
+    positive value. A click gives `picked`, the latent. Raises InputError for an unknown latent or
+    measure.
+    """
+    check_latent(bundle, latent)
+    nodes, edges, among = _graph(bundle, latent, measure, partners)
+    place = spread(len(nodes), edges["a_index"].to_numpy(), edges["b_index"].to_numpy())
+    rows = _node_rows(bundle, nodes, place, latent, level)
+    lines = _edge_rows(edges, rows, measure)
+    by = "finest cluster" if level is None else f"community of level {level}"
+    return Figure(
+        name=f"network-{latent}-{measure}",
+        title=f"The neighbourhood of latent {latent}, by {title_of(measure)}",
+        chart=_chart(rows, lines, measure, by),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latent=latent,
+            measure=measure,
+            nodes=rows.num_rows,
+            edges=f"{lines.num_rows} of {among} kept ones among them",
+            partners_kept=bundle.manifest.parameters.partners_kept,
+        ),
+        selections=("picked",),
+        note=(
+            f"Its {rows.num_rows - 1} strongest partners of at least "
+            f"{bundle.manifest.parameters.minimum_joint} joint tokens; of the edges among them the "
+            f"{EDGES_EACH} strongest of each are drawn. A thicker line is stronger, a larger point "
+            "denser. Places are made by the layout; only the lines are evidence."
+        ),
+    )
+
+
+def _graph(
+    bundle: Bundle, latent: int, measure: str, partners: int
+) -> tuple[npt.NDArray[np.int64], pa.Table, int]:
+    """The latents, the chosen one first; the edges drawn; how many there are among them."""
+    own = _positive(bundle, np.array([latent]), measure)
+    own = own.sort_by([(measure, "descending"), ("partner", "ascending")]).slice(0, partners)
+    nodes = np.append(latent, own["partner"].to_numpy().astype(np.int64))
+    found = _positive(bundle, nodes, measure)
+    index = np.full(bundle.latents.num_rows, -1)
+    index[nodes] = np.arange(len(nodes))
+    a, b = (index[found[end].to_numpy()] for end in ("latent", "partner"))
+    low, high, value = np.minimum(a, b), np.maximum(a, b), found[measure].to_numpy()
+    # P(b given a) has two values for a pair; the larger one stands for it.
+    order = np.lexsort((-value, high, low))
+    order = order[low[order] >= 0]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+    rows = order[new]
+    drawn = rows[_strongest(low[rows], high[rows], value[rows], len(nodes))]
+    edges = {
+        "a": nodes[low[drawn]],
+        "b": nodes[high[drawn]],
+        "a_index": low[drawn],
+        "b_index": high[drawn],
+        measure: value[drawn],
+        "joint_tokens": found["joint_tokens"].to_numpy()[drawn],
+    }
+    return nodes, pa.table(edges), len(rows)
+
+
+def _positive(bundle: Bundle, latents: npt.NDArray[np.int64], measure: str) -> pa.Table:
+    """Kept pairs of the latents that are frequent enough and go together by the measure."""
+    found = bundle.partners.of(latents)
+    often = pc.greater_equal(found["joint_tokens"], bundle.manifest.parameters.minimum_joint)
+    rows = measured(bundle, found.filter(often), measure)
+    if measure not in rows.column_names:  # the joint count is called joint_tokens there
+        rows = rows.append_column(measure, rows["joint_tokens"].cast("float64"))
+    return rows.filter(pc.greater(rows[measure], 0))
+
+
+def _strongest(
+    low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], value: Floats, nodes: int
+) -> npt.NDArray[np.bool_]:
+    """Which edges are drawn: those of the chosen latent, and the strongest few of every other."""
+    keep = low == 0
+    for node in range(1, nodes):
+        own = np.flatnonzero((low == node) | (high == node))
+        keep[own[np.argsort(-value[own], kind="stable")[:EDGES_EACH]]] = True
+    return keep
+
+
+def spread(nodes: int, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> Floats:
+    """Places [nodes, 2] in [-1, 1] by forces: edges pull, all push; node 0 is near the middle.
+
+    Fruchterman and Reingold 1991, from a spiral instead of a random start, so the same graph has
+    the same picture.
+    """
+    turn = np.arange(nodes) * np.pi * (3 - np.sqrt(5))
+    radius = np.sqrt(np.arange(nodes) / max(nodes, 1))
+    place = np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None]
+    ideal = 1.6 / np.sqrt(max(nodes, 1))
+    for step in range(STEPS):
+        apart = place[:, None, :] - place[None, :, :]
+        distance = np.maximum(np.linalg.norm(apart, axis=2), 1e-3)
+        force = (apart * (ideal**2 / distance**2)[:, :, None]).sum(axis=1)
+        pull = (place[b] - place[a]) * (np.linalg.norm(place[b] - place[a], axis=1) / ideal)[
+            :, None
+        ]
+        np.add.at(force, a, pull)
+        np.add.at(force, b, -pull)
+        force -= 0.3 * place  # keeps parts that no edge joins on the picture
+        length = np.maximum(np.linalg.norm(force, axis=1, keepdims=True), 1e-9)
+        place = place + force / length * np.minimum(length, 0.1 * (1 - step / STEPS))
+    place = place - place[0] if nodes else place
+    reach = np.abs(place).max(axis=0, initial=1e-9)
+    return np.asarray(place / np.maximum(reach, 1e-9))
+
+
+def _node_rows(
+    bundle: Bundle, nodes: npt.NDArray[np.int64], place: Floats, latent: int, level: int | None
+) -> pa.Table:
+    at = pa.array(nodes)
+    if level is None:
+        group = bundle.latents["cluster"].take(at).to_pylist()
+    else:
+        rows = bundle.communities.filter(pc.equal(bundle.communities["level"], level))
+        known = dict(zip(rows["latent"].to_pylist(), rows["community"].to_pylist(), strict=True))
+        group = [known.get(int(node)) for node in nodes]
+    return pa.table(
+        {
+            "latent": pa.array(nodes, pa.int32()),
+            "label": bundle.latents["label"].take(at),
+            "density": bundle.latents["density"].take(at),
+            "group": pa.array(group, pa.int32()),
+            "chosen": pa.array(nodes == latent),
+            "x": place[:, 0],
+            "y": place[:, 1],
+        }
+    )
+
+
+def _edge_rows(edges: pa.Table, nodes: pa.Table, measure: str) -> pa.Table:
+    x, y = nodes["x"].to_numpy(), nodes["y"].to_numpy()
+    a, b = edges["a_index"].to_numpy(), edges["b_index"].to_numpy()
+    lines = edges.drop_columns(["a_index", "b_index"])
+    for name, values in (("x", x[a]), ("y", y[a]), ("x2", x[b]), ("y2", y[b])):
+        lines = lines.append_column(name, pa.array(values))
+    return lines.append_column("of_chosen", pa.array((a == 0) | (b == 0)))
+
+
+def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.LayerChart:
+    names = [
+        name_of(i, t, 24)
+        for i, t in zip(nodes["latent"].to_pylist(), nodes["label"].to_pylist(), strict=True)
+    ]
+    data = nodes.drop_columns(["label"]).append_column("name", pa.array(names, pa.string()))
+    named = [name if i < NAMED else "" for i, name in enumerate(names)]
+    data = data.append_column("says", pa.array(named, pa.string()))
+    groups = sorted({g for g in nodes["group"].to_pylist() if g is not None})
+    data = data.append_column(
+        "colour",
+        pa.array(
+            [
+                NO_CLUSTER if g is None else CLUSTER_COLOURS[groups.index(g) % len(CLUSTER_COLOURS)]
+                for g in nodes["group"].to_pylist()
+            ],
+            pa.string(),
+        ),
+    )
+    x, y = bare_x("x:Q", (-1.2, 1.2)), bare_y("y:Q", (-1.1, 1.1))
+    edges = (
+        alt.Chart(inline(lines))
+        .mark_rule(strokeCap="round")
+        .encode(
+            x=x,
+            y=y,
+            x2="x2:Q",
+            y2="y2:Q",
+            strokeWidth=alt.StrokeWidth(
+                f"{measure}:Q", scale=alt.Scale(range=[0.5, 5], zero=True), legend=None
+            ),
+            color=alt.condition("datum.of_chosen", alt.value(QUIET_INK), alt.value(RULE)),
+            tooltip=[
+                alt.Tooltip("a:Q", title="latent", format="d"),
+                alt.Tooltip("b:Q", title="partner", format="d"),
+                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+            ],
+        )
+    )
+    base = alt.Chart(inline(data)).encode(x=x, y=y)
+    points = (
+        base.mark_circle(opacity=1, cursor="pointer", strokeWidth=2)
+        .encode(
+            size=alt.Size(
+                "density:Q",
+                scale=alt.Scale(type="log", range=[60, 520]),
+                legend=None,
+            ),
+            color=alt.Color("colour:N", scale=None),
+            stroke=alt.condition("datum.chosen", alt.value(HIGHLIGHT), alt.value("white")),
+            tooltip=[
+                alt.Tooltip("name:N", title="latent"),
+                alt.Tooltip("density:Q", format=".1e"),
+                alt.Tooltip("group:N", title=by),
+            ],
+        )
+        .properties(name="nodes")
+        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+    )
+    says = base.mark_text(dy=-15, fontSize=11, color=INK, limit=170).encode(text="says:N")
+    return layered(edges, points, says, height=HEIGHT)

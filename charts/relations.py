@@ -1,0 +1,143 @@
+"""Relations of two latents: duplicate, implication, exclusive siblings, absorption candidate."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from analysis.errors import InputError
+from charts.figure import Figure, caption_of
+from charts.text import name_of
+from charts.theme import QUIET_INK, inline, layered
+
+RELATIONS = {
+    "duplicate": "duplicate",
+    "implication": "implication, a ⇒ b",
+    "exclusive": "exclusive siblings",
+    "absorption_candidate": "absorption candidate",
+}
+COLOURS = dict(zip(RELATIONS, ("#1f6fb2", "#228833", "#c53030", "#aa3377"), strict=True))
+ALL = "all"
+MOST_DRAWN = 2_000
+HEIGHT = 380
+
+
+def relation_rows(
+    bundle: Bundle,
+    chosen: np.ndarray,
+    relation: str = ALL,
+    *,
+    hide_flags: bool = True,
+    within: bool = False,
+) -> tuple[pa.Table, int]:
+    """Listed pairs with a latent of the mask [n_latents], smallest q first; how many are hidden.
+
+    `within` asks for both ends in the mask. `hide_flags` leaves out pairs with a dense or an
+    ultralow latent. Columns: a, b, their labels, then as in the bundle. InputError: there is no
+    such relation.
+    """
+    if relation not in (ALL, *RELATIONS):
+        raise InputError(
+            f"There is no relation {relation!r}; choose one of {', '.join(RELATIONS)}."
+        )
+    found = bundle.relations.all()
+    found = found.set_column(2, "relation", found["relation"].cast(pa.string()))
+    a, b = found["a"].to_numpy(), found["b"].to_numpy()
+    keep = chosen[a] & chosen[b] if within else chosen[a] | chosen[b]
+    if relation != ALL:
+        keep &= np.asarray(pc.equal(found["relation"], relation))
+    hidden = np.zeros(len(keep), dtype=bool)
+    if hide_flags:
+        flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
+        loud = np.isin(flags, ["dense", "ultralow"])
+        hidden = keep & (loud[a] | loud[b])
+    rows = found.filter(pa.array(keep & ~hidden))
+    rows = rows.sort_by([("q_value", "ascending"), ("a", "ascending"), ("b", "ascending")])
+    for at, end in ((2, "a"), (3, "b")):
+        rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
+    return rows, int(hidden.sum())
+
+
+def relation_points(
+    bundle: Bundle,
+    chosen: np.ndarray,
+    relation: str = ALL,
+    *,
+    hide_flags: bool = True,
+    within: bool = False,
+) -> Figure:
+    """Joint tokens against chance, coloured by relation; a click gives `picked_relation`: a and b.
+
+    Above the diagonal pairs share more than independent latents would, below it less.
+    """
+    every, hidden = relation_rows(bundle, chosen, relation, hide_flags=hide_flags, within=within)
+    rows = every.slice(0, MOST_DRAWN)
+    left_out = (
+        f"{hidden:,} pairs with a dense or ultralow latent are hidden."
+        if hide_flags
+        else "Pairs with dense and ultralow latents are included."
+    )
+    return Figure(
+        name=f"relations-{relation}",
+        title="Relations between latents: joint tokens against chance",
+        chart=_chart(rows),
+        rows=rows,
+        caption=caption_of(
+            bundle, unit="token", relation=relation, pairs=f"{rows.num_rows} of {every.num_rows}"
+        ),
+        selections=("picked_relation",),
+        note=(
+            "Line: what independent latents of the same densities share, n1·n2 / N. Above it they "
+            f"share more, below it less. {left_out}"
+        ),
+    )
+
+
+def _chart(rows: pa.Table) -> alt.LayerChart:
+    names = [
+        [
+            name_of(i, t)
+            for i, t in zip(rows[e].to_pylist(), rows[f"{e}_label"].to_pylist(), strict=True)
+        ]
+        for e in ("a", "b")
+    ]
+    data = rows.drop_columns(["a_label", "b_label"])
+    for end, texts in zip(("a", "b"), names, strict=True):
+        data = data.append_column(f"{end}_name", pa.array(texts, pa.string()))
+    most = max((pc.max(rows[n]).as_py() or 1 for n in ("expected", "joint_tokens")), default=1)
+    scale = alt.Scale(type="symlog", constant=0.1, domain=[0, 2 * most], nice=False)
+    ticks = [0, *(10**power for power in range(-1, int(np.log10(max(most, 1))) + 1))]
+    axis = alt.Axis(values=ticks, format="~r")
+    points = (
+        alt.Chart(inline(data))
+        .mark_circle(size=55, opacity=0.75, cursor="pointer")
+        .encode(
+            x=alt.X("expected:Q", title="expected joint tokens", scale=scale, axis=axis),
+            y=alt.Y("joint_tokens:Q", title="joint tokens", scale=scale, axis=axis.copy()),
+            color=alt.Color(
+                "relation:N",
+                title=None,
+                scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
+                legend=alt.Legend(orient="top", labelExpr="replace(datum.label, '_', ' ')"),
+            ),
+            tooltip=[
+                alt.Tooltip("relation:N"),
+                alt.Tooltip("a_name:N", title="a"),
+                alt.Tooltip("b_name:N", title="b"),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+                alt.Tooltip("expected:Q", format=",.3~r"),
+                alt.Tooltip("p_b_given_a:Q", title="P(b given a)", format=".3f"),
+                alt.Tooltip("p_a_given_b:Q", title="P(a given b)", format=".3f"),
+                alt.Tooltip("q_value:Q", title="q", format=".1e"),
+            ],
+        )
+        .properties(name="pairs")
+        .add_params(alt.selection_point(name="picked_relation", fields=["a", "b"]))
+    )
+    chance = (
+        alt.Chart({"values": [{"at": value} for value in np.geomspace(0.01, 2 * most, 60)]})
+        .mark_line(color=QUIET_INK, strokeDash=[4, 3], strokeWidth=1)
+        .encode(x="at:Q", y="at:Q")
+    )
+    return layered(chance, points, height=HEIGHT)

@@ -1,0 +1,37 @@
+"""Pair: do two latents fire together, how, and is it chance?"""
+
+import streamlit as st
+
+from analysis.cooccurrence.pair import WHERE
+from charts.pair import (
+    joint_activations,
+    pair_conditionals,
+    pair_counts,
+    pair_expected,
+    pair_strengths,
+)
+from charts.pair_contexts import pair_context_strips
+from pages.components import pickers
+from pages.components.figure import show
+from pages.components.page import begin
+from pages.components.pair_picker import pair_head, pair_picker
+from pages.components.pair_tests import pair_tests
+
+page = begin("Pair", "Do these two latents fire together, on which text, and is it chance?")
+pair = pair_picker(page)
+pair_head(page.bundle, pair)
+show(pair_counts(page.bundle, pair))
+left, right = st.columns(2)
+with left:
+    show(pair_conditionals(page.bundle, pair))
+    show(joint_activations(page.bundle, pair))
+with right:
+    show(pair_expected(page.bundle, pair))
+    show(pair_strengths(page.bundle, pair))
+tests = st.container()
+picking = pickers.picking()
+for where in WHERE:
+    show(pair_context_strips(page.bundle, pair, where, picking))
+# Drawn last: its kernels are compiled when they are first used, and nothing else need wait for it.
+with tests:
+    pair_tests(page.bundle, pair)
