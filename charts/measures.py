@@ -5,8 +5,14 @@ import math
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.association import MEASURES, measure_table
+from analysis.cooccurrence.association import MEASURES, measure_table, with_pearson
 from analysis.errors import InputError
+
+OF_VALUES = {
+    "activation_cosine": "cosine of the activations",
+    "activation_pearson": "Pearson of the activations",
+}
+"""What is computed from activations and not from counts: shown beside the measures, not ranked."""
 
 
 def check_measure(measure: str) -> None:
@@ -19,12 +25,17 @@ def measured(bundle: Bundle, pairs: pa.Table, measure: str) -> pa.Table:
     """Pairs with the asked measure in the column after their counts, then all other measures."""
     check_measure(measure)
     names = [measure, *(name for name in MEASURES if name not in (measure, "joint"))]
-    return measure_table(pairs, bundle.latents, bundle.manifest.tokens, names)
+    n_tokens = bundle.manifest.tokens
+    rows = measure_table(
+        with_pearson(pairs, bundle.latents, n_tokens), bundle.latents, n_tokens, names
+    )
+    counts = [name for name in pairs.column_names if name not in OF_VALUES]
+    return rows.select([*counts, *names, *OF_VALUES])
 
 
 def title_of(measure: str) -> str:
     """The measure as a reader knows it."""
-    return MEASURES[measure].label
+    return OF_VALUES.get(measure) or MEASURES[measure].label
 
 
 def range_of(measure: str) -> tuple[float | None, float | None]:

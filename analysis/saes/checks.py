@@ -294,7 +294,7 @@ def check_finite(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> N
     if torch.stack(tensor.aminmax()).to(dtype).isfinite().all():
         return
     rows = max(1, CHECKED_AT_ONCE * len(tensor) // tensor.numel()) if tensor.ndim else 1
-    blocks = tensor.split(rows) if tensor.ndim else (tensor,)
+    blocks = torch.split(tensor, rows) if tensor.ndim else (tensor,)
     bad = sum(int((~block.to(dtype).isfinite()).sum()) for block in blocks)
     raise InputError(
         f"{path}: tensor {name[:80]!r} holds {bad:,} values that are NaN or infinite, so the "

@@ -98,8 +98,10 @@ def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
     if saved.setting("norm_activation", str, "dataset-wise") == "inference":
         return sae.noting("norm_activation is inference: the mean norm is already folded.")
     hook_in = sae.hook_point
-    norms = stored_norms(saved, hook_in, saved.setting("hook_point_out", str) or hook_in)
-    return folded_mean_norm(sae, *norms, "the weights file")
+    norm_in, norm_out = stored_norms(
+        saved, hook_in, saved.setting("hook_point_out", str) or hook_in
+    )
+    return folded_mean_norm(sae, norm_in, norm_out, "the weights file")
 
 
 def _norms(saved: Saved) -> tuple[float, float]:

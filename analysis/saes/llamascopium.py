@@ -126,8 +126,8 @@ def _scaled(
     """The data set's mean norms folded, where the SAE was saved before that."""
     if saved.setting("norm_activation", str, "dataset-wise") != "dataset-wise":
         return sae
-    norms = stored_norms(saved, hook_in, hook_out or hook_in)
-    return folded_mean_norm(sae, *norms, "the weights file")
+    norm_in, norm_out = stored_norms(saved, hook_in, hook_out or hook_in)
+    return folded_mean_norm(sae, norm_in, norm_out, "the weights file")
 
 
 def stored_norms(saved: Saved, *hooks: str | None) -> list[float]:

@@ -10,7 +10,7 @@ import pytest
 from distributed import LocalCluster
 
 from analysis.cooccurrence import partners
-from analysis.cooccurrence.association import TwoByTwo, phi
+from analysis.cooccurrence.association import TwoByTwo, phi, with_pearson
 from analysis.cooccurrence.partners import PartnerCount, block_spans
 from analysis.cooccurrence.strongest import Ranking
 from analysis.workers import DaskWorkers, LocalWorkers, Workers
@@ -69,6 +69,21 @@ def test_cosine_of_the_activations(stored: Stored, table: pa.Table) -> None:
     latent, partner = ends(table)
     direct = (values.T @ values)[latent, partner] / (lengths[latent] * lengths[partner])
     assert table["activation_cosine"].to_numpy() == pytest.approx(direct, abs=1e-6)
+
+
+def test_pearson_of_the_activations(stored: Stored, table: pa.Table) -> None:
+    values = stored.values.astype(np.float64)
+    active = values > 0
+    n = active.sum(axis=0)
+    mean = values.sum(axis=0) / np.maximum(n, 1)
+    spread = ((values - mean) ** 2 * active).sum(axis=0) / np.maximum(n, 1)
+    moments = {"active_tokens": n, "mean": mean, "std": np.sqrt(spread)}
+    rows = with_pearson(table, pa.table(moments), stored.planted.n_tokens)
+    direct = np.corrcoef(values[:, active.any(axis=0)].T)
+    place = np.cumsum(active.any(axis=0)) - 1
+    latent, partner = ends(table)
+    found = rows["activation_pearson"].to_numpy()
+    assert found == pytest.approx(direct[place[latent], place[partner]], abs=1e-6)
 
 
 def test_planted_duplicates_are_first_partners(stored: Stored, table: pa.Table) -> None:
