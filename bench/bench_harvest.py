@@ -13,9 +13,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from analysis.bundle import Parameters
-from analysis.corpus import MaskPolicy, TokenBlock, batches, read_corpus, token_blocks
-from analysis.harvest import HarvestSizes, harvest
+from analysis.corpus import MaskPolicy, batches, read_corpus
+from analysis.harvest import HarvestSizes, Reading, harvest
 from analysis.models import (
     DEMO_MODEL,
     hook_in,
@@ -24,6 +23,7 @@ from analysis.models import (
     parse_hook_point,
 )
 from analysis.saes import load_sae
+from analysis.shard_plan import BlockedCorpus
 
 DATA = Path(__file__).parent.parent / "data"
 SAE = DATA / "sae" / "smollm2-135m-blocks.12.hook_resid_post"
@@ -37,41 +37,35 @@ def main(tokens: int = 20_000) -> None:
     hook = hook_in(language_model, parse_hook_point(str(sae.hook_point)))
     sizes = HarvestSizes()
     policy = MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids)))
-    blocks = list(
-        token_blocks(
-            read_corpus(DATA / "corpus" / "demo.parquet"),
+    corpora = {
+        size: BlockedCorpus(
+            lambda: read_corpus(DATA / "corpus" / "demo.parquet"),
             language_model.tokenizer,
-            max_tokens=tokens,
+            max_tokens=size,
             special_token_ids=policy.special_token_ids,
         )
-    )
+        for size in (2_000, tokens)
+    }
 
-    def bare(blocks: list[TokenBlock]) -> None:
-        waiting = iter(blocks)
+    def bare(size: int) -> None:
+        waiting = corpora[size].blocks()
         while window := list(islice(waiting, sizes.window_blocks)):
             for batch in batches(window, sizes.batch_tokens, sizes.window_blocks):
                 hooked_activations(language_model, hook, batch.token_ids)
 
-    def with_sae(blocks: list[TokenBlock]) -> None:
+    def with_sae(size: int) -> None:
+        reading = Reading(sae, language_model, hook, corpora[size], policy, active_threshold=0.0)
         with tempfile.TemporaryDirectory() as folder:
-            harvest(
-                sae,
-                language_model,
-                hook,
-                blocks,
-                Path(folder),
-                parameters=Parameters(max_tokens=tokens),
-                policy=policy,
-            )
+            harvest(lambda: reading, Path(folder))
 
     ways = {"bare forward": bare, "harvest": with_sae}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
-        way(blocks[:8])
+        way(2_000)
     for _ in range(ROUNDS):
         for name, way in ways.items():
             started = time.perf_counter()
-            way(blocks)
+            way(tokens)
             seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     for name, median in medians.items():
