@@ -23,10 +23,10 @@ sharing documents. As the candidates were picked out of all pairs, q corrects fo
   document, and one is shifted against the other there. A pair is listed once, with the parent of
   the smallest q.
 
-Thresholds and rules: see the table of relations in README; planted truth in the tests holds them.
-Dead latents never fire, so they are in no pair. Dense ones follow the same rules: above a density
-of .5 none can have a lift of 2, so always-on latents imply nothing and are implied by nothing; the
-rest may be parents of very many latents, and the pages hide them by default.
+Dead latents never fire, so they are in no pair. Dense and ultralow ones follow the same rules, and
+the pages hide pairs by their flags, the parent's included: above a density of .5 nothing can have a
+lift of 2, so always-on latents imply nothing and are implied by nothing, but one that fires on a
+sixth of all tokens may be the parent of hundreds, which exclude each other for that reason alone.
 
 Memory: candidates, and the activations of a block of latents within the memory setting.
 """

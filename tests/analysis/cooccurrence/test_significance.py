@@ -113,6 +113,7 @@ def test_long_documents_are_cut_into_equal_stretches(monkeypatch: pytest.MonkeyP
     assert stretches(kept).tolist() == [10, 18, 26, 35, 38]
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")  # scipy's kurtosis, which nobody asked for
 def test_documents_of_one_stratum_are_hypergeometric(stored: Stored) -> None:
     # All planted documents have one length.
     pairs = np.array(list(combinations([*range(155, 190), *range(196, LATENTS)], 2)))
