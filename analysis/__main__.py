@@ -1,4 +1,4 @@
-"""The command line: `python -m analysis build | inspect | convert | list`.
+"""The command line: `python -m analysis build | count | inspect | convert | list`.
 
 Modules that load torch or a model are imported by the command that needs them, so that `--help`
 and `list` answer at once.
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,21 @@ Hook = Annotated[
 PrependBos = Annotated[
     bool | None, typer.Option(help="Begin each block with BOS; default: as the SAE says.")
 ]
+Memory = Annotated[
+    int, typer.Option(help="Megabytes for counting and sorting, beside the model's.", min=64)
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Dask scheduler whose workers harvest and count, as tcp://host:8786."),
+]
+
+
+class Unit(StrEnum):
+    """What latents fire together on."""
+
+    token = "token"
+    window = "window"
+    document = "document"
 
 
 @contextmanager
@@ -104,8 +120,12 @@ def build(
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
     ] = 0.0,
     memory: Annotated[
-        int, typer.Option(help="Megabytes for counting and sorting, beside the model's.", min=64)
+        int,
+        typer.Option(
+            help="Megabytes for counting and sorting, beside the model's; per worker.", min=64
+        ),
     ] = 512,
+    scheduler: Scheduler = None,
     sae_format: Format = None,
     transpose: Transpose = None,
     centre_input: CentreInput = None,
@@ -134,11 +154,57 @@ def build(
                 sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
             ),
             memory_bytes=memory * 1_000_000,
+            scheduler=scheduler,
             parameters=Parameters(max_tokens=tokens, seed=seed, active_threshold=active_above),
         )
         with console.bars() as report:
             bundle = build_bundle(request, report)
         console.print_bundle(bundle.manifest, bundle.path)
+
+
+@app.command()
+def count(
+    path: Annotated[Path, typer.Argument(help="A bundle.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder of the new Parquet files.")],
+    unit: Annotated[Unit, typer.Option(help="What latents fire together on.")] = Unit.token,
+    window: Annotated[int, typer.Option(help="Kept tokens of a window.", min=1)] = 256,
+    above: Annotated[
+        list[float] | None,
+        typer.Option(help="A latent is active above this; give it again for more thresholds."),
+    ] = None,
+    partners: Annotated[int, typer.Option(help="Kept of each latent, by each measure.", min=1)] = (
+        32
+    ),
+    minimum_joint: Annotated[int, typer.Option(help="Joint units that NPMI asks for.", min=1)] = 10,
+    memory: Memory = 512,
+    scheduler: Scheduler = None,
+) -> None:
+    """Count which latents of a bundle fire together by another unit or threshold.
+
+    Writes one Parquet file for each threshold, with every measure. The bundle is not changed.
+    """
+    with _clear_errors():
+        bundle = open_bundle(path)
+        from analysis.cooccurrence.recount import CountRequest, recount
+        from analysis.cooccurrence.strongest import Ranking
+        from analysis.workers import open_workers
+
+        request = CountRequest(
+            unit=unit.value,
+            window=window,
+            thresholds=tuple(above or [bundle.manifest.parameters.active_threshold]),
+            ranking=Ranking(partners, minimum_joint),
+            memory_bytes=memory * 1_000_000,
+        )
+        with console.bars() as report:
+            files = recount(
+                bundle,
+                request,
+                out_folder,
+                open_workers(scheduler),
+                lambda done, total: report("co-occurrence, latents", done, total),
+            )
+        console.print_files(files)
 
 
 @app.command()

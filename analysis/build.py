@@ -39,8 +39,9 @@ from analysis.bundle import (
 from analysis.clusters import cluster, place
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.communities import find_communities
-from analysis.cooccurrence.count import count_partners
+from analysis.cooccurrence.partners import PartnerCount
 from analysis.cooccurrence.relations import find_relations
+from analysis.cooccurrence.strongest import Ranking
 from analysis.errors import InputError
 from analysis.labels import name_clusters, name_latents, token_evidence
 from analysis.latents import latent_statistics
@@ -50,7 +51,8 @@ from analysis.models import spelled_hook_point
 from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.self_check import judge
-from analysis.sources import ActivationsSource, Source, TextSource
+from analysis.sources import ActivationsSource, Source, TextAddress, TextSource
+from analysis.workers import Workers, open_workers
 from analysis.working_folder import Result, WorkingFolder, open_working_folder
 
 Report = Callable[[str, int, int], None]
@@ -86,6 +88,8 @@ class BuildRequest:
     """How to read the SAE. They change its content hash, hence what can be gone on with."""
     memory_bytes: int = 512_000_000
     """For counting and sorting. It shapes how the work is cut up, never the result."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler whose workers harvest and count; None: this process does."""
 
 
 def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
@@ -94,11 +98,12 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     Raises InputError for input that cannot be used; then nothing stands at `request.out`.
     """
     check_destination(request.out)
+    workers = open_workers(request.scheduler)
     sae = load_sae(request.sae, request.overrides, allow_pickle=True)
     request = _settled(request, sae)
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))
-    build = _Build(request, sae, source, work, report or _silent)
+    build = _Build(request, sae, source, work, workers, report or _silent)
     for step in work.finished():
         build.report(f"{step.replace('_', ' ')}, done before", 1, 1)
     try:
@@ -136,9 +141,25 @@ def open_source(request: BuildRequest, sae: SparseAutoencoder) -> Source:
     elif request.model is None or request.corpus is None:
         raise InputError("Give --model and --corpus, or --activations with what another tool made.")
     else:
-        source = TextSource(sae, request.model, request.corpus, request.hook, request.parameters)
+        source = TextSource(
+            sae,
+            TextAddress(
+                _full_path(request.sae),
+                request.overrides,
+                _full_path(request.model),
+                request.corpus.absolute(),
+                request.hook,
+                request.parameters,
+            ),
+        )
     source.check()
     return source
+
+
+def _full_path(name: str) -> str:
+    """A path that holds on machines that share the folder; a name that is none stays."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if path.exists() else name
 
 
 def _inputs(request: BuildRequest, sae: SparseAutoencoder, source: Source) -> Result:
@@ -166,6 +187,7 @@ class _Build:
     sae: SparseAutoencoder
     source: Source
     work: WorkingFolder
+    workers: Workers
     report: Report
 
     def steps(self) -> tuple[Callable[[], Result], ...]:
@@ -195,7 +217,10 @@ class _Build:
     def harvest(self) -> Result:
         """Run model and SAE over the corpus, or read the activations, into shards."""
         return self.source.harvest(
-            self.work.shards, self.request.memory_bytes, self.tell("harvest, tokens")
+            self.work.shards,
+            self.request.memory_bytes,
+            self.workers,
+            self.tell("harvest, tokens"),
         )
 
     def store(self) -> Result:
@@ -244,16 +269,19 @@ class _Build:
 
     def count_partners(self) -> Result:
         """Count every pair exactly and keep the strongest partners."""
-        rows = count_partners(
+        count = PartnerCount(
+            self.work.scratch.absolute() / "partners",
+            Ranking(self.settings.partners_kept, self.settings.minimum_joint),
+        )
+        count.prepare(
             self._activations(),
             document_rows(self.work.tables),
-            self._tokens(),
-            self.work.tables,
-            partners_kept=self.settings.partners_kept,
-            minimum_joint=self.settings.minimum_joint,
-            memory_bytes=self.request.memory_bytes,
-            progress=self.tell("co-occurrence, latents"),
+            pq.read_table(self.work.tables / "tokens.parquet", columns=["kept"])["kept"].to_numpy(),
+            self.request.memory_bytes,
         )
+        count.run(self.workers, self.tell("co-occurrence, latents"))
+        rows = count.write_table(self.work.tables)
+        count.remove()
         return {"rows": rows}
 
     def find_communities(self) -> Result:

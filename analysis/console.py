@@ -109,6 +109,12 @@ def print_error(error: Exception) -> None:
     err.print(Text.assemble(("Error: ", "red"), str(error)), soft_wrap=True)
 
 
+def print_files(files: Iterable[Path]) -> None:
+    """Where something was written."""
+    for file in files:
+        out.print(f"Wrote {file}", soft_wrap=True, markup=False)
+
+
 def print_left_out(error: Exception) -> None:
     """Why something was left out of a list."""
     err.print(Text.assemble(("Left out: ", "yellow"), str(error)), soft_wrap=True)

@@ -295,11 +295,32 @@ def token_blocks(
     """
     if max_tokens is not None and max_tokens < 1:
         raise InputError(f"A corpus cannot be cut to {max_tokens} tokens: ask for one or more.")
-    remaining = max_tokens
-    head = [_bos(tokenizer)] if prepend_bos else []
-    step = block_tokens - len(head)
+    read = tokenised(documents, tokenizer)
+    head = [bos(tokenizer)] if prepend_bos else []
+    return cut_blocks(read, block_tokens, max_tokens, special_token_ids, sink_positions, head)
+
+
+def tokenised(documents: Iterable[Document], tokenizer: Any) -> Iterator[tuple[int, list[int]]]:
+    """Index and token ids of each document."""
     for document in documents:
-        ids = tokenizer(document.text, add_special_tokens=False, verbose=False)["input_ids"]
+        encoded = tokenizer(document.text, add_special_tokens=False, verbose=False)
+        yield document.index, encoded["input_ids"]
+
+
+def cut_blocks(
+    documents: Iterable[tuple[int, list[int]]],
+    block_tokens: int,
+    max_tokens: int | None,
+    special_token_ids: Collection[int],
+    sink_positions: int,
+    head: list[int],
+) -> Iterator[TokenBlock]:
+    """`token_blocks` of documents that are token ids; `head` stands before each block."""
+    if max_tokens is not None and max_tokens < 1:
+        raise InputError(f"A corpus cannot be cut to {max_tokens} tokens: ask for one or more.")
+    remaining = max_tokens
+    step = block_tokens - len(head)
+    for index, ids in documents:
         for start in range(0, len(ids), step):
             block = np.array(head + ids[start : start + step], dtype=np.int32)
             kept = kept_mask(block, special_token_ids, sink_positions)
@@ -307,7 +328,7 @@ def token_blocks(
                 block = block[: np.flatnonzero(kept)[remaining - 1] + 1]
                 kept = kept[: len(block)]
             if kept.any():
-                yield TokenBlock(document.index, start - len(head), block)
+                yield TokenBlock(index, start - len(head), block)
             if remaining is not None:
                 remaining -= int(kept.sum())
                 if remaining <= 0:
@@ -341,7 +362,8 @@ def _padded(blocks: Sequence[TokenBlock]) -> TokenBatch:
     return TokenBatch(tuple(blocks), token_ids, mask)
 
 
-def _bos(tokenizer: Any) -> int:
+def bos(tokenizer: Any) -> int:
+    """The id of BOS; InputError: the tokenizer has none."""
     if tokenizer.bos_token_id is None:
         raise InputError("The tokenizer has no BOS token: build without it.")
     return int(tokenizer.bos_token_id)

@@ -1,13 +1,15 @@
 """Run a language model and an SAE over a corpus and keep the sparse activations, shard by shard.
 
-What is held at a time is one window of blocks and the shard that is being filled; activations over
-all latents exist for a few hundred tokens only. A harvest that was interrupted goes on behind its
-last finished shard. Windows never depend on where it was interrupted, so its bytes are those of an
-uninterrupted one.
+What is held at a time is the shard that is being filled; activations over all latents exist for a
+few hundred tokens only. Each shard is made alone, after a plan that lies beside them, so that they
+may be made in any order and on several machines: a harvest that was interrupted goes on with the
+shards that are missing. Its bytes depend neither on that nor on the number of threads.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +18,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from analysis.bundle import Parameters
 from analysis.corpus import (
     MaskCounts,
     MaskPolicy,
@@ -30,15 +31,18 @@ from analysis.corpus import (
 from analysis.errors import InputError
 from analysis.models import HookPoint, LanguageModel, hooked_activations
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.shard_plan import BlockedCorpus, ShardPlan, plan_shards, read_plan, write_plan
 from analysis.shards import (
     Shard,
     ShardFacts,
     VarianceSums,
+    count_shards,
     read_facts,
-    read_shard,
     rounded,
+    shard_file,
     write_shard,
 )
+from analysis.workers import LocalWorkers, Workers
 
 
 @dataclass(frozen=True)
@@ -77,65 +81,123 @@ class HarvestSummary:
         return self.active / self.tokens if self.tokens else 0.0
 
 
-def harvest(  # noqa: PLR0913 - the parts of a run, each given by name
-    sae: SparseAutoencoder,
-    language_model: LanguageModel,
-    hook: HookPoint,
-    blocks: Iterable[TokenBlock],
+@dataclass(frozen=True)
+class Reading:
+    """A model and an SAE, and the text that they read."""
+
+    sae: SparseAutoencoder
+    language_model: LanguageModel
+    hook: HookPoint
+    corpus: BlockedCorpus
+    policy: MaskPolicy
+    active_threshold: float
+    """A latent is active where its activation, as float32, is above this."""
+
+
+def harvest(
+    open_reading: Callable[[], Reading],
     folder: Path,
     *,
-    parameters: Parameters,
-    policy: MaskPolicy | None = None,
+    workers: Workers | None = None,
     progress: Progress | None = None,
     sizes: HarvestSizes | None = None,
 ) -> HarvestSummary:
-    """Write shards to `folder`, going on behind the finished ones.
+    """Write the shards to `folder` that are not there yet.
 
-    `blocks` are all blocks of the corpus from its beginning; without a `policy` the model's
-    special tokens and attention sinks are left out. A latent is active where its activation, as
-    float32, is above parameters.active_threshold; after that activations are rounded to 11
-    significant bits. InputError: the model's width is not the SAE's, or no token is kept.
+    `open_reading` is called by whoever makes a shard, for each one: it gives the same object again.
+    Workers on other machines need it picklable. Activations are rounded to 11 significant bits
+    after they have been compared with the threshold. InputError: the model's width is not the
+    SAE's, or no token is kept.
     """
-    sizes = sizes or HarvestSizes()
-    policy = policy or MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids)))
-    done = read_facts(folder)
-    number, kept = len(done), sum(facts.mask.kept for facts in done)
-    run = _Run(sae, language_model, hook, policy, parameters.active_threshold, sizes)
-    run.median_norm = done[0].reference_norm if done else None
-    filling = _Filling(_last_place(folder, number))
-    rest = islice(blocks, sum(facts.blocks for facts in done), None)
-    while window := list(islice(rest, sizes.window_blocks)):
-        kept += run.read(window, filling)
-        if filling.tokens >= sizes.shard_tokens:
-            write_shard(folder, number, filling.shard(language_model, run.median_norm))
-            number += 1
-            filling = _Filling(_last_place(folder, number))
-        if progress:
-            progress(kept)
-    if filling.parts:
-        write_shard(folder, number, filling.shard(language_model, run.median_norm))
+    workers, sizes, folder = workers or LocalWorkers(), sizes or HarvestSizes(), folder.absolute()
+    tally = _Tally(folder, progress)
+    plan = read_plan(folder)
+    if plan is None:
+        plan = _plan(open_reading(), sizes)
+        write_plan(folder, plan)
+    workers.run(
+        MakeShard(open_reading, folder, sizes, tally.within),
+        range(len(plan.shards)),
+        partial(shard_file, folder),
+        tally.finished,
+    )
     return summarise(folder)
 
 
-def _last_place(folder: Path, shards: int) -> tuple[int, int]:
-    """Document and position of the last token of the finished shards."""
-    if shards == 0:
-        return -1, -1
-    shard = read_shard(folder, shards - 1)
-    return int(shard.document[-1]), int(shard.position[-1])
+def _plan(reading: Reading, sizes: HarvestSizes) -> ShardPlan:
+    """The shards of a corpus, and the norm of its first batch. InputError: no token is kept."""
+    shards = list(plan_shards(reading.corpus, sizes.shard_tokens, sizes.window_blocks))
+    window = islice(reading.corpus.blocks(), sizes.window_blocks)
+    first = next(batches(window, sizes.batch_tokens, sizes.window_blocks), None)
+    if first is None:
+        raise _nothing_kept()
+    _, norms = _hooked(reading, first)
+    return ShardPlan(reference_norm=reference_norm(first, norms), shards=shards)
+
+
+class _Tally:
+    """Adds up kept tokens for whoever wants to know how far a harvest is."""
+
+    def __init__(self, folder: Path, progress: Progress | None) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._kept = 0
+
+    def within(self, kept: int) -> None:
+        """So many tokens of the shard that this process is making."""
+        if self._progress:
+            self._progress(self._kept + kept)
+
+    def finished(self, number: int) -> None:
+        """This shard is there."""
+        self._kept += read_facts(self._folder, number).mask.kept
+        self.within(0)
+
+
+@dataclass(frozen=True)
+class MakeShard:
+    """Makes one shard by its number, the same whoever makes it and in whatever order."""
+
+    open_reading: Callable[[], Reading]
+    folder: Path
+    sizes: HarvestSizes
+    progress: Progress = field(default=lambda kept: None)
+    """Is told kept tokens of this shard, in this process alone."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return MakeShard, (self.open_reading, self.folder, self.sizes)
+
+    def __call__(self, number: int) -> None:
+        """Run its blocks window by window and write it."""
+        plan = read_plan(self.folder)
+        if plan is None:
+            raise RuntimeError(f"{self.folder} has no plan of its shards.")
+        reading, planned = self.open_reading(), plan.shards[number]
+        blocks = reading.corpus.of_shard(planned)
+        run = _Run(reading, self.sizes, plan.reference_norm)
+        filling = _Filling(planned.last_before)
+        for start in range(0, len(blocks), self.sizes.window_blocks):
+            run.read(blocks[start : start + self.sizes.window_blocks], filling)
+            self.progress(filling.mask.kept)
+        shard = filling.shard(reading.language_model, plan.reference_norm)
+        write_shard(self.folder, number, shard)
 
 
 def summarise(folder: Path) -> HarvestSummary:
     """What the finished shards hold together. InputError: no token is kept."""
-    facts = read_facts(folder)
+    facts = [read_facts(folder, number) for number in range(count_shards(folder))]
     mask = sum((fact.mask for fact in facts), MaskCounts())
     if mask.kept == 0:
-        raise InputError("No token is left to count after masking; give a longer corpus.")
+        raise _nothing_kept()
     sums = [fact.variance for fact in facts if fact.variance is not None]
     variance = None
     if len(sums) == len(facts):
         variance = sum(sums[1:], sums[0]).explained_variance
     return HarvestSummary(mask.kept, mask, sum(fact.active for fact in facts), variance)
+
+
+def _nothing_kept() -> InputError:
+    return InputError("No token is left to count after masking; give a longer corpus.")
 
 
 @dataclass(frozen=True)
@@ -159,11 +221,7 @@ class _Filling:
     mask: MaskCounts = field(default_factory=MaskCounts)
     variance: VarianceSums | None = None
 
-    @property
-    def tokens(self) -> int:
-        return sum(len(part.block) for part in self.parts)
-
-    def shard(self, language_model: LanguageModel, median_norm: float | None) -> Shard:
+    def shard(self, language_model: LanguageModel, median_norm: float) -> Shard:
         parts = self.parts
         lengths = [len(part.block) for part in parts]
         document = np.repeat(np.array([p.block.document for p in parts], dtype=np.int64), lengths)
@@ -213,22 +271,44 @@ def readable_dictionary(
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), texts.dictionary)
 
 
-@dataclass
+def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, npt.NDArray[np.float32]]:
+    """Activations [batch, seq, d_in] at the hook point and their norms [batch, seq]."""
+    hooked = hooked_activations(reading.language_model, reading.hook, batch.token_ids)
+    if hooked.shape[-1] != reading.sae.d_in:
+        raise InputError(
+            f"The SAE reads {reading.sae.d_in} values per token, but "
+            f"{reading.language_model.name} has {hooked.shape[-1]} at {reading.hook}; choose the "
+            "model and the hook point that it was trained on."
+        )
+    norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
+    return hooked, norms
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums over all tokens of a chunk are cut up by thread, so that their last bits would tell.
+
+    Everything else gives the same bits for any number of threads: it is cut up by output.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
 class _Run:
-    """What one harvest carries from window to window."""
+    """What all windows of a shard need."""
 
-    sae: SparseAutoencoder
-    language_model: LanguageModel
-    hook: HookPoint
-    policy: MaskPolicy
-    threshold: float
+    reading: Reading
     sizes: HarvestSizes
-    median_norm: float | None = None
+    median_norm: float
 
-    def read(self, window: list[TokenBlock], filling: _Filling) -> int:
-        """Run one window of blocks and add it in the order of the corpus; its kept tokens."""
+    def read(self, window: list[TokenBlock], filling: _Filling) -> None:
+        """Run one window of blocks and add it in the order of the corpus."""
         parts: dict[int, _Part] = {}
-        before = filling.mask.kept
         for batch in batches(window, self.sizes.batch_tokens, self.sizes.window_blocks):
             read, counts, sums = self._read_batch(batch)
             parts |= {id(part.block): part for part in read}
@@ -236,20 +316,10 @@ class _Run:
             if sums is not None:
                 filling.variance = filling.variance + sums if filling.variance else sums
         filling.parts += [parts[id(block)] for block in window]
-        return filling.mask.kept - before
 
     def _read_batch(self, batch: TokenBatch) -> tuple[list[_Part], MaskCounts, VarianceSums | None]:
-        hooked = hooked_activations(self.language_model, self.hook, batch.token_ids)
-        if hooked.shape[-1] != self.sae.d_in:
-            raise InputError(
-                f"The SAE reads {self.sae.d_in} values per token, but {self.language_model.name} "
-                f"has {hooked.shape[-1]} at {self.hook}; choose the model and the hook point that "
-                "it was trained on."
-            )
-        norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
-        if self.median_norm is None:
-            self.median_norm = reference_norm(batch, norms)
-        kept, counts = batch_mask(batch, self.policy, norms, self.median_norm)
+        hooked, norms = _hooked(self.reading, batch)
+        kept, counts = batch_mask(batch, self.reading.policy, norms, self.median_norm)
         x = hooked[torch.from_numpy(kept).to(hooked.device)].float()
         rows, latents, values, sums = self._encode(x)
         active = np.zeros(kept.shape, dtype=np.int32)
@@ -271,25 +341,27 @@ class _Run:
         VarianceSums | None,
     ]:
         """Rows, latents and rounded activations [m] of inputs [n, d_in], and the sums."""
+        sae = self.reading.sae
         found: list[tuple[torch.Tensor, ...]] = []
         residual, step = 0.0, self.sizes.encode_rows
         for start in range(0, len(x), step):
             chunk = x[start : start + step]
-            rows, latents, values = self.sae.encode_sparse(chunk)
-            if self.sae.is_autoencoder:
-                missed = chunk - self.sae.decode_sparse(rows, latents, values, chunk)
-                residual += float(missed.double().square().sum())
-            over = values > self.threshold
+            rows, latents, values = sae.encode_sparse(chunk)
+            if sae.is_autoencoder:
+                missed = chunk - sae.decode_sparse(rows, latents, values, chunk)
+                with _one_thread():
+                    residual += float(missed.double().square().sum())
+            over = values > self.reading.active_threshold
             found.append((rows[over] + start, latents[over], values[over]))
         rows, latents, values = (
             torch.cat([part[i] for part in found]) if found else torch.zeros(0) for i in range(3)
         )
         sums = None
-        if self.sae.is_autoencoder:
+        if sae.is_autoencoder:
             wide = x.double()
-            sums = VarianceSums.of(
-                len(x), residual, float(wide.square().sum()), wide.sum(dim=0).cpu().numpy()
-            )
+            with _one_thread():
+                squares, total = float(wide.square().sum()), wide.sum(dim=0).cpu().numpy()
+            sums = VarianceSums.of(len(x), residual, squares, total)
         return (
             rows.cpu().numpy().astype(np.int64),
             latents.cpu().numpy().astype(np.uint32),

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from analysis.corpus import MaskCounts
 from analysis.errors import InputError
+from analysis.workers import whole_file
 
 _SCHEMA = pa.schema(
     [
@@ -87,7 +88,7 @@ class ShardFacts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     blocks: int = 0
-    """Token blocks of the corpus that it holds; a resumed harvest goes on behind them."""
+    """Token blocks of the corpus that it holds."""
     mask: MaskCounts
     active: int
     """Stored activations."""
@@ -149,34 +150,41 @@ def write_shard(folder: Path, number: int, shard: Shard) -> None:
         *lists,
     ]
     schema = _SCHEMA.with_metadata({_FACTS: shard.facts.model_dump_json().encode()})
-    unfinished = folder / f"{number:06d}.unfinished"
-    with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        whole_file(shard_file(folder, number)) as unfinished,
+        pa.OSFile(str(unfinished), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
         writer.write_batch(pa.record_batch(columns, schema=schema))
-    unfinished.replace(_file(folder, number))
+
+
+def shard_file(folder: Path, number: int) -> Path:
+    """Where the shard of this number lies when it is finished."""
+    return folder / f"{number:06d}.arrow"
 
 
 def count_shards(folder: Path) -> int:
-    """Number of finished shards, 000000.arrow and on."""
+    """Number of shards of a finished harvest or import: 000000.arrow and on, without a gap."""
     number = 0
-    while _file(folder, number).exists():
+    while shard_file(folder, number).exists():
         number += 1
     return number
 
 
-def read_facts(folder: Path) -> list[ShardFacts]:
-    """What the finished shards say, in order; InputError where one is damaged."""
-    return [_facts(_file(folder, i)) for i in range(count_shards(folder))]
+def read_facts(folder: Path, number: int) -> ShardFacts:
+    """What one shard says; InputError where it is damaged."""
+    return _facts(shard_file(folder, number))
 
 
 def read_shards(folder: Path) -> Iterator[Shard]:
-    """The finished shards in order, one at a time, mapped into memory rather than read."""
+    """All shards in order, one at a time, mapped into memory rather than read."""
     for number in range(count_shards(folder)):
         yield read_shard(folder, number)
 
 
 def read_shard(folder: Path, number: int) -> Shard:
     """One shard; its arrays are read-only views of the file. InputError where it is damaged."""
-    file = _file(folder, number)
+    file = shard_file(folder, number)
     facts = _facts(file)
     batch = pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
     lists = batch.column("latents")
@@ -200,7 +208,3 @@ def _facts(file: Path) -> ShardFacts:
         raise InputError(
             f"{file}: is a damaged part of an unfinished build; remove its folder and build again."
         ) from error
-
-
-def _file(folder: Path, number: int) -> Path:
-    return folder / f"{number:06d}.arrow"

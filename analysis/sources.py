@@ -4,7 +4,9 @@ Both fill the same shards and answer the same questions, so that the rest of the
 know which it was.
 """
 
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +21,12 @@ from analysis.corpus import (
     Document,
     MaskCounts,
     MaskPolicy,
-    TokenBlock,
     corpus_hash,
     read_corpus,
     readable_tokens,
-    token_blocks,
 )
 from analysis.errors import InputError
-from analysis.harvest import harvest
+from analysis.harvest import Reading, harvest
 from analysis.imported import find_tokens_file, import_activations
 from analysis.models import (
     HookPoint,
@@ -37,7 +37,9 @@ from analysis.models import (
     parse_hook_point,
     unembedding,
 )
-from analysis.saes import SparseAutoencoder
+from analysis.saes import Overrides, SparseAutoencoder, load_sae
+from analysis.shard_plan import BlockedCorpus
+from analysis.workers import Workers
 from analysis.working_folder import Result
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
@@ -68,7 +70,9 @@ class Source(Protocol):
     def documents(self) -> Iterable[Document]:
         """Titles and sources of the documents, where they are known."""
 
-    def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
+    def harvest(
+        self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
+    ) -> Result:
         """Write the shards; says `tokens`, `l0`, `explained_variance` and `mask`."""
 
     def vocabulary(self) -> Vocabulary | None:
@@ -76,24 +80,78 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class TextAddress:
+    """Where the parts of a text source lie: what another machine opens it by, all by full path."""
+
+    sae: str
+    overrides: Overrides | None
+    model: str
+    corpus: Path
+    hook: str | None
+    parameters: Parameters
+
+    def open(self) -> "TextSource":
+        """The source, with its SAE loaded. InputError: as `load_sae`."""
+        sae = load_sae(self.sae, self.overrides, allow_pickle=True)
+        return TextSource(sae, self)
+
+
+@dataclass(frozen=True)
+class OpenReading:
+    """Opens what a text source reads, once in a process, on any machine."""
+
+    address: TextAddress
+    contents: tuple[str, str, str]
+    """Content hashes of SAE, model and corpus."""
+
+    def __call__(self) -> Reading:
+        """The same object each time. InputError: the address leads to another content here."""
+        if self not in _open_readings:
+            source = self.address.open()
+            if source.contents() != self.contents:
+                raise InputError(
+                    f"The machine {socket.gethostname()} has another SAE, model or corpus under "
+                    "the same path; let all machines read them from one shared folder."
+                )
+            # Any other is let go of: models are large.
+            _open_readings.clear()
+            _open_readings[self] = source.reading()
+        return _open_readings[self]
+
+    @contextmanager
+    def given(self, reading: Reading) -> Iterator[None]:
+        """In this process it is open already: this one."""
+        _open_readings[self] = reading
+        try:
+            yield
+        finally:
+            del _open_readings[self]
+
+
+_open_readings: dict[OpenReading, Reading] = {}
+
+
+@dataclass(frozen=True)
 class TextSource:
     """A language model that reads a corpus up to the SAE's hook point."""
 
     sae: SparseAutoencoder
-    model_name: str
-    corpus: Path
-    hook_name: str | None
-    parameters: Parameters
+    address: TextAddress
+
+    @property
+    def parameters(self) -> Parameters:
+        """Those of the build."""
+        return self.address.parameters
 
     @cached_property
     def language_model(self) -> LanguageModel:
         """The model, loaded when it is first needed."""
-        return load_language_model(self.model_name, DTYPES[self.parameters.dtype])
+        return load_language_model(self.address.model, DTYPES[self.parameters.dtype])
 
     @cached_property
     def hook(self) -> HookPoint:
         """The hook point in this model; InputError where neither the SAE nor --hook names one."""
-        name = self.hook_name or self.sae.hook_point
+        name = self.address.hook or self.sae.hook_point
         if name is None:
             raise InputError(
                 "The SAE does not say at which hook point it reads; give it by --hook, such as "
@@ -106,16 +164,25 @@ class TextSource:
         """Special tokens of this model's tokenizer, and attention sinks."""
         return MaskPolicy(special_token_ids=tuple(sorted(self.language_model.special_token_ids)))
 
+    @cached_property
+    def corpus_content(self) -> str:
+        """SHA-256 of the corpus."""
+        return corpus_hash(self.address.corpus)
+
+    def contents(self) -> tuple[str, str, str]:
+        """Content hashes of SAE, model and corpus."""
+        return self.sae.content_hash, self.language_model.content_hash, self.corpus_content
+
     def check(self) -> None:
         """InputError where the model's width at the hook point is not what the SAE reads."""
         probe = np.zeros((1, 2), dtype=np.int64)
         width = hooked_activations(self.language_model, self.hook, probe).shape[-1]
         if width != self.sae.d_in:
             raise InputError(
-                f"{self.model_name}: has {width} values per token at {self.hook}, but the SAE "
+                f"{self.address.model}: has {width} values per token at {self.hook}, but the SAE "
                 f"reads {self.sae.d_in}; choose the model and hook point that it was trained on."
             )
-        next(read_corpus(self.corpus))
+        next(read_corpus(self.address.corpus))
 
     def summary(self) -> tuple[ModelSource, CorpusSource]:
         """The model and the corpus, by name and content."""
@@ -130,7 +197,7 @@ class TextSource:
                 content_hash=model.content_hash,
             ),
             CorpusSource(
-                name=self.corpus.name, kind="corpus", content_hash=corpus_hash(self.corpus)
+                name=self.address.corpus.name, kind="corpus", content_hash=self.corpus_content
             ),
         )
 
@@ -140,33 +207,35 @@ class TextSource:
 
     def documents(self) -> Iterable[Document]:
         """The corpus, read again for its titles."""
-        return read_corpus(self.corpus)
+        return read_corpus(self.address.corpus)
 
-    def blocks(self) -> Iterable[TokenBlock]:
-        """The corpus as token blocks, always the same ones."""
-        return token_blocks(
-            read_corpus(self.corpus),
+    def reading(self) -> Reading:
+        """What a harvest reads, always the same blocks."""
+        corpus = BlockedCorpus(
+            self.documents,
             self.language_model.tokenizer,
-            self.parameters.block_tokens,
-            self.parameters.max_tokens,
+            block_tokens=self.parameters.block_tokens,
+            max_tokens=self.parameters.max_tokens,
             special_token_ids=self.policy.special_token_ids,
             sink_positions=self.policy.sink_positions,
             prepend_bos=self.parameters.prepend_bos,
         )
+        threshold = self.parameters.active_threshold
+        return Reading(self.sae, self.language_model, self.hook, corpus, self.policy, threshold)
 
-    def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
-        """Run the model and the SAE, going on behind the shards that are finished."""
+    def harvest(
+        self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
+    ) -> Result:
+        """Run the model and the SAE for the shards that are missing."""
         total = self.parameters.max_tokens or 0
-        found = harvest(
-            self.sae,
-            self.language_model,
-            self.hook,
-            self.blocks(),
-            shards,
-            parameters=self.parameters,
-            policy=self.policy,
-            progress=lambda done: progress(done, max(total, done)),
-        )
+        open_reading = OpenReading(self.address, self.contents())
+        with open_reading.given(self.reading()):
+            found = harvest(
+                open_reading,
+                shards,
+                workers=workers,
+                progress=lambda done: progress(done, max(total, done)),
+            )
         return {
             "tokens": found.tokens,
             "l0": found.l0,
@@ -212,8 +281,10 @@ class ActivationsSource:
         """The file knows documents by number alone."""
         return ()
 
-    def harvest(self, shards: Path, memory_bytes: int, progress: Progress) -> Result:
-        """Sort the file's rows into shards."""
+    def harvest(
+        self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
+    ) -> Result:
+        """Sort the file's rows into shards, in this process."""
         found = import_activations(
             self.file,
             self.tokens_file,

@@ -37,7 +37,6 @@ from scipy import stats
 from analysis.activations import MEMORY_BYTES, chosen_tokens, latent_spans
 from analysis.bundle import Activations, Bundle, KeptTokens
 from analysis.cooccurrence.association import TwoByTwo, expected, g_squared
-from analysis.cooccurrence.count import pair_table
 from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, tails_of_sum
 from analysis.threads import over_spans
 
@@ -128,11 +127,13 @@ def tests_of_pair(bundle: Bundle, a: int, b: int) -> tuple[PairTest, ...]:
     kept = bundle.kept_tokens
     lists = positions_of(bundle.activations, kept, np.array([min(a, b), max(a, b)]))
     pair = np.array([[0, 1]])
-    table = pair_table(bundle.activations, a, b, bundle.manifest.tokens)
+    shifted = shift_in(lists, stretches(kept), pair)
+    n1, n2 = np.diff(lists.ends, prepend=0)
+    table = TwoByTwo.from_margins(shifted.observed, n1, n2, bundle.manifest.tokens)
     tested: dict[Kind, PairTests] = {
         "tokens": token_tests(table),
         "documents": _test_documents(lists, kept, strata_of(kept), pair),
-        "shift": shift_in(lists, stretches(kept), pair),
+        "shift": shifted,
     }
     return tuple(
         PairTest(

@@ -29,6 +29,9 @@ MAX_ZIP_ENTRIES = 4096
 MAX_ZIP_RATIO = 8
 """Trained weights are close to noise: zip saves a third at most, a bomb a factor of 1000."""
 
+CHECKED_AT_ONCE = 1 << 20
+"""Values that are looked at together when bad ones are counted."""
+
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 """Safetensors dtypes that a saved SAE may hold; integers occur as counters only."""
 
@@ -282,13 +285,18 @@ def check_dense(path: Path, name: str, tensor: Tensor) -> None:
         )
 
 
-def check_finite(path: Path, name: str, tensor: Tensor) -> None:
-    """Refuse NaN and infinity. One pass over memory: a sum is finite unless a value is not."""
-    if torch.isfinite(tensor.sum(dtype=torch.float32)):
+def check_finite(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> None:
+    """Refuse NaN, infinity and what would become infinite as `dtype`.
+
+    One pass at the speed of memory and without a temporary, before anything is converted: the
+    smallest and the largest value are finite unless one value is not.
+    """
+    if torch.stack(tensor.aminmax()).to(dtype).isfinite().all():
         return
-    bad = int((~torch.isfinite(tensor)).sum())
-    if bad:
-        raise InputError(
-            f"{path}: tensor {name[:80]!r} holds {bad:,} values that are NaN or infinite, so the "
-            "weights are damaged; save or download them again."
-        )
+    rows = max(1, CHECKED_AT_ONCE * len(tensor) // tensor.numel()) if tensor.ndim else 1
+    blocks = tensor.split(rows) if tensor.ndim else (tensor,)
+    bad = sum(int((~block.to(dtype).isfinite()).sum()) for block in blocks)
+    raise InputError(
+        f"{path}: tensor {name[:80]!r} holds {bad:,} values that are NaN or infinite, so the "
+        "weights are damaged; save or download them again."
+    )

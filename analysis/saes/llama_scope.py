@@ -1,15 +1,25 @@
 """Llama Scope and Llama-Scope-R1 of OpenMOSS: JumpReLU SAEs and transcoders for Llama 3.1 8B.
 
 Llama Scope: `hyperparams.json` and `checkpoints/final.safetensors` with linear layers encoder and
-decoder; one `jump_relu_threshold`, and mean norms `dataset_average_activation_norm` {in, out}.
-R1: `config.json` and `sae_weights.safetensors` with log_jumprelu_threshold [F] (its exponential is
-the threshold), and the mean norms where norm_activation is dataset-wise.
+decoder; one `jump_relu_threshold` θ, and mean norms `dataset_average_activation_norm` {in, out}.
+R1: `config.json` and `sae_weights.safetensors` with log_jumprelu_threshold [F] (θ is its
+exponential) and, where norm_activation is dataset-wise, the mean norms as scalar tensors
+`dataset_average_activation_norm.<hook point>`.
 
-Encodes relu(h)·[h > θ], h = (x·√d/norm_in)·W_enc + b_enc; the output is divided by √d/norm_out.
-Llama Scope's threshold is in units of the raw output, so θ = jump_relu_threshold·√d/norm_out, the
-factor that SAELens applies (there norm_in = norm_out); R1's is used as it is. Where
-`sparsity_include_decoder_norm` is set, h·‖W_dec‖ is what is compared with θ.
-Source: He et al. 2024; SAELens `pretrained_sae_loaders.py`.
+With s_in = √d/norm_in and s_out = √d/norm_out, encodes relu(h)·[g > θ], h = (x·s_in)·W_enc + b_enc;
+the output is divided by s_out. What is compared with θ:
+
+- Llama Scope: g = h·‖W_dec‖/s_out, so θ is in units of the raw output. OpenMOSS's loader first
+  sets b_enc/s_in and W_dec·s_in/s_out, then scales decoder vectors to norm 1 and the encoder to
+  match, and compares that. (The published thresholds are .03 of the mean norm of the output for
+  residual SAEs and transcoders alike: .202 of 6.31 for L8R, .104 of 3.39 for L8TC, whose input has
+  norm 64.) Where `sparsity_include_decoder_norm` is off, decoders are left alone and g = h/s_in.
+- R1: g = h·‖W_dec‖, or h where `sparsity_include_decoder_norm` is off.
+
+That setting is on where it is not named, as OpenMOSS has it. SAELens leaves the decoder norms out,
+and multiplies θ by √d/norm_in.
+Source: He et al. 2024; OpenMOSS/Language-Model-SAEs, `lm_saes/sae.py` of 2024 for Llama Scope
+(`from_config`), `abstract_sae.py` and `sae.py` of 2025 for R1.
 """
 
 from dataclasses import replace
@@ -26,6 +36,7 @@ from analysis.saes.layout import (
     positive,
     read_weights,
 )
+from analysis.saes.llamascopium import NORM, stored_norms
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
@@ -56,7 +67,8 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     threshold = positive(
         saved.setting("jump_relu_threshold", float), "jump_relu_threshold", saved.path
     )
-    scaled = threshold * sqrt(weights.W_dec.shape[1]) / norm_out
+    norm = norm_out if _counts_decoder_norms(saved) else norm_in
+    scaled = threshold * sqrt(weights.W_dec.shape[1]) / norm
     sae = SparseAutoencoder(
         format="llama_scope",
         architecture="jumprelu",
@@ -69,7 +81,11 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
 
 def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE of Llama-Scope-R1."""
-    layout = replace(TORCH_LINEAR, more={"log_jumprelu_threshold": "d_sae"})
+    layout = replace(
+        TORCH_LINEAR,
+        more={"log_jumprelu_threshold": "d_sae"},
+        ignored=[name for name in saved.weights.tensors if name.startswith(NORM)],
+    )
     weights = read_weights(saved, options, layout, {"d_in": saved.count("d_model")})
     sae = SparseAutoencoder(
         format="llama_scope_r1",
@@ -81,7 +97,9 @@ def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
     sae = _by_contribution(sae, saved)
     if saved.setting("norm_activation", str, "dataset-wise") == "inference":
         return sae.noting("norm_activation is inference: the mean norm is already folded.")
-    return folded_mean_norm(sae, *_norms(saved), "config.json")
+    hook_in = sae.hook_point
+    norms = stored_norms(saved, hook_in, saved.setting("hook_point_out", str) or hook_in)
+    return folded_mean_norm(sae, *norms, "the weights file")
 
 
 def _norms(saved: Saved) -> tuple[float, float]:
@@ -93,12 +111,17 @@ def _norms(saved: Saved) -> tuple[float, float]:
     return first, positive(values[1] or first, f"{name}.out", saved.config_path)
 
 
+def _counts_decoder_norms(saved: Saved) -> bool:
+    return bool(saved.setting("sparsity_include_decoder_norm", bool, True))
+
+
 def _by_contribution(sae: SparseAutoencoder, saved: Saved) -> SparseAutoencoder:
-    if not saved.setting("sparsity_include_decoder_norm", bool, False) or sae.threshold is None:
+    if not _counts_decoder_norms(saved) or sae.threshold is None:
         return sae
     norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
     return sae.noting(
-        "sparsity_include_decoder_norm: thresholds were divided by the decoder norms.",
+        "Thresholds were divided by the decoder norms, as sparsity_include_decoder_norm compares "
+        "contributions with them.",
         threshold=sae.threshold / norms,
     )
 

@@ -126,9 +126,18 @@ def _scaled(
     """The data set's mean norms folded, where the SAE was saved before that."""
     if saved.setting("norm_activation", str, "dataset-wise") != "dataset-wise":
         return sae
+    norms = stored_norms(saved, hook_in, hook_out or hook_in)
+    return folded_mean_norm(sae, *norms, "the weights file")
+
+
+def stored_norms(saved: Saved, *hooks: str | None) -> list[float]:
+    """The mean activation norm at each hook point, from its scalar tensor in the weights file.
+
+    InputError where one is missing or not positive.
+    """
     norms = []
-    for hook in (hook_in, hook_out or hook_in):
+    for hook in hooks:
         name = f"{NORM}{hook}"
         value = scalar(saved.weights.load(name), saved.path) if name in saved.weights else None
         norms.append(positive(value, name, saved.weights.path))
-    return folded_mean_norm(sae, norms[0], norms[1], "the weights file")
+    return norms

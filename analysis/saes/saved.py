@@ -213,6 +213,6 @@ def _check_shapes(saved: Saved, shapes: Mapping[str, str], sizes: Mapping[str, i
 
 
 def _read(weights: TensorFile, name: str, dtype: torch.dtype) -> Tensor:
-    tensor = weights.load(name).to(dtype)
-    checks.check_finite(weights.path, name, tensor)
-    return tensor
+    tensor = weights.load(name)
+    checks.check_finite(weights.path, name, tensor, dtype)
+    return tensor.to(dtype)

@@ -9,7 +9,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -45,26 +45,29 @@ def find(text: str | Path) -> Source:
     repository = REPOSITORY.fullmatch(text)
     if repository and (repository["folder"] is not None or repository["revision"]):
         folder, revision = repository["folder"] or "", repository["revision"]
-        return Source(from_hub(repository["repo"], folder.strip("/"), revision))
+        return Source(from_hub(repository["repo"], folder.rstrip("/"), revision))
     release = RELEASE.fullmatch(text)
     return from_release(release["release"], release["id"]) if release else Source(path)
 
 
 def from_hub(repo: str, folder: str, revision: str | None) -> Path:
-    """A folder (or one weights file) of a Hugging Face repository, in the local cache."""
+    """A folder (or one weights file) of a Hugging Face repository, in the local cache.
+
+    Without a folder only the files at the repository's top are fetched, as many repositories hold
+    a hundred SAEs in theirs. InputError: the hub has no such thing, or cannot be reached.
+    """
     from huggingface_hub import snapshot_download  # noqa: PLC0415  # slow, and only needed here
 
     place = PurePosixPath(folder)
     if ".." in place.parts or place.is_absolute():
         raise InputError(f"{repo}:{folder}: a folder inside the repository is needed.")
-    if place.suffix in WEIGHTS_SUFFIXES:
-        patterns = [folder, str(place.with_name(f"{place.stem}_cfg.json"))]
-        patterns += [str(place.with_name(name)) for name in CONFIG_NAMES]
-    else:
-        patterns = [f"{folder}/*" if folder else "*"]
-        patterns += [str(place.parent / name) for name in CONFIG_NAMES] if folder else []
     try:
-        snapshot = snapshot_download(repo, revision=revision, allow_patterns=patterns)
+        snapshot = snapshot_download(
+            repo,
+            revision=revision,
+            allow_patterns=_patterns(place) if folder else None,
+            ignore_patterns=None if folder else "*/*",
+        )
     except Exception as error:  # the client raises its own, the HTTP library's and the system's
         reason = " ".join(str(error).split())[:160].rstrip(".")
         raise InputError(
@@ -72,7 +75,41 @@ def from_hub(repo: str, folder: str, revision: str | None) -> Path:
             f"({type(error).__name__}: {reason}), so check the name and the network, or download "
             "the folder and give its path."
         ) from None
-    return Path(snapshot) / folder
+    found = Path(snapshot) / folder
+    names = [entry.name for entry in found.iterdir()] if found.is_dir() else []
+    if not found.is_file() and not (names if folder else _weights_among(names)):
+        raise InputError(
+            f"{repo}: there is no {folder or 'saved SAE'} at {revision or 'main'}; "
+            f"{_folders(repo, revision)}."
+        )
+    return found
+
+
+def _patterns(place: PurePosixPath) -> list[str]:
+    """What to fetch for a folder or a weights file: that, and the configuration beside or above."""
+    beside = place.parent
+    if place.suffix not in WEIGHTS_SUFFIXES:
+        return [f"{place}/*", *(str(beside / name) for name in CONFIG_NAMES)]
+    patterns = [str(place), str(beside / f"{place.stem}_cfg.json")]
+    above = [beside.parent] if beside.name == "checkpoints" else []
+    return patterns + [str(folder / name) for folder in (beside, *above) for name in CONFIG_NAMES]
+
+
+def _weights_among(names: Iterable[str]) -> list[str]:
+    return [name for name in names if PurePosixPath(name).suffix in WEIGHTS_SUFFIXES]
+
+
+def _folders(repo: str, revision: str | None) -> str:
+    """The folders at the top of a repository, in words."""
+    from huggingface_hub import HfApi  # noqa: PLC0415  # as above
+
+    try:
+        files = HfApi().list_repo_files(repo, revision=revision)
+    except Exception:  # the client raises its own, the HTTP library's and the system's
+        return "look at the repository for its folders"
+    folders = sorted({name.split("/")[0] for name in files if "/" in name})
+    shown = ", ".join(folders[:5]) + (f" and {len(folders) - 5} more" if len(folders) > 5 else "")
+    return f"its folders are {shown}" if folders else "it has no folders"
 
 
 def from_release(release: str, sae_id: str) -> Source:

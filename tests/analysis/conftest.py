@@ -1,5 +1,6 @@
-"""The planted activations as stored tables, beside the dense matrices that they came from."""
+"""The planted activations as stored tables, beside their dense matrices, and a Dask cluster."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,12 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
+from distributed import LocalCluster
 
 from analysis.activations import DocumentRows, document_rows, write_activation_tables
 from analysis.bundle import Activations, Parameters
 from analysis.imported import import_activations
 from analysis.shards import rounded
 from tests.planted import LATENTS, Planted
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """A real Dask cluster of two processes."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
+        yield started
 
 
 @dataclass(frozen=True)

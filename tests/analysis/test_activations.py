@@ -6,8 +6,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import imported
-from analysis.activations import latent_blocks, latent_spans, write_activation_tables
+from analysis import activations, imported
+from analysis.activations import (
+    chosen_tokens,
+    kept_tokens,
+    latent_blocks,
+    latent_spans,
+    write_activation_tables,
+)
 from analysis.bundle import Parameters
 from analysis.corpus import Document
 from tests.analysis.conftest import Stored
@@ -36,6 +42,26 @@ def test_ranges_of_latents_and_tokens(stored: Stored) -> None:
     row, latent = np.nonzero(stored.values[500:900])
     assert np.array_equal(latents, latent)
     assert np.array_equal(active, np.bincount(row, minlength=400))
+
+
+def test_chosen_latents_read_together_or_alone(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = np.array([3, 57, 58, 165, 190, 199])
+    latent, row = np.nonzero(stored.values[:, chosen].T)
+    for apart in (activations.ROW_GROUP, 1):
+        monkeypatch.setattr(activations, "ROW_GROUP", apart)
+        tokens, counts = chosen_tokens(stored.activations, chosen)
+        assert np.array_equal(tokens, row)
+        assert np.array_equal(counts, np.bincount(latent, minlength=len(chosen)))
+    tokens, counts = chosen_tokens(stored.activations, np.empty(0, dtype=np.int64))
+    assert len(tokens) == len(counts) == 0
+
+
+def test_kept_tokens_are_counted_by_document(stored: Stored) -> None:
+    kept = kept_tokens(stored.tables)
+    assert np.array_equal(kept.before, np.arange(stored.planted.n_tokens))
+    assert np.array_equal(kept.ends, stored.documents.ends)
 
 
 def test_latent_blocks_cover_everything_once(stored: Stored) -> None:

@@ -130,3 +130,12 @@ def test_a_release_is_looked_up_and_not_taken_for_a_path() -> None:
 
 def test_list_needs_bundles(tmp_path: Path) -> None:
     assert "holds no bundle" in run("list", tmp_path, code=1)
+
+
+def test_a_scheduler_that_does_not_answer_ends_a_build_at_once(tmp_path: Path) -> None:
+    said = run(
+        "build", "--sae", SAELENS / "topk_none", "--out", tmp_path / "bundle", "--scheduler", "no",
+        code=1,
+    )  # fmt: skip
+    assert "no: no Dask scheduler answers there; start one with `dask scheduler`" in said
+    assert not list(tmp_path.iterdir())

@@ -1,23 +1,35 @@
-"""The harvest against a plain loop, its mask, and its resumption."""
+"""The harvest against a plain loop, its mask, its resumption, and the same on several workers."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+import functools
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from distributed import LocalCluster
 
 from analysis.activations import write_activation_tables
-from analysis.bundle import Activations, Parameters
-from analysis.cooccurrence.count import joint_rows
+from analysis.cooccurrence.count import joint_matrix
 from analysis.corpus import Document, MaskPolicy, TokenBlock, token_blocks
 from analysis.errors import InputError
-from analysis.harvest import HarvestSizes, HarvestSummary, harvest
-from analysis.models import LanguageModel, hooked_activations, parse_hook_point
+from analysis.harvest import (
+    HarvestSizes,
+    HarvestSummary,
+    MakeShard,
+    Progress,
+    Reading,
+    harvest,
+)
+from analysis.models import HookPoint, LanguageModel, hooked_activations, parse_hook_point
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.shards import count_shards, read_shards, rounded
+from analysis.shard_plan import BlockedCorpus
+from analysis.shards import count_shards, read_shards, rounded, shard_file
+from analysis.workers import DaskWorkers
 from tests.analysis.tiny_model import D_MODEL, WORDS, tiny_language_model
 
 F = 48
@@ -34,8 +46,8 @@ def model() -> Iterator[LanguageModel]:
     torch.set_num_threads(threads)
 
 
-def sae(seed: int = 1) -> SparseAutoencoder:
-    rng = torch.Generator().manual_seed(seed)
+def topk_sae() -> SparseAutoencoder:
+    rng = torch.Generator().manual_seed(1)
     decoder = torch.nn.functional.normalize(torch.randn(F, D_MODEL, generator=rng), dim=1)
     return SparseAutoencoder(
         format="test",
@@ -47,6 +59,9 @@ def sae(seed: int = 1) -> SparseAutoencoder:
         k=5,
         applies_b_dec_to_input=True,
     )
+
+
+SAE = topk_sae()
 
 
 def corpus(documents: int = 12, seed: int = 3) -> list[Document]:
@@ -61,36 +76,40 @@ def corpus(documents: int = 12, seed: int = 3) -> list[Document]:
     return found
 
 
-def blocks(model: LanguageModel, **settings: bool) -> Iterator[TokenBlock]:
+def blocks(model: LanguageModel) -> Iterator[TokenBlock]:
     special = model.special_token_ids
-    return token_blocks(corpus(), model.tokenizer, 24, special_token_ids=special, **settings)
+    return token_blocks(corpus(), model.tokenizer, 24, special_token_ids=special)
 
 
-def run(model: LanguageModel, folder: Path, **settings: object) -> HarvestSummary:
+def reading(
+    model: LanguageModel,
+    read: Callable[[], Iterable[Document]] = corpus,
+    sae: SparseAutoencoder = SAE,
+    hook: HookPoint = HOOK,
+    active_threshold: float = 0.0,
+    counted: frozenset[int] = frozenset(),
+    **settings: bool,
+) -> Reading:
+    """What is to be harvested; `counted` special tokens are not masked."""
+    special = model.special_token_ids
+    text = BlockedCorpus(
+        read, model.tokenizer, block_tokens=24, special_token_ids=special, **settings
+    )
+    policy = MaskPolicy(special_token_ids=tuple(sorted(special - counted)))
+    return Reading(sae, model, hook, text, policy, active_threshold)
+
+
+def run(read: Reading, folder: Path, progress: Progress | None = None) -> HarvestSummary:
     folder.mkdir(exist_ok=True)
-    given = {"parameters": Parameters(), "sizes": SIZES, **settings}
-    return harvest(sae(), model, HOOK, blocks(model), folder, **given)
+    return harvest(lambda: read, folder, progress=progress, sizes=SIZES)
 
 
-def run_until(model: LanguageModel, folder: Path, stop_after: int | None) -> HarvestSummary:
-    """Harvest, interrupted when so many blocks have been read."""
-
-    def some() -> Iterator[TokenBlock]:
-        for i, block in enumerate(blocks(model)):
-            if i == stop_after:
-                raise KeyboardInterrupt
-            yield block
-
-    return harvest(sae(), model, HOOK, some(), folder, parameters=Parameters(), sizes=SIZES)
-
-
-def store(model: LanguageModel, folder: Path, **settings: object) -> Activations:
-    run(model, folder / "shards", **settings)
-    return write_activation_tables(folder / "shards", folder, F, documents=corpus())
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_it_is_the_plain_loop(model: LanguageModel, tmp_path: Path) -> None:
-    summary = run(model, tmp_path)
+    summary = run(reading(model), tmp_path)
     shards = list(read_shards(tmp_path))
     document = np.concatenate([s.document for s in shards])
     position = np.concatenate([s.position for s in shards])
@@ -101,7 +120,7 @@ def test_it_is_the_plain_loop(model: LanguageModel, tmp_path: Path) -> None:
     xs, xhats = [], []
     for block in blocks(model):
         x = hooked_activations(model, HOOK, block.token_ids[None])[0]
-        dense = sae().encode(x).numpy()
+        dense = SAE.encode(x).numpy()
         for j in range(len(block)):
             assert (document[row], position[row]) == (block.document, block.start + j)
             if j == 0 or block.token_ids[j] in model.special_token_ids:
@@ -111,7 +130,7 @@ def test_it_is_the_plain_loop(model: LanguageModel, tmp_path: Path) -> None:
                 # 2^-11: the error of rounding; the rest is that of another batch shape.
                 assert np.allclose(values[row], dense[j][latents[row]], rtol=2**-11 + 1e-5)
                 xs.append(x[j].double().numpy())
-                xhats.append(sae().reconstruct(x[j : j + 1])[0].double().numpy())
+                xhats.append(SAE.reconstruct(x[j : j + 1])[0].double().numpy())
                 kept += 1
             row += 1
     assert row == len(document) and summary.tokens == kept
@@ -125,38 +144,119 @@ def test_it_is_the_plain_loop(model: LanguageModel, tmp_path: Path) -> None:
 def test_an_interrupted_harvest_ends_in_the_same_bytes(
     model: LanguageModel, tmp_path: Path
 ) -> None:
-    whole = run(model, tmp_path / "whole")
+    whole = run(reading(model), tmp_path / "whole")
     resumed = tmp_path / "resumed"
-    resumed.mkdir()
-    for stop_after in (9, 17):
+    for windows in (3, 4):
+        told: list[int] = []
+
+        def stop(kept: int, told: list[int] = told, windows: int = windows) -> None:
+            told.append(kept)
+            if len(told) == windows:
+                raise KeyboardInterrupt
+
         with pytest.raises(KeyboardInterrupt):
-            run_until(model, resumed, stop_after)
-        assert count_shards(resumed) < count_shards(tmp_path / "whole")
-    assert run_until(model, resumed, None) == whole and count_shards(resumed) > 2
-    for file in (tmp_path / "whole").iterdir():
-        assert (resumed / file.name).read_bytes() == file.read_bytes()
+            run(reading(model), resumed, stop)
+        assert 0 < count_shards(resumed) < count_shards(tmp_path / "whole")
+    assert run(reading(model), resumed) == whole and count_shards(resumed) > 2
+    assert contents(resumed) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("bos", [False, True])
+def test_shards_are_the_same_in_any_order(model: LanguageModel, tmp_path: Path, bos: bool) -> None:
+    read = reading(model, prepend_bos=bos)
+    run(read, tmp_path)
+    whole = contents(tmp_path)
+    assert len(whole) > 4
+    for number in reversed(range(count_shards(tmp_path))):
+        shard_file(tmp_path, number).unlink()
+        MakeShard(lambda: read, tmp_path, SIZES)(number)
+    assert contents(tmp_path) == whole
+
+
+def test_the_number_of_threads_leaves_no_trace(model: LanguageModel, tmp_path: Path) -> None:
+    """In chunks that are large enough for torch to share out a sum."""
+    sizes = HarvestSizes(window_blocks=400, batch_tokens=8192, encode_rows=8192)
+    read = reading(model, lambda: corpus(documents=80))
+    found = []
+    for threads in (1, 2, 3):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        torch.set_num_threads(threads)
+        harvest(lambda: read, folder, sizes=sizes)
+        torch.set_num_threads(1)
+        found.append(contents(folder))
+    assert found[0] == found[1] == found[2]
+
+
+@dataclass(frozen=True)
+class OpenTiny:
+    """Opens the tiny model's reading in any process, and notes each opening.
+
+    The first worker that reads the document `lost_at` is killed there.
+    """
+
+    log: Path
+    home: int
+    lost_at: int | None = None
+
+    def __call__(self) -> Reading:
+        with self.log.open("a") as log:
+            log.write(f"{os.getpid()}\n")
+        return _tiny_reading(self)
+
+    def documents(self) -> Iterator[Document]:
+        for document in corpus():
+            lost = self.log.with_suffix(".lost")
+            if document.index == self.lost_at and os.getpid() != self.home and not lost.exists():
+                lost.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield document
+
+
+@functools.cache
+def _tiny_reading(tiny: OpenTiny) -> Reading:
+    return reading(tiny_language_model(), tiny.documents)
+
+
+@pytest.mark.parametrize("lost_at", [None, 8])
+def test_workers_make_the_same_bytes(
+    cluster: LocalCluster, model: LanguageModel, tmp_path: Path, lost_at: int | None
+) -> None:
+    alone = run(reading(model), tmp_path / "alone")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    tiny = OpenTiny(tmp_path / "log", os.getpid(), lost_at)
+    told: list[int] = []
+    workers = DaskWorkers(cluster.scheduler_address)
+    found = harvest(tiny, shared, workers=workers, progress=told.append, sizes=SIZES)
+    assert found == alone and told[-1] == alone.tokens and told == sorted(told)
+    assert contents(shared) == contents(tmp_path / "alone")
+    openings = tiny.log.read_text().splitlines()
+    assert openings.count(str(os.getpid())) == 1
+    assert tiny.log.with_suffix(".lost").exists() == (lost_at is not None)
+    assert len(openings) == 1 + count_shards(shared) + (lost_at is not None)
 
 
 def test_a_finished_harvest_runs_nothing_again(model: LanguageModel, tmp_path: Path) -> None:
-    first = run(model, tmp_path)
-    broken = replace(model, model=None)
-    again = harvest(
-        sae(), broken, HOOK, blocks(model), tmp_path, parameters=Parameters(), sizes=SIZES
-    )
-    assert again == first
+    first = run(reading(model), tmp_path)
+
+    def nothing() -> Reading:
+        raise AssertionError("it was opened")
+
+    assert harvest(nothing, tmp_path, sizes=SIZES) == first
 
 
 def test_progress_counts_kept_tokens(model: LanguageModel, tmp_path: Path) -> None:
     told: list[int] = []
-    summary = run(model, tmp_path, progress=told.append)
-    assert told == sorted(told) and told[-1] == summary.tokens and len(told) > 3
+    summary = run(reading(model), tmp_path, told.append)
+    assert told == sorted(told) and told[-1] == summary.tokens and len(set(told)) > 3
 
 
 def test_threshold_is_applied_before_rounding(model: LanguageModel, tmp_path: Path) -> None:
-    run(model, tmp_path / "all")
+    run(reading(model), tmp_path / "all")
     values = np.concatenate([s.activations for s in read_shards(tmp_path / "all")])
     limit = float(np.median(values))
-    run(model, tmp_path / "some", parameters=Parameters(active_threshold=limit))
+    run(reading(model, active_threshold=limit), tmp_path / "some")
     found = np.concatenate([s.activations for s in read_shards(tmp_path / "some")])
     assert abs(len(found) - len(values) / 2) < 0.02 * len(values)
     assert found.min() >= rounded(np.array([limit], dtype=np.float32))[0]
@@ -175,22 +275,13 @@ def test_bos_inside_documents_makes_no_pairs(model: LanguageModel, tmp_path: Pat
         b_dec=torch.zeros(D_MODEL),
     )
     found = {}
-    specials = tuple(sorted(model.special_token_ids))
-    for name, ids in (("masked", specials), ("counted", ())):
+    for name, counted in (("masked", frozenset()), ("counted", model.special_token_ids)):
         folder = tmp_path / name
-        (folder / "shards").mkdir(parents=True)
-        summary = harvest(
-            detector,
-            model,
-            EMBEDDINGS,
-            blocks(model),
-            folder / "shards",
-            parameters=Parameters(),
-            policy=MaskPolicy(special_token_ids=ids),
-            sizes=SIZES,
-        )
+        folder.mkdir()
+        read = reading(model, sae=detector, hook=EMBEDDINGS, counted=counted)
+        summary = run(read, folder / "shards")
         activations = write_activation_tables(folder / "shards", folder, 10)
-        found[name] = joint_rows(activations, 0, 10), summary.mask
+        found[name] = joint_matrix(activations, range(10)), summary.mask
     inside = sum(int((block.token_ids[1:] == 0).sum()) for block in blocks(model))
     assert found["masked"][0].sum() == 0 and found["masked"][1].special == 4
     assert inside > 1 and (found["counted"][0] == inside).all()
@@ -200,11 +291,7 @@ def test_bos_inside_documents_makes_no_pairs(model: LanguageModel, tmp_path: Pat
 def test_loud_positions_are_sinks(model: LanguageModel, tmp_path: Path) -> None:
     loud = tiny_language_model()
     loud.model.get_input_embeddings().weight[7] *= 1000
-    folder = tmp_path / "shards"
-    folder.mkdir()
-    summary = harvest(
-        sae(), loud, EMBEDDINGS, blocks(loud), folder, parameters=Parameters(), sizes=SIZES
-    )
+    summary = run(reading(loud, hook=EMBEDDINGS), tmp_path)
     at_start = summary.mask.sink_position
     sevens = sum(int((b.token_ids[1:] == 7).sum()) for b in blocks(loud))
     assert summary.mask.sink_norm == sevens > 0 and at_start > 0
@@ -214,16 +301,7 @@ def test_loud_positions_are_sinks(model: LanguageModel, tmp_path: Path) -> None:
 
 def test_prepended_bos_is_no_row_of_the_token_table(model: LanguageModel, tmp_path: Path) -> None:
     folder = tmp_path / "shards"
-    folder.mkdir()
-    harvest(
-        sae(),
-        model,
-        HOOK,
-        blocks(model, prepend_bos=True),
-        folder,
-        parameters=Parameters(),
-        sizes=SIZES,
-    )
+    run(reading(model, prepend_bos=True), folder)
     write_activation_tables(folder, tmp_path, F)
     tokens = pq.read_table(tmp_path / "tokens.parquet")
     texts = {document.index: document.text.split() for document in corpus()}
@@ -233,7 +311,8 @@ def test_prepended_bos_is_no_row_of_the_token_table(model: LanguageModel, tmp_pa
 
 
 def test_tables_of_a_harvest(model: LanguageModel, tmp_path: Path) -> None:
-    activations = store(model, tmp_path)
+    run(reading(model), tmp_path / "shards")
+    activations = write_activation_tables(tmp_path / "shards", tmp_path, F, documents=corpus())
     documents = pq.read_table(tmp_path / "documents.parquet").to_pylist()
     assert [d["title"] for d in documents] == [d.title for d in corpus()]
     tokens = pq.read_table(tmp_path / "tokens.parquet")
@@ -247,12 +326,12 @@ def test_tables_of_a_harvest(model: LanguageModel, tmp_path: Path) -> None:
 
 
 def test_a_model_of_another_width_is_refused(model: LanguageModel, tmp_path: Path) -> None:
-    wide = replace(sae(), W_enc=torch.zeros(32, F), W_dec=torch.zeros(F, 32), b_dec=torch.zeros(32))
+    wide = replace(SAE, W_enc=torch.zeros(32, F), W_dec=torch.zeros(F, 32), b_dec=torch.zeros(32))
     with pytest.raises(InputError, match="reads 32 values per token, but tiny has 16"):
-        harvest(wide, model, HOOK, blocks(model), tmp_path, parameters=Parameters())
+        run(reading(model, sae=wide), tmp_path)
     assert count_shards(tmp_path) == 0
 
 
 def test_an_empty_corpus_is_refused(model: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No token is left"):
-        harvest(sae(), model, HOOK, iter(()), tmp_path, parameters=Parameters())
+        run(reading(model, lambda: ()), tmp_path)

@@ -5,7 +5,12 @@ import pytest
 
 from analysis.bundle import TABLES
 from analysis.errors import InputError
-from analysis.neighbours import NeighbourGraph, decoder_graph, neighbour_table
+from analysis.neighbours import (
+    NeighbourGraph,
+    cosines_of_pairs,
+    decoder_graph,
+    neighbour_table,
+)
 
 
 def brute_force(W: np.ndarray, eligible: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +65,17 @@ def test_a_zero_row_has_no_neighbours_and_is_none(decoder: np.ndarray) -> None:
     table = neighbour_table(graph)
     assert 7 not in table["latent"].to_pylist()
     assert table.num_rows == 49 * 48
+
+
+def test_cosines_of_pairs(decoder: np.ndarray) -> None:
+    decoder = decoder.copy()
+    decoder[5] = 0
+    pairs = np.array([[3, 399], [3, 3], [5, 7], [399, 3]])
+    found = cosines_of_pairs(decoder, pairs)
+    norms = np.linalg.norm(decoder[[3, 399]].astype(np.float64), axis=1)
+    expected = float(decoder[3].astype(np.float64) @ decoder[399]) / norms.prod()
+    np.testing.assert_allclose(found, [expected, 1, np.nan, expected], atol=1e-6)
+    assert cosines_of_pairs(decoder, np.empty((0, 2), dtype=np.int64)).shape == (0,)
 
 
 def test_fewer_latents_than_neighbours_lower_k() -> None:

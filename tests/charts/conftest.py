@@ -132,13 +132,15 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
 def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
     active = (x > 0).astype(np.int64)
     joint = active.T @ active
+    lengths = np.linalg.norm(x, axis=0)
     rows = []
     for i in range(LATENTS):
         order = [j for j in np.argsort(-joint[i], kind="stable") if j != i and joint[i, j] >= 3]
         for j in sorted(order[:16]):
             both = (active[:, i] & active[:, j]).astype(bool)
             documents = len(np.unique(document[both]))
-            rows.append((i, j, int(joint[i, j]), documents))
+            cosine = float(x[:, i] @ x[:, j]) / float(lengths[i] * lengths[j])
+            rows.append((i, j, int(joint[i, j]), documents, cosine))
     names = TABLES["partners"].names
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 

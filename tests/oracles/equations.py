@@ -129,17 +129,31 @@ def llama_scope(
     threshold: float = 0.0,
     norm_in: float = 1.0,
     norm_out: float = 1.0,
-    by_contribution: bool = False,
+    by_contribution: bool = True,
     **_: Any,
 ) -> Result:
+    """The steps of OpenMOSS' loader of 2024, with its activations back on the scale as stored.
+
+    The norms go into the bias and the decoder, so that raw inputs are read; decoder vectors are
+    scaled to norm 1 and the encoder to match; then the threshold is compared.
+    """
     scale_in, scale_out = np.sqrt(x.shape[1]) / norm_in, np.sqrt(x.shape[1]) / norm_out
-    h = (x * scale_in) @ w["encoder.weight"].T + w["encoder.bias"]
-    limit: Array | float = threshold * scale_out
-    if "log_jumprelu_threshold" in w:
-        limit = np.exp(w["log_jumprelu_threshold"])
+    bias, decoder = w["encoder.bias"] / scale_in, w["decoder.weight"] * scale_in / scale_out
+    size = norms(decoder.T) if by_contribution else np.ones(decoder.shape[1])
+    h = x @ (w["encoder.weight"] * size[:, None]).T + bias * size
+    theirs = jump(h, threshold)
+    output = theirs @ (decoder / size).T + w["decoder.bias"] / scale_out
+    return theirs / size * scale_in, output
+
+
+def llama_scope_r1(
+    w: Stored, x: Array, hook: str = "", by_contribution: bool = True, **_: Any
+) -> Result:
+    scale = np.sqrt(x.shape[1]) / w[f"dataset_average_activation_norm.{hook}"]
+    h = (x * scale) @ w["encoder.weight"].T + w["encoder.bias"]
     size = norms(w["decoder.weight"].T) if by_contribution else 1.0
-    acts = relu(h) * (h * size > limit)
-    return acts, (acts @ w["decoder.weight"].T + w["decoder.bias"]) / scale_out
+    acts = relu(h) * (h * size > np.exp(w["log_jumprelu_threshold"]))
+    return acts, (acts @ w["decoder.weight"].T + w["decoder.bias"]) / scale
 
 
 def llamascopium(

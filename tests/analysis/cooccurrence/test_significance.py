@@ -115,7 +115,7 @@ def test_long_documents_are_cut_into_equal_stretches(monkeypatch: pytest.MonkeyP
 
 def test_documents_of_one_stratum_are_hypergeometric(stored: Stored) -> None:
     # All planted documents have one length.
-    pairs = np.array(list(combinations(range(155, LATENTS), 2)))
+    pairs = np.array(list(combinations([*range(155, 190), *range(196, LATENTS)], 2)))
     found = document_tests(stored.activations, kept_of(stored), pairs)
     document = pq.read_table(stored.planted.tokens)["document"].to_numpy()
     fires = np.array([stored.bits[document == d].any(axis=0) for d in np.unique(document)])

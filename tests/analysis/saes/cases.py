@@ -91,6 +91,19 @@ HYPERPARAMETERS = {
     "act_fn": "jumprelu",
     "dataset_average_activation_norm": {"in": 5.0, "out": 5.0},
 }
+TRANSCODER = HYPERPARAMETERS | {
+    "hook_point_in": "blocks.3.ln2.hook_normalized",
+    "hook_point_out": "blocks.3.hook_mlp_out",
+    "dataset_average_activation_norm": {"in": 5.0, "out": 2.0},
+}
+R1 = {
+    "sae_type": "sae",
+    "d_model": D,
+    "act_fn": "jumprelu",
+    "norm_activation": "dataset-wise",
+    "hook_point_in": HOOK,
+    "hook_point_out": HOOK,
+}
 TOPK_STRINGS = {"activation": "TopK", "activation_state_dict": {"k": 5, "postact_fn": "ReLU"}}
 OPENAI = {
     "pre_bias": (D,),
@@ -218,27 +231,36 @@ CASES = {
         "checkpoints/final.safetensors",
         LINEAR,
         equations.llama_scope,
-        HYPERPARAMETERS
-        | {
-            "hook_point_out": "blocks.3.hook_mlp_out",
-            "dataset_average_activation_norm": {"in": 5.0, "out": 2.0},
-            "sparsity_include_decoder_norm": True,
-        },
+        TRANSCODER | {"sparsity_include_decoder_norm": True},
         "hyperparams.json",
-        {"threshold": 0.4, "norm_in": 5.0, "norm_out": 2.0, "by_contribution": True},
+        {"threshold": 0.4, "norm_in": 5.0, "norm_out": 2.0},
+    ),
+    "llama_scope_transcoder_plain": Case(
+        "llama_scope",
+        "checkpoints/final.safetensors",
+        LINEAR,
+        equations.llama_scope,
+        TRANSCODER | {"sparsity_include_decoder_norm": False},
+        "hyperparams.json",
+        {"threshold": 0.4, "norm_in": 5.0, "norm_out": 2.0, "by_contribution": False},
     ),
     "llama_scope_r1": Case(
         "llama_scope_r1",
         "sae_weights.safetensors",
         LINEAR | {"log_jumprelu_threshold": (F,)},
-        equations.llama_scope,
-        {
-            "d_model": D,
-            "hook_point_in": HOOK,
-            "norm_activation": "dataset-wise",
-            "dataset_average_activation_norm": {"in": 4.0, "out": 4.0},
-        },
-        arguments={"norm_in": 4.0, "norm_out": 4.0},
+        equations.llama_scope_r1,
+        R1,
+        arguments={"hook": HOOK},
+        given={f"dataset_average_activation_norm.{HOOK}": torch.tensor(4.0)},
+    ),
+    "llama_scope_r1_plain": Case(
+        "llama_scope_r1",
+        "sae_weights.safetensors",
+        LINEAR | {"log_jumprelu_threshold": (F,)},
+        equations.llama_scope_r1,
+        R1 | {"sparsity_include_decoder_norm": False},
+        arguments={"hook": HOOK, "by_contribution": False},
+        given={f"dataset_average_activation_norm.{HOOK}": torch.tensor(4.0)},
     ),
     "llamascopium_relu_token_wise": Case(
         "llamascopium",

@@ -1,0 +1,312 @@
+"""Which latents are active on which units, both ways, in files that are mapped and not held.
+
+A unit is what co-occurrence is counted on: a kept token, a window of consecutive kept tokens of one
+document, or a document. A latent is active on a unit where its activation is above a threshold on
+at least one of its tokens. One pass over the stored activations serves any number of thresholds.
+
+On disk, in a folder for each threshold: `units.bin` (the units of latent 0, then of latent 1, and
+so on, ascending: compressed sparse columns), `latents.bin` (the latents of unit 0, and so on:
+compressed sparse rows; 16 bits where they fit, which halves what counting reads), the running
+counts of both in `incidence.npz`, and where they are asked for, the activations in both orders in
+`values_by_latent.bin` and `values_by_unit.bin`. Memory: the setting, and a few bytes for each token
+and latent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from analysis.activations import DocumentRows, latent_spans
+from analysis.bundle import Activations
+
+MEMORY_BYTES = 256 << 20
+_READ_BYTES = 24
+"""Held for an activation while it is read and sorted into units."""
+_PLACED_BYTES = 16
+"""Held for an activation while the second order is made."""
+_INCIDENCE = "incidence.npz"
+
+Ints = npt.NDArray[np.int64]
+UnitKind = Literal["token", "window", "document"]
+
+
+class Units(NamedTuple):
+    """What co-occurrence is counted on."""
+
+    kind: UnitKind
+    of_row: npt.NDArray[np.uint32]
+    """[rows of the token table] the unit of each row; a masked row has no activations."""
+    total: int
+    """N: the units that hold at least one kept token."""
+    size: int
+    """How many numbers `of_row` may take; for tokens masked rows are numbered too."""
+
+
+def token_units(kept: npt.NDArray[np.bool_]) -> Units:
+    """Every kept token by itself; `kept` [rows] as in the token table."""
+    rows = len(kept)
+    return Units("token", np.arange(rows, dtype=np.uint32), int(kept.sum()), rows)
+
+
+def window_units(kept: npt.NDArray[np.bool_], documents: DocumentRows, window: int) -> Units:
+    """Windows of `window` consecutive kept tokens, counted from the beginning of each document.
+
+    The last window of a document may be shorter and counts as one. ValueError: window below 1.
+    """
+    if window < 1:
+        raise ValueError("a window has at least one token")
+    before = np.concatenate([[0], np.cumsum(kept)])
+    of_document = np.diff(before[np.concatenate([[0], documents.ends])])
+    windows = -(-of_document // window)
+    first = np.concatenate([[0], np.cumsum(windows)[:-1]])
+    lengths = np.diff(documents.ends, prepend=0)
+    rank = before[:-1] - np.repeat(before[documents.starts], lengths)
+    # A masked row at the end of a document must not open a window of its own.
+    inside = np.minimum(rank // window, np.repeat(np.maximum(windows - 1, 0), lengths))
+    of_row = (np.repeat(first, lengths) + inside).astype(np.uint32)
+    return Units("window", of_row, int(windows.sum()), int(windows.sum()))
+
+
+def document_units(kept: npt.NDArray[np.bool_], documents: DocumentRows) -> Units:
+    """Whole documents."""
+    lengths = np.diff(documents.ends, prepend=0)
+    of_row = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
+    holds = np.add.reduceat(kept.astype(np.int64), documents.starts) > 0
+    return Units("document", of_row, int(holds.sum()), len(lengths))
+
+
+@dataclass(frozen=True)
+class Incidence:
+    """Active latents and units at one threshold, mapped from a folder."""
+
+    kind: UnitKind
+    n_units: int
+    """N of every measure."""
+    threshold: float
+    """Active where the activation is above it."""
+    latent_ends: Ints
+    """[F + 1] running counts: latent i owns units[latent_ends[i]:latent_ends[i + 1]]."""
+    unit_ends: Ints
+    """[size + 1] the same for latents and values_by_unit."""
+    units: npt.NDArray[np.uint32]
+    """[m] by latent, ascending inside a latent."""
+    latents: npt.NDArray[Any]
+    """[m] uint16 or uint32, by unit, ascending inside a unit; empty where not asked for."""
+    values_by_latent: npt.NDArray[np.float32]
+    """[m] activations in the order of `units`; empty where not asked for. Tokens only."""
+    values_by_unit: npt.NDArray[np.float32]
+    """[m] activations in the order of `latents`; empty where not asked for."""
+    squares: npt.NDArray[np.float64]
+    """[F] sums of squared activations above the threshold."""
+
+    @property
+    def counts(self) -> Ints:
+        """Units on which each latent is active, [F]."""
+        return np.diff(self.latent_ends)
+
+
+def write_incidences(
+    activations: Activations,
+    units: Units,
+    folder: Path,
+    *,
+    thresholds: Sequence[float],
+    both_ways: bool = True,
+    with_values: bool = False,
+    memory_bytes: int = MEMORY_BYTES,
+) -> list[Incidence]:
+    """Write one incidence for each threshold to `folder`/0, 1, ... and open them.
+
+    `with_values` needs units of kind token. What is there already is opened and not made again.
+    """
+    folders = [folder / str(i) for i in range(len(thresholds))]
+    if with_values and units.kind != "token":
+        raise ValueError("values belong to tokens; over a window there is no one activation")
+    if not all((place / _INCIDENCE).exists() for place in folders):
+        for place in folders:
+            place.mkdir(parents=True, exist_ok=True)
+        columns = _write_columns(activations, units, folders, thresholds, with_values, memory_bytes)
+        for place, threshold, (ends, squares) in zip(folders, thresholds, columns, strict=True):
+            unit_ends = np.zeros(1, dtype=np.int64)
+            if both_ways:
+                unit_ends = _write_rows(place, ends, units.size, with_values, memory_bytes)
+            unfinished = place / "unfinished.npz"
+            np.savez(
+                unfinished,
+                kind=units.kind,
+                n_units=units.total,
+                threshold=threshold,
+                latent_ends=ends,
+                unit_ends=unit_ends,
+                squares=squares,
+            )
+            unfinished.replace(place / _INCIDENCE)
+    return [open_incidence(place) for place in folders]
+
+
+def open_incidence(folder: Path) -> Incidence:
+    """Map an incidence that was written to a folder."""
+    with np.load(folder / _INCIDENCE) as facts:
+        latent_ends, unit_ends = facts["latent_ends"], facts["unit_ends"]
+        kind: Any = str(facts["kind"])
+        return Incidence(
+            kind,
+            int(facts["n_units"]),
+            float(facts["threshold"]),
+            latent_ends,
+            unit_ends,
+            _mapped(folder / "units.bin", np.uint32),
+            _mapped(folder / "latents.bin", _id_kind(len(latent_ends) - 1)),
+            _mapped(folder / "values_by_latent.bin", np.float32),
+            _mapped(folder / "values_by_unit.bin", np.float32),
+            facts["squares"],
+        )
+
+
+def _id_kind(n_latents: int) -> type[np.uint16] | type[np.uint32]:
+    return np.uint16 if n_latents <= 1 << 16 else np.uint32
+
+
+def _mapped(file: Path, kind: type[Any]) -> npt.NDArray[Any]:
+    if not file.exists() or file.stat().st_size == 0:
+        return np.empty(0, dtype=kind)
+    # A plain array over the mapping: numba compiles its kernels once for both.
+    return np.asarray(np.memmap(file, dtype=kind, mode="r"))
+
+
+def _write_columns(
+    activations: Activations,
+    units: Units,
+    folders: Sequence[Path],
+    thresholds: Sequence[float],
+    with_values: bool,
+    memory_bytes: int,
+) -> list[tuple[Ints, npt.NDArray[np.float64]]]:
+    """Write `units.bin` (and `values_by_latent.bin`) of every threshold in one pass.
+
+    Returns the ends [F + 1] and the squares [F] of each.
+    """
+    counts = np.diff(activations.latent_ends, prepend=0)
+    totals = [(np.zeros(len(counts) + 1, np.int64), np.zeros(len(counts))) for _ in thresholds]
+    for folder in folders:
+        (folder / "units.bin").write_bytes(b"")
+        (folder / "values_by_latent.bin").write_bytes(b"")
+    for start, stop in latent_spans(counts, max(1, memory_bytes // _READ_BYTES)):
+        rows, values, counted = activations.of_latents(start, stop)
+        values = values.astype(np.float32, copy=False)
+        for folder, threshold, (ends, squares) in zip(folders, thresholds, totals, strict=True):
+            found = np.empty(len(rows), dtype=np.uint32)
+            kept = np.empty(len(rows) if with_values else 0, dtype=np.float32)
+            sizes, squared = ends[start + 1 : stop + 1], squares[start:stop]
+            total = _distinct_units(
+                rows,
+                values,
+                np.cumsum(counted),
+                units.of_row,
+                threshold,
+                found,
+                kept,
+                sizes,
+                squared,
+            )
+            _append(folder / "units.bin", found[:total])
+            _append(folder / "values_by_latent.bin", kept[:total])
+    return [(np.cumsum(ends), squares) for ends, squares in totals]
+
+
+def _append(file: Path, values: npt.NDArray[Any]) -> None:
+    with file.open("ab") as stream:
+        stream.write(values.tobytes())
+
+
+def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int) -> Ints:
+    """Write `latents.bin` and `values_by_unit.bin` from the columns; returns the ends [size + 1].
+
+    A block of units whose activations fit the memory setting is placed in one walk over all
+    latents, each of which goes on where the block before ended: every activation is read once.
+    """
+    units = _mapped(folder / "units.bin", np.uint32)
+    given = _mapped(folder / "values_by_latent.bin", np.float32)
+    unit_ends = np.zeros(size + 1, dtype=np.int64)
+    for start in range(0, len(units), 1 << 24):
+        piece = units[start : start + (1 << 24)]
+        unit_ends[1:] += np.bincount(piece, minlength=size)
+    np.cumsum(unit_ends, out=unit_ends)
+    cursor = ends[:-1].copy()
+    latents_file, values_file = folder / "latents.bin", folder / "values_by_unit.bin"
+    latents_file.write_bytes(b"")
+    values_file.write_bytes(b"")
+    for start, stop in latent_spans(np.diff(unit_ends), max(1, memory_bytes // _PLACED_BYTES)):
+        total = int(unit_ends[stop] - unit_ends[start])
+        latents = np.empty(total, dtype=_id_kind(len(ends) - 1))
+        values = np.empty(total if with_values else 0, dtype=np.float32)
+        fill = unit_ends[start:stop] - unit_ends[start]
+        _place_units(units, given, ends, cursor, start, stop, fill, latents, values)
+        _append(latents_file, latents)
+        _append(values_file, values)
+    return unit_ends
+
+
+@numba.njit(nogil=True, cache=True)
+def _distinct_units(  # noqa: PLR0913, PLR0917 - a kernel
+    rows: npt.NDArray[np.uint32],
+    values: npt.NDArray[np.float32],
+    ends: Ints,
+    of_row: npt.NDArray[np.uint32],
+    threshold: float,
+    found: npt.NDArray[np.uint32],
+    kept: npt.NDArray[np.float32],
+    sizes: Ints,
+    squares: npt.NDArray[np.float64],
+) -> int:
+    """The units of each latent, each once, ascending; returns how many there are.
+
+    rows and values [m] are the activations of some latents, ends [latents] where each latent's
+    end; sizes and squares [latents] are filled. `kept` takes the values, if it has any room.
+    """
+    total, k = 0, 0
+    for i in range(len(ends)):
+        first = total
+        while k < ends[i]:
+            value = np.float64(values[k])
+            if value > threshold:
+                unit = of_row[rows[k]]
+                squares[i] += value * value
+                if total == first or found[total - 1] != unit:
+                    found[total] = unit
+                    if len(kept):
+                        kept[total] = values[k]
+                    total += 1
+            k += 1
+        sizes[i] = total - first
+    return total
+
+
+@numba.njit(nogil=True, cache=True)
+def _place_units(  # noqa: PLR0913, PLR0917 - a kernel
+    units: npt.NDArray[np.uint32],
+    given: npt.NDArray[np.float32],
+    ends: Ints,
+    cursor: Ints,
+    start: int,
+    stop: int,
+    fill: Ints,
+    latents: npt.NDArray[Any],
+    values: npt.NDArray[np.float32],
+) -> None:
+    """Put the latents of units start..stop-1 in their places; cursor [F] and fill move on."""
+    for latent in range(len(cursor)):
+        k = cursor[latent]
+        while k < ends[latent + 1] and units[k] < stop:
+            place = fill[np.int64(units[k]) - start]
+            latents[place] = latent
+            if len(values):
+                values[place] = given[k]
+            fill[np.int64(units[k]) - start] = place + 1
+            k += 1
+        cursor[latent] = k

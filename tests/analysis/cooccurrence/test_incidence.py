@@ -1,0 +1,116 @@
+"""Which latents are active on which units, against the dense planted matrix."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from analysis.activations import DocumentRows
+from analysis.cooccurrence.incidence import (
+    Incidence,
+    document_units,
+    open_incidence,
+    token_units,
+    window_units,
+    write_incidences,
+)
+from tests.analysis.conftest import Stored
+from tests.planted import LATENTS
+
+
+def dense(incidence: Incidence) -> npt.NDArray[np.bool_]:
+    """[units, latents] from the columns; the rows must say the same."""
+    size = len(incidence.unit_ends) - 1
+    columns, rows = (np.zeros((size, LATENTS), dtype=bool) for _ in range(2))
+    columns[incidence.units, np.repeat(np.arange(LATENTS), incidence.counts)] = True
+    rows[np.repeat(np.arange(size), np.diff(incidence.unit_ends)), incidence.latents] = True
+    assert np.array_equal(rows, columns)
+    assert columns.sum() == len(incidence.units) == len(incidence.latents)
+    return columns
+
+
+def all_kept(stored: Stored) -> npt.NDArray[np.bool_]:
+    return np.ones(stored.planted.n_tokens, dtype=bool)
+
+
+def test_thresholds_of_one_pass_are_those_of_the_matrix(stored: Stored, tmp_path: Path) -> None:
+    thresholds = [0.0, 1.0, 2.5]
+    made = write_incidences(
+        stored.activations,
+        token_units(all_kept(stored)),
+        tmp_path,
+        thresholds=thresholds,
+        with_values=True,
+    )
+    for threshold, incidence in zip(thresholds, made, strict=True):
+        above = stored.values > threshold
+        assert incidence.n_units == stored.planted.n_tokens and incidence.threshold == threshold
+        assert np.array_equal(dense(incidence), above)
+        assert np.array_equal(incidence.values_by_latent, stored.values.T[above.T])
+        assert np.array_equal(incidence.values_by_unit, stored.values[above])
+        squares = (np.where(above, stored.values, 0).astype(np.float64) ** 2).sum(axis=0)
+        assert incidence.squares == pytest.approx(squares)
+
+
+@pytest.mark.parametrize("window", [1, 7, 256])
+def test_windows_and_documents(stored: Stored, tmp_path: Path, window: int) -> None:
+    kept = all_kept(stored)
+    windows = window_units(kept, stored.documents, window)
+    documents = document_units(kept, stored.documents)
+    starts = stored.documents.starts
+    edges = [
+        row
+        for start, end in zip(starts.tolist(), stored.documents.ends.tolist(), strict=True)
+        for row in range(start, end, window)
+    ]
+    for name, units, begins in (("w", windows, edges), ("d", documents, starts)):
+        (made,) = write_incidences(stored.activations, units, tmp_path / name, thresholds=[0.5])
+        blocks = np.logical_or.reduceat(stored.values > 0.5, begins, axis=0)
+        assert made.n_units == len(begins)
+        assert np.array_equal(dense(made), blocks)
+
+
+def test_masked_tokens_fill_no_window_and_are_not_counted() -> None:
+    kept = np.array([0, 1, 1, 0, 1, 0, 0, 0, 1, 1], dtype=bool)
+    rows = DocumentRows(np.array([0, 1, 2]), np.array([6, 8, 10]))
+    windows = window_units(kept, rows, 2)
+    # Document 0 has three kept tokens: two windows; document 1 none; document 2 two: one window.
+    assert windows.total == 3
+    assert windows.of_row[kept].tolist() == [0, 0, 1, 2, 2]
+    assert (windows.of_row < 4).all()
+    assert document_units(kept, rows).total == 2
+    assert token_units(kept).total == 5
+    with pytest.raises(ValueError, match="at least one token"):
+        window_units(kept, rows, 0)
+
+
+def test_memory_setting_changes_no_byte(stored: Stored, tmp_path: Path) -> None:
+    units = token_units(all_kept(stored))
+    for name, memory in (("a", 1 << 28), ("b", 5_000)):
+        write_incidences(
+            stored.activations,
+            units,
+            tmp_path / name,
+            thresholds=[0.0],
+            with_values=True,
+            memory_bytes=memory,
+        )
+    for file in (tmp_path / "a" / "0").iterdir():
+        if file.suffix == ".bin":
+            assert file.read_bytes() == (tmp_path / "b" / "0" / file.name).read_bytes()
+
+
+def test_what_is_there_is_not_made_again(stored: Stored, tmp_path: Path) -> None:
+    units = token_units(all_kept(stored))
+    write_incidences(stored.activations, units, tmp_path, thresholds=[1.0])
+    written = (tmp_path / "0" / "units.bin").stat().st_mtime_ns
+    (again,) = write_incidences(stored.activations, units, tmp_path, thresholds=[1.0])
+    assert (tmp_path / "0" / "units.bin").stat().st_mtime_ns == written
+    assert np.array_equal(again.units, open_incidence(tmp_path / "0").units)
+
+
+def test_values_belong_to_tokens(stored: Stored, tmp_path: Path) -> None:
+    units = document_units(all_kept(stored), stored.documents)
+    with pytest.raises(ValueError, match="belong to tokens"):
+        write_incidences(stored.activations, units, tmp_path, thresholds=[0.0], with_values=True)

@@ -1,0 +1,139 @@
+"""The partner table of the planted world: counts, documents, cosines, resuming, many workers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from distributed import LocalCluster
+
+from analysis.cooccurrence import partners
+from analysis.cooccurrence.association import TwoByTwo, phi
+from analysis.cooccurrence.partners import PartnerCount, block_spans
+from analysis.cooccurrence.strongest import Ranking
+from analysis.workers import DaskWorkers, LocalWorkers, Workers
+from tests.analysis.conftest import Stored
+from tests.analysis.cooccurrence.dense import must_and_may
+from tests.planted import LATENTS
+
+RANKING = Ranking(8, 10)
+
+
+def counted(stored: Stored, folder: Path, workers: Workers | None = None) -> PartnerCount:
+    count = PartnerCount(folder, RANKING)
+    kept = np.ones(stored.planted.n_tokens, dtype=bool)
+    count.prepare(stored.activations, stored.documents, kept)
+    count.run(workers or LocalWorkers())
+    return count
+
+
+def written(count: PartnerCount, tables: Path) -> bytes:
+    tables.mkdir()
+    count.write_table(tables)
+    return (tables / "partners.parquet").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def table(stored: Stored, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    folder = tmp_path_factory.mktemp("partners")
+    written(counted(stored, folder / "work"), folder / "tables")
+    return pq.read_table(folder / "tables" / "partners.parquet")
+
+
+def ends(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    return table["latent"].to_numpy(), table["partner"].to_numpy()
+
+
+def test_partners_hold_the_best_by_every_ranked_measure(stored: Stored, table: pa.Table) -> None:
+    gram, n = stored.bits.T @ stored.bits, stored.planted.n_tokens
+    latent, partner = ends(table)
+    assert np.array_equal(table["joint_tokens"].to_numpy(), gram[latent, partner])
+    assert (latent != partner).all() and (table["joint_tokens"].to_numpy() > 0).all()
+    for a in range(LATENTS):
+        must, may = must_and_may(gram, n, a, RANKING)
+        assert must <= set(partner[latent == a].tolist()) <= may
+
+
+def test_joint_documents(stored: Stored, table: pa.Table) -> None:
+    document = pq.read_table(stored.planted.tokens)["document"].to_numpy()
+    fires = np.array([stored.bits[document == d].any(axis=0) for d in np.unique(document)])
+    both = fires.astype(int).T @ fires.astype(int)
+    assert np.array_equal(table["joint_documents"].to_numpy(), both[ends(table)])
+
+
+def test_cosine_of_the_activations(stored: Stored, table: pa.Table) -> None:
+    values = stored.values.astype(np.float64)
+    lengths = np.linalg.norm(values, axis=0)
+    latent, partner = ends(table)
+    direct = (values.T @ values)[latent, partner] / (lengths[latent] * lengths[partner])
+    assert table["activation_cosine"].to_numpy() == pytest.approx(direct, abs=1e-6)
+
+
+def test_planted_duplicates_are_first_partners(stored: Stored, table: pa.Table) -> None:
+    first = table.to_pandas().groupby("latent")["partner"].first()
+    for a, b in stored.planted.duplicates:
+        assert first[a] == b and first[b] == a
+
+
+def test_every_planted_implication_is_kept(stored: Stored, table: pa.Table) -> None:
+    found = set(zip(*(end.tolist() for end in ends(table)), strict=True))
+    assert set(stored.planted.implications) <= found
+
+
+def test_dead_latents_have_no_partners(stored: Stored, table: pa.Table) -> None:
+    latent, partner = ends(table)
+    assert not set(stored.planted.dead) & {*latent.tolist(), *partner.tolist()}
+
+
+def test_rows_ascend_in_latent_and_descend_in_phi(stored: Stored, table: pa.Table) -> None:
+    latent, partner = ends(table)
+    active = stored.bits.sum(axis=0)
+    joint = table["joint_tokens"].to_numpy()
+    value = phi(
+        TwoByTwo.from_margins(joint, active[latent], active[partner], stored.planted.n_tokens)
+    )
+    same = latent[1:] == latent[:-1]
+    assert (np.diff(latent) >= 0).all() and (np.diff(value)[same] <= 1e-12).all()
+
+
+def test_blocks_hold_every_latent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partners, "BLOCK_ACTIVATIONS", 10)
+    monkeypatch.setattr(partners, "BLOCK_LATENTS", 3)
+    spans = list(block_spans(np.array([50, 2, 0, 0, 0, 4, 9, 1])))
+    assert spans == [(0, 1), (1, 4), (4, 6), (6, 8)]
+
+
+def test_an_interrupted_count_goes_on_and_ends_the_same(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = written(counted(stored, tmp_path / "a"), tmp_path / "tables-a")
+    monkeypatch.setattr(partners, "BLOCK_LATENTS", 30)
+    count = counted(stored, tmp_path / "b")
+    assert len(count.blocks()) == 7
+    missing = [count.file(2), count.file(5)]
+    made = {file: file.stat().st_mtime_ns for file in map(count.file, (0, 1, 3, 4, 6))}
+    for file in missing:
+        file.unlink()
+    told: list[int] = []
+    count.run(LocalWorkers(), lambda done, total: told.append(done))
+    assert all(file.stat().st_mtime_ns == time for file, time in made.items())
+    assert told[-1] == LATENTS and told == sorted(told)
+    assert written(count, tmp_path / "tables-b") == whole
+    count.remove()
+    assert not count.folder.exists()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
+        yield started
+
+
+def test_a_cluster_writes_the_same_bytes(
+    stored: Stored, tmp_path: Path, cluster: LocalCluster
+) -> None:
+    here = counted(stored, tmp_path / "here")
+    there = counted(stored, tmp_path / "there", DaskWorkers(cluster.scheduler_address))
+    assert written(there, tmp_path / "a") == written(here, tmp_path / "b")

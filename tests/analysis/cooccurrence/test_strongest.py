@@ -1,0 +1,205 @@
+"""The counting kernel against dense products and plain sorting."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.cooccurrence import strongest
+from analysis.cooccurrence.association import MEASURES, TwoByTwo, phi, wilson_interval
+from analysis.cooccurrence.strongest import Kept, Ranking, implied_from, strongest_partners
+from tests.analysis.cooccurrence.dense import incidence_of, must_and_may
+
+Bits = npt.NDArray[np.bool_]
+RANKING = Ranking(4, 10)
+
+
+def random_bits(seed: int, units: int, latents: int, density: float) -> Bits:
+    """Skewed, with some latents that follow others, one dead and one always on."""
+    rng = np.random.default_rng(seed)
+    rates = np.minimum(density * np.exp(rng.normal(0, 1.2, latents)), 0.9)
+    bits = rng.random((units, latents)) < rates
+    bits[:, 3] = bits[:, 1] & (rng.random(units) < 0.97)
+    bits[:, 4] = bits[:, 1]
+    bits[:, 5] = False
+    bits[:, 6] = True
+    return bits
+
+
+def pairs_of(kept: Kept, start: int = 0) -> dict[tuple[int, int], int]:
+    latents = np.repeat(np.arange(start, start + len(kept.sizes)), kept.sizes)
+    keys = zip(latents.tolist(), kept.partners.tolist(), strict=True)
+    return dict(zip(keys, kept.joint.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("units", "latents", "density"), [(900, 64, 0.05), (4_000, 150, 0.002)])
+def test_all_that_is_kept_is_exact_and_nothing_is_missing(
+    units: int, latents: int, density: float
+) -> None:
+    # The first is scanned as rows, the second remembers what it touched.
+    bits = random_bits(0, units, latents, density)
+    gram = bits.T.astype(np.int64) @ bits.astype(np.int64)
+    found = pairs_of(strongest_partners(incidence_of(bits), 0, latents, RANKING))
+    assert all(gram[pair] == joint for pair, joint in found.items())
+    for a in range(latents):
+        mine = {b for first, b in found if first == a}
+        must, may = must_and_may(gram, units, a, RANKING)
+        assert must <= mine <= may
+
+
+def test_many_candidates_are_passed_over_but_none_that_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bits = random_bits(1, 3_000, 700, 0.02)
+    gram = bits.T.astype(np.int64) @ bits.astype(np.int64)
+    found = pairs_of(strongest_partners(incidence_of(bits), 0, 700, RANKING))
+    assert (gram > 0).sum() > 20 * len(found), "or no limit was ever solved for"
+    for a in range(0, 700, 7):
+        must, may = must_and_may(gram, 3_000, a, RANKING)
+        assert must <= {b for first, b in found if first == a} <= may
+
+
+def test_sixty_four_latents_with_all_partners_equal_brute_force() -> None:
+    bits = random_bits(2, 800, 64, 0.05)
+    found = pairs_of(strongest_partners(incidence_of(bits), 0, 64, Ranking(64, 1)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = np.corrcoef(bits.T.astype(float))
+    n = bits.sum(axis=0)
+    for a in range(64):
+        for b in range(64):
+            both = int((bits[:, a] & bits[:, b]).sum())
+            assert found.get((a, b), 0) == (both if a != b else 0)
+            if not both or a == b:
+                continue
+            table = TwoByTwo.from_margins(found[a, b], int(n[a]), int(n[b]), 800)
+            union = int((bits[:, a] | bits[:, b]).sum())
+            direct = {
+                "phi": correlation[a, b] if np.isfinite(correlation[a, b]) else 0.0,
+                "jaccard": both / union,
+                "p_b_given_a": bits[bits[:, a], b].mean(),
+                "lift": bits[bits[:, a], b].mean() / bits[:, b].mean(),
+                "overlap": both / min(n[a], n[b]),
+            }
+            for name, value in direct.items():
+                assert float(MEASURES[name].of(table)) == pytest.approx(value, abs=1e-9)
+
+
+def test_rows_descend_in_phi_then_ascend_in_id() -> None:
+    bits = random_bits(3, 900, 64, 0.05)
+    kept = strongest_partners(incidence_of(bits), 0, 64, RANKING)
+    n = bits.sum(axis=0)
+    latent = np.repeat(np.arange(64), kept.sizes)
+    value = phi(TwoByTwo.from_margins(kept.joint, n[latent], n[kept.partners], 900))
+    same = latent[1:] == latent[:-1]
+    step, ids = np.diff(value), np.diff(kept.partners)
+    assert (step[same] <= 1e-12).all() and (ids[same & (step == 0)] > 0).all()
+
+
+def test_ties_go_to_the_smaller_id() -> None:
+    kept = strongest_partners(incidence_of(np.ones((5, 6), dtype=bool)), 3, 4, Ranking(2, 1))
+    assert kept.partners.tolist() == [0, 1] and kept.joint.tolist() == [5, 5]
+
+
+def test_any_cut_and_any_number_of_threads_give_the_same() -> None:
+    incidence = incidence_of(random_bits(4, 900, 90, 0.03))
+    whole = strongest_partners(incidence, 0, 90, RANKING)
+    cuts = [strongest_partners(incidence, a, b, RANKING) for a, b in ((0, 1), (1, 40), (40, 90))]
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = strongest_partners(incidence, 0, 90, RANKING)
+    finally:
+        numba.set_num_threads(before)
+    for name in Kept._fields:
+        joined = np.concatenate([getattr(cut, name) for cut in cuts])
+        assert np.array_equal(joined, getattr(whole, name))
+        assert np.array_equal(getattr(alone, name), getattr(whole, name))
+
+
+def test_implied_from_is_wilsons_lower_bound_turned_round() -> None:
+    n = np.arange(1, 4_000)
+    fewest = implied_from(n)
+    reached, _ = wilson_interval(np.minimum(fewest, n), n)
+    below, _ = wilson_interval(np.minimum(fewest - 1, n), n)
+    assert (reached[fewest <= n] >= 0.9 - 1e-12).all()
+    assert (below[fewest <= n] < 0.9).all()
+    assert (reached[fewest > n] < 0.9).all(), "even n of n is not enough there"
+
+
+def test_buckets_hold_every_count_once() -> None:
+    counts = [*range(1, 5_000), 2**20 - 1, 2**20, 2**31, 2**32 - 1]
+    buckets = [strongest._bucket(count) for count in counts]
+    assert buckets == sorted(buckets)
+    for count, bucket in zip(counts, buckets, strict=True):
+        assert count <= strongest._largest(bucket) <= count * 33 / 32 + 1
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_limits_are_the_largest_count_that_may_still_enter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, n1 = 10_000.0, float(rng.integers(20, 3_000))
+    scores = np.full((strongest.LISTS, 3), -np.inf)
+    packed = np.full(scores.shape, -1, dtype=np.int64)
+    asked = (n1, n, 10, int(implied_from(np.array([int(n1)]))[0]))
+
+    def offer(joint: int, n2: int, other: int) -> None:
+        strongest._offer_all(scores, packed, joint, float(n2), asked, (other << 32) | joint)
+
+    for other in range(12):
+        n2 = int(rng.integers(20, 3_000))
+        offer(int(rng.integers(1, min(n1, n2) + 1)), n2, other)
+    joint = int(rng.integers(1, n1 + 1))
+    limit = strongest._limit(joint, asked, scores)
+    if not np.isfinite(limit):
+        return
+    for n2 in (int(limit) + 1, int(limit) + 2, int(2 * limit) + 5):
+        if joint <= n2 <= n:
+            before = packed.copy()
+            offer(joint, n2, 99)
+            assert np.array_equal(packed, before), (joint, n1, n2, limit)
+
+
+def bits_strategy() -> st.SearchStrategy[Bits]:
+    return st.builds(
+        random_bits,
+        st.integers(0, 2**31),
+        st.integers(30, 120),
+        st.integers(8, 24),
+        st.floats(0.01, 0.4),
+    )
+
+
+ALL = Ranking(24, 1)
+
+
+@given(bits=bits_strategy(), seed=st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_permuting_latents_and_units_permutes_the_pairs(bits: Bits, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    latents, units = rng.permutation(bits.shape[1]), rng.permutation(len(bits))
+    found = pairs_of(strongest_partners(incidence_of(bits), 0, bits.shape[1], ALL))
+    moved = pairs_of(
+        strongest_partners(incidence_of(bits[np.ix_(units, latents)]), 0, bits.shape[1], ALL)
+    )
+    assert {(latents[a], latents[b]): j for (a, b), j in moved.items()} == found
+    assert all(found[b, a] == joint for (a, b), joint in found.items())
+
+
+@given(bits=bits_strategy())
+@settings(max_examples=25, deadline=None)
+def test_doubling_the_corpus_doubles_counts_and_leaves_shares(bits: Bits) -> None:
+    F, n = bits.shape[1], bits.sum(axis=0)
+    once = pairs_of(strongest_partners(incidence_of(bits), 0, F, ALL))
+    twice = pairs_of(strongest_partners(incidence_of(np.vstack([bits, bits])), 0, F, ALL))
+    silent = np.vstack([bits, np.zeros_like(bits)])
+    padded = pairs_of(strongest_partners(incidence_of(silent), 0, F, ALL))
+    assert twice == {pair: 2 * joint for pair, joint in once.items()} and padded == once
+    for (a, b), joint in once.items():
+        small = TwoByTwo.from_margins(joint, int(n[a]), int(n[b]), len(bits))
+        large = TwoByTwo.from_margins(2 * joint, 2 * int(n[a]), 2 * int(n[b]), 2 * len(bits))
+        for name in ("phi", "jaccard", "dice", "overlap", "p_b_given_a", "lift", "npmi"):
+            measure = MEASURES[name].of
+            assert float(measure(small)) == pytest.approx(float(measure(large)), abs=1e-12)
