@@ -27,7 +27,7 @@ from charts.theme import (
 MOST_PARTNERS = 40
 EDGES_EACH = 4
 """Each latent shows this many of its strongest edges, and all show theirs to the chosen one."""
-NAMED = 18
+NAMED = 14
 HEIGHT = 560
 STEPS = 300
 

@@ -28,7 +28,7 @@ from charts.theme import (
 A_COLOUR, B_COLOUR, BOTH_COLOUR = "#d95f02", "#1f6fb2", "#5b3a8c"
 UNIT_WORDS: dict[Unit, str] = {"token": "tokens", "window": "windows", "document": "documents"}
 STRENGTHS = ("phi", "jaccard", "npmi")
-CELL_HEIGHT = 54
+CELL_HEIGHT = 66
 ROW = 30
 
 
@@ -91,7 +91,8 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         row |= {"x": left, "x2": left + 0.98, "y": top, "y2": top + 0.96, "middle": left + 0.49}
         row["times"] = float(np.log2((row["count"] + 0.5) / (row["expected"] + 0.5)))
         row["says"] = f"{row['count']:,}"
-        row["beside"] = f"{_percent(row['share'])} · expected {_short(row['expected'])}"
+        row["part"] = _percent(row["share"])
+        row["chance"] = f"expected {_short(row['expected'])}"
         row["cell"] = _named(row, pair)
     end = 2.35 * len(UNITS) - 0.37
     across, down = (-0.72, end), (1.98, -0.62)
@@ -124,8 +125,9 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
     inside = base.transform_calculate(line="datum.y + 0.48").encode(
         x=bare_x("middle:Q", across), y=bare_y("line:Q", down)
     )
-    counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-7).encode(text="says:N")
-    beside = inside.mark_text(fontSize=10.5, color=QUIET_INK, dy=11).encode(text="beside:N")
+    counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-16).encode(text="says:N")
+    parts = inside.mark_text(fontSize=11.5, dy=2).encode(text="part:N")
+    chance = inside.mark_text(fontSize=10.5, color=QUIET_INK, dy=18).encode(text="chance:N")
     heads = alt.Chart({"values": _headings(pair)})
     words = heads.mark_text(fontSize=11.5).encode(
         x=bare_x("x:Q", across),
@@ -136,7 +138,8 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
     return layered(
         boxes,
         counts,
-        beside,
+        parts,
+        chance,
         words,
         height=int(2.6 * CELL_HEIGHT) + 70,
     )

@@ -14,13 +14,24 @@ from playwright.sync_api import Locator, Page, expect
 from scipy.spatial import cKDTree
 
 from analysis.bundle import Bundle, open_bundle
+from analysis.cooccurrence.pair import read_pair
 from analysis.selection import evaluate, parse
 from charts.map import HEIGHT
+from charts.pairs import ranked_pairs
 from tests.browser.conftest import PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "map", "cooccurrence", "latent")
+PAGES = (
+    "",
+    "map",
+    "cooccurrence",
+    "cooccurrence?tab=relations",
+    "cooccurrence?tab=communities",
+    "cooccurrence?tab=neighbourhood",
+    "pair",
+    "latent",
+)
 SIZES = ((1440, 900), (1024, 768))
 
 
@@ -65,18 +76,18 @@ def test_a_link_opened_first_on_a_fresh_server_goes_through_the_dashboard(
 ) -> None:
     latent = int(np.argmax(bundle.latents["active_tokens"].to_numpy()))
     page = open_page(f"latent?latent={latent}")
-    for name in ("Overview", "Map", "Co-occurrence", "Latent"):
+    for name in ("Overview", "Map", "Co-occurrence", "Pair", "Latent"):
         expect(page.get_by_role("link", name=name)).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["1440x900", "1024x768"])
-@pytest.mark.parametrize("name", PAGES, ids=["overview", "map", "cooccurrence", "latent"])
+@pytest.mark.parametrize("name", PAGES, ids=[name or "overview" for name in PAGES])
 def test_every_page_fits_and_has_no_errors(
     open_page: OpenPage, tmp_path: Path, name: str, size: tuple[int, int]
 ) -> None:
     page = open_page(name, *size)
-    page.screenshot(path=tmp_path / f"{name or 'overview'}-{size[0]}.png", timeout=PATIENCE)
+    page.screenshot(path=tmp_path / f"page-{size[0]}.png", timeout=PATIENCE)
     assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
     for element in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
         wide, shown = page.evaluate(f"[{element}.scrollWidth, {element}.clientWidth]")
@@ -143,6 +154,30 @@ def test_a_point_of_the_map_opens_its_latent(open_page: OpenPage, bundle: Bundle
     settle(page)
     expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
     expect(figure(page, f"Activations of latent {latent}")).to_be_visible()
+
+
+def test_a_bar_of_the_ranking_opens_the_pair_and_swapping_turns_it_round(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    page = open_page("cooccurrence")
+    rows = ranked_pairs(bundle, np.arange(bundle.latents.num_rows), "phi", within=True).rows
+    a, b = (rows[end][0].as_py() for end in ("latent", "partner"))
+    bar = figure(page, "Pairs that fire together, by phi").locator(".mark-rect.pairs_marks path")
+    bar.or_(page.locator("[class*=pairs_marks] path")).first.click()
+    page.wait_for_url(re.compile(rf"/pair\?.*latent={a}\b.*partner={b}\b"))
+    settle(page)
+    expect(page.get_by_role("heading", name="Pair", exact=True)).to_be_visible()
+    expect(figure(page, f"How often latents {a} and {b} fire together")).to_be_visible()
+    expect(figure(page, f"Where {a} and {b} both fire")).to_be_visible()
+    expect(page.get_by_text("Do they share documents?")).to_be_visible()
+    counted = f"{read_pair(bundle, a, b).tables['token'].n11:,}"
+    cells = figure(page, f"How often latents {a} and {b} fire together")
+    expect(cells.get_by_text(counted, exact=True).first).to_be_visible()
+
+    page.get_by_role("button", name="Swap").click()
+    page.wait_for_url(re.compile(rf"/pair\?.*latent={b}\b.*partner={a}\b"))
+    settle(page)
+    expect(figure(page, f"How often latents {b} and {a} fire together")).to_be_visible()
 
 
 def lonely_latent(bundle: Bundle) -> tuple[int, tuple[float, float]]:

@@ -3,16 +3,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.communities import clarke_2024
 from pages.components.events import KEY
-from pages.components.state import GENERATION
+from pages.components.state import GENERATION, TABS
 from tests.pages.conftest import ROOT, Open, texts
+from tests.planted import Planted
 
-PAGES = {"overview": 4, "map": 3, "cooccurrence": 2, "latent": 4}
+PAGES = {"overview": 4, "map": 3, "cooccurrence": 2, "pair": 8, "latent": 4}
 """Charts on each page; a bundle without a model has no logit effects to draw."""
 
 
@@ -140,10 +143,105 @@ def test_a_click_on_a_latent_opens_its_page(open_page: Open) -> None:
     assert app.subheader[0].value.startswith("Latent 17")
 
 
-def test_a_click_on_a_pair_opens_the_one_that_is_not_looked_at(open_page: Open) -> None:
-    app = open_page("cooccurrence", subject="latent", latent=21)
-    do_in_chart(app, "pairs-phi", picked_pair=[{"latent": 21, "partner": 20}])
-    assert app.query_params["latent"] == "20"
+@pytest.mark.parametrize(
+    ("figure", "event"),
+    [
+        ("pairs-phi", {"picked_pair": [{"latent": 21, "partner": 20}]}),
+        ("heatmap-phi", {"picked_cell": [{"latent": 21, "partner": 20}]}),
+        ("relations-all", {"picked_relation": [{"a": 21, "b": 20}]}),
+    ],
+)
+def test_a_click_on_a_pair_opens_its_page(
+    open_page: Open, figure: str, event: dict[str, object]
+) -> None:
+    app = open_page("cooccurrence")
+    do_in_chart(app, figure, **event)
+    assert not app.exception
+    assert app.title[0].value == "Pair"
+    assert (app.query_params["latent"], app.query_params["partner"]) == ("21", "20")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_part_of_the_cooccurrence_page_opens_by_its_link(open_page: Open, tab: str) -> None:
+    app = open_page("cooccurrence", tab=tab, latent=11)
+    assert not app.exception and not app.error
+    assert len(charts(app)) == (2 if tab == "pairs" else 1)
+    assert app.query_params.get("tab", "pairs") == tab
+
+
+def test_the_components_of_clarke_are_a_choice_beside_the_levels(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("cooccurrence", tab="communities", community_level=-1)
+    assert not app.exception
+    assert "Clarke et al" in texts(app)
+    before = app.query_params.get("select", "")
+    sizes = clarke_sizes(planted_bundle)
+    do_in_chart(app, f"component-sizes-{len(sizes)}", picked_component=[{"component": 0}])
+    assert before == "" and app.query_params["select"].startswith("latent=")
+    assert f"**{sizes[0]}** of 200 latents" in texts(app)
+
+
+def clarke_sizes(bundle: Bundle) -> list[int]:
+    active = bundle.latents["active_tokens"].to_numpy()
+    dense = np.array(bundle.latents["flag"].to_pylist()) == "dense"
+    return list(clarke_2024(bundle.partners, active, eligible=~dense).sizes)
+
+
+def test_a_click_on_a_community_selects_it(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("cooccurrence", tab="communities")
+    count = planted_bundle.manifest.communities[0].communities
+    do_in_chart(app, f"community-sizes-{count}", picked_community=[{"community": 1}])
+    assert app.query_params["select"] == "community=1"
+    size = sum(one == 1 for one in planted_bundle.communities["community"].to_pylist())
+    assert f"**{size}** of 200 latents" in texts(app)
+
+
+def test_the_pair_page_says_counts_answers_and_the_relation(
+    open_page: Open, planted: Planted
+) -> None:
+    a, b = planted.duplicates[0]
+    app = open_page("pair", latent=a, partner=b)
+    assert not app.exception and not app.error
+    said = texts(app)
+    assert "Do they share documents?" in said and "more than chance" in said
+    assert "Listed as **duplicate**, q = " in said
+    independent = open_page("pair", latent=160, partner=161)
+    assert "It is listed in none of the relations." in texts(independent)
+
+
+def test_a_link_to_half_a_pair_is_mended(open_page: Open) -> None:
+    for params in ({}, {"latent": 8}, {"latent": 8, "partner": 8}, {"latent": 8, "partner": 5000}):
+        app = open_page("pair", **params)
+        assert not app.exception and not app.error
+        a, b = int(app.query_params["latent"]), int(app.query_params["partner"])
+        assert a != b and 0 <= b < 200
+        assert a == params.get("latent", a)
+
+
+def test_swap_threshold_and_window_are_kept_in_the_address(open_page: Open) -> None:
+    app = open_page("pair", latent=8, partner=1)
+    next(button for button in app.button if button.label == "Swap").click().run()
+    assert (app.query_params["latent"], app.query_params["partner"]) == ("1", "8")
+    next(f for f in app.number_input if f.label == "Active above").set_value(1.5).run()
+    next(f for f in app.number_input if f.label.startswith("Window")).set_value(32).run()
+    assert app.query_params["threshold"] == "1.5" and app.query_params["window"] == "32"
+    assert not app.exception
+    assert "A window is 32 consecutive kept tokens" in texts(app)
+    assert "The tests keep to the rule of the bundle" in texts(app)
+
+
+def test_a_partner_of_the_latent_page_opens_the_pair(open_page: Open) -> None:
+    app = open_page("latent", latent=8)
+    box = next(one for one in app.selectbox if one.label.startswith("Look at the pair"))
+    box.select_index(0).run()
+    assert not app.exception
+    assert app.title[0].value == "Pair" and app.query_params["latent"] == "8"
+
+
+def test_a_pair_with_a_dead_latent_is_shown(open_page: Open) -> None:
+    app = open_page("pair", latent=190, partner=3)
+    assert not app.exception and not app.error
 
 
 def test_the_latent_page_walks_the_selection(open_page: Open) -> None:
