@@ -60,7 +60,7 @@ def test_scores_equal_sets_of_words(
 ) -> None:
     scores = score_names(*names, stored.activations, terms, held_out=held_out)
     told = 0
-    for i in [*range(0, LATENTS, 13), *range(LATENTS, LATENTS + 20)]:
+    for i in [*range(0, LATENTS, 29), *range(LATENTS, LATENTS + 8)]:
         members, name = names[0][i], names[1][i]
         active, predicted = _truth(stored, terms, held_out, members, name)
         assert scores.words == len(active)
@@ -74,7 +74,7 @@ def test_scores_equal_sets_of_words(
                 assert scores.lift[i] == pytest.approx(precision / active.mean())
         else:
             assert np.isnan([scores.precision[i], scores.recall[i], scores.lift[i]]).all()
-    assert told > 10
+    assert told > 5
 
 
 def test_no_count_depends_on_the_memory(
