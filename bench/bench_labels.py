@@ -144,29 +144,35 @@ def print_classes(bundle: Bundle, of_class: np.ndarray, words: Sequence[set[str]
         best = max(units[0], key=lambda u: u.f1, default=None)
         told = f"{best.f1:.2f} {best.label or best.evidence[:3]}" if best else "-"
         print(f"{name:<20}{len(units[0]):>9}{named[0]:>7}{len(units[1]):>10}{named[1]:>7}  {told}")
-    rng = np.random.default_rng(0)
-    for kind, units in (("latents", latents), ("clusters", clusters)):
-        if units:
-            named = np.mean([is_named(u.evidence, words[u.of_class]) for u in units])
-            dealt = rng.permutation(np.repeat(np.arange(len(units)), 20)).reshape(-1, len(units))
-            chance = np.mean([is_named(units[j].evidence, words[u.of_class])
-                              for row in dealt for u, j in zip(units, row, strict=True)
-                              if units[j].of_class != u.of_class] or [np.nan])  # fmt: skip
-            print(f"{kind}: {len(units)} separate a class, {named:.0%} named by a word of it; "
-                  f"{chance:.0%} with the evidence of another class")  # fmt: skip
+    for kind, found in (("latents", latents), ("clusters", clusters)):
+        if found:
+            named_share, chance = share_named(found, words)
+            print(
+                f"{kind}: {len(found)} separate a class, {named_share:.0%} named by a word of it; "
+                f"{chance:.0%} with the evidence of one that separates another class"
+            )
+
+
+def share_named(units: Sequence[Unit], words: Sequence[set[str]]) -> tuple[float, float]:
+    """Share of the units with a word of their class, and that with the others' evidence."""
+    own = [is_named(unit.evidence, words[unit.of_class]) for unit in units]
+    others = [
+        is_named(other.evidence, words[unit.of_class])
+        for unit in units
+        for other in units
+        if other.of_class != unit.of_class
+    ]
+    return float(np.mean(own)), float(np.mean(others)) if others else float("nan")
 
 
 def fires_in(bundle: Bundle, split: Split) -> np.ndarray:
     """bool [held-out documents, F], whether each latent fires in each."""
-    rows = np.flatnonzero(split.held_out)
     document = bundle.tokens["document"].to_numpy()
     place = np.searchsorted(split.ids[split.is_held_out], document)
     fires = np.zeros((int(split.is_held_out.sum()), bundle.latents.num_rows), dtype=bool)
-    held_out = np.zeros(len(document), dtype=bool)
-    held_out[rows] = True
     for latent in range(fires.shape[1]):
         tokens, _ = bundle.activations.of_latent(latent)
-        fires[place[tokens[held_out[tokens]]], latent] = True
+        fires[place[tokens[split.held_out[tokens]]], latent] = True
     return fires
 
 
@@ -179,7 +185,9 @@ def separating(
         inside = truth == one
         both = fires[inside].sum(axis=0)
         f1 = 2 * both / np.maximum(fires.sum(axis=0) + inside.sum(), 1)
-        units += [Unit(*evidence[i], float(f1[i]), one) for i in np.flatnonzero(f1 >= LEAST_F1)]
+        for i in np.flatnonzero(f1 >= LEAST_F1).tolist():
+            name, label, terms = evidence[i]
+            units.append(Unit(name, label, terms, float(f1[i]), one))
     return units
 
 
@@ -217,4 +225,5 @@ def print_scores(bundle: Bundle) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *(int(argument) for argument in sys.argv[2:]))
+    given = sys.argv[1:]
+    main(given[0] if given else "", *(int(argument) for argument in given[1:]))

@@ -1,11 +1,6 @@
 """Names from language models: a real server on the loopback, a real model, kept answers."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,54 +9,14 @@ from analysis.labels.endpoint import KEY, Endpoint
 from analysis.labels.prompts import LONGEST_NAME, Subject, messages, name_in
 from analysis.labels.proposers import LocalModel, proposed_names
 from analysis.models import model_folder
+from tests.analysis.labels.chat_server import ChatServer
 
 SEA = Subject(["whale", "ship"], ["harbour"], ["the [[whale]] dived", "a [[ship]] at sea"])
 LAW = Subject(["court", "judge"], [], ["the [[court]] ruled", "said the [[judge]]"])
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers in OpenAI's form with the first word that it was told, and remembers requests."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.seen: list[tuple[str, str | None, dict[str, Any]]] = []
-        self.status = 200
-        self.raw: bytes | None = None
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.seen.append((self.path, self.headers["Authorization"], asked))
-        told = asked["messages"][-1]["content"]
-        answer = {"role": "assistant", "content": f'"{told.split(",")[0]} things."\nBecause.'}
-        raw = json.dumps({"choices": [{"message": answer}]}).encode()
-        self.send_response(self.server.status)
-        if self.server.status == 302:
-            self.send_header("Location", f"{self.server.address}/elsewhere")
-        self.end_headers()
-        self.wfile.write(raw if self.server.raw is None else self.server.raw)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[_Server]:
-    with _Server() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running
-        running.shutdown()
-
-
 def test_a_server_is_asked_in_openais_form(
-    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(KEY, "secret")
     endpoint = Endpoint(f"{server.address}/v1", "some-model")
@@ -80,7 +35,7 @@ def test_addresses_are_completed(given: str) -> None:
     assert Endpoint(f"http://host:1{given}", "m").url == "http://host:1/v1/chat/completions"
 
 
-def test_answers_are_asked_for_once(server: _Server, tmp_path: Path) -> None:
+def test_answers_are_asked_for_once(server: ChatServer, tmp_path: Path) -> None:
     kept = tmp_path / "answers.jsonl"
     endpoint = Endpoint(server.address, "some-model")
     first = proposed_names(endpoint, [SEA], kept)
@@ -106,7 +61,7 @@ def test_answers_are_asked_for_once(server: _Server, tmp_path: Path) -> None:
     ],
 )
 def test_a_server_that_fails_is_one_sentence(
-    server: _Server, status: int, raw: bytes | None, said: str
+    server: ChatServer, status: int, raw: bytes | None, said: str
 ) -> None:
     server.status, server.raw = status, raw
     with pytest.raises(InputError, match=said) as caught:
@@ -115,7 +70,7 @@ def test_a_server_that_fails_is_one_sentence(
     assert len(server.seen) == 1
 
 
-def test_nobody_there_and_no_address(server: _Server) -> None:
+def test_nobody_there_and_no_address(server: ChatServer) -> None:
     with pytest.raises(InputError, match="gave no answer"):
         Endpoint("http://127.0.0.1:9", "m", seconds=2).answer(messages(SEA))
     for address in ("file:///etc/passwd", "localhost:8000", "ftp://host/v1", ""):
