@@ -11,6 +11,6 @@ from tests.analysis.labels.chat_server import ChatServer
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
     with ChatServer() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.shutdown()
