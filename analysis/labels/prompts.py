@@ -91,11 +91,11 @@ def cluster_subjects(
     """
     chosen = []
     for ids, row in zip(members, terms, strict=True):
-        held = ballot.holds[ids][:, [found.term for found in row]].sum(axis=1)
+        wanted = np.array([found.term for found in row], dtype=np.int64)
+        held = ballot.holds[ids][:, wanted].sum(axis=1)
         order = np.lexsort((ids, -np.asarray(held).ravel()))
         chosen.append(ids[order[:CONTEXTS]].tolist())
-    wanted = {latent for row in chosen for latent in row}
-    marked = _top_contexts(contexts, wanted, documents)
+    marked = _top_contexts(contexts, {latent for row in chosen for latent in row}, documents)
     return [
         Subject(
             [ballot.shown[found.term] for found in row],
