@@ -119,6 +119,28 @@ def build(
     active_above: Annotated[
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
     ] = 0.0,
+    explanations: Annotated[
+        Path | None,
+        typer.Option(
+            help="What others call the latents: CSV, Parquet, JSON(L), or delphi's folder."
+        ),
+    ] = None,
+    label_model: Annotated[
+        str | None,
+        typer.Option(help="A transformers model that proposes names for the clusters."),
+    ] = None,
+    label_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead: a server's OpenAI-compatible address; key: CLEARWATER_LABEL_KEY."
+        ),
+    ] = None,
+    label_endpoint_model: Annotated[
+        str | None, typer.Option(help="The model that the server is asked for.")
+    ] = None,
+    label_latents: Annotated[
+        int, typer.Option(help="Propose names for so many latents too, densest first.", min=0)
+    ] = 0,
     memory: Annotated[
         int,
         typer.Option(
@@ -139,6 +161,7 @@ def build(
     """
     with _clear_errors():
         from analysis.build import BuildRequest, build_bundle
+        from analysis.labels.sources import LabelSources
         from analysis.saes import Overrides
 
         request = BuildRequest(
@@ -152,6 +175,9 @@ def build(
             prepend_bos=prepend_bos,
             overrides=Overrides(
                 sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
+            ),
+            labels=LabelSources(
+                explanations, label_model, label_endpoint, label_endpoint_model, label_latents
             ),
             memory_bytes=memory * 1_000_000,
             scheduler=scheduler,

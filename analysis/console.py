@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from analysis.bundle import TABLES, Manifest
+from analysis.bundle import TABLES, LabelSummary, Manifest
 
 if TYPE_CHECKING:
     from analysis.saes import SaeSummary
@@ -145,6 +145,8 @@ def print_bundle(made: Manifest, path: Path) -> None:
         )
         for level in made.clustering
     ]
+    if made.labels:
+        rows.append(("labels", _label_summary(made.labels)))
     rows.append(("seconds", ", ".join(f"{k} {v:,.0f}" for k, v in made.timings.items())))
     _print_rows(rows)
 
@@ -252,6 +254,14 @@ def b_dec_use(applies_to_input: bool) -> str:
 def decoder_norms(norms: dict[str, float]) -> str:
     """Quantiles of the decoder vectors' norms in words."""
     return ", ".join(f"{NORMS[name]} {norms[name]:.3g}" for name in NORMS if name in norms)
+
+
+def _label_summary(labels: LabelSummary) -> str:
+    given = f"; also {', '.join(labels.explanations)}" if labels.explanations else ""
+    return (
+        f"made from {labels.naming_documents:,} documents, scored on {labels.held_out_words:,} "
+        f"words of {labels.held_out_documents:,} others{given}"
+    )
 
 
 def _explained(explained: float | None, tokens: int) -> str:

@@ -122,7 +122,7 @@ def _brute(bundle: Bundle, test: Callable[[dict[str, Any]], bool]) -> np.ndarray
 
 
 def _words(row: dict[str, Any]) -> str:
-    return "\0".join([row["label"], *row["top_tokens"]]).lower()
+    return "\0".join([row["label"], row["explanation"], *row["top_tokens"]]).lower()
 
 
 @pytest.mark.parametrize(

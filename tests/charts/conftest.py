@@ -95,8 +95,24 @@ def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) ->
             "top_tokens": [
                 [HOSTILE[i % len(HOSTILE)], f" {WORDS[i % 10]}"] for i in range(LATENTS)
             ],
+            **{name: [_said(i)[name] for i in range(LATENTS)] for name in _said(0)},
         }
     )
+
+
+def _said(i: int) -> dict[str, Any]:
+    """Scores and explanation of latent or cluster i; every fourth has none."""
+    told = i % 4 > 0
+    return {
+        "label_precision": 0.9 - 0.1 * (i % 4) if told else None,
+        "label_recall": 0.1 * (i % 4) if told else None,
+        "label_lift": 20.0 / (i % 4) if told else None,
+        "label_contexts": 40 if told else 3,
+        "explanation": HOSTILE[i % len(HOSTILE)] if told else "",
+        "explanation_source": "imported: said.csv" if told else "",
+        "explanation_precision": 0.5 if told else None,
+        "explanation_recall": 0.25 if told else None,
+    }
 
 
 def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -115,6 +131,9 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
                     "size": len(inside),
                     "label": HOSTILE[i] if i < 2 else f"{WORDS[i]}, {WORDS[i - 1]}",
                     "terms": [{"term": WORDS[i], "score": 1.0, "latents": 3}],
+                    "raised": [{"term": HOSTILE[i], "score": 1.0, "latents": 2}],
+                    "explained": [],
+                    **_said(own),
                     "stability": 0.3 + 0.09 * i,
                     "x": float(np.nanmedian(x[inside])),
                     "y": float(np.nanmedian(y[inside])),

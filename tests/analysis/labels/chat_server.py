@@ -1,0 +1,38 @@
+"""A server on the loopback that speaks OpenAI's chat completions, as far as names need it."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class ChatServer(ThreadingHTTPServer):
+    """Answers in OpenAI's form with the first word that it was told, and remembers requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.seen: list[tuple[str, str | None, dict[str, Any]]] = []
+        self.status = 200
+        self.raw: bytes | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: ChatServer
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append((self.path, self.headers["Authorization"], asked))
+        told = asked["messages"][-1]["content"]
+        answer = {"role": "assistant", "content": f'"{told.split(",")[0]} things."\nBecause.'}
+        raw = json.dumps({"choices": [{"message": answer}]}).encode()
+        self.send_response(self.server.status)
+        if self.server.status == 302:
+            self.send_header("Location", f"{self.server.address}/elsewhere")
+        self.end_headers()
+        self.wfile.write(raw if self.server.raw is None else self.server.raw)
+
+    def log_message(self, *_: object) -> None:
+        pass

@@ -1,0 +1,142 @@
+"""All of it in a build: what is imported and proposed stands beside the labels, scored alike."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import build
+from analysis.build import BuildRequest, build_bundle
+from analysis.bundle import Bundle, Parameters
+from analysis.errors import InputError
+from analysis.labels.naming import raised_ballot
+from analysis.labels.prompts import latent_subjects
+from analysis.labels.sources import LabelSources
+from analysis.selection import evaluate, parse
+from tests.analysis.labels.chat_server import ChatServer
+from tests.planted import LATENTS, TOPICS, planted_activations, planted_sae
+
+
+@pytest.fixture(scope="module")
+def request_(tmp_path_factory: pytest.TempPathFactory) -> BuildRequest:
+    """A small planted world with explanations: right for group 0, wrong for group 1."""
+    folder = tmp_path_factory.mktemp("labelled")
+    made = planted_activations(folder, documents=40, document_tokens=150)
+    topics = list(TOPICS.values())
+    rows = [f"{latent},words such as {topics[0]}" for latent in range(10)]
+    rows += [f"{latent},words such as {topics[2]}" for latent in range(10, 20)]
+    (folder / "said.csv").write_text("\n".join(["latent,label", *rows]))
+    return BuildRequest(
+        sae=str(planted_sae(folder / "sae")),
+        out=folder / "bundle",
+        activations=made.activations,
+        parameters=Parameters(seed=1, epochs=30),
+        labels=LabelSources(explanations=folder / "said.csv"),
+    )
+
+
+def _asking(request: BuildRequest, server: ChatServer, **changes: object) -> BuildRequest:
+    asked = replace(request.labels, endpoint=server.address, endpoint_model="some-model", **changes)  # type: ignore[arg-type]
+    return replace(request, labels=asked)
+
+
+def test_what_others_say_stands_beside_the_labels(
+    request_: BuildRequest, server: ChatServer, tmp_path: Path
+) -> None:
+    request = _asking(replace(request_, out=tmp_path / "all"), server, latents=5)
+    bundle = build_bundle(request)
+    rows = bundle.latents.to_pylist()
+    assert {row["explanation_source"] for row in rows[:20]} == {"imported: said.csv"}
+    right = [row["explanation_precision"] for row in rows[:10] if row["explanation_precision"]]
+    wrong = [row["explanation_precision"] or 0 for row in rows[10:20]]
+    assert np.median(right) > 0.5
+    assert max(wrong) < 0.1
+    proposed = [row for row in rows if row["explanation_source"] == "model: some-model"]
+    live = [r for r in rows[20:] if r["flag"] == "live"]
+    densest = sorted(live, key=lambda row: -row["active_tokens"])[:5]
+    assert {row["latent"] for row in proposed} == {row["latent"] for row in densest}
+    assert all(row["explanation"].endswith("things") for row in proposed)
+    silent = [row for row in rows if not row["explanation"]]
+    assert {(row["explanation_source"], row["explanation_recall"]) for row in silent} == {
+        ("", None)
+    }
+    _check_clusters(bundle)
+    summary = bundle.manifest.labels
+    assert summary is not None
+    assert summary.explanations == ["imported: said.csv", "model: some-model"]
+    assert (summary.naming_documents, summary.held_out_documents) == (27, 13)
+    found = np.flatnonzero(evaluate(parse('"words such as whale"'), bundle))
+    assert found.tolist() == list(range(10))
+
+
+def _check_clusters(bundle: Bundle) -> None:
+    rows = bundle.clusters.to_pylist()
+    assert {row["explanation_source"] for row in rows} == {"model: some-model"}
+    members = bundle.memberships.to_pandas().groupby("cluster")["latent"].apply(set)
+    sea = [r for r in rows if members[r["cluster"]] <= set(range(10)) and len(r["explained"]) > 1]
+    assert sea
+    for row in sea:
+        assert {term["term"] for term in row["explained"]} <= set(TOPICS["sea"].split())
+        assert row["label_lift"] > 2
+    assert all(row["raised"] == [] for row in rows)  # imported activations have no model
+
+
+def test_other_explanations_do_not_make_a_build_begin_anew(
+    request_: BuildRequest, server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither where a server failed, nor where the labels were finished."""
+    server.status = 500
+    request = replace(request_, out=tmp_path / "bundle")
+    with pytest.raises(InputError, match="status 500"):
+        build_bundle(_asking(request, server))
+    seen: list[str] = []
+    telling: Callable[[str, int, int], None] = lambda step, done, total: seen.append(step)  # noqa: E731
+
+    def no_publishing(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(build, "publish", no_publishing)
+        with pytest.raises(KeyboardInterrupt):
+            build_bundle(request, telling)
+    bundle = build_bundle(replace(request, labels=LabelSources()), telling)
+    assert "harvest, tokens" not in seen
+    assert set(bundle.latents["explanation"].to_pylist()) == {""}
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        (LabelSources(explanations=Path("nothing.csv")), "there is no such file"),
+        (LabelSources(model="m", endpoint="http://h", endpoint_model="m"), "not both"),
+        (LabelSources(endpoint="http://h"), "together"),
+        (LabelSources(endpoint_model="m"), "together"),
+        (LabelSources(latents=3), "needs --label-model"),
+        (LabelSources(endpoint="h", endpoint_model="m"), "no address of a server"),
+    ],
+)
+def test_bad_sources_are_refused_before_anything_is_run(
+    request_: BuildRequest, tmp_path: Path, sources: LabelSources, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        build_bundle(replace(request_, out=tmp_path / "bundle", labels=sources))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_language_model_sees_contexts_of_the_naming_documents_alone(
+    planted_bundle: Bundle,
+) -> None:
+    documents = [0, 3, 5]
+    tokens = planted_bundle.tokens.to_pandas()
+    texts = ["".join(tokens["token"][tokens["document"] == d]) for d in documents]
+    tops = planted_bundle.latents["top_tokens"].to_pylist()
+    raised = raised_ballot(planted_bundle.logits.all(), LATENTS)
+    latents = list(range(0, 160, 10))
+    subjects = latent_subjects(latents, tops, raised, planted_bundle.contexts, documents)
+    shown = [context for subject in subjects for context in subject.contexts]
+    assert shown
+    for context in shown:
+        plain = context.replace("[[", "").replace("]]", "")
+        assert any(plain in text for text in texts)

@@ -1,0 +1,193 @@
+"""Every format that explanations come in reads the same, and what is damaged is one sentence."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.errors import InputError
+from analysis.labels import explanations
+from analysis.labels.explanations import (
+    LONGEST,
+    clean_text,
+    content_words,
+    read_explanations,
+    word_terms,
+)
+from analysis.terms import token_terms
+
+TEXTS = {0: "whales and the sea", 3: '"=cmd" <b>courts</b>', 7: "日本の地名"}
+
+
+def _csv(folder: Path) -> Path:
+    rows = [f'{latent},"{text.replace(chr(34), chr(34) * 2)}"' for latent, text in TEXTS.items()]
+    (folder / "labels.csv").write_text("\n".join(["latent,label", *rows]), encoding="utf-8")
+    return folder / "labels.csv"
+
+
+def _parquet(folder: Path) -> Path:
+    table = {"latent": list(TEXTS), "label": list(TEXTS.values()), "notes": [None] * len(TEXTS)}
+    pq.write_table(pa.table(table), folder / "labels.parquet")
+    return folder / "labels.parquet"
+
+
+def _neuronpedia_records() -> list[dict[str, str]]:
+    """As Neuronpedia exports them; the second record of a latent does not count."""
+    records = [
+        {
+            "modelId": "gpt2-small",
+            "layer": "6-res-jb",
+            "index": str(latent),
+            "description": text,
+            "typeName": "oai_token-act-pair",
+            "explanationModelName": "gpt-4o-mini",
+        }
+        for latent, text in TEXTS.items()
+    ]
+    return [*records, records[0] | {"description": "another opinion"}]
+
+
+def _neuronpedia_json(folder: Path) -> Path:
+    (folder / "export.json").write_text(json.dumps(_neuronpedia_records()))
+    return folder / "export.json"
+
+
+def _neuronpedia_batches(folder: Path) -> Path:
+    batches = folder / "explanations"
+    batches.mkdir()
+    for i, record in enumerate(_neuronpedia_records()):
+        with gzip.open(batches / f"batch-{i}.jsonl.gz", "wt") as file:
+            file.write(json.dumps(record) + "\n\n")
+    return batches
+
+
+def _neuronpedia_features(folder: Path) -> Path:
+    records = [
+        {"index": str(latent), "explanations": [{"description": text}]}
+        for latent, text in TEXTS.items()
+    ] + [{"index": "5", "explanations": []}]
+    (folder / "features.jsonl").write_text("\n".join(map(json.dumps, records)))
+    return folder / "features.jsonl"
+
+
+def _mapping(folder: Path) -> Path:
+    (folder / "map.json").write_text(json.dumps(TEXTS))
+    return folder / "map.json"
+
+
+def _delphi(folder: Path) -> Path:
+    made = folder / "delphi"
+    made.mkdir()
+    for latent, text in TEXTS.items():
+        (made / f"layers.6_latent{latent}.txt").write_text(json.dumps(text))
+    (made / "README.md").write_text("not one of them")
+    return made
+
+
+def _delphi_json(folder: Path) -> Path:
+    made = folder / "delphi"
+    made.mkdir()
+    for latent, text in TEXTS.items():
+        (made / f"layers.6_latent{latent}.json").write_text(json.dumps({"explanation": text}))
+    return made
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        _csv, _parquet, _neuronpedia_json, _neuronpedia_batches, _neuronpedia_features, _mapping,
+        _delphi, _delphi_json,
+    ],
+)  # fmt: skip
+def test_every_format_reads_the_same(write: object, tmp_path: Path) -> None:
+    assert callable(write)
+    assert read_explanations(write(tmp_path), 8) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"id,text\n1,x\n", "cannot be read as explanations"),
+        ("a.csv", b"latent,label\nx,y\n", "cannot be read as explanations"),
+        ("a.csv", b"latent,label\n1,\n", "holds no explanation"),
+        ("a.csv", b"latent,label\n8,x\n", "explains latent 8, but the SAE has 8 latents"),
+        ("a.csv", b"latent,label\n-1,x\n", "explains latent -1"),
+        ("a.csv", b"latent,label\n1,\xff\xfe\n", "cannot be read as explanations"),
+        ("a.csv", b'latent,label\n1,"' + b"x" * 200_000, "cannot be read as explanations"),
+        ("a.parquet", b"PAR1 no", "cannot be read as explanations"),
+        ("a.json", b"[" * 100_000, "cannot be read as explanations"),
+        ("a.json", b'[{"index": 1.5, "description": "x"}]', "cannot be read as explanations"),
+        ("a.json", b"[1, 2]", "cannot be read as explanations"),
+        ("a.jsonl.gz", b"no gzip", "cannot be read as explanations"),
+        ("a.xlsx", b"", "of no known kind"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    name: str, content: bytes, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=said) as caught:
+        read_explanations(tmp_path / name, 8)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_a_folder_must_hold_one_hook_point(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no file of explanations"):
+        read_explanations(tmp_path, 8)
+    for layer in (5, 6):
+        (tmp_path / f"layers.{layer}_latent1.txt").write_text('"x"')
+    with pytest.raises(InputError, match=r"several hook points, layers\.5 and layers\.6"):
+        read_explanations(tmp_path, 8)
+    with pytest.raises(InputError, match="there is no such file"):
+        read_explanations(tmp_path / "nowhere", 8)
+
+
+def test_what_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explanations, "MOST_BYTES", 10_000)
+    line = json.dumps({"index": 1, "description": "x" * 100_000})
+    with gzip.open(tmp_path / "bomb.jsonl.gz", "wt") as file:
+        file.write(line)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_explanations(tmp_path / "bomb.jsonl.gz", 8)
+    (tmp_path / "long.jsonl").write_text(line)
+    with pytest.raises(InputError, match="holds more than"):
+        read_explanations(tmp_path / "long.jsonl", 8)
+
+
+def test_texts_stay_texts() -> None:
+    assert clean_text("  a\n\tb <i>&amp;\u202e ") == "a b <i>&amp;\u202e"
+    assert clean_text("\ud800x") == "?x"
+    assert len(clean_text("ab " * LONGEST)) == LONGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("words related to whales and the sea", ["whales", "sea"]),
+        ('the word "the" in any context', ["the"]),
+        ("references to 'Monday' or Tuesday", ["monday", "tuesday"]),
+        ("a patient’s dose of C", ["patient’s", "dose"]),
+        ("", []),
+    ],
+)
+def test_content_words(text: str, words: list[str]) -> None:
+    assert content_words(text) == words
+
+
+def test_words_are_found_among_the_terms() -> None:
+    tokens = pa.table(
+        {
+            "document": [0, 0, 0],
+            "position": pa.array([0, 1, 2], pa.int32()),
+            "token": pa.array([" Whale", " straw", "berry"]).dictionary_encode(),
+            "kept": [True, True, True],
+        }
+    )
+    terms = token_terms(tokens)
+    found = word_terms([["whale", "nothing"], ["strawberry"], ["berry"]], terms)
+    assert [[terms.shown[term] for term in row] for row in found] == [["Whale"], ["strawberry"], []]
