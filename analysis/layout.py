@@ -97,7 +97,9 @@ def layout(
     fuzzy = fuzzy_graph(graph, eligible)
     start = principal_components(W_dec, fuzzy.latents, 2)
     drawn = [
-        embed(start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed + i, epochs=epochs, reference=reference)
+        embed(
+            start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed + i, epochs=epochs, reference=reference
+        )
         for i in range(seeds)
     ]
     trusted = _trustworthiness(W_dec, fuzzy.latents, drawn[0], seed)

@@ -43,6 +43,8 @@ NUMERIC_COLUMNS = (
     "x",
     "y",
     "map_recall",
+    "map_agreement",
+    "moved",
 )
 FLAGS = ("live", "dead", "ultralow", "dense")
 _COMPARE: dict[str, Callable[[npt.NDArray[np.float64], float], Mask]] = {
