@@ -1,12 +1,12 @@
 """Clusters of decoder vectors at several levels of detail, and how far they can be trusted.
 
 HDBSCAN (Campello, Moulavi, Sander 2013; its condensed tree by fast_hdbscan) on a ten-dimensional
-UMAP of the shared kNN graph, as in Bricken et al. 2023; never on the picture, where planted clusters
-are lost. Only neighbours in the graph are joined, so what the embedding put together by chance
-stays apart. The embedding is made with several seeds. Every cut of every hierarchy (a smallest
-cluster size, and leaves or excess of mass) is judged by how far the seeds agree on it, and the
-levels are the cuts that they agree on best: pure noise gets clusters too, but other ones with every
-seed. Levels need not be nested: a parent is told where it holds half of the members.
+UMAP of the shared kNN graph, as in Bricken et al. 2023; never on the picture, where planted
+clusters are lost. Only neighbours in the graph are joined, so what the embedding put together by
+chance stays apart. The embedding is made with several seeds. Every cut of every hierarchy (a
+smallest cluster size, and leaves or excess of mass) is judged by how far the seeds agree on it, and
+the levels are the cuts that they agree on best: pure noise gets clusters too, but other ones with
+every seed. Levels need not be nested: a parent is told where it holds half of the members.
 
 Two figures say how far a cluster is found again, both the best Jaccard overlap (Hennig 2007): its
 `stability` over the seeds, and its `bootstrap` where a latent's neighbours were drawn anew with

@@ -102,7 +102,7 @@ def layout(
         )
         for i in range(seeds)
     ]
-    trusted = _trustworthiness(W_dec, fuzzy.latents, drawn[0], seed)
+    trusted = trustworthiness(W_dec, fuzzy.latents, drawn[0], seed)
     return _measured(drawn, fuzzy, len(W_dec), trusted, graph.how)
 
 
@@ -315,7 +315,7 @@ def _knn_recall(near: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     return np.where(known > 0, found / np.maximum(known, 1), np.nan).astype(np.float32)
 
 
-def _trustworthiness(
+def trustworthiness(
     W_dec: np.ndarray, latents: np.ndarray, points: np.ndarray, seed: int
 ) -> float | None:
     """Trustworthiness by cosine of the map points [n, 2] of the latents, over a seeded sample."""
