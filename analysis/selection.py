@@ -46,6 +46,8 @@ NUMERIC_COLUMNS = (
     "label_precision",
     "label_recall",
     "label_lift",
+    "map_agreement",
+    "moved",
 )
 FLAGS = ("live", "dead", "ultralow", "dense")
 _COMPARE: dict[str, Callable[[npt.NDArray[np.float64], float], Mask]] = {
