@@ -32,7 +32,9 @@ from analysis.bundle import (
     publish,
     write_table,
 )
+from analysis.cluster_activity import cluster_activity
 from analysis.clusters import cluster, place
+from analysis.components import write_components
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.count import count_partners
 from analysis.errors import InputError
@@ -164,6 +166,7 @@ class _Build:
             self.find_neighbours,
             self.lay_out,
             self.find_clusters,
+            self.measure_clusters,
             self.name_latents_and_clusters,
             self.effects_on_logits,
         )
@@ -299,6 +302,31 @@ class _Build:
         tell(1, 1)
         return {"levels": [level.model_dump() for level in found.levels]}
 
+    def measure_clusters(self) -> Result:
+        """How often clusters are active, alone and together, and what each of them writes."""
+        clusters = pq.read_table(self.work.scratch / "clusters.parquet")
+        memberships = pq.read_table(self.work.tables / "memberships.parquet")
+        counted = cluster_activity(
+            self._activations(),
+            document_rows(self.work.tables),
+            clusters,
+            memberships,
+            self._tokens(),
+            memory_bytes=self.request.memory_bytes,
+        )
+        write_table(self.work.tables, "cluster_pairs", counted.pairs)
+        pq.write_table(counted.clusters, self.work.scratch / "cluster_activity.parquet")
+        write_components(
+            self._activations(),
+            self._decoder(),
+            clusters.append_column("active_tokens", counted.clusters["active_tokens"]),
+            memberships,
+            self.work.tables,
+            memory_bytes=self.request.memory_bytes,
+            progress=self.tell("components, clusters"),
+        )
+        return {"pairs": counted.pairs.num_rows}
+
     def name_latents_and_clusters(self) -> Result:
         """Labels with their evidence; then the latent and the cluster tables are complete."""
         scratch, tables = self.work.scratch, self.work.tables
@@ -319,6 +347,9 @@ class _Build:
         write_table(tables, "latents", latents)
         memberships = pq.read_table(tables / "memberships.parquet")
         clusters = pq.read_table(scratch / "clusters.parquet")
+        activity = pq.read_table(scratch / "cluster_activity.parquet")
+        for column in activity.column_names:
+            clusters = clusters.append_column(column, activity[column])
         x, y = (placed[axis].to_numpy() for axis in ("x", "y"))
         named_clusters = name_clusters(place(clusters, memberships, x, y), memberships, evidence)
         write_table(tables, "clusters", named_clusters)
