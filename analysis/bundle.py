@@ -28,6 +28,8 @@ SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 ROW_GROUP = 65_536
 LARGEST_MANIFEST_BYTES = 4_000_000
+EVERY_PAIR_UP_TO = 1_000
+"""Clusters of a level of which every pair that meets is stored; of more, the strongest pairs."""
 
 Flag = Literal["live", "dead", "ultralow", "dense"]
 ContextKind = Literal["top", "interval", "random"]

@@ -5,9 +5,9 @@ for every pair of clusters of a level the tokens on which both are active, as in
 from the stored activations by token. What is held is a tile of rows (tile x clusters x 8 bytes)
 within a memory setting; the stored activations are read once for each tile of a level.
 
-A pair that never meets has no row. Up to `WHOLE` clusters every pair that meets is kept; a level
-with more keeps a pair where it is among the `PARTNERS_KEPT` first of either cluster by phi, the
-smaller id first where two are equal.
+A pair that never meets has no row. Up to `EVERY_PAIR_UP_TO` clusters every pair that meets is
+kept; a level with more keeps a pair where it is among the `PARTNERS_KEPT` first of either cluster
+by phi, the smaller id first where two are equal.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.activations import MEMORY_BYTES, DocumentRows
-from analysis.bundle import TABLES, Activations
+from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations
 from analysis.cooccurrence.association import TwoByTwo, phi
 from analysis.cooccurrence.count import token_pieces
 
-WHOLE = 1_000
 PARTNERS_KEPT = 100
 
 Ints = npt.NDArray[np.int64]
@@ -223,7 +222,7 @@ def _kept_pairs(rows: Ints, start: int, tokens: Ints, n_tokens: int) -> tuple[In
     own = np.arange(start, start + tile)
     rows[np.arange(tile), own] = 0
     keep = rows > 0
-    if width > WHOLE:
+    if width > EVERY_PAIR_UP_TO:
         for i in range(tile):
             others = np.flatnonzero(rows[i])
             table = TwoByTwo.from_margins(

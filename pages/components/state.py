@@ -4,6 +4,7 @@ The address bar is the truth: a link that is opened there restores the view. The
 copy because the browser empties the address bar when the reader goes from page to page.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -14,12 +15,15 @@ import streamlit as st
 from analysis.cooccurrence.association import MEASURES
 from analysis.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
-from charts.map import COLOURS
+from charts.component_plane import CLASSES
+from charts.map import COLOURS, LAYOUTS, Viewport
 
 SUBJECTS = ("selection", "latent")
 CONTEXTS = {"top": "strongest", "interval": "evenly spaced", "random": "random"}
 LONGEST_NAME = 100
 NO_LATENT = -1
+NO_CLUSTER = -1
+POOLED = ("top", "random")
 _VIEW = "view"
 _WRITTEN = "view written to the address bar"
 GENERATION = "generation of the charts' own selections"
@@ -37,6 +41,13 @@ class ViewState:
     colour: str = "cluster"
     subject: str = "selection"
     contexts: str = "top"
+    cluster: int = NO_CLUSTER
+    pooled: str = "top"
+    component: int = 1
+    against: int = 2
+    classes: str = "member"
+    layout: str = "decoder"
+    viewport: str = ""
 
     def __post_init__(self) -> None:
         known: dict[str, Collection[str]] = {
@@ -44,12 +55,21 @@ class ViewState:
             "colour": COLOURS,
             "subject": SUBJECTS,
             "contexts": CONTEXTS,
+            "pooled": POOLED,
+            "classes": CLASSES,
+            "layout": LAYOUTS,
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} is none of {', '.join(values)}")
         if not (NO_LATENT <= self.latent < 2**31 and 0 <= self.level < 2**7):
             raise ValueError("latent and level are whole numbers from 0 on")
+        if not NO_CLUSTER <= self.cluster < 2**31:
+            raise ValueError("cluster is a whole number from 0 on")
+        if not (1 <= self.component < 2**7 and 1 <= self.against < 2**7):
+            raise ValueError("components are counted from 1 on")
+        if self.viewport and _corners(self.viewport) is None:
+            raise ValueError("a viewport is x0,x1,y0,y1 with x0 < x1 and y0 < y1")
         if len(self.select) > LONGEST_TEXT or len(self.bundle) > LONGEST_NAME:
             raise ValueError("the selection or the name of the bundle is too long")
 
@@ -76,6 +96,11 @@ class ViewState:
         }
 
     @property
+    def window(self) -> Viewport | None:
+        """The part of the map that is shown; None for all of it."""
+        return _corners(self.viewport) if self.viewport else None
+
+    @property
     def selection(self) -> Selection:
         """The selection, or everything where its text cannot be read."""
         try:
@@ -91,6 +116,21 @@ class ViewState:
         except InputError as error:
             return str(error)
         return ""
+
+
+def _corners(text: str) -> Viewport | None:
+    """x0, x1, y0, y1 from a text; None where it says no rectangle."""
+    try:
+        x0, x1, y0, y1 = (float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    found = (x0, x1, y0, y1)
+    return found if all(map(math.isfinite, found)) and x0 < x1 and y0 < y1 else None
+
+
+def corners(window: Viewport | None) -> str:
+    """A part of the map as text; empty for all of it."""
+    return ",".join(f"{edge:.4g}" for edge in window) if window else ""
 
 
 def current() -> ViewState:

@@ -93,7 +93,7 @@ def test_memory_shapes_the_work_and_not_the_counts(stored: Stored) -> None:
 def test_many_clusters_keep_the_strongest_pairs_of_either(
     stored: Stored, monkeypatch: pytest.MonkeyPatch, memory_bytes: int
 ) -> None:
-    monkeypatch.setattr(module, "WHOLE", 10)
+    monkeypatch.setattr(module, "EVERY_PAIR_UP_TO", 10)
     monkeypatch.setattr(module, "PARTNERS_KEPT", 3)
     pairs = counted(stored, memory_bytes).pairs.to_pandas().query("level == 0")
     active = dense(stored)[:, : SIZES[0]].astype(np.float64)
