@@ -22,6 +22,7 @@ from analysis.bundle import (
     Activations,
     Bundle,
     ClusterLevel,
+    LabelSummary,
     Manifest,
     MapQuality,
     MaskSummary,
@@ -38,7 +39,9 @@ from analysis.components import write_components
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.count import count_partners
 from analysis.errors import InputError
-from analysis.labels import name_clusters, name_latents, token_evidence
+from analysis.labels.columns import label_tables
+from analysis.labels.material import Material
+from analysis.labels.sources import NO_SOURCES, LabelSources
 from analysis.latents import latent_statistics
 from analysis.layout import layout
 from analysis.logits import logit_effects
@@ -71,6 +74,8 @@ class BuildRequest:
     """Begin each block with BOS; None: as the SAE says that it was trained."""
     overrides: Overrides | None = None
     """How to read the SAE. They change its content hash, hence what can be gone on with."""
+    labels: LabelSources = NO_SOURCES
+    """Explanations from elsewhere; other ones do not make a build begin anew."""
     memory_bytes: int = 512_000_000
     """For counting and sorting. It shapes how the work is cut up, never the result."""
 
@@ -82,10 +87,12 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     """
     check_destination(request.out)
     sae = load_sae(request.sae, request.overrides, allow_pickle=True)
+    request.labels.check(sae.d_sae)
     request = _settled(request, sae)
     source = open_source(request, sae)
     work = open_working_folder(request.out, _inputs(request, sae, source))
     build = _Build(request, sae, source, work, report or _silent)
+    build.forget_other_labels()
     for step in work.finished():
         build.report(f"{step.replace('_', ' ')}, done before", 1, 1)
     try:
@@ -167,8 +174,8 @@ class _Build:
             self.lay_out,
             self.find_clusters,
             self.measure_clusters,
-            self.name_latents_and_clusters,
             self.effects_on_logits,
+            self.name_latents_and_clusters,
         )
 
     @property
@@ -315,45 +322,19 @@ class _Build:
             memory_bytes=self.request.memory_bytes,
         )
         write_table(self.work.tables, "cluster_pairs", counted.pairs)
-        pq.write_table(counted.clusters, self.work.scratch / "cluster_activity.parquet")
+        for column in counted.clusters.column_names:
+            clusters = clusters.append_column(column, counted.clusters[column])
+        pq.write_table(clusters, self.work.scratch / "measured.parquet")
         write_components(
             self._activations(),
             self._decoder(),
-            clusters.append_column("active_tokens", counted.clusters["active_tokens"]),
+            clusters,
             memberships,
             self.work.tables,
             memory_bytes=self.request.memory_bytes,
             progress=self.tell("components, clusters"),
         )
         return {"pairs": counted.pairs.num_rows}
-
-    def name_latents_and_clusters(self) -> Result:
-        """Labels with their evidence; then the latent and the cluster tables are complete."""
-        scratch, tables = self.work.scratch, self.work.tables
-        evidence = token_evidence(
-            self._activations(),
-            pq.read_table(tables / "tokens.parquet"),
-            memory=self.request.memory_bytes,
-            report=self.tell("labels, latents"),
-        )
-        names = name_latents(evidence)
-        latents = pq.read_table(scratch / "statistics.parquet")
-        placed = pq.read_table(scratch / "map.parquet")
-        finest = pq.read_table(scratch / "finest.parquet")
-        named = pa.table({"label": names.label, "top_tokens": names.top_tokens})
-        for part in (placed, finest, named):
-            for column in part.column_names:
-                latents = latents.append_column(column, part[column])
-        write_table(tables, "latents", latents)
-        memberships = pq.read_table(tables / "memberships.parquet")
-        clusters = pq.read_table(scratch / "clusters.parquet")
-        activity = pq.read_table(scratch / "cluster_activity.parquet")
-        for column in activity.column_names:
-            clusters = clusters.append_column(column, activity[column])
-        x, y = (placed[axis].to_numpy() for axis in ("x", "y"))
-        named_clusters = name_clusters(place(clusters, memberships, x, y), memberships, evidence)
-        write_table(tables, "clusters", named_clusters)
-        return {}
 
     def effects_on_logits(self) -> Result:
         """Tokens that each latent pushes up and down; none where no model was run."""
@@ -368,6 +349,39 @@ class _Build:
             )
         write_table(self.work.tables, "logits", rows)
         return {"rows": rows.num_rows}
+
+    def name_latents_and_clusters(self) -> Result:
+        """Labels with evidence and score; then the latent and the cluster tables are complete."""
+        scratch, tables = self.work.scratch, self.work.tables
+        latents = pq.read_table(scratch / "statistics.parquet")
+        placed = pq.read_table(scratch / "map.parquet")
+        for part in (placed, pq.read_table(scratch / "finest.parquet")):
+            for column in part.column_names:
+                latents = latents.append_column(column, part[column])
+        memberships = pq.read_table(tables / "memberships.parquet")
+        x, y = (placed[axis].to_numpy() for axis in ("x", "y"))
+        clusters = place(pq.read_table(scratch / "measured.parquet"), memberships, x, y)
+        labelled = label_tables(
+            Material(tables, self._activations(), latents, clusters, memberships),
+            self.request.labels,
+            seed=self.settings.seed,
+            kept_answers=scratch / "answers.jsonl",
+            memory=self.request.memory_bytes,
+            report=self.report,
+        )
+        write_table(tables, "latents", labelled.latents)
+        write_table(tables, "clusters", labelled.clusters)
+        asked = self.request.labels.asked()
+        return {"summary": labelled.summary.model_dump(), "asked": asked}
+
+    def forget_other_labels(self) -> None:
+        """Label again where an interrupted build had finished with other sources of labels."""
+        step = self.name_latents_and_clusters.__name__
+        if (
+            step in self.work.finished()
+            and self._said(step)["asked"] != self.request.labels.asked()
+        ):
+            self.work.forget(step)
 
     def manifest(self, steps: dict[str, Result]) -> Manifest:
         """What the bundle says of itself."""
@@ -394,6 +408,7 @@ class _Build:
             ),
             map=MapQuality.model_validate(steps["lay_out"]["quality"]),
             clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
+            labels=LabelSummary.model_validate(steps["name_latents_and_clusters"]["summary"]),
             versions={name: version(name) for name in VERSIONS_TOLD},
             timings={name: step["seconds"] for name, step in steps.items()},
         )

@@ -44,6 +44,17 @@ def column(
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
+_NAME_COLUMNS = [
+    column("label_precision", pa.float32(), "fraction", "active where the label predicts", True),
+    column("label_recall", pa.float32(), "fraction", "predicted by the label where active", True),
+    column("label_lift", pa.float32(), "ratio", "precision / share of words; 1 = chance", True),
+    column("label_contexts", pa.int32(), "words", "held-out words on which it is active"),
+    column("explanation", pa.string(), "text", "as others call it; empty where nobody does"),
+    column("explanation_source", _WORD, "text", "imported: FILE, model: NAME, or empty"),
+    column("explanation_precision", pa.float32(), "fraction", "active where its words are", True),
+    column("explanation_recall", pa.float32(), "fraction", "its words are where active", True),
+]
+"""A name's score on held-out documents (`labels/scoring.py`), of latents and of clusters."""
 
 TABLES: dict[str, pa.Schema] = {
     "latents": pa.schema(
@@ -65,6 +76,7 @@ TABLES: dict[str, pa.Schema] = {
             column("cluster", pa.int32(), "id", "finest cluster; null = none (noise)", True),
             column("label", pa.string(), "text", "name from its evidence; empty where none"),
             column("top_tokens", pa.list_(pa.string()), "text", "most telling tokens, best first"),
+            *_NAME_COLUMNS,
         ]
     ),
     "neighbours": pa.schema(
@@ -94,6 +106,9 @@ TABLES: dict[str, pa.Schema] = {
             column("mean_density", pa.float32(), "fraction", "mean density of its members"),
             column("label", pa.string(), "text", "its most telling terms"),
             column("terms", pa.list_(_TERM), "terms", "class-based TF-IDF, and members with it"),
+            column("raised", pa.list_(_TERM), "terms", "tokens that members' decoder rows raise"),
+            column("explained", pa.list_(_TERM), "terms", "words of members' explanations"),
+            *_NAME_COLUMNS,
             column("stability", pa.float32(), "fraction", "agreement over seeds; weak below .5"),
             column("x", pa.float32(), "map", "median x of its members", True),
             column("y", pa.float32(), "map", "median y of its members", True),
@@ -291,6 +306,16 @@ class ClusterLevel(_Strict):
     stability: float = Field(description="adjusted Rand index between seeds, mean of pairs")
 
 
+class LabelSummary(_Strict):
+    """How names were made and scored."""
+
+    naming_documents: int = Field(description="documents that the names were made from")
+    held_out_documents: int = Field(description="documents that they were scored on")
+    held_out_words: int = Field(description="words of these, the N of every score")
+    least_contexts: int = Field(description="active held-out words below which there is no score")
+    explanations: list[str] = Field(description="where explanations come from")
+
+
 class Manifest(_Strict):
     """What a bundle is, where it comes from and how it was made."""
 
@@ -307,6 +332,7 @@ class Manifest(_Strict):
     self_check: SelfCheck
     map: MapQuality
     clustering: list[ClusterLevel]
+    labels: LabelSummary | None = Field(default=None, description="null in bundles before it")
     versions: dict[str, str]
     timings: dict[str, float] = Field(description="seconds of each step")
 

@@ -43,6 +43,9 @@ NUMERIC_COLUMNS = (
     "x",
     "y",
     "map_recall",
+    "label_precision",
+    "label_recall",
+    "label_lift",
 )
 MAP_COLUMNS = {"decoder": ("x", "y"), "cooccurrence": ("x_cooccurrence", "y_cooccurrence")}
 """Where the two maps have the place of a latent: those that write alike, or fire together."""
@@ -116,7 +119,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class Search:
-    """Latents whose label or top tokens contain the text, whatever its case."""
+    """Latents whose label, explanation or top tokens contain the text, whatever its case."""
 
     text: str
 
@@ -566,8 +569,9 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _search(bundle: Bundle, text: str) -> Mask:
-    in_label = pc.match_substring(bundle.latents["label"], text, ignore_case=True)
-    mask: Mask = np.array(in_label.to_numpy(zero_copy_only=False), dtype=bool)
+    mask: Mask = np.zeros(bundle.latents.num_rows, dtype=bool)
+    for column in ("label", "explanation"):
+        mask |= np.asarray(pc.match_substring(bundle.latents[column], text, ignore_case=True))
     words = bundle.top_words
     hits = np.asarray(pc.match_substring(words.words, text, ignore_case=True))
     mask[words.latents[hits[words.codes]]] = True

@@ -50,15 +50,20 @@ class TokenTerms:
     core: list[str]
     """[V], its letters in lower case: terms with nested cores say the same twice."""
     frequency: np.ndarray
-    """float64 [V], share of the kept tokens that have the term."""
+    """float64 [V], share of the counted tokens that have the term."""
+    occurrence: np.ndarray
+    """int32 [N], which word of the corpus holds the token, counted from 0."""
     first_piece: int
     """Terms from this one on are of the kind `piece`,"""
     first_before: int
     """and from this one on of the kind `before`."""
 
 
-def token_terms(tokens: pa.Table) -> TokenTerms:
-    """The terms of the bundle's `tokens` table [N]."""
+def token_terms(tokens: pa.Table, counted: np.ndarray | None = None) -> TokenTerms:
+    """The terms of the bundle's `tokens` table [N].
+
+    `counted` bool [N] says which tokens count for the frequencies; None: those that are kept.
+    """
     codes, texts = _dictionary(tokens["token"])
     document, position = tokens["document"].to_numpy(), tokens["position"].to_numpy()
     left, right = _joints(texts)
@@ -79,8 +84,18 @@ def token_terms(tokens: pa.Table) -> TokenTerms:
     before[before >= 0] += offset + len(pieces)
     shown = [*words, *pieces, *(f"{text} →" for text in words)]
     core = [t.casefold() for t in [*words, *(p.strip("…") for p in pieces), *words]]
-    frequency = _frequency((word, piece, before), np.asarray(tokens["kept"], bool), len(shown))
-    return TokenTerms(word, piece, before, shown, core, frequency, offset, offset + len(pieces))
+    counted = np.asarray(tokens["kept"], bool) if counted is None else counted
+    return TokenTerms(
+        word,
+        piece,
+        before,
+        shown,
+        core,
+        frequency=_frequency((word, piece, before), counted, len(shown)),
+        occurrence=word_of_row.astype(np.int32),
+        first_piece=offset,
+        first_before=offset + len(pieces),
+    )
 
 
 def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
@@ -226,9 +241,9 @@ def _decoded(marks: str) -> str:
         return marks
 
 
-def _frequency(kinds: Sequence[np.ndarray], kept: np.ndarray, terms: int) -> np.ndarray:
-    """Share of kept tokens that have each term, float64 [terms]."""
+def _frequency(kinds: Sequence[np.ndarray], counted: np.ndarray, terms: int) -> np.ndarray:
+    """Share of the counted tokens that have each term, float64 [terms]."""
     counts = np.zeros(terms)
     for rows in kinds:
-        counts += np.bincount(rows[kept & (rows >= 0)], minlength=terms)
-    return counts / max(int(kept.sum()), 1)
+        counts += np.bincount(rows[counted & (rows >= 0)], minlength=terms)
+    return counts / max(int(counted.sum()), 1)

@@ -67,6 +67,10 @@ class WorkingFolder:
         """Names of the finished steps."""
         return sorted(file.stem for file in (self.path / "steps").glob("*.json"))
 
+    def forget(self, name: str) -> None:
+        """Let a finished step run again."""
+        self._record(name).unlink()
+
     def remove(self) -> None:
         """Remove it after publishing."""
         shutil.rmtree(self.path, ignore_errors=True)

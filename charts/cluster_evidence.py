@@ -43,7 +43,7 @@ def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
             "share": item["latents"] / row["size"],
         }
         for name, words in SOURCES.items()
-        for item in row.get(name) or []
+        for item in row[name]
     ]
     rows = pa.Table.from_pylist(found, _ROWS)
     return Figure(

@@ -1,0 +1,204 @@
+"""What other programs say of the latents: one text each, read from their files.
+
+- CSV or Parquet with the columns `latent, label` (also `index` or `feature`; `description` or
+  `explanation`);
+- Neuronpedia's exports: JSON or JSONL records, also gzipped or a folder of batches, with `index`
+  and `description`, or with `explanations` as its feature pages have them;
+- JSON that maps ids to texts;
+- a folder of EleutherAI's delphi: `HOOKPOINT_latent123.txt`, each a JSON string, or the same as
+  `.json` with `explanation` (`delphi/__main__.py`, `delphi/latents/latents.py`).
+
+Where a latent has several texts, the first counts. Texts stay texts: white space is made single
+spaces, what is too long is cut, and whoever shows them escapes them.
+"""
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from analysis.errors import InputError
+from analysis.terms import TokenTerms
+
+LONGEST = 1_000
+"""Characters of an explanation; what is longer is cut."""
+MOST_BYTES = 512 << 20
+"""Of all files together, and of one file unpacked."""
+
+LATENT_NAMES = ("latent", "index", "feature")
+TEXT_NAMES = ("label", "description", "explanation")
+_HOW = (
+    "give CSV or Parquet with the columns latent, label, JSON or JSONL with index and "
+    "description, or a folder of delphi's"
+)
+_DELPHI = re.compile(r"(.+)_latent(\d+)\.(?:txt|json)")
+_JSON_LINES = (".jsonl", ".jsonl.gz")
+
+ABOUT_TEXT = frozenset(
+    """
+    word words token tokens term terms phrase phrases text texts context contexts sentence
+    sentences reference references referring related relating relate mention mentions instance
+    instances occurrence occurrences concept concepts topic topics specific specifically various
+    particularly especially often use used using usage indicate indicates indicating associated
+    involving feature features latent activates fires
+    """.split()  # noqa: SIM905 - a list of literals would fill a screen
+)
+"""What explanations say about text, which is no word of the text."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_QUOTED = re.compile(r"[\"“‘`«]([^\"“”‘’`«»]{1,60})[\"”’`»]|(?<!\w)'([^']{1,60})'(?!\w)")
+
+
+def read_explanations(path: Path, latents: int) -> dict[int, str]:
+    """The explanation of every latent that has one.
+
+    InputError: nothing is there, the format is unknown or damaged, a latent lies outside the SAE's
+    `latents`, there is no explanation at all, or there is too much.
+    """
+    found: dict[int, str] = {}
+    try:
+        for latent, text in _records(path):
+            if latent not in found and (clean := clean_text(text)):
+                found[latent] = clean
+    except (ValueError, csv.Error, pa.ArrowException, OSError, EOFError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be read as explanations; {_HOW}.") from error
+    if not found:
+        raise InputError(f"{path}: holds no explanation; {_HOW}.")
+    outside = [latent for latent in found if not 0 <= latent < latents]
+    if outside:
+        raise InputError(
+            f"{path}: explains latent {outside[0]}, but the SAE has {latents:,} latents, 0 to "
+            f"{latents - 1}; give the explanations of this SAE."
+        )
+    return found
+
+
+def explanation_files(path: Path) -> list[Path]:
+    """The files that are read, in order; InputError where there are none or too much."""
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder; {_HOW}.")
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if _belongs(file))
+    if not files:
+        raise InputError(f"{path}: holds no file of explanations; {_HOW}.")
+    if sum(file.stat().st_size for file in files) > MOST_BYTES:
+        raise InputError(f"{path}: holds more than {MOST_BYTES >> 20} MB; {_HOW}.")
+    return files
+
+
+def clean_text(text: str) -> str:
+    """One line of at most LONGEST characters that can be stored as UTF-8."""
+    line = " ".join(text[: 4 * LONGEST].encode("utf-8", "replace").decode("utf-8").split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def content_words(text: str) -> list[str]:
+    """The words of an explanation that may stand in the text that it speaks of, each once.
+
+    In lower case. Left out are English function words and words about text, unless quoted.
+    """
+    quoted = " ".join(first or second for first, second in _QUOTED.findall(text)).casefold()
+    words = _WORD.findall(quoted)
+    for word in _WORD.findall(text.casefold()):
+        if word not in ENGLISH_STOP_WORDS and word not in ABOUT_TEXT and len(word) > 1:
+            words.append(word)
+    return list(dict.fromkeys(words))
+
+
+def word_terms(words: Iterable[Sequence[str]], terms: TokenTerms) -> list[list[int]]:
+    """The terms of kind `word` of each list of words, as far as the corpus has them."""
+    known = {core: term for term, core in enumerate(terms.core[: terms.first_piece])}
+    return [[known[word] for word in row if word in known] for row in words]
+
+
+def _belongs(file: Path) -> bool:
+    return bool(_DELPHI.fullmatch(file.name)) or file.name.lower().endswith(_JSON_LINES)
+
+
+def _records(path: Path) -> Iterator[tuple[int, str]]:
+    files = explanation_files(path)
+    if path.is_dir() and _DELPHI.fullmatch(files[0].name):
+        yield from _delphi(path, files)
+        return
+    for file in files:
+        name = file.name.lower()
+        if name.endswith(".parquet"):
+            yield from _parquet(file)
+        elif name.endswith(".csv"):
+            with file.open(encoding="utf-8-sig", newline="") as lines:
+                yield from map(_entry, csv.DictReader(lines))
+        elif name.endswith(_JSON_LINES):
+            yield from (_entry(json.loads(line)) for line in _lines(file) if line.strip())
+        elif name.endswith((".json", ".json.gz")):
+            yield from _json(json.loads(b"".join(_lines(file))))
+        else:
+            raise InputError(f"{file}: is of no known kind; {_HOW}.")
+
+
+def _parquet(file: Path) -> Iterator[tuple[int, str]]:
+    opened = pq.ParquetFile(file, memory_map=True)
+    meta = opened.metadata
+    if sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)) > MOST_BYTES:
+        raise InputError(f"{file}: unpacks to more than {MOST_BYTES >> 20} MB; {_HOW}.")
+    wanted = [name for name in opened.schema_arrow.names if name in LATENT_NAMES + TEXT_NAMES]
+    for batch in opened.iter_batches(batch_size=8_192, columns=wanted):
+        yield from map(_entry, batch.to_pylist())
+
+
+def _json(content: Any) -> Iterator[tuple[int, str]]:
+    """Records in a list, or a mapping from ids to texts."""
+    if isinstance(content, dict):
+        content = [{"latent": latent, "label": text} for latent, text in content.items()]
+    yield from map(_entry, content)
+
+
+def _delphi(folder: Path, files: Sequence[Path]) -> Iterator[tuple[int, str]]:
+    """One file for each latent of one hook point."""
+    hooks = set()
+    for file in files:
+        if (named := _DELPHI.fullmatch(file.name)) is None:
+            continue
+        hooks.add(named[1])
+        if len(hooks) > 1:
+            both = " and ".join(sorted(hooks))
+            raise InputError(
+                f"{folder}: explains latents of several hook points, {both}; keep one in a folder."
+            )
+        content = json.loads(file.read_text(encoding="utf-8"))
+        text = content.get("explanation") if isinstance(content, dict) else content
+        yield int(named[2]), text if isinstance(text, str) else ""
+
+
+def _entry(record: Any) -> tuple[int, str]:
+    """Id and text of one record; ValueError where it has no id or no text."""
+    if not isinstance(record, dict):
+        raise ValueError("a record must have names")
+    latent = next((record[name] for name in LATENT_NAMES if name in record), None)
+    nested = record.get("explanations")
+    if isinstance(nested, list):
+        record = nested[0] if nested and isinstance(nested[0], dict) else {"description": ""}
+    texts = [record[name] for name in TEXT_NAMES if name in record]
+    if latent is None or isinstance(latent, float | bool) or not texts:
+        raise ValueError("a record must have an id and a text")
+    return int(latent), texts[0] if isinstance(texts[0], str) else ""
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """The lines of a file, unpacked where it is gzipped; InputError beyond MOST_BYTES."""
+    left = MOST_BYTES
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+        while line := opened.readline(left + 1):
+            left -= len(line)
+            if left < 0:
+                raise InputError(f"{file}: unpacks to more than {MOST_BYTES >> 20} MB; {_HOW}.")
+            yield line
