@@ -20,9 +20,7 @@ def cluster_head(bundle: Bundle, chosen: Chosen) -> None:
     name = plain(row["label"], 120) or "no label"
     st.subheader(f"Cluster {chosen.cluster} · {name}", anchor=False)
     if row["explanation"]:
-        st.markdown(
-            f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])"
-        )
+        st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
     cluster_trust(row["stability"])
     metrics(_numbers(row, bundle))
     _ways(row)
@@ -30,6 +28,7 @@ def cluster_head(bundle: Bundle, chosen: Chosen) -> None:
 
 def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
     tokens, words = bundle.manifest.tokens, bundle.manifest.labels
+    active = row["active_tokens"]
     held_out = f"Over {numbers.count(words.held_out_words)} held-out words. " if words else ""
     return {
         "Latents": (numbers.count(row["size"]), "Its members."),
@@ -42,7 +41,7 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
             "The same over clusterings of resampled latents.",
         ),
         "Active tokens": (
-            f"{numbers.count(row['active_tokens'])} ({numbers.share(row['active_tokens'], tokens)})",
+            f"{numbers.count(active)} ({numbers.share(active, tokens)})",
             f"Of {numbers.count(tokens)} kept tokens, those with an active member.",
         ),
         "Mean density": (
@@ -51,11 +50,11 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
         ),
         "Label precision": (
             numbers.short(row["label_precision"]),
-            f"{held_out}Of those that the label predicts, the share on which the cluster is active.",
+            f"{held_out}Of those that the label predicts, the share on which it is active.",
         ),
         "Label recall": (
             numbers.short(row["label_recall"]),
-            f"{held_out}Of those on which the cluster is active, the share that the label predicts.",
+            f"{held_out}Of those on which it is active, the share that the label predicts.",
         ),
         "Lift": (
             numbers.short(row["label_lift"]),

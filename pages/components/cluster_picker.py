@@ -74,7 +74,11 @@ def cluster_picker(page: Page) -> Chosen:
         state.change(cluster=ids[0])
     cluster = state.current().cluster
     names = dict(
-        zip(bundle.clusters["cluster"].to_pylist(), bundle.clusters["label"].to_pylist(), strict=True)
+        zip(
+            bundle.clusters["cluster"].to_pylist(),
+            bundle.clusters["label"].to_pylist(),
+            strict=True,
+        )
     )
     st.session_state[_PICK] = cluster
     which.selectbox(

@@ -39,9 +39,7 @@ def latent_table(bundle: Bundle, mask: Mask, name: str = "Selected latents") -> 
     rows = _rows(bundle, mask)
     chosen = int(mask.sum())
     shown = f", the {numbers.count(MOST_ROWS)} densest shown" if chosen > MOST_ROWS else ""
-    st.markdown(
-        f"**{name}** · {numbers.count(chosen)}{shown} · click a row to open its latent"
-    )
+    st.markdown(f"**{name}** · {numbers.count(chosen)}{shown} · click a row to open its latent")
     event = st.dataframe(
         rows.to_pandas(),
         column_config=_COLUMNS,

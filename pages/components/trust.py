@@ -3,9 +3,9 @@
 import streamlit as st
 
 from analysis.bundle import Bundle
-from charts.cluster_tree import WEAK
-from charts.map import LAYOUTS, Layout
 from analysis.trust import quality_sentence
+from charts.cluster_tree import WEAK
+from charts.map import Layout
 from pages.components import numbers
 from pages.components.text import plain
 
@@ -14,7 +14,8 @@ def map_trust(bundle: Bundle, layout: Layout) -> None:
     """What the measured quality of the map that is shown means."""
     quality = bundle.manifest.map if layout == "decoder" else bundle.manifest.map_cooccurrence
     if quality is not None:
-        st.markdown(f":material/info: **How far to believe this map.** {plain(quality_sentence(quality), 1000)}")
+        said = plain(quality_sentence(quality), 1000)
+        st.markdown(f":material/info: **How far to believe this map.** {said}")
 
 
 def clustering_trust(bundle: Bundle, level: int) -> None:
@@ -23,7 +24,7 @@ def clustering_trust(bundle: Bundle, level: int) -> None:
         if row.level == level and row.stability < WEAK:
             st.warning(
                 f"The {numbers.count(row.clusters)} clusters of this level are weak evidence: with "
-                f"other seeds others are found (stability {numbers.short(row.stability)}, and below "
+                f"other seeds others are found (stability {numbers.short(row.stability)}; below "
                 f"{WEAK:g} nothing should be built on them)."
             )
 

@@ -1,4 +1,4 @@
-"""Which part of the map is shown: buttons that set it in the view, so a link shows the same part."""
+"""Which part of the map is shown: buttons set it in the view, so a link shows the same part."""
 
 import streamlit as st
 
