@@ -295,6 +295,7 @@ class MapQuality(_Strict):
     latents: int
     left_out: int
     graph: str = Field(description="how the neighbours were found: exact or approximate")
+    agreement: float | None = Field(default=None, description="of the map over seeds, mean")
 
 
 class ClusterLevel(_Strict):
@@ -331,6 +332,7 @@ class Manifest(_Strict):
     active_rule: str
     self_check: SelfCheck
     map: MapQuality
+    map_cooccurrence: MapQuality | None = None
     clustering: list[ClusterLevel]
     labels: LabelSummary | None = Field(default=None, description="null in bundles before it")
     versions: dict[str, str]

@@ -102,11 +102,13 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
             alt.Tooltip("share:Q", title="share of members", format=".0%"),
         ],
     )
+    most = max(rows["share"].to_pylist(), default=1.0)
+    step = next(step for step in (0.05, 0.1, 0.25) if most <= 5 * step or step == 0.25)
     x = alt.X(
         "share:Q",
         title="share of its members that have the term",
-        axis=alt.Axis(format=".0%", tickCount=5),
-        scale=alt.Scale(domain=[0, 1.3], nice=False),
+        axis=alt.Axis(format=".0%", values=[i * step for i in range(int(most / step) + 1)]),
+        scale=alt.Scale(domain=[0, 1.6 * most], nice=False),  # room for the words behind the bars
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=x,

@@ -153,6 +153,10 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
             alt.selection_point(name="picked_pair_of_clusters", fields=["cluster", "other"])
         )
     )
-    own = base.transform_filter(f"datum.cluster == {-1 if chosen is None else chosen}")
-    outline = own.mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1)
+    own = [name for name in names if name.endswith(f"({chosen})")]
+    outline = (
+        alt.Chart({"values": [{"a": name} for name in own]})
+        .mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1.5)
+        .encode(y=y, x=alt.value(0), x2=alt.value({"expr": "width"}))
+    )
     return layered(cells, outline, height=int(np.clip(clusters * 15, 260, 560)))

@@ -14,7 +14,7 @@ from charts.theme import INK, PAPER, UNSELECTED, inline, layered
 WEAK = 0.5
 STABILITY = alt.Scale(
     domain=[0.0, 0.5, 1.0],
-    range=["#d9822b", "#f2e6d3", "#1f6fb2"],
+    range=["#c8641b", "#f7f3ec", "#1f6fb2"],
     interpolate="rgb",
     clamp=True,
 )

@@ -12,7 +12,8 @@ from analysis.errors import InputError
 from analysis.reconstruction import Reconstruction, reconstruct
 from charts.cluster_evidence import cluster_row
 from charts.figure import Figure, caption_of
-from charts.text import name_of, shown_token
+from charts.map import overlap
+from charts.text import cells, name_of, shown_token
 from charts.theme import (
     ACCENT,
     CLUSTER_COLOURS,
@@ -30,8 +31,8 @@ CLASSES: dict[str, str] = {
     "token": "the token",
 }
 HEIGHT = 430
-MOST_NAMED = 12
-"""Classes with a name in the picture; the others have one on hovering."""
+PLACED_FOR = (560, HEIGHT - 50)
+"""Pixels of the plane for which names are placed; a wider one only leaves more room."""
 
 
 def component_plane(
@@ -190,9 +191,9 @@ def _chart(
     plane: tuple[int, int],
 ) -> alt.LayerChart:
     """Points and the names of the largest classes at their centres, both axes to one scale."""
-    coloured = list(judged.classes[np.argsort(-judged.tokens, kind="stable")]) if judged else []
+    coloured = judged.classes[np.argsort(-judged.tokens, kind="stable")].tolist() if judged else []
     colours = {
-        names[int(i)]: CLUSTER_COLOURS[k % len(CLUSTER_COLOURS)]
+        names[i]: CLUSTER_COLOURS[k % len(CLUSTER_COLOURS)]
         for k, i in enumerate(coloured[:MOST_CLASSES])
     }
     data = rows.drop_columns(["token", "token_row"])
@@ -223,14 +224,19 @@ def _chart(
         .properties(name="component_points")
         .add_params(alt.selection_point(name="picked", fields=["latent"]))
     )
-    return layered(points, *_centres(judged, names, coloured[:MOST_NAMED]), height=HEIGHT)
+    return layered(points, *_names(rows, judged, names), height=HEIGHT)
+
+
+def _extent(rows: pa.Table) -> tuple[list[float], list[float]]:
+    """Middle and half of the length of what is drawn along x and y, the origin included."""
+    ends = [np.array([0.0, *rows[name].to_numpy()]) for name in ("x", "y")]
+    middle = [float(v.min() + v.max()) / 2 for v in ends]
+    return middle, [float(v.max() - v.min()) * 0.55 or 1.0 for v in ends]
 
 
 def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[alt.X, alt.Y]:
     """A unit is as long along y as along x: a circle looks round, a weak component narrow."""
-    ends = [np.array([0.0, *rows[name].to_numpy()]) for name in ("x", "y")]
-    middle = [float(v.min() + v.max()) / 2 for v in ends]
-    half = [float(v.max() - v.min()) * 0.55 or 1.0 for v in ends]
+    middle, half = _extent(rows)
     tall = f"max({half[1]}, {half[0]} * height / width)"
     wide = f"max({half[0]}, {half[1]} * width / height)"
 
@@ -253,15 +259,21 @@ def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[a
     )
 
 
-def _centres(judged: Ring | None, names: dict[int, str], named: list[np.int64]) -> list[alt.Chart]:
-    """The names of classes at the mean of their tokens, with a white outline."""
+def _names(rows: pa.Table, judged: Ring | None, names: dict[int, str]) -> list[alt.Chart]:
+    """Names of classes at the mean of their tokens, as far as they fit, the largest first."""
     if judged is None:
         return []
-    values = [
-        {"x": float(x), "y": float(y), "name": names[int(i)]}
-        for i, (x, y) in zip(judged.classes, judged.centres, strict=True)
-        if i in named
-    ]
+    half = _extent(rows)[1]
+    pixels = min(PLACED_FOR[0] / (2 * half[0]), PLACED_FOR[1] / (2 * half[1]))
+    boxes: list[tuple[float, float, float, float]] = []
+    values = []
+    for i in np.argsort(-judged.tokens, kind="stable").tolist():
+        (x, y), name = judged.centres[i].tolist(), names[int(judged.classes[i])]
+        reach = 3.4 * cells(name) + 3
+        box = (x * pixels - reach, x * pixels + reach, y * pixels - 8, y * pixels + 8)
+        if not any(overlap(box, other) for other in boxes):
+            boxes.append(box)
+            values.append({"x": x, "y": y, "name": name})
     base = alt.Chart({"values": values}).encode(x="x:Q", y="y:Q", text="name:N")
     halo = base.mark_text(
         fontSize=11,

@@ -58,6 +58,18 @@ _TITLES = {
 }
 
 
+def layouts_of(bundle: Bundle) -> list[Layout]:
+    """The maps that the bundle has."""
+    known: list[Layout] = ["decoder", "cooccurrence"]
+    return [name for name in known if set(MAP_COLUMNS[name]) <= set(bundle.latents.column_names)]
+
+
+def colours_of(bundle: Bundle) -> list[Colour]:
+    """The colours that the bundle has a column for."""
+    known: list[Colour] = ["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
+    return [name for name in known if name in bundle.latents.column_names]
+
+
 def latent_map(
     bundle: Bundle,
     *,
@@ -75,10 +87,12 @@ def latent_map(
     (`box_of_cooccurrence` on that map), an interval of x and y, and `picked`, the latent that was
     clicked (points only: above 30,000 latents the map is an image with the box over it).
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"Map: there is no map {layout!r}; choose one of {', '.join(LAYOUTS)}.")
-    if colour not in COLOURS:
-        raise InputError(f"Map: cannot colour by {colour!r}; choose one of {', '.join(COLOURS)}.")
+    if layout not in layouts_of(bundle):
+        known = ", ".join(layouts_of(bundle))
+        raise InputError(f"Map: the bundle has no map {layout!r}; choose one of {known}.")
+    if colour not in colours_of(bundle):
+        known = ", ".join(colours_of(bundle))
+        raise InputError(f"Map: cannot colour by {colour!r}; choose one of {known}.")
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colour, clustering, viewport, layout)
     frame = viewport or whole_map(bundle, layout)
@@ -379,7 +393,7 @@ def _names(clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewpo
         px = float(np.clip(px, half, max(PLACED_FOR[0] - half, half)))
         py = (y1 - y) / (y1 - y0) * PLACED_FOR[1]
         box = (px - half, px + half, py - 10, py + 10)
-        if len(placed) < MOST_NAMES and not any(_overlap(box, other) for other in boxes):
+        if len(placed) < MOST_NAMES and not any(overlap(box, other) for other in boxes):
             boxes.append(box)
             at = x0 + px / PLACED_FOR[0] * (x1 - x0)
             placed.append({"name": name, "x": at, "y": y, "cluster": cluster})
@@ -387,7 +401,8 @@ def _names(clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewpo
     return pa.Table.from_pylist(placed, pa.schema([*kinds, ("cluster", pa.int32())]))
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether two boxes x0, x1, y0, y1 share a place."""
     return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 

@@ -29,13 +29,12 @@ left, right = st.columns([2, 3])
 with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
 with right:
-    latent_table(page.bundle, chosen.members, "Members")
-    kind = pickers.pooled_contexts()
-show(cluster_contexts(page.bundle, chosen.cluster, kind))
+    latent_table(page.bundle, chosen.members, "Members", height=600)
+show(cluster_contexts(page.bundle, chosen.cluster, pickers.pooled_contexts()))
 left, right = st.columns(2)
 with left:
-    plane = pickers.plane(chosen.components)
-    show(component_plane(page.bundle, chosen.cluster, plane, pickers.classes()))
+    plane, classes = pickers.plane(chosen.components)
+    show(component_plane(page.bundle, chosen.cluster, plane, classes))
     show(component_shares(page.bundle, chosen.cluster, plane))
 with right:
     measure = pickers.measure()

@@ -36,10 +36,7 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
             numbers.short(row["stability"]),
             "Its best overlap (Jaccard) with a cluster found with another seed, mean over seeds.",
         ),
-        "Bootstrap": (
-            numbers.short(row["bootstrap"]),
-            "The same over clusterings of resampled latents.",
-        ),
+        **_bootstrap(row),
         "Active tokens": (
             f"{numbers.count(active)} ({numbers.share(active, tokens)})",
             f"Of {numbers.count(tokens)} kept tokens, those with an active member.",
@@ -49,11 +46,11 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
             "Mean density of its members.",
         ),
         "Label precision": (
-            numbers.short(row["label_precision"]),
+            numbers.percent(row["label_precision"]),
             f"{held_out}Of those that the label predicts, the share on which it is active.",
         ),
         "Label recall": (
-            numbers.short(row["label_recall"]),
+            numbers.percent(row["label_recall"]),
             f"{held_out}Of those on which it is active, the share that the label predicts.",
         ),
         "Lift": (
@@ -61,6 +58,14 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
             "Precision over the share of all held-out words on which it is active; 1 is chance.",
         ),
     }
+
+
+def _bootstrap(row: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """In bundles that resampled their latents."""
+    if row.get("bootstrap") is None:
+        return {}
+    meaning = "The same overlap over clusterings of resampled latents."
+    return {"Bootstrap": (numbers.short(row["bootstrap"]), meaning)}
 
 
 def _ways(row: dict[str, Any]) -> None:

@@ -34,7 +34,9 @@ _COLUMNS = {
 }
 
 
-def latent_table(bundle: Bundle, mask: Mask, name: str = "Selected latents") -> None:
+def latent_table(
+    bundle: Bundle, mask: Mask, name: str = "Selected latents", height: int = 360
+) -> None:
     """The latents of the mask, densest first."""
     rows = _rows(bundle, mask)
     chosen = int(mask.sum())
@@ -47,7 +49,7 @@ def latent_table(bundle: Bundle, mask: Mask, name: str = "Selected latents") -> 
         key=f"table of {name.lower()}",
         on_select="rerun",
         selection_mode="single-cell",
-        height=360,
+        height=height,
     )
     for row, _ in event["selection"]["cells"]:
         if row < rows.num_rows:

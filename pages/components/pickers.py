@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.bundle import Bundle, ContextKind
 from analysis.cooccurrence.association import MEASURES
 from charts.component_plane import CLASSES, Classes
-from charts.map import COLOURS, LAYOUTS, Colour, Layout
+from charts.map import COLOURS, LAYOUTS, Colour, Layout, colours_of, layouts_of
 from pages.components import numbers, state
 
 
@@ -26,9 +26,12 @@ def measure() -> str:
 
 def layout(bundle: Bundle) -> Layout:
     """Which map is shown; a bundle may have the one by decoder alone."""
-    known = [key for key in LAYOUTS if key == "decoder" or bundle.manifest.map_cooccurrence]
     chosen: Layout = _choice(
-        "layout", "Latents lie together that", known, lambda key: LAYOUTS[key], also=_whole_map
+        "layout",
+        "Latents lie together that",
+        layouts_of(bundle),
+        lambda key: LAYOUTS[key],
+        also=_whole_map,
     )
     return chosen
 
@@ -41,8 +44,7 @@ def _whole_map() -> None:
 
 def colour(bundle: Bundle) -> Colour:
     """What the colour of a point on the map says."""
-    known = [key for key in COLOURS if key != "moved" or bundle.manifest.map_cooccurrence]
-    chosen: Colour = _choice("colour", "Colour", known, lambda key: COLOURS[key])
+    chosen: Colour = _choice("colour", "Colour", colours_of(bundle), lambda key: COLOURS[key])
     return chosen
 
 
@@ -76,21 +78,17 @@ def pooled_contexts() -> Literal["top", "random"]:
     return chosen
 
 
-def plane(components: int) -> tuple[int, int]:
-    """The two principal components that are drawn against one another."""
+def plane(components: int) -> tuple[tuple[int, int], Classes]:
+    """The two principal components that span a plane, and what makes a class of tokens in it."""
     known = list(range(1, max(components, 2) + 1))
-    across, up = st.columns(2)
+    across, up, by = st.columns([2, 2, 3])
     with across:
         x = int(_choice("component", "Component across", known, str))
     with up:
         y = int(_choice("against", "Component up", [k for k in known if k != x], str))
-    return x, y
-
-
-def classes() -> Classes:
-    """What makes a class of tokens in the plane of two components."""
-    chosen: Classes = _choice("classes", "Colour by", list(CLASSES), lambda key: CLASSES[key])
-    return chosen
+    with by:
+        classes: Classes = _choice("classes", "Colour by", list(CLASSES), lambda key: CLASSES[key])
+    return (x, y), classes
 
 
 def _choice(
