@@ -241,8 +241,13 @@ def _cluster_terms(
 ) -> list[SharedTerm]:
     """The best terms of one cluster, with weight and the members that have them."""
     span = slice(weights.indptr[row], weights.indptr[row + 1])
+    held = slice(holders.indptr[row], holders.indptr[row + 1])
     terms = weights.indices[span]
-    counts = np.asarray(holders[[row], :][:, terms].todense()).ravel()
+    counts = np.zeros(len(terms))
+    _, at, of = np.intersect1d(
+        terms, holders.indices[held], assume_unique=True, return_indices=True
+    )
+    counts[at] = holders.data[held][of]
     # What one member says is not what the cluster says.
     scores = weights.data[span] * counts / (counts + 1) * (counts >= least_latents)
     order = np.lexsort((terms, -scores))[: 4 * CLUSTER_TERMS]
