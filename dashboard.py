@@ -18,6 +18,7 @@ page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
         st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:"),
+        st.Page("pages/clusters.py", title="Clusters", icon=":material/account_tree:"),
         st.Page("pages/cooccurrence.py", title="Co-occurrence", icon=":material/hub:"),
         st.Page("pages/pair.py", title="Pair", icon=":material/join_inner:"),
         st.Page("pages/latent.py", title="Latent", icon=":material/target:"),

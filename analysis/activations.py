@@ -24,6 +24,8 @@ from analysis.shards import Shard, read_shards
 MEMORY_BYTES = 512 << 20
 WORKING_BYTES = 48
 """Held for each activation of a block that is worked on: token, activation, document, a key."""
+PIECE_ACTIVATIONS = 2 << 20
+"""Read at a time where all tokens are walked."""
 _PLACED_BYTES = 16  # token and activation, in the block and again while it is written
 
 Ints = npt.NDArray[np.int64]
@@ -128,6 +130,21 @@ def kept_tokens(tables: Path) -> KeptTokens:
     """Where the kept tokens stand, from the token table of a bundle that is being built."""
     tokens = pq.read_table(tables / "tokens.parquet", columns=["document", "kept"])
     return KeptTokens.of(tokens["document"].to_numpy(), tokens["kept"].to_numpy())
+
+
+def token_pieces(
+    activations: Activations,
+) -> Iterator[tuple[int, Ints, npt.NDArray[np.uint32]]]:
+    """The activations by token in pieces: first row, offsets [rows + 1], latents [m]."""
+    ends = activations.token_ends
+    start = 0
+    while start < len(ends):
+        behind = int(ends[start - 1]) if start else 0
+        stop = int(np.searchsorted(ends, behind + PIECE_ACTIVATIONS, side="right"))
+        stop = max(stop, start + 1)
+        latents, counted = activations.latents_of_tokens(start, stop)
+        yield start, np.concatenate([[0], np.cumsum(counted)]), latents
+        start = stop
 
 
 @dataclass(frozen=True)

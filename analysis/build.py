@@ -37,7 +37,9 @@ from analysis.bundle import (
     publish,
     write_table,
 )
+from analysis.cluster_activity import cluster_activity
 from analysis.clusters import cluster, place
+from analysis.components import write_components
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.communities import find_communities
 from analysis.cooccurrence.partner_graph import partner_graph
@@ -212,6 +214,7 @@ class _Build:
             self.lay_out,
             self.lay_out_by_cooccurrence,
             self.find_clusters,
+            self.measure_clusters,
             self.effects_on_logits,
             self.name_latents_and_clusters,
         )
@@ -366,7 +369,10 @@ class _Build:
         tell(0, 1)
         drawn = pq.read_table(self.work.scratch / "map.parquet")
         beside = Layout(
-            *(drawn[name].to_numpy() for name in ("x", "y", "map_recall", "map_agreement")),
+            x=drawn["x"].to_numpy(),
+            y=drawn["y"].to_numpy(),
+            recall=drawn["map_recall"].to_numpy(),
+            agreement=drawn["map_agreement"].to_numpy(),
             quality=MapQuality.model_validate(self._said("lay_out")["quality"]),
         )
         graph = partner_graph(
@@ -408,6 +414,33 @@ class _Build:
         tell(1, 1)
         return {"levels": [level.model_dump() for level in found.levels]}
 
+    def measure_clusters(self) -> Result:
+        """How often clusters are active, alone and together, and what each of them writes."""
+        clusters = pq.read_table(self.work.scratch / "clusters.parquet")
+        memberships = pq.read_table(self.work.tables / "memberships.parquet")
+        counted = cluster_activity(
+            self._activations(),
+            document_rows(self.work.tables),
+            clusters,
+            memberships,
+            self._tokens(),
+            memory_bytes=self.request.memory_bytes,
+        )
+        write_table(self.work.tables, "cluster_pairs", counted.pairs)
+        for column in counted.clusters.column_names:
+            clusters = clusters.append_column(column, counted.clusters[column])
+        pq.write_table(clusters, self.work.scratch / "measured.parquet")
+        write_components(
+            self._activations(),
+            self._decoder(),
+            clusters,
+            memberships,
+            self.work.tables,
+            memory_bytes=self.request.memory_bytes,
+            progress=self.tell("components, clusters"),
+        )
+        return {"pairs": counted.pairs.num_rows}
+
     def effects_on_logits(self) -> Result:
         """Tokens that each latent pushes up and down; none where no model was run."""
         rows = TABLES["logits"].empty_table()
@@ -435,7 +468,7 @@ class _Build:
                 latents = latents.append_column(column, part[column])
         memberships = pq.read_table(tables / "memberships.parquet")
         x, y = (placed[axis].to_numpy() for axis in ("x", "y"))
-        clusters = place(pq.read_table(scratch / "clusters.parquet"), memberships, x, y)
+        clusters = place(pq.read_table(scratch / "measured.parquet"), memberships, x, y)
         labelled = label_tables(
             Material(tables, self._activations(), latents, clusters, memberships),
             self.request.labels,

@@ -28,6 +28,8 @@ SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 ROW_GROUP = 65_536
 LARGEST_MANIFEST_BYTES = 4_000_000
+EVERY_PAIR_UP_TO = 1_000
+"""Clusters of a level of which every pair that meets is stored; of more, the strongest pairs."""
 
 Flag = Literal["live", "dead", "ultralow", "dense"]
 ContextKind = Literal["top", "interval", "random"]
@@ -129,6 +131,9 @@ TABLES: dict[str, pa.Schema] = {
             column("level", pa.int8(), "level", "0 is the finest"),
             column("parent", pa.int32(), "id", "the cluster of the next level around it", True),
             column("size", pa.int32(), "latents", "members"),
+            column("active_tokens", pa.int64(), "tokens", "kept tokens with an active member"),
+            column("active_documents", pa.int32(), "documents", "documents with such a token"),
+            column("mean_density", pa.float32(), "fraction", "mean density of its members"),
             column("label", pa.string(), "text", "its most telling terms"),
             column("terms", pa.list_(_TERM), "terms", "class-based TF-IDF, and members with it"),
             column("raised", pa.list_(_TERM), "terms", "tokens that members' decoder rows raise"),
@@ -152,6 +157,29 @@ TABLES: dict[str, pa.Schema] = {
             column("latent", pa.int32(), "id", "the latent"),
             column("level", pa.int8(), "level", "0 is the finest"),
             column("community", pa.int32(), "id", "unique over all levels; in none: no row"),
+        ]
+    ),
+    "cluster_pairs": pa.schema(
+        [
+            column("level", pa.int8(), "level", "of both clusters"),
+            column("cluster", pa.int32(), "id", "a cluster"),
+            column("other", pa.int32(), "id", "another one, of a larger id; a pair stands once"),
+            column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
+        ]
+    ),
+    "cluster_components": pa.schema(
+        [
+            column("cluster", pa.int32(), "id", "the cluster"),
+            column("component", pa.int8(), "rank", "principal component; 1 is the strongest"),
+            column("share", pa.float32(), "fraction", "of the reconstruction's variance"),
+            column("tokens", pa.int32(), "tokens", "sampled tokens that the components rest on"),
+        ]
+    ),
+    "cluster_loadings": pa.schema(
+        [
+            column("cluster", pa.int32(), "id", "the cluster"),
+            column("latent", pa.int32(), "id", "a member"),
+            column("loadings", pa.list_(pa.float32()), "decoder", "its W_dec on each component"),
         ]
     ),
     "contexts": pa.schema(
@@ -449,6 +477,32 @@ class Activations:
         counts = np.diff(self.latent_ends[start:stop], prepend=first)
         return rows["token"].to_numpy(), rows["activation"].to_numpy(), counts
 
+    def each_of(
+        self, latents: np.ndarray, most_rows: int = 64 * ROW_GROUP
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Each of some ascending latents with its token rows and activations.
+
+        Latents that share a row group of the file, or have neighbouring ones, are read together,
+        up to `most_rows` rows (or one latent) at once.
+        """
+        ends = self.latent_ends
+        starts = np.concatenate([[0], ends[:-1]])
+        i = 0
+        while i < len(latents):
+            base, j = int(starts[latents[i]]), i + 1
+            while (
+                j < len(latents)
+                and starts[latents[j]] - ends[latents[j - 1]] < ROW_GROUP
+                and ends[latents[j]] - base <= most_rows
+            ):
+                j += 1
+            rows = _read_rows(self._by_latent, base, int(ends[latents[j - 1]]))
+            tokens, values = rows["token"].to_numpy(), rows["activation"].to_numpy()
+            for latent in latents[i:j].tolist():
+                own = slice(int(starts[latent]) - base, int(ends[latent]) - base)
+                yield latent, tokens[own], values[own]
+            i = j
+
     def tokens_of_latents(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Token rows of latents start..stop-1, one latent after the other, and their counts."""
         first, last = _span_of(self.latent_ends, start, stop)
@@ -553,6 +607,21 @@ class Bundle:
     def communities(self) -> pa.Table:
         """Which community of latents that fire together a latent belongs to at every level."""
         return self._read("communities")
+
+    @cached_property
+    def cluster_pairs(self) -> pa.Table:
+        """On how many tokens two clusters of a level are active together."""
+        return self._read("cluster_pairs")
+
+    @cached_property
+    def cluster_components(self) -> pa.Table:
+        """Principal components of the clusters' reconstructed activations."""
+        return self._read("cluster_components")
+
+    @cached_property
+    def cluster_loadings(self) -> pa.Table:
+        """The members' decoder vectors on these components."""
+        return self._read("cluster_loadings")
 
     @cached_property
     def documents(self) -> pa.Table:

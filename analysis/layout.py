@@ -130,8 +130,9 @@ def _measured(
     recall = _knn_recall(near[0], fuzzy.neighbours)
     pairs = [_shared(a, b) for a, b in combinations(near, 2)] if k > 0 else []
     agreed = np.mean(pairs, axis=0) if pairs else np.full(len(rows), np.nan)
-    columns = np.full((4, F), np.nan, dtype=np.float32)
-    columns[:, fuzzy.latents] = drawn[0][:, 0], drawn[0][:, 1], recall, agreed
+    x, y, recalled, agreement = np.full((4, F), np.nan, dtype=np.float32)
+    x[fuzzy.latents], y[fuzzy.latents] = drawn[0][:, 0], drawn[0][:, 1]
+    recalled[fuzzy.latents], agreement[fuzzy.latents] = recall, agreed
     quality = MapQuality(
         trustworthiness=trusted,
         knn_recall=_mean_of_known(recall),
@@ -140,7 +141,7 @@ def _measured(
         graph=how,
         agreement=_mean_of_known(agreed),
     )
-    return Layout(*columns, quality=quality)
+    return Layout(x, y, recalled, agreement, quality)
 
 
 def moved(first: Layout, second: Layout) -> np.ndarray:

@@ -49,6 +49,8 @@ NUMERIC_COLUMNS = (
     "map_agreement",
     "moved",
 )
+MAP_COLUMNS = {"decoder": ("x", "y"), "cooccurrence": ("x_cooccurrence", "y_cooccurrence")}
+"""Where the two maps have the place of a latent: those that write alike, or fire together."""
 FLAGS = ("live", "dead", "ultralow", "dense")
 _COMPARE: dict[str, Callable[[npt.NDArray[np.float64], float], Mask]] = {
     "<": operator.lt,
@@ -140,15 +142,17 @@ class Search:
 
 @dataclass(frozen=True)
 class Box:
-    """Latents inside a rectangle of the map, edges included."""
+    """Latents inside a rectangle of a map, edges included: by decoder, or by co-occurrence."""
 
     x0: float
     x1: float
     y0: float
     y1: float
+    layout: str = "decoder"
 
     def __str__(self) -> str:
-        return f"box({','.join(_number(v) for v in (self.x0, self.x1, self.y0, self.y1))})"
+        edges = ",".join(_number(v) for v in (self.x0, self.x1, self.y0, self.y1))
+        return f"box({edges}{'' if self.layout == 'decoder' else f',{self.layout}'})"
 
 
 @dataclass(frozen=True)
@@ -464,8 +468,11 @@ def _flags(values: list[str]) -> Selection:
 
 
 def _box(values: list[str]) -> Selection:
-    x0, x1, y0, y1 = (_finite(value, "box") for value in values)
-    return Box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1))
+    x0, x1, y0, y1 = (_finite(value, "box") for value in values[:4])
+    layout = values[4] if len(values) > 4 else "decoder"
+    if len(values) > 5 or layout not in MAP_COLUMNS:
+        raise ValueError(f"a box takes four numbers, and one of {', '.join(MAP_COLUMNS)}")
+    return Box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1), layout)
 
 
 def _near(values: list[str]) -> Selection:
@@ -524,8 +531,8 @@ def _matching(selection: Compare | Box | Search | Flag | Unclustered, bundle: Bu
     match selection:
         case Compare(column, sign, value):
             return _COMPARE[sign](_numbers(bundle, column), value)
-        case Box(x0, x1, y0, y1):
-            x, y = _numbers(bundle, "x"), _numbers(bundle, "y")
+        case Box(x0, x1, y0, y1, layout):
+            x, y = (_numbers(bundle, axis) for axis in MAP_COLUMNS[layout])
             return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
         case Search(text):
             return _search(bundle, text)

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, ContextKind
 from analysis.errors import InputError
+from charts.cluster_evidence import cluster_row
 from charts.figure import Figure, caption_of
 from charts.latent import check_latent
-from charts.text import NO_BREAK_SPACE, cells, shown_label, shown_token
+from charts.text import NO_BREAK_SPACE, cells, name_of, shown_label, shown_token
 from charts.theme import (
     ACTIVATION_RANGE,
     INK,
@@ -29,6 +30,7 @@ CELL = 7.2
 """Width of a character in pixels: 0.6 of the font size in every font of the list."""
 LINE = 26
 VALUE_WIDTH = 56
+MOST_POOLED = 12
 _TITLES = {
     "top": "Strongest contexts",
     "interval": "Contexts evenly spaced by activation",
@@ -51,11 +53,16 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
         [("activation", "descending"), ("document", "ascending"), ("position", "ascending")]
     )
     most = bundle.latents["max"][latent].as_py() or 0.0
-    rows = _token_rows(bundle, found, float(most))
+    rows = _token_rows(bundle, found)
     return Figure(
         name=f"latent-{latent}-contexts-{kind}",
         title=f"{_TITLES[kind]} of latent {latent}",
-        chart=_chart(rows, float(most)),
+        chart=_chart(
+            rows,
+            f"activation / the latent's own maximum ({most:.3g})",
+            titles_of(rows),
+            ["context"],
+        ),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -74,7 +81,76 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
     )
 
 
-def _token_rows(bundle: Bundle, found: pa.Table, most: float) -> pa.Table:
+def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") -> Figure:
+    """Contexts of the members of a cluster, pooled: one line each, with the member's name.
+
+    `top` are the strongest relative to each member's own maximum, the more active member first
+    where they are equal; `random` is a sample of the stored ones in which a member comes up as
+    often as it is active. No token is picked twice. A click gives `picked`, the member.
+    """
+    if kind not in ("top", "random"):
+        raise InputError(f"Contexts: those of a cluster are top or random, not {kind!r}.")
+    size = cluster_row(bundle, cluster)["size"]
+    members = bundle.memberships.filter(pc.equal(bundle.memberships["cluster"], cluster))
+    found = bundle.contexts.of(members["latent"].to_numpy())
+    found = found.filter(pc.equal(found["kind"].cast("string"), kind))
+    ranked = found.take(_ranking(bundle, found, kind, cluster))
+    rows = _token_rows(bundle, ranked)
+    names = bundle.latents["label"]
+    firsts = rows.filter(rows["is_picked"])["latent"].to_pylist()
+    return Figure(
+        name=f"cluster-{cluster}-contexts-{kind}",
+        title="Strongest contexts of its members" if kind == "top" else "Random active contexts",
+        chart=_chart(
+            rows,
+            "activation / the member's own maximum",
+            [name_of(latent, names[latent].as_py(), 22) for latent in firsts],
+            ["context", "latent"],
+        ),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="context",
+            cluster=cluster,
+            contexts=f"{ranked.num_rows} of {found.num_rows} {kind} ones of {size} members",
+        ),
+        selections=("picked",),
+        note=(
+            "Each line is a real window in which the named member fires on the framed token; the "
+            "strongest relative to its own maximum. They look cleaner than the cluster is."
+            if kind == "top"
+            else "Each line is a real window in which the named member fires on the framed token, "
+            "drawn so that a member comes up as often as it is active."
+        ),
+    )
+
+
+def _ranking(bundle: Bundle, found: pa.Table, kind: ContextKind, cluster: int) -> np.ndarray:
+    """Rows of the pooled contexts that are shown, in order."""
+    latents = found["latent"].to_numpy()
+    most, active = (
+        bundle.latents[name].to_numpy(zero_copy_only=False)[latents]
+        for name in ("max", "active_tokens")
+    )
+    if kind == "top":
+        ratio = found["activation"].to_numpy() / most
+        order = np.lexsort((latents, -active, -ratio))
+    else:
+        stored = np.bincount(latents)[latents]
+        # The least of exponential times is a draw in proportion to the rates.
+        times = np.random.default_rng(cluster).exponential(size=len(latents))
+        order = np.argsort(times * stored / active, kind="stable")
+    place = np.column_stack([found[name].to_numpy()[order] for name in ("document", "position")])
+    _, first = np.unique(place, axis=0, return_index=True)
+    return order[np.sort(first)][:MOST_POOLED]
+
+
+def titles_of(rows: pa.Table) -> list[str]:
+    """The title of the document of every line."""
+    return [shown_label(title, 22) for title in rows.filter(rows["is_picked"])["title"].to_pylist()]
+
+
+def _token_rows(bundle: Bundle, found: pa.Table) -> pa.Table:
     """One row a token: where it is drawn (`start`, `end`, in columns from the picked token)."""
     titles = (
         dict(
@@ -87,13 +163,16 @@ def _token_rows(bundle: Bundle, found: pa.Table, most: float) -> pa.Table:
         if found.num_rows
         else {}
     )
+    maxima = bundle.latents["max"]
     out: list[dict[str, Any]] = []
     for context, row in enumerate(found.to_pylist()):
+        most = maxima[row["latent"]].as_py() or 0.0
         columns = columns_of(row["tokens"], row["peak"])
         for i, (token, value) in enumerate(zip(row["tokens"], row["activations"], strict=True)):
             out.append(
                 {
                     "context": context,
+                    "latent": row["latent"],
                     "document": row["document"],
                     "title": titles.get(row["document"], ""),
                     "position": row["position"] + i - row["peak"],
@@ -111,18 +190,18 @@ def _token_rows(bundle: Bundle, found: pa.Table, most: float) -> pa.Table:
 
 _ROWS = pa.schema(
     [
-        ("context", pa.int32()), ("document", pa.int64()), ("title", pa.string()),
-        ("position", pa.int32()), ("token", pa.string()), ("activation", pa.float32()),
-        ("ratio", pa.float32()), ("picked_activation", pa.float32()), ("is_picked", pa.bool_()),
-        ("start", pa.int32()), ("end", pa.int32()),
+        ("context", pa.int32()), ("latent", pa.int32()), ("document", pa.int64()),
+        ("title", pa.string()), ("position", pa.int32()), ("token", pa.string()),
+        ("activation", pa.float32()), ("ratio", pa.float32()), ("picked_activation", pa.float32()),
+        ("is_picked", pa.bool_()), ("start", pa.int32()), ("end", pa.int32()),
     ]
 )  # fmt: skip
 
 
-def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
-    data = rows.select(
-        ["context", "position", "activation", "ratio", "picked_activation", "is_picked"]
-    )
+def _chart(rows: pa.Table, ratio: str, sides: list[str], picks: list[str]) -> alt.LayerChart:
+    """Lines named by `sides`; `ratio` says what the shade is, `picks` what a click reports."""
+    kept = ["context", "latent", "position", "activation", "ratio", "picked_activation"]
+    data = rows.select([*kept, "is_picked"])
     data = data.append_column(
         "shown", pa.array([shown_token(t) for t in rows["token"].to_pylist()], pa.string())
     )
@@ -141,7 +220,7 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
     tokens = alt.Chart(inline(data))
     x = around_picked("start:Q")
     y = alt.Y(
-        "context:O", axis=source_axis(rows), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1)
+        "context:O", axis=side_axis(sides), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1)
     )
     tooltip = [
         alt.Tooltip("shown:N", title="token"),
@@ -152,7 +231,7 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
     ]
     colour = alt.Color(
         "ratio:Q",
-        title=f"activation / the latent's own maximum ({most:.3g})",
+        title=ratio,
         scale=colour_scale(0, 1, ACTIVATION_RANGE),
         legend=alt.Legend(
             orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
@@ -166,7 +245,7 @@ def _chart(rows: pa.Table, most: float) -> alt.LayerChart:
             stroke=alt.condition("datum.is_picked", alt.value(INK), alt.value(None)),
         )
         .properties(name="tokens")
-        .add_params(alt.selection_point(name="picked", fields=["context"]))
+        .add_params(alt.selection_point(name="picked", fields=picks))
     )  # fmt: skip
     words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
         x="word:Q", y=y, text="shown:N", tooltip=tooltip,
@@ -212,13 +291,11 @@ def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:
     return [cover, says]
 
 
-def source_axis(rows: pa.Table) -> alt.Axis:
-    """Titles of the documents as the labels of the lines."""
-    firsts = rows.filter(rows["is_picked"])
-    titles = [shown_label(title, 22) for title in firsts["title"].to_pylist()]
+def side_axis(sides: list[str]) -> alt.Axis:
+    """The labels of the lines."""
     return alt.Axis(
         title=None,
-        labelExpr=f"{json.dumps(titles, ensure_ascii=False)}[floor(datum.value)]",
+        labelExpr=f"{json.dumps(sides, ensure_ascii=False)}[floor(datum.value)]",
         labelLimit=150,
         labelColor=QUIET_INK,
         labelFontSize=11,

@@ -34,7 +34,7 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
     n = len(drawn)
     matrix = np.zeros((n, n))
     matrix[~np.eye(n, dtype=bool)] = values[measure].to_numpy(zero_copy_only=False)
-    order = _order(matrix, _clusters(bundle, drawn))
+    order = similarity_order(matrix, _clusters(bundle, drawn))
     rows = _rows(values, drawn, order)
     cut = (
         f"; only the {MOST_LATENTS} with the most active tokens are drawn" if n < len(asked) else ""
@@ -80,7 +80,7 @@ def _clusters(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
     return pc.fill_null(bundle.latents["cluster"], -1).to_numpy()[latents]
 
 
-def _order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Positions by cluster, clusters by where their leaves stand, and leaves inside a cluster.
 
     The leaves come from average linkage on the largest value minus the value, with the optimal
@@ -111,7 +111,7 @@ def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
     return values.sort_by([("row", "ascending"), ("column", "ascending")])
 
 
-def _scale(rows: pa.Table, measure: str) -> alt.Scale:
+def measure_scale(rows: pa.Table, measure: str) -> alt.Scale:
     """The measure's own range: diverging at 0 where it can be negative, from white otherwise."""
     least, most = range_of(measure)
     values = rows[measure].to_numpy(zero_copy_only=False)
@@ -143,7 +143,7 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
             color=alt.Color(
                 f"{measure}:Q",
                 title=title_of(measure),
-                scale=_scale(rows, measure),
+                scale=measure_scale(rows, measure),
                 legend=alt.Legend(gradientLength=160, tickCount=5),
             ),
             tooltip=[

@@ -1,4 +1,8 @@
-"""The map of the decoder vectors: points or an image of them, cluster names, a box over it."""
+"""The maps of the latents: points or an image of them, cluster names, a box over them.
+
+One map puts latents together that write alike (their decoder vectors point the same way), the
+other one those that fire together. Both are in the bundle; nothing is laid out here.
+"""
 
 from typing import Any, Literal
 
@@ -9,6 +13,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.errors import InputError
+from analysis.selection import MAP_COLUMNS
 from charts.clustering import Level, level_of
 from charts.figure import Figure, caption_of
 from charts.raster import rasterise, rgb_of
@@ -24,7 +29,8 @@ from charts.theme import (
     layered,
 )
 
-Colour = Literal["cluster", "density", "map_recall", "max"]
+Colour = Literal["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
+Layout = Literal["decoder", "cooccurrence"]
 Viewport = tuple[float, float, float, float]
 MOST_POINTS = 30_000
 MOST_NAMES = 28
@@ -35,8 +41,33 @@ COLOURS: dict[str, str] = {
     "cluster": "cluster",
     "density": "density (log scale)",
     "map_recall": "kNN recall@10 of the map",
+    "map_agreement": "agreement of the map over seeds",
+    "moved": "moved between the two maps",
     "max": "largest activation (log scale)",
 }
+LAYOUTS: dict[str, str] = {
+    "decoder": "write alike",
+    "cooccurrence": "fire together",
+}
+"""What latents that lie together on a map have in common."""
+SHARES = ("map_recall", "map_agreement", "moved")
+"""Colours that are fractions; the others are on a log scale."""
+_TITLES = {
+    "decoder": "Map of the decoder vectors",
+    "cooccurrence": "Map of the latents that fire together",
+}
+
+
+def layouts_of(bundle: Bundle) -> list[Layout]:
+    """The maps that the bundle has."""
+    known: list[Layout] = ["decoder", "cooccurrence"]
+    return [name for name in known if set(MAP_COLUMNS[name]) <= set(bundle.latents.column_names)]
+
+
+def colours_of(bundle: Bundle) -> list[Colour]:
+    """The colours that the bundle has a column for."""
+    known: list[Colour] = ["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
+    return [name for name in known if name in bundle.latents.column_names]
 
 
 def latent_map(
@@ -47,31 +78,38 @@ def latent_map(
     level: int = 0,
     highlight: int | None = None,
     viewport: Viewport | None = None,
+    layout: Layout = "decoder",
 ) -> Figure:
-    """The UMAP of the decoder vectors, one point a latent.
+    """The UMAP of the decoder vectors or of the co-occurrence graph, one point a latent.
 
     `selected` [n_latents] bool keeps its colour, the rest turns light grey. `viewport` is x0, x1,
-    y0, y1 in map units. Selections: `box`, an interval of x and y, and `picked`, the latent that
-    was clicked (points only: above 30,000 latents the map is an image with the box over it).
+    y0, y1 in map units: what lies outside is left out, and more names find room. Selections: `box`
+    (`box_of_cooccurrence` on that map), an interval of x and y, and `picked`, the latent that was
+    clicked (points only: above 30,000 latents the map is an image with the box over it).
     """
-    if colour not in COLOURS:
-        raise InputError(f"Map: cannot colour by {colour!r}; choose one of {', '.join(COLOURS)}.")
+    if layout not in layouts_of(bundle):
+        known = ", ".join(layouts_of(bundle))
+        raise InputError(f"Map: the bundle has no map {layout!r}; choose one of {known}.")
+    if colour not in colours_of(bundle):
+        known = ", ".join(colours_of(bundle))
+        raise InputError(f"Map: cannot colour by {colour!r}; choose one of {known}.")
     clustering = level_of(bundle, level)
-    rows = _rows(bundle, selected, colour, clustering, viewport)
-    frame = viewport or _frame(bundle)
+    rows = _rows(bundle, selected, colour, clustering, viewport, layout)
+    frame = viewport or whole_map(bundle, layout)
+    box = "box" if layout == "decoder" else "box_of_cooccurrence"
     coloured = int(pc.sum(rows["selected"].cast("int64")).as_py() or 0)
     raster = rows.num_rows > MOST_POINTS
     base = (
-        _image(rows, frame, colour, clustering)
+        _image(rows, frame, colour, clustering, box)
         if raster
-        else _points(rows, frame, colour, clustering)
+        else _points(rows, frame, colour, clustering, box)
     )
-    names = _names(clustering, rows, frame)
+    names = _names(clustering, _centres(bundle, clustering, layout), rows, frame)
     legend = _legend(rows, frame, colour) if raster and colour != "cluster" else []
-    layers = [base, *legend, *_name_layers(names), *_ring(bundle, highlight, frame)]
+    layers = [base, *legend, *_name_layers(names), *_ring(bundle, highlight, frame, layout)]
     return Figure(
-        name="map",
-        title="Map of the decoder vectors",
+        name="map" if layout == "decoder" else f"map-{layout}",
+        title=_TITLES[layout],
         chart=layered(*layers, height=HEIGHT),
         rows=rows,
         caption=caption_of(
@@ -80,27 +118,35 @@ def latent_map(
             colour=COLOURS[colour],
             cluster_level=level,
             latents=f"{coloured} in colour of {rows.num_rows}",
+            **({} if viewport is None else {"part_of_the_map": ", ".join(map(_edge, viewport))}),
         ),
-        selections=("box",) if raster else ("box", "picked"),
-        note=_note(bundle),
+        selections=(box,) if raster else (box, "picked"),
+        note=_note(bundle, layout),
     )
 
 
-def _note(bundle: Bundle) -> str:
-    quality = bundle.manifest.map
+def _edge(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _note(bundle: Bundle, layout: Layout) -> str:
+    quality = bundle.manifest.map if layout == "decoder" else bundle.manifest.map_cooccurrence
+    weak = "Distance and area between clusters on this map are weak evidence"
+    if quality is None:
+        return f"{weak}; its quality was not measured."
     measured = [
         f"{name} {value:.3f}".replace(" 0.", " .")
         for name, value in (
             ("trustworthiness", quality.trustworthiness),
             ("kNN recall@10", quality.knn_recall),
+            ("agreement over seeds", quality.agreement),
         )
         if value is not None
     ]
     left = f"; {quality.left_out:,} latents are left out" if quality.left_out else ""
     return (
-        "Distance and area between clusters on this map are weak evidence; "
-        f"{', '.join(measured) or 'its quality was not measured'} over {quality.latents:,} "
-        f"latents{left}."
+        f"{weak}; {', '.join(measured) or 'its quality was not measured'} over "
+        f"{quality.latents:,} latents{left}."
     )
 
 
@@ -110,22 +156,25 @@ def _rows(
     colour: Colour,
     clustering: Level,
     viewport: Viewport | None,
+    layout: Layout,
 ) -> pa.Table:
     """The latents with a place on the map, selected ones last so that they are drawn on top."""
     latents = bundle.latents
-    x, y = (latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
+    x, y = _places(bundle, layout)
     chosen = np.ones(len(x), dtype=bool) if selected is None else np.asarray(selected, dtype=bool)
     inside = np.isfinite(x) & np.isfinite(y)
     if viewport is not None:
         x0, x1, y0, y1 = viewport
         inside &= (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
-    columns = ["latent", "x", "y", "density", "label", "top_tokens", "flag"]
-    if colour in ("map_recall", "max"):
+    columns = ["latent", *MAP_COLUMNS[layout], "density", "label", "top_tokens", "flag"]
+    columns += ["label_precision", "label_recall"]
+    if colour not in ("cluster", "density"):
         columns.append(colour)
     cluster = np.where(clustering.of_latent < 0, 0, clustering.of_latent)
     names = clustering.names()
     named = [names.get(int(c), "") for c in clustering.of_latent[inside]]
-    rows = latents.select(columns).append_column(
+    rows = latents.select(columns)
+    rows = rows.rename_columns(["latent", "x", "y", *columns[3:]]).append_column(
         "cluster", pa.array(cluster, pa.int32(), mask=clustering.of_latent < 0)
     )
     rows = rows.append_column("selected", pa.array(chosen)).filter(pa.array(inside))
@@ -133,15 +182,32 @@ def _rows(
     return rows.sort_by([("selected", "ascending"), ("latent", "ascending")])
 
 
-def _frame(bundle: Bundle) -> Viewport:
+def _places(bundle: Bundle, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """x and y [n_latents] of every latent on a map, NaN where it is left out."""
+    x, y = (bundle.latents[n].to_numpy(zero_copy_only=False) for n in MAP_COLUMNS[layout])
+    return x, y
+
+
+def whole_map(bundle: Bundle, layout: Layout = "decoder") -> Viewport:
     """The whole map with a margin of 3 %."""
+    return part_of_map(bundle, None, layout) or (0.0, 1.0, 0.0, 1.0)
+
+
+def part_of_map(
+    bundle: Bundle, selected: np.ndarray | None, layout: Layout = "decoder"
+) -> Viewport | None:
+    """The part of a map that the selected latents fill, with a margin of 3 %; None without any."""
+    x, y = _places(bundle, layout)
+    inside = np.isfinite(x) & np.isfinite(y)
+    if selected is not None:
+        inside &= selected
+    if not inside.any():
+        return None
     bounds = []
-    for name in ("x", "y"):
-        least, most = pc.min_max(bundle.latents[name]).as_py().values()
-        if least is None:
-            return (0.0, 1.0, 0.0, 1.0)
+    for values in (x[inside], y[inside]):
+        least, most = float(values.min()), float(values.max())
         pad = 0.03 * (most - least) or 1.0
-        bounds += [float(least - pad), float(most + pad)]
+        bounds += [least - pad, most + pad]
     return (bounds[0], bounds[1], bounds[2], bounds[3])
 
 
@@ -158,7 +224,9 @@ def _tokens(top: list[str] | None) -> str:
     return " · ".join(shown_label(token, 16) for token in (top or [])[:6])
 
 
-def _points(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) -> alt.Chart:
+def _points(
+    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: str
+) -> alt.Chart:
     x, y = _axes(frame)
     data = rows.drop_columns(["top_tokens", "label", "flag"])
     data = data.append_column("name", pa.array([shown_label(t) for t in rows["label"].to_pylist()]))
@@ -182,20 +250,22 @@ def _points(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) 
             tooltip=[
                 alt.Tooltip("latent:Q", format="d"),
                 alt.Tooltip("name:N", title="label"),
+                alt.Tooltip("label_precision:Q", title="label: precision, held out", format=".2f"),
+                alt.Tooltip("label_recall:Q", title="label: recall, held out", format=".2f"),
                 alt.Tooltip("tokens:N", title="top tokens"),
                 alt.Tooltip("density:Q", format=".1e"),
                 alt.Tooltip("density:Q", title="density in %", format=".3~%"),
                 alt.Tooltip("cluster_label:N", title="cluster"),
                 *(
-                    [alt.Tooltip(f"{colour}:Q", format=".3~r")]
-                    if colour in ("map_recall", "max")
+                    [alt.Tooltip(f"{colour}:Q", title=COLOURS[colour], format=".3~r")]
+                    if colour not in ("cluster", "density")
                     else []
                 ),
             ],
         )
         .properties(name="map_points")
         .add_params(
-            alt.selection_interval(name="box", encodings=["x", "y"]),
+            alt.selection_interval(name=box, encodings=["x", "y"]),
             alt.selection_point(name="picked", fields=["latent"]),
         )
     )
@@ -203,7 +273,7 @@ def _points(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) 
 
 def _domain(rows: pa.Table, colour: Colour) -> tuple[Spacing, tuple[float, float]]:
     """Type and domain of the scale of a numeric colour."""
-    if colour == "map_recall":
+    if colour in SHARES:
         return "linear", (0.0, 1.0)
     values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
     values = values[np.isfinite(values) & (values > 0)]
@@ -229,7 +299,9 @@ def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
     return alt.Color(f"{colour}:Q", title=COLOURS[colour], scale=scale, legend=legend)
 
 
-def _image(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) -> alt.Chart:
+def _image(
+    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: str
+) -> alt.Chart:
     """The points as one picture of a fixed number of pixels, whatever their number."""
     x0, x1, y0, y1 = frame
     url = rasterise(
@@ -244,7 +316,7 @@ def _image(rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level) -
         .mark_image(aspect=False)
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", url="url:N")
         .properties(name="map_image")
-        .add_params(alt.selection_interval(name="box", encodings=["x", "y"]))
+        .add_params(alt.selection_interval(name=box, encodings=["x", "y"]))
     )
 
 
@@ -270,8 +342,26 @@ def _rgb(rows: pa.Table, colour: Colour, clustering: Level) -> np.ndarray:
     return np.column_stack([np.interp(part, at, ramp[:, channel]) for channel in range(3)])
 
 
+def _centres(bundle: Bundle, clustering: Level, layout: Layout) -> np.ndarray:
+    """Median place [clusters, 2] of the members of each cluster of the level's table, or NaN."""
+    table = clustering.table
+    if layout == "decoder":
+        return np.column_stack([table[n].to_numpy(zero_copy_only=False) for n in ("x", "y")])
+    places = np.column_stack(_places(bundle, layout))
+    on_map = np.flatnonzero((clustering.of_latent >= 0) & np.isfinite(places).all(axis=1))
+    order = on_map[np.argsort(clustering.of_latent[on_map], kind="stable")]
+    owner, ids = clustering.of_latent[order], table["cluster"].to_numpy()
+    ends = np.searchsorted(owner, ids, side="right")
+    starts = np.searchsorted(owner, ids, side="left")
+    centres = np.full((len(ids), 2), np.nan)
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if end > start:
+            centres[i] = np.median(places[order[start:end]], axis=0)
+    return centres
+
+
 def _tell(
-    clustering: Level, rows: pa.Table, frame: Viewport
+    clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewport
 ) -> list[tuple[int, int, float, float]]:
     """Clusters worth a name, as (-selected latents, cluster, x, y).
 
@@ -279,31 +369,31 @@ def _tell(
     """
     chosen = rows.filter(rows["selected"])["cluster"].drop_null().to_numpy()
     members = np.bincount(chosen, minlength=1)
-    columns = [clustering.table[name].to_pylist() for name in ("cluster", "size", "x", "y")]
+    columns = [clustering.table[name].to_pylist() for name in ("cluster", "size")]
     x0, x1, y0, y1 = frame
     found = []
-    for cluster, size, x, y in zip(*columns, strict=True):
+    for cluster, size, (x, y) in zip(*columns, centres.tolist(), strict=True):
         count = int(members[cluster]) if cluster < len(members) else 0
         telling = count and (count >= size / 5 or count >= len(chosen) / 20)
-        if telling and x is not None and x0 <= x <= x1 and y0 <= y <= y1:
+        if telling and x0 <= x <= x1 and y0 <= y <= y1:
             found.append((-count, cluster, x, y))
     return sorted(found)
 
 
-def _names(clustering: Level, rows: pa.Table, frame: Viewport) -> pa.Table:
+def _names(clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewport) -> pa.Table:
     """Cluster names that fit without overlap, those with the most selected latents first."""
     names = clustering.names()
     x0, x1, y0, y1 = frame
     boxes: list[tuple[float, float, float, float]] = []
     placed: list[dict[str, Any]] = []
-    for _, cluster, x, y in _tell(clustering, rows, frame):
+    for _, cluster, x, y in _tell(clustering, centres, rows, frame):
         name = shown_label(names[cluster], 26)
         half = 3.6 * cells(name) + 4
         px = (x - x0) / (x1 - x0) * PLACED_FOR[0]
         px = float(np.clip(px, half, max(PLACED_FOR[0] - half, half)))
         py = (y1 - y) / (y1 - y0) * PLACED_FOR[1]
         box = (px - half, px + half, py - 10, py + 10)
-        if len(placed) < MOST_NAMES and not any(_overlap(box, other) for other in boxes):
+        if len(placed) < MOST_NAMES and not any(overlap(box, other) for other in boxes):
             boxes.append(box)
             at = x0 + px / PLACED_FOR[0] * (x1 - x0)
             placed.append({"name": name, "x": at, "y": y, "cluster": cluster})
@@ -311,7 +401,8 @@ def _names(clustering: Level, rows: pa.Table, frame: Viewport) -> pa.Table:
     return pa.Table.from_pylist(placed, pa.schema([*kinds, ("cluster", pa.int32())]))
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether two boxes x0, x1, y0, y1 share a place."""
     return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
@@ -329,11 +420,11 @@ def _name_layers(names: pa.Table) -> list[alt.Chart]:
     return [halo, base.mark_text(fontSize=12, fontWeight="bold")]
 
 
-def _ring(bundle: Bundle, latent: int | None, frame: Viewport) -> list[alt.Chart]:
+def _ring(bundle: Bundle, latent: int | None, frame: Viewport, layout: Layout) -> list[alt.Chart]:
     """A ring around one latent, with its id."""
     if latent is None or not 0 <= latent < bundle.latents.num_rows:
         return []
-    x, y = (bundle.latents[name][latent].as_py() for name in ("x", "y"))
+    x, y = (bundle.latents[name][latent].as_py() for name in MAP_COLUMNS[layout])
     if x is None or not (frame[0] <= x <= frame[1] and frame[2] <= y <= frame[3]):
         return []
     base = alt.Chart({"values": [{"x": x, "y": y, "latent": latent}]}).encode(x="x:Q", y="y:Q")

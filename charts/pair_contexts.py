@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.cooccurrence import Picking, Where
 from analysis.cooccurrence.pair import Pair, pair_contexts
-from charts.contexts import CELL, FONT_SIZE, around_picked, columns_of, source_axis
+from charts.contexts import CELL, FONT_SIZE, around_picked, columns_of, side_axis, titles_of
 from charts.figure import Figure, caption_of
 from charts.pair import A_COLOUR, B_COLOUR
 from charts.text import NO_BREAK_SPACE, shown_label, shown_token
@@ -137,7 +137,7 @@ def _chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
 
 def _line(rows: pa.Table, contexts: int) -> alt.Y:
     """One unit of y is one line of text; the first line stands on top."""
-    axis = source_axis(rows)
+    axis = side_axis(titles_of(rows))
     axis.values = [line + 0.5 for line in range(contexts)]
     axis.grid = False
     scale = alt.Scale(domain=[max(contexts, 1), 0], nice=False)

@@ -1,4 +1,4 @@
-"""Map: which latents point the same way?"""
+"""Map: which latents write alike, and which fire together?"""
 
 import streamlit as st
 
@@ -9,17 +9,28 @@ from pages.components import pickers
 from pages.components.figure import show
 from pages.components.latent_table import latent_table
 from pages.components.page import begin
+from pages.components.trust import clustering_trust, map_trust
+from pages.components.zoom import zoom
 
 page = begin(
     "Map",
-    "Which latents point the same way, and what are they about? Drag a box to select, click a "
-    "point to open its latent.",
+    "Which latents point the same way or fire together, and what are they about? Drag a box to "
+    "select, click a point to open its latent.",
 )
 left, right = st.columns([3, 2])
 with left:
-    colour, level = pickers.colour_and_level(page.bundle)
+    which, by, at = st.columns(3)
+    with which:
+        layout = pickers.layout(page.bundle)
+    with by:
+        colour = pickers.colour(page.bundle)
+    with at:
+        level = pickers.level(page.bundle)
+    viewport = zoom(page, layout)
 # The small charts come first, so that they answer a box before the map is drawn again.
 with right:
+    map_trust(page.bundle, layout)
+    clustering_trust(page.bundle, level)
     show(density_histogram(page.bundle, page.selected), page.selection)
     show(cluster_bars(page.bundle, page.selected, level), page.selection)
 with left:
@@ -30,6 +41,8 @@ with left:
             colour=colour,
             level=level,
             highlight=page.view.latent,
+            viewport=viewport,
+            layout=layout,
         ),
         page.selection,
     )

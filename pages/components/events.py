@@ -69,6 +69,8 @@ def _act(name: str, value: Any) -> None:
         state.change(select=str(replaced(state.current().selection, matches, by)))
     elif value and name in _PARTS:
         matches, made = _PARTS[name]
+        if name == "picked_cluster" and value[0]["cluster"] is not None:
+            choose_cluster(int(value[0]["cluster"]))
         state.select(replaced(state.current().selection, matches, made(value[0])))
     elif value and name in _PAIRS:
         first, second = _PAIRS[name]
@@ -100,9 +102,21 @@ def _component(point: Event) -> Selection:
     return Latents(tuple(np.flatnonzero(labels == int(point["component"])).tolist()))
 
 
-def _box(value: Event) -> Selection:
+def choose_cluster(cluster: int) -> None:
+    """Make this the cluster that is looked at, and its level the level that is shown."""
+    clusters = shown().clusters
+    if 0 <= cluster < clusters.num_rows:
+        state.change(cluster=cluster, level=clusters["level"][cluster].as_py())
+
+
+def _box(value: Event, layout: str = "decoder") -> Selection:
     (x0, x1), (y0, y1) = sorted(value["x"]), sorted(value["y"])
-    return Box(*(round(float(edge), 4) for edge in (x0, x1, y0, y1)))
+    x0, x1, y0, y1 = (round(float(edge), 4) for edge in (x0, x1, y0, y1))
+    return Box(x0, x1, y0, y1, layout)
+
+
+def _box_of_cooccurrence(value: Event) -> Selection:
+    return _box(value, layout="cooccurrence")
 
 
 def _density(value: Event) -> Selection:
@@ -121,6 +135,14 @@ def _is_density(part: Selection) -> bool:
     return isinstance(part, Compare) and part.column == "density"
 
 
+def _is_cluster(part: Selection) -> bool:
+    return isinstance(part, Cluster | Unclustered)
+
+
+def _clusters(point: Event) -> Selection:
+    return Cluster(tuple(sorted((int(point["cluster"]), int(point["other"])))))
+
+
 def _cluster(point: Event) -> Selection:
     return Unclustered() if point["cluster"] is None else Cluster((int(point["cluster"]),))
 
@@ -128,10 +150,12 @@ def _cluster(point: Event) -> Selection:
 Matches = Callable[[Selection], bool]
 _INTERVALS: dict[str, tuple[Matches, Callable[[Event], Selection]]] = {
     "box": (_is(Box), _box),
+    "box_of_cooccurrence": (_is(Box), _box_of_cooccurrence),
     "density": (_is_density, _density),
 }
 _PARTS: dict[str, tuple[Matches, Callable[[Event], Selection]]] = {
-    "picked_cluster": (lambda part: isinstance(part, Cluster | Unclustered), _cluster),
+    "picked_cluster": (_is_cluster, _cluster),
+    "picked_pair_of_clusters": (_is_cluster, _clusters),
     "picked_community": (
         _is(Community),
         lambda point: Community((int(point["community"]),)),

@@ -14,6 +14,18 @@ MOST_ROWS = 1000
 _COLUMNS = {
     "latent": st.column_config.NumberColumn("latent", format="%d", width="small"),
     "label": st.column_config.TextColumn("label", width="large"),
+    "label_precision": st.column_config.NumberColumn(
+        "precision",
+        format="%.2f",
+        width="small",
+        help="Of the held-out words that its label predicts, those on which it is active.",
+    ),
+    "label_recall": st.column_config.NumberColumn(
+        "recall",
+        format="%.2f",
+        width="small",
+        help="Of the held-out words on which it is active, those that its label predicts.",
+    ),
     "density": st.column_config.NumberColumn("density", format="scientific", width="small"),
     "max": st.column_config.NumberColumn("max", format="%.2f", width="small"),
     "cluster": st.column_config.NumberColumn("cluster", format="%d", width="small"),
@@ -22,22 +34,22 @@ _COLUMNS = {
 }
 
 
-def latent_table(bundle: Bundle, mask: Mask) -> None:
-    """The selected latents, densest first."""
+def latent_table(
+    bundle: Bundle, mask: Mask, name: str = "Selected latents", height: int = 360
+) -> None:
+    """The latents of the mask, densest first."""
     rows = _rows(bundle, mask)
     chosen = int(mask.sum())
     shown = f", the {numbers.count(MOST_ROWS)} densest shown" if chosen > MOST_ROWS else ""
-    st.markdown(
-        f"**Selected latents** · {numbers.count(chosen)}{shown} · click a row to open its latent"
-    )
+    st.markdown(f"**{name}** · {numbers.count(chosen)}{shown} · click a row to open its latent")
     event = st.dataframe(
         rows.to_pandas(),
         column_config=_COLUMNS,
         hide_index=True,
-        key="selected latents",
+        key=f"table of {name.lower()}",
         on_select="rerun",
         selection_mode="single-cell",
-        height=360,
+        height=height,
     )
     for row, _ in event["selection"]["cells"]:
         if row < rows.num_rows:

@@ -26,6 +26,11 @@ def density(value: float) -> str:
     return f"{mantissa}e{int(exponent)} ({percent if 'e' not in percent else '< 0.0001'} %)"
 
 
+def percent(value: float | None) -> str:
+    """A fraction as a percentage."""
+    return "–" if value is None else f"{100 * value:.3g} %"
+
+
 def share(part: int, whole: int) -> str:
     """A part of a whole as a percentage."""
     return f"{100 * part / whole:.1f} %" if whole else "–"

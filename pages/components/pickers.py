@@ -1,14 +1,15 @@
 """The choices beside charts, each kept in the view."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from analysis.bundle import Bundle, ContextKind
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
-from charts.map import COLOURS, Colour
+from charts.component_plane import CLASSES, Classes
+from charts.map import COLOURS, LAYOUTS, Colour, Layout, colours_of, layouts_of
 from charts.relations import ALL, RELATIONS
 from pages.components import numbers, state
 
@@ -25,17 +26,36 @@ def measure() -> str:
     )
 
 
-def colour_and_level(bundle: Bundle) -> tuple[Colour, int]:
-    """What the colour of a point on the map says, and the level of the clusters: 0 the finest."""
-    beside, finest = st.columns(2)
-    with beside:
-        colour: Colour = _choice("colour", "Colour", list(COLOURS), lambda key: COLOURS[key])
+def layout(bundle: Bundle) -> Layout:
+    """Which map is shown; a bundle may have the one by decoder alone."""
+    chosen: Layout = _choice(
+        "layout",
+        "Latents lie together that",
+        layouts_of(bundle),
+        lambda key: LAYOUTS[key],
+        also=_whole_map,
+    )
+    return chosen
+
+
+def _whole_map() -> None:
+    """Places of one map mean nothing on another."""
+    state.forget_brushes()
+    state.change(viewport="")
+
+
+def colour(bundle: Bundle) -> Colour:
+    """What the colour of a point on the map says."""
+    chosen: Colour = _choice("colour", "Colour", colours_of(bundle), lambda key: COLOURS[key])
+    return chosen
+
+
+def level(bundle: Bundle) -> int:
+    """The level of the clusters: 0 the finest."""
     sizes = {row.level: numbers.count(row.clusters) for row in bundle.manifest.clustering}
     if not sizes:
-        return colour, 0
-    with finest:
-        level = _choice("level", "Clusters", list(sizes), lambda n: f"{sizes[n]} clusters")
-    return colour, int(level)
+        return 0
+    return int(_choice("level", "Clusters", list(sizes), lambda n: f"{sizes[n]} clusters"))
 
 
 def subject(latent: int) -> str:
@@ -120,17 +140,46 @@ def picking() -> Picking:
     return chosen
 
 
-def _choice(field: str, label: str, options: Sequence[Any], words: Callable[[Any], str]) -> Any:
-    """A select box whose value is one field of the view."""
+def pooled_contexts() -> Literal["top", "random"]:
+    """Which contexts of a cluster's members are shown."""
+    chosen: Literal["top", "random"] = _choice(
+        "pooled", "Contexts of its members", list(state.POOLED), lambda key: state.CONTEXTS[key]
+    )
+    return chosen
+
+
+def plane(components: int) -> tuple[tuple[int, int], Classes]:
+    """The two principal components that span a plane, and what makes a class of tokens in it."""
+    known = list(range(1, max(components, 2) + 1))
+    across, up, by = st.columns([2, 2, 3])
+    with across:
+        x = int(_choice("component", "Component across", known, str))
+    with up:
+        y = int(_choice("against", "Component up", [k for k in known if k != x], str))
+    with by:
+        classes: Classes = _choice("classes", "Colour by", list(CLASSES), lambda key: CLASSES[key])
+    return (x, y), classes
+
+
+def _choice(
+    field: str,
+    label: str,
+    options: Sequence[Any],
+    words: Callable[[Any], str],
+    also: Callable[[], None] | None = None,
+) -> Any:
+    """A select box whose value is one field of the view; `also` is done when it changes."""
     key = f"pick {field}"
     if getattr(state.current(), field) not in options:
         state.change(**{field: options[0]})
     st.session_state[key] = getattr(state.current(), field)
     return st.selectbox(
-        label, options, key=key, format_func=words, on_change=_take, args=(field, key)
+        label, options, key=key, format_func=words, on_change=_take, args=(field, key, also)
     )
 
 
-def _take(field: str, key: str) -> None:
+def _take(field: str, key: str, also: Callable[[], None] | None) -> None:
     if st.session_state[key] is not None:
         state.change(**{field: st.session_state[key]})
+        if also:
+            also()

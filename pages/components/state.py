@@ -16,7 +16,8 @@ from analysis.cooccurrence import WINDOW
 from analysis.cooccurrence.association import MEASURES
 from analysis.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
-from charts.map import COLOURS
+from charts.component_plane import CLASSES
+from charts.map import COLOURS, LAYOUTS, Viewport
 from charts.relations import ALL, RELATIONS
 
 SUBJECTS = ("selection", "latent")
@@ -38,6 +39,8 @@ CONTEXTS = {"top": "strongest", "interval": "evenly spaced", "random": "random"}
 LONGEST_NAME = 100
 WIDEST_WINDOW = 1_000_000
 NO_LATENT = -1
+NO_CLUSTER = -1
+POOLED = ("top", "random")
 _VIEW = "view"
 _WRITTEN = "view written to the address bar"
 GENERATION = "generation of the charts' own selections"
@@ -64,6 +67,13 @@ class ViewState:
     loud: str = "hidden"
     community_level: int = 0
     network_level: int = BY_CLUSTER
+    cluster: int = NO_CLUSTER
+    pooled: str = "top"
+    component: int = 1
+    against: int = 2
+    classes: str = "member"
+    layout: str = "decoder"
+    viewport: str = ""
 
     def __post_init__(self) -> None:
         known: dict[str, Collection[str]] = {
@@ -75,6 +85,9 @@ class ViewState:
             "tab": TABS,
             "relation": (ALL, *RELATIONS),
             "loud": LOUD,
+            "pooled": POOLED,
+            "classes": CLASSES,
+            "layout": LAYOUTS,
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
@@ -87,6 +100,12 @@ class ViewState:
             raise ValueError("the level of a network is a whole number")
         if not (math.isfinite(self.threshold) and 1 <= self.window <= WIDEST_WINDOW):
             raise ValueError("the threshold or the window makes no sense")
+        if not NO_CLUSTER <= self.cluster < 2**31:
+            raise ValueError("cluster is a whole number from 0 on")
+        if not (1 <= self.component < 2**7 and 1 <= self.against < 2**7):
+            raise ValueError("components are counted from 1 on")
+        if self.viewport and _corners(self.viewport) is None:
+            raise ValueError("a viewport is x0,x1,y0,y1 with x0 < x1 and y0 < y1")
         if len(self.select) > LONGEST_TEXT or len(self.bundle) > LONGEST_NAME:
             raise ValueError("the selection or the name of the bundle is too long")
 
@@ -113,6 +132,11 @@ class ViewState:
         }
 
     @property
+    def part_of_map(self) -> Viewport | None:
+        """The part of the map that is shown; None for all of it."""
+        return _corners(self.viewport) if self.viewport else None
+
+    @property
     def selection(self) -> Selection:
         """The selection, or everything where its text cannot be read."""
         try:
@@ -128,6 +152,21 @@ class ViewState:
         except InputError as error:
             return str(error)
         return ""
+
+
+def _corners(text: str) -> Viewport | None:
+    """x0, x1, y0, y1 from a text; None where it says no rectangle."""
+    try:
+        x0, x1, y0, y1 = (float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    found = (x0, x1, y0, y1)
+    return found if all(map(math.isfinite, found)) and x0 < x1 and y0 < y1 else None
+
+
+def corners(window: Viewport | None) -> str:
+    """A part of the map as text; empty for all of it."""
+    return ",".join(f"{edge:.4g}" for edge in window) if window else ""
 
 
 def current() -> ViewState:

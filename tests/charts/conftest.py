@@ -153,6 +153,69 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
     return tables[0], tables[1]
 
 
+def _scored(table: pa.Table, name: str) -> pa.Table:
+    """The table with plausible values in the columns of its labels' scores and explanations."""
+    rng = np.random.default_rng(13)
+    rows = table.num_rows
+    for field in TABLES[name]:
+        place = table.schema.get_field_index(field.name)
+        if place >= 0 and table[field.name].null_count < rows:
+            continue
+        if pa.types.is_floating(field.type):
+            values = pa.array(rng.random(rows), field.type, mask=rng.random(rows) < 0.2)
+        elif pa.types.is_integer(field.type):
+            values = pa.array(rng.integers(5, 50, rows), field.type)
+        elif pa.types.is_list(field.type):
+            values = pa.array([[]] * rows, field.type)
+        else:
+            values = pa.array([""] * rows, pa.string()).cast(field.type)
+        if place >= 0:
+            table = table.set_column(place, field.name, values)
+        else:
+            table = table.append_column(field.name, values)
+    return table
+
+
+def _cluster_tables(
+    clusters: pa.Table, memberships: pa.Table, x: np.ndarray, document: np.ndarray, kept: int
+) -> dict[str, pa.Table]:
+    """The cluster table complete, the pairs of clusters, and components of random decoder rows."""
+    ids, latents = (memberships[name].to_numpy() for name in ("cluster", "latent"))
+    active = np.stack([(x[:, latents[ids == c]] > 0).any(1) for c in range(clusters.num_rows)], 1)
+    density = (x > 0).sum(0) / kept
+    added = {
+        "active_tokens": active.sum(0),
+        "active_documents": [len(np.unique(document[column])) for column in active.T],
+        "mean_density": [density[latents[ids == c]].mean() for c in range(clusters.num_rows)],
+    }
+    for name, values in added.items():
+        kind = TABLES["clusters"].field(name).type
+        place = clusters.schema.get_field_index(name)
+        clusters = clusters.set_column(place, name, pa.array(values, kind))
+    level, joint = clusters["level"].to_numpy(), active.T.astype(np.int64) @ active
+    a, b = np.nonzero(np.triu(joint, 1) * (level[:, None] == level))
+    pairs = pa.table({"level": level[a], "cluster": a, "other": b, "joint_tokens": joint[a, b]})
+    rng = np.random.default_rng(11)
+    order = np.argsort(ids, kind="stable")
+    loadings = [rng.normal(size=4).astype(np.float32) for _ in order]
+    count = clusters.num_rows
+    return {
+        "clusters": _scored(clusters, "clusters"),
+        "cluster_pairs": pairs,
+        "cluster_components": pa.table(
+            {
+                "cluster": np.repeat(np.arange(count), 4),
+                "component": np.tile(np.arange(1, 5), count),
+                "share": np.tile([0.5, 0.25, 0.125, 0.0625], count),
+                "tokens": np.repeat(active.sum(0), 4),
+            }
+        ),
+        "cluster_loadings": pa.table(
+            {"cluster": ids[order], "latent": latents[order], "loadings": loadings}
+        ),
+    }
+
+
 def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
     active = (x > 0).astype(np.int64)
     joint = active.T @ active
@@ -334,10 +397,10 @@ def make_bundle(folder: Path) -> Bundle:
     clusters, memberships = _clusters(latents)
     by_latent, by_token = np.nonzero(x.T), np.nonzero(x)
     tables = {
-        "latents": latents,
+        "latents": _scored(latents, "latents"),
         "neighbours": _neighbours(rng),
         "partners": _partners(x, document),
-        "clusters": clusters,
+        **_cluster_tables(clusters, memberships, x, document, int(kept.sum())),
         "memberships": memberships,
         "communities": _communities(),
         "relations": _relations(x, kept),

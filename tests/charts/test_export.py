@@ -19,9 +19,13 @@ from analysis.cooccurrence.pair import read_pair
 from analysis.errors import InputError
 from charts import export as exporting
 from charts import map as charts_map
+from charts.cluster_evidence import cluster_evidence
+from charts.cluster_matrix import cluster_matrix
+from charts.cluster_tree import cluster_tree
 from charts.clusters import cluster_bars
 from charts.communities import community_sizes, component_sizes
-from charts.contexts import context_strips
+from charts.component_plane import component_plane, component_shares
+from charts.contexts import cluster_contexts, context_strips
 from charts.density import density_histogram
 from charts.export import KINDS, export, filename
 from charts.figure import Figure, caption_of
@@ -78,6 +82,12 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         community_sizes(bundle, 0, mask),
         component_sizes(bundle, components(bundle)),
         neighbourhood(bundle, 20),
+        cluster_tree(bundle, mask, 3),
+        cluster_evidence(bundle, 3),
+        cluster_contexts(bundle, 3),
+        cluster_matrix(bundle, 0, chosen=3),
+        component_plane(bundle, 3),
+        component_shares(bundle, 3),
     ]
 
 

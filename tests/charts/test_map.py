@@ -74,7 +74,8 @@ def test_names_never_overlap(tiny: Bundle) -> None:
                 values = rng.uniform(-3, 3, table.num_rows).astype(np.float32)
                 table = table.set_column(i, field, pa.array(values))
         moved = type(clustering)(0, clustering.of_latent, table, clustering.colours)
-        names = charts_map._names(moved, rows, frame).to_pylist()
+        centres = np.column_stack([table[name].to_numpy() for name in ("x", "y")])
+        names = charts_map._names(moved, centres, rows, frame).to_pylist()
         assert names
         boxes = []
         for name in names:

@@ -139,7 +139,7 @@ def test_heatmap_keeps_clusters_together(tiny: Bundle) -> None:
 def test_heatmap_orders_blocks_of_a_known_matrix() -> None:
     block = np.kron(np.eye(3), np.ones((4, 4)))
     shuffle = np.random.default_rng(0).permutation(12)
-    order = heatmap._order(block[np.ix_(shuffle, shuffle)], np.zeros(12, int))
+    order = heatmap.similarity_order(block[np.ix_(shuffle, shuffle)], np.zeros(12, int))
     kinds = (shuffle // 4)[order]
     assert (np.diff(kinds) != 0).sum() == 2
 

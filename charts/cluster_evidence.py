@@ -1,0 +1,122 @@
+"""Why a cluster is called as it is: its terms, and how many of its members have each."""
+
+import json
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from analysis.errors import InputError
+from charts.figure import Figure, caption_of
+from charts.text import shown_label
+from charts.theme import ACCENT, QUIET_INK, UNSELECTED, inline, layered
+
+SOURCES = {
+    "terms": "fires on",
+    "raised": "pushes up",
+    "explained": "is explained by",
+}
+"""Columns of the cluster table that hold evidence, and what a member does with such a term."""
+_ROW = 22
+
+
+def cluster_row(bundle: Bundle, cluster: int) -> dict[str, Any]:
+    """The cluster's row of the cluster table; raises InputError where there is none."""
+    found = bundle.clusters.filter(pc.equal(bundle.clusters["cluster"], cluster))
+    if found.num_rows == 0:
+        raise InputError(f"{bundle.name}: there is no cluster {cluster}; choose one of the table.")
+    row: dict[str, Any] = found.to_pylist()[0]
+    return row
+
+
+def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
+    """The terms of a cluster, best first, by the share of its members that have them."""
+    row = cluster_row(bundle, cluster)
+    found = [
+        {
+            "source": words,
+            "term": item["term"],
+            "weight": item["score"],
+            "members": item["latents"],
+            "share": item["latents"] / row["size"],
+        }
+        for name, words in SOURCES.items()
+        for item in row[name]
+    ]
+    rows = pa.Table.from_pylist(found, _ROWS)
+    return Figure(
+        name=f"cluster-{cluster}-evidence",
+        title="What its label rests on",
+        chart=_chart(rows, row["size"]),
+        rows=rows,
+        caption=caption_of(bundle, unit="latent", cluster=cluster, members=row["size"]),
+        note=(
+            "Terms by class-based TF-IDF over the clusters of the level: heavy ones are common "
+            "here and rare in other clusters. A bar is the share of members that have the term "
+            "among their most telling ones."
+        ),
+    )
+
+
+_ROWS = pa.schema(
+    [
+        ("source", pa.string()), ("term", pa.string()), ("weight", pa.float32()),
+        ("members", pa.int32()), ("share", pa.float64()),
+    ]
+)  # fmt: skip
+
+
+def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
+    data = rows.drop_columns(["term"])
+    names = [shown_label(term, 26) or "∅" for term in rows["term"].to_pylist()]
+    sources = rows["source"].to_pylist()
+    # Terms of two sources may be the same word: each line is a line of its own.
+    lines = [f"{i:03d}" for i in range(len(names))]
+    data = data.append_column("line", pa.array(lines, pa.string()))
+    data = data.append_column("name", pa.array(names, pa.string()))
+    data = data.append_column(
+        "says",
+        pa.array([f"{n:,} of {size:,} members" for n in rows["members"].to_pylist()], pa.string()),
+    )
+    labels = [
+        n if s == SOURCES["terms"] else f"{s}: {n}" for n, s in zip(names, sources, strict=True)
+    ]
+    base = alt.Chart(inline(data)).encode(
+        y=alt.Y(
+            "line:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(
+                labelExpr=f"{json.dumps(labels, ensure_ascii=False)}[+datum.value]",
+                labelLimit=170,
+                labelOverlap=False,
+            ),
+        ),
+        tooltip=[
+            alt.Tooltip("name:N", title="term"),
+            alt.Tooltip("source:N", title="a member"),
+            alt.Tooltip("weight:Q", format=".3~r"),
+            alt.Tooltip("members:Q", format=","),
+            alt.Tooltip("share:Q", title="share of members", format=".0%"),
+        ],
+    )
+    most = max(rows["share"].to_pylist(), default=1.0)
+    step = next(step for step in (0.05, 0.1, 0.25) if most <= 5 * step or step == 0.25)
+    x = alt.X(
+        "share:Q",
+        title="share of its members that have the term",
+        axis=alt.Axis(format=".0%", values=[i * step for i in range(int(most / step) + 1)]),
+        scale=alt.Scale(domain=[0, 1.6 * most], nice=False),  # room for the words behind the bars
+    )
+    bars = base.mark_bar(height={"band": 0.7}).encode(
+        x=x,
+        color=alt.condition(
+            f"datum.source == '{SOURCES['terms']}'", alt.value(ACCENT), alt.value(UNSELECTED)
+        ),
+    )
+    says = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
+        x=x, text="says:N"
+    )
+    return layered(bars, says, height=44 + _ROW * max(rows.num_rows, 1))

@@ -1,0 +1,162 @@
+"""Co-occurrence of the clusters of a level as a matrix."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
+from analysis.cooccurrence.association import measure_table
+from charts.clustering import level_of
+from charts.figure import Figure, caption_of
+from charts.heatmap import MOST_NAMES, measure_scale, similarity_order
+from charts.measures import check_measure, format_of, title_of
+from charts.text import shown_label
+from charts.theme import HIGHLIGHT, PAPER, inline, layered
+
+MOST_CLUSTERS = 100
+
+
+def cluster_matrix(
+    bundle: Bundle, level: int, measure: str = "phi", chosen: int | None = None
+) -> Figure:
+    """Every pair of clusters of a level, coloured by a measure; the diagonal is blank.
+
+    A cluster is active on a token where any of its members is. Above 100 clusters those that are
+    active on the most tokens are drawn, and `chosen`. Rows and columns are in the order of average
+    linkage. A click gives `picked_pair_of_clusters`. Raises InputError for an unknown measure or
+    level.
+    """
+    check_measure(measure)
+    clusters = level_of(bundle, level).table.sort_by("cluster")
+    drawn = _drawn(clusters, chosen)
+    values = _pairs(bundle, clusters, drawn, measure)
+    n = len(drawn)
+    matrix = np.zeros((n, n))
+    matrix[values["latent"].to_numpy(), values["partner"].to_numpy()] = values[measure].to_numpy()
+    order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
+    rows = _rows(values, clusters.take(drawn), order, measure)
+    every = clusters.num_rows
+    most = f"; the {n} that are active on the most tokens are drawn" if n < every else ""
+    return Figure(
+        name=f"cluster-matrix-{measure}",
+        title=f"Which clusters fire together, by {title_of(measure)}",
+        chart=_chart(rows, n, measure, chosen),
+        rows=rows,
+        caption=caption_of(
+            bundle, unit="token", measure=measure, cluster_level=level, clusters=f"{n} of {every}"
+        ),
+        selections=("picked_pair_of_clusters",),
+        note=(
+            f"{every:,} clusters{most}. A cluster is active on a token where any of its members "
+            "is, so large clusters meet often whatever they mean; phi and lift set that off. "
+            "Ordered by similarity, so blocks along the diagonal are partly made by the order."
+        ),
+    )
+
+
+def _drawn(clusters: pa.Table, chosen: int | None) -> np.ndarray:
+    """Places in the level's table of the clusters that are drawn, ascending."""
+    order = np.argsort(-clusters["active_tokens"].to_numpy(), kind="stable")[:MOST_CLUSTERS]
+    own = np.flatnonzero(clusters["cluster"].to_numpy() == chosen)
+    if len(own) and own[0] not in order:
+        order[-1] = own[0]
+    return np.sort(order)
+
+
+def _pairs(bundle: Bundle, clusters: pa.Table, drawn: np.ndarray, measure: str) -> pa.Table:
+    """Both orders of every pair, with places among the drawn as `latent` and `partner`.
+
+    A level with so many clusters that not all pairs are stored leaves the others out.
+    """
+    n, ids = len(drawn), clusters["cluster"].to_numpy()[drawn]
+    stored = bundle.cluster_pairs
+    stored = stored.filter(pc.equal(stored["level"], clusters["level"][0])) if n else stored
+    a, b = (stored[name].to_numpy() for name in ("cluster", "other"))
+    both = np.isin(a, ids) & np.isin(b, ids)
+    i, j = np.searchsorted(ids, a[both]), np.searchsorted(ids, b[both])
+    joint = np.full((n, n), -1, dtype=np.int64)
+    if clusters.num_rows <= EVERY_PAIR_UP_TO:
+        joint[:] = 0
+    joint[i, j] = joint[j, i] = stored["joint_tokens"].to_numpy()[both]
+    np.fill_diagonal(joint, -1)
+    i, j = np.nonzero(joint >= 0)
+    pairs = pa.table({"latent": i, "partner": j, "joint_tokens": joint[i, j]})
+    return measure_table(pairs, clusters.take(drawn), bundle.manifest.tokens, [measure])
+
+
+def _rows(values: pa.Table, drawn: pa.Table, order: np.ndarray, measure: str) -> pa.Table:
+    """The cells in the order in which they are drawn."""
+    place = np.empty(drawn.num_rows, dtype=np.int32)
+    place[order] = np.arange(drawn.num_rows)
+    i, j = values["latent"].to_numpy(), values["partner"].to_numpy()
+    rows = pa.table(
+        {
+            "cluster": drawn["cluster"].take(i),
+            "label": drawn["label"].take(i),
+            "other": drawn["cluster"].take(j),
+            "other_label": drawn["label"].take(j),
+            "tokens": drawn["active_tokens"].take(i),
+            "other_tokens": drawn["active_tokens"].take(j),
+            "joint_tokens": values["joint_tokens"],
+            "row": place[i],
+            "column": place[j],
+        }
+    )
+    if measure not in rows.column_names:
+        rows = rows.append_column(measure, values[measure])
+    return rows.sort_by([("row", "ascending"), ("column", "ascending")])
+
+
+def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> alt.LayerChart:
+    data = rows.drop_columns(["label", "other_label", "row", "column"])
+    names: list[str] = [""] * clusters
+    for end, label, cluster, place in (
+        ("a", "label", "cluster", "row"),
+        ("b", "other_label", "other", "column"),
+    ):
+        said = [
+            f"{shown_label(text, 22) or 'cluster'} ({i})"
+            for text, i in zip(rows[label].to_pylist(), rows[cluster].to_pylist(), strict=True)
+        ]
+        for name, at in zip(said, rows[place].to_pylist(), strict=True):
+            names[at] = name
+        data = data.append_column(end, pa.array(said, pa.string()))
+    axis = alt.Axis(
+        labels=clusters <= MOST_NAMES, ticks=False, domain=False, labelLimit=190, labelFontSize=11
+    )
+    x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
+    y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=names))
+    base = alt.Chart(inline(data)).encode(x=x, y=y)
+    cells = (
+        base.mark_rect(
+            stroke=PAPER, strokeWidth=0.5 if clusters <= MOST_NAMES else 0, cursor="pointer"
+        )
+        .encode(
+            color=alt.Color(
+                f"{measure}:Q",
+                title=title_of(measure),
+                scale=measure_scale(rows, measure),
+                legend=alt.Legend(gradientLength=160, tickCount=5),
+            ),
+            tooltip=[
+                alt.Tooltip("a:N", title="cluster"),
+                alt.Tooltip("b:N", title="other"),
+                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+                alt.Tooltip("tokens:Q", title="its tokens", format=","),
+                alt.Tooltip("other_tokens:Q", title="the other's tokens", format=","),
+            ],
+        )
+        .properties(name="cluster_cells")
+        .add_params(
+            alt.selection_point(name="picked_pair_of_clusters", fields=["cluster", "other"])
+        )
+    )
+    own = [name for name in names if name.endswith(f"({chosen})")]
+    outline = (
+        alt.Chart({"values": [{"a": name} for name in own]})
+        .mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1.5)
+        .encode(y=y, x=alt.value(0), x2=alt.value({"expr": "width"}))
+    )
+    return layered(cells, outline, height=int(np.clip(clusters * 15, 260, 560)))

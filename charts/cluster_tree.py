@@ -1,0 +1,171 @@
+"""The clusters of all levels over one another: which lies in which, how large and how stable."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from charts.figure import Figure, caption_of
+from charts.text import cut, shown_label
+from charts.theme import INK, PAPER, UNSELECTED, inline, layered
+
+WEAK = 0.5
+STABILITY = alt.Scale(
+    domain=[0.0, 0.5, 1.0],
+    range=["#c8641b", "#f7f3ec", "#1f6fb2"],
+    interpolate="rgb",
+    clamp=True,
+)
+"""From weak to stable; the paper colour in between is at .5."""
+LAYER = 58
+NARROWEST_NAME = 30
+"""Pixels that a cluster must have for its name to be written into it."""
+
+
+def cluster_tree(
+    bundle: Bundle, selected: np.ndarray | None = None, chosen: int | None = None
+) -> Figure:
+    """Every cluster as a box, coarse levels above fine ones, each under the one it lies in.
+
+    `selected` [n_latents] bool greys the clusters without a selected member, `chosen` gets an
+    outline. A click gives `picked_cluster`.
+    """
+    rows = _rows(bundle, selected)
+    sizes = [
+        f"{level.clusters:,} clusters, {level.noise:,} latents in none"
+        for level in bundle.manifest.clustering
+    ]
+    return Figure(
+        name="cluster-tree",
+        title="Clusters from coarse to fine",
+        chart=_chart(rows, chosen),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="latent",
+            levels=len(sizes),
+            clusters=rows.num_rows,
+            coloured_by="stability",
+        ),
+        selections=("picked_cluster",),
+        note=(
+            "A cluster is as wide as its latents, or as the clusters below that lie in it by half "
+            "of their latents or more. Blue ones are found again with other seeds, orange ones "
+            f"(below {WEAK:g}) are weak evidence. From fine to coarse: {'; '.join(sizes)}."
+        ),
+    )
+
+
+def _rows(bundle: Bundle, selected: np.ndarray | None) -> pa.Table:
+    """The cluster table with `selected` latents, and the place of each box along the layer."""
+    clusters = bundle.clusters
+    count = clusters.num_rows
+    chosen = np.ones(bundle.latents.num_rows, bool) if selected is None else selected
+    members = bundle.memberships
+    inside = members["cluster"].to_numpy()[chosen[members["latent"].to_numpy()]]
+    start, end = _places(
+        clusters["size"].to_pylist(), clusters["level"].to_pylist(), clusters["parent"].to_pylist()
+    )
+    kept = ["cluster", "level", "parent", "label", "size", "stability"]
+    rows = clusters.select(kept)
+    rows = rows.append_column("selected", pa.array(np.bincount(inside, minlength=count)))
+    return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
+
+
+def _places(
+    sizes: Sequence[int], levels: Sequence[int], parents: Sequence[int | None]
+) -> tuple[list[int], list[int]]:
+    """Where each cluster starts and ends along its layer, in latents.
+
+    Clusters come largest first, the roots of the coarsest level before those of finer ones.
+    """
+    order = sorted(range(len(sizes)), key=lambda c: (-levels[c], -sizes[c], c))
+    children: dict[int | None, list[int]] = {}
+    for cluster in order:
+        children.setdefault(parents[cluster], []).append(cluster)
+    width = list(sizes)
+    for cluster in reversed(order):
+        width[cluster] = max(width[cluster], sum(width[c] for c in children.get(cluster, [])))
+    start = [0] * len(sizes)
+    beside = {None: 0} | dict.fromkeys(range(len(sizes)), 0)
+    for cluster in order:
+        parent = parents[cluster]
+        start[cluster] = beside[parent] + (0 if parent is None else start[parent])
+        beside[parent] += width[cluster]
+    return start, [s + w for s, w in zip(start, width, strict=True)]
+
+
+def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
+    levels = sorted(set(rows["level"].to_pylist()), reverse=True)
+    layers = {level: f"{rows['level'].to_pylist().count(level)} clusters" for level in levels}
+    names = [
+        shown_label(label) or f"cluster {cluster}"
+        for cluster, label in zip(
+            rows["cluster"].to_pylist(), rows["label"].to_pylist(), strict=True
+        )
+    ]
+    data = rows.drop_columns(["label", "level", "parent"])
+    data = data.append_column("name", pa.array(names, pa.string()))
+    data = data.append_column("words", pa.array([cut(name, 40) for name in names], pa.string()))
+    data = data.append_column(
+        "layer", pa.array([layers[level] for level in rows["level"].to_pylist()], pa.string())
+    )
+    total = max(rows["end"].to_pylist(), default=1)
+    room = f"(datum.end - datum.start) / {total} * width - 8"
+    base = alt.Chart(inline(data)).encode(
+        x=alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, total], nice=False)),
+        y=alt.Y(
+            "layer:N",
+            sort=list(layers.values()),
+            title=None,
+            axis=alt.Axis(domain=False, ticks=False),
+            scale=alt.Scale(paddingInner=0.06, paddingOuter=0.02),
+        ),
+        tooltip=[
+            alt.Tooltip("name:N", title="cluster"),
+            alt.Tooltip("cluster:Q", title="id", format="d"),
+            alt.Tooltip("size:Q", title="latents", format=","),
+            alt.Tooltip("selected:Q", title="selected latents", format=","),
+            alt.Tooltip("stability:Q", format=".2f"),
+        ],
+    )
+    box = (
+        base.mark_rect(stroke=PAPER, strokeWidth=1, cursor="pointer")
+        .encode(
+            x2="end:Q",
+            color=alt.condition(
+                "datum.selected > 0",
+                alt.Color(
+                    "stability:Q",
+                    scale=STABILITY,
+                    legend=alt.Legend(
+                        title="stability over seeds", orient="top", direction="horizontal",
+                        gradientLength=160, gradientThickness=9, values=[0, 0.5, 1], offset=6,
+                    ),
+                ),
+                alt.value(UNSELECTED),
+            ),
+        )
+        .properties(name="cluster_tree")
+        .add_params(alt.selection_point(name="picked_cluster", fields=["cluster"]))
+    )  # fmt: skip
+    outline = (
+        base.transform_filter(f"datum.cluster == {-1 if chosen is None else chosen}")
+        .mark_rect(filled=False, stroke=INK, strokeWidth=2.5)
+        .encode(x2="end:Q")
+    )
+    says = base.mark_text(
+        align="left",
+        dx=4,
+        fontSize=11,
+        limit=alt.ExprRef(f"max({room}, 1)"),
+    ).encode(
+        text="words:N",
+        color=alt.condition(
+            "datum.stability > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
+        ),
+        opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
+    )
+    return layered(box, outline, says, height=LAYER * max(len(levels), 1))

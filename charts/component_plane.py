@@ -1,0 +1,286 @@
+"""What a cluster writes, in the plane of two of its principal components."""
+
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from analysis.circles import MOST_CLASSES, Ring, ring
+from analysis.errors import InputError
+from analysis.reconstruction import Reconstruction, reconstruct
+from charts.cluster_evidence import cluster_row
+from charts.figure import Figure, caption_of
+from charts.map import overlap
+from charts.text import cells, name_of, shown_token
+from charts.theme import (
+    ACCENT,
+    CLUSTER_COLOURS,
+    NO_CLUSTER,
+    PAPER,
+    QUIET_INK,
+    UNSELECTED,
+    inline,
+    layered,
+)
+
+Classes = Literal["member", "token"]
+CLASSES: dict[str, str] = {
+    "member": "the member that fires most",
+    "token": "the token",
+}
+HEIGHT = 430
+PLACED_FOR = (560, HEIGHT - 50)
+"""Pixels of the plane for which names are placed; a wider one only leaves more room."""
+
+
+def component_plane(
+    bundle: Bundle,
+    cluster: int,
+    plane: tuple[int, int] = (1, 2),
+    classes: Classes = "member",
+) -> Figure:
+    """Tokens of a cluster in the plane of two components, counted from 1, coloured by class.
+
+    The note says whether the classes stand on a circle, and what that rests on. A click gives
+    `picked`, the member that fires most. Raises InputError for components that there are not.
+    """
+    size = cluster_row(bundle, cluster)["size"]
+    if classes not in CLASSES:
+        raise InputError(f"Components: there are no classes {classes!r}; choose member or token.")
+    found = reconstruct(bundle, cluster)
+    known = len(found.shares)
+    if known >= 2 and not (plane[0] != plane[1] and all(1 <= axis <= known for axis in plane)):
+        raise InputError(
+            f"Components: cluster {cluster} has components 1 to {known}; choose two of them."
+        )
+    axes = (plane[0] - 1, plane[1] - 1)
+    names, ids = _classes(bundle, found, classes)
+    judged = ring(found.scores, ids, found.shares, axes) if known >= 2 else None
+    rows = _rows(bundle, found, axes, names, ids) if known >= 2 else _NOTHING.empty_table()
+    return Figure(
+        name=f"cluster-{cluster}-components-{plane[0]}-{plane[1]}",
+        title=f"What the cluster writes: components {plane[0]} and {plane[1]}",
+        chart=_chart(rows, judged, names, found.shares, plane),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            cluster=cluster,
+            members=size,
+            tokens=f"{len(found.tokens):,} sampled of {found.active:,} with an active member",
+            components_rest_on=f"{found.rests_on:,} tokens",
+            classes=CLASSES[classes],
+        ),
+        selections=("picked",),
+        note=_note(judged, found),
+    )
+
+
+def _note(judged: Ring | None, found: Reconstruction) -> str:
+    if judged is None:
+        return "The members write along one line only, so there is no plane to show."
+    return (
+        f"{judged.sentence} Each point is one of {len(found.tokens):,} sampled tokens of the "
+        f"{found.active:,} with an active member: the sum of the members' activations times their "
+        "decoder rows, centred. The first component often is intensity: try the next ones."
+    )
+
+
+def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 2)) -> Figure:
+    """The share of the reconstruction's variance that each component has."""
+    cluster_row(bundle, cluster)
+    table = bundle.cluster_components
+    table = table.filter(pa.array(table["cluster"].to_numpy() == cluster)).sort_by("component")
+    share = table["share"].to_numpy().astype(np.float64)
+    rows = pa.table(
+        {
+            "component": table["component"],
+            "share": table["share"],
+            "together": pa.array(np.cumsum(share)),
+            "in_plane": pa.array(np.isin(table["component"].to_numpy(), plane)),
+        }
+    )
+    tokens = int(table["tokens"][0].as_py()) if table.num_rows else 0
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("component:O", title="component", axis=alt.Axis(labelAngle=0)),
+        tooltip=[
+            alt.Tooltip("component:O"),
+            alt.Tooltip("share:Q", format=".1%"),
+            alt.Tooltip("together:Q", title="up to here", format=".1%"),
+        ],
+    )
+    y = alt.Y("share:Q", title="share of the variance", axis=alt.Axis(format=".0%", tickCount=4))
+    bars = base.mark_bar().encode(
+        y=y, color=alt.condition("datum.in_plane", alt.value(ACCENT), alt.value(UNSELECTED))
+    )
+    says = base.mark_text(dy=-7, color=QUIET_INK, fontSize=11).encode(
+        y=y, text=alt.Text("share:Q", format=".0%")
+    )
+    return Figure(
+        name=f"cluster-{cluster}-variance",
+        title="How much each component holds",
+        chart=layered(bars, says, height=190),
+        rows=rows,
+        caption=caption_of(bundle, unit="token", cluster=cluster, tokens=tokens),
+        note=(
+            f"Of what the members write on {tokens:,} sampled tokens; the first "
+            f"{rows.num_rows} components have {_percent(share.sum())} together."
+        ),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _classes(
+    bundle: Bundle, found: Reconstruction, classes: Classes
+) -> tuple[dict[int, str], np.ndarray]:
+    """What the classes are called, and the class [n] of every token."""
+    if classes == "member":
+        labels = bundle.latents["label"]
+        known = np.unique(found.strongest).tolist()
+        return {i: name_of(i, labels[i].as_py(), 24) for i in known}, found.strongest
+    texts = bundle.tokens["token"].take(found.tokens).cast("string").to_pylist()
+    words = sorted(set(texts))
+    place = {word: i for i, word in enumerate(words)}
+    ids = np.array([place[text] for text in texts], dtype=np.int64)
+    return {i: shown_token(word) for i, word in enumerate(words)}, ids
+
+
+_NOTHING = pa.schema(
+    [
+        ("token_row", pa.int64()), ("document", pa.int64()), ("position", pa.int32()),
+        ("token", pa.string()), ("latent", pa.int64()), ("x", pa.float64()), ("y", pa.float64()),
+        ("class", pa.string()),
+    ]
+)  # fmt: skip
+
+
+def _rows(
+    bundle: Bundle,
+    found: Reconstruction,
+    axes: tuple[int, int],
+    names: dict[int, str],
+    ids: np.ndarray,
+) -> pa.Table:
+    """One row a sampled token; `latent` is the member that fires most on it."""
+    tokens = bundle.tokens.take(found.tokens)
+    return pa.table(
+        {
+            "token_row": found.tokens,
+            "document": tokens["document"],
+            "position": tokens["position"],
+            "token": tokens["token"].cast("string"),
+            "latent": found.strongest,
+            "x": found.scores[:, axes[0]],
+            "y": found.scores[:, axes[1]],
+            "class": pa.array([names[i] for i in ids.tolist()], pa.string()),
+        },
+        schema=_NOTHING,
+    )
+
+
+def _chart(
+    rows: pa.Table,
+    judged: Ring | None,
+    names: dict[int, str],
+    shares: np.ndarray,
+    plane: tuple[int, int],
+) -> alt.LayerChart:
+    """Points and the names of the largest classes at their centres, both axes to one scale."""
+    coloured = judged.classes[np.argsort(-judged.tokens, kind="stable")].tolist() if judged else []
+    colours = {
+        names[i]: CLUSTER_COLOURS[k % len(CLUSTER_COLOURS)]
+        for k, i in enumerate(coloured[:MOST_CLASSES])
+    }
+    data = rows.drop_columns(["token", "token_row"])
+    data = data.append_column(
+        "shown", pa.array([shown_token(t) for t in rows["token"].to_pylist()], pa.string())
+    )
+    data = data.append_column(
+        "colour", pa.array([colours.get(c, NO_CLUSTER) for c in rows["class"].to_pylist()])
+    )
+    x, y = _axes(rows, shares, plane)
+    points = (
+        alt.Chart(inline(data))
+        .mark_circle(size=20, opacity=0.6, cursor="pointer", clip=True)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("colour:N", scale=None, legend=None),
+            tooltip=[
+                alt.Tooltip("shown:N", title="token"),
+                alt.Tooltip("class:N"),
+                alt.Tooltip("latent:Q", title="member that fires most", format="d"),
+                alt.Tooltip("x:Q", title=f"component {plane[0]}", format=".3~r"),
+                alt.Tooltip("y:Q", title=f"component {plane[1]}", format=".3~r"),
+                alt.Tooltip("document:Q", format="d"),
+                alt.Tooltip("position:Q", format="d"),
+            ],
+        )
+        .properties(name="component_points")
+        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+    )
+    return layered(points, *_names(rows, judged, names), height=HEIGHT)
+
+
+def _extent(rows: pa.Table) -> tuple[list[float], list[float]]:
+    """Middle and half of the length of what is drawn along x and y, the origin included."""
+    ends = [np.array([0.0, *rows[name].to_numpy()]) for name in ("x", "y")]
+    middle = [float(v.min() + v.max()) / 2 for v in ends]
+    return middle, [float(v.max() - v.min()) * 0.55 or 1.0 for v in ends]
+
+
+def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[alt.X, alt.Y]:
+    """A unit is as long along y as along x: a circle looks round, a weak component narrow."""
+    middle, half = _extent(rows)
+    tall = f"max({half[1]}, {half[0]} * height / width)"
+    wide = f"max({half[0]}, {half[1]} * width / height)"
+
+    def scale(at: float, reach: str) -> alt.Scale:
+        return alt.Scale(
+            domainMin={"expr": f"{at} - {reach}"},
+            domainMax={"expr": f"{at} + {reach}"},
+            nice=False,
+            zero=False,
+        )
+
+    def title(axis: int) -> str:
+        share = f" ({_percent(shares[axis - 1])} of the variance)" if axis <= len(shares) else ""
+        return f"component {axis}{share}"
+
+    ticks = alt.Axis(format="~r", tickCount=6)
+    return (
+        alt.X("x:Q", title=title(plane[0]), axis=ticks, scale=scale(middle[0], wide)),
+        alt.Y("y:Q", title=title(plane[1]), axis=ticks.copy(), scale=scale(middle[1], tall)),
+    )
+
+
+def _names(rows: pa.Table, judged: Ring | None, names: dict[int, str]) -> list[alt.Chart]:
+    """Names of classes at the mean of their tokens, as far as they fit, the largest first."""
+    if judged is None:
+        return []
+    half = _extent(rows)[1]
+    pixels = min(PLACED_FOR[0] / (2 * half[0]), PLACED_FOR[1] / (2 * half[1]))
+    boxes: list[tuple[float, float, float, float]] = []
+    values = []
+    for i in np.argsort(-judged.tokens, kind="stable").tolist():
+        (x, y), name = judged.centres[i].tolist(), names[int(judged.classes[i])]
+        reach = 3.4 * cells(name) + 3
+        box = (x * pixels - reach, x * pixels + reach, y * pixels - 8, y * pixels + 8)
+        if not any(overlap(box, other) for other in boxes):
+            boxes.append(box)
+            values.append({"x": x, "y": y, "name": name})
+    base = alt.Chart({"values": values}).encode(x="x:Q", y="y:Q", text="name:N")
+    halo = base.mark_text(
+        fontSize=11,
+        fontWeight="bold",
+        stroke=PAPER,
+        strokeWidth=4,
+        strokeJoin="round",
+        opacity=0.85,
+    )
+    return [halo, base.mark_text(fontSize=11, fontWeight="bold")]

@@ -1,0 +1,41 @@
+"""Clusters: which groups of latents are there, and what does each of them do?"""
+
+import streamlit as st
+
+from charts.cluster_evidence import cluster_evidence
+from charts.cluster_matrix import cluster_matrix
+from charts.cluster_tree import cluster_tree
+from charts.component_plane import component_plane, component_shares
+from charts.contexts import cluster_contexts
+from pages.components import pickers
+from pages.components.cluster_head import cluster_head
+from pages.components.cluster_picker import cluster_picker, cluster_table
+from pages.components.figure import show
+from pages.components.latent_table import latent_table
+from pages.components.page import begin
+from pages.components.trust import clustering_trust
+
+page = begin(
+    "Clusters",
+    "Which groups of latents point the same way, how far can each be believed, and what do its "
+    "members do? Click a cluster to look at it and to select it everywhere.",
+)
+chosen = cluster_picker(page)
+clustering_trust(page.bundle, chosen.level)
+show(cluster_tree(page.bundle, page.selected, chosen.cluster), page.selection)
+cluster_table(page, chosen)
+cluster_head(page.bundle, chosen)
+left, right = st.columns([2, 3])
+with left:
+    show(cluster_evidence(page.bundle, chosen.cluster))
+with right:
+    latent_table(page.bundle, chosen.members, "Members", height=600)
+show(cluster_contexts(page.bundle, chosen.cluster, pickers.pooled_contexts()))
+left, right = st.columns(2)
+with left:
+    plane, classes = pickers.plane(chosen.components)
+    show(component_plane(page.bundle, chosen.cluster, plane, classes))
+    show(component_shares(page.bundle, chosen.cluster, plane))
+with right:
+    measure = pickers.measure()
+    show(cluster_matrix(page.bundle, chosen.level, measure, chosen.cluster))

@@ -1,0 +1,89 @@
+"""What the chosen cluster is called, its numbers, and the ways from it to the other pages."""
+
+from typing import Any
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.selection import Cluster
+from charts.cluster_evidence import cluster_row
+from pages.components import events, numbers, state
+from pages.components.cluster_picker import Chosen
+from pages.components.provenance import metrics
+from pages.components.text import plain
+from pages.components.trust import cluster_trust
+
+
+def cluster_head(bundle: Bundle, chosen: Chosen) -> None:
+    """The name and the numbers of one cluster."""
+    row = cluster_row(bundle, chosen.cluster)
+    name = plain(row["label"], 120) or "no label"
+    st.subheader(f"Cluster {chosen.cluster} · {name}", anchor=False)
+    if row["explanation"]:
+        st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
+    cluster_trust(row["stability"])
+    metrics(_numbers(row, bundle))
+    _ways(row)
+
+
+def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
+    tokens, words = bundle.manifest.tokens, bundle.manifest.labels
+    active = row["active_tokens"]
+    held_out = f"Over {numbers.count(words.held_out_words)} held-out words. " if words else ""
+    return {
+        "Latents": (numbers.count(row["size"]), "Its members."),
+        "Stability": (
+            numbers.short(row["stability"]),
+            "Its best overlap (Jaccard) with a cluster found with another seed, mean over seeds.",
+        ),
+        **_bootstrap(row),
+        "Active tokens": (
+            f"{numbers.count(active)} ({numbers.share(active, tokens)})",
+            f"Of {numbers.count(tokens)} kept tokens, those with an active member.",
+        ),
+        "Mean density": (
+            numbers.density(row["mean_density"]),
+            "Mean density of its members.",
+        ),
+        "Label precision": (
+            numbers.percent(row["label_precision"]),
+            f"{held_out}Of those that the label predicts, the share on which it is active.",
+        ),
+        "Label recall": (
+            numbers.percent(row["label_recall"]),
+            f"{held_out}Of those on which it is active, the share that the label predicts.",
+        ),
+        "Lift": (
+            numbers.short(row["label_lift"]),
+            "Precision over the share of all held-out words on which it is active; 1 is chance.",
+        ),
+    }
+
+
+def _bootstrap(row: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """In bundles that resampled their latents."""
+    if row.get("bootstrap") is None:
+        return {}
+    meaning = "The same overlap over clusterings of resampled latents."
+    return {"Bootstrap": (numbers.short(row["bootstrap"]), meaning)}
+
+
+def _ways(row: dict[str, Any]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Select its latents everywhere",
+            icon=":material/filter_alt:",
+            on_click=_select,
+            args=(row["cluster"],),
+        )
+        if row["parent"] is not None:
+            st.button(
+                f"Look at the cluster around it, {row['parent']}",
+                icon=":material/arrow_upward:",
+                on_click=events.choose_cluster,
+                args=(row["parent"],),
+            )
+
+
+def _select(cluster: int) -> None:
+    state.select(Cluster((cluster,)))
