@@ -1,7 +1,7 @@
 """Clusters of decoder vectors at several levels of detail, and how far they can be trusted.
 
-HDBSCAN (Campello, Moulavi, Sander 2013; its condensed tree by fast_hdbscan) on a ten-dimensional
-UMAP of the shared kNN graph, as in Bricken et al. 2023; never on the picture, where planted
+HDBSCAN (Campello, Moulavi, Sander 2013; its condensed tree by fast_hdbscan) on a five-dimensional
+UMAP of the shared kNN graph, after Bricken et al. 2023; never on the picture, where planted
 clusters are lost. Only neighbours in the graph are joined, so what the embedding put together by
 chance stays apart. The embedding is made with several seeds. Every cut of every hierarchy (a
 smallest cluster size, and leaves or excess of mass) is judged by how far the seeds agree on it, and
@@ -32,10 +32,12 @@ from analysis.layout import NEIGHBOURS, FuzzyGraph, embed, fuzzy_graph, principa
 from analysis.neighbours import NeighbourGraph
 
 NOISE = -1
-DIMENSIONS = 10
+DIMENSIONS = 5
+"""Of the embedding. On forty planted groups among a thousand isotropic latents, five find what
+Bricken's ten find (ARI 1.00, stability .88) in half the time."""
 EPOCHS = 100
 SEEDS = 3
-BOOTSTRAPS = 3
+BOOTSTRAPS = 2
 JITTER = 0.1
 """Of the start, in its largest coordinate. With less, the seeds agree because they start alike:
 pure noise comes to .3 and more."""
@@ -53,6 +55,7 @@ WEAK = 0.5
 """Stability below which a clustering is not to be believed; a coarser level must reach it."""
 
 Selection = Literal["leaf", "eom"]
+SELECTIONS: tuple[Selection, ...] = ("leaf", "eom")
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class Cut:
     by_seed: tuple[np.ndarray, ...]
     stability: float
     """Mean adjusted Rand index over the pairs of seeds."""
-    by_bootstrap: tuple[np.ndarray, ...] = ()
+    smallest: int = 0
+    """Latents of its smallest cluster, at least."""
+    selection: Selection = "leaf"
 
     @property
     def clusters(self) -> int:
@@ -111,6 +116,7 @@ def cluster(
     fuzzy = fuzzy_graph(graph, eligible)
     n = len(fuzzy.latents)
     cuts: list[Cut] = []
+    again: list[np.ndarray] = []
     if n > max(NEIGHBOURS, 2 * minimum_cluster):
         start = principal_components(W_dec, fuzzy.latents, DIMENSIONS)
         trees = [_hierarchy(start, fuzzy, minimum_cluster, seed + i, epochs) for i in range(SEEDS)]
@@ -118,10 +124,14 @@ def cluster(
             _hierarchy(start, resampled(fuzzy, seed + i), minimum_cluster, seed + i, epochs)
             for i in range(SEEDS, SEEDS + BOOTSTRAPS)
         ]
-        cuts = _choose_levels(_all_cuts(trees, again, minimum_cluster), minimum_cluster)
+        cuts = _choose_levels(_all_cuts(trees, minimum_cluster), minimum_cluster)
     if not cuts:
         cuts = [Cut((np.full(n, NOISE),), 0.0)]
-    return _assemble(cuts, fuzzy.latents, len(W_dec))
+    bootstraps = [
+        [_labels(tree, cut.smallest, cut.selection) for tree in again] if cut.clusters else []
+        for cut in cuts
+    ]
+    return _assemble(cuts, bootstraps, fuzzy.latents, len(W_dec))
 
 
 def place(clusters: pa.Table, memberships: pa.Table, x: np.ndarray, y: np.ndarray) -> pa.Table:
@@ -253,29 +263,31 @@ def _labels(tree: np.ndarray, smallest: int, selection: Selection) -> np.ndarray
     )
 
 
-def _all_cuts(
-    trees: Sequence[np.ndarray], again: Sequence[np.ndarray], minimum_cluster: int
-) -> list[tuple[int, Cut]]:
-    """Every cut of the hierarchies that is tried, with its smallest cluster size, ascending."""
+def _all_cuts(trees: Sequence[np.ndarray], minimum_cluster: int) -> list[Cut]:
+    """Every cut of the hierarchies that is tried, its smallest cluster size ascending."""
     n = len(trees[0]) + 1
-    sizes = [minimum_cluster]
-    while sizes[-1] * RUNG <= n / FEWEST:
-        sizes.append(round(sizes[-1] * RUNG))
-    selections: tuple[Selection, ...] = ("leaf", "eom")
-    found = []
-    for size in sizes:
-        for by in selections:
-            seeds, boots = (
-                tuple(_labels(tree, size, by) for tree in some) for some in (trees, again)
-            )
-            agreed = np.mean([agreement(a, b) for a, b in combinations(seeds, 2)])
-            found.append((size, Cut(seeds, float(agreed), boots)))
+    found: list[Cut] = []
+    size = minimum_cluster
+    while size == minimum_cluster or size <= n / FEWEST:
+        tried = [_cut(trees, size, selection) for selection in SELECTIONS]
+        found += tried
+        # Larger ones find no more clusters than these.
+        if max(cut.clusters for cut in tried) < FEWEST:
+            break
+        size = round(size * RUNG)
     return found
 
 
-def _choose_levels(cuts: Sequence[tuple[int, Cut]], minimum_cluster: int) -> list[Cut]:
+def _cut(trees: Sequence[np.ndarray], smallest: int, selection: Selection) -> Cut:
+    """The clusters of at least `smallest` latents in the hierarchy of every seed."""
+    by_seed = tuple(_labels(tree, smallest, selection) for tree in trees)
+    agreed = np.mean([agreement(a, b) for a, b in combinations(by_seed, 2)])
+    return Cut(by_seed, float(agreed), smallest, selection)
+
+
+def _choose_levels(cuts: Sequence[Cut], minimum_cluster: int) -> list[Cut]:
     """The fine cut on which the seeds agree best, then coarser ones that are not weak."""
-    fine = [cut for size, cut in cuts if size <= FINEST_SIZES * minimum_cluster]
+    fine = [cut for cut in cuts if cut.smallest <= FINEST_SIZES * minimum_cluster]
     # Excess of mass sometimes takes everything for two or three clusters: that is not fine.
     most = max(cut.clusters for cut in fine)
     fine = [cut for cut in fine if 2 * cut.clusters >= most]
@@ -284,7 +296,7 @@ def _choose_levels(cuts: Sequence[tuple[int, Cut]], minimum_cluster: int) -> lis
         below = levels[-1].clusters
         coarser = [
             cut
-            for _, cut in cuts
+            for cut in cuts
             if max(FEWEST, below / COARSER[1]) <= cut.clusters <= below / COARSER[0]
             and cut.stability >= WEAK
         ]
@@ -294,18 +306,23 @@ def _choose_levels(cuts: Sequence[tuple[int, Cut]], minimum_cluster: int) -> lis
     return levels if levels[0].clusters else []
 
 
-def _assemble(cuts: Sequence[Cut], latents: np.ndarray, F: int) -> Clustering:
-    """Number the clusters of all levels and find the parents."""
+def _assemble(
+    cuts: Sequence[Cut], bootstraps: Sequence[list[np.ndarray]], latents: np.ndarray, F: int
+) -> Clustering:
+    """Number the clusters of all levels and find the parents.
+
+    `bootstraps` are the labels [n] of every bootstrap, for each level.
+    """
     labelled = np.full((len(cuts), F), NOISE, dtype=np.int32)
     rows: list[dict[str, object]] = []
     levels = []
-    for level, cut in enumerate(cuts):
+    for level, (cut, boots) in enumerate(zip(cuts, bootstraps, strict=True)):
         shown = cut.by_seed[0]
         inside = shown[shown >= 0]
         sizes = np.bincount(inside, minlength=cut.clusters)
         order = np.argsort(-sizes, kind="stable")
         stability = cluster_stability(shown, cut.by_seed[1:])[order]
-        bootstrap = cluster_stability(shown, cut.by_bootstrap)[order]
+        bootstrap = cluster_stability(shown, boots)[order]
         number = np.empty(cut.clusters, dtype=np.int32)
         number[order] = len(rows) + np.arange(cut.clusters)
         labelled[level, latents[shown >= 0]] = number[inside]

@@ -38,6 +38,9 @@ SPARE_CANDIDATES = 8
 ROUNDING = 2e-6
 """More than a float32 product of unit vectors is ever wrong by."""
 
+SOUGHT = 1.5
+"""Neighbours that pynndescent seeks for each that is kept: more seconds, more recall."""
+
 RECALL_SAMPLE = 1_000
 
 
@@ -248,12 +251,12 @@ def _exact(
 def _approximate(
     unit: np.ndarray, pool: np.ndarray, k: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours [len(pool), k] in `pool` by pynndescent, which finds twice as many as are kept."""
+    """Neighbours [len(pool), k] in `pool` by pynndescent, which finds more than are kept."""
     # With more threads, the seed would no longer fix the result.
     index = NNDescent(
         unit if len(pool) == len(unit) else unit[pool],
         metric="cosine",
-        n_neighbors=2 * k + 1,
+        n_neighbors=round(SOUGHT * k) + 1,
         random_state=seed,
         n_jobs=1,
     )
