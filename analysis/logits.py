@@ -15,6 +15,9 @@ from analysis.bundle import TABLES
 from analysis.errors import InputError
 from analysis.neighbours import unit_rows
 
+EFFECT_DIGITS = 3
+"""Digits of a stored effect behind the point: a thousandth of a logit."""
+
 
 def logit_effects(
     W_dec: np.ndarray,
@@ -71,7 +74,7 @@ def _strongest(latents: np.ndarray, effects: torch.Tensor, words: pa.Array, top:
             "sign": pa.DictionaryArray.from_arrays(signs, ["positive", "negative"]),
             "rank": np.tile(np.arange(top, dtype=np.int16), 2 * len(latents)),
             "token": words.take(pa.array(tokens)),
-            "effect": values,
+            "effect": values.round(EFFECT_DIGITS),
         },
         schema=TABLES["logits"],
     )

@@ -37,6 +37,8 @@ BLOCK_ACTIVATIONS = 4 << 20
 """Activations of the latents of a block: some seconds of counting. It shapes files, so it is
 fixed: a count that is interrupted may go on with another memory setting."""
 BLOCK_LATENTS = 16_384
+COSINE_DIGITS = 4
+"""Digits of a stored cosine: more would say nothing and double the table."""
 
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -107,7 +109,9 @@ class PartnerCount:
             "partner": found.partners,
             "joint_tokens": found.joint,
             "joint_documents": joint_units(self.documents, start, found),
-            "activation_cosine": activation_cosines(tokens, start, found).astype(np.float32),
+            "activation_cosine": np.round(
+                activation_cosines(tokens, start, found), COSINE_DIGITS
+            ).astype(np.float32),
         }
         rows = pa.table(columns, schema=TABLES["partners"])
         write_rows(self.file(block), rows)

@@ -97,6 +97,7 @@ def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
         ),
         ("partners(7)", Partners(7, "phi", 20)),
         ("box(2,-1,5,0)", Box(-1, 2, 0, 5)),
+        ("box(2,-1,5,0,cooccurrence)", Box(-1, 2, 0, 5, "cooccurrence")),
     ],
 )
 def test_spellings(text: str, selection: Selection) -> None:
@@ -110,6 +111,7 @@ def test_spellings(text: str, selection: Selection) -> None:
         "near()", "near(x)", "partners(1,nothing)", "colour=3", "density<abc", "latent=-1",
         "flag=happy", "& whale", "max=1,2", "(" * 200, "x" * 30_000, "density<1e999",
         "near(1,2,3)", "latent=99999999999",
+        "box(1,2,3,4,sideways)",
     ],
 )  # fmt: skip
 def test_bad_text_is_one_sentence(text: str) -> None:

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     "",
     "map",
+    "clusters",
     "cooccurrence",
     "cooccurrence?tab=relations",
     "cooccurrence?tab=communities",
@@ -76,7 +77,7 @@ def test_a_link_opened_first_on_a_fresh_server_goes_through_the_dashboard(
 ) -> None:
     latent = int(np.argmax(bundle.latents["active_tokens"].to_numpy()))
     page = open_page(f"latent?latent={latent}")
-    for name in ("Overview", "Map", "Co-occurrence", "Pair", "Latent"):
+    for name in ("Overview", "Map", "Clusters", "Co-occurrence", "Pair", "Latent"):
         expect(page.get_by_role("link", name=name)).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
 
@@ -196,6 +197,28 @@ def lonely_latent(bundle: Bundle) -> tuple[int, tuple[float, float]]:
     inside = ((share > 0.1) & (share < np.array([0.9, 0.5]))).all(axis=1)
     best = int(np.argmax(np.where(inside, distance, -1)))
     return int(known[best]), (float(share[best, 0]), float(share[best, 1]))
+
+
+def test_a_click_on_a_cluster_shows_and_selects_it(open_page: OpenPage, bundle: Bundle) -> None:
+    page = open_page("clusters")
+    chart = figure(page, "Clusters from coarse to fine")
+    # The widest box of the uppermost layer begins at the left, and has its name there.
+    widest = bundle.clusters.sort_by([("level", "descending"), ("size", "descending")])
+    cluster, size = widest["cluster"][0].as_py(), widest["size"][0].as_py()
+    name = chart.locator("g.mark-text text").first
+    name.scroll_into_view_if_needed()
+    box = name.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 3, box["y"] + box["height"] + 8)
+    expect(page.get_by_role("heading", name=re.compile(rf"^Cluster {cluster}\b"))).to_be_visible()
+    settle(page)
+    assert selected(page) == size
+    assert f"cluster={cluster}" in page.url
+    expect(figure(page, "What its label rests on")).to_be_visible()
+    page.get_by_role("link", name="Map").click()
+    expect(page.get_by_role("heading", name="Map", exact=True)).to_be_visible()
+    settle(page)
+    assert selected(page) == size
 
 
 def test_figures_leave_as_png_and_parquet_with_their_caption(

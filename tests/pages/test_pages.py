@@ -10,12 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.communities import clarke_2024
+from analysis.selection import evaluate, parse
 from pages.components.events import KEY
 from pages.components.state import GENERATION, TABS
 from tests.pages.conftest import ROOT, Open, texts
 from tests.planted import Planted
 
-PAGES = {"overview": 4, "map": 3, "cooccurrence": 2, "pair": 8, "latent": 4}
+PAGES = {"overview": 4, "map": 3, "clusters": 6, "cooccurrence": 2, "pair": 8, "latent": 4}
 """Charts on each page; a bundle without a model has no logit effects to draw."""
 
 
@@ -304,3 +305,59 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_click_in_the_tree_looks_at_a_cluster_and_selects_it_everywhere(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    coarse = planted_bundle.clusters.num_rows - 1
+    level = planted_bundle.clusters["level"][coarse].as_py()
+    app = open_page("clusters", select="density<0.5")
+    assert app.subheader[0].value.startswith("Cluster 0")
+    do_in_chart(app, "cluster-tree", picked_cluster=[{"cluster": coarse}])
+    assert app.query_params["select"] == f"density<0.5 & cluster={coarse}"
+    assert app.subheader[0].value.startswith(f"Cluster {coarse}")
+    assert app.query_params.get("level", "0") == str(level)
+
+
+def test_a_link_shows_its_cluster_and_its_components(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("clusters", cluster=3, component=3, against=1, classes="token")
+    row = planted_bundle.clusters.to_pylist()[3]
+    said = texts(app)
+    assert f"Cluster 3 · {row['label']}" in said
+    assert "components 3 and 1" in said
+    weak = [warning for warning in app.warning if "This cluster is weak evidence" in warning.value]
+    assert bool(weak) == (row["stability"] < 0.5)
+
+
+def test_a_cell_of_the_cluster_matrix_selects_both_clusters(open_page: Open) -> None:
+    app = open_page("clusters")
+    cell = {"cluster": 4, "other": 2}
+    do_in_chart(app, "cluster-matrix-phi", picked_pair_of_clusters=[cell])
+    assert app.query_params["select"] == "cluster=2,4"
+
+
+def test_an_unknown_cluster_in_a_link_gives_way_to_the_largest(open_page: Open) -> None:
+    app = open_page("clusters", cluster=10**6)
+    assert not app.exception
+    assert app.subheader[0].value.startswith("Cluster 0")
+
+
+def test_zoom_goes_to_the_selection_out_and_back(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("map", select="cluster=1")
+    buttons = {button.label: button for button in app.button}
+    assert buttons["Out"].disabled and buttons["Whole map"].disabled
+    buttons["To the selection"].click().run()
+    window = [float(edge) for edge in app.query_params["viewport"].split(",")]
+    members = evaluate(parse("cluster=1"), planted_bundle)
+    for axis, (low, high) in zip(("x", "y"), (window[:2], window[2:]), strict=True):
+        places = planted_bundle.latents[axis].to_numpy(zero_copy_only=False)[members]
+        assert low <= places.min() and places.max() <= high
+        assert high - low < 1.1 * (places.max() - places.min()) + 1e-3
+    next(button for button in app.button if button.label == "Out").click().run()
+    wider = [float(edge) for edge in app.query_params["viewport"].split(",")]
+    assert wider[1] - wider[0] > window[1] - window[0]
+    next(button for button in app.button if button.label == "Whole map").click().run()
+    assert "viewport" not in app.query_params

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from pages.components.state import ViewState
 
 def test_a_view_survives_the_address_bar() -> None:
     view = ViewState("abc", 'cluster=12 & "a&b"', 7, "jaccard", 1, "density", "latent")
+    view = replace(view, cluster=12, component=3, against=1, viewport="-1,2.5,0,3")
+    assert view.window == (-1, 2.5, 0, 3)
     assert ViewState.from_query_params(view.to_query_params()) == view
 
 
@@ -20,6 +24,9 @@ def test_only_what_is_unusual_is_written() -> None:
     [
         ("latent", "-2"), ("latent", "x"), ("latent", "1e9"), ("latent", str(2**31)),
         ("measure", "nonsense"), ("colour", "<b>"), ("level", "-1"), ("subject", "both"),
+        ("cluster", "-2"), ("component", "0"), ("against", "x"), ("classes", "word"),
+        ("layout", "both"), ("viewport", "1,0,0,1"), ("viewport", "0,1,0,inf"),
+        ("viewport", "0,1,0"), ("viewport", "a,b,c,d"), ("pooled", "interval"),
         ("select", "a" * 20_001), ("bundle", "../" * 100),
     ],
 )  # fmt: skip
