@@ -43,7 +43,7 @@ from analysis.components import write_components
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.communities import find_communities
 from analysis.cooccurrence.partner_graph import partner_graph
-from analysis.cooccurrence.partners import PartnerCount
+from analysis.cooccurrence.partners import count_partners
 from analysis.cooccurrence.relations import find_relations
 from analysis.cooccurrence.strongest import Ranking
 from analysis.errors import InputError
@@ -281,19 +281,17 @@ class _Build:
 
     def count_partners(self) -> Result:
         """Count every pair exactly and keep the strongest partners."""
-        count = PartnerCount(
-            self.work.scratch.absolute() / "partners",
-            Ranking(self.settings.partners_kept, self.settings.minimum_joint),
-        )
-        count.prepare(
+        rows = count_partners(
             self._activations(),
             document_rows(self.work.tables),
             pq.read_table(self.work.tables / "tokens.parquet", columns=["kept"])["kept"].to_numpy(),
-            self.request.memory_bytes,
+            self.work.tables,
+            self.work.scratch / "partners",
+            Ranking(self.settings.partners_kept, self.settings.minimum_joint),
+            workers=self.workers,
+            memory_bytes=self.request.memory_bytes,
+            progress=self.tell("co-occurrence, latents"),
         )
-        count.run(self.workers, self.tell("co-occurrence, latents"))
-        rows = count.write_table(self.work.tables)
-        count.remove()
         return {"rows": rows}
 
     def find_communities(self) -> Result:

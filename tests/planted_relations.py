@@ -27,7 +27,8 @@ import pyarrow as pa
 
 from analysis.activations import document_rows, write_activation_tables
 from analysis.bundle import Activations, write_table
-from analysis.cooccurrence.count import count_partners
+from analysis.cooccurrence.partners import count_partners
+from analysis.cooccurrence.strongest import Ranking
 from analysis.corpus import MaskCounts
 from analysis.neighbours import decoder_graph, neighbour_table
 from analysis.shards import Shard, ShardFacts, write_shard
@@ -217,14 +218,8 @@ def _write(
     )
     write_shard(shards, 0, shard)
     activations = write_activation_tables(shards, folder, LATENTS)
-    count_partners(
-        activations,
-        document_rows(folder),
-        int(kept.sum()),
-        folder,
-        partners_kept=32,
-        minimum_joint=10,
-    )
+    partners = folder / "counting"
+    count_partners(activations, document_rows(folder), kept, folder, partners, Ranking(32, 10))
     graph = decoder_graph(decoder, eligible=active.any(axis=0))
     write_table(folder, "neighbours", neighbour_table(graph))
     return activations

@@ -31,7 +31,7 @@ from analysis.cooccurrence.incidence import (
 )
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
 from analysis.threads import over_spans
-from analysis.workers import Workers, whole_file
+from analysis.workers import LocalWorkers, Workers, whole_file
 
 BLOCK_ACTIVATIONS = 4 << 20
 """Activations of the latents of a block: some seconds of counting. It shapes files, so it is
@@ -43,6 +43,31 @@ COSINE_DIGITS = 4
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 """Is told latents done and latents in all."""
+
+
+def count_partners(  # noqa: PLR0913 - the parts of a step, most by name
+    activations: Activations,
+    documents: DocumentRows,
+    kept: npt.NDArray[np.bool_],
+    tables: Path,
+    scratch: Path,
+    ranking: Ranking,
+    *,
+    workers: Workers | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress | None = None,
+) -> int:
+    """Write the partner table to `tables`, going on where an interrupted count was.
+
+    `kept` [rows] says which rows of the token table count; `scratch` is used and removed. Returns
+    the number of rows. Which partners are kept: `strongest_partners`.
+    """
+    count = PartnerCount(scratch.absolute(), ranking)
+    count.prepare(activations, documents, kept, memory_bytes)
+    count.run(workers or LocalWorkers(), progress)
+    rows = count.write_table(tables)
+    count.remove()
+    return rows
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pages.components.state import ViewState
 def test_a_view_survives_the_address_bar() -> None:
     view = ViewState("abc", 'cluster=12 & "a&b"', 7, "jaccard", 1, "density", "latent")
     view = replace(view, cluster=12, component=3, against=1, viewport="-1,2.5,0,3")
-    assert view.window == (-1, 2.5, 0, 3)
+    assert view.part_of_map == (-1, 2.5, 0, 3)
     assert ViewState.from_query_params(view.to_query_params()) == view
 
 

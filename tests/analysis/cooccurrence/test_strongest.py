@@ -156,7 +156,7 @@ def test_limits_are_the_largest_count_that_may_still_enter(seed: int) -> None:
     if not np.isfinite(limit):
         return
     for n2 in (int(limit) + 1, int(limit) + 2, int(2 * limit) + 5):
-        if joint <= n2 <= n:
+        if joint <= n2 <= n and strongest._orders_behind(scores, packed, joint, 99):
             before = packed.copy()
             offer(joint, n2, 99)
             assert np.array_equal(packed, before), (joint, n1, n2, limit)
