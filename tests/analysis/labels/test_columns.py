@@ -14,6 +14,7 @@ from analysis.errors import InputError
 from analysis.labels.naming import raised_ballot
 from analysis.labels.prompts import latent_subjects
 from analysis.labels.sources import LabelSources
+from analysis.labels.split import split_tokens
 from analysis.selection import evaluate, parse
 from tests.analysis.labels.chat_server import ChatServer
 from tests.planted import LATENTS, TOPICS, planted_activations, planted_sae
@@ -49,10 +50,9 @@ def test_what_others_say_stands_beside_the_labels(
     bundle = build_bundle(request)
     rows = bundle.latents.to_pylist()
     assert {row["explanation_source"] for row in rows[:20]} == {"imported: said.csv"}
-    right = [row["explanation_precision"] for row in rows[:10] if row["explanation_precision"]]
-    wrong = [row["explanation_precision"] or 0 for row in rows[10:20]]
-    assert np.median(right) > 0.5
-    assert max(wrong) < 0.1
+    for row in rows[:10]:
+        assert row["explanation_precision"] == pytest.approx(_precision(bundle, row["latent"]))
+    assert max(row["explanation_precision"] or 0 for row in rows[10:20]) < 0.1
     proposed = [row for row in rows if row["explanation_source"] == "model: some-model"]
     live = [r for r in rows[20:] if r["flag"] == "live"]
     densest = sorted(live, key=lambda row: -row["active_tokens"])[:5]
@@ -69,6 +69,14 @@ def test_what_others_say_stands_beside_the_labels(
     assert (summary.naming_documents, summary.held_out_documents) == (27, 13)
     found = np.flatnonzero(evaluate(parse('"words such as whale"'), bundle))
     assert found.tolist() == list(range(10))
+
+
+def _precision(bundle: Bundle, latent: int) -> float:
+    """Of the held-out tokens that are a word of the sea, the share on which the latent fires."""
+    held_out = split_tokens(bundle.tokens, 1).held_out
+    text = np.array([token.strip() for token in bundle.tokens["token"].to_pylist()])
+    said = np.flatnonzero(held_out & np.isin(text, TOPICS["sea"].split()))
+    return float(np.isin(said, bundle.activations.of_latent(latent)[0]).mean())
 
 
 def _check_clusters(bundle: Bundle) -> None:
