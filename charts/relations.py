@@ -69,7 +69,8 @@ def relation_points(
 ) -> Figure:
     """Joint tokens against chance, coloured by relation; a click gives `picked_relation`: a and b.
 
-    Above the diagonal pairs share more than independent latents would, below it less.
+    Chance is the mean under the circular shift that the relation was tested by. Above the diagonal
+    pairs share more than that, below it less.
     """
     every, hidden = relation_rows(bundle, chosen, relation, hide_flags=hide_flags, within=within)
     rows = every.slice(0, MOST_DRAWN)
@@ -88,10 +89,15 @@ def relation_points(
         ),
         selections=("picked_relation",),
         note=(
-            "Line: what independent latents of the same densities share, n1·n2 / N. Above it they "
-            f"share more, below it less. {left_out}"
+            "Line: what the null of the test expects, one latent shifted against the other inside "
+            "each document (for siblings on the tokens of their parent). Above it they share more, "
+            f"below it less. {_drawn(rows.num_rows, every.num_rows)}{left_out}"
         ),
     )
+
+
+def _drawn(drawn: int, of: int) -> str:
+    return f"The {drawn:,} pairs of the smallest q of {of:,} are drawn. " if drawn < of else ""
 
 
 def _chart(rows: pa.Table) -> alt.LayerChart:
@@ -105,7 +111,9 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
     data = rows.drop_columns(["a_label", "b_label"])
     for end, texts in zip(("a", "b"), names, strict=True):
         data = data.append_column(f"{end}_name", pa.array(texts, pa.string()))
-    most = max((pc.max(rows[n]).as_py() or 1 for n in ("expected", "joint_tokens")), default=1)
+    most = max(
+        (pc.max(rows[n]).as_py() or 1 for n in ("expected_shifted", "joint_tokens")), default=1
+    )
     scale = alt.Scale(type="symlog", constant=0.1, domain=[0, 2 * most], nice=False)
     ticks = [0, *(10**power for power in range(-1, int(np.log10(max(most, 1))) + 1))]
     axis = alt.Axis(values=ticks, format="~r")
@@ -113,7 +121,12 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
         alt.Chart(inline(data))
         .mark_circle(size=55, opacity=0.75, cursor="pointer")
         .encode(
-            x=alt.X("expected:Q", title="expected joint tokens", scale=scale, axis=axis),
+            x=alt.X(
+                "expected_shifted:Q",
+                title="joint tokens expected by a circular shift inside documents",
+                scale=scale,
+                axis=axis,
+            ),
             y=alt.Y("joint_tokens:Q", title="joint tokens", scale=scale, axis=axis.copy()),
             color=alt.Color(
                 "relation:N",
@@ -126,7 +139,8 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
                 alt.Tooltip("a_name:N", title="a"),
                 alt.Tooltip("b_name:N", title="b"),
                 alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
-                alt.Tooltip("expected:Q", format=",.3~r"),
+                alt.Tooltip("expected_shifted:Q", title="expected by the shift", format=",.3~r"),
+                alt.Tooltip("expected:Q", title="expected if independent", format=",.3~r"),
                 alt.Tooltip("p_b_given_a:Q", title="P(b given a)", format=".3f"),
                 alt.Tooltip("p_a_given_b:Q", title="P(a given b)", format=".3f"),
                 alt.Tooltip("q_value:Q", title="q", format=".1e"),

@@ -20,7 +20,7 @@ _COLUMNS = {
     "b": _NUMBER("b", format="%d", width="small"),
     "b_label": _TEXT("its label ", width="medium"),
     "joint_tokens": _NUMBER("joint", format="localized", width="small"),
-    "expected": _NUMBER("expected", format="%.3g", width="small"),
+    "expected_shifted": _NUMBER("by the shift", format="%.3g", width="small"),
     "p_b_given_a": _NUMBER("P(b given a)", format="%.3f", width="small"),
     "p_a_given_b": _NUMBER("P(a given b)", format="%.3f", width="small"),
     "q_value": _NUMBER("q", format="%.1e", width="small"),

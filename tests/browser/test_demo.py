@@ -163,8 +163,8 @@ def test_a_bar_of_the_ranking_opens_the_pair_and_swapping_turns_it_round(
     page = open_page("cooccurrence")
     rows = ranked_pairs(bundle, np.arange(bundle.latents.num_rows), "phi", within=True).rows
     a, b = (rows[end][0].as_py() for end in ("latent", "partner"))
-    bar = figure(page, "Pairs that fire together, by phi").locator(".mark-rect.pairs_marks path")
-    bar.or_(page.locator("[class*=pairs_marks] path")).first.click()
+    ranking = figure(page, "Pairs that fire together, by phi")
+    ranking.locator("[class*=pairs_marks] path").first.click()
     page.wait_for_url(re.compile(rf"/pair\?.*latent={a}\b.*partner={b}\b"))
     settle(page)
     expect(page.get_by_role("heading", name="Pair", exact=True)).to_be_visible()

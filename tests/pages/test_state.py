@@ -28,6 +28,9 @@ def test_only_what_is_unusual_is_written() -> None:
         ("layout", "both"), ("viewport", "1,0,0,1"), ("viewport", "0,1,0,inf"),
         ("viewport", "0,1,0"), ("viewport", "a,b,c,d"), ("pooled", "interval"),
         ("select", "a" * 20_001), ("bundle", "../" * 100),
+        ("select", "a" * 20_001), ("bundle", "../" * 100), ("partner", "-2"), ("window", "0"),
+        ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"), ("relation", "friends"),
+        ("community_level", "-2"), ("network_level", "-2"), ("loud", "maybe"), ("picking", "all"),
     ],
 )  # fmt: skip
 def test_values_that_make_no_sense_are_passed_over(name: str, value: str) -> None:

@@ -190,6 +190,7 @@ def test_a_pair_is_a_duplicate_an_implication_or_between(tmp_path: Path) -> None
         "partner": np.array([1, 2, 0, 0, 5, 0], dtype=np.int32),
         "joint_tokens": np.array([1_000, 760, 850, 20, 600, 600]),
         "joint_documents": np.ones(6, dtype=np.int32),
+        "activation_cosine": np.zeros(6, dtype=np.float32),
     }
     write_table(tmp_path, "partners", pa.table(partners))
     activations = relations.Activations(tmp_path, np.cumsum(counts), np.array([0]))
