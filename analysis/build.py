@@ -38,12 +38,13 @@ from analysis.clusters import cluster, place
 from analysis.components import write_components
 from analysis.contexts import write_contexts
 from analysis.cooccurrence.count import count_partners
+from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.errors import InputError
 from analysis.labels.columns import label_tables
 from analysis.labels.material import Material
 from analysis.labels.sources import NO_SOURCES, LabelSources
 from analysis.latents import latent_statistics
-from analysis.layout import layout
+from analysis.layout import Layout, layout, layout_by_cooccurrence, moved
 from analysis.logits import logit_effects
 from analysis.models import spelled_hook_point
 from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
@@ -172,6 +173,7 @@ class _Build:
             self.count_partners,
             self.find_neighbours,
             self.lay_out,
+            self.lay_out_by_cooccurrence,
             self.find_clusters,
             self.measure_clusters,
             self.effects_on_logits,
@@ -274,21 +276,44 @@ class _Build:
             seed=self.settings.seed,
             epochs=self.settings.epochs,
         )
-        columns = {"x": placed.x, "y": placed.y, "map_recall": placed.recall}
-        pq.write_table(
-            pa.table({k: pa.array(v, mask=~np.isfinite(v)) for k, v in columns.items()}),
-            self.work.scratch / "map.parquet",
-        )
+        columns = {
+            "x": placed.x,
+            "y": placed.y,
+            "map_recall": placed.recall,
+            "map_agreement": placed.agreement,
+        }
+        self._write_columns("map", columns)
         tell(1, 1)
-        on_map = int(placed.placed.sum())
-        quality = MapQuality(
-            trustworthiness=placed.trustworthiness,
-            knn_recall=placed.knn_recall,
-            latents=on_map,
-            left_out=self.sae.d_sae - on_map,
-            graph=self._said("find_neighbours")["how"],
+        return {"quality": placed.quality.model_dump()}
+
+    def lay_out_by_cooccurrence(self) -> Result:
+        """The map of what fires together, and which latents lie elsewhere on it."""
+        tell = self.tell("map of co-occurrence")
+        tell(0, 1)
+        drawn = pq.read_table(self.work.scratch / "map.parquet")
+        beside = Layout(
+            *(drawn[name].to_numpy() for name in ("x", "y", "map_recall", "map_agreement")),
+            quality=MapQuality.model_validate(self._said("lay_out")["quality"]),
         )
-        return {"quality": quality.model_dump()}
+        graph = partner_graph(
+            pq.read_table(
+                self.work.tables / "partners.parquet", columns=["latent", "partner", "joint_tokens"]
+            ),
+            pq.read_table(self.work.scratch / "statistics.parquet", columns=["active_tokens"]),
+            self._tokens(),
+            k=self.settings.neighbours,
+        )
+        placed = layout_by_cooccurrence(
+            graph, beside, seed=self.settings.seed, epochs=self.settings.epochs
+        )
+        columns = {
+            "x_cooccurrence": placed.x,
+            "y_cooccurrence": placed.y,
+            "moved": moved(beside, placed),
+        }
+        self._write_columns("map_cooccurrence", columns)
+        tell(1, 1)
+        return {"quality": placed.quality.model_dump()}
 
     def find_clusters(self) -> Result:
         """Clusters at several levels, with their stability."""
@@ -355,7 +380,8 @@ class _Build:
         scratch, tables = self.work.scratch, self.work.tables
         latents = pq.read_table(scratch / "statistics.parquet")
         placed = pq.read_table(scratch / "map.parquet")
-        for part in (placed, pq.read_table(scratch / "finest.parquet")):
+        together = pq.read_table(scratch / "map_cooccurrence.parquet")
+        for part in (placed, together, pq.read_table(scratch / "finest.parquet")):
             for column in part.column_names:
                 latents = latents.append_column(column, part[column])
         memberships = pq.read_table(tables / "memberships.parquet")
@@ -407,6 +433,7 @@ class _Build:
                 verdict=verdict.sentence,
             ),
             map=MapQuality.model_validate(steps["lay_out"]["quality"]),
+            map_cooccurrence=MapQuality.model_validate(steps["lay_out_by_cooccurrence"]["quality"]),
             clustering=[ClusterLevel.model_validate(v) for v in steps["find_clusters"]["levels"]],
             labels=LabelSummary.model_validate(steps["name_latents_and_clusters"]["summary"]),
             versions={name: version(name) for name in VERSIONS_TOLD},
@@ -432,6 +459,13 @@ class _Build:
             "active_tokens"
         ]
         return np.asarray(active.to_numpy() > 0)
+
+    def _write_columns(self, name: str, columns: dict[str, np.ndarray]) -> None:
+        """Keep columns of the latent table until it is complete; NaN becomes null."""
+        pq.write_table(
+            pa.table({k: pa.array(v, mask=~np.isfinite(v)) for k, v in columns.items()}),
+            self.work.scratch / f"{name}.parquet",
+        )
 
     def _graph(self) -> NeighbourGraph:
         said = self._said("find_neighbours")

@@ -73,6 +73,12 @@ TABLES: dict[str, pa.Schema] = {
             column("x", pa.float32(), "map", "map coordinate; null where left out", True),
             column("y", pa.float32(), "map", "map coordinate; null where left out", True),
             column("map_recall", pa.float32(), "fraction", "kNN recall@10 of map vs decoder", True),
+            column(
+                "map_agreement", pa.float32(), "fraction", "10 nearest on map, over seeds", True
+            ),
+            column("x_cooccurrence", pa.float32(), "map", "on the map of co-occurrence", True),
+            column("y_cooccurrence", pa.float32(), "map", "on the map of co-occurrence", True),
+            column("moved", pa.float32(), "fraction", "1 - share of 10 nearest on both maps", True),
             column("cluster", pa.int32(), "id", "finest cluster; null = none (noise)", True),
             column("label", pa.string(), "text", "name from its evidence; empty where none"),
             column("top_tokens", pa.list_(pa.string()), "text", "most telling tokens, best first"),
@@ -110,6 +116,7 @@ TABLES: dict[str, pa.Schema] = {
             column("explained", pa.list_(_TERM), "terms", "words of members' explanations"),
             *_NAME_COLUMNS,
             column("stability", pa.float32(), "fraction", "agreement over seeds; weak below .5"),
+            column("bootstrap", pa.float32(), "fraction", "over resampled edges; weak below .5"),
             column("x", pa.float32(), "map", "median x of its members", True),
             column("y", pa.float32(), "map", "median y of its members", True),
         ]
@@ -288,14 +295,16 @@ class Parameters(_Strict):
 
 
 class MapQuality(_Strict):
-    """How far the map may be believed."""
+    """How far a map may be believed."""
 
     trustworthiness: float | None
     knn_recall: float | None = Field(description="recall@10, mean over the latents on the map")
     latents: int
     left_out: int
     graph: str = Field(description="how the neighbours were found: exact or approximate")
-    agreement: float | None = Field(default=None, description="of the map over seeds, mean")
+    agreement: float | None = Field(
+        default=None, description="shared share of the 10 nearest on the map, pairs of seeds"
+    )
 
 
 class ClusterLevel(_Strict):

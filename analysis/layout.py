@@ -1,30 +1,45 @@
-"""The map: UMAP of the decoder from the shared kNN graph, and how far it can be trusted.
+"""The maps: UMAP of the decoder and of co-occurrence, and how far they can be trusted.
 
-McInnes, Healy, Melville 2018 (UMAP), by umap-learn, with the settings of Bricken et al. 2023:
-cosine, 15 neighbours, min_dist .05. It starts from the first principal components of the unit
-decoder rows and runs on one thread with a fixed seed, so the same seed gives the same bytes.
+McInnes, Healy, Melville 2018 (UMAP), with the settings of Bricken et al. 2023: cosine, 15
+neighbours, min_dist .05. umap-learn weighs the edges; `analysis.optimiser` places the latents,
+from the first principal components of the unit decoder rows, with the same bytes for any number of
+threads; umap-learn's own optimiser is kept as the reference. The map of co-occurrence starts from
+the map of the decoder, so that a latent that lies elsewhere on it has moved.
 
 Trustworthiness: Venna and Kaski 2001, as in scikit-learn. kNN recall: the share of a latent's ten
-nearest decoder vectors that are among its ten nearest on the map.
+nearest decoder vectors that are among its ten nearest on the map. Agreement: the share of its ten
+nearest on the map that are so with another seed too, mean over the pairs of three seeds.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
+import numba
 import numpy as np
 import scipy.sparse
 import torch
 from scipy.spatial import KDTree
 from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
 
-from analysis.neighbours import NeighbourGraph, unit_rows
+from analysis.bundle import MapQuality
+from analysis.neighbours import ROUNDING, NeighbourGraph, unit_rows
+from analysis.optimiser import optimise
 
 NEIGHBOURS = 15
 """A latent itself and its 14 nearest, as umap-learn counts them."""
 
 MAP_MIN_DIST = 0.05
+EPOCHS = 500
+SEEDS = 3
+"""Maps that are drawn to see whether they agree; the first is shown."""
 TRUST_NEIGHBOURS = 10
 TRUST_SAMPLE = 2_048
 """Latents over which trustworthiness is averaged, where there are more."""
+AXES_SAMPLE = 16_384
+"""Latents that the principal axes are taken from, evenly spaced, where there are more."""
+BLOCK = 16_384
+FARTHEST = 2.0
+"""Largest distance 1 - cosine; a missing neighbour counts as that far."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +52,19 @@ class Layout:
     """float32 [F], NaN where the latent is left out."""
     recall: np.ndarray
     """float32 [F], kNN recall@10 of each latent, NaN where it is left out."""
-    trustworthiness: float | None
-    """For 10 neighbours; None where too few latents are on the map to define it."""
-    knn_recall: float | None
-    """Mean of `recall`; None where no latent has a neighbour."""
+    agreement: np.ndarray
+    """float32 [F], agreement over the seeds, NaN where it is left out."""
+    quality: MapQuality
 
     @property
     def placed(self) -> np.ndarray:
         """bool [F]: the latents on the map."""
         return np.isfinite(self.x)
+
+    @property
+    def points(self) -> np.ndarray:
+        """float32 [n, 2], the latents that are placed."""
+        return np.column_stack([self.x, self.y])[self.placed]
 
 
 @dataclass(frozen=True)
@@ -67,26 +86,84 @@ def layout(
     *,
     seed: int = 0,
     epochs: int | None = None,
+    seeds: int = SEEDS,
+    reference: bool = False,
 ) -> Layout:
     """Place the eligible latents of W_dec [F, d] on a plane.
 
-    `epochs` None is umap-learn's default: 500 up to 10,000 latents, 200 above. With fewer latents
-    than UMAP needs neighbours, the map is their first two principal components.
+    `epochs` None is 500. `seeds` maps are drawn, from `seed` on. `reference` is as in `embed`.
+    With fewer latents than UMAP needs neighbours, the map is their first two principal components.
     """
     fuzzy = fuzzy_graph(graph, eligible)
-    points = embed(W_dec, fuzzy, 2, min_dist=MAP_MIN_DIST, seed=seed, epochs=epochs)
-    recall = _knn_recall(points, fuzzy.neighbours)
-    x, y, per_latent = (np.full(len(W_dec), np.nan, dtype=np.float32) for _ in range(3))
-    x[fuzzy.latents], y[fuzzy.latents] = points[:, 0], points[:, 1]
-    per_latent[fuzzy.latents] = recall
-    known = np.isfinite(recall)
-    return Layout(
-        x=x,
-        y=y,
-        recall=per_latent,
-        trustworthiness=_trustworthiness(W_dec, fuzzy.latents, points, seed),
-        knn_recall=float(recall[known].mean()) if known.any() else None,
+    start = principal_components(W_dec, fuzzy.latents, 2)
+    drawn = [
+        embed(
+            start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed + i, epochs=epochs, reference=reference
+        )
+        for i in range(seeds)
+    ]
+    trusted = trustworthiness(W_dec, fuzzy.latents, drawn[0], seed)
+    return _measured(drawn, fuzzy, len(W_dec), trusted, graph.how)
+
+
+def layout_by_cooccurrence(
+    graph: NeighbourGraph, beside: Layout, *, seed: int = 0, epochs: int | None = None
+) -> Layout:
+    """Place the latents that have partners, from where they are on the map of the decoder.
+
+    `graph` is that of `analysis.cooccurrence.partner_graph`. Trustworthiness is not defined, since
+    only the strongest partners are known; recall is that of the ten strongest. One seed is drawn.
+    """
+    fuzzy = fuzzy_graph(graph, beside.placed)
+    start = np.column_stack([beside.x, beside.y])[fuzzy.latents]
+    drawn = [embed(start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed, epochs=epochs)]
+    return _measured(drawn, fuzzy, len(beside.x), None, graph.how)
+
+
+def _measured(
+    drawn: list[np.ndarray], fuzzy: FuzzyGraph, F: int, trusted: float | None, how: str
+) -> Layout:
+    """The first of the maps, [n, 2] each, with what can be said of it."""
+    k = min(TRUST_NEIGHBOURS, len(fuzzy.latents) - 1)
+    rows = np.arange(len(fuzzy.latents))
+    near = [_map_neighbours(points, rows, k) if k > 0 else np.empty((0, 0)) for points in drawn]
+    recall = _knn_recall(near[0], fuzzy.neighbours)
+    pairs = [_shared(a, b) for a, b in combinations(near, 2)] if k > 0 else []
+    agreed = np.mean(pairs, axis=0) if pairs else np.full(len(rows), np.nan)
+    columns = np.full((4, F), np.nan, dtype=np.float32)
+    columns[:, fuzzy.latents] = drawn[0][:, 0], drawn[0][:, 1], recall, agreed
+    quality = MapQuality(
+        trustworthiness=trusted,
+        knn_recall=_mean_of_known(recall),
+        latents=len(rows),
+        left_out=F - len(rows),
+        graph=how,
+        agreement=_mean_of_known(agreed),
     )
+    return Layout(*columns, quality=quality)
+
+
+def moved(first: Layout, second: Layout) -> np.ndarray:
+    """How far the neighbourhood of each latent differs between two maps: float32 [F].
+
+    1 less the share of its ten nearest on one map that are among its ten nearest on the other, both
+    sought among the latents that are on both; NaN for the others.
+    """
+    both = np.flatnonzero(first.placed & second.placed)
+    result = np.full(len(first.x), np.nan, dtype=np.float32)
+    k = min(TRUST_NEIGHBOURS, len(both) - 1)
+    if k > 0:
+        rows = np.arange(len(both))
+        near = [
+            _map_neighbours(np.column_stack([on.x, on.y])[both], rows, k) for on in (first, second)
+        ]
+        result[both] = 1 - _shared(*near)
+    return result
+
+
+def _mean_of_known(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(known.mean(dtype=np.float64)), 6) if len(known) else None
 
 
 def fuzzy_graph(graph: NeighbourGraph, eligible: np.ndarray) -> FuzzyGraph:
@@ -95,10 +172,12 @@ def fuzzy_graph(graph: NeighbourGraph, eligible: np.ndarray) -> FuzzyGraph:
     latents = np.flatnonzero(eligible & has_row).astype(np.int32)
     row_of = np.full(len(eligible), -1, dtype=np.int32)
     row_of[latents] = np.arange(len(latents), dtype=np.int32)
-    neighbours = row_of[graph.neighbours[latents]]
+    found = graph.neighbours[latents]
+    neighbours = np.where(found >= 0, row_of[found], -1).astype(np.int32)
     own = np.arange(len(latents), dtype=np.int32)[:, None]
     near = np.hstack([own, neighbours])[:, :NEIGHBOURS]
-    distances = np.hstack([np.zeros(own.shape), 1 - graph.cosines[latents]])[:, :NEIGHBOURS]
+    apart = np.where(neighbours >= 0, 1 - graph.cosines[latents], FARTHEST)
+    distances = np.hstack([np.zeros(own.shape), apart])[:, :NEIGHBOURS]
     weights = scipy.sparse.coo_matrix((len(latents), len(latents)), dtype=np.float32)
     if graph.k and len(latents):
         weights, _, _ = fuzzy_simplicial_set(
@@ -114,30 +193,36 @@ def fuzzy_graph(graph: NeighbourGraph, eligible: np.ndarray) -> FuzzyGraph:
 
 
 def embed(
-    W_dec: np.ndarray,
+    start: np.ndarray,
     fuzzy: FuzzyGraph,
-    dimensions: int,
     *,
     min_dist: float,
     seed: int,
     epochs: int | None = None,
+    jitter: float = 1e-4,
+    reference: bool = False,
 ) -> np.ndarray:
-    """UMAP coordinates float32 [n, dimensions] of the latents of the graph."""
-    start = principal_components(W_dec, fuzzy.latents, dimensions)
-    if len(fuzzy.latents) <= max(NEIGHBOURS, dimensions + 1):
+    """UMAP coordinates float32 [n, D] of the latents of the graph, from start [n, D].
+
+    Each seed moves the start by `jitter` of its largest coordinate. `reference` is umap-learn's own
+    optimiser, on one thread, where `epochs` None is 500 up to 10,000 latents and 200 above.
+    """
+    if len(start) <= max(NEIGHBOURS, start.shape[1] + 1):
         return start
     random = np.random.RandomState(seed)
     spread = max(float(np.abs(start).max()), 1e-6)
     # Latents with the same decoder vector must not start on the same spot.
-    start = start + random.normal(scale=1e-4 * spread, size=start.shape)
-    a, b = find_ab_params(1.0, min_dist)
+    start = start + random.normal(scale=jitter * spread, size=start.shape)
+    curve = find_ab_params(1.0, min_dist)
+    if not reference:
+        return optimise(start, fuzzy.weights, curve, epochs=epochs or EPOCHS, seed=seed)
     points, _ = simplicial_set_embedding(
         data=None,
         graph=fuzzy.weights,
-        n_components=dimensions,
+        n_components=start.shape[1],
         initial_alpha=1.0,
-        a=a,
-        b=b,
+        a=curve[0],
+        b=curve[1],
         gamma=1.0,
         negative_sample_rate=5,
         n_epochs=epochs,
@@ -159,45 +244,50 @@ def principal_components(W_dec: np.ndarray, latents: np.ndarray, dimensions: int
 
     Each axis is turned so that its largest loading is positive: eigenvectors have no sign.
     """
-    parts = [latents[i : i + 16_384] for i in range(0, len(latents), 16_384)]
-    d = W_dec.shape[1]
-    total, products = np.zeros(d), np.zeros((d, d))
-    for part in parts:
-        rows = unit_rows(W_dec, part).astype(np.float64)
-        total += rows.sum(axis=0)
-        products += rows.T @ rows
-    mean = total / max(len(latents), 1)
-    _, axes = np.linalg.eigh(products / max(len(latents), 1) - np.outer(mean, mean))
+    sample = latents[:: max(1, -(-len(latents) // AXES_SAMPLE))]
+    rows = unit_rows(W_dec, sample).astype(np.float64)
+    mean = rows.sum(axis=0) / max(len(rows), 1)
+    _, axes = np.linalg.eigh(rows.T @ rows / max(len(rows), 1) - np.outer(mean, mean))
     axes = axes[:, ::-1][:, :dimensions]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     points = np.zeros((len(latents), dimensions), dtype=np.float32)
-    for i, part in enumerate(parts):
-        block = (unit_rows(W_dec, part) - mean) @ axes
+    for i in range(0, len(latents), BLOCK):
+        block = (unit_rows(W_dec, latents[i : i + BLOCK]) - mean) @ axes
         # Rounded, because the last bits of a matrix product depend on the number of threads.
-        points[i * 16_384 : i * 16_384 + len(part), : axes.shape[1]] = block.round(5)
+        points[i : i + BLOCK, : axes.shape[1]] = block.round(5)
     return points
 
 
 def _map_neighbours(points: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
     """The k nearest other points [len(rows), k] of some rows of points [n, 2]."""
-    _, near = KDTree(points).query(points[rows], k=k + 1)
+    _, near = KDTree(points).query(points[rows], k=k + 1, workers=numba.get_num_threads())
     # Where points coincide the row itself may not come first; it is taken out wherever it is.
     itself = near == rows[:, None]
     itself[~itself.any(axis=1), -1] = True
     return np.asarray(near[~itself].reshape(len(rows), k))
 
 
-def _knn_recall(points: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
-    """Share float32 [n] of the nearest decoder rows [n, >= 10] that are nearest on the map too."""
-    k = min(TRUST_NEIGHBOURS, neighbours.shape[1], len(points) - 1)
-    if k < 1:
-        return np.full(len(points), np.nan, dtype=np.float32)
-    near = _map_neighbours(points, np.arange(len(points)), k)
-    shared = (neighbours[:, :k, None] == near[:, None, :]).any(axis=2)
-    return np.asarray(shared.mean(axis=1), dtype=np.float32)
+def _shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Share float32 [n] of each row of first [n, k] that is in the same row of second [n, j]."""
+    return np.asarray(
+        (first[:, :, None] == second[:, None, :]).any(axis=2).mean(axis=1), dtype=np.float32
+    )
 
 
-def _trustworthiness(
+def _knn_recall(near: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+    """Share float32 [n] of the nearest decoder rows that are among near [n, k] on the map too.
+
+    Of each row of neighbours [n, >= k] the first k count; -1 is none, and without any it is NaN.
+    """
+    wanted = neighbours[:, : near.shape[1]]
+    known = (wanted >= 0).sum(axis=1)
+    if wanted.shape[1] == 0:
+        return np.full(len(neighbours), np.nan, dtype=np.float32)
+    found = (wanted[:, :, None] == near[:, None, :]).any(axis=2).sum(axis=1)
+    return np.where(known > 0, found / np.maximum(known, 1), np.nan).astype(np.float32)
+
+
+def trustworthiness(
     W_dec: np.ndarray, latents: np.ndarray, points: np.ndarray, seed: int
 ) -> float | None:
     """Trustworthiness by cosine of the map points [n, 2] of the latents, over a seeded sample."""
@@ -208,15 +298,17 @@ def _trustworthiness(
     if n > TRUST_SAMPLE:
         rows = np.sort(np.random.default_rng(seed).choice(n, TRUST_SAMPLE, replace=False))
     near = _map_neighbours(points, rows, k)
-    penalty = 0
-    unit = torch.from_numpy(unit_rows(W_dec, latents))
-    block = max(1, 32_000_000 // n)
-    for start in range(0, len(rows), block):
-        asked = torch.from_numpy(rows[start : start + block])
-        cosines = unit[asked] @ unit.T
-        cosines[torch.arange(len(asked)), asked] = -2.0
-        chosen = torch.gather(cosines, 1, torch.from_numpy(near[start : start + block]))
+    asked = torch.from_numpy(unit_rows(W_dec, latents[rows]))
+    chosen = torch.from_numpy(unit_rows(W_dec, latents[near.ravel()])).reshape(*near.shape, -1)
+    # Products of another shape round otherwise: what is nearer by less than that is not nearer.
+    least = torch.einsum("nd,nkd->nk", asked, chosen) + ROUNDING
+    nearer = torch.zeros(near.shape, dtype=torch.int64)
+    block = max(1, 32_000_000 // len(rows))
+    for start in range(0, n, block):
+        cosines = asked @ torch.from_numpy(unit_rows(W_dec, latents[start : start + block])).T
+        inside = np.flatnonzero((rows >= start) & (rows < start + block))
+        cosines[inside, rows[inside] - start] = -2.0
         for j in range(k):
-            rank = 1 + (cosines > chosen[:, j : j + 1]).sum(1)
-            penalty += int((rank - k).clamp(min=0).sum())
+            nearer[:, j] += (cosines > least[:, j : j + 1]).sum(1)
+    penalty = int((1 + nearer - k).clamp(min=0).sum())
     return round(1.0 - 2.0 / (len(rows) * k * (2 * n - 3 * k - 1)) * penalty, 6)

@@ -1,13 +1,15 @@
 """One cosine kNN graph of the decoder, shared by the neighbour table, the map and the clusters.
 
-Exact up to `LARGEST_EXACT` eligible latents: candidates come from float32 matrix products in row
-blocks, and are then ranked again by a cosine that is added up in float64 in a fixed order. So
-neither the block size nor the number of threads changes a byte of the result. Above that size
-pynndescent finds the neighbours, and its recall is measured on a sample.
+Exact up to `LARGEST_EXACT` eligible latents: candidates come from float32 matrix products of
+blocks, each used for both of its sides, and are then ranked again by a cosine that is added up in
+float64 in a fixed order. So neither the block size nor the number of threads changes a byte of the
+result. Above that size pynndescent finds the neighbours, and its recall is measured on a sample.
 
-Memory: `memory` bytes for a block of cosines, plus the unit rows (float32) of the decoder.
+Memory: `memory` bytes for a block of cosines, plus the unit rows (float32) of the decoder; W_dec
+itself may be float16 or memory-mapped and is read in blocks.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,8 +23,14 @@ from analysis.bundle import TABLES
 from analysis.errors import InputError
 from analysis.threads import over_spans
 
-LARGEST_EXACT = 65_536
-"""Most eligible latents for which every pair is compared (about a minute on two cores)."""
+LARGEST_EXACT = 32_768
+"""Most eligible latents for which every pair is compared (some ten seconds on two cores)."""
+
+BLOCK = 16_384
+"""Rows that are scaled at once."""
+
+SMALLEST_BLOCK = 64
+"""Rows of the smallest block of cosines, however little memory is given."""
 
 SPARE_CANDIDATES = 8
 """Candidates beyond k, so that float32 rounding cannot push a true neighbour out."""
@@ -54,9 +62,23 @@ class NeighbourGraph:
 
 def unit_rows(W_dec: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """Rows of W_dec [F, d] scaled to length 1, float32; a row of zeros stays zeros."""
-    chosen = np.asarray(W_dec if rows is None else W_dec[rows], dtype=np.float32)
-    norms = np.linalg.norm(chosen, axis=1, keepdims=True)
-    return np.asarray(chosen / np.where(norms > 0, norms, 1), dtype=np.float32)
+    count = len(W_dec) if rows is None else len(rows)
+    unit = np.empty((count, W_dec.shape[1]), dtype=np.float32)
+    for start in range(0, count, BLOCK):
+        block = slice(start, min(start + BLOCK, count))
+        unit[block] = W_dec[block if rows is None else rows[block]]
+        norms = np.linalg.norm(unit[block], axis=1, keepdims=True)
+        unit[block] /= np.where(norms > 0, norms, 1)
+    return unit
+
+
+def _norms(W_dec: np.ndarray) -> np.ndarray:
+    """Euclidean norm float32 [F] of each row."""
+    blocks = [
+        np.linalg.norm(W_dec[i : i + BLOCK].astype(np.float32), axis=1)
+        for i in range(0, len(W_dec), BLOCK)
+    ]
+    return np.concatenate([np.empty(0, np.float32), *blocks])
 
 
 def decoder_graph(
@@ -74,7 +96,7 @@ def decoder_graph(
     latents have neighbours too; a row whose norm is 0 neither has nor is one. With fewer than
     k + 1 eligible latents, k is lowered. Raises InputError where W_dec is not finite.
     """
-    norms = np.linalg.norm(W_dec.astype(np.float32, copy=False), axis=1)
+    norms = _norms(W_dec)
     if not np.isfinite(norms).all():
         raise InputError(
             f"W_dec: row {int(np.flatnonzero(~np.isfinite(norms))[0])} is not finite; "
@@ -88,10 +110,12 @@ def decoder_graph(
         found = np.empty((len(rows), 0), np.int32), np.empty((len(rows), 0), np.float32)
         how, recall = "exact", 1.0
     elif len(pool) <= largest_exact:
-        found = _exact(unit, pool, rows, k, memory)
+        within = _exact_within(unit, pool, k, memory)
+        found = _with_the_rest(within, unit, pool, rows, memory)
         how, recall = "exact", 1.0
     else:
-        found = _approximate(unit, pool, rows, k, seed, memory)
+        within = _approximate(unit, pool, k, seed)
+        found = _with_the_rest(within, unit, pool, rows, memory)
         sample = np.random.default_rng(seed).choice(len(rows), min(RECALL_SAMPLE, len(rows)), False)
         truth, _ = _exact(unit, pool, rows[sample], k, memory)
         recall = _shared_fraction(truth, found[0][sample])
@@ -130,6 +154,59 @@ def graph_of_table(table: pa.Table, latents: int, how: str, recall: float) -> Ne
     return NeighbourGraph(neighbours, cosines, how, recall)
 
 
+def _with_the_rest(
+    within: tuple[np.ndarray, np.ndarray],
+    unit: np.ndarray,
+    pool: np.ndarray,
+    rows: np.ndarray,
+    memory: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours and cosines [len(rows), k]: those of the pool as given, of the rest exact."""
+    if len(rows) == len(pool):
+        return within
+    inside = np.isin(rows, pool, assume_unique=True)
+    rest = _exact(unit, pool, rows[~inside], within[0].shape[1], memory)
+    found = []
+    for ours, theirs in zip(within, rest, strict=True):
+        both = np.empty((len(rows), ours.shape[1]), dtype=ours.dtype)
+        both[inside], both[~inside] = ours, theirs
+        found.append(both)
+    return found[0], found[1]
+
+
+def _exact_within(
+    unit: np.ndarray, pool: np.ndarray, k: int, memory: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours [len(pool), k] in `pool` and their cosines, every pair compared once."""
+    width = min(k + 1 + SPARE_CANDIDATES, len(pool))
+    best = torch.full((len(pool), width), -2.0)
+    where = torch.zeros((len(pool), width), dtype=torch.int64)
+
+    def keep(products: torch.Tensor, first_row: int, first_column: int) -> None:
+        found = torch.topk(products, min(width, products.shape[1]), dim=1)
+        mine = slice(first_row, first_row + len(products))
+        values = torch.cat([best[mine], found.values], dim=1)
+        places = torch.cat([where[mine], found.indices + first_column], dim=1)
+        best[mine], order = torch.topk(values, width, dim=1)
+        where[mine] = torch.gather(places, 1, order)
+
+    # A block, its transpose and what topk copies.
+    block = max(SMALLEST_BLOCK, math.isqrt(memory // 12))
+    for i in range(0, len(pool), block):
+        left = torch.from_numpy(unit[pool[i : i + block]])
+        for j in range(i, len(pool), block):
+            products = left @ torch.from_numpy(unit[pool[j : j + block]]).T
+            keep(products, i, j)
+            if j > i:
+                keep(products.T.contiguous(), j, i)
+    neighbours, cosines = _rank(unit, pool, pool[where.numpy()], k)
+    # Duplicated vectors can tie beyond the spare candidates: then their whole rows are ranked.
+    tied = best[:, -1] >= best[:, min(k, width - 1)] - ROUNDING
+    crowded = tied.numpy().nonzero()[0] if width < len(pool) else np.empty(0, np.int64)
+    neighbours[crowded], cosines[crowded] = _exact(unit, pool, pool[crowded], k, memory)
+    return neighbours, cosines
+
+
 def _exact(
     unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -157,21 +234,18 @@ def _exact(
 
 
 def _approximate(
-    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, seed: int, memory: int
+    unit: np.ndarray, pool: np.ndarray, k: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours [len(rows), k] in `pool` by pynndescent, which finds twice as many as are kept."""
+    """Neighbours [len(pool), k] in `pool` by pynndescent, which finds twice as many as are kept."""
     # With more threads, the seed would no longer fix the result.
     index = NNDescent(
-        unit[pool], metric="cosine", n_neighbors=2 * k + 1, random_state=seed, n_jobs=1
+        unit if len(pool) == len(unit) else unit[pool],
+        metric="cosine",
+        n_neighbors=2 * k + 1,
+        random_state=seed,
+        n_jobs=1,
     )
-    neighbours = np.empty((len(rows), k), dtype=np.int32)
-    cosines = np.empty((len(rows), k), dtype=np.float32)
-    inside = np.isin(rows, pool, assume_unique=True)
-    found = pool[index.neighbor_graph[0]]
-    neighbours[inside], cosines[inside] = _rank(unit, rows[inside], found, k)
-    # The dead are few, and not in the index.
-    neighbours[~inside], cosines[~inside] = _exact(unit, pool, rows[~inside], k, memory)
-    return neighbours, cosines
+    return _rank(unit, pool, pool[index.neighbor_graph[0]], k)
 
 
 def _rank(

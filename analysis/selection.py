@@ -43,6 +43,8 @@ NUMERIC_COLUMNS = (
     "x",
     "y",
     "map_recall",
+    "map_agreement",
+    "moved",
     "label_precision",
     "label_recall",
     "label_lift",

@@ -1,12 +1,26 @@
 """Planted hierarchies are found, noise is distrusted, agreement equals scikit-learn's."""
 
+import numba
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+import scipy.sparse
+from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score
 
 from analysis.bundle import TABLES
-from analysis.clusters import Clustering, agreement, cluster, cluster_stability, place
+from analysis.clusters import (
+    APART,
+    WEAK,
+    Clustering,
+    agreement,
+    cluster,
+    cluster_stability,
+    place,
+    resampled,
+    spanning_tree,
+)
+from analysis.layout import fuzzy_graph
 from analysis.neighbours import decoder_graph
 
 GROUPS, MEMBERS, D = 20, 15, 64
@@ -36,6 +50,7 @@ def test_planted_groups_are_recovered(found: Clustering) -> None:
     assert found.levels[0].stability >= 0.95
     rows = found.clusters.filter(pc.equal(found.clusters["level"], 0))
     assert np.median(rows["stability"].to_numpy()) >= 0.95
+    assert np.median(rows["bootstrap"].to_numpy()) >= 0.9
 
 
 def test_the_tables_agree_with_each_other(found: Clustering) -> None:
@@ -71,8 +86,9 @@ def test_a_parent_holds_half_of_its_children_one_level_up(found: Clustering) -> 
 def test_pure_noise_is_not_believed() -> None:
     W = np.random.default_rng(1).normal(size=(400, D)).astype(np.float32)
     found = clustered(W)
-    assert found.levels[0].stability < 0.5
+    assert found.levels[0].stability < WEAK
     assert len(found.levels) == 1
+    assert (found.clusters["bootstrap"].to_numpy() < WEAK).mean() > 0.9
 
 
 def test_latents_left_out_are_in_no_cluster_and_not_noise() -> None:
@@ -85,8 +101,11 @@ def test_latents_left_out_are_in_no_cluster_and_not_noise() -> None:
     assert level.noise + (found.finest >= 0).sum() == eligible.sum()
 
 
-def test_the_same_seed_gives_the_same_clusters(found: Clustering) -> None:
+def test_no_byte_depends_on_the_threads(found: Clustering) -> None:
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
     again = clustered(planted())
+    numba.set_num_threads(threads)
     assert again.finest.tobytes() == found.finest.tobytes()
     assert again.clusters.equals(found.clusters)
 
@@ -131,3 +150,64 @@ def test_a_cluster_stands_at_the_median_of_its_members(found: Clustering) -> Non
         members = found.memberships.filter(pc.equal(found.memberships["cluster"], row))["latent"]
         assert placed["x"][row].as_py() == pytest.approx(np.median(x[members.to_numpy()]))
         assert placed["y"][row].as_py() == pytest.approx(np.median(y[members.to_numpy()]))
+
+
+@pytest.mark.parametrize("isotropic", [0, 1_000])
+def test_loose_groups_are_found_among_isotropic_latents(isotropic: int) -> None:
+    """Forty groups of 25 with a cosine of .25 to .6 inside; what is weak counts as noise."""
+    rng = np.random.default_rng(5)
+
+    def unit(rows: int) -> np.ndarray:
+        drawn = rng.normal(size=(rows, 256))
+        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+    truth = np.repeat(np.arange(40), 25)
+    cosine = rng.uniform(0.25, 0.6, 40)[truth, None]
+    members = np.sqrt(cosine) * unit(40)[truth] + np.sqrt(1 - cosine) * unit(1_000)
+    found = clustered(np.vstack([members, unit(isotropic)]).astype(np.float32))
+    assert adjusted_rand_score(truth, found.finest[:1_000]) >= 0.95
+    clusters = found.clusters.to_pandas().set_index("cluster")
+    planted_ones = np.unique(found.finest[:1_000][found.finest[:1_000] >= 0])
+    real = [i for i in planted_ones if 2 * (found.finest[:1_000] == i).sum() > clusters["size"][i]]
+    assert clusters.loc[real, "stability"].median() >= 0.95
+    assert clusters.loc[real, "bootstrap"].median() >= 0.8
+    noise = clusters[(clusters["level"] == 0) & ~clusters.index.isin(real)]
+    assert (np.minimum(noise["stability"], noise["bootstrap"]) < WEAK).mean() >= 0.5 or noise.empty
+
+
+def test_the_spanning_tree_is_that_of_mutual_reachability() -> None:
+    """On the complete graph: the same weights as by Prim's algorithm on the whole matrix."""
+    points = np.random.default_rng(6).normal(size=(60, 4))
+    apart = cdist(points, points)
+    core = np.sort(apart, axis=1)[:, 5]
+    reach = np.maximum(apart, np.maximum(core[:, None], core[None]))
+    inside, weights = np.zeros(60, dtype=bool), []
+    inside[0] = True
+    while not inside.all():
+        crossing = np.where(inside[:, None] & ~inside[None], reach, np.inf)
+        weights.append(crossing.min())
+        inside[np.unravel_index(crossing.argmin(), crossing.shape)[1]] = True
+    whole = scipy.sparse.csr_matrix(1.0 - np.eye(60))
+    tree = spanning_tree(points, whole, 5)
+    np.testing.assert_allclose(tree[:, 2], np.sort(weights))
+
+
+def test_parts_without_an_edge_are_joined_last() -> None:
+    block = 1.0 - np.eye(6)
+    apart = scipy.sparse.block_diag([block, block], format="csr")
+    tree = spanning_tree(np.zeros((12, 2)), apart, 3)
+    assert len(tree) == 11
+    assert tree[-1, 2] > APART
+    assert (tree[:-1, 2] < 1).all()
+
+
+def test_a_bootstrap_keeps_the_weight_of_an_edge_on_average() -> None:
+    W = planted()
+    everyone = np.ones(len(W), dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
+    drawn = [resampled(fuzzy, seed).weights for seed in range(200)]
+    assert abs(drawn[0] - drawn[0].T).max() == 0
+    assert drawn[0].nnz < fuzzy.weights.nnz
+    mean = sum(drawn[1:], drawn[0]) / len(drawn)
+    assert abs((mean - fuzzy.weights).sum()) < 0.01 * fuzzy.weights.sum()
+    assert abs(mean - fuzzy.weights).max() < 0.35

@@ -1,13 +1,24 @@
-"""The map against scikit-learn's trustworthiness and a brute-force recall."""
+"""The maps against umap-learn, scikit-learn's trustworthiness and brute-force neighbours."""
 
+import numba
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
 
 from analysis import layout as layout_module
-from analysis.layout import Layout, layout, principal_components
+from analysis.bundle import MapQuality
+from analysis.cooccurrence.partner_graph import partner_graph
+from analysis.layout import (
+    Layout,
+    layout,
+    layout_by_cooccurrence,
+    moved,
+    principal_components,
+)
 from analysis.neighbours import NeighbourGraph, decoder_graph
+from analysis.trust import quality_sentence
 
 LEFT_OUT = [3, 77]
 
@@ -50,13 +61,17 @@ def test_latents_left_out_have_no_place(drawn: Layout, eligible: np.ndarray) -> 
     assert np.isfinite(points(drawn, eligible)).all()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+def test_no_byte_depends_on_the_threads_and_all_on_the_seed(
     decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray, drawn: Layout
 ) -> None:
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
     again = layout(decoder, graph, eligible, seed=4, epochs=100)
+    numba.set_num_threads(threads)
     assert again.x.tobytes() == drawn.x.tobytes()
     assert again.y.tobytes() == drawn.y.tobytes()
-    other = layout(decoder, graph, eligible, seed=5, epochs=100)
+    np.testing.assert_array_equal(again.agreement, drawn.agreement)
+    other = layout(decoder, graph, eligible, seed=5, epochs=100, seeds=1)
     assert other.x.tobytes() != drawn.x.tobytes()
 
 
@@ -66,7 +81,7 @@ def test_trustworthiness_is_scikit_learns(
     expected = trustworthiness(
         decoder[eligible], points(drawn, eligible), n_neighbors=10, metric="cosine"
     )
-    assert drawn.trustworthiness == pytest.approx(expected, abs=1e-5)
+    assert drawn.quality.trustworthiness == pytest.approx(expected, abs=1e-5)
 
 
 def test_sampled_trustworthiness_is_near_the_whole(
@@ -77,11 +92,11 @@ def test_sampled_trustworthiness_is_near_the_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(layout_module, "TRUST_SAMPLE", 120)
-    sampled = layout(decoder, graph, eligible, seed=4, epochs=100).trustworthiness
+    sampled = layout(decoder, graph, eligible, seed=4, epochs=100, seeds=1).quality.trustworthiness
     assert sampled is not None
-    assert drawn.trustworthiness is not None
-    assert sampled != drawn.trustworthiness
-    assert sampled == pytest.approx(drawn.trustworthiness, abs=0.02)
+    assert drawn.quality.trustworthiness is not None
+    assert sampled != drawn.quality.trustworthiness
+    assert sampled == pytest.approx(drawn.quality.trustworthiness, abs=0.02)
 
 
 def test_recall_is_the_share_of_common_neighbours(
@@ -98,14 +113,14 @@ def test_recall_is_the_share_of_common_neighbours(
         for a, c in zip(apart, cosines, strict=True)
     ]
     np.testing.assert_allclose(drawn.recall[eligible], expected, atol=1e-6)
-    assert drawn.knn_recall == pytest.approx(np.mean(expected), abs=1e-6)
+    assert drawn.quality.knn_recall == pytest.approx(np.mean(expected), abs=1e-6)
 
 
 def test_planted_groups_are_apart_on_the_map(drawn: Layout, eligible: np.ndarray) -> None:
     truth = np.repeat(np.arange(8), 30)[eligible]
     assert silhouette_score(points(drawn, eligible), truth) > 0.6
-    assert drawn.trustworthiness is not None
-    assert drawn.trustworthiness > 0.9
+    assert drawn.quality.trustworthiness is not None
+    assert drawn.quality.trustworthiness > 0.9
 
 
 @pytest.mark.parametrize("latents", [0, 1, 2, 6])
@@ -114,7 +129,7 @@ def test_a_handful_of_latents_gets_principal_components(latents: int) -> None:
     eligible = np.ones(latents, dtype=bool)
     drawn = layout(W, decoder_graph(W, eligible=eligible), eligible)
     assert drawn.placed.all()
-    assert drawn.trustworthiness is None
+    assert drawn.quality.trustworthiness is None
     start = principal_components(W, np.arange(latents), 2)
     np.testing.assert_array_equal(np.stack([drawn.x, drawn.y], axis=1), start)
 
@@ -132,3 +147,116 @@ def test_principal_components_are_those_of_the_unit_rows() -> None:
     u, s, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
     found = principal_components(W, np.arange(len(W)), 2)
     np.testing.assert_allclose(np.abs(found), np.abs(u[:, :2] * s[:2]), atol=2e-5)
+
+
+def nearest(points: np.ndarray, k: int = 10) -> list[set[int]]:
+    flat = points.astype(np.float64)
+    apart = ((flat[:, None] - flat[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    return [set(row[:k].tolist()) for row in np.argsort(apart, axis=1)]
+
+
+def shared(first: list[set[int]], second: list[set[int]]) -> np.ndarray:
+    return np.array([len(a & b) / 10 for a, b in zip(first, second, strict=True)])
+
+
+def test_the_map_is_as_trustworthy_as_umap_learns(
+    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray
+) -> None:
+    ours, reference = (
+        layout(decoder, graph, eligible, seeds=1, reference=by_umap).quality
+        for by_umap in (False, True)
+    )
+    assert ours.trustworthiness is not None
+    assert reference.trustworthiness is not None
+    assert ours.trustworthiness >= reference.trustworthiness - 0.01
+
+
+def test_agreement_is_the_mean_over_pairs_of_seeds(
+    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray, drawn: Layout
+) -> None:
+    maps = [
+        nearest(layout(decoder, graph, eligible, seed=4 + i, epochs=100, seeds=1).points)
+        for i in range(3)
+    ]
+    expected = (shared(maps[0], maps[1]) + shared(maps[0], maps[2]) + shared(maps[1], maps[2])) / 3
+    np.testing.assert_allclose(drawn.agreement[eligible], expected, atol=1e-6)
+    assert drawn.quality.agreement == pytest.approx(expected.mean(), abs=1e-6)
+    assert np.isnan(drawn.agreement[LEFT_OUT]).all()
+
+
+def firing_in_groups(latents: int, groups: int) -> tuple[pa.Table, pa.Table, np.ndarray]:
+    """Partner and latent tables of latents that fire by groups, and phi [n, n] by numpy."""
+    rng = np.random.default_rng(3)
+    topic = rng.integers(groups, size=3_000)
+    active = (topic[:, None] == np.arange(latents) % groups) & (rng.random((3_000, latents)) < 0.6)
+    active[:, 0] = False
+    joint = active.T.astype(np.int64) @ active
+    with np.errstate(invalid="ignore", divide="ignore"):
+        phi = np.nan_to_num(np.corrcoef(active.T))
+    np.fill_diagonal(phi, 0)
+    first, second = np.nonzero((joint > 0) & ~np.eye(latents, dtype=bool))
+    partners = pa.table(
+        {
+            "latent": first.astype(np.int32),
+            "partner": second.astype(np.int32),
+            "joint_tokens": joint[first, second],
+        }
+    )
+    return partners, pa.table({"active_tokens": np.diag(joint)}), phi
+
+
+def test_the_partner_graph_holds_the_strongest_by_phi() -> None:
+    partners, latents, phi = firing_in_groups(60, 4)
+    graph = partner_graph(partners, latents, 3_000, k=5)
+    assert (graph.neighbours[0] == -1).all()
+    for i in range(1, 60):
+        expected = np.argsort(-phi[i], kind="stable")[:5]
+        np.testing.assert_allclose(graph.cosines[i], phi[i][expected], atol=1e-6)
+
+
+def test_what_fires_together_lies_together_and_what_moves_is_told(
+    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray, drawn: Layout
+) -> None:
+    partners, latents, _ = firing_in_groups(len(decoder), 6)
+    together = layout_by_cooccurrence(
+        partner_graph(partners, latents, 3_000), drawn, seed=1, epochs=200
+    )
+    on_it = eligible.copy()
+    on_it[0] = False
+    np.testing.assert_array_equal(together.placed, on_it)
+    groups = (np.arange(len(decoder)) % 6)[on_it]
+    assert silhouette_score(together.points, groups) > 0.5
+    assert together.quality.trustworthiness is None
+    expected = 1 - shared(
+        nearest(np.column_stack([drawn.x, drawn.y])[on_it]), nearest(together.points)
+    )
+    measured = moved(drawn, together)
+    np.testing.assert_allclose(measured[on_it], expected, atol=1e-6)
+    assert np.isnan(measured[~on_it]).all()
+    assert np.nanmax(moved(drawn, drawn)) == 0
+
+
+@pytest.mark.parametrize(
+    ("recall", "agreement", "expected"),
+    [
+        (0.7, 0.8, "can mostly be believed: 7.0"),
+        (0.4, 0.8, "Read regions"),
+        (0.06, 0.1, "another seed puts"),
+        (None, None, "Too few latents"),
+    ],
+)
+def test_the_sentence_says_what_may_be_read(
+    recall: float | None, agreement: float | None, expected: str
+) -> None:
+    quality = MapQuality(
+        trustworthiness=0.95,
+        knn_recall=recall,
+        latents=100,
+        left_out=0,
+        graph="exact",
+        agreement=agreement,
+    )
+    assert expected in quality_sentence(quality)
+    weak = quality.model_copy(update={"trustworthiness": 0.8})
+    assert ("not alike" in quality_sentence(weak)) == (recall is not None)

@@ -71,9 +71,7 @@ def test_a_link_opened_first_on_a_fresh_server_goes_through_the_dashboard(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["1440x900", "1024x768"])
-@pytest.mark.parametrize(
-    "name", PAGES, ids=["overview", *PAGES[1:]]
-)
+@pytest.mark.parametrize("name", PAGES, ids=["overview", *PAGES[1:]])
 def test_every_page_fits_and_has_no_errors(
     open_page: OpenPage, tmp_path: Path, name: str, size: tuple[int, int]
 ) -> None:

@@ -84,6 +84,10 @@ def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) ->
             "x": pa.array(place[:, 0], mask=dead),
             "y": pa.array(place[:, 1], mask=dead),
             "map_recall": pa.array(rng.random(LATENTS).astype(np.float32), mask=dead),
+            "map_agreement": pa.array(np.linspace(0, 1, LATENTS, dtype=np.float32), mask=dead),
+            "x_cooccurrence": pa.array(place[:, 1], mask=dead),
+            "y_cooccurrence": pa.array(place[:, 0], mask=dead),
+            "moved": pa.array(np.linspace(1, 0, LATENTS, dtype=np.float32), mask=dead),
             "cluster": pa.array(cluster.astype(np.int32), mask=(cluster < 0) | dead),
             "label": [
                 HOSTILE[i % len(HOSTILE)] if i % 5 == 0 else f"{WORDS[i % 10]} and {WORDS[i % 7]}"
@@ -113,6 +117,7 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
                     "label": HOSTILE[i] if i < 2 else f"{WORDS[i]}, {WORDS[i - 1]}",
                     "terms": [{"term": WORDS[i], "score": 1.0, "latents": 3}],
                     "stability": 0.3 + 0.09 * i,
+                    "bootstrap": 0.25 + 0.09 * i,
                     "x": float(np.nanmedian(x[inside])),
                     "y": float(np.nanmedian(y[inside])),
                 }

@@ -1,0 +1,146 @@
+"""Graph, layout and clusters of a planted decoder, against umap-learn's seeded default alone.
+
+    .venv/bin/python -m bench.bench_map [--latents N] [--width D] [--rounds R] [--without-umap]
+
+Groups of 25 latents in families, with a cosine of .25 to .6 inside a group and a fifth of the
+latents isotropic. Each way runs in a process of its own, interleaved, after a warm-up on few
+latents that pays for compiling. Prints the median seconds of each part, the ratio (bars: at most
+0.7 at 16,384 x 768, at most 0.5 at 65,536 x 768), trustworthiness for 10 neighbours by cosine, the
+finest level's adjusted Rand index against the planted groups, and peak memory. The two more maps
+that are drawn for the agreement of seeds are timed apart.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+from umap import UMAP
+
+from analysis.clusters import cluster
+from analysis.layout import layout, trustworthiness
+from analysis.neighbours import decoder_graph
+
+Result = dict[str, float]
+WARM_UP = 600
+MEMBERS = 25
+ISOTROPIC = 0.2
+PARTS = ("graph", "layout", "clusters")
+
+
+def planted(latents: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Decoder float32 [latents, width] in random order, and the group of each latent, -1 = none."""
+    rng = np.random.default_rng(0)
+
+    def unit(rows: int) -> np.ndarray:
+        drawn = rng.standard_normal((rows, width), dtype=np.float32)
+        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+    inside = round(latents * (1 - ISOTROPIC))
+    groups = max(2, inside // MEMBERS)
+    families = unit(max(2, groups // 16))
+    centres = 0.6 * families[rng.integers(len(families), size=groups)] + unit(groups)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    truth = np.full(latents, -1)
+    truth[:inside] = np.arange(inside) % groups
+    cosine = rng.uniform(0.25, 0.6, groups).astype(np.float32)[truth[:inside], None]
+    W_dec = unit(latents)
+    W_dec[:inside] *= np.sqrt(1 - cosine)
+    W_dec[:inside] += np.sqrt(cosine) * centres[truth[:inside]]
+    order = rng.permutation(latents)
+    return W_dec[order], truth[order]
+
+
+def ours(W_dec: np.ndarray, truth: np.ndarray) -> Result:
+    """Seconds of each part, and how good the result is."""
+    everyone = np.ones(len(W_dec), dtype=bool)
+    seconds, graph = _timed(lambda: decoder_graph(W_dec, eligible=everyone))
+    said: Result = {"graph": seconds, "recall of the graph": graph.recall}
+    said["layout"], drawn = _timed(lambda: layout(W_dec, graph, everyone, seeds=1))
+    said["clusters"], found = _timed(lambda: cluster(W_dec, graph, everyone))
+    said["two more maps"], _ = _timed(lambda: layout(W_dec, graph, everyone, seed=1, seeds=2))
+    said["seconds"] = sum(said[part] for part in PARTS)
+    said["trustworthiness"] = drawn.quality.trustworthiness or 0.0
+    said["clusters found"] = found.levels[0].clusters
+    said["stability"] = found.levels[0].stability
+    inside = truth >= 0
+    said["adjusted Rand index"] = adjusted_rand_score(truth[inside], found.finest[inside])
+    return said
+
+
+def umap_learn(W_dec: np.ndarray, truth: np.ndarray) -> Result:
+    """Seconds of umap-learn's seeded default by cosine, and its trustworthiness."""
+    del truth
+    seconds, points = _timed(lambda: UMAP(metric="cosine", random_state=0).fit_transform(W_dec))
+    everyone = np.arange(len(W_dec))
+    trusted = trustworthiness(W_dec, everyone, np.asarray(points, dtype=np.float32), 0)
+    return {"seconds": seconds, "trustworthiness": trusted or 0.0}
+
+
+WAYS = {"ours": ours, "umap-learn": umap_learn}
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def _run_alone(way: str, latents: int, width: int) -> Result:
+    """One way in a process of its own."""
+    command = [sys.executable, "-m", "bench.bench_map", "--way", way]
+    command += ["--latents", str(latents), "--width", str(width)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    said: Result = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def _report_one(way: str, latents: int, width: int) -> None:
+    """Print what one way says, as JSON."""
+    WAYS[way](*planted(WARM_UP, width))
+    said = WAYS[way](*planted(latents, width))
+    said["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(json.dumps(said))
+
+
+def main(latents: int, width: int, rounds: int, ways: list[str]) -> None:
+    """Print the medians of every way, and the ratio of seconds."""
+    runs: dict[str, list[Result]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way in ways:
+            runs[way].append(_run_alone(way, latents, width))
+    medians = {
+        way: {name: statistics.median(run[name] for run in some) for name in some[0]}
+        for way, some in runs.items()
+    }
+    for way, said in medians.items():
+        print(f"{way}, {latents:,} x {width}")
+        for name, value in said.items():
+            print(f"  {name:<20} {value:12,.3f}")
+    if "umap-learn" in medians:
+        ratio = medians["ours"]["seconds"] / medians["umap-learn"]["seconds"]
+        print(f"ratio of seconds {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--latents", type=int, default=16_384)
+    parser.add_argument("--width", type=int, default=768)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument(
+        "--without-umap", action="store_true", help="for sizes where it is too slow"
+    )
+    parser.add_argument("--way", choices=sorted(WAYS), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.way:
+        _report_one(asked.way, asked.latents, asked.width)
+    else:
+        ways = ["ours"] if asked.without_umap else list(WAYS)
+        main(asked.latents, asked.width, asked.rounds, ways)
