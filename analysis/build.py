@@ -458,10 +458,8 @@ class _Build:
         scratch, tables = self.work.scratch, self.work.tables
         latents = pq.read_table(scratch / "statistics.parquet")
         placed = pq.read_table(scratch / "map.parquet")
-        others = (
-            pq.read_table(scratch / f"{name}.parquet") for name in ("map_cooccurrence", "finest")
-        )
-        for part in (placed, *others):
+        together = pq.read_table(scratch / "map_cooccurrence.parquet")
+        for part in (placed, together, pq.read_table(scratch / "finest.parquet")):
             for column in part.column_names:
                 latents = latents.append_column(column, part[column])
         memberships = pq.read_table(tables / "memberships.parquet")

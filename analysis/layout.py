@@ -162,34 +162,6 @@ def moved(first: Layout, second: Layout) -> np.ndarray:
     return result
 
 
-def quality_sentence(quality: MapQuality) -> str:
-    """What may be read off a map of this quality, and what not, in plain words.
-
-    With recall or agreement below .3, a neighbour on the map is more likely chance than not; from
-    .6 on, most neighbours are real. Trustworthiness below .9 means that points that are not alike
-    lie beside each other (planted groups come to .93 to .97). Distances between groups say little
-    on any UMAP.
-    """
-    if quality.knn_recall is None:
-        return "Too few latents are on this map to say how far it can be trusted."
-    tenth = f"{10 * quality.knn_recall:.1f} of a latent's ten nearest"
-    if quality.knn_recall >= 0.6:
-        near = f"Neighbours on this map can mostly be believed: {tenth} are among its ten on it"
-    elif quality.knn_recall >= 0.3:
-        near = f"Read regions, not single neighbours: {tenth} are among its ten on this map"
-    else:
-        near = (
-            f"Do not read neighbours off this map, use the neighbour table: {tenth} are among "
-            "its ten on it"
-        )
-    said = [near]
-    if quality.trustworthiness is not None and quality.trustworthiness < 0.9:
-        said.append("points that are not alike lie beside each other")
-    if quality.agreement is not None and quality.agreement < 0.3:
-        said.append("another seed puts most latents beside other ones")
-    return "; ".join(said) + ". Distances and gaps between groups say little."
-
-
 def _mean_of_known(values: np.ndarray) -> float | None:
     known = values[np.isfinite(values)]
     return round(float(known.mean(dtype=np.float64)), 6) if len(known) else None

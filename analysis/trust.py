@@ -1,32 +1,31 @@
-"""How far a map can be believed, in plain words. Light: pages import it."""
+"""How far a map can be believed, in plain words; light, since pages import it."""
 
 from analysis.bundle import MapQuality
 
-NEIGHBOURS = 10
-"""kNN recall and agreement count so many nearest neighbours."""
-GOOD = 0.5
-"""Of ten neighbours at least five: closeness on the map mostly means closeness."""
-POOR = 0.2
-"""Fewer than two of ten: closeness on the map says little."""
 
+def quality_sentence(quality: MapQuality) -> str:
+    """What may be read off a map of this quality, and what not, in plain words.
 
-def quality_sentence(quality: MapQuality, near: str = "decoder vectors") -> str:
-    """What the numbers mean for a reader; `near` is what is near in truth, in the plural."""
-    recall = quality.knn_recall
-    if recall is None:
-        return "Its quality was not measured, so take it as a picture and nothing more."
-    kept = _of_ten(recall)
-    said = f"Of the ten nearest {near} of a latent, on average {kept} are among its ten nearest "
-    if recall >= GOOD:
-        said += "points, so what lies close together here mostly belongs together."
-    elif recall >= POOR:
-        said += "points, so closeness here is a hint that the neighbour table has to confirm."
+    With recall or agreement below .3, a neighbour on the map is more likely chance than not; from
+    .6 on, most neighbours are real. Trustworthiness below .9 means that points that are not alike
+    lie beside each other (planted groups come to .93 to .97). Distances between groups say little
+    on any UMAP.
+    """
+    if quality.knn_recall is None:
+        return "Too few latents are on this map to say how far it can be trusted."
+    tenth = f"{10 * quality.knn_recall:.1f} of a latent's ten nearest"
+    if quality.knn_recall >= 0.6:
+        near = f"Neighbours on this map can mostly be believed: {tenth} are among its ten on it"
+    elif quality.knn_recall >= 0.3:
+        near = f"Read regions, not single neighbours: {tenth} are among its ten on this map"
     else:
-        said += "points, so closeness here says little: go by the neighbour table."
-    if quality.agreement is not None:
-        said += f" Drawn again with other seeds, {_of_ten(quality.agreement)} of ten would stay."
-    return f"{said} Distances between groups and their areas mean nothing."
-
-
-def _of_ten(share: float) -> str:
-    return f"{NEIGHBOURS * share:.1f}"
+        near = (
+            f"Do not read neighbours off this map, use the neighbour table: {tenth} are among "
+            "its ten on it"
+        )
+    said = [near]
+    if quality.trustworthiness is not None and quality.trustworthiness < 0.9:
+        said.append("points that are not alike lie beside each other")
+    if quality.agreement is not None and quality.agreement < 0.3:
+        said.append("another seed puts most latents beside other ones")
+    return "; ".join(said) + ". Distances and gaps between groups say little."

@@ -60,14 +60,13 @@ _TITLES = {
 
 def layouts_of(bundle: Bundle) -> list[Layout]:
     """The maps that the bundle has."""
-    known: list[Layout] = ["decoder", "cooccurrence"]
-    return [name for name in known if set(MAP_COLUMNS[name]) <= set(bundle.latents.column_names)]
+    return ["decoder"] if bundle.manifest.map_cooccurrence is None else ["decoder", "cooccurrence"]
 
 
 def colours_of(bundle: Bundle) -> list[Colour]:
-    """The colours that the bundle has a column for."""
+    """The colours that the bundle has: latents move between two maps only."""
     known: list[Colour] = ["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
-    return [name for name in known if name in bundle.latents.column_names]
+    return [name for name in known if name != "moved" or len(layouts_of(bundle)) > 1]
 
 
 def latent_map(

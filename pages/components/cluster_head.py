@@ -36,7 +36,10 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
             numbers.short(row["stability"]),
             "Its best overlap (Jaccard) with a cluster found with another seed, mean over seeds.",
         ),
-        **_bootstrap(row),
+        "Bootstrap": (
+            numbers.short(row["bootstrap"]),
+            "The same overlap with clusters of a graph whose edges were resampled.",
+        ),
         "Active tokens": (
             f"{numbers.count(active)} ({numbers.share(active, tokens)})",
             f"Of {numbers.count(tokens)} kept tokens, those with an active member.",
@@ -58,14 +61,6 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
             "Precision over the share of all held-out words on which it is active; 1 is chance.",
         ),
     }
-
-
-def _bootstrap(row: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """In bundles that resampled their latents."""
-    if row.get("bootstrap") is None:
-        return {}
-    meaning = "The same overlap over clusterings of resampled latents."
-    return {"Bootstrap": (numbers.short(row["bootstrap"]), meaning)}
 
 
 def _ways(row: dict[str, Any]) -> None:

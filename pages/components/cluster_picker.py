@@ -25,7 +25,7 @@ _COLUMNS = {
         "stability", format="%.2f", width="small", help="Agreement over seeds; below .5 it is weak."
     ),
     "bootstrap": st.column_config.NumberColumn(
-        "bootstrap", format="%.2f", width="small", help="Agreement over resampled latents."
+        "bootstrap", format="%.2f", width="small", help="Agreement over resampled edges."
     ),
     "label_precision": st.column_config.NumberColumn(
         "precision", format="%.2f", width="small",
@@ -133,12 +133,6 @@ def _take_row(key: str, clusters: list[int]) -> None:
             events.choose_cluster(clusters[row])
 
 
-def _known(bundle: Bundle) -> list[str]:
-    """The columns of the table that the bundle has, and those that are made here."""
-    made = ("chosen", "selected")
-    return [name for name in _COLUMNS if name in made or name in bundle.clusters.column_names]
-
-
 def _rows(page: Page, chosen: Chosen) -> pa.Table:
     """The level's rows of the cluster table, largest first, with how many members are selected."""
     bundle = page.bundle
@@ -150,4 +144,4 @@ def _rows(page: Page, chosen: Chosen) -> pa.Table:
     ids = rows["cluster"].to_numpy()
     rows = rows.append_column("selected", pa.array(counts[ids]))
     marks = ["▸" if i == chosen.cluster else "" for i in ids.tolist()]
-    return rows.append_column("chosen", pa.array(marks)).select(_known(bundle))
+    return rows.append_column("chosen", pa.array(marks)).select(list(_COLUMNS))

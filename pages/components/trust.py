@@ -14,8 +14,7 @@ def map_trust(bundle: Bundle, layout: Layout) -> None:
     """What the measured quality of the map that is shown means."""
     quality = bundle.manifest.map if layout == "decoder" else bundle.manifest.map_cooccurrence
     if quality is not None:
-        near = "decoder vectors" if layout == "decoder" else "partners"
-        said = plain(quality_sentence(quality, near), 1000)
+        said = plain(quality_sentence(quality), 1000)
         st.markdown(f":material/info: **How far to believe this map.** {said}")
 
 

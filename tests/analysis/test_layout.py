@@ -16,9 +16,9 @@ from analysis.layout import (
     layout_by_cooccurrence,
     moved,
     principal_components,
-    quality_sentence,
 )
 from analysis.neighbours import NeighbourGraph, decoder_graph
+from analysis.trust import quality_sentence
 
 LEFT_OUT = [3, 77]
 

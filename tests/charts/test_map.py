@@ -1,5 +1,6 @@
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,19 @@ def test_cluster_bars_count_the_selection(tiny: Bundle, mask: np.ndarray | None)
     sizes = tiny.clusters.to_pandas().set_index("cluster")
     assert np.array_equal(rows["size"], sizes["size"][rows["cluster"]])
     assert np.array_equal(rows["stability"], sizes["stability"][rows["cluster"]])
+
+
+def test_the_map_of_co_occurrence_has_its_own_places_box_and_names(tiny: Bundle) -> None:
+    with pytest.raises(InputError, match="has no map 'cooccurrence'"):
+        latent_map(tiny, layout="cooccurrence")
+    said = tiny.manifest.model_copy(update={"map_cooccurrence": tiny.manifest.map})
+    figure = latent_map(replace(tiny, manifest=said), layout="cooccurrence", colour="moved")
+    rows, table = figure.rows.to_pandas(), tiny.latents.to_pandas()
+    assert np.array_equal(rows["x"], table["x_cooccurrence"][rows["latent"]])
+    assert np.array_equal(rows["moved"], table["moved"][rows["latent"]])
+    assert figure.selections == ("box_of_cooccurrence", "picked")
+    clustering = level_of(tiny, 0)
+    centres = charts_map._centres(tiny, clustering, "cooccurrence")
+    for cluster, centre in zip(clustering.table["cluster"].to_pylist(), centres, strict=True):
+        inside = table[(clustering.of_latent == cluster) & table["x_cooccurrence"].notna()]
+        assert np.allclose(centre, inside[["x_cooccurrence", "y_cooccurrence"]].median())
