@@ -23,12 +23,15 @@ from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embe
 
 from analysis.bundle import MapQuality
 from analysis.neighbours import ROUNDING, NeighbourGraph, unit_rows
-from analysis.optimiser import optimise
+from analysis.optimiser import SAMPLES, optimise
 
 NEIGHBOURS = 15
 """A latent itself and its 14 nearest, as umap-learn counts them."""
 
 MAP_MIN_DIST = 0.05
+MAP_SAMPLES = 25
+"""Negative samples of the maps. On the demo's decoder 25 come to umap-learn's trustworthiness
+within .002, 10 only within .02."""
 EPOCHS = 500
 SEEDS = 3
 """Maps that are drawn to see whether they agree; the first is shown."""
@@ -98,7 +101,13 @@ def layout(
     start = principal_components(W_dec, fuzzy.latents, 2)
     drawn = [
         embed(
-            start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed + i, epochs=epochs, reference=reference
+            start,
+            fuzzy,
+            min_dist=MAP_MIN_DIST,
+            seed=seed + i,
+            epochs=epochs,
+            samples=MAP_SAMPLES,
+            reference=reference,
         )
         for i in range(seeds)
     ]
@@ -116,7 +125,9 @@ def layout_by_cooccurrence(
     """
     fuzzy = fuzzy_graph(graph, beside.placed)
     start = np.column_stack([beside.x, beside.y])[fuzzy.latents]
-    drawn = [embed(start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed, epochs=epochs)]
+    drawn = [
+        embed(start, fuzzy, min_dist=MAP_MIN_DIST, seed=seed, epochs=epochs, samples=MAP_SAMPLES)
+    ]
     return _measured(drawn, fuzzy, len(beside.x), None, graph.how)
 
 
@@ -201,12 +212,14 @@ def embed(
     seed: int,
     epochs: int | None = None,
     jitter: float = 1e-4,
+    samples: int = SAMPLES,
     reference: bool = False,
 ) -> np.ndarray:
     """UMAP coordinates float32 [n, D] of the latents of the graph, from start [n, D].
 
-    Each seed moves the start by `jitter` of its largest coordinate. `reference` is umap-learn's own
-    optimiser, on one thread, where `epochs` None is 500 up to 10,000 latents and 200 above.
+    Each seed moves the start by `jitter` of its largest coordinate; `samples` as in `optimise`.
+    `reference` is umap-learn's own optimiser, on one thread, where `epochs` None is 500 up to
+    10,000 latents and 200 above.
     """
     if len(start) <= max(NEIGHBOURS, start.shape[1] + 1):
         return start
@@ -216,7 +229,9 @@ def embed(
     start = start + random.normal(scale=jitter * spread, size=start.shape)
     curve = find_ab_params(1.0, min_dist)
     if not reference:
-        return optimise(start, fuzzy.weights, curve, epochs=epochs or EPOCHS, seed=seed)
+        return optimise(
+            start, fuzzy.weights, curve, epochs=epochs or EPOCHS, seed=seed, samples=samples
+        )
     points, _ = simplicial_set_embedding(
         data=None,
         graph=fuzzy.weights,

@@ -103,4 +103,3 @@ def test_the_demos_model_proposes_the_same_names_again(tmp_path: Path) -> None:
     once, twice = (proposed_names(model, [SEA, LAW], tmp_path / f"{i}.jsonl") for i in range(2))
     assert once == twice
     assert all(once)
-    assert once[0] != once[1]
