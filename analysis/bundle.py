@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import local
 from typing import Any, Literal
 
 import numpy as np
@@ -403,6 +404,26 @@ class Manifest(_Strict):
     timings: dict[str, float] = Field(description="seconds of each step")
 
 
+class SharedFile:
+    """A Parquet file that any number of threads may read at the same time.
+
+    A ParquetFile serves one thread: two sessions of the dashboard that read through the same one
+    break it. So each thread has its own, and all have the same metadata, which is read once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._own = local()
+        self.metadata: pq.FileMetaData = pq.read_metadata(path)
+
+    @property
+    def file(self) -> pq.ParquetFile:
+        """The handle of this thread."""
+        if not hasattr(self._own, "file"):
+            self._own.file = pq.ParquetFile(self._path, memory_map=True, metadata=self.metadata)
+        return self._own.file
+
+
 @dataclass(frozen=True)
 class LatentTable:
     """A Parquet table sorted by its first column, a latent, read by the row groups asked for."""
@@ -410,20 +431,24 @@ class LatentTable:
     path: Path
 
     @cached_property
+    def _shared(self) -> SharedFile:
+        return SharedFile(self.path)
+
+    @property
     def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path, memory_map=True)
+        return self._shared.file
 
     @cached_property
     def _spans(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last latent of every row group."""
-        meta = self._file.metadata
+        meta = self._shared.metadata
         stats = [meta.row_group(i).column(0).statistics for i in range(meta.num_row_groups)]
         return np.array([s.min for s in stats if s]), np.array([s.max for s in stats if s])
 
     @property
     def rows(self) -> int:
         """Number of rows of the whole table."""
-        return int(self._file.metadata.num_rows)
+        return int(self._shared.metadata.num_rows)
 
     def of(self, latents: int | np.ndarray | list[int]) -> pa.Table:
         """The rows of the given latents, in the order of the table."""
@@ -439,7 +464,7 @@ class LatentTable:
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
-        for group in range(self._file.metadata.num_row_groups):
+        for group in range(self._shared.metadata.num_row_groups):
             yield self._file.read_row_group(group)
 
     def all(self) -> pa.Table:
@@ -456,12 +481,12 @@ class Activations:
     token_ends: np.ndarray = field(repr=False)
 
     @cached_property
-    def _by_latent(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.folder / "activations_by_latent.parquet", memory_map=True)
+    def _by_latent(self) -> SharedFile:
+        return SharedFile(self.folder / "activations_by_latent.parquet")
 
     @cached_property
-    def _by_token(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.folder / "activations_by_token.parquet", memory_map=True)
+    def _by_token(self) -> SharedFile:
+        return SharedFile(self.folder / "activations_by_token.parquet")
 
     def of_latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the token table [n] uint32, ascending, and activations [n] float32."""
@@ -536,9 +561,10 @@ def _span_of(ends: np.ndarray, start: int, stop: int) -> tuple[int, int]:
 
 
 def _read_rows(
-    file: pq.ParquetFile, start: int, stop: int, columns: list[str] | None = None
+    shared: SharedFile, start: int, stop: int, columns: list[str] | None = None
 ) -> pa.Table:
     """Rows start..stop-1 of a Parquet file written in row groups of ROW_GROUP."""
+    file = shared.file
     if stop <= start:
         return file.schema_arrow.empty_table()
     first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP

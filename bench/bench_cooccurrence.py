@@ -5,7 +5,7 @@
     python -m bench.bench_cooccurrence click --latents 65536 --tokens 10000000 --l0 40
 
 `against` runs each way in a process of its own, alternately, and prints medians of CPU time and
-peak memory beyond what the process held with the activations in its hands: ours (counts, and the
+private memory beyond what the process held with the activations in its hands: ours (counts, and the
 32 strongest partners by five measures), scipy's X'X with the same partners taken from its rows,
 and the way of sae_cooccurrence, a dense float32 product for each 4,096 tokens, without partners and
 on so few tokens that it ends. `full` is the whole step of a build. `click` is one pair's table and
@@ -21,9 +21,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -42,9 +44,31 @@ BATCH = 4_096
 RANKED = ("phi", "jaccard", "npmi", "p_a_given_b", "joint")
 
 
-def peak_bytes() -> int:
-    """Largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+@contextmanager
+def own_memory() -> Iterator[list[int]]:
+    """The most private memory, sampled every 5 ms, beyond what there was at the beginning.
+
+    Mapped files are left out: their pages are the system's, and go when others need the room.
+    """
+    status, most = Path("/proc/self/status"), [0]
+    stop = Event()
+
+    def private() -> int:
+        line = next(line for line in status.read_text().splitlines() if "RssAnon" in line)
+        return int(line.split()[1]) * 1024
+
+    def watch() -> None:
+        while not stop.wait(0.005):
+            most[0] = max(most[0], private() - before)
+
+    before = private()
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def ours(incidence_folder: Path) -> None:
@@ -96,10 +120,11 @@ def run_one(way: str, folder: Path) -> None:
     if way == "ours":  # compiled kernels are kept on disk: load them first
         strongest_partners(incidence, 0, 1, Ranking(KEPT, MINIMUM))
     _ = int(incidence.latents.sum(dtype=np.int64)) + int(incidence.units.sum(dtype=np.int64))
-    before, cpu, wall = peak_bytes(), time.process_time(), time.perf_counter()
-    WAYS[way](folder)
-    took = time.process_time() - cpu, time.perf_counter() - wall
-    sys.stdout.write(json.dumps([*took, peak_bytes() - before]) + "\n")
+    with own_memory() as most:
+        cpu, wall = time.process_time(), time.perf_counter()
+        WAYS[way](folder)
+        took = time.process_time() - cpu, time.perf_counter() - wall
+    sys.stdout.write(json.dumps([*took, most[0]]) + "\n")
 
 
 def pairs_of(folder: Path, rows: int | None = None) -> float:
@@ -151,21 +176,22 @@ def full(data: Path, work: Path) -> None:
             before[1] + time.perf_counter() - wall,
         )
 
-    timed("layout", lambda: count.prepare(activations, documents, kept))
-    tokens = count.tokens
-    timed("compile", lambda: strongest_partners(tokens, 0, 1, count.ranking))
-    for span in count.blocks():
-        timed("count", partial(strongest_partners, tokens, *span, count.ranking))
-    for block in range(len(count.blocks())):
-        timed("blocks", partial(count.make, block))
-    timed("table", lambda: count.write_table(work))
+    with own_memory() as most:
+        timed("layout", lambda: count.prepare(activations, documents, kept))
+        tokens = count.tokens
+        timed("compile", lambda: strongest_partners(tokens, 0, 1, count.ranking))
+        for span in count.blocks():
+            timed("count", partial(strongest_partners, tokens, *span, count.ranking))
+        for block in range(len(count.blocks())):
+            timed("blocks", partial(count.make, block))
+        timed("table", lambda: count.write_table(work))
     pairs = pairs_of(work / "tokens" / "0")
     say(f"{len(tokens.counts):,} latents, {len(kept):,} tokens, {pairs / 1e6:,.0f} M pairs")
     for name, (cpu, wall) in parts.items():
         say(f"{name:<8}{cpu:9.1f} s CPU {wall:9.1f} s wall {cpu / pairs * 1e9:8.1f} ns/pair")
-    rollup = Path("/proc/self/status").read_text()
-    peak = next(line for line in rollup.splitlines() if line.startswith("VmHWM"))
-    say(f"peak resident memory, mapped files included: {int(peak.split()[1]) / 2**20:.2f} GiB")
+    say(f"private memory, at most: {most[0] / 2**30:.2f} GiB")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    say(f"resident at most, mapped files included: {peak / 2**20:.2f} GiB")
 
 
 def click(data: Path, work: Path) -> None:

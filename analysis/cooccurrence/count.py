@@ -16,8 +16,8 @@ from analysis.bundle import ROW_GROUP, Activations
 from analysis.cooccurrence.association import TwoByTwo
 
 LARGEST_MATRIX = 2_000
-SPAN_ROWS = 1 << 24
-"""Rows of the token table that are worked on at a time: 64 MB."""
+SPAN_ROWS = 1 << 22
+"""Rows of the token table that are worked on at a time: 32 MB, which a cache holds."""
 READERS = 4
 
 Ints = npt.NDArray[np.int64]
@@ -56,10 +56,11 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
     rows, counts = _rows_of(activations, wanted[order])
     ends = np.cumsum(counts)
     cursor = ends - counts
-    following = np.empty(len(rows), dtype=np.int64)
+    following, owner = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int32)
     for start in range(0, len(activations.token_ends), SPAN_ROWS):
         size = min(SPAN_ROWS, len(activations.token_ends) - start)
-        _count_span(rows, ends, cursor, start, np.full(size, -1, np.int64), following, matrix)
+        newest = np.full(size, -1, dtype=np.int64)
+        _count_span(rows, ends, cursor, start, newest, following, owner, matrix)
     back = np.argsort(order)
     return matrix[np.ix_(back, back)]
 
@@ -95,15 +96,15 @@ def _count_span(
     start: int,
     newest: Ints,
     following: Ints,
+    owner: npt.NDArray[np.int32],
     matrix: Ints,
 ) -> None:
     """Count the pairs on token rows from `start` on, [len(newest)] of them.
 
     A row holds a chain of the activations that were met on it, the newest first: newest [span] is
-    where it begins, following [m] how it goes on. Each activation meets all earlier ones, itself
+    where it begins, following [m] how it goes on, owner [m] whose it is. Each activation meets all earlier ones, itself
     with them, once. cursor [latents] moves on; matrix is filled on both sides.
     """
-    owner = np.empty(len(rows), dtype=np.int32)
     for i in range(len(ends)):
         k = cursor[i]
         while k < ends[i] and rows[k] < start + len(newest):

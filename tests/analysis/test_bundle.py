@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,17 @@ def test_what_is_not_whole_is_refused_in_one_sentence(copy: Path, how: str, said
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such folder"):
         open_bundle(tmp_path / "nothing")
+
+
+def test_many_threads_read_one_open_bundle(planted_bundle: Bundle) -> None:
+    """As the sessions of a server do, which share what is open."""
+    expected = [planted_bundle.activations.of_latent(latent) for latent in range(200)]
+    contexts = [planted_bundle.contexts.of(latent) for latent in range(40)]
+
+    def read(latent: int) -> bool:
+        again = planted_bundle.activations.of_latent(latent)
+        alike = all(np.array_equal(a, b) for a, b in zip(again, expected[latent], strict=True))
+        return alike and planted_bundle.contexts.of(latent % 40).equals(contexts[latent % 40])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, [*range(200)] * 5))
