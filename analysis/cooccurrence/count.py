@@ -102,8 +102,8 @@ def _count_span(
     """Count the pairs on token rows from `start` on, [len(newest)] of them.
 
     A row holds a chain of the activations that were met on it, the newest first: newest [span] is
-    where it begins, following [m] how it goes on, owner [m] whose it is. Each activation meets all earlier ones, itself
-    with them, once. cursor [latents] moves on; matrix is filled on both sides.
+    where it begins, following [m] how it goes on, owner [m] whose it is. Each activation meets all
+    earlier ones once. cursor [latents] moves on; matrix is filled on both sides.
     """
     for i in range(len(ends)):
         k = cursor[i]
