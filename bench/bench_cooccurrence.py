@@ -83,12 +83,12 @@ def by_scipy(incidence_folder: Path) -> None:
     """X'X as a sparse product, then the same partners from each of its rows."""
     incidence = open_incidence(incidence_folder)
     F, n = len(incidence.counts), len(incidence.unit_ends) - 1
-    ones = np.ones(len(incidence.latents), dtype=np.int32)
+    ones = np.ones(len(incidence.ranks), dtype=np.int32)
     X = scipy.sparse.csr_array(
-        (ones, incidence.latents.astype(np.int32), incidence.unit_ends), (n, F)
+        (ones, incidence.ranks.astype(np.int32), incidence.unit_ends), (n, F)
     )
     product = (X.T.tocsr() @ X).tocsr()
-    counts = incidence.counts
+    counts = incidence.counts[incidence.latent_of_rank]
     for a in range(F):
         span = slice(product.indptr[a], product.indptr[a + 1])
         others, joint = product.indices[span], product.data[span].astype(np.int64)
@@ -107,7 +107,7 @@ def dense(incidence_folder: Path) -> None:
     X = np.zeros((BATCH, F), dtype=np.float32)
     ends = incidence.unit_ends
     for row in range(BATCH):
-        X[row, incidence.latents[ends[row] : ends[row + 1]]] = 1
+        X[row, incidence.ranks[ends[row] : ends[row + 1]]] = 1
     counts += X.T @ X
 
 
@@ -119,7 +119,7 @@ def run_one(way: str, folder: Path) -> None:
     incidence = open_incidence(folder)
     if way == "ours":  # compiled kernels are kept on disk: load them first
         strongest_partners(incidence, 0, 1, Ranking(KEPT, MINIMUM))
-    _ = int(incidence.latents.sum(dtype=np.int64)) + int(incidence.units.sum(dtype=np.int64))
+    _ = int(incidence.ranks.sum(dtype=np.int64)) + int(incidence.units.sum(dtype=np.int64))
     with own_memory() as most:
         cpu, wall = time.process_time(), time.perf_counter()
         WAYS[way](folder)

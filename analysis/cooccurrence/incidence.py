@@ -5,15 +5,19 @@ document, or a document. A latent is active on a unit where its activation is ab
 at least one of its tokens. One pass over the stored activations serves any number of thresholds.
 
 On disk, in a folder for each threshold: `units.bin` (the units of latent 0, then of latent 1, and
-so on, ascending: compressed sparse columns), `latents.bin` (the latents of unit 0, and so on:
-compressed sparse rows; 16 bits where they fit, which halves what counting reads), the running
-counts of both in `incidence.npz`, and where they are asked for, the activations in both orders in
-`values_by_latent.bin` and `values_by_unit.bin`. Memory: the setting, and a few bytes for each token
-and latent.
+so on, ascending: compressed sparse columns), `ranks.bin` (the latents of unit 0, and so on:
+compressed sparse rows), the running counts of both in `incidence.npz`, and where they are asked
+for, the activations in both orders in `values_by_latent.bin` and `values_by_unit.bin`. Memory: the
+setting, and a few bytes for each token and latent.
+
+In the rows a latent is called by its rank: 0 is the one on most units, equal ones by id. So those
+that come up most stand side by side, where a cache holds them, and "on more units than" is "of a
+smaller rank than". Ranks are 16 bits where they fit, which halves what counting reads.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -92,15 +96,15 @@ class Incidence:
     latent_ends: Ints
     """[F + 1] running counts: latent i owns units[latent_ends[i]:latent_ends[i + 1]]."""
     unit_ends: Ints
-    """[size + 1] the same for latents and values_by_unit."""
+    """[size + 1] the same for ranks and values_by_unit."""
     units: npt.NDArray[np.uint32]
     """[m] by latent, ascending inside a latent."""
-    latents: npt.NDArray[Any]
-    """[m] uint16 or uint32, by unit, ascending inside a unit; empty where not asked for."""
+    ranks: npt.NDArray[Any]
+    """[m] uint16 or uint32, by unit; empty where not asked for."""
     values_by_latent: npt.NDArray[np.float32]
     """[m] activations in the order of `units`; empty where not asked for. Tokens only."""
     values_by_unit: npt.NDArray[np.float32]
-    """[m] activations in the order of `latents`; empty where not asked for."""
+    """[m] activations in the order of `ranks`; empty where not asked for."""
     squares: npt.NDArray[np.float64]
     """[F] sums of squared activations above the threshold."""
 
@@ -108,6 +112,16 @@ class Incidence:
     def counts(self) -> Ints:
         """Units on which each latent is active, [F]."""
         return np.diff(self.latent_ends)
+
+    @cached_property
+    def latent_of_rank(self) -> npt.NDArray[np.uint32]:
+        """[F] latents by descending count, equal ones by id."""
+        return _latent_of_rank(self.counts)
+
+    @cached_property
+    def rank_of_latent(self) -> npt.NDArray[np.uint32]:
+        """[F] the inverse of `latent_of_rank`."""
+        return _inverse(self.latent_of_rank)
 
 
 def write_incidences(
@@ -161,14 +175,24 @@ def open_incidence(folder: Path) -> Incidence:
             latent_ends,
             unit_ends,
             _mapped(folder / "units.bin", np.uint32),
-            _mapped(folder / "latents.bin", _id_kind(len(latent_ends) - 1)),
+            _mapped(folder / "ranks.bin", _rank_kind(len(latent_ends) - 1)),
             _mapped(folder / "values_by_latent.bin", np.float32),
             _mapped(folder / "values_by_unit.bin", np.float32),
             facts["squares"],
         )
 
 
-def _id_kind(n_latents: int) -> type[np.uint16] | type[np.uint32]:
+def _latent_of_rank(counts: Ints) -> npt.NDArray[np.uint32]:
+    return np.argsort(-counts, kind="stable").astype(np.uint32)
+
+
+def _inverse(order: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order), dtype=np.uint32)
+    return place
+
+
+def _rank_kind(n_latents: int) -> type[np.uint16] | type[np.uint32]:
     return np.uint16 if n_latents <= 1 << 16 else np.uint32
 
 
@@ -225,7 +249,7 @@ def _append(file: Path, values: npt.NDArray[Any]) -> None:
 
 
 def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int) -> Ints:
-    """Write `latents.bin` and `values_by_unit.bin` from the columns; returns the ends [size + 1].
+    """Write `ranks.bin` and `values_by_unit.bin` from the columns; returns the ends [size + 1].
 
     A block of units whose activations fit the memory setting is placed in one walk over all
     latents, each of which goes on where the block before ended: every activation is read once.
@@ -238,16 +262,17 @@ def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_b
         unit_ends[1:] += np.bincount(piece, minlength=size)
     np.cumsum(unit_ends, out=unit_ends)
     cursor = ends[:-1].copy()
-    latents_file, values_file = folder / "latents.bin", folder / "values_by_unit.bin"
-    latents_file.write_bytes(b"")
+    rank_of = _inverse(_latent_of_rank(np.diff(ends)))
+    ranks_file, values_file = folder / "ranks.bin", folder / "values_by_unit.bin"
+    ranks_file.write_bytes(b"")
     values_file.write_bytes(b"")
     for start, stop in latent_spans(np.diff(unit_ends), max(1, memory_bytes // _PLACED_BYTES)):
         total = int(unit_ends[stop] - unit_ends[start])
-        latents = np.empty(total, dtype=_id_kind(len(ends) - 1))
+        ranks = np.empty(total, dtype=_rank_kind(len(ends) - 1))
         values = np.empty(total if with_values else 0, dtype=np.float32)
         fill = unit_ends[start:stop] - unit_ends[start]
-        _place_units(units, given, ends, cursor, start, stop, fill, latents, values)
-        _append(latents_file, latents)
+        _place_units(units, given, ends, rank_of, cursor, start, stop, fill, ranks, values)
+        _append(ranks_file, ranks)
         _append(values_file, values)
     return unit_ends
 
@@ -292,19 +317,20 @@ def _place_units(  # noqa: PLR0913, PLR0917 - a kernel
     units: npt.NDArray[np.uint32],
     given: npt.NDArray[np.float32],
     ends: Ints,
+    rank_of: npt.NDArray[np.uint32],
     cursor: Ints,
     start: int,
     stop: int,
     fill: Ints,
-    latents: npt.NDArray[Any],
+    ranks: npt.NDArray[Any],
     values: npt.NDArray[np.float32],
 ) -> None:
-    """Put the latents of units start..stop-1 in their places; cursor [F] and fill move on."""
+    """Put the ranks of units start..stop-1 in their places; cursor [F] and fill move on."""
     for latent in range(len(cursor)):
         k = cursor[latent]
         while k < ends[latent + 1] and units[k] < stop:
             place = fill[np.int64(units[k]) - start]
-            latents[place] = latent
+            ranks[place] = rank_of[latent]
             if len(values):
                 values[place] = given[k]
             fill[np.int64(units[k]) - start] = place + 1

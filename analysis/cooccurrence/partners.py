@@ -245,7 +245,8 @@ def activation_cosines(incidence: Incidence, start: int, kept: Kept) -> npt.NDAr
     ends = np.concatenate([[0], np.cumsum(kept.sizes)])
     work = (
         (incidence.units, incidence.values_by_latent, incidence.latent_ends),
-        (incidence.latents, incidence.values_by_unit, incidence.unit_ends),
+        (incidence.ranks, incidence.values_by_unit, incidence.unit_ends),
+        incidence.rank_of_latent,
     )
     over_spans(len(kept.sizes), partial(_add_products, *work, start, ends, kept.partners, products))
     squares = incidence.squares
@@ -255,9 +256,10 @@ def activation_cosines(incidence: Incidence, start: int, kept: Kept) -> npt.NDAr
 
 
 @numba.njit(nogil=True, cache=True)
-def _add_products(
+def _add_products(  # noqa: PLR0913, PLR0917 - a kernel
     by_latent: tuple[Any, Any, Any],
     by_unit: tuple[Any, Any, Any],
+    rank_of: npt.NDArray[np.uint32],
     first: int,
     ends: Ints,
     partners: npt.NDArray[np.int32],
@@ -267,18 +269,18 @@ def _add_products(
 ) -> None:
     """Add the products of activations of latents first + start .. first + stop - 1."""
     units, own_values, latent_ends = by_latent
-    latents, values, unit_ends = by_unit
+    ranks, values, unit_ends = by_unit
     pair_of = np.full(len(latent_ends) - 1, -1, dtype=np.int64)
     for i in range(start, stop):
         if ends[i] == ends[i + 1]:
             continue
         for pair in range(ends[i], ends[i + 1]):
-            pair_of[partners[pair]] = pair
+            pair_of[rank_of[partners[pair]]] = pair
         for k in range(latent_ends[first + i], latent_ends[first + i + 1]):
             unit, own = np.int64(units[k]), np.float64(own_values[k])
             for j in range(unit_ends[unit], unit_ends[unit + 1]):
-                pair = pair_of[latents[j]]
+                pair = pair_of[ranks[j]]
                 if pair >= 0:
                     products[pair] += own * np.float64(values[j])
         for pair in range(ends[i], ends[i + 1]):
-            pair_of[partners[pair]] = -1
+            pair_of[rank_of[partners[pair]]] = -1

@@ -1,15 +1,16 @@
 """Exact joint counts of one latent with all others, and its strongest partners: the kernel.
 
-For each latent its units are walked and the latents of each unit are added up in one dense row of
-cells, one for each latent; the strongest partners by every ranked measure are then taken from the
-complete row. So nothing is estimated, no pair is listed that is not kept, and no two threads share
-a row: any number of threads and any cut into blocks give the same bytes.
+For each latent its units are walked and the latents of each unit are added up in one dense row, by
+rank; the strongest partners by every ranked measure are then taken from the complete row. So
+nothing is estimated, no pair is listed that is not kept, and no two threads share a row: any number
+of threads and any cut into blocks give the same bytes.
 
 Cost: two increments for each unordered pair of latents that is active on one unit, some 4 ns each,
-bound by memory latency (hence `prefetch`). A rare latent remembers which cells it touched, for a
-frequent one they are looked through. A candidate is passed over without computing a measure where
-its own count is above a limit that is solved from the weakest of the kept ones: most pairs meet
-once, and cannot be among the strongest. Memory: 12 bytes per latent for each thread.
+bound by memory latency (hence `prefetch`). A rare latent remembers which entries of its row it
+touched, for a frequent one the row is looked through. A candidate is passed over without computing
+a measure where its own count is above a limit that is solved from the weakest of the kept ones:
+most pairs meet once, and cannot be among the strongest. As latents go by rank there, that limit is
+a rank, and passing over reads nothing but the row. Memory: 9 bytes per latent for each thread.
 """
 
 from functools import partial
@@ -42,10 +43,6 @@ _SOLVE_AGAIN = 32
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Cells = npt.NDArray[np.uint32]
-"""[F, 2] for each latent the joint units with the one that is counted, and its own units: side by
-side, so that looking at a candidate costs one miss of the cache and not two."""
-_JOINT_UNITS, _COUNT = 0, 1
 Asked = tuple[float, float, int, int]
 """Of the latent that is counted: its units, all units, `minimum_joint`, and `implied_from`."""
 
@@ -80,23 +77,15 @@ def strongest_partners(incidence: Incidence, start: int, stop: int, ranking: Ran
     width = LISTS * ranking.partners_kept
     kept = np.empty((stop - start, width), dtype=np.int64)
     sizes = np.zeros(stop - start, dtype=np.int64)
-    over_spans(
-        stop - start,
-        partial(
-            _strongest,
-            incidence.units,
-            incidence.latent_ends,
-            incidence.latents,
-            incidence.unit_ends,
-            counts.astype(np.uint32),
-            implied_from(counts),
-            float(incidence.n_units),
-            ranking.minimum_joint,
-            start,
-            kept,
-            sizes,
-        ),
+    rows = _Rows(incidence.units, incidence.latent_ends, incidence.ranks, incidence.unit_ends)
+    latents = _Latents(
+        counts.astype(np.uint32),
+        incidence.latent_of_rank,
+        len(counts) - np.cumsum(np.bincount(counts)),
+        implied_from(counts),
     )
+    n, least = float(incidence.n_units), ranking.minimum_joint
+    over_spans(stop - start, partial(_strongest, rows, latents, n, least, start, kept, sizes))
     packed = kept[np.arange(width) < sizes[:, None]]
     return Kept(sizes, (packed >> 32).astype(np.int32), packed & 0xFFFFFFFF)
 
@@ -111,14 +100,32 @@ def implied_from(counts: Ints) -> Ints:
     return np.ceil(n * IMPLIED_SHARE + spread - 1e-9).astype(np.int64)
 
 
+class _Rows(NamedTuple):
+    """An incidence as the kernel reads it."""
+
+    units: npt.NDArray[np.uint32]
+    latent_ends: Ints
+    ranks: npt.NDArray[Any]
+    unit_ends: Ints
+
+
+class _Latents(NamedTuple):
+    """What is known of each latent by itself."""
+
+    counts: npt.NDArray[np.uint32]
+    """[F] its units."""
+    of_rank: npt.NDArray[np.uint32]
+    """[F] latents by rank."""
+    above: Ints
+    """[largest count + 1] how many latents have more units: the first rank behind them."""
+    implied: Ints
+    """[F] as `implied_from`."""
+
+
 @numba.njit(nogil=True, cache=True)
 def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
-    units: npt.NDArray[np.uint32],
-    latent_ends: Ints,
-    latents: npt.NDArray[Any],
-    unit_ends: Ints,
-    counts: npt.NDArray[np.uint32],
-    implied: Ints,
+    rows: _Rows,
+    latents: _Latents,
     n: float,
     minimum_joint: int,
     first: int,
@@ -128,103 +135,95 @@ def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
     stop: int,
 ) -> None:
     """Fill rows start..stop-1 of kept [latents, LISTS * k] and sizes; row 0 is latent `first`."""
-    F = len(counts)
-    cells = np.zeros((F, 2), dtype=np.uint32)
-    cells[:, _COUNT] = counts
+    F = len(latents.counts)
+    row = np.zeros(F, dtype=np.uint32)
+    listed = np.zeros(F, dtype=np.bool_)
     touched = np.empty(F + 1, dtype=np.uint32)
     scores = np.empty((LISTS, kept.shape[1] // LISTS))
     packed = np.empty(scores.shape, dtype=np.int64)
-    limits = np.empty(_bucket(2**32 - 1) + 1)
-    waiting, sorted_by_joint = np.empty(_WAITING, np.int64), np.empty(_WAITING, np.int64)
-    mean = len(latents) / max(len(unit_ends) - 1, 1)
+    firsts = np.empty(_bucket(2**32 - 1) + 1, dtype=np.int64)
+    waiting, by_joint = np.empty(_WAITING, np.int64), np.empty(_WAITING, np.int64)
+    mean = len(rows.ranks) / max(len(rows.unit_ends) - 1, 1)
     for i in range(start, stop):
         a = first + i
-        begin, end = int(latent_ends[a]), int(latent_ends[a + 1])
+        begin, end = int(rows.latent_ends[a]), int(rows.latent_ends[a + 1])
         rare = (end - begin) * mean < F
         if rare:
-            found = _add_touched(units, begin, end, unit_ends, latents, cells, touched)
+            found = _add_touched(rows, begin, end, row, touched)
         else:
-            found = _add_all(units, begin, end, unit_ends, latents, cells, touched)
-        cells[a, _JOINT_UNITS] = 0
+            found = _add_all(rows, begin, end, row, touched)
+        asked = (float(latents.counts[a]), n, minimum_joint, int(latents.implied[a]))
         scores[:] = -np.inf
         packed[:] = -1
-        limits[:] = np.inf
-        asked = (float(counts[a]), n, minimum_joint, int(implied[a]))
-        solved = _bucket(end - begin) if not rare else min(_bucket(end - begin), _RARE_BUCKETS)
-        held, room = 0, _FIRST_WAITING
+        last = _bucket(end - begin)
+        firsts[: last + 1] = 0
+        solved = min(last, _RARE_BUCKETS) if rare else last
+        weakest, held, room = 0, 0, _FIRST_WAITING
         for t in range(found):
-            b = int(touched[t])
-            joint, count = int(cells[b, _JOINT_UNITS]), cells[b, _COUNT]
-            cells[b, _JOINT_UNITS] = 0
-            if joint == 0 or (
-                count > limits[_bucket(joint)] and _orders_behind(scores, packed, joint, b)
+            rank = int(touched[t])
+            joint = int(row[rank])
+            row[rank] = 0
+            if rank < firsts[_bucket(joint)] and joint < weakest:
+                continue
+            other = int(latents.of_rank[rank])
+            if other == a or (
+                rank < firsts[_bucket(joint)] and _orders_behind(scores, packed, joint, other)
             ):
                 continue
-            waiting[held] = (b << 32) | joint
+            waiting[held] = (other << 32) | joint
             held += 1
             if held == room:
-                _offer_waiting(waiting[:held], sorted_by_joint, cells, asked, scores, packed)
-                _solve_limits(limits, solved, asked, scores)
+                _offer_waiting(waiting[:held], by_joint, latents.counts, asked, scores, packed)
+                _solve_firsts(firsts, solved, asked, scores, latents.above)
+                weakest = int(max(scores[_JOINT, scores.shape[1] - 1], 0.0))
                 held, room = 0, _WAITING
-        _offer_waiting(waiting[:held], sorted_by_joint, cells, asked, scores, packed)
-        sizes[i] = _union(packed, asked, cells, kept[i])
+        _offer_waiting(waiting[:held], by_joint, latents.counts, asked, scores, packed)
+        sizes[i] = _union(packed, asked, latents.counts, listed, kept[i])
 
 
 @numba.njit(nogil=True, cache=True)
 def _add_touched(
-    units: npt.NDArray[np.uint32],
-    begin: int,
-    end: int,
-    unit_ends: Ints,
-    latents: npt.NDArray[Any],
-    cells: Cells,
-    touched: npt.NDArray[np.uint32],
+    rows: _Rows, begin: int, end: int, row: npt.NDArray[np.uint32], touched: npt.NDArray[np.uint32]
 ) -> int:
-    """Add the latents of units[begin:end] to cells, noting each when it is first met.
+    """Add the latents of units[begin:end] to row [F], noting each when it is first met.
 
     Returns how many were met.
     """
     found = np.uint64(0)
     for k in range(begin, end):
         if k + _AHEAD < end:
-            ahead = unit_ends[np.int64(units[k + _AHEAD])]
-            prefetch(latents, ahead)
-            prefetch(latents, ahead + 16)
-            prefetch(latents, ahead + 32)
-        unit = np.int64(units[k])
-        for j in range(unit_ends[unit], unit_ends[unit + 1]):
-            b = latents[j]
-            joint = cells[b, _JOINT_UNITS]
-            touched[found] = b
+            ahead = rows.unit_ends[np.int64(rows.units[k + _AHEAD])]
+            prefetch(rows.ranks, ahead)
+            prefetch(rows.ranks, ahead + 16)
+            prefetch(rows.ranks, ahead + 32)
+        unit = np.int64(rows.units[k])
+        for j in range(rows.unit_ends[unit], rows.unit_ends[unit + 1]):
+            rank = rows.ranks[j]
+            joint = row[rank]
+            touched[found] = rank
             found += np.uint64(joint == 0)
-            cells[b, _JOINT_UNITS] = joint + np.uint32(1)
+            row[rank] = joint + np.uint32(1)
     return int(found)
 
 
 @numba.njit(nogil=True, cache=True)
 def _add_all(
-    units: npt.NDArray[np.uint32],
-    begin: int,
-    end: int,
-    unit_ends: Ints,
-    latents: npt.NDArray[Any],
-    cells: Cells,
-    touched: npt.NDArray[np.uint32],
+    rows: _Rows, begin: int, end: int, row: npt.NDArray[np.uint32], touched: npt.NDArray[np.uint32]
 ) -> int:
-    """As `_add_touched`, but those that were met are found by a look at all cells."""
+    """As `_add_touched`, but those that were met are found by a look at the whole row."""
     for k in range(begin, end):
         if k + _AHEAD < end:
-            ahead = unit_ends[np.int64(units[k + _AHEAD])]
-            prefetch(latents, ahead)
-            prefetch(latents, ahead + 16)
-            prefetch(latents, ahead + 32)
-        unit = np.int64(units[k])
-        for j in range(unit_ends[unit], unit_ends[unit + 1]):
-            cells[latents[j], _JOINT_UNITS] += np.uint32(1)
+            ahead = rows.unit_ends[np.int64(rows.units[k + _AHEAD])]
+            prefetch(rows.ranks, ahead)
+            prefetch(rows.ranks, ahead + 16)
+            prefetch(rows.ranks, ahead + 32)
+        unit = np.int64(rows.units[k])
+        for j in range(rows.unit_ends[unit], rows.unit_ends[unit + 1]):
+            row[rows.ranks[j]] += np.uint32(1)
     found = np.uint64(0)
-    for b in range(len(cells)):
-        touched[found] = b
-        found += np.uint64(cells[b, _JOINT_UNITS] > 0)
+    for rank in range(len(row)):
+        touched[found] = rank
+        found += np.uint64(row[rank] > 0)
     return int(found)
 
 
@@ -237,7 +236,12 @@ def _phi(joint: float, n1: float, n2: float, n: float) -> float:
 
 @numba.njit(nogil=True, cache=True)
 def _offer_waiting(
-    waiting: Ints, by_joint: Ints, cells: Cells, asked: Asked, scores: Floats, packed: Ints
+    waiting: Ints,
+    by_joint: Ints,
+    counts: npt.NDArray[np.uint32],
+    asked: Asked,
+    scores: Floats,
+    packed: Ints,
 ) -> None:
     """Offer those that wait, largest joint counts first, so that the lists fill with the best."""
     if len(waiting) == 0:
@@ -260,7 +264,7 @@ def _offer_waiting(
         if _bucket(joint) != bucket or k % _SOLVE_AGAIN == 0:
             bucket = _bucket(joint)
             limit = _limit(_largest(bucket), asked, scores)
-        count = cells[other, _COUNT]
+        count = counts[other]
         if count <= limit or not _orders_behind(scores, packed, joint, other):
             _offer_all(scores, packed, joint, float(count), asked, by_joint[k])
 
@@ -274,10 +278,11 @@ def _orders_behind(scores: Floats, packed: Ints, joint: int, other: int) -> bool
 
 
 @numba.njit(nogil=True, cache=True)
-def _solve_limits(limits: Floats, last: int, asked: Asked, scores: Floats) -> None:
-    """The limits of buckets 1..last, from the lists as they are."""
+def _solve_firsts(firsts: Ints, last: int, asked: Asked, scores: Floats, above: Ints) -> None:
+    """The smallest ranks of buckets 1..last that may still enter a list as it is."""
     for bucket in range(1, last + 1):
-        limits[bucket] = _limit(_largest(bucket), asked, scores)
+        limit = _limit(_largest(bucket), asked, scores)
+        firsts[bucket] = above[int(limit)] if limit < len(above) else 0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -368,17 +373,23 @@ def _largest(bucket: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _union(packed: Ints, asked: Asked, cells: Cells, result: Ints) -> int:
+def _union(
+    packed: Ints,
+    asked: Asked,
+    counts: npt.NDArray[np.uint32],
+    listed: npt.NDArray[np.bool_],
+    result: Ints,
+) -> int:
     """Every kept partner once into result [LISTS * k], by descending phi; returns their number."""
     n1, n = asked[0], asked[1]
     values = np.empty(len(result))
     total = 0
     for entry in packed.ravel():
         other = entry >> 32
-        if entry < 0 or cells[other, _JOINT_UNITS] > 0:
+        if entry < 0 or listed[other]:
             continue
-        cells[other, _JOINT_UNITS] = 1  # it is listed; the cells are free by now
-        value = _phi(float(entry & 0xFFFFFFFF), n1, float(cells[other, _COUNT]), n)
+        listed[other] = True
+        value = _phi(float(entry & 0xFFFFFFFF), n1, float(counts[other]), n)
         place = total
         while place > 0 and (
             values[place - 1] < value or (values[place - 1] == value and result[place - 1] > entry)
@@ -390,5 +401,5 @@ def _union(packed: Ints, asked: Asked, cells: Cells, result: Ints) -> int:
         result[place] = entry
         total += 1
     for entry in result[:total]:
-        cells[entry >> 32, _JOINT_UNITS] = 0
+        listed[entry >> 32] = False
     return total

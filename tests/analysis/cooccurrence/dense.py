@@ -18,6 +18,7 @@ RANKED = ("phi", "jaccard", "npmi", "p_b_given_a", "p_a_given_b", "joint")
 def incidence_of(bits: npt.NDArray[np.bool_]) -> Incidence:
     """The incidence of a matrix [units, latents]."""
     by_latent, by_unit = np.nonzero(bits.T)[1], np.nonzero(bits)[1]
+    rank_of = np.argsort(np.argsort(-bits.sum(axis=0), kind="stable"))
     return Incidence(
         kind="token",
         n_units=len(bits),
@@ -25,7 +26,7 @@ def incidence_of(bits: npt.NDArray[np.bool_]) -> Incidence:
         latent_ends=np.concatenate([[0], np.cumsum(bits.sum(axis=0))]),
         unit_ends=np.concatenate([[0], np.cumsum(bits.sum(axis=1))]),
         units=by_latent.astype(np.uint32),
-        latents=by_unit.astype(np.uint16),
+        ranks=rank_of[by_unit].astype(np.uint16),
         values_by_latent=np.empty(0, np.float32),
         values_by_unit=np.empty(0, np.float32),
         squares=np.zeros(bits.shape[1]),

@@ -23,10 +23,12 @@ def dense(incidence: Incidence) -> npt.NDArray[np.bool_]:
     """[units, latents] from the columns; the rows must say the same."""
     size = len(incidence.unit_ends) - 1
     columns, rows = (np.zeros((size, LATENTS), dtype=bool) for _ in range(2))
+    named = incidence.latent_of_rank[incidence.ranks]
+    assert (np.diff(incidence.counts[incidence.latent_of_rank]) <= 0).all()
     columns[incidence.units, np.repeat(np.arange(LATENTS), incidence.counts)] = True
-    rows[np.repeat(np.arange(size), np.diff(incidence.unit_ends)), incidence.latents] = True
+    rows[np.repeat(np.arange(size), np.diff(incidence.unit_ends)), named] = True
     assert np.array_equal(rows, columns)
-    assert columns.sum() == len(incidence.units) == len(incidence.latents)
+    assert columns.sum() == len(incidence.units) == len(incidence.ranks)
     return columns
 
 
@@ -48,7 +50,10 @@ def test_thresholds_of_one_pass_are_those_of_the_matrix(stored: Stored, tmp_path
         assert incidence.n_units == stored.planted.n_tokens and incidence.threshold == threshold
         assert np.array_equal(dense(incidence), above)
         assert np.array_equal(incidence.values_by_latent, stored.values.T[above.T])
-        assert np.array_equal(incidence.values_by_unit, stored.values[above])
+        by_unit = np.zeros_like(stored.values)
+        unit = np.repeat(np.arange(len(by_unit)), np.diff(incidence.unit_ends))
+        by_unit[unit, incidence.latent_of_rank[incidence.ranks]] = incidence.values_by_unit
+        assert np.array_equal(by_unit, np.where(above, stored.values, 0))
         squares = (np.where(above, stored.values, 0).astype(np.float64) ** 2).sum(axis=0)
         assert incidence.squares == pytest.approx(squares)
 
