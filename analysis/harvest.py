@@ -6,8 +6,7 @@ may be made in any order and on several machines: a harvest that was interrupted
 shards that are missing. Its bytes depend neither on that nor on the number of threads.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -284,18 +283,12 @@ def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, npt.NDAr
     return hooked, norms
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums over all tokens of a chunk are cut up by thread, so that their last bits would tell.
+def _wide(x: torch.Tensor) -> npt.NDArray[np.float64]:
+    """For sums over all tokens, which torch cuts up by thread, so that their last bits would tell.
 
     Everything else gives the same bits for any number of threads: it is cut up by output.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return x.cpu().numpy().astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -349,8 +342,7 @@ class _Run:
             rows, latents, values = sae.encode_sparse(chunk)
             if sae.is_autoencoder:
                 missed = chunk - sae.decode_sparse(rows, latents, values, chunk)
-                with _one_thread():
-                    residual += float(missed.double().square().sum())
+                residual += float(np.square(_wide(missed)).sum())
             over = values > self.reading.active_threshold
             found.append((rows[over] + start, latents[over], values[over]))
         rows, latents, values = (
@@ -358,10 +350,8 @@ class _Run:
         )
         sums = None
         if sae.is_autoencoder:
-            wide = x.double()
-            with _one_thread():
-                squares, total = float(wide.square().sum()), wide.sum(dim=0).cpu().numpy()
-            sums = VarianceSums.of(len(x), residual, squares, total)
+            wide = _wide(x)
+            sums = VarianceSums.of(len(x), residual, float(np.square(wide).sum()), wide.sum(axis=0))
         return (
             rows.cpu().numpy().astype(np.int64),
             latents.cpu().numpy().astype(np.uint32),
