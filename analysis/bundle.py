@@ -100,7 +100,7 @@ TABLES: dict[str, pa.Schema] = {
             column("partner", pa.int32(), "id", "a latent that fires on the same tokens"),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
             column("joint_documents", pa.int32(), "documents", "documents in which both fire"),
-            column("activation_cosine", pa.float32(), "cosine", "of the activations; 4 digits"),
+            column("activation_cosine", pa.float32(), "cosine", "of the activations; 3 digits"),
         ]
     ),
     "relations": pa.schema(

@@ -37,7 +37,7 @@ BLOCK_ACTIVATIONS = 4 << 20
 """Activations of the latents of a block: some seconds of counting. It shapes files, so it is
 fixed: a count that is interrupted may go on with another memory setting."""
 BLOCK_LATENTS = 16_384
-COSINE_DIGITS = 4
+COSINE_DIGITS = 3
 """Digits of a stored cosine: more would say nothing and double the table."""
 
 Ints = npt.NDArray[np.int64]

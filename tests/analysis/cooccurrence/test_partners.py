@@ -68,7 +68,7 @@ def test_cosine_of_the_activations(stored: Stored, table: pa.Table) -> None:
     lengths = np.linalg.norm(values, axis=0)
     latent, partner = ends(table)
     direct = (values.T @ values)[latent, partner] / (lengths[latent] * lengths[partner])
-    assert table["activation_cosine"].to_numpy() == pytest.approx(direct, abs=6e-5)
+    assert table["activation_cosine"].to_numpy() == pytest.approx(direct, abs=6e-4)
 
 
 def test_pearson_of_the_activations(stored: Stored, table: pa.Table) -> None:
@@ -83,7 +83,7 @@ def test_pearson_of_the_activations(stored: Stored, table: pa.Table) -> None:
     place = np.cumsum(active.any(axis=0)) - 1
     latent, partner = ends(table)
     found = rows["activation_pearson"].to_numpy()
-    assert found == pytest.approx(direct[place[latent], place[partner]], abs=1e-4)
+    assert found == pytest.approx(direct[place[latent], place[partner]], abs=1e-3)
 
 
 def test_planted_duplicates_are_first_partners(stored: Stored, table: pa.Table) -> None:
