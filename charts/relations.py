@@ -34,7 +34,8 @@ def relation_rows(
     """Listed pairs with a latent of the mask [n_latents], smallest q first; how many are hidden.
 
     `within` asks for both ends in the mask. `hide_flags` leaves out pairs with a dense or an
-    ultralow latent. Columns: a, b, their labels, then as in the bundle. InputError: there is no
+    ultralow latent, and siblings under such a parent: that the children of a latent which is nearly
+    always on avoid each other is true and says little. Columns: a, b, their labels, then as in the bundle. InputError: there is no
     such relation.
     """
     if relation not in (ALL, *RELATIONS):
@@ -51,7 +52,8 @@ def relation_rows(
     if hide_flags:
         flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
         loud = np.isin(flags, ["dense", "ultralow"])
-        hidden = keep & (loud[a] | loud[b])
+        parent = pc.fill_null(found["parent"], -1).to_numpy()
+        hidden = keep & (loud[a] | loud[b] | (loud[parent] & (parent >= 0)))
     rows = found.filter(pa.array(keep & ~hidden))
     rows = rows.sort_by([("q_value", "ascending"), ("a", "ascending"), ("b", "ascending")])
     for at, end in ((2, "a"), (3, "b")):
@@ -75,7 +77,7 @@ def relation_points(
     every, hidden = relation_rows(bundle, chosen, relation, hide_flags=hide_flags, within=within)
     rows = every.slice(0, MOST_DRAWN)
     left_out = (
-        f"{hidden:,} pairs with a dense or ultralow latent are hidden."
+        f"{hidden:,} pairs with a dense or ultralow latent or parent are hidden."
         if hide_flags
         else "Pairs with dense and ultralow latents are included."
     )

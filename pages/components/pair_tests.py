@@ -11,6 +11,7 @@ from pages.components import numbers
 from pages.components.text import plain
 
 SURE = 0.001
+"""Below it the answer is yes: strict, since a reader looks at many pairs."""
 
 
 def pair_tests(bundle: Bundle, pair: Pair) -> None:
@@ -59,10 +60,10 @@ def _row(test: PairTest) -> str:
 def _answer(test: PairTest) -> str:
     """In words: clearly more or fewer than chance, or nothing that chance would not do."""
     if test.p_more < SURE:
-        return "more than chance"
+        return "more than chance (p < .001)"
     if test.p_fewer < SURE:
-        return "fewer than chance"
-    return "no more and no fewer than chance may give"
+        return "fewer than chance (p < .001)"
+    return "not clearly other than chance (p ≥ .001)"
 
 
 def _listed(bundle: Bundle, pair: Pair) -> None:

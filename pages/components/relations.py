@@ -54,7 +54,9 @@ def relation_table(
     rows: pa.Table = every.select(list(_COLUMNS)).slice(0, MOST_ROWS)
     shown = f", {numbers.count(MOST_ROWS)} shown" if rows.num_rows < every.num_rows else ""
     left_out = (
-        f" · {numbers.count(hidden)} with a dense or ultralow latent hidden" if hidden else ""
+        f" · {numbers.count(hidden)} with a dense or ultralow latent or parent hidden"
+        if hidden
+        else ""
     )
     st.markdown(
         f"**Relations** · {numbers.count(every.num_rows)}{shown}{left_out} · click a row to open "
