@@ -35,8 +35,8 @@ def relation_rows(
 
     `within` asks for both ends in the mask. `hide_flags` leaves out pairs with a dense or an
     ultralow latent, and siblings under such a parent: that the children of a latent which is nearly
-    always on avoid each other is true and says little. Columns: a, b, their labels, then as in the bundle. InputError: there is no
-    such relation.
+    always on avoid each other is true and says little. Columns: a, b, their labels, then as in the
+    bundle. InputError: there is no such relation.
     """
     if relation not in (ALL, *RELATIONS):
         raise InputError(
