@@ -193,7 +193,9 @@ def count(
     path: Annotated[Path, typer.Argument(help="A bundle.")],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the new Parquet files.")],
     unit: Annotated[Unit, typer.Option(help="What latents fire together on.")] = Unit.token,
-    window: Annotated[int, typer.Option(help="Kept tokens of a window.", min=1)] = 256,
+    window: Annotated[
+        int | None, typer.Option(help="Kept tokens of a window, for --unit window.", min=1)
+    ] = None,
     above: Annotated[
         list[float] | None,
         typer.Option(help="A latent is active above this; give it again for more thresholds."),
@@ -211,14 +213,16 @@ def count(
     """
     with _clear_errors():
         bundle = open_bundle(path)
+        if window is not None and unit is not Unit.window:
+            raise InputError("--window belongs to --unit window; give both or neither.")
         from analysis.cooccurrence.recount import CountRequest, recount
         from analysis.cooccurrence.strongest import Ranking
         from analysis.workers import open_workers
 
         request = CountRequest(
             unit=unit.value,
-            window=window,
-            thresholds=tuple(above or [bundle.manifest.parameters.active_threshold]),
+            window=window or 256,
+            thresholds=tuple(sorted(set(above or [bundle.manifest.parameters.active_threshold]))),
             ranking=Ranking(partners, minimum_joint),
             memory_bytes=memory * 1_000_000,
         )
@@ -260,6 +264,8 @@ def inspect(
         if (Path(path) / MANIFEST).is_file():
             bundle = open_bundle(Path(path))
             console.print_bundle(bundle.manifest, bundle.path)
+            if model is not None or corpus is not None:
+                console.err.print("This is a bundle: its self-check is the one of its build.")
             if columns:
                 console.print_columns()
             return

@@ -171,7 +171,9 @@ def judge(explained_variance: float | None, l0: float, advertised_l0: float | No
         f"{explained_variance:.2f} of the variance is explained and L0 is {l0:.1f}, {promised}"
     )
     if explained_variance < USUAL_EXPLAINED:
-        numbers += f"; most SAEs explain more than {USUAL_EXPLAINED:g}"
+        return Verdict(
+            True, f"It fits poorly: {numbers}; most SAEs explain more than {USUAL_EXPLAINED:g}."
+        )
     return Verdict(True, f"It fits: {numbers}.")
 
 
@@ -215,8 +217,12 @@ def self_check(
     verdict = judge(measured.explained_variance, measured.l0, sae.advertised_l0)
     explained = measured.explained_variance
     usual = explained is None or explained >= USUAL_EXPLAINED
-    if verdict.fits is not False and usual and not _elsewhere(hook, sae.hook_point):
+    elsewhere = _elsewhere(hook, sae.hook_point)
+    if verdict.fits is not False and usual and not elsewhere:
         return SelfCheckReport(hook, measured, verdict)
+    if elsewhere:
+        said = f"{verdict.sentence} This is at {hook}; the file itself names {sae.hook_point}."
+        verdict = replace(verdict, sentence=said)
     tried = [
         *_other_readings(sae, x, overrides or Overrides()),
         *_other_hooks(sae, sample, hook),
@@ -252,10 +258,11 @@ def _advice(sae: SparseAutoencoder, measured: Measured, tried: list[Tried]) -> s
         fits = 1 - then <= CLEARLY_LESS * (1 - now)
     if not fits:
         return (
-            f"None of {len(tried)} neighbouring ways to read it fits better: look at the model, "
-            "the format and the layer."
+            f"None of {len(tried)} neighbouring ways to read it fits much better (the best, "
+            f"{best.said}: {_numbers(best.measured)}): look at the model, the format and the layer."
         )
-    return f"It would fit {best.said} ({_numbers(best.measured)}): give {best.option}."
+    better = "fits better" if judge(now, measured.l0, sae.advertised_l0).fits else "would fit"
+    return f"It {better} {best.said} ({_numbers(best.measured)}): give {best.option}."
 
 
 def _numbers(measured: Measured) -> str:
@@ -301,11 +308,14 @@ def _turned(
 
 
 def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:
-    """The SAE as it was read, at the same site of the layers around and, if residual, between."""
+    """The SAE as it was read, where its file says, and around: other layers, other sites."""
     swapped = {"resid_pre": "resid_post", "resid_post": "resid_pre"}.get(hook.site, hook.site)
     around = [replace(hook, layer=hook.layer + step) for step in NEIGHBOURING_LAYERS]
+    own: list[HookPoint] = []
+    if _elsewhere(hook, sae.hook_point):
+        own = [hook_in(sample.language_model, parse_hook_point(str(sae.hook_point)))]
     seen = {_depth(hook)}
-    for other in (replace(hook, site=swapped), *around):
+    for other in (*own, replace(hook, site=swapped), *around):
         if not 0 <= other.layer < sample.language_model.n_layers or _depth(other) in seen:
             continue
         seen.add(_depth(other))

@@ -6,10 +6,12 @@ Each threshold becomes one Parquet file with every measure; the bundle itself is
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +34,16 @@ from analysis.cooccurrence.partners import Progress, block_spans, run_blocks, wr
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
 from analysis.errors import InputError
 from analysis.workers import Workers
+
+MEANINGS = {
+    "latent": "a",
+    "partner": "b; among the strongest of a by phi, Jaccard, NPMI, either conditional or lift",
+    "latent_count": "units on which a is active",
+    "partner_count": "units on which b is active",
+    "joint": "units on which both are active",
+    **{name: measure.formula for name, measure in MEASURES.items() if name != "joint"},
+}
+"""Of every column of a file; kept in it. n1, n2 and n11 are the three counts, N is `n_units`."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +93,16 @@ def recount(
 ) -> list[Path]:
     """Write one Parquet file for each threshold to `out`; returns them.
 
-    Files that are there are left as they are, and an interrupted count goes on where it was. In a
+    Files of the same count that are there already stay, and an interrupted count goes on where it
+    was. In a
     file: latent, partner, latent_count, partner_count and joint (units), then every measure;
     its metadata say bundle, unit, N, rule and mask. InputError: a threshold below the bundle's
     active rule, whose activations it does not hold.
     """
     least = bundle.manifest.parameters.active_threshold
     for threshold in request.thresholds:
+        if not math.isfinite(threshold):
+            raise InputError(f"--above {threshold}: is no number; give one such as 1.5.")
         if threshold < least:
             raise InputError(
                 f"{bundle.path}: holds activations above {least:g} alone, so nothing can be "
@@ -95,7 +110,10 @@ def recount(
             )
     out.mkdir(parents=True, exist_ok=True)
     files = [out / f"partners-{request.name}-above-{t:g}.parquet" for t in request.thresholds]
-    if all(file.exists() for file in files):
+    wanted = [_said(bundle, request, threshold) for threshold in request.thresholds]
+    # Each is looked at, so that none is taken for another count's.
+    there = [_is_there(file, said) for file, said in zip(files, wanted, strict=True)]
+    if all(there):
         return files
     work = (out / f".{request.name}.counting").absolute()
     incidences = write_incidences(
@@ -116,6 +134,33 @@ def recount(
     return files
 
 
+def _said(bundle: Bundle, request: CountRequest, threshold: float) -> dict[str, Any]:
+    """What a file says of itself, and by which it is known again."""
+    return {
+        "bundle_id": bundle.manifest.bundle_id,
+        "unit": request.name,
+        "active_rule": f"activation > {threshold:g}",
+        "mask": bundle.manifest.mask.policy,
+        "partners_kept": request.ranking.partners_kept,
+        "minimum_joint": request.ranking.minimum_joint,
+    }
+
+
+def _is_there(file: Path, said: dict[str, Any]) -> bool:
+    """Whether a file holds this very count; InputError where it holds something else."""
+    if not file.exists():
+        return False
+    try:
+        known = json.loads((pq.read_schema(file).metadata or {})[b"clearwater"])
+    except (pa.ArrowInvalid, OSError, KeyError, ValueError):
+        known = {}
+    if {name: known.get(name) for name in said} != said:
+        raise InputError(
+            f"{file}: exists already and is another count; choose another folder or remove it."
+        )
+    return True
+
+
 def _units(bundle: Bundle, request: CountRequest) -> Units:
     kept = bundle.tokens["kept"].to_numpy()
     if request.unit == "token":
@@ -130,20 +175,15 @@ def _write(
     bundle: Bundle, request: CountRequest, incidence: Incidence, blocks: Sequence[Path], file: Path
 ) -> None:
     """Put the blocks behind one another, with their measures; the file is there whole or not."""
-    said = {
-        "bundle_id": bundle.manifest.bundle_id,
-        "unit": request.name,
-        "n_units": incidence.n_units,
-        "active_rule": f"activation > {incidence.threshold:g}",
-        "mask": bundle.manifest.mask.policy,
-        "partners_kept": request.ranking.partners_kept,
-        "minimum_joint": request.ranking.minimum_joint,
-    }
+    said = _said(bundle, request, incidence.threshold) | {"n_units": incidence.n_units}
     unfinished = file.with_suffix(".unfinished")
     writer: pq.ParquetWriter | None = None
     for rows in _measured(incidence, blocks):
         if writer is None:
-            schema = rows.schema.with_metadata({"clearwater": json.dumps(said)})
+            fields = [
+                field.with_metadata({"meaning": MEANINGS[field.name]}) for field in rows.schema
+            ]
+            schema = pa.schema(fields, {"clearwater": json.dumps(said)})
             writer = pq.ParquetWriter(unfinished, schema, compression="zstd")
         writer.write_table(rows.cast(writer.schema))
     if writer is not None:

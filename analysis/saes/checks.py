@@ -297,6 +297,7 @@ def check_finite(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> N
     blocks = torch.split(tensor, rows) if tensor.ndim else (tensor,)
     bad = sum(int((~block.to(dtype).isfinite()).sum()) for block in blocks)
     raise InputError(
-        f"{path}: tensor {name[:80]!r} holds {bad:,} values that are NaN or infinite, so the "
+        f"{path}: tensor {name[:80]!r} holds {bad:,} value{'s' * (bad > 1)} that "
+        f"{'are' if bad > 1 else 'is'} NaN or infinite, so the "
         "weights are damaged; save or download them again."
     )

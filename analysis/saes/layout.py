@@ -91,7 +91,13 @@ def read_weights(
     if options.transpose:
         layout = _turned(layout)
     request = Request(layout.shapes(), layout.optional, layout.ignored, sizes or {})
-    tensors = read_tensors(saved, request, options.dtype)
+    try:
+        tensors = read_tensors(saved, request, options.dtype)
+    except InputError as error:
+        if options.transpose:
+            said = str(error).rstrip(".")
+            raise InputError(f"{said}; it was read with --transpose: try without.") from error
+        raise
     W_enc = tensors.pop(layout.W_enc)
     W_enc = W_enc.T if layout.encoder_transposed else W_enc
     W_dec = W_enc.T

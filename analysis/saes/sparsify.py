@@ -62,7 +62,11 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         hook_point_out=hook_point_of_module(module) if transcodes else None,
         model_name=_model(saved),
         metadata={"module": module},
-        notes=[f"The module {module} was taken from the folder's name."],
+        notes=[
+            f"The module {module} was taken from the folder's name."
+            if hook_point_of_module(module)
+            else f"The folder's name, {module}, is no module that is known: give --hook."
+        ],
     )
 
 

@@ -61,6 +61,10 @@ def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
     `weights_only=True`. A file that ends in .safetensors must be one.
     """
     checks.regular_file(path)
+    if path.suffix in (".parquet", ".arrow", ".csv", ".jsonl"):
+        raise InputError(
+            f"{path}: a {path.suffix} file is no saved SAE; give .safetensors, .npz, .pt or .pth."
+        )
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
     if is_zip and path.suffix != ".safetensors":

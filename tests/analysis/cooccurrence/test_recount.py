@@ -1,6 +1,7 @@
 """A ready bundle counted again, by every unit, against its own activations as a matrix."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,24 @@ def test_what_was_counted_is_not_counted_again(planted_bundle: Bundle, tmp_path:
     assert first.stat().st_mtime_ns == written
 
 
+def test_another_count_of_the_same_name_is_not_taken_for_this_one(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    recount(planted_bundle, request("document"), tmp_path, LocalWorkers())
+    fewer = replace(request("document"), ranking=Ranking(3, 1))
+    with pytest.raises(InputError, match="another count"):
+        recount(planted_bundle, fewer, tmp_path, LocalWorkers())
+    (tmp_path / "partners-document-above-0.parquet").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="another count"):
+        recount(planted_bundle, request("document"), tmp_path, LocalWorkers())
+
+
 def test_a_threshold_below_the_bundles_is_refused(planted_bundle: Bundle, tmp_path: Path) -> None:
     asked = CountRequest("token", 1, (-1.0,), Ranking(8, 1), 1 << 28)
     with pytest.raises(InputError, match="holds activations above 0 alone"):
         recount(planted_bundle, asked, tmp_path / "out", LocalWorkers())
+    with pytest.raises(InputError, match="is no number"):
+        recount(
+            planted_bundle, replace(asked, thresholds=(float("nan"),)), tmp_path, LocalWorkers()
+        )
     assert not (tmp_path / "out").exists()
