@@ -346,7 +346,7 @@ def test_one_bad_value_in_a_large_file_costs_no_copy(
     (folder / CONFIG).write_text(json.dumps(config))
     del weights, tensors
     mapped = (folder / WEIGHTS).stat().st_size
-    assert "'W_enc' holds 1 values" in refusal(folder, mapped=mapped)
+    assert "'W_enc' holds 1 value that" in refusal(folder, mapped=mapped)
 
 
 def test_a_value_that_single_precision_cannot_hold_is_refused(folder: Path) -> None:
