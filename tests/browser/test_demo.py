@@ -202,14 +202,13 @@ def lonely_latent(bundle: Bundle) -> tuple[int, tuple[float, float]]:
 def test_a_click_on_a_cluster_shows_and_selects_it(open_page: OpenPage, bundle: Bundle) -> None:
     page = open_page("clusters")
     chart = figure(page, "Clusters from coarse to fine")
-    # The widest box of the uppermost layer begins at the left, and has its name there.
     widest = bundle.clusters.sort_by([("level", "descending"), ("size", "descending")])
     cluster, size = widest["cluster"][0].as_py(), widest["size"][0].as_py()
-    name = chart.locator("g.mark-text text").first
-    name.scroll_into_view_if_needed()
-    box = name.bounding_box()
+    drawn = chart.locator(f'path[aria-label*="id: {cluster};"]').first
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + 3, box["y"] + box["height"] + 8)
+    page.mouse.click(box["x"] + 3, box["y"] + box["height"] - 5)  # its name stands in the middle
     expect(page.get_by_role("heading", name=re.compile(rf"^Cluster {cluster}\b"))).to_be_visible()
     settle(page)
     assert selected(page) == size

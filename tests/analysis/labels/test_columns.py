@@ -83,8 +83,8 @@ def _check_clusters(bundle: Bundle) -> None:
     rows = bundle.clusters.to_pylist()
     assert {row["explanation_source"] for row in rows} == {"model: some-model"}
     members = bundle.memberships.to_pandas().groupby("cluster")["latent"].apply(set)
-    sea = [r for r in rows if members[r["cluster"]] <= set(range(10)) and len(r["explained"]) > 1]
-    assert sea
+    sea = [r for r in rows if set(range(10)) <= members[r["cluster"]] and r["size"] < 15]
+    assert sea and all(len(row["explained"]) > 1 for row in sea)
     for row in sea:
         assert {term["term"] for term in row["explained"]} <= set(TOPICS["sea"].split())
         assert row["label_lift"] > 2
