@@ -6,6 +6,7 @@ each activation at once. Source of the layout: compressed sparse rows and column
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from analysis.shards import Shard, read_shards
 MEMORY_BYTES = 512 << 20
 WORKING_BYTES = 48
 """Held for each activation of a block that is worked on: token, activation, document, a key."""
+READERS = 4
+"""Threads that read and decode row groups of the file at the same time."""
 PIECE_ACTIVATIONS = 2 << 20
 """Read at a time where all tokens are walked."""
 _PLACED_BYTES = 16  # token and activation, in the block and again while it is written
@@ -116,14 +119,17 @@ def chosen_tokens(activations: Activations, latents: Ints) -> tuple[npt.NDArray[
     ends = activations.latent_ends
     starts = ends - np.diff(ends, prepend=0)
     apart = np.flatnonzero(starts[latents[1:]] - ends[latents[:-1]] >= ROW_GROUP) + 1
-    pieces = [np.empty(0, dtype=np.uint32)]
-    for together in np.split(latents, apart):
-        if len(together):
-            first, last = int(together[0]), int(together[-1])
-            tokens, _ = activations.tokens_of_latents(first, last + 1)
-            base = starts[first]
-            pieces += [tokens[starts[one] - base : ends[one] - base] for one in together]
-    return np.concatenate(pieces), (ends - starts)[latents]
+
+    def read(together: Ints) -> list[npt.NDArray[np.uint32]]:
+        first, last = int(together[0]), int(together[-1])
+        tokens, _ = activations.tokens_of_latents(first, last + 1)
+        base = starts[first]
+        return [tokens[starts[one] - base : ends[one] - base] for one in together]
+
+    runs = np.split(latents, apart) if len(latents) else []
+    with ThreadPoolExecutor(READERS) as pool:
+        pieces = [piece for pieces in pool.map(read, runs) for piece in pieces]
+    return np.concatenate([np.empty(0, dtype=np.uint32), *pieces]), (ends - starts)[latents]
 
 
 def kept_tokens(tables: Path) -> KeptTokens:

@@ -5,20 +5,17 @@ once, when the bundle is built (`partners.py`); here nothing is taken from that 
 it does not keep are counted as well.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import ROW_GROUP, Activations
+from analysis.activations import chosen_tokens
+from analysis.bundle import Activations
 from analysis.cooccurrence.association import TwoByTwo
 
 LARGEST_MATRIX = 2_000
 SPAN_ROWS = 1 << 22
 """Rows of the token table that are worked on at a time: 32 MB, which a cache holds."""
-READERS = 4
 
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.uint32]
@@ -53,7 +50,7 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
     if len(wanted) > LARGEST_MATRIX or len(np.unique(wanted)) < len(wanted):
         raise ValueError(f"a joint matrix is of at most {LARGEST_MATRIX} different latents")
     matrix = np.zeros((len(wanted), len(wanted)), dtype=np.int64)
-    rows, counts = _rows_of(activations, wanted[order])
+    rows, counts = chosen_tokens(activations, wanted[order])
     ends = np.cumsum(counts)
     cursor = ends - counts
     following, owner = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int32)
@@ -63,29 +60,6 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
         _count_span(rows, ends, cursor, start, newest, following, owner, matrix)
     back = np.argsort(order)
     return matrix[np.ix_(back, back)]
-
-
-def _rows_of(activations: Activations, latents: Ints) -> tuple[Rows, Ints]:
-    """Token rows of ascending latents, one after the other, and their counts."""
-    runs = list(_runs(activations.latent_ends, latents))
-    with ThreadPoolExecutor(READERS) as pool:
-        pieces = list(pool.map(lambda run: _rows_of_run(activations, run), runs))
-    counts = np.diff(activations.latent_ends, prepend=0)[latents]
-    return (np.concatenate(pieces) if pieces else np.empty(0, np.uint32)), counts
-
-
-def _runs(ends: Ints, latents: Ints) -> Iterator[Ints]:
-    """Latents that share a row group of the file, or have neighbouring ones: read together."""
-    starts = np.concatenate([[0], ends[:-1]])
-    gaps = starts[latents[1:]] - ends[latents[:-1]]
-    yield from np.split(latents, np.flatnonzero(gaps >= ROW_GROUP) + 1) if len(latents) else []
-
-
-def _rows_of_run(activations: Activations, run: Ints) -> Rows:
-    rows, counts = activations.tokens_of_latents(int(run[0]), int(run[-1]) + 1)
-    ends = np.cumsum(counts)
-    own = run - run[0]
-    return np.concatenate([rows[ends[i] - counts[i] : ends[i]] for i in own])
 
 
 @numba.njit(nogil=True, cache=True)

@@ -182,6 +182,16 @@ def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
 
 
 @numba.njit(nogil=True, cache=True)
+def _ask_ahead(rows: _Rows, k: int, end: int) -> None:
+    """Have the ranks of units[k] fetched, unless k is behind the end."""
+    if k < end:
+        first = rows.unit_ends[np.int64(rows.units[k])]
+        prefetch(rows.ranks, first)
+        prefetch(rows.ranks, first + 16)
+        prefetch(rows.ranks, first + 32)
+
+
+@numba.njit(nogil=True, cache=True)
 def _add_touched(
     rows: _Rows, begin: int, end: int, row: npt.NDArray[np.uint32], touched: npt.NDArray[np.uint32]
 ) -> int:
@@ -191,11 +201,7 @@ def _add_touched(
     """
     found = np.uint64(0)
     for k in range(begin, end):
-        if k + _AHEAD < end:
-            ahead = rows.unit_ends[np.int64(rows.units[k + _AHEAD])]
-            prefetch(rows.ranks, ahead)
-            prefetch(rows.ranks, ahead + 16)
-            prefetch(rows.ranks, ahead + 32)
+        _ask_ahead(rows, k + _AHEAD, end)
         unit = np.int64(rows.units[k])
         for j in range(rows.unit_ends[unit], rows.unit_ends[unit + 1]):
             rank = rows.ranks[j]
@@ -212,11 +218,7 @@ def _add_all(
 ) -> int:
     """As `_add_touched`, but those that were met are found by a look at the whole row."""
     for k in range(begin, end):
-        if k + _AHEAD < end:
-            ahead = rows.unit_ends[np.int64(rows.units[k + _AHEAD])]
-            prefetch(rows.ranks, ahead)
-            prefetch(rows.ranks, ahead + 16)
-            prefetch(rows.ranks, ahead + 32)
+        _ask_ahead(rows, k + _AHEAD, end)
         unit = np.int64(rows.units[k])
         for j in range(rows.unit_ends[unit], rows.unit_ends[unit + 1]):
             row[rows.ranks[j]] += np.uint32(1)
