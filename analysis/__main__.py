@@ -271,7 +271,15 @@ def inspect(
             return
         if (model is None) != (corpus is None):
             raise InputError("The self-check needs both: give --model and --corpus.")
+        # What can be refused at once is, before anything is loaded.
+        from analysis.corpus import read_corpus
+        from analysis.models import parse_hook_point
         from analysis.saes import FORMATS, Overrides, describe, load_sae
+
+        if hook is not None:
+            parse_hook_point(hook)
+        if corpus is not None:
+            next(read_corpus(corpus))
 
         overrides = Overrides(
             sae_format, transpose, centre_input, subtract_b_dec, normalise, input_scale
