@@ -222,13 +222,14 @@ def print_self_check(report: "SelfCheckReport", advertised_l0: float | None) -> 
         ]
     )
     if report.tried:
-        columns = ("read otherwise", "explained variance", "L0", "option")
-        table = Table(*(Column(name, overflow="fold") for name in columns))
+        # Lines are left whole, so that an option can be copied.
+        table = Table.grid(padding=(0, 2))
+        table.add_row("read otherwise", "variance", "L0", "option", style="bold")
         for other in report.tried:
             table.add_row(
                 other.said, _variance(other.measured), f"{other.measured.l0:.1f}", other.option
             )
-        out.print(table)
+        out.print(table, soft_wrap=True, markup=False)
 
 
 def print_conversion(folder: Path, notes: Iterable[str]) -> None:
