@@ -10,9 +10,9 @@ compressed sparse rows), the running counts of both in `incidence.npz`, and wher
 for, the activations in both orders in `values_by_latent.bin` and `values_by_unit.bin`. Memory: the
 setting, and a few bytes for each token and latent.
 
-In the rows a latent is called by its rank: 0 is the one on most units, equal ones by id. So those
-that come up most stand side by side, where a cache holds them, and "on more units than" is "of a
-smaller rank than". Ranks are 16 bits where they fit, which halves what counting reads.
+In the rows a latent is called by its rank: 0 is the one on most units, of equal ones that with the
+largest id. So those that come up most stand side by side, where a cache holds them, and "rarer, or
+as rare and of a smaller id" is "of a larger rank". Ranks are 16 bits where they fit, which halves what counting reads.
 """
 
 from collections.abc import Sequence
@@ -115,7 +115,7 @@ class Incidence:
 
     @cached_property
     def latent_of_rank(self) -> npt.NDArray[np.uint32]:
-        """[F] latents by descending count, equal ones by id."""
+        """[F] latents by descending count, equal ones by descending id."""
         return _latent_of_rank(self.counts)
 
     @cached_property
@@ -183,7 +183,7 @@ def open_incidence(folder: Path) -> Incidence:
 
 
 def _latent_of_rank(counts: Ints) -> npt.NDArray[np.uint32]:
-    return np.argsort(-counts, kind="stable").astype(np.uint32)
+    return np.argsort(counts, kind="stable")[::-1].astype(np.uint32)
 
 
 def _inverse(order: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -18,7 +18,7 @@ RANKED = ("phi", "jaccard", "npmi", "p_b_given_a", "p_a_given_b", "joint")
 def incidence_of(bits: npt.NDArray[np.bool_]) -> Incidence:
     """The incidence of a matrix [units, latents]."""
     by_latent, by_unit = np.nonzero(bits.T)[1], np.nonzero(bits)[1]
-    rank_of = np.argsort(np.argsort(-bits.sum(axis=0), kind="stable"))
+    rank_of = np.argsort(np.argsort(bits.sum(axis=0), kind="stable")[::-1])
     return Incidence(
         kind="token",
         n_units=len(bits),

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.cooccurrence import strongest
 from analysis.cooccurrence.association import MEASURES, TwoByTwo, phi, wilson_interval
 from analysis.cooccurrence.strongest import Kept, Ranking, implied_from, strongest_partners
 from tests.analysis.cooccurrence.dense import incidence_of, must_and_may
@@ -126,40 +125,6 @@ def test_implied_from_is_wilsons_lower_bound_turned_round() -> None:
     assert (reached[fewest <= n] >= 0.9 - 1e-12).all()
     assert (below[fewest <= n] < 0.9).all()
     assert (reached[fewest > n] < 0.9).all(), "even n of n is not enough there"
-
-
-def test_buckets_hold_every_count_once() -> None:
-    counts = [*range(1, 5_000), 2**20 - 1, 2**20, 2**31, 2**32 - 1]
-    buckets = [strongest._bucket(count) for count in counts]
-    assert buckets == sorted(buckets)
-    for count, bucket in zip(counts, buckets, strict=True):
-        assert count <= strongest._largest(bucket) <= count * 33 / 32 + 1
-
-
-@given(seed=st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None)
-def test_limits_are_the_largest_count_that_may_still_enter(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    n, n1 = 10_000.0, float(rng.integers(20, 3_000))
-    scores = np.full((strongest.LISTS, 3), -np.inf)
-    packed = np.full(scores.shape, -1, dtype=np.int64)
-    asked = (n1, n, 10, int(implied_from(np.array([int(n1)]))[0]))
-
-    def offer(joint: int, n2: int, other: int) -> None:
-        strongest._offer_all(scores, packed, joint, float(n2), asked, (other << 32) | joint)
-
-    for other in range(12):
-        n2 = int(rng.integers(20, 3_000))
-        offer(int(rng.integers(1, min(n1, n2) + 1)), n2, other)
-    joint = int(rng.integers(1, n1 + 1))
-    limit = strongest._limit(joint, asked, scores)
-    if not np.isfinite(limit):
-        return
-    for n2 in (int(limit) + 1, int(limit) + 2, int(2 * limit) + 5):
-        if joint <= n2 <= n and strongest._orders_behind(scores, packed, joint, 99):
-            before = packed.copy()
-            offer(joint, n2, 99)
-            assert np.array_equal(packed, before), (joint, n1, n2, limit)
 
 
 def bits_strategy() -> st.SearchStrategy[Bits]:
