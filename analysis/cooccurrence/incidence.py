@@ -12,7 +12,8 @@ setting, and a few bytes for each token and latent.
 
 In the rows a latent is called by its rank: 0 is the one on most units, of equal ones that with the
 largest id. So those that come up most stand side by side, where a cache holds them, and "rarer, or
-as rare and of a smaller id" is "of a larger rank". Ranks are 16 bits where they fit, which halves what counting reads.
+as rare and of a smaller id" is "of a larger rank". Ranks are 16 bits where they fit, which halves
+what counting reads.
 """
 
 from collections.abc import Sequence

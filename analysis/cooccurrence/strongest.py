@@ -286,7 +286,9 @@ def _phi(joint: float, n1: float, n2: float, n: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _score(which: int, joint: int, n2: float, asked: Asked) -> float:
+def _score(  # noqa: PLR0911 - one for each measure
+    which: int, joint: int, n2: float, asked: Asked
+) -> float:
     """A partner's value by one of the measures; minus infinity where it may not be listed."""
     n1, n, minimum_joint, needed = asked
     j = float(joint)
@@ -326,7 +328,7 @@ def _choose(groups: _Groups, asked: Asked, result: Ints) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _take(  # noqa: PLR0913, PLR0917 - a kernel
+def _take(
     groups: _Groups,
     which: int,
     asked: Asked,
