@@ -1,7 +1,8 @@
 """Asking the processor for memory ahead of its use, which numba has no word for.
 
-Counting gathers rows from all over an array that no cache holds. Told six rows ahead, the processor
-fetches them while it adds, and counting takes about half the time.
+Counting gathers rows from all over an array that no cache holds, and even where a row begins is
+looked up in one. Told of both ahead of time, the processor fetches them while it adds, and counting
+a million latents takes less than half the time.
 """
 
 from typing import Any

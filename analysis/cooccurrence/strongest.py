@@ -38,6 +38,7 @@ _FAR, _NEAR = 16, 6
 """Units between asking for where a unit begins, asking for what it holds, and adding it up: each
 about one memory latency."""
 _AHEAD = 16
+"""Partners between asking for a joint count and reading it."""
 _LINE_BYTES = 64
 _GROUPED = 1024
 """Joint counts below this have a list each; above it every partner has one of its own."""

@@ -33,11 +33,14 @@ def pairs_of(kept: Kept, start: int = 0) -> dict[tuple[int, int], int]:
     return dict(zip(keys, kept.joint.tolist(), strict=True))
 
 
-@pytest.mark.parametrize(("units", "latents", "density"), [(900, 64, 0.05), (4_000, 150, 0.002)])
+@pytest.mark.parametrize(
+    ("units", "latents", "density"), [(900, 64, 0.05), (4_000, 150, 0.002), (6_000, 40, 0.3)]
+)
 def test_all_that_is_kept_is_exact_and_nothing_is_missing(
     units: int, latents: int, density: float
 ) -> None:
-    # The first is scanned as rows, the second remembers what it touched.
+    # The first is scanned as rows, the second remembers what it touched, and in the third most
+    # joint counts are too large to share a list.
     bits = random_bits(0, units, latents, density)
     gram = bits.T.astype(np.int64) @ bits.astype(np.int64)
     found = pairs_of(strongest_partners(incidence_of(bits), 0, latents, RANKING))
@@ -48,13 +51,11 @@ def test_all_that_is_kept_is_exact_and_nothing_is_missing(
         assert must <= mine <= may
 
 
-def test_many_candidates_are_passed_over_but_none_that_counts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_many_candidates_are_passed_over_but_none_that_counts() -> None:
     bits = random_bits(1, 3_000, 700, 0.02)
     gram = bits.T.astype(np.int64) @ bits.astype(np.int64)
     found = pairs_of(strongest_partners(incidence_of(bits), 0, 700, RANKING))
-    assert (gram > 0).sum() > 20 * len(found), "or no limit was ever solved for"
+    assert (gram > 0).sum() > 20 * len(found), "or nothing was passed over"
     for a in range(0, 700, 7):
         must, may = must_and_may(gram, 3_000, a, RANKING)
         assert must <= {b for first, b in found if first == a} <= may
@@ -99,6 +100,15 @@ def test_rows_descend_in_phi_then_ascend_in_id() -> None:
 def test_ties_go_to_the_smaller_id() -> None:
     kept = strongest_partners(incidence_of(np.ones((5, 6), dtype=bool)), 3, 4, Ranking(2, 1))
     assert kept.partners.tolist() == [0, 1] and kept.joint.tolist() == [5, 5]
+
+
+def test_equal_joint_counts_go_to_the_rarer_partner_and_equal_shares_to_more_evidence() -> None:
+    bits = np.zeros((40, 6), dtype=bool)
+    bits[:20, 0] = True
+    bits[:4, 1] = bits[:4, 2] = bits[:4, 3] = True
+    bits[20:30, 1] = bits[20:22, 2] = True  # 4 of 14, 4 of 6, 4 of 4
+    bits[5:7, 4] = True  # 2 of 2
+    assert strongest_partners(incidence_of(bits), 0, 1, Ranking(1, 10)).partners.tolist() == [3]
 
 
 def test_any_cut_and_any_number_of_threads_give_the_same() -> None:
