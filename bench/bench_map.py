@@ -29,7 +29,8 @@ from analysis.layout import layout, trustworthiness
 from analysis.neighbours import decoder_graph
 
 Result = dict[str, float]
-WARM_UP = 600
+WARM_UP = 5_000
+"""Above 4,096 umap-learn no longer compares all pairs, and compiles its search for neighbours."""
 MEMBERS = 25
 ISOTROPIC = 0.2
 PARTS = ("graph", "layout", "clusters")
