@@ -32,6 +32,11 @@ MAP_MIN_DIST = 0.05
 MAP_SAMPLES = 25
 """Negative samples of the maps. On the demo's decoder 25 come to umap-learn's trustworthiness
 within .002, 10 only within .02."""
+COSINE_POWER = 0.75
+"""To which edges count by their cosine. UMAP makes the nearest neighbour of every latent equally
+near, also that of a latent that is like no other; those then lie between groups that have nothing
+in common. Trustworthiness without and with, means of four seeds: 16,384 planted latents, a fifth of
+them isotropic, .941 and .947; the demo's decoder .630 and .644."""
 EPOCHS = 500
 SEEDS = 3
 """Maps that are drawn to see whether they agree; the first is shown."""
@@ -201,7 +206,19 @@ def fuzzy_graph(graph: NeighbourGraph, eligible: np.ndarray) -> FuzzyGraph:
             knn_indices=near,
             knn_dists=np.maximum(distances, 0).astype(np.float32),
         )
+        weights = _by_cosine(weights, near[:, 1:], 1 - distances[:, 1:])
     return FuzzyGraph(latents, neighbours, weights)
+
+
+def _by_cosine(
+    weights: scipy.sparse.spmatrix, near: np.ndarray, cosines: np.ndarray
+) -> scipy.sparse.spmatrix:
+    """Edges [n, n] times a power of the cosine of their ends; cosines [n, k] of row and near."""
+    known = near >= 0
+    rows = np.repeat(np.arange(len(near)), known.sum(axis=1))
+    strengths = np.maximum(cosines[known], 0).astype(np.float32) ** COSINE_POWER
+    one_way = scipy.sparse.csr_matrix((strengths, (rows, near[known])), weights.shape)
+    return scipy.sparse.csr_matrix(weights).multiply(one_way.maximum(one_way.T)).tocoo()
 
 
 def embed(
