@@ -178,7 +178,7 @@ def _choice(
     )
 
 
-def _take(field: str, key: str, also: Callable[[], None] | None) -> None:
+def _take(field: str, key: str, also: Callable[[], None] | None = None) -> None:
     if st.session_state[key] is not None:
         state.change(**{field: st.session_state[key]})
         if also:
