@@ -13,7 +13,7 @@ def quality_sentence(quality: MapQuality) -> str:
     """
     if quality.knn_recall is None:
         return "Too few latents are on this map to say how far it can be trusted."
-    tenth = f"{10 * quality.knn_recall:.1f} of a latent's ten nearest"
+    tenth = f"{quality.knn_recall:.0%} of a latent's ten nearest".replace("%", " %")
     if quality.knn_recall >= 0.6:
         near = f"Neighbours on this map can mostly be believed: {tenth} are among its ten on it"
     elif quality.knn_recall >= 0.3:
@@ -28,4 +28,6 @@ def quality_sentence(quality: MapQuality) -> str:
         said.append("points that are not alike lie beside each other")
     if quality.agreement is not None and quality.agreement < 0.3:
         said.append("another seed puts most latents beside other ones")
+    if quality.trustworthiness is None and quality.agreement is None:
+        said.append("how far other seeds agree with it was not measured")
     return "; ".join(said) + ". Distances and gaps between groups say little."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.figure import Figure, caption_of
@@ -47,13 +48,14 @@ def cluster_tree(
             unit="latent",
             levels=len(sizes),
             clusters=rows.num_rows,
-            coloured_by="stability",
+            coloured_by="the lower of stability and bootstrap",
         ),
         selections=("picked_cluster",),
         note=(
             "A cluster is as wide as its latents, or as the clusters below that lie in it by half "
-            "of their latents or more. Blue ones are found again with other seeds, orange ones "
-            f"(below {WEAK:g}) are weak evidence. From fine to coarse: {'; '.join(sizes)}."
+            "of their latents or more. Blue ones are found again, both with other seeds and "
+            f"from resampled edges; orange ones (below {WEAK:g}) are weak evidence. "
+            f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
 
@@ -68,10 +70,16 @@ def _rows(bundle: Bundle, selected: np.ndarray | None) -> pa.Table:
     start, end = _places(
         clusters["size"].to_pylist(), clusters["level"].to_pylist(), clusters["parent"].to_pylist()
     )
-    kept = ["cluster", "level", "parent", "label", "size", "stability"]
+    kept = ["cluster", "level", "parent", "label", "size", "stability", "bootstrap"]
     rows = clusters.select(kept)
+    rows = rows.append_column("found_again", found_again(clusters))
     rows = rows.append_column("selected", pa.array(np.bincount(inside, minlength=count)))
     return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
+
+
+def found_again(clusters: pa.Table) -> pa.Array:
+    """How far each cluster is found again: the lower of its stability and its bootstrap."""
+    return pc.min_element_wise(clusters["stability"], clusters["bootstrap"], skip_nulls=True)
 
 
 def _places(
@@ -128,7 +136,8 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
             alt.Tooltip("cluster:Q", title="id", format="d"),
             alt.Tooltip("size:Q", title="latents", format=","),
             alt.Tooltip("selected:Q", title="selected latents", format=","),
-            alt.Tooltip("stability:Q", format=".2f"),
+            alt.Tooltip("stability:Q", title="found with other seeds", format=".2f"),
+            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=".2f"),
         ],
     )
     box = (
@@ -138,10 +147,10 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
             color=alt.condition(
                 "datum.selected > 0",
                 alt.Color(
-                    "stability:Q",
+                    "found_again:Q",
                     scale=STABILITY,
                     legend=alt.Legend(
-                        title="stability over seeds", orient="top", direction="horizontal",
+                        title="found again", orient="top", direction="horizontal",
                         gradientLength=160, gradientThickness=9, values=[0, 0.5, 1], offset=6,
                     ),
                 ),
@@ -164,7 +173,7 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
     ).encode(
         text="words:N",
         color=alt.condition(
-            "datum.stability > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
+            "datum.found_again > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
         ),
         opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
     )

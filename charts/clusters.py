@@ -5,13 +5,13 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
+from charts.cluster_tree import WEAK, found_again
 from charts.clustering import level_of
 from charts.figure import Figure, caption_of
 from charts.text import cut
 from charts.theme import QUIET_INK, UNSELECTED, inline, layered
 
 MOST_CLUSTERS = 20
-WEAK = 0.5
 
 
 def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0) -> Figure:
@@ -25,7 +25,8 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     counts = np.bincount(clustering.of_latent[chosen & (clustering.of_latent >= 0)], minlength=1)
     ids = table["cluster"].to_numpy()
     selected = np.array([counts[i] if i < len(counts) else 0 for i in ids], dtype=np.int64)
-    rows = table.select(["cluster", "label", "size", "stability"])
+    rows = table.select(["cluster", "label", "size", "stability", "bootstrap"])
+    rows = rows.append_column("found_again", found_again(table))
     rows = rows.append_column("selected", pa.array(selected))
     rows = rows.append_column("share", pa.array(selected / np.maximum(table["size"].to_numpy(), 1)))
     rows = rows.filter(pa.array(selected > 0))
@@ -47,7 +48,8 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
         ),
         selections=("picked_cluster",),
         note=(
-            "Stability is the agreement between seeds; below .5 a cluster is weak evidence"
+            "Found again: the lower of the overlaps with clusters of other seeds and of resampled "
+            "edges; below .5 a cluster is weak evidence"
             + (f". {left_out:,} smaller clusters are not drawn" if left_out else "")
             + f". {noise:,} of these latents belong to no cluster."
         ),
@@ -55,7 +57,7 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
 
 
 def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> alt.LayerChart:
-    ids, stability = rows["cluster"].to_pylist(), rows["stability"].to_pylist()
+    ids, again = rows["cluster"].to_pylist(), rows["found_again"].to_pylist()
     data = rows.append_column(
         "name", pa.array([f"{cut(names[i], 30)} ({i})" for i in ids], pa.string())
     )
@@ -64,8 +66,8 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         "says",
         pa.array(
             [
-                f"stability {s:.2f}".replace("0.", ".") + (" weak" if s < WEAK else "")
-                for s in stability
+                f"found again {s:.2f}".replace("0.", ".") + (", weak" if s < WEAK else "")
+                for s in again
             ],
             pa.string(),
         ),
@@ -78,7 +80,8 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
             alt.Tooltip("selected:Q", title="selected latents", format=","),
             alt.Tooltip("size:Q", title="all its latents", format=","),
             alt.Tooltip("share:Q", title="share selected", format=".0%"),
-            alt.Tooltip("stability:Q", format=".2f"),
+            alt.Tooltip("stability:Q", title="found with other seeds", format=".2f"),
+            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=".2f"),
         ],
     )
     x = alt.X(
@@ -94,7 +97,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         .encode(
             x=alt.X("selected:Q"),
             color=alt.Color("colour:N", scale=None),
-            opacity=alt.condition(f"datum.stability < {WEAK}", alt.value(0.45), alt.value(0.95)),
+            opacity=alt.condition(f"datum.found_again < {WEAK}", alt.value(0.45), alt.value(0.95)),
         )
         .properties(name="cluster_bars")
         .add_params(alt.selection_point(name="picked_cluster", fields=["cluster"]))

@@ -63,10 +63,14 @@ def layouts_of(bundle: Bundle) -> list[Layout]:
     return ["decoder"] if bundle.manifest.map_cooccurrence is None else ["decoder", "cooccurrence"]
 
 
-def colours_of(bundle: Bundle) -> list[Colour]:
-    """The colours that the bundle has: latents move between two maps only."""
-    known: list[Colour] = ["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
-    return [name for name in known if name != "moved" or len(layouts_of(bundle)) > 1]
+def colours_of(bundle: Bundle, layout: Layout = "decoder") -> list[Colour]:
+    """The colours of a map: latents move between two, and only one is measured for each latent."""
+    known: list[Colour] = ["cluster", "density"]
+    if layout == "decoder":
+        known += ["map_recall", "map_agreement"]
+    if len(layouts_of(bundle)) > 1:
+        known += ["moved"]
+    return [*known, "max"]
 
 
 def latent_map(
@@ -89,8 +93,8 @@ def latent_map(
     if layout not in layouts_of(bundle):
         known = ", ".join(layouts_of(bundle))
         raise InputError(f"Map: the bundle has no map {layout!r}; choose one of {known}.")
-    if colour not in colours_of(bundle):
-        known = ", ".join(colours_of(bundle))
+    if colour not in colours_of(bundle, layout):
+        known = ", ".join(colours_of(bundle, layout))
         raise InputError(f"Map: cannot colour by {colour!r}; choose one of {known}.")
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colour, clustering, viewport, layout)

@@ -69,12 +69,16 @@ def neighbourhood(
         ),
         selections=("picked",),
         note=(
-            f"Its {rows.num_rows - 1} strongest partners of at least "
+            f"{_partners_drawn(rows.num_rows - 1)} of at least "
             f"{bundle.manifest.parameters.minimum_joint} joint tokens; of the edges among them the "
             f"{EDGES_EACH} strongest of each are drawn. A thicker line is stronger, a larger point "
             "denser. Places are made by the layout; only the lines are evidence."
         ),
     )
+
+
+def _partners_drawn(count: int) -> str:
+    return f"Its {count} strongest partners" if count else "It has no partner"
 
 
 def _graph(

@@ -23,7 +23,7 @@ with left:
     with which:
         layout = pickers.layout(page.bundle)
     with by:
-        colour = pickers.colour(page.bundle)
+        colour = pickers.colour(page.bundle, layout)
     with at:
         level = pickers.level(page.bundle)
     viewport = zoom(page, layout)

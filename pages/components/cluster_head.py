@@ -21,7 +21,7 @@ def cluster_head(bundle: Bundle, chosen: Chosen) -> None:
     st.subheader(f"Cluster {chosen.cluster} · {name}", anchor=False)
     if row["explanation"]:
         st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
-    cluster_trust(row["stability"])
+    cluster_trust(row["stability"], row["bootstrap"])
     metrics(_numbers(row, bundle))
     _ways(row)
 

@@ -41,10 +41,11 @@ def pairs(page: Page) -> None:
 def listed_relations(page: Page) -> None:
     """Duplicates, implications, exclusive siblings and absorption candidates."""
     by, flags = st.columns(2)
-    with by:
-        relation = pickers.relation(relations.relation_counts(page.bundle))
     with flags:
         hide = pickers.loud()
+    with by:
+        counts = relations.relation_counts(page.bundle, page.mask, hide_flags=hide)
+        relation = pickers.relation(counts)
     relations.relation_rules(page.bundle, relation)
     show(
         relation_points(page.bundle, page.mask, relation, hide_flags=hide, within=False),

@@ -26,7 +26,7 @@ _COLUMNS = {
         width="small",
         help="Of the held-out words on which it is active, those that its label predicts.",
     ),
-    "density": st.column_config.NumberColumn("density", format="scientific", width="small"),
+    "density": st.column_config.NumberColumn("density", format="%.1e", width="small"),
     "max": st.column_config.NumberColumn("max", format="%.2f", width="small"),
     "cluster": st.column_config.NumberColumn("cluster", format="%d", width="small"),
     "flag": st.column_config.TextColumn("flag", width="small"),

@@ -38,6 +38,6 @@ def share(part: int, whole: int) -> str:
 
 def probability(p: float) -> str:
     """A p- or q-value: two digits, and a bound where it is smaller than can be written."""
-    if p < 1e-300:
-        return "< 1e-300"
+    if p < 1e-290:
+        return "< 1e-290"
     return f"{p:.2g}" if p >= 1e-3 else f"{p:.1e}"

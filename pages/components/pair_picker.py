@@ -89,8 +89,19 @@ def _known(bundle: Bundle, view: state.ViewState) -> tuple[int, int]:
         live = [one for one in strongest if flags[one].as_py() == "live"]
         b = [*live, *strongest, (a + 1) % (last + 1)][0]
     if (a, b) != (view.latent, view.partner):
+        _say_what_was_mended(view, last, b)
         state.change(latent=a, partner=b)
     return a, b
+
+
+def _say_what_was_mended(view: state.ViewState, last: int, b: int) -> None:
+    """A sentence where what was asked for is no pair; none where nothing was asked for."""
+    for asked in (view.latent, view.partner):
+        if asked > last:
+            st.warning(f"There is no latent {asked}: this SAE has 0 to {last}. Another is shown.")
+            return
+    if view.partner == view.latent != state.NO_LATENT:
+        st.warning(f"Latent {view.latent} makes no pair with itself. Its partner {b} is shown.")
 
 
 def _with_partners(bundle: Bundle) -> int:

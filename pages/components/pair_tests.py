@@ -59,6 +59,8 @@ def _row(test: PairTest) -> str:
 
 def _answer(test: PairTest) -> str:
     """In words: clearly more or fewer than chance, or nothing that chance would not do."""
+    if test.expected == 0:
+        return "cannot be asked: one of them is never active here"
     if test.p_more < SURE:
         return "more than chance (p < .001)"
     if test.p_fewer < SURE:
@@ -81,10 +83,11 @@ def _listed(bundle: Bundle, pair: Pair) -> None:
         if row["relation"] == "implication":
             name = f"implication, {row['a']} ⇒ {row['b']}"
         parent = f" Both imply {row['parent']}." if row["parent"] is not None else ""
+        q = numbers.probability(row["q_value"])
         st.markdown(
-            f"Listed as **{plain(name)}**, q = {plain(numbers.probability(row['q_value']))} in a "
-            f"family of {numbers.count(said.tested)} tests.{parent}",
-            help=plain(f"{said.rule} Family: {said.family}", 2000),
+            f"Listed as **{plain(name)}**, q {plain(q if q.startswith('<') else f'= {q}')}."
+            f"{parent} q corrects for: {plain(said.family, 1000)}",
+            help=plain(said.rule, 2000),
         )
     if not found:
         st.markdown("It is listed in none of the relations.")

@@ -44,9 +44,10 @@ def _whole_map() -> None:
     state.change(viewport="")
 
 
-def colour(bundle: Bundle) -> Colour:
+def colour(bundle: Bundle, layout: Layout) -> Colour:
     """What the colour of a point on the map says."""
-    chosen: Colour = _choice("colour", "Colour", colours_of(bundle), lambda key: COLOURS[key])
+    known = colours_of(bundle, layout)
+    chosen: Colour = _choice("colour", "Colour", known, lambda key: COLOURS[key])
     return chosen
 
 

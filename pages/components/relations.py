@@ -14,7 +14,7 @@ MOST_ROWS = 1000
 _NUMBER = st.column_config.NumberColumn
 _TEXT = st.column_config.TextColumn
 _COLUMNS = {
-    "relation": _TEXT("relation", width="small"),
+    "relation": _TEXT("relation", width=135),
     "a": _NUMBER("a", format="%d", width="small"),
     "a_label": _TEXT("its label", width="medium"),
     "b": _NUMBER("b", format="%d", width="small"),
@@ -27,10 +27,11 @@ _COLUMNS = {
 }
 
 
-def relation_counts(bundle: Bundle) -> dict[str, int]:
-    """Listed pairs of every relation, and of all."""
-    counts = {row.relation: row.listed for row in bundle.manifest.relations}
-    return {**counts, ALL: sum(counts.values())}
+def relation_counts(bundle: Bundle, chosen: np.ndarray, *, hide_flags: bool) -> dict[str, int]:
+    """Pairs of every relation, and of all, that the table would show."""
+    rows, _ = relation_rows(bundle, chosen, ALL, hide_flags=hide_flags)
+    counted = rows["relation"].value_counts().to_pylist()
+    return {**{row["values"]: row["counts"] for row in counted}, ALL: rows.num_rows}
 
 
 def relation_rules(bundle: Bundle, relation: str) -> None:
@@ -51,7 +52,10 @@ def relation_table(
 ) -> None:
     """The listed pairs, smallest q first; a click opens the pair."""
     every, hidden = relation_rows(bundle, chosen, relation, hide_flags=hide_flags, within=within)
-    rows: pa.Table = every.select(list(_COLUMNS)).slice(0, MOST_ROWS)
+    rows: pa.Table = every.slice(0, MOST_ROWS)
+    names = [RELATIONS[name] for name in rows["relation"].to_pylist()]
+    rows = rows.set_column(rows.column_names.index("relation"), "relation", pa.array(names))
+    rows = rows.select(list(_COLUMNS))
     shown = f", {numbers.count(MOST_ROWS)} shown" if rows.num_rows < every.num_rows else ""
     left_out = (
         f" · {numbers.count(hidden)} with a dense or ultralow latent or parent hidden"

@@ -29,10 +29,12 @@ def clustering_trust(bundle: Bundle, level: int) -> None:
             )
 
 
-def cluster_trust(stability: float) -> None:
-    """A warning where other seeds do not find one cluster again."""
-    if stability < WEAK:
+def cluster_trust(stability: float, bootstrap: float) -> None:
+    """A warning where other seeds or resampled edges do not find one cluster again."""
+    if min(stability, bootstrap) < WEAK:
+        how = "with other seeds" if stability < WEAK else "from resampled edges"
         st.warning(
-            f"This cluster is weak evidence: with other seeds it is not found again (stability "
-            f"{numbers.short(stability)}, and below {WEAK:g} nothing should be built on it)."
+            f"This cluster is weak evidence: {how} it is not found again (stability "
+            f"{numbers.short(stability)}, bootstrap {numbers.short(bootstrap)}; below {WEAK:g} "
+            "nothing should be built on it)."
         )

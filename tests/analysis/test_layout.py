@@ -240,7 +240,7 @@ def test_what_fires_together_lies_together_and_what_moves_is_told(
 @pytest.mark.parametrize(
     ("recall", "agreement", "expected"),
     [
-        (0.7, 0.8, "can mostly be believed: 7.0"),
+        (0.7, 0.8, "can mostly be believed: 70 %"),
         (0.4, 0.8, "Read regions"),
         (0.06, 0.1, "another seed puts"),
         (None, None, "Too few latents"),

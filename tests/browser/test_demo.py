@@ -96,6 +96,22 @@ def test_every_page_fits_and_has_no_errors(
     assert page.evaluate(_CUT_CHARTS) == []
 
 
+def test_a_click_opens_each_part_of_the_cooccurrence_page(open_page: OpenPage) -> None:
+    page = open_page("cooccurrence")
+    for part, shown in (
+        ("Relations", "Relations between latents: joint tokens against chance"),
+        ("Communities", "communities of level"),
+        ("Neighbourhood", "The neighbourhood of latent"),
+        ("Pairs", "Which latents fire together"),
+    ):
+        page.get_by_role("radio", name=part).click()
+        settle(page)
+        assert page.locator("[data-testid=stException]").count() == 0
+        expect(
+            page.locator(f"[data-testid=stVegaLiteChart][aria-label*='{shown}']").first
+        ).to_be_visible()
+
+
 _CUT_CHARTS = """
 Array.from(document.querySelectorAll('.vega-embed')).filter(chart => {
     const drawn = chart.querySelector('svg, canvas').getBoundingClientRect();
