@@ -12,6 +12,7 @@ nearest on the map that are so with another seed too, mean over the pairs of thr
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numba
@@ -24,6 +25,7 @@ from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embe
 from analysis.bundle import MapQuality
 from analysis.neighbours import ROUNDING, NeighbourGraph, unit_rows
 from analysis.optimiser import SAMPLES, optimise
+from analysis.threads import over_spans
 
 NEIGHBOURS = 15
 """A latent itself and its 14 nearest, as umap-learn counts them."""
@@ -335,13 +337,25 @@ def trustworthiness(
     chosen = torch.from_numpy(unit_rows(W_dec, latents[near.ravel()])).reshape(*near.shape, -1)
     # Products of another shape round otherwise: what is nearer by less than that is not nearer.
     least = torch.einsum("nd,nkd->nk", asked, chosen) + ROUNDING
-    nearer = torch.zeros(near.shape, dtype=torch.int64)
+    nearer = np.zeros(near.shape, dtype=np.int64)
     block = max(1, 32_000_000 // len(rows))
     for start in range(0, n, block):
         cosines = asked @ torch.from_numpy(unit_rows(W_dec, latents[start : start + block])).T
         inside = np.flatnonzero((rows >= start) & (rows < start + block))
         cosines[inside, rows[inside] - start] = -2.0
-        for j in range(k):
-            nearer[:, j] += (cosines > least[:, j : j + 1]).sum(1)
-    penalty = int((1 + nearer - k).clamp(min=0).sum())
+        over_spans(len(rows), partial(_count_nearer, cosines.numpy(), least.numpy(), nearer))
+    penalty = int(np.maximum(1 + nearer - k, 0).sum())
     return round(1.0 - 2.0 / (len(rows) * k * (2 * n - 3 * k - 1)) * penalty, 6)
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_nearer(
+    cosines: np.ndarray, least: np.ndarray, nearer: np.ndarray, start: int, stop: int
+) -> None:
+    """Add to nearer [n, k] how many of cosines [n, m] are above each of least [n, k]."""
+    for i in range(start, stop):
+        lowest = least[i].min()
+        for cosine in cosines[i]:
+            if cosine > lowest:
+                for j in range(least.shape[1]):
+                    nearer[i, j] += cosine > least[i, j]
