@@ -4,12 +4,14 @@ McInnes, Healy, Melville 2018: linked latents attract each other by the weight o
 every latent is repelled by five random ones for each unit of its weights. umap-learn moves both
 ends of one sampled edge at a time, so its order of work is its result. Here an epoch reads the
 positions of the last epoch alone and writes new ones (Jacobi), each vertex by one thread; all of
-its edges pull, weighted instead of sampled; and its negative samples are drawn by a hash of (seed,
-epoch, vertex, draw), SplitMix64 of Steele, Lea, Flood 2014. The pull of a vertex is stiff where
+its edges pull, weighted instead of sampled; and negative samples are drawn by a hash of (seed,
+epoch, block, draw), SplitMix64 of Steele, Lea, Flood 2014. The pull of a vertex is stiff where
 many edges act at once, so a step is damped by the sum of its attraction coefficients.
 
-Memory: two copies of the positions and the graph. Time: some 14 ns per edge or sample in two
-dimensions and 30 ns in ten, on one thread.
+Vertices are moved in blocks of 32 that have about as many edges and share their negative samples,
+so that every step runs on whole vector registers. Memory: two copies of the positions and the
+graph. Time on one thread: 3 ns per edge and 1 ns per sample in two dimensions, 10 and 3 ns in ten.
+Without numba's fastmath, which would let the result depend on where the memory lies.
 """
 
 from functools import partial
@@ -30,17 +32,27 @@ DAMPING = 0.5
 SPREAD_OF_START = 10.0
 """Width of each axis of the start, as in umap-learn."""
 
+LANES = 32
+"""Vertices of a block."""
+
 _F = np.float32
 _U = np.uint64
 
 
 class _Forces(NamedTuple):
-    """The graph by rows: row i has tails[starts[i]:starts[i + 1]], pulled at the same places."""
+    """The graph in blocks of LANES vertices that have about as many edges.
+
+    Block i has the slots starts[i] to starts[i + 1]; slot s holds one edge of each of its vertices.
+    """
 
     starts: np.ndarray
+    """int64 [blocks + 1]"""
     tails: np.ndarray
+    """int32 [slots, LANES], the other end; the vertex itself where it has no more edges"""
     pulls: np.ndarray
+    """float32 [slots, LANES], 0 where a vertex has no more edges"""
     pushes: np.ndarray
+    """float32 [blocks, LANES], of each negative sample"""
 
 
 class _Curve(NamedTuple):
@@ -48,6 +60,29 @@ class _Curve(NamedTuple):
 
     a: np.float32
     b: np.float32
+
+
+class _Epoch(NamedTuple):
+    """What differs between epochs: the key of its draws, and how far a force moves a vertex."""
+
+    key: np.uint64
+    rate: np.float32
+    samples: int
+
+
+class _Block(NamedTuple):
+    """Working memory for the vertices of one block."""
+
+    own: np.ndarray
+    """float32 [D, LANES], where they are"""
+    gap: np.ndarray
+    """float32 [D, LANES], from them to the other ends of one slot"""
+    squared: np.ndarray
+    """float32 [LANES], squared distance, then force / gap"""
+    force: np.ndarray
+    """float32 [D, LANES], the sum of the forces"""
+    stiffness: np.ndarray
+    """float32 [LANES], the sum of the attraction coefficients"""
 
 
 def optimise(
@@ -63,34 +98,51 @@ def optimise(
 
     `curve` is umap-learn's (a, b). The start is stretched to the same width on every axis.
     """
-    graph = scipy.sparse.csr_matrix(weights)
-    share = graph.data / max(graph.data.max(initial=0.0), 1e-12)
-    pushes = PUSHES_PER_PULL * np.add.reduceat(
-        np.append(share, 0.0), np.minimum(graph.indptr[:-1], len(share))
-    )
-    pushes[np.diff(graph.indptr) == 0] = 0.0
-    # umap-learn lets an edge pull both of its ends, from either row: twice.
-    forces = _Forces(
-        graph.indptr, graph.indices, (2 * share).astype(_F), (pushes / samples).astype(_F)
-    )
+    order, forces = _in_blocks(scipy.sparse.csr_matrix(weights), samples)
     low, high = start.min(axis=0), start.max(axis=0)
     stretched = SPREAD_OF_START * (start - low) / np.maximum(high - low, 1e-12)
-    before = np.ascontiguousarray(stretched, dtype=_F)
+    before = np.ascontiguousarray(stretched[order].T, dtype=_F)
     after = np.empty_like(before)
     for epoch in range(epochs):
         # Odd constants of SplitMix64 and of PCG: different seeds and epochs are far apart.
         key = _U((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1342543DE82EF95) % 2**64)
-        rate = _F(1 - epoch / epochs)
-        move = partial(_move, before, after, forces, _Curve(*map(_F, curve)), samples, key, rate)
-        over_spans(len(before), move)
+        now = _Epoch(key, _F(1 - epoch / epochs), samples)
+        move = partial(_move, before, after, forces, _Curve(*map(_F, curve)), now)
+        over_spans(len(forces.pushes), move, spans_per_thread=4)
         before, after = after, before
-    return before
+    points = np.empty(start.shape, dtype=_F)
+    points[order] = before.T
+    return points
+
+
+def _in_blocks(graph: scipy.sparse.csr_matrix, samples: int) -> tuple[np.ndarray, _Forces]:
+    """The vertices [n] with the most edges first, and the forces of the graph in that order."""
+    degrees = np.diff(graph.indptr).astype(np.int64)
+    n = len(degrees)
+    order = np.argsort(-degrees, kind="stable")
+    place = np.empty(n, dtype=np.int64)
+    place[order] = np.arange(n)
+    blocks = -(-n // LANES)
+    starts = np.append(0, np.cumsum(degrees[order[::LANES]]))
+    own = np.minimum(np.arange(blocks * LANES, dtype=np.int32), n - 1).reshape(blocks, LANES)
+    tails = np.repeat(own, np.diff(starts), axis=0)
+    pulls = np.zeros(tails.shape, dtype=_F)
+    vertex = place[np.repeat(np.arange(n), degrees)]
+    nth = np.arange(graph.nnz) - np.repeat(graph.indptr[:-1].astype(np.int64), degrees)
+    slot, lane = starts[vertex // LANES] + nth, vertex % LANES
+    share = graph.data / max(graph.data.max(initial=0.0), 1e-12)
+    tails[slot, lane] = place[graph.indices]
+    # umap-learn lets an edge pull both of its ends, from either row: twice.
+    pulls[slot, lane] = 2 * share
+    pushes = np.zeros(blocks * LANES, dtype=_F)
+    pushes[:n] = np.bincount(vertex, share, n) * PUSHES_PER_PULL / max(samples, 1)
+    return order, _Forces(starts, tails, pulls, pushes.reshape(blocks, LANES))
 
 
 @numba.njit(inline="always")
-def _draw(key: np.uint64, vertex: int, draw: int, n: int) -> np.int32:
-    """A vertex below n < 2^31, hashed from key, vertex and draw."""
-    z = key + _U(vertex) * _U(0xABC98388FB8FAC03) + _U(draw + 1) * _U(0x9E3779B97F4A7C15)
+def _draw(key: np.uint64, block: int, draw: int, n: int) -> np.int32:
+    """A vertex below n < 2^31, hashed from key, block and draw."""
+    z = key + _U(block) * _U(0xABC98388FB8FAC03) + _U(draw + 1) * _U(0x9E3779B97F4A7C15)
     z = (z ^ (z >> _U(30))) * _U(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> _U(27))) * _U(0x94D049BB133111EB)
     z = z ^ (z >> _U(31))
@@ -115,71 +167,83 @@ def _power(x: np.float32, exponent: np.float32) -> np.float32:
     return scale * exp2
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
-def _forces(
-    squared: np.ndarray,
-    linked: int,
-    samples: int,
-    pulls: np.ndarray,
-    push: np.float32,
-    curve: _Curve,
-) -> np.float32:
-    """Turn squared distances into force / gap: attraction up to `linked`, then repulsion.
+@numba.njit(inline="always")
+def _attract(
+    before: np.ndarray, tails: np.ndarray, pulls: np.ndarray, curve: _Curve, block: _Block
+) -> None:
+    """Add to the block the pulls [slots, LANES] of the edges to tails [slots, LANES]."""
+    a, b, squared, gap = curve.a, curve.b, block.squared, block.gap
+    twice = _F(2) * a * b
+    for slot in range(len(tails)):
+        there, pull = tails[slot], pulls[slot]
+        squared[:] = _F(1e-12)
+        for c in range(len(before)):
+            axis = before[c]
+            for lane in range(LANES):
+                gap[c, lane] = axis[there[lane]] - block.own[c, lane]
+                squared[lane] += gap[c, lane] * gap[c, lane]
+        for lane in range(LANES):
+            p = _power(squared[lane], b)
+            squared[lane] = pull[lane] * twice * p / (squared[lane] * (_F(1) + a * p))
+        for lane in range(LANES):
+            block.stiffness[lane] += squared[lane]
+        for c in range(len(before)):
+            for lane in range(LANES):
+                block.force[c, lane] += squared[lane] * gap[c, lane]
 
-    Returns the sum of the attraction coefficients.
-    """
-    a, b = curve.a, curve.b
-    stiffness = _F(0)
-    for k in range(linked):
-        p = _power(squared[k], b)
-        squared[k] = pulls[k] * _F(2) * a * b * p / (squared[k] * (_F(1) + a * p))
-        stiffness += squared[k]
-    for k in range(linked, linked + samples):
-        p = _power(squared[k], b)
-        squared[k] = -push * _F(2) * b / ((_F(0.001) + squared[k]) * (_F(1) + a * p))
-    return stiffness
+
+@numba.njit(inline="always")
+def _repel(
+    before: np.ndarray, others: np.ndarray, push: np.ndarray, curve: _Curve, block: _Block
+) -> None:
+    """Add to the block the pushes [LANES] away from each of the others [samples]."""
+    a, b, squared, gap = curve.a, curve.b, block.squared, block.gap
+    for other in others:
+        squared[:] = _F(1e-12)
+        for c in range(len(before)):
+            position = before[c, other]
+            for lane in range(LANES):
+                gap[c, lane] = position - block.own[c, lane]
+                squared[lane] += gap[c, lane] * gap[c, lane]
+        for lane in range(LANES):
+            p = _power(squared[lane], b)
+            squared[lane] = _F(-2) * b / ((_F(0.001) + squared[lane]) * (_F(1) + a * p))
+        for c in range(len(before)):
+            for lane in range(LANES):
+                # One repulsion moves an axis by at most 4, as in umap-learn.
+                force = min(_F(4), max(_F(-4), squared[lane] * gap[c, lane]))
+                block.force[c, lane] += push[lane] * force
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
-def _move(  # noqa: PLR0913, PLR0917 - a kernel
+# Python's division, which can raise, would keep the loops off the vector registers.
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _move(
     before: np.ndarray,
     after: np.ndarray,
     forces: _Forces,
     curve: _Curve,
-    samples: int,
-    key: np.uint64,
-    rate: np.float32,
+    epoch: _Epoch,
     start: int,
     stop: int,
 ) -> None:
-    """One epoch of the vertices from start to stop: before [n, D] is read, after [n, D] written."""
-    n, dimensions = before.shape
-    width = samples + np.diff(forces.starts[start : stop + 1]).max()
-    others = np.empty(width, np.int32)
-    gap = np.empty((dimensions, width), np.float32)
-    squared = np.empty(width, np.float32)
+    """Move the blocks from start to stop: before [D, n] is read, after [D, n] written."""
+    dimensions, n = before.shape
+    own, gap, force = np.empty((3, dimensions, LANES), np.float32)
+    squared, stiffness = np.empty((2, LANES), np.float32)
+    block = _Block(own, gap, squared, force, stiffness)
+    others = np.empty(epoch.samples, np.int32)
     for i in range(start, stop):
-        first = forces.starts[i]
-        linked = forces.starts[i + 1] - first
-        others[:linked] = forces.tails[first : first + linked]
-        for k in range(samples):
-            others[linked + k] = _draw(key, i, k, n)
-        for k in range(linked + samples):
-            for c in range(dimensions):
-                gap[c, k] = before[others[k], c] - before[i, c]
-        squared[:] = _F(1e-12)
+        first = i * LANES
         for c in range(dimensions):
-            for k in range(linked + samples):
-                squared[k] += gap[c, k] * gap[c, k]
-        push = forces.pushes[i]
-        stiffness = _forces(squared, linked, samples, forces.pulls[first:], push, curve)
-        # One repulsion moves an axis by at most 4, as in umap-learn.
-        most = _F(4) * push
-        step = rate / (_F(1) + _F(DAMPING) * rate * stiffness)
+            for lane in range(LANES):
+                own[c, lane] = before[c, min(first + lane, n - 1)]
+        for draw in range(epoch.samples):
+            others[draw] = _draw(epoch.key, i, draw, n)
+        force[:], stiffness[:] = _F(0), _F(0)
+        slots = slice(forces.starts[i], forces.starts[i + 1])
+        _attract(before, forces.tails[slots], forces.pulls[slots], curve, block)
+        _repel(before, others, forces.pushes[i], curve, block)
         for c in range(dimensions):
-            total = _F(0)
-            for k in range(linked):
-                total += squared[k] * gap[c, k]
-            for k in range(linked, linked + samples):
-                total += min(most, max(-most, squared[k] * gap[c, k]))
-            after[i, c] = before[i, c] + step * total
+            for lane in range(min(LANES, n - first)):
+                step = epoch.rate / (_F(1) + _F(DAMPING) * epoch.rate * stiffness[lane])
+                after[c, first + lane] = own[c, lane] + step * force[c, lane]

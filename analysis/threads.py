@@ -5,23 +5,40 @@ of threads. Compared with numba's prange this compiles several times faster, and
 share out better.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numba
 
 SPANS_PER_THREAD = 16
 
 
-def over_spans(items: int, work: Callable[[int, int], None]) -> None:
-    """Call work(start, stop) for spans that cover range(items); numba.get_num_threads() at once."""
+def over_spans(
+    items: int, work: Callable[[int, int], None], *, spans_per_thread: int = SPANS_PER_THREAD
+) -> None:
+    """Call work(start, stop) for spans that cover range(items); numba.get_num_threads() at once.
+
+    `work` must not call this function. Few spans suit short and even work that is done often.
+    """
     threads = numba.get_num_threads()
-    size = max(1, -(-items // (threads * SPANS_PER_THREAD)))
-    spans = [(start, min(start + size, items)) for start in range(0, items, size)]
-    if threads == 1 or len(spans) == 1:
-        for span in spans:
-            work(*span)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, *span) for span in spans]:
+    size = max(1, -(-items // (threads * spans_per_thread)))
+    # Taking the next of a list is one step that no other thread can interrupt.
+    spans = iter([(start, min(start + size, items)) for start in range(0, items, size)])
+    others = [_pool(threads).submit(_take, spans, work) for _ in range(1, min(threads, items))]
+    try:
+        _take(spans, work)
+    finally:
+        for done in others:
             done.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads beside the one that asks; kept, since starting them takes longer than short work."""
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix="spans")
+
+
+def _take(spans: Iterator[tuple[int, int]], work: Callable[[int, int], None]) -> None:
+    for span in spans:
+        work(*span)
