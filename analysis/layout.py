@@ -23,7 +23,8 @@ from scipy.spatial import KDTree
 from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
 
 from analysis.bundle import MapQuality
-from analysis.neighbours import ROUNDING, NeighbourGraph, unit_rows
+from analysis.exact_neighbours import ROUNDING
+from analysis.neighbours import NeighbourGraph, unit_rows
 from analysis.optimiser import SAMPLES, optimise
 from analysis.threads import over_spans
 

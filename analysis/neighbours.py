@@ -1,42 +1,31 @@
 """One cosine kNN graph of the decoder, shared by the neighbour table, the map and the clusters.
 
-Exact up to `LARGEST_EXACT` eligible latents: candidates come from float32 matrix products of
-blocks, each used for both of its sides, and are then ranked again by a cosine that is added up in
-float64 in a fixed order. So neither the block size nor the number of threads changes a byte of the
-result. Above that size pynndescent finds the neighbours, and its recall is measured on a sample.
+Exact up to `LARGEST_EXACT` eligible latents; above that size pynndescent finds the neighbours, and
+its recall is measured on a sample. Cosines are added up in float64 in a fixed order, so that no
+byte depends on the number of threads.
 
 Memory: `memory` bytes for a block of cosines, plus the unit rows (float32) of the decoder; W_dec
 itself may be float16 or memory-mapped and is read in blocks.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
-import numba
 import numpy as np
 import pyarrow as pa
-import torch
 from pynndescent import NNDescent
 
 from analysis.bundle import TABLES
 from analysis.errors import InputError
+from analysis.exact_neighbours import cosines_of_rows, nearest, nearest_within, rank
 from analysis.threads import over_spans
 
-LARGEST_EXACT = 32_768
-"""Most eligible latents for which every pair is compared (some ten seconds on two cores)."""
+LARGEST_EXACT = 131_072
+"""Most eligible latents for which every pair is compared: with 768 dimensions on two cores 1 s at
+16,384, 13 s at 65,536, a minute here. pynndescent took 30 s at 65,536 and found .84 of them."""
 
 BLOCK = 16_384
 """Rows that are scaled at once."""
-
-SMALLEST_BLOCK = 64
-"""Rows of the smallest block of cosines, however little memory is given."""
-
-SPARE_CANDIDATES = 8
-"""Candidates beyond k, so that float32 rounding cannot push a true neighbour out."""
-
-ROUNDING = 2e-6
-"""More than a float32 product of unit vectors is ever wrong by."""
 
 SOUGHT = 1.5
 """Neighbours that pynndescent seeks for each that is kept: more seconds, more recall."""
@@ -113,14 +102,14 @@ def decoder_graph(
         found = np.empty((len(rows), 0), np.int32), np.empty((len(rows), 0), np.float32)
         how, recall = "exact", 1.0
     elif len(pool) <= largest_exact:
-        within = _exact_within(unit, pool, k, memory)
+        within = nearest_within(unit, pool, k, memory)
         found = _with_the_rest(within, unit, pool, rows, memory)
         how, recall = "exact", 1.0
     else:
         within = _approximate(unit, pool, k, seed)
         found = _with_the_rest(within, unit, pool, rows, memory)
         sample = np.random.default_rng(seed).choice(len(rows), min(RECALL_SAMPLE, len(rows)), False)
-        truth, _ = _exact(unit, pool, rows[sample], k, memory)
+        truth, _ = nearest(unit, pool, rows[sample], k, memory)
         recall = _shared_fraction(truth, found[0][sample])
         how = (
             f"approximate, pynndescent, recall@{k} {recall:.3f} on a sample of "
@@ -138,7 +127,7 @@ def cosines_of_pairs(W_dec: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     unit = unit_rows(W_dec, rows)
     first, second = local.reshape(-1, 2).T
     cosines = np.empty((len(pairs), 1), dtype=np.float32)
-    over_spans(len(pairs), partial(_cosines, unit, first, second[:, None], cosines))
+    over_spans(len(pairs), partial(cosines_of_rows, unit, first, second[:, None], cosines))
     zero = np.asarray(~unit.any(axis=1))
     cosines[zero[first] | zero[second]] = np.nan
     return np.asarray(cosines[:, 0])
@@ -180,72 +169,13 @@ def _with_the_rest(
     if len(rows) == len(pool):
         return within
     inside = np.isin(rows, pool, assume_unique=True)
-    rest = _exact(unit, pool, rows[~inside], within[0].shape[1], memory)
+    rest = nearest(unit, pool, rows[~inside], within[0].shape[1], memory)
     found = []
     for ours, theirs in zip(within, rest, strict=True):
         both = np.empty((len(rows), ours.shape[1]), dtype=ours.dtype)
         both[inside], both[~inside] = ours, theirs
         found.append(both)
     return found[0], found[1]
-
-
-def _exact_within(
-    unit: np.ndarray, pool: np.ndarray, k: int, memory: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours [len(pool), k] in `pool` and their cosines, every pair compared once."""
-    width = min(k + 1 + SPARE_CANDIDATES, len(pool))
-    best = torch.full((len(pool), width), -2.0)
-    where = torch.zeros((len(pool), width), dtype=torch.int64)
-
-    def keep(products: torch.Tensor, first_row: int, first_column: int) -> None:
-        found = torch.topk(products, min(width, products.shape[1]), dim=1)
-        mine = slice(first_row, first_row + len(products))
-        values = torch.cat([best[mine], found.values], dim=1)
-        places = torch.cat([where[mine], found.indices + first_column], dim=1)
-        best[mine], order = torch.topk(values, width, dim=1)
-        where[mine] = torch.gather(places, 1, order)
-
-    # A block, its transpose and what topk copies.
-    block = max(SMALLEST_BLOCK, math.isqrt(memory // 12))
-    for i in range(0, len(pool), block):
-        left = torch.from_numpy(unit[pool[i : i + block]])
-        for j in range(i, len(pool), block):
-            products = left @ torch.from_numpy(unit[pool[j : j + block]]).T
-            keep(products, i, j)
-            if j > i:
-                keep(products.T.contiguous(), j, i)
-    neighbours, cosines = _rank(unit, pool, pool[where.numpy()], k)
-    # Duplicated vectors can tie beyond the spare candidates: then their whole rows are ranked.
-    tied = best[:, -1] >= best[:, min(k, width - 1)] - ROUNDING
-    crowded = tied.numpy().nonzero()[0] if width < len(pool) else np.empty(0, np.int64)
-    neighbours[crowded], cosines[crowded] = _exact(unit, pool, pool[crowded], k, memory)
-    return neighbours, cosines
-
-
-def _exact(
-    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours [len(rows), k] in `pool` and their cosines, every pair compared."""
-    columns = torch.from_numpy(unit if len(pool) == len(unit) else unit[pool])
-    width = min(k + 1 + SPARE_CANDIDATES, len(pool))
-    block = max(1, memory // (8 * len(pool)))
-    neighbours = np.empty((len(rows), k), dtype=np.int32)
-    cosines = np.empty((len(rows), k), dtype=np.float32)
-    for start in range(0, len(rows), block):
-        asked = rows[start : start + block]
-        products = torch.from_numpy(unit[asked]) @ columns.T
-        best = torch.topk(products, width, dim=1)
-        candidates = pool[best.indices.numpy()]
-        stop = start + len(asked)
-        neighbours[start:stop], cosines[start:stop] = _rank(unit, asked, candidates, k)
-        # Duplicated vectors can tie beyond the spare candidates: then all that tie are ranked.
-        floor = best.values[:, min(k, width - 1)] - ROUNDING
-        crowded = ((products >= floor[:, None]).sum(1) > width).nonzero()[:, 0].tolist()
-        for i in crowded:
-            near = pool[(products[i] >= floor[i]).numpy()][None]
-            row = slice(start + i, start + i + 1)
-            neighbours[row], cosines[row] = _rank(unit, asked[i : i + 1], near, k)
-    return neighbours, cosines
 
 
 def _approximate(
@@ -260,39 +190,7 @@ def _approximate(
         random_state=seed,
         n_jobs=1,
     )
-    return _rank(unit, pool, pool[index.neighbor_graph[0]], k)
-
-
-def _rank(
-    unit: np.ndarray, rows: np.ndarray, candidates: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of the candidates [n, c] of each row, without the row itself, by exact cosine."""
-    cosines = np.empty(candidates.shape, dtype=np.float32)
-    over_spans(len(rows), partial(_cosines, unit, rows, candidates, cosines))
-    cosines[candidates == rows[:, None]] = -np.inf
-    order = np.lexsort((candidates, -cosines), axis=1)[:, :k]
-    return (
-        np.take_along_axis(candidates, order, axis=1),
-        np.take_along_axis(cosines, order, axis=1),
-    )
-
-
-@numba.njit(nogil=True, cache=True)
-def _cosines(
-    unit: np.ndarray,
-    rows: np.ndarray,
-    candidates: np.ndarray,
-    result: np.ndarray,
-    start: int,
-    stop: int,
-) -> None:
-    """Cosines float32 [n, c] of rows [n] with candidates [n, c], for n from start to stop."""
-    for i in range(start, stop):
-        for j in range(candidates.shape[1]):
-            total = 0.0
-            for t in range(unit.shape[1]):
-                total += np.float64(unit[rows[i], t]) * np.float64(unit[candidates[i, j], t])
-            result[i, j] = min(1.0, max(-1.0, total))
+    return rank(unit, pool, pool[index.neighbor_graph[0]], k)
 
 
 def _shared_fraction(truth: np.ndarray, found: np.ndarray) -> float:
