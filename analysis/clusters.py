@@ -18,18 +18,28 @@ cluster of its own, so agreeing on noise earns nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, pairwise
 from typing import Literal
 
+import numba
 import numpy as np
 import pyarrow as pa
 import scipy.sparse
-from fast_hdbscan.hdbscan import clusters_from_spanning_tree
+from fast_hdbscan.cluster_trees import (
+    cluster_tree_from_condensed_tree,
+    cluster_tree_leaves,
+    condense_tree,
+    extract_eom_clusters,
+    get_cluster_label_vector,
+    mst_to_linkage_tree,
+)
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from analysis.bundle import TABLES, ClusterLevel
 from analysis.layout import NEIGHBOURS, FuzzyGraph, embed, fuzzy_graph, principal_components
 from analysis.neighbours import NeighbourGraph
+from analysis.threads import over_spans
 
 NOISE = -1
 DIMENSIONS = 10
@@ -128,7 +138,7 @@ def cluster(
     if not cuts:
         cuts = [Cut((np.full(n, NOISE),), 0.0)]
     bootstraps = [
-        [_labels(tree, cut.smallest, cut.selection) for tree in again] if cut.clusters else []
+        [_labels(linkage, cut.smallest)[cut.selection] for linkage in again] if cut.clusters else []
         for cut in cuts
     ]
     return _assemble(cuts, bootstraps, fuzzy.latents, len(W_dec))
@@ -215,9 +225,9 @@ def resampled(fuzzy: FuzzyGraph, seed: int) -> FuzzyGraph:
 def _hierarchy(
     start: np.ndarray, fuzzy: FuzzyGraph, minimum_cluster: int, seed: int, epochs: int | None
 ) -> np.ndarray:
-    """Spanning tree of one embedding of the graph."""
+    """Single-linkage hierarchy [n - 1, 4] of one embedding of the graph."""
     points = embed(start, fuzzy, min_dist=0.0, seed=seed, epochs=epochs or EPOCHS, jitter=JITTER)
-    return spanning_tree(points, fuzzy.weights, minimum_cluster)
+    return np.asarray(mst_to_linkage_tree(spanning_tree(points, fuzzy.weights, minimum_cluster)))
 
 
 def spanning_tree(
@@ -225,51 +235,75 @@ def spanning_tree(
 ) -> np.ndarray:
     """Spanning tree [n - 1, 3] of points [n, D] by mutual reachability along the edges of a graph.
 
-    Rows are two vertices and their distance, ascending. A vertex's core distance is that of its
-    `minimum_cluster`-th nearest neighbour in the graph. Parts without an edge between them are
-    joined at the distance APART.
+    Rows are two vertices and their distance, ascending, equal ones by vertex. A vertex's core
+    distance is that of its `minimum_cluster`-th nearest neighbour in the graph. Parts without an
+    edge between them are joined at the distance APART.
     """
     graph = scipy.sparse.csr_matrix(weights)
-    n = len(points)
-    degrees = np.diff(graph.indptr)
-    own = np.repeat(np.arange(n, dtype=np.int32), degrees)
-    near = graph.indices
-    gaps = np.zeros(len(own))
-    for axis in points.T.astype(np.float64):
-        gaps += (axis[own] - axis[near]) ** 2
-    gaps = np.sqrt(gaps)
-    nearest = gaps[np.lexsort((gaps, own))]
-    core = np.full(n, APART)
-    crowded = degrees >= minimum_cluster
-    core[crowded] = nearest[graph.indptr[:-1][crowded] + minimum_cluster - 1]
-    # A distance of 0 would read as no edge.
-    reach = np.maximum(np.maximum(gaps, np.maximum(core[own], core[near])), 1e-12)
+    n, near = len(points), graph.indices
+    gaps, core = np.empty(len(near)), np.full(n, APART)
+    work = partial(_gaps_and_core, points, graph.indptr, near, minimum_cluster, gaps, core)
+    over_spans(n, work)
+    own = np.repeat(np.arange(n, dtype=np.int32), np.diff(graph.indptr))
+    # Once is enough for the two ends of an edge. A distance of 0 would read as no edge.
+    once = own < near
+    reach = np.maximum(np.maximum(gaps, np.maximum(core[own], core[near])), 1e-12)[once]
     forest = minimum_spanning_tree(
-        scipy.sparse.csr_matrix((reach, near, graph.indptr), shape=(n, n))
+        scipy.sparse.csr_matrix((reach, (own[once], near[once])), shape=(n, n))
     ).tocoo()
     parts, part = connected_components(forest, directed=False)
     first = np.unique(part, return_index=True)[1]
     joints = np.column_stack([first[:-1], first[1:], np.full(parts - 1, 2 * APART)])
     tree = np.vstack([np.column_stack([forest.row, forest.col, forest.data]), joints])
-    return np.asarray(tree[np.argsort(tree[:, 2], kind="stable")])
+    return np.asarray(tree[np.lexsort((tree[:, 1], tree[:, 0], tree[:, 2]))])
 
 
-def _labels(tree: np.ndarray, smallest: int, selection: Selection) -> np.ndarray:
-    """For each latent [n] its cluster of at least `smallest` latents, or -1."""
-    return np.asarray(
-        clusters_from_spanning_tree(
-            tree, min_cluster_size=smallest, cluster_selection_method=selection
-        )[0]
-    )
+@numba.njit(nogil=True, cache=True)
+def _gaps_and_core(
+    points: np.ndarray,
+    starts: np.ndarray,
+    near: np.ndarray,
+    nth: int,
+    gaps: np.ndarray,
+    core: np.ndarray,
+    start: int,
+    stop: int,
+) -> None:
+    """Lengths of the edges of some vertices, and the nth smallest where a vertex has as many."""
+    for i in range(start, stop):
+        for e in range(starts[i], starts[i + 1]):
+            squared = 0.0
+            for c in range(points.shape[1]):
+                squared += (np.float64(points[i, c]) - np.float64(points[near[e], c])) ** 2
+            gaps[e] = np.sqrt(squared)
+        own = gaps[starts[i] : starts[i + 1]]
+        if len(own) >= nth:
+            core[i] = np.partition(own, nth - 1)[nth - 1]
 
 
-def _all_cuts(trees: Sequence[np.ndarray], minimum_cluster: int) -> list[Cut]:
+def _labels(linkage: np.ndarray, smallest: int) -> dict[Selection, np.ndarray]:
+    """For each latent [n] its cluster of at least `smallest` latents, or -1, by each selection."""
+    n = len(linkage) + 1
+    condensed = condense_tree(linkage, min_cluster_size=smallest)
+    tree = cluster_tree_from_condensed_tree(condensed)
+    chosen: dict[Selection, np.ndarray] = {
+        "leaf": cluster_tree_leaves(tree, n) if len(tree.parent) else np.empty(0, np.int64),
+        "eom": extract_eom_clusters(condensed, tree),
+    }
+    return {
+        selection: np.asarray(get_cluster_label_vector(condensed, clusters, 0.0, n_samples=n))
+        for selection, clusters in chosen.items()
+    }
+
+
+def _all_cuts(linkages: Sequence[np.ndarray], minimum_cluster: int) -> list[Cut]:
     """Every cut of the hierarchies that is tried, its smallest cluster size ascending."""
-    n = len(trees[0]) + 1
+    n = len(linkages[0]) + 1
     found: list[Cut] = []
     size = minimum_cluster
     while size == minimum_cluster or size <= n / FEWEST:
-        tried = [_cut(trees, size, selection) for selection in SELECTIONS]
+        labels = [_labels(linkage, size) for linkage in linkages]
+        tried = [_cut([by[how] for by in labels], size, how) for how in SELECTIONS]
         found += tried
         # Larger ones find no more clusters than these.
         if max(cut.clusters for cut in tried) < FEWEST:
@@ -278,11 +312,10 @@ def _all_cuts(trees: Sequence[np.ndarray], minimum_cluster: int) -> list[Cut]:
     return found
 
 
-def _cut(trees: Sequence[np.ndarray], smallest: int, selection: Selection) -> Cut:
-    """The clusters of at least `smallest` latents in the hierarchy of every seed."""
-    by_seed = tuple(_labels(tree, smallest, selection) for tree in trees)
+def _cut(by_seed: Sequence[np.ndarray], smallest: int, selection: Selection) -> Cut:
+    """The clusters of every seed, and how far the seeds agree."""
     agreed = np.mean([agreement(a, b) for a, b in combinations(by_seed, 2)])
-    return Cut(by_seed, float(agreed), smallest, selection)
+    return Cut(tuple(by_seed), float(agreed), smallest, selection)
 
 
 def _choose_levels(cuts: Sequence[Cut], minimum_cluster: int) -> list[Cut]:

@@ -46,9 +46,9 @@ SEEDS = 3
 TRUST_NEIGHBOURS = 10
 TRUST_SAMPLE = 2_048
 """Latents over which trustworthiness is averaged, where there are more."""
-AXES_SAMPLE = 16_384
+AXES_SAMPLE = 4_096
 """Latents that the principal axes are taken from, evenly spaced, where there are more."""
-BLOCK = 16_384
+BLOCK = 2_048
 FARTHEST = 2.0
 """Largest distance 1 - cosine; a missing neighbour counts as that far."""
 
@@ -288,7 +288,7 @@ def principal_components(W_dec: np.ndarray, latents: np.ndarray, dimensions: int
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     points = np.zeros((len(latents), dimensions), dtype=np.float32)
     for i in range(0, len(latents), BLOCK):
-        block = (unit_rows(W_dec, latents[i : i + BLOCK]) - mean) @ axes
+        block = unit_rows(W_dec, latents[i : i + BLOCK]).astype(np.float64) @ axes - mean @ axes
         # Rounded, because the last bits of a matrix product depend on the number of threads.
         points[i : i + BLOCK, : axes.shape[1]] = block.round(5)
     return points
