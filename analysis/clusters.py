@@ -1,6 +1,6 @@
 """Clusters of decoder vectors at several levels of detail, and how far they can be trusted.
 
-HDBSCAN (Campello, Moulavi, Sander 2013; its condensed tree by fast_hdbscan) on a ten-dimensional
+HDBSCAN (Campello, Moulavi, Sander 2013; its condensed tree by fast_hdbscan) on a five-dimensional
 UMAP of the shared kNN graph, as in Bricken et al. 2023; never on the picture, where planted
 clusters are lost. Only neighbours in the graph are joined, so what the embedding put together by
 chance stays apart. The embedding is made with several seeds. Every cut of every hierarchy (a
@@ -42,9 +42,10 @@ from analysis.neighbours import NeighbourGraph
 from analysis.threads import over_spans
 
 NOISE = -1
-DIMENSIONS = 10
-"""Of the embedding. Five cost half the time, but on forty planted groups among a thousand isotropic
-latents the seeds then agree less on the planted ones."""
+DIMENSIONS = 5
+"""Of the embedding. Ten cost three times as much and find no more of forty planted groups among a
+thousand isotropic latents, but their seeds agree more on what is noise: .6 instead of .43 in 48
+dimensions, .32 instead of .12 in 256."""
 EPOCHS = 100
 SEEDS = 3
 BOOTSTRAPS = 2

@@ -1,17 +1,21 @@
-"""The exact nearest rows by cosine, by comparing every pair once.
+"""The nearest rows by cosine, by comparing every pair once.
 
-Candidates come from matrix products of blocks, each scanned for both of its sides; they are then
-ranked by a cosine that is added up in float64 in a fixed order. The products are of bfloat16 where
-the processor multiplies these faster. A row keeps more candidates than it needs; where the rounding
-of the products could hide a nearer one even so, the row is compared with all others again, in
-float32. So neither the kind of product, the block size nor the number of threads changes a byte.
+Candidates come from matrix products of rounded rows, in blocks that are scanned for both of their
+sides; they are then ranked by a cosine that is added up in float64 in a fixed order. A row keeps
+more candidates than it needs; where the rounding could hide a nearer one even so, the row is
+compared with all others again, in float32. So neither the kind of product, the block size nor the
+number of threads changes a byte.
 
-The error of a product of unit rows x, y that were rounded to x + e and y + f is at most |e| + |f|
-and a little, by Cauchy and Schwarz, plus the rounding of the product itself.
+How far a product of unit rows x, y is off that were rounded to x + e and y + f: for float32 and
+bfloat16, which some processors multiply twice as fast, at most |e| + |f| and a little, by Cauchy
+and Schwarz, plus the rounding of the product itself. For int8, twice as fast again, that bound
+would be of no use; there the errors are taken to be independent, and eight of their standard
+deviations to be enough. So int8 is exact only in all likelihood, and its recall should be measured.
 """
 
 import math
 import time
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numba
@@ -25,10 +29,14 @@ LARGEST_BLOCK = 4_096
 """Rows of a block of products, however little or much memory is given."""
 
 SPARE_CANDIDATES = 32
-"""Candidates beyond k. In 768 isotropic dimensions no row of 65,536 then needs a second look."""
+"""Candidates beyond k. In 768 isotropic dimensions no row of 65,536 then needs a second look, with
+any kind of product."""
 
 ROUNDING = 2e-6
 """More than a float32 product of unit vectors is ever wrong by."""
+
+DEVIATIONS = 8
+"""Standard deviations by which products of int8 are taken to be off at most."""
 
 WORTH_ROUNDING = 4_096
 """Rows from which on it pays to find out which product is faster."""
@@ -46,22 +54,17 @@ def nearest_within(
     products. `kind` None is the faster kind of product here.
     """
     if kind is None:
-        kind = _faster_kind(unit.shape[1]) if len(pool) >= WORTH_ROUNDING else torch.float32
-    n, width = len(pool), min(k + 1 + SPARE_CANDIDATES, len(pool))
-    values = np.zeros((n, width), dtype=np.int32)
-    places = np.full((n, width), -1, dtype=np.int32)
-    bound = _compare_all(unit, pool, kind, memory, values, places)
-    found = _as_cosines(values, kind)
-    slack = bound + _unit_roundoff(kind) * np.abs(found)
+        kind = fastest_exact(unit.shape[1]) if len(pool) >= WORTH_ROUNDING else torch.float32
+    products, places, off = _largest_products(unit, pool, k, memory, kind)
     # Only what could be among the k nearest is worth an exact cosine; the row itself never is.
-    kth = np.argpartition(found, width - k - 1, axis=1)[:, width - k - 1, None]
-    floor = np.take_along_axis(found - 2 * slack, kth, axis=1)
-    wanted = (places >= 0) & (found >= floor)
+    last = products.shape[1] - k - 1
+    kth = np.argpartition(products, last, axis=1)[:, last, None]
+    floor = np.take_along_axis(products - 2 * off, kth, axis=1)
+    wanted = (places >= 0) & (products >= floor)
     candidates = np.where(wanted, pool[places], pool[:, None])
     neighbours, cosines = rank(unit, pool, candidates, k)
-    # The least that was kept; 0 where fewer were positive.
-    hidden = found[:, 0] + slack[:, 0]
-    unsure = np.flatnonzero(~(cosines[:, -1] > hidden))
+    # The first of a heap is the least that was kept; 0 where fewer were positive.
+    unsure = np.flatnonzero(~(cosines[:, -1] > products[:, 0] + off[:, 0]))
     neighbours[unsure], cosines[unsure] = nearest(unit, pool, pool[unsure], k, memory)
     return neighbours, cosines
 
@@ -106,68 +109,102 @@ def rank(
     )
 
 
+def fastest_exact(width: int) -> torch.dtype:
+    """The kind of number with a known bound that this processor multiplies fastest."""
+    return min((torch.float32, torch.bfloat16), key=lambda kind: _seconds(kind, width))
+
+
+def is_int8_fast(width: int) -> bool:
+    """Whether this processor multiplies int8 faster than float32; some do so one by one."""
+    return _seconds(torch.int8, width) < _seconds(torch.float32, width)
+
+
 @cache
-def _faster_kind(width: int) -> torch.dtype:
-    """The kind of number that this processor multiplies faster, tried on rows of that width."""
-    rows = torch.ones((1_024, width))
-
-    def seconds(kind: torch.dtype) -> float:
-        typed = rows.to(kind)
-        typed @ typed.T
-        started = time.perf_counter()
-        typed @ typed.T
-        return time.perf_counter() - started
-
-    return min((torch.float32, torch.bfloat16), key=seconds)
+def _seconds(kind: torch.dtype, width: int) -> float:
+    """Seconds of a small product of rows of that width, the second time."""
+    rows, room = torch.ones((512, width), dtype=kind), torch.empty(512 * 512, dtype=_RESULT[kind])
+    _multiply(rows, rows, room)
+    started = time.perf_counter()
+    _multiply(rows, rows, room)
+    return time.perf_counter() - started
 
 
-def _compare_all(
-    unit: np.ndarray,
-    pool: np.ndarray,
-    kind: torch.dtype,
-    memory: int,
-    values: np.ndarray,
-    places: np.ndarray,
-) -> np.ndarray:
-    """Fill the heaps [n, width] of the largest products; how far products are off, [n, 1].
+_RESULT = {torch.float32: torch.float32, torch.bfloat16: torch.bfloat16, torch.int8: torch.int32}
+_BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.int8: torch.int32}
 
-    Products are kept as the integers of the same bits, which have the same order where positive.
+
+def _multiply(left: torch.Tensor, right: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+    """Products [m, c] of the rows of left [m, d] and right [c, d], in the room."""
+    products = room[: len(left) * len(right)].view(len(left), len(right))
+    if left.dtype == torch.int8:
+        # Not public, but the only product of int8 on a processor; torch is pinned.
+        return torch._int_mm(left, right.T, out=products)
+    return torch.mm(left, right.T, out=products)
+
+
+@dataclass(frozen=True)
+class _Rounded:
+    """Unit rows as another kind of number."""
+
+    rows: torch.Tensor
+    """[n, d]"""
+    step: float
+    """Length of 1 in those numbers."""
+    off: np.ndarray
+    """float32 [n, 1], how far the products of each row may be off, before they are rounded"""
+
+
+def _rounded(exact: torch.Tensor, kind: torch.dtype) -> _Rounded:
+    """The rows [n, d] of length 1 as numbers of that kind."""
+    step = float(exact.abs().max()) / 127 if kind == torch.int8 else 1.0
+    rows = torch.empty(exact.shape, dtype=kind)
+    error = torch.empty(len(exact))
+    for i in range(0, len(exact), LARGEST_BLOCK):
+        block = exact[i : i + LARGEST_BLOCK]
+        scaled = block if kind != torch.int8 else (block / step).round()
+        rows[i : i + len(block)] = scaled.to(kind)
+        lost = block - step * rows[i : i + len(block)].float()
+        error[i : i + len(block)] = torch.linalg.vector_norm(lost, dim=1)
+    if kind == torch.int8:
+        # An error of that length, in any direction of so many, along a vector of length 1.
+        error *= DEVIATIONS / math.sqrt(exact.shape[1])
+        return _Rounded(rows, step, (error**2 + error.max() ** 2).sqrt().numpy()[:, None])
+    return _Rounded(rows, step, (error + error.max() + ROUNDING).numpy()[:, None])
+
+
+def _largest_products(
+    unit: np.ndarray, pool: np.ndarray, k: int, memory: int, kind: torch.dtype
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Heaps [n, width] of the largest products of each row, of whom, and how far they may be off.
+
+    Products are compared as the integers of the same bits, which have the same order from 0 on.
     """
-    bits = torch.int16 if kind == torch.bfloat16 else torch.int32
-    least = np.zeros(len(pool), dtype=np.int16 if kind == torch.bfloat16 else np.int32)
-    off = np.zeros((len(pool), 1))
-    # A block of products and its two sides.
-    block = math.isqrt(memory // kind.itemsize) // 2
-    block = min(max(block, SMALLEST_BLOCK), LARGEST_BLOCK)
     exact = torch.from_numpy(unit if len(pool) == len(unit) else unit[pool])
-    typed = exact.to(kind)
-    room = torch.empty(block * block, dtype=kind)
-    for i in range(0, len(pool), block):
-        left = typed[i : i + block]
-        error = exact[i : i + block] - left.float()
-        off[i : i + block, 0] = torch.linalg.vector_norm(error, dim=1).numpy()
-        for j in range(i, len(pool), block):
-            right = typed[j : j + block]
-            products = room[: len(left) * len(right)].view(len(left), len(right))
-            torch.mm(left, right.T, out=products)
-            seen = products.view(bits).numpy()
+    rounded = _rounded(exact, kind)
+    n, width = len(pool), min(k + 1 + SPARE_CANDIDATES, len(pool))
+    values = np.zeros((n, width), dtype=np.int32)
+    places = np.full((n, width), -1, dtype=np.int32)
+    least = torch.zeros(n, dtype=_BITS[kind]).numpy()
+    # A block of products and its two sides.
+    block = math.isqrt(memory // _RESULT[kind].itemsize) // 2
+    block = min(max(block, SMALLEST_BLOCK), LARGEST_BLOCK)
+    room = torch.empty(block * block, dtype=_RESULT[kind])
+    for i in range(0, n, block):
+        for j in range(i, n, block):
+            left, right = rounded.rows[i : i + block], rounded.rows[j : j + block]
+            products = _multiply(left, right, room).view(_BITS[kind]).numpy()
             mine, theirs = slice(i, i + len(left)), slice(j, j + len(right))
             kept = values[mine], places[mine], least[mine]
-            over_spans(len(left), partial(_keep_rows, seen, j, *kept))
+            over_spans(len(left), partial(_keep_rows, products, j, *kept))
             if j > i:
                 kept = values[theirs], places[theirs], least[theirs]
+                work = partial(_keep_columns, products, i, *kept)
                 # A narrow span would read little of every cache line.
-                over_spans(len(right), partial(_keep_columns, seen, i, *kept), spans_per_thread=4)
-    return off + off.max(initial=0.0) + ROUNDING
-
-
-def _as_cosines(values: np.ndarray, kind: torch.dtype) -> np.ndarray:
-    """The products float32 [n, width] that were kept as integers of the same bits."""
-    return (values << 16 if kind == torch.bfloat16 else values).view(np.float32)
-
-
-def _unit_roundoff(kind: torch.dtype) -> float:
-    return torch.finfo(kind).eps / 2
+                over_spans(len(right), work, spans_per_thread=4)
+    if kind == torch.int8:
+        return (values * np.float32(rounded.step**2)), places, rounded.off
+    found = (values << 16 if kind == torch.bfloat16 else values).view(np.float32)
+    return found, places, rounded.off + torch.finfo(kind).eps / 2 * np.abs(found)
 
 
 @numba.njit(inline="always")

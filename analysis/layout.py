@@ -41,6 +41,9 @@ near, also that of a latent that is like no other; those then lie between groups
 in common. Trustworthiness without and with, means of four seeds: 16,384 planted latents, a fifth of
 them isotropic, .941 and .947; the demo's decoder .630 and .644."""
 EPOCHS = 500
+MANY = 50_000
+"""Latents from which on 200 epochs do: with 65,536 the map is then still above umap-learn's own."""
+EPOCHS_OF_MANY = 200
 SEEDS = 3
 """Maps that are drawn to see whether they agree; the first is shown."""
 TRUST_NEIGHBOURS = 10
@@ -102,8 +105,9 @@ def layout(
 ) -> Layout:
     """Place the eligible latents of W_dec [F, d] on a plane.
 
-    `epochs` None is 500. `seeds` maps are drawn, from `seed` on. `reference` is as in `embed`.
-    With fewer latents than UMAP needs neighbours, the map is their first two principal components.
+    `epochs` None is 500, or 200 for many latents. `seeds` maps are drawn, from `seed` on;
+    `reference` is as in `embed`. With fewer latents than UMAP needs neighbours, the map is their
+    first two principal components.
     """
     fuzzy = fuzzy_graph(graph, eligible)
     start = principal_components(W_dec, fuzzy.latents, 2)
@@ -249,9 +253,8 @@ def embed(
     start = start + random.normal(scale=jitter * spread, size=start.shape)
     curve = find_ab_params(1.0, min_dist)
     if not reference:
-        return optimise(
-            start, fuzzy.weights, curve, epochs=epochs or EPOCHS, seed=seed, samples=samples
-        )
+        epochs = epochs or (EPOCHS if len(start) < MANY else EPOCHS_OF_MANY)
+        return optimise(start, fuzzy.weights, curve, epochs=epochs, seed=seed, samples=samples)
     points, _ = simplicial_set_embedding(
         data=None,
         graph=fuzzy.weights,

@@ -1,8 +1,9 @@
 """One cosine kNN graph of the decoder, shared by the neighbour table, the map and the clusters.
 
-Exact up to `LARGEST_EXACT` eligible latents; above that size pynndescent finds the neighbours, and
-its recall is measured on a sample. Cosines are added up in float64 in a fixed order, so that no
-byte depends on the number of threads.
+Every pair of latents is compared up to `LARGEST_COMPARED` eligible ones: exactly, or above
+`LARGEST_EXACT` by int8 products where the processor is quick at these. Beyond, pynndescent finds
+the neighbours. The recall of both is measured on a sample. Cosines are added up in float64 in a
+fixed order, so that no byte depends on the number of threads.
 
 Memory: `memory` bytes for a block of cosines, plus the unit rows (float32) of the decoder; W_dec
 itself may be float16 or memory-mapped and is read in blocks.
@@ -10,19 +11,30 @@ itself may be float16 or memory-mapped and is read in blocks.
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import torch
 from pynndescent import NNDescent
 
 from analysis.bundle import TABLES
 from analysis.errors import InputError
-from analysis.exact_neighbours import cosines_of_rows, nearest, nearest_within, rank
+from analysis.exact_neighbours import (
+    cosines_of_rows,
+    is_int8_fast,
+    nearest,
+    nearest_within,
+    rank,
+)
 from analysis.threads import over_spans
 
-LARGEST_EXACT = 131_072
-"""Most eligible latents for which every pair is compared: with 768 dimensions on two cores 1 s at
-16,384, 13 s at 65,536, a minute here. pynndescent took 30 s at 65,536 and found .84 of them."""
+LARGEST_EXACT = 32_768
+"""Most eligible latents that int8 is not worth a doubt for: 16,384 of width 768 take 1 s anyway."""
+
+LARGEST_COMPARED = 262_144
+"""Most eligible latents for which every pair is compared. At 65,536 int8 takes 8 s and finds all
+neighbours of a planted decoder, bfloat16 12 s; pynndescent took 30 s and found .84 of them."""
 
 BLOCK = 16_384
 """Rows that are scaled at once."""
@@ -31,6 +43,13 @@ SOUGHT = 1.5
 """Neighbours that pynndescent seeks for each that is kept: more seconds, more recall."""
 
 RECALL_SAMPLE = 1_000
+
+Way = Literal["exact", "int8", "pynndescent"]
+WAYS: dict[Way, str] = {
+    "exact": "exact",
+    "int8": "every pair compared in int8",
+    "pynndescent": "approximate, pynndescent",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,7 @@ def decoder_graph(
     k: int = 15,
     seed: int = 0,
     largest_exact: int = LARGEST_EXACT,
+    largest_compared: int = LARGEST_COMPARED,
     memory: int = 256_000_000,
 ) -> NeighbourGraph:
     """The k nearest eligible latents of every latent, by the cosine of their rows of W_dec [F, d].
@@ -98,27 +118,34 @@ def decoder_graph(
     rows = np.flatnonzero(norms > 0).astype(np.int32)
     k = max(0, min(k, len(pool) - 1))
     unit = unit_rows(W_dec)
-    if k == 0:
-        found = np.empty((len(rows), 0), np.int32), np.empty((len(rows), 0), np.float32)
-        how, recall = "exact", 1.0
-    elif len(pool) <= largest_exact:
-        within = nearest_within(unit, pool, k, memory)
+    found = np.empty((len(rows), 0), np.int32), np.empty((len(rows), 0), np.float32)
+    how, recall = "exact", 1.0
+    if k > 0:
+        way = _way(len(pool), W_dec.shape[1], largest_exact, largest_compared)
+        if way == "pynndescent":
+            within = _approximate(unit, pool, k, seed)
+        else:
+            kind = torch.int8 if way == "int8" else None
+            within = nearest_within(unit, pool, k, memory, kind)
         found = _with_the_rest(within, unit, pool, rows, memory)
-        how, recall = "exact", 1.0
-    else:
-        within = _approximate(unit, pool, k, seed)
-        found = _with_the_rest(within, unit, pool, rows, memory)
-        sample = np.random.default_rng(seed).choice(len(rows), min(RECALL_SAMPLE, len(rows)), False)
-        truth, _ = nearest(unit, pool, rows[sample], k, memory)
-        recall = _shared_fraction(truth, found[0][sample])
-        how = (
-            f"approximate, pynndescent, recall@{k} {recall:.3f} on a sample of "
-            f"{len(sample):,} latents"
-        )
+        if way != "exact":
+            sample = np.random.default_rng(seed).choice(
+                len(rows), min(RECALL_SAMPLE, len(rows)), False
+            )
+            truth, _ = nearest(unit, pool, rows[sample], k, memory)
+            recall = _shared_fraction(truth, found[0][sample])
+            how = f"{WAYS[way]}, recall@{k} {recall:.3f} on a sample of {len(sample):,} latents"
     neighbours = np.full((len(W_dec), k), -1, dtype=np.int32)
     cosines = np.full((len(W_dec), k), np.nan, dtype=np.float32)
     neighbours[rows], cosines[rows] = found
     return NeighbourGraph(neighbours, cosines, how, recall)
+
+
+def _way(latents: int, width: int, largest_exact: int, largest_compared: int) -> Way:
+    """How the neighbours among so many eligible latents are found."""
+    if latents > largest_compared:
+        return "pynndescent"
+    return "int8" if latents > largest_exact and is_int8_fast(width) else "exact"
 
 
 def cosines_of_pairs(W_dec: np.ndarray, pairs: np.ndarray) -> np.ndarray:

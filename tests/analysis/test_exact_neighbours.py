@@ -1,4 +1,4 @@
-"""The exact search against a float64 product, with both kinds of products and where they round."""
+"""The exact search against a float64 product, with every kind of product and where they round."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from analysis import exact_neighbours
 from analysis.exact_neighbours import nearest_within
 from analysis.neighbours import unit_rows
 
-KINDS = [torch.float32, torch.bfloat16]
+KINDS = [torch.float32, torch.bfloat16, torch.int8]
 K = 9
 
 
@@ -46,7 +46,7 @@ def test_what_rounding_could_hide_is_looked_at_again(
     kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(1)
-    # Around one direction closer than either kind of product can tell apart.
+    # Around one direction closer than any kind of product can tell apart.
     near = np.ones(16) + 1e-4 * rng.standard_normal((300, 16))
     unit = unit_rows(np.vstack([near, rng.standard_normal((300, 16))]).astype(np.float32))
     asked: list[int] = []
@@ -65,12 +65,13 @@ def test_what_rounding_could_hide_is_looked_at_again(
     assert set(range(300)) <= set(asked)
 
 
-def test_both_kinds_give_the_same_bytes() -> None:
+def test_all_kinds_give_the_same_bytes() -> None:
     unit = grouped(2_000, 48)
     pool = np.arange(2_000, dtype=np.int32)
-    first, second = (nearest_within(unit, pool, K, 1 << 24, kind) for kind in KINDS)
-    assert first[0].tobytes() == second[0].tobytes()
-    assert first[1].tobytes() == second[1].tobytes()
+    first, *others = (nearest_within(unit, pool, K, 1 << 24, kind) for kind in KINDS)
+    for other in others:
+        assert first[0].tobytes() == other[0].tobytes()
+        assert first[1].tobytes() == other[1].tobytes()
 
 
 def test_vectors_without_a_positive_cosine_have_neighbours_too() -> None:

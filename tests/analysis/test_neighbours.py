@@ -5,6 +5,7 @@ import pytest
 
 from analysis.bundle import TABLES
 from analysis.errors import InputError
+from analysis.exact_neighbours import is_int8_fast
 from analysis.neighbours import (
     NeighbourGraph,
     cosines_of_pairs,
@@ -95,7 +96,12 @@ def test_the_table_has_the_bundle_schema_and_order(decoder: np.ndarray) -> None:
     assert table["neighbour"].to_pylist() == graph.neighbours.ravel().tolist()
 
 
-def test_the_approximate_graph_states_its_recall() -> None:
+@pytest.mark.parametrize(
+    ("compared", "how"), [(100, "approximate, pynndescent"), (1_000, "every pair compared in int8")]
+)
+def test_the_approximate_graph_states_its_recall(compared: int, how: str) -> None:
+    if compared > 100 and not is_int8_fast(16):
+        pytest.skip("this processor multiplies int8 one by one")
     rng = np.random.default_rng(3)
     W = (rng.normal(size=(40, 16))[np.arange(600) % 40] + 0.4 * rng.normal(size=(600, 16))).astype(
         np.float32
@@ -103,15 +109,15 @@ def test_the_approximate_graph_states_its_recall() -> None:
     eligible = np.ones(600, dtype=bool)
     eligible[:20] = False
     exact = decoder_graph(W, eligible=eligible, k=10)
-    near = decoder_graph(W, eligible=eligible, k=10, largest_exact=100)
-    assert near.how.startswith("approximate, pynndescent, recall@10")
+    near = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
+    assert near.how.startswith(f"{how}, recall@10")
     shared = [
         len(set(a) & set(b)) / 10 for a, b in zip(exact.neighbours, near.neighbours, strict=True)
     ]
     assert near.recall == pytest.approx(np.mean(shared), abs=0.02)
     assert near.recall > 0.9
     assert not np.isin(near.neighbours, np.arange(20)).any()
-    again = decoder_graph(W, eligible=eligible, k=10, largest_exact=100)
+    again = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
     assert isinstance(again, NeighbourGraph)
     assert again.neighbours.tobytes() == near.neighbours.tobytes()
 
