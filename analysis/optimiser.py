@@ -101,7 +101,7 @@ def optimise(
     order, forces = _in_blocks(scipy.sparse.csr_matrix(weights), samples)
     low, high = start.min(axis=0), start.max(axis=0)
     stretched = SPREAD_OF_START * (start - low) / np.maximum(high - low, 1e-12)
-    before = np.ascontiguousarray(stretched[order].T, dtype=_F)
+    before = np.ascontiguousarray(stretched[order], dtype=_F)
     after = np.empty_like(before)
     for epoch in range(epochs):
         # Odd constants of SplitMix64 and of PCG: different seeds and epochs are far apart.
@@ -111,7 +111,7 @@ def optimise(
         over_spans(len(forces.pushes), move, spans_per_thread=4)
         before, after = after, before
     points = np.empty(start.shape, dtype=_F)
-    points[order] = before.T
+    points[order] = before
     return points
 
 
@@ -177,17 +177,16 @@ def _attract(
     for slot in range(len(tails)):
         there, pull = tails[slot], pulls[slot]
         squared[:] = _F(1e-12)
-        for c in range(len(before)):
-            axis = before[c]
+        for c in range(before.shape[1]):
             for lane in range(LANES):
-                gap[c, lane] = axis[there[lane]] - block.own[c, lane]
+                gap[c, lane] = before[there[lane], c] - block.own[c, lane]
                 squared[lane] += gap[c, lane] * gap[c, lane]
         for lane in range(LANES):
             p = _power(squared[lane], b)
             squared[lane] = pull[lane] * twice * p / (squared[lane] * (_F(1) + a * p))
         for lane in range(LANES):
             block.stiffness[lane] += squared[lane]
-        for c in range(len(before)):
+        for c in range(before.shape[1]):
             for lane in range(LANES):
                 block.force[c, lane] += squared[lane] * gap[c, lane]
 
@@ -200,15 +199,15 @@ def _repel(
     a, b, squared, gap = curve.a, curve.b, block.squared, block.gap
     for other in others:
         squared[:] = _F(1e-12)
-        for c in range(len(before)):
-            position = before[c, other]
+        for c in range(before.shape[1]):
+            position = before[other, c]
             for lane in range(LANES):
                 gap[c, lane] = position - block.own[c, lane]
                 squared[lane] += gap[c, lane] * gap[c, lane]
         for lane in range(LANES):
             p = _power(squared[lane], b)
             squared[lane] = _F(-2) * b / ((_F(0.001) + squared[lane]) * (_F(1) + a * p))
-        for c in range(len(before)):
+        for c in range(before.shape[1]):
             for lane in range(LANES):
                 # One repulsion moves an axis by at most 4, as in umap-learn.
                 force = min(_F(4), max(_F(-4), squared[lane] * gap[c, lane]))
@@ -226,8 +225,8 @@ def _move(
     start: int,
     stop: int,
 ) -> None:
-    """Move the blocks from start to stop: before [D, n] is read, after [D, n] written."""
-    dimensions, n = before.shape
+    """Move the blocks from start to stop: before [n, D] is read, after [n, D] written."""
+    n, dimensions = before.shape
     own, gap, force = np.empty((3, dimensions, LANES), np.float32)
     squared, stiffness = np.empty((2, LANES), np.float32)
     block = _Block(own, gap, squared, force, stiffness)
@@ -236,7 +235,7 @@ def _move(
         first = i * LANES
         for c in range(dimensions):
             for lane in range(LANES):
-                own[c, lane] = before[c, min(first + lane, n - 1)]
+                own[c, lane] = before[min(first + lane, n - 1), c]
         for draw in range(epoch.samples):
             others[draw] = _draw(epoch.key, i, draw, n)
         force[:], stiffness[:] = _F(0), _F(0)
@@ -246,4 +245,4 @@ def _move(
         for c in range(dimensions):
             for lane in range(min(LANES, n - first)):
                 step = epoch.rate / (_F(1) + _F(DAMPING) * epoch.rate * stiffness[lane])
-                after[c, first + lane] = own[c, lane] + step * force[c, lane]
+                after[first + lane, c] = own[c, lane] + step * force[c, lane]
