@@ -37,7 +37,14 @@ from fast_hdbscan.cluster_trees import (
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from analysis.bundle import TABLES, ClusterLevel
-from analysis.layout import NEIGHBOURS, FuzzyGraph, embed, fuzzy_graph, principal_components
+from analysis.layout import (
+    MANY,
+    NEIGHBOURS,
+    FuzzyGraph,
+    embed,
+    fuzzy_graph,
+    principal_components,
+)
 from analysis.neighbours import NeighbourGraph
 from analysis.threads import over_spans
 
@@ -47,6 +54,8 @@ DIMENSIONS = 5
 thousand isotropic latents, but their seeds agree more on what is noise: .6 instead of .43 in 48
 dimensions, .32 instead of .12 in 256."""
 EPOCHS = 100
+EPOCHS_OF_MANY = 50
+"""From as many latents on as have fewer epochs on the map; the planted groups stay the same."""
 SEEDS = 3
 BOOTSTRAPS = 2
 JITTER = 0.1
@@ -227,7 +236,8 @@ def _hierarchy(
     start: np.ndarray, fuzzy: FuzzyGraph, minimum_cluster: int, seed: int, epochs: int | None
 ) -> np.ndarray:
     """Single-linkage hierarchy [n - 1, 4] of one embedding of the graph."""
-    points = embed(start, fuzzy, min_dist=0.0, seed=seed, epochs=epochs or EPOCHS, jitter=JITTER)
+    epochs = epochs or (EPOCHS if len(start) < MANY else EPOCHS_OF_MANY)
+    points = embed(start, fuzzy, min_dist=0.0, seed=seed, epochs=epochs, jitter=JITTER)
     return np.asarray(mst_to_linkage_tree(spanning_tree(points, fuzzy.weights, minimum_cluster)))
 
 

@@ -25,7 +25,7 @@ import torch
 from analysis.threads import over_spans
 
 SMALLEST_BLOCK = 64
-LARGEST_BLOCK = 4_096
+LARGEST_BLOCK = 2_048
 """Rows of a block of products, however little or much memory is given."""
 
 SPARE_CANDIDATES = 32
@@ -189,8 +189,10 @@ def _largest_products(
     block = math.isqrt(memory // _RESULT[kind].itemsize) // 2
     block = min(max(block, SMALLEST_BLOCK), LARGEST_BLOCK)
     room = torch.empty(block * block, dtype=_RESULT[kind])
-    for i in range(0, n, block):
-        for j in range(i, n, block):
+    # Blocks on the diagonal first: their rows, which are together in memory, fill the heaps.
+    for apart in range(0, n, block):
+        for i in range(0, n - apart, block):
+            j = i + apart
             left, right = rounded.rows[i : i + block], rounded.rows[j : j + block]
             products = _multiply(left, right, room).view(_BITS[kind]).numpy()
             mine, theirs = slice(i, i + len(left)), slice(j, j + len(right))
@@ -200,7 +202,7 @@ def _largest_products(
                 kept = values[theirs], places[theirs], least[theirs]
                 work = partial(_keep_columns, products, i, *kept)
                 # A narrow span would read little of every cache line.
-                over_spans(len(right), work, spans_per_thread=4)
+                over_spans(len(right), work, spans_per_thread=1)
     if kind == torch.int8:
         return (values * np.float32(rounded.step**2)), places, rounded.off
     found = (values << 16 if kind == torch.bfloat16 else values).view(np.float32)

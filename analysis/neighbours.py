@@ -42,7 +42,7 @@ BLOCK = 16_384
 SOUGHT = 1.5
 """Neighbours that pynndescent seeks for each that is kept: more seconds, more recall."""
 
-RECALL_SAMPLE = 1_000
+RECALL_SAMPLE = 500
 
 Way = Literal["exact", "int8", "pynndescent"]
 WAYS: dict[Way, str] = {
