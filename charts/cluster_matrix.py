@@ -122,9 +122,8 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         for name, at in zip(said, rows[place].to_pylist(), strict=True):
             names[at] = name
         data = data.append_column(end, pa.array(said, pa.string()))
-    axis = alt.Axis(
-        labels=clusters <= MOST_NAMES, ticks=False, domain=False, labelLimit=190, labelFontSize=11
-    )
+    # Where not every name has room, every second or third is written.
+    axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
     x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
     y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=names))
     base = alt.Chart(inline(data)).encode(x=x, y=y)

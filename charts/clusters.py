@@ -33,7 +33,8 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     rows = rows.sort_by([("selected", "descending"), ("cluster", "ascending")])
     left_out = max(rows.num_rows - MOST_CLUSTERS, 0)
     rows = rows.slice(0, MOST_CLUSTERS)
-    noise = int((chosen & (clustering.of_latent < 0)).sum())
+    alone = chosen & (clustering.of_latent < 0)
+    noise, apart = int(alone.sum()), int((alone & (bundle.latents["x"].is_null().to_numpy())).sum())
     return Figure(
         name="clusters",
         title="Clusters of the selection" if mask is not None else "Largest clusters",
@@ -51,7 +52,9 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
             "Found again: the lower of the overlaps with clusters of other seeds and of resampled "
             "edges; below .5 a cluster is weak evidence"
             + (f". {left_out:,} smaller clusters are not drawn" if left_out else "")
-            + f". {noise:,} of these latents belong to no cluster."
+            + f". {noise:,} of these latents belong to no cluster"
+            + (f", {apart:,} of them as they were left out, which dead ones are" if apart else "")
+            + "."
         ),
     )
 

@@ -43,7 +43,7 @@ _COLUMNS = {
         "active tokens", format="localized", width="small"
     ),
     "mean_density": st.column_config.NumberColumn(
-        "mean density", format="scientific", width="small", help="Mean density of its members."
+        "mean density", format="%.1e", width="small", help="Mean density of its members."
     ),
 }  # fmt: skip
 
