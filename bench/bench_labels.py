@@ -115,7 +115,8 @@ def built(folder: Path, texts: Sequence[str]) -> Bundle:
 
 def class_words(texts: Sequence[str], of_class: np.ndarray) -> list[set[str]]:
     """The words that tell each class by chi squared over the documents."""
-    counter = CountVectorizer(binary=True, token_pattern=r"[^\W_]{2,}", min_df=3)
+    # Marks count too: they are the words of code.
+    counter = CountVectorizer(binary=True, token_pattern=r"[^\W_]{2,}|[^\w\s]", min_df=3)
     found = counter.fit_transform(texts)
     words = counter.get_feature_names_out()
     result = []
@@ -204,8 +205,10 @@ def cluster_evidence(bundle: Bundle) -> list[tuple[str, str, list[str]]]:
 
 
 def is_named(evidence: Sequence[str], words: set[str]) -> bool:
-    """Whether a term is one of the words; a piece is none."""
-    return any(term.removesuffix(" →").casefold() in words for term in evidence)
+    """Whether a term is one of the words or has such a mark; a piece of a word is none."""
+    terms = [term.removesuffix(" →").casefold() for term in evidence]
+    marks = {word for word in words if not word.isalnum()}
+    return any(term in words or not marks.isdisjoint(term) for term in terms)
 
 
 def print_scores(bundle: Bundle) -> None:
