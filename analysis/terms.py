@@ -225,7 +225,7 @@ def _surface(text: str) -> str:
     text = _BYTES.sub(lambda match: _decoded(match[1]), text)
     bare = text.strip(" ")
     if not bare:
-        return "␠" if len(text) <= 1 else f"␠×{len(text)}"
+        return "␣" if len(text) <= 1 else f"␣×{len(text)}"
     letters = [i for i, c in enumerate(bare) if unicodedata.category(c)[0] in "LMN"]
     if letters and "⟨" not in bare:
         bare = bare[letters[0] : letters[-1] + 1]

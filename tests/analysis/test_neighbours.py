@@ -1,11 +1,15 @@
 """The kNN graph against a brute-force float64 product, ties, dead latents and zero rows."""
 
+import numba
 import numpy as np
 import pytest
+import torch
+from threadpoolctl import threadpool_limits
 
 from analysis.bundle import TABLES
 from analysis.errors import InputError
 from analysis.exact_neighbours import is_int8_fast
+from analysis.layout import principal_components
 from analysis.neighbours import (
     NeighbourGraph,
     cosines_of_pairs,
@@ -44,6 +48,31 @@ def test_no_byte_depends_on_the_block_size(decoder: np.ndarray) -> None:
     whole, small = (decoder_graph(decoder, eligible=eligible, memory=m) for m in (1 << 28, 1))
     assert whole.neighbours.tobytes() == small.neighbours.tobytes()
     assert whole.cosines.tobytes() == small.cosines.tobytes()
+
+
+@pytest.mark.parametrize("largest_exact", [10_000, 100])
+def test_no_byte_depends_on_the_threads(largest_exact: int) -> None:
+    W = np.random.default_rng(4).standard_normal((5_000, 48), dtype=np.float32)
+    eligible = np.ones(len(W), dtype=bool)
+
+    def found(threads: int) -> tuple[NeighbourGraph, bytes]:
+        before = torch.get_num_threads(), numba.get_num_threads()
+        torch.set_num_threads(threads)
+        numba.set_num_threads(threads)
+        try:
+            with threadpool_limits(threads):
+                graph = decoder_graph(W, eligible=eligible, largest_exact=largest_exact)
+                start = principal_components(W, np.arange(len(W)), 5)
+        finally:
+            torch.set_num_threads(before[0])
+            numba.set_num_threads(before[1])
+        return graph, start.tobytes()
+
+    first, *others = (found(threads) for threads in (1, numba.get_num_threads()))
+    for other in others:
+        assert first[0].neighbours.tobytes() == other[0].neighbours.tobytes()
+        assert first[0].cosines.tobytes() == other[0].cosines.tobytes()
+        assert first[1] == other[1]
 
 
 def test_equal_vectors_are_ranked_by_id_even_when_there_are_many() -> None:

@@ -76,7 +76,7 @@ def test_scripts_without_spaces_are_not_joined() -> None:
 
 def test_punctuation_and_spaces_are_visible() -> None:
     terms = terms_of([" a", " ", "    ", "...", " (self", "↵↵", ""])
-    assert shown(terms, terms.word) == ["a", "␠", "␠×4", "...", "self", "↵↵", "␠"]
+    assert shown(terms, terms.word) == ["a", "␣", "␣×4", "...", "self", "↵↵", "␣"]
 
 
 def test_tokens_without_any_spaces_are_whole_words() -> None:
