@@ -51,6 +51,7 @@ def cluster_matrix(
             f"{every:,} clusters{most}. A cluster is active on a token where any of its members "
             "is, so large clusters meet often whatever they mean; phi and lift set that off. "
             "Ordered by similarity, so blocks along the diagonal are partly made by the order."
+            + (" Names without room show under the pointer." if n > MOST_NAMES else "")
         ),
     )
 
