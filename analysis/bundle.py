@@ -378,6 +378,8 @@ class LabelSummary(_Strict):
     held_out_words: int = Field(description="words of these, the N of every score")
     least_contexts: int = Field(description="active held-out words below which there is no score")
     explanations: list[str] = Field(description="where explanations come from")
+    explained: int = Field(0, description="latents and clusters with an explanation")
+    explanations_scored: int = Field(0, description="of these, those with a precision")
 
 
 class Manifest(_Strict):

@@ -45,6 +45,8 @@ class Ring:
     """Distance of the nearest class from the centre, over the mean distance; nan without any."""
     gap: float
     """Widest gap between neighbouring classes, over that of an even circle."""
+    without_first: bool = False
+    """Whether the plane is without the first component."""
 
     @property
     def is_circle(self) -> bool:
@@ -64,8 +66,9 @@ class Ring:
                 f"Too few classes to tell a circle: {len(self.classes)} have enough tokens, and "
                 f"{LEAST_CLASSES} are needed."
             )
+        left = " that component 1 leaves" if self.without_first else ""
         measured = (
-            f"the plane has {_short(self.plane)} of the variance (a circle: at least "
+            f"the plane has {_short(self.plane)} of the variance{left} (a circle: at least "
             f"{_short(LEAST_PLANE)}), the nearest of {len(self.classes)} classes is at "
             f"{_short(self.radius)} of the mean distance from their centre (at least "
             f"{_short(LEAST_RADIUS)}), and the widest gap is {self.gap:.1f} times that of an even "
@@ -102,10 +105,11 @@ def ring(
         / counts[:, None]
     )
     centres = means[kept]
-    first = float(shares[0]) if 0 not in plane and len(shares) else 0.0
+    apart = 0 not in plane and len(shares) > 0
+    first = float(shares[0]) if apart else 0.0
     share = float(shares[list(plane)].sum()) / max(1.0 - first, 1e-12)
     if len(kept) == 0:
-        return Ring(ids[kept], centres, counts[kept], share, float("nan"), float("inf"))
+        return Ring(ids[kept], centres, counts[kept], share, float("nan"), float("inf"), apart)
     around = centres - centres.mean(axis=0)
     distance = np.hypot(*around.T)
     angle = np.arctan2(around[:, 1], around[:, 0])
@@ -118,4 +122,5 @@ def ring(
         plane=share,
         radius=float(distance.min() / max(distance.mean(), 1e-12)),
         gap=float(gaps.max() * len(kept) / (2 * np.pi)),
+        without_first=apart,
     )

@@ -140,7 +140,7 @@ def print_bundle(made: Manifest, path: Path) -> None:
     rows += [
         (
             f"clusters, level {level.level}",
-            f"{level.clusters:,}, with {level.noise:,} live latents in none; stability "
+            f"{level.clusters:,}, with {level.noise:,} live latents in none; seeds agree by "
             f"{level.stability:.2f}",
         )
         for level in made.clustering
@@ -258,10 +258,17 @@ def decoder_norms(norms: dict[str, float]) -> str:
 
 
 def _label_summary(labels: LabelSummary) -> str:
-    given = f"; also {', '.join(labels.explanations)}" if labels.explanations else ""
+    given = ""
+    if labels.explanations:
+        given = (
+            f"; {labels.explained:,} latents and clusters explained "
+            f"({', '.join(labels.explanations)}), {labels.explanations_scored:,} of them scored: "
+            "the others predict no held-out word, or fire too rarely"
+        )
+    others = "other" if labels.held_out_documents == 1 else "others"
     return (
         f"made from {labels.naming_documents:,} documents, scored on {labels.held_out_words:,} "
-        f"words of {labels.held_out_documents:,} others{given}"
+        f"words of {labels.held_out_documents:,} {others}{given}"
     )
 
 

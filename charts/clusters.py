@@ -89,9 +89,9 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
     )
     x = alt.X(
         "size:Q",
-        title="latents (light: all of the cluster, full: selected)",
+        title="latents (grey: not selected; pale: weak)",
         axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
-        scale=alt.Scale(domain=[0, longest * 1.5], nice=False),
+        scale=alt.Scale(domain=[0, longest * 1.75], nice=False),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)

@@ -4,6 +4,7 @@ One map puts latents together that write alike (their decoder vectors point the 
 other one those that fire together. Both are in the bundle; nothing is laid out here.
 """
 
+from collections import Counter
 from typing import Any, Literal
 
 import altair as alt
@@ -36,7 +37,7 @@ MOST_POINTS = 30_000
 MOST_NAMES = 28
 HEIGHT = 600
 # Names are placed for a map of this size in pixels; a wider one only leaves more room.
-PLACED_FOR = (680, HEIGHT)
+PLACED_FOR = (560, HEIGHT)
 COLOURS: dict[str, str] = {
     "cluster": "cluster",
     "density": "density (log scale)",
@@ -124,7 +125,7 @@ def latent_map(
             **({} if viewport is None else {"part_of_the_map": ", ".join(map(_edge, viewport))}),
         ),
         selections=(box,) if raster else (box, "picked"),
-        note=_note(bundle, layout),
+        note=_note(bundle, layout) + (_moved_note(bundle) if colour == "moved" else ""),
     )
 
 
@@ -151,6 +152,15 @@ def _note(bundle: Bundle, layout: Layout) -> str:
         f"{weak}; {', '.join(measured) or 'its quality was not measured'} over "
         f"{quality.latents:,} latents{left}."
     )
+
+
+def _moved_note(bundle: Bundle) -> str:
+    """What the two maps have in common."""
+    shared = 1 - (pc.mean(bundle.latents["moved"]).as_py() or 0.0)
+    return (
+        f" Of a latent's ten nearest on one map, {shared:.1%} are among its ten nearest on the "
+        "other, in the mean."
+    ).replace("%", " %")
 
 
 def _rows(
@@ -277,7 +287,9 @@ def _points(
 def _domain(rows: pa.Table, colour: Colour) -> tuple[Spacing, tuple[float, float]]:
     """Type and domain of the scale of a numeric colour."""
     if colour in SHARES:
-        return "linear", (0.0, 1.0)
+        # Latents that moved little are rare, and the eye needs what tells the others apart.
+        lowest = pc.min(rows[colour]).as_py() if colour == "moved" else 0.0
+        return "linear", (min(lowest or 0.0, 0.9), 1.0)
     values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
     values = values[np.isfinite(values) & (values > 0)]
     if len(values) == 0:
@@ -339,7 +351,10 @@ def _rgb(rows: pa.Table, colour: Colour, clustering: Level) -> np.ndarray:
         return rgb_of(distinct.tolist())[index][rows["latent"].to_numpy()]
     kind, (least, most) = _domain(rows, colour)
     values = np.clip(np.nan_to_num(rows[colour].to_numpy(zero_copy_only=False)), least, most)
-    part = np.log(values / least) / np.log(most / least) if kind == "log" else values
+    if kind == "log":
+        part = np.log(values / least) / np.log(most / least)
+    else:
+        part = (values - least) / (most - least)
     ramp = rgb_of(SEQUENTIAL_POINTS)
     at = np.linspace(0, 1, len(ramp))
     return np.column_stack([np.interp(part, at, ramp[:, channel]) for channel in range(3)])
@@ -389,8 +404,11 @@ def _names(clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewpo
     x0, x1, y0, y1 = frame
     boxes: list[tuple[float, float, float, float]] = []
     placed: list[dict[str, Any]] = []
-    for _, cluster, x, y in _tell(clustering, centres, rows, frame):
-        name = shown_label(names[cluster], 26)
+    told = _tell(clustering, centres, rows, frame)
+    short = {cluster: shown_label(names[cluster], 26) for _, cluster, _, _ in told}
+    times = Counter(short.values())
+    for _, cluster, x, y in told:
+        name = short[cluster] if times[short[cluster]] == 1 else f"{short[cluster]} ({cluster})"
         half = 3.6 * cells(name) + 4
         px = (x - x0) / (x1 - x0) * PLACED_FOR[0]
         px = float(np.clip(px, half, max(PLACED_FOR[0] - half, half)))

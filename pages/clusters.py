@@ -18,7 +18,7 @@ from pages.components.trust import clustering_trust
 page = begin(
     "Clusters",
     "Which groups of latents point the same way, how far can each be believed, and what do its "
-    "members do? Click a cluster to look at it and to select it everywhere.",
+    "members do? Click or choose a cluster to look at it and to select it everywhere.",
 )
 chosen = cluster_picker(page)
 clustering_trust(page.bundle, chosen.level)

@@ -83,7 +83,7 @@ def label_tables(
     return Labelled(
         _with(material.latents, TABLES["latents"], latents),
         _with(material.clusters, TABLES["clusters"], clusters),
-        _summary(split, scored[0].words, explained),
+        _summary(split, scored[0].words, explained, scored[2:]),
     )
 
 
@@ -203,7 +203,9 @@ def _told(
     ]
 
 
-def _summary(split: Split, words: int, explained: Sequence[_Explained]) -> LabelSummary:
+def _summary(
+    split: Split, words: int, explained: Sequence[_Explained], scored: Sequence[Scores]
+) -> LabelSummary:
     held_out = int(split.is_held_out.sum())
     return LabelSummary(
         naming_documents=len(split.ids) - held_out,
@@ -211,4 +213,6 @@ def _summary(split: Split, words: int, explained: Sequence[_Explained]) -> Label
         held_out_words=words,
         least_contexts=LEAST_CONTEXTS,
         explanations=sorted({source for part in explained for source in part.source} - {""}),
+        explained=sum(text != "" for part in explained for text in part.text),
+        explanations_scored=sum(int(np.isfinite(part.precision).sum()) for part in scored),
     )

@@ -9,6 +9,7 @@ from analysis.selection import Cluster
 from charts.cluster_evidence import cluster_row
 from pages.components import events, numbers, state
 from pages.components.cluster_picker import Chosen
+from pages.components.explanation import explanation, label_score
 from pages.components.provenance import metrics
 from pages.components.text import plain
 from pages.components.trust import cluster_trust
@@ -19,26 +20,25 @@ def cluster_head(bundle: Bundle, chosen: Chosen) -> None:
     row = cluster_row(bundle, chosen.cluster)
     name = plain(row["label"], 120) or "no label"
     st.subheader(f"Cluster {chosen.cluster} · {name}", anchor=False)
-    if row["explanation"]:
-        st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
+    label_score(row, bundle, "the cluster")
+    explanation(row, bundle, "the cluster")
     cluster_trust(row["stability"], row["bootstrap"])
     metrics(_numbers(row, bundle))
     _ways(row)
 
 
 def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
-    tokens, words = bundle.manifest.tokens, bundle.manifest.labels
-    active = row["active_tokens"]
-    held_out = f"Over {numbers.count(words.held_out_words)} held-out words. " if words else ""
+    tokens, active = bundle.manifest.tokens, row["active_tokens"]
     return {
         "Latents": (numbers.count(row["size"]), "Its members."),
         "Stability": (
             numbers.short(row["stability"]),
-            "Its best overlap (Jaccard) with a cluster found with another seed, mean over seeds.",
+            "Its best overlap (Jaccard) with a cluster of its level found with another seed, mean "
+            "over seeds. The same latents can be judged otherwise on another level.",
         ),
         "Bootstrap": (
             numbers.short(row["bootstrap"]),
-            "The same overlap with clusters of a graph whose edges were resampled.",
+            "The same overlap with clusters of its level in a graph whose edges were resampled.",
         ),
         "Active tokens": (
             f"{numbers.count(active)} ({numbers.share(active, tokens)})",
@@ -47,18 +47,6 @@ def _numbers(row: dict[str, Any], bundle: Bundle) -> dict[str, tuple[str, str]]:
         "Mean density": (
             numbers.density(row["mean_density"]),
             "Mean density of its members.",
-        ),
-        "Label precision": (
-            numbers.percent(row["label_precision"]),
-            f"{held_out}Of those that the label predicts, the share on which it is active.",
-        ),
-        "Label recall": (
-            numbers.percent(row["label_recall"]),
-            f"{held_out}Of those on which it is active, the share that the label predicts.",
-        ),
-        "Lift": (
-            numbers.short(row["label_lift"]),
-            "Precision over the share of all held-out words on which it is active; 1 is chance.",
         ),
     }
 

@@ -71,7 +71,7 @@ def cluster_picker(page: Page) -> Chosen:
         level = pickers.level(bundle)
     ids = _ids(bundle, level)
     if page.view.cluster not in ids:
-        state.change(cluster=ids[0])
+        state.change(cluster=_nearest(bundle, page.view.cluster, level, ids[0]))
     cluster = state.current().cluster
     names = dict(
         zip(
@@ -101,6 +101,15 @@ def _ids(bundle: Bundle, level: int) -> list[int]:
     rows = rows.sort_by([("size", "descending"), ("cluster", "ascending")])
     ids: list[int] = rows["cluster"].to_pylist()
     return ids
+
+
+def _nearest(bundle: Bundle, cluster: int, level: int, otherwise: int) -> int:
+    """The cluster of the level that shares the most latents with a cluster of another level."""
+    rows = bundle.memberships
+    members = rows.filter(pc.equal(rows["cluster"], cluster))["latent"].to_numpy()
+    there = rows.filter(pc.equal(rows["level"], level))
+    shared = there["cluster"].to_numpy()[np.isin(there["latent"].to_numpy(), members)]
+    return int(np.bincount(shared).argmax()) if len(shared) else otherwise
 
 
 def _take() -> None:

@@ -71,7 +71,8 @@ def _act(name: str, value: Any) -> None:
         matches, made = _PARTS[name]
         if name == "picked_cluster" and value[0]["cluster"] is not None:
             choose_cluster(int(value[0]["cluster"]))
-        state.select(replaced(state.current().selection, matches, made(value[0])))
+        else:
+            state.select(replaced(state.current().selection, matches, made(value[0])))
     elif value and name in _PAIRS:
         first, second = _PAIRS[name]
         open_pair(int(value[0][first]), int(value[0][second]))
@@ -103,10 +104,12 @@ def _component(point: Event) -> Selection:
 
 
 def choose_cluster(cluster: int) -> None:
-    """Make this the cluster that is looked at, and its level the level that is shown."""
+    """Look at this cluster, show its level, and select its latents everywhere."""
     clusters = shown().clusters
     if 0 <= cluster < clusters.num_rows:
         state.change(cluster=cluster, level=clusters["level"][cluster].as_py())
+        by = Cluster((cluster,))
+        state.select(replaced(state.current().selection, _is_cluster, by))
 
 
 def _box(value: Event, layout: str = "decoder") -> Selection:

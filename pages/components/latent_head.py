@@ -6,6 +6,7 @@ import streamlit as st
 
 from analysis.bundle import Bundle
 from pages.components import numbers
+from pages.components.explanation import explanation, label_score
 from pages.components.provenance import metrics
 from pages.components.text import plain
 
@@ -22,25 +23,11 @@ def latent_head(bundle: Bundle, latent: int) -> None:
     row: dict[str, Any] = bundle.latents.slice(latent, 1).to_pylist()[0]
     name = f" · {plain(row['label'], 120)}" if row["label"] else ""
     st.subheader(f"Latent {latent}{name}", anchor=False)
-    if row["explanation"]:
-        st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
-    if row["label_precision"] is not None:
-        st.caption(_label_score(row, bundle))
+    label_score(row, bundle, "the latent")
+    explanation(row, bundle, "the latent")
     if words := FLAG_WORDS[row["flag"]]:
         st.warning(words)
     metrics(_statistics(row, bundle.manifest.tokens))
-
-
-def _label_score(row: dict[str, Any], bundle: Bundle) -> str:
-    """How the label does on documents that it was not made from."""
-    labels = bundle.manifest.labels
-    words = f" on {numbers.count(labels.held_out_words)} held-out words" if labels else ""
-    return (
-        f"The label{words}: of those that it predicts the latent fires on "
-        f"{numbers.percent(row['label_precision'])}, {numbers.short(row['label_lift'])} times as "
-        f"often as by chance; of those on which it fires it predicts "
-        f"{numbers.percent(row['label_recall'])}."
-    )
 
 
 def _statistics(row: dict[str, Any], tokens: int) -> dict[str, tuple[str, str]]:

@@ -13,7 +13,8 @@ from pages.components.events import open_latent
 MOST_ROWS = 1000
 _COLUMNS = {
     "latent": st.column_config.NumberColumn("latent", format="%d", width="small"),
-    "label": st.column_config.TextColumn("label", width="large"),
+    "label": st.column_config.TextColumn("label", width="medium"),
+    "cluster": st.column_config.NumberColumn("cluster", format="%d", width="small"),
     "label_precision": st.column_config.NumberColumn(
         "precision",
         format="%.2f",
@@ -28,9 +29,9 @@ _COLUMNS = {
     ),
     "density": st.column_config.NumberColumn("density", format="%.1e", width="small"),
     "max": st.column_config.NumberColumn("max", format="%.2f", width="small"),
-    "cluster": st.column_config.NumberColumn("cluster", format="%d", width="small"),
     "flag": st.column_config.TextColumn("flag", width="small"),
     "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
+    "explanation": st.column_config.TextColumn("explanation", width="large"),
 }
 
 
@@ -60,4 +61,6 @@ def _rows(bundle: Bundle, mask: Mask) -> pa.Table:
     """The densest selected rows of the latent table, with the columns that are shown."""
     found = bundle.latents.select(list(_COLUMNS)).take(np.flatnonzero(mask))
     order = pc.sort_indices(found, [("density", "descending"), ("latent", "ascending")])
-    return found.take(order[:MOST_ROWS])
+    found = found.take(order[:MOST_ROWS])
+    said = pc.any(pc.not_equal(found["explanation"], "")).as_py()
+    return found if said else found.drop_columns(["explanation"])

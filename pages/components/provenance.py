@@ -112,7 +112,7 @@ def _tokens(said: Manifest) -> dict[str, object]:
 def _trust(said: Manifest) -> dict[str, object]:
     levels = {
         f"Level {row.level}": f"{numbers.count(row.clusters)} clusters, "
-        f"{numbers.count(row.noise)} latents in none, stability {numbers.short(row.stability)}"
+        f"{numbers.count(row.noise)} latents in none, seeds agree by {numbers.short(row.stability)}"
         for row in said.clustering
     }
     return {

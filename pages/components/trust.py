@@ -32,9 +32,10 @@ def clustering_trust(bundle: Bundle, level: int) -> None:
 def cluster_trust(stability: float, bootstrap: float) -> None:
     """A warning where other seeds or resampled edges do not find one cluster again."""
     if min(stability, bootstrap) < WEAK:
-        how = "with other seeds" if stability < WEAK else "from resampled edges"
+        ways = {"with other seeds": stability, "from resampled edges": bootstrap}
+        weak = " and ".join(way for way, found in ways.items() if found < WEAK)
         st.warning(
-            f"This cluster is weak evidence: {how} it is not found again (stability "
+            f"This cluster is weak evidence: {weak} it is not found again (stability "
             f"{numbers.short(stability)}, bootstrap {numbers.short(bootstrap)}; below {WEAK:g} "
             "nothing should be built on it)."
         )

@@ -201,3 +201,12 @@ def test_blocks_and_batches_change_nothing(
 def test_a_cluster_without_components_has_no_scores(planted_bundle: Bundle) -> None:
     found = reconstruct(planted_bundle, 10**6)
     assert len(found.tokens) == 0 and len(found.shares) == 0 and found.active == 0
+
+
+def test_a_plane_without_the_first_component_says_what_its_share_is_of() -> None:
+    scores = np.random.default_rng(0).standard_normal((350, 3))
+    classes, shares = np.repeat(np.arange(7), 50), np.array([0.5, 0.3, 0.1])
+    without, within = (ring(scores, classes, shares, plane) for plane in ((1, 2), (0, 1)))
+    assert without.plane == pytest.approx(0.8)
+    assert ".80 of the variance that component 1 leaves (" in without.sentence
+    assert "of the variance (" in within.sentence

@@ -12,6 +12,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.communities import clarke_2024
 from analysis.selection import evaluate, parse
 from pages.components.events import KEY
+from pages.components.explanation import explanation
 from pages.components.state import GENERATION, TABS
 from tests.pages.conftest import ROOT, Open, texts
 from tests.planted import Planted
@@ -362,3 +363,62 @@ def test_zoom_goes_to_the_selection_out_and_back(open_page: Open, planted_bundle
     assert wider[1] - wider[0] > window[1] - window[0]
     next(button for button in app.button if button.label == "Whole map").click().run()
     assert "viewport" not in app.query_params
+
+
+def test_another_level_shows_the_cluster_with_the_same_latents(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    members = planted_bundle.memberships.to_pandas()
+    largest = members.loc[members["level"] == 1, "cluster"].min()
+    found = 0
+    for fine in members.loc[members["level"] == 0, "cluster"].unique()[:5].tolist():
+        latents = members.loc[members["cluster"] == fine, "latent"]
+        above = members[(members["level"] == 1) & members["latent"].isin(latents)]["cluster"]
+        app = open_page("clusters", cluster=fine, level=1)
+        assert int(app.query_params["cluster"]) in (above.mode().tolist() or [largest])
+        found += not above.empty
+    assert found
+
+
+def test_a_cluster_that_is_chosen_by_name_is_selected(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("clusters", select="density<0.5", cluster=0)
+    app.selectbox(key="pick cluster").set_value(1).run()
+    assert app.query_params["cluster"] == "1"
+    assert app.query_params["select"] == "density<0.5 & cluster=1"
+
+
+def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> str:
+    """What is said of an explanation."""
+    said: list[str] = []
+    monkeypatch.setattr(st, "markdown", said.append)
+    monkeypatch.setattr(st, "caption", said.append)
+    explanation(row, bundle, "the latent")
+    return " ".join(said)
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "expected"),
+    [
+        (0.5, 0.25, "fires on 50 %; of those on which it fires, it names 25 %"),
+        (None, 0.0, "it names none of them"),
+        (None, None, "not scored"),
+    ],
+)
+def test_an_explanation_says_its_own_score(
+    precision: float | None,
+    recall: float | None,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    planted_bundle: Bundle,
+) -> None:
+    row = {
+        "explanation": "dogs",
+        "explanation_source": "imported: mine.csv",
+        "explanation_precision": precision,
+        "explanation_recall": recall,
+    }
+    said = scored(row, monkeypatch, planted_bundle)
+    assert "dogs" in said and expected in said
+    assert scored(row | {"explanation": ""}, monkeypatch, planted_bundle) == ""
