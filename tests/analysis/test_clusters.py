@@ -53,6 +53,14 @@ def test_planted_groups_are_recovered(found: Clustering) -> None:
     assert np.median(rows["bootstrap"].to_numpy()) >= 0.9
 
 
+def test_planted_families_are_the_next_level(found: Clustering) -> None:
+    rows = found.memberships.filter(pc.equal(found.memberships["level"], 1))
+    families = rows["latent"].to_numpy() // (5 * MEMBERS)
+    assert rows.num_rows >= 0.9 * GROUPS * MEMBERS
+    assert adjusted_rand_score(families, rows["cluster"].to_numpy()) >= 0.9
+    assert found.levels[1].stability >= 0.8
+
+
 def test_the_tables_agree_with_each_other(found: Clustering) -> None:
     memberships = found.memberships.to_pandas()
     clusters = found.clusters.to_pandas()
@@ -83,9 +91,9 @@ def test_a_parent_holds_half_of_its_children_one_level_up(found: Clustering) -> 
     assert clusters.loc[clusters["level"] == top, "parent"].isna().all()
 
 
-def test_pure_noise_is_not_believed() -> None:
-    # In few dimensions isotropic vectors have neighbours that stay together, and stability near .5.
-    W = np.random.default_rng(1).normal(size=(1_000, 256)).astype(np.float32)
+@pytest.mark.parametrize("width", [48, 256])
+def test_pure_noise_is_not_believed(width: int) -> None:
+    W = np.random.default_rng(1).normal(size=(1_000, width)).astype(np.float32)
     found = clustered(W)
     assert found.levels[0].stability < WEAK
     assert len(found.levels) == 1

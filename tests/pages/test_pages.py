@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, open_bundle
 from analysis.cooccurrence.communities import clarke_2024
 from analysis.selection import evaluate, parse
 from pages.components.events import KEY
@@ -366,12 +366,13 @@ def test_zoom_goes_to_the_selection_out_and_back(open_page: Open, planted_bundle
 
 
 def test_another_level_shows_the_cluster_with_the_same_latents(
-    open_page: Open, planted_bundle: Bundle
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    members = planted_bundle.memberships.to_pandas()
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(ROOT / "data"))
+    members = open_bundle(ROOT / "data" / "demo").memberships.to_pandas()
     largest = members.loc[members["level"] == 1, "cluster"].min()
     found = 0
-    for fine in members.loc[members["level"] == 0, "cluster"].unique()[:5].tolist():
+    for fine in members.loc[members["level"] == 0, "cluster"].unique()[:3].tolist():
         latents = members.loc[members["cluster"] == fine, "latent"]
         above = members[(members["level"] == 1) & members["latent"].isin(latents)]["cluster"]
         app = open_page("clusters", cluster=fine, level=1)
