@@ -343,7 +343,7 @@ def trustworthiness(
     # Products of another shape round otherwise: what is nearer by less than that is not nearer.
     least = torch.einsum("nd,nkd->nk", asked, chosen) + ROUNDING
     nearer = np.zeros(near.shape, dtype=np.int64)
-    block = max(1, 32_000_000 // len(rows))
+    block = max(1, 8_000_000 // len(rows))
     for start in range(0, n, block):
         cosines = asked @ torch.from_numpy(unit_rows(W_dec, latents[start : start + block])).T
         inside = np.flatnonzero((rows >= start) & (rows < start + block))
