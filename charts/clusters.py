@@ -91,7 +91,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         "size:Q",
         title="latents (grey: not selected; pale: weak)",
         axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
-        scale=alt.Scale(domain=[0, longest * 1.75], nice=False),
+        scale=alt.Scale(domain=[0, longest * 2.1], nice=False),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)

@@ -434,9 +434,9 @@ def _name_layers(names: pa.Table) -> list[alt.Chart]:
         fontSize=12,
         fontWeight="bold",
         stroke=PAPER,
-        strokeWidth=4,
+        strokeWidth=5,
         strokeJoin="round",
-        opacity=0.85,
+        opacity=0.95,
     )
     return [halo, base.mark_text(fontSize=12, fontWeight="bold")]
 
