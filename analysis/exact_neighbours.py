@@ -62,7 +62,9 @@ def nearest_within(
     # Only what could be among the k nearest is worth an exact cosine; the row itself never is.
     last = products.shape[1] - k - 1
     kth = np.argpartition(products, last, axis=1)[:, last, None]
-    floor = np.take_along_axis(products - 2 * off, kth, axis=1)
+    # Both products may be off: in opposite ways at worst, or independently.
+    both = math.sqrt(2) if kind == torch.int8 else 2
+    floor = np.take_along_axis(products - both * off, kth, axis=1)
     wanted = (places >= 0) & (products >= floor)
     candidates = np.where(wanted, pool[places], pool[:, None])
     neighbours, cosines = rank(unit, pool, candidates, k)

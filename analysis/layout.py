@@ -48,8 +48,10 @@ EPOCHS_OF_MANY = 500
 SEEDS = 3
 """Maps that are drawn to see whether they agree; the first is shown."""
 TRUST_NEIGHBOURS = 10
-TRUST_SAMPLE = 2_048
-"""Latents over which trustworthiness is averaged, where there are more."""
+TRUST_SAMPLE = (1_024, 2_048)
+"""Latents over which trustworthiness is averaged, where there are more: at least, at most."""
+TRUST_COSINES = 1 << 26
+"""Cosines that it is worth, between those bounds."""
 AXES_SAMPLE = 4_096
 """Latents that the principal axes are taken from, evenly spaced, where there are more."""
 BLOCK = 2_048
@@ -335,8 +337,9 @@ def trustworthiness(
     if n <= 2 * k:
         return None
     rows = np.arange(n)
-    if n > TRUST_SAMPLE:
-        rows = np.sort(np.random.default_rng(seed).choice(n, TRUST_SAMPLE, replace=False))
+    asked_of = int(np.clip(TRUST_COSINES // n, *TRUST_SAMPLE))
+    if n > asked_of:
+        rows = np.sort(np.random.default_rng(seed).choice(n, asked_of, replace=False))
     near = _map_neighbours(points, rows, k)
     asked = torch.from_numpy(unit_rows(W_dec, latents[rows]))
     chosen = torch.from_numpy(unit_rows(W_dec, latents[near.ravel()])).reshape(*near.shape, -1)

@@ -91,7 +91,7 @@ def test_sampled_trustworthiness_is_near_the_whole(
     drawn: Layout,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(layout_module, "TRUST_SAMPLE", 120)
+    monkeypatch.setattr(layout_module, "TRUST_SAMPLE", (120, 120))
     sampled = layout(decoder, graph, eligible, seed=4, epochs=100, seeds=1).quality.trustworthiness
     assert sampled is not None
     assert drawn.quality.trustworthiness is not None
