@@ -184,6 +184,7 @@ def _attract(
         for lane in range(LANES):
             p = _power(squared[lane], b)
             squared[lane] = pull[lane] * twice * p / (squared[lane] * (_F(1) + a * p))
+        # A loop of its own: together with the last one it would run one lane at a time.
         for lane in range(LANES):
             block.stiffness[lane] += squared[lane]
         for c in range(before.shape[1]):
