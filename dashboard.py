@@ -5,7 +5,7 @@ The pages, the bundle that they show, and nothing else.
 
 import streamlit as st
 
-from pages.components import bundle, events, state, style
+from pages.widgets import bundle, events, state, style
 
 st.set_page_config(
     page_title="Clearwater",

@@ -16,7 +16,7 @@ import typer
 
 from analysis import console
 from analysis.bundle import MANIFEST, Manifest, Parameters, open_bundle, read_manifest
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 
 INTERRUPTED = 130
 
@@ -161,7 +161,7 @@ def build(
     """
     with _clear_errors():
         from analysis.build import BuildRequest, build_bundle
-        from analysis.labels.sources import LabelSources
+        from analysis.labels.requested import LabelSources
         from analysis.saes import Overrides
 
         request = BuildRequest(
@@ -217,7 +217,7 @@ def count(
             raise InputError("--window belongs to --unit window; give both or neither.")
         from analysis.cooccurrence.recount import CountRequest, recount
         from analysis.cooccurrence.strongest import Ranking
-        from analysis.workers import open_workers
+        from analysis.runtime.workers import open_workers
 
         request = CountRequest(
             unit=unit.value,
@@ -272,8 +272,8 @@ def inspect(
         if (model is None) != (corpus is None):
             raise InputError("The self-check needs both: give --model and --corpus.")
         # What can be refused at once is, before anything is loaded.
-        from analysis.corpus import read_corpus
-        from analysis.models import parse_hook_point
+        from analysis.harvest.corpus import read_corpus
+        from analysis.harvest.models import parse_hook_point
         from analysis.saes import FORMATS, Overrides, describe, load_sae
 
         if hook is not None:
@@ -293,8 +293,8 @@ def inspect(
             return
         import torch
 
-        from analysis.models import load_language_model
-        from analysis.self_check import Sample, self_check
+        from analysis.harvest.models import load_language_model
+        from analysis.harvest.self_check import Sample, self_check
 
         bos = sae.metadata.get("prepend_bos") is True if prepend_bos is None else prepend_bos
         sample = Sample(load_language_model(model, torch.float32), corpus, tokens, bos)
@@ -350,7 +350,7 @@ def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest]]:
 
 def _module(hook_point: str | None, model_name: str | None) -> str | None:
     """The Hugging Face module of a hook point, as the model of that name spells it."""
-    from analysis.models import family_called, parse_hook_point
+    from analysis.harvest.models import family_called, parse_hook_point
 
     if hook_point is None:
         return None

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analysis.activations import document_rows, open_activations, write_activation_tables
 from analysis.bundle import (
     SCHEMA_VERSION,
     TABLES,
@@ -37,29 +36,30 @@ from analysis.bundle import (
     publish,
     write_table,
 )
-from analysis.cluster_activity import cluster_activity
-from analysis.clusters import cluster, place
-from analysis.components import write_components
-from analysis.contexts import write_contexts
+from analysis.clusters.activity import cluster_activity
+from analysis.clusters.hierarchy import cluster, place
+from analysis.clusters.principal_components import write_components
 from analysis.cooccurrence.communities import find_communities
 from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.cooccurrence.partners import count_partners
 from analysis.cooccurrence.relations import find_relations
 from analysis.cooccurrence.strongest import Ranking
-from analysis.errors import InputError
+from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
+from analysis.decoder.umap_map import Layout, layout, layout_by_cooccurrence, moved
+from analysis.harvest.models import spelled_hook_point
+from analysis.harvest.self_check import judge
+from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
+from analysis.harvest.store import document_rows, open_activations, write_activation_tables
 from analysis.labels.columns import label_tables
 from analysis.labels.material import Material
-from analysis.labels.sources import NO_SOURCES, LabelSources
-from analysis.latents import latent_statistics
-from analysis.layout import Layout, layout, layout_by_cooccurrence, moved
-from analysis.logits import logit_effects
-from analysis.models import spelled_hook_point
-from analysis.neighbours import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
+from analysis.labels.requested import NO_SOURCES, LabelSources
+from analysis.latents.contexts import write_contexts
+from analysis.latents.logits import logit_effects
+from analysis.latents.statistics import latent_statistics
+from analysis.runtime.errors import InputError
+from analysis.runtime.workers import Workers, open_workers
+from analysis.runtime.working_folder import Result, WorkingFolder, open_working_folder
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
-from analysis.self_check import judge
-from analysis.sources import ActivationsSource, Source, TextAddress, TextSource
-from analysis.workers import Workers, open_workers
-from analysis.working_folder import Result, WorkingFolder, open_working_folder
 
 Report = Callable[[str, int, int], None]
 """Called with a step's name, how many of its pieces are done, and how many there are."""

@@ -27,8 +27,8 @@ from rich.text import Text
 from analysis.bundle import TABLES, LabelSummary, Manifest
 
 if TYPE_CHECKING:
+    from analysis.harvest.self_check import Measured, SelfCheckReport
     from analysis.saes import SaeSummary
-    from analysis.self_check import Measured, SelfCheckReport
 
 out = Console()
 err = Console(stderr=True)

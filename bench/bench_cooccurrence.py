@@ -32,8 +32,8 @@ import numpy as np
 import scipy.sparse
 
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
-from analysis.cooccurrence.count import joint_matrix, pair_table
 from analysis.cooccurrence.incidence import open_incidence, token_units, write_incidences
+from analysis.cooccurrence.joint import joint_matrix, pair_table
 from analysis.cooccurrence.partners import PartnerCount
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
 from bench.synthetic import make_activations, open_activations

@@ -13,17 +13,17 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from analysis.corpus import MaskPolicy, batches, read_corpus
-from analysis.harvest import HarvestSizes, Reading, harvest
-from analysis.models import (
+from analysis.harvest.corpus import MaskPolicy, batches, read_corpus
+from analysis.harvest.models import (
     DEMO_MODEL,
     hook_in,
     hooked_activations,
     load_language_model,
     parse_hook_point,
 )
+from analysis.harvest.plan import BlockedCorpus
+from analysis.harvest.run import HarvestSizes, Reading, harvest
 from analysis.saes import load_sae
-from analysis.shard_plan import BlockedCorpus
 
 DATA = Path(__file__).parent.parent / "data"
 SAE = DATA / "sae" / "smollm2-135m-blocks.12.hook_resid_post"

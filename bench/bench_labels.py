@@ -33,7 +33,7 @@ from analysis.build import BuildRequest, build_bundle
 from analysis.bundle import Bundle, Parameters
 from analysis.labels.scoring import score_names
 from analysis.labels.split import Split, split_tokens
-from analysis.terms import token_terms
+from analysis.labels.terms import token_terms
 from bench.bench_harvest import SAE
 
 SETS = {

@@ -24,9 +24,9 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 from umap import UMAP
 
-from analysis.clusters import cluster
-from analysis.layout import layout, trustworthiness
-from analysis.neighbours import decoder_graph
+from analysis.clusters.hierarchy import cluster
+from analysis.decoder.graph import decoder_graph
+from analysis.decoder.umap_map import layout, trustworthiness
 
 Result = dict[str, float]
 WARM_UP = 5_000

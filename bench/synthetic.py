@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.activations import DocumentRows
 from analysis.bundle import Activations, TableWriter
+from analysis.harvest.store import DocumentRows
 
 DOCUMENT_TOKENS = 512
 TOPICS, TOPICS_OF_DOCUMENT = 64, 8

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
-from charts.figure import Figure, caption_of
-from charts.text import shown_label
-from charts.theme import ACCENT, QUIET_INK, UNSELECTED, inline, layered
+from analysis.runtime.errors import InputError
+from charts.core.figure import Figure, caption_of
+from charts.core.text import shown_label
+from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, inline, layered
 
 SOURCES = {
     "terms": "fires on",

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
 from analysis.cooccurrence.association import measure_table
 from charts.clustering import level_of
-from charts.figure import Figure, caption_of
+from charts.core.figure import Figure, caption_of
+from charts.core.measures import check_measure, format_of, title_of
+from charts.core.text import shown_label
+from charts.core.theme import HIGHLIGHT, PAPER, inline, layered
 from charts.heatmap import MOST_NAMES, measure_scale, similarity_order
-from charts.measures import check_measure, format_of, title_of
-from charts.text import shown_label
-from charts.theme import HIGHLIGHT, PAPER, inline, layered
 
 MOST_CLUSTERS = 100
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.figure import Figure, caption_of
-from charts.text import cut, shown_label
-from charts.theme import INK, PAPER, UNSELECTED, inline, layered
+from charts.core.figure import Figure, caption_of
+from charts.core.text import cut, shown_label
+from charts.core.theme import INK, PAPER, UNSELECTED, inline, layered
 
 WEAK = 0.5
 STABILITY = alt.Scale(

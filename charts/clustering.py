@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
-from charts.text import shown_label
-from charts.theme import NO_CLUSTER, cluster_colours
+from analysis.runtime.errors import InputError
+from charts.core.text import shown_label
+from charts.core.theme import NO_CLUSTER, cluster_colours
 
 
 @dataclass(frozen=True)

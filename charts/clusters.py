@@ -7,9 +7,9 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from charts.cluster_tree import WEAK, found_again
 from charts.clustering import level_of
-from charts.figure import Figure, caption_of
-from charts.text import cut
-from charts.theme import QUIET_INK, UNSELECTED, inline, layered
+from charts.core.figure import Figure, caption_of
+from charts.core.text import cut
+from charts.core.theme import QUIET_INK, UNSELECTED, inline, layered
 
 MOST_CLUSTERS = 20
 

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, CommunityLevel
 from analysis.cooccurrence.communities import WEAK, Components
-from analysis.errors import InputError
-from charts.figure import Figure, Value, caption_of
-from charts.text import shown_label
-from charts.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, inline, layered
+from analysis.runtime.errors import InputError
+from charts.core.figure import Figure, Value, caption_of
+from charts.core.text import shown_label
+from charts.core.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, inline, layered
 
 MOST_DRAWN = 30
 WORDS = 4

@@ -7,14 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.circles import MOST_CLASSES, Ring, ring
-from analysis.errors import InputError
-from analysis.reconstruction import Reconstruction, reconstruct
+from analysis.clusters.circles import MOST_CLASSES, Ring, ring
+from analysis.clusters.reconstruction import Reconstruction, reconstruct
+from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
-from charts.figure import Figure, caption_of
-from charts.map import overlap
-from charts.text import cells, name_of, shown_token
-from charts.theme import (
+from charts.core.figure import Figure, caption_of
+from charts.core.text import cells, name_of, shown_token
+from charts.core.theme import (
     ACCENT,
     CLUSTER_COLOURS,
     NO_CLUSTER,
@@ -24,6 +23,7 @@ from charts.theme import (
     inline,
     layered,
 )
+from charts.map import overlap
 
 Classes = Literal["member", "token"]
 CLASSES: dict[str, str] = {

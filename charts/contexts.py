@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, ContextKind
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
-from charts.figure import Figure, caption_of
-from charts.latent import check_latent
-from charts.text import NO_BREAK_SPACE, cells, name_of, shown_label, shown_token
-from charts.theme import (
+from charts.core.figure import Figure, caption_of
+from charts.core.text import NO_BREAK_SPACE, cells, name_of, shown_label, shown_token
+from charts.core.theme import (
     ACTIVATION_RANGE,
     INK,
     MONO,
@@ -24,6 +23,7 @@ from charts.theme import (
     inline,
     layered,
 )
+from charts.latent import check_latent
 
 FONT_SIZE = 12
 CELL = 7.2

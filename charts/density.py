@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.figure import Figure, caption_of
-from charts.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
+from charts.core.figure import Figure, caption_of
+from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
 
 BINS_PER_DECADE = 5
 ULTRALOW = 1e-6

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.figure import Figure, caption_of
-from charts.text import shown_label
-from charts.theme import (
+from charts.core.figure import Figure, caption_of
+from charts.core.text import shown_label
+from charts.core.theme import (
     ACCENT,
     FLAG_COLOURS,
     HIGHLIGHT,

@@ -9,11 +9,11 @@ from scipy.spatial.distance import squareform
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
-from analysis.cooccurrence.count import joint_matrix
-from charts.figure import Figure, caption_of
-from charts.measures import check_measure, format_of, range_of, title_of
-from charts.text import name_of
-from charts.theme import DIVERGING, PAPER, SEQUENTIAL, colour_scale, inline, styled
+from analysis.cooccurrence.joint import joint_matrix
+from charts.core.figure import Figure, caption_of
+from charts.core.measures import check_measure, format_of, range_of, title_of
+from charts.core.text import name_of
+from charts.core.theme import DIVERGING, PAPER, SEQUENTIAL, colour_scale, inline, styled
 
 MOST_LATENTS = 200
 MOST_NAMES = 40

@@ -5,11 +5,11 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
-from charts.figure import Figure, caption_of
-from charts.measures import format_of, measured, range_of, said_values, title_of
-from charts.text import name_of, shown_token
-from charts.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
+from analysis.runtime.errors import InputError
+from charts.core.figure import Figure, caption_of
+from charts.core.measures import format_of, measured, range_of, said_values, title_of
+from charts.core.text import name_of, shown_token
+from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
 
 HISTOGRAM_BINS = 40
 ROW = 22

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.selection import MAP_COLUMNS
 from charts.clustering import Level, level_of
-from charts.figure import Figure, caption_of
-from charts.raster import rasterise, rgb_of
-from charts.text import cells, shown_label
-from charts.theme import (
+from charts.core.figure import Figure, caption_of
+from charts.core.raster import rasterise, rgb_of
+from charts.core.text import cells, shown_label
+from charts.core.theme import (
     HIGHLIGHT,
     PAPER,
     SEQUENTIAL_POINTS,

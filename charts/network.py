@@ -7,11 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.figure import Figure, caption_of
-from charts.latent import check_latent
-from charts.measures import format_of, measured, title_of
-from charts.text import name_of
-from charts.theme import (
+from charts.core.figure import Figure, caption_of
+from charts.core.measures import format_of, measured, title_of
+from charts.core.text import name_of
+from charts.core.theme import (
     CLUSTER_COLOURS,
     HIGHLIGHT,
     INK,
@@ -23,6 +22,7 @@ from charts.theme import (
     inline,
     layered,
 )
+from charts.latent import check_latent
 
 MOST_PARTNERS = 40
 EDGES_EACH = 4

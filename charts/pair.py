@@ -10,9 +10,9 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence import Unit
 from analysis.cooccurrence.association import MEASURES, expected, lift, wilson_interval
 from analysis.cooccurrence.pair import UNITS, Pair, joint_sample
-from charts.figure import Caption, Figure, Value, caption_of
-from charts.measures import title_of
-from charts.theme import (
+from charts.core.figure import Caption, Figure, Value, caption_of
+from charts.core.measures import title_of
+from charts.core.theme import (
     ACCENT,
     INK,
     PAPER,

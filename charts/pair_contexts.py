@@ -10,10 +10,10 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence import Picking, Where
 from analysis.cooccurrence.pair import Pair, pair_contexts
 from charts.contexts import CELL, FONT_SIZE, around_picked, columns_of, side_axis, titles_of
-from charts.figure import Figure, caption_of
+from charts.core.figure import Figure, caption_of
+from charts.core.text import NO_BREAK_SPACE, shown_label, shown_token
+from charts.core.theme import INK, MONO, inline, layered
 from charts.pair import A_COLOUR, B_COLOUR
-from charts.text import NO_BREAK_SPACE, shown_label, shown_token
-from charts.theme import INK, MONO, inline, layered
 
 LINE = 34
 _ROWS = pa.schema(

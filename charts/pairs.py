@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.figure import Figure, caption_of
-from charts.measures import check_measure, format_of, measured, range_of, said_values, title_of
-from charts.text import name_of
-from charts.theme import ACCENT, QUIET_INK, inline, layered
+from charts.core.figure import Figure, caption_of
+from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
+from charts.core.text import name_of
+from charts.core.theme import ACCENT, QUIET_INK, inline, layered
 
 ROW = 22
 

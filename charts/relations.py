@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
-from charts.figure import Figure, caption_of
-from charts.text import name_of
-from charts.theme import QUIET_INK, inline, layered
+from analysis.runtime.errors import InputError
+from charts.core.figure import Figure, caption_of
+from charts.core.text import name_of
+from charts.core.theme import QUIET_INK, inline, layered
 
 RELATIONS = {
     "duplicate": "duplicate",

@@ -7,13 +7,13 @@ from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import cluster_tree
 from charts.component_plane import component_plane, component_shares
 from charts.contexts import cluster_contexts
-from pages.components import pickers
-from pages.components.cluster_head import cluster_head
-from pages.components.cluster_picker import cluster_picker, cluster_table
-from pages.components.figure import show
-from pages.components.latent_table import latent_table
-from pages.components.page import begin
-from pages.components.trust import clustering_trust
+from pages.widgets import pickers
+from pages.widgets.cluster_head import cluster_head
+from pages.widgets.cluster_picker import cluster_picker, cluster_table
+from pages.widgets.figure import show
+from pages.widgets.latent_table import latent_table
+from pages.widgets.page import begin
+from pages.widgets.trust import clustering_trust
 
 page = begin(
     "Clusters",

@@ -1,7 +1,7 @@
 """Co-occurrence: which latents fire on the same tokens?"""
 
-from pages.components import cooccurrence, pickers
-from pages.components.page import begin
+from pages.widgets import cooccurrence, pickers
+from pages.widgets.page import begin
 
 page = begin(
     "Co-occurrence",

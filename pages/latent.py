@@ -4,13 +4,13 @@ import streamlit as st
 
 from charts.contexts import context_strips
 from charts.latent import activation_histogram, latent_neighbours, latent_partners, logit_effects
-from pages.components import pickers
-from pages.components.figure import show
-from pages.components.latent_head import latent_head
-from pages.components.latent_links import latent_links
-from pages.components.latent_picker import latent_picker
-from pages.components.page import begin
-from pages.components.pair_picker import open_pair_with
+from pages.widgets import pickers
+from pages.widgets.figure import show
+from pages.widgets.latent_head import latent_head
+from pages.widgets.latent_links import latent_links
+from pages.widgets.latent_picker import latent_picker
+from pages.widgets.page import begin
+from pages.widgets.pair_picker import open_pair_with
 
 page = begin(
     "Latent",

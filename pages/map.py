@@ -5,12 +5,12 @@ import streamlit as st
 from charts.clusters import cluster_bars
 from charts.density import density_histogram
 from charts.map import latent_map
-from pages.components import pickers
-from pages.components.figure import show
-from pages.components.latent_table import latent_table
-from pages.components.page import begin
-from pages.components.trust import clustering_trust, map_trust
-from pages.components.zoom import zoom
+from pages.widgets import pickers
+from pages.widgets.figure import show
+from pages.widgets.latent_table import latent_table
+from pages.widgets.page import begin
+from pages.widgets.trust import clustering_trust, map_trust
+from pages.widgets.zoom import zoom
 
 page = begin(
     "Map",

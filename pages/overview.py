@@ -4,9 +4,9 @@ import streamlit as st
 
 from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
-from pages.components.figure import show
-from pages.components.page import begin
-from pages.components.provenance import facts, provenance
+from pages.widgets.figure import show
+from pages.widgets.page import begin
+from pages.widgets.provenance import facts, provenance
 
 page = begin(
     "Overview",

@@ -11,11 +11,11 @@ from charts.pair import (
     pair_strengths,
 )
 from charts.pair_contexts import pair_context_strips
-from pages.components import pickers
-from pages.components.figure import show
-from pages.components.page import begin
-from pages.components.pair_picker import pair_head, pair_picker
-from pages.components.pair_tests import pair_tests
+from pages.widgets import pickers
+from pages.widgets.figure import show
+from pages.widgets.page import begin
+from pages.widgets.pair_picker import pair_head, pair_picker
+from pages.widgets.pair_tests import pair_tests
 
 page = begin("Pair", "Do these two latents fire together, on which text, and is it chance?")
 pair = pair_picker(page)

@@ -178,7 +178,7 @@ def _partition(graph: scipy.sparse.csr_matrix, resolution: float, seed: int) -> 
     # The dashboard reads communities and finds none, so it need not wait for the libraries.
     from sknetwork.clustering import Louvain, get_modularity  # noqa: PLC0415
 
-    from analysis.clusters import agreement  # noqa: PLC0415
+    from analysis.clusters.hierarchy import agreement  # noqa: PLC0415
 
     if graph.nnz == 0:
         none = np.full(graph.shape[0], NOISE, dtype=np.int32)

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.activations import DocumentRows, document_rows
 from analysis.bundle import Bundle, KeptTokens
-from analysis.contexts import read_tokens
 from analysis.cooccurrence import WINDOW, Picking, Unit, Where
 from analysis.cooccurrence.association import TwoByTwo
-from analysis.errors import InputError
+from analysis.harvest.store import DocumentRows, document_rows
+from analysis.latents.contexts import read_tokens
+from analysis.runtime.errors import InputError
 
 CONTEXT_TOKENS = 21
 CONTEXTS = 6

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.cooccurrence.association import measure_table
-from analysis.neighbours import NeighbourGraph
+from analysis.decoder.graph import NeighbourGraph
 
 
 def partner_graph(

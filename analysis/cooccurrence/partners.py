@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.activations import DocumentRows, latent_spans
 from analysis.bundle import TABLES, Activations, TableWriter
 from analysis.cooccurrence.incidence import (
     MEMORY_BYTES,
@@ -30,8 +29,9 @@ from analysis.cooccurrence.incidence import (
     write_incidences,
 )
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
-from analysis.threads import over_spans
-from analysis.workers import LocalWorkers, Workers, whole_file
+from analysis.harvest.store import DocumentRows, latent_spans
+from analysis.runtime.threads import over_spans
+from analysis.runtime.workers import LocalWorkers, Workers, whole_file
 
 BLOCK_ACTIVATIONS = 4 << 20
 """Activations of the latents of a block: some seconds of counting. It shapes files, so it is

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.activations import document_rows
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
 from analysis.cooccurrence.incidence import (
@@ -32,8 +31,9 @@ from analysis.cooccurrence.incidence import (
 )
 from analysis.cooccurrence.partners import Progress, block_spans, run_blocks, write_rows
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
-from analysis.errors import InputError
-from analysis.workers import Workers
+from analysis.harvest.store import document_rows
+from analysis.runtime.errors import InputError
+from analysis.runtime.workers import Workers
 
 MEANINGS = {
     "latent": "a",

@@ -41,7 +41,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.activations import MEMORY_BYTES, kept_tokens
 from analysis.bundle import ROW_GROUP, TABLES, Activations, KeptTokens, RelationFamily, write_table
 from analysis.cooccurrence import association
 from analysis.cooccurrence.association import TwoByTwo
@@ -55,7 +54,8 @@ from analysis.cooccurrence.significance import (
     shift_tests,
     stretches,
 )
-from analysis.neighbours import cosines_of_pairs
+from analysis.decoder.graph import cosines_of_pairs
+from analysis.harvest.store import MEMORY_BYTES, kept_tokens
 
 SURE = 0.9
 """Least Wilson lower bound of a conditional for "nearly always"."""

@@ -34,11 +34,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analysis.activations import MEMORY_BYTES, chosen_tokens, latent_spans
 from analysis.bundle import Activations, Bundle, KeptTokens
 from analysis.cooccurrence.association import TwoByTwo, expected, g_squared
 from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, tails_of_sum
-from analysis.threads import over_spans
+from analysis.harvest.store import MEMORY_BYTES, chosen_tokens, latent_spans
+from analysis.runtime.threads import over_spans
 
 LONGEST = 2_048
 """Most kept tokens that are shifted as one. In longer documents topics change, and what two latents

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from analysis.cooccurrence.incidence import Incidence
 from analysis.cooccurrence.prefetch import prefetch
-from analysis.threads import over_spans
+from analysis.runtime.threads import over_spans
 
 IMPLIED_SHARE = 0.9
 IMPLIED_LIFT = 2.0

@@ -21,10 +21,10 @@ from analysis.labels.material import SHARED_BY, Found, Material, Names, find_nam
 from analysis.labels.naming import SharedTerm, explained_ballot, shared_terms
 from analysis.labels.prompts import Subject, cluster_subjects, latent_subjects
 from analysis.labels.proposers import proposed_names
+from analysis.labels.requested import LabelSources
 from analysis.labels.scoring import LEAST_CONTEXTS, Scores, score_names
-from analysis.labels.sources import LabelSources
 from analysis.labels.split import Split, split_tokens
-from analysis.terms import TokenTerms, token_terms
+from analysis.labels.terms import TokenTerms, token_terms
 
 Report = Callable[[str, int, int], None]
 

@@ -15,7 +15,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 
 KEY = "CLEARWATER_LABEL_KEY"
 SECONDS = 120.0

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from analysis.bundle import Activations
-from analysis.terms import TokenTerms
+from analysis.labels.terms import TokenTerms
 
 KEPT = 24
 """Terms kept of every latent, best first."""

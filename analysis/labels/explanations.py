@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from analysis.errors import InputError
-from analysis.terms import TokenTerms
+from analysis.labels.terms import TokenTerms
+from analysis.runtime.errors import InputError
 
 LONGEST = 1_000
 """Characters of an explanation; what is longer is cut."""

@@ -22,7 +22,7 @@ from analysis.labels.naming import (
     top_terms,
 )
 from analysis.labels.split import Split
-from analysis.terms import TokenTerms
+from analysis.labels.terms import TokenTerms
 
 SHARED_BY = 2
 """Members that must raise a token, or be explained by a word, before it tells of the cluster."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import torch
 
+from analysis.harvest.models import LanguageModel, load_language_model
 from analysis.labels.prompts import Subject, messages, name_in
-from analysis.models import LanguageModel, load_language_model
 
 MOST_ANSWER_TOKENS = 20
 

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.bundle import Activations
-from analysis.terms import TokenTerms
+from analysis.labels.terms import TokenTerms
 
 LEAST_CONTEXTS = 5
 """Active held-out words below which a name gets no score."""

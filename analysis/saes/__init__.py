@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from analysis.errors import InputError
-from analysis.saes import sources
+from analysis.runtime.errors import InputError
+from analysis.saes import locate as sources
 from analysis.saes.description import SaeSummary, describe
 from analysis.saes.overrides import Overrides
 from analysis.saes.registry import FORMATS, format_of

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from analysis.errors import InputError
-from analysis.saes.layout import Layout, Weights, kept_latents, read_weights
+from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, Weights, kept_latents, read_weights
 
 LOG_THRESHOLD = "jumprelu.log_threshold"
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 
 MAX_HEADER_BYTES = 256 << 10
 MAX_JSON_BYTES = 1 << 20

@@ -7,9 +7,9 @@ Encodes act(x·W_enc + b_enc) with act relu, jumprelu or topk; the output is act
 (+ W_skip·x). Source: circuit-tracer `single_layer_transcoder.py`; SAELens for the hook points.
 """
 
-from analysis.saes.layout import Layout, kept_latents, layer_in, read_weights, scalar
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, kept_latents, layer_in, read_weights, scalar
 
 THRESHOLD = "activation_function.threshold"
 

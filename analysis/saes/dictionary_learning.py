@@ -22,8 +22,10 @@ from typing import Any
 
 import torch
 
-from analysis.errors import InputError
-from analysis.saes.layout import (
+from analysis.runtime.errors import InputError
+from analysis.saes.saved import Options, Saved
+from analysis.saes.sparse_autoencoder import Gate, SparseAutoencoder
+from analysis.saes.weights import (
     TORCH_LINEAR,
     Layout,
     Weights,
@@ -32,8 +34,6 @@ from analysis.saes.layout import (
     read_weights,
     scalar,
 )
-from analysis.saes.saved import Options, Saved
-from analysis.saes.sparse_autoencoder import Gate, SparseAutoencoder
 
 LINEAR = vars(TORCH_LINEAR)
 COUNTERS = {"k": "()", "threshold": "()"}

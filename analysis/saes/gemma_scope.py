@@ -14,10 +14,10 @@ Source: Lieberum et al. 2024; SAELens `pretrained_sae_loaders.py`.
 import re
 from math import sqrt
 
-from analysis.errors import InputError
-from analysis.saes.layout import Layout, hook_point_of_module, layer_in, read_weights
+from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, hook_point_of_module, layer_in, read_weights
 
 SITES = {
     "res": "blocks.{}.hook_resid_post",

@@ -28,17 +28,17 @@ from typing import Any
 
 import torch
 
-from analysis.errors import InputError
-from analysis.saes.layout import (
+from analysis.runtime.errors import InputError
+from analysis.saes.llamascopium import NORM, stored_norms
+from analysis.saes.saved import Options, Saved
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import (
     SMALLEST_NORM,
     TORCH_LINEAR,
     folded_mean_norm,
     positive,
     read_weights,
 )
-from analysis.saes.llamascopium import NORM, stored_norms
-from analysis.saes.saved import Options, Saved
-from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 
 def matches(saved: Saved) -> bool:

@@ -16,8 +16,10 @@ crosscoders, Lorsa), which are no function of one token and one product.
 
 from typing import Any
 
-from analysis.errors import InputError
-from analysis.saes.layout import (
+from analysis.runtime.errors import InputError
+from analysis.saes.saved import Options, Saved
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import (
     SMALLEST_NORM,
     Layout,
     Weights,
@@ -27,8 +29,6 @@ from analysis.saes.layout import (
     read_weights,
     scalar,
 )
-from analysis.saes.saved import Options, Saved
-from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 NORM = "dataset_average_activation_norm."
 LOG_THRESHOLD = "activation_function.log_jumprelu_threshold"

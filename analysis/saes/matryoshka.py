@@ -10,9 +10,9 @@ Source: noanabeshima/matryoshka-saes `sae.py`.
 
 from math import sqrt
 
-from analysis.saes.layout import Layout, folded_decoder_norms, positive, read_weights, scalar
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, folded_decoder_norms, positive, read_weights, scalar
 
 RUNNING_NORM = "normalizer.running_avg"
 

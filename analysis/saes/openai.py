@@ -10,10 +10,10 @@ Source: openai/sparse_autoencoder `model.py`. An activation that its own loader 
 for a ReLU is refused.
 """
 
-from analysis.errors import InputError
-from analysis.saes.layout import Layout, kept_latents, read_weights
+from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, kept_latents, read_weights
 
 BUFFERS = (
     "stats_last_nonzero",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
-from analysis.errors import InputError
-from analysis.saes.layout import folded_scale, positive
+from analysis.runtime.errors import InputError
 from analysis.saes.sparse_autoencoder import Normalisation, SparseAutoencoder
+from analysis.saes.weights import folded_scale, positive
 
 
 @dataclass(frozen=True)

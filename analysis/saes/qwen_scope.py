@@ -9,10 +9,10 @@ Source: SAELens `pretrained_sae_loaders.py` (`qwen_scope`).
 
 import re
 
-from analysis.errors import InputError
-from analysis.saes.layout import Layout, kept_latents, layer_in, read_weights
+from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, kept_latents, layer_in, read_weights
 
 LAYOUT = Layout(encoder_transposed=True, decoder_transposed=True)
 

@@ -8,7 +8,7 @@ SparseAutoencoder`; then add its line to FORMATS.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import (
     batch_topk,
     circuit_tracer,

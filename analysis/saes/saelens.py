@@ -24,9 +24,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import checks
-from analysis.saes.layout import (
+from analysis.saes.saved import Options, Request, Saved, read_tensors
+from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
+from analysis.saes.tensors import open_tensors
+from analysis.saes.weights import (
     Layout,
     Weights,
     folded_decoder_norms,
@@ -34,9 +37,6 @@ from analysis.saes.layout import (
     positive,
     read_weights,
 )
-from analysis.saes.saved import Options, Request, Saved, read_tensors
-from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
-from analysis.saes.tensors import open_tensors
 
 RENAMED = {
     "hook_point": "hook_name",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import checks
 from analysis.saes.tensors import TensorFile, open_tensors
 

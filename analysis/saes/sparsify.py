@@ -8,11 +8,11 @@ groups where `activation` is groupmax; x̃ = x − b_dec, and x for a transcoder
 Source: sparsify 1.3.3, `sparse_coder.py` and `fused_encoder.py`.
 """
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import checks
-from analysis.saes.layout import Layout, hook_point_of_module, kept_latents, read_weights
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import Layout, hook_point_of_module, kept_latents, read_weights
 
 LAYOUT = Layout(W_enc="encoder.weight", b_enc="encoder.bias", encoder_transposed=True)
 

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import checks
 from analysis.saes.checks import TensorInfo
 

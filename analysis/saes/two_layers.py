@@ -12,10 +12,10 @@ normalise nothing; weights lie as torch's linear layers keep them, [F, d] and [d
 
 from dataclasses import replace
 
-from analysis.errors import InputError
-from analysis.saes.layout import SMALLEST_NORM, TORCH_LINEAR, layer_in, read_weights
+from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.saes.weights import SMALLEST_NORM, TORCH_LINEAR, layer_in, read_weights
 
 GOODFIRE = replace(
     TORCH_LINEAR,

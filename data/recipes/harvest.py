@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from analysis.corpus import (
+from analysis.harvest.corpus import (
     MaskCounts,
     MaskPolicy,
     TokenBlock,
@@ -30,8 +30,7 @@ from analysis.corpus import (
     reference_norm,
     token_blocks,
 )
-from analysis.errors import InputError
-from analysis.models import (
+from analysis.harvest.models import (
     DEMO_MODEL,
     LanguageModel,
     cache_folder,
@@ -39,6 +38,7 @@ from analysis.models import (
     load_language_model,
     parse_hook_point,
 )
+from analysis.runtime.errors import InputError
 
 SHARD_BLOCKS = 128
 # On two cores passes of 1,024 tokens are some 30 % faster than those of 4,096: they stay in cache.

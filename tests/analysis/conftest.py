@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import LocalCluster
 
-from analysis.activations import DocumentRows, document_rows, write_activation_tables
 from analysis.bundle import Activations, Parameters
-from analysis.imported import import_activations
-from analysis.shards import rounded
+from analysis.harvest.imported import import_activations
+from analysis.harvest.shards import rounded
+from analysis.harvest.store import DocumentRows, document_rows, write_activation_tables
 from tests.planted import LATENTS, Planted
 
 

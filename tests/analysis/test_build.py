@@ -11,7 +11,7 @@ from scipy import sparse
 from analysis.build import BuildRequest, build_bundle
 from analysis.bundle import TABLES, Bundle, Parameters
 from analysis.cooccurrence.association import measure_table
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from tests.planted import Planted, planted_activations, planted_sae
 
 

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from analysis import console
 from analysis.__main__ import app
-from analysis.models import LanguageModel
+from analysis.harvest.models import LanguageModel
 from analysis.saes import load_sae
-from tests.analysis.tiny_model import WORDS, tiny_language_model
+from tests.analysis.harvest.tiny_model import WORDS, tiny_language_model
 
 SAELENS = Path(__file__).parents[1] / "oracles" / "saelens"
 
@@ -71,7 +71,7 @@ def test_inspect_checks_itself_on_real_tokens(
         assert (name, dtype) == ("tiny", torch.float32)
         return tiny
 
-    monkeypatch.setattr("analysis.models.load_language_model", tiny_model)
+    monkeypatch.setattr("analysis.harvest.models.load_language_model", tiny_model)
     corpus = tmp_path / "words.txt"
     corpus.write_text(" ".join(WORDS * 4))
     made = load_sae(SAELENS / "topk_none")

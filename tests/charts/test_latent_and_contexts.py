@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from charts.contexts import CELL, context_strips
+from charts.core.text import cells, cut, shown_label, shown_token, visible
 from charts.latent import (
     activation_histogram,
     latent_neighbours,
     latent_partners,
     logit_effects,
 )
-from charts.text import cells, cut, shown_label, shown_token, visible
 
 
 def test_activation_histogram_equals_numpy(tiny: Bundle) -> None:

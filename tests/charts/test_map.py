@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from analysis.bundle import Bundle
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from charts import map as charts_map
 from charts.clustering import level_of
 from charts.clusters import cluster_bars
+from charts.core.raster import rasterise
+from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER, cluster_colours
 from charts.map import latent_map
-from charts.raster import rasterise
-from charts.theme import CLUSTER_COLOURS, NO_CLUSTER, cluster_colours
 
 THIRD = np.arange(120) % 3 == 0
 

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from charts import heatmap
 from charts.heatmap import cooccurrence_heatmap
 from charts.latent import latent_partners

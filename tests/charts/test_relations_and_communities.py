@@ -5,7 +5,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.communities import clarke_2024
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from charts.communities import community_sizes, component_sizes, shared_words
 from charts.network import EDGES_EACH, neighbourhood, spread
 from charts.relations import RELATIONS, relation_points, relation_rows

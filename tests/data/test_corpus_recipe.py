@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from data.recipes.corpus import SCHEMA, SHIPPED, SOURCES, head, interleave, write
 from data.recipes.texts.documents import (
     SHORTEST,

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.build import BuildRequest, build_bundle
 from analysis.bundle import Bundle, Parameters, open_bundle
-from analysis.models import DEMO_MODEL, model_folder
+from analysis.harvest.models import DEMO_MODEL, model_folder
 from analysis.saes import load_sae
 from tests.conftest import DEMO_BUNDLE, ROOT
 

@@ -9,8 +9,8 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 from safetensors import safe_open
 
-from analysis.errors import InputError
-from analysis.models import DEMO_MODEL, model_folder
+from analysis.harvest.models import DEMO_MODEL, model_folder
+from analysis.runtime.errors import InputError
 from data.recipes.model import PACKAGE, packaged_gguf
 
 

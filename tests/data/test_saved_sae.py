@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.corpus import (
+from analysis.harvest.corpus import (
     MaskPolicy,
     batch_mask,
     batches,
@@ -17,7 +17,7 @@ from analysis.corpus import (
     reference_norm,
     token_blocks,
 )
-from analysis.models import (
+from analysis.harvest.models import (
     DEMO_MODEL,
     hooked_activations,
     load_language_model,

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from analysis.models import model_folder
+from analysis.harvest.models import model_folder
 
 LAYER, TOKENS, DOCUMENTS, POSITIONS = 12, 128, 12, (3, 17, 40, 111)
 ROOT = Path(__file__).parent

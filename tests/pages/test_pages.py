@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 from analysis.bundle import Bundle, open_bundle
 from analysis.cooccurrence.communities import clarke_2024
 from analysis.selection import evaluate, parse
-from pages.components.events import KEY
-from pages.components.explanation import explanation
-from pages.components.state import GENERATION, TABS
+from pages.widgets.events import KEY
+from pages.widgets.explanation import explanation
+from pages.widgets.state import GENERATION, TABS
 from tests.pages.conftest import ROOT, Open, texts
 from tests.planted import Planted
 
@@ -282,7 +282,7 @@ def test_a_link_to_an_unknown_bundle_is_refused_in_one_sentence(open_page: Open)
 def test_without_any_bundle_the_command_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.components.bundle.folders", lambda: [tmp_path])
+    monkeypatch.setattr("pages.widgets.bundle.folders", lambda: [tmp_path])
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
     assert "There is no bundle" in app.error[0].value

@@ -6,7 +6,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 
 
 def fetch(package: str, cache: Path) -> Path:

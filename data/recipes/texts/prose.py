@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from data.recipes.texts.documents import Section, cut
 from data.recipes.texts.packages import fetch
 

@@ -7,7 +7,7 @@ import scipy.stats
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import UNITS, WHERE, joint_sample, pair_contexts, read_pair
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from tests.charts.conftest import make_bundle
 
 THRESHOLDS = (0.0, 4.5)

@@ -13,7 +13,7 @@ from analysis.cooccurrence import partners
 from analysis.cooccurrence.association import TwoByTwo, phi, with_pearson
 from analysis.cooccurrence.partners import PartnerCount, block_spans
 from analysis.cooccurrence.strongest import Ranking
-from analysis.workers import DaskWorkers, LocalWorkers, Workers
+from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers
 from tests.analysis.conftest import Stored
 from tests.analysis.cooccurrence.dense import must_and_may
 from tests.planted import LATENTS

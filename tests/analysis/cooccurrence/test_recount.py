@@ -13,8 +13,8 @@ from analysis.cooccurrence.association import MEASURES, TwoByTwo
 from analysis.cooccurrence.incidence import UnitKind
 from analysis.cooccurrence.recount import CountRequest, recount
 from analysis.cooccurrence.strongest import Ranking
-from analysis.errors import InputError
-from analysis.workers import LocalWorkers
+from analysis.runtime.errors import InputError
+from analysis.runtime.workers import LocalWorkers
 from tests.planted import LATENTS
 
 THRESHOLDS = (0.0, 1.0)

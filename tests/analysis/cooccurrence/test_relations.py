@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.activations import kept_tokens
 from analysis.bundle import TABLES, Bundle, RelationFamily, write_table
 from analysis.cooccurrence import relations
 from analysis.cooccurrence.association import TwoByTwo, wilson_interval
@@ -20,6 +19,7 @@ from analysis.cooccurrence.significance import (
     shift_tests,
     token_tests,
 )
+from analysis.harvest.store import kept_tokens
 from tests.planted_relations import LATENTS, PlantedRelations, planted_relations
 
 Pairs = set[tuple[int, int]]

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.errors import InputError
 from analysis.labels import explanations
 from analysis.labels.explanations import (
     LONGEST,
@@ -17,7 +16,8 @@ from analysis.labels.explanations import (
     read_explanations,
     word_terms,
 )
-from analysis.terms import token_terms
+from analysis.labels.terms import token_terms
+from analysis.runtime.errors import InputError
 
 TEXTS = {0: "whales and the sea", 3: '"=cmd" <b>courts</b>', 7: "日本の地名"}
 

@@ -28,7 +28,7 @@ from analysis.labels.naming import (
     token_ballot,
     top_terms,
 )
-from analysis.terms import token_terms
+from analysis.labels.terms import token_terms
 
 WORDS = [" whale", " ship", " sail", " court", " judge", " the", " of", " straw", "berry", ",", "↵"]
 SEA, LAW, THE, FRUIT, EVERYTHING, RARE, SILENT = range(7)

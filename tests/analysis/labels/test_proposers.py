@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import InputError
+from analysis.harvest.models import model_folder
 from analysis.labels.endpoint import KEY, Endpoint
 from analysis.labels.prompts import LONGEST_NAME, Subject, messages, name_in
 from analysis.labels.proposers import LocalModel, proposed_names
-from analysis.models import model_folder
+from analysis.runtime.errors import InputError
 from tests.analysis.labels.chat_server import ChatServer
 
 SEA = Subject(["whale", "ship"], ["harbour"], ["the [[whale]] dived", "a [[ship]] at sea"])

@@ -11,7 +11,7 @@ from sklearn.metrics import precision_score, recall_score
 from analysis.bundle import Activations, Bundle, write_table
 from analysis.labels.scoring import LEAST_CONTEXTS, Scores, score_names
 from analysis.labels.split import split_tokens
-from analysis.terms import TokenTerms, token_terms
+from analysis.labels.terms import TokenTerms, token_terms
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import load_sae
 from analysis.saes.checks import parse_json, safetensors_header
 from analysis.saes.tensors import open_tensors

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import FORMATS, Overrides, SparseAutoencoder, describe, load_sae
 from analysis.saes.saelens import save_saelens
 from tests.analysis.saes.cases import (

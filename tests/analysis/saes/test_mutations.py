@@ -26,7 +26,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import FORMATS, load_sae
 from tests.analysis.saes.cases import CASES, D, F, write
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from analysis.errors import InputError
+from analysis.runtime.errors import InputError
 from analysis.saes import Overrides, describe, load_sae
 from analysis.saes.saelens import save_saelens
 from tests.oracles.residual import residual_stream

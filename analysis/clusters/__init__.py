@@ -1,0 +1,1 @@
+"""Groups of latents: the hierarchy, how stable it is, and what each cluster does."""

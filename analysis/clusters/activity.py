@@ -1,0 +1,248 @@
+"""How often the clusters of a level are active, alone and together.
+
+A cluster is active on a token where any of its members is. Counted are kept tokens, documents, and
+for every pair of clusters of a level the tokens on which both are active, as integers, streamed
+from the stored activations by token. What is held is a tile of rows (tile x clusters x 8 bytes)
+within a memory setting; the stored activations are read once for each tile of a level.
+
+A pair that never meets has no row. Up to `EVERY_PAIR_UP_TO` clusters every pair that meets is
+kept; a level with more keeps a pair where it is among the `PARTNERS_KEPT` first of either cluster
+by phi, the smaller id first where two are equal.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations
+from analysis.cooccurrence.association import TwoByTwo, phi
+from analysis.harvest.store import MEMORY_BYTES, DocumentRows, token_pieces
+
+PARTNERS_KEPT = 100
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClusterActivity:
+    """What is counted of the clusters, and of their pairs."""
+
+    clusters: pa.Table
+    """active_tokens, active_documents and mean_density, one row per cluster, in the order asked."""
+    pairs: pa.Table
+    """The bundle's `cluster_pairs` table."""
+
+
+def cluster_activity(
+    activations: Activations,
+    documents: DocumentRows,
+    clusters: pa.Table,
+    memberships: pa.Table,
+    n_tokens: int,
+    *,
+    memory_bytes: int = MEMORY_BYTES,
+) -> ClusterActivity:
+    """Count the clusters of every level; `n_tokens` is the number of kept tokens.
+
+    `clusters` has at least cluster and level and is sorted by both, with the ids 0, 1, ... of one
+    level after the other; `memberships` is the bundle's table.
+    """
+    count = clusters.num_rows
+    tokens, in_documents = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    pairs = [TABLES["cluster_pairs"].empty_table()]
+    levels = clusters["level"].to_numpy()
+    for level in np.unique(levels):
+        first, stop = np.searchsorted(levels, [level, level + 1])
+        of_latent = _clusters_of_latents(memberships, int(level), len(activations.latent_ends))
+        counted = _count_level(
+            activations, documents, _Level(int(first), int(stop), of_latent), n_tokens, memory_bytes
+        )
+        tokens[first:stop], in_documents[first:stop] = counted.tokens, counted.documents
+        pairs.append(_pair_rows(counted, int(level), int(first)))
+    density = _mean_densities(activations, memberships, count, n_tokens)
+    fields = [TABLES["clusters"].field(name) for name in _COLUMNS]
+    columns = [tokens, in_documents.astype(np.int32), density.astype(np.float32)]
+    table = pa.Table.from_arrays([pa.array(c) for c in columns], schema=pa.schema(fields))
+    return ClusterActivity(table, pa.concat_tables(pairs))
+
+
+_COLUMNS = ("active_tokens", "active_documents", "mean_density")
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The clusters first..stop-1 of one level; `of_latent` [F] int32, -1 for none."""
+
+    first: int
+    stop: int
+    of_latent: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Counts of one level, its clusters numbered from 0; of each kept pair a < b."""
+
+    tokens: Ints
+    documents: Ints
+    a: Ints
+    b: Ints
+    joint: Ints
+
+
+def _clusters_of_latents(
+    memberships: pa.Table, level: int, n_latents: int
+) -> npt.NDArray[np.int32]:
+    """The cluster of every latent at a level, -1 for none."""
+    at_level = memberships["level"].to_numpy() == level
+    found = np.full(n_latents, -1, dtype=np.int32)
+    latents = memberships["latent"].to_numpy()[at_level]
+    found[latents] = memberships["cluster"].to_numpy()[at_level]
+    return found
+
+
+def _mean_densities(
+    activations: Activations, memberships: pa.Table, count: int, n_tokens: int
+) -> npt.NDArray[np.float64]:
+    """Mean density of the members of every cluster [count]."""
+    density = np.diff(activations.latent_ends, prepend=0) / n_tokens
+    cluster = memberships["cluster"].to_numpy()
+    total = np.bincount(cluster, density[memberships["latent"].to_numpy()], minlength=count)
+    return total / np.maximum(np.bincount(cluster, minlength=count), 1)
+
+
+def _count_level(
+    activations: Activations,
+    documents: DocumentRows,
+    level: _Level,
+    n_tokens: int,
+    memory_bytes: int,
+) -> _Counted:
+    width = level.stop - level.first
+    local = np.where(level.of_latent >= 0, level.of_latent - level.first, -1).astype(np.int32)
+    tokens, in_documents = _margins(activations, documents, local, width)
+    kept: list[tuple[Ints, Ints, Ints]] = []
+    for start, rows in _tiles(activations, local, width, memory_bytes):
+        kept.append(_kept_pairs(rows, start, tokens, n_tokens))
+    a, b, joint = (np.concatenate(part) for part in zip(*kept, strict=True))
+    # A pair that either cluster keeps may stand here twice, with the same count.
+    _, once = np.unique(a * width + b, return_index=True)
+    return _Counted(tokens, in_documents, a[once], b[once], joint[once])
+
+
+def _margins(
+    activations: Activations, documents: DocumentRows, local: npt.NDArray[np.int32], width: int
+) -> tuple[Ints, Ints]:
+    """Tokens and documents [width] on which each cluster is active."""
+    tokens, in_documents = np.zeros(width, np.int64), np.zeros(width, np.int64)
+    last_token, last_document = np.full(width, -1, np.int64), np.full(width, -1, np.int64)
+    for first, offsets, latents in token_pieces(activations):
+        rows = np.arange(first, first + len(offsets) - 1)
+        document = documents.index_of(rows)
+        _add_margins(
+            local, first, offsets, latents, document,
+            tokens, in_documents, last_token, last_document,
+        )  # fmt: skip
+    return tokens, in_documents
+
+
+@numba.njit(cache=True)
+def _add_margins(  # noqa: PLR0913, PLR0917 - a kernel
+    local: npt.NDArray[np.int32],
+    first: int,
+    offsets: Ints,
+    latents: npt.NDArray[np.uint32],
+    document: Ints,
+    tokens: Ints,
+    in_documents: Ints,
+    last_token: Ints,
+    last_document: Ints,
+) -> None:
+    """Add a piece of tokens from row `first` on; the last two remember what was counted last."""
+    for i in range(len(offsets) - 1):
+        for j in range(offsets[i], offsets[i + 1]):
+            cluster = local[latents[j]]
+            if cluster >= 0 and last_token[cluster] != first + i:
+                last_token[cluster] = first + i
+                tokens[cluster] += 1
+                if last_document[cluster] != document[i]:
+                    last_document[cluster] = document[i]
+                    in_documents[cluster] += 1
+
+
+def _tiles(
+    activations: Activations, local: npt.NDArray[np.int32], width: int, memory_bytes: int
+) -> Iterator[tuple[int, Ints]]:
+    """Joint tokens [tile, width] of clusters start.. with every cluster, tile after tile."""
+    tile = max(1, memory_bytes // (8 * max(width, 1)))
+    for start in range(0, width, tile):
+        rows = np.zeros((min(tile, width - start), width), dtype=np.int64)
+        last_token = np.full(width, -1, dtype=np.int64)
+        met = np.empty(width, dtype=np.int32)
+        for first, offsets, latents in token_pieces(activations):
+            _add_joint(local, first, offsets, latents, start, rows, last_token, met)
+        yield start, rows
+
+
+@numba.njit(cache=True)
+def _add_joint(
+    local: npt.NDArray[np.int32],
+    first: int,
+    offsets: Ints,
+    latents: npt.NDArray[np.uint32],
+    start: int,
+    rows: Ints,
+    last_token: Ints,
+    met: npt.NDArray[np.int32],
+) -> None:
+    """Add a piece of tokens to rows of clusters from `start` on; `met` [clusters] is scratch."""
+    stop = start + len(rows)
+    for i in range(len(offsets) - 1):
+        n = 0
+        for j in range(offsets[i], offsets[i + 1]):
+            cluster = local[latents[j]]
+            if cluster >= 0 and last_token[cluster] != first + i:
+                last_token[cluster] = first + i
+                met[n] = cluster
+                n += 1
+        for a in range(n):
+            if start <= met[a] < stop:
+                row = rows[met[a] - start]
+                for b in range(n):
+                    row[met[b]] += 1
+
+
+def _kept_pairs(rows: Ints, start: int, tokens: Ints, n_tokens: int) -> tuple[Ints, Ints, Ints]:
+    """The kept pairs of a tile as (a, b, joint tokens), a < b."""
+    tile, width = rows.shape
+    own = np.arange(start, start + tile)
+    rows[np.arange(tile), own] = 0
+    keep = rows > 0
+    if width > EVERY_PAIR_UP_TO:
+        for i in range(tile):
+            others = np.flatnonzero(rows[i])
+            table = TwoByTwo.from_margins(
+                rows[i, others], tokens[start + i], tokens[others], n_tokens
+            )
+            weaker = others[np.argsort(-phi(table), kind="stable")[PARTNERS_KEPT:]]
+            keep[i, weaker] = False
+    a, b = np.nonzero(keep)
+    joint = rows[a, b]
+    a = a + start
+    return np.minimum(a, b), np.maximum(a, b), joint
+
+
+def _pair_rows(counted: _Counted, level: int, first: int) -> pa.Table:
+    """The bundle's rows of the pairs of one level, sorted by both clusters."""
+    return pa.table(
+        {
+            "level": np.full(len(counted.a), level, dtype=np.int8),
+            "cluster": (counted.a + first).astype(np.int32),
+            "other": (counted.b + first).astype(np.int32),
+            "joint_tokens": counted.joint,
+        },
+        schema=TABLES["cluster_pairs"],
+    )

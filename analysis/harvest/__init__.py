@@ -1,0 +1,1 @@
+"""From a model and a corpus, or a file of activations, to the stored activations of a bundle."""

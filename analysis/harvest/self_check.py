@@ -1,0 +1,343 @@
+"""Was this SAE read rightly? A few hundred real tokens tell, and one sentence says so.
+
+A wrong orientation, a lost normalisation, a wrong layer: each opens without an error and gives
+activations. It shows in the explained variance (centred, 1 - FVU, in float64) and in the L0 beside
+the one that the file promises. Where these do not fit, the SAE is read again in every neighbouring
+way, and what fits best is named with the option that says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import log, sqrt
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from analysis.harvest.corpus import (
+    MaskPolicy,
+    TokenBlock,
+    batch_mask,
+    batches,
+    kept_mask,
+    read_corpus,
+    reference_norm,
+    token_blocks,
+)
+from analysis.harvest.models import (
+    HookPoint,
+    LanguageModel,
+    hook_in,
+    hooked_activations,
+    parse_hook_point,
+)
+from analysis.runtime.errors import InputError
+from analysis.saes.overrides import Overrides
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+
+LEAST_EXPLAINED = 0.3
+"""Below it an SAE was read wrongly, or was never one of this model."""
+USUAL_EXPLAINED = 0.6
+"""Most published SAEs of a residual stream explain more."""
+L0_FACTOR = 1.5
+"""How far the measured L0 may lie from the advertised one, to either side."""
+CLEARLY_LESS = 0.8
+"""Another way to read is named where it leaves at most so much of the variance unexplained."""
+
+TOKENS_PER_DOCUMENT = 96
+NEIGHBOURING_LAYERS = (-2, -1, 1, 2)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the numbers fit, and the sentence that says it with them."""
+
+    fits: bool | None
+    """None where nothing could be held against anything."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an SAE does on a sample of tokens."""
+
+    tokens: int
+    l0: float
+    """Mean active latents per token."""
+    explained_variance: float | None
+    """Centred; None for a transcoder, whose output belongs at another hook point."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One neighbouring way to read the SAE."""
+
+    said: str
+    """Such as "without centring the input"."""
+    option: str
+    """What to give on the command line to get it."""
+    measured: Measured
+
+
+@dataclass(frozen=True)
+class SelfCheckReport:
+    """The outcome of a self-check on real tokens."""
+
+    hook: HookPoint
+    measured: Measured
+    verdict: Verdict
+    tried: tuple[Tried, ...] = ()
+    """Best first; empty where the SAE fits well as it was read."""
+    advice: str | None = None
+    """One sentence on what would fit; None where nothing was tried."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Where the tokens of a self-check come from."""
+
+    language_model: LanguageModel
+    corpus: Path
+    tokens: int = 300
+    prepend_bos: bool = False
+
+    def blocks(self) -> Iterator[TokenBlock]:
+        """The first tokens of document after document, so that no single text decides."""
+        model, kept = self.language_model, 0
+        policy = self.policy
+        for document in read_corpus(self.corpus):
+            wanted = min(TOKENS_PER_DOCUMENT, self.tokens - kept)
+            if wanted <= 0:
+                return
+            block = next(
+                token_blocks(
+                    [replace(document, text=document.text[: 20 * TOKENS_PER_DOCUMENT])],
+                    model.tokenizer,
+                    2 * TOKENS_PER_DOCUMENT,
+                    wanted,
+                    special_token_ids=policy.special_token_ids,
+                    sink_positions=policy.sink_positions,
+                    prepend_bos=self.prepend_bos,
+                ),
+                None,
+            )
+            if block is not None:
+                mask = kept_mask(block.token_ids, policy.special_token_ids, policy.sink_positions)
+                kept += int(mask.sum())
+                yield block
+
+    @property
+    def policy(self) -> MaskPolicy:
+        """As a build masks: special tokens and attention sinks are left out."""
+        special = tuple(sorted(self.language_model.special_token_ids))
+        return MaskPolicy(special_token_ids=special)
+
+    def activations(self, hook: HookPoint) -> Tensor:
+        """Activations [n, d] of the kept tokens at a hook point, float32. InputError: none."""
+        parts, median = [], None
+        for batch in batches(self.blocks(), batch_tokens=512):
+            hooked = hooked_activations(self.language_model, hook, batch.token_ids)
+            norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
+            median = reference_norm(batch, norms) if median is None else median
+            kept, _ = batch_mask(batch, self.policy, norms, median)
+            parts.append(hooked[torch.from_numpy(kept).to(hooked.device)].float().cpu())
+        if not parts or sum(map(len, parts)) == 0:
+            raise InputError(f"{self.corpus}: no token is left after masking; give more text.")
+        return torch.cat(parts)
+
+
+def judge(explained_variance: float | None, l0: float, advertised_l0: float | None) -> Verdict:
+    """The verdict on a measured explained variance and L0 (latents per token).
+
+    `explained_variance` is None where it means nothing: imported activations, and transcoders,
+    whose output belongs at another hook point.
+    """
+    faults = []
+    # `not >=` also catches NaN.
+    if explained_variance is not None and not explained_variance >= LEAST_EXPLAINED:
+        faults.append(
+            f"only {explained_variance:.2f} of the variance is explained, where at least "
+            f"{LEAST_EXPLAINED:g} is expected"
+        )
+    if advertised_l0 and not advertised_l0 / L0_FACTOR <= l0 <= advertised_l0 * L0_FACTOR:
+        faults.append(f"L0 is {l0:.1f}, where the file promises {advertised_l0:.4g}")
+    if faults:
+        return Verdict(False, f"It does not fit: {', and '.join(faults)}.")
+    promised = (
+        f"as the file promises ({advertised_l0:.4g})"
+        if advertised_l0
+        else "for which the file promises nothing"
+    )
+    if explained_variance is None:
+        known = f"L0 is {l0:.1f}, {promised}; explained variance is not known here."
+        if advertised_l0:
+            return Verdict(True, f"It fits as far as can be told: {known}")
+        return Verdict(None, f"Nothing to hold it against: {known}")
+    numbers = (
+        f"{explained_variance:.2f} of the variance is explained and L0 is {l0:.1f}, {promised}"
+    )
+    if explained_variance < USUAL_EXPLAINED:
+        return Verdict(
+            True, f"It fits poorly: {numbers}; most SAEs explain more than {USUAL_EXPLAINED:g}."
+        )
+    return Verdict(True, f"It fits: {numbers}.")
+
+
+def measure(sae: SparseAutoencoder, x: Tensor) -> Measured:
+    """L0 and explained variance of inputs [n, d_in], the variance in float64."""
+    rows, latents, values = sae.encode_sparse(x)
+    explained = None
+    if sae.is_autoencoder:
+        wide = x.double()
+        missed = wide - sae.decode_sparse(rows, latents, values, x).double()
+        variance = (wide - wide.mean(dim=0)).square().sum().item()
+        explained = 1 - missed.square().sum().item() / variance if variance > 0 else 0.0
+    return Measured(len(x), len(rows) / len(x), explained)
+
+
+def self_check(
+    sae: SparseAutoencoder,
+    sample: Sample,
+    hook_name: str | None = None,
+    overrides: Overrides | None = None,
+) -> SelfCheckReport:
+    """Measure an SAE on real tokens, and the neighbouring ways to read it where it does not fit.
+
+    `overrides` are those that it was read with. InputError: no hook point is known, or the model's
+    width there is not the SAE's.
+    """
+    name = hook_name or sae.hook_point
+    if name is None:
+        raise InputError(
+            "The SAE does not say at which hook point it reads; give it by --hook, such as --hook "
+            "blocks.12.hook_resid_post."
+        )
+    hook = hook_in(sample.language_model, parse_hook_point(name))
+    x = sample.activations(hook)
+    if x.shape[1] != sae.d_in:
+        raise InputError(
+            f"{sample.language_model.name}: has {x.shape[1]} values per token at {hook}, but the "
+            f"SAE reads {sae.d_in}; choose the model and hook point that it was trained on."
+        )
+    measured = measure(sae, x)
+    verdict = judge(measured.explained_variance, measured.l0, sae.advertised_l0)
+    explained = measured.explained_variance
+    usual = explained is None or explained >= USUAL_EXPLAINED
+    elsewhere = _elsewhere(hook, sae.hook_point)
+    if verdict.fits is not False and usual and not elsewhere:
+        return SelfCheckReport(hook, measured, verdict)
+    if elsewhere:
+        said = f"{verdict.sentence} This is at {hook}; the file itself names {sae.hook_point}."
+        verdict = replace(verdict, sentence=said)
+    tried = [
+        *_other_readings(sae, x, overrides or Overrides()),
+        *_other_hooks(sae, sample, hook),
+    ]
+    tried.sort(key=lambda other: _misfit(other.measured, sae.advertised_l0))
+    return SelfCheckReport(hook, measured, verdict, tuple(tried), _advice(sae, measured, tried))
+
+
+def _misfit(measured: Measured, advertised_l0: float | None) -> tuple[bool, float]:
+    """A key that sorts the best first: what fits at all, then by variance, or else by L0.
+
+    Variance counts to two decimals, so that of two equal ways the first and plainer one is told.
+    """
+    verdict = judge(measured.explained_variance, measured.l0, advertised_l0)
+    if measured.explained_variance is not None:
+        return verdict.fits is False, -round(measured.explained_variance, 2)
+    return verdict.fits is False, abs(log(max(measured.l0, 1e-3) / (advertised_l0 or 1)))
+
+
+def _advice(sae: SparseAutoencoder, measured: Measured, tried: list[Tried]) -> str | None:
+    """What would fit best, in one sentence."""
+    if not tried:
+        return None
+    best = tried[0]
+    fits = judge(best.measured.explained_variance, best.measured.l0, sae.advertised_l0).fits
+    now, then = measured.explained_variance, best.measured.explained_variance
+    if (
+        fits
+        and now is not None
+        and then is not None
+        and judge(now, measured.l0, sae.advertised_l0).fits
+    ):
+        fits = 1 - then <= CLEARLY_LESS * (1 - now)
+    if not fits:
+        return (
+            f"None of {len(tried)} neighbouring ways to read it fits much better (the best, "
+            f"{best.said}: {_numbers(best.measured)}): look at the model, the format and the layer."
+        )
+    better = "fits better" if judge(now, measured.l0, sae.advertised_l0).fits else "would fit"
+    return f"It {better} {best.said} ({_numbers(best.measured)}): give {best.option}."
+
+
+def _numbers(measured: Measured) -> str:
+    explained = measured.explained_variance
+    known = "" if explained is None else f"{explained:.2f} of the variance explained, "
+    return f"{known}L0 {measured.l0:.1f}"
+
+
+def _other_readings(sae: SparseAutoencoder, x: Tensor, given: Overrides) -> Iterator[Tried]:
+    """The same inputs, with one setting of the SAE turned at a time."""
+    for said, option, other in _turned(sae, x, given):
+        yield Tried(said, option, measure(other, x))
+
+
+def _turned(
+    sae: SparseAutoencoder, x: Tensor, given: Overrides
+) -> Iterator[tuple[str, str, SparseAutoencoder]]:
+    if sae.d_in == sae.d_sae == sae.d_out:
+        turned = replace(sae, W_enc=sae.W_enc.T, W_dec=sae.W_dec.T)
+        option = "--no-transpose" if given.transpose else "--transpose"
+        yield "with both matrices the other way round", option, turned
+    centred = not sae.centre_input
+    yield (
+        f"{'with' if centred else 'without'} centring the input",
+        "--centre-input" if centred else "--no-centre-input",
+        Overrides(centre_input=centred).applied(sae),
+    )
+    if sae.d_in == sae.d_out:
+        subtracts = not sae.applies_b_dec_to_input
+        yield (
+            f"{'with' if subtracts else 'without'} subtracting b_dec from the input",
+            "--subtract-b-dec" if subtracts else "--no-subtract-b-dec",
+            Overrides(subtract_b_dec=subtracts).applied(sae),
+        )
+    scale = sqrt(sae.d_in) / x.norm(dim=1).mean().item()
+    for factor, said in ((scale, "scaled to a mean norm of √d_in"), (1 / scale, "scaled back")):
+        option = f"--input-scale {factor:.4g}"
+        yield f"with the input {said}", option, Overrides(input_scale=factor).applied(sae)
+    for kind in ("none", "constant_norm_rescale", "layer_norm"):
+        if kind != sae.normalisation:
+            other = Overrides(normalise=kind).applied(sae)
+            yield f"with the normalisation {kind}", f"--normalise {kind}", other
+
+
+def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:
+    """The SAE as it was read, where its file says, and around: other layers, other sites."""
+    swapped = {"resid_pre": "resid_post", "resid_post": "resid_pre"}.get(hook.site, hook.site)
+    around = [replace(hook, layer=hook.layer + step) for step in NEIGHBOURING_LAYERS]
+    own: list[HookPoint] = []
+    if _elsewhere(hook, sae.hook_point):
+        own = [hook_in(sample.language_model, parse_hook_point(str(sae.hook_point)))]
+    seen = {_depth(hook)}
+    for other in (*own, replace(hook, site=swapped), *around):
+        if not 0 <= other.layer < sample.language_model.n_layers or _depth(other) in seen:
+            continue
+        seen.add(_depth(other))
+        x = sample.activations(other)
+        if x.shape[1] == sae.d_in:
+            yield Tried(f"at {other}", f"--hook {other}", measure(sae, x))
+
+
+def _elsewhere(hook: HookPoint, own: str | None) -> bool:
+    """Whether another hook point was given than the file names; neighbours may explain enough."""
+    try:
+        return own is not None and _depth(hook) != _depth(parse_hook_point(own))
+    except InputError:
+        return False
+
+
+def _depth(hook: HookPoint) -> int:
+    """Equal for two names of one tensor: resid_pre of a layer is resid_post of the one before."""
+    return hook.layer + (hook.site != "resid_pre")

@@ -1,0 +1,322 @@
+"""Where a build's activations come from: a model that reads a corpus, or a file made elsewhere.
+
+Both fill the same shards and answer the same questions, so that the rest of the pipeline does not
+know which it was.
+"""
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
+from analysis.harvest.corpus import (
+    Document,
+    MaskCounts,
+    MaskPolicy,
+    corpus_hash,
+    read_corpus,
+    readable_tokens,
+)
+from analysis.harvest.imported import find_tokens_file, import_activations
+from analysis.harvest.models import (
+    HookPoint,
+    LanguageModel,
+    hook_in,
+    hooked_activations,
+    load_language_model,
+    parse_hook_point,
+    unembedding,
+)
+from analysis.harvest.plan import BlockedCorpus
+from analysis.harvest.run import Reading, harvest
+from analysis.runtime.content import content_hash
+from analysis.runtime.errors import InputError
+from analysis.runtime.workers import Workers
+from analysis.runtime.working_folder import Result
+from analysis.saes import Overrides, SparseAutoencoder, load_sae
+
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+
+Progress = Callable[[int, int], None]
+"""Is told kept tokens done and in all."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a model, and what a direction of the residual stream does to each."""
+
+    tokens: list[str]
+    """Readable, in the order of the columns."""
+    unembedding: torch.Tensor
+    """[d_model, vocabulary], the final norm's weight folded in."""
+
+
+class Source(Protocol):
+    """What the pipeline asks of a source."""
+
+    def summary(self) -> tuple[ModelSource | None, CorpusSource]:
+        """The model, if there is one, and the text, for the manifest."""
+
+    def hook_module(self) -> str | None:
+        """The hook point as a Hugging Face module, where a model was run."""
+
+    def documents(self) -> Iterable[Document]:
+        """Titles and sources of the documents, where they are known."""
+
+    def harvest(
+        self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
+    ) -> Result:
+        """Write the shards; says `tokens`, `l0`, `explained_variance` and `mask`."""
+
+    def vocabulary(self) -> Vocabulary | None:
+        """What the decoder writes to, where it is the residual stream of a model."""
+
+
+@dataclass(frozen=True)
+class TextAddress:
+    """Where the parts of a text source lie: what another machine opens it by, all by full path."""
+
+    sae: str
+    overrides: Overrides | None
+    model: str
+    corpus: Path
+    hook: str | None
+    parameters: Parameters
+
+    def open(self) -> "TextSource":
+        """The source, with its SAE loaded. InputError: as `load_sae`."""
+        sae = load_sae(self.sae, self.overrides, allow_pickle=True)
+        return TextSource(sae, self)
+
+
+@dataclass(frozen=True)
+class OpenReading:
+    """Opens what a text source reads, once in a process, on any machine."""
+
+    address: TextAddress
+    contents: tuple[str, str, str]
+    """Content hashes of SAE, model and corpus."""
+
+    def __call__(self) -> Reading:
+        """The same object each time. InputError: the address leads to another content here."""
+        if self not in _open_readings:
+            source = self.address.open()
+            if source.contents() != self.contents:
+                raise InputError(
+                    f"The machine {socket.gethostname()} has another SAE, model or corpus under "
+                    "the same path; let all machines read them from one shared folder."
+                )
+            # Any other is let go of: models are large.
+            _open_readings.clear()
+            _open_readings[self] = source.reading()
+        return _open_readings[self]
+
+    @contextmanager
+    def given(self, reading: Reading) -> Iterator[None]:
+        """In this process it is open already: this one."""
+        _open_readings[self] = reading
+        try:
+            yield
+        finally:
+            del _open_readings[self]
+
+
+_open_readings: dict[OpenReading, Reading] = {}
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """A language model that reads a corpus up to the SAE's hook point."""
+
+    sae: SparseAutoencoder
+    address: TextAddress
+
+    @property
+    def parameters(self) -> Parameters:
+        """Those of the build."""
+        return self.address.parameters
+
+    @cached_property
+    def language_model(self) -> LanguageModel:
+        """The model, loaded when it is first needed."""
+        return load_language_model(self.address.model, DTYPES[self.parameters.dtype])
+
+    @cached_property
+    def hook(self) -> HookPoint:
+        """The hook point in this model; InputError where neither the SAE nor --hook names one."""
+        name = self.address.hook or self.sae.hook_point
+        if name is None:
+            raise InputError(
+                "The SAE does not say at which hook point it reads; give it by --hook, such as "
+                "--hook blocks.12.hook_resid_post."
+            )
+        return hook_in(self.language_model, parse_hook_point(name))
+
+    @cached_property
+    def policy(self) -> MaskPolicy:
+        """Special tokens of this model's tokenizer, and attention sinks."""
+        return MaskPolicy(special_token_ids=tuple(sorted(self.language_model.special_token_ids)))
+
+    @cached_property
+    def corpus_content(self) -> str:
+        """SHA-256 of the corpus."""
+        return corpus_hash(self.address.corpus)
+
+    def contents(self) -> tuple[str, str, str]:
+        """Content hashes of SAE, model and corpus."""
+        return self.sae.content_hash, self.language_model.content_hash, self.corpus_content
+
+    def check(self) -> None:
+        """InputError where the model's width at the hook point is not what the SAE reads."""
+        probe = np.zeros((1, 2), dtype=np.int64)
+        width = hooked_activations(self.language_model, self.hook, probe).shape[-1]
+        if width != self.sae.d_in:
+            raise InputError(
+                f"{self.address.model}: has {width} values per token at {self.hook}, but the SAE "
+                f"reads {self.sae.d_in}; choose the model and hook point that it was trained on."
+            )
+        next(read_corpus(self.address.corpus))
+
+    def summary(self) -> tuple[ModelSource, CorpusSource]:
+        """The model and the corpus, by name and content."""
+        model = self.language_model
+        return (
+            ModelSource(
+                name=model.name,
+                architecture=type(model.model).__name__,
+                layers=model.n_layers,
+                d_model=model.d_model,
+                dtype=self.parameters.dtype,
+                content_hash=model.content_hash,
+            ),
+            CorpusSource(
+                name=self.address.corpus.name, kind="corpus", content_hash=self.corpus_content
+            ),
+        )
+
+    def hook_module(self) -> str | None:
+        """Such as `model.layers.12:output`."""
+        return f"{self.hook.module}:{self.hook.side}"
+
+    def documents(self) -> Iterable[Document]:
+        """The corpus, read again for its titles."""
+        return read_corpus(self.address.corpus)
+
+    def reading(self) -> Reading:
+        """What a harvest reads, always the same blocks."""
+        corpus = BlockedCorpus(
+            self.documents,
+            self.language_model.tokenizer,
+            block_tokens=self.parameters.block_tokens,
+            max_tokens=self.parameters.max_tokens,
+            special_token_ids=self.policy.special_token_ids,
+            sink_positions=self.policy.sink_positions,
+            prepend_bos=self.parameters.prepend_bos,
+        )
+        threshold = self.parameters.active_threshold
+        return Reading(self.sae, self.language_model, self.hook, corpus, self.policy, threshold)
+
+    def harvest(
+        self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
+    ) -> Result:
+        """Run the model and the SAE for the shards that are missing."""
+        total = self.parameters.max_tokens or 0
+        open_reading = OpenReading(self.address, self.contents())
+        with open_reading.given(self.reading()):
+            found = harvest(
+                open_reading,
+                shards,
+                workers=workers,
+                progress=lambda done: progress(done, max(total, done)),
+            )
+        return {
+            "tokens": found.tokens,
+            "l0": found.l0,
+            "explained_variance": found.explained_variance,
+            "mask": _mask_summary(self.policy, found.mask).model_dump(),
+        }
+
+    def vocabulary(self) -> Vocabulary | None:
+        """None where the SAE writes to something narrower or wider than the residual stream."""
+        if self.sae.d_out != self.language_model.d_model:
+            return None
+        columns = unembedding(self.language_model)
+        tokens = readable_tokens(self.language_model.tokenizer, range(columns.shape[1]))
+        return Vocabulary(tokens, columns)
+
+
+@dataclass(frozen=True)
+class ActivationsSource:
+    """Activations that another program stored."""
+
+    sae: SparseAutoencoder
+    file: Path
+    tokens_file: Path | None
+    parameters: Parameters
+
+    def check(self) -> None:
+        """InputError where a file is missing; the rows are checked while they are read."""
+        for file in (self.file, self.tokens_file):
+            if file is not None and not file.is_file():
+                raise InputError(f"{file}: there is no such file; give a Parquet file.")
+
+    def summary(self) -> tuple[None, CorpusSource]:
+        """No model; the file by name and content, the tokens file's content with it."""
+        listed, _ = find_tokens_file(self.file, self.tokens_file)
+        content = content_hash(dict.fromkeys((self.file, listed)))
+        return None, CorpusSource(name=self.file.name, kind="activations", content_hash=content)
+
+    def hook_module(self) -> None:
+        """No model was run."""
+        return
+
+    def documents(self) -> Iterable[Document]:
+        """The file knows documents by number alone."""
+        return ()
+
+    def harvest(
+        self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
+    ) -> Result:
+        """Sort the file's rows into shards, in this process."""
+        found = import_activations(
+            self.file,
+            self.tokens_file,
+            self.sae.d_sae,
+            shards,
+            parameters=self.parameters,
+            memory_bytes=memory_bytes,
+            progress=lambda done: progress(done, done),
+        )
+        policy = " ".join(("Imported: every listed token counts.", *found.notes))
+        mask = MaskSummary(policy=policy, special_token_ids=[], special_tokens=0, sink_tokens=0)
+        return {
+            "tokens": found.tokens,
+            "l0": found.l0,
+            "explained_variance": None,
+            "mask": mask.model_dump(),
+        }
+
+    def vocabulary(self) -> None:
+        """No model was run."""
+        return
+
+
+def _mask_summary(policy: MaskPolicy, counts: MaskCounts) -> MaskSummary:
+    return MaskSummary(
+        policy=(
+            f"Left out: special tokens wherever they stand ({counts.special:,}) and attention "
+            f"sinks, that is the first position of each block ({counts.sink_position:,}) and "
+            f"positions whose norm is over {policy.sink_norm_ratio:g} times the median "
+            f"({counts.sink_norm:,})."
+        ),
+        special_token_ids=list(policy.special_token_ids),
+        special_tokens=counts.special,
+        sink_tokens=counts.sink_position + counts.sink_norm,
+    )

@@ -1,0 +1,82 @@
+"""Where explanations come from, beside the latents' own evidence: a file, and a language model.
+
+What is asked for here does not touch a build's other steps: a build goes on with its harvest when
+it is asked for other explanations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.labels.endpoint import Endpoint
+from analysis.labels.explanations import explanation_files, read_explanations
+from analysis.labels.proposers import LocalModel, Proposer
+from analysis.runtime.content import content_hash
+from analysis.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class LabelSources:
+    """What a build was asked for; nothing of it is needed."""
+
+    explanations: Path | None = None
+    """A file or folder that explains latents."""
+    model: str | None = None
+    """A transformers model that proposes names: a folder, a GGUF file or a hub id."""
+    endpoint: str | None = None
+    """The address of a server that speaks OpenAI's chat completions, instead of a model."""
+    endpoint_model: str | None = None
+    latents: int = 0
+    """Names are proposed for clusters, and for so many latents, the densest first."""
+
+    def check(self, latents: int) -> None:
+        """InputError where something is missing, contradicts itself or does not fit `latents`."""
+        if self.model is not None and self.endpoint is not None:
+            raise InputError("Give either --label-model or --label-endpoint, not both.")
+        if (self.endpoint is None) != (self.endpoint_model is None):
+            raise InputError("Give --label-endpoint and --label-endpoint-model together.")
+        if self.latents and self.model is None and self.endpoint is None:
+            raise InputError("--label-latents needs --label-model or --label-endpoint.")
+        self.imported(latents)
+        self.proposer()
+
+    def asked(self) -> Mapping[str, Any]:
+        """All that the result depends on, in JSON; nothing where nothing was asked for."""
+        asked = {
+            "explanations": self.explanations
+            and [self.explanations.name, content_hash(explanation_files(self.explanations))],
+            "model": self.model,
+            "endpoint": self.endpoint,
+            "endpoint_model": self.endpoint_model,
+            "latents": self.latents,
+        }
+        return {name: value for name, value in asked.items() if value}
+
+    def imported(self, latents: int) -> "Imported":
+        """The explanations of the file; none where no file was given."""
+        if self.explanations is None:
+            return Imported("", {})
+        name = f"imported: {self.explanations.name}"
+        return Imported(name, read_explanations(self.explanations, latents))
+
+    def proposer(self) -> Proposer | None:
+        """The language model that was asked for; it is loaded when it is first asked."""
+        if self.model is not None:
+            return LocalModel(self.model)
+        if self.endpoint is not None and self.endpoint_model is not None:
+            return Endpoint(self.endpoint, self.endpoint_model)
+        return None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The explanations of a file."""
+
+    source: str
+    """What the bundle calls it."""
+    texts: Mapping[int, str] = field(repr=False)
+    """Latent to explanation."""
+
+
+NO_SOURCES = LabelSources()

@@ -1,0 +1,1 @@
+"""What all figures share: the figure itself, export, theme, text and measures."""

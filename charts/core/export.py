@@ -1,0 +1,228 @@
+"""A figure as a file: PNG, SVG and HTML of the picture, Parquet and CSV of its rows.
+
+Every file carries the title, the caption and the note. The same figure gives the same bytes on one
+machine. PNG is drawn with Liberation Sans, which vl-convert ships, the DejaVu fonts here, and
+the fonts of the machine: Chinese, Japanese and Korean text needs one of these, such as Noto Sans
+CJK, and shows as boxes without. SVG and HTML use the fonts of whoever opens them.
+"""
+
+import csv
+import html
+import io
+import json
+import subprocess
+import sys
+import textwrap
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from analysis.runtime.errors import InputError
+from charts.core.figure import Figure
+from charts.core.text import visible
+from charts.core.theme import EXPORT_WIDTH, INK, PAPER, QUIET_INK, SANS
+
+Kind = Literal["png", "svg", "html", "parquet", "csv"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MIME = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "html": "text/html",
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv",
+}
+MOST_ROWS = 50_000
+"""More drawn rows than this are refused as a picture: 1M end vl-convert's process."""
+TIME_LIMIT = 60.0
+SCALE = 2.0
+LINE_CHARACTERS = 128
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FONTS = Path(__file__).parent / "fonts"
+_CONVERT = Path(__file__).parent / "convert.py"
+_workers = threading.BoundedSemaphore(2)
+
+
+def export(figure: Figure, kind: Kind) -> bytes:
+    """The figure as a file; raises InputError when the kind is unknown or the chart too large."""
+    match kind:
+        case "png":
+            return _png(figure)
+        case "svg":
+            return _svg(figure)
+        case "html":
+            return _html(figure)
+        case "parquet":
+            return _parquet(figure)
+        case "csv":
+            return _csv(figure)
+    raise InputError(f"Export: there is no kind {kind!r}; choose one of {', '.join(KINDS)}.")
+
+
+def filename(figure: Figure, kind: Kind) -> str:
+    """A name that tells the figure and the bundle, such as `map_1a2b3c4d.png`."""
+    return f"{figure.name}_{figure.caption.bundle_id[:8] or 'bundle'}.{kind}"
+
+
+def _said(figure: Figure) -> dict[str, str]:
+    """What every file carries."""
+    said = {"title": figure.title, "caption": figure.caption.text, "note": figure.note or ""}
+    return {key: " ".join(visible(text).split()) for key, text in said.items() if text}
+
+
+def _spec(figure: Figure) -> dict[str, Any]:
+    """The specification of the chart as on the screen, at a fixed width."""
+    spec: dict[str, Any] = figure.chart.to_dict()
+    drawn = sum(len(rows) for rows in spec.get("datasets", {}).values())
+    if drawn > MOST_ROWS:
+        raise InputError(
+            f"{figure.title}: {drawn:,} drawn rows are too many for a picture (at most "
+            f"{MOST_ROWS:,}); export the rows as Parquet or select fewer."
+        )
+    if spec.get("width") == "container":
+        spec["width"] = EXPORT_WIDTH
+    return spec
+
+
+def _titled(figure: Figure) -> dict[str, Any]:
+    """The specification with title, note and caption drawn above the chart."""
+    said = _said(figure)
+    lines = [
+        line
+        for key in ("note", "caption")
+        for line in textwrap.wrap(said.get(key, ""), LINE_CHARACTERS)
+    ]
+    return _spec(figure) | {"title": {"text": said["title"], "subtitle": lines}}
+
+
+def _convert(kind: str, spec: dict[str, Any], name: str) -> bytes:
+    """Run the worker; raises InputError when it dies or takes too long."""
+    fonts = str(_FONTS) if _FONTS.is_dir() else ""
+    job = json.dumps({"kind": kind, "spec": spec, "fonts": fonts, "scale": SCALE})
+    with _workers:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", str(_CONVERT)],
+                input=job.encode(),
+                capture_output=True,
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InputError(
+                f"{name}: drawing took longer than {TIME_LIMIT:.0f} s; export the rows as Parquet "
+                "or select fewer."
+            ) from error
+    if done.returncode != 0 or not done.stdout:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise InputError(
+            f"{name}: could not be drawn ({said[-1][:200] if said else done.returncode}); export "
+            "the rows as Parquet or select fewer."
+        )
+    return done.stdout
+
+
+def _png(figure: Figure) -> bytes:
+    picture = Image.open(io.BytesIO(_convert("png", _titled(figure), figure.title)))
+    info = PngInfo()
+    for key, text in _said(figure).items():
+        info.add_itxt({"caption": "Description", "note": "Comment"}.get(key, "Title"), text)
+    file = io.BytesIO()
+    picture.save(file, "PNG", pnginfo=info, dpi=(72 * SCALE, 72 * SCALE))
+    return file.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    drawn = _convert("svg", _titled(figure), figure.title).decode()
+    said = _said(figure)
+    description = html.escape(f"{said['caption']} {said.get('note', '')}".strip())
+    head, body = drawn.split(">", 1)
+    title = html.escape(said["title"])
+    return f"{head}><title>{title}</title><desc>{description}</desc>{body}".encode()
+
+
+@lru_cache(maxsize=1)
+def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed as one script that vl-convert ships."""
+    return _convert("javascript", {}, "HTML").decode().replace("</script", "<\\/script")
+
+
+def _html(figure: Figure) -> bytes:
+    said = {key: html.escape(text) for key, text in _said(figure).items()}
+    # Text of a corpus may hold </script> or <!--: no < of the data reaches the page as such.
+    spec = json.dumps(_spec(figure), ensure_ascii=False).replace("<", "\\u003c")
+    title, note = said["title"], said.get("note", "")
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n<script>{_vega()}</script>\n</head>",
+            f'<body>\n<h1>{title}</h1>\n<div id="chart"></div>',
+            f'<p class="note">{note}</p>\n<p class="caption">{said["caption"]}</p>',
+            f"<script>\nconst spec = {spec};\n{_EMBED}\n</script>\n</body>\n</html>\n",
+        ]
+    ).encode()
+
+
+def _parquet(figure: Figure) -> bytes:
+    said = {f"clearwater.{key}": text for key, text in _said(figure).items()}
+    said |= {"clearwater.figure": figure.name, "clearwater.bundle_id": figure.caption.bundle_id}
+    known = figure.rows.schema.metadata or {}
+    rows = figure.rows.replace_schema_metadata(known | said)
+    file = io.BytesIO()
+    pq.write_table(rows, file, compression="zstd")
+    return file.getvalue()
+
+
+def _csv(figure: Figure) -> bytes:
+    file = io.StringIO()
+    for text in _said(figure).values():
+        file.write(f"# {text}\r\n")
+    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(figure.rows.column_names)
+    columns = [_csv_column(column) for column in figure.rows.columns]
+    writer.writerows(zip(*columns, strict=True))
+    return file.getvalue().encode()
+
+
+def _csv_column(column: pa.ChunkedArray) -> list[Any]:
+    """Values for a CSV: strings that no spreadsheet takes for a formula, lists as JSON."""
+    if pa.types.is_float32(column.type):
+        short = column.to_numpy(zero_copy_only=False).astype(str).astype(np.float64)
+        missing = column.is_null().to_pylist()
+        return [
+            None if none else value for value, none in zip(short.tolist(), missing, strict=True)
+        ]
+    return [_csv_value(value) for value in column.to_pylist()]
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        safe = value.replace("\0", "")
+        return f"'{safe}" if safe.startswith(_FORMULA) else safe
+    return value
+
+
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+_STYLE = (
+    f"body {{ font-family: {SANS}; color: {INK}; background: {PAPER}; margin: 32px auto; "
+    f"max-width: {EXPORT_WIDTH + 40}px; padding: 0 20px; }} h1 {{ font-size: 20px; }} "
+    f"p {{ font-size: 13px; line-height: 1.5; }} .caption {{ color: {QUIET_INK}; }}"
+)
+_EMBED = (
+    "vegaEmbed('#chart', spec, {renderer: 'svg', "
+    "actions: {export: true, source: false, compiled: false, editor: false}});"
+)

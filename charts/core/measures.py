@@ -1,0 +1,61 @@
+"""Measures of co-occurrence as the charts name and scale them."""
+
+import math
+
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.association import MEASURES, measure_table, with_pearson
+from analysis.runtime.errors import InputError
+
+OF_VALUES = {
+    "activation_cosine": "cosine of the activations",
+    "activation_pearson": "Pearson of the activations",
+}
+"""What is computed from activations and not from counts: shown beside the measures, not ranked."""
+
+
+def check_measure(measure: str) -> None:
+    """Raise InputError unless this is the name of a measure."""
+    if measure not in MEASURES:
+        raise InputError(f"There is no measure {measure!r}; choose one of {', '.join(MEASURES)}.")
+
+
+def measured(bundle: Bundle, pairs: pa.Table, measure: str) -> pa.Table:
+    """Pairs with the asked measure in the column after their counts, then all other measures."""
+    check_measure(measure)
+    names = [measure, *(name for name in MEASURES if name not in (measure, "joint"))]
+    n_tokens = bundle.manifest.tokens
+    rows = measure_table(
+        with_pearson(pairs, bundle.latents, n_tokens), bundle.latents, n_tokens, names
+    )
+    counts = [name for name in pairs.column_names if name not in OF_VALUES]
+    return rows.select([*counts, *names, *OF_VALUES])
+
+
+def title_of(measure: str) -> str:
+    """The measure as a reader knows it."""
+    return OF_VALUES.get(measure) or MEASURES[measure].label
+
+
+def range_of(measure: str) -> tuple[float | None, float | None]:
+    """The measure's own range; None where it has no bound."""
+    low, high = MEASURES[measure].low, MEASURES[measure].high
+    return (low if math.isfinite(low) else None, high if math.isfinite(high) else None)
+
+
+def format_of(measure: str) -> str:
+    """How its values are written, in the notation of d3."""
+    known = MEASURES.get(measure)
+    return ".3f" if known is None or math.isfinite(known.high) else ",.3~r"
+
+
+def said_values(values: pa.ChunkedArray, measure: str) -> list[str]:
+    """The values as short text: .123 where the measure is bounded by 1, else three digits."""
+    if format_of(measure) == ".3f":
+        texts = [f"{value or 0.0:.3f}" for value in values.to_pylist()]
+        return [text.replace("0.", ".", 1) if "0." in text[:3] else text for text in texts]
+    return [
+        f"{value or 0:,.0f}" if (value or 0) >= 1000 else f"{value or 0:.3g}"
+        for value in values.to_pylist()
+    ]

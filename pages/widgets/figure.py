@@ -1,0 +1,87 @@
+"""Show a figure with its export menu; the one way in which charts reach a page."""
+
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from charts.core.export import Kind, export, filename
+from charts.core.figure import Caption, Figure
+from pages.widgets import numbers
+from pages.widgets.events import key_of
+from pages.widgets.text import plain
+
+MANY_MARKS = 2000
+KINDS: dict[Kind, str] = {
+    "png": "Picture, PNG",
+    "svg": "Picture, SVG",
+    "html": "Web page, HTML",
+    "parquet": "Plotted rows, Parquet",
+    "csv": "Plotted rows, CSV",
+}
+
+
+def show(figure: Figure, selection: str = "") -> None:
+    """Title, chart, how to read it, what it was computed from, and the export menu.
+
+    `selection` is the text of the selection that the figure shows, so that its files say it too.
+
+    What is done in the chart reaches the view through `events.follow` at the next run.
+    """
+    if selection:
+        said = {**figure.caption.parameters, "selection": selection}
+        figure = replace(figure, caption=replace(figure.caption, parameters=said))
+    with st.container(border=True, gap="xsmall"):
+        _head(figure)
+        if figure.rows.num_rows:
+            _chart(figure)
+        else:
+            st.markdown("There is nothing to draw here.")
+        if figure.note:
+            st.caption(plain(figure.note, 1000))
+        st.caption(f":small[{_caption(figure.caption)}]", help=plain(figure.caption.text, 2000))
+
+
+def _chart(figure: Figure) -> None:
+    """The chart, drawn on a canvas where so many marks would make an SVG slow."""
+    renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
+    chart = figure.chart.properties(usermeta={"embedOptions": {"renderer": renderer}})
+    key = key_of(figure.name, bool(figure.selections))
+    if not figure.selections:
+        st.altair_chart(chart, theme=None, key=key, alt=figure.title)
+        return
+    st.altair_chart(
+        chart,
+        theme=None,
+        key=key,
+        on_select="rerun",
+        selection_mode=list(figure.selections),
+        alt=figure.title,
+    )
+
+
+def _caption(caption: Caption) -> str:
+    """The caption in short; the rest of it stands in the tooltip and in every exported file."""
+    n_tokens, n_documents = numbers.count(caption.n_tokens), numbers.count(caption.n_documents)
+    return plain(
+        f"N = {n_tokens} tokens, {n_documents} documents · by {caption.unit} · active when "
+        f"{caption.active_rule} · {caption.bundle} {caption.bundle_id[:8]}",
+        1000,
+    )
+
+
+def _head(figure: Figure) -> None:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.markdown(f"**{plain(figure.title)}**")
+        with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
+            for kind, words in KINDS.items():
+                st.download_button(
+                    words,
+                    partial(export, figure, kind),
+                    file_name=filename(figure, kind),
+                    key=f"export {figure.name} {kind}",
+                    on_click="ignore",
+                    type="tertiary",
+                )

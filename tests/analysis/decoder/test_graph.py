@@ -1,0 +1,158 @@
+"""The kNN graph against a brute-force float64 product, ties, dead latents and zero rows."""
+
+import numba
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+from analysis.bundle import TABLES
+from analysis.decoder.exact import is_int8_fast
+from analysis.decoder.graph import (
+    NeighbourGraph,
+    cosines_of_pairs,
+    decoder_graph,
+    neighbour_table,
+)
+from analysis.decoder.umap_map import principal_components
+from analysis.runtime.errors import InputError
+
+
+def brute_force(W: np.ndarray, eligible: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    unit = W.astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -np.inf)
+    cosines[:, ~eligible] = -np.inf
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(cosines, order, axis=1)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(400, 24)).astype(np.float32) * 3
+
+
+def test_equals_brute_force_and_leaves_out_the_dead(decoder: np.ndarray) -> None:
+    eligible = np.random.default_rng(1).random(400) < 0.9
+    graph = decoder_graph(decoder, eligible=eligible, k=7)
+    order, cosines = brute_force(decoder, eligible, 7)
+    np.testing.assert_array_equal(graph.neighbours, order)
+    np.testing.assert_allclose(graph.cosines, cosines, atol=1e-6)
+    assert graph.how == "exact"
+    assert graph.recall == 1.0
+
+
+def test_no_byte_depends_on_the_block_size(decoder: np.ndarray) -> None:
+    eligible = np.ones(400, dtype=bool)
+    whole, small = (decoder_graph(decoder, eligible=eligible, memory=m) for m in (1 << 28, 1))
+    assert whole.neighbours.tobytes() == small.neighbours.tobytes()
+    assert whole.cosines.tobytes() == small.cosines.tobytes()
+
+
+@pytest.mark.parametrize("largest_exact", [10_000, 100])
+def test_no_byte_depends_on_the_threads(largest_exact: int) -> None:
+    W = np.random.default_rng(4).standard_normal((5_000, 48), dtype=np.float32)
+    eligible = np.ones(len(W), dtype=bool)
+
+    def found(threads: int) -> tuple[NeighbourGraph, bytes]:
+        before = torch.get_num_threads(), numba.get_num_threads()
+        torch.set_num_threads(threads)
+        numba.set_num_threads(threads)
+        try:
+            with threadpool_limits(threads):
+                graph = decoder_graph(W, eligible=eligible, largest_exact=largest_exact)
+                start = principal_components(W, np.arange(len(W)), 5)
+        finally:
+            torch.set_num_threads(before[0])
+            numba.set_num_threads(before[1])
+        return graph, start.tobytes()
+
+    first, *others = (found(threads) for threads in (1, numba.get_num_threads()))
+    for other in others:
+        assert first[0].neighbours.tobytes() == other[0].neighbours.tobytes()
+        assert first[0].cosines.tobytes() == other[0].cosines.tobytes()
+        assert first[1] == other[1]
+
+
+def test_equal_vectors_are_ranked_by_id_even_when_there_are_many() -> None:
+    rng = np.random.default_rng(2)
+    W = rng.normal(size=(120, 8)).astype(np.float32)
+    W[10:90] = W[10]
+    graph = decoder_graph(W, eligible=np.ones(120, dtype=bool), k=5)
+    assert graph.neighbours[10].tolist() == [11, 12, 13, 14, 15]
+    assert graph.neighbours[89].tolist() == [10, 11, 12, 13, 14]
+    np.testing.assert_allclose(graph.cosines[10:90], 1.0, atol=1e-6)
+
+
+def test_a_zero_row_has_no_neighbours_and_is_none(decoder: np.ndarray) -> None:
+    W = decoder[:50].copy()
+    W[7] = 0
+    graph = decoder_graph(W, eligible=np.ones(50, dtype=bool), k=49)
+    assert graph.k == 48
+    assert (graph.neighbours[7] == -1).all()
+    assert 7 not in graph.neighbours[:7]
+    table = neighbour_table(graph)
+    assert 7 not in table["latent"].to_pylist()
+    assert table.num_rows == 49 * 48
+
+
+def test_cosines_of_pairs(decoder: np.ndarray) -> None:
+    decoder = decoder.copy()
+    decoder[5] = 0
+    pairs = np.array([[3, 399], [3, 3], [5, 7], [399, 3]])
+    found = cosines_of_pairs(decoder, pairs)
+    norms = np.linalg.norm(decoder[[3, 399]].astype(np.float64), axis=1)
+    expected = float(decoder[3].astype(np.float64) @ decoder[399]) / norms.prod()
+    np.testing.assert_allclose(found, [expected, 1, np.nan, expected], atol=1e-6)
+    assert cosines_of_pairs(decoder, np.empty((0, 2), dtype=np.int64)).shape == (0,)
+
+
+def test_fewer_latents_than_neighbours_lower_k() -> None:
+    W = np.eye(3, dtype=np.float32)
+    assert decoder_graph(W, eligible=np.ones(3, dtype=bool)).k == 2
+    alone = decoder_graph(W, eligible=np.array([True, False, False]))
+    assert alone.k == 0
+    assert neighbour_table(alone).num_rows == 0
+
+
+def test_the_table_has_the_bundle_schema_and_order(decoder: np.ndarray) -> None:
+    graph = decoder_graph(decoder, eligible=np.ones(400, dtype=bool), k=3)
+    table = neighbour_table(graph)
+    assert table.schema == TABLES["neighbours"]
+    assert table["latent"].to_pylist() == np.repeat(np.arange(400), 3).tolist()
+    assert table["rank"].to_pylist() == [0, 1, 2] * 400
+    assert table["neighbour"].to_pylist() == graph.neighbours.ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("compared", "how"), [(100, "approximate, pynndescent"), (1_000, "every pair compared in int8")]
+)
+def test_the_approximate_graph_states_its_recall(compared: int, how: str) -> None:
+    if compared > 100 and not is_int8_fast(16):
+        pytest.skip("this processor multiplies int8 one by one")
+    rng = np.random.default_rng(3)
+    W = (rng.normal(size=(40, 16))[np.arange(600) % 40] + 0.4 * rng.normal(size=(600, 16))).astype(
+        np.float32
+    )
+    eligible = np.ones(600, dtype=bool)
+    eligible[:20] = False
+    exact = decoder_graph(W, eligible=eligible, k=10)
+    near = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
+    assert near.how.startswith(f"{how}, recall@10")
+    shared = [
+        len(set(a) & set(b)) / 10 for a, b in zip(exact.neighbours, near.neighbours, strict=True)
+    ]
+    assert near.recall == pytest.approx(np.mean(shared), abs=0.02)
+    assert near.recall > 0.9
+    assert not np.isin(near.neighbours, np.arange(20)).any()
+    again = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
+    assert isinstance(again, NeighbourGraph)
+    assert again.neighbours.tobytes() == near.neighbours.tobytes()
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    W = np.ones((4, 3), dtype=np.float32)
+    W[2, 1] = np.nan
+    with pytest.raises(InputError, match="row 2 is not finite"):
+        decoder_graph(W, eligible=np.ones(4, dtype=bool))

@@ -1,0 +1,97 @@
+"""UMAP's optimiser against its forces written out, and that nothing but the seed moves a byte."""
+
+import numba
+import numpy as np
+import pytest
+import scipy.sparse
+from umap.umap_ import find_ab_params
+
+from analysis.decoder.umap_optimiser import DAMPING, PUSHES_PER_PULL, SPREAD_OF_START, optimise
+
+CURVE = find_ab_params(1.0, 0.05)
+N = 2_001
+"""Not a multiple of the vertices of a block."""
+
+
+@pytest.fixture(scope="module")
+def weights() -> scipy.sparse.csr_matrix:
+    """Some ten edges per vertex; vertex 0 has many, the last has none."""
+    drawn = scipy.sparse.random(N, N, density=5 / N, random_state=1, dtype=np.float32).tolil()
+    drawn[0, 1:200] = 0.5
+    drawn[-1], drawn[:, -1] = 0, 0
+    drawn.setdiag(0)
+    drawn = drawn.tocsr()
+    return scipy.sparse.csr_matrix(drawn.maximum(drawn.T))
+
+
+@pytest.fixture(scope="module", params=[2, 10])
+def start(request: pytest.FixtureRequest) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((N, request.param))
+
+
+def stretched(start: np.ndarray) -> np.ndarray:
+    low, high = start.min(axis=0), start.max(axis=0)
+    return SPREAD_OF_START * (start - low) / (high - low)
+
+
+def attraction(
+    points: np.ndarray, weights: scipy.sparse.csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+    """Force [n, D] of the edges, and how much each vertex is damped [n, 1]."""
+    a, b = CURVE
+    edges = scipy.sparse.csr_matrix(weights)
+    edges.eliminate_zeros()
+    edges = edges.tocoo()
+    gaps = points[edges.col] - points[edges.row]
+    squared = (gaps**2).sum(axis=1)
+    strength = 2 * edges.data / edges.data.max() * 2 * a * b * squared ** (b - 1)
+    strength /= 1 + a * squared**b
+    force = np.zeros_like(points)
+    np.add.at(force, edges.row, strength[:, None] * gaps)
+    damped = 1 + DAMPING * np.bincount(edges.row, strength, minlength=len(points))
+    return force, damped[:, None]
+
+
+def test_one_epoch_is_the_damped_sum_of_the_attractions(
+    start: np.ndarray, weights: scipy.sparse.csr_matrix
+) -> None:
+    before = stretched(start)
+    force, damped = attraction(before, weights)
+    moved = optimise(start, weights, CURVE, epochs=1, seed=0, samples=0) - before
+    # The power is within 2 %.
+    error = np.linalg.norm(moved - force / damped, axis=1)
+    assert (error <= 0.02 * np.linalg.norm(force / damped, axis=1) + 1e-3).all()
+    assert np.abs(moved[-1]).max() < 1e-5
+
+
+def test_many_samples_push_as_the_mean_of_all_vertices_does(
+    start: np.ndarray, weights: scipy.sparse.csr_matrix
+) -> None:
+    a, b = CURVE
+    before = stretched(start)
+    pushed = optimise(start, weights, CURVE, epochs=1, seed=0, samples=400_000)
+    pulled = optimise(start, weights, CURVE, epochs=1, seed=0, samples=0)
+    asked = np.arange(0, N, 100)
+    gaps = before - before[asked, None]
+    squared = (gaps**2).sum(axis=2, keepdims=True)
+    force = np.clip(-2 * b / ((0.001 + squared) * (1 + a * squared**b)) * gaps, -4, 4)
+    share = np.asarray(weights.sum(axis=1))[asked] / weights.max()
+    expected = PUSHES_PER_PULL * share * force.mean(axis=1)
+    found = ((pushed - pulled) * attraction(before, weights)[1])[asked]
+    assert np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean()
+
+
+def test_bytes_depend_on_neither_threads_nor_memory(
+    start: np.ndarray, weights: scipy.sparse.csr_matrix
+) -> None:
+    threads = numba.get_num_threads()
+    seen, kept = set(), []
+    try:
+        for turn in range(6):
+            numba.set_num_threads(1 + turn % threads)
+            seen.add(optimise(start, weights, CURVE, epochs=30, seed=3).tobytes())
+            kept.append(np.empty(1_000 * turn + 7))  # Moves what is allocated next.
+    finally:
+        numba.set_num_threads(threads)
+    assert len(seen) == 1
+    assert optimise(start, weights, CURVE, epochs=30, seed=4).tobytes() not in seen

@@ -1,0 +1,172 @@
+"""The verdict, the numbers against plain formulas, and whether a planted fault is found."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.harvest.models import HookPoint
+from analysis.harvest.self_check import Sample, SelfCheckReport, judge, measure, self_check
+from analysis.runtime.errors import InputError
+from analysis.saes import Overrides, SparseAutoencoder
+from tests.analysis.harvest.tiny_model import D_MODEL, WORDS, tiny_language_model
+
+
+@pytest.mark.parametrize(
+    ("explained", "l0", "promised", "fits", "said"),
+    [
+        (0.83, 32.0, 32, True, "0.83 of the variance"),
+        (0.83, 21.0, 32, False, "L0 is 21.0, where the file promises 32"),
+        (0.83, 49.0, 32, False, "L0 is 49.0"),
+        (0.29, 32.0, 32, False, "only 0.29 of the variance"),
+        (float("nan"), 32.0, 32, False, "only nan"),
+        (0.45, 32.0, None, True, "most SAEs explain more than 0.6"),
+        (None, 40.0, 32, True, "as far as can be told"),
+        (None, 40.0, None, None, "Nothing to hold it against"),
+        (0.1, 400.0, 32, False, "expected, and L0 is 400.0"),
+    ],
+)
+def test_the_verdict(
+    explained: float | None, l0: float, promised: float | None, fits: bool | None, said: str
+) -> None:
+    verdict = judge(explained, l0, promised)
+    assert verdict.fits is fits and said in verdict.sentence
+    assert verdict.sentence.endswith(".") and "\n" not in verdict.sentence
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """Forty texts of random words, read by a model of two layers."""
+    rng = np.random.default_rng(3)
+    file = tmp_path_factory.mktemp("corpus") / "words.jsonl"
+    texts = [" ".join(rng.choice(WORDS, 60)) for _ in range(40)]
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    language_model = tiny_language_model()
+    # Fresh weights add next to nothing to the residual stream: make layer 0 write as trained ones.
+    language_model.model.model.layers[0].mlp.down_proj.weight.mul_(1000)
+    return Sample(language_model, file, tokens=400)
+
+
+def fitted(x: torch.Tensor, hook: str, k: int = 8) -> SparseAutoencoder:
+    """A top-k SAE that explains x well: plus and minus its principal directions about the mean."""
+    mean = x.mean(dim=0)
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh
+    W_dec = torch.cat([directions, -directions])
+    return SparseAutoencoder(
+        format="saelens",
+        architecture="topk",
+        W_enc=W_dec.T.contiguous(),
+        W_dec=W_dec,
+        b_enc=torch.zeros(len(W_dec)),
+        b_dec=mean,
+        applies_b_dec_to_input=True,
+        k=k,
+        hook_point=hook,
+    )
+
+
+@pytest.fixture(scope="module")
+def sae(sample: Sample) -> SparseAutoencoder:
+    return fitted(sample.activations(HookPoint(1, "resid_pre")), "blocks.1.hook_resid_pre")
+
+
+def test_the_sample_holds_kept_tokens_of_many_documents(sample: Sample) -> None:
+    assert len(sample.activations(HookPoint(1, "resid_pre"))) == 400
+    blocks = list(sample.blocks())
+    assert len({block.document for block in blocks}) == len(blocks) > 4
+
+
+def test_measured_as_the_formulas_say(sample: Sample, sae: SparseAutoencoder) -> None:
+    x = sample.activations(HookPoint(1, "resid_pre"))
+    measured = measure(sae, x)
+    wide, output = x.double().numpy(), sae.reconstruct(x).double().numpy()
+    fvu = ((wide - output) ** 2).sum() / ((wide - wide.mean(axis=0)) ** 2).sum()
+    assert measured.explained_variance == pytest.approx(1 - fvu, abs=1e-6)
+    assert measured.l0 == pytest.approx((sae.encode(x) > 0).sum(dim=1).double().mean().item())
+    assert measured.tokens == 400
+
+
+def test_an_sae_that_fits_is_not_read_otherwise(sample: Sample, sae: SparseAutoencoder) -> None:
+    report = self_check(sae, sample)
+    assert report.verdict.fits and not report.tried and report.advice is None
+
+
+def checked(sae: SparseAutoencoder, sample: Sample, hook: str | None = None) -> SelfCheckReport:
+    report = self_check(sae, sample, hook)
+    assert report.tried
+    return report
+
+
+def test_a_wrong_layer_is_found(sample: Sample, sae: SparseAutoencoder) -> None:
+    """One latent a word explains the embedding, and not what layer 0 makes of it."""
+    words = sample.language_model.model.get_input_embeddings().weight.clone()
+    units = words / words.norm(dim=1, keepdim=True)
+    reader = replace(
+        sae,
+        W_enc=units.T,
+        W_dec=units,
+        b_enc=torch.zeros(len(units)),
+        b_dec=torch.zeros(D_MODEL),
+        k=1,
+    )
+    assert self_check(reader, sample, "blocks.0.hook_resid_pre").verdict.fits
+    report = checked(reader, sample, "blocks.0.hook_resid_post")
+    assert report.verdict.fits is False
+    assert report.advice and "--hook blocks.0.hook_resid_pre" in report.advice
+
+
+def test_a_lost_scale_is_found(sample: Sample) -> None:
+    """Weights as they were in training on inputs of norm √d_in: the scale was never folded."""
+    x = sample.activations(HookPoint(0, "resid_pre"))
+    scale = D_MODEL**0.5 / x.norm(dim=1).mean().item()
+    whole = fitted(x, "blocks.0.hook_resid_pre")
+    # A bias is what makes the scale matter: without one, relu and top-k know no units.
+    whole = replace(whole, architecture="standard", k=None, b_enc=whole.b_enc - 0.1 / scale)
+    assert self_check(whole, sample).verdict.fits
+    lost = Overrides(input_scale=1 / scale).applied(whole)
+    lost = replace(lost, b_enc=whole.b_enc * scale, W_enc=whole.W_enc, W_dec=whole.W_dec)
+    report = checked(lost, sample)
+    assert report.verdict.fits is False
+    option = f"--input-scale {scale:.4g}"
+    found = next(other for other in report.tried if other.option == option)
+    assert found.measured.explained_variance == pytest.approx(
+        report.tried[0].measured.explained_variance, abs=0.02
+    )
+    assert report.advice and "It would fit" in report.advice
+    given = Overrides(input_scale=float(f"{scale:.4g}")).applied(lost)
+    assert self_check(given, sample).verdict.fits
+
+
+def test_a_lost_transpose_is_found(sample: Sample, sae: SparseAutoencoder) -> None:
+    square = replace(
+        sae,
+        W_enc=sae.W_enc[:, :D_MODEL].contiguous(),
+        W_dec=sae.W_dec[:D_MODEL],
+        b_enc=torch.full((D_MODEL,), 20.0),
+        b_dec=sae.b_dec - 20 * sae.W_dec[:D_MODEL].sum(dim=0),
+        applies_b_dec_to_input=False,
+        k=D_MODEL,
+    )
+    assert self_check(square, sample).verdict.fits
+    wrong = replace(square, W_enc=square.W_enc.T, W_dec=square.W_dec.T)
+    report = checked(wrong, sample)
+    assert report.tried[0].option == "--transpose"
+
+
+def test_a_transcoder_has_no_explained_variance(sample: Sample, sae: SparseAutoencoder) -> None:
+    transcoder = replace(
+        sae, undoes_normalisation=False, hook_point_out="blocks.1.hook_mlp_out", k=4
+    )
+    report = self_check(transcoder, sample, "blocks.1.mlp.hook_in")
+    assert report.measured.explained_variance is None
+    assert "explained variance is not known" in report.verdict.sentence
+
+
+def test_a_model_of_another_width_is_told(sample: Sample, sae: SparseAutoencoder) -> None:
+    narrow = replace(sae, W_enc=sae.W_enc[:8])
+    with pytest.raises(InputError, match=r"16 values per token at blocks\.1\.hook_resid_pre"):
+        self_check(narrow, sample)
+    with pytest.raises(InputError, match="give it by --hook"):
+        self_check(replace(sae, hook_point=None), sample)

@@ -1,0 +1,122 @@
+"""Contexts: real windows, rightly picked, whatever the order of work."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.bundle import Parameters
+from analysis.latents import contexts
+from analysis.latents.contexts import write_contexts
+from tests.analysis.conftest import Stored
+
+PARAMETERS = Parameters(context_tokens=11, contexts_per_kind=5, seed=7)
+Row = dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def written(stored: Stored) -> list[dict]:
+    write(stored)
+    return pq.read_table(stored.tables / "contexts.parquet").to_pylist()
+
+
+def write(stored: Stored, **settings: int) -> bytes:
+    write_contexts(
+        stored.activations, stored.documents, stored.tables, parameters=PARAMETERS, **settings
+    )
+    return (stored.tables / "contexts.parquet").read_bytes()
+
+
+def test_every_window_is_a_piece_of_its_document(stored: Stored, written: list[dict]) -> None:
+    tokens = pq.read_table(stored.tables / "tokens.parquet").to_pandas()
+    text, document = tokens["token"].astype(str).to_numpy(), tokens["document"].to_numpy()
+    for row in written:
+        at = row["document"] * 333 + row["position"]
+        window = np.arange(at - row["peak"], at - row["peak"] + len(row["tokens"]))
+        assert row["tokens"] == text[window].tolist()
+        assert (document[window] == row["document"]).all()
+        assert row["activations"] == stored.values[window, row["latent"]].tolist()
+        assert row["activation"] == row["activations"][row["peak"]] > 0
+        whole = 5 <= row["position"] < 333 - 5
+        assert (len(row["tokens"]) == 11 and row["peak"] == 5) or not whole
+        assert max(0, row["position"] - 5) == row["position"] - row["peak"]
+
+
+def test_top_windows_are_the_largest_that_do_not_overlap(
+    stored: Stored, written: list[dict]
+) -> None:
+    for latent in (0, 9, 165, 199):
+        values = stored.values[:, latent]
+        order = np.lexsort((np.arange(len(values)), -values))
+        chosen: list[int] = []
+        for row in order[: (values > 0).sum()]:
+            if all(abs(row - c) >= 11 or row // 333 != c // 333 for c in chosen):
+                chosen.append(int(row))
+            if len(chosen) == 5:
+                break
+        assert places(written, latent, "top") == chosen
+
+
+def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict]) -> None:
+    for latent in (0, 57, 170):
+        ordered = np.sort(stored.values[:, latent][stored.values[:, latent] > 0])
+        found = [r["activation"] for r in written if key(r) == (latent, "interval")][::-1]
+        for i, value in enumerate(found):
+            low, high = i * len(ordered) // 5, (i + 1) * len(ordered) // 5
+            assert ordered[low] <= value <= ordered[high - 1]
+        assert len(found) == 5
+
+
+def test_random_ones_are_different_active_tokens(stored: Stored, written: list[dict]) -> None:
+    for latent in (0, 57, 170):
+        found = places(written, latent, "random")
+        assert found == sorted(set(found)) and len(found) == 5
+        assert (stored.values[found, latent] > 0).all()
+
+
+def test_random_ones_are_drawn_evenly(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Latent 199 is active on 60 % of all tokens, so the mean rank of a draw is about a half.
+    tokens, _ = stored.activations.of_latent(199)
+    ranks: list[float] = []
+    for seed in range(40):
+        picks = contexts._picks(
+            stored.activations, stored.documents, 199, 200, Parameters(seed=seed)
+        )
+        chosen = picks.place[picks.kind == 2]
+        ranks += (chosen / len(tokens)).tolist()
+    assert len(ranks) == 240 and len(set(ranks)) > 230
+    assert np.mean(ranks) == pytest.approx(0.5, abs=5 * 0.289 / np.sqrt(240))
+
+
+def test_blocks_change_no_byte(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = write(stored)
+    monkeypatch.setattr(contexts, "BLOCK_LATENTS", 7)
+    assert write(stored) == whole
+    assert write(stored, memory_bytes=1) == whole
+
+
+def test_seed_changes_the_sample(stored: Stored, tmp_path: Path, written: list[dict]) -> None:
+    picks = contexts._picks(stored.activations, stored.documents, 0, 1, Parameters(seed=8))
+    other = picks.tokens[picks.place[picks.kind == 2]].tolist()
+    assert other != places(written, 0, "random")
+
+
+def test_dead_latents_have_none_and_rare_ones_few(stored: Stored, written: list[dict]) -> None:
+    latents = {row["latent"] for row in written}
+    assert latents == set(np.flatnonzero(stored.bits.sum(axis=0)).tolist())
+    assert [r["latent"] for r in written] == sorted(r["latent"] for r in written)
+
+
+def test_intervals_of_fewer_activations_than_asked() -> None:
+    values = np.array([3.0, 1.0, 2.0], dtype=np.float32)
+    found = contexts._pick_intervals(values, 5, np.random.default_rng(0))
+    assert values[found].tolist() == [3.0, 2.0, 1.0]
+
+
+def key(row: dict) -> tuple[int, str]:
+    return row["latent"], row["kind"]
+
+
+def places(written: list[dict], latent: int, kind: str) -> list[int]:
+    return [r["document"] * 333 + r["position"] for r in written if key(r) == (latent, kind)]

@@ -1,0 +1,66 @@
+"""Logit effects against a plain matrix product."""
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.bundle import TABLES
+from analysis.latents.logits import logit_effects
+from analysis.runtime.errors import InputError
+
+F, D, V = 9, 6, 40
+
+
+@pytest.fixture(scope="module")
+def weights() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    W_dec = 3 * rng.normal(size=(F, D)).astype(np.float32)
+    W_dec[4] = 0
+    return W_dec, rng.normal(size=(D, V)).astype(np.float32) + 5
+
+
+def test_equals_the_plain_product(weights: tuple[np.ndarray, np.ndarray]) -> None:
+    W_dec, unembedding = weights
+    table = logit_effects(W_dec, torch.from_numpy(unembedding), [f"t{i}" for i in range(V)], top=3)
+    assert table.schema == TABLES["logits"]
+    frame = table.to_pandas()
+    for latent in range(F):
+        rows = frame[frame["latent"] == latent]
+        if latent == 4:
+            assert rows.empty
+            continue
+        unit = W_dec[latent] / np.linalg.norm(W_dec[latent])
+        effects = unit @ unembedding
+        effects = effects - effects.mean()
+        order = np.argsort(-effects)
+        assert rows["sign"].tolist() == ["positive"] * 3 + ["negative"] * 3
+        assert rows["rank"].tolist() == [0, 1, 2] * 2
+        expected = [*order[:3], *order[::-1][:3]]
+        assert rows["token"].tolist() == [f"t{i}" for i in expected]
+        np.testing.assert_allclose(rows["effect"], effects[expected], rtol=1e-4, atol=6e-4)
+
+
+def test_blocks_change_nothing(weights: tuple[np.ndarray, np.ndarray]) -> None:
+    names = [f"t{i}" for i in range(V)]
+    whole = logit_effects(*weights, names, top=5).to_pandas()
+    steps: list[tuple[int, int]] = []
+    cut = logit_effects(
+        *weights, names, top=5, memory=1, report=lambda done, total: steps.append((done, total))
+    ).to_pandas()
+    assert cut.drop(columns="effect").equals(whole.drop(columns="effect"))
+    np.testing.assert_allclose(cut["effect"], whole["effect"], rtol=1e-5)
+    assert steps[-1] == (F - 1, F - 1)
+
+
+def test_a_model_of_another_width_is_refused(weights: tuple[np.ndarray, np.ndarray]) -> None:
+    W_dec, unembedding = weights
+    with pytest.raises(InputError, match="choose the model that the SAE"):
+        logit_effects(W_dec[:, :-1], unembedding, [f"t{i}" for i in range(V)])
+    with pytest.raises(InputError, match="choose the model that the SAE"):
+        logit_effects(W_dec, unembedding, ["one"])
+
+
+def test_nothing_to_describe(weights: tuple[np.ndarray, np.ndarray]) -> None:
+    table = logit_effects(np.zeros((2, D), np.float32), weights[1], [f"t{i}" for i in range(V)])
+    assert table.num_rows == 0
+    assert table.schema == TABLES["logits"]

@@ -1,0 +1,155 @@
+"""Pieces of work on this machine and on a real Dask cluster of two processes."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+from analysis.runtime.errors import InputError
+from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers, open_workers, whole_file
+
+
+@pytest.fixture(params=["local", "dask"])
+def workers(request: pytest.FixtureRequest) -> Workers:
+    if request.param == "local":
+        return LocalWorkers()
+    return DaskWorkers(request.getfixturevalue("cluster").scheduler_address)
+
+
+@dataclass(frozen=True)
+class Square:
+    """Writes a piece's square, and notes that it began."""
+
+    folder: Path
+    refuses: int | None = None
+    fails: int | None = None
+    kills_its_worker: int | None = None
+
+    def file(self, piece: int) -> Path:
+        return self.folder / f"{piece}.txt"
+
+    def __call__(self, piece: int) -> None:
+        with (self.folder / f"began-{piece}").open("a") as log:
+            log.write(f"{os.getpid()}\n")
+        if piece == self.refuses:
+            raise InputError(f"piece {piece}: cannot be squared; give another.")
+        if piece == self.fails:
+            raise ZeroDivisionError("once more")
+        if piece == self.kills_its_worker and self.began(piece) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with whole_file(self.file(piece)) as unfinished:
+            unfinished.write_text(str(piece**2))
+
+    def began(self, piece: int) -> int:
+        log = self.folder / f"began-{piece}"
+        return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.glob("*.txt")}
+
+
+def test_each_missing_piece_is_made_once(workers: Workers, tmp_path: Path) -> None:
+    task = Square(tmp_path)
+    task.file(4).write_text("made before")
+    told: list[int] = []
+    workers.run(task, range(12), task.file, told.append)
+    expected = {f"{i}.txt": str(i**2) for i in range(12)} | {"4.txt": "made before"}
+    assert files(tmp_path) == expected
+    assert sorted(told) == list(range(12))
+    assert [task.began(i) for i in range(12)] == [int(i != 4) for i in range(12)]
+    assert len(list(tmp_path.iterdir())) == 12 + 11
+
+
+def test_what_a_task_raises_is_raised(workers: Workers, tmp_path: Path) -> None:
+    refusing = Square(tmp_path, refuses=0)
+    with pytest.raises(InputError, match=r"^piece 0: cannot be squared; give another\.$"):
+        workers.run(refusing, range(50), refusing.file)
+    assert refusing.began(0) == 1 and refusing.began(40) == 0
+    failing = Square(tmp_path, fails=0)
+    with pytest.raises(ZeroDivisionError, match="once more"):
+        workers.run(failing, range(2), failing.file)
+    assert not failing.file(0).exists()
+
+
+def test_a_lost_worker_costs_its_piece_alone(cluster: LocalCluster, tmp_path: Path) -> None:
+    task = Square(tmp_path, kills_its_worker=3)
+    DaskWorkers(cluster.scheduler_address).run(task, range(20), task.file)
+    assert files(tmp_path) == {f"{i}.txt": str(i**2) for i in range(20)}
+    assert [task.began(i) for i in range(20)] == [1 + (i == 3) for i in range(20)]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Pieces 0 and 1 wait for each other."""
+
+    folder: Path
+
+    def file(self, piece: int) -> Path:
+        return self.folder / f"{piece}.txt"
+
+    def __call__(self, piece: int) -> None:
+        (self.folder / f"began-{piece}").touch()
+        while not (self.folder / f"began-{1 - piece}").exists():
+            time.sleep(0.01)
+        with whole_file(self.file(piece)) as unfinished:
+            unfinished.write_text(str(os.getpid()))
+
+
+def test_both_processes_work_at_once(cluster: LocalCluster, tmp_path: Path) -> None:
+    task = Meeting(tmp_path)
+    DaskWorkers(cluster.scheduler_address).run(task, range(2), task.file)
+    assert len({*files(tmp_path).values(), str(os.getpid())}) == 3
+
+
+def test_ctrl_c_leaves_the_rest_undone(workers: Workers, tmp_path: Path) -> None:
+    task = Square(tmp_path)
+
+    def stop(piece: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(task, range(1000), task.file, stop)
+    assert task.began(999) == 0
+
+
+class Elsewhere(type(Path())):
+    """A folder that only this process sees: on a worker its path leads to nothing."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path, ("/nowhere", *self.parts[-2:])
+
+
+def test_a_folder_that_is_not_shared_is_said(cluster: LocalCluster, tmp_path: Path) -> None:
+    task = Square(tmp_path)
+    with pytest.raises(InputError, match=r"does not see this folder; put the bundle into"):
+        DaskWorkers(cluster.scheduler_address).run(
+            task, range(3), lambda piece: Elsewhere(task.file(piece))
+        )
+    assert task.began(0) == 0
+
+
+def test_a_file_that_does_not_arrive_is_said(cluster: LocalCluster, tmp_path: Path) -> None:
+    task = Square(tmp_path)
+    workers = DaskWorkers(cluster.scheduler_address, seen_within=0.1)
+    with pytest.raises(InputError, match="it is not seen here; put the bundle into"):
+        workers.run(task, range(3), lambda piece: tmp_path / f"{piece}.other")
+
+
+def test_where_nobody_answers(tmp_path: Path) -> None:
+    task = Square(tmp_path)
+    for address in ("tcp://127.0.0.1:1", "nonsense://"):
+        with pytest.raises(InputError, match="no Dask scheduler answers there; start one"):
+            DaskWorkers(address, patience=0.2).run(task, range(3), task.file)
+    with LocalCluster(n_workers=0, dashboard_address=":0") as empty:
+        workers = DaskWorkers(empty.scheduler_address, patience=0.2)
+        with pytest.raises(InputError, match="the scheduler has no worker; start some with"):
+            workers.check()
+
+
+def test_no_scheduler_is_this_process() -> None:
+    assert isinstance(open_workers(None), LocalWorkers)

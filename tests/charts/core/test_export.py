@@ -1,0 +1,299 @@
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.communities import Components, clarke_2024
+from analysis.cooccurrence.pair import read_pair
+from analysis.runtime.errors import InputError
+from charts import map as charts_map
+from charts.cluster_evidence import cluster_evidence
+from charts.cluster_matrix import cluster_matrix
+from charts.cluster_tree import cluster_tree
+from charts.clusters import cluster_bars
+from charts.communities import community_sizes, component_sizes
+from charts.component_plane import component_plane, component_shares
+from charts.contexts import cluster_contexts, context_strips
+from charts.core import export as exporting
+from charts.core.export import KINDS, export, filename
+from charts.core.figure import Figure, caption_of
+from charts.core.theme import inline, styled
+from charts.density import density_histogram
+from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from charts.heatmap import cooccurrence_heatmap
+from charts.latent import (
+    activation_histogram,
+    latent_neighbours,
+    latent_partners,
+    logit_effects,
+)
+from charts.map import latent_map
+from charts.network import neighbourhood
+from charts.pair import (
+    joint_activations,
+    pair_conditionals,
+    pair_counts,
+    pair_expected,
+    pair_strengths,
+)
+from charts.pair_contexts import pair_context_strips
+from charts.pairs import ranked_pairs
+from charts.relations import relation_points
+from tests.charts.conftest import HOSTILE
+
+SOME = np.arange(0, 120, 3)
+
+
+def every_figure(bundle: Bundle) -> list[Figure]:
+    mask = np.arange(120) % 3 == 0
+    pair = read_pair(bundle, 5, 13)
+    return [
+        density_histogram(bundle, mask),
+        flag_counts(bundle),
+        active_latents_per_token(bundle),
+        max_activation_vs_density(bundle, mask),
+        latent_map(bundle, selected=mask, highlight=33),
+        cluster_bars(bundle, mask),
+        ranked_pairs(bundle, SOME),
+        cooccurrence_heatmap(bundle, SOME[:20]),
+        activation_histogram(bundle, 20),
+        latent_neighbours(bundle, 20),
+        latent_partners(bundle, 20),
+        logit_effects(bundle, 20),
+        context_strips(bundle, 20),
+        pair_counts(bundle, pair),
+        pair_conditionals(bundle, pair),
+        pair_expected(bundle, pair),
+        pair_strengths(bundle, pair),
+        joint_activations(bundle, pair),
+        pair_context_strips(bundle, pair, "a"),
+        relation_points(bundle, mask),
+        community_sizes(bundle, 0, mask),
+        component_sizes(bundle, components(bundle)),
+        neighbourhood(bundle, 20),
+        cluster_tree(bundle, mask, 3),
+        cluster_evidence(bundle, 3),
+        cluster_contexts(bundle, 3),
+        cluster_matrix(bundle, 0, chosen=3),
+        component_plane(bundle, 3),
+        component_shares(bundle, 3),
+    ]
+
+
+def components(bundle: Bundle) -> Components:
+    active = bundle.latents["active_tokens"].to_numpy()
+    return clarke_2024(bundle.partners, active, eligible=np.ones(len(active), dtype=bool))
+
+
+def plain_figure(bundle: Bundle, texts: list[str]) -> Figure:
+    rows = pa.table(
+        {
+            "text": pa.array(texts, pa.string()),
+            "value": pa.array(np.linspace(-1, 1, len(texts)), pa.float32()),
+            "many": pa.array([texts[:2]] * len(texts), pa.list_(pa.string())),
+            "yes": pa.array([i % 2 == 0 for i in range(len(texts))]),
+            "missing": pa.array([None if i % 3 else 0.5 for i in range(len(texts))], pa.float32()),
+        }
+    )
+    chart = (
+        alt.Chart(inline(rows.select(["text", "value"]))).mark_bar().encode(x="value:Q", y="text:N")
+    )
+    return Figure(
+        name="plain",
+        title="Text that <b>bites</b> & \u202eturns",
+        chart=styled(chart, 400),
+        rows=rows,
+        caption=caption_of(bundle, unit="token", measure="phi"),
+        note="A note with -->, ]]> and </script>.",
+    )
+
+
+@pytest.fixture(scope="module")
+def strips(tiny: Bundle) -> Figure:
+    return context_strips(tiny, 20)
+
+
+def test_every_figure_has_rows_a_caption_and_named_selections(tiny: Bundle) -> None:
+    names = set()
+    for figure in every_figure(tiny):
+        spec = figure.chart.to_dict()
+        params = {param["name"] for param in spec.get("params", [])}
+        assert set(figure.selections) <= params, figure.name
+        assert figure.rows.num_rows > 0, figure.name
+        assert tiny.manifest.bundle_id in figure.caption.text
+        assert f"{tiny.manifest.tokens:,} kept tokens" in figure.caption.text
+        assert tiny.manifest.active_rule in figure.caption.text
+        assert figure.note and re.fullmatch(r"[a-z0-9-]+", figure.name)
+        assert "view_" not in json.dumps(spec), f"{figure.name}: a counted name is not repeatable"
+        names.add(figure.name)
+    assert len(names) == len(every_figure(tiny))
+
+
+def test_the_same_figure_gives_the_same_specification(tiny: Bundle) -> None:
+    for one, other in zip(every_figure(tiny), every_figure(tiny), strict=True):
+        assert one.chart.to_dict() == other.chart.to_dict(), one.name
+
+
+def test_png_is_a_picture_with_its_caption(strips: Figure) -> None:
+    data = export(strips, "png")
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    picture = Image.open(io.BytesIO(data))
+    assert picture.width == 2 * 760
+    pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    assert 0.02 < (pixels != 255).any(1).mean() < 0.9
+    assert (pixels[:, 0] > pixels[:, 2] + 100).any(), "no orange"
+    assert picture.info["Title"] == strips.title
+    assert picture.info["Description"] == strips.caption.text
+    assert picture.info["Comment"] == strips.note
+
+
+def test_svg_is_well_formed_and_draws_title_caption_and_tokens(strips: Figure) -> None:
+    data = export(strips, "svg")
+    root = ET.fromstring(data)
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.find(f"{space}title").text == strips.title  # type: ignore[union-attr]
+    said = root.find(f"{space}desc").text or ""  # type: ignore[union-attr]
+    assert strips.caption.text in said and (strips.note or "") in said
+    drawn = " ".join(" ".join(root.itertext()).split())
+    assert strips.title in drawn
+    assert re.search(rf"N = {strips.caption.n_tokens:,} kept", drawn)
+    assert "\u202e" not in data.decode()
+
+
+def test_html_is_whole_and_works_without_a_network(strips: Figure) -> None:
+    page = export(strips, "html").decode()
+    head, script = page.split("const spec = ")
+    assert strips.caption.text.replace(">", "&gt;") in head
+    markup = re.sub(r"(?s)(<script>).*?(</script>)", r"\1\2", page)
+    assert not re.search(r"(src|href)\s*=|https?://", markup)
+    assert "default-src 'none'" in head
+    spec, end = json.JSONDecoder().raw_decode(script)
+    rows = max(spec["datasets"].values(), key=len)
+    assert len(rows) == strips.rows.num_rows
+    assert "<" not in script[:end]
+    assert page.count("</script>") == 2
+
+
+def test_parquet_equals_the_rows_and_carries_the_caption(tiny: Bundle) -> None:
+    for figure in every_figure(tiny):
+        table = pq.read_table(io.BytesIO(export(figure, "parquet")))
+        assert table.replace_schema_metadata(None).equals(
+            figure.rows.replace_schema_metadata(None)
+        ), figure.name
+        said = table.schema.metadata
+        assert said[b"clearwater.caption"].decode() == figure.caption.text
+        assert said[b"clearwater.title"].decode() == figure.title
+        assert said[b"clearwater.bundle_id"].decode() == tiny.manifest.bundle_id
+
+
+def read_csv(data: bytes) -> tuple[list[str], list[dict[str, str]]]:
+    lines = io.StringIO(data.decode(), newline="")
+    said = []
+    while True:
+        at = lines.tell()
+        line = lines.readline()
+        if not line.startswith("# "):
+            lines.seek(at)
+            break
+        said.append(line.strip())
+    return said, list(csv.DictReader(lines))
+
+
+def test_csv_equals_the_rows_and_no_cell_is_a_formula(tiny: Bundle) -> None:
+    figure = plain_figure(tiny, HOSTILE)
+    data = export(figure, "csv")
+    said, rows = read_csv(data)
+    assert said[1] == f"# {figure.caption.text}"
+    assert len(rows) == len(HOSTILE)
+    for row, text in zip(rows, HOSTILE, strict=True):
+        assert row["text"] in (text.replace("\0", ""), f"'{text}")
+        assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert json.loads(row["many"])[0] == HOSTILE[0]
+    assert rows[HOSTILE.index("=cmd()")]["text"] == "'=cmd()"
+    assert [np.float32(row["value"]) for row in rows] == figure.rows["value"].to_pylist()
+    assert [row["missing"] for row in rows[:3]] == ["0.5", "", ""]
+    assert [row["yes"] for row in rows[:2]] == ["true", "false"]
+    assert b"\0" not in data
+
+
+def test_csv_of_every_figure_has_its_rows(tiny: Bundle) -> None:
+    for figure in every_figure(tiny):
+        said, rows = read_csv(export(figure, "csv"))
+        assert len(rows) == figure.rows.num_rows, figure.name
+        assert list(rows[0]) == figure.rows.column_names
+        assert f"# {figure.title}" == said[0]
+        for name in figure.rows.column_names:
+            if pa.types.is_floating(figure.rows[name].type):
+                wanted = figure.rows[name].to_pylist()
+                got = [float(row[name]) if row[name] else None for row in rows]
+                assert [None if w is None else pytest.approx(w, rel=1e-6) for w in wanted] == got
+
+
+def test_hostile_text_is_drawn_as_text(tiny: Bundle) -> None:
+    figure = plain_figure(tiny, [text for text in HOSTILE if "\0" not in text and len(text) < 99])
+    root = ET.fromstring(export(figure, "svg"))
+    assert not [node for node in root.iter() if node.tag.endswith("script")]
+    page = export(figure, "html").decode()
+    assert page.count("</script>") == 2
+    assert "<b>bites" not in page.split("const spec")[0].split("<body>")[1]
+
+
+def test_exports_repeat_byte_for_byte(tiny: Bundle) -> None:
+    for kind in KINDS:
+        one, other = (export(flag_counts(tiny), kind) for _ in range(2))
+        assert one == other, kind
+
+
+def test_too_many_rows_are_refused_as_a_picture(tiny: Bundle) -> None:
+    rows = pa.table({"x": np.arange(exporting.MOST_ROWS + 1, dtype=np.int64)})
+    chart = alt.Chart(inline(rows)).mark_point().encode(x="x:Q")
+    figure = replace(flag_counts(tiny), chart=chart, rows=rows)
+    for kind in ("png", "svg", "html"):
+        with pytest.raises(InputError, match="too many for a picture"):
+            export(figure, kind)  # type: ignore[arg-type]
+    assert len(export(figure, "parquet")) > 1000
+
+
+def test_a_worker_that_is_too_slow_or_dies_is_a_clear_error(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text("import os\nos.abort()\n")
+    monkeypatch.setattr(exporting, "_CONVERT", worker)
+    with pytest.raises(InputError, match="could not be drawn"):
+        export(flag_counts(tiny), "png")
+    worker.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(exporting, "TIME_LIMIT", 0.5)
+    with pytest.raises(InputError, match="took longer than"):
+        export(flag_counts(tiny), "svg")
+
+
+def test_unknown_kinds_are_refused(tiny: Bundle) -> None:
+    with pytest.raises(InputError, match="no kind 'pdf'"):
+        export(flag_counts(tiny), "pdf")  # type: ignore[arg-type]
+
+
+def test_filenames_tell_the_figure_and_the_bundle(tiny: Bundle) -> None:
+    name = filename(latent_map(tiny), "png")
+    assert name == f"map_{tiny.manifest.bundle_id[:8]}.png"
+
+
+def test_a_raster_map_is_exported_as_it_is_seen(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charts_map, "MOST_POINTS", 10)
+    data = export(latent_map(tiny), "png")
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    lower = pixels[len(pixels) // 4 :].reshape(-1, 3)
+    assert (np.ptp(lower, axis=1) > 60).sum() > 500, "the image layer was not drawn"
