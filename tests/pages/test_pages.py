@@ -294,7 +294,7 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
 ) -> None:
     probe = (
         "import sys, runpy; runpy.run_path('dashboard.py'); "
-        "import charts.export, charts.map, charts.density, charts.health, charts.clusters; "
+        "import charts.core.export, charts.map, charts.density, charts.health, charts.clusters; "
         "print([m for m in ('torch', 'transformers', 'umap', 'numba', 'sklearn') "
         "if m in sys.modules])"
     )
