@@ -33,6 +33,8 @@ from analysis.bundle import (
     SaeSource,
     SelfCheck,
     check_destination,
+    document_rows,
+    open_activations,
     publish,
     write_table,
 )
@@ -49,7 +51,7 @@ from analysis.decoder.umap_map import Layout, layout, layout_by_cooccurrence, mo
 from analysis.harvest.models import spelled_hook_point
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
-from analysis.harvest.store import document_rows, open_activations, write_activation_tables
+from analysis.harvest.store import write_activation_tables
 from analysis.labels.columns import label_tables
 from analysis.labels.material import Material
 from analysis.labels.requested import NO_SOURCES, LabelSources

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import Activations, TableWriter
-from analysis.harvest.store import DocumentRows
+from analysis.bundle import Activations, DocumentRows, TableWriter
 
 DOCUMENT_TOKENS = 512
 TOPICS, TOPICS_OF_DOCUMENT = 64, 8

@@ -25,13 +25,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import Activations, write_table
+from analysis.bundle import Activations, document_rows, write_table
 from analysis.cooccurrence.partners import count_partners
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import decoder_graph, neighbour_table
 from analysis.harvest.corpus import MaskCounts
 from analysis.harvest.shards import Shard, ShardFacts, write_shard
-from analysis.harvest.store import document_rows, write_activation_tables
+from analysis.harvest.store import write_activation_tables
 
 FAMILIES, TWINS, ABSORBED, FREE, DENSE, APART, ON_BOS = 20, 20, 20, 200, 4, 20, 50
 WORDS = 8

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations
+from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations, DocumentRows, token_pieces
 from analysis.cooccurrence.association import TwoByTwo, phi
-from analysis.harvest.store import MEMORY_BYTES, DocumentRows, token_pieces
+from analysis.runtime.memory import MEMORY_BYTES
 
 PARTNERS_KEPT = 100
 

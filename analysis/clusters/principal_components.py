@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from analysis.bundle import TABLES, Activations, TableWriter
 from analysis.clusters.reconstruction import SAMPLE, sampled
 from analysis.harvest.shards import rounded
-from analysis.harvest.store import MEMORY_BYTES
+from analysis.runtime.memory import MEMORY_BYTES
 
 KEPT = 8
 """Components stored of each cluster, as far as it has so many."""

@@ -26,8 +26,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import Activations
-from analysis.harvest.store import DocumentRows, latent_spans
+from analysis.bundle import Activations, DocumentRows, latent_spans
 
 MEMORY_BYTES = 256 << 20
 _READ_BYTES = 24

@@ -9,9 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import Activations
+from analysis.bundle import Activations, chosen_tokens
 from analysis.cooccurrence.association import TwoByTwo
-from analysis.harvest.store import chosen_tokens
 
 LARGEST_MATRIX = 2_000
 SPAN_ROWS = 1 << 22

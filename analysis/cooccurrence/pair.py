@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import Bundle, KeptTokens
+from analysis.bundle import Bundle, DocumentRows, KeptTokens, document_rows
 from analysis.cooccurrence import WINDOW, Picking, Unit, Where
 from analysis.cooccurrence.association import TwoByTwo
-from analysis.harvest.store import DocumentRows, document_rows
 from analysis.latents.contexts import read_tokens
 from analysis.runtime.errors import InputError
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import TABLES, Activations, TableWriter
+from analysis.bundle import TABLES, Activations, DocumentRows, TableWriter, latent_spans
 from analysis.cooccurrence.incidence import (
     MEMORY_BYTES,
     Incidence,
@@ -29,7 +29,6 @@ from analysis.cooccurrence.incidence import (
     write_incidences,
 )
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
-from analysis.harvest.store import DocumentRows, latent_spans
 from analysis.runtime.threads import over_spans
 from analysis.runtime.workers import LocalWorkers, Workers, whole_file
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, document_rows
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
 from analysis.cooccurrence.incidence import (
     Incidence,
@@ -31,7 +31,6 @@ from analysis.cooccurrence.incidence import (
 )
 from analysis.cooccurrence.partners import Progress, block_spans, run_blocks, write_rows
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
-from analysis.harvest.store import document_rows
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import Workers
 

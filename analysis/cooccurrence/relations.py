@@ -41,7 +41,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import ROW_GROUP, TABLES, Activations, KeptTokens, RelationFamily, write_table
+from analysis.bundle import (
+    ROW_GROUP,
+    TABLES,
+    Activations,
+    KeptTokens,
+    RelationFamily,
+    kept_tokens,
+    write_table,
+)
 from analysis.cooccurrence import association
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.cooccurrence.significance import (
@@ -55,7 +63,7 @@ from analysis.cooccurrence.significance import (
     stretches,
 )
 from analysis.decoder.graph import cosines_of_pairs
-from analysis.harvest.store import MEMORY_BYTES, kept_tokens
+from analysis.runtime.memory import MEMORY_BYTES
 
 SURE = 0.9
 """Least Wilson lower bound of a conditional for "nearly always"."""

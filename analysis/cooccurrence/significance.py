@@ -34,10 +34,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analysis.bundle import Activations, Bundle, KeptTokens
+from analysis.bundle import Activations, Bundle, KeptTokens, chosen_tokens, latent_spans
 from analysis.cooccurrence.association import TwoByTwo, expected, g_squared
 from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, tails_of_sum
-from analysis.harvest.store import MEMORY_BYTES, chosen_tokens, latent_spans
+from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
 
 LONGEST = 2_048

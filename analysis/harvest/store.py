@@ -5,47 +5,22 @@ activations fit the memory setting, so memory does not grow with tokens; a count
 each activation at once. Source of the layout: compressed sparse rows and columns.
 """
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from analysis.bundle import ROW_GROUP, Activations, KeptTokens, TableWriter
+from analysis.bundle import Activations, TableWriter, latent_spans, open_activations
 from analysis.harvest.corpus import Document
 from analysis.harvest.shards import Shard, read_shards
-from analysis.runtime.errors import InputError
 
 MEMORY_BYTES = 512 << 20
-WORKING_BYTES = 48
-"""Held for each activation of a block that is worked on: token, activation, document, a key."""
-READERS = 4
-"""Threads that read and decode row groups of the file at the same time."""
-PIECE_ACTIVATIONS = 2 << 20
-"""Read at a time where all tokens are walked."""
 _PLACED_BYTES = 16  # token and activation, in the block and again while it is written
 
 Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class LatentBlock:
-    """The activations of consecutive latents."""
-
-    first: int
-    """The first latent."""
-    ends: Ints
-    """[latents] where each latent's activations end in the two arrays."""
-    tokens: npt.NDArray[np.uint32]
-    """[m] rows of the token table, ascending inside a latent."""
-    activations: npt.NDArray[np.float32]
-    """[m]"""
 
 
 def write_activation_tables(
@@ -77,118 +52,6 @@ def write_activation_tables(
             placed, values = _transposed(shards, counts, start, stop)
             by_latent.write(pa.table({"token": placed, "activation": values}))
     return open_activations(tables, d_sae)
-
-
-def latent_spans(counts: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Consecutive latents (start, stop) that have at most `most` activations, or one latent."""
-    ends = np.cumsum(counts)
-    start, before = 0, 0
-    while start < len(counts):
-        stop = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
-        yield start, stop
-        start, before = stop, int(ends[stop - 1])
-
-
-def open_activations(tables: Path, d_sae: int) -> Activations:
-    """The stored activations in a folder of tables, before there is a whole bundle."""
-    counts = np.zeros(d_sae, dtype=np.int64)
-    file = pq.ParquetFile(tables / "activations_by_token.parquet", memory_map=True)
-    for batch in file.iter_batches():
-        counts += np.bincount(batch.column("latent").to_numpy(), minlength=d_sae)
-    active = pq.read_table(tables / "tokens.parquet", columns=["active_latents"], memory_map=True)
-    return Activations(
-        tables, np.cumsum(counts), np.cumsum(active["active_latents"].to_numpy(), dtype=np.int64)
-    )
-
-
-def latent_blocks(
-    activations: Activations, memory_bytes: int = MEMORY_BYTES
-) -> Iterator[LatentBlock]:
-    """All activations by latent, in blocks that fit the memory setting (or hold one latent)."""
-    counts = np.diff(activations.latent_ends, prepend=0)
-    for start, stop in latent_spans(counts, memory_bytes // WORKING_BYTES):
-        tokens, values, counted = activations.of_latents(start, stop)
-        yield LatentBlock(start, np.cumsum(counted), tokens, values)
-
-
-def chosen_tokens(activations: Activations, latents: Ints) -> tuple[npt.NDArray[np.uint32], Ints]:
-    """Token rows of the ascending latents, one latent after the other, and their counts.
-
-    Latents that share a row group of the file, or have neighbouring ones, are read together.
-    """
-    ends = activations.latent_ends
-    starts = ends - np.diff(ends, prepend=0)
-    apart = np.flatnonzero(starts[latents[1:]] - ends[latents[:-1]] >= ROW_GROUP) + 1
-
-    def read(together: Ints) -> list[npt.NDArray[np.uint32]]:
-        first, last = int(together[0]), int(together[-1])
-        tokens, _ = activations.tokens_of_latents(first, last + 1)
-        base = starts[first]
-        return [tokens[starts[one] - base : ends[one] - base] for one in together]
-
-    runs = np.split(latents, apart) if len(latents) else []
-    with ThreadPoolExecutor(READERS) as pool:
-        pieces = [piece for pieces in pool.map(read, runs) for piece in pieces]
-    return np.concatenate([np.empty(0, dtype=np.uint32), *pieces]), (ends - starts)[latents]
-
-
-def kept_tokens(tables: Path) -> KeptTokens:
-    """Where the kept tokens stand, from the token table of a bundle that is being built."""
-    tokens = pq.read_table(tables / "tokens.parquet", columns=["document", "kept"])
-    return KeptTokens.of(tokens["document"].to_numpy(), tokens["kept"].to_numpy())
-
-
-def token_pieces(
-    activations: Activations,
-) -> Iterator[tuple[int, Ints, npt.NDArray[np.uint32]]]:
-    """The activations by token in pieces: first row, offsets [rows + 1], latents [m]."""
-    ends = activations.token_ends
-    start = 0
-    while start < len(ends):
-        behind = int(ends[start - 1]) if start else 0
-        stop = int(np.searchsorted(ends, behind + PIECE_ACTIVATIONS, side="right"))
-        stop = max(stop, start + 1)
-        latents, counted = activations.latents_of_tokens(start, stop)
-        yield start, np.concatenate([[0], np.cumsum(counted)]), latents
-        start = stop
-
-
-@dataclass(frozen=True)
-class DocumentRows:
-    """Where each document ends in the token table."""
-
-    documents: Ints
-    """[documents] ids, ascending."""
-    ends: Ints
-    """[documents] the row behind each document's last token."""
-
-    def index_of(self, rows: npt.NDArray[Any]) -> Ints:
-        """Which document, counted from 0, each row of the token table lies in."""
-        return np.searchsorted(self.ends, rows, side="right")
-
-    @property
-    def starts(self) -> Ints:
-        """[documents] the row of each document's first token."""
-        return np.concatenate([[0], self.ends[:-1]])
-
-
-def document_rows(tables: Path) -> DocumentRows:
-    """Read the documents' ends from the token table, a piece at a time."""
-    ids: list[Ints] = []
-    ends: list[Ints] = []
-    row = 0
-    file = pq.ParquetFile(tables / "tokens.parquet", memory_map=True)
-    for batch in file.iter_batches(columns=["document"]):
-        documents = batch.column("document").to_numpy()
-        last = np.append(np.flatnonzero(np.diff(documents)), len(documents) - 1)
-        if ids and ids[-1][-1] == documents[0]:
-            ids[-1], ends[-1] = ids[-1][:-1], ends[-1][:-1]
-        ids.append(documents[last])
-        ends.append(last + row + 1)
-        row += len(documents)
-    if not ids:
-        raise InputError(f"{tables / 'tokens.parquet'}: has no tokens; build the bundle again.")
-    return DocumentRows(np.concatenate(ids), np.concatenate(ends))
 
 
 def _token_rows(shard: Shard) -> pa.Table:

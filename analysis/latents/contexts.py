@@ -18,8 +18,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import ROW_GROUP, Activations, Parameters, TableWriter
-from analysis.harvest.store import WORKING_BYTES, DocumentRows, latent_spans
+from analysis.bundle import (
+    ROW_GROUP,
+    WORKING_BYTES,
+    Activations,
+    DocumentRows,
+    Parameters,
+    TableWriter,
+    latent_spans,
+)
 from analysis.runtime.threads import over_spans
 
 MEMORY_BYTES = 128 << 20

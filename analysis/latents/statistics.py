@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import TABLES, Activations
-from analysis.harvest.store import MEMORY_BYTES, DocumentRows, LatentBlock, latent_blocks
+from analysis.bundle import TABLES, Activations, DocumentRows, LatentBlock, latent_blocks
+from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
 
 ULTRALOW_DENSITY = 1e-6

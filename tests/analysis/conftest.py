@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import LocalCluster
 
-from analysis.bundle import Activations, Parameters
+from analysis.bundle import Activations, DocumentRows, Parameters, document_rows
 from analysis.harvest.imported import import_activations
 from analysis.harvest.shards import rounded
-from analysis.harvest.store import DocumentRows, document_rows, write_activation_tables
+from analysis.harvest.store import write_activation_tables
 from tests.planted import LATENTS, Planted
 
 

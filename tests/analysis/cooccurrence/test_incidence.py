@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from analysis.bundle import DocumentRows
 from analysis.cooccurrence.incidence import (
     Incidence,
     document_units,
@@ -14,7 +15,6 @@ from analysis.cooccurrence.incidence import (
     window_units,
     write_incidences,
 )
-from analysis.harvest.store import DocumentRows
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
 

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from analysis.bundle import Activations, Parameters
+from analysis.bundle import Activations, Parameters, document_rows
 from analysis.cooccurrence import joint as count
 from analysis.cooccurrence.joint import joint_matrix, pair_table
 from analysis.harvest.imported import import_activations
-from analysis.harvest.store import document_rows, write_activation_tables
+from analysis.harvest.store import write_activation_tables
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS, planted_activations
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import TABLES, Bundle, RelationFamily, write_table
+from analysis.bundle import TABLES, Bundle, RelationFamily, kept_tokens, write_table
 from analysis.cooccurrence import relations
 from analysis.cooccurrence.association import TwoByTwo, wilson_interval
 from analysis.cooccurrence.relations import find_relations
@@ -19,7 +19,6 @@ from analysis.cooccurrence.significance import (
     shift_tests,
     token_tests,
 )
-from analysis.harvest.store import kept_tokens
 from tests.planted_relations import LATENTS, PlantedRelations, planted_relations
 
 Pairs = set[tuple[int, int]]

@@ -6,17 +6,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import Parameters
-from analysis.harvest import imported
-from analysis.harvest import store as activations
-from analysis.harvest.corpus import Document
-from analysis.harvest.store import (
+from analysis.bundle import (
+    Parameters,
+    activations,
     chosen_tokens,
     kept_tokens,
     latent_blocks,
     latent_spans,
-    write_activation_tables,
 )
+from analysis.harvest import imported
+from analysis.harvest.corpus import Document
+from analysis.harvest.store import write_activation_tables
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
 
