@@ -273,7 +273,7 @@ def inspect(
             raise InputError("The self-check needs both: give --model and --corpus.")
         # What can be refused at once is, before anything is loaded.
         from analysis.harvest.corpus import read_corpus
-        from analysis.harvest.models import parse_hook_point
+        from analysis.harvest.hooks import parse_hook_point
         from analysis.saes import FORMATS, Overrides, describe, load_sae
 
         if hook is not None:
@@ -350,7 +350,7 @@ def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest]]:
 
 def _module(hook_point: str | None, model_name: str | None) -> str | None:
     """The Hugging Face module of a hook point, as the model of that name spells it."""
-    from analysis.harvest.models import family_called, parse_hook_point
+    from analysis.harvest.hooks import family_called, parse_hook_point
 
     if hook_point is None:
         return None

@@ -48,7 +48,7 @@ from analysis.cooccurrence.relations import find_relations
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.decoder.umap_map import Layout, layout, layout_by_cooccurrence, moved
-from analysis.harvest.models import spelled_hook_point
+from analysis.harvest.hooks import spelled_hook_point
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
 from analysis.harvest.store import write_activation_tables

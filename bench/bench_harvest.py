@@ -13,16 +13,14 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from analysis.harvest.corpus import MaskPolicy, batches, read_corpus
-from analysis.harvest.models import (
-    DEMO_MODEL,
-    hook_in,
-    hooked_activations,
-    load_language_model,
-    parse_hook_point,
-)
+from analysis.harvest.corpus import read_corpus
+from analysis.harvest.forward import hook_in, hooked_activations
+from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.mask import MaskPolicy
+from analysis.harvest.models import DEMO_MODEL, load_language_model
 from analysis.harvest.plan import BlockedCorpus
 from analysis.harvest.run import HarvestSizes, Reading, harvest
+from analysis.harvest.token_blocks import batches
 from analysis.saes import load_sae
 
 DATA = Path(__file__).parent.parent / "data"

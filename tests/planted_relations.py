@@ -29,7 +29,7 @@ from analysis.bundle import Activations, document_rows, write_table
 from analysis.cooccurrence.partners import count_partners
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import decoder_graph, neighbour_table
-from analysis.harvest.corpus import MaskCounts
+from analysis.harvest.mask import MaskCounts
 from analysis.harvest.shards import Shard, ShardFacts, write_shard
 from analysis.harvest.store import write_activation_tables
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.bundle import Parameters
-from analysis.harvest.corpus import MaskCounts
+from analysis.harvest.mask import MaskCounts
 from analysis.harvest.shards import Shard, ShardFacts, rounded, write_shard
 from analysis.runtime.errors import InputError
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from analysis.harvest.corpus import Document, TokenBlock, bos, cut_blocks, kept_mask, tokenised
+from analysis.harvest.corpus import Document
+from analysis.harvest.mask import kept_mask
+from analysis.harvest.token_blocks import TokenBlock, bos, cut_blocks, tokenised
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import whole_file
 

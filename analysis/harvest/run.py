@@ -17,18 +17,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from analysis.harvest.corpus import (
-    MaskCounts,
-    MaskPolicy,
-    TokenBatch,
-    TokenBlock,
-    batch_mask,
-    batches,
-    readable_tokens,
-    reference_norm,
-)
-from analysis.harvest.models import HookPoint, LanguageModel, hooked_activations
+from analysis.harvest.forward import hooked_activations
+from analysis.harvest.hooks import HookPoint
+from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
+from analysis.harvest.models import LanguageModel
 from analysis.harvest.plan import BlockedCorpus, ShardPlan, plan_shards, read_plan, write_plan
+from analysis.harvest.readable import readable_tokens
 from analysis.harvest.shards import (
     Shard,
     ShardFacts,
@@ -39,6 +33,7 @@ from analysis.harvest.shards import (
     shard_file,
     write_shard,
 )
+from analysis.harvest.token_blocks import TokenBatch, TokenBlock, batches
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import LocalWorkers, Workers
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -131,7 +126,7 @@ def _plan(reading: Reading, sizes: HarvestSizes) -> ShardPlan:
     if first is None:
         raise _nothing_kept()
     _, norms = _hooked(reading, first)
-    return ShardPlan(reference_norm=reference_norm(first, norms), shards=shards)
+    return ShardPlan(reference_norm=reference_norm(first.attention_mask, norms), shards=shards)
 
 
 class _Tally:
@@ -312,7 +307,9 @@ class _Run:
 
     def _read_batch(self, batch: TokenBatch) -> tuple[list[_Part], MaskCounts, VarianceSums | None]:
         hooked, norms = _hooked(self.reading, batch)
-        kept, counts = batch_mask(batch, self.reading.policy, norms, self.median_norm)
+        kept, counts = batch_mask(
+            batch.token_ids, batch.attention_mask, norms, self.median_norm, self.reading.policy
+        )
         x = hooked[torch.from_numpy(kept).to(hooked.device)].float()
         rows, latents, values, sums = self._encode(x)
         active = np.zeros(kept.shape, dtype=np.int32)

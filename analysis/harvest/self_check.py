@@ -14,23 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from analysis.harvest.corpus import (
-    MaskPolicy,
-    TokenBlock,
-    batch_mask,
-    batches,
-    kept_mask,
-    read_corpus,
-    reference_norm,
-    token_blocks,
-)
-from analysis.harvest.models import (
-    HookPoint,
-    LanguageModel,
-    hook_in,
-    hooked_activations,
-    parse_hook_point,
-)
+from analysis.harvest.corpus import read_corpus
+from analysis.harvest.forward import hook_in, hooked_activations
+from analysis.harvest.hooks import HookPoint, parse_hook_point
+from analysis.harvest.mask import MaskPolicy, batch_mask, kept_mask, reference_norm
+from analysis.harvest.models import LanguageModel
+from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.runtime.errors import InputError
 from analysis.saes.overrides import Overrides
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -138,8 +127,8 @@ class Sample:
         for batch in batches(self.blocks(), batch_tokens=512):
             hooked = hooked_activations(self.language_model, hook, batch.token_ids)
             norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
-            median = reference_norm(batch, norms) if median is None else median
-            kept, _ = batch_mask(batch, self.policy, norms, median)
+            median = reference_norm(batch.attention_mask, norms) if median is None else median
+            kept, _ = batch_mask(batch.token_ids, batch.attention_mask, norms, median, self.policy)
             parts.append(hooked[torch.from_numpy(kept).to(hooked.device)].float().cpu())
         if not parts or sum(map(len, parts)) == 0:
             raise InputError(f"{self.corpus}: no token is left after masking; give more text.")

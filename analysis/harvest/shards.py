@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from analysis.harvest.corpus import MaskCounts
+from analysis.harvest.mask import MaskCounts
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import whole_file
 

@@ -16,25 +16,14 @@ import numpy as np
 import torch
 
 from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
-from analysis.harvest.corpus import (
-    Document,
-    MaskCounts,
-    MaskPolicy,
-    corpus_hash,
-    read_corpus,
-    readable_tokens,
-)
+from analysis.harvest.corpus import Document, corpus_hash, read_corpus
+from analysis.harvest.forward import hook_in, hooked_activations, unembedding
+from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.imported import find_tokens_file, import_activations
-from analysis.harvest.models import (
-    HookPoint,
-    LanguageModel,
-    hook_in,
-    hooked_activations,
-    load_language_model,
-    parse_hook_point,
-    unembedding,
-)
+from analysis.harvest.mask import MaskCounts, MaskPolicy
+from analysis.harvest.models import LanguageModel, load_language_model
 from analysis.harvest.plan import BlockedCorpus
+from analysis.harvest.readable import readable_tokens
 from analysis.harvest.run import Reading, harvest
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError

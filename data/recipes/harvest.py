@@ -19,25 +19,12 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from analysis.harvest.corpus import (
-    MaskCounts,
-    MaskPolicy,
-    TokenBlock,
-    batch_mask,
-    batches,
-    corpus_hash,
-    read_corpus,
-    reference_norm,
-    token_blocks,
-)
-from analysis.harvest.models import (
-    DEMO_MODEL,
-    LanguageModel,
-    cache_folder,
-    hooked_activations,
-    load_language_model,
-    parse_hook_point,
-)
+from analysis.harvest.corpus import corpus_hash, read_corpus
+from analysis.harvest.forward import hooked_activations
+from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
+from analysis.harvest.models import DEMO_MODEL, LanguageModel, cache_folder, load_language_model
+from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.runtime.errors import InputError
 
 SHARD_BLOCKS = 128
@@ -140,7 +127,7 @@ def _median_norm(
     batch = next(batches(blocks[:32], batch_tokens=4 * BATCH_TOKENS))
     hook = parse_hook_point(plan.hook)
     x = hooked_activations(language_model, hook, batch.token_ids)
-    return reference_norm(batch, x.float().norm(dim=-1).numpy())
+    return reference_norm(batch.attention_mask, x.float().norm(dim=-1).numpy())
 
 
 def _make_shards(
@@ -204,7 +191,7 @@ def _kept_rows(
     for batch in batches(blocks, BATCH_TOKENS):
         x = hooked_activations(language_model, parse_hook_point(hook), batch.token_ids)
         norms = x.float().norm(dim=-1).numpy()
-        kept, counts = batch_mask(batch, policy, norms, median_norm)
+        kept, counts = batch_mask(batch.token_ids, batch.attention_mask, norms, median_norm, policy)
         yield x[torch.from_numpy(kept)], counts
 
 

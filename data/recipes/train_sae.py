@@ -29,7 +29,8 @@ import torch
 import typer
 from safetensors.torch import load_file, save_file
 
-from analysis.harvest.models import cache_folder, parse_hook_point
+from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.models import cache_folder
 from data.recipes.harvest import Harvest, HarvestPlan, harvest, read_shard
 from data.recipes.topk_kernels import (
     Floats,

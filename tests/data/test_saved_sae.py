@@ -9,21 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.harvest.corpus import (
-    MaskPolicy,
-    batch_mask,
-    batches,
-    read_corpus,
-    reference_norm,
-    token_blocks,
-)
-from analysis.harvest.models import (
-    DEMO_MODEL,
-    hooked_activations,
-    load_language_model,
-    model_folder,
-    parse_hook_point,
-)
+from analysis.harvest.corpus import read_corpus
+from analysis.harvest.forward import hooked_activations
+from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.mask import MaskPolicy, batch_mask, reference_norm
+from analysis.harvest.models import DEMO_MODEL, load_language_model, model_folder
+from analysis.harvest.token_blocks import batches, token_blocks
 from analysis.saes import load_sae
 from data.recipes.train_sae import SAE_NAME
 
@@ -74,8 +65,14 @@ def test_it_explains_the_demo_corpus() -> None:
     for batch in islice(batches(blocks, 1024), 8):
         x = hooked_activations(language_model, hook, batch.token_ids).float()
         norms = x.norm(dim=-1).numpy()
-        median = median or reference_norm(batch, norms)
-        rows.append(x[torch.from_numpy(batch_mask(batch, policy, norms, median)[0])])
+        median = median or reference_norm(batch.attention_mask, norms)
+        rows.append(
+            x[
+                torch.from_numpy(
+                    batch_mask(batch.token_ids, batch.attention_mask, norms, median, policy)[0]
+                )
+            ]
+        )
     x = torch.cat(rows)
     acts = sae.encode(x)
     assert (acts > 0).sum(dim=1).max() <= 32

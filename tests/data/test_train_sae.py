@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.harvest.corpus import MaskCounts
+from analysis.harvest.mask import MaskCounts
 from data.recipes.harvest import Harvest, HarvestPlan
 from data.recipes.topk_kernels import (
     adam_rows,

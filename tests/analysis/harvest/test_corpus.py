@@ -1,4 +1,4 @@
-"""Reading corpora, cutting blocks, the mask and readable tokens."""
+"""Reading corpora of every kind, and refusing what is none."""
 
 import json
 import re
@@ -6,54 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 from analysis.harvest import corpus
-from analysis.harvest.corpus import (
-    Document,
-    MaskCounts,
-    MaskPolicy,
-    TokenBlock,
-    batch_mask,
-    batches,
-    corpus_hash,
-    kept_mask,
-    read_corpus,
-    readable_token,
-    readable_tokens,
-    reference_norm,
-    token_blocks,
-)
+from analysis.harvest.corpus import Document, corpus_hash, read_corpus
 from analysis.runtime.errors import InputError
 
 TEXTS = ["Call me Ishmael.", "  ", "Ça va ?\nOui.", "def f(x):\n\treturn x"]
-
-
-class Words:
-    """A tokenizer for tests: a word is a token, its id is the number in it."""
-
-    bos_token_id = 99
-
-    def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
-        return {"input_ids": [int(word) for word in text.split()]}
-
-
-def documents(*lengths: int) -> list[Document]:
-    """Documents whose token ids say where they come from: 1000 * (document + 1) + position."""
-    return [
-        Document(i, "", "", " ".join(str(1000 * (i + 1) + j) for j in range(length)))
-        for i, length in enumerate(lengths)
-    ]
-
-
-# --- reading -----------------------------------------------------------------------------------
 
 
 def as_parquet(folder: Path) -> Path:
@@ -185,159 +146,3 @@ def test_corpus_hash_follows_the_content(tmp_path: Path) -> None:
     assert corpus_hash(as_dataset(tmp_path)) == corpus_hash(tmp_path / "dataset")
     with pytest.raises(InputError, match="There is no corpus"):
         corpus_hash(tmp_path / "nothing")
-
-
-# --- blocks ------------------------------------------------------------------------------------
-
-
-@given(
-    st.lists(st.integers(0, 40), min_size=1, max_size=6),
-    st.integers(2, 12),
-    st.booleans(),
-)
-def test_blocks_never_span_documents_and_lose_nothing(
-    lengths: list[int], size: int, bos: bool
-) -> None:
-    blocks = list(
-        token_blocks(documents(*lengths), Words(), size, sink_positions=0, prepend_bos=bos)
-    )
-    seen = []
-    for block in blocks:
-        assert 0 < len(block) <= size
-        assert (block.token_ids[0] == 99) == bos
-        for offset, token in list(enumerate(block.token_ids))[int(bos) :]:
-            assert token == 1000 * (block.document + 1) + block.start + offset
-            seen.append(int(token))
-    assert seen == [1000 * (i + 1) + j for i, n in enumerate(lengths) for j in range(n)]
-
-
-@given(st.lists(st.integers(0, 40), max_size=6), st.integers(2, 12), st.integers(1, 150))
-def test_the_cut_is_exact_in_kept_tokens(lengths: list[int], size: int, wanted: int) -> None:
-    special = {1003, 1010, 2001, 3000}
-    arguments = {"special_token_ids": special, "sink_positions": 1}
-    everything = list(token_blocks(documents(*lengths), Words(), size, **arguments))
-    cut = list(token_blocks(documents(*lengths), Words(), size, wanted, **arguments))
-
-    def kept(blocks: list[TokenBlock]) -> list[int]:
-        return [
-            int(token)
-            for block in blocks
-            for token in block.token_ids[kept_mask(block.token_ids, special, 1)]
-        ]
-
-    assert kept(cut) == kept(everything)[:wanted]
-
-
-def test_blocks_that_keep_nothing_are_left_out() -> None:
-    blocks = list(token_blocks(documents(5, 1, 2), Words(), 4))
-    assert [(block.document, block.start, len(block)) for block in blocks] == [(0, 0, 4), (2, 0, 2)]
-
-
-@settings(max_examples=50)
-@given(st.lists(st.integers(1, 20), min_size=1, max_size=60), st.integers(1, 64), st.integers(1, 9))
-def test_batches_hold_each_block_once_within_the_budget(
-    lengths: list[int], budget: int, window: int
-) -> None:
-    blocks = [TokenBlock(i, 0, np.arange(1, n + 1, dtype=np.int32)) for i, n in enumerate(lengths)]
-    made = list(batches(iter(blocks), budget, window))
-    order = [block.document for batch in made for block in batch.blocks]
-    assert sorted(order) == list(range(len(lengths)))
-    # All of a window leaves before the next window's first.
-    assert [place // window for place in order] == sorted(place // window for place in order)
-    for batch in made:
-        assert batch.token_ids.size <= budget or len(batch.blocks) == 1
-        for row, block in enumerate(batch.blocks):
-            assert batch.attention_mask[row].tolist() == [1] * len(block) + [0] * (
-                batch.token_ids.shape[1] - len(block)
-            )
-            assert batch.token_ids[row, : len(block)].tolist() == block.token_ids.tolist()
-
-
-# --- the mask ----------------------------------------------------------------------------------
-
-
-def test_special_tokens_go_wherever_they_stand_and_so_do_first_positions() -> None:
-    ids = np.array([[7, 5, 0, 6], [0, 8, 8, 1]])
-    assert kept_mask(ids, {0, 1}).tolist() == [
-        [False, True, False, True],
-        [False, True, True, False],
-    ]
-    assert kept_mask(ids, frozenset(), 2)[:, :2].any() == np.False_
-    assert kept_mask(ids, (), 0).all()
-    assert kept_mask(ids[0], {6}, 1).tolist() == [False, True, True, False]
-
-
-def test_each_position_is_left_out_for_one_reason() -> None:
-    blocks = [
-        TokenBlock(0, 0, np.array([5, 6, 0, 7], np.int32)),
-        TokenBlock(1, 0, np.array([0, 6, 6], np.int32)),
-    ]
-    (batch,) = batches(blocks, 8)
-    norms = np.array([[24_000, 141, 24_000, 15_000], [24_000, 130, 150, 99_000]])
-    policy = MaskPolicy(special_token_ids=(0, 1))
-    kept, counts = batch_mask(batch, policy, norms, median_norm=141.0)
-    assert kept.tolist() == [[False, True, False, False], [False, True, True, False]]
-    assert counts == MaskCounts(kept=3, special=2, sink_position=1, sink_norm=1)
-    # Padding is counted nowhere.
-    assert counts.kept + counts.special + counts.sink_position + counts.sink_norm == 7
-    assert counts + counts == MaskCounts(kept=6, special=4, sink_position=2, sink_norm=2)
-    assert reference_norm(batch, norms) == 15_000  # of the seven text positions
-
-
-def test_mask_policy_survives_a_manifest() -> None:
-    policy = MaskPolicy(special_token_ids=(0, 2), sink_positions=1, sink_norm_ratio=50)
-    assert MaskPolicy.model_validate_json(policy.model_dump_json()) == policy
-
-
-# --- readable tokens ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def byte_level() -> PreTrainedTokenizerFast:
-    """GPT-2's kind: every byte a token, no merges, one special token."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {mark: place for place, mark in enumerate(alphabet)} | {"Ġwhale": 256}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken("<|im_start|>", special=True)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|im_start|>")
-
-
-def test_every_byte_of_a_byte_level_token_is_itself(byte_level: PreTrainedTokenizerFast) -> None:
-    """Against the tokenizer's own decoder, on all that ASCII can print."""
-    text = "".join(chr(code) for code in range(0x20, 0x7F))
-    ids = byte_level(text)["input_ids"]
-    assert "".join(readable_tokens(byte_level, ids)) == text == byte_level.decode(ids)
-
-
-def test_byte_level_marks_are_turned_back(byte_level: PreTrainedTokenizerFast) -> None:
-    marks = byte_level.convert_tokens_to_ids(["Ġ", "Ċ", "ĉ", "č"])
-    assert readable_tokens(byte_level, marks) == [" ", "↵", "⇥", "␍"]
-    assert readable_token(byte_level, 256) == " whale"
-    assert readable_token(byte_level, byte_level.bos_token_id) == "<|im_start|>"
-    # "é" is two bytes, so here two tokens: each shows its part of the character.
-    assert readable_tokens(byte_level, byte_level("é\x00")["input_ids"]) == ["⟨c3⟩", "⟨a9⟩", "␀"]
-
-
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        (b" caf\xc3\xa9", " café"),
-        (b"\xe2\x80", "⟨e2 80⟩"),
-        (b"a\xe2\x80", "a⟨e2 80⟩"),
-        (b"\x80\x94 b", "⟨80⟩⟨94⟩ b"),
-        (b"\xff\xc3\xa9\xf0\x9f", "⟨ff⟩é⟨f0 9f⟩"),
-        (b"\r\n", "␍↵"),
-        (b"", ""),
-    ],
-)
-def test_parts_of_characters_are_shown_as_bytes(raw: bytes, shown: str) -> None:
-    assert corpus._shown(raw) == shown
-
-
-def test_sentencepiece_marks_are_turned_back() -> None:
-    vocabulary = {"<unk>": 0, "▁whale": 1, "<0x0A>": 2, "<0xC3>": 3, "é": 4, "▁▁": 5}
-    model = models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model), unk_token="<unk>")
-    assert readable_tokens(tokenizer, range(6)) == ["<unk>", " whale", "↵", "⟨c3⟩", "é", "  "]

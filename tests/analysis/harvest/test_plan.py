@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.harvest.corpus import Document, TokenBlock, token_blocks
+from analysis.harvest.corpus import Document
 from analysis.harvest.plan import BlockedCorpus, ShardPlan, plan_shards, read_plan, write_plan
+from analysis.harvest.token_blocks import TokenBlock, token_blocks
 from analysis.runtime.errors import InputError
 
 

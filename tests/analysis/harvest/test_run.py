@@ -14,8 +14,11 @@ import torch
 from distributed import LocalCluster
 
 from analysis.cooccurrence.joint import joint_matrix
-from analysis.harvest.corpus import Document, MaskPolicy, TokenBlock, token_blocks
-from analysis.harvest.models import HookPoint, LanguageModel, hooked_activations, parse_hook_point
+from analysis.harvest.corpus import Document
+from analysis.harvest.forward import hooked_activations
+from analysis.harvest.hooks import HookPoint, parse_hook_point
+from analysis.harvest.mask import MaskPolicy
+from analysis.harvest.models import LanguageModel
 from analysis.harvest.plan import BlockedCorpus
 from analysis.harvest.run import (
     HarvestSizes,
@@ -27,6 +30,7 @@ from analysis.harvest.run import (
 )
 from analysis.harvest.shards import count_shards, read_shards, rounded, shard_file
 from analysis.harvest.store import write_activation_tables
+from analysis.harvest.token_blocks import TokenBlock, token_blocks
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import DaskWorkers
 from analysis.saes.sparse_autoencoder import SparseAutoencoder

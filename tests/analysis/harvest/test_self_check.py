@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.harvest.models import HookPoint
+from analysis.harvest.hooks import HookPoint
 from analysis.harvest.self_check import Sample, SelfCheckReport, judge, measure, self_check
 from analysis.runtime.errors import InputError
 from analysis.saes import Overrides, SparseAutoencoder

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.harvest.corpus import MaskCounts
+from analysis.harvest.mask import MaskCounts
 from analysis.harvest.shards import (
     Shard,
     ShardFacts,
