@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.selection import Mask
+from analysis.runtime.arrays import Bools
 from charts.core.text import shown_label
 from pages.widgets import events, numbers, pickers, state
 from pages.widgets.page import Page
@@ -54,7 +54,7 @@ class Chosen:
 
     cluster: int
     level: int
-    members: Mask
+    members: Bools
     """[n_latents]"""
     components: int
     """Principal components that are stored of what it writes."""

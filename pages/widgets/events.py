@@ -18,6 +18,7 @@ from analysis.selection import (
     Everything,
     Flag,
     Latents,
+    MapName,
     Selection,
     Unclustered,
     both,
@@ -112,7 +113,7 @@ def choose_cluster(cluster: int) -> None:
         state.select(replaced(state.current().selection, _is_cluster, by))
 
 
-def _box(value: Event, layout: str = "decoder") -> Selection:
+def _box(value: Event, layout: MapName = "decoder") -> Selection:
     (x0, x1), (y0, y1) = sorted(value["x"]), sorted(value["y"])
     x0, x1, y0, y1 = (round(float(edge), 4) for edge in (x0, x1, y0, y1))
     return Box(x0, x1, y0, y1, layout)

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.selection import Mask
+from analysis.runtime.arrays import Bools
 from pages.widgets import numbers
 from pages.widgets.events import open_latent
 
@@ -36,7 +36,7 @@ _COLUMNS = {
 
 
 def latent_table(
-    bundle: Bundle, mask: Mask, name: str = "Selected latents", height: int = 360
+    bundle: Bundle, mask: Bools, name: str = "Selected latents", height: int = 360
 ) -> None:
     """The latents of the mask, densest first."""
     rows = _rows(bundle, mask)
@@ -57,7 +57,7 @@ def latent_table(
             open_latent(rows["latent"][row].as_py())
 
 
-def _rows(bundle: Bundle, mask: Mask) -> pa.Table:
+def _rows(bundle: Bundle, mask: Bools) -> pa.Table:
     """The densest selected rows of the latent table, with the columns that are shown."""
     found = bundle.latents.select(list(_COLUMNS)).take(np.flatnonzero(mask))
     order = pc.sort_indices(found, [("density", "descending"), ("latent", "ascending")])

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from analysis.bundle import Bundle
-from analysis.selection import Mask
+from analysis.runtime.arrays import Bools
 from pages.widgets import bundle as bundles
 from pages.widgets import state
 from pages.widgets.selection_bar import selection_bar
@@ -19,10 +19,10 @@ class Page:
 
     bundle: Bundle
     view: state.ViewState
-    mask: Mask
+    mask: Bools
 
     @property
-    def selected(self) -> Mask | None:
+    def selected(self) -> Bools | None:
         """The mask, or None where everything is selected and nothing needs to stand out."""
         return None if self.mask.all() else self.mask
 

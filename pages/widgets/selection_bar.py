@@ -4,8 +4,9 @@ import numpy as np
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
-from analysis.selection import Everything, Mask, evaluate, parse
+from analysis.selection import Everything, evaluate, parse
 from pages.widgets import numbers, state
 from pages.widgets.text import plain
 
@@ -30,7 +31,7 @@ Join them with `&` (and), `|` (or), `!` (not) and parentheses.
 """
 
 
-def selection_bar(bundle: Bundle) -> Mask:
+def selection_bar(bundle: Bundle) -> Bools:
     """Draw the bar; the answer is the mask [n_latents] of what is selected."""
     view = state.current()
     error = _pending_error(view) or view.selection_error
@@ -65,11 +66,11 @@ def selection_bar(bundle: Bundle) -> Mask:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _evaluated(bundle_id: str, text: str, _bundle: Bundle) -> Mask:
+def _evaluated(bundle_id: str, text: str, _bundle: Bundle) -> Bools:
     return evaluate(parse(text), _bundle)
 
 
-def _answer(bundle: Bundle, view: state.ViewState) -> Mask:
+def _answer(bundle: Bundle, view: state.ViewState) -> Bools:
     try:
         return _evaluated(bundle.manifest.bundle_id, view.select, bundle)
     except InputError:

@@ -1,0 +1,150 @@
+"""Each selection selects the latents that a plain loop over the rows of the bundle selects."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.selection import Box, Cluster, Near, Partners, Selection, evaluate, parse
+
+Row = dict[str, Any]
+
+
+def _selected(selection: Selection, bundle: Bundle) -> set[int]:
+    return set(np.flatnonzero(evaluate(selection, bundle)).tolist())
+
+
+def _words(row: Row) -> str:
+    return "\0".join([row["label"], row["explanation"], *row["top_tokens"]]).lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        ("", lambda r: True),
+        ("density<0.01", lambda r: r["density"] < 0.01),
+        ("mean>=1.5", lambda r: r["mean"] is not None and r["mean"] >= 1.5),
+        ("!mean>=1.5", lambda r: not (r["mean"] is not None and r["mean"] >= 1.5)),
+        ("flag=dead,dense", lambda r: r["flag"] in ("dead", "dense")),
+        ("latent=3,7,4000", lambda r: r["latent"] in (3, 7)),
+        ('"whale"', lambda r: "whale" in _words(r)),
+        ('"WHALE" | latent=0', lambda r: r["latent"] == 0 or "whale" in _words(r)),
+        ("cluster=none", lambda r: r["cluster"] is None),
+        ("cluster=0", lambda r: r["cluster"] == 0),
+        (
+            "flag=live & density>0.001 & max<3",
+            lambda r: r["flag"] == "live" and r["density"] > 0.001 and (r["max"] or math.inf) < 3,
+        ),
+    ],
+)
+def test_selections_equal_a_loop_over_the_rows(
+    planted_bundle: Bundle, text: str, test: Callable[[Row], bool]
+) -> None:
+    expected = [test(row) for row in planted_bundle.latents.to_pylist()]
+    assert evaluate(parse(text), planted_bundle).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("sign", "compare"),
+    [
+        ("<", lambda value, bound: value < bound),
+        ("<=", lambda value, bound: value <= bound),
+        (">", lambda value, bound: value > bound),
+        (">=", lambda value, bound: value >= bound),
+        ("=", lambda value, bound: value == bound),
+    ],
+)
+def test_comparisons_at_the_bound(
+    planted_bundle: Bundle, sign: str, compare: Callable[[int, int], bool]
+) -> None:
+    counts = planted_bundle.latents["active_tokens"].to_pylist()
+    bound = sorted(counts)[100]
+    expected = [compare(count, bound) for count in counts]
+    assert 0 < sum(expected) < len(counts)
+    assert evaluate(parse(f"active_tokens{sign}{bound}"), planted_bundle).tolist() == expected
+
+
+def test_a_box_selects_the_points_inside_and_on_its_edges(planted_bundle: Bundle) -> None:
+    placed = [row for row in planted_bundle.latents.to_pylist() if row["x"] is not None]
+    xs, ys = (sorted(row[axis] for row in placed) for axis in ("x", "y"))
+    x0, x1, y0, y1 = xs[20], xs[-60], ys[10], ys[-20]
+    inside = {r["latent"] for r in placed if x0 <= r["x"] <= x1 and y0 <= r["y"] <= y1}
+    assert _selected(Box(x0, x1, y0, y1), planted_bundle) == inside
+    assert 0 < len(inside) < len(placed)
+    corner = placed[0]
+    point = Box(corner["x"], corner["x"], corner["y"], corner["y"])
+    assert corner["latent"] in _selected(point, planted_bundle)
+
+
+def test_a_box_on_the_other_map_reads_the_coordinates_of_that_map(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    mirrored = latents
+    for name, axis in (("x_cooccurrence", "x"), ("y_cooccurrence", "y")):
+        column = pa.array(latents[axis].to_pylist()[::-1], latents.schema.field(name).type)
+        mirrored = mirrored.set_column(latents.column_names.index(name), name, column)
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = mirrored  # where cached_property keeps the table
+    middle = float(np.median(latents["x"].drop_null().to_numpy()))
+    right = Box(middle, 1e9, -1e9, 1e9, "cooccurrence")
+    placed = [row for row in mirrored.to_pylist() if row["x_cooccurrence"] is not None]
+    expected = {row["latent"] for row in placed if row["x_cooccurrence"] >= middle}
+    assert _selected(right, bundle) == expected
+    assert expected != _selected(replace(right, map="decoder"), bundle)
+
+
+def test_near_is_the_latent_and_its_nearest_decoder_vectors(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.neighbours.all().to_pylist()
+    nearest = {row["neighbour"] for row in rows if row["latent"] == 11 and row["rank"] < 4}
+    assert len(nearest) == 4
+    assert _selected(Near(11, 4), planted_bundle) == nearest | {11}
+    every = {row["neighbour"] for row in rows if row["latent"] == 11}
+    assert _selected(Near(11), planted_bundle) == every | {11}
+
+
+@pytest.mark.parametrize("text", ["near(200)", "partners(200)", "near(-1)", "latent=200"])
+def test_unknown_latents_select_nothing(planted_bundle: Bundle, text: str) -> None:
+    assert planted_bundle.latents.num_rows == 200
+    assert not evaluate(parse(text), planted_bundle).any()
+
+
+def test_partners_are_ranked_by_the_measure(planted_bundle: Bundle) -> None:
+    active = planted_bundle.latents["active_tokens"].to_pylist()
+    rows = planted_bundle.partners.of(11).to_pylist()
+
+    def jaccard(row: Row) -> float:
+        both = int(row["joint_tokens"])
+        return float(both / (active[11] + active[row["partner"]] - both))
+
+    ranked = sorted(rows, key=lambda row: (-jaccard(row), row["partner"]))
+    expected = {11} | {row["partner"] for row in ranked[:5]}
+    assert _selected(Partners(11, "jaccard", 5), planted_bundle) == expected
+
+
+def test_clusters_of_any_level_are_those_of_the_membership_table(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.memberships.to_pylist()
+    for cluster in {row["cluster"] for row in rows}:
+        expected = {row["latent"] for row in rows if row["cluster"] == cluster}
+        assert _selected(Cluster((cluster,)), planted_bundle) == expected
+
+
+def test_communities_are_those_of_their_table(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.communities.to_pylist()
+    expected = {row["latent"] for row in rows if row["community"] in (0, 2)}
+    assert _selected(parse("community=0,2"), planted_bundle) == expected
+    assert len(expected) > 3
+
+
+def test_joined_selections_are_set_operations(planted_bundle: Bundle) -> None:
+    dense, near = (_selected(parse(t), planted_bundle) for t in ("density>0.01", "near(11)"))
+    assert dense & near and dense - near and near - dense
+    for text, expected in (
+        ("density>0.01 & near(11)", dense & near),
+        ("density>0.01 | near(11)", dense | near),
+        ("density>0.01 & !near(11)", dense - near),
+    ):
+        assert _selected(parse(text), planted_bundle) == expected

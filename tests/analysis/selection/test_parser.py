@@ -1,0 +1,150 @@
+"""The text of a selection reads back as the same selection, and errors are one sentence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.runtime.errors import InputError
+from analysis.selection import (
+    FLAGS,
+    LONGEST_TEXT,
+    MAP_COLUMNS,
+    NUMERIC_COLUMNS,
+    And,
+    Box,
+    Cluster,
+    Community,
+    Compare,
+    Everything,
+    Flag,
+    Latents,
+    Near,
+    Not,
+    Or,
+    Partners,
+    Search,
+    Selection,
+    Unclustered,
+    parse,
+)
+from analysis.selection.parser import DEEPEST_NESTING
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+ids = st.lists(st.integers(0, 999_999), min_size=1, max_size=4, unique=True).map(
+    lambda values: tuple(sorted(values))
+)
+atoms: st.SearchStrategy[Selection] = st.one_of(
+    st.builds(Latents, ids),
+    st.builds(Cluster, ids),
+    st.builds(Community, ids),
+    st.just(Unclustered()),
+    st.builds(Flag, st.sets(st.sampled_from(FLAGS), min_size=1).map(lambda s: tuple(sorted(s)))),
+    st.builds(
+        Compare,
+        st.sampled_from(NUMERIC_COLUMNS),
+        st.sampled_from(["<", "<=", ">", ">=", "="]),
+        numbers,
+    ),
+    st.builds(Search, st.text(max_size=12)),
+    st.builds(
+        lambda x, y, on_map: Box(min(x), max(x), min(y), max(y), on_map),
+        st.tuples(numbers, numbers),
+        st.tuples(numbers, numbers),
+        st.sampled_from(list(MAP_COLUMNS)),
+    ),
+    st.builds(Near, st.integers(0, 9999), st.one_of(st.none(), st.integers(0, 99))),
+    st.builds(
+        Partners, st.integers(0, 9999), st.sampled_from(["phi", "jaccard"]), st.integers(0, 99)
+    ),
+)
+
+
+def _combined(parts: st.SearchStrategy[Selection]) -> st.SearchStrategy[Selection]:
+    several = st.lists(parts, min_size=2, max_size=3).map(tuple)
+    return st.one_of(st.builds(And, several), st.builds(Or, several), st.builds(Not, parts))
+
+
+selections = st.recursive(atoms, _combined, max_leaves=6)
+
+
+@given(selections)
+def test_text_reads_back_as_the_same_selection(selection: Selection) -> None:
+    assert parse(str(selection)) == selection
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
+    try:
+        assert parse(str(parse(text))) == parse(text)
+    except InputError as error:
+        assert str(error).startswith("Selection: ")
+        assert str(error).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("", Everything()),
+        ("whale", Search("whale")),
+        ("feature=3", Latents((3,))),
+        ("cluster = 12 and not flag=dead", And((Cluster((12,)), Not(Flag(("dead",)))))),
+        (
+            "max>1 & max<2 | latent=5",
+            Or((And((Compare("max", ">", 1), Compare("max", "<", 2))), Latents((5,)))),
+        ),
+        ("community = 2,0,0", Community((0, 2))),
+        ("near(7,3)", Near(7, 3)),
+        ("partners(7)", Partners(7, "phi", 20)),
+        ("partners(7,lift)", Partners(7, "lift", 20)),
+        ("partners(7,lift,3)", Partners(7, "lift", 3)),
+        ("latent=999999999", Latents((999_999_999,))),
+        ("x" * LONGEST_TEXT, Search("x" * LONGEST_TEXT)),
+        ("box(2,-1,5,0)", Box(-1, 2, 0, 5)),
+        ("box(2,-1,5,0,cooccurrence)", Box(-1, 2, 0, 5, "cooccurrence")),
+    ],
+)
+def test_spellings(text: str, selection: Selection) -> None:
+    assert parse(text) == selection
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cluster=", "community=none", "density<", "(whale", "whale)", '"open', "box(1,2,3)",
+        "near()", "near(x)", "partners(1,nothing)", "colour=3", "density<abc", "latent=-1",
+        "flag=happy", "& whale", "max=1,2", "(" * 200, "x" * 30_000, "density<1e999",
+        "near(1,2,3)", "latent=99999999999",
+        "box(1,2,3,4,sideways)", "box(1,2,3,4,decoder,5)", "box(1,2,3,inf)", "latent=1000000000",
+        "x" * (LONGEST_TEXT + 1), "partners(x)", "partners(1,phi,2,3)", "density<1 whale",
+    ],
+)  # fmt: skip
+def test_bad_text_is_one_sentence(text: str) -> None:
+    with pytest.raises(InputError, match=r"^Selection: .*\.$"):
+        parse(text)
+
+
+def test_nesting_has_a_limit() -> None:
+    assert str(parse("!" * (DEEPEST_NESTING - 1) + "a")) == "!" * (DEEPEST_NESTING - 1) + '"a"'
+    with pytest.raises(InputError, match="deeper than 50"):
+        parse("!" * DEEPEST_NESTING + "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("density < )", "expected a value at character 11, got )"),
+        ("density<", "the text ends where a value is expected"),
+        ("(whale", "the text ends where ) is expected"),
+        ("whale)", "expected & or | at character 6, got )"),
+        ('a & "b', "a quote is not closed at character 4"),
+        ("colour=3", "there is no column colour to compare"),
+        ("flag=happy", "there is no flag happy; choose one of live, dead, ultralow, dense"),
+        ("max=1,2", "max= takes one number, not 2"),
+        ("density<abc", "density takes a finite number, not abc"),
+        ("near(x)", r"near(x) cannot be read; write it like near(4122,10)"),
+    ],
+)
+def test_errors_name_the_place_and_the_remedy(text: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse(text)
+    assert message in str(error.value)
