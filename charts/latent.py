@@ -5,9 +5,10 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, caption_of
-from charts.core.measures import format_of, measured, range_of, said_values, title_of
+from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
 from charts.core.text import name_of, shown_token
 from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
 
@@ -118,21 +119,14 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
 
 
 def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: int = 15) -> Figure:
-    """Strongest co-occurrence partners by a measure; a click gives `picked`, the partner's id."""
+    """The partners of a latent as `ranked_partners` defines them, at most `limit`.
+
+    A click gives `picked`, the partner's id. Where there are none, the note says why.
+    """
     check_latent(bundle, latent)
-    found = measured(bundle, bundle.partners.of(latent), measure)
-    found = found.sort_by([(measure, "descending"), ("partner", "ascending")])
-    found = found.slice(0, limit)
-    rows = pa.table(
-        {
-            "latent": found["partner"],
-            "label": bundle.latents["label"].take(found["partner"]),
-            "density": bundle.latents["density"].take(found["partner"]),
-            "joint_tokens": found["joint_tokens"],
-            "joint_documents": found["joint_documents"],
-        }
-        | {name: found[name] for name in found.column_names[4:]}
-    )
+    check_measure(measure)
+    minimum_joint = bundle.manifest.parameters.minimum_joint
+    rows = _partner_rows(bundle, latent, measure, minimum_joint, limit)
     return Figure(
         name=f"latent-{latent}-partners-{measure}",
         title=f"Latents that fire with latent {latent}, by {title_of(measure)}",
@@ -143,10 +137,32 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
             unit="token",
             latent=latent,
             measure=measure,
-            minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
+            minimum_joint_tokens=minimum_joint,
         ),
         selections=("picked",),
-        note="Tokens of one document are not independent: compare the joint documents as well.",
+        note=(
+            "Tokens of one document are not independent: compare the joint documents as well."
+            if rows.num_rows
+            else reason_for_no_partners(bundle, latent, minimum_joint)
+        ),
+    )
+
+
+def _partner_rows(
+    bundle: Bundle, latent: int, measure: str, minimum_joint: int, limit: int
+) -> pa.Table:
+    """The partners with their labels, their counts, the measure, and all other measures."""
+    ranked = ranked_partners(bundle, latent, measure, minimum_joint, limit)
+    found = measured(bundle, ranked.drop_columns([measure]), measure)
+    return pa.table(
+        {
+            "latent": found["partner"],
+            "label": bundle.latents["label"].take(found["partner"]),
+            "density": bundle.latents["density"].take(found["partner"]),
+            "joint_tokens": found["joint_tokens"],
+            "joint_documents": found["joint_documents"],
+        }
+        | {name: found[name] for name in found.column_names[4:]}
     )
 
 

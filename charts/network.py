@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from charts.core.figure import Figure, caption_of
-from charts.core.measures import format_of, measured, title_of
+from charts.core.measures import check_measure, format_of, title_of
 from charts.core.text import name_of
 from charts.core.theme import (
     CLUSTER_COLOURS,
@@ -43,11 +44,12 @@ def neighbourhood(
 ) -> Figure:
     """A latent, its strongest partners by a measure, and the strongest edges among them.
 
-    Coloured by the finest cluster, or by the community of a level. Edges are kept partners with a
-    positive value. A click gives `picked`, the latent. Raises InputError for an unknown latent or
-    measure.
+    Coloured by the finest cluster, or by the community of a level. The partners and the edges are
+    those of `ranked_partners`. A click gives `picked`, the latent. Raises InputError for an unknown
+    latent or measure.
     """
     check_latent(bundle, latent)
+    check_measure(measure)
     nodes, edges, among = _graph(bundle, latent, measure, partners)
     place = spread(len(nodes), edges["a_index"].to_numpy(), edges["b_index"].to_numpy())
     rows = _node_rows(bundle, nodes, place, latent, level)
@@ -65,30 +67,33 @@ def neighbourhood(
             measure=measure,
             nodes=rows.num_rows,
             edges=f"{lines.num_rows} of {among} kept ones among them",
+            minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
         selections=("picked",),
-        note=(
-            f"{_partners_drawn(rows.num_rows - 1)} of at least "
-            f"{bundle.manifest.parameters.minimum_joint} joint tokens; of the edges among them the "
-            f"{EDGES_EACH} strongest of each are drawn. A thicker line is stronger, a larger point "
-            "denser. Places are made by the layout; only the lines are evidence."
-        ),
+        note=_note(bundle, latent, rows.num_rows - 1),
     )
 
 
-def _partners_drawn(count: int) -> str:
-    return f"Its {count} strongest partners" if count else "It has no partner"
+def _note(bundle: Bundle, latent: int, partners: int) -> str:
+    if partners == 0:
+        return reason_for_no_partners(bundle, latent)
+    return (
+        f"Its {partners} strongest partners with at least "
+        f"{bundle.manifest.parameters.minimum_joint} joint tokens; of the edges among them, the "
+        f"{EDGES_EACH} strongest of each latent are drawn. A thicker line is stronger, a larger "
+        "point denser. The layout chooses the positions; only the lines are evidence."
+    )
 
 
 def _graph(
     bundle: Bundle, latent: int, measure: str, partners: int
 ) -> tuple[npt.NDArray[np.int64], pa.Table, int]:
     """The latents, the chosen one first; the edges drawn; how many there are among them."""
-    own = _positive(bundle, np.array([latent]), measure)
-    own = own.sort_by([(measure, "descending"), ("partner", "ascending")]).slice(0, partners)
+    minimum_joint = bundle.manifest.parameters.minimum_joint
+    own = ranked_partners(bundle, latent, measure, minimum_joint, partners)
     nodes = np.append(latent, own["partner"].to_numpy().astype(np.int64))
-    found = _positive(bundle, nodes, measure)
+    found = ranked_partners(bundle, nodes, measure, minimum_joint)
     index = np.full(bundle.latents.num_rows, -1)
     index[nodes] = np.arange(len(nodes))
     a, b = (index[found[end].to_numpy()] for end in ("latent", "partner"))
@@ -109,16 +114,6 @@ def _graph(
         "joint_tokens": found["joint_tokens"].to_numpy()[drawn],
     }
     return nodes, pa.table(edges), len(rows)
-
-
-def _positive(bundle: Bundle, latents: npt.NDArray[np.int64], measure: str) -> pa.Table:
-    """Kept pairs of the latents that are frequent enough and go together by the measure."""
-    found = bundle.partners.of(latents)
-    often = pc.greater_equal(found["joint_tokens"], bundle.manifest.parameters.minimum_joint)
-    rows = measured(bundle, found.filter(often), measure)
-    if measure not in rows.column_names:  # the joint count is called joint_tokens there
-        rows = rows.append_column(measure, rows["joint_tokens"].cast("float64"))
-    return rows.filter(pc.greater(rows[measure], 0))
 
 
 def _strongest(

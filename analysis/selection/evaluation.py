@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.association import measure_table
+from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.selection.grammar import (
     MAP_COLUMNS,
@@ -90,10 +90,9 @@ def _selected_ids(
             rows = bundle.neighbours.of(_existing(bundle, latent)).slice(0, count)
             return np.append(rows["neighbour"].to_numpy(), _existing(bundle, latent))
         case Partners(latent, measure, count):
-            rows = bundle.partners.of(_existing(bundle, latent))
-            values = measure_table(rows, bundle.latents, bundle.manifest.tokens, [measure])
-            best = values.sort_by([(measure, "descending"), ("partner", "ascending")])
-            return np.append(best["partner"].to_numpy()[:count], _existing(bundle, latent))
+            own = _existing(bundle, latent)
+            rows = ranked_partners(bundle, own, measure, most=count)
+            return np.append(rows["partner"].to_numpy(), own)
 
 
 def _members(table: pa.Table, group: str, ids: tuple[int, ...]) -> Ints:

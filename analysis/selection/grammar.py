@@ -147,7 +147,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Partners:
-    """A latent and its `count` strongest partners by a measure of co-occurrence."""
+    """A latent and its `count` strongest partners by a measure, as `ranked_partners` lists them."""
 
     latent: int
     measure: str = "phi"

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.pair import Pair, read_pair
+from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from charts.core.text import name_of
 from pages.widgets import state
 from pages.widgets.events import open_latent, open_pair
@@ -111,13 +111,15 @@ def _with_partners(bundle: Bundle) -> int:
 
 
 def strongest_partners(bundle: Bundle, latent: int, measure: str) -> list[int]:
-    """Kept partners of a latent that share enough tokens with it, strongest first."""
-    rows = bundle.partners.of(latent)
-    often = pc.greater_equal(rows["joint_tokens"], bundle.manifest.parameters.minimum_joint)
-    rows = measure_table(
-        rows.filter(often), bundle.latents, bundle.manifest.tokens, [measure]
-    ).sort_by([(measure, "descending"), ("partner", "ascending")])
-    return [int(one) for one in rows["partner"].to_pylist()[:MOST_PARTNERS]]
+    """Ids of the partners of a latent, strongest first."""
+    rows = ranked_partners(bundle, latent, measure, most=MOST_PARTNERS)
+    return [int(partner) for partner in rows["partner"].to_pylist()]
+
+
+def _help(bundle: Bundle, latent: int, partners: list[int]) -> str:
+    if not partners:
+        return reason_for_no_partners(bundle, latent)
+    return f"With at least {bundle.manifest.parameters.minimum_joint} joint tokens."
 
 
 def _among_partners(bundle: Bundle, a: int) -> None:
@@ -130,6 +132,7 @@ def _among_partners(bundle: Bundle, a: int) -> None:
         format_func=lambda one: name_of(one, labels[one].as_py(), 60),
         placeholder="choose one of them" if partners else "it has none",
         disabled=not partners,
+        help=_help(bundle, a, partners),
         on_change=_take_partner,
     )
 
@@ -146,6 +149,7 @@ def open_pair_with(bundle: Bundle, latent: int) -> None:
         format_func=lambda one: name_of(one, labels[one].as_py(), 60),
         placeholder="choose a partner" if partners else "it has none",
         disabled=not partners,
+        help=_help(bundle, latent, partners),
     )
     if chosen is not None:
         open_pair(latent, chosen)
