@@ -29,11 +29,12 @@ import pyarrow as pa
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import chi2
 
-from analysis.build import BuildRequest, build_bundle
+from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
 from analysis.labels.scoring import score_names
 from analysis.labels.split import Split, split_tokens
 from analysis.labels.terms import token_terms
+from analysis.settings import BuildRequest
 from bench.bench_harvest import SAE
 
 SETS = {

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.build import BuildRequest, build_bundle
+from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
+from analysis.settings import BuildRequest
 from tests.planted import Planted, planted_activations, planted_sae
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ from analysis.harvest.run import Reading, harvest
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import Workers
-from analysis.runtime.working_folder import Result
 from analysis.saes import Overrides, SparseAutoencoder, load_sae
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
@@ -61,7 +60,7 @@ class Source(Protocol):
 
     def harvest(
         self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
-    ) -> Result:
+    ) -> dict[str, Any]:
         """Write the shards; says `tokens`, `l0`, `explained_variance` and `mask`."""
 
     def vocabulary(self) -> Vocabulary | None:
@@ -214,7 +213,7 @@ class TextSource:
 
     def harvest(
         self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
-    ) -> Result:
+    ) -> dict[str, Any]:
         """Run the model and the SAE for the shards that are missing."""
         total = self.parameters.max_tokens or 0
         open_reading = OpenReading(self.address, self.contents())
@@ -272,7 +271,7 @@ class ActivationsSource:
 
     def harvest(
         self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
-    ) -> Result:
+    ) -> dict[str, Any]:
         """Sort the file's rows into shards, in this process."""
         found = import_activations(
             self.file,

@@ -6,7 +6,6 @@ it is asked for other explanations.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from analysis.labels.endpoint import Endpoint
@@ -14,21 +13,12 @@ from analysis.labels.explanations import explanation_files, read_explanations
 from analysis.labels.proposers import LocalModel, Proposer
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
+from analysis.settings import LabelSettings
 
 
 @dataclass(frozen=True)
-class LabelSources:
-    """What a build was asked for; nothing of it is needed."""
-
-    explanations: Path | None = None
-    """A file or folder that explains latents."""
-    model: str | None = None
-    """A transformers model that proposes names: a folder, a GGUF file or a hub id."""
-    endpoint: str | None = None
-    """The address of a server that speaks OpenAI's chat completions, instead of a model."""
-    endpoint_model: str | None = None
-    latents: int = 0
-    """Names are proposed for clusters, and for so many latents, the densest first."""
+class LabelSources(LabelSettings):
+    """The label settings of a build, and what they refer to; all of them are optional."""
 
     def check(self, latents: int) -> None:
         """InputError where something is missing, contradicts itself or does not fit `latents`."""

@@ -1,89 +1,113 @@
-"""The folder in which a bundle is made, so that an interrupted build goes on where it was.
+"""The folder in which a bundle is made, so that an interrupted build can be resumed.
 
-It lies beside the bundle's place as `.NAME.building` and holds `inputs.json` (what the build was
-asked for), `shards/` (harvested activations), `scratch/` (tables between two steps), `tables/`
-(the bundle to be) and `steps/` (one file for each finished step). A step that is found finished is
-not run again; a folder that was made for other inputs is emptied first.
+It is next to the bundle's folder, is called `.NAME.building`, and holds `inputs.json` (what the
+bundle depends on), `shards/` (harvested activations), `scratch/` (tables that pass between steps),
+`tables/` (the tables of the bundle) and `steps/` (one record for each finished step). A finished
+step is skipped. A folder that was made for other inputs is emptied first.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-Result = dict[str, Any]
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class StepRecord(BaseModel):
+    """What a finished step leaves for later steps and for the manifest; subclasses add fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = Field(default=0.0, ge=0, description="wall-clock time of the step")
+
+
+R = TypeVar("R", bound=StepRecord)
+
+
+@dataclass(frozen=True)
+class RecordFile(Generic[R]):
+    """The record of one step: the step's name and the model that its file is checked against."""
+
+    step: str
+    kind: type[R]
+
+    @property
+    def path(self) -> str:
+        """Relative to the working folder."""
+        return f"steps/{self.step}.json"
 
 
 @dataclass(frozen=True)
 class WorkingFolder:
-    """A build under way."""
+    """A bundle in the making."""
 
     path: Path
 
     @property
-    def shards(self) -> Path:
-        """Harvested activations in token order."""
-        return self.path / "shards"
-
-    @property
-    def scratch(self) -> Path:
-        """Tables that pass from one step to another and are not published."""
-        return self.path / "scratch"
-
-    @property
     def tables(self) -> Path:
-        """The tables of the bundle; this folder is what gets published."""
+        """The tables of the bundle; this folder is published."""
         return self.path / "tables"
 
-    def run(self, name: str, step: Callable[[], Result]) -> Result:
-        """Run a step unless it is finished already; return what it said, with its seconds.
+    def run(
+        self, record: RecordFile[R], step: Callable[[], R], writes: Iterable[Path] = ()
+    ) -> tuple[R, bool]:
+        """The step's record, and whether the step ran now; a finished step is not run again.
 
-        The step writes its tables itself and returns what fits in JSON. It counts as finished only
-        when it has returned, so a step that was interrupted runs again from its beginning.
+        A step is finished when it has returned, so an interrupted step starts from its beginning.
+        It also runs again if its record is damaged or one of the files that it `writes` is gone.
+        RuntimeError: the step returned without writing them all.
         """
-        record = self._record(name)
-        if record.exists():
-            return self.said(name)
+        writes = list(writes)
+        known = self.read(record)
+        if known is not None and all(file.exists() for file in writes):
+            return known, False
+        file = self.path / record.path
+        file.unlink(missing_ok=True)
         started = time.perf_counter()
-        result = step()
-        result["seconds"] = round(time.perf_counter() - started, 3)
-        unfinished = record.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(result), encoding="utf-8")
-        unfinished.replace(record)
-        return result
+        returned = step()
+        if missing := [str(file) for file in writes if not file.exists()]:
+            raise RuntimeError(f"The step {record.step} did not write {', '.join(missing)}.")
+        seconds = round(time.perf_counter() - started, 3)
+        returned = returned.model_copy(update={"seconds": seconds})
+        unfinished = file.with_suffix(".unfinished")
+        # json, unlike pydantic, keeps NaN apart from null.
+        unfinished.write_text(json.dumps(returned.model_dump(mode="json")), encoding="utf-8")
+        unfinished.replace(file)
+        return returned, True
 
-    def said(self, name: str) -> Result:
-        """What a finished step returned."""
-        result: Result = json.loads(self._record(name).read_text(encoding="utf-8"))
-        return result
+    def read(self, record: RecordFile[R]) -> R | None:
+        """The record of a finished step; None if there is no valid record."""
+        try:
+            text = (self.path / record.path).read_text(encoding="utf-8")
+            return record.kind.model_validate_json(text)
+        except (FileNotFoundError, UnicodeDecodeError, ValidationError):
+            return None
 
-    def _record(self, name: str) -> Path:
-        return self.path / "steps" / f"{name}.json"
+    def forget(self, record: RecordFile[R]) -> None:
+        """Let a step run again."""
+        (self.path / record.path).unlink(missing_ok=True)
 
-    def finished(self) -> list[str]:
-        """Names of the finished steps."""
-        return sorted(file.stem for file in (self.path / "steps").glob("*.json"))
-
-    def forget(self, name: str) -> None:
-        """Let a finished step run again."""
-        self._record(name).unlink()
+    def has_records(self) -> bool:
+        """Whether any step is finished."""
+        return any((self.path / "steps").glob("*.json"))
 
     def remove(self) -> None:
-        """Remove it after publishing."""
+        """Remove the folder and everything in it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def open_working_folder(out: Path, inputs: Result) -> WorkingFolder:
+def open_working_folder(out: Path, inputs: BaseModel) -> WorkingFolder:
     """The working folder of the bundle `out`, emptied if it was made for other inputs."""
     folder = WorkingFolder(out.parent / f".{out.name}.building")
-    asked = json.dumps(inputs, sort_keys=True, indent=2)
-    known = folder.path / "inputs.json"
-    if known.exists() and known.read_text(encoding="utf-8") != asked:
+    wanted = inputs.model_dump_json(indent=2)
+    stored = folder.path / "inputs.json"
+    if folder.path.exists() and not (stored.exists() and stored.read_text("utf-8") == wanted):
         folder.remove()
-    for part in (folder.shards, folder.scratch, folder.tables, folder.path / "steps"):
-        part.mkdir(parents=True, exist_ok=True)
-    known.write_text(asked, encoding="utf-8")
+    for part in ("shards", "scratch", "tables", "steps"):
+        (folder.path / part).mkdir(parents=True, exist_ok=True)
+    stored.write_text(wanted, encoding="utf-8")
     return folder

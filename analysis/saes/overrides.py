@@ -10,24 +10,12 @@ from typing import get_args
 from analysis.runtime.errors import InputError
 from analysis.saes.sparse_autoencoder import Normalisation, SparseAutoencoder
 from analysis.saes.weights import folded_scale, positive
+from analysis.settings import SaeReading
 
 
 @dataclass(frozen=True)
-class Overrides:
-    """None leaves each as the file has it. On the command line they are options of these names."""
-
-    format: str | None = None
-    """A name of FORMATS."""
-    transpose: bool | None = None
-    """Read both matrices the other way round than the format prescribes."""
-    centre_input: bool | None = None
-    """Remove each token's mean first and add it back to the output."""
-    subtract_b_dec: bool | None = None
-    """Subtract b_dec from the input before encoding."""
-    normalise: str | None = None
-    """What is done to each token at run time: a `Normalisation`."""
-    input_scale: float | None = None
-    """The SAE reads inputs times this; its outputs are divided by it."""
+class Overrides(SaeReading):
+    """Settings that replace what the SAE's files say; see `SaeReading` for the fields."""
 
     def applied(self, sae: SparseAutoencoder) -> SparseAutoencoder:
         """The SAE with these settings in place of its own; format and transpose are the reader's.

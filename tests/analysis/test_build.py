@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from analysis.build import BuildRequest, build_bundle
+from analysis.build import build_bundle
 from analysis.bundle import TABLES, Bundle, Parameters
 from analysis.cooccurrence.association import measure_table
 from analysis.runtime.errors import InputError
+from analysis.settings import BuildRequest
 from tests.planted import Planted, planted_activations, planted_sae
 
 
@@ -159,7 +160,7 @@ def test_a_bundle_is_never_overwritten(small: BuildRequest, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"activations": None}, "Give --model and --corpus"),
+        ({"activations": None}, "give --model and --corpus"),
         ({"model": "smollm2-135m"}, "not both"),
         ({"activations": Path("nothing.parquet")}, "there is no such file"),
         ({"sae": "no/such/sae"}, "no/such/sae"),

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.build import BuildRequest, build_bundle
+from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters, open_bundle
 from analysis.harvest.models import DEMO_MODEL, model_folder
 from analysis.saes import load_sae
+from analysis.settings import BuildRequest
 from tests.conftest import DEMO_BUNDLE, ROOT
 
 SAE = ROOT / "data" / "sae" / "smollm2-135m-blocks.12.hook_resid_post"

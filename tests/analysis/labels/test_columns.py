@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import build
-from analysis.build import BuildRequest, build_bundle
+from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
 from analysis.labels.naming import raised_ballot
 from analysis.labels.prompts import latent_subjects
@@ -16,6 +16,7 @@ from analysis.labels.requested import LabelSources
 from analysis.labels.split import split_tokens
 from analysis.runtime.errors import InputError
 from analysis.selection import evaluate, parse
+from analysis.settings import BuildRequest
 from tests.analysis.labels.chat_server import ChatServer
 from tests.planted import LATENTS, TOPICS, planted_activations, planted_sae
 

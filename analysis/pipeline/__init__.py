@@ -1,0 +1,1 @@
+"""The steps of a build: what each reads, writes and reports."""

@@ -1,0 +1,101 @@
+"""Every file that one step of a build writes and another reads, as typed names.
+
+Steps declare these as what they read and write (`analysis/build.py`), and read and write them
+through `Building`, so no file name occurs anywhere else.
+"""
+
+from dataclasses import dataclass
+
+from analysis.pipeline.records import (
+    ClusterRecord,
+    CommunityRecord,
+    DoneRecord,
+    HarvestRecord,
+    LabelRecord,
+    MapRecord,
+    NeighbourRecord,
+    RelationRecord,
+    RowsRecord,
+)
+from analysis.runtime.working_folder import RecordFile
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file or folder, by its path relative to the working folder."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class BundleTable(Artifact):
+    """A table of the bundle, in the schema that `analysis.bundle` declares."""
+
+    name: str
+
+    @staticmethod
+    def named(name: str) -> "BundleTable":
+        """The table of this name."""
+        return BundleTable(f"tables/{name}.parquet", name)
+
+
+@dataclass(frozen=True)
+class ScratchTable(Artifact):
+    """A Parquet table that passes between steps and is not published."""
+
+    @staticmethod
+    def named(name: str) -> "ScratchTable":
+        """The table of this name."""
+        return ScratchTable(f"scratch/{name}.parquet")
+
+
+SHARDS = Artifact("shards")
+PARTNER_BLOCKS = Artifact("scratch/partners")
+ANSWERS = Artifact("scratch/answers.jsonl")
+
+TOKENS = BundleTable.named("tokens")
+DOCUMENTS = BundleTable.named("documents")
+BY_TOKEN = BundleTable.named("activations_by_token")
+BY_LATENT = BundleTable.named("activations_by_latent")
+LOGITS = BundleTable.named("logits")
+CONTEXTS = BundleTable.named("contexts")
+PARTNERS = BundleTable.named("partners")
+COMMUNITIES = BundleTable.named("communities")
+NEIGHBOURS = BundleTable.named("neighbours")
+RELATIONS = BundleTable.named("relations")
+MEMBERSHIPS = BundleTable.named("memberships")
+CLUSTER_PAIRS = BundleTable.named("cluster_pairs")
+CLUSTER_COMPONENTS = BundleTable.named("cluster_components")
+CLUSTER_LOADINGS = BundleTable.named("cluster_loadings")
+LATENTS = BundleTable.named("latents")
+CLUSTERS = BundleTable.named("clusters")
+
+ACTIVE_TOKENS = ScratchTable.named("active_tokens")
+"""active_tokens int64, one row per latent: kept tokens on which it is active."""
+STATISTICS = ScratchTable.named("statistics")
+"""The columns of the latent table that follow from activations, and the decoder norms."""
+MAP_COLUMNS = ScratchTable.named("map")
+"""x, y, map_recall and map_agreement, one row per latent; null if it is not on the map."""
+COOCCURRENCE_MAP_COLUMNS = ScratchTable.named("map_cooccurrence")
+"""x_cooccurrence, y_cooccurrence and moved, one row per latent."""
+FINEST_CLUSTER = ScratchTable.named("finest")
+"""cluster, one row per latent; null if it is in none of the finest level."""
+CLUSTER_TREE = ScratchTable.named("clusters")
+"""One row per cluster of every level, with parent, size and stability."""
+MEASURED_CLUSTERS = ScratchTable.named("measured")
+"""CLUSTER_TREE and how often each cluster is active."""
+
+HARVEST = RecordFile("harvest", HarvestRecord)
+STORE = RecordFile("store", DoneRecord)
+LOGIT_EFFECTS = RecordFile("effects_on_logits", RowsRecord)
+DESCRIBE = RecordFile("describe_latents", DoneRecord)
+PICK_CONTEXTS = RecordFile("pick_contexts", RowsRecord)
+COUNT_PARTNERS = RecordFile("count_partners", RowsRecord)
+FIND_COMMUNITIES = RecordFile("find_communities", CommunityRecord)
+FIND_NEIGHBOURS = RecordFile("find_neighbours", NeighbourRecord)
+FIND_RELATIONS = RecordFile("find_relations", RelationRecord)
+LAY_OUT = RecordFile("lay_out", MapRecord)
+LAY_OUT_COOCCURRENCE = RecordFile("lay_out_by_cooccurrence", MapRecord)
+FIND_CLUSTERS = RecordFile("find_clusters", ClusterRecord)
+MEASURE_CLUSTERS = RecordFile("measure_clusters", RowsRecord)
+NAME = RecordFile("name_latents_and_clusters", LabelRecord)

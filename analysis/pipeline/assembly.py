@@ -1,0 +1,73 @@
+"""The manifest of a bundle, from where it comes from and what the steps reported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import pyarrow.parquet as pq
+
+from analysis.bundle import (
+    SCHEMA_VERSION,
+    CorpusSource,
+    Manifest,
+    ModelSource,
+    SaeSource,
+    SelfCheck,
+)
+from analysis.pipeline.artifacts import (
+    DOCUMENTS,
+    FIND_CLUSTERS,
+    FIND_COMMUNITIES,
+    FIND_RELATIONS,
+    HARVEST,
+    LAY_OUT,
+    LAY_OUT_COOCCURRENCE,
+    NAME,
+)
+from analysis.pipeline.building import Building
+
+RECORDED_PACKAGES = (
+    "torch",
+    "transformers",
+    "numpy",
+    "pyarrow",
+    "numba",
+    "umap-learn",
+    "fast_hdbscan",
+    "scikit-network",
+)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a bundle was made from, and whether the SAE was read correctly."""
+
+    sae: SaeSource
+    model: ModelSource | None
+    corpus: CorpusSource
+    self_check: SelfCheck
+
+
+def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) -> Manifest:
+    """The manifest of a bundle whose steps are all finished; `timings` in seconds."""
+    harvested = build.record(HARVEST)
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        sae=origin.sae,
+        model=origin.model,
+        corpus=origin.corpus,
+        parameters=build.parameters,
+        tokens=harvested.tokens,
+        documents=pq.read_metadata(build.path(DOCUMENTS)).num_rows,
+        mask=harvested.mask,
+        active_rule=f"activation > {build.parameters.active_threshold:g}",
+        self_check=origin.self_check,
+        map=build.record(LAY_OUT).quality,
+        map_cooccurrence=build.record(LAY_OUT_COOCCURRENCE).quality,
+        clustering=build.record(FIND_CLUSTERS).levels,
+        communities=build.record(FIND_COMMUNITIES).levels,
+        relations=build.record(FIND_RELATIONS).families,
+        labels=build.record(NAME).summary,
+        versions={name: version(name) for name in RECORDED_PACKAGES},
+        timings=dict(timings),
+    )

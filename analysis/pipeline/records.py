@@ -1,0 +1,72 @@
+"""What the steps of a build report, for later steps and for the manifest."""
+
+from typing import Any
+
+from pydantic import Field
+
+from analysis.bundle import (
+    ClusterLevel,
+    CommunityLevel,
+    LabelSummary,
+    MapQuality,
+    MaskSummary,
+    RelationFamily,
+)
+from analysis.runtime.working_folder import StepRecord
+
+
+class DoneRecord(StepRecord):
+    """The step only wrote tables."""
+
+
+class RowsRecord(StepRecord):
+    """The step wrote a table of this many rows."""
+
+    rows: int = Field(ge=0)
+
+
+class HarvestRecord(StepRecord):
+    """What was harvested or imported."""
+
+    tokens: int = Field(ge=1, description="kept tokens")
+    l0: float = Field(ge=0, description="mean active latents per kept token")
+    explained_variance: float | None = Field(description="centred; None for imported activations")
+    mask: MaskSummary
+
+
+class CommunityRecord(StepRecord):
+    """The levels of the communities."""
+
+    levels: list[CommunityLevel]
+
+
+class NeighbourRecord(StepRecord):
+    """How the nearest neighbours were computed."""
+
+    how: str = Field(description="exact or approximate, in words")
+    recall: float = Field(ge=0, le=1, description="measured recall of the neighbours")
+
+
+class RelationRecord(StepRecord):
+    """One family of tests for each kind of relation."""
+
+    families: list[RelationFamily]
+
+
+class MapRecord(StepRecord):
+    """How well a map shows the neighbours."""
+
+    quality: MapQuality
+
+
+class ClusterRecord(StepRecord):
+    """The levels of the clustering."""
+
+    levels: list[ClusterLevel]
+
+
+class LabelRecord(StepRecord):
+    """How the labels were made."""
+
+    summary: LabelSummary
+    sources: dict[str, Any] = Field(description="the label sources that the labels depend on")

@@ -1,0 +1,309 @@
+"""The bodies of the steps: each calls the room that does the work and writes what it returns.
+
+What a step reads and writes is declared where it is listed, in `analysis/build.py`.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import TABLES, LatentTable
+from analysis.clusters.activity import cluster_activity
+from analysis.clusters.hierarchy import cluster, place
+from analysis.clusters.principal_components import write_components
+from analysis.cooccurrence import communities, partners, relations
+from analysis.cooccurrence.partner_graph import partner_graph
+from analysis.cooccurrence.strongest import Ranking
+from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
+from analysis.decoder.umap_map import Layout, layout, layout_by_cooccurrence, moved
+from analysis.harvest.source import Source
+from analysis.harvest.store import write_activation_tables
+from analysis.labels.columns import label_tables
+from analysis.labels.material import Material
+from analysis.latents.contexts import write_contexts
+from analysis.latents.logits import logit_effects
+from analysis.latents.statistics import latent_statistics
+from analysis.pipeline.artifacts import (
+    ACTIVE_TOKENS,
+    ANSWERS,
+    CLUSTER_PAIRS,
+    CLUSTER_TREE,
+    CLUSTERS,
+    COMMUNITIES,
+    COOCCURRENCE_MAP_COLUMNS,
+    FIND_NEIGHBOURS,
+    FINEST_CLUSTER,
+    LATENTS,
+    LAY_OUT,
+    LOGITS,
+    MAP_COLUMNS,
+    MEASURED_CLUSTERS,
+    MEMBERSHIPS,
+    NEIGHBOURS,
+    PARTNER_BLOCKS,
+    PARTNERS,
+    SHARDS,
+    STATISTICS,
+    TOKENS,
+)
+from analysis.pipeline.building import Building
+from analysis.pipeline.records import (
+    ClusterRecord,
+    CommunityRecord,
+    DoneRecord,
+    HarvestRecord,
+    LabelRecord,
+    MapRecord,
+    NeighbourRecord,
+    RelationRecord,
+    RowsRecord,
+)
+
+
+def harvest(build: Building, source: Source) -> HarvestRecord:
+    """Run model and SAE over the corpus, or read the imported activations, into shards."""
+    harvested = source.harvest(
+        build.path(SHARDS),
+        build.memory_bytes,
+        build.workers,
+        build.progress.named("harvest, tokens"),
+    )
+    return HarvestRecord.model_validate(harvested)
+
+
+def store(build: Building, source: Source) -> DoneRecord:
+    """Write the tokens, the documents, and the activations by token and by latent."""
+    stored = write_activation_tables(
+        build.path(SHARDS),
+        build.work.tables,
+        build.sae.d_sae,
+        documents=source.documents(),
+        memory_bytes=build.memory_bytes,
+    )
+    counts = np.diff(stored.latent_ends, prepend=0)
+    build.write(ACTIVE_TOKENS, pa.table({"active_tokens": counts}))
+    return DoneRecord()
+
+
+def effects_on_logits(build: Building, source: Source) -> RowsRecord:
+    """The tokens that each latent promotes and suppresses; empty if no model was run."""
+    rows = TABLES["logits"].empty_table()
+    if (vocabulary := source.vocabulary()) is not None:
+        rows = logit_effects(
+            build.decoder,
+            vocabulary.unembedding,
+            vocabulary.tokens,
+            memory=build.memory_bytes,
+            report=build.progress.named("logit effects, latents"),
+        )
+    build.write(LOGITS, rows)
+    return RowsRecord(rows=rows.num_rows)
+
+
+def describe_latents(build: Building) -> DoneRecord:
+    """Density, moments, quantiles, flag and decoder norm of every latent."""
+    statistics = latent_statistics(
+        build.activations, build.documents, build.n_tokens, memory_bytes=build.memory_bytes
+    )
+    norms = pa.array(build.sae.decoder_norms().numpy())
+    build.write(STATISTICS, statistics.append_column("decoder_norm", norms))
+    return DoneRecord()
+
+
+def pick_contexts(build: Building) -> RowsRecord:
+    """Top, interval and random contexts of every latent."""
+    rows = write_contexts(
+        build.activations,
+        build.documents,
+        build.work.tables,
+        parameters=build.parameters,
+        memory_bytes=build.memory_bytes,
+        progress=build.progress.named("contexts, latents"),
+    )
+    return RowsRecord(rows=rows)
+
+
+def count_partners(build: Building) -> RowsRecord:
+    """Count every pair of latents exactly and keep the strongest partners."""
+    rows = partners.count_partners(
+        build.activations,
+        build.documents,
+        build.read(TOKENS, ["kept"])["kept"].to_numpy(),
+        build.work.tables,
+        build.path(PARTNER_BLOCKS),
+        Ranking(build.parameters.partners_kept, build.parameters.minimum_joint),
+        workers=build.workers,
+        memory_bytes=build.memory_bytes,
+        progress=build.progress.named("co-occurrence, latents"),
+    )
+    return RowsRecord(rows=rows)
+
+
+def find_communities(build: Building) -> CommunityRecord:
+    """Communities of latents that fire together, at several levels, with their stability."""
+    flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
+    found = communities.find_communities(
+        LatentTable(build.path(PARTNERS)),
+        build.active_tokens,
+        build.n_tokens,
+        dense=np.asarray(pc.equal(flags, "dense")),
+        partners_kept=build.parameters.partners_kept,
+        minimum_joint=build.parameters.minimum_joint,
+        seed=build.parameters.seed,
+    )
+    build.write(COMMUNITIES, found.table)
+    return CommunityRecord(levels=list(found.levels))
+
+
+def find_neighbours(build: Building) -> NeighbourRecord:
+    """The cosine kNN graph of the decoder, which the map and the clusters share."""
+    graph = decoder_graph(
+        build.decoder,
+        eligible=build.fired,
+        k=build.parameters.neighbours,
+        seed=build.parameters.seed,
+    )
+    build.write(NEIGHBOURS, neighbour_table(graph))
+    return NeighbourRecord(how=graph.how, recall=graph.recall)
+
+
+def find_relations(build: Building) -> RelationRecord:
+    """Duplicates, implications, exclusive siblings and absorption candidates."""
+    families = relations.find_relations(
+        build.activations,
+        build.n_tokens,
+        build.work.tables,
+        build.decoder,
+        memory_bytes=build.memory_bytes,
+        report=build.progress.report,
+    )
+    return RelationRecord(families=list(families))
+
+
+def lay_out(build: Building) -> MapRecord:
+    """The map by decoder similarity, and how well it shows the neighbours."""
+    placed = layout(
+        build.decoder,
+        _graph(build),
+        build.fired,
+        seed=build.parameters.seed,
+        epochs=build.parameters.epochs,
+    )
+    columns = {
+        "x": placed.x,
+        "y": placed.y,
+        "map_recall": placed.recall,
+        "map_agreement": placed.agreement,
+    }
+    build.write_columns(MAP_COLUMNS, columns)
+    return MapRecord(quality=placed.quality)
+
+
+def lay_out_by_cooccurrence(build: Building) -> MapRecord:
+    """The map by co-occurrence, and how far each latent's neighbourhood differs on it."""
+    drawn = build.read(MAP_COLUMNS)
+    by_decoder = Layout(
+        x=drawn["x"].to_numpy(),
+        y=drawn["y"].to_numpy(),
+        recall=drawn["map_recall"].to_numpy(),
+        agreement=drawn["map_agreement"].to_numpy(),
+        quality=build.record(LAY_OUT).quality,
+    )
+    graph = partner_graph(
+        build.read(PARTNERS, ["latent", "partner", "joint_tokens"]),
+        build.read(ACTIVE_TOKENS),
+        build.n_tokens,
+        k=build.parameters.neighbours,
+    )
+    placed = layout_by_cooccurrence(
+        graph, by_decoder, seed=build.parameters.seed, epochs=build.parameters.epochs
+    )
+    columns = {
+        "x_cooccurrence": placed.x,
+        "y_cooccurrence": placed.y,
+        "moved": moved(by_decoder, placed),
+    }
+    build.write_columns(COOCCURRENCE_MAP_COLUMNS, columns)
+    return MapRecord(quality=placed.quality)
+
+
+def find_clusters(build: Building) -> ClusterRecord:
+    """Clusters of the decoder at several levels, with their stability."""
+    found = cluster(
+        build.decoder,
+        _graph(build),
+        build.fired,
+        seed=build.parameters.seed,
+        minimum_cluster=build.parameters.minimum_cluster,
+        epochs=build.parameters.epochs,
+    )
+    build.write(MEMBERSHIPS, found.memberships)
+    build.write(CLUSTER_TREE, found.clusters)
+    finest = pa.array(found.finest, mask=found.finest < 0)
+    build.write(FINEST_CLUSTER, pa.table({"cluster": finest}))
+    return ClusterRecord(levels=list(found.levels))
+
+
+def measure_clusters(build: Building) -> RowsRecord:
+    """How often clusters are active, alone and in pairs, and what their members write."""
+    clusters, memberships = build.read(CLUSTER_TREE), build.read(MEMBERSHIPS)
+    counted = cluster_activity(
+        build.activations,
+        build.documents,
+        clusters,
+        memberships,
+        build.n_tokens,
+        memory_bytes=build.memory_bytes,
+    )
+    build.write(CLUSTER_PAIRS, counted.pairs)
+    measured = _beside(clusters, counted.clusters)
+    build.write(MEASURED_CLUSTERS, measured)
+    write_components(
+        build.activations,
+        build.decoder,
+        measured,
+        memberships,
+        build.work.tables,
+        memory_bytes=build.memory_bytes,
+        progress=build.progress.named("components, clusters"),
+    )
+    return RowsRecord(rows=counted.pairs.num_rows)
+
+
+def name_latents_and_clusters(build: Building) -> LabelRecord:
+    """Labels with evidence and scores, which complete the latent and the cluster table."""
+    drawn = build.read(MAP_COLUMNS)
+    latents = _beside(
+        build.read(STATISTICS),
+        drawn,
+        build.read(COOCCURRENCE_MAP_COLUMNS),
+        build.read(FINEST_CLUSTER),
+    )
+    memberships = build.read(MEMBERSHIPS)
+    x, y = (drawn[axis].to_numpy() for axis in ("x", "y"))
+    clusters = place(build.read(MEASURED_CLUSTERS), memberships, x, y)
+    labelled = label_tables(
+        Material(build.work.tables, build.activations, latents, clusters, memberships),
+        build.labels,
+        seed=build.parameters.seed,
+        kept_answers=build.path(ANSWERS),
+        memory=build.memory_bytes,
+        report=build.progress.report,
+    )
+    build.write(LATENTS, labelled.latents)
+    build.write(CLUSTERS, labelled.clusters)
+    return LabelRecord(summary=labelled.summary, sources=dict(build.labels.asked()))
+
+
+def _graph(build: Building) -> NeighbourGraph:
+    """The graph that `find_neighbours` wrote."""
+    record = build.record(FIND_NEIGHBOURS)
+    return graph_of_table(build.read(NEIGHBOURS), build.sae.d_sae, record.how, record.recall)
+
+
+def _beside(table: pa.Table, *others: pa.Table) -> pa.Table:
+    """The columns of tables of equal length, in order."""
+    for other in others:
+        for column in other.column_names:
+            table = table.append_column(column, other[column])
+    return table

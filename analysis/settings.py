@@ -1,0 +1,238 @@
+"""Everything that a caller can set, declared once: for Python and for the command line.
+
+Fields that carry an `Option` are command-line options of that name; `__main__.py` turns a parameter
+of such a group into its options. This module loads neither torch nor a model.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import pydantic.dataclasses
+from pydantic import Field
+from typer import Option
+
+from analysis.bundle import Parameters
+from analysis.runtime.memory import MEMORY_BYTES
+
+SAE_HELP = "A folder, a weights file, org/repo:folder@revision, or a SAELens release:id."
+_MEGABYTE = 1_000_000
+_READING = "How to read the SAE (default: as its files say)"
+_LABELS = "Labels"
+_RESOURCES = "Resources"
+
+
+@dataclass(frozen=True)
+class SaeReading:
+    """How to read a saved SAE where its files are wrong or silent; None keeps what they say."""
+
+    format: Annotated[
+        str | None,
+        Option("--format", help="Format of the files.", rich_help_panel=_READING),
+    ] = None
+    """A name of `analysis.saes.FORMATS`."""
+    transpose: Annotated[
+        bool | None,
+        Option(
+            "--transpose/--no-transpose",
+            help="Transpose both weight matrices.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    centre_input: Annotated[
+        bool | None,
+        Option(
+            "--centre-input/--no-centre-input",
+            help="Subtract each token's mean before encoding and add it back after decoding.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    subtract_b_dec: Annotated[
+        bool | None,
+        Option(
+            "--subtract-b-dec/--no-subtract-b-dec",
+            help="Subtract b_dec from the input before encoding.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    normalise: Annotated[
+        str | None,
+        Option(
+            "--normalise",
+            help="none, constant_norm_rescale or layer_norm.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    """What is done to each token at run time."""
+    input_scale: Annotated[
+        float | None,
+        Option(
+            "--input-scale",
+            help="Multiply inputs by this factor, e.g. to restore a scale that the file lost.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    """Outputs are divided by it."""
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Where explanations come from, in addition to labels from the latents' own evidence."""
+
+    explanations: Annotated[
+        Path | None,
+        Option(
+            "--explanations",
+            help="Explanations from another tool: CSV, Parquet, JSON, JSONL or a delphi folder.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None
+    model: Annotated[
+        str | None,
+        Option(
+            "--label-model",
+            help="transformers model that proposes names for clusters: folder, GGUF file, hub id.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None
+    endpoint: Annotated[
+        str | None,
+        Option(
+            "--label-endpoint",
+            help="Address of an OpenAI-compatible server that proposes names, instead of "
+            "--label-model. Set its key in CLEARWATER_LABEL_KEY.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None
+    endpoint_model: Annotated[
+        str | None,
+        Option(
+            "--label-endpoint-model",
+            help="Name of the model on that server.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None
+    latents: Annotated[
+        int,
+        Option(
+            "--label-latents",
+            help="Also propose names for this many latents, densest first.",
+            min=0,
+            rich_help_panel=_LABELS,
+        ),
+    ] = 0
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """A language model and the text that it reads."""
+
+    model: Annotated[
+        str | None,
+        Option("--model", help="transformers model: a folder, a GGUF file or a hub id."),
+    ] = None
+    corpus: Annotated[
+        Path | None,
+        Option("--corpus", help="Text: .txt, .jsonl or .parquet with a text column."),
+    ] = None
+    hook: Annotated[
+        str | None,
+        Option(
+            "--hook",
+            help="Hook point, e.g. blocks.12.hook_resid_post. Default: the one in the SAE's files.",
+        ),
+    ] = None
+    prepend_bos: Annotated[
+        bool | None,
+        Option(
+            "--prepend-bos/--no-prepend-bos",
+            help="Start each block of tokens with BOS.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the work may use; it never changes a result."""
+
+    memory: Annotated[
+        int,
+        Option(
+            "--memory",
+            help="Megabytes for counting and sorting, in addition to the model; per worker.",
+            min=64,
+            rich_help_panel=_RESOURCES,
+        ),
+    ] = MEMORY_BYTES // _MEGABYTE
+    scheduler: Annotated[
+        str | None,
+        Option(
+            "--scheduler",
+            help="Dask scheduler whose workers harvest and count, e.g. tcp://host:8786. "
+            "Default: this process.",
+            rich_help_panel=_RESOURCES,
+        ),
+    ] = None
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` in bytes."""
+        return self.memory * _MEGABYTE
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """What `build_bundle` builds: an SAE with a model and a corpus, or with activations.
+
+    Only `sae`, `out` and one of the two inputs are required. `dataclasses.replace` makes variants.
+    """
+
+    sae: str
+    """A folder, a weights file, `org/repo:folder@revision`, or a SAELens `release:id`."""
+    out: Path
+    """The folder of the new bundle; it must not exist."""
+    model: str | None = None
+    """A transformers model: a folder, a GGUF file or a hub id."""
+    corpus: Path | None = None
+    """Text: .txt, .jsonl or .parquet with a text column."""
+    activations: Path | None = None
+    """Instead of model and corpus: a Parquet file of activations from another program."""
+    tokens_file: Path | None = None
+    """Every kept token of `activations`; None: `tokens.parquet` next to it, if it exists."""
+    hook: str | None = None
+    """Hook point, such as `blocks.12.hook_resid_post`; None: the one in the SAE's files."""
+    prepend_bos: bool | None = None
+    """Start each block with BOS; None: as the SAE was trained."""
+    overrides: SaeReading | None = None
+    """Overrides change the SAE's content hash, and so which interrupted build can be resumed."""
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    """Changing these does not restart an interrupted build; only the labels are made again."""
+    parameters: Parameters = field(default_factory=Parameters)
+    """Seed, active rule, block length and the other settings that the result depends on."""
+    memory_bytes: int = Field(default=MEMORY_BYTES, gt=0)
+    """For counting and sorting, in addition to the model. It never changes the result."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler whose workers harvest and count; None: this process."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True)
+class RefreshRequest:
+    """What `refresh_bundle` makes again, from the stored activations of a bundle."""
+
+    bundle: Path
+    """The bundle to refresh; it is not changed."""
+    sae: str
+    """The SAE of that bundle, as in `BuildRequest`."""
+    out: Path
+    """The folder of the new bundle; it must not exist."""
+    overrides: SaeReading | None = None
+    """The overrides that the bundle was built with."""
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    """Label sources; those of the bundle itself are not carried over."""
+    parameters: Parameters | None = None
+    """None: those of the bundle. The settings of the harvest cannot change."""
+    memory_bytes: int = Field(default=MEMORY_BYTES, gt=0)
+    """For counting and sorting. It never changes the result."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler whose workers count; None: this process."""
