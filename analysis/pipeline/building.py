@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import Activations, DocumentRows, Parameters, document_rows, write_table
-
 from analysis.labels.requested import LabelSources
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,

@@ -1,0 +1,175 @@
+"""Make a bundle again from its stored activations, without the language model.
+
+What needs the model is taken over from the old bundle: tokens, documents, activations and logit
+effects as files with the same bytes; explained variance, self-check, mask, and the descriptions of
+model and corpus in the manifest. All other tables are computed again, by the steps that a build
+runs after its harvest (`ACTIVATION_STEPS`), so a bundle that was written by an older version of
+Clearwater becomes one of this version.
+"""
+
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from analysis.build import ACTIVATION_STEPS, as_overrides, checked_labels
+from analysis.bundle import (
+    SCHEMA_VERSION,
+    Bundle,
+    Manifest,
+    Parameters,
+    SaeSource,
+    check_destination,
+    content_id,
+    open_bundle,
+    publish,
+)
+from analysis.pipeline.artifacts import (
+    ACTIVE_TOKENS,
+    BY_LATENT,
+    BY_TOKEN,
+    DOCUMENTS,
+    HARVEST,
+    LOGIT_EFFECTS,
+    LOGITS,
+    STORE,
+    TOKENS,
+)
+from analysis.pipeline.assembly import Provenance, assemble
+from analysis.pipeline.building import Building, Step, forget_other_labels, run_steps
+from analysis.pipeline.records import DoneRecord, HarvestRecord, RowsRecord
+from analysis.runtime.errors import InputError
+from analysis.runtime.progress import SILENT, Progress, Report
+from analysis.runtime.workers import open_workers
+from analysis.runtime.working_folder import open_working_folder
+from analysis.saes import SparseAutoencoder, describe, load_sae
+from analysis.settings import RefreshRequest
+
+HARVEST_PARAMETERS = ("max_tokens", "block_tokens", "prepend_bos", "active_threshold", "dtype")
+"""These decide which activations are stored, so another value needs a new build."""
+
+
+def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bundle:
+    """Make a new bundle from an old one, or resume an interrupted refresh.
+
+    `report` is called with a step's name, the pieces done and all pieces. InputError: the bundle
+    is damaged, the SAE is not the one it was built from, or a setting of the harvest is changed.
+    """
+    check_destination(request.out)
+    old = open_bundle(request.bundle)
+    parameters = _parameters(old, request)
+    sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
+    _check_sae(old, request, sae)
+    _check_content(old)
+    labels = checked_labels(request.labels, sae)
+    workers = open_workers(request.scheduler)
+    inputs = RefreshInputs(bundle=old.manifest.bundle_id, parameters=parameters)
+    work = open_working_folder(request.out, inputs)
+    progress = SILENT if report is None else Progress(report=report)
+    build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress)
+    forget_other_labels(build)
+    timings = run_steps(build, (*carried_steps(old), *ACTIVATION_STEPS))
+    bundle = publish(work.tables, assemble(build, _provenance(old, sae), timings), request.out)
+    work.remove()
+    return bundle
+
+
+def carried_steps(old: Bundle) -> tuple[Step[Any], ...]:
+    """In place of a build's `source_steps`: the same tables and records, from the old bundle."""
+    return (
+        Step(HARVEST, partial(_harvest, manifest=old.manifest)),
+        Step(
+            STORE,
+            partial(_store, old=old),
+            writes=(TOKENS, DOCUMENTS, BY_TOKEN, BY_LATENT, ACTIVE_TOKENS),
+        ),
+        Step(LOGIT_EFFECTS, partial(_effects_on_logits, old=old), writes=(LOGITS,)),
+    )
+
+
+class RefreshInputs(BaseModel):
+    """Everything that the result depends on: only a refresh with equal inputs can be resumed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bundle: str
+    parameters: Parameters
+    schema_version: int = SCHEMA_VERSION
+
+
+def _harvest(build: Building, manifest: Manifest) -> HarvestRecord:
+    return HarvestRecord(
+        tokens=manifest.tokens,
+        l0=manifest.self_check.l0,
+        explained_variance=manifest.self_check.explained_variance,
+        mask=manifest.mask,
+    )
+
+
+def _store(build: Building, old: Bundle) -> DoneRecord:
+    for table in (TOKENS, DOCUMENTS, BY_TOKEN, BY_LATENT):
+        _take_over(old.path / f"{table.name}.parquet", build.path(table))
+    counts = old.latents["active_tokens"].cast(pa.int64())
+    build.write(ACTIVE_TOKENS, pa.table({"active_tokens": counts}))
+    return DoneRecord()
+
+
+def _effects_on_logits(build: Building, old: Bundle) -> RowsRecord:
+    _take_over(old.path / f"{LOGITS.name}.parquet", build.path(LOGITS))
+    return RowsRecord(rows=old.logits.rows)
+
+
+def _take_over(source: Path, target: Path) -> None:
+    """Link a file, since bundles never change; copy it where that is not possible."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
+def _parameters(old: Bundle, request: RefreshRequest) -> Parameters:
+    stored = old.manifest.parameters
+    wanted = request.parameters or stored
+    for name in HARVEST_PARAMETERS:
+        if getattr(wanted, name) != getattr(stored, name):
+            raise InputError(
+                f"{old.path}: was built with {name} {getattr(stored, name)}, and a refresh cannot "
+                f"change it to {getattr(wanted, name)}; build a new bundle."
+            )
+    return wanted
+
+
+def _check_sae(old: Bundle, request: RefreshRequest, sae: SparseAutoencoder) -> None:
+    if sae.content_hash != old.manifest.sae.content_hash:
+        raise InputError(
+            f"{request.sae}: is not the SAE of {old.path} (content {sae.content_hash[:16]}, but "
+            f"the bundle has {old.manifest.sae.content_hash[:16]}); give {old.manifest.sae.name} "
+            "with the options that the bundle was built with."
+        )
+
+
+def _check_content(old: Bundle) -> None:
+    """InputError where a file of the bundle was changed after it was published."""
+    if content_id(old.path, old.manifest) != old.manifest.bundle_id:
+        raise InputError(
+            f"{old.path}: its files do not match its id {old.manifest.bundle_id}, so one of them "
+            "is damaged; restore the bundle from a copy, or build it again."
+        )
+
+
+def _provenance(old: Bundle, sae: SparseAutoencoder) -> Provenance:
+    """Where the old bundle comes from, with this version's description of the SAE."""
+    kept = {"name", "hook_point", "hook_module"}
+    described = describe(sae).model_dump(include=set(SaeSource.model_fields) - kept)
+    stored = old.manifest.sae.model_dump(include=kept)
+    return Provenance(
+        sae=SaeSource(**stored, **described),
+        model=old.manifest.model,
+        corpus=old.manifest.corpus,
+        self_check=old.manifest.self_check,
+    )
