@@ -1,4 +1,4 @@
-"""The command line: `python -m analysis build | refresh | count | inspect | convert | list`.
+"""The command line: `build | refresh | count | inspect | convert | list | serve`.
 
 Modules that load torch or a model are imported by the command that needs them, so that `--help`
 and `list` answer at once.
@@ -360,6 +360,27 @@ def list_bundles(
                 f"{folder}: contains no bundle; make one with `python -m analysis build`."
             )
         console.print_bundles(bundles)
+
+
+@app.command()
+def serve(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of bundles, besides ./bundles and those of the environment."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Default: the first free port from 8501 on.", min=1, max=65535),
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; the default admits this machine only.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the dashboard."""
+    with _clear_errors():
+        from analysis import serve as dashboard
+
+        dashboard.serve(folders or [], port, address)
 
 
 def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest]]:
