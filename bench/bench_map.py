@@ -26,7 +26,8 @@ from umap import UMAP
 
 from analysis.clusters.hierarchy import cluster
 from analysis.decoder.graph import decoder_graph
-from analysis.decoder.umap_map import layout, trustworthiness
+from analysis.decoder.map_quality import trustworthiness
+from analysis.decoder.umap_map import decoder_map
 
 Result = dict[str, float]
 WARM_UP = 5_000
@@ -64,9 +65,9 @@ def ours(W_dec: np.ndarray, truth: np.ndarray) -> Result:
     everyone = np.ones(len(W_dec), dtype=bool)
     seconds, graph = _timed(lambda: decoder_graph(W_dec, eligible=everyone))
     said: Result = {"graph": seconds, "recall of the graph": graph.recall}
-    said["layout"], drawn = _timed(lambda: layout(W_dec, graph, everyone, seeds=1))
+    said["layout"], drawn = _timed(lambda: decoder_map(W_dec, graph, everyone, seeds=1))
     said["clusters"], found = _timed(lambda: cluster(W_dec, graph, everyone))
-    said["two more maps"], _ = _timed(lambda: layout(W_dec, graph, everyone, seed=1, seeds=2))
+    said["two more maps"], _ = _timed(lambda: decoder_map(W_dec, graph, everyone, seed=1, seeds=2))
     said["seconds"] = sum(said[part] for part in PARTS)
     said["trustworthiness"] = drawn.quality.trustworthiness or 0.0
     said["clusters found"] = found.levels[0].clusters

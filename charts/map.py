@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.decoder.map_verdict import quality_of_map
 from analysis.runtime.errors import InputError
 from analysis.selection import MAP_COLUMNS
 from charts.clustering import Level, level_of
@@ -134,7 +135,7 @@ def _edge(value: float) -> str:
 
 
 def _note(bundle: Bundle, layout: Layout) -> str:
-    quality = bundle.manifest.map if layout == "decoder" else bundle.manifest.map_cooccurrence
+    quality = quality_of_map(bundle.manifest, layout)
     weak = "Distance and area between clusters on this map are weak evidence"
     if quality is None:
         return f"{weak}; its quality was not measured."

@@ -1,8 +1,12 @@
 """A planted world, built once per test process into a real bundle by the project's own pipeline."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Before numba is imported: tests of thread counts need a pool of four on any machine.
+os.environ["NUMBA_NUM_THREADS"] = "4"
 
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters

@@ -38,13 +38,13 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from analysis.bundle import TABLES, ClusterLevel
 from analysis.decoder.graph import NeighbourGraph
-from analysis.decoder.umap_map import (
+from analysis.decoder.umap_embedding import (
     MANY,
     NEIGHBOURS,
     FuzzyGraph,
     embed,
     fuzzy_graph,
-    principal_components,
+    start_positions,
 )
 from analysis.runtime.threads import over_spans
 
@@ -138,7 +138,7 @@ def cluster(
     cuts: list[Cut] = []
     again: list[np.ndarray] = []
     if n > max(NEIGHBOURS, 2 * minimum_cluster):
-        start = principal_components(W_dec, fuzzy.latents, DIMENSIONS)
+        start = start_positions(W_dec, fuzzy.latents, DIMENSIONS)
         trees = [_hierarchy(start, fuzzy, minimum_cluster, seed + i, epochs) for i in range(SEEDS)]
         again = [
             _hierarchy(start, resampled(fuzzy, seed + i), minimum_cluster, seed + i, epochs)

@@ -1,109 +1,111 @@
-"""The nearest rows by cosine, by comparing every pair once.
+"""The nearest rows by cosine, found by comparing every pair once.
 
-Candidates come from matrix products of rounded rows, in blocks that are scanned for both of their
-sides; they are then ranked by a cosine that is added up in float64 in a fixed order. A row keeps
-more candidates than it needs; where the rounding could hide a nearer one even so, the row is
-compared with all others again, in float32. So neither the kind of product, the block size nor the
-number of threads changes a byte.
+1. Products of rounded rows (`products.py`) are computed in blocks; each block is scanned for both
+   of its sides. A heap keeps more candidates for each row than the k that are needed.
+2. The candidates are ranked by a cosine that is summed in float64 in a fixed order.
+3. Where rounding could hide a nearer row even so, the row is compared with all others again, in
+   float32.
 
-How far a product of unit rows x, y is off that were rounded to x + e and y + f: for float32 and
-bfloat16, which some processors multiply twice as fast, at most |e| + |f| and a little, by Cauchy
-and Schwarz, plus the rounding of the product itself. For int8, twice as fast again, that bound
-would be of no use; there the errors are taken to be independent, and eight of their standard
-deviations to be enough. So int8 is exact only in all likelihood, and its recall should be measured.
+So the bytes depend on neither the number type, the block size nor the number of threads.
 """
 
 import math
-import time
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numba
 import numpy as np
 import torch
 
+from analysis.decoder.products import (
+    RESULT,
+    ROUNDING,
+    fastest_exact_dtype,
+    products,
+    rounded_rows,
+)
+from analysis.runtime.arrays import Float32s, Int32s
 from analysis.runtime.threads import over_spans
 
 SMALLEST_BLOCK = 64
 LARGEST_BLOCK = 2_048
-"""Rows of a block of products, however little or much memory is given."""
+"""Rows of a block of products, for any memory setting."""
 
 SPARE_CANDIDATES = 32
-"""Candidates beyond k. In 768 isotropic dimensions no row of 65,536 then needs a second look, with
-any kind of product."""
+"""Candidates beyond k. With these, no row of 65,536 in 768 isotropic dimensions needs a second
+look, with any number type."""
 
-ROUNDING = 2e-6
-"""More than a float32 product of unit vectors is ever wrong by."""
-
-DEVIATIONS = 8
-"""Standard deviations by which products of int8 are taken to be off at most."""
-
-WORTH_ROUNDING = 4_096
-"""Rows from which on it pays to find out which product is faster."""
-
-TRIALS = 8
-"""Products that are timed: with other work beside them, the quickest is still about right."""
+WORTH_TIMING = 4_096
+"""Rows from which on it pays to time which number type is faster."""
 
 CHUNK = 64
-"""Products that are looked at together."""
+"""Products that are checked at once."""
+
+_BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.int8: torch.int32}
+"""Integer type of the same bits as a product."""
 
 
 def nearest_within(
-    unit: np.ndarray, pool: np.ndarray, k: int, memory: int, kind: torch.dtype | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours int32 [len(pool), k] in `pool` and their cosines, every pair compared once.
+    unit: Float32s,
+    pool: Int32s,
+    k: int,
+    memory_bytes: int,
+    dtype: torch.dtype | None = None,
+) -> tuple[Int32s, Float32s]:
+    """Neighbours int32 [len(pool), k] in `pool` and their cosines; every pair is compared once.
 
-    Rows of unit [F, d] have length 1; `pool` are rows of it. `memory` bytes hold a block of
-    products. `kind` None is the faster kind of product here.
+    Rows of unit [F, d] have length 1; `pool` are row numbers. `memory_bytes` bounds a block of
+    products. `dtype` is the number type of the products; None is the faster one with a proven
+    error bound.
     """
-    if kind is None:
-        kind = fastest_exact(unit.shape[1]) if len(pool) >= WORTH_ROUNDING else torch.float32
-    products, places, off = _largest_products(unit, pool, k, memory, kind)
-    # Only what could be among the k nearest is worth an exact cosine; the row itself never is.
-    last = products.shape[1] - k - 1
-    kth = np.argpartition(products, last, axis=1)[:, last, None]
-    # Both products may be off: in opposite ways at worst, or independently.
-    both = math.sqrt(2) if kind == torch.int8 else 2
-    floor = np.take_along_axis(products - both * off, kth, axis=1)
-    wanted = (places >= 0) & (products >= floor)
-    candidates = np.where(wanted, pool[places], pool[:, None])
+    if dtype is None:
+        dtype = fastest_exact_dtype(unit.shape[1]) if len(pool) >= WORTH_TIMING else torch.float32
+    values, places, error = _largest_products(unit, pool, k, memory_bytes, dtype)
+    # Only rows that could be among the k nearest need an exact cosine; the row itself never does.
+    last = values.shape[1] - k - 1
+    kth = np.argpartition(values, last, axis=1)[:, last, None]
+    # Two products are compared, each with an error: opposite at worst, or independent for int8.
+    both = math.sqrt(2) if dtype == torch.int8 else 2
+    floor = np.take_along_axis(values - both * error, kth, axis=1)
+    is_candidate = (places >= 0) & (values >= floor)
+    candidates = np.where(is_candidate, pool[places], pool[:, None])
     neighbours, cosines = rank(unit, pool, candidates, k)
-    # The first of a heap is the least that was kept; 0 where fewer were positive.
-    unsure = np.flatnonzero(~(cosines[:, -1] > products[:, 0] + off[:, 0]))
-    neighbours[unsure], cosines[unsure] = nearest(unit, pool, pool[unsure], k, memory)
+    # The root of a heap is the smallest product it kept; 0 if fewer were positive.
+    unsure = np.flatnonzero(~(cosines[:, -1] > values[:, 0] + error[:, 0]))
+    neighbours[unsure], cosines[unsure] = nearest(unit, pool, pool[unsure], k, memory_bytes)
     return neighbours, cosines
 
 
 def nearest(
-    unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours int32 [len(rows), k] in `pool` and their cosines, every pair compared."""
+    unit: Float32s, pool: Int32s, rows: Int32s, k: int, memory_bytes: int
+) -> tuple[Int32s, Float32s]:
+    """Neighbours int32 [len(rows), k] of some rows in `pool` and their cosines, in float32."""
     columns = torch.from_numpy(unit if len(pool) == len(unit) else unit[pool])
     width = min(k + 1 + SPARE_CANDIDATES, len(pool))
-    block = max(1, memory // (8 * len(pool)))
+    block = max(1, memory_bytes // (8 * len(pool)))
     neighbours = np.empty((len(rows), k), dtype=np.int32)
     cosines = np.empty((len(rows), k), dtype=np.float32)
     for start in range(0, len(rows), block):
-        asked = rows[start : start + block]
-        products = torch.from_numpy(unit[asked]) @ columns.T
-        best = torch.topk(products, width, dim=1)
+        queries = rows[start : start + block]
+        values = torch.from_numpy(unit[queries]) @ columns.T
+        best = torch.topk(values, width, dim=1)
         candidates = pool[best.indices.numpy()]
-        stop = start + len(asked)
-        neighbours[start:stop], cosines[start:stop] = rank(unit, asked, candidates, k)
-        # Duplicated vectors can tie beyond the spare candidates: then all that tie are ranked.
+        stop = start + len(queries)
+        neighbours[start:stop], cosines[start:stop] = rank(unit, queries, candidates, k)
+        # More duplicated vectors than spare candidates may tie: then all of them are ranked.
         floor = best.values[:, min(k, width - 1)] - ROUNDING
-        crowded = ((products >= floor[:, None]).sum(1) > width).nonzero()[:, 0].tolist()
+        crowded = ((values >= floor[:, None]).sum(1) > width).nonzero()[:, 0].tolist()
         for i in crowded:
-            near = pool[(products[i] >= floor[i]).numpy()][None]
+            near = pool[(values[i] >= floor[i]).numpy()][None]
             row = slice(start + i, start + i + 1)
-            neighbours[row], cosines[row] = rank(unit, asked[i : i + 1], near, k)
+            neighbours[row], cosines[row] = rank(unit, queries[i : i + 1], near, k)
     return neighbours, cosines
 
 
-def rank(
-    unit: np.ndarray, rows: np.ndarray, candidates: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of the candidates [n, c] of each row, without the row itself, by exact cosine."""
+def rank(unit: Float32s, rows: Int32s, candidates: Int32s, k: int) -> tuple[Int32s, Float32s]:
+    """The k best candidates [n, c] of each row by exact cosine, without the row itself.
+
+    Ties go to the smaller id.
+    """
     cosines = np.empty(candidates.shape, dtype=np.float32)
     over_spans(len(rows), partial(cosines_of_rows, unit, rows, candidates, cosines))
     cosines[candidates == rows[:, None]] = -np.inf
@@ -114,111 +116,49 @@ def rank(
     )
 
 
-def fastest_exact(width: int) -> torch.dtype:
-    """The kind of number with a known bound that this processor multiplies fastest."""
-    return min((torch.float32, torch.bfloat16), key=lambda kind: _seconds(kind, width))
-
-
-def is_int8_fast(width: int) -> bool:
-    """Whether this processor multiplies int8 faster than float32; some do so one by one."""
-    return _seconds(torch.int8, width) < _seconds(torch.float32, width)
-
-
-@cache
-def _seconds(kind: torch.dtype, width: int) -> float:
-    """Seconds of a small product of rows of that width, the quickest of several."""
-    rows, room = torch.ones((512, width), dtype=kind), torch.empty(512 * 512, dtype=_RESULT[kind])
-    taken = []
-    for _ in range(TRIALS):
-        started = time.perf_counter()
-        _multiply(rows, rows, room)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
-
-
-_RESULT = {torch.float32: torch.float32, torch.bfloat16: torch.bfloat16, torch.int8: torch.int32}
-_BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.int8: torch.int32}
-
-
-def _multiply(left: torch.Tensor, right: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
-    """Products [m, c] of the rows of left [m, d] and right [c, d], in the room."""
-    products = room[: len(left) * len(right)].view(len(left), len(right))
-    if left.dtype == torch.int8:
-        # Not public, but the only product of int8 on a processor; torch is pinned.
-        return torch._int_mm(left, right.T, out=products)
-    return torch.mm(left, right.T, out=products)
-
-
-@dataclass(frozen=True)
-class _Rounded:
-    """Unit rows as another kind of number."""
-
-    rows: torch.Tensor
-    """[n, d]"""
-    step: float
-    """Length of 1 in those numbers."""
-    off: np.ndarray
-    """float32 [n, 1], how far the products of each row may be off, before they are rounded"""
-
-
-def _rounded(exact: torch.Tensor, kind: torch.dtype) -> _Rounded:
-    """The rows [n, d] of length 1 as numbers of that kind."""
-    step = float(exact.abs().max()) / 127 if kind == torch.int8 else 1.0
-    rows = torch.empty(exact.shape, dtype=kind)
-    error = torch.empty(len(exact))
-    for i in range(0, len(exact), LARGEST_BLOCK):
-        block = exact[i : i + LARGEST_BLOCK]
-        scaled = block if kind != torch.int8 else (block / step).round()
-        rows[i : i + len(block)] = scaled.to(kind)
-        lost = block - step * rows[i : i + len(block)].float()
-        error[i : i + len(block)] = torch.linalg.vector_norm(lost, dim=1)
-    if kind == torch.int8:
-        # An error of that length, in any direction of so many, along a vector of length 1.
-        error *= DEVIATIONS / math.sqrt(exact.shape[1])
-        return _Rounded(rows, step, (error**2 + error.max() ** 2).sqrt().numpy()[:, None])
-    return _Rounded(rows, step, (error + error.max() + ROUNDING).numpy()[:, None])
-
-
 def _largest_products(
-    unit: np.ndarray, pool: np.ndarray, k: int, memory: int, kind: torch.dtype
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Heaps [n, width] of the largest products of each row, of whom, and how far they may be off.
+    unit: Float32s, pool: Int32s, k: int, memory_bytes: int, dtype: torch.dtype
+) -> tuple[Float32s, Int32s, Float32s]:
+    """Heaps of the largest products of each row, their places in the pool, and their errors.
 
-    Products are compared as the integers of the same bits, which have the same order from 0 on.
+    All three are [n, width], or broadcast to it. Products are compared as the integers of the same
+    bits, which have the same order from 0 upwards.
     """
     exact = torch.from_numpy(unit if len(pool) == len(unit) else unit[pool])
-    rounded = _rounded(exact, kind)
+    rounded = rounded_rows(exact, dtype)
     n, width = len(pool), min(k + 1 + SPARE_CANDIDATES, len(pool))
     values = np.zeros((n, width), dtype=np.int32)
     places = np.full((n, width), -1, dtype=np.int32)
-    least = torch.zeros(n, dtype=_BITS[kind]).numpy()
-    # A block of products and its two sides.
-    block = math.isqrt(memory // _RESULT[kind].itemsize) // 2
+    least = torch.zeros(n, dtype=_BITS[dtype]).numpy()
+    # The memory holds a block of products and a copy of it.
+    block = math.isqrt(memory_bytes // RESULT[dtype].itemsize) // 2
     block = min(max(block, SMALLEST_BLOCK), LARGEST_BLOCK)
-    room = torch.empty(block * block, dtype=_RESULT[kind])
-    # Blocks on the diagonal first: their rows, which are together in memory, fill the heaps.
+    out = torch.empty(block * block, dtype=RESULT[dtype])
+    # Blocks on the diagonal come first: neighbouring rows are often alike, so they fill the heaps.
     for apart in range(0, n, block):
         for i in range(0, n - apart, block):
             j = i + apart
             left, right = rounded.rows[i : i + block], rounded.rows[j : j + block]
-            products = _multiply(left, right, room).view(_BITS[kind]).numpy()
-            mine, theirs = slice(i, i + len(left)), slice(j, j + len(right))
-            kept = values[mine], places[mine], least[mine]
-            over_spans(len(left), partial(_keep_rows, products, j, *kept))
+            tile = products(left, right, out).view(_BITS[dtype]).numpy()
+            upper, lower = slice(i, i + len(left)), slice(j, j + len(right))
+            heaps = values[upper], places[upper], least[upper]
+            over_spans(len(left), partial(_keep_rows, tile, j, *heaps))
             if j > i:
-                kept = values[theirs], places[theirs], least[theirs]
-                work = partial(_keep_columns, products, i, *kept)
-                # A narrow span would read little of every cache line.
+                heaps = values[lower], places[lower], least[lower]
+                work = partial(_keep_columns, tile, i, *heaps)
+                # A narrow span would read only little of every cache line.
                 over_spans(len(right), work, spans_per_thread=1)
-    if kind == torch.int8:
-        return (values * np.float32(rounded.step**2)), places, rounded.off
-    found = (values << 16 if kind == torch.bfloat16 else values).view(np.float32)
-    return found, places, rounded.off + torch.finfo(kind).eps / 2 * np.abs(found)
+    if dtype == torch.int8:
+        return (values * np.float32(rounded.step**2)), places, rounded.error
+    bits = values << 16 if dtype == torch.bfloat16 else values
+    floats = bits.view(np.float32)
+    rounding = np.float32(torch.finfo(dtype).eps / 2) * np.abs(floats)
+    return floats, places, rounded.error + rounding
 
 
 @numba.njit(inline="always")
 def _replace_least(values: np.ndarray, places: np.ndarray, value: int, place: int) -> None:
-    """Put value and place in the stead of the root of a heap [width] whose root is the least."""
+    """Replace the root, the smallest value, of a heap [width] by `value` and `place`."""
     width = len(values)
     i = 0
     while 2 * i + 1 < width:
@@ -234,21 +174,21 @@ def _replace_least(values: np.ndarray, places: np.ndarray, value: int, place: in
 
 @numba.njit(cache=True)
 def _any_above(products: np.ndarray, floor: int) -> bool:
-    """Whether one of the first CHUNK products is above the floor."""
-    # Sixteen bits in a loop of known length run on whole vector registers.
-    some = np.int16(0)
+    """Whether any of the first CHUNK products is above the floor."""
+    # 16-bit integers in a loop of known length use whole vector registers.
+    above = np.int16(0)
     for j in range(CHUNK):
-        some |= np.int16(products[j] > floor)
-    return some != 0
+        above |= np.int16(products[j] > floor)
+    return above != 0
 
 
 @numba.njit(cache=True)
 def _any_above_own(products: np.ndarray, floors: np.ndarray) -> bool:
-    """Whether one of the first CHUNK products is above its own floor."""
-    some = np.int16(0)
+    """Whether any of the first CHUNK products is above its own floor."""
+    above = np.int16(0)
     for j in range(CHUNK):
-        some |= np.int16(products[j] > floors[j])
-    return some != 0
+        above |= np.int16(products[j] > floors[j])
+    return above != 0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -261,7 +201,7 @@ def _keep_rows(
     start: int,
     stop: int,
 ) -> None:
-    """Scan the rows from start to stop of products [m, c], whose first column is `column`."""
+    """Offer rows start to stop of products [m, c] to their heaps; column 0 is place `column`."""
     whole = products.shape[1] // CHUNK * CHUNK
     for i in range(start, stop):
         row = products[i]
@@ -284,16 +224,16 @@ def _keep_columns(
     start: int,
     stop: int,
 ) -> None:
-    """Scan the columns from start to stop of products [m, c], whose first row is `row`."""
+    """Offer columns start to stop of products [m, c] to their heaps; row 0 is place `row`."""
     whole = start + (stop - start) // CHUNK * CHUNK
     for i in range(len(products)):
-        mine = products[i]
+        values_of_row = products[i]
         for first in range(start, stop, CHUNK):
-            if first < whole and not _any_above_own(mine[first:], least[first:]):
+            if first < whole and not _any_above_own(values_of_row[first:], least[first:]):
                 continue
             for j in range(first, min(first + CHUNK, stop)):
-                if mine[j] > least[j]:
-                    _replace_least(values[j], places[j], mine[j], row + i)
+                if values_of_row[j] > least[j]:
+                    _replace_least(values[j], places[j], values_of_row[j], row + i)
                     least[j] = values[j, 0]
 
 
@@ -306,9 +246,9 @@ def cosines_of_rows(
     start: int,
     stop: int,
 ) -> None:
-    """Cosines float32 [n, c] of rows [n] with candidates [n, c], for n from start to stop.
+    """Cosines float32 [n, c] of rows [n] with candidates [n, c], for rows start to stop.
 
-    Eight sums in float64, each of every eighth product, in the same order everywhere.
+    Eight float64 sums, each over every eighth product, are always added in the same order.
     """
     whole = unit.shape[1] // 8 * 8
     sums = np.empty(8)

@@ -1,33 +1,106 @@
-"""How far a map can be believed, in plain words; light, since pages import it."""
+"""How well a map keeps neighbours: trustworthiness, kNN recall, and the agreement of seeds.
 
-from analysis.bundle import MapQuality
+- **Trustworthiness** (Venna and Kaski 2001, as in scikit-learn, ten neighbours): 1 minus a penalty
+  for each latent that is among the ten nearest on the map but not among the ten nearest decoder
+  vectors; the penalty grows with its decoder rank.
+- **kNN recall**: the share of a latent's ten nearest decoder vectors that are among its ten nearest
+  on the map.
+- **Agreement**: the share of a latent's ten nearest on the map that are among its ten nearest on
+  the map of another seed, mean over the pairs of seeds.
+
+`quality_sentence` puts them into words.
+"""
+
+from functools import partial
+
+import numba
+import numpy as np
+import torch
+from scipy.spatial import KDTree
+
+from analysis.decoder.products import ROUNDING
+from analysis.decoder.vectors import unit_rows
+from analysis.runtime.arrays import Float32s, Int32s, Ints
+from analysis.runtime.threads import over_spans
+
+QUALITY_NEIGHBOURS = 10
+"""Neighbours that every measure compares."""
+TRUST_SAMPLE = (1_024, 2_048)
+"""Fewest and most latents over which trustworthiness is averaged, if there are more."""
+TRUST_COSINES = 1 << 26
+"""Cosines that trustworthiness may cost, within those bounds."""
+BLOCK_COSINES = 8_000_000
+"""Cosines that are in memory at once."""
 
 
-def quality_sentence(quality: MapQuality) -> str:
-    """What may be read off a map of this quality, and what not, in plain words.
+def map_neighbours(points: np.ndarray, rows: Ints, k: int) -> Ints:
+    """The k nearest other points int64 [len(rows), k] of some rows of points [n, 2]."""
+    _, near = KDTree(points).query(points[rows], k=k + 1, workers=numba.get_num_threads())
+    # If points coincide, the row itself may not come first; it is removed wherever it is.
+    is_itself = near == rows[:, None]
+    is_itself[~is_itself.any(axis=1), -1] = True
+    return np.asarray(near[~is_itself].reshape(len(rows), k))
 
-    With recall or agreement below .3, a neighbour on the map is more likely chance than not; from
-    .6 on, most neighbours are real. Trustworthiness below .9 means that points that are not alike
-    lie beside each other (planted groups come to .93 to .97). Distances between groups say little
-    on any UMAP.
+
+def shared_fraction(first: Ints, second: Ints) -> Float32s:
+    """Share float32 [n] of each row of first [n, k] that is in the same row of second [n, j]."""
+    return np.asarray(
+        (first[:, :, None] == second[:, None, :]).any(axis=2).mean(axis=1), dtype=np.float32
+    )
+
+
+def knn_recall(near: Ints, neighbours: Int32s) -> Float32s:
+    """Share float32 [n] of each row's nearest decoder vectors that are in near [n, k] on the map.
+
+    The first k of neighbours [n, >= k] count; -1 is none. NaN for a row that has none.
     """
-    if quality.knn_recall is None:
-        return "Too few latents are on this map to say how far it can be trusted."
-    tenth = f"{quality.knn_recall:.0%} of a latent's ten nearest".replace("%", " %")
-    if quality.knn_recall >= 0.6:
-        near = f"Neighbours on this map can mostly be believed: {tenth} are among its ten on it"
-    elif quality.knn_recall >= 0.3:
-        near = f"Read regions, not single neighbours: {tenth} are among its ten on this map"
-    else:
-        near = (
-            f"Do not read neighbours off this map, use the neighbour table: {tenth} are among "
-            "its ten on it"
-        )
-    said = [near]
-    if quality.trustworthiness is not None and quality.trustworthiness < 0.9:
-        said.append("points that are not alike lie beside each other")
-    if quality.agreement is not None and quality.agreement < 0.3:
-        said.append("another seed puts most latents beside other ones")
-    if quality.trustworthiness is None and quality.agreement is None:
-        said.append("how far other seeds agree with it was not measured")
-    return "; ".join(said) + ". Distances and gaps between groups say little."
+    wanted = neighbours[:, : near.shape[1]]
+    if wanted.shape[1] == 0:
+        return np.full(len(neighbours), np.nan, dtype=np.float32)
+    known = (wanted >= 0).sum(axis=1)
+    hits = (wanted[:, :, None] == near[:, None, :]).any(axis=2).sum(axis=1)
+    return np.where(known > 0, hits / np.maximum(known, 1), np.nan).astype(np.float32)
+
+
+def trustworthiness(
+    W_dec: np.ndarray, latents: Int32s | Ints, points: np.ndarray, seed: int
+) -> float | None:
+    """Trustworthiness by cosine of the map points [n, 2] of the latents [n] of W_dec [F, d].
+
+    Averaged over a sample that `seed` fixes. None for 20 latents or fewer, where it is undefined.
+    """
+    n, k = len(latents), QUALITY_NEIGHBOURS
+    if n <= 2 * k:
+        return None
+    rows = np.arange(n)
+    sample_size = int(np.clip(TRUST_COSINES // n, *TRUST_SAMPLE))
+    if n > sample_size:
+        rows = np.sort(np.random.default_rng(seed).choice(n, sample_size, replace=False))
+    near = map_neighbours(points, rows, k)
+    own = torch.from_numpy(unit_rows(W_dec, latents[rows]))
+    others = torch.from_numpy(unit_rows(W_dec, latents[near.ravel()])).reshape(*near.shape, -1)
+    # The same cosine from a product of another shape is rounded otherwise. Only a vector that is
+    # nearer by more than the rounding counts as nearer.
+    least = torch.einsum("nd,nkd->nk", own, others) + ROUNDING
+    nearer = np.zeros(near.shape, dtype=np.int64)
+    block = max(1, BLOCK_COSINES // len(rows))
+    for start in range(0, n, block):
+        cosines = own @ torch.from_numpy(unit_rows(W_dec, latents[start : start + block])).T
+        inside = np.flatnonzero((rows >= start) & (rows < start + block))
+        cosines[inside, rows[inside] - start] = -2.0
+        over_spans(len(rows), partial(_count_nearer, cosines.numpy(), least.numpy(), nearer))
+    penalty = int(np.maximum(1 + nearer - k, 0).sum())
+    return round(1.0 - 2.0 / (len(rows) * k * (2 * n - 3 * k - 1)) * penalty, 6)
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_nearer(
+    cosines: np.ndarray, least: np.ndarray, nearer: np.ndarray, start: int, stop: int
+) -> None:
+    """Add to nearer [n, k] how many of cosines [n, m] are above each of least [n, k]."""
+    for i in range(start, stop):
+        lowest = least[i].min()
+        for cosine in cosines[i]:
+            if cosine > lowest:
+                for j in range(least.shape[1]):
+                    nearer[i, j] += cosine > least[i, j]

@@ -1,17 +1,23 @@
-"""UMAP's objective minimised on several threads, with the same bytes for any number of them.
+"""UMAP's objective, minimised on several threads with the same bytes for any number of them.
 
 McInnes, Healy, Melville 2018: linked latents attract each other by the weight of their edge, and
 every latent is repelled by five random ones for each unit of its weights. umap-learn moves both
-ends of one sampled edge at a time, so its order of work is its result. Here an epoch reads the
-positions of the last epoch alone and writes new ones (Jacobi), each vertex by one thread; all of
-its edges pull, weighted instead of sampled; and negative samples are drawn by a hash of (seed,
-epoch, block, draw), SplitMix64 of Steele, Lea, Flood 2014. The pull of a vertex is stiff where
-many edges act at once, so a step is damped by the sum of its attraction coefficients.
+ends of one sampled edge at a time, so its result depends on the order of its work. Here:
 
-Vertices are moved in blocks of 32 that have about as many edges and share their negative samples,
-so that every step runs on whole vector registers. Memory: two copies of the positions and the
-graph. Time on one thread: 3 ns per edge and 1 ns per sample in two dimensions, 10 and 3 ns in ten.
-Without numba's fastmath, which would let the result depend on where the memory lies.
+- an epoch reads only the positions of the previous epoch and writes new ones (Jacobi), each vertex
+  by one thread;
+- all edges of a vertex pull in every epoch, weighted instead of sampled;
+- negative samples are drawn by a hash of (seed, epoch, block, draw): SplitMix64 of Steele, Lea and
+  Flood 2014;
+- the pull is stiff where many edges act at once, so a step is damped by the sum of its attraction
+  coefficients.
+
+Vertices are moved in blocks of 32 with similar numbers of edges. A block shares its negative
+samples, so every step uses whole vector registers. numba's fastmath is off: with it, the result
+would depend on memory addresses.
+
+Memory: two copies of the positions, and the graph. Time on one thread: 3 ns per edge and 1 ns per
+sample in two dimensions, 10 and 3 ns in ten.
 """
 
 from functools import partial
@@ -24,11 +30,12 @@ import scipy.sparse
 from analysis.runtime.threads import over_spans
 
 SAMPLES = 10
-"""Negative samples of a vertex and epoch; they weigh what umap-learn's 5 per edge weigh."""
+"""Negative samples of a vertex and epoch; together they weigh as much as 5 per edge."""
 PUSHES_PER_PULL = 5.0
+"""Repulsions for each unit of weight of a vertex's edges, as in umap-learn."""
 DAMPING = 0.5
-"""Of the steps. Trustworthiness of 8,192 planted latents after 200 epochs: .929 without damping,
-.944 with .5, .940 with 1, .938 with 2."""
+"""Damping of a step. Trustworthiness of 8,192 planted latents after 200 epochs: .929 without
+damping, .944 with .5, .940 with 1, .938 with 2."""
 SPREAD_OF_START = 10.0
 """Width of each axis of the start, as in umap-learn."""
 
@@ -40,19 +47,19 @@ _U = np.uint64
 
 
 class _Forces(NamedTuple):
-    """The graph in blocks of LANES vertices that have about as many edges.
+    """The graph in blocks of LANES vertices with similar numbers of edges.
 
-    Block i has the slots starts[i] to starts[i + 1]; slot s holds one edge of each of its vertices.
+    Block i has the slots starts[i] to starts[i + 1]; a slot has one edge of each of its vertices.
     """
 
     starts: np.ndarray
     """int64 [blocks + 1]"""
     tails: np.ndarray
-    """int32 [slots, LANES], the other end; the vertex itself where it has no more edges"""
+    """int32 [slots, LANES], the other end; the vertex itself if it has no more edges"""
     pulls: np.ndarray
-    """float32 [slots, LANES], 0 where a vertex has no more edges"""
+    """float32 [slots, LANES], 0 if a vertex has no more edges"""
     pushes: np.ndarray
-    """float32 [blocks, LANES], of each negative sample"""
+    """float32 [blocks, LANES], weight of each negative sample"""
 
 
 class _Curve(NamedTuple):
@@ -63,7 +70,7 @@ class _Curve(NamedTuple):
 
 
 class _Epoch(NamedTuple):
-    """What differs between epochs: the key of its draws, and how far a force moves a vertex."""
+    """What differs between epochs: the key of the draws, and how far a force moves a vertex."""
 
     key: np.uint64
     rate: np.float32
@@ -74,11 +81,11 @@ class _Block(NamedTuple):
     """Working memory for the vertices of one block."""
 
     own: np.ndarray
-    """float32 [D, LANES], where they are"""
+    """float32 [D, LANES], positions of the vertices"""
     gap: np.ndarray
-    """float32 [D, LANES], from them to the other ends of one slot"""
+    """float32 [D, LANES], from the vertices to the other ends of one slot"""
     squared: np.ndarray
-    """float32 [LANES], squared distance, then force / gap"""
+    """float32 [LANES], squared distance, then force divided by gap"""
     force: np.ndarray
     """float32 [D, LANES], the sum of the forces"""
     stiffness: np.ndarray
@@ -96,7 +103,8 @@ def optimise(
 ) -> np.ndarray:
     """Positions float32 [n, D] after `epochs`, from start [n, D] and symmetric weights [n, n].
 
-    `curve` is umap-learn's (a, b). The start is stretched to the same width on every axis.
+    `curve` is umap-learn's (a, b). `samples` negative samples are drawn for each vertex and epoch.
+    The start is stretched to the same width on every axis.
     """
     order, forces = _in_blocks(scipy.sparse.csr_matrix(weights), samples)
     low, high = start.min(axis=0), start.max(axis=0)
@@ -104,10 +112,10 @@ def optimise(
     before = np.ascontiguousarray(stretched[order], dtype=_F)
     after = np.empty_like(before)
     for epoch in range(epochs):
-        # Odd constants of SplitMix64 and of PCG: different seeds and epochs are far apart.
+        # Odd constants of SplitMix64 and PCG separate the keys of neighbouring seeds and epochs.
         key = _U((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1342543DE82EF95) % 2**64)
-        now = _Epoch(key, _F(1 - epoch / epochs), samples)
-        move = partial(_move, before, after, forces, _Curve(*map(_F, curve)), now)
+        this_epoch = _Epoch(key, _F(1 - epoch / epochs), samples)
+        move = partial(_move, before, after, forces, _Curve(*map(_F, curve)), this_epoch)
         over_spans(len(forces.pushes), move, spans_per_thread=4)
         before, after = after, before
     points = np.empty(start.shape, dtype=_F)
@@ -116,7 +124,7 @@ def optimise(
 
 
 def _in_blocks(graph: scipy.sparse.csr_matrix, samples: int) -> tuple[np.ndarray, _Forces]:
-    """The vertices [n] with the most edges first, and the forces of the graph in that order."""
+    """The vertices [n] sorted by descending number of edges, and the forces in that order."""
     degrees = np.diff(graph.indptr).astype(np.int64)
     n = len(degrees)
     order = np.argsort(-degrees, kind="stable")
@@ -132,7 +140,7 @@ def _in_blocks(graph: scipy.sparse.csr_matrix, samples: int) -> tuple[np.ndarray
     slot, lane = starts[vertex // LANES] + nth, vertex % LANES
     share = graph.data / max(graph.data.max(initial=0.0), 1e-12)
     tails[slot, lane] = place[graph.indices]
-    # umap-learn lets an edge pull both of its ends, from either row: twice.
+    # umap-learn lets an edge pull both of its ends, once from either row: twice in all.
     pulls[slot, lane] = 2 * share
     pushes = np.zeros(blocks * LANES, dtype=_F)
     pushes[:n] = np.bincount(vertex, share, n) * PUSHES_PER_PULL / max(samples, 1)
@@ -141,7 +149,7 @@ def _in_blocks(graph: scipy.sparse.csr_matrix, samples: int) -> tuple[np.ndarray
 
 @numba.njit(inline="always")
 def _draw(key: np.uint64, block: int, draw: int, n: int) -> np.int32:
-    """A vertex below n < 2^31, hashed from key, block and draw."""
+    """A vertex below n < 2^31, from the hash of key, block and draw."""
     z = key + _U(block) * _U(0xABC98388FB8FAC03) + _U(draw + 1) * _U(0x9E3779B97F4A7C15)
     z = (z ^ (z >> _U(30))) * _U(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> _U(27))) * _U(0x94D049BB133111EB)
@@ -153,7 +161,7 @@ def _draw(key: np.uint64, block: int, draw: int, n: int) -> np.int32:
 def _power(x: np.float32, exponent: np.float32) -> np.float32:
     """x ** exponent within 2 %, for x from 1e-12 to 1e12, by polynomials in the bits.
 
-    A force needs no more, and unlike libm's power this runs on whole vector registers.
+    A force needs no more precision, and unlike libm's pow this uses whole vector registers.
     """
     bits = _F(x).view(np.int32)
     m = np.int32((bits & np.int32(0x7FFFFF)) | np.int32(0x3F800000)).view(np.float32)
@@ -184,7 +192,7 @@ def _attract(
         for lane in range(LANES):
             p = _power(squared[lane], b)
             squared[lane] = pull[lane] * twice * p / (squared[lane] * (_F(1) + a * p))
-        # A loop of its own: together with the last one it would run one lane at a time.
+        # A separate loop: merged with the one above, it would run one lane at a time.
         for lane in range(LANES):
             block.stiffness[lane] += squared[lane]
         for c in range(before.shape[1]):
@@ -215,7 +223,7 @@ def _repel(
                 block.force[c, lane] += push[lane] * force
 
 
-# Python's division, which can raise, would keep the loops off the vector registers.
+# Python's division can raise, which would keep the loops from using vector registers.
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _move(
     before: np.ndarray,
@@ -226,7 +234,7 @@ def _move(
     start: int,
     stop: int,
 ) -> None:
-    """Move the blocks from start to stop: before [n, D] is read, after [n, D] written."""
+    """Move the blocks start to stop: reads before [n, D], writes after [n, D]."""
     n, dimensions = before.shape
     own, gap, force = np.empty((3, dimensions, LANES), np.float32)
     squared, stiffness = np.empty((2, LANES), np.float32)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 
 from analysis.bundle import TABLES
-from analysis.decoder.graph import unit_rows
+from analysis.decoder.vectors import unit_rows
 from analysis.runtime.errors import InputError
 
 EFFECT_DIGITS = 3

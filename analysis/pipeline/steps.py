@@ -15,7 +15,7 @@ from analysis.cooccurrence import communities, partners, relations
 from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
-from analysis.decoder.umap_map import Layout, layout, layout_by_cooccurrence, moved
+from analysis.decoder.umap_map import LatentMap, cooccurrence_map, decoder_map, moved
 from analysis.harvest.source import Source
 from analysis.harvest.store import write_activation_tables
 from analysis.labels.columns import label_tables
@@ -182,7 +182,7 @@ def find_relations(build: Building) -> RelationRecord:
 
 def lay_out(build: Building) -> MapRecord:
     """The map by decoder similarity, and how well it shows the neighbours."""
-    placed = layout(
+    placed = decoder_map(
         build.decoder,
         _graph(build),
         build.fired,
@@ -202,7 +202,7 @@ def lay_out(build: Building) -> MapRecord:
 def lay_out_by_cooccurrence(build: Building) -> MapRecord:
     """The map by co-occurrence, and how far each latent's neighbourhood differs on it."""
     drawn = build.read(MAP_COLUMNS)
-    by_decoder = Layout(
+    by_decoder = LatentMap(
         x=drawn["x"].to_numpy(),
         y=drawn["y"].to_numpy(),
         recall=drawn["map_recall"].to_numpy(),
@@ -215,7 +215,7 @@ def lay_out_by_cooccurrence(build: Building) -> MapRecord:
         build.n_tokens,
         k=build.parameters.neighbours,
     )
-    placed = layout_by_cooccurrence(
+    placed = cooccurrence_map(
         graph, by_decoder, seed=build.parameters.seed, epochs=build.parameters.epochs
     )
     columns = {

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.decoder.map_quality import quality_sentence
+from analysis.decoder.map_verdict import quality_of_map, quality_sentence
 from charts.cluster_tree import WEAK
 from charts.map import Layout
 from pages.widgets import numbers
@@ -12,7 +12,7 @@ from pages.widgets.text import plain
 
 def map_trust(bundle: Bundle, layout: Layout) -> None:
     """What the measured quality of the map that is shown means."""
-    quality = bundle.manifest.map if layout == "decoder" else bundle.manifest.map_cooccurrence
+    quality = quality_of_map(bundle.manifest, layout)
     if quality is not None:
         said = plain(quality_sentence(quality), 1000)
         st.markdown(f":material/info: **How far to believe this map.** {said}")

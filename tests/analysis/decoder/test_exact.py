@@ -1,14 +1,15 @@
-"""The exact search against a float64 product, with every kind of product and where they round."""
+"""The search for nearest rows against a float64 product, with every number type."""
 
 import numpy as np
 import pytest
 import torch
 
-from analysis.decoder import exact as exact_neighbours
-from analysis.decoder.exact import nearest_within
-from analysis.decoder.graph import unit_rows
+from analysis.decoder import exact as module
+from analysis.decoder.exact import nearest, nearest_within, rank
+from analysis.decoder.vectors import unit_rows
+from tests.threads import COUNTS, threads
 
-KINDS = [torch.float32, torch.bfloat16, torch.int8]
+DTYPES = [torch.float32, torch.bfloat16, torch.int8]
 K = 9
 
 
@@ -28,47 +29,47 @@ def grouped(rows: int, width: int) -> np.ndarray:
     return unit_rows(W)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("width", [5, 64, 301])
-@pytest.mark.parametrize("memory", [1, 1 << 28])
-def test_equals_brute_force(kind: torch.dtype, width: int, memory: int) -> None:
+@pytest.mark.parametrize("memory_bytes", [1, 1 << 28])
+def test_equals_brute_force(dtype: torch.dtype, width: int, memory_bytes: int) -> None:
     unit = grouped(1_200, width)
     pool = np.setdiff1d(np.arange(1_200, dtype=np.int32), [0, 3, 500])
-    neighbours, cosines = nearest_within(unit, pool, K, memory, kind)
+    neighbours, cosines = nearest_within(unit, pool, K, memory_bytes, dtype)
     order, expected = brute_force(unit, pool)
     np.testing.assert_allclose(cosines, expected, atol=1e-6)
     # Cosines that agree in all 24 bits are in the order of ids.
     assert (neighbours == order).mean() > 0.999
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_rounding_could_hide_is_looked_at_again(
-    kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_that_rounding_leaves_unsure_are_searched_again(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(1)
-    # Around one direction closer than any kind of product can tell apart.
+    # Closer around one direction than any number type can resolve.
     near = np.ones(16) + 1e-4 * rng.standard_normal((300, 16))
     unit = unit_rows(np.vstack([near, rng.standard_normal((300, 16))]).astype(np.float32))
-    asked: list[int] = []
+    searched: list[int] = []
 
     def counted(
-        unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory: int
+        unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory_bytes: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        asked.extend(rows.tolist())
-        return search(unit, pool, rows, k, memory)
+        searched.extend(rows.tolist())
+        return search(unit, pool, rows, k, memory_bytes)
 
-    search = exact_neighbours.nearest
-    monkeypatch.setattr(exact_neighbours, "nearest", counted)
+    search = module.nearest
+    monkeypatch.setattr(module, "nearest", counted)
     pool = np.arange(600, dtype=np.int32)
-    _, cosines = nearest_within(unit, pool, K, 1 << 20, kind)
+    _, cosines = nearest_within(unit, pool, K, 1 << 20, dtype)
     np.testing.assert_allclose(cosines, brute_force(unit, pool)[1], atol=1e-6)
-    assert set(range(300)) <= set(asked)
+    assert set(range(300)) <= set(searched)
 
 
-def test_all_kinds_give_the_same_bytes() -> None:
+def test_all_number_types_give_the_same_bytes() -> None:
     unit = grouped(2_000, 48)
     pool = np.arange(2_000, dtype=np.int32)
-    first, *others = (nearest_within(unit, pool, K, 1 << 24, kind) for kind in KINDS)
+    first, *others = (nearest_within(unit, pool, K, 1 << 24, dtype) for dtype in DTYPES)
     for other in others:
         assert first[0].tobytes() == other[0].tobytes()
         assert first[1].tobytes() == other[1].tobytes()
@@ -79,3 +80,63 @@ def test_vectors_without_a_positive_cosine_have_neighbours_too() -> None:
     neighbours, cosines = nearest_within(unit, np.arange(24, dtype=np.int32), K, 1 << 20)
     assert neighbours[0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert (cosines[0] == 0).all()
+
+
+def test_few_rows_are_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 32 spare candidates isotropic rows need no second look."""
+    unit = unit_rows(np.random.default_rng(2).standard_normal((3_000, 200), dtype=np.float32))
+    pool = np.arange(3_000, dtype=np.int32)
+    searched: list[int] = []
+
+    def counted(*given: object) -> tuple[np.ndarray, np.ndarray]:
+        searched.append(len(given[2]))  # type: ignore[arg-type]
+        return search(*given)  # type: ignore[arg-type]
+
+    search = module.nearest
+    monkeypatch.setattr(module, "nearest", counted)
+    for dtype in DTYPES:
+        nearest_within(unit, pool, K, 1 << 24, dtype)
+    assert searched == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_byte_depends_on_the_threads(dtype: torch.dtype) -> None:
+    unit = grouped(2_500, 33)
+    pool = np.arange(2_500, dtype=np.int32)
+    seen = set()
+    for count in COUNTS:
+        with threads(count):
+            neighbours, cosines = nearest_within(unit, pool, K, 1 << 20, dtype)
+        seen.add((neighbours.tobytes(), cosines.tobytes()))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 1 << 28])
+def test_rows_outside_the_pool_have_neighbours_in_it(memory_bytes: int) -> None:
+    unit = grouped(400, 20)
+    pool, rows = np.arange(0, 400, 2, dtype=np.int32), np.arange(1, 400, 40, dtype=np.int32)
+    neighbours, cosines = nearest(unit, pool, rows, K, memory_bytes)
+    exact = unit[rows].astype(np.float64) @ unit[pool].astype(np.float64).T
+    order = np.argsort(-exact, axis=1, kind="stable")[:, :K]
+    np.testing.assert_array_equal(neighbours, pool[order])
+    np.testing.assert_allclose(cosines, np.take_along_axis(exact, order, axis=1), atol=1e-6)
+
+
+def test_more_duplicates_than_spare_candidates_are_ranked_by_id() -> None:
+    unit = unit_rows(np.repeat(np.eye(3, dtype=np.float32), 60, axis=0))
+    pool = np.arange(180, dtype=np.int32)
+    for neighbours, _ in (
+        nearest(unit, pool, pool, K, 1 << 20),
+        nearest_within(unit, pool, K, 1 << 20, torch.float32),
+    ):
+        assert neighbours[0].tolist() == list(range(1, K + 1))
+        assert neighbours[59].tolist() == list(range(K))
+        assert neighbours[179].tolist() == list(range(120, 120 + K))
+
+
+def test_ranking_leaves_the_row_out_and_breaks_ties_by_id() -> None:
+    unit = unit_rows(np.array([[1, 0], [1, 1], [1, 1], [1, 0], [-1, 0]], dtype=np.float32))
+    candidates = np.array([[4, 2, 0, 1, 3]], dtype=np.int32)
+    neighbours, cosines = rank(unit, np.array([0], dtype=np.int32), candidates, 4)
+    assert neighbours.tolist() == [[3, 1, 2, 4]]
+    np.testing.assert_allclose(cosines, [[1, 0.5**0.5, 0.5**0.5, -1]], atol=1e-7)

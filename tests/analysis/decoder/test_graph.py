@@ -1,21 +1,19 @@
 """The kNN graph against a brute-force float64 product, ties, dead latents and zero rows."""
 
-import numba
 import numpy as np
 import pytest
-import torch
-from threadpoolctl import threadpool_limits
 
 from analysis.bundle import TABLES
-from analysis.decoder.exact import is_int8_fast
+from analysis.decoder import graph as module
 from analysis.decoder.graph import (
     NeighbourGraph,
     cosines_of_pairs,
     decoder_graph,
+    graph_of_table,
     neighbour_table,
 )
-from analysis.decoder.umap_map import principal_components
 from analysis.runtime.errors import InputError
+from tests.threads import COUNTS, threads
 
 
 def brute_force(W: np.ndarray, eligible: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,6 +28,7 @@ def brute_force(W: np.ndarray, eligible: np.ndarray, k: int) -> tuple[np.ndarray
 
 @pytest.fixture(scope="module")
 def decoder() -> np.ndarray:
+    """Isotropic rows, in place of the planted decoder of the other tests."""
     return np.random.default_rng(0).normal(size=(400, 24)).astype(np.float32) * 3
 
 
@@ -45,7 +44,7 @@ def test_equals_brute_force_and_leaves_out_the_dead(decoder: np.ndarray) -> None
 
 def test_no_byte_depends_on_the_block_size(decoder: np.ndarray) -> None:
     eligible = np.ones(400, dtype=bool)
-    whole, small = (decoder_graph(decoder, eligible=eligible, memory=m) for m in (1 << 28, 1))
+    whole, small = (decoder_graph(decoder, eligible=eligible, memory_bytes=m) for m in (1 << 28, 1))
     assert whole.neighbours.tobytes() == small.neighbours.tobytes()
     assert whole.cosines.tobytes() == small.cosines.tobytes()
 
@@ -55,24 +54,12 @@ def test_no_byte_depends_on_the_threads(largest_exact: int) -> None:
     W = np.random.default_rng(4).standard_normal((5_000, 48), dtype=np.float32)
     eligible = np.ones(len(W), dtype=bool)
 
-    def found(threads: int) -> tuple[NeighbourGraph, bytes]:
-        before = torch.get_num_threads(), numba.get_num_threads()
-        torch.set_num_threads(threads)
-        numba.set_num_threads(threads)
-        try:
-            with threadpool_limits(threads):
-                graph = decoder_graph(W, eligible=eligible, largest_exact=largest_exact)
-                start = principal_components(W, np.arange(len(W)), 5)
-        finally:
-            torch.set_num_threads(before[0])
-            numba.set_num_threads(before[1])
-        return graph, start.tobytes()
-
-    first, *others = (found(threads) for threads in (1, numba.get_num_threads()))
-    for other in others:
-        assert first[0].neighbours.tobytes() == other[0].neighbours.tobytes()
-        assert first[0].cosines.tobytes() == other[0].cosines.tobytes()
-        assert first[1] == other[1]
+    seen = set()
+    for count in COUNTS:
+        with threads(count):
+            graph = decoder_graph(W, eligible=eligible, largest_exact=largest_exact)
+        seen.add((graph.neighbours.tobytes(), graph.cosines.tobytes()))
+    assert len(seen) == 1
 
 
 def test_equal_vectors_are_ranked_by_id_even_when_there_are_many() -> None:
@@ -128,9 +115,10 @@ def test_the_table_has_the_bundle_schema_and_order(decoder: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("compared", "how"), [(100, "approximate, pynndescent"), (1_000, "every pair compared in int8")]
 )
-def test_the_approximate_graph_states_its_recall(compared: int, how: str) -> None:
-    if compared > 100 and not is_int8_fast(16):
-        pytest.skip("this processor multiplies int8 one by one")
+def test_the_approximate_graph_states_its_recall(
+    compared: int, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "is_int8_fast", lambda width: True)
     rng = np.random.default_rng(3)
     W = (rng.normal(size=(40, 16))[np.arange(600) % 40] + 0.4 * rng.normal(size=(600, 16))).astype(
         np.float32
@@ -156,3 +144,38 @@ def test_weights_that_are_not_finite_are_refused() -> None:
     W[2, 1] = np.nan
     with pytest.raises(InputError, match="row 2 is not finite"):
         decoder_graph(W, eligible=np.ones(4, dtype=bool))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_int8_is_used_only_for_many_latents_and_if_fast(
+    fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "is_int8_fast", lambda width: fast)
+    W = np.random.default_rng(5).normal(size=(101, 8)).astype(np.float32)
+    for latents, how in ((100, "exact"), (101, "every pair" if fast else "exact")):
+        eligible = np.ones(latents, dtype=bool)
+        graph = decoder_graph(W[:latents], eligible=eligible, k=3, largest_exact=100)
+        assert graph.how.startswith(how)
+
+
+def test_the_recall_is_the_share_of_the_true_neighbours() -> None:
+    truth = np.array([[1, 2, 3, 4], [5, 6, 7, 8]])
+    assert module._recall(truth, np.array([[4, 1, 9, 9], [8, 7, 6, 5]])) == 0.75
+
+
+def test_a_graph_survives_its_table(decoder: np.ndarray) -> None:
+    W = decoder[:60].copy()
+    W[[7, 59]] = 0
+    graph = decoder_graph(W, eligible=np.arange(60) % 5 > 0, k=4)
+    again = graph_of_table(neighbour_table(graph), 60, graph.how, graph.recall)
+    np.testing.assert_array_equal(again.neighbours, graph.neighbours)
+    np.testing.assert_array_equal(again.cosines, graph.cosines)
+    assert (again.how, again.recall, again.k) == (graph.how, graph.recall, 4)
+
+
+def test_dead_latents_have_neighbours_and_are_none(decoder: np.ndarray) -> None:
+    eligible = np.arange(400) != 9
+    graph = decoder_graph(decoder, eligible=eligible, k=5)
+    order, _ = brute_force(decoder, eligible, 5)
+    assert graph.neighbours[9].tolist() == order[9].tolist()
+    assert 9 not in graph.neighbours

@@ -1,16 +1,16 @@
-"""UMAP's optimiser against its forces written out, and that nothing but the seed moves a byte."""
+"""UMAP's optimiser against its forces in plain numpy; only the seed changes the bytes."""
 
-import numba
 import numpy as np
 import pytest
 import scipy.sparse
 from umap.umap_ import find_ab_params
 
 from analysis.decoder.umap_optimiser import DAMPING, PUSHES_PER_PULL, SPREAD_OF_START, optimise
+from tests.threads import COUNTS, threads
 
 CURVE = find_ab_params(1.0, 0.05)
 N = 2_001
-"""Not a multiple of the vertices of a block."""
+"""Not a multiple of the number of vertices of a block."""
 
 
 @pytest.fixture(scope="module")
@@ -71,27 +71,23 @@ def test_many_samples_push_as_the_mean_of_all_vertices_does(
     before = stretched(start)
     pushed = optimise(start, weights, CURVE, epochs=1, seed=0, samples=400_000)
     pulled = optimise(start, weights, CURVE, epochs=1, seed=0, samples=0)
-    asked = np.arange(0, N, 100)
-    gaps = before - before[asked, None]
+    chosen = np.arange(0, N, 100)
+    gaps = before - before[chosen, None]
     squared = (gaps**2).sum(axis=2, keepdims=True)
     force = np.clip(-2 * b / ((0.001 + squared) * (1 + a * squared**b)) * gaps, -4, 4)
-    share = np.asarray(weights.sum(axis=1))[asked] / weights.max()
+    share = np.asarray(weights.sum(axis=1))[chosen] / weights.max()
     expected = PUSHES_PER_PULL * share * force.mean(axis=1)
-    found = ((pushed - pulled) * attraction(before, weights)[1])[asked]
-    assert np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean()
+    pushes = ((pushed - pulled) * attraction(before, weights)[1])[chosen]
+    assert np.abs(pushes - expected).mean() < 0.1 * np.abs(expected).mean()
 
 
 def test_bytes_depend_on_neither_threads_nor_memory(
     start: np.ndarray, weights: scipy.sparse.csr_matrix
 ) -> None:
-    threads = numba.get_num_threads()
     seen, kept = set(), []
-    try:
-        for turn in range(6):
-            numba.set_num_threads(1 + turn % threads)
+    for turn, count in enumerate([*COUNTS, *COUNTS]):
+        with threads(count):
             seen.add(optimise(start, weights, CURVE, epochs=30, seed=3).tobytes())
-            kept.append(np.empty(1_000 * turn + 7))  # Moves what is allocated next.
-    finally:
-        numba.set_num_threads(threads)
+        kept.append(np.empty(1_000 * turn + 7))  # Moves the next allocation.
     assert len(seen) == 1
     assert optimise(start, weights, CURVE, epochs=30, seed=4).tobytes() not in seen

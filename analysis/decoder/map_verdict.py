@@ -1,0 +1,56 @@
+"""What a reader may conclude from a map, in words. Pages import it, so it loads no torch."""
+
+from typing import Literal
+
+from analysis.bundle import Manifest, MapQuality
+
+MapName = Literal["decoder", "cooccurrence"]
+"""The maps of a bundle: by decoder similarity and by co-occurrence."""
+
+GOOD_RECALL = 0.6
+"""kNN recall from which on single neighbours on the map can be trusted."""
+LEAST_RECALL = 0.3
+"""kNN recall, or agreement of seeds, below which most neighbours on the map are chance."""
+LEAST_TRUSTWORTHINESS = 0.9
+"""Below it, points that are not similar are next to each other; planted groups reach .93 to .97."""
+
+
+def quality_of_map(manifest: Manifest, name: MapName) -> MapQuality | None:
+    """The measured quality of one of the bundle's maps; None if the bundle has none of it."""
+    return manifest.map if name == "decoder" else manifest.map_cooccurrence
+
+
+def quality_sentence(quality: MapQuality) -> str:
+    """What a reader may and may not conclude from a map of this quality."""
+    if quality.knn_recall is None:
+        return "Too few latents are on this map to measure its quality."
+    if quality.knn_recall >= GOOD_RECALL:
+        advice = "Most neighbours on this map are real"
+    elif quality.knn_recall >= LEAST_RECALL:
+        advice = "Read regions of this map, not single neighbours"
+    else:
+        advice = "Do not read neighbours off this map; use the neighbour table"
+    sentences = [
+        f"{advice}: {_percent(quality.knn_recall)} of a latent's ten nearest are among its ten "
+        f"nearest on the map (0 to 100 %; {_percent(GOOD_RECALL)} or more is good)."
+    ]
+    if quality.trustworthiness is not None and quality.trustworthiness < LEAST_TRUSTWORTHINESS:
+        sentences.append(
+            f"Some points that are close together are not similar: trustworthiness is "
+            f"{_percent(quality.trustworthiness)} (at most 100 %; "
+            f"{_percent(LEAST_TRUSTWORTHINESS)} or more is good)."
+        )
+    if quality.agreement is not None and quality.agreement < LEAST_RECALL:
+        sentences.append(
+            f"Much of this map is chance: another seed keeps {_percent(quality.agreement)} of a "
+            f"latent's ten nearest on the map (0 to 100 %; {_percent(GOOD_RECALL)} or more is "
+            "good)."
+        )
+    if quality.trustworthiness is None and quality.agreement is None:
+        sentences.append("Agreement with other seeds was not measured.")
+    sentences.append("Distances and gaps between groups mean little on any UMAP.")
+    return " ".join(sentences)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,74 @@
+"""The sentence gives each number, its range and what would be better; each map has its quality."""
+
+import subprocess
+import sys
+
+import pytest
+
+from analysis.bundle import Bundle, MapQuality
+from analysis.decoder.map_verdict import quality_of_map, quality_sentence
+
+LAST = "Distances and gaps between groups mean little on any UMAP."
+
+
+def quality(
+    recall: float | None, agreement: float | None = 0.8, trustworthiness: float | None = 0.95
+) -> MapQuality:
+    return MapQuality(
+        trustworthiness=trustworthiness,
+        knn_recall=recall,
+        latents=100,
+        left_out=0,
+        graph="exact",
+        agreement=agreement,
+    )
+
+
+@pytest.mark.parametrize(
+    ("recall", "advice"),
+    [
+        (0.6, "Most neighbours on this map are real: 60 %"),
+        (0.59, "Read regions of this map, not single neighbours: 59 %"),
+        (0.3, "Read regions of this map, not single neighbours: 30 %"),
+        (0.29, "Do not read neighbours off this map; use the neighbour table: 29 %"),
+    ],
+)
+def test_the_advice_follows_from_recall(recall: float, advice: str) -> None:
+    assert quality_sentence(quality(recall)) == (
+        f"{advice} of a latent's ten nearest are among its ten nearest on the map (0 to 100 %; "
+        f"60 % or more is good). {LAST}"
+    )
+
+
+@pytest.mark.parametrize(("trustworthiness", "is_weak"), [(0.9, False), (0.89, True)])
+def test_low_trustworthiness_is_stated(trustworthiness: float, is_weak: bool) -> None:
+    sentence = quality_sentence(quality(0.7, trustworthiness=trustworthiness))
+    assert ("trustworthiness is 89 % (at most 100 %; 90 % or more is good)" in sentence) == is_weak
+
+
+@pytest.mark.parametrize(("agreement", "is_weak"), [(0.3, False), (0.12, True)])
+def test_low_agreement_is_stated(agreement: float, is_weak: bool) -> None:
+    sentence = quality_sentence(quality(0.7, agreement))
+    assert ("another seed keeps 12 % of a latent's ten nearest" in sentence) == is_weak
+
+
+def test_missing_measures_are_stated() -> None:
+    assert quality_sentence(quality(None)) == (
+        "Too few latents are on this map to measure its quality."
+    )
+    missing = "Agreement with other seeds was not measured."
+    assert missing in quality_sentence(quality(0.7, None, None))
+    assert missing not in quality_sentence(quality(0.7, None, 0.95))
+
+
+def test_each_map_has_its_own_quality(planted_bundle: Bundle) -> None:
+    manifest = planted_bundle.manifest
+    assert quality_of_map(manifest, "decoder") is manifest.map
+    assert quality_of_map(manifest, "cooccurrence") is manifest.map_cooccurrence
+    assert manifest.map != manifest.map_cooccurrence
+
+
+def test_the_verdict_loads_neither_torch_nor_numba() -> None:
+    code = "import sys, analysis.decoder.map_verdict; print({'torch', 'numba'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

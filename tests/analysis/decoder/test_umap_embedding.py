@@ -1,0 +1,134 @@
+"""UMAP's graph, start and embedding against umap-learn and a plain singular value decomposition."""
+
+import numpy as np
+import pytest
+from umap.umap_ import fuzzy_simplicial_set
+
+from analysis.decoder import umap_embedding as module
+from analysis.decoder.graph import NeighbourGraph, decoder_graph
+from analysis.decoder.map_quality import trustworthiness
+from analysis.decoder.umap_embedding import (
+    COSINE_POWER,
+    embed,
+    fuzzy_graph,
+    jittered,
+    start_positions,
+)
+from analysis.decoder.umap_map import MIN_DIST, SAMPLES
+from tests.analysis.decoder.conftest import LEFT_OUT, planted
+from tests.oracles.umap_reference import reference_embedding
+from tests.threads import COUNTS, threads
+
+
+def test_edges_are_umap_learns_times_a_power_of_their_cosine(
+    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray
+) -> None:
+    fuzzy = fuzzy_graph(graph, eligible)
+    assert np.setdiff1d(np.arange(len(decoder)), fuzzy.latents).tolist() == LEFT_OUT
+    unit = decoder[fuzzy.latents].astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, 1)
+    reference, _, _ = fuzzy_simplicial_set(1 - cosines, 15, np.random.RandomState(0), "precomputed")
+    expected = reference.toarray() * np.maximum(cosines, 0) ** COSINE_POWER
+    np.testing.assert_allclose(fuzzy.weights.toarray(), expected, atol=2e-4)
+    assert COSINE_POWER == 0.75
+
+
+def test_neighbours_are_rows_of_the_graph(graph: NeighbourGraph, eligible: np.ndarray) -> None:
+    fuzzy = fuzzy_graph(graph, eligible)
+    np.testing.assert_array_equal(fuzzy.latents[fuzzy.neighbours], graph.neighbours[fuzzy.latents])
+
+
+def test_latents_without_a_neighbour_are_left_out() -> None:
+    W = np.random.default_rng(3).normal(size=(40, 6)).astype(np.float32)
+    W[5] = 0
+    everyone = np.ones(40, dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
+    assert fuzzy.latents.tolist() == [i for i in range(40) if i != 5]
+
+
+def test_the_start_is_the_first_principal_components_of_the_unit_rows() -> None:
+    W = planted(3, 20, 10, 0.5)
+    unit = W / np.linalg.norm(W, axis=1, keepdims=True)
+    u, s, axes = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    signs = np.sign([axis[np.abs(axis).argmax()] for axis in axes[:2]])
+    expected = u[:, :2] * s[:2] * signs
+    np.testing.assert_allclose(start_positions(W, np.arange(len(W)), 2), expected, atol=2e-5)
+
+
+def test_axes_come_from_an_even_sample_of_many_latents(monkeypatch: pytest.MonkeyPatch) -> None:
+    W = planted(3, 20, 10, 0.5)
+    monkeypatch.setattr(module, "AXES_SAMPLE", 25)
+    monkeypatch.setattr(module, "BLOCK", 7)
+    unit = W / np.linalg.norm(W, axis=1, keepdims=True)
+    sample = unit[::3]
+    _, _, axes = np.linalg.svd(sample - sample.mean(axis=0), full_matrices=False)
+    expected = (unit - sample.mean(axis=0)) @ axes[:2].T
+    start = start_positions(W, np.arange(len(W)), 2)
+    np.testing.assert_allclose(np.abs(start), np.abs(expected), atol=3e-5)
+
+
+def test_components_that_do_not_exist_are_zero() -> None:
+    W = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    start = start_positions(W, np.arange(20), 5)
+    assert start.shape == (20, 5)
+    assert (start[:, 2:] == 0).all()
+
+
+def test_no_byte_of_the_start_depends_on_the_threads() -> None:
+    W = np.random.default_rng(4).standard_normal((5_000, 48), dtype=np.float32)
+    seen = set()
+    for count in COUNTS:
+        with threads(count):
+            seen.add(start_positions(W, np.arange(len(W)), 5).tobytes())
+    assert len(seen) == 1
+
+
+def test_the_jitter_is_relative_to_the_largest_coordinate() -> None:
+    start = np.zeros((4_000, 2), dtype=np.float32)
+    start[0, 1] = -50
+    noise = jittered(start, 0.1, np.random.RandomState(0)) - start
+    assert noise.std() == pytest.approx(5, rel=0.05)
+    assert jittered(start * 0, 0.1, np.random.RandomState(0)).std() > 0
+
+
+def test_the_map_is_as_trustworthy_as_umap_learns(
+    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray
+) -> None:
+    fuzzy = fuzzy_graph(graph, eligible)
+    start = start_positions(decoder, fuzzy.latents, 2)
+    points = embed(start, fuzzy, min_dist=MIN_DIST, seed=0, samples=SAMPLES)
+    reference = reference_embedding(start, fuzzy, min_dist=MIN_DIST, seed=0)
+    ours, theirs = (trustworthiness(decoder, fuzzy.latents, p, 0) for p in (points, reference))
+    assert ours is not None
+    assert theirs is not None
+    assert ours >= theirs - 0.01
+
+
+@pytest.mark.parametrize(("latents", "epochs"), [(20, 30), (21, 10)])
+def test_many_latents_get_fewer_epochs(
+    latents: int, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("EPOCHS", 30), ("EPOCHS_OF_MANY", 10), ("MANY", 21)):
+        monkeypatch.setattr(module, name, value)
+    W = planted(3, 7, 10, 0.5)[:latents]
+    everyone = np.ones(latents, dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
+    start = start_positions(W, fuzzy.latents, 2)
+    default = embed(start, fuzzy, min_dist=0.1, seed=0)
+    stated = embed(start, fuzzy, min_dist=0.1, seed=0, epochs=epochs)
+    assert default.tobytes() == stated.tobytes()
+
+
+def test_few_latents_stay_where_they_start() -> None:
+    W = planted(1, 15, 6, 0.5)
+    everyone = np.ones(15, dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
+    start = start_positions(W, fuzzy.latents, 2)
+    np.testing.assert_array_equal(embed(start, fuzzy, min_dist=0.1, seed=0), start)
+    more = np.vstack([W, W[:1] + 0.5])
+    everyone = np.ones(16, dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(more, eligible=everyone), everyone)
+    start = start_positions(more, fuzzy.latents, 2)
+    assert (embed(start, fuzzy, min_dist=0.1, seed=0, epochs=5) != start).all()
