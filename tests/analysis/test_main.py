@@ -129,7 +129,7 @@ def test_a_release_is_looked_up_and_not_taken_for_a_path() -> None:
 
 
 def test_list_needs_bundles(tmp_path: Path) -> None:
-    assert "holds no bundle" in run("list", tmp_path, code=1)
+    assert "contains no bundle" in run("list", tmp_path, code=1)
 
 
 def test_a_scheduler_that_does_not_answer_ends_a_build_at_once(tmp_path: Path) -> None:
