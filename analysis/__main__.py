@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass, replace
-from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from analysis import console
-from analysis.bundle import MANIFEST, Manifest, Parameters, open_bundle, read_manifest
+from analysis.bundle import MANIFEST, WINDOW, Manifest, Parameters, Unit, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
 from analysis.settings import (
     SAE_HELP,
@@ -43,14 +42,6 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")]
-
-
-class Unit(StrEnum):
-    """The units in which co-occurrence is counted."""
-
-    token = "token"
-    window = "window"
-    document = "document"
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -204,9 +195,7 @@ def count(
     path: Annotated[Path, typer.Argument(help="A bundle.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the new Parquet files.")],
     resources: Resources,
-    unit: Annotated[Unit, typer.Option(help="Count joint tokens, windows or documents.")] = (
-        Unit.token
-    ),
+    unit: Annotated[Unit, typer.Option(help="Count joint tokens, windows or documents.")] = "token",
     window: Annotated[
         int | None,
         typer.Option(help="Kept tokens per window, with --unit window. Default: 256.", min=1),
@@ -231,17 +220,17 @@ def count(
     """
     with _clear_errors(RESUME):
         bundle = open_bundle(path)
-        if window is not None and unit is not Unit.window:
+        if window is not None and unit != "window":
             raise InputError(
-                f"--window {window} has no meaning with --unit {unit.value}; add --unit window."
+                f"--window {window} has no meaning with --unit {unit}; add --unit window."
             )
         from analysis.cooccurrence.recount import CountRequest, recount
         from analysis.cooccurrence.strongest import Ranking
         from analysis.runtime.workers import open_workers
 
         request = CountRequest(
-            unit=unit.value,
-            window=window or 256,
+            unit=unit,
+            window=window or WINDOW,
             thresholds=tuple(sorted(set(above or [bundle.manifest.parameters.active_threshold]))),
             ranking=Ranking(partners, minimum_joint),
             memory_bytes=resources.memory_bytes,

@@ -32,7 +32,7 @@ import numpy as np
 import scipy.sparse
 
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
-from analysis.cooccurrence.incidence import open_incidence, token_units, write_incidences
+from analysis.cooccurrence.incidence import open_incidence, write_incidences
 from analysis.cooccurrence.joint import joint_matrix, pair_table
 from analysis.cooccurrence.partners import PartnerCount
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
@@ -135,8 +135,8 @@ def pairs_of(folder: Path, rows: int | None = None) -> float:
 
 def against(data: Path, work: Path) -> None:
     """Interleaved medians of every way, and ratios to ours."""
-    activations, _, kept = open_activations(data)
-    write_incidences(activations, token_units(kept), work, thresholds=[0.0])
+    activations, kept = open_activations(data)
+    write_incidences(activations, kept.units("token"), work, thresholds=[0.0])
     folder, F = work / "0", len(activations.latent_ends)
     ways = [way for way in WAYS if way != "dense" or F <= 16_384]
     found: dict[str, list[list[float]]] = {way: [] for way in ways}
@@ -149,7 +149,7 @@ def against(data: Path, work: Path) -> None:
                 [*command, "--folder", str(folder)], check=True, capture_output=True, text=True
             )
             found[way].append(json.loads(said.stdout.splitlines()[-1]))
-    say(f"{F:,} latents, {len(kept):,} tokens, {pairs_of(folder) / 1e6:,.0f} M pairs")
+    say(f"{F:,} latents, {kept.total:,} tokens, {pairs_of(folder) / 1e6:,.0f} M pairs")
     medians = {way: [statistics.median(v) for v in zip(*found[way], strict=True)] for way in ways}
     for way, (cpu, wall, memory) in medians.items():
         per_pair = cpu / pairs_of(folder, BATCH if way == "dense" else None) * 1e9
@@ -163,7 +163,7 @@ def against(data: Path, work: Path) -> None:
 
 def full(data: Path, work: Path) -> None:
     """The build's whole step: layout, counts, partners, documents, cosines, the table."""
-    activations, documents, kept = open_activations(data)
+    activations, kept = open_activations(data)
     count = PartnerCount(work, Ranking(KEPT, MINIMUM))
     parts: dict[str, tuple[float, float]] = {}
 
@@ -177,7 +177,7 @@ def full(data: Path, work: Path) -> None:
         )
 
     with own_memory() as most:
-        timed("layout", lambda: count.prepare(activations, documents, kept))
+        timed("layout", lambda: count.prepare(activations, kept))
         tokens = count.tokens
         timed("compile", lambda: strongest_partners(tokens, 0, 1, count.ranking))
         for span in count.blocks():
@@ -186,7 +186,7 @@ def full(data: Path, work: Path) -> None:
             timed("blocks", partial(count.make, block))
         timed("table", lambda: count.write_table(work))
     pairs = pairs_of(work / "tokens" / "0")
-    say(f"{len(tokens.counts):,} latents, {len(kept):,} tokens, {pairs / 1e6:,.0f} M pairs")
+    say(f"{len(tokens.counts):,} latents, {kept.total:,} tokens, {pairs / 1e6:,.0f} M pairs")
     for name, (cpu, wall) in parts.items():
         say(f"{name:<8}{cpu:9.1f} s CPU {wall:9.1f} s wall {cpu / pairs * 1e9:8.1f} ns/pair")
     say(f"private memory, at most: {most[0] / 2**30:.2f} GiB")
@@ -196,19 +196,19 @@ def full(data: Path, work: Path) -> None:
 
 def click(data: Path, work: Path) -> None:
     """One pair's table and the matrix of 500 latents, from disk; medians over many."""
-    activations, _documents, kept = open_activations(data)
+    activations, kept = open_activations(data)
     rng = np.random.default_rng(1)
     F = len(activations.latent_ends)
-    pair_table(activations, 0, 1, len(kept))
+    pair_table(activations, 0, 1, kept.total)
     joint_matrix(activations, np.arange(3))
     took = []
     for _ in range(200):
         a, b = rng.choice(F, 2, replace=False)
         began = time.perf_counter()
-        pair_table(activations, int(a), int(b), len(kept))
+        pair_table(activations, int(a), int(b), kept.total)
         took.append(time.perf_counter() - began)
     stored = activations.latent_ends[-1] / 1e6
-    say(f"{F:,} latents, {len(kept):,} tokens, {stored:,.0f} M activations")
+    say(f"{F:,} latents, {kept.total:,} tokens, {stored:,.0f} M activations")
     say(f"pair: median {statistics.median(took) * 1e3:.1f} ms, slowest {max(took) * 1e3:.1f} ms")
     matrices = []
     for _ in range(5):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import Activations, DocumentRows, TableWriter
+from analysis.bundle import Activations, KeptTokens, TableWriter
 
 DOCUMENT_TOKENS = 512
 TOPICS, TOPICS_OF_DOCUMENT = 64, 8
@@ -84,12 +84,12 @@ def _draw(
     return total
 
 
-def open_activations(folder: Path) -> tuple[Activations, DocumentRows, npt.NDArray[np.bool_]]:
-    """The activations, their documents, and that every token is kept."""
+def open_activations(folder: Path) -> tuple[Activations, KeptTokens]:
+    """The activations, and their documents with every token kept."""
     sizes = json.loads((folder / "sizes.json").read_text())
     tokens = int(sizes["tokens"])
-    ends = np.append(np.arange(DOCUMENT_TOKENS, tokens, DOCUMENT_TOKENS), tokens)
+    document = np.arange(tokens) // DOCUMENT_TOKENS
     activations = Activations(
         folder, np.cumsum(np.load(folder / "counts.npy")), np.zeros(tokens, dtype=np.int64)
     )
-    return activations, DocumentRows(np.arange(len(ends)), ends), np.ones(tokens, dtype=np.bool_)
+    return activations, KeptTokens.of(document, np.ones(tokens, dtype=np.bool_))

@@ -6,10 +6,9 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import Bundle
-from analysis.cooccurrence import Unit
+from analysis.bundle import UNITS, Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, expected, lift, wilson_interval
-from analysis.cooccurrence.pair import UNITS, Pair, joint_sample
+from analysis.cooccurrence.pair import Pair, joint_sample
 from charts.core.figure import Caption, Figure, Value, caption_of
 from charts.core.measures import title_of
 from charts.core.theme import (

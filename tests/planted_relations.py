@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import Activations, document_rows, write_table
+from analysis.bundle import Activations, kept_tokens, write_table
 from analysis.cooccurrence.partners import count_partners
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import decoder_graph, neighbour_table
@@ -219,7 +219,7 @@ def _write(
     write_shard(shards, 0, shard)
     activations = write_activation_tables(shards, folder, LATENTS)
     partners = folder / "counting"
-    count_partners(activations, document_rows(folder), kept, folder, partners, Ranking(32, 10))
+    count_partners(activations, kept_tokens(folder), folder, partners, Ranking(32, 10))
     graph = decoder_graph(decoder, eligible=active.any(axis=0))
     write_table(folder, "neighbours", neighbour_table(graph))
     return activations

@@ -34,7 +34,7 @@ from analysis.bundle.manifest import (
     SelfCheck,
 )
 from analysis.bundle.open import Bundle, TopWords, open_bundle, read_manifest
-from analysis.bundle.positions import DocumentRows, KeptTokens, document_rows, kept_tokens
+from analysis.bundle.positions import UNITS, WINDOW, KeptTokens, Unit, Units, kept_tokens
 from analysis.bundle.publish import check_destination, content_id, publish
 from analysis.bundle.schema import EVERY_PAIR_UP_TO, SCHEMA_VERSION, TABLES, ContextKind, column
 from analysis.bundle.tables import ROW_GROUP, LatentTable, SharedFile, TableWriter, write_table
@@ -45,6 +45,8 @@ __all__ = [
     "ROW_GROUP",
     "SCHEMA_VERSION",
     "TABLES",
+    "UNITS",
+    "WINDOW",
     "WORKING_BYTES",
     "Activations",
     "Bundle",
@@ -52,7 +54,6 @@ __all__ = [
     "CommunityLevel",
     "ContextKind",
     "CorpusSource",
-    "DocumentRows",
     "KeptTokens",
     "LabelSummary",
     "LatentBlock",
@@ -68,11 +69,12 @@ __all__ = [
     "SharedFile",
     "TableWriter",
     "TopWords",
+    "Unit",
+    "Units",
     "check_destination",
     "chosen_tokens",
     "column",
     "content_id",
-    "document_rows",
     "kept_tokens",
     "latent_blocks",
     "latent_spans",

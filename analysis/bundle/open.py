@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from analysis.bundle.activations import Activations
 from analysis.bundle.manifest import MANIFEST, Manifest
-from analysis.bundle.positions import KeptTokens
+from analysis.bundle.positions import KeptTokens, kept_tokens
 from analysis.bundle.schema import SCHEMA_VERSION, TABLES
 from analysis.bundle.tables import LatentTable
 from analysis.runtime.errors import InputError
@@ -108,9 +108,8 @@ class Bundle:
 
     @cached_property
     def kept_tokens(self) -> KeptTokens:
-        """Where the kept tokens stand."""
-        tokens = pq.read_table(self._file("tokens"), columns=["document", "kept"], memory_map=True)
-        return KeptTokens.of(tokens["document"].to_numpy(), tokens["kept"].to_numpy())
+        """Kept tokens, documents and windows."""
+        return kept_tokens(self.path)
 
     @cached_property
     def contexts(self) -> LatentTable:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations, DocumentRows, token_pieces
+from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations, KeptTokens, token_pieces
 from analysis.cooccurrence.association import TwoByTwo, phi
 from analysis.runtime.memory import MEMORY_BYTES
 
@@ -39,7 +39,7 @@ class ClusterActivity:
 
 def cluster_activity(
     activations: Activations,
-    documents: DocumentRows,
+    kept: KeptTokens,
     clusters: pa.Table,
     memberships: pa.Table,
     n_tokens: int,
@@ -59,7 +59,7 @@ def cluster_activity(
         first, stop = np.searchsorted(levels, [level, level + 1])
         of_latent = _clusters_of_latents(memberships, int(level), len(activations.latent_ends))
         counted = _count_level(
-            activations, documents, _Level(int(first), int(stop), of_latent), n_tokens, memory_bytes
+            activations, kept, _Level(int(first), int(stop), of_latent), n_tokens, memory_bytes
         )
         tokens[first:stop], in_documents[first:stop] = counted.tokens, counted.documents
         pairs.append(_pair_rows(counted, int(level), int(first)))
@@ -116,32 +116,32 @@ def _mean_densities(
 
 def _count_level(
     activations: Activations,
-    documents: DocumentRows,
+    kept: KeptTokens,
     level: _Level,
     n_tokens: int,
     memory_bytes: int,
 ) -> _Counted:
     width = level.stop - level.first
     local = np.where(level.of_latent >= 0, level.of_latent - level.first, -1).astype(np.int32)
-    tokens, in_documents = _margins(activations, documents, local, width)
-    kept: list[tuple[Ints, Ints, Ints]] = []
+    tokens, in_documents = _margins(activations, kept, local, width)
+    pairs: list[tuple[Ints, Ints, Ints]] = []
     for start, rows in _tiles(activations, local, width, memory_bytes):
-        kept.append(_kept_pairs(rows, start, tokens, n_tokens))
-    a, b, joint = (np.concatenate(part) for part in zip(*kept, strict=True))
+        pairs.append(_kept_pairs(rows, start, tokens, n_tokens))
+    a, b, joint = (np.concatenate(part) for part in zip(*pairs, strict=True))
     # A pair that either cluster keeps may stand here twice, with the same count.
     _, once = np.unique(a * width + b, return_index=True)
     return _Counted(tokens, in_documents, a[once], b[once], joint[once])
 
 
 def _margins(
-    activations: Activations, documents: DocumentRows, local: npt.NDArray[np.int32], width: int
+    activations: Activations, kept: KeptTokens, local: npt.NDArray[np.int32], width: int
 ) -> tuple[Ints, Ints]:
     """Tokens and documents [width] on which each cluster is active."""
     tokens, in_documents = np.zeros(width, np.int64), np.zeros(width, np.int64)
     last_token, last_document = np.full(width, -1, np.int64), np.full(width, -1, np.int64)
     for first, offsets, latents in token_pieces(activations):
         rows = np.arange(first, first + len(offsets) - 1)
-        document = documents.index_of(rows)
+        document = kept.documents_of(rows)
         _add_margins(
             local, first, offsets, latents, document,
             tokens, in_documents, last_token, last_document,

@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import Activations, DocumentRows, latent_spans
+from analysis.bundle import Activations, Unit, Units, latent_spans
 
 MEMORY_BYTES = 256 << 20
 _READ_BYTES = 24
@@ -36,59 +36,13 @@ _PLACED_BYTES = 16
 _INCIDENCE = "incidence.npz"
 
 Ints = npt.NDArray[np.int64]
-UnitKind = Literal["token", "window", "document"]
-
-
-class Units(NamedTuple):
-    """What co-occurrence is counted on."""
-
-    kind: UnitKind
-    of_row: npt.NDArray[np.uint32]
-    """[rows of the token table] the unit of each row; a masked row has no activations."""
-    total: int
-    """N: the units that hold at least one kept token."""
-    size: int
-    """How many numbers `of_row` may take; for tokens masked rows are numbered too."""
-
-
-def token_units(kept: npt.NDArray[np.bool_]) -> Units:
-    """Every kept token by itself; `kept` [rows] as in the token table."""
-    rows = len(kept)
-    return Units("token", np.arange(rows, dtype=np.uint32), int(kept.sum()), rows)
-
-
-def window_units(kept: npt.NDArray[np.bool_], documents: DocumentRows, window: int) -> Units:
-    """Windows of `window` consecutive kept tokens, counted from the beginning of each document.
-
-    The last window of a document may be shorter and counts as one. ValueError: window below 1.
-    """
-    if window < 1:
-        raise ValueError("a window has at least one token")
-    before = np.concatenate([[0], np.cumsum(kept)])
-    of_document = np.diff(before[np.concatenate([[0], documents.ends])])
-    windows = -(-of_document // window)
-    first = np.concatenate([[0], np.cumsum(windows)[:-1]])
-    lengths = np.diff(documents.ends, prepend=0)
-    rank = before[:-1] - np.repeat(before[documents.starts], lengths)
-    # A masked row at the end of a document must not open a window of its own.
-    inside = np.minimum(rank // window, np.repeat(np.maximum(windows - 1, 0), lengths))
-    of_row = (np.repeat(first, lengths) + inside).astype(np.uint32)
-    return Units("window", of_row, int(windows.sum()), int(windows.sum()))
-
-
-def document_units(kept: npt.NDArray[np.bool_], documents: DocumentRows) -> Units:
-    """Whole documents."""
-    lengths = np.diff(documents.ends, prepend=0)
-    of_row = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
-    holds = np.add.reduceat(kept.astype(np.int64), documents.starts) > 0
-    return Units("document", of_row, int(holds.sum()), len(lengths))
 
 
 @dataclass(frozen=True)
 class Incidence:
     """Active latents and units at one threshold, mapped from a folder."""
 
-    kind: UnitKind
+    kind: Unit
     n_units: int
     """N of every measure."""
     threshold: float

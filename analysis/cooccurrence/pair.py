@@ -12,16 +12,14 @@ tokens are masked, is read once for each bundle and kept.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import Bundle, DocumentRows, KeptTokens, document_rows
-from analysis.cooccurrence import WINDOW, Picking, Unit, Where
+from analysis.bundle import UNITS, WINDOW, Bundle, Unit
+from analysis.cooccurrence import Picking, Where
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.latents.contexts import read_tokens
 from analysis.runtime.errors import InputError
@@ -32,7 +30,6 @@ DRAWN = 3_000
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-UNITS: tuple[Unit, ...] = get_args(Unit)
 WHERE: tuple[Where, ...] = get_args(Where)
 
 
@@ -76,16 +73,16 @@ def read_pair(
     values = tuple(np.zeros(len(rows)) for _ in range(2))
     for into, at, own in zip(values, (rows_a, rows_b), (own_a, own_b), strict=True):
         into[np.searchsorted(rows, at)] = own
-    n_tokens = bundle.manifest.tokens
-    cosine, pearson = _value_association(values[0], values[1], n_tokens)
-    units = _Units(bundle.kept_tokens, window)
+    cosine, pearson = _value_association(values[0], values[1], bundle.manifest.tokens)
+    kept = bundle.kept_tokens
     first, second = (rows[into > t] for into in values)
     tables: dict[Unit, TwoByTwo] = {
-        "token": _table(first, second, n_tokens),
-        "window": _table(units.windows_of(first), units.windows_of(second), units.n_windows),
-        "document": _table(
-            units.documents_of(first), units.documents_of(second), units.n_documents
-        ),
+        unit: _table(
+            kept.units_of(first, unit, window),
+            kept.units_of(second, unit, window),
+            kept.n_units(unit, window),
+        )
+        for unit in UNITS
     }
     return Pair(a, b, t, window, rows, (values[0], values[1]), tables, cosine, pearson)
 
@@ -138,51 +135,6 @@ def _value_association(a: Floats, b: Floats, n_tokens: int) -> tuple[float, floa
 
 def _over(product: float, squares: float) -> float:
     return float(np.clip(product / np.sqrt(squares), -1.0, 1.0)) if squares > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class _Units:
-    """The documents and the windows of the kept tokens."""
-
-    kept: KeptTokens
-    window: int
-
-    @property
-    def lengths(self) -> Ints:
-        """[documents] kept tokens of each document."""
-        lengths: Ints = np.diff(self.kept.ends, prepend=0)
-        return lengths
-
-    @property
-    def n_documents(self) -> int:
-        """Documents with a kept token."""
-        return int((self.lengths > 0).sum())
-
-    @property
-    def n_windows(self) -> int:
-        """Windows of all documents, the short last ones included."""
-        return int((-(-self.lengths // self.window)).sum())
-
-    def documents_of(self, rows: Ints) -> Ints:
-        """The document, counted from 0, that each kept row of the token table lies in."""
-        return np.searchsorted(self.kept.ends, self.kept.before[rows], side="right")
-
-    def windows_of(self, rows: Ints) -> Ints:
-        """The window, counted over the whole corpus, that each kept row lies in."""
-        document = self.documents_of(rows)
-        place = self.kept.before[rows] - (self.kept.ends - self.lengths)[document]
-        per_document = -(-self.lengths // self.window)
-        windows: Ints = (np.cumsum(per_document) - per_document)[document] + place // self.window
-        return windows
-
-
-@lru_cache(maxsize=8)
-def _document_rows(folder: Path, _bundle_id: str) -> DocumentRows:
-    """Read once for each bundle.
-
-    The id is part of the key because another bundle may come to stand in the same folder.
-    """
-    return document_rows(folder)
 
 
 def joint_sample(pair: Pair, most: int = DRAWN, seed: int = 0) -> pa.Table:
@@ -241,10 +193,10 @@ def _strength(pair: Pair, where: Where) -> Floats:
 
 def _windows(bundle: Bundle, pair: Pair, peaks: Ints) -> pa.Table:
     """The rows of `pair_contexts` around some rows [p] of the token table."""
-    documents = _document_rows(bundle.path, bundle.manifest.bundle_id)
-    document = documents.index_of(peaks)
-    start = np.maximum(documents.starts[document], peaks - CONTEXT_TOKENS // 2)
-    stop = np.minimum(documents.ends[document], peaks - CONTEXT_TOKENS // 2 + CONTEXT_TOKENS)
+    kept = bundle.kept_tokens
+    document = kept.documents_of(peaks)
+    start = np.maximum(kept.row_starts[document], peaks - CONTEXT_TOKENS // 2)
+    stop = np.minimum(kept.row_ends[document], peaks - CONTEXT_TOKENS // 2 + CONTEXT_TOKENS)
     offsets = np.concatenate([[0], np.cumsum(stop - start)])
     rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
     text, position = read_tokens(bundle.path / "tokens.parquet", rows)
@@ -259,7 +211,7 @@ def _windows(bundle: Bundle, pair: Pair, peaks: Ints) -> pa.Table:
     titles = bundle.documents["title"].take(pa.array(document))
     return pa.table(
         {
-            "document": documents.documents[document],
+            "document": kept.documents[document],
             "title": titles,
             "position": position[offsets[:-1] + peaks - start],
             **{name: pa.ListArray.from_arrays(bounds, flat) for name, flat in lists.items()},

@@ -19,13 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import TABLES, Activations, DocumentRows, TableWriter, latent_spans
+from analysis.bundle import TABLES, Activations, KeptTokens, TableWriter, latent_spans
 from analysis.cooccurrence.incidence import (
     MEMORY_BYTES,
     Incidence,
-    document_units,
     open_incidence,
-    token_units,
     write_incidences,
 )
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
@@ -44,10 +42,9 @@ Progress = Callable[[int, int], None]
 """Is told latents done and latents in all."""
 
 
-def count_partners(  # noqa: PLR0913 - the parts of a step, most by name
+def count_partners(
     activations: Activations,
-    documents: DocumentRows,
-    kept: npt.NDArray[np.bool_],
+    kept: KeptTokens,
     tables: Path,
     scratch: Path,
     ranking: Ranking,
@@ -62,7 +59,7 @@ def count_partners(  # noqa: PLR0913 - the parts of a step, most by name
     the number of rows. Which partners are kept: `strongest_partners`.
     """
     count = PartnerCount(scratch.absolute(), ranking)
-    count.prepare(activations, documents, kept, memory_bytes)
+    count.prepare(activations, kept, memory_bytes)
     count.run(workers or LocalWorkers(), progress)
     rows = count.write_table(tables)
     count.remove()
@@ -90,8 +87,7 @@ class PartnerCount:
     def prepare(
         self,
         activations: Activations,
-        documents: DocumentRows,
-        kept: npt.NDArray[np.bool_],
+        kept: KeptTokens,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         """Lay out the stored activations; what was laid out before stays.
@@ -100,7 +96,7 @@ class PartnerCount:
         """
         write_incidences(
             activations,
-            token_units(kept),
+            kept.units("token"),
             self.folder / "tokens",
             thresholds=[0.0],
             with_values=True,
@@ -108,7 +104,7 @@ class PartnerCount:
         )
         write_incidences(
             activations,
-            document_units(kept, documents),
+            kept.units("document"),
             self.folder / "documents",
             thresholds=[0.0],
             both_ways=False,

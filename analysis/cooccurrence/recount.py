@@ -17,16 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import Bundle, document_rows
+from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
 from analysis.cooccurrence.incidence import (
     Incidence,
-    UnitKind,
-    Units,
-    document_units,
     open_incidence,
-    token_units,
-    window_units,
     write_incidences,
 )
 from analysis.cooccurrence.partners import Progress, block_spans, run_blocks, write_rows
@@ -49,7 +44,7 @@ MEANINGS = {
 class CountRequest:
     """What is to be counted."""
 
-    unit: UnitKind
+    unit: Unit
     window: int
     """Kept tokens of a window; only for that unit."""
     thresholds: tuple[float, ...]
@@ -117,7 +112,7 @@ def recount(
     work = (out / f".{request.name}.counting").absolute()
     incidences = write_incidences(
         bundle.activations,
-        _units(bundle, request),
+        bundle.kept_tokens.units(request.unit, request.window),
         work / "incidences",
         thresholds=request.thresholds,
         memory_bytes=request.memory_bytes,
@@ -158,16 +153,6 @@ def _is_there(file: Path, said: dict[str, Any]) -> bool:
             f"{file}: exists already and is another count; choose another folder or remove it."
         )
     return True
-
-
-def _units(bundle: Bundle, request: CountRequest) -> Units:
-    kept = bundle.tokens["kept"].to_numpy()
-    if request.unit == "token":
-        return token_units(kept)
-    documents = document_rows(bundle.path)
-    if request.unit == "document":
-        return document_units(kept, documents)
-    return window_units(kept, documents, request.window)
 
 
 def _write(

@@ -22,7 +22,7 @@ from analysis.bundle import (
     ROW_GROUP,
     WORKING_BYTES,
     Activations,
-    DocumentRows,
+    KeptTokens,
     Parameters,
     TableWriter,
     latent_spans,
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 def write_contexts(
     activations: Activations,
-    documents: DocumentRows,
+    kept: KeptTokens,
     folder: Path,
     *,
     parameters: Parameters,
@@ -60,10 +60,10 @@ def write_contexts(
     written, n_latents = 0, len(activations.latent_ends)
     with TableWriter(folder, "contexts") as writer:
         for start, stop in _blocks(activations, memory_bytes):
-            picks = _picks(activations, documents, start, stop, parameters)
+            picks = _picks(activations, kept, start, stop, parameters)
             if len(picks.latent):
                 writer.write(
-                    _windows(picks, documents, folder / "tokens.parquet", parameters.context_tokens)
+                    _windows(picks, kept, folder / "tokens.parquet", parameters.context_tokens)
                 )
                 written += len(picks.latent)
             if progress:
@@ -97,7 +97,7 @@ def _blocks(activations: Activations, memory_bytes: int) -> Iterator[tuple[int, 
 
 def _picks(
     activations: Activations,
-    documents: DocumentRows,
+    kept: KeptTokens,
     start: int,
     stop: int,
     parameters: Parameters,
@@ -106,7 +106,7 @@ def _picks(
     ends = np.cumsum(counts)
     most = parameters.contexts_per_kind
     top = np.full((stop - start, most), -1, dtype=np.int64)
-    document = documents.index_of(tokens)
+    document = kept.documents_of(tokens)
     given = (ends, tokens, values, document, parameters.context_tokens, top)
     over_spans(len(ends), partial(_pick_top, *given))
     latents, kinds, places = [], [], []
@@ -181,12 +181,12 @@ def _pick_intervals(
     return order[rng.integers(bounds[:-1], bounds[1:])][::-1].astype(np.int64)
 
 
-def _windows(picks: _Picks, documents: DocumentRows, tokens_file: Path, length: int) -> pa.Table:
+def _windows(picks: _Picks, kept: KeptTokens, tokens_file: Path, length: int) -> pa.Table:
     """The rows of the contexts table of some picks."""
     peak_row = picks.tokens[picks.place].astype(np.int64)
-    document = documents.index_of(peak_row)
-    start = np.maximum(documents.starts[document], peak_row - length // 2)
-    stop = np.minimum(documents.ends[document], peak_row - length // 2 + length)
+    document = kept.documents_of(peak_row)
+    start = np.maximum(kept.row_starts[document], peak_row - length // 2)
+    stop = np.minimum(kept.row_ends[document], peak_row - length // 2 + length)
     offsets = np.concatenate([[0], np.cumsum(stop - start)])
     rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
     values = _activations_at(picks, np.repeat(np.arange(len(start)), stop - start), rows)
@@ -199,7 +199,7 @@ def _windows(picks: _Picks, documents: DocumentRows, tokens_file: Path, length: 
             "latent": picks.latent.astype(np.int32),
             "kind": pa.DictionaryArray.from_arrays(kinds, pa.array(KINDS)),
             "activation": picks.activations[picks.place],
-            "document": documents.documents[document],
+            "document": kept.documents[document],
             "position": position[offsets[:-1] + peak],
             "tokens": pa.ListArray.from_arrays(bounds, text),
             "activations": pa.ListArray.from_arrays(bounds, pa.array(values)),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import TABLES, Activations, DocumentRows, LatentBlock, latent_blocks
+from analysis.bundle import TABLES, Activations, KeptTokens, LatentBlock, latent_blocks
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
 
@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 
 def latent_statistics(
     activations: Activations,
-    documents: DocumentRows,
+    kept: KeptTokens,
     n_tokens: int,
     *,
     memory_bytes: int = MEMORY_BYTES,
@@ -50,7 +50,7 @@ def latent_statistics(
     `n_tokens` counts the kept tokens. std divides by the number of active tokens; median and p90
     interpolate linearly. Mean, std, median, p90 and max of a dead latent are null.
     """
-    parts = list(_measured(activations, documents, memory_bytes))
+    parts = list(_measured(activations, kept, memory_bytes))
     in_documents = np.concatenate([part[0] for part in parts])
     measured = np.concatenate([part[1] for part in parts])
     counts = np.diff(activations.latent_ends, prepend=0)
@@ -90,13 +90,13 @@ def activation_histogram(
 
 
 def _measured(
-    activations: Activations, documents: DocumentRows, memory_bytes: int
+    activations: Activations, kept: KeptTokens, memory_bytes: int
 ) -> Iterator[tuple[Ints, Floats]]:
     """Per block of latents: documents [k]; mean, std, median, p90 and max [k, 5]."""
     for block in latent_blocks(activations, memory_bytes):
         measured = np.zeros((len(block.ends), 5))
         over_spans(len(block.ends), partial(_measure, block, measured))
-        yield _documents_each(block, documents), measured
+        yield _documents_each(block, kept), measured
 
 
 def _measure(block: LatentBlock, measured: Floats, start: int, stop: int) -> None:
@@ -117,9 +117,9 @@ def _quantile(ascending: Floats, share: float) -> float:
     return float(ascending[below] + (place - below) * (ascending[above] - ascending[below]))
 
 
-def _documents_each(block: LatentBlock, documents: DocumentRows) -> Ints:
+def _documents_each(block: LatentBlock, kept: KeptTokens) -> Ints:
     """Documents [latents] in which each latent of a block is active."""
-    document = documents.index_of(block.tokens)
+    document = kept.documents_of(block.tokens)
     starts = np.concatenate([[0], block.ends[:-1]])
     new = np.ones(len(document), dtype=bool)
     new[1:] = document[1:] != document[:-1]

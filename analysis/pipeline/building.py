@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import Activations, DocumentRows, Parameters, document_rows, write_table
+from analysis.bundle import Activations, KeptTokens, Parameters, kept_tokens, write_table
 from analysis.labels.requested import LabelSources
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
@@ -96,9 +96,9 @@ class Building:
         )
 
     @cached_property
-    def documents(self) -> DocumentRows:
-        """Where each document ends in the token table."""
-        return document_rows(self.work.tables)
+    def kept(self) -> KeptTokens:
+        """Kept tokens, documents and windows of the token table."""
+        return kept_tokens(self.work.tables)
 
     @property
     def decoder(self) -> Float32s:

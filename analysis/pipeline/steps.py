@@ -44,7 +44,6 @@ from analysis.pipeline.artifacts import (
     PARTNERS,
     SHARDS,
     STATISTICS,
-    TOKENS,
 )
 from analysis.pipeline.building import Building
 from analysis.pipeline.records import (
@@ -103,7 +102,7 @@ def effects_on_logits(build: Building, source: Source) -> RowsRecord:
 def describe_latents(build: Building) -> DoneRecord:
     """Density, moments, quantiles, flag and decoder norm of every latent."""
     statistics = latent_statistics(
-        build.activations, build.documents, build.n_tokens, memory_bytes=build.memory_bytes
+        build.activations, build.kept, build.n_tokens, memory_bytes=build.memory_bytes
     )
     norms = pa.array(build.sae.decoder_norms().numpy())
     build.write(STATISTICS, statistics.append_column("decoder_norm", norms))
@@ -114,7 +113,7 @@ def pick_contexts(build: Building) -> RowsRecord:
     """Top, interval and random contexts of every latent."""
     rows = write_contexts(
         build.activations,
-        build.documents,
+        build.kept,
         build.work.tables,
         parameters=build.parameters,
         memory_bytes=build.memory_bytes,
@@ -127,8 +126,7 @@ def count_partners(build: Building) -> RowsRecord:
     """Count every pair of latents exactly and keep the strongest partners."""
     rows = partners.count_partners(
         build.activations,
-        build.documents,
-        build.read(TOKENS, ["kept"])["kept"].to_numpy(),
+        build.kept,
         build.work.tables,
         build.path(PARTNER_BLOCKS),
         Ranking(build.parameters.partners_kept, build.parameters.minimum_joint),
@@ -249,7 +247,7 @@ def measure_clusters(build: Building) -> RowsRecord:
     clusters, memberships = build.read(CLUSTER_TREE), build.read(MEMBERSHIPS)
     counted = cluster_activity(
         build.activations,
-        build.documents,
+        build.kept,
         clusters,
         memberships,
         build.n_tokens,

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from analysis.cooccurrence import WINDOW
+from analysis.bundle import WINDOW
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse

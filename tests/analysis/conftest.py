@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import LocalCluster
 
-from analysis.bundle import Activations, DocumentRows, Parameters, document_rows
+from analysis.bundle import Activations, KeptTokens, Parameters, kept_tokens
 from analysis.harvest.imported import import_activations
 from analysis.harvest.shards import rounded
 from analysis.harvest.store import write_activation_tables
@@ -32,7 +32,7 @@ class Stored:
     shards: Path
     tables: Path
     activations: Activations
-    documents: DocumentRows
+    kept: KeptTokens
     values: npt.NDArray[np.float32]
     """[tokens, latents], rounded as they are stored; read from the file independently."""
 
@@ -51,9 +51,7 @@ def stored(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Stored
         planted.activations, planted.tokens, LATENTS, shards, parameters=Parameters()
     )
     activations = write_activation_tables(shards, tables, LATENTS)
-    return Stored(
-        planted, shards, tables, activations, document_rows(tables), dense_values(planted)
-    )
+    return Stored(planted, shards, tables, activations, kept_tokens(tables), dense_values(planted))
 
 
 def dense_values(planted: Planted) -> npt.NDArray[np.float32]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import wilson_interval
-from analysis.cooccurrence.pair import UNITS, WHERE, Pair, read_pair
+from analysis.cooccurrence.pair import WHERE, Pair, read_pair
 from charts.pair import (
     joint_activations,
     pair_conditionals,

@@ -37,7 +37,7 @@ def counted(stored: Stored, memory_bytes: int = 1 << 20) -> ClusterActivity:
     clusters, memberships, _ = two_levels(stored.bits.shape[1])
     return cluster_activity(
         stored.activations,
-        stored.documents,
+        stored.kept,
         clusters,
         memberships,
         len(stored.bits),
@@ -55,7 +55,7 @@ def dense(stored: Stored) -> np.ndarray:
 def test_margins_equal_a_dense_count(stored: Stored) -> None:
     found, active = counted(stored).clusters, dense(stored)
     assert found["active_tokens"].to_pylist() == active.sum(axis=0).tolist()
-    document = stored.documents.index_of(np.arange(len(active)))
+    document = stored.kept.documents_of(np.arange(len(active)))
     documents = [len(np.unique(document[column])) for column in active.T]
     assert found["active_documents"].to_pylist() == documents
     _, _, of = two_levels(stored.bits.shape[1])
@@ -110,6 +110,6 @@ def test_many_clusters_keep_the_strongest_pairs_of_either(
 def test_no_clusters_no_rows(stored: Stored) -> None:
     clusters, memberships, _ = two_levels(stored.bits.shape[1])
     found = cluster_activity(
-        stored.activations, stored.documents, clusters.slice(0, 0), memberships.slice(0, 0), 1
+        stored.activations, stored.kept, clusters.slice(0, 0), memberships.slice(0, 0), 1
     )
     assert found.clusters.num_rows == found.pairs.num_rows == 0

@@ -6,13 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from analysis.bundle import DocumentRows
 from analysis.cooccurrence.incidence import (
     Incidence,
-    document_units,
     open_incidence,
-    token_units,
-    window_units,
     write_incidences,
 )
 from tests.analysis.conftest import Stored
@@ -32,15 +28,11 @@ def dense(incidence: Incidence) -> npt.NDArray[np.bool_]:
     return columns
 
 
-def all_kept(stored: Stored) -> npt.NDArray[np.bool_]:
-    return np.ones(stored.planted.n_tokens, dtype=bool)
-
-
 def test_thresholds_of_one_pass_are_those_of_the_matrix(stored: Stored, tmp_path: Path) -> None:
     thresholds = [0.0, 1.0, 2.5]
     made = write_incidences(
         stored.activations,
-        token_units(all_kept(stored)),
+        stored.kept.units("token"),
         tmp_path,
         thresholds=thresholds,
         with_values=True,
@@ -60,13 +52,12 @@ def test_thresholds_of_one_pass_are_those_of_the_matrix(stored: Stored, tmp_path
 
 @pytest.mark.parametrize("window", [1, 7, 256])
 def test_windows_and_documents(stored: Stored, tmp_path: Path, window: int) -> None:
-    kept = all_kept(stored)
-    windows = window_units(kept, stored.documents, window)
-    documents = document_units(kept, stored.documents)
-    starts = stored.documents.starts
+    windows = stored.kept.units("window", window)
+    documents = stored.kept.units("document")
+    starts = stored.kept.row_starts
     edges = [
         row
-        for start, end in zip(starts.tolist(), stored.documents.ends.tolist(), strict=True)
+        for start, end in zip(starts.tolist(), stored.kept.row_ends.tolist(), strict=True)
         for row in range(start, end, window)
     ]
     for name, units, begins in (("w", windows, edges), ("d", documents, starts)):
@@ -76,22 +67,8 @@ def test_windows_and_documents(stored: Stored, tmp_path: Path, window: int) -> N
         assert np.array_equal(dense(made), blocks)
 
 
-def test_masked_tokens_fill_no_window_and_are_not_counted() -> None:
-    kept = np.array([0, 1, 1, 0, 1, 0, 0, 0, 1, 1], dtype=bool)
-    rows = DocumentRows(np.array([0, 1, 2]), np.array([6, 8, 10]))
-    windows = window_units(kept, rows, 2)
-    # Document 0 has three kept tokens: two windows; document 1 none; document 2 two: one window.
-    assert windows.total == 3
-    assert windows.of_row[kept].tolist() == [0, 0, 1, 2, 2]
-    assert (windows.of_row < 4).all()
-    assert document_units(kept, rows).total == 2
-    assert token_units(kept).total == 5
-    with pytest.raises(ValueError, match="at least one token"):
-        window_units(kept, rows, 0)
-
-
 def test_memory_setting_changes_no_byte(stored: Stored, tmp_path: Path) -> None:
-    units = token_units(all_kept(stored))
+    units = stored.kept.units("token")
     for name, memory in (("a", 1 << 28), ("b", 5_000)):
         write_incidences(
             stored.activations,
@@ -107,7 +84,7 @@ def test_memory_setting_changes_no_byte(stored: Stored, tmp_path: Path) -> None:
 
 
 def test_what_is_there_is_not_made_again(stored: Stored, tmp_path: Path) -> None:
-    units = token_units(all_kept(stored))
+    units = stored.kept.units("token")
     write_incidences(stored.activations, units, tmp_path, thresholds=[1.0])
     written = (tmp_path / "0" / "units.bin").stat().st_mtime_ns
     (again,) = write_incidences(stored.activations, units, tmp_path, thresholds=[1.0])
@@ -116,6 +93,6 @@ def test_what_is_there_is_not_made_again(stored: Stored, tmp_path: Path) -> None
 
 
 def test_values_belong_to_tokens(stored: Stored, tmp_path: Path) -> None:
-    units = document_units(all_kept(stored), stored.documents)
+    units = stored.kept.units("document")
     with pytest.raises(ValueError, match="belong to tokens"):
         write_incidences(stored.activations, units, tmp_path, thresholds=[0.0], with_values=True)

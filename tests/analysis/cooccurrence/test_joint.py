@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from analysis.bundle import Activations, Parameters, document_rows
+from analysis.bundle import Activations, Parameters
 from analysis.cooccurrence import joint as count
 from analysis.cooccurrence.joint import joint_matrix, pair_table
 from analysis.harvest.imported import import_activations
@@ -38,13 +38,6 @@ def test_pair_table_counts_every_cell(stored: Stored) -> None:
         on_a, on_b = stored.bits[:, a] > 0, stored.bits[:, b] > 0
         assert (found.n11, found.n10) == ((on_a & on_b).sum(), (on_a & ~on_b).sum())
         assert (found.n01, found.n00) == ((~on_a & on_b).sum(), (~on_a & ~on_b).sum())
-
-
-def test_document_rows_of_the_token_table(stored: Stored) -> None:
-    rows = document_rows(stored.tables)
-    document = pq.read_table(stored.planted.tokens)["document"].to_numpy()
-    assert rows.documents.tolist() == np.unique(document).tolist()
-    assert np.array_equal(rows.documents[rows.index_of(np.arange(len(document)))], document)
 
 
 def test_joint_matrix_of_any_span_of_rows(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:

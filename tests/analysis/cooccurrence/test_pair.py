@@ -5,8 +5,8 @@ import pytest
 import scipy.spatial.distance
 import scipy.stats
 
-from analysis.bundle import Bundle
-from analysis.cooccurrence.pair import UNITS, WHERE, joint_sample, pair_contexts, read_pair
+from analysis.bundle import UNITS, Bundle
+from analysis.cooccurrence.pair import WHERE, joint_sample, pair_contexts, read_pair
 from analysis.runtime.errors import InputError
 from tests.charts.conftest import make_bundle
 

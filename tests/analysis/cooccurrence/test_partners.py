@@ -23,8 +23,7 @@ RANKING = Ranking(8, 10)
 
 def counted(stored: Stored, folder: Path, workers: Workers | None = None) -> PartnerCount:
     count = PartnerCount(folder, RANKING)
-    kept = np.ones(stored.planted.n_tokens, dtype=bool)
-    count.prepare(stored.activations, stored.documents, kept)
+    count.prepare(stored.activations, stored.kept)
     count.run(workers or LocalWorkers())
     return count
 

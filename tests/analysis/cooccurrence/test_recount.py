@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
-from analysis.cooccurrence.incidence import UnitKind
 from analysis.cooccurrence.recount import CountRequest, recount
 from analysis.cooccurrence.strongest import Ranking
 from analysis.runtime.errors import InputError
@@ -20,11 +19,11 @@ from tests.planted import LATENTS
 THRESHOLDS = (0.0, 1.0)
 
 
-def request(unit: UnitKind, window: int = 50) -> CountRequest:
+def request(unit: Unit, window: int = 50) -> CountRequest:
     return CountRequest(unit, window, THRESHOLDS, Ranking(LATENTS, 1), 1 << 28)
 
 
-def blocks_of(bundle: Bundle, unit: UnitKind, window: int = 50) -> np.ndarray:
+def blocks_of(bundle: Bundle, unit: Unit, window: int = 50) -> np.ndarray:
     """First token row of every unit; every planted token is kept."""
     document = bundle.tokens["document"].to_numpy()
     starts = np.flatnonzero(np.diff(document, prepend=document[0] - 1))
@@ -37,9 +36,7 @@ def blocks_of(bundle: Bundle, unit: UnitKind, window: int = 50) -> np.ndarray:
 
 
 @pytest.mark.parametrize("unit", ["token", "window", "document"])
-def test_every_pair_at_every_threshold(
-    planted_bundle: Bundle, tmp_path: Path, unit: UnitKind
-) -> None:
+def test_every_pair_at_every_threshold(planted_bundle: Bundle, tmp_path: Path, unit: Unit) -> None:
     files = recount(planted_bundle, request(unit), tmp_path, LocalWorkers())
     values = np.zeros((planted_bundle.tokens.num_rows, LATENTS))
     for latent in range(LATENTS):

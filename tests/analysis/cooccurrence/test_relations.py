@@ -194,7 +194,11 @@ def test_a_pair_is_a_duplicate_an_implication_or_between(tmp_path: Path) -> None
     write_table(tmp_path, "partners", pa.table(partners))
     activations = relations.Activations(tmp_path, np.cumsum(counts), np.array([0]))
     search = relations._Search(
-        activations, relations.KeptTokens(np.empty(0), np.empty(0)), 100_000, 1, relations._silent
+        activations,
+        relations.KeptTokens.of(np.empty(0), np.empty(0, bool)),
+        100_000,
+        1,
+        relations._silent,
     )
     candidates = relations._candidates(search, tmp_path / "partners.parquet")
     said = dict(zip(map(tuple, candidates.pairs.tolist()), candidates.duplicate, strict=True))

@@ -85,7 +85,7 @@ def test_shift_agrees_with_a_simulation(rate: float) -> None:
 def test_dear_sums_are_said_to_be_approximate_and_are_near(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = kept_of(stored)
+    kept = stored.kept
     pairs = np.array([[196, 197], [198, 199], [160, 196]])
     exact = shift_tests(stored.activations, kept, pairs)
     monkeypatch.setattr(significance, "LARGEST_CONVOLUTION", 0)
@@ -95,9 +95,10 @@ def test_dear_sums_are_said_to_be_approximate_and_are_near(
     assert np.log(near.p_fewer) == pytest.approx(np.log(exact.p_fewer), abs=0.03)
 
 
-def kept_of(stored: Stored) -> KeptTokens:
-    tokens = pq.read_table(stored.tables / "tokens.parquet")
-    return KeptTokens.of(tokens["document"].to_numpy(), tokens["kept"].to_numpy())
+def kept_of_lengths(lengths: np.ndarray) -> KeptTokens:
+    """Documents with these kept tokens each; one without any has a masked token."""
+    document = np.repeat(np.arange(len(lengths)), np.maximum(lengths, 1))
+    return KeptTokens.of(document, np.repeat(lengths > 0, np.maximum(lengths, 1)))
 
 
 def test_masked_tokens_are_no_positions() -> None:
@@ -117,7 +118,7 @@ def test_long_documents_are_cut_into_equal_stretches(monkeypatch: pytest.MonkeyP
 def test_documents_of_one_stratum_are_hypergeometric(stored: Stored) -> None:
     # All planted documents have one length.
     pairs = np.array(list(combinations([*range(155, 190), *range(196, LATENTS)], 2)))
-    found = document_tests(stored.activations, kept_of(stored), pairs)
+    found = document_tests(stored.activations, stored.kept, pairs)
     document = pq.read_table(stored.planted.tokens)["document"].to_numpy()
     fires = np.array([stored.bits[document == d].any(axis=0) for d in np.unique(document)])
     both = np.array([(fires[:, a] & fires[:, b]).sum() for a, b in pairs])
@@ -159,14 +160,14 @@ def test_documents_of_two_strata_are_the_enumeration_of_both(
 def test_strata_are_of_similar_length_and_leave_out_empty_documents() -> None:
     lengths = np.random.default_rng(0).integers(1, 500, 400)
     lengths[7] = 0
-    kept = KeptTokens(np.empty(0, np.uint32), np.cumsum(lengths))
+    kept = kept_of_lengths(lengths)
     strata = strata_of(kept)
     assert strata[7] == -1
     sizes = np.bincount(strata[strata >= 0])
     assert len(sizes) == 10 and sizes.min() > 30
     ordered = strata[np.argsort(lengths, kind="stable")]
     assert (np.diff(ordered) >= 0).all()
-    alike = KeptTokens(np.empty(0, np.uint32), np.arange(1, 301) * 20)
+    alike = kept_of_lengths(np.full(300, 20))
     assert (strata_of(alike) == strata_of(alike)[0]).all()
 
 
@@ -187,7 +188,7 @@ def test_token_level_is_hypergeometric_where_rare_and_g_squared_elsewhere() -> N
 
 
 def test_same_numbers_for_any_memory_and_number_of_threads(stored: Stored) -> None:
-    kept = kept_of(stored)
+    kept = stored.kept
     pairs = np.random.default_rng(0).integers(0, LATENTS, (300, 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
 
@@ -209,7 +210,7 @@ def test_same_numbers_for_any_memory_and_number_of_threads(stored: Stored) -> No
 
 
 def test_pairs_that_are_expected_too_rarely_are_not_tested(stored: Stored) -> None:
-    kept = kept_of(stored)
+    kept = stored.kept
     pairs = np.array([[0, 10], [0, 1], [190, 0]])
     free = shift_tests(stored.activations, kept, pairs)
     bound = float(free.expected[:2].mean())

@@ -62,7 +62,7 @@ def test_chosen_latents_read_together_or_alone(
 def test_kept_tokens_are_counted_by_document(stored: Stored) -> None:
     kept = kept_tokens(stored.tables)
     assert np.array_equal(kept.before, np.arange(stored.planted.n_tokens))
-    assert np.array_equal(kept.ends, stored.documents.ends)
+    assert np.array_equal(kept.ends, stored.kept.row_ends)
 
 
 def test_latent_blocks_cover_everything_once(stored: Stored) -> None:

@@ -23,7 +23,7 @@ def written(stored: Stored) -> list[dict]:
 
 def write(stored: Stored, **settings: int) -> bytes:
     write_contexts(
-        stored.activations, stored.documents, stored.tables, parameters=PARAMETERS, **settings
+        stored.activations, stored.kept, stored.tables, parameters=PARAMETERS, **settings
     )
     return (stored.tables / "contexts.parquet").read_bytes()
 
@@ -80,9 +80,7 @@ def test_random_ones_are_drawn_evenly(stored: Stored, monkeypatch: pytest.Monkey
     tokens, _ = stored.activations.of_latent(199)
     ranks: list[float] = []
     for seed in range(40):
-        picks = contexts._picks(
-            stored.activations, stored.documents, 199, 200, Parameters(seed=seed)
-        )
+        picks = contexts._picks(stored.activations, stored.kept, 199, 200, Parameters(seed=seed))
         chosen = picks.place[picks.kind == 2]
         ranks += (chosen / len(tokens)).tolist()
     assert len(ranks) == 240 and len(set(ranks)) > 230
@@ -97,7 +95,7 @@ def test_blocks_change_no_byte(stored: Stored, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_seed_changes_the_sample(stored: Stored, tmp_path: Path, written: list[dict]) -> None:
-    picks = contexts._picks(stored.activations, stored.documents, 0, 1, Parameters(seed=8))
+    picks = contexts._picks(stored.activations, stored.kept, 0, 1, Parameters(seed=8))
     other = picks.tokens[picks.place[picks.kind == 2]].tolist()
     assert other != places(written, 0, "random")
 

@@ -10,7 +10,7 @@ from tests.analysis.conftest import Stored
 
 def test_statistics_are_numpys(stored: Stored) -> None:
     n = stored.planted.n_tokens
-    rows = latent_statistics(stored.activations, stored.documents, n).to_pylist()
+    rows = latent_statistics(stored.activations, stored.kept, n).to_pylist()
     document = pq.read_table(stored.planted.tokens)["document"].to_numpy()
     for latent, row in enumerate(rows):
         on = stored.values[:, latent] > 0
@@ -29,7 +29,7 @@ def test_statistics_are_numpys(stored: Stored) -> None:
 
 
 def test_planted_flags(stored: Stored) -> None:
-    table = latent_statistics(stored.activations, stored.documents, stored.planted.n_tokens)
+    table = latent_statistics(stored.activations, stored.kept, stored.planted.n_tokens)
     flags = table["flag"].to_pylist()
     assert {i for i, flag in enumerate(flags) if flag == "dead"} == set(stored.planted.dead)
     assert {i for i, flag in enumerate(flags) if flag == "dense"} == set(stored.planted.dense)
@@ -43,7 +43,7 @@ def test_flag_rules_at_their_bounds() -> None:
 
 
 def test_memory_setting_changes_nothing(stored: Stored) -> None:
-    given = stored.activations, stored.documents, stored.planted.n_tokens
+    given = stored.activations, stored.kept, stored.planted.n_tokens
     assert latent_statistics(*given).equals(latent_statistics(*given, memory_bytes=1))
 
 
