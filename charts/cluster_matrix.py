@@ -9,6 +9,7 @@ from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
 from analysis.cooccurrence.association import measure_table
 from charts.clustering import level_of
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, format_of, title_of
 from charts.core.text import shown_label
 from charts.core.theme import HIGHLIGHT, PAPER, inline, layered
@@ -46,7 +47,7 @@ def cluster_matrix(
         caption=caption_of(
             bundle, unit="token", measure=measure, cluster_level=level, clusters=f"{n} of {every}"
         ),
-        selections=("picked_pair_of_clusters",),
+        selections=(CLUSTER_PAIR.name,),
         note=(
             f"{every:,} clusters{most}. A cluster is active on a token where any of its members "
             "is, so large clusters meet often whatever they mean; phi and lift set that off. "
@@ -149,9 +150,7 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
             ],
         )
         .properties(name="cluster_cells")
-        .add_params(
-            alt.selection_point(name="picked_pair_of_clusters", fields=["cluster", "other"])
-        )
+        .add_params(CLUSTER_PAIR.parameter())
     )
     own = [name for name in names if name.endswith(f"({chosen})")]
     outline = (

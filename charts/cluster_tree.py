@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import CLUSTER
 from charts.core.text import cut, shown_label
 from charts.core.theme import INK, PAPER, UNSELECTED, inline, layered
 
@@ -50,7 +51,7 @@ def cluster_tree(
             clusters=rows.num_rows,
             coloured_by="the lower of stability and bootstrap",
         ),
-        selections=("picked_cluster",),
+        selections=(CLUSTER.name,),
         note=(
             "A cluster is as wide as its latents, or as the clusters below that lie in it by half "
             "of their latents or more. Blue ones are found again, both with other seeds and "
@@ -158,7 +159,7 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
             ),
         )
         .properties(name="cluster_tree")
-        .add_params(alt.selection_point(name="picked_cluster", fields=["cluster"]))
+        .add_params(CLUSTER.parameter())
     )  # fmt: skip
     outline = (
         base.transform_filter(f"datum.cluster == {-1 if chosen is None else chosen}")

@@ -8,6 +8,7 @@ from analysis.bundle import Bundle
 from charts.cluster_tree import WEAK, found_again
 from charts.clustering import level_of
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import CLUSTER
 from charts.core.text import cut
 from charts.core.theme import QUIET_INK, UNSELECTED, inline, layered
 
@@ -47,7 +48,7 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
             cluster_level=level,
             without_cluster=noise,
         ),
-        selections=("picked_cluster",),
+        selections=(CLUSTER.name,),
         note=(
             "Found again: the lower of the overlaps with clusters of other seeds and of resampled "
             "edges; below .5 a cluster is weak evidence"
@@ -103,7 +104,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
             opacity=alt.condition(f"datum.found_again < {WEAK}", alt.value(0.45), alt.value(0.95)),
         )
         .properties(name="cluster_bars")
-        .add_params(alt.selection_point(name="picked_cluster", fields=["cluster"]))
+        .add_params(CLUSTER.parameter())
     )
     says = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
         x=x, text="says:N"

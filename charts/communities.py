@@ -12,6 +12,7 @@ from analysis.bundle import Bundle, CommunityLevel
 from analysis.cooccurrence.communities import WEAK, Components
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, Value, caption_of
+from charts.core.interactions import COMMUNITY, COMPONENT, Click
 from charts.core.text import shown_label
 from charts.core.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, inline, layered
 
@@ -43,7 +44,7 @@ def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = No
         bundle,
         group,
         selected,
-        column="community",
+        picked=COMMUNITY,
         title=f"The {{drawn}} of {said.communities:,} communities of level {level}",
         note=(
             f"Stability {said.stability:.2f}: how far other seeds find them again"
@@ -73,7 +74,7 @@ def component_sizes(
         bundle,
         found.labels.astype(np.int64),
         selected,
-        column="component",
+        picked=COMPONENT,
         title=f"The {{drawn}} of {len(found.sizes):,} components, Clarke et al. 2024",
         note=(
             f"Components of the pairs with a Jaccard of {found.threshold:.3f} or more: {reached}. "
@@ -90,11 +91,12 @@ def _bars(
     group: Groups,
     selected: np.ndarray | None,
     *,
-    column: str,
+    picked: Click,
     title: str,
     note: str,
     said: dict[str, Value],
 ) -> Figure:
+    (column,) = picked.fields
     ids, sizes = np.unique(group[group >= 0], return_counts=True)
     first = np.argsort(-sizes, kind="stable")[:MOST_DRAWN]
     chosen = np.ones(len(group), dtype=bool) if selected is None else selected
@@ -111,10 +113,10 @@ def _bars(
     return Figure(
         name=f"{column}-sizes-{len(ids)}",
         title=title.format(drawn=drawn),
-        chart=_chart(rows, column),
+        chart=_chart(rows, picked),
         rows=rows,
         caption=caption_of(bundle, unit="latent", **said),
-        selections=(f"picked_{column}",),
+        selections=(picked.name,),
         note=note,
     )
 
@@ -138,7 +140,8 @@ def shared_words(bundle: Bundle, group: Groups, ids: Sequence[int]) -> list[str]
     return out
 
 
-def _chart(rows: pa.Table, column: str) -> alt.LayerChart:
+def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
+    (column,) = picked.fields
     names = [
         f"{number} · {words}" if words else str(number)
         for number, words in zip(rows[column].to_pylist(), rows["words"].to_pylist(), strict=True)
@@ -163,7 +166,7 @@ def _chart(rows: pa.Table, column: str) -> alt.LayerChart:
         base.mark_bar(height={"band": 0.7}, color=ACCENT_LIGHT, stroke=RULE, cursor="pointer")
         .encode(x=x)
         .properties(name="bars")
-        .add_params(alt.selection_point(name=f"picked_{column}", fields=[column]))
+        .add_params(picked.parameter())
     )
     dark = base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer").encode(
         x="selected:Q"

@@ -12,6 +12,7 @@ from analysis.clusters.reconstruction import Reconstruction, reconstruct
 from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import LATENT
 from charts.core.text import cells, name_of, shown_token
 from charts.core.theme import (
     ACCENT,
@@ -73,7 +74,7 @@ def component_plane(
             components_rest_on=f"{found.rests_on:,} tokens",
             classes=CLASSES[classes],
         ),
-        selections=("picked",),
+        selections=(LATENT.name,),
         note=_note(judged, found),
     )
 
@@ -222,7 +223,7 @@ def _chart(
             ],
         )
         .properties(name="component_points")
-        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+        .add_params(LATENT.parameter())
     )
     return layered(points, *_names(rows, judged, names), height=HEIGHT)
 

@@ -12,6 +12,7 @@ from analysis.bundle import Bundle, ContextKind
 from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import LATENT, Click
 from charts.core.text import NO_BREAK_SPACE, cells, name_of, shown_label, shown_token
 from charts.core.theme import (
     ACTIVATION_RANGE,
@@ -61,7 +62,6 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
             rows,
             f"activation / the latent's own maximum ({most:.3g})",
             titles_of(rows),
-            ["context"],
         ),
         rows=rows,
         caption=caption_of(
@@ -71,7 +71,6 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
             contexts=f"{found.num_rows} {kind}",
             largest_activation=f"{most:.3g}",
         ),
-        selections=("picked",),
         note=(
             "The strongest contexts look cleaner than the latent is; read the evenly spaced and "
             "the random ones too."
@@ -105,7 +104,7 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
             rows,
             "activation / the member's own maximum",
             [name_of(latent, names[latent].as_py(), 22) for latent in firsts],
-            ["context", "latent"],
+            LATENT,
         ),
         rows=rows,
         caption=caption_of(
@@ -114,7 +113,7 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
             cluster=cluster,
             contexts=f"{ranked.num_rows} of {found.num_rows} {kind} ones of {size} members",
         ),
-        selections=("picked",),
+        selections=(LATENT.name,),
         note=(
             "Each line is a real window in which the named member fires on the framed token; the "
             "strongest relative to its own maximum. They look cleaner than the cluster is."
@@ -198,8 +197,10 @@ _ROWS = pa.schema(
 )  # fmt: skip
 
 
-def _chart(rows: pa.Table, ratio: str, sides: list[str], picks: list[str]) -> alt.LayerChart:
-    """Lines named by `sides`; `ratio` says what the shade is, `picks` what a click reports."""
+def _chart(
+    rows: pa.Table, ratio: str, sides: list[str], click: Click | None = None
+) -> alt.LayerChart:
+    """Lines named by `sides`; `ratio` is the title of the shade."""
     kept = ["context", "latent", "position", "activation", "ratio", "picked_activation"]
     data = rows.select([*kept, "is_picked"])
     data = data.append_column(
@@ -245,8 +246,9 @@ def _chart(rows: pa.Table, ratio: str, sides: list[str], picks: list[str]) -> al
             stroke=alt.condition("datum.is_picked", alt.value(INK), alt.value(None)),
         )
         .properties(name="tokens")
-        .add_params(alt.selection_point(name="picked", fields=picks))
     )  # fmt: skip
+    if click is not None:
+        boxes = boxes.add_params(click.parameter())
     words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
         x="word:Q", y=y, text="shown:N", tooltip=tooltip,
         color=alt.condition("datum.ratio > 0.8", alt.value(PAPER), alt.value(INK)),

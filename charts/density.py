@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import DENSITY
 from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
 
 BINS_PER_DECADE = 5
@@ -35,7 +36,7 @@ def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
         chart=_chart(rows, mask is not None, n),
         rows=rows,
         caption=caption_of(bundle, unit="token", latents=selected, bins_per_decade=BINS_PER_DECADE),
-        selections=("density",),
+        selections=(DENSITY.name,),
         note=(
             f"Dead means 0 active in {n:,} tokens ({dead:,} latents): their density is below "
             f"3/N = {3 / max(n, 1):.1e} at 95 %, not zero."
@@ -110,7 +111,7 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
             tooltip=tooltip,
         )
         .properties(name="density_bars")
-        .add_params(alt.selection_interval(name="density", encodings=["x"]))
+        .add_params(DENSITY.parameter())
     )
     layers: list[alt.Chart] = [bars]
     if overlaid:

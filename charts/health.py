@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import FLAG, LATENT
 from charts.core.text import shown_label
 from charts.core.theme import (
     ACCENT,
@@ -72,7 +73,7 @@ def flag_counts(bundle: Bundle) -> Figure:
             )
         )
         .properties(name="flag_bars")
-        .add_params(alt.selection_point(name="picked_flag", fields=["flag"]))
+        .add_params(FLAG.parameter())
     )
     text = base.mark_text(align="left", dx=6).encode(text="says:N")
     return Figure(
@@ -81,7 +82,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         chart=layered(bars, text, height=150),
         rows=rows,
         caption=caption_of(bundle, unit="token"),
-        selections=("picked_flag",),
+        selections=(FLAG.name,),
         note="Dead and ultralow are statements about these N tokens; more text may wake a latent.",
     )
 
@@ -175,7 +176,7 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
             latents=f"{int((selected & drawn).sum())} in colour of {int(drawn.sum())}",
             drawn_as="bins" if binned else "points",
         ),
-        selections=() if binned else ("picked",),
+        selections=() if binned else (LATENT.name,),
         note="Rare latents have fewer chances of a high maximum, so a slope alone says little.",
     )
 
@@ -216,7 +217,7 @@ def _points(rows: pa.Table) -> alt.Chart:
             ],
         )
         .properties(name="strength_points")
-        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+        .add_params(LATENT.parameter())
     )
 
 

@@ -11,6 +11,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import CELL
 from charts.core.measures import check_measure, format_of, range_of, title_of
 from charts.core.text import name_of
 from charts.core.theme import DIVERGING, PAPER, SEQUENTIAL, colour_scale, inline, styled
@@ -47,7 +48,7 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
         caption=caption_of(
             bundle, unit="token", measure=measure, latents=f"{n} of {len(asked)} asked for"
         ),
-        selections=("picked_cell",),
+        selections=(CELL.name,),
         note=(
             f"{len(asked):,} latents{cut}. Ordered by cluster, then by similarity, so "
             "blocks along the diagonal are partly made by the order."
@@ -154,6 +155,6 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
             ],
         )
         .properties(name="cells")
-        .add_params(alt.selection_point(name="picked_cell", fields=["latent", "partner"])),
+        .add_params(CELL.parameter()),
         side,
     )

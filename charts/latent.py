@@ -8,6 +8,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
 from charts.core.text import name_of, shown_token
 from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
@@ -113,7 +114,7 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
         chart=_ranked_rows(rows, "cosine", "cosine of the decoder vectors", (0.0, 1.0)),
         rows=rows,
         caption=caption_of(bundle, unit="latent", latent=latent, neighbours=rows.num_rows),
-        selections=("picked",),
+        selections=(LATENT.name,),
         note="Close decoders write similar directions; they need not fire on the same tokens.",
     )
 
@@ -139,7 +140,7 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
             measure=measure,
             minimum_joint_tokens=minimum_joint,
         ),
-        selections=("picked",),
+        selections=(LATENT.name,),
         note=(
             "Tokens of one document are not independent: compare the joint documents as well."
             if rows.num_rows
@@ -200,7 +201,7 @@ def _ranked_rows(
     bars = (
         base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer")
         .properties(name="rows")
-        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+        .add_params(LATENT.parameter())
     )
     says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="says:N")
     return layered(bars, says, height=46 + ROW * max(rows.num_rows, 1))
@@ -238,11 +239,8 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
         ],
     )
     sign = "datum.effect >= 0"
-    bars = (
-        base.mark_bar(height={"band": 0.75})
-        .encode(color=alt.condition(sign, alt.value(POSITIVE), alt.value(NEGATIVE)))
-        .properties(name="rows")
-        .add_params(alt.selection_point(name="picked", fields=["token", "row"]))
+    bars = base.mark_bar(height={"band": 0.75}).encode(
+        color=alt.condition(sign, alt.value(POSITIVE), alt.value(NEGATIVE))
     )
     zero = alt.Chart({"values": [{"at": 0}]}).mark_rule(color=RULE).encode(x="at:Q")
     left = (
@@ -261,6 +259,5 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
         chart=layered(bars, zero, left, right, height=46 + 17 * max(rows.num_rows, 1)),
         rows=rows,
         caption=caption_of(bundle, unit="vocabulary token", latent=latent),
-        selections=("picked",),
         note="A direct path only: later layers may use the direction in other ways.",
     )

@@ -18,6 +18,7 @@ from analysis.runtime.errors import InputError
 from analysis.selection import MAP_COLUMNS
 from charts.clustering import Level, level_of
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT, Interval
 from charts.core.raster import rasterise, rgb_of
 from charts.core.text import cells, shown_label
 from charts.core.theme import (
@@ -101,7 +102,7 @@ def latent_map(
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colour, clustering, viewport, layout)
     frame = viewport or whole_map(bundle, layout)
-    box = "box" if layout == "decoder" else "box_of_cooccurrence"
+    box = BOX if layout == "decoder" else COOCCURRENCE_BOX
     coloured = int(pc.sum(rows["selected"].cast("int64")).as_py() or 0)
     raster = rows.num_rows > MOST_POINTS
     base = (
@@ -125,7 +126,7 @@ def latent_map(
             latents=f"{coloured} in colour of {rows.num_rows}",
             **({} if viewport is None else {"part_of_the_map": ", ".join(map(_edge, viewport))}),
         ),
-        selections=(box,) if raster else (box, "picked"),
+        selections=(box.name,) if raster else (box.name, LATENT.name),
         note=_note(bundle, layout) + (_moved_note(bundle) if colour == "moved" else ""),
     )
 
@@ -239,7 +240,7 @@ def _tokens(top: list[str] | None) -> str:
 
 
 def _points(
-    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: str
+    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
 ) -> alt.Chart:
     x, y = _axes(frame)
     data = rows.drop_columns(["top_tokens", "label", "flag"])
@@ -279,8 +280,8 @@ def _points(
         )
         .properties(name="map_points")
         .add_params(
-            alt.selection_interval(name=box, encodings=["x", "y"]),
-            alt.selection_point(name="picked", fields=["latent"]),
+            box.parameter(),
+            LATENT.parameter(),
         )
     )
 
@@ -316,7 +317,7 @@ def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
 
 
 def _image(
-    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: str
+    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
 ) -> alt.Chart:
     """The points as one picture of a fixed number of pixels, whatever their number."""
     x0, x1, y0, y1 = frame
@@ -332,7 +333,7 @@ def _image(
         .mark_image(aspect=False)
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", url="url:N")
         .properties(name="map_image")
-        .add_params(alt.selection_interval(name=box, encodings=["x", "y"]))
+        .add_params(box.parameter())
     )
 
 

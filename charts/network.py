@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, title_of
 from charts.core.text import name_of
 from charts.core.theme import (
@@ -70,7 +71,7 @@ def neighbourhood(
             minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
-        selections=("picked",),
+        selections=(LATENT.name,),
         note=_note(bundle, latent, rows.num_rows - 1),
     )
 
@@ -244,7 +245,7 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
             ],
         )
         .properties(name="nodes")
-        .add_params(alt.selection_point(name="picked", fields=["latent"]))
+        .add_params(LATENT.parameter())
     )
     says = base.mark_text(dy=-15, fontSize=11, color=INK, limit=170).encode(text="says:N")
     return layered(edges, points, says, height=HEIGHT)

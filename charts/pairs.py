@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import PAIR
 from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
 from charts.core.text import name_of
 from charts.core.theme import ACCENT, QUIET_INK, inline, layered
@@ -117,7 +118,7 @@ def ranked_pairs(
             minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
-        selections=("picked_pair",),
+        selections=(PAIR.name,),
         note=_note(hidden if hide_flags else None, rare, bundle.manifest.parameters.minimum_joint),
     )
 
@@ -169,7 +170,7 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
     bars = (
         base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer")
         .properties(name="pairs")
-        .add_params(alt.selection_point(name="picked_pair", fields=["latent", "partner"]))
+        .add_params(PAIR.parameter())
     )
     says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="says:N")
     return layered(bars, says, height=46 + ROW * max(rows.num_rows, 1))

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, caption_of
+from charts.core.interactions import RELATION
 from charts.core.text import name_of
 from charts.core.theme import QUIET_INK, inline, layered
 
@@ -89,7 +90,7 @@ def relation_points(
         caption=caption_of(
             bundle, unit="token", relation=relation, pairs=f"{rows.num_rows} of {every.num_rows}"
         ),
-        selections=("picked_relation",),
+        selections=(RELATION.name,),
         note=(
             "Line: what the null of the test expects, one latent shifted against the other inside "
             "each document (for siblings on the tokens of their parent). Above it they share more, "
@@ -149,7 +150,7 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
             ],
         )
         .properties(name="pairs")
-        .add_params(alt.selection_point(name="picked_relation", fields=["a", "b"]))
+        .add_params(RELATION.parameter())
     )
     chance = (
         alt.Chart({"values": [{"at": value} for value in np.geomspace(0.01, 2 * most, 60)]})

@@ -78,7 +78,7 @@ class Ring:
 
 
 def _short(share: float) -> str:
-    return f"{share:.2f}".replace("0.", ".", 1)
+    return f"{share:.2f}"
 
 
 def ring(

@@ -10,6 +10,8 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from charts.core.numbers import LOCALE
+
 INK = "#1f2933"
 QUIET_INK = "#65717e"
 GRID = "#eceff2"
@@ -81,6 +83,7 @@ def config() -> dict[str, Any]:
     return {
         "font": SANS,
         "background": PAPER,
+        "locale": LOCALE,
         "padding": {"left": 8, "right": 12, "top": 10, "bottom": 8},
         "view": {"stroke": None},
         "axis": axis,

@@ -5,9 +5,10 @@ from typing import Any
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.selection import Cluster
 from charts.cluster_evidence import cluster_row
-from pages.widgets import events, numbers, state
+from pages.widgets import events, state
 from pages.widgets.cluster_picker import Chosen
 from pages.widgets.explanation import explanation, label_score
 from pages.widgets.provenance import metrics

@@ -8,9 +8,10 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from charts.core.text import shown_label
-from pages.widgets import events, numbers, pickers, state
+from pages.widgets import events, pickers, state
 from pages.widgets.page import Page
 
 _PICK = "pick cluster"

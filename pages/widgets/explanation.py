@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.bundle import Bundle
-from pages.widgets import numbers
+from analysis.runtime import numbers
 from pages.widgets.text import plain
 
 

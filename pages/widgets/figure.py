@@ -5,9 +5,9 @@ from functools import partial
 
 import streamlit as st
 
+from analysis.runtime import numbers
 from charts.core.export import Kind, export, filename
 from charts.core.figure import Caption, Figure
-from pages.widgets import numbers
 from pages.widgets.events import key_of
 from pages.widgets.text import plain
 

@@ -6,9 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.selection import Search, evaluate
 from charts.core.text import name_of
-from pages.widgets import numbers, state
+from pages.widgets import state
 from pages.widgets.page import Page
 
 MOST_HITS = 50

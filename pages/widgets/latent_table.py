@@ -6,8 +6,8 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
-from pages.widgets import numbers
 from pages.widgets.events import open_latent
 
 MOST_ROWS = 1000

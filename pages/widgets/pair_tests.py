@@ -6,8 +6,8 @@ import streamlit as st
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import Pair
 from analysis.cooccurrence.significance import PairTest, tests_of_pair
+from analysis.runtime import numbers
 from charts.relations import RELATIONS
-from pages.widgets import numbers
 from pages.widgets.text import plain
 
 SURE = 0.001

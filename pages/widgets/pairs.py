@@ -10,8 +10,9 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
+from analysis.runtime import numbers
 from charts.pairs import pair_rows
-from pages.widgets import numbers, pickers
+from pages.widgets import pickers
 from pages.widgets.events import open_pair
 from pages.widgets.page import Page
 

@@ -8,10 +8,11 @@ import streamlit as st
 from analysis.bundle import Bundle, ContextKind
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
+from analysis.runtime import numbers
 from charts.component_plane import CLASSES, Classes
 from charts.map import COLOURS, LAYOUTS, Colour, Layout, colours_of, layouts_of
 from charts.relations import ALL, RELATIONS
-from pages.widgets import numbers, state
+from pages.widgets import state
 
 
 def measure() -> str:

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle, Manifest
-from pages.widgets import numbers
+from analysis.runtime import numbers
 from pages.widgets.text import plain
 
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from charts.relations import ALL, RELATIONS, relation_rows
-from pages.widgets import numbers
 from pages.widgets.events import open_pair
 from pages.widgets.text import plain
 

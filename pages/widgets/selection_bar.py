@@ -4,10 +4,11 @@ import numpy as np
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from analysis.selection import Everything, evaluate, parse
-from pages.widgets import numbers, state
+from pages.widgets import state
 from pages.widgets.text import plain
 
 _FIELD = "selection as text"

@@ -4,9 +4,9 @@ import streamlit as st
 
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import quality_of_map, quality_sentence
+from analysis.runtime import numbers
 from charts.cluster_tree import WEAK
 from charts.map import Layout
-from pages.widgets import numbers
 from pages.widgets.text import plain
 
 

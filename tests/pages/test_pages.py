@@ -402,7 +402,7 @@ def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bund
 @pytest.mark.parametrize(
     ("precision", "recall", "expected"),
     [
-        (0.5, 0.25, "fires on 50 %; of those on which it fires, it names 25 %"),
+        (0.5, 0.25, "fires on 50\u00a0%; of those on which it fires, it names 25\u00a0%"),
         (None, 0.0, "it names none of them"),
         (None, None, "not scored"),
     ],

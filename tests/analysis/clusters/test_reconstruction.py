@@ -209,5 +209,5 @@ def test_a_plane_without_the_first_component_says_what_its_share_is_of() -> None
     classes, shares = np.repeat(np.arange(7), 50), np.array([0.5, 0.3, 0.1])
     without, within = (ring(scores, classes, shares, plane) for plane in ((1, 2), (0, 1)))
     assert without.plane == pytest.approx(0.8)
-    assert ".80 of the variance that component 1 leaves (" in without.sentence
+    assert "0.80 of the variance that component 1 leaves (" in without.sentence
     assert "of the variance (" in within.sentence

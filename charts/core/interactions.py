@@ -1,0 +1,72 @@
+"""What a reader can do in a chart: the names of its selections and the fields that they carry.
+
+A chart declares an interaction as a parameter, a figure lists the names of its interactions, and a
+page reads what was done with the same object, so that a name or a field is written only here.
+Streamlit reports a click as a list of points, each a mapping from field to value, and a drawn
+interval as a mapping from field to its two ends.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import altair as alt
+
+
+@dataclass(frozen=True)
+class Click:
+    """A click on a mark; `fields` are the columns of the row that it reports."""
+
+    name: str
+    fields: tuple[str, ...]
+
+    def parameter(self) -> alt.Parameter:
+        """The selection parameter of a chart."""
+        return alt.selection_point(name=self.name, fields=list(self.fields))
+
+    def read(self, event: Sequence[Mapping[str, Any]] | None) -> dict[str, Any] | None:
+        """The fields of the first clicked row; None without one or where a field is missing."""
+        if not event or any(name not in event[0] for name in self.fields):
+            return None
+        return {name: event[0][name] for name in self.fields}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A drawn interval; `fields` are the columns of the axes `encodings`, in their order."""
+
+    name: str
+    fields: tuple[str, ...]
+    encodings: tuple[Literal["x", "y"], ...]
+
+    def parameter(self) -> alt.Parameter:
+        """The selection parameter of a chart."""
+        return alt.selection_interval(name=self.name, encodings=list(self.encodings))
+
+    def read(self, event: Mapping[str, Sequence[float]] | None) -> list[tuple[float, float]] | None:
+        """The lower and the upper end along each field; None without an interval."""
+        if not event or any(name not in event for name in self.fields):
+            return None
+        ends = [sorted(float(end) for end in event[name]) for name in self.fields]
+        return [(low, high) for low, high in ends]
+
+
+LATENT = Click("picked", ("latent",))
+PAIR = Click("picked_pair", ("latent", "partner"))
+CELL = Click("picked_cell", ("latent", "partner"))
+RELATION = Click("picked_relation", ("a", "b"))
+CLUSTER = Click("picked_cluster", ("cluster",))
+CLUSTER_PAIR = Click("picked_pair_of_clusters", ("cluster", "other"))
+COMMUNITY = Click("picked_community", ("community",))
+COMPONENT = Click("picked_component", ("component",))
+FLAG = Click("picked_flag", ("flag",))
+
+BOX = Interval("box", ("x", "y"), ("x", "y"))
+COOCCURRENCE_BOX = Interval("box_of_cooccurrence", ("x", "y"), ("x", "y"))
+DENSITY = Interval("density", ("log10_density",), ("x",))
+
+INTERACTIONS: tuple[Click | Interval, ...] = (
+    LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMMUNITY, COMPONENT, FLAG,
+    BOX, COOCCURRENCE_BOX, DENSITY,
+)  # fmt: skip
+"""Every interaction of the charts."""

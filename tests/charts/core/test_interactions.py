@@ -1,0 +1,41 @@
+"""Interactions declare a parameter and read what was done with it."""
+
+import pytest
+
+from charts.core import interactions
+from charts.core.interactions import BOX, CLUSTER, DENSITY, INTERACTIONS, PAIR, Click, Interval
+
+
+def test_every_interaction_is_listed_once_under_a_name_of_its_own() -> None:
+    declared = [x for x in vars(interactions).values() if isinstance(x, Click | Interval)]
+    assert sorted(declared, key=repr) == sorted(INTERACTIONS, key=repr)
+    names = [interaction.name for interaction in INTERACTIONS]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda one: one.name)
+def test_the_parameter_has_the_name_and_the_fields(interaction: Click | Interval) -> None:
+    parameter = interaction.parameter().param.to_dict()
+    assert parameter["name"] == interaction.name
+    if isinstance(interaction, Click):
+        assert parameter["select"] == {"type": "point", "fields": list(interaction.fields)}
+    else:
+        wanted = {"type": "interval", "encodings": list(interaction.encodings)}
+        assert parameter["select"] == wanted
+        assert len(interaction.encodings) == len(interaction.fields)
+
+
+def test_a_click_gives_its_fields_in_their_order() -> None:
+    assert PAIR.read([{"partner": 4, "latent": 7, "more": 1}]) == {"latent": 7, "partner": 4}
+    assert CLUSTER.read([{"cluster": None}]) == {"cluster": None}
+    assert PAIR.read([{"latent": 7}]) is None
+    assert PAIR.read([]) is None
+    assert PAIR.read(None) is None
+
+
+def test_an_interval_gives_its_ends_in_ascending_order() -> None:
+    assert BOX.read({"y": [1, 2.5], "x": [4.0, -3]}) == [(-3.0, 4.0), (1.0, 2.5)]
+    assert DENSITY.read({"log10_density": [-1, -4]}) == [(-4.0, -1.0)]
+    assert BOX.read({"x": [0, 1]}) is None
+    assert BOX.read({}) is None
+    assert BOX.read(None) is None
