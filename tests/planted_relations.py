@@ -1,22 +1,22 @@
 """A corpus of 128,000 kept tokens in which the relations between latents are known.
 
-Documents of uneven length have three topics each, which come in runs, and every latent comes in
+Documents of different lengths have three topics each, which come in runs. Every latent fires in
 bursts. Planted are
 
-- 20 parents, each active on 99 % of one topic's words, with three children: one on two of the
-  words, one on two others, one on any; each is on the parent's tokens by 97 to 100 %. So there are
-  60 implications and 20 pairs of exclusive siblings;
-- 20 pairs of duplicates, 97 to 100 % of each on the other's tokens;
-- 20 absorbed pairs: a main latent on 90 % of a topic's words but for one, on which another fires
-  and the main one in 2 % of cases alone; their decoder vectors are alike;
+- 20 parents. Each fires on 99 % of the words of one topic and has three children: the first fires
+  on two of the words, the second on two others, the third on any. 97 to 100 % of a child's tokens
+  are the parent's. This makes 60 implications and 20 pairs of exclusive siblings;
+- 20 pairs of duplicates. 97 to 100 % of the tokens of each are the other's;
+- 20 absorbed pairs: a main latent fires on 90 % of a topic's words except one word, on which it
+  fires in 2 % of cases and another latent in 95 %. Their decoder vectors are similar;
 - 200 independent latents, bursty by document and inside documents; 4 dense ones;
-- 20 pairs that live in different documents, with decoder vectors alike: no token says that one
-  silences the other;
-- 50 latents that fire on BOS, which stands at the start of every document and in its middle, and
-  hardly anywhere else.
+- 20 pairs that fire in different documents and have similar decoder vectors. No token shows whether
+  one silences the other;
+- 50 latents that fire on BOS and almost nowhere else. BOS is at the start of every document and
+  once inside it.
 
-Decoder vectors of unrelated latents have cosines far below .3, but for neighbours among the
-independent ones, which are decoys.
+Decoder vectors of unrelated latents have cosines far below .3, except for neighbours among the
+independent latents, which are decoys.
 """
 
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ WIDTH = 256
 
 @dataclass(frozen=True)
 class PlantedRelations:
-    """The stored tables, and their truth as sets of pairs."""
+    """The stored tables, and the planted pairs of each relation."""
 
     tables: Path
     activations: Activations
@@ -71,7 +71,7 @@ LATENTS = BOS_IDS.stop
 def planted_relations(folder: Path, seed: int = 0, mask_bos: bool = True) -> PlantedRelations:
     """Write tokens, activations, partners and neighbours to `folder`.
 
-    With `mask_bos` False, BOS is kept, and what fires on it is stored.
+    With `mask_bos` False, BOS tokens are kept and the activations on them are stored.
     """
     rng = np.random.default_rng(seed)
     document, topic, word, is_bos = _tokens(rng)
@@ -91,10 +91,10 @@ def planted_relations(folder: Path, seed: int = 0, mask_bos: bool = True) -> Pla
         active[:, latent] = rng.random(len(document)) < 1e-4
     active[is_bos] = False
     if not mask_bos:
-        active[np.ix_(is_bos, BOS_IDS)] = rng.random((is_bos.sum(), ON_BOS)) < 0.99
+        active[np.ix_(is_bos, np.array(BOS_IDS))] = rng.random((is_bos.sum(), ON_BOS)) < 0.99
     decoder = _decoder(rng)
     kept = ~is_bos if mask_bos else np.ones_like(is_bos)
-    activations = _write(folder, document, kept, active, decoder)
+    activations = write_world(folder, document, kept, active, decoder)
     children = np.array(CHILDREN).reshape(FAMILIES, 3).tolist()
     return PlantedRelations(
         folder,
@@ -163,17 +163,17 @@ def _plant_absorption(
 
 
 class Bursts:
-    """Independent latents that come in bursts: in some documents, and there in some stretches."""
+    """Draws independent latents that fire in bursts: in stretches of some documents."""
 
     def __init__(self, rng: np.random.Generator, document: np.ndarray) -> None:
         self._rng = rng
         self._document = document
 
     def draw(self) -> np.ndarray:
-        """Activity [tokens] of one latent, on half to three percent of them."""
+        """Activity [tokens] of one latent, on 0.5 to 3 % of the tokens."""
         rng, document = self._rng, self._document
         rate = rng.gamma(0.3, 1 / 0.3, DOCUMENTS) * rng.uniform(0.005, 0.03)
-        # Stretches of about 40 tokens, of which every fifth is a burst.
+        # Stretches of about 40 tokens; every fifth is a burst.
         stretch = np.cumsum(rng.random(len(document)) < 1 / 40)
         burst = rng.random(stretch[-1] + 1) < 0.2
         return rng.random(len(document)) < rate[document] * np.where(burst[stretch], 4.6, 0.1)
@@ -196,13 +196,18 @@ def _evens(ids: range) -> range:
     return range(0, len(ids), 2)
 
 
-def _write(
+def write_world(
     folder: Path, document: np.ndarray, kept: np.ndarray, active: np.ndarray, decoder: np.ndarray
 ) -> Activations:
+    """Write tokens, activations, partners and neighbours to `folder`.
+
+    `document` [tokens] ascends from 0, `kept` is bool [tokens], `active` bool [tokens, latents] and
+    `decoder` [latents, d].
+    """
     shards = folder / "shards"
     shards.mkdir(parents=True)
     rows, latents = np.nonzero(active)
-    starts = np.searchsorted(document, np.arange(DOCUMENTS))
+    starts = np.searchsorted(document, np.arange(document[-1] + 1))
     shard = Shard(
         document=document.astype(np.int64),
         position=(np.arange(len(document)) - starts[document]).astype(np.int32),
@@ -217,9 +222,9 @@ def _write(
         ),
     )
     write_shard(shards, 0, shard)
-    activations = write_activation_tables(shards, folder, LATENTS)
+    activations = write_activation_tables(shards, folder, active.shape[1])
     partners = folder / "counting"
     count_partners(activations, kept_tokens(folder), folder, partners, Ranking(32, 10))
-    graph = decoder_graph(decoder, eligible=active.any(axis=0))
+    graph = decoder_graph(decoder, eligible=np.asarray(active.any(axis=0)))
     write_table(folder, "neighbours", neighbour_table(graph))
     return activations

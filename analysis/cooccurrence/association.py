@@ -1,9 +1,9 @@
 """Measures of association from the 2x2 table of two latents.
 
 For latents a and b over N tokens: n11 have both, n10 only a, n01 only b, n00 neither; n1 = n11 +
-n10 and n2 = n11 + n01. Every measure takes a table of numbers or of arrays and gives float64 of
-the same shape; 0/0 is 0, and nothing is ever NaN. Products of counts are taken in float64, since
-those of 10^9 tokens leave int64.
+n10 and n2 = n11 + n01. Every measure takes a table of numbers or of arrays and returns float64 of
+the same shape. 0/0 is 0, and no measure is ever NaN. Products of counts are computed in float64,
+because those of 10^9 tokens overflow int64.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,16 +11,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+from scipy import special
 
-Counts = npt.NDArray[np.int64] | int
-Floats = npt.NDArray[np.float64]
+from analysis.runtime.arrays import Floats, Ints
+
+Counts = Ints | int
+
+Z95 = 1.959963984540054
+"""Normal quantile of a two-sided 95 % interval."""
+SURE = 0.9
+"""a is nearly always with b if Wilson's lower bound of P(b given a) is at least this."""
+LEAST_LIFT = 2.0
+"""... and the lift of the pair is at least this."""
 
 
 @dataclass(frozen=True)
 class TwoByTwo:
-    """How often two latents are active together, one without the other, and not at all."""
+    """On how many tokens both latents, only a, only b, and neither are active."""
 
     n11: Counts
     n10: Counts
@@ -104,7 +112,7 @@ def phi(table: TwoByTwo) -> Floats:
 def phi_over_max(table: TwoByTwo) -> Floats:
     """phi over the largest phi that the margins allow, which is at n11 = min(n1, n2).
 
-    1 for every perfect implication; a negative one may lie below -1.
+    1 for every perfect implication. A negative phi can give less than -1.
     """
     n1, n2 = table.n1, table.n2
     return _ratio(_covariance(table), np.minimum(n1, n2) * table.n - n1 * n2)
@@ -116,12 +124,12 @@ def _covariance(table: TwoByTwo) -> Floats:
 
 
 def lift(table: TwoByTwo) -> Floats:
-    """n11 N / (n1 n2): how many times the expected count."""
+    """n11 N / (n1 n2): the ratio of the joint count to the expected count."""
     return _ratio(_wide(table.n11) * table.n, table.n1 * table.n2)
 
 
 def pmi(table: TwoByTwo) -> Floats:
-    """The natural logarithm of lift; minus infinity where two active latents never meet."""
+    """The natural logarithm of lift; minus infinity where two active latents share no token."""
     times = lift(table)
     possible = (table.n1 > 0) & (table.n2 > 0)
     with np.errstate(divide="ignore"):
@@ -129,7 +137,7 @@ def pmi(table: TwoByTwo) -> Floats:
 
 
 def npmi(table: TwoByTwo) -> Floats:
-    """PMI / -log(n11 / N), in [-1, 1]; -1 where two active latents never meet (its limit)."""
+    """PMI / -log(n11 / N), in [-1, 1]; -1, its limit, where active latents share no token."""
     together = _wide(table.n11) > 0
     share = _ratio(table.n11, table.n)
     information = -np.log(np.where(together, share, 1.0))
@@ -141,26 +149,19 @@ def npmi(table: TwoByTwo) -> Floats:
 def g_squared(table: TwoByTwo) -> Floats:
     """2 sum O ln(O / E): the log-likelihood ratio of dependence, >= 0; Dunning 1993."""
     n, n1, n2 = table.n, table.n1, table.n2
-    cells = (
-        (table.n11, n1 * n2),
-        (table.n10, n1 * (n - n2)),
-        (table.n01, (n - n1) * n2),
-        (table.n00, (n - n1) * (n - n2)),
+    total = (
+        special.rel_entr(table.n11, _ratio(n1 * n2, n))
+        + special.rel_entr(table.n10, _ratio(n1 * (n - n2), n))
+        + special.rel_entr(table.n01, _ratio((n - n1) * n2, n))
+        + special.rel_entr(table.n00, _ratio((n - n1) * (n - n2), n))
     )
-    total = np.zeros(np.broadcast(n, n1, n2).shape)
-    for observed, product in cells:
-        seen = _wide(observed)
-        times = _ratio(seen * n, product)
-        total = total + seen * np.log(np.where(seen > 0, times, 1.0))
     return np.maximum(2.0 * total, 0.0)
 
 
-def wilson_interval(
-    successes: Counts, trials: Counts, z: float = 1.959963984540054
-) -> tuple[Floats, Floats]:
-    """Wilson's score interval of a proportion, by default at 95 %; Wilson 1927.
+def wilson_interval(successes: Counts, trials: Counts, z: float = Z95) -> tuple[Floats, Floats]:
+    """Wilson's score interval (low, high) of a proportion, by default at 95 %; Wilson 1927.
 
-    Without a trial nothing is known: (0, 1).
+    Without trials it is (0, 1).
     """
     k, n = np.broadcast_arrays(_wide(successes), _wide(trials))
     share = _ratio(k, n)
@@ -174,17 +175,19 @@ def wilson_interval(
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure of association as the pages offer it."""
+    """A measure of association, and how the pages show it."""
 
     name: str
     """Column name."""
     label: str
+    """Name for readers."""
     formula: str
     low: float
+    """Smallest value; minus infinity if there is no bound."""
     high: float
-    """The range; infinite where there is no bound."""
+    """Largest value; infinity if there is no bound."""
     ranked: bool
-    """Whether every latent's strongest partners by it are stored."""
+    """Whether the bundle stores the strongest partners of each latent by this measure."""
     of: Callable[[TwoByTwo], Floats]
 
 
@@ -208,7 +211,7 @@ MEASURES: dict[str, Measure] = {
         Measure("g_squared", "G²", "2·Σ O·ln(O/E)", 0, _INF, False, g_squared),
     )
 }
-"""Every measure by its name. NPMI is ranked among pairs of at least `minimum_joint` tokens."""
+"""All measures by name. NPMI is ranked only among pairs of at least `minimum_joint` tokens."""
 
 
 def measure_table(
@@ -216,8 +219,8 @@ def measure_table(
 ) -> pa.Table:
     """Rows of the partner table with a float64 column for every named measure.
 
-    `latents` is the table of all latents, row i being latent i; a is `latent`, b is `partner`.
-    KeyError: there is no such measure.
+    a is the column `latent` and b the column `partner`. `latents` is the table of all latents; row
+    i is latent i. KeyError: a name is not in MEASURES.
     """
     counts = latents["active_tokens"].to_numpy()
     table = TwoByTwo.from_margins(
@@ -232,11 +235,12 @@ def measure_table(
 
 
 def with_pearson(pairs: pa.Table, latents: pa.Table, n_tokens: int) -> pa.Table:
-    """The pairs with `activation_pearson` float64 behind: Pearson's r over all kept tokens.
+    """The pairs with a column `activation_pearson` float64: Pearson's r over all kept tokens.
 
-    From the stored cosine and each latent's own moments: with E over the N tokens, zeros included,
-    r = (cos sqrt(E a^2 E b^2) - E a E b) / sqrt(Var a Var b); 0 for 0/0. `mean` and `std` of the
-    latent table are over active tokens: E a = density mean, E a^2 = density (std^2 + mean^2).
+    It follows from the stored cosine and the moments of each latent. With E over all N tokens,
+    zeros included, r = (cos sqrt(E a^2 E b^2) - E a E b) / sqrt(Var a Var b), and 0 for 0/0. `mean`
+    and `std` of the latent table are over active tokens, so E a = density mean and
+    E a^2 = density (std^2 + mean^2).
     """
     density = latents["active_tokens"].to_numpy() / n_tokens
     mean, std = (

@@ -28,7 +28,7 @@ def pair_table(activations: Activations, a: int, b: int, n_tokens: int) -> TwoBy
 
 
 @numba.njit(nogil=True, cache=True)
-def shared(first: Rows, second: Rows) -> int:
+def shared(first: Rows | Ints, second: Rows | Ints) -> int:
     """How many numbers two ascending arrays share."""
     i, j, total = 0, 0, 0
     while i < len(first) and j < len(second):

@@ -1,10 +1,10 @@
-"""Both tails of a sum of independent small discrete distributions.
+"""Both tails of a sum of independent small counts, exact where that is affordable.
 
-A permutation null that shuffles inside groups (documents, strata of documents) gives each group's
-count a small distribution of its own, and the total is their sum. Its distribution is found by
-convolution in float64: all terms are positive, so that even a tail of 1e-200 has its relative
-precision. Where that costs more than LARGEST_CONVOLUTION multiplications, the tails are those of
-the saddlepoint approximation for sums on the integers instead.
+A permutation null that shuffles inside groups (documents, or strata of documents) gives each
+group's count a small distribution of its own, and the total is their sum. Its distribution is
+computed by convolution in float64. All terms are positive, so even a tail of 1e-200 keeps its
+relative precision. Where the convolution takes more than LARGEST_CONVOLUTION multiplications, the
+tails come from the saddlepoint approximation for sums of integers.
 
 Sources: Lugannani & Rice 1980; Daniels 1987, with its second continuity correction (sinh).
 """
@@ -14,28 +14,37 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
+
+from analysis.runtime.arrays import Floats, Ints
 
 LARGEST_CONVOLUTION = 1 << 22
-"""Most multiplications (some milliseconds) for one sum; beyond, the saddlepoint is used. Sums that
-are so dear have hundreds of possible values, where it is right to a percent of the tail."""
+"""Most multiplications (a few milliseconds) for one sum; above it the saddlepoint is used. Sums
+this expensive have hundreds of possible values, where it is accurate to one percent of the tail."""
 
 SMALLEST = np.finfo(np.float64).tiny
-"""Stands for every probability that underflows: a tail that holds what was observed is never 0."""
+"""Replaces a probability that underflows, since a tail that holds the observed value is not 0."""
 
 _UNDERFLOW = 1e-300
-_STEEPEST = 1024.0  # a tilt that only chances which underflowed could need
-_NEAR_MEAN = 1e-3  # in deviations; closer, the two terms of the formula cancel each other
+_STEEPEST = 1024.0  # only chances that underflowed could need a steeper tilt
+_NEAR_MEAN = 1e-3  # in standard deviations; nearer, the two terms of the formula cancel
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+
+class Parts(NamedTuple):
+    """The distributions of independent counts. The first and last chance of each part exceed 0."""
+
+    chances: Floats
+    """Of all parts, one after another."""
+    ends: Ints
+    """[parts] where the chances of each part end."""
+    lows: Ints
+    """[parts] the smallest value: its chance comes first, then that of the next larger value."""
 
 
 class Tails(NamedTuple):
-    """A sum's mean and deviation, and how likely as much or as little as was observed is."""
+    """Moments of a sum, and the probabilities of values as large, or as small, as observed."""
 
     mean: float
-    deviation: float
+    std: float
     more: float
     """P(sum >= observed), in (0, 1]."""
     fewer: float
@@ -44,13 +53,12 @@ class Tails(NamedTuple):
 
 
 @numba.njit(nogil=True, cache=True)
-def tails_of_sum(chances: Floats, ends: Ints, lows: Ints, observed: int, largest: int) -> Tails:
-    """The tails of a sum of independent counts at `observed`, which is one of its values.
+def tails_of_sum(parts: Parts, observed: int, largest: int) -> Tails:
+    """The tails of the sum of the parts at `observed`, which must be one of its possible values.
 
-    Part i takes the value lows[i] + k with probability chances[start + k], where its chances are
-    those between ends[i - 1] and ends[i]; the first and the last of each part are above 0.
-    `largest` bounds the multiplications of an exact answer.
+    Above `largest` multiplications the tails are approximate.
     """
+    chances, ends, lows = parts
     mean, variance, cost, width = 0.0, 0.0, 0, 1
     above = observed
     start = 0
@@ -67,13 +75,13 @@ def tails_of_sum(chances: Floats, ends: Ints, lows: Ints, observed: int, largest
         width += len(part) - 1
         cost += width * len(part)
         start = ends[i]
-    deviation = np.sqrt(variance)
+    std = np.sqrt(variance)
     if cost > largest:
         more, fewer = _saddlepoint_tails(chances, ends, above, width - 1)
-        return Tails(mean, deviation, _chance(more), _chance(fewer), False)
+        return Tails(mean, std, _chance(more), _chance(fewer), False)
     total = _convolved(chances, ends, width)
     more, fewer = total[above:].sum(), total[: above + 1].sum()
-    return Tails(mean, deviation, _chance(more), _chance(fewer), True)
+    return Tails(mean, std, _chance(more), _chance(fewer), True)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -83,7 +91,7 @@ def _chance(p: float) -> float:
 
 @numba.njit(nogil=True, cache=True)
 def _convolved(chances: Floats, ends: Ints, width: int) -> Floats:
-    """The distribution [width] of the sum, counted from its smallest value."""
+    """The distribution [width] of the sum, from its smallest value upwards."""
     total, longer = np.zeros(width), np.zeros(width)
     total[0] = 1.0
     top = 0
@@ -96,8 +104,8 @@ def _convolved(chances: Floats, ends: Ints, width: int) -> Floats:
                 for k in range(top + 1):
                     longer[k + j] += part[j] * total[k]
         top += len(part) - 1
-        # What is about to underflow is 0: arithmetic with subnormal numbers is a hundred times
-        # slower.
+        # Set to 0 what is about to underflow: arithmetic with subnormal numbers is a hundred
+        # times slower.
         while longer[top] < _UNDERFLOW and top > 0:
             longer[top] = 0.0
             top -= 1
@@ -135,7 +143,7 @@ def _normal_tail(z: float) -> float:
 
 @numba.njit(nogil=True, cache=True)
 def _saddlepoint(chances: Floats, ends: Ints, x: float) -> tuple[float, float]:
-    """w and the correction of P(sum > x) = P(Z >= w) + correction, for x between two integers."""
+    """w and the correction in P(sum > x) = P(Z >= w) + correction, for x between two integers."""
     tilt = _tilt(chances, ends, x)
     logarithm, _, variance, third = _cumulants(chances, ends, tilt)
     w = math.copysign(math.sqrt(max(2.0 * (tilt * x - logarithm), 0.0)), tilt)
@@ -148,7 +156,7 @@ def _saddlepoint(chances: Floats, ends: Ints, x: float) -> tuple[float, float]:
 
 @numba.njit(nogil=True, cache=True)
 def _tilt(chances: Floats, ends: Ints, x: float) -> float:
-    """The t at which the exponentially tilted sum has mean x: Newton's steps inside a bracket."""
+    """The t at which the exponentially tilted sum has mean x, by Newton steps inside a bracket."""
     low, high = -1.0, 1.0
     while low > -_STEEPEST and _cumulants(chances, ends, low)[1] > x:
         low *= 2.0
@@ -171,12 +179,12 @@ def _tilt(chances: Floats, ends: Ints, x: float) -> float:
 
 @numba.njit(nogil=True, cache=True)
 def _cumulants(chances: Floats, ends: Ints, t: float) -> tuple[float, float, float, float]:
-    """log E exp(t sum), and mean, variance and third central moment of the tilted sum."""
+    """log E exp(t sum), then mean, variance and third central moment of the tilted sum."""
     logarithm, mean, variance, third = 0.0, 0.0, 0.0, 0.0
     start = 0
     for i in range(len(ends)):
         part = chances[start : ends[i]]
-        # Weights are taken relative to the end that t favours, so that none overflows.
+        # Weights are relative to the end that t favours, so that none overflows.
         origin = len(part) - 1 if t > 0 else 0
         weight, first = 0.0, 0.0
         for k in range(len(part)):

@@ -173,7 +173,7 @@ def find_relations(build: Building) -> RelationRecord:
         build.work.tables,
         build.decoder,
         memory_bytes=build.memory_bytes,
-        report=build.progress.report,
+        progress=build.progress,
     )
     return RelationRecord(families=list(families))
 

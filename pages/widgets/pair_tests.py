@@ -50,7 +50,7 @@ def _row(test: PairTest) -> str:
         f"**{plain(test.question)}** If {plain(test.null)}; {how}",
         _answer(test),
         f"{numbers.count(test.observed)} {plain(test.statistic)}",
-        f"{numbers.short(test.expected)} ± {numbers.short(test.deviation)}",
+        f"{numbers.short(test.expected)} ± {numbers.short(test.std)}",
         plain(numbers.probability(test.p_more)),
         plain(numbers.probability(test.p_fewer)),
     )

@@ -33,7 +33,7 @@ small_tables = st.builds(TwoByTwo, small_cells, small_cells, small_cells, small_
 
 
 def bits(table: TwoByTwo) -> tuple[np.ndarray, np.ndarray]:
-    counts = [table.n11, table.n10, table.n01, table.n00]
+    counts = np.array([table.n11, table.n10, table.n01, table.n00], dtype=np.int64)
     return np.repeat([1, 1, 0, 0], counts), np.repeat([1, 0, 1, 0], counts)
 
 

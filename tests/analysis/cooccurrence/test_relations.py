@@ -1,4 +1,4 @@
-"""Relations against planted truth, and the nulls against latents that have nothing in common."""
+"""Relations against planted truth and hand-made boundary cases; nulls on independent latents."""
 
 from itertools import combinations
 from pathlib import Path
@@ -7,19 +7,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy import stats
 
-from analysis.bundle import TABLES, Bundle, RelationFamily, kept_tokens, write_table
-from analysis.cooccurrence import relations
-from analysis.cooccurrence.association import TwoByTwo, wilson_interval
-from analysis.cooccurrence.relations import find_relations
-from analysis.cooccurrence.significance import (
-    PairTests,
-    benjamini_hochberg,
-    document_tests,
-    shift_tests,
-    token_tests,
+from analysis.bundle import (
+    TABLES,
+    Activations,
+    Bundle,
+    KeptTokens,
+    RelationFamily,
+    kept_tokens,
+    write_table,
 )
-from tests.planted_relations import LATENTS, PlantedRelations, planted_relations
+from analysis.cooccurrence import relations
+from analysis.cooccurrence.association import TwoByTwo
+from analysis.cooccurrence.fdr import benjamini_hochberg
+from analysis.cooccurrence.null_models import PairTests
+from analysis.cooccurrence.relations import Corpus, find_relations
+from analysis.cooccurrence.significance import document_tests, shift_tests, token_tests
+from tests.planted_relations import LATENTS, PlantedRelations, planted_relations, write_world
 
 Pairs = set[tuple[int, int]]
 
@@ -40,8 +45,8 @@ def listed(table: pa.Table, relation: str) -> Pairs:
     return set(zip(chosen["a"].to_pylist(), chosen["b"].to_pylist(), strict=True))
 
 
-def precision_and_recall(said: Pairs, truth: Pairs) -> tuple[float, float]:
-    return len(said & truth) / len(said), len(said & truth) / len(truth)
+def precision_and_recall(pairs: Pairs, truth: Pairs) -> tuple[float, float]:
+    return len(pairs & truth) / len(pairs), len(pairs & truth) / len(truth)
 
 
 @pytest.mark.parametrize(
@@ -70,22 +75,22 @@ def test_false_discovery_is_below_its_rate(
     world: PlantedRelations, found: tuple[pa.Table, list[RelationFamily]]
 ) -> None:
     true = world.implications | world.duplicates
-    said = listed(found[0], "implication") | listed(found[0], "duplicate")
-    assert len(said - true) <= 0.05 * len(said)
-    # Families of which a quarter is true, so that calls are many; each has other false pairs.
+    pairs = listed(found[0], "implication") | listed(found[0], "duplicate")
+    assert len(pairs - true) <= 0.05 * len(pairs)
+    # A quarter of each family is true, so many pairs are called; each has other false pairs.
     kept = kept_tokens(world.tables)
-    nothing = np.random.default_rng(0).permutation(list(combinations(world.free, 2)))[:9_600]
-    p_nothing = shift_tests(world.activations, kept, nothing).p_more
+    independent = np.random.default_rng(0).permutation(list(combinations(world.free, 2)))[:9_600]
+    p_independent = shift_tests(world.activations, kept, independent).p_more
     p_true = shift_tests(world.activations, kept, np.array(sorted(true))).p_more
     shares = []
-    for p_false in p_nothing.reshape(40, 240):
+    for p_false in p_independent.reshape(40, 240):
         called = benjamini_hochberg(np.concatenate([p_true, p_false]), 320) <= 0.05
         assert called[:80].all()
         shares.append(called[80:].sum() / called.sum())
     assert 0.01 < np.mean(shares) <= 0.05
 
 
-def test_bursts_deceive_the_token_level_alone(world: PlantedRelations) -> None:
+def test_bursts_mislead_only_the_token_level_test(world: PlantedRelations) -> None:
     every = np.array(list(combinations(world.free, 2)))
     pairs = np.random.default_rng(1).permutation(every)[:600]
     kept = kept_tokens(world.tables)
@@ -109,9 +114,9 @@ def test_the_gate_of_absorption_is_on_the_shifted_expectation(world: PlantedRela
         plain = counts[array].prod(axis=1) / world.n_tokens
         return plain, shift_tests(world.activations, kept, array)
 
-    # Absorption is inside a topic: over all tokens a meeting is hardly expected there, and leaks
-    # make more of them; between latents of different documents many are, and the shift knows that
-    # there can be none.
+    # Absorption happens inside a topic. Over all tokens hardly any joint token is expected, and
+    # leaks make more. Between latents of different documents n1 n2 / N expects many, but the shift
+    # expects none.
     plain, shifted = expectations(world.absorbed)
     assert (plain >= relations.LEAST_EXPECTED).mean() < 0.9
     assert (shifted.observed <= relations.FAR_BELOW * plain).mean() < 0.5
@@ -121,7 +126,7 @@ def test_the_gate_of_absorption_is_on_the_shifted_expectation(world: PlantedRela
     assert (shifted.expected == 0).all()
 
 
-def test_bos_makes_no_pair_where_it_is_masked(
+def test_masked_bos_makes_no_pair(
     world: PlantedRelations, found: tuple[pa.Table, list[RelationFamily]], tmp_path: Path
 ) -> None:
     def on_bos(table: pa.Table) -> int:
@@ -134,7 +139,7 @@ def test_bos_makes_no_pair_where_it_is_masked(
     assert on_bos(pq.read_table(bare.tables / "relations.parquet")) > 1_000
 
 
-def test_every_column_is_what_it_says(
+def test_columns_follow_their_definitions(
     world: PlantedRelations, found: tuple[pa.Table, list[RelationFamily]]
 ) -> None:
     table, families = found
@@ -180,34 +185,6 @@ def test_exclusive_is_tested_on_the_parents_tokens(
     assert row.expected_shifted == pytest.approx(expected)
 
 
-def test_a_pair_is_a_duplicate_an_implication_or_between(tmp_path: Path) -> None:
-    # Latent 0 fires on 1,000 tokens; latent i on some of them and on others: see below.
-    inside = {1: (1_000, 0), 2: (760, 0), 3: (850, 0), 4: (20, 0), 5: (600, 40), 6: (600, 100)}
-    counts = np.array([1_000, *(sum(own) for own in inside.values())])
-    partners = {
-        "latent": np.array([0, 0, 3, 4, 0, 6], dtype=np.int32),
-        "partner": np.array([1, 2, 0, 0, 5, 0], dtype=np.int32),
-        "joint_tokens": np.array([1_000, 760, 850, 20, 600, 600]),
-        "joint_documents": np.ones(6, dtype=np.int32),
-        "activation_cosine": np.zeros(6, dtype=np.float32),
-    }
-    write_table(tmp_path, "partners", pa.table(partners))
-    activations = relations.Activations(tmp_path, np.cumsum(counts), np.array([0]))
-    search = relations._Search(
-        activations,
-        relations.KeptTokens.of(np.empty(0), np.empty(0, bool)),
-        100_000,
-        1,
-        relations._silent,
-    )
-    candidates = relations._candidates(search, tmp_path / "partners.parquet")
-    said = dict(zip(map(tuple, candidates.pairs.tolist()), candidates.duplicate, strict=True))
-    # Latent 3 is between, 4 is too rare to be sure of, 6 is too often elsewhere.
-    assert said == {(0, 1): True, (2, 0): False, (5, 0): False}
-    assert candidates.between == 1
-    assert wilson_interval(20, 20)[0] < 0.9 < wilson_interval(600, 640)[0]
-
-
 def test_same_bytes_for_any_memory(
     world: PlantedRelations,
     found: tuple[pa.Table, list[RelationFamily]],
@@ -219,26 +196,6 @@ def test_same_bytes_for_any_memory(
     )
     assert file.read_bytes() == before
     assert families == found[1]
-
-
-def test_siblings_beyond_the_bounds_are_counted(
-    world: PlantedRelations,
-    found: tuple[pa.Table, list[RelationFamily]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pairs = np.array(sorted(world.implications))
-    joint = np.arange(len(pairs))
-    implications = relations._Found(
-        found[1][1], pairs, joint, np.ones(60), np.ones(60), np.ones(60)
-    )
-    families, left_out = relations._families(implications)
-    assert [len(family.children) for family in families] == [3] * 20 and left_out == 0
-    monkeypatch.setattr(relations, "MOST_CHILDREN", 2)
-    monkeypatch.setattr(relations, "MOST_SIBLING_PAIRS", 15)
-    families, left_out = relations._families(implications)
-    assert len(families) == 15 and left_out == 45
-    # The most active on the parent stay.
-    assert families[0].children.tolist() == sorted(pairs[:3, 0].tolist())[1:]
 
 
 def test_without_any_pair_the_table_is_empty(world: PlantedRelations, tmp_path: Path) -> None:
@@ -258,8 +215,209 @@ def test_a_bundle_has_its_relations(planted_bundle: Bundle) -> None:
         "exclusive",
         "absorption_candidate",
     ]
-    # Every planted member 1 to 9 is on the parent's words alone; those that are too frequent there
-    # are between duplicate and implication.
-    said = listed(planted_bundle.relations.all(), "implication")
-    assert {(10 * group + 7, 10 * group) for group in range(16)} <= said
+    # Members 1 to 9 of a group fire only on words of member 0. Those that fire on most of these
+    # words are between duplicate and implication.
+    implications = listed(planted_bundle.relations.all(), "implication")
+    assert {(10 * group + 7, 10 * group) for group in range(16)} <= implications
     assert planted_bundle.relations.of(7)["a"].to_pylist() == rows["a"][rows["a"] == 7].tolist()
+
+
+def corpus_of(counts: list[int], n_tokens: int, folder: Path) -> Corpus:
+    """A corpus of which only the numbers of active tokens are known."""
+    activations = Activations(folder, np.cumsum(counts), np.array([0]))
+    return Corpus(activations, KeptTokens.of(np.empty(0), np.empty(0, dtype=np.bool_)), n_tokens)
+
+
+def candidates_of(
+    counts: list[int], rows: list[tuple[int, int, int]], n_tokens: int, folder: Path
+) -> tuple[dict[tuple[int, int], bool], int]:
+    """Candidates (a, b) with whether they are duplicates, and how many are between.
+
+    `rows` are (latent, partner, joint tokens).
+    """
+    latent, partner, joint = zip(*rows, strict=True)
+    table = {
+        "latent": pa.array(latent, pa.int32()),
+        "partner": pa.array(partner, pa.int32()),
+        "joint_tokens": pa.array(joint, pa.int64()),
+        "joint_documents": pa.array([1] * len(rows), pa.int32()),
+        "activation_cosine": pa.array([0.0] * len(rows), pa.float32()),
+    }
+    write_table(folder, "partners", pa.table(table))
+    candidates = relations._candidates(
+        corpus_of(counts, n_tokens, folder), folder / "partners.parquet"
+    )
+    pairs = map(tuple, candidates.pairs.tolist())
+    return dict(zip(pairs, candidates.duplicate.tolist(), strict=True)), candidates.between
+
+
+def test_a_pair_is_a_duplicate_an_implication_or_between(tmp_path: Path) -> None:
+    # Latent 0 fires on 1,000 tokens. Latent 3 is between, 4 is too rare, 6 fires too often without.
+    counts = [1_000, 1_000, 760, 850, 20, 640, 700]
+    rows = [(0, 1, 1_000), (0, 2, 760), (3, 0, 850), (4, 0, 20), (0, 5, 600), (6, 0, 600)]
+    pairs, between = candidates_of(counts, rows, 100_000, tmp_path)
+    assert pairs == {(0, 1): True, (2, 0): False, (5, 0): False}
+    assert between == 1
+
+
+def test_a_pair_with_two_rows_counts_once(tmp_path: Path) -> None:
+    rows = [(0, 1, 500), (1, 0, 500), (2, 3, 850), (3, 2, 850)]
+    pairs, between = candidates_of([500, 500, 850, 1_000], rows, 100_000, tmp_path)
+    assert pairs == {(0, 1): True}
+    assert between == 1
+
+
+def test_nearly_always_is_wilsons_lower_bound_of_nine_tenths(tmp_path: Path) -> None:
+    n = 640
+    bounds = [stats.binomtest(k, n).proportion_ci(method="wilson").low for k in range(n + 1)]
+    fewest = int(np.searchsorted(bounds, 0.9))
+    assert 0.9 < fewest / n < 0.95
+    counts = [n, 5_000, n, 5_000]
+    rows = [(0, 1, fewest), (2, 3, fewest - 1)]
+    assert candidates_of(counts, rows, 100_000, tmp_path)[0] == {(0, 1): False}
+
+
+def test_nearly_always_needs_a_lift_of_two(tmp_path: Path) -> None:
+    # The lift of an implication is N / n2: exactly 2 for latent 1, below for latent 2.
+    rows = [(0, 1, 400), (0, 2, 400)]
+    pairs, _ = candidates_of([400, 5_000, 5_001], rows, 10_000, tmp_path)
+    assert pairs == {(0, 1): False}
+
+
+def test_the_reverse_of_an_implication_is_below_eight_tenths(tmp_path: Path) -> None:
+    rows = [(0, 1, 799), (2, 1, 800)]
+    pairs, between = candidates_of([799, 1_000, 800], rows, 100_000, tmp_path)
+    assert pairs == {(0, 1): False}
+    assert between == 1
+
+
+def test_similar_decoders_have_a_cosine_above_three_tenths(tmp_path: Path) -> None:
+    limit = np.float32(0.3)
+    cosines = [limit, np.nextafter(limit, np.float32(1)), np.float32(0.9), np.float32(-0.9)]
+    table = {
+        "latent": pa.array([0, 3, 4, 5], pa.int32()),
+        "rank": pa.array([0, 0, 0, 0], pa.int16()),
+        "neighbour": pa.array([1, 2, 3, 6], pa.int32()),
+        "cosine": pa.array(cosines, pa.float32()),
+    }
+    write_table(tmp_path, "neighbours", pa.table(table))
+    pairs = relations._alike(tmp_path / "neighbours.parquet", 7)
+    assert pairs.tolist() == [[2, 3], [3, 4]]
+
+
+def found_in(
+    folder: Path, documents: list[tuple[int, list[list[int]]]], decoder: np.ndarray
+) -> tuple[pa.Table, dict[str, RelationFamily]]:
+    """Relations of a hand-made corpus: for each document its length and each latent's positions."""
+    active = np.zeros((sum(length for length, _ in documents), len(decoder)), dtype=bool)
+    start = 0
+    for length, latents in documents:
+        for latent, positions in enumerate(latents):
+            active[start + np.array(positions, dtype=int), latent] = True
+        start += length
+    document = np.repeat(np.arange(len(documents)), [length for length, _ in documents])
+    kept = np.ones(len(document), dtype=bool)
+    tables = folder / "tables"
+    activations = write_world(tables, document, kept, active, decoder.astype(np.float32))
+    families = find_relations(activations, len(document), tables, decoder.astype(np.float32))
+    table = pq.read_table(tables / "relations.parquet")
+    return table, {family.relation: family for family in families}
+
+
+Documents = list[tuple[int, list[list[int]]]]
+
+ALIKE = np.array([[1.0, 0.0], [0.6, 0.8]])
+APART: Documents = [(2, [[0], [1]])]
+TOGETHER: Documents = [(2, [[0], [0]])]
+EMPTY: Documents = [(400, [[], []])]
+
+
+@pytest.mark.parametrize(
+    ("documents", "tested", "absorbed"),
+    [
+        # n documents of two tokens, in which each latent fires on one: n / 2 joint tokens are
+        # expected, and the shift makes each of the 2^n outcomes equally likely.
+        pytest.param(6 * APART, 1, True, id="three are expected"),
+        pytest.param(5 * APART, 0, False, id="fewer than three are expected"),
+        pytest.param(30 * APART + 10 * TOGETHER, 1, True, id="half of those expected"),
+        pytest.param(29 * APART + 11 * TOGETHER, 1, False, id="more than half"),
+        pytest.param(4 * APART + 2 * TOGETHER, 1, False, id="not significant"),
+        pytest.param(10 * APART + 30 * TOGETHER, 1, False, id="more than expected"),
+    ],
+)
+def test_absorption_shares_at_most_half_of_three_or_more_expected_tokens(
+    documents: Documents, tested: int, absorbed: bool, tmp_path: Path
+) -> None:
+    table, families = found_in(tmp_path, documents + EMPTY, ALIKE)
+    assert families["absorption_candidate"].tested == tested
+    assert listed(table, "absorption_candidate") == ({(0, 1)} if absorbed else set())
+
+
+@pytest.mark.parametrize(("length", "absorbed"), [(20, True), (19, False)])
+def test_a_relation_is_listed_up_to_a_false_discovery_rate_of_five_percent(
+    length: int, absorbed: bool, tmp_path: Path
+) -> None:
+    # One document; only one of its shifts gives no joint token, so p is 1 / length.
+    a = [0, 1, 2, 4, 5, 8, 10, 13, 14, 16]
+    b = [i for i in range(length) if i not in a]
+    joint = [sum((i + s) % length in a for i in b) for s in range(length)]
+    assert joint.count(0) == 1 and sum(joint) / length >= 3
+    table, families = found_in(tmp_path, [(length, [a, b]), *EMPTY], ALIKE)
+    assert families["absorption_candidate"].tested == 1
+    assert bool(listed(table, "absorption_candidate")) == absorbed
+    if absorbed:
+        assert table["p_value"].to_pylist() == table["q_value"].to_pylist() == [0.05]
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+@pytest.mark.parametrize("others", [0, 1])
+def test_duplicates_are_corrected_for_all_pairs_of_latents_that_fire(
+    dead: int, others: int, tmp_path: Path
+) -> None:
+    # The first document decides: one shift of twenty gives as many joint tokens. The second adds
+    # certainty, as all its shifts give the same.
+    a = [0, 1, 2, 4, 5, 8, 10, 13, 14, 16]
+    whole = list(range(40))
+    silent: list[list[int]] = [[]] * dead
+    documents = [
+        (20, [a, a, *([[]] * others), *silent]),
+        (40, [whole, whole, *([[]] * others), *silent]),
+        (400, [[], [], *([[7]] * others), *silent]),
+    ]
+    decoder = np.random.default_rng(0).standard_normal((2 + others + dead, 64))
+    table, families = found_in(tmp_path, documents, decoder)
+    assert families["duplicate"].tested == 1
+    assert (
+        f"All {3 if others else 1} pairs of the {2 + others} latents"
+        in families["duplicate"].family
+    )
+    assert listed(table, "duplicate") == (set() if others else {(0, 1)})
+
+
+def test_a_pair_of_siblings_is_listed_with_the_parent_of_smallest_q(tmp_path: Path) -> None:
+    # Latents 0 and 1 exclude each other on the first ten tokens of documents. Both parents, 2 and
+    # 3, fire there, but parent 3 not in all documents, so its q is larger.
+    even, odd, every = [0, 2, 4, 6, 8], [1, 3, 5, 7, 9], list(range(10))
+    both = (20, [even, odd, every, every])
+    one = (20, [even, odd, every, []])
+    lonely = (20, [[], [], every, every])
+    documents = [both] * 46 + [one] * 2 + [lonely] * 20 + [(3_000, [[], [], [], []])]
+    decoder = np.eye(4)
+    table, families = found_in(tmp_path, documents, decoder)
+    assert {(0, 2), (1, 2), (0, 3), (1, 3)} <= listed(table, "implication")
+    assert families["exclusive"].tested == 2
+    exclusive = table.filter(pa.compute.equal(table["relation"], "exclusive")).to_pylist()
+    assert [(row["a"], row["b"], row["parent"]) for row in exclusive] == [(0, 1, 2)]
+    assert exclusive[0]["joint_tokens"] == 0
+    assert exclusive[0]["expected_shifted"] == pytest.approx(48 * 5 * 5 / 10)
+
+
+def test_exclusive_siblings_are_not_listed_as_absorption_candidates(tmp_path: Path) -> None:
+    even, odd, every = [0, 2, 4, 6, 8], [1, 3, 5, 7, 9], list(range(10))
+    documents = [(20, [even, odd, every])] * 30 + [(900, [[], [], []])]
+    decoder = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    table, families = found_in(tmp_path, documents, decoder)
+    assert listed(table, "exclusive") == {(0, 1)}
+    assert listed(table, "absorption_candidate") == set()
+    assert families["absorption_candidate"].tested == 1
+    assert "1 such pairs are exclusive siblings" in families["absorption_candidate"].rule

@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, SMALLEST, Tails, tails_of_sum
+from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, SMALLEST, Parts, Tails, tails_of_sum
 
-Parts = list[tuple[int, list[float]]]
-"""For each part its lowest value and the chances of the values from it on."""
+Given = list[tuple[int, list[float]]]
+"""For each part its smallest value, and the chances of the values from there upwards."""
 
 
-def tails(parts: Parts, observed: int, largest: int = LARGEST_CONVOLUTION) -> Tails:
+def tails(parts: Given, observed: int, largest: int = LARGEST_CONVOLUTION) -> Tails:
     chances = np.array([chance for _, part in parts for chance in part])
     ends = np.cumsum([len(part) for _, part in parts], dtype=np.int64)
     lows = np.array([low for low, _ in parts], dtype=np.int64)
-    return tails_of_sum(chances, ends, lows, observed, largest)
+    return tails_of_sum(Parts(chances, ends, lows), observed, largest)
 
 
-def binomials(n: int, p: np.ndarray) -> Parts:
+def binomials(n: int, p: np.ndarray) -> Given:
     return [(0, stats.binom.pmf(np.arange(n + 1), n, one).tolist()) for one in p]
 
 
@@ -31,7 +31,9 @@ parts = st.lists(st.tuples(st.integers(0, 3), weights), min_size=1, max_size=4)
 
 @given(parts)
 @settings(max_examples=50, deadline=None)
-def test_equal_to_the_enumeration_of_all_combinations(drawn: list[tuple[int, list[int]]]) -> None:
+def test_tails_equal_the_enumeration_of_all_combinations(
+    drawn: list[tuple[int, list[int]]],
+) -> None:
     given_parts = [(low, [w / sum(ws) for w in ws]) for low, ws in drawn]
     sums: dict[int, float] = {}
     for values in product(*(range(len(ws)) for _, ws in drawn)):
@@ -41,24 +43,24 @@ def test_equal_to_the_enumeration_of_all_combinations(drawn: list[tuple[int, lis
     mean = sum(total * chance for total, chance in sums.items())
     variance = sum((total - mean) ** 2 * chance for total, chance in sums.items())
     for observed in sums:
-        found = tails(given_parts, observed)
-        assert found.exact
-        assert found.mean == pytest.approx(mean)
-        assert found.deviation == pytest.approx(np.sqrt(variance), abs=1e-7)
-        assert found.more == pytest.approx(sum(p for x, p in sums.items() if x >= observed))
-        assert found.fewer == pytest.approx(sum(p for x, p in sums.items() if x <= observed))
+        sum_tails = tails(given_parts, observed)
+        assert sum_tails.exact
+        assert sum_tails.mean == pytest.approx(mean)
+        assert sum_tails.std == pytest.approx(np.sqrt(variance), abs=1e-7)
+        assert sum_tails.more == pytest.approx(sum(p for x, p in sums.items() if x >= observed))
+        assert sum_tails.fewer == pytest.approx(sum(p for x, p in sums.items() if x <= observed))
 
 
 def test_far_tails_keep_their_relative_precision() -> None:
     parts = binomials(4, np.full(60, 0.01))
     for observed in (0, 3, 40, 140):
-        found = tails(parts, observed)
-        assert found.more == pytest.approx(stats.binom.sf(observed - 1, 240, 0.01), rel=1e-9)
-        assert found.fewer == pytest.approx(stats.binom.cdf(observed, 240, 0.01), rel=1e-9)
+        sum_tails = tails(parts, observed)
+        assert sum_tails.more == pytest.approx(stats.binom.sf(observed - 1, 240, 0.01), rel=1e-9)
+        assert sum_tails.fewer == pytest.approx(stats.binom.cdf(observed, 240, 0.01), rel=1e-9)
     assert tails(binomials(1, np.full(400, 1e-3)), 400).more == SMALLEST
 
 
-def test_saddlepoint_is_right_to_a_percent_of_the_tail_everywhere() -> None:
+def test_saddlepoint_is_accurate_to_a_percent_of_the_tail() -> None:
     rates = np.random.default_rng(0).uniform(0.002, 0.1, 300)
     uneven = [(2, [0.6, 0.1, 0.0, 0.3]), (0, [0.2, 0.8])] * 20 + binomials(3, rates)
     width = sum(len(part) - 1 for _, part in uneven)
@@ -66,7 +68,7 @@ def test_saddlepoint_is_right_to_a_percent_of_the_tail_everywhere() -> None:
     for observed in (low, low + 30, *range(low + 60, low + 140, 5), low + 300, low + width):
         whole, near = tails(uneven, observed), tails(uneven, observed, largest=0)
         assert whole.exact and not near.exact
-        assert (near.mean, near.deviation) == (whole.mean, whole.deviation)
+        assert (near.mean, near.std) == (whole.mean, whole.std)
         for exact, approximate in ((whole.more, near.more), (whole.fewer, near.fewer)):
             if exact > 1e-300:
                 assert np.log(approximate) == pytest.approx(np.log(exact), abs=0.015, rel=1e-3)
@@ -75,3 +77,11 @@ def test_saddlepoint_is_right_to_a_percent_of_the_tail_everywhere() -> None:
 def test_a_sum_of_nothing_is_zero() -> None:
     assert tails([], 0) == Tails(0.0, 0.0, 1.0, 1.0, True)
     assert tails([(3, [1.0])], 3, largest=0) == Tails(3.0, 0.0, 1.0, 1.0, False)
+
+
+def test_the_cost_is_the_multiplications_of_the_convolution() -> None:
+    # The total has 2, then 4, then 5 possible values, and the parts have 2, 3 and 2.
+    three = [(0, [0.5, 0.5]), (1, [0.2, 0.3, 0.5]), (0, [0.9, 0.1])]
+    cost = 2 * 2 + 4 * 3 + 5 * 2
+    assert tails(three, 2, largest=cost).exact
+    assert not tails(three, 2, largest=cost - 1).exact
