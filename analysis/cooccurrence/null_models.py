@@ -99,7 +99,7 @@ def positions_of(activations: Activations, kept: KeptTokens, latents: Ints) -> P
 
 def stretches(kept: KeptTokens) -> Ints:
     """Where each stretch that is shifted as one ends, in kept tokens: a document or a part."""
-    lengths = np.diff(kept.ends, prepend=0)
+    lengths = kept.lengths
     parts = np.maximum(-(-lengths // LONGEST), 1)
     part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts) + 1
     begins, lengths, parts = (np.repeat(v, parts) for v in (kept.ends - lengths, lengths, parts))
@@ -111,7 +111,7 @@ def strata_of(kept: KeptTokens) -> Ints:
 
     Strata are quantile groups of the number of kept tokens.
     """
-    lengths = np.diff(kept.ends, prepend=0)
+    lengths = kept.lengths
     counted = lengths[lengths > 0]
     groups = int(np.clip(len(counted) // SMALLEST_STRATUM, 1, MOST_STRATA))
     inner = np.arange(1, groups) / groups
