@@ -76,8 +76,8 @@ from analysis.runtime.working_folder import open_working_folder
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.settings import BuildRequest, LabelSettings, SaeReading
 
-STORED_ACTIVATIONS = (TOKENS, BY_TOKEN, BY_LATENT, ACTIVE_TOKENS, HARVEST)
-"""What `Building.activations` and `Building.n_tokens` read."""
+ACTIVATIONS = (TOKENS, BY_LATENT, ACTIVE_TOKENS)
+"""What it takes to read the activations of a latent."""
 
 
 def source_steps(source: Source) -> tuple[Step[Any], ...]:
@@ -99,12 +99,12 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
     Step(
         DESCRIBE,
         steps.describe_latents,
-        reads=STORED_ACTIVATIONS,
+        reads=(*ACTIVATIONS, HARVEST),
         writes=(STATISTICS,),
         title="latents",
     ),
-    Step(PICK_CONTEXTS, steps.pick_contexts, reads=STORED_ACTIVATIONS, writes=(CONTEXTS,)),
-    Step(COUNT_PARTNERS, steps.count_partners, reads=STORED_ACTIVATIONS, writes=(PARTNERS,)),
+    Step(PICK_CONTEXTS, steps.pick_contexts, reads=ACTIVATIONS, writes=(CONTEXTS,)),
+    Step(COUNT_PARTNERS, steps.count_partners, reads=ACTIVATIONS, writes=(PARTNERS,)),
     Step(
         FIND_COMMUNITIES,
         steps.find_communities,
@@ -122,7 +122,7 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
     Step(
         FIND_RELATIONS,
         steps.find_relations,
-        reads=(*STORED_ACTIVATIONS, PARTNERS, NEIGHBOURS),
+        reads=(*ACTIVATIONS, HARVEST, PARTNERS, NEIGHBOURS),
         writes=(RELATIONS,),
     ),
     Step(
@@ -149,14 +149,15 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
     Step(
         MEASURE_CLUSTERS,
         steps.measure_clusters,
-        reads=(*STORED_ACTIVATIONS, CLUSTER_TREE, MEMBERSHIPS),
+        reads=(*ACTIVATIONS, BY_TOKEN, HARVEST, CLUSTER_TREE, MEMBERSHIPS),
         writes=(CLUSTER_PAIRS, MEASURED_CLUSTERS, CLUSTER_COMPONENTS, CLUSTER_LOADINGS),
     ),
     Step(
         NAME,
         steps.name_latents_and_clusters,
         reads=(
-            *STORED_ACTIVATIONS,
+            *ACTIVATIONS,
+            BY_TOKEN,
             STATISTICS,
             MAP_COLUMNS,
             COOCCURRENCE_MAP_COLUMNS,
