@@ -1,16 +1,17 @@
-# make run    set everything up and open the dashboard on the shipped demo
-# make test   set everything up and pass the tests
-# make demo   build every part of the demo again: corpus, model, SAE, bundle (about two hours)
+# make run      set everything up and open the dashboard on the shipped demo
+# make test     set everything up and pass the tests
+# make mutants  change the statistics in 150 places and see whether a test fails (an hour)
+# make demo     build every part of the demo again: corpus, model, SAE, bundle (about two hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check model browser demo demo-bundle bench clean
+.PHONY: help run test check model browser demo demo-bundle bench mutants clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3
+	@sed -n 's/^# //p' Makefile | head -4
 
 .venv/run: requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -61,6 +62,9 @@ demo-bundle: model
 
 bench: .venv/test model
 	for file in bench/bench_*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
+
+mutants: .venv/test
+	$(BIN)/python -m tests.mutants --sample 150 --minutes 60
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
