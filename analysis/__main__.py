@@ -293,8 +293,8 @@ def _inspect_sae(path: str, text: TextInput, reading: SaeReading, tokens: int) -
     overrides = _overrides(reading)
     sae = load_sae(path, overrides, allow_pickle=True)
     titles = {entry.name: entry.title for entry in FORMATS}
-    module = _module(sae.hook_point, sae.model_name)
-    console.print_sae(describe(sae), titles[sae.format], module)
+    summary = describe(sae, path, hook_module=_module(sae.hook_point, sae.model_name))
+    console.print_sae(summary, titles[sae.format], sae.model_name)
     if text.model is not None and text.corpus is not None:
         _check_sae(sae, text.model, text.corpus, text, overrides, tokens)
 

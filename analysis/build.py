@@ -17,7 +17,6 @@ from analysis.bundle import (
     SCHEMA_VERSION,
     Bundle,
     Parameters,
-    SaeSource,
     SelfCheck,
     check_destination,
     publish,
@@ -286,15 +285,13 @@ def _provenance(request: BuildRequest, build: Building, source: Source) -> Prove
     model, corpus = source.summary()
     harvested = build.record(HARVEST)
     verdict = judge(harvested.explained_variance, harvested.l0, build.sae.advertised_l0)
-    summary = describe(build.sae)
-    hook = request.hook or summary.hook_point
-    described = summary.model_dump(include=set(SaeSource.model_fields) - {"name", "hook_point"})
+    hook = request.hook or build.sae.hook_point
     return Provenance(
-        sae=SaeSource(
-            name=Path(request.sae).name if Path(request.sae).exists() else request.sae,
+        sae=describe(
+            build.sae,
+            Path(request.sae).name if Path(request.sae).exists() else request.sae,
             hook_point=spelled_hook_point(hook) if hook else None,
             hook_module=source.hook_module(),
-            **described,
         ),
         model=model,
         corpus=corpus,

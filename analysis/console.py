@@ -24,11 +24,10 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from analysis.bundle import TABLES, LabelSummary, Manifest
+from analysis.bundle import TABLES, LabelSummary, Manifest, SaeSource
 
 if TYPE_CHECKING:
     from analysis.harvest.self_check import Measured, SelfCheckReport
-    from analysis.saes import SaeSummary
 
 out = Console()
 err = Console(stderr=True)
@@ -177,8 +176,8 @@ def print_bundles(found: Iterable[tuple[str, Manifest]]) -> None:
     out.print(table)
 
 
-def print_sae(summary: "SaeSummary", title: str, module: str | None) -> None:
-    """What a saved SAE is; `title` names its format, `module` is its hook point's module."""
+def print_sae(summary: SaeSource, title: str, model_name: str | None) -> None:
+    """What a saved SAE is; `title` names its format, `model_name` its model."""
     kind = "transcoder" if summary.hook_point_out or summary.d_out != summary.d_in else "SAE"
     width = f"{summary.d_in:,} values in, {summary.d_sae:,} latents, {summary.d_out:,} values out"
     active = ACTIVATIONS[summary.architecture].format(k=summary.k)
@@ -187,8 +186,8 @@ def print_sae(summary: "SaeSummary", title: str, module: str | None) -> None:
         ("format", f"{title} ({summary.format})"),
         ("architecture", f"{summary.architecture} {kind}: {active}"),
         ("width", f"{width} (d_in, d_sae, d_out)"),
-        ("model", summary.model_name or "not said"),
-        ("hook point", both_spellings(summary.hook_point, module)),
+        ("model", model_name or "not said"),
+        ("hook point", both_spellings(summary.hook_point, summary.hook_module)),
         ("output hook point", summary.hook_point_out),
         ("advertised L0", f"{promised:.4g} latents per token" if promised else "not said"),
         ("normalisation", NORMALISATIONS[summary.normalisation]),

@@ -22,7 +22,6 @@ from analysis.bundle import (
     Bundle,
     Manifest,
     Parameters,
-    SaeSource,
     check_destination,
     content_id,
     open_bundle,
@@ -164,11 +163,11 @@ def _check_content(old: Bundle) -> None:
 
 def _provenance(old: Bundle, sae: SparseAutoencoder) -> Provenance:
     """Where the old bundle comes from, with this version's description of the SAE."""
-    kept = {"name", "hook_point", "hook_module"}
-    described = describe(sae).model_dump(include=set(SaeSource.model_fields) - kept)
-    stored = old.manifest.sae.model_dump(include=kept)
+    stored = old.manifest.sae
     return Provenance(
-        sae=SaeSource(**stored, **described),
+        sae=describe(
+            sae, stored.name, hook_point=stored.hook_point, hook_module=stored.hook_module
+        ),
         model=old.manifest.model,
         corpus=old.manifest.corpus,
         self_check=old.manifest.self_check,

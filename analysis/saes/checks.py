@@ -1,8 +1,8 @@
-"""What a file must be before a byte of it is trusted: all limits in one place.
+"""Checks that a file must pass before it is read, and their limits.
 
-Each check reads headers and directories only, so that a hostile file is refused in well under a
-second and a few megabytes: a safetensors header is parsed here before the library maps the file,
-a zip archive's directory before anything is unpacked, a pickle's opcodes before it is run.
+Each check reads headers and directories only, so a hostile file is refused in well under a second
+and in a few megabytes: a safetensors header is parsed here before the library maps the file, a zip
+archive's directory before anything is unpacked, a pickle's opcodes before it is run.
 """
 
 import json
@@ -27,13 +27,13 @@ MAX_TENSORS = 512
 MAX_PICKLE_BYTES = 512 << 10
 MAX_ZIP_ENTRIES = 4096
 MAX_ZIP_RATIO = 8
-"""Trained weights are close to noise: zip saves a third at most, a bomb a factor of 1000."""
+"""Trained weights are close to noise: zip saves a third at most, but 99.9 % of a bomb."""
 
 CHECKED_AT_ONCE = 1 << 20
-"""Values that are looked at together when bad ones are counted."""
+"""Values per block when values that are not finite are counted."""
 
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
-"""Safetensors dtypes that a saved SAE may hold; integers occur as counters only."""
+"""Safetensors dtypes that a saved SAE may hold; integers occur only as counters."""
 
 # A string with its escapes; an unclosed one runs to the end, so that removing all of them takes
 # linear time whatever the text is.
@@ -55,7 +55,7 @@ PICKLE_GLOBALS = frozenset(
         *(f"torch {dtype}" for dtype in ("int64", "int32", "uint8", "bool")),
     }
 )
-"""Names that a pickled dictionary of tensors needs; a file that asks for more is not one."""
+"""Globals that a pickled dictionary of tensors needs; a pickle that needs others is refused."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,19 @@ class TensorInfo:
 def regular_file(path: Path) -> int:
     """Size in bytes of an existing regular file; InputError for anything else."""
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file, so give the path of a saved SAE.")
+        raise InputError(f"{path}: there is no such file; give the path of a saved SAE.")
     return path.stat().st_size
 
 
 def parse_json(text: bytes, name: str) -> dict[str, Any]:
-    """A JSON object from untrusted bytes; InputError names `name` when it is not a sane one."""
+    """A JSON object from untrusted bytes. InputError, which names `name`: not valid JSON."""
     depth = 0
     for bracket in JSON_STRING.sub(b"", text).translate(None, NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_JSON_DEPTH:
             raise InputError(
                 f"{name}: its JSON is nested more than {MAX_JSON_DEPTH} levels deep, which no "
-                "saved SAE needs, so save it again."
+                "saved SAE needs; save it again."
             )
     try:
         parsed = json.loads(text.decode("utf-8"), object_pairs_hook=_unique_keys)
@@ -89,9 +89,11 @@ def parse_json(text: bytes, name: str) -> dict[str, Any]:
         raise InputError(f"{name}: {error}") from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{name}: this is not JSON ({reason}), so save it again.") from None
+        raise InputError(f"{name}: this is not JSON ({reason}); save it again.") from None
     if not isinstance(parsed, dict):
-        raise InputError(f"{name}: it holds a {type(parsed).__name__} instead of a JSON object.")
+        raise InputError(
+            f"{name}: it holds a {type(parsed).__name__} instead of a JSON object; save it again."
+        )
     return parsed
 
 
@@ -100,7 +102,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(unique) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"the key {twice[:80]!r} occurs twice, so it is unclear which one counts.")
+        raise InputError(
+            f"the key {twice[:80]!r} occurs twice with possibly different values; remove one."
+        )
     return unique
 
 
@@ -108,14 +112,14 @@ def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a small file."""
     if regular_file(path) > MAX_JSON_BYTES:
         raise InputError(
-            f"{path}: its {path.stat().st_size:,} bytes are too many for the configuration of an "
-            f"SAE, of which at most {MAX_JSON_BYTES:,} are read."
+            f"{path}: this file has {path.stat().st_size:,} bytes, but the configuration of an SAE "
+            f"has at most {MAX_JSON_BYTES:,}; give the folder of a saved SAE."
         )
     return parse_json(path.read_bytes(), str(path))
 
 
 def safetensors_header(path: Path) -> dict[str, TensorInfo]:
-    """Names, shapes and dtypes from a safetensors file whose whole layout is consistent.
+    """Names, shapes and dtypes of a safetensors file, after checking its header against the file.
 
     Checked: header size, JSON, duplicate keys, number of tensors, dtypes, shapes against byte
     ranges, ranges against each other (no gap, no overlap) and against the file's size.
@@ -127,8 +131,8 @@ def safetensors_header(path: Path) -> dict[str, TensorInfo]:
         header_bytes = int.from_bytes(start, "little")
         if header_bytes > MAX_HEADER_BYTES:
             raise InputError(
-                f"{path}: its header claims {header_bytes:,} bytes where a saved SAE needs a few "
-                f"hundred and at most {MAX_HEADER_BYTES:,} are read, so it is not one."
+                f"{path}: its header declares {header_bytes:,} bytes, but that of a saved SAE has "
+                f"a few hundred and at most {MAX_HEADER_BYTES:,}; give a saved SAE."
             )
         if header_bytes > size - 8:
             raise InputError(f"{path}: the file is truncated within its header; copy it again.")
@@ -136,8 +140,8 @@ def safetensors_header(path: Path) -> dict[str, TensorInfo]:
     header.pop("__metadata__", None)
     if not 0 < len(header) <= MAX_TENSORS:
         raise InputError(
-            f"{path}: it holds {len(header):,} tensors where a saved SAE has between 1 and "
-            f"{MAX_TENSORS}."
+            f"{path}: it holds {len(header):,} tensors, but a saved SAE has between 1 and "
+            f"{MAX_TENSORS}; give a saved SAE."
         )
     ranges = {name: _entry(path, name, entry) for name, entry in header.items()}
     _check_ranges(
@@ -151,14 +155,14 @@ def _refuse_other_kinds(path: Path, start: bytes) -> None:
         raise InputError(f"{path}: the file is truncated to {len(start)} bytes; copy it again.")
     if start[:4] == b"PK\x03\x04":
         raise InputError(
-            f"{path}: this is a zip archive (such as PyTorch or NumPy write) and not a safetensors "
-            "file; give it its own ending (.pt or .npz) if you trust it."
+            f"{path}: this is a zip archive (as PyTorch and NumPy write) and not a safetensors "
+            "file; rename it to .pt or .npz if you trust it."
         )
-    # The first eight bytes of a safetensors file are a small number, so these stand high.
+    # The first eight bytes of a safetensors file are the header's size, a small number.
     if start[0] == 0x80 and 2 <= start[1] <= 5 and int.from_bytes(start, "little") >= 1 << 24:
         raise InputError(
-            f"{path}: this is a pickle and not a safetensors file, and running it could run any "
-            "program, so it is not opened."
+            f"{path}: this is a pickle, which could run any program, and not a safetensors file; "
+            "it is not opened."
         )
     if start == b"version ":
         raise InputError(
@@ -179,8 +183,8 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[TensorInfo, tuple[int, in
         raise wrong
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise InputError(
-            f"{path}: tensor {name[:80]!r} has the dtype {str(dtype)[:20]}, which no known format "
-            f"uses; known are {', '.join(DTYPE_BYTES)}."
+            f"{path}: tensor {name[:80]!r} has the dtype {str(dtype)[:20]}, but must have one of "
+            f"{', '.join(DTYPE_BYTES)}; save it again."
         )
     if prod(shape) * DTYPE_BYTES[dtype] != offsets[1] - offsets[0]:
         raise InputError(
@@ -196,22 +200,22 @@ def _check_ranges(path: Path, ranges: Mapping[str, tuple[int, int]], available: 
     for name, (begin, stop) in sorted(ranges.items(), key=lambda item: item[1]):
         if begin != end:
             raise InputError(
-                f"{path}: tensor {name[:80]!r} starts at byte {begin:,} where the one before it "
+                f"{path}: tensor {name[:80]!r} starts at byte {begin:,}, but the one before it "
                 f"ends at {end:,}; save it again."
             )
         end = stop
     if end != available:
         state = "truncated" if available < end else "longer than its header says"
         raise InputError(
-            f"{path}: the file is {state} ({available:,} bytes of data where the header lists "
+            f"{path}: the file is {state} ({available:,} bytes of data, but the header lists "
             f"{end:,}); copy it again."
         )
 
 
 def zip_directory(path: Path) -> zipfile.ZipFile:
-    """A zip archive whose directory promises no more than the file can hold.
+    """A zip archive, opened after checking its directory.
 
-    Raises InputError for a broken archive, too many entries, encryption, or an expansion of more
+    InputError: the archive is damaged or encrypted, has too many entries, or would expand by more
     than a factor of MAX_ZIP_RATIO (a zip bomb).
     """
     size = regular_file(path)
@@ -223,7 +227,10 @@ def zip_directory(path: Path) -> zipfile.ZipFile:
         ) from None
     entries = archive.infolist()
     if not 0 < len(entries) <= MAX_ZIP_ENTRIES:
-        raise InputError(f"{path}: the archive has {len(entries):,} entries; no saved SAE does.")
+        raise InputError(
+            f"{path}: the archive has {len(entries):,} entries, but a saved SAE has between 1 and "
+            f"{MAX_ZIP_ENTRIES:,}; give a saved SAE."
+        )
     if len({entry.filename for entry in entries}) != len(entries):
         raise InputError(f"{path}: two entries of the archive have the same name; save it again.")
     if any(entry.flag_bits & 1 for entry in entries):
@@ -232,18 +239,18 @@ def zip_directory(path: Path) -> zipfile.ZipFile:
     if unpacked > MAX_ZIP_RATIO * size:
         raise InputError(
             f"{path}: the archive's {size:,} bytes would unpack to {unpacked:,}, which weights "
-            "never do, so it is not opened."
+            "never do; it is not opened."
         )
     return archive
 
 
 def read_pickle(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of a pickle in an archive, unread; InputError when it is damaged or too long."""
+    """The bytes of a pickle in an archive, not executed. InputError: damaged or too long."""
     size = archive.getinfo(name).file_size
     if size > MAX_PICKLE_BYTES:
         raise InputError(
-            f"{path}: its pickle has {size:,} bytes where a dictionary of tensors needs a few "
-            "thousand, so it is not opened; save the weights alone as safetensors."
+            f"{path}: its pickle has {size:,} bytes, but a dictionary of tensors needs only a few "
+            "thousand, so it is not opened; save only the weights, as safetensors."
         )
     try:
         return archive.read(name)
@@ -254,7 +261,7 @@ def read_pickle(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def check_pickle(path: Path, pickle: bytes) -> None:
-    """Refuse a pickle that would do more than build a dictionary of tensors; runs nothing."""
+    """Refuse a pickle that would do more than build a dictionary of tensors. Nothing is run."""
     try:
         for opcode, argument, _ in pickletools.genops(pickle):
             if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "OBJ"):
@@ -264,34 +271,36 @@ def check_pickle(path: Path, pickle: bytes) -> None:
                 )
             if opcode.name == "GLOBAL" and argument not in PICKLE_GLOBALS:
                 raise InputError(
-                    f"{path}: its pickle asks for {str(argument).replace(' ', '.')[:80]}, which "
+                    f"{path}: its pickle imports {str(argument).replace(' ', '.')[:80]}, which "
                     "plain tensors do not need, so it is not opened; save its state_dict as "
                     "safetensors."
                 )
     except InputError:
         raise
-    except Exception as error:  # the disassembler raises whatever damaged bytes lead to
-        raise InputError(f"{path}: its pickle is damaged ({type(error).__name__}).") from None
+    except Exception as error:  # damaged bytes raise errors of many kinds
+        raise InputError(
+            f"{path}: its pickle is damaged ({type(error).__name__}); copy it again."
+        ) from None
 
 
 def check_dense(path: Path, name: str, tensor: Tensor) -> None:
-    """Refuse a tensor that claims more values than it stores (strides of 0), or is not dense."""
+    """Refuse a tensor that is not dense, or declares more values than it stores (strides of 0)."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
-        raise InputError(f"{path}: tensor {name[:80]!r} is not a plain dense tensor; save it so.")
+        raise InputError(f"{path}: tensor {name[:80]!r} is not dense; save it as a dense tensor.")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise InputError(
-            f"{path}: tensor {name[:80]!r} claims {tensor.numel():,} values and stores fewer; "
+            f"{path}: tensor {name[:80]!r} declares {tensor.numel():,} values but stores fewer; "
             "save it again."
         )
 
 
 def check_finite(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> None:
-    """Refuse NaN, infinity and what would become infinite as `dtype`.
+    """Refuse NaN, infinity, and values that would become infinite as `dtype`.
 
-    One pass at the speed of memory and without a temporary, before anything is converted: the
-    smallest and the largest value are finite unless one value is not.
+    The smallest and the largest value are finite if and only if all values are, so a good tensor
+    takes one pass without a temporary copy.
     """
-    # A sum is quicker still, and finite only where all its terms are; large ones may overflow it.
+    # A sum is faster. If it is finite, so are all values; if not, large values may have overflowed.
     if tensor.dtype == dtype == torch.float32 and tensor.sum().isfinite():
         return
     if torch.stack(tensor.aminmax()).to(dtype).isfinite().all():

@@ -1,21 +1,22 @@
 """Per-layer transcoders as circuit-tracer reads them: mwhanna's, mntss's and its own cache.
 
 On disk: `layer_N.safetensors` with W_enc [F, d], W_dec [F, d] (mntss: [d, F]), b_enc, b_dec, W_skip
-[d, d] for skip transcoders, and `activation_function.threshold` [F] or `k` where it is no ReLU.
+[d, d] for skip transcoders, and `activation_function.threshold` [F] or `k` unless it is a ReLU.
 
 Encodes act(x·W_enc + b_enc) with act relu, jumprelu or topk; the output is acts·W_dec + b_dec
 (+ W_skip·x). Source: circuit-tracer `single_layer_transcoder.py`; SAELens for the hook points.
 """
 
+from analysis.saes.hook_names import layer_in
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import Layout, kept_latents, layer_in, read_weights, scalar
+from analysis.saes.weights import WeightNames, kept_latents, read_weights, scalar
 
 THRESHOLD = "activation_function.threshold"
 
 
 def matches(saved: Saved) -> bool:
-    """An encoder stored transposed beside a decoder that is not, or a skip matrix beside both."""
+    """A transposed encoder with a decoder that is not transposed, or with a skip matrix."""
     if not saved.has("W_enc", "W_dec", "b_enc", "b_dec") or "d_sae" in (saved.config or {}):
         return False
     shapes = {name: info.shape for name, info in saved.weights.tensors.items()}
@@ -26,13 +27,13 @@ def matches(saved: Saved) -> bool:
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """The transcoder of one layer."""
     shapes = {name: info.shape for name, info in saved.weights.tensors.items()}
-    layout = Layout(
+    names = WeightNames(
         encoder_transposed=True,
         decoder_transposed=shapes.get("W_dec") != shapes.get("W_enc"),
         optional={"W_skip": "d_out d_in", THRESHOLD: "d_sae", "k": "()"},
         d_out="d_out",
     )
-    weights = read_weights(saved, options, layout)
+    weights = read_weights(saved, options, names)
     threshold, k = weights.more.get(THRESHOLD), weights.more.get("k")
     layer = layer_in(saved.weights.path.name, r"layer_(\d+)")
     kept = (
@@ -51,5 +52,5 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         undoes_normalisation=False,
         hook_point=None if layer is None else f"blocks.{layer}.mlp.hook_in",
         hook_point_out=None if layer is None else f"blocks.{layer}.hook_mlp_out",
-        notes=["A transcoder of a layer's MLP, whose input is the output of the norm before it."],
+        notes=["A transcoder of a layer's MLP; its input is what the MLP reads, after the norm."],
     )

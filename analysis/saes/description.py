@@ -1,66 +1,49 @@
-"""What an SAE is, in a few numbers and sentences: for `inspect` and the bundle's manifest."""
+"""The description of one SAE: what `inspect` prints, a bundle stores and the pages show."""
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
+from analysis.bundle import SaeSource
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
-NORM_QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
+NORM_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 
 
-class SaeSummary(BaseModel):
-    """The description of one SAE; widths in values, norms in units of the model's activations."""
+def describe(
+    sae: SparseAutoencoder,
+    name: str,
+    *,
+    hook_point: str | None = None,
+    hook_module: str | None = None,
+) -> SaeSource:
+    """The description of an SAE. Reads every weight once, for the content hash.
 
-    model_config = ConfigDict(frozen=True)
-
-    format: str
-    architecture: str
-    d_in: int
-    d_sae: int
-    d_out: int
-    k: int | None
-    """Latents kept per token; None where a threshold or ReLU decides."""
-    advertised_l0: float | None
-    """Active latents per token that the file promises, to hold the measured L0 against."""
-    hook_point: str | None
-    hook_point_out: str | None
-    model_name: str | None
-    normalisation: str
-    """What is done to each token at run time."""
-    centre_input: bool
-    applies_b_dec_to_input: bool
-    has_skip: bool
-    decoder_norms: dict[str, float]
-    """Minimum, 5 %, median, 95 % and maximum of the decoder vectors' Euclidean norms."""
-    content_hash: str
-    notes: list[str]
-    """What was folded or assumed on reading."""
-
-
-def describe(sae: SparseAutoencoder) -> SaeSummary:
-    """The summary of an SAE. Reads every weight once, for the content hash."""
-    norms = sae.decoder_norms().double()
-    # torch.quantile refuses more than 2^24 values, so sort once and take the places.
-    ordered = norms.sort().values
-    places = [round(q * (len(ordered) - 1)) for q in NORM_QUANTILES]
-    names = ("min", "p05", "median", "p95", "max")
-    quantiles = ordered[torch.tensor(places)].tolist()
-    return SaeSummary(
+    `hook_point` replaces the one that the file states; `hook_module` is its Hugging Face module.
+    """
+    return SaeSource(
+        name=name,
         format=sae.format,
         architecture=sae.architecture,
         d_in=sae.d_in,
         d_sae=sae.d_sae,
         d_out=sae.d_out,
+        hook_point=hook_point or sae.hook_point,
+        hook_module=hook_module,
         k=sae.k,
-        advertised_l0=sae.advertised_l0,
-        hook_point=sae.hook_point,
-        hook_point_out=sae.hook_point_out,
-        model_name=sae.model_name,
         normalisation=sae.normalisation,
-        centre_input=sae.centre_input,
         applies_b_dec_to_input=sae.applies_b_dec_to_input,
-        has_skip=sae.W_skip is not None,
-        decoder_norms=dict(zip(names, quantiles, strict=True)),
-        content_hash=sae.content_hash,
         notes=list(sae.notes),
+        content_hash=sae.content_hash,
+        centre_input=sae.centre_input,
+        has_skip=sae.W_skip is not None,
+        hook_point_out=sae.hook_point_out,
+        advertised_l0=sae.advertised_l0,
+        decoder_norms=decoder_norm_quantiles(sae),
     )
+
+
+def decoder_norm_quantiles(sae: SparseAutoencoder) -> dict[str, float]:
+    """Quantiles of the decoder vectors' Euclidean norms, each the norm of an existing vector."""
+    # torch.quantile accepts at most 2^24 values, so the norms are sorted once instead.
+    ordered = sae.decoder_norms().double().sort().values
+    ranks = [round(q * (len(ordered) - 1)) for q in NORM_QUANTILES.values()]
+    return dict(zip(NORM_QUANTILES, ordered[torch.tensor(ranks)].tolist(), strict=True))

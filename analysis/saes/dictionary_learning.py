@@ -3,16 +3,17 @@
 On disk: `ae.pt` and `config.json` with a `trainer` object. Tensors and encode, x̃ = x − bias:
 
 - AutoEncoder: encoder.weight, encoder.bias, decoder.weight (linear layers), `bias`; relu of x̃.
-  Its loader scales decoder vectors to norm 1 and the encoder to match, and so does this one.
-- AutoEncoderNew: the same with decoder.bias and nothing subtracted.
+  The original loader scales decoder vectors to norm 1 and the encoder to match; so does this one.
+- AutoEncoderNew: the same, but with decoder.bias, and b_dec is not subtracted.
 - GatedAutoEncoder: r_mag, gate_bias, mag_bias, decoder_bias; gated, of x̃.
-- JumpReluAutoEncoder: W_enc [d, F], W_dec [F, d], b_enc, b_dec, threshold [F]; nothing subtracted.
-- AutoEncoderTopK: linear layers, b_dec (once `bias`), k; relu of x̃, the k largest kept.
-- BatchTopKSAE: the same file, but relu(h)·[relu(h) > threshold] with one scalar threshold.
+- JumpReluAutoEncoder: W_enc [d, F], W_dec [F, d], b_enc, b_dec, threshold [F]; b_dec is not
+  subtracted.
+- AutoEncoderTopK: linear layers, b_dec (`bias` in older files), k; the k largest of relu of x̃.
+- BatchTopKSAE: the same tensors, but relu(h)·[relu(h) > threshold] with one scalar threshold.
 - MatryoshkaBatchTopKSAE: as BatchTopK, with W_enc [d, F], W_dec [F, d] and group_sizes.
 
 A threshold of -1 was never set in training and is refused. Some versions also multiply gated and
-jumprelu activations by the decoder norms and divide them out on decoding; the current one does not.
+jumprelu activations by the decoder norms and divide by them on decoding; the current one does not.
 Source: dictionary_learning `dictionary.py`, `trainers/top_k.py`, `trainers/batch_top_k.py`,
 `trainers/matryoshka_batch_top_k.py`.
 """
@@ -23,13 +24,13 @@ from typing import Any
 import torch
 
 from analysis.runtime.errors import InputError
+from analysis.saes.folding import folded_decoder_norms
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import Gate, SparseAutoencoder
 from analysis.saes.weights import (
     TORCH_LINEAR,
-    Layout,
+    WeightNames,
     Weights,
-    folded_decoder_norms,
     kept_latents,
     read_weights,
     scalar,
@@ -37,17 +38,17 @@ from analysis.saes.weights import (
 
 LINEAR = vars(TORCH_LINEAR)
 COUNTERS = {"k": "()", "threshold": "()"}
-LAYOUTS = {
-    "AutoEncoder": Layout(**{**LINEAR, "b_dec": "bias"}),
+WEIGHT_NAMES = {
+    "AutoEncoder": WeightNames(**{**LINEAR, "b_dec": "bias"}),
     "AutoEncoderNew": TORCH_LINEAR,
-    "GatedAutoEncoder": Layout(
+    "GatedAutoEncoder": WeightNames(
         **{**LINEAR, "b_enc": None, "b_dec": "decoder_bias"}
         | {"more": dict.fromkeys(("gate_bias", "r_mag", "mag_bias"), "d_sae")}
     ),
-    "JumpReluAutoEncoder": Layout(more={"threshold": "d_sae"}),
-    "AutoEncoderTopK": Layout(**{**LINEAR, "b_dec": "b_dec", "optional": COUNTERS}),
-    "BatchTopKSAE": Layout(**{**LINEAR, "b_dec": "b_dec", "optional": COUNTERS}),
-    "MatryoshkaBatchTopKSAE": Layout(
+    "JumpReluAutoEncoder": WeightNames(more={"threshold": "d_sae"}),
+    "AutoEncoderTopK": WeightNames(**{**LINEAR, "b_dec": "b_dec", "optional": COUNTERS}),
+    "BatchTopKSAE": WeightNames(**{**LINEAR, "b_dec": "b_dec", "optional": COUNTERS}),
+    "MatryoshkaBatchTopKSAE": WeightNames(
         optional={**COUNTERS, "group_sizes": "groups"}, ignored=("active_groups",)
     ),
 }
@@ -81,19 +82,19 @@ def _class_by_tensors(saved: Saved) -> str | None:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The dictionary in a folder, as its class encodes."""
+    """The SAE in a folder; its class decides how it encodes."""
     trainer = saved.section("trainer")
     name = trainer.setting("dict_class", str) or _class_by_tensors(saved)
-    if name not in LAYOUTS:
+    if name not in WEIGHT_NAMES:
         raise InputError(
             f"{saved.path}: the dictionary's class is {str(name)[:40]!r}; known are "
-            f"{', '.join(LAYOUTS)}, named by trainer.dict_class in config.json."
+            f"{', '.join(WEIGHT_NAMES)}, named by trainer.dict_class in config.json."
         )
-    layout = LAYOUTS[name]
+    names = WEIGHT_NAMES[name]
     if name in ("AutoEncoderTopK", "BatchTopKSAE") and not saved.has("b_dec"):
-        layout = replace(layout, b_dec="bias")
+        names = replace(names, b_dec="bias")
     sizes = {"d_in": trainer.count("activation_dim"), "d_sae": trainer.count("dict_size")}
-    weights = read_weights(saved, options, layout, sizes)
+    weights = read_weights(saved, options, names, sizes)
     sae = SparseAutoencoder(
         format="dictionary_learning",
         architecture=ARCHITECTURES[name],
@@ -127,20 +128,20 @@ def _activation(saved: Saved, trainer: Saved, name: str, weights: Weights) -> di
         if "threshold" not in more or scalar(more["threshold"], saved.path) < 0:
             raise InputError(
                 f"{saved.weights.path}: the threshold of this {name} was never set in training, so "
-                "it cannot encode; use a checkpoint from later in the training."
+                "it cannot encode; use a later checkpoint."
             )
         return {"threshold": torch.full_like(weights.b_enc, scalar(more["threshold"], saved.path))}
     return {}
 
 
 def _plain(trainer: Saved) -> dict[str, Any]:
-    """The training facts that are plain values."""
+    """The entries of the trainer object that are plain values."""
     values = (trainer.config or {}).items()
     return {key: value for key, value in values if isinstance(value, str | int | float)}
 
 
 def _promised(name: str, trainer: Saved) -> dict[str, int]:
-    """BatchTopK's k is a mean over tokens, so it is what the threshold should give."""
+    """BatchTopK's k: the mean L0 over tokens that its threshold should give."""
     k = trainer.count("k") if name in ("BatchTopKSAE", "MatryoshkaBatchTopKSAE") else None
     return {} if k is None else {"advertised_l0": k}
 
@@ -166,7 +167,7 @@ def _with_hook_point(sae: SparseAutoencoder, trainer: Saved) -> SparseAutoencode
     if stem in site or stem.startswith("resid_post"):
         return replace(sae, hook_point=hook)
     return sae.noting(
-        f"config.json names layer {layer} and no known site ({module}), so the output of the "
-        "layer's residual stream is assumed.",
+        f"config.json names layer {layer} and the site {module}, which is unknown, so the residual "
+        "stream after the layer is assumed.",
         hook_point=hook,
     )

@@ -1,13 +1,13 @@
 """Gemma Scope 1 and 2 of Google DeepMind: JumpReLU SAEs and transcoders for Gemma 2 and 3.
 
 Version 1: `params.npz` with W_enc (or w_enc) [d, F], W_dec [F, d], b_enc, b_dec, threshold [F];
-what it belongs to is in the path alone (`gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82`).
+only the path names model and site (`gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82`).
 The embedding SAE was trained on scaled embeddings: W_enc/√d, W_dec·√d.
 Version 2: `config.json` with architecture jump_relu and hf_hook_point_in/_out beside
 `params.safetensors` with the same tensors in lower case, and for skip transcoders
 affine_skip_connection [d_in, d_out].
 
-Encodes h·[h > θ]·[h > 0], h = x·W_enc + b_enc. Nothing is subtracted or normalised.
+Encodes h·[h > θ]·[h > 0], h = x·W_enc + b_enc, without subtracting b_dec or normalising.
 Source: Lieberum et al. 2024; SAELens `pretrained_sae_loaders.py`.
 """
 
@@ -15,9 +15,10 @@ import re
 from math import sqrt
 
 from analysis.runtime.errors import InputError
+from analysis.saes.hook_names import hook_point_of_module, layer_in
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import Layout, hook_point_of_module, layer_in, read_weights
+from analysis.saes.weights import WeightNames, read_weights
 
 SITES = {
     "res": "blocks.{}.hook_resid_post",
@@ -28,25 +29,27 @@ SITES = {
 
 
 def matches_first(saved: Saved) -> bool:
-    """An npz with a threshold. (The same tensors elsewhere could be of several formats.)"""
+    """An npz file with a threshold; in other files the same tensors could be another format's."""
     return saved.weights.path.suffix == ".npz" and saved.has("threshold", "b_enc", "b_dec")
 
 
 def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE or transcoder of Gemma Scope 1."""
     lower = saved.has("w_enc")
-    layout = Layout(
+    names = WeightNames(
         W_enc="w_enc" if lower else "W_enc",
         W_dec="w_dec" if saved.has("w_dec") else "W_dec",
         more={"threshold": "d_sae"},
     )
-    weights = read_weights(saved, options, layout)
+    weights = read_weights(saved, options, names)
     place = str(saved.weights.path.absolute())
     found = re.search(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", place)
     layer, site = layer_in(place, r"layer_(\d+)"), found[3] if found else None
     is_transcoder = site == "transcoders"
     known = site is not None and layer is not None
-    note = "" if known else "Neither the model nor the site is in the file's path: name them."
+    note = (
+        "" if known else "The path names neither model nor site: give them by --model and --hook."
+    )
     sae = SparseAutoencoder(
         format="gemma_scope",
         architecture="jumprelu",
@@ -63,7 +66,7 @@ def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
 
 
 def _average_l0(place: str) -> dict[str, int]:
-    """The mean L0 that the folder's name states."""
+    """The mean L0 that the folder name states."""
     found = re.search(r"average_l0_(\d+)", place)
     return {"advertised_l0": int(found[1])} if found else {}
 
@@ -71,7 +74,7 @@ def _average_l0(place: str) -> dict[str, int]:
 def _embedding(sae: SparseAutoencoder) -> SparseAutoencoder:
     scale = sqrt(sae.d_in)
     return sae.noting(
-        "An embedding SAE: √d was folded into the weights, so that it reads unscaled embeddings.",
+        "This embedding SAE was trained on scaled embeddings: √d was folded into its weights.",
         W_enc=sae.W_enc / scale,
         W_dec=sae.W_dec * scale,
         hook_point="hook_embed",
@@ -87,20 +90,21 @@ def read_second(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE or (skip) transcoder of Gemma Scope 2."""
     if saved.setting("architecture", str) not in (None, "jump_relu"):
         raise InputError(
-            f"{saved.config_path}: Gemma Scope 2 has the architecture jump_relu alone."
+            f"{saved.config_path}: Gemma Scope 2 SAEs have the architecture jump_relu; choose "
+            "another format with --format."
         )
     module_in = saved.setting("hf_hook_point_in", str)
     module_out = saved.setting("hf_hook_point_out", str)
     is_transcoder = module_out is not None and module_out != module_in
     d_out = "d_out" if is_transcoder else "d_in"
-    layout = Layout(
+    names = WeightNames(
         W_enc="w_enc",
         W_dec="w_dec",
         more={"threshold": "d_sae"},
         optional={"affine_skip_connection": f"d_in {d_out}"},
         d_out=d_out,
     )
-    weights = read_weights(saved, options, layout)
+    weights = read_weights(saved, options, names)
     skip = weights.more.get("affine_skip_connection")
     return SparseAutoencoder(
         format="gemma_scope_2",

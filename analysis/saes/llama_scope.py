@@ -7,17 +7,17 @@ exponential) and, where norm_activation is dataset-wise, the mean norms as scala
 `dataset_average_activation_norm.<hook point>`.
 
 With s_in = √d/norm_in and s_out = √d/norm_out, encodes relu(h)·[g > θ], h = (x·s_in)·W_enc + b_enc;
-the output is divided by s_out. What is compared with θ:
+the output is divided by s_out. The quantity g that is compared with θ:
 
 - Llama Scope: g = h·‖W_dec‖/s_out, so θ is in units of the raw output. OpenMOSS's loader first
   sets b_enc/s_in and W_dec·s_in/s_out, then scales decoder vectors to norm 1 and the encoder to
   match, and compares that. (The published thresholds are .03 of the mean norm of the output for
   residual SAEs and transcoders alike: .202 of 6.31 for L8R, .104 of 3.39 for L8TC, whose input has
-  norm 64.) Where `sparsity_include_decoder_norm` is off, decoders are left alone and g = h/s_in.
+  norm 64.) Where `sparsity_include_decoder_norm` is off, decoders are unchanged and g = h/s_in.
 - R1: g = h·‖W_dec‖, or h where `sparsity_include_decoder_norm` is off.
 
-That setting is on where it is not named, as OpenMOSS has it. SAELens leaves the decoder norms out,
-and multiplies θ by √d/norm_in.
+As in OpenMOSS's code, that setting is on by default. SAELens ignores the decoder norms and
+multiplies θ by √d/norm_in.
 Source: He et al. 2024; OpenMOSS/Language-Model-SAEs, `lm_saes/sae.py` of 2024 for Llama Scope
 (`from_config`), `abstract_sae.py` and `sae.py` of 2025 for R1.
 """
@@ -29,37 +29,36 @@ from typing import Any
 import torch
 
 from analysis.runtime.errors import InputError
+from analysis.saes.folding import SMALLEST_NORM, folded_mean_norm
 from analysis.saes.llamascopium import NORM, stored_norms
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import (
-    SMALLEST_NORM,
-    TORCH_LINEAR,
-    folded_mean_norm,
-    positive,
-    read_weights,
-)
+from analysis.saes.weights import TORCH_LINEAR, positive, read_weights
 
 
 def matches(saved: Saved) -> bool:
-    """One threshold in the configuration beside two linear layers."""
+    """Two linear layers, and one threshold in the configuration."""
     return saved.has("encoder.weight", "decoder.weight") and "jump_relu_threshold" in (
         saved.config or {}
     )
 
 
 def matches_r1(saved: Saved) -> bool:
-    """A logarithmic threshold beside two linear layers."""
+    """Two linear layers, and a logarithmic threshold."""
     return saved.has("encoder.weight", "decoder.weight", "log_jumprelu_threshold")
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE or transcoder of Llama Scope."""
     if saved.setting("act_fn", str, "jumprelu") != "jumprelu":
-        raise InputError(f"{saved.config_path}: Llama Scope has the act_fn jumprelu alone.")
+        raise InputError(
+            f"{saved.config_path}: Llama Scope SAEs have the act_fn jumprelu; choose another "
+            "format with --format."
+        )
     if saved.setting("apply_decoder_bias_to_pre_encoder", bool, False):
         raise InputError(
-            f"{saved.config_path}: apply_decoder_bias_to_pre_encoder is not supported."
+            f"{saved.config_path}: apply_decoder_bias_to_pre_encoder is set, which no published "
+            "Llama Scope SAE uses and this reader does not support."
         )
     norm_in, norm_out = _norms(saved)
     sizes = {"d_in": saved.count("d_model"), "d_sae": saved.count("d_sae")}
@@ -81,12 +80,12 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
 
 def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE of Llama-Scope-R1."""
-    layout = replace(
+    names = replace(
         TORCH_LINEAR,
         more={"log_jumprelu_threshold": "d_sae"},
         ignored=[name for name in saved.weights.tensors if name.startswith(NORM)],
     )
-    weights = read_weights(saved, options, layout, {"d_in": saved.count("d_model")})
+    weights = read_weights(saved, options, names, {"d_in": saved.count("d_model")})
     sae = SparseAutoencoder(
         format="llama_scope_r1",
         architecture="jumprelu",
@@ -96,7 +95,9 @@ def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
     )
     sae = _by_contribution(sae, saved)
     if saved.setting("norm_activation", str, "dataset-wise") == "inference":
-        return sae.noting("norm_activation is inference: the mean norm is already folded.")
+        return sae.noting(
+            "norm_activation is inference: the mean norm is already folded into the weights."
+        )
     hook_in = sae.hook_point
     norm_in, norm_out = stored_norms(
         saved, hook_in, saved.setting("hook_point_out", str) or hook_in
@@ -122,8 +123,8 @@ def _by_contribution(sae: SparseAutoencoder, saved: Saved) -> SparseAutoencoder:
         return sae
     norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
     return sae.noting(
-        "Thresholds were divided by the decoder norms, as sparsity_include_decoder_norm compares "
-        "contributions with them.",
+        "Thresholds were divided by the decoder norms, because sparsity_include_decoder_norm "
+        "compares them with contributions to the output.",
         threshold=sae.threshold / norms,
     )
 

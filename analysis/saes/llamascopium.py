@@ -5,37 +5,29 @@ sparsity_include_decoder_norm, top_k, hook_point_in, hook_point_out} and
 `sae_weights.safetensors` with W_E [d, F], b_E, W_D [F, d], b_D (unless use_decoder_bias is off),
 `dataset_average_activation_norm.<hook point>`, `activation_function.log_jumprelu_threshold`.
 
-Encodes act(h·n)/n, h = x̃·W_E + b_E, n = ‖W_D‖ where sparsity_include_decoder_norm and 1 elsewhere;
+Encodes act(h·n)/n, h = x̃·W_E + b_E, n = ‖W_D‖ with sparsity_include_decoder_norm and 1 without;
 act is relu, jumprelu or topk. x̃ = x·√d/norm by norm_activation: the data set's mean norm, each
-token's own, or 1 (inference). The output is divided by its own factor.
+token's own, or 1 (inference). The output is divided by the factor of its own hook point.
 Source: Llamascopium `models/sae.py`, `models/sparse_dictionary.py`.
 
-Refused: GLU encoders, normalisation by batch, other sae_types (cross-layer transcoders,
-crosscoders, Lorsa), which are no function of one token and one product.
+Refused: GLU encoders, normalisation by batch, and other sae_types (cross-layer transcoders,
+crosscoders, Lorsa), whose activations are not a function of one token and one product.
 """
 
 from typing import Any
 
 from analysis.runtime.errors import InputError
+from analysis.saes.folding import SMALLEST_NORM, folded_mean_norm
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import (
-    SMALLEST_NORM,
-    Layout,
-    Weights,
-    folded_mean_norm,
-    kept_latents,
-    positive,
-    read_weights,
-    scalar,
-)
+from analysis.saes.weights import WeightNames, Weights, kept_latents, positive, read_weights, scalar
 
 NORM = "dataset_average_activation_norm."
 LOG_THRESHOLD = "activation_function.log_jumprelu_threshold"
 
 
 def matches(saved: Saved) -> bool:
-    """The four weights by their short names."""
+    """Weights called W_E, W_D and b_E, and an act_fn in the configuration."""
     return saved.has("W_E", "W_D", "b_E") and "act_fn" in (saved.config or {})
 
 
@@ -46,7 +38,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     is_transcoder = hook_out is not None and hook_out != hook_in
     norms = [name for name in saved.weights.tensors if name.startswith(NORM)]
     jumps = saved.setting("act_fn", str) == "jumprelu"
-    layout = Layout(
+    names = WeightNames(
         W_enc="W_E",
         W_dec="W_D",
         b_enc="b_E",
@@ -56,7 +48,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     )
     d_model, expansion = saved.count("d_model"), saved.setting("expansion_factor", float)
     d_sae = int(d_model * expansion) if d_model and expansion else None
-    weights = read_weights(saved, options, layout, {"d_in": d_model, "d_sae": d_sae})
+    weights = read_weights(saved, options, names, {"d_in": d_model, "d_sae": d_sae})
     by_token = saved.setting("norm_activation", str, "dataset-wise") == "token-wise"
     sae = SparseAutoencoder(
         format="llamascopium",
@@ -79,7 +71,8 @@ def _refuse(saved: Saved) -> None:
     reasons = {
         f"sae_type {kind} is not an SAE of one layer": kind != "sae",
         "its GLU encoder multiplies two products": saved.setting("use_glu_encoder", bool, False),
-        "it normalises by batch, so a token alone does not decide": normalises == "batch-wise",
+        "it normalises by batch, so activations depend on more than one token": normalises
+        == "batch-wise",
         f"norm_activation {normalises} is unknown": normalises
         not in ("dataset-wise", "token-wise", "inference", "batch-wise"),
         "its output is rescaled by each target token's own norm": normalises == "token-wise"
@@ -115,15 +108,13 @@ def _activation(saved: Saved, weights: Weights) -> dict[str, Any]:
 def _notes(saved: Saved) -> list[str]:
     if saved.setting("act_fn", str) != "batchtopk":
         return []
-    return [
-        "batchtopk without a threshold: each token keeps its own k latents, as in a batch of one."
-    ]
+    return ["batchtopk without a threshold: the k largest latents of each token are kept."]
 
 
 def _scaled(
     sae: SparseAutoencoder, saved: Saved, hook_in: str | None, hook_out: str | None
 ) -> SparseAutoencoder:
-    """The data set's mean norms folded, where the SAE was saved before that."""
+    """Fold the data set's mean norms, unless they were folded before saving."""
     if saved.setting("norm_activation", str, "dataset-wise") != "dataset-wise":
         return sae
     norm_in, norm_out = stored_norms(saved, hook_in, hook_out or hook_in)

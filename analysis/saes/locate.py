@@ -1,11 +1,11 @@
-"""Where a saved SAE is: on disk, in a Hugging Face repository, or in SAELens' table of releases.
+"""Find a saved SAE: on disk, in a Hugging Face repository, or in SAELens' table of releases.
 
 - `path/to/folder`, `path/to/file`
-- `org/repo:folder@revision`, of which the folder or the revision may be left out but not both, so
-  that a mistyped local path is never looked up on a server
-- `release:id` of SAELens, such as `gpt2-small-res-jb:blocks.8.hook_resid_pre`, where the package
-  sae-lens is installed; its table also knows what a folder alone may not say (centring, a lost
-  input scale)
+- `org/repo:folder@revision`; folder or revision may be left out, but not both, so that a mistyped
+  local path is never looked up on a server
+- `release:id` of SAELens, such as `gpt2-small-res-jb:blocks.8.hook_resid_pre`, if the package
+  sae-lens is installed; its table adds settings that the folder may lack (centring, a lost input
+  scale)
 """
 
 import re
@@ -25,42 +25,45 @@ RELEASE = re.compile(r"(?P<release>[\w.-]+):(?P<id>.+)")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A path on this machine, and what is known about it from elsewhere."""
+class LocatedSae:
+    """The local path of a saved SAE, and settings for it from SAELens' table."""
 
     path: Path
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that replace those of the configuration."""
+    """Settings that replace those of the configuration file."""
 
 
-def find(text: str | Path) -> Source:
-    """The place that a path, a repository or a release names, downloaded where needed.
+def locate_sae(text: str | Path) -> LocatedSae:
+    """The saved SAE that a path, a repository or a release names, downloaded if necessary.
 
-    Raises InputError when a repository cannot be reached or holds nothing of that name. A local
-    path is returned as it is, whether it exists or not.
+    A local path is returned unchanged, whether it exists or not. InputError: a repository cannot be
+    reached, or it holds no SAE of that name.
     """
     path = Path(text)
     if isinstance(text, Path) or path.exists():
-        return Source(path)
+        return LocatedSae(path)
     repository = REPOSITORY.fullmatch(text)
     if repository and (repository["folder"] is not None or repository["revision"]):
         folder, revision = repository["folder"] or "", repository["revision"]
-        return Source(from_hub(repository["repo"], folder.rstrip("/"), revision))
+        return LocatedSae(from_hub(repository["repo"], folder.rstrip("/"), revision))
     release = RELEASE.fullmatch(text)
-    return from_release(release["release"], release["id"]) if release else Source(path)
+    return from_release(release["release"], release["id"]) if release else LocatedSae(path)
 
 
 def from_hub(repo: str, folder: str, revision: str | None) -> Path:
     """A folder (or one weights file) of a Hugging Face repository, in the local cache.
 
-    Without a folder only the files at the repository's top are fetched, as many repositories hold
-    a hundred SAEs in theirs. InputError: the hub has no such thing, or cannot be reached.
+    Without a folder only the files at the top of the repository are downloaded, because many
+    repositories hold a hundred SAEs in folders. InputError: the hub cannot be reached, or holds no
+    such repository, revision or folder.
     """
     from huggingface_hub import snapshot_download  # noqa: PLC0415  # slow, and only needed here
 
     place = PurePosixPath(folder)
     if ".." in place.parts or place.is_absolute():
-        raise InputError(f"{repo}:{folder}: a folder inside the repository is needed.")
+        raise InputError(
+            f"{repo}:{folder}: this folder is outside the repository; give one inside it."
+        )
     try:
         snapshot = snapshot_download(
             repo,
@@ -71,8 +74,8 @@ def from_hub(repo: str, folder: str, revision: str | None) -> Path:
     except Exception as error:  # the client raises its own, the HTTP library's and the system's
         reason = " ".join(str(error).split())[:160].rstrip(".")
         raise InputError(
-            f"{repo}: Hugging Face could not give {folder or 'it'} at {revision or 'main'} "
-            f"({type(error).__name__}: {reason}), so check the name and the network, or download "
+            f"{repo}: {folder or 'it'} at {revision or 'main'} cannot be downloaded from Hugging "
+            f"Face ({type(error).__name__}: {reason}); check the name and the network, or download "
             "the folder and give its path."
         ) from None
     found = Path(snapshot) / folder
@@ -86,7 +89,7 @@ def from_hub(repo: str, folder: str, revision: str | None) -> Path:
 
 
 def _patterns(place: PurePosixPath) -> list[str]:
-    """What to fetch for a folder or a weights file: that, and the configuration beside or above."""
+    """File patterns to download for a folder or weights file, with the configurations around it."""
     beside = place.parent
     if place.suffix not in WEIGHTS_SUFFIXES:
         return [f"{place}/*", *(str(beside / name) for name in CONFIG_NAMES)]
@@ -100,28 +103,32 @@ def _weights_among(names: Iterable[str]) -> list[str]:
 
 
 def _folders(repo: str, revision: str | None) -> str:
-    """The folders at the top of a repository, in words."""
+    """A phrase that names the folders at the top of a repository."""
     from huggingface_hub import HfApi  # noqa: PLC0415  # as above
 
     try:
         files = HfApi().list_repo_files(repo, revision=revision)
     except Exception:  # the client raises its own, the HTTP library's and the system's
-        return "look at the repository for its folders"
+        return "look up its folders on Hugging Face"
     folders = sorted({name.split("/")[0] for name in files if "/" in name})
     shown = ", ".join(folders[:5]) + (f" and {len(folders) - 5} more" if len(folders) > 5 else "")
     return f"its folders are {shown}" if folders else "it has no folders"
 
 
-def from_release(release: str, sae_id: str) -> Source:
-    """An SAE by SAELens' release and id, looked up in the table of the installed sae-lens."""
+def from_release(release: str, sae_id: str) -> LocatedSae:
+    """The SAE of a SAELens release and id, from the table of the installed package sae-lens.
+
+    InputError: there is no such release or SAE, or sae-lens is not installed.
+    """
     entry = _releases(release).get(release)
     if not isinstance(entry, dict):
-        raise InputError(f"{release}: SAELens' table has no such release; check its spelling.")
+        raise InputError(f"{release}: SAELens' table has no such release; check the spelling.")
     saes = {str(sae.get("id")): sae for sae in entry.get("saes", [])}
     if sae_id not in saes:
         known = ", ".join(list(saes)[:5])
         raise InputError(
-            f"{release}: it has no SAE called {sae_id[:80]!r}; it begins with {known}."
+            f"{release}: it has no SAE called {sae_id[:80]!r}; give one of its ids, such as "
+            f"{known}."
         )
     overrides = dict(entry.get("config_overrides") or {})
     scale = saes[sae_id].get("norm_scaling_factor")
@@ -129,7 +136,7 @@ def from_release(release: str, sae_id: str) -> Source:
     l0 = saes[sae_id].get("l0")
     overrides |= {} if l0 is None else {"advertised_l0": l0}
     path = from_hub(str(entry["repo_id"]), str(saes[sae_id]["path"]), None)
-    return Source(path, overrides)
+    return LocatedSae(path, overrides)
 
 
 def _releases(release: str) -> dict[str, Any]:
@@ -139,8 +146,8 @@ def _releases(release: str) -> dict[str, Any]:
     table = Path(places[0]) / "pretrained_saes.yaml" if places else None
     if table is None or not table.is_file():
         raise InputError(
-            f"{release}: there is no such path, and for a SAELens release the package sae-lens "
-            "must be installed (pip install sae-lens), or write org/repo:folder@revision instead."
+            f"{release}: there is no such path; for a SAELens release install the package sae-lens "
+            "(pip install sae-lens), or give org/repo:folder@revision."
         )
     import yaml  # type: ignore[import-untyped]  # noqa: PLC0415  # only needed here
 

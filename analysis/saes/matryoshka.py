@@ -10,22 +10,23 @@ Source: noanabeshima/matryoshka-saes `sae.py`.
 
 from math import sqrt
 
+from analysis.saes.folding import folded_decoder_norms
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import Layout, folded_decoder_norms, positive, read_weights, scalar
+from analysis.saes.weights import WeightNames, positive, read_weights, scalar
 
 RUNNING_NORM = "normalizer.running_avg"
 
 
 def matches(saved: Saved) -> bool:
-    """A running mean norm beside the four weights."""
+    """The weights and a running mean norm."""
     return saved.has("W_enc", "W_dec", RUNNING_NORM)
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """The SAE in a file."""
-    layout = Layout(more={RUNNING_NORM: "one"}, ignored=("sq_act_running_avg",))
-    weights = read_weights(saved, options, layout, {"one": 1})
+    names = WeightNames(more={RUNNING_NORM: "one"}, ignored=("sq_act_running_avg",))
+    weights = read_weights(saved, options, names, {"one": 1})
     mean_norm = positive(
         scalar(weights.more[RUNNING_NORM], saved.path), RUNNING_NORM, saved.weights.path
     )
@@ -39,11 +40,11 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         b_dec=weights.b_dec / scale,
         notes=[
             f"The mean activation norm {mean_norm:.6g} was folded into the biases.",
-            "The file does not say its model or hook point: name them yourself.",
+            "The file names neither model nor hook point: give them by --model and --hook.",
         ],
     )
     return folded_decoder_norms(
         sae,
-        "The decoder norms were folded into the encoder, as the format's own activations are "
+        "The decoder norms were folded into the encoder, because this format's activations are "
         "contributions to the output.",
     )

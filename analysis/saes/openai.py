@@ -4,16 +4,16 @@ On disk: pre_bias [d], encoder.weight [F, d], latent_bias [F], decoder.weight [d
 tied), the strings `activation` (ReLU or TopK) and `activation_state_dict` {k, postact_fn}, and
 buffers that count firings.
 
-Encodes act((LN(x) − pre_bias)·W_enc + latent_bias); the layer norm, (x − μ)/(σ + 1e-5), is there
-exactly where the activation is TopK, and is undone on the output.
-Source: openai/sparse_autoencoder `model.py`. An activation that its own loader would silently take
-for a ReLU is refused.
+Encodes act((LN(x) − pre_bias)·W_enc + latent_bias). The layer norm, (x − μ)/(σ + 1e-5), is applied
+if and only if the activation is TopK, and undone on the output.
+Source: openai/sparse_autoencoder `model.py`. Its loader treats an unknown activation as a ReLU;
+here it is refused.
 """
 
 from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import Layout, kept_latents, read_weights
+from analysis.saes.weights import WeightNames, kept_latents, read_weights
 
 BUFFERS = (
     "stats_last_nonzero",
@@ -24,13 +24,13 @@ BUFFERS = (
 
 
 def matches(saved: Saved) -> bool:
-    """The two biases as no one else calls them."""
+    """Biases called pre_bias and latent_bias, names that no other format uses."""
     return saved.has("pre_bias", "latent_bias", "encoder.weight")
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """The autoencoder in one file."""
-    layout = Layout(
+    names = WeightNames(
         W_enc="encoder.weight",
         W_dec="decoder.weight" if saved.has("decoder.weight") else None,
         b_enc="latent_bias",
@@ -39,14 +39,14 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         decoder_transposed=True,
         ignored=BUFFERS,
     )
-    weights = read_weights(saved, options, layout)
+    weights = read_weights(saved, options, names)
     activation = saved.weights.others.get("activation")
     details = saved.weights.others.get("activation_state_dict")
     details = details if isinstance(details, dict) else {}
     if activation not in ("ReLU", "TopK") or details.get("postact_fn", "ReLU") != "ReLU":
         raise InputError(
-            f"{saved.weights.path}: its activation is {str(activation)[:40]!r} "
-            f"({str(details.get('postact_fn'))[:20]}); known are ReLU, and TopK with ReLU after it."
+            f"{saved.weights.path}: its activation is {str(activation)[:40]!r} (postact_fn "
+            f"{str(details.get('postact_fn'))[:20]}); known are ReLU, and TopK followed by ReLU."
         )
     k = details.get("k") if activation == "TopK" else None
     if activation == "TopK":
@@ -58,5 +58,5 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         applies_b_dec_to_input=True,
         normalisation="layer_norm" if activation == "TopK" else "none",
         k=k,
-        notes=["The file does not say its model or hook point: name them yourself."],
+        notes=["The file names neither model nor hook point: give them by --model and --hook."],
     )

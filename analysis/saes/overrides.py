@@ -1,6 +1,6 @@
-"""What a user says of an SAE against, or beyond, what its file says.
+"""Settings of the user that replace or complete those of a saved SAE.
 
-Each changes how the SAE encodes, and so its content hash, and leaves a note.
+Each changes how the SAE encodes, and therefore its content hash, and adds a note.
 """
 
 from collections.abc import Callable
@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from typing import get_args
 
 from analysis.runtime.errors import InputError
+from analysis.saes.folding import folded_scale
 from analysis.saes.sparse_autoencoder import Normalisation, SparseAutoencoder
-from analysis.saes.weights import folded_scale, positive
+from analysis.saes.weights import positive
 from analysis.settings import SaeReading
 
 
 @dataclass(frozen=True)
 class Overrides(SaeReading):
-    """Settings that replace what the SAE's files say; see `SaeReading` for the fields."""
+    """Settings that replace those of a saved SAE; see `SaeReading` for the fields."""
 
     def applied(self, sae: SparseAutoencoder) -> SparseAutoencoder:
-        """The SAE with these settings in place of its own; format and transpose are the reader's.
+        """The SAE with these settings; format and transpose were applied when it was read.
 
-        InputError: there is no such normalisation, or a scale that is not positive.
+        InputError: the normalisation is unknown, the scale is not positive, or b_dec cannot be
+        subtracted.
         """
         changes: tuple[Callable[[SparseAutoencoder], SparseAutoencoder], ...] = (
             self._centred,
@@ -31,7 +33,7 @@ class Overrides(SaeReading):
         for change in changes:
             sae = change(sae)
         if self.transpose:
-            sae = sae.noting("Both matrices were read the other way round, by hand.")
+            sae = sae.noting("Both matrices were transposed, as requested.")
         return sae
 
     def _centred(self, sae: SparseAutoencoder) -> SparseAutoencoder:
@@ -39,7 +41,8 @@ class Overrides(SaeReading):
             return sae
         state = "on" if self.centre_input else "off"
         return sae.noting(
-            f"Centring of the input was switched {state} by hand.", centre_input=self.centre_input
+            f"Centring of the input was switched {state}, as requested.",
+            centre_input=self.centre_input,
         )
 
     def _subtracting(self, sae: SparseAutoencoder) -> SparseAutoencoder:
@@ -52,7 +55,7 @@ class Overrides(SaeReading):
             )
         state = "on" if self.subtract_b_dec else "off"
         return sae.noting(
-            f"Subtracting b_dec from the input was switched {state} by hand.",
+            f"Subtracting b_dec from the input was switched {state}, as requested.",
             applies_b_dec_to_input=self.subtract_b_dec,
         )
 
@@ -61,11 +64,12 @@ class Overrides(SaeReading):
             return sae
         if self.normalise not in get_args(Normalisation):
             raise InputError(
-                f"There is no normalisation {self.normalise!r:.40}; choose one of "
+                f"The normalisation {self.normalise!r:.40} is unknown; choose one of "
                 f"{', '.join(get_args(Normalisation))}."
             )
         return sae.noting(
-            f"The normalisation {self.normalise} was given by hand.", normalisation=self.normalise
+            f"The normalisation was set to {self.normalise}, as requested.",
+            normalisation=self.normalise,
         )
 
     def _scaled(self, sae: SparseAutoencoder) -> SparseAutoencoder:
@@ -73,5 +77,5 @@ class Overrides(SaeReading):
             return sae
         scale = positive(self.input_scale, "--input-scale", sae.format)
         return folded_scale(sae, scale, scale).noting(
-            f"The input scale {scale:.6g}, given by hand, was folded into the weights."
+            f"The requested input scale {scale:.6g} was folded into the weights."
         )

@@ -1,24 +1,25 @@
 """Qwen Scope: TopK SAEs for Qwen 3, one `layerN.sae.pt` per layer.
 
-On disk: W_enc [F, d], W_dec [d, F], b_enc, b_dec. k is in the repository's name alone
-(`SAE-Res-Qwen3-1.7B-Base-W32K-L0_50`), so the file must lie in a folder of that name.
+On disk: W_enc [F, d], W_dec [d, F], b_enc, b_dec. Only the repository's name states k
+(`SAE-Res-Qwen3-1.7B-Base-W32K-L0_50`), so the file must be in a folder of that name.
 
-Encodes relu of the k largest of x·W_enc + b_enc. Nothing is subtracted or normalised.
+Encodes relu of the k largest of x·W_enc + b_enc, without subtracting b_dec or normalising.
 Source: SAELens `pretrained_sae_loaders.py` (`qwen_scope`).
 """
 
 import re
 
 from analysis.runtime.errors import InputError
+from analysis.saes.hook_names import layer_in
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import Layout, kept_latents, layer_in, read_weights
+from analysis.saes.weights import WeightNames, kept_latents, read_weights
 
-LAYOUT = Layout(encoder_transposed=True, decoder_transposed=True)
+NAMES = WeightNames(encoder_transposed=True, decoder_transposed=True)
 
 
 def matches(saved: Saved) -> bool:
-    """The four weights and nothing else, both matrices transposed, without a configuration."""
+    """Exactly the four weights, both matrices transposed, and no configuration."""
     if saved.config is not None or set(saved.weights.tensors) != {
         "W_enc",
         "W_dec",
@@ -33,11 +34,11 @@ def matches(saved: Saved) -> bool:
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE of Qwen Scope."""
-    weights = read_weights(saved, options, LAYOUT)
+    weights = read_weights(saved, options, NAMES)
     found = re.search(r"SAE-Res-(.+?)-W\d+K-L0_(\d+)", str(saved.weights.path.absolute()))
     if found is None:
         raise InputError(
-            f"{saved.weights.path}: k is not in the file, so keep it in a folder with the "
+            f"{saved.weights.path}: k is not in the file; put the file into a folder with the "
             "repository's name, such as SAE-Res-Qwen3-1.7B-Base-W32K-L0_50."
         )
     layer = layer_in(saved.weights.path.name, r"layer(\d+)")
@@ -48,5 +49,5 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         k=kept_latents(int(found[2]), weights.W_enc.shape[1], saved.path),
         hook_point=None if layer is None else f"blocks.{layer}.hook_resid_post",
         model_name=f"Qwen/{found[1]}",
-        notes=[f"k = {found[2]} was taken from the folder's name."],
+        notes=[f"k = {found[2]} was taken from the folder name."],
     )

@@ -1,6 +1,7 @@
-"""Saved dictionaries that are recognised and cannot be analysed, each with its reason.
+"""Saved dictionaries that are recognised but cannot be analysed, and the reasons.
 
-A latent here is a function of one token's activations at one place, with one decoder vector.
+Clearwater needs latents that are functions of one token's activations at one hook point, with one
+decoder vector each.
 """
 
 import re
@@ -11,12 +12,12 @@ MATRIX_RANK = 2
 
 
 def reason(saved: Saved) -> str | None:
-    """Why this content cannot be analysed; None for everything else."""
+    """Why this SAE cannot be analysed; None if nothing is known against it."""
     tensors = saved.weights.tensors
     if any(name.startswith("attn_layers.") for name in tensors):
         return (
-            "a temporal SAE attends to earlier tokens, so a token alone does not decide its "
-            "activations"
+            "a temporal SAE attends to earlier tokens, so its activations depend on more than one "
+            "token"
         )
     if any(re.fullmatch(r"W_(?:enc|dec)_\d+", name) for name in tensors):
         return (

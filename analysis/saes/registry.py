@@ -1,8 +1,8 @@
-"""The formats that open: one line each, asked in this order.
+"""The formats that can be read: one line each, tried in this order.
 
-To add a format, write a module with `matches(saved) -> bool`, which looks at tensor names and
-configuration keys and never at the folder's name alone, and `read(saved, options) ->
-SparseAutoencoder`; then add its line to FORMATS.
+To add a format, write a module with `matches(saved) -> bool` and `read(saved, options) ->
+SparseAutoencoder`, then add its line to FORMATS. `matches` decides by tensor names and
+configuration keys, not only by the folder's name.
 """
 
 from collections.abc import Callable
@@ -67,34 +67,33 @@ FORMATS = (
 
 
 def format_of(saved: Saved, name: str | None = None) -> Format:
-    """The format called `name`, or else the first one that recognises the content."""
+    """The format called `name`, or the first one that matches. InputError: there is none."""
     if name is not None:
         chosen = next((entry for entry in FORMATS if entry.name == name), None)
         if chosen is None:
             raise InputError(
-                f"{saved.path}: the format {name[:40]!r} is unknown; known are "
+                f"{saved.path}: the format {name[:40]!r} is unknown; known formats are "
                 f"{', '.join(entry.name for entry in FORMATS)}."
             )
         return chosen
-    cannot = refused.reason(saved)
-    if cannot is not None:
-        raise InputError(f"{saved.path}: this cannot be analysed: {cannot}.")
-    found = next((entry for entry in FORMATS if entry.matches(saved)), None)
-    if found is None:
+    reason = refused.reason(saved)
+    if reason is not None:
+        raise InputError(f"{saved.path}: this cannot be analysed: {reason}.")
+    matching = next((entry for entry in FORMATS if entry.matches(saved)), None)
+    if matching is None:
         raise InputError(_unknown(saved))
-    return found
+    return matching
 
 
 def _unknown(saved: Saved) -> str:
-    """What to say of content that no format recognises."""
+    """The error message for content that matches no format."""
     if saved.config_path is None and saved.has("W_dec", "b_dec"):
         return (
-            f"{saved.path}: there is no cfg.json or config.json beside these weights, without "
-            "which it is unclear how they encode, so copy the whole folder or name the format "
-            "with --format."
+            f"{saved.path}: there is no cfg.json or config.json next to the weights, so it is "
+            "unknown how they encode; copy the whole folder, or name the format with --format."
         )
-    beside = "no configuration" if saved.config_path is None else saved.config_path.name
+    config = "no configuration" if saved.config_path is None else saved.config_path.name
     return (
-        f"{saved.path}: no known format has these tensors ({saved.weights.names()}) with {beside} "
-        "beside them, so name the format with --format if you know it."
+        f"{saved.path}: no known format has these tensors ({saved.weights.names()}) and {config}; "
+        "name the format with --format if you know it."
     )

@@ -9,7 +9,7 @@ standard relu(h), h = x̃·W_enc + b_enc; jumprelu relu(h)·[h > θ]; topk relu 
 gated [x̃·W_enc + b_gate > 0]·relu(x̃·(W_enc·exp(r_mag)) + b_mag). Transcoders never subtract b_dec
 and never undo the normalisation. Source: SAELens 6.54, `saes/*.py`.
 
-Refused: temporal and matching-pursuit SAEs, whose encode is no function of one token's
+Refused: temporal and matching-pursuit SAEs, whose activations are not a function of one token's
 pre-activations; abstopk, whose activations are signed; tanh-relu of old versions.
 """
 
@@ -26,17 +26,11 @@ from torch import Tensor
 
 from analysis.runtime.errors import InputError
 from analysis.saes import checks
+from analysis.saes.folding import folded_decoder_norms
 from analysis.saes.saved import Options, Request, Saved, read_tensors
 from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
 from analysis.saes.tensors import open_tensors
-from analysis.saes.weights import (
-    Layout,
-    Weights,
-    folded_decoder_norms,
-    kept_latents,
-    positive,
-    read_weights,
-)
+from analysis.saes.weights import WeightNames, Weights, kept_latents, positive, read_weights
 
 RENAMED = {
     "hook_point": "hook_name",
@@ -56,15 +50,15 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "jumprelu_skip_transcoder": "jumprelu",
 }
 REFUSED = {
-    "temporal": "it attends to earlier tokens, so a token alone does not decide its activations",
+    "temporal": "it attends to earlier tokens, so its activations depend on more than one token",
     "matching_pursuit": "it encodes by iteration, so its activations are not a function of one "
     "product with W_enc",
-    "abstopk": "its activations carry a sign, and every count here is of activations above 0",
+    "abstopk": "its activations carry a sign, but only positive activations can be counted",
 }
 TRAINED_BY_BATCH = ("batchtopk", "matryoshka_batchtopk")
-"""Training checkpoints with one threshold; SAELens itself ends as jumprelu."""
+"""Training checkpoints with one threshold; SAELens saves the final SAE as jumprelu."""
 SCALE_FOLDED = ("expected_average_only_in", "covariance_whitening")
-"""Normalisations that SAELens never applies at run time: they belong into the weights."""
+"""Normalisations that SAELens folds into the weights and never applies at run time."""
 METADATA_KEYS = (
     "model_name",
     "hook_name",
@@ -85,7 +79,7 @@ METADATA_KEYS = (
 
 
 def matches(saved: Saved) -> bool:
-    """A cfg.json with d_in and d_sae beside weights in SAELens' names."""
+    """A cfg.json with d_in and d_sae, and the tensors W_dec and b_dec."""
     config = saved.config or {}
     if any(config.get("architecture") == name for name in REFUSED):
         return True
@@ -93,23 +87,23 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE in a SAELens folder; InputError where cfg.json and weights do not fit together."""
+    """The SAE in a SAELens folder. InputError: cfg.json and weights contradict each other."""
     if saved.config is None:
         raise InputError(
-            f"{saved.weights.path}: there is no cfg.json beside it, without which the activation "
-            "function is unknown; copy the whole folder."
+            f"{saved.weights.path}: there is no cfg.json next to it, so the activation function is "
+            "unknown; copy the whole folder."
         )
     saved = replace(saved, config=upgraded(saved.config))
     stored = saved.setting("architecture", str, "standard") or "standard"
     architecture = _architecture(saved, stored)
     sizes = {name: saved.count(name) for name in ("d_in", "d_sae")}
     sizes["d_out"] = saved.count("d_out") if stored.endswith("transcoder") else None
-    weights = read_weights(saved, options, _layout(saved, architecture, stored), sizes)
+    weights = read_weights(saved, options, _weight_names(saved, architecture, stored), sizes)
     return _folded(_assembled(saved, architecture, stored, weights), saved, weights.more)
 
 
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration older than SAELens 6 in the words of version 6; newer ones unchanged."""
+    """A configuration older than SAELens 6 with the keys of version 6; newer ones unchanged."""
     metadata = config.get("metadata")
     inner = metadata if isinstance(metadata, dict) else {}
     version = config.get("sae_lens_version") or inner.get("sae_lens_version")
@@ -148,7 +142,7 @@ def _architecture(saved: Saved, stored: str) -> Architecture:
     return ARCHITECTURES[stored]
 
 
-def _layout(saved: Saved, architecture: Architecture, stored: str) -> Layout:
+def _weight_names(saved: Saved, architecture: Architecture, stored: str) -> WeightNames:
     """The tensors that this architecture needs, with their shapes."""
     vectors = ["b_gate", "r_mag", "b_mag"] if architecture == "gated" else []
     if architecture == "jumprelu" and stored not in TRAINED_BY_BATCH:
@@ -159,7 +153,7 @@ def _layout(saved: Saved, architecture: Architecture, stored: str) -> Layout:
         more["topk_threshold"] = "()"
     if "skip" in stored:
         more["W_skip"] = "d_out d_in"
-    return Layout(
+    return WeightNames(
         b_enc=None if architecture == "gated" else "b_enc",
         more=more,
         optional={"scaling_factor": "d_sae"},
@@ -168,7 +162,7 @@ def _layout(saved: Saved, architecture: Architecture, stored: str) -> Layout:
 
 
 def _metadata(saved: Saved) -> dict[str, Any]:
-    """Model, hook point and training facts: nested since version 6, on the top level before."""
+    """Model, hook point and training facts: under `metadata` since version 6, before at the top."""
     config = saved.config or {}
     nested = config.get("metadata")
     top = {key: config[key] for key in METADATA_KEYS if config.get(key) is not None}
@@ -176,10 +170,10 @@ def _metadata(saved: Saved) -> dict[str, Any]:
 
 
 def _promised(saved: Saved) -> dict[str, Any]:
-    """The L0 that is promised beside k of a topk SAE.
+    """`advertised_l0` of an SAE that is not topk.
 
-    k of one trained by batch top-k, a mean over tokens that its threshold should give; or what was
-    measured at the end of training.
+    For one trained by batch top-k it is k, the mean L0 that its threshold should give; otherwise
+    the L0 that was measured at the end of training.
     """
     metadata = saved.section("metadata")
     trained = metadata.setting("training_architecture", str)
@@ -193,7 +187,7 @@ def _promised(saved: Saved) -> dict[str, Any]:
 
 
 def _measured_in_training(saved: Saved) -> float | None:
-    """L0 from sparsity.safetensors: log10 of the fraction of tokens on which each latent fired."""
+    """L0 from sparsity.safetensors, which holds log10 of each latent's density."""
     file = saved.weights.path.with_name("sparsity.safetensors")
     if not file.is_file() or saved.count("k") is not None:
         return None
@@ -247,13 +241,13 @@ def _threshold(tensors: Mapping[str, Tensor], d_sae: int) -> Tensor | None:
 def _folded(
     sae: SparseAutoencoder, saved: Saved, tensors: Mapping[str, Tensor]
 ) -> SparseAutoencoder:
-    """The SAE with normalisation settled and every scale folded into its weights, with notes."""
+    """The SAE with its normalisation set and every scale folded into its weights, with notes."""
     rescale = bool(saved.setting("rescale_acts_by_decoder_norm", bool, False))
     sae = _with_normalisation(sae, saved, rescale)
     if rescale and sae.architecture in ("topk", "jumprelu"):
         sae = folded_decoder_norms(
             sae,
-            "rescale_acts_by_decoder_norm: the decoder norms were folded into the encoder, so that "
+            "rescale_acts_by_decoder_norm: the decoder norms were folded into the encoder, so "
             "activations are contributions to the output and decoder vectors have norm 1.",
         )
     factor = tensors.get("scaling_factor")
@@ -261,7 +255,7 @@ def _folded(
         if not saved.setting("finetuning_scaling_factor", bool, False):
             raise InputError(
                 f"{saved.weights.path}: it holds a scaling_factor other than 1, but "
-                "finetuning_scaling_factor is not set in cfg.json, so its meaning is unclear."
+                "finetuning_scaling_factor is not set in cfg.json; set it, or remove the tensor."
             )
         sae = sae.noting(
             "The finetuning scaling factor was folded into W_dec.",
@@ -283,15 +277,15 @@ def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> 
     if scale is None:
         return sae.noting(
             f"cfg.json says {stored}, which SAELens folds into the weights at the end of training "
-            "and never applies at run time: the weights are taken as folded, and a low explained "
+            "and never applies at run time: the weights are assumed to be folded; a low explained "
             "variance would mean that they are not."
         )
     threshold = sae.threshold
     if rescale and threshold is not None:
         threshold = threshold / scale
     return sae.noting(
-        f"The input scale {scale:.6g}, which was not folded yet (a checkpoint from the middle of "
-        "training, or a release that gives it apart), was folded into the weights.",
+        f"The input scale {scale:.6g}, which was not folded yet (in a checkpoint during training, "
+        "or a release that stores it separately), was folded into the weights.",
         W_enc=sae.W_enc * scale,
         W_dec=sae.W_dec / scale,
         b_dec=sae.b_dec / scale,
@@ -300,15 +294,15 @@ def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> 
 
 
 def _checkpoint_scale(saved: Saved) -> float | None:
-    """The scale that a training checkpoint still waits to have folded; None when there is none."""
+    """The input scale of a training checkpoint, which is not folded yet; None if there is none."""
     known = saved.setting("norm_scaling_factor", float)
     if known is not None:
         return positive(known, "norm_scaling_factor", saved.path)
     folder = saved.weights.path.parent
     if (folder / "activation_whitening.safetensors").is_file():
         raise InputError(
-            f"{folder}: this checkpoint's whitening is not folded into its weights yet; use the "
-            "SAE that SAELens saves at the end of training."
+            f"{folder}: this checkpoint's whitening is not folded into its weights; use the SAE "
+            "that SAELens saves at the end of training."
         )
     scaler = folder / "activation_scaler.json"
     if not scaler.is_file():
@@ -319,13 +313,12 @@ def _checkpoint_scale(saved: Saved) -> float | None:
 
 
 def _centred(sae: SparseAutoencoder) -> SparseAutoencoder:
-    """Centring of the input, where the model was loaded so for training."""
+    """The SAE with centred input if its model was loaded with centred writing weights."""
     arguments = sae.metadata.get("model_from_pretrained_kwargs")
-    trained_so = isinstance(arguments, dict) and arguments.get("center_writing_weights") is True
-    if trained_so:
+    if isinstance(arguments, dict) and arguments.get("center_writing_weights") is True:
         return sae.noting(
-            "model_from_pretrained_kwargs says center_writing_weights, so each token's mean is "
-            "removed from the input and added back to the output.",
+            "model_from_pretrained_kwargs sets center_writing_weights, so each token's mean is "
+            "subtracted from the input and added back to the output.",
             centre_input=True,
         )
     return sae
@@ -344,18 +337,20 @@ SAVED_ARCHITECTURE = {
 def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     """Write an SAE of any format as a SAELens 6 folder, which SAELens and this package open.
 
-    The folder appears whole or not at all. Raises InputError for one that holds files already, and
-    for what SAELens has no words for: ranked or grouped top-k and topk transcoders.
+    The folder appears complete or not at all. InputError: it is not empty, or SAELens has no such
+    architecture (ranked or grouped top-k, and topk transcoders).
     """
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(f"{folder}: it exists already, so give a new or empty folder.")
+        raise InputError(
+            f"{folder}: it exists already and is not empty; give a new or empty folder."
+        )
     is_transcoder = not sae.undoes_normalisation or sae.d_out != sae.d_in or sae.W_skip is not None
     architecture = SAVED_ARCHITECTURE.get((is_transcoder, sae.architecture))
     if architecture is None or sae.one_per_group or sae.selection_scale is not None:
         raise InputError(
-            f"{folder}: SAELens has no architecture that encodes as this {sae.format} SAE does, so "
-            "it cannot be converted."
+            f"{folder}: SAELens has no architecture that encodes like this {sae.format} SAE, so it "
+            "cannot be converted."
         )
     if is_transcoder and sae.W_skip is not None:
         architecture = architecture.replace("transcoder", "skip_transcoder")
@@ -372,7 +367,7 @@ def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
 
 
 def _config(sae: SparseAutoencoder, architecture: str) -> dict[str, Any]:
-    """cfg.json in the words of SAELens 6."""
+    """The content of cfg.json, as SAELens 6 writes it."""
     metadata = {key: sae.metadata[key] for key in METADATA_KEYS if key in sae.metadata}
     metadata |= {"model_name": sae.model_name, "hook_name": sae.hook_point}
     metadata |= {"sae_lens_version": "6.0.0", "converted_from": sae.format}

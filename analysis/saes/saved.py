@@ -1,8 +1,7 @@
-"""A saved SAE before anyone has said what format it is: its weights file and its configuration.
+"""A saved SAE of a format yet unknown: its weights file and its configuration.
 
-Readers ask it for tensors by name and symbolic shape (`{"W_enc": "d_in d_sae"}`); it checks the
-shapes against each other and against the configuration, and reports every contradiction in one
-sentence.
+Readers request tensors by name and symbolic shape (`{"W_enc": "d_in d_sae"}`). Shapes are checked
+against each other and against the configuration; a contradiction is reported in one sentence.
 """
 
 from collections.abc import Collection, Mapping
@@ -29,7 +28,7 @@ WEIGHTS_NAMES = (
     "sae_weights.pt",
     "checkpoints/final.safetensors",
 )
-"""What the known formats call their weights, in the order in which a folder is searched."""
+"""File names of weights in the known formats, in the order in which they are looked for."""
 NOT_WEIGHTS = ("sparsity.safetensors", "activation_whitening.safetensors", "optimizer.pt")
 CONFIG_NAMES = ("cfg.json", "config.json", "hyperparams.json")
 MAX_FOLDER_ENTRIES = 10_000
@@ -40,29 +39,29 @@ Value = TypeVar("Value", str, int, float, bool)
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller wants whatever the file says."""
+    """Options of the caller, which apply to every format."""
 
     dtype: torch.dtype = torch.float32
     transpose: bool | None = None
-    """Swap the orientation that the format prescribes for its two matrices."""
+    """Whether both matrices are stored transposed relative to what the format prescribes."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """One saved SAE on disk, opened but not yet understood."""
+    """One saved SAE on disk, opened, before its format is recognised."""
 
     path: Path
-    """What the user named."""
+    """The path that the user gave."""
     weights: TensorFile
     config: Mapping[str, Any] | None
     config_path: Path | None
 
     def has(self, *names: str) -> bool:
-        """Whether all of these tensors are present."""
+        """Whether the file holds all of these tensors."""
         return all(name in self.weights for name in names)
 
     def setting(self, key: str, kind: type[Value], default: Value | None = None) -> Value | None:
-        """A value of the configuration, checked for its type; `default` when absent or null."""
+        """A value of the configuration; `default` if absent or null. InputError: another type."""
         value = (self.config or {}).get(key)
         if value is None:
             return default
@@ -70,13 +69,13 @@ class Saved:
             value = float(value)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise InputError(
-                f"{self.config_path}: {key} is {str(value)[:60]!r} where a value of type "
-                f"{kind.__name__} is needed; correct it."
+                f"{self.config_path}: {key} is {str(value)[:60]!r}, but must be of type "
+                f"{kind.__name__}; correct it."
             )
         return value
 
     def overridden(self, settings: Mapping[str, Any]) -> "Saved":
-        """The same file with these settings in place of its configuration's own."""
+        """The same file with these settings replacing those of its configuration."""
         if not settings:
             return self
         config = {**(self.config or {}), **settings}
@@ -85,24 +84,26 @@ class Saved:
         return replace(self, config=config)
 
     def section(self, key: str) -> "Saved":
-        """The same file with one object of its configuration in place of the whole."""
+        """The same file with one object of its configuration as the whole configuration."""
         inner = (self.config or {}).get(key)
         return replace(self, config=inner if isinstance(inner, dict) else {})
 
     def count(self, key: str) -> int | None:
-        """A positive integer of the configuration; None when absent."""
+        """A positive integer of the configuration; None if absent. InputError: not positive."""
         value = self.setting(key, int)
         if value is not None and value <= 0:
-            raise InputError(f"{self.config_path}: {key} is {value} and must be positive.")
+            raise InputError(
+                f"{self.config_path}: {key} is {value}, but must be positive; correct it."
+            )
         return value
 
 
 @dataclass(frozen=True)
 class Request:
-    """The tensors that a format holds, with their shapes in named sizes such as `d_in d_sae`.
+    """The tensors of a format, with their shapes in named sizes such as `d_in d_sae`.
 
-    `()` is a scalar. `ignored` names tensors that may be present and are not needed (training
-    counters). Anything else in the file is refused, as it may change how the SAE encodes.
+    `()` is a scalar. `ignored` names tensors that may be present but are not needed, such as
+    training counters. A file with any other tensor is refused: it may change how the SAE encodes.
     """
 
     required: Mapping[str, str]
@@ -111,7 +112,7 @@ class Request:
     sizes: Mapping[str, int | None] = field(default_factory=dict)
     """Sizes that the configuration states."""
     counters: Collection[str] = ("k", "group_sizes")
-    """Tensors that may hold integers; a weight of integers is a damaged or a quantised one."""
+    """Tensors that may hold integers. Integer weights are refused as damaged or quantised."""
 
 
 def open_saved(path: Path, *, allow_pickle: bool = False) -> Saved:
@@ -126,7 +127,7 @@ def open_saved(path: Path, *, allow_pickle: bool = False) -> Saved:
 
 def _weights_in(folder: Path) -> Path:
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such file or folder, so check the path.")
+        raise InputError(f"{folder}: there is no such file or folder; check the path.")
     for name in WEIGHTS_NAMES:
         if (folder / name).is_file():
             return folder / name
@@ -141,18 +142,16 @@ def _weights_in(folder: Path) -> Path:
     if found:
         names = ", ".join(entry.name for entry in found[:5])
         raise InputError(
-            f"{folder}: it holds {len(found)} files of weights ({names}{' …' * (len(found) > 5)}), "
-            "so name the one that is meant."
+            f"{folder}: it holds {len(found)} weights files ({names}{' …' * (len(found) > 5)}); "
+            "give the path of one of them."
         )
     inner = sorted(entry.name for entry in entries if entry.is_dir())[:5]
-    hint = f"its folders are {', '.join(inner)}" if inner else "choose the folder of one saved SAE"
-    raise InputError(
-        f"{folder}: it holds no weights ({', '.join(WEIGHTS_SUFFIXES)}) of a saved SAE; {hint}."
-    )
+    hint = f"give one of its folders ({', '.join(inner)})" if inner else "give a saved SAE's folder"
+    raise InputError(f"{folder}: it holds no weights file ({', '.join(WEIGHTS_SUFFIXES)}); {hint}.")
 
 
 def _config_beside(file: Path) -> Path | None:
-    """The configuration of a weights file: `<stem>_cfg.json`, or a known name near it."""
+    """The configuration of a weights file: `<stem>_cfg.json`, or a known name in its folder."""
     own = file.with_name(f"{file.stem}_cfg.json")
     if own.is_file():
         return own
@@ -166,28 +165,28 @@ def _config_beside(file: Path) -> Path | None:
 def read_tensors(saved: Saved, request: Request, dtype: torch.dtype) -> dict[str, Tensor]:
     """The requested tensors in one dtype, with finite values and shapes that agree.
 
-    Raises InputError that names the tensor for anything missing, unknown, misshapen, empty or
-    not finite. Sizes are bound in the order: configuration, then required tensors as listed.
+    Sizes are taken first from the configuration, then from the required tensors in their order.
+    InputError, which names the tensor: missing, unknown, of a wrong shape, empty or not finite.
     """
     path, stored = saved.weights.path, saved.weights.tensors
     missing = [name for name in request.required if name not in stored]
     if missing:
         raise InputError(
             f"{path}: the tensor {missing[0]} is missing (it holds {saved.weights.names()}); save "
-            "the SAE again."
+            "the SAE again, or name another format with --format."
         )
     shapes = {**request.required, **request.optional}
     unknown = sorted(stored.keys() - shapes.keys() - set(request.ignored))
     if unknown:
         raise InputError(
             f"{path}: the tensor {unknown[0][:80]!r} is unknown in this format and could change "
-            "how the SAE encodes, so it is not opened; remove the tensor if it is not needed."
+            "how the SAE encodes, so the file is refused; remove the tensor if it is not needed."
         )
     for name in shapes.keys() & stored.keys() - set(request.counters):
         if stored[name].dtype not in FLOATS:
             raise InputError(
-                f"{path}: tensor {name[:80]!r} has the dtype {stored[name].dtype}, where weights "
-                f"are one of {', '.join(FLOATS)}; save it again."
+                f"{path}: tensor {name[:80]!r} has the dtype {stored[name].dtype}, but weights "
+                f"must be one of {', '.join(FLOATS)}; save it again."
             )
     _check_shapes(saved, {name: shapes[name] for name in shapes if name in stored}, request.sizes)
     return {name: _read(saved.weights, name, dtype) for name in shapes if name in stored}
@@ -200,15 +199,15 @@ def _check_shapes(saved: Saved, shapes: Mapping[str, str], sizes: Mapping[str, i
         shape, symbols = saved.weights.tensors[name].shape, pattern.strip("()").split()
         if len(shape) != len(symbols) or 0 in shape:
             raise InputError(
-                f"{path}: {name} has the shape {list(shape)} where [{', '.join(symbols)}] is "
-                "needed, so the file is not what its format says."
+                f"{path}: {name} has the shape {list(shape)}, but must be [{', '.join(symbols)}]; "
+                "save the SAE again, or name another format with --format."
             )
         for symbol, length in zip(symbols, shape, strict=True):
             expected, source = bound.setdefault(symbol, (length, f"by {name}"))
             if length != expected:
                 raise InputError(
                     f"{path}: {name} has the shape {list(shape)}, so {symbol} is {length}, but it "
-                    f"is {expected} {source}; the configuration and the weights must be of one SAE."
+                    f"is {expected} {source}; configuration and weights must belong to one SAE."
                 )
 
 

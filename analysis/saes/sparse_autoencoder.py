@@ -1,12 +1,12 @@
-"""One sparse autoencoder, whatever file it came from: weights, and how they encode and decode.
+"""The sparse autoencoder that every format is read into: weights, encode and decode.
 
-Every reader in this package ends here. The pipeline, for activations x [n, d_in]:
+For activations x [n, d_in] it computes:
 
-1. centre (optional): x − mean over d_in, what TransformerLens' `center_writing_weights` does;
+1. centre (optional): x − mean over d_in, as TransformerLens' `center_writing_weights` does;
 2. normalise each token: `constant_norm_rescale` x·√d_in/‖x‖, or `layer_norm` (x−μ)/(σ+1e-5);
-3. subtract b_dec, where the format does so;
+3. subtract b_dec, if the format does so;
 4. h = x·W_enc + b_enc, then the activation of the architecture;
-5. decode: acts·W_dec + b_dec (+ W_skip·x), then undo 2 and 1.
+5. decode: acts·W_dec + b_dec, then undo 2 and 1, then add W_skip·x for skip transcoders.
 
 Sources of the equations: TopK, Gao et al. 2024; JumpReLU, Rajamanoharan et al. 2024b; gated,
 Rajamanoharan et al. 2024a; the normalisations as SAELens 6 runs them.
@@ -44,7 +44,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class TokenScale:
-    """What normalisation took out of each token, [n, 1] each: x = normalised·scale + shift."""
+    """What undoes the normalisation of each token, [n, 1] each: x = normalised·scale + shift."""
 
     scale: Tensor | None
     shift: Tensor | None
@@ -56,11 +56,11 @@ class SparseAutoencoder:
 
     Tensors: W_enc [d_in, d_sae], W_dec [d_sae, d_out], b_enc [d_sae], b_dec [d_out]; `threshold`
     [d_sae] for jumprelu; `gate` for gated; `W_skip` [d_out, d_in] for skip transcoders. All have
-    one dtype. Nothing here changes after construction, and every method is pure.
+    one dtype. The object is immutable and its methods are pure.
     """
 
     format: str
-    """The registry's name of the format that it was read from, such as `saelens`."""
+    """Name in the registry of the format that it was read from, such as `saelens`."""
     architecture: Architecture
     """Which activation function turns pre-activations into activations."""
     W_enc: Tensor
@@ -70,9 +70,9 @@ class SparseAutoencoder:
     applies_b_dec_to_input: bool = False
     """Whether b_dec is subtracted from the (normalised) input before encoding."""
     normalisation: Normalisation = "none"
-    """What is done to each token at run time, and undone on the output."""
+    """Normalisation of each token at run time; undone on the output."""
     centre_input: bool = False
-    """Whether each token's mean over d_in is removed first, and added back on the output."""
+    """Whether each token's mean over d_in is subtracted first and added back to the output."""
     k: int | None = None
     """Latents kept per token (topk only)."""
     one_per_group: bool = False
@@ -83,14 +83,14 @@ class SparseAutoencoder:
     gate: Gate | None = None
     W_skip: Tensor | None = None
     undoes_normalisation: bool = True
-    """False for transcoders, whose output lives at another hook point than their input."""
+    """False for transcoders, whose output belongs to another hook point than their input."""
     hook_point: str | None = None
-    """Where the input is read, in TransformerLens spelling, as saved."""
+    """Hook point of the input, in TransformerLens spelling, as saved."""
     hook_point_out: str | None = None
-    """Where a transcoder's output belongs; None for an autoencoder."""
+    """Hook point of a transcoder's output; None for an autoencoder."""
     model_name: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What else the file said about itself."""
+    """Other settings of the file."""
     notes: list[str] = field(default_factory=list)
     """One sentence for each thing that was folded, assumed or left out on reading."""
 
@@ -111,21 +111,21 @@ class SparseAutoencoder:
 
     @property
     def is_autoencoder(self) -> bool:
-        """Whether its output is an account of its input, which a transcoder's is not."""
+        """Whether its output reconstructs its input, as a transcoder's does not."""
         same_place = self.hook_point_out in (None, self.hook_point)
         return same_place and self.undoes_normalisation and self.d_out == self.d_in
 
     @property
     def advertised_l0(self) -> float | None:
-        """Active latents per token that the file promises: k, or what it says it measured."""
-        said = self.metadata.get("advertised_l0", self.k)
-        return float(said) if isinstance(said, int | float) else None
+        """Active latents per token that the file states: k, or a stored measurement."""
+        stated = self.metadata.get("advertised_l0", self.k)
+        return float(stated) if isinstance(stated, int | float) else None
 
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over every weight (as float32) and every setting that shapes an activation.
 
-        Equal for two files of different formats that hold the same SAE.
+        Two files of different formats that hold the same SAE have the same hash.
         """
         settings = {
             "architecture": self.architecture,
@@ -144,7 +144,7 @@ class SparseAutoencoder:
         return digest.hexdigest()
 
     def noting(self, note: str, **changes: Any) -> Self:
-        """A copy with these fields changed, and one more sentence that says why."""
+        """A copy with these fields changed and one more note, which says why."""
         return replace(self, notes=[*self.notes, note], **changes)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -159,7 +159,8 @@ class SparseAutoencoder:
 
     def decoder_norms(self) -> Tensor:
         """Euclidean norm of each latent's decoder vector, [d_sae], float32."""
-        return torch.linalg.vector_norm(self.W_dec, dim=1, dtype=torch.float32)
+        dtype = torch.promote_types(self.W_dec.dtype, torch.float32)
+        return torch.linalg.vector_norm(self.W_dec, dim=1, dtype=dtype).float()
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
@@ -174,8 +175,7 @@ class SparseAutoencoder:
     def encode_sparse(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The activations > 0 of inputs [n, d_in], sorted by row and then by latent.
 
-        Returns rows int64 [m], latents int64 [m] and values float32 [m]. The most it holds is
-        the [n, d_sae] of the rows that it was given.
+        Returns rows int64 [m], latents int64 [m] and values float32 [m]. Memory: one [n, d_sae].
         """
         hidden, is_open = self._pre_activations(x)
         if self.architecture != "topk":
@@ -190,8 +190,8 @@ class SparseAutoencoder:
     def decode(self, acts: Tensor, x: Tensor | None = None) -> Tensor:
         """Outputs [n, d_out] of activations [n, d_sae].
 
-        The inputs x [n, d_in] are needed where the output depends on them: normalisation or
-        centring to undo, or a skip connection (ValueError without them).
+        The inputs x [n, d_in] are needed if normalisation or centring must be undone or there is a
+        skip connection. ValueError: they are needed and missing.
         """
         return self._output(acts.to(self.W_dec.dtype) @ self.W_dec, x)
 
@@ -199,7 +199,7 @@ class SparseAutoencoder:
     def decode_sparse(self, rows: Tensor, latents: Tensor, values: Tensor, x: Tensor) -> Tensor:
         """Outputs [n, d_out] of the activations that `encode_sparse` gave for the inputs x.
 
-        Costs active latents x d_out instead of d_sae x d_out per token.
+        Takes active latents x d_out operations per token instead of d_sae x d_out.
         """
         starts = torch.searchsorted(rows.contiguous(), torch.arange(len(x), device=rows.device))
         written = torch.nn.functional.embedding_bag(
@@ -212,12 +212,15 @@ class SparseAutoencoder:
         return self._output(written, x)
 
     def _output(self, written: Tensor, x: Tensor | None) -> Tensor:
-        """Outputs [n, d_out] of acts·W_dec: bias, what normalisation took out, skip."""
+        """Outputs [n, d_out] from acts·W_dec: add b_dec, undo the normalisation, add the skip."""
         output = written + self.b_dec
         undo = self.undoes_normalisation and (self.normalisation != "none" or self.centre_input)
         if x is None:
             if undo or self.W_skip is not None:
-                raise ValueError("this SAE's decode needs the inputs x beside the activations")
+                raise ValueError(
+                    "decode needs the inputs x of this SAE, to undo its normalisation or for its "
+                    "skip connection"
+                )
             return output
         if undo:
             _, token = self._normalise(self._flat(x))
@@ -228,11 +231,11 @@ class SparseAutoencoder:
         return output
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The SAE's account [n, d_out] of inputs [n, d_in], on the scale of the inputs."""
+        """Reconstruction [n, d_out] of inputs [n, d_in], on the scale of the inputs."""
         return self.decode(self.encode(x), x)
 
     def _flat(self, x: Tensor) -> Tensor:
-        """Inputs as [n, d_in] in the weights' dtype; heads [n, heads, d_head] are joined."""
+        """Inputs as [n, d_in] in the weights' dtype; heads [n, heads, d_head] are concatenated."""
         flat = x.reshape(x.shape[0], -1).to(self.W_enc.dtype)
         if flat.shape[1] != self.d_in:
             raise ValueError(
@@ -242,13 +245,13 @@ class SparseAutoencoder:
         return flat
 
     def _normalise(self, x: Tensor) -> tuple[Tensor, TokenScale]:
-        """Centred and normalised inputs, and what undoes it."""
+        """Centred and normalised inputs, and the scale and shift that undo this."""
         shift = x.mean(dim=1, keepdim=True) if self.centre_input else None
         x = x if shift is None else x - shift
         if self.normalisation == "none":
             return x, TokenScale(None, shift)
         if self.normalisation == "constant_norm_rescale":
-            # A zero token would divide by zero: the floor leaves it zero.
+            # The floor keeps a zero token zero instead of dividing by zero.
             norm = x.norm(dim=1, keepdim=True).clamp(min=torch.finfo(x.dtype).eps)
             factor = self.d_in**0.5 / norm
             return x * factor, TokenScale(1 / factor, shift)

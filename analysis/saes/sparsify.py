@@ -3,22 +3,23 @@
 On disk: `<module>/cfg.json` and `sae.safetensors` with encoder.weight [d_sae, d_in], encoder.bias,
 W_dec [d_sae, d_out] (not transposed), b_dec, and W_skip [d_out, d_in] where `skip_connection`.
 
-Encodes relu(x̃·W_enc + b_enc), of which the k largest are kept, or the largest of each of k equal
-groups where `activation` is groupmax; x̃ = x − b_dec, and x for a transcoder (`transcode`).
+Encodes relu(x̃·W_enc + b_enc) and keeps the k largest, or the largest of each of k equal groups
+where `activation` is groupmax; x̃ = x − b_dec, or x for a transcoder (`transcode`).
 Source: sparsify 1.3.3, `sparse_coder.py` and `fused_encoder.py`.
 """
 
 from analysis.runtime.errors import InputError
 from analysis.saes import checks
+from analysis.saes.hook_names import hook_point_of_module
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import Layout, hook_point_of_module, kept_latents, read_weights
+from analysis.saes.weights import WeightNames, kept_latents, read_weights
 
-LAYOUT = Layout(W_enc="encoder.weight", b_enc="encoder.bias", encoder_transposed=True)
+NAMES = WeightNames(W_enc="encoder.weight", b_enc="encoder.bias", encoder_transposed=True)
 
 
 def matches(saved: Saved) -> bool:
-    """encoder.weight beside a W_dec, which no other format mixes."""
+    """encoder.weight together with W_dec, a combination that no other format has."""
     return saved.has("encoder.weight", "W_dec") and "k" in (saved.config or {})
 
 
@@ -26,13 +27,13 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     """The SAE of one module."""
     transcodes = bool(saved.setting("transcode", bool, False))
     skips = bool(saved.setting("skip_connection", bool, False))
-    layout = Layout(**{**vars(LAYOUT), "more": {"W_skip": "d_in d_in"} if skips else {}})
+    names = WeightNames(**{**vars(NAMES), "more": {"W_skip": "d_in d_in"} if skips else {}})
     d_in = saved.count("d_in")
     latents = saved.setting("num_latents", int) or None
     expansion = saved.count("expansion_factor")
     if latents is None and d_in is not None and expansion is not None:
         latents = d_in * expansion
-    weights = read_weights(saved, options, layout, {"d_in": d_in, "d_sae": latents})
+    weights = read_weights(saved, options, names, {"d_in": d_in, "d_sae": latents})
     activation = saved.setting("activation", str, "topk")
     if activation not in ("topk", "groupmax"):
         raise InputError(
@@ -41,13 +42,16 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         )
     if saved.setting("signed", bool, False):
         raise InputError(
-            f"{saved.config_path}: a signed SAE has activations below 0, and every count here is "
-            "of activations above 0, so it cannot be analysed."
+            f"{saved.config_path}: this SAE is signed, so it has negative activations, but only "
+            "positive ones can be counted; it cannot be analysed."
         )
     d_sae = weights.W_enc.shape[1]
     k = kept_latents(saved.count("k"), d_sae, saved.config_path)
     if activation == "groupmax" and d_sae % k:
-        raise InputError(f"{saved.config_path}: groupmax needs {d_sae} latents to split into {k}.")
+        raise InputError(
+            f"{saved.config_path}: groupmax needs {d_sae} latents to split into {k} equal groups; "
+            "correct k."
+        )
     module = saved.weights.path.parent.name
     return SparseAutoencoder(
         format="sparsify",
@@ -63,9 +67,9 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         model_name=_model(saved),
         metadata={"module": module},
         notes=[
-            f"The module {module} was taken from the folder's name."
+            f"The module {module} was taken from the folder name."
             if hook_point_of_module(module)
-            else f"The folder's name, {module}, is no module that is known: give --hook."
+            else f"The folder name {module} is not a known module: give --hook."
         ],
     )
 

@@ -1,6 +1,6 @@
-"""A file of named tensors: safetensors, NumPy's npz or PyTorch's zip, told apart by content.
+"""A file of named tensors: safetensors, NumPy's npz or PyTorch's zip, recognised by content.
 
-Opening one reads its directory alone; tensors are read one by one when a format asks for them.
+Opening a file reads only its directory; tensors are read one by one when a format requests them.
 safetensors and PyTorch files are memory-mapped.
 """
 
@@ -35,14 +35,14 @@ TORCH_DTYPES = {
 
 @dataclass(frozen=True)
 class TensorFile:
-    """The tensors of one file: what they are called and look like, and a way to read each."""
+    """The tensors of one file: names, shapes, dtypes, and a function that reads one."""
 
     path: Path
     tensors: Mapping[str, TensorInfo]
     load: Callable[[str], Tensor]
     """Reads one tensor by name, as stored."""
     others: Mapping[str, Any] = field(default_factory=dict)
-    """What a PyTorch file holds beside tensors: strings, numbers, small dictionaries."""
+    """Other contents of a PyTorch file: strings, numbers, small dictionaries."""
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
@@ -55,15 +55,17 @@ class TensorFile:
 
 
 def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
-    """The tensors in a file; InputError for a file that is damaged, hostile or of another kind.
+    """The tensors in a file.
 
-    `allow_pickle` admits PyTorch's .pt files, whose pickle is inspected and then read with
-    `weights_only=True`. A file that ends in .safetensors must be one.
+    `allow_pickle` also opens PyTorch's .pt files: the pickle is inspected and then read with
+    `weights_only=True`. A file named .safetensors must be one. InputError: the file is damaged,
+    hostile or of another kind.
     """
     checks.regular_file(path)
     if path.suffix in (".parquet", ".arrow", ".csv", ".jsonl"):
         raise InputError(
-            f"{path}: a {path.suffix} file is no saved SAE; give .safetensors, .npz, .pt or .pth."
+            f"{path}: a {path.suffix} file is not a saved SAE; give .safetensors, .npz, .pt or "
+            ".pth."
         )
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
@@ -74,12 +76,15 @@ def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
                 return _open_npz(path, archive)
             pickle = next((name for name in entries if name.endswith("/data.pkl")), None)
             if pickle is None:
-                raise InputError(f"{path}: this archive is neither PyTorch's nor NumPy's.")
+                raise InputError(
+                    f"{path}: this archive was written neither by PyTorch nor by NumPy; give "
+                    ".safetensors, .npz, .pt or .pth."
+                )
             return _open_torch(path, archive, pickle, allow_pickle=allow_pickle)
     if path.suffix in (".pt", ".pth", ".bin"):
         raise InputError(
-            f"{path}: this is not a zip archive as PyTorch has written since version 1.6; load it "
-            "with torch and save its state_dict as safetensors."
+            f"{path}: this is not a zip archive, the file format of PyTorch since version 1.6; "
+            "load it with torch and save its state_dict as safetensors."
         )
     return _open_safetensors(path)
 
@@ -103,7 +108,7 @@ def _open_npz(path: Path, archive: zipfile.ZipFile) -> TensorFile:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return torch.from_numpy(arrays[name])
-        except Exception as error:  # as above
+        except Exception as error:  # damaged data raises zlib, struct and other errors
             raise InputError(
                 f"{path}: array {name[:80]!r} is damaged ({type(error).__name__}); copy it again."
             ) from None
@@ -112,7 +117,7 @@ def _open_npz(path: Path, archive: zipfile.ZipFile) -> TensorFile:
 
 
 def _npy_info(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> TensorInfo:
-    """Shape and dtype of one array in an npz, from its header alone."""
+    """Shape and dtype of one array in an npz file, from its header."""
     try:
         with archive.open(entry) as file:
             version = np.lib.format.read_magic(file)
@@ -127,12 +132,12 @@ def _npy_info(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> T
         ) from None
     if dtype.str not in NUMPY_DTYPES:
         raise InputError(
-            f"{path}: array {entry.filename[:80]!r} has the dtype {dtype.str}, which no known "
-            "format uses."
+            f"{path}: array {entry.filename[:80]!r} has the dtype {dtype.str}, but must have one "
+            f"of {', '.join(NUMPY_DTYPES)}; save it again."
         )
     if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > entry.file_size:
         raise InputError(
-            f"{path}: array {entry.filename[:80]!r} claims the shape {shape} and stores fewer "
+            f"{path}: array {entry.filename[:80]!r} declares the shape {shape} but stores fewer "
             "values; save it again."
         )
     return TensorInfo(tuple(shape), NUMPY_DTYPES[dtype.str])
@@ -143,11 +148,13 @@ def _open_torch(
 ) -> TensorFile:
     if not allow_pickle:
         raise InputError(
-            f"{path}: this is a pickle, which only the command line opens; run `python -m analysis "
-            "convert` on it to get a SAELens folder."
+            f"{path}: this is a pickle, which only the command line opens; convert it to a SAELens "
+            "folder with `python -m analysis convert`."
         )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-        raise InputError(f"{path}: the archive is compressed, which PyTorch never does.")
+        raise InputError(
+            f"{path}: the archive is compressed, which PyTorch never does; save it again."
+        )
     checks.check_pickle(path, checks.read_pickle(path, archive, pickle))
     try:
         loaded = torch.load(path, weights_only=True, mmap=True, map_location="cpu")
@@ -168,7 +175,7 @@ def _open_torch(
 
 
 def _state_dict(path: Path, loaded: Any) -> dict[str, Any]:
-    """The dictionary of tensors in what a PyTorch file held, one level down if need be."""
+    """The dictionary of tensors in a PyTorch file: the whole content, or its one inner one."""
     if isinstance(loaded, dict) and not any(isinstance(value, Tensor) for value in loaded.values()):
         inner = [
             value

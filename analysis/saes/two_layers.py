@@ -1,21 +1,23 @@
 """Plain ReLU SAEs of two torch linear layers: Goodfire, DeepSeek-R1 (Qresearch), Apollo's e2e_sae.
 
-On disk: one .pt file, no configuration. All encode relu(x·W_enc + b_enc), subtract nothing and
-normalise nothing; weights lie as torch's linear layers keep them, [F, d] and [d, F].
+On disk: one .pt file, no configuration. All encode relu(x·W_enc + b_enc) without subtracting b_dec
+or normalising; weights are stored as by torch's linear layers, [F, d] and [d, F].
 
 - Goodfire: encoder_linear.weight/.bias, decoder_linear.weight/.bias.
 - Qresearch: encoder.weight/.bias, decoder.weight/.bias; the layer is in the file's name.
-- e2e_sae: encoder.0.weight/.bias, decoder.weight/.bias, after the hook point as a prefix
-  (`blocks-6-hook_resid_pre.`); decoder vectors are scaled to norm 1 at every use.
+- e2e_sae: encoder.0.weight/.bias, decoder.weight/.bias, with the hook point as a prefix
+  (`blocks-6-hook_resid_pre.`); decoder vectors are scaled to norm 1 whenever it runs.
   Source: ApolloResearch/e2e_sae `models/sparsifiers.py`.
 """
 
 from dataclasses import replace
 
 from analysis.runtime.errors import InputError
+from analysis.saes.folding import SMALLEST_NORM
+from analysis.saes.hook_names import layer_in
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
-from analysis.saes.weights import SMALLEST_NORM, TORCH_LINEAR, layer_in, read_weights
+from analysis.saes.weights import TORCH_LINEAR, read_weights
 
 GOODFIRE = replace(
     TORCH_LINEAR,
@@ -63,8 +65,8 @@ def read_deepseek_r1(saved: Saved, options: Options) -> SparseAutoencoder:
 
 def _layer_note(layer: int | None) -> list[str]:
     if layer is None:
-        return ["The file does not say its model or hook point: name them yourself."]
-    return [f"Layer {layer} was taken from the file's name, the residual stream after it assumed."]
+        return ["The file names neither model nor hook point: give them by --model and --hook."]
+    return [f"Layer {layer} was taken from the file name; its output (hook_resid_post) is assumed."]
 
 
 def matches_e2e(saved: Saved) -> bool:
@@ -74,22 +76,22 @@ def matches_e2e(saved: Saved) -> bool:
 
 def read_e2e(saved: Saved, options: Options) -> SparseAutoencoder:
     """An SAE of Apollo's end-to-end training; several in one file are refused."""
-    names = saved.weights.tensors
-    prefixes = sorted(n.removesuffix(E2E_ENCODER) for n in names if n.endswith(E2E_ENCODER))
+    stored = saved.weights.tensors
+    prefixes = sorted(n.removesuffix(E2E_ENCODER) for n in stored if n.endswith(E2E_ENCODER))
     if len(prefixes) != 1:
         raise InputError(
             f"{saved.weights.path}: it holds {len(prefixes)} SAEs ({', '.join(prefixes)[:200]}), "
-            "so save the one that is meant to a file of its own."
+            "where one is expected; save the one that you need to its own file."
         )
     prefix = prefixes[0]
-    layout = replace(
+    names = replace(
         TORCH_LINEAR,
         W_enc=f"{prefix}encoder.0.weight",
         b_enc=f"{prefix}encoder.0.bias",
         W_dec=f"{prefix}decoder.weight",
         b_dec=f"{prefix}decoder.bias",
     )
-    weights = read_weights(saved, options, layout)
+    weights = read_weights(saved, options, names)
     norms = weights.W_dec.norm(dim=1, keepdim=True).clamp(min=SMALLEST_NORM)
     hook = prefix.removeprefix("saes.").strip(".").replace("-", ".")
     return SparseAutoencoder(
@@ -97,5 +99,5 @@ def read_e2e(saved: Saved, options: Options) -> SparseAutoencoder:
         architecture="standard",
         **{**weights.arguments(), "W_dec": weights.W_dec / norms},
         hook_point=hook or None,
-        notes=["The decoder vectors were scaled to norm 1, as e2e_sae does at every use."],
+        notes=["The decoder vectors were scaled to norm 1, as e2e_sae does whenever it runs."],
     )

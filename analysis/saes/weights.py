@@ -1,9 +1,7 @@
-"""Where a format keeps its weights and which way round, and the folds that several formats need."""
+"""Reads the weights of a file, given the names and the orientation under which it stores them."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from math import sqrt
 from typing import Any
 
 import torch
@@ -11,19 +9,15 @@ from torch import Tensor
 
 from analysis.runtime.errors import InputError
 from analysis.saes.saved import Options, Request, Saved, read_tensors
-from analysis.saes.sparse_autoencoder import SparseAutoencoder
-
-SMALLEST_NORM = 1e-8
-"""A latent with a decoder vector of zero must not divide by zero."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class WeightNames:
     """The names of the four weights in a file, and their orientation.
 
-    `more` and `optional` are further tensors with their shapes in named sizes. An encoder is
-    stored as [d_in, d_sae], or transposed as torch's linear layer keeps it, and a decoder as
-    [d_sae, d_out], or transposed.
+    An encoder is stored as [d_in, d_sae], or transposed as in torch's linear layers; a decoder as
+    [d_sae, d_out], or transposed. `more` and `optional` map further tensors to their shapes in
+    named sizes, such as "d_sae d_in".
     """
 
     W_enc: str = "W_enc"
@@ -37,10 +31,10 @@ class Layout:
     optional: Mapping[str, str] = field(default_factory=dict)
     ignored: Collection[str] = ()
     d_out: str = "d_in"
-    """`d_out` for a transcoder, whose output may have another width."""
+    """Name of the output's size: `d_out` for transcoders, whose output may differ in width."""
 
     def shapes(self) -> dict[str, str]:
-        """Every required tensor with its shape."""
+        """Shape of every required tensor, by name."""
         shapes = {self.W_enc: "d_sae d_in" if self.encoder_transposed else "d_in d_sae"}
         if self.W_dec is not None:
             decoder = (self.d_out, "d_sae") if self.decoder_transposed else ("d_sae", self.d_out)
@@ -52,7 +46,7 @@ class Layout:
         return shapes | dict(self.more)
 
 
-TORCH_LINEAR = Layout(
+TORCH_LINEAR = WeightNames(
     W_enc="encoder.weight",
     W_dec="decoder.weight",
     b_enc="encoder.bias",
@@ -65,7 +59,7 @@ TORCH_LINEAR = Layout(
 
 @dataclass(frozen=True)
 class Weights:
-    """The four weights in this project's orientation, and what else was asked for."""
+    """The four weights in this project's orientation, and further tensors by name."""
 
     W_enc: Tensor
     W_dec: Tensor
@@ -74,109 +68,59 @@ class Weights:
     more: Mapping[str, Tensor]
 
     def arguments(self) -> dict[str, Any]:
-        """As the constructor of `SparseAutoencoder` takes them."""
+        """The four weights as keyword arguments of `SparseAutoencoder`."""
         return {name: getattr(self, name) for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
 
 
 def read_weights(
     saved: Saved,
     options: Options,
-    layout: Layout,
+    names: WeightNames,
     sizes: Mapping[str, int | None] | None = None,
 ) -> Weights:
-    """The weights of a file, checked and turned; InputError where they contradict `sizes`.
+    """The weights of a file, checked, as W_enc [d_in, d_sae] and W_dec [d_sae, d_out].
 
-    `options.transpose` says that both matrices lie the other way round than the format has it.
+    With `options.transpose` both matrices are stored transposed relative to what the format
+    prescribes. InputError: as `read_tensors`, such as a shape that contradicts `sizes`.
     """
     if options.transpose:
-        layout = _turned(layout)
-    request = Request(layout.shapes(), layout.optional, layout.ignored, sizes or {})
+        names = _transposed(names)
+    request = Request(names.shapes(), names.optional, names.ignored, sizes or {})
     try:
         tensors = read_tensors(saved, request, options.dtype)
     except InputError as error:
         if options.transpose:
-            said = str(error).rstrip(".")
-            raise InputError(f"{said}; it was read with --transpose: try without.") from error
+            message = str(error).rstrip(".")
+            raise InputError(f"{message}; it was read with --transpose: try without.") from error
         raise
-    W_enc = tensors.pop(layout.W_enc)
-    W_enc = W_enc.T if layout.encoder_transposed else W_enc
+    W_enc = tensors.pop(names.W_enc)
+    W_enc = W_enc.T if names.encoder_transposed else W_enc
     W_dec = W_enc.T
-    if layout.W_dec is not None:
-        W_dec = tensors.pop(layout.W_dec)
-        W_dec = W_dec.T if layout.decoder_transposed else W_dec
-    b_enc = tensors.pop(layout.b_enc) if layout.b_enc else W_enc.new_zeros(W_enc.shape[1])
-    b_dec = tensors.pop(layout.b_dec) if layout.b_dec else W_dec.new_zeros(W_dec.shape[1])
+    if names.W_dec is not None:
+        W_dec = tensors.pop(names.W_dec)
+        W_dec = W_dec.T if names.decoder_transposed else W_dec
+    b_enc = tensors.pop(names.b_enc) if names.b_enc else W_enc.new_zeros(W_enc.shape[1])
+    b_dec = tensors.pop(names.b_dec) if names.b_dec else W_dec.new_zeros(W_dec.shape[1])
     return Weights(W_enc, W_dec, b_enc, b_dec, tensors)
 
 
-def _turned(layout: Layout) -> Layout:
-    return Layout(
-        **{
-            **vars(layout),
-            "encoder_transposed": not layout.encoder_transposed,
-            "decoder_transposed": not layout.decoder_transposed,
-        }
-    )
-
-
-def folded_decoder_norms(
-    sae: SparseAutoencoder, note: str, *, scale_threshold: bool = False
-) -> SparseAutoencoder:
-    """The same function with decoder vectors of norm 1: activations become contributions.
-
-    W_enc, b_enc and the gate's biases are multiplied by each latent's norm. A threshold is
-    multiplied too when it was compared with the pre-activation before scaling.
-    """
-    norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
-    changes: dict[str, Any] = {
-        "W_enc": sae.W_enc * norms,
-        "b_enc": sae.b_enc * norms,
-        "W_dec": sae.W_dec / norms[:, None],
-    }
-    if sae.threshold is not None and scale_threshold:
-        changes["threshold"] = sae.threshold * norms
-    if sae.gate is not None:
-        gate = sae.gate
-        changes["gate"] = type(gate)(gate.b_gate * norms, gate.r_mag, gate.b_mag * norms)
-    return sae.noting(note, **changes)
-
-
-def folded_mean_norm(
-    sae: SparseAutoencoder, norm_in: float, norm_out: float, source: str
-) -> SparseAutoencoder:
-    """x·√d_in/norm_in on the way in and its like on the way out, folded into the weights.
-
-    `norm_in` and `norm_out` are mean activation norms over a data set.
-    """
-    scaled = folded_scale(sae, sqrt(sae.d_in) / norm_in, sqrt(sae.d_out) / norm_out)
-    return scaled.noting(
-        f"The mean activation norm {norm_in:.6g} of {source} was folded into the weights."
-    )
-
-
-def folded_scale(sae: SparseAutoencoder, scale_in: float, scale_out: float) -> SparseAutoencoder:
-    """An SAE that reads x·scale_in and whose output is divided by scale_out, as plain weights.
-
-    A subtracted b_dec and the input shrink together where both scales are equal.
-    """
+def _transposed(names: WeightNames) -> WeightNames:
     return replace(
-        sae,
-        W_enc=sae.W_enc * scale_in,
-        W_dec=sae.W_dec / scale_out,
-        b_dec=sae.b_dec / scale_out,
-        W_skip=None if sae.W_skip is None else sae.W_skip * (scale_in / scale_out),
+        names,
+        encoder_transposed=not names.encoder_transposed,
+        decoder_transposed=not names.decoder_transposed,
     )
 
 
 def positive(value: float | None, name: str, path: object) -> float:
-    """A finite number above 0; InputError otherwise."""
+    """The value, if it is a finite number above 0. InputError otherwise."""
     if value is None or not 0 < value < float("inf"):
         raise InputError(f"{path}: {name} is {value} and must be a positive number; correct it.")
     return value
 
 
 def kept_latents(k: int | None, d_sae: int, path: object) -> int:
-    """k of a topk SAE; InputError unless it lies between 1 and the number of latents."""
+    """k of a topk SAE, if it is between 1 and `d_sae`. InputError otherwise."""
     if k is None or not 0 < k <= d_sae:
         raise InputError(
             f"{path}: a topk SAE with {d_sae} latents needs k between 1 and {d_sae}, and k is {k}."
@@ -185,38 +129,10 @@ def kept_latents(k: int | None, d_sae: int, path: object) -> int:
 
 
 def scalar(tensor: Tensor, path: object) -> float:
-    """The value of a tensor with one element; InputError that names `path` where it has more."""
+    """The value of a tensor with one element. InputError: it has more."""
     if tensor.numel() != 1:
         raise InputError(
             f"{path}: a tensor that should hold one number has the shape {list(tensor.shape)}; "
             "save the SAE again."
         )
     return float(tensor.to(torch.float64).item())
-
-
-def layer_in(name: str, pattern: str) -> int | None:
-    """The layer number that a file's or folder's name states, by a pattern with one group."""
-    found = re.search(pattern, name)
-    return int(found[1]) if found else None
-
-
-HF_SITES = (
-    (r"layers\.(\d+)(?:\.output)?$", "blocks.{}.hook_resid_post"),
-    (r"h\.(\d+)(?:\.output)?$", "blocks.{}.hook_resid_post"),
-    (r"(?:layers|h)\.(\d+)\.mlp(?:\.output)?$", "blocks.{}.hook_mlp_out"),
-    (r"(?:layers|h)\.(\d+)\.mlp\.input$", "blocks.{}.mlp.hook_in"),
-    (r"layers\.(\d+)\.post_feedforward_layernorm(?:\.output)?$", "blocks.{}.hook_mlp_out"),
-    (r"layers\.(\d+)\.pre_feedforward_layernorm(?:\.output)?$", "blocks.{}.ln2.hook_normalized"),
-    (r"(?:layers|h)\.(\d+)\.(?:self_attn|attn|attention)(?:\.output)?$", "blocks.{}.hook_attn_out"),
-    (r"layers\.(\d+)\.self_attn\.o_proj\.input$", "blocks.{}.attn.hook_z"),
-    (r"embed_tokens$|wte$", "hook_embed"),
-)
-
-
-def hook_point_of_module(module: str) -> str | None:
-    """A Hugging Face module's output (or `….input`) in TransformerLens spelling, if it has one."""
-    for pattern, name in HF_SITES:
-        found = re.search(pattern, module)
-        if found:
-            return name.format(*found.groups())
-    return None

@@ -48,10 +48,16 @@ def test_inspect_takes_the_options_that_change_the_reading() -> None:
         "inspect", folder, "--centre-input", "--no-subtract-b-dec", "--input-scale", "0.5",
         "--normalise", "layer_norm", "--format", "saelens",
     )  # fmt: skip
-    for words in ("Centring of the input was switched on by hand", "scale 0.5", "layer_norm was"):
+    for words in (
+        "Centring of the input was switched on, as requested",
+        "scale 0.5",
+        "set to layer_norm",
+    ):
         assert words in said
     assert "only added to the output" in said
-    assert "no normalisation 'zscore'" in run("inspect", folder, "--normalise", "zscore", code=1)
+    assert "normalisation 'zscore' is unknown" in run(
+        "inspect", folder, "--normalise", "zscore", code=1
+    )
     assert "format 'x' is unknown" in run("inspect", folder, "--format", "x", code=1)
     assert "must be a positive" in run("inspect", folder, "--input-scale", "-1", code=1)
 

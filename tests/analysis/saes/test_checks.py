@@ -226,18 +226,18 @@ BROKEN = {
     float_shape: "malformed",
     strange_dtype: "F8_E4M3",
     list_entry: "malformed",
-    long_header: "header claims 32,505,856 bytes",
+    long_header: "header declares 32,505,856 bytes",
     header_beyond_the_file: "truncated within its header",
     deep_header: "nested more than 32 levels",
     many_tensors: "1,500 tensors",
     renamed_pickle: "is a pickle",
     renamed_torch_file: "zip archive",
     git_lfs_pointer: "git lfs pull",
-    no_cfg: r"no cfg\.json or config\.json beside",
+    no_cfg: r"no cfg\.json or config\.json next to",
     cfg_not_json: "not JSON",
     cfg_not_an_object: "holds a list",
     cfg_not_text: "not JSON",
-    cfg_too_large: "too many for the configuration",
+    cfg_too_large: "the configuration of an SAE has at most",
     cfg_too_deep: "nested more than 32 levels",
     cfg_key_twice: "'d_in' occurs twice",
     no_weights: "holds no weights",
@@ -303,7 +303,7 @@ def test_two_files_of_weights_need_a_choice(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     for name in ("a.safetensors", "b.safetensors"):
         save_file(tensors, folder / name)
-    assert "2 files of weights (a.safetensors, b.safetensors)" in refusal(folder)
+    assert "2 weights files (a.safetensors, b.safetensors)" in refusal(folder)
     assert (
         load_sae(folder / "a.safetensors").content_hash
         == load_sae(ORACLE / "topk_none").content_hash
@@ -359,7 +359,7 @@ def test_a_stretched_tensor_is_refused(folder: Path) -> None:
     tensors["W_enc"] = torch.zeros(1).expand(1 << 20, 1 << 20)
     (folder / WEIGHTS).unlink()
     torch.save(tensors, folder / "sae.pt")
-    assert "claims 1,099,511,627,776 values" in refusal(folder, allow_pickle=True)
+    assert "declares 1,099,511,627,776 values" in refusal(folder, allow_pickle=True)
 
 
 def test_zip_bombs_are_refused(folder: Path) -> None:

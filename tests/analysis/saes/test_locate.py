@@ -13,8 +13,7 @@ import torch
 from huggingface_hub import constants
 
 from analysis.runtime.errors import InputError
-from analysis.saes import load_sae
-from analysis.saes import locate as sources
+from analysis.saes import load_sae, locate
 from tests.analysis.saes.cases import CASES, write
 from tests.analysis.saes.hub import COMMITS, REPOSITORY, Hub, serving
 
@@ -127,7 +126,7 @@ def unused_address() -> str:
 
 @pytest.mark.parametrize("folder", ["../../etc", "deep/../../etc", "/etc", "~/x/.."])
 def test_a_folder_outside_the_repository_is_refused(hub: Hub, folder: str) -> None:
-    assert "inside the repository" in refusal(f"{REPOSITORY}:{folder}@main")
+    assert "outside the repository" in refusal(f"{REPOSITORY}:{folder}@main")
     assert not hub.requests
 
 
@@ -197,7 +196,7 @@ def test_a_release_brings_what_its_table_knows(hub: Hub) -> None:
 
 @pytest.mark.usefixtures("table")
 def test_a_release_that_is_not_in_the_table_is_named(hub: Hub) -> None:
-    assert "no SAE called 'blocks.9'; it begins with blocks.8" in refusal(
+    assert "no SAE called 'blocks.9'; give one of its ids, such as blocks.8" in refusal(
         "gpt2-small-res-jb:blocks.9"
     )
     assert "no such release" in refusal("gpt3:blocks.8")
@@ -205,5 +204,5 @@ def test_a_release_that_is_not_in_the_table_is_named(hub: Hub) -> None:
 
 
 def test_without_saelens_a_release_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "find_spec", lambda name: None)
-    assert "package sae-lens must be installed" in refusal("gpt2-small-res-jb:blocks.8")
+    monkeypatch.setattr(locate, "find_spec", lambda name: None)
+    assert "install the package sae-lens" in refusal("gpt2-small-res-jb:blocks.8")

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from analysis.runtime.errors import InputError
-from analysis.saes import Overrides, describe, load_sae
+from analysis.saes import Overrides, load_sae
 from analysis.saes.saelens import save_saelens
 from tests.oracles.residual import residual_stream
 
@@ -71,18 +71,6 @@ def test_a_converted_sae_opens_as_the_same_sae(name: str, tmp_path: Path) -> Non
     again = load_sae(save_saelens(sae, tmp_path / "converted"))
     assert again.content_hash == sae.content_hash
     assert again.hook_point == sae.hook_point and again.model_name == sae.model_name
-
-
-def test_a_description_says_what_the_folder_holds() -> None:
-    sae = load_sae(ORACLE / "topk_layer_norm")
-    summary = describe(sae)
-    assert (summary.format, summary.architecture, summary.k) == ("saelens", "topk", 8)
-    assert (summary.d_in, summary.d_sae, summary.d_out) == (32, 64, 32)
-    assert summary.normalisation == "layer_norm" and summary.applies_b_dec_to_input
-    assert summary.hook_point == "blocks.3.hook_resid_post"
-    norms = load_file(ORACLE / "topk_layer_norm" / "sae_weights.safetensors")["W_dec"].norm(dim=1)
-    assert summary.decoder_norms["max"] == pytest.approx(norms.max().item())
-    assert summary.decoder_norms["median"] == pytest.approx(norms.quantile(0.5).item(), rel=0.05)
 
 
 def test_conversion_replaces_nothing(tmp_path: Path) -> None:

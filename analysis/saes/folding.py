@@ -1,0 +1,60 @@
+"""Scales that several formats apply at run time, folded into the weights instead."""
+
+from dataclasses import replace
+from math import sqrt
+from typing import Any
+
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+
+SMALLEST_NORM = 1e-8
+"""Smallest norm to divide by, for latents whose decoder vector is zero."""
+
+
+def folded_decoder_norms(
+    sae: SparseAutoencoder, note: str, *, scale_threshold: bool = False
+) -> SparseAutoencoder:
+    """The same function with decoder vectors of norm 1: activations become contributions.
+
+    W_enc, b_enc and the gate's biases are multiplied by each latent's norm. With `scale_threshold`
+    so is the threshold, for formats that compare it with the pre-activation before scaling.
+    """
+    norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
+    changes: dict[str, Any] = {
+        "W_enc": sae.W_enc * norms,
+        "b_enc": sae.b_enc * norms,
+        "W_dec": sae.W_dec / norms[:, None],
+    }
+    if sae.threshold is not None and scale_threshold:
+        changes["threshold"] = sae.threshold * norms
+    if sae.gate is not None:
+        gate = sae.gate
+        changes["gate"] = type(gate)(gate.b_gate * norms, gate.r_mag, gate.b_mag * norms)
+    return sae.noting(note, **changes)
+
+
+def folded_mean_norm(
+    sae: SparseAutoencoder, norm_in: float, norm_out: float, source: str
+) -> SparseAutoencoder:
+    """The SAE for unscaled activations, of one trained on x·√d_in/norm_in.
+
+    Its output was on the scale √d_out/norm_out. `norm_in` and `norm_out` are mean activation norms
+    over a data set; `source` names the file that stores them, for the note.
+    """
+    scaled = folded_scale(sae, sqrt(sae.d_in) / norm_in, sqrt(sae.d_out) / norm_out)
+    return scaled.noting(
+        f"The mean activation norm {norm_in:.6g} of {source} was folded into the weights."
+    )
+
+
+def folded_scale(sae: SparseAutoencoder, scale_in: float, scale_out: float) -> SparseAutoencoder:
+    """The SAE for unscaled activations, of one that reads x·scale_in and outputs y·scale_out.
+
+    Where b_dec is subtracted from the input, both scales must be equal.
+    """
+    return replace(
+        sae,
+        W_enc=sae.W_enc * scale_in,
+        W_dec=sae.W_dec / scale_out,
+        b_dec=sae.b_dec / scale_out,
+        W_skip=None if sae.W_skip is None else sae.W_skip * (scale_in / scale_out),
+    )

@@ -1,0 +1,63 @@
+"""The classes of saprmarks' dictionary_learning."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.saes import load_sae
+from tests.analysis.saes.cases import HOOK, Case, D, F, changed, trainer, write
+from tests.analysis.saes.format_tests import FormatTests, opened, refusal
+
+
+class TestDictionaryLearning(FormatTests):
+    formats = ("dictionary_learning",)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (
+            changed("dl_batch_top_k", given={"threshold": torch.tensor(-1.0)}),
+            "never set in training",
+        ),
+        (changed("dl_batch_top_k", given={}), "never set in training"),
+        (changed("dl_top_k", config=trainer("CrossCoder")), "class is 'CrossCoder'"),
+        (
+            changed("dl_top_k", config=trainer("AutoEncoderTopK", k=5, dict_size=31)),
+            "d_sae is 30, but it is 31",
+        ),
+        (
+            changed(
+                "dl_auto_encoder",
+                shapes={"encoder.weight": (2, D, F), "decoder.weight": (2, F, D)},
+            ),
+            "spans several layers",
+        ),
+    ],
+)
+def test_what_cannot_be_encoded_is_refused(case: Case, message: str, tmp_path: Path) -> None:
+    assert message in refusal(case, tmp_path)
+
+
+def test_the_trainer_names_model_hook_point_and_l0(tmp_path: Path) -> None:
+    sae = opened("dl_batch_top_k", tmp_path)
+    assert (sae.model_name, sae.hook_point) == ("EleutherAI/pythia-70m", HOOK)
+    assert sae.advertised_l0 == 5
+
+
+@pytest.mark.parametrize(
+    ("module", "hook", "notes"),
+    [
+        ("mlp_out_layer_3", "blocks.3.hook_mlp_out", 0),
+        ("attention_out_layer_3", "blocks.3.hook_attn_out", 0),
+        ("resid_post_layer_3", HOOK, 0),
+        ("somewhere", HOOK, 1),
+    ],
+)
+def test_the_submodule_names_the_hook_point(
+    module: str, hook: str, notes: int, tmp_path: Path
+) -> None:
+    config = trainer("AutoEncoderTopK", k=5, submodule_name=module)
+    sae = load_sae(write(changed("dl_top_k", config=config), tmp_path), allow_pickle=True)
+    assert (sae.hook_point, len(sae.notes)) == (hook, notes)

@@ -1,0 +1,73 @@
+"""Scales folded into the weights give the same function."""
+
+import torch
+
+from analysis.saes.folding import folded_decoder_norms, folded_mean_norm, folded_scale
+from analysis.saes.sparse_autoencoder import Gate, SparseAutoencoder
+
+
+def sae(**changes: object) -> SparseAutoencoder:
+    generator = torch.Generator().manual_seed(3)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    weights: dict[str, object] = {
+        "W_enc": random(6, 10),
+        "W_dec": random(10, 6),
+        "b_enc": random(10),
+        "b_dec": random(6),
+        "architecture": "standard",
+    }
+    return SparseAutoencoder(format="test", **(weights | changes))  # type: ignore[arg-type]
+
+
+X = torch.randn(20, 6, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+
+def test_folded_decoder_norms_give_contributions() -> None:
+    plain = sae()
+    folded = folded_decoder_norms(plain, "why")
+    norms = plain.W_dec.norm(dim=1)
+    torch.testing.assert_close(folded.encode(X), plain.encode(X) * norms)
+    torch.testing.assert_close(folded.reconstruct(X), plain.reconstruct(X))
+    torch.testing.assert_close(folded.decoder_norms(), torch.ones(10))
+    assert folded.notes == ["why"]
+
+
+def test_folded_decoder_norms_scale_a_gate() -> None:
+    gate = Gate(*(torch.linspace(-1, 1, 10, dtype=torch.float64) for _ in range(3)))
+    plain = sae(architecture="gated", gate=gate)
+    folded = folded_decoder_norms(plain, "why")
+    torch.testing.assert_close(folded.encode(X), plain.encode(X) * plain.W_dec.norm(dim=1))
+
+
+def test_a_threshold_is_scaled_on_request() -> None:
+    jump = sae(architecture="jumprelu", threshold=torch.full((10,), 0.5, dtype=torch.float64))
+    norms = jump.W_dec.norm(dim=1)
+    assert torch.equal(folded_decoder_norms(jump, "").threshold, jump.threshold)  # type: ignore[arg-type]
+    folded = folded_decoder_norms(jump, "", scale_threshold=True)
+    torch.testing.assert_close(folded.encode(X), jump.encode(X) * norms)
+
+
+def test_a_folded_scale_multiplies_inputs_and_divides_outputs() -> None:
+    plain = sae(W_skip=torch.eye(6, dtype=torch.float64))
+    folded = folded_scale(plain, 2.0, 4.0)
+    torch.testing.assert_close(folded.encode(X), plain.encode(2 * X))
+    torch.testing.assert_close(folded.reconstruct(X), plain.reconstruct(2 * X) / 4)
+
+
+def test_a_folded_scale_keeps_a_subtracted_b_dec() -> None:
+    plain = sae(applies_b_dec_to_input=True)
+    folded = folded_scale(plain, 2.0, 2.0)
+    torch.testing.assert_close(folded.encode(X), plain.encode(2 * X))
+    torch.testing.assert_close(folded.reconstruct(X), plain.reconstruct(2 * X) / 2)
+
+
+def test_a_mean_norm_becomes_root_d() -> None:
+    plain = sae()
+    folded = folded_mean_norm(plain, 3.0, 5.0, "the file")
+    root = 6**0.5
+    torch.testing.assert_close(folded.encode(X), plain.encode(X * root / 3))
+    torch.testing.assert_close(folded.reconstruct(X), plain.reconstruct(X * root / 3) * 5 / root)
+    assert "3 of the file" in folded.notes[0]

@@ -1,0 +1,50 @@
+"""Llama Scope and Llama-Scope-R1."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.saes import load_sae
+from tests.analysis.saes.cases import HOOK, HYPERPARAMETERS, Case, changed, write
+from tests.analysis.saes.format_tests import FormatTests, opened, refusal
+
+
+class TestLlamaScope(FormatTests):
+    formats = ("llama_scope", "llama_scope_r1")
+
+
+def test_the_configuration_names_hook_points_and_model(tmp_path: Path) -> None:
+    sae = opened("llama_scope", tmp_path / "sae")
+    assert (sae.hook_point, sae.hook_point_out) == (HOOK, None)
+    assert sae.model_name == "meta-llama/Llama-3.1-8B"
+    transcoder = opened("llama_scope_transcoder", tmp_path / "transcoder")
+    assert transcoder.hook_point == "blocks.3.ln2.hook_normalized"
+    assert transcoder.hook_point_out == "blocks.3.hook_mlp_out"
+
+
+def test_top_k_is_the_advertised_l0(tmp_path: Path) -> None:
+    named = changed("llama_scope", config=HYPERPARAMETERS | {"top_k": 50})
+    assert load_sae(write(named, tmp_path)).advertised_l0 == 50
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (
+            changed(
+                "llama_scope",
+                config={key: v for key, v in HYPERPARAMETERS.items() if "norm" not in key},
+            ),
+            "must be a positive number",
+        ),
+        (changed("llama_scope", config=HYPERPARAMETERS | {"act_fn": "relu"}), "act_fn jumprelu"),
+        (
+            changed(
+                "llama_scope", config=HYPERPARAMETERS | {"apply_decoder_bias_to_pre_encoder": True}
+            ),
+            "apply_decoder_bias_to_pre_encoder is set",
+        ),
+    ],
+)
+def test_what_cannot_be_encoded_is_refused(case: Case, message: str, tmp_path: Path) -> None:
+    assert message in refusal(case, tmp_path)
