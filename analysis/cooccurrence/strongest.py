@@ -1,369 +1,335 @@
-"""Exact joint counts of one latent with all others, and its strongest partners: the kernel.
+"""The strongest partners of every latent by six rankings, from exact joint counts.
 
-For each latent its units are walked and the latents of each unit are added up in one dense row, by
-rank; the strongest partners by every ranked measure are then taken from the complete row. So
-nothing is estimated, no pair is listed that is not kept, and no two threads share a row: any number
-of threads and any cut into blocks give the same bytes.
+In plain Python, with n[b] the units of latent b, for a latent `a` and `k` partners to keep:
 
-Counting: two increments for each unordered pair of latents that is active on one unit, bound by
-memory latency, so the units to come are asked for in two steps (`prefetch`). A rare latent
-remembers which entries of its row it touched, for a frequent one the row is looked through.
+    kept = set()
+    for score in (phi, jaccard, p_a_given_b, joint, npmi, implied_lift):
+        partners = [b for b in latents if b != a and joint[a, b] > 0 and score(a, b) is not None]
+        partners.sort(key=lambda b: (-score(a, b), -joint[a, b], n[b], b))
+        kept.update(partners[:k])
+    rows[a] = sorted(kept, key=lambda b: (-phi(a, b), b))
 
-Choosing: every measure falls as the partner's own count rises, so of all partners with one joint
-count only the rarest can be among the strongest, and they are in the same order by every measure.
-What is left of a latent's thousands of partners is one short list for each joint count, and the
-strongest by a measure are taken from the heads of those lists. Memory: some 9 bytes per latent for
-each thread.
+`npmi` is None below the minimum joint count, `implied_lift` where a does not imply b. P(b given a)
+needs no ranking of its own: for a fixed a it orders partners as the joint count does.
+
+A latent meets thousands of others, and sorting them six times would take longer than counting.
+Every score falls as n[b] rises, so of all partners with the same joint count only the k rarest can
+be kept. They form one group for each joint count, and the rarest of a group is its strongest by
+every score. Each ranking is therefore a merge of these groups that stops after k partners.
+
+Memory: about 9 bytes per latent and thread, and 48 k bytes per latent for the result. Any number of
+threads and any division into blocks give the same bytes.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from analysis.cooccurrence.counting import Layout, joint_counts
 from analysis.cooccurrence.incidence import Incidence
 from analysis.cooccurrence.prefetch import prefetch
+from analysis.runtime.arrays import Bools, Floats, Int32s, Ints, UInt32s
 from analysis.runtime.threads import over_spans
 
 IMPLIED_SHARE = 0.9
 IMPLIED_LIFT = 2.0
 Z95 = 1.959963984540054
 
-LISTS = 6
-_PHI, _JACCARD, _GIVEN, _JOINT, _NPMI, _IMPLIED = range(LISTS)
-"""phi, Jaccard, P(a given b), joint count (which orders as P(b given a)), NPMI, implied lift."""
-_FAR, _NEAR = 16, 6
-"""Units between asking for where a unit begins, asking for what it holds, and adding it up: each
-about one memory latency."""
+RANKINGS = 6
+_PHI, _JACCARD, _P_A_GIVEN_B, _JOINT, _NPMI, _IMPLIED_LIFT = range(RANKINGS)
 _AHEAD = 16
-"""Partners between asking for a joint count and reading it."""
-_LINE_BYTES = 64
+"""Latents between prefetching a joint count and reading it."""
 _GROUPED = 1024
-"""Joint counts below this have a list each; above it every partner has one of its own."""
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Ranks = npt.NDArray[np.uint32]
-Asked = tuple[float, float, int, int]
-"""Of the latent that is counted: its units, all units, `minimum_joint`, and `implied_from`."""
+"""Partners with a joint count below this are collected by joint count, the others are sorted."""
 
 
 class Ranking(NamedTuple):
-    """How many partners are kept, and what the rare ones must show."""
+    """How many partners are kept, and the fewest joint units for a ranking by NPMI."""
 
     partners_kept: int
+    """By each ranking."""
     minimum_joint: int
-    """Joint units that NPMI asks for; below, it rewards rarity alone."""
+    """NPMI is largest for pairs that meet once, so pairs below this are not ranked by it."""
 
 
 class Kept(NamedTuple):
     """The kept partners of consecutive latents, one latent after the other."""
 
     sizes: Ints
-    """[latents] partners of each."""
-    partners: npt.NDArray[np.int32]
+    """[latents] number of partners of each latent."""
+    partners: Int32s
+    """[pairs] ids."""
     joint: Ints
+    """[pairs] joint units."""
+
+
+class _Latents(NamedTuple):
+    """Facts about each latent."""
+
+    of_rank: UInt32s
+    """[F] latent ids by rank."""
+    ranks: UInt32s
+    """[F] ranks by latent id, the inverse of `of_rank`."""
+    counts: UInt32s
+    """[F] units of each latent, by rank."""
+
+
+class _Limits(NamedTuple):
+    """What the scores of one latent's partners depend on, apart from the partner."""
+
+    n1: float
+    """Units of the latent."""
+    n: float
+    """All units."""
+    minimum_joint: int
+    """The fewest joint units for NPMI."""
+    implying_joint: int
+    """The fewest joint units for an implication, `implying_joint`."""
+
+
+class _Shortlist(NamedTuple):
+    """Partners that may be kept, in groups of one joint count: descending, each rarest first."""
+
+    ends: Ints
+    """[groups + 1] group g is [ends[g]:ends[g + 1]] of the other arrays."""
+    partners: UInt32s
+    """[m] ids."""
+    joint: UInt32s
+    """[m] joint units."""
+    counts: Floats
+    """[m] units of each partner."""
 
 
 def strongest_partners(incidence: Incidence, start: int, stop: int, ranking: Ranking) -> Kept:
-    """Partners of latents start..stop-1 that are among the first by one of the ranked measures.
+    """Partners of latents start..stop-1 that are among the first by one of the six rankings.
 
-    Those are phi, Jaccard, P(a given b), the joint count (as P(b given a)), NPMI among pairs of
-    `minimum_joint` units, and lift among the latents that a implies: Wilson's lower bound of
-    P(b given a) at least .9, lift at least 2. `partners_kept` of each; among equal values the
-    larger joint count comes first, then the partner on fewer units, then the smaller id. Partners
-    of a latent descend in phi, then ascend in id. Pairs that never meet are not kept.
+    The rankings are phi, Jaccard, P(a given b), the joint count (the order of P(b given a)), NPMI
+    among pairs of at least `minimum_joint` units, and lift among the latents that a implies:
+    Wilson's lower bound of P(b given a) at least .9 and lift at least 2. The first `partners_kept`
+    of each are kept. Ties go to the larger joint count, then to the partner on fewer units, then to
+    the smaller id. Partners of a latent descend in phi; ties there go to the smaller id. Pairs that
+    never meet are not kept.
     """
-    counts = incidence.counts
-    width = LISTS * ranking.partners_kept
-    kept = np.empty((stop - start, width), dtype=np.int64)
+    width = RANKINGS * ranking.partners_kept
+    partners = np.empty((stop - start, width), dtype=np.int32)
+    joint = np.empty((stop - start, width), dtype=np.uint32)
     sizes = np.zeros(stop - start, dtype=np.int64)
-    rows = _Rows(incidence.units, incidence.latent_ends, incidence.ranks, incidence.unit_ends)
-    latents = _Latents(
-        incidence.rank_of_latent,
-        incidence.latent_of_rank,
-        counts[incidence.latent_of_rank].astype(np.uint32),
-        implied_from(counts[start:stop]),
+    counts = incidence.counts
+    kernel = partial(
+        _choose_partners,
+        Layout(incidence.units, incidence.latent_ends, incidence.ranks, incidence.unit_ends),
+        _Latents(
+            incidence.latent_of_rank,
+            incidence.rank_of_latent,
+            counts[incidence.latent_of_rank].astype(np.uint32),
+        ),
+        implying_joint(counts[start:stop]),
+        float(incidence.n_units),
+        ranking.minimum_joint,
+        start,
+        (partners, joint, sizes),
     )
-    n, least = float(incidence.n_units), ranking.minimum_joint
-    over_spans(stop - start, partial(_strongest, rows, latents, n, least, start, kept, sizes))
-    packed = kept[np.arange(width) < sizes[:, None]]
-    return Kept(sizes, (packed >> 32).astype(np.int32), packed & 0xFFFFFFFF)
+    over_spans(stop - start, kernel)
+    filled = np.arange(width) < sizes[:, None]
+    return Kept(sizes, partners[filled], joint[filled].astype(np.int64))
 
 
-def implied_from(counts: Ints) -> Ints:
+def implying_joint(counts: Ints) -> Ints:
     """The fewest joint units [F] at which Wilson's lower bound of P(b given a) reaches .9.
 
-    Wilson's interval is the score test turned round: n (p - .9)^2 >= z^2 .9 .1; Wilson 1927.
+    `counts` [F] are the units of a. Wilson's interval is the inverted score test:
+    n (p - .9)^2 >= z^2 .9 .1; Wilson 1927. Where even n of n is too little, the result is above n.
     """
     n = counts.astype(np.float64)
     spread = Z95 * np.sqrt(n * IMPLIED_SHARE * (1 - IMPLIED_SHARE))
     return np.ceil(n * IMPLIED_SHARE + spread - 1e-9).astype(np.int64)
 
 
-class _Rows(NamedTuple):
-    """An incidence as the kernel reads it."""
-
-    units: npt.NDArray[np.uint32]
-    latent_ends: Ints
-    ranks: npt.NDArray[Any]
-    unit_ends: Ints
-
-
-class _Latents(NamedTuple):
-    """What is known of each latent by itself."""
-
-    ranks: Ranks
-    """[F] the rank of each."""
-    of_rank: Ranks
-    """[F] latents by rank."""
-    counts: Ranks
-    """[F] units, by rank."""
-    implied: Ints
-    """[latents of the block] as `implied_from`."""
-
-
-class _Groups(NamedTuple):
-    """The partners of a latent that may be kept: a list for each joint count, rarest first."""
-
-    joint: Ints
-    """[G] of each list, descending."""
-    ends: Ints
-    """[G + 1] running lengths."""
-    partners: Ranks
-    """[m] their ids, one list after the other."""
-    counts: Floats
-    """[m] their units."""
-
-
 @numba.njit(nogil=True, cache=True)
-def _strongest(  # noqa: PLR0913, PLR0917 - a kernel
-    rows: _Rows,
+def _choose_partners(  # noqa: PLR0913, PLR0917 - a kernel
+    layout: Layout,
     latents: _Latents,
+    implying: Ints,
     n: float,
     minimum_joint: int,
     first: int,
-    kept: Ints,
-    sizes: Ints,
+    result: tuple[Int32s, UInt32s, Ints],
     start: int,
     stop: int,
 ) -> None:
-    """Fill rows start..stop-1 of kept [latents, LISTS * k] and sizes; row 0 is latent `first`."""
-    F, k = len(latents.counts), kept.shape[1] // LISTS
+    """Fill rows start..stop-1 of the result's partners, joint [latents, width] and sizes.
+
+    Row 0 belongs to latent `first`.
+    """
+    partners, joint, sizes = result
+    F, k = len(latents.counts), partners.shape[1] // RANKINGS
     row = np.zeros(F, dtype=np.uint32)
     met = np.empty(F + 1, dtype=np.uint32)
     rarest = np.empty((_GROUPED, k), dtype=np.uint32)
-    lengths = np.zeros(_GROUPED, dtype=np.int64)
-    mean = len(rows.ranks) / max(len(rows.unit_ends) - 1, 1)
-    last = int(rows.latent_ends[first + stop])
+    last = int(layout.latent_ends[first + stop])
     for i in range(start, stop):
-        begin, end = int(rows.latent_ends[first + i]), int(rows.latent_ends[first + i + 1])
-        if (end - begin) * mean < F:
-            found = _add_touched(rows, begin, end, last, row, met)
-        else:
-            found = _add_all(rows, begin, end, last, row, met)
-        row[latents.ranks[first + i]] = 0
-        own = _rarest(row, met[:found], rarest, lengths)
-        groups = _grouped(own, rarest, lengths[: min(end - begin + 1, _GROUPED)], latents)
-        asked = (float(end - begin), n, minimum_joint, int(latents.implied[i]))
-        sizes[i] = _choose(groups, asked, kept[i])
+        a = first + i
+        units = int(layout.latent_ends[a + 1] - layout.latent_ends[a])
+        found = joint_counts(layout, a, last, row, met)
+        row[latents.ranks[a]] = 0  # a latent is no partner of itself
+        shortlist = _shortlist(row, met[:found], min(units + 1, _GROUPED), rarest, latents)
+        limits = _Limits(float(units), n, minimum_joint, int(implying[i]))
+        kept = np.zeros(len(shortlist.partners), dtype=np.bool_)
+        for which in range(RANKINGS):
+            _keep_strongest(shortlist, which, limits, k, kept)
+        order = _by_phi(shortlist, kept, limits)
+        sizes[i] = len(order)
+        partners[i, : len(order)] = shortlist.partners[order]
+        joint[i, : len(order)] = shortlist.joint[order]
 
 
 @numba.njit(nogil=True, cache=True)
-def _ask_ahead(rows: _Rows, k: int, last: int) -> None:
-    """Have what is needed soon after units[k] fetched; `last` is the first unit not to be asked."""
-    if k + _FAR < last:
-        prefetch(rows.unit_ends, np.int64(rows.units[k + _FAR]))
-    if k + _NEAR < last:
-        unit = np.int64(rows.units[k + _NEAR])
-        for place in range(
-            rows.unit_ends[unit], rows.unit_ends[unit + 1], _LINE_BYTES // rows.ranks.itemsize
-        ):
-            prefetch(rows.ranks, place)
+def _shortlist(
+    row: UInt32s, met: UInt32s, limit: int, rarest: UInt32s, latents: _Latents
+) -> _Shortlist:
+    """The partners that may be kept; clears `row` [F].
 
-
-@numba.njit(nogil=True, cache=True)
-def _add_touched(rows: _Rows, begin: int, end: int, last: int, row: Ranks, met: Ranks) -> int:
-    """Add the latents of units[begin:end] to row [F], noting in `met` each when it is first met.
-
-    Returns how many were met.
+    `row` has the joint counts by rank, `met` the ranks with a count (and the latent itself, with
+    0). A larger rank is a rarer latent, or as rare and of a smaller id. `rarest` [_GROUPED, k] is
+    working space: the k rarest partners of each joint count below `limit`, rarest first.
     """
-    found = np.uint64(0)
-    for k in range(begin, end):
-        _ask_ahead(rows, k, last)
-        unit = np.int64(rows.units[k])
-        for j in range(rows.unit_ends[unit], rows.unit_ends[unit + 1]):
-            rank = rows.ranks[j]
-            joint = row[rank]
-            met[found] = rank
-            found += np.uint64(joint == 0)
-            row[rank] = joint + np.uint32(1)
-    return int(found)
-
-
-@numba.njit(nogil=True, cache=True)
-def _add_all(rows: _Rows, begin: int, end: int, last: int, row: Ranks, met: Ranks) -> int:
-    """As `_add_touched`, but those that were met are found by a look at the whole row."""
-    for k in range(begin, end):
-        _ask_ahead(rows, k, last)
-        unit = np.int64(rows.units[k])
-        for j in range(rows.unit_ends[unit], rows.unit_ends[unit + 1]):
-            row[rows.ranks[j]] += np.uint32(1)
-    found = np.uint64(0)
-    for rank in range(len(row) - 1, -1, -1):
-        met[found] = rank
-        found += np.uint64(row[rank] > 0)
-    return int(found)
-
-
-@numba.njit(nogil=True, cache=True)
-def _rarest(row: Ranks, met: Ranks, rarest: Ranks, lengths: Ints) -> Ints:
-    """Sort those that were met into lists by joint count, the rarest first, and clear the row.
-
-    rarest [_GROUPED, k] and lengths [_GROUPED], zero at first, are filled. Returns those with a
-    larger joint count, packed as (joint << 32) | rank, descending.
-    """
-    k, alone = rarest.shape[1], 0
+    k = rarest.shape[1]
+    lengths = np.zeros(limit, dtype=np.int64)
+    frequent = 0
     for m in range(len(met)):
         prefetch(row, met[min(m + _AHEAD, len(met) - 1)])
         rank = met[m]
         joint = row[rank]
         if joint >= _GROUPED:
-            met[alone] = rank
-            alone += 1
+            met[frequent] = rank
+            frequent += 1
             continue
         row[rank] = 0
+        if joint == 0:
+            continue
         place = lengths[joint]
         if place < k:
-            lengths[joint] = place + 1
+            lengths[joint] += 1
         elif rank < rarest[joint, k - 1]:
             continue
         else:
-            place -= 1
+            place = k - 1
         while place > 0 and rarest[joint, place - 1] < rank:
             rarest[joint, place] = rarest[joint, place - 1]
             place -= 1
         rarest[joint, place] = rank
-    packed = np.empty(alone, dtype=np.int64)
-    for m in range(alone):
-        packed[m] = (np.int64(row[met[m]]) << 32) | np.int64(met[m])
-        row[met[m]] = 0
-    return np.sort(packed)[::-1]
+    return _in_groups(row, met[:frequent], rarest, lengths, latents)
 
 
 @numba.njit(nogil=True, cache=True)
-def _grouped(alone: Ints, rarest: Ranks, lengths: Ints, latents: _Latents) -> _Groups:
-    """The lists one after the other, largest joint count first; lengths are zero again."""
-    lengths[0] = 0  # the latent itself
-    lists = len(alone) + np.count_nonzero(lengths)
-    total = len(alone) + lengths.sum()
-    joint, ends = np.empty(lists, np.int64), np.zeros(lists + 1, np.int64)
-    ranks, own = np.empty(total, np.uint32), np.empty(total, np.float64)
-    for g in range(len(alone)):
-        joint[g], ends[g + 1] = alone[g] >> 32, g + 1
-        ranks[g] = np.uint32(alone[g] & 0xFFFFFFFF)
-    g, filled = len(alone), len(alone)
+def _in_groups(
+    row: UInt32s, frequent: UInt32s, rarest: UInt32s, lengths: Ints, latents: _Latents
+) -> _Shortlist:
+    """The groups in one list, by descending joint count; clears what is left in `row`.
+
+    `frequent` are the ranks with _GROUPED or more joint units. Such counts are seldom equal, so
+    each of these partners is a group of one.
+    """
+    size = len(frequent) + lengths.sum()
+    ranks, joint = np.empty(size, dtype=np.uint32), np.empty(size, dtype=np.uint32)
+    ends = np.zeros(len(frequent) + np.count_nonzero(lengths) + 1, dtype=np.int64)
+    rarest_first = np.sort(frequent)[::-1]
+    large = row[rarest_first]
+    row[rarest_first] = 0
+    group, filled = 0, 0
+    for m in np.argsort(-large.astype(np.int64), kind="mergesort"):
+        ranks[filled], joint[filled] = rarest_first[m], large[m]
+        group, filled = group + 1, filled + 1
+        ends[group] = filled
     for value in range(len(lengths) - 1, 0, -1):
         if lengths[value]:
             for place in range(lengths[value]):
-                ranks[filled + place] = rarest[value, place]
-            filled += lengths[value]
-            joint[g], ends[g + 1] = value, filled
-            lengths[value] = 0
-            g += 1
-    for m in range(total):
-        rank = ranks[m]
-        own[m], ranks[m] = latents.counts[rank], latents.of_rank[rank]
-    return _Groups(joint, ends, ranks, own)
+                ranks[filled + place], joint[filled + place] = rarest[value, place], value
+            group, filled = group + 1, filled + lengths[value]
+            ends[group] = filled
+    counts = latents.counts[ranks].astype(np.float64)
+    return _Shortlist(ends, latents.of_rank[ranks], joint, counts)
 
 
 @numba.njit(nogil=True, cache=True)
-def _phi(joint: float, n1: float, n2: float, n: float) -> float:
-    """As `association.phi`; 0 where a latent is active everywhere."""
-    below = np.sqrt((n1 * (n - n1)) * (n2 * (n - n2)))
-    return (joint * n - n1 * n2) / below if below > 0 else 0.0
+def _keep_strongest(
+    shortlist: _Shortlist, which: int, limits: _Limits, k: int, kept: Bools
+) -> None:
+    """Mark the k strongest of the shortlist by one ranking: a merge of its groups.
+
+    The heads are the strongest partners of each group that are not marked yet. Ties go to the
+    first group, which has the larger joint count.
+    """
+    ends = shortlist.ends
+    heads = ends[:-1].copy()
+    values = np.empty(len(heads))
+    for group, m in enumerate(heads):
+        values[group] = _score(which, shortlist.joint[m], shortlist.counts[m], limits)
+    for _ in range(k):
+        best, highest = -1, -np.inf
+        for group in range(len(heads)):
+            if values[group] > highest:
+                best, highest = group, values[group]
+        if best < 0:
+            return
+        kept[heads[best]] = True
+        heads[best] += 1
+        m = heads[best]
+        values[best] = -np.inf
+        if m < ends[best + 1]:
+            values[best] = _score(which, shortlist.joint[m], shortlist.counts[m], limits)
 
 
 @numba.njit(nogil=True, cache=True)
-def _score(  # noqa: PLR0911 - one for each measure
-    which: int, joint: int, n2: float, asked: Asked
+def _by_phi(shortlist: _Shortlist, kept: Bools, limits: _Limits) -> Ints:
+    """The kept places of the shortlist by descending phi; ties by ascending id."""
+    order = np.flatnonzero(kept)
+    values = np.empty(len(order))
+    for i, m in enumerate(order):
+        value = _score(_PHI, shortlist.joint[m], shortlist.counts[m], limits)
+        # Insertion, because the shortlist is nearly in this order already.
+        place = i
+        while place > 0 and (
+            values[place - 1] < value
+            or (
+                values[place - 1] == value
+                and shortlist.partners[order[place - 1]] > shortlist.partners[m]
+            )
+        ):
+            values[place], order[place] = values[place - 1], order[place - 1]
+            place -= 1
+        values[place], order[place] = value, m
+    return order
+
+
+@numba.njit(nogil=True, cache=True)
+def _score(  # noqa: PLR0911 - one return for each ranking
+    which: int, joint: int, n2: float, limits: _Limits
 ) -> float:
-    """A partner's value by one of the measures; minus infinity where it may not be listed."""
-    n1, n, minimum_joint, needed = asked
-    j = float(joint)
+    """A partner's value by one ranking; minus infinity where the ranking leaves it out.
+
+    The formulas are those of `association`; phi is 0 where a latent is active on every unit.
+    """
+    j, n1, n = float(joint), limits.n1, limits.n
     if which == _PHI:
-        return _phi(j, n1, n2, n)
+        below = np.sqrt((n1 * (n - n1)) * (n2 * (n - n2)))
+        return (j * n - n1 * n2) / below if below > 0 else 0.0
     if which == _JACCARD:
         return j / (n1 + n2 - j)
-    if which == _GIVEN:
+    if which == _P_A_GIVEN_B:
         return j / n2
     if which == _JOINT:
         return j
-    if which == _NPMI and joint >= minimum_joint:
+    if which == _NPMI and joint >= limits.minimum_joint:
         information = np.log(n) - np.log(j)
         pmi = np.log(j) + np.log(n) - np.log(n1) - np.log(n2)
         return pmi / information if information > 0 else 0.0
-    if which == _IMPLIED and joint >= needed and j * n >= IMPLIED_LIFT * n1 * n2:
+    if (
+        which == _IMPLIED_LIFT
+        and joint >= limits.implying_joint
+        and j * n >= IMPLIED_LIFT * n1 * n2
+    ):
         return j * n / (n1 * n2)
     return -np.inf
-
-
-@numba.njit(nogil=True, cache=True)
-def _choose(groups: _Groups, asked: Asked, result: Ints) -> int:
-    """The strongest by every measure into result [LISTS * k], by descending phi; their number."""
-    chosen = np.zeros(len(groups.partners), dtype=np.bool_)
-    heads, values = np.empty(len(groups.joint), np.int64), np.empty(len(groups.joint))
-    for which in range(LISTS):
-        _take(groups, which, asked, len(result) // LISTS, heads, values, chosen)
-    phi, total = np.empty(len(result)), 0
-    for g in range(len(groups.joint)):
-        for m in range(groups.ends[g], groups.ends[g + 1]):
-            if chosen[m]:
-                value = _phi(float(groups.joint[g]), asked[0], groups.counts[m], asked[1])
-                entry = (np.int64(groups.partners[m]) << 32) | groups.joint[g]
-                _insert(phi, result, total, value, entry)
-                total += 1
-    return total
-
-
-@numba.njit(nogil=True, cache=True)
-def _take(
-    groups: _Groups,
-    which: int,
-    asked: Asked,
-    k: int,
-    heads: Ints,
-    values: Floats,
-    chosen: npt.NDArray[np.bool_],
-) -> None:
-    """Mark the k strongest by one measure, each the best of the lists' heads [G]."""
-    for g in range(len(heads)):
-        heads[g] = groups.ends[g]
-        values[g] = _score(which, groups.joint[g], groups.counts[heads[g]], asked)
-    for _ in range(k):
-        best, high = -1, -np.inf
-        for g in range(len(heads)):
-            if values[g] > high:
-                best, high = g, values[g]
-        if best < 0:
-            return
-        chosen[heads[best]] = True
-        heads[best] += 1
-        values[best] = -np.inf
-        if heads[best] < groups.ends[best + 1]:
-            values[best] = _score(which, groups.joint[best], groups.counts[heads[best]], asked)
-
-
-@numba.njit(nogil=True, cache=True)
-def _insert(values: Floats, entries: Ints, place: int, value: float, entry: int) -> None:
-    """Put an entry in its place among the first `place`: descending values, equal ones by id."""
-    while place > 0 and (
-        values[place - 1] < value or (values[place - 1] == value and entries[place - 1] > entry)
-    ):
-        values[place] = values[place - 1]
-        entries[place] = entries[place - 1]
-        place -= 1
-    values[place] = value
-    entries[place] = entry

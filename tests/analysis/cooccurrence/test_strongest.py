@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.cooccurrence.association import MEASURES, TwoByTwo, phi, wilson_interval
-from analysis.cooccurrence.strongest import Kept, Ranking, implied_from, strongest_partners
+from analysis.cooccurrence.strongest import Kept, Ranking, implying_joint, strongest_partners
 from tests.analysis.cooccurrence.dense import incidence_of, must_and_may
 
 Bits = npt.NDArray[np.bool_]
@@ -127,9 +127,9 @@ def test_any_cut_and_any_number_of_threads_give_the_same() -> None:
         assert np.array_equal(getattr(alone, name), getattr(whole, name))
 
 
-def test_implied_from_is_wilsons_lower_bound_turned_round() -> None:
+def test_implying_joint_is_wilsons_lower_bound_turned_round() -> None:
     n = np.arange(1, 4_000)
-    fewest = implied_from(n)
+    fewest = implying_joint(n)
     reached, _ = wilson_interval(np.minimum(fewest, n), n)
     below, _ = wilson_interval(np.minimum(fewest - 1, n), n)
     assert (reached[fewest <= n] >= 0.9 - 1e-12).all()
