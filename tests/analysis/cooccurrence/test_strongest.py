@@ -1,21 +1,22 @@
-"""The counting kernel against dense products and plain sorting."""
+"""The kept partners against the plain algorithm, dense products and plain sorting."""
 
-import numba
+from dataclasses import replace
+
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.cooccurrence.association import MEASURES, TwoByTwo, phi, wilson_interval
 from analysis.cooccurrence.strongest import Kept, Ranking, implying_joint, strongest_partners
-from tests.analysis.cooccurrence.dense import incidence_of, must_and_may
+from analysis.runtime.arrays import Bools
+from tests.analysis.cooccurrence.dense import gram_of, incidence_of, must_and_may, plain_partners
+from tests.threads import threads
 
-Bits = npt.NDArray[np.bool_]
 RANKING = Ranking(4, 10)
 
 
-def random_bits(seed: int, units: int, latents: int, density: float) -> Bits:
+def random_bits(seed: int, units: int, latents: int, density: float) -> Bools:
     """Skewed, with some latents that follow others, one dead and one always on."""
     rng = np.random.default_rng(seed)
     rates = np.minimum(density * np.exp(rng.normal(0, 1.2, latents)), 0.9)
@@ -36,13 +37,13 @@ def pairs_of(kept: Kept, start: int = 0) -> dict[tuple[int, int], int]:
 @pytest.mark.parametrize(
     ("units", "latents", "density"), [(900, 64, 0.05), (4_000, 150, 0.002), (6_000, 40, 0.3)]
 )
-def test_all_that_is_kept_is_exact_and_nothing_is_missing(
+def test_kept_joint_counts_are_exact_and_no_strong_partner_is_missing(
     units: int, latents: int, density: float
 ) -> None:
-    # The first is scanned as rows, the second remembers what it touched, and in the third most
-    # joint counts are too large to share a list.
+    # Counting scans whole rows in the first case and lists what it touched in the second. In the
+    # third, most joint counts are too large to be collected by joint count.
     bits = random_bits(0, units, latents, density)
-    gram = bits.T.astype(np.int64) @ bits.astype(np.int64)
+    gram = gram_of(bits)
     found = pairs_of(strongest_partners(incidence_of(bits), 0, latents, RANKING))
     assert all(gram[pair] == joint for pair, joint in found.items())
     for a in range(latents):
@@ -51,11 +52,11 @@ def test_all_that_is_kept_is_exact_and_nothing_is_missing(
         assert must <= mine <= may
 
 
-def test_many_candidates_are_passed_over_but_none_that_counts() -> None:
+def test_only_weak_partners_are_left_out_of_many() -> None:
     bits = random_bits(1, 3_000, 700, 0.02)
-    gram = bits.T.astype(np.int64) @ bits.astype(np.int64)
+    gram = gram_of(bits)
     found = pairs_of(strongest_partners(incidence_of(bits), 0, 700, RANKING))
-    assert (gram > 0).sum() > 20 * len(found), "or nothing was passed over"
+    assert (gram > 0).sum() > 20 * len(found), "the test needs many partners that are left out"
     for a in range(0, 700, 7):
         must, may = must_and_may(gram, 3_000, a, RANKING)
         assert must <= {b for first, b in found if first == a} <= may
@@ -97,9 +98,61 @@ def test_rows_descend_in_phi_then_ascend_in_id() -> None:
     assert (step[same] <= 1e-12).all() and (ids[same & (step == 0)] > 0).all()
 
 
-def test_ties_go_to_the_smaller_id() -> None:
-    kept = strongest_partners(incidence_of(np.ones((5, 6), dtype=bool)), 3, 4, Ranking(2, 1))
-    assert kept.partners.tolist() == [0, 1] and kept.joint.tolist() == [5, 5]
+@pytest.mark.parametrize(
+    ("units", "latents", "density", "ranking"),
+    [
+        (60, 20, 0.2, Ranking(3, 2)),  # small counts, so that many scores tie
+        (900, 48, 0.05, Ranking(4, 10)),
+        (2_400, 24, 0.6, Ranking(2, 10)),  # joint counts on both sides of 1,024
+        (300, 80, 0.004, Ranking(5, 3)),
+        (40, 12, 0.3, Ranking(1, 1)),
+        (40, 12, 0.3, Ranking(30, 1)),  # more than there are
+    ],
+)
+def test_rows_equal_the_plain_algorithm(
+    units: int, latents: int, density: float, ranking: Ranking
+) -> None:
+    bits = random_bits(5, units, latents, density)
+    kept = strongest_partners(incidence_of(bits), 0, latents, ranking)
+    found = list(zip(kept.partners.tolist(), kept.joint.tolist(), strict=True))
+    ends = np.cumsum(kept.sizes)
+    for a in range(latents):
+        assert found[ends[a] - kept.sizes[a] : ends[a]] == plain_partners(bits, a, ranking)
+
+
+@pytest.mark.parametrize("units", [5, 1_500])
+def test_ties_go_to_the_smaller_id(units: int) -> None:
+    """By small joint counts and by those of 1,024 or more."""
+    always_on = incidence_of(np.ones((units, 6), dtype=bool))
+    kept = strongest_partners(always_on, 3, 4, Ranking(2, 1))
+    assert kept.partners.tolist() == [0, 1] and kept.joint.tolist() == [units, units]
+
+
+def test_joint_counts_around_the_limit_of_the_groups_are_exact() -> None:
+    bits = np.zeros((1_200, 8), dtype=bool)
+    bits[:1_100, 0] = True
+    for latent, joint in enumerate((1_022, 1_023, 1_024, 1_025, 1_024, 1_023), start=1):
+        bits[:joint, latent] = True
+    kept = strongest_partners(incidence_of(bits), 0, 1, Ranking(8, 1))
+    assert dict(zip(kept.partners.tolist(), kept.joint.tolist(), strict=True)) == {
+        1: 1_022, 2: 1_023, 3: 1_024, 4: 1_025, 5: 1_024, 6: 1_023,
+    }  # fmt: skip
+
+
+def test_npmi_ranks_pairs_from_the_minimum_joint_count_on() -> None:
+    """Latent 1 shares five units with latent 0 and is its strongest partner by NPMI only.
+
+    Latent 2 is first by the joint count; latent 3 by phi, Jaccard and P(a given b), on four units.
+    """
+    bits = np.zeros((4_000, 4), dtype=bool)
+    bits[:8, 0] = True
+    bits[:5, 1] = bits[100:105, 1] = True
+    bits[:8, 2] = bits[200:216, 2] = True
+    bits[:4, 3] = True
+    incidence = incidence_of(bits)
+    for minimum, partners in ((5, {1, 2, 3}), (6, {2, 3}), (4, {2, 3})):
+        kept = strongest_partners(incidence, 0, 1, Ranking(1, minimum))
+        assert set(kept.partners.tolist()) == partners
 
 
 def test_equal_joint_counts_go_to_the_rarer_partner_and_equal_shares_to_more_evidence() -> None:
@@ -111,20 +164,34 @@ def test_equal_joint_counts_go_to_the_rarer_partner_and_equal_shares_to_more_evi
     assert strongest_partners(incidence_of(bits), 0, 1, Ranking(1, 10)).partners.tolist() == [3]
 
 
-def test_any_cut_and_any_number_of_threads_give_the_same() -> None:
+def test_any_division_into_blocks_gives_the_same() -> None:
     incidence = incidence_of(random_bits(4, 900, 90, 0.03))
     whole = strongest_partners(incidence, 0, 90, RANKING)
     cuts = [strongest_partners(incidence, a, b, RANKING) for a, b in ((0, 1), (1, 40), (40, 90))]
-    before = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        alone = strongest_partners(incidence, 0, 90, RANKING)
-    finally:
-        numba.set_num_threads(before)
     for name in Kept._fields:
         joined = np.concatenate([getattr(cut, name) for cut in cuts])
         assert np.array_equal(joined, getattr(whole, name))
-        assert np.array_equal(getattr(alone, name), getattr(whole, name))
+
+
+def test_one_thread_and_four_give_the_same() -> None:
+    incidence = incidence_of(random_bits(4, 900, 90, 0.03))
+    with threads(1):
+        one = strongest_partners(incidence, 0, 90, RANKING)
+    with threads(4):
+        four = strongest_partners(incidence, 0, 90, RANKING)
+    for name in Kept._fields:
+        assert np.array_equal(getattr(one, name), getattr(four, name))
+
+
+def test_ranks_of_more_than_65_536_latents_are_32_bits() -> None:
+    bits = random_bits(6, 400, 60, 0.05)
+    narrow = incidence_of(bits)
+    wide = replace(narrow, ranks=narrow.ranks.astype(np.uint32))
+    for name in Kept._fields:
+        assert np.array_equal(
+            getattr(strongest_partners(wide, 0, 60, RANKING), name),
+            getattr(strongest_partners(narrow, 0, 60, RANKING), name),
+        )
 
 
 def test_implying_joint_is_wilsons_lower_bound_turned_round() -> None:
@@ -134,10 +201,10 @@ def test_implying_joint_is_wilsons_lower_bound_turned_round() -> None:
     below, _ = wilson_interval(np.minimum(fewest - 1, n), n)
     assert (reached[fewest <= n] >= 0.9 - 1e-12).all()
     assert (below[fewest <= n] < 0.9).all()
-    assert (reached[fewest > n] < 0.9).all(), "even n of n is not enough there"
+    assert (reached[fewest > n] < 0.9).all(), "there, even n of n is not enough"
 
 
-def bits_strategy() -> st.SearchStrategy[Bits]:
+def bits_strategy() -> st.SearchStrategy[Bools]:
     return st.builds(
         random_bits,
         st.integers(0, 2**31),
@@ -152,7 +219,7 @@ ALL = Ranking(24, 1)
 
 @given(bits=bits_strategy(), seed=st.integers(0, 2**31))
 @settings(max_examples=25, deadline=None)
-def test_permuting_latents_and_units_permutes_the_pairs(bits: Bits, seed: int) -> None:
+def test_permuting_latents_and_units_permutes_the_pairs(bits: Bools, seed: int) -> None:
     rng = np.random.default_rng(seed)
     latents, units = rng.permutation(bits.shape[1]), rng.permutation(len(bits))
     found = pairs_of(strongest_partners(incidence_of(bits), 0, bits.shape[1], ALL))
@@ -165,7 +232,7 @@ def test_permuting_latents_and_units_permutes_the_pairs(bits: Bits, seed: int) -
 
 @given(bits=bits_strategy())
 @settings(max_examples=25, deadline=None)
-def test_doubling_the_corpus_doubles_counts_and_leaves_shares(bits: Bits) -> None:
+def test_doubling_the_corpus_doubles_counts_and_leaves_shares(bits: Bools) -> None:
     F, n = bits.shape[1], bits.sum(axis=0)
     once = pairs_of(strongest_partners(incidence_of(bits), 0, F, ALL))
     twice = pairs_of(strongest_partners(incidence_of(np.vstack([bits, bits])), 0, F, ALL))
