@@ -1,4 +1,11 @@
-"""The stored sparse activations, read by latent and by token."""
+"""The stored sparse activations, read by latent and by token.
+
+`activations_by_latent` holds the active (token, activation) pairs of latent 0, then of latent 1,
+and so on; `activations_by_token` holds the active latents of row 0 of the token table, then of row
+1, and so on. Running sums of the counts say which rows of a file belong to a latent or a token.
+Files are read in whole row groups, so latents that are near each other in the file are read at
+once.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,19 +14,65 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.bundle.blocks import near_spans, spans_within
 from analysis.bundle.tables import ROW_GROUP, SharedFile, read_rows
-from analysis.runtime.arrays import Ints
-from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
 
 WORKING_BYTES = 48
-"""Held for each activation of a block that is worked on: token, activation, document, a key."""
+"""Bytes per activation of a block in use: token, activation, document and a sort key."""
 READERS = 4
-"""Threads that read and decode row groups of the file at the same time."""
-PIECE_ACTIVATIONS = 2 << 20
-"""Read at a time where all tokens are walked."""
+"""Threads that read and decode row groups of one file at the same time."""
+MOST_ROWS = 64 * ROW_GROUP
+"""Rows of the file that are read at once by default."""
+MOST_LATENTS = 1 << 30
+TOKEN_BLOCK = 2 << 20
+"""Activations that are read at once in the order of the tokens."""
+
+
+@dataclass(frozen=True)
+class LatentBlock:
+    """The activations of some ascending latents."""
+
+    latents: Ints
+    """[k] ids, ascending."""
+    ends: Ints
+    """[k] where each latent's activations end in the two arrays; they begin where others end."""
+    tokens: UInt32s
+    """[m] rows of the token table, ascending inside a latent."""
+    activations: Float32s
+    """[m]"""
+
+    @property
+    def counts(self) -> Ints:
+        """[k] active tokens of each latent."""
+        return np.diff(self.ends, prepend=0)
+
+    def each(self) -> Iterator[tuple[int, UInt32s, Float32s]]:
+        """Each latent with its token rows and its activations."""
+        start = 0
+        for latent, end in zip(self.latents.tolist(), self.ends.tolist(), strict=True):
+            yield latent, self.tokens[start:end], self.activations[start:end]
+            start = end
+
+
+@dataclass(frozen=True)
+class TokenBlock:
+    """The active latents of consecutive rows of the token table."""
+
+    first: int
+    """The first row."""
+    offsets: Ints
+    """[rows + 1] row first + i owns latents[offsets[i]:offsets[i + 1]]."""
+    latents: UInt32s
+    """[m] ascending inside a row."""
+
+    @property
+    def stop(self) -> int:
+        """The row after the last."""
+        return self.first + len(self.offsets) - 1
 
 
 @dataclass(frozen=True)
@@ -27,8 +80,77 @@ class Activations:
     """The stored sparse activations, readable by latent and by token."""
 
     folder: Path
-    latent_ends: np.ndarray = field(repr=False)
-    token_ends: np.ndarray = field(repr=False)
+    latent_ends: Ints = field(repr=False)
+    """[d_sae] where each latent's rows end in `activations_by_latent`."""
+    token_ends: Ints = field(repr=False)
+    """[rows] where each token's rows end in `activations_by_token`."""
+
+    @cached_property
+    def latent_counts(self) -> Ints:
+        """[d_sae] kept tokens on which each latent is active."""
+        return np.diff(self.latent_ends, prepend=0)
+
+    def of_latent(self, latent: int) -> tuple[UInt32s, Float32s]:
+        """Rows of the token table [n], ascending, and activations [n]."""
+        ((_, tokens, values),) = self.each_of(np.array([latent]))
+        return tokens, values
+
+    def blocks_by_latent(
+        self,
+        latents: Ints | Int32s | None = None,
+        most_rows: float = MOST_ROWS,
+        most_latents: int = MOST_LATENTS,
+    ) -> Iterator[LatentBlock]:
+        """The activations of ascending latents, of all by default.
+
+        A block spans at most `most_rows` rows of the file (or holds one latent) and at most
+        `most_latents` latents.
+        """
+        wanted = np.arange(len(self.latent_ends)) if latents is None else latents.astype(np.int64)
+        for start, stop in self._spans(wanted, most_rows):
+            for first in range(start, stop, most_latents):
+                chosen = wanted[first : min(first + most_latents, stop)]
+                rows = self._read(chosen)
+                tokens, values = rows["token"].to_numpy(), rows["activation"].to_numpy()
+                yield LatentBlock(chosen, np.cumsum(self.latent_counts[chosen]), tokens, values)
+
+    def each_of(
+        self, latents: Ints | Int32s, most_rows: float = MOST_ROWS
+    ) -> Iterator[tuple[int, UInt32s, Float32s]]:
+        """Each of some ascending latents with its token rows and activations."""
+        for block in self.blocks_by_latent(latents, most_rows):
+            yield from block.each()
+
+    def tokens_of(self, latents: Ints) -> tuple[UInt32s, Ints]:
+        """Token rows of the ascending latents, one latent after the other, and their counts."""
+        spans = list(self._spans(latents, MOST_ROWS))
+        with ThreadPoolExecutor(READERS) as pool:
+            read = pool.map(lambda span: self._read(latents[slice(*span)], ["token"]), spans)
+            pieces = [rows["token"].to_numpy() for rows in read]
+        nothing = np.empty(0, dtype=np.uint32)
+        return np.concatenate([nothing, *pieces]), self.latent_counts[latents]
+
+    def of_token(self, row: int) -> tuple[UInt32s, Float32s]:
+        """Latents [n], ascending, that are active on a row of the token table, and activations."""
+        latents, _ = self.latents_of_tokens(row, row + 1)
+        values = np.empty(len(latents), dtype=np.float32)
+        for i, latent in enumerate(latents):
+            tokens, activations = self.of_latent(int(latent))
+            values[i] = activations[np.searchsorted(tokens, row)]
+        return latents, values
+
+    def latents_of_tokens(self, start: int, stop: int) -> tuple[UInt32s, Ints]:
+        """Active latents of the token rows start..stop-1, one after the other, and their counts."""
+        first = int(self.token_ends[start - 1]) if start else 0
+        last = int(self.token_ends[stop - 1]) if stop else 0
+        latents = read_rows(self._by_token, first, last)["latent"].to_numpy()
+        return latents, np.diff(self.token_ends[start:stop], prepend=first)
+
+    def blocks_by_token(self, most: float = TOKEN_BLOCK) -> Iterator[TokenBlock]:
+        """All active latents in the order of the tokens, at most `most` at once, or one token."""
+        for start, stop in spans_within(np.diff(self.token_ends, prepend=0), most):
+            latents, counts = self.latents_of_tokens(start, stop)
+            yield TokenBlock(start, np.concatenate([[0], np.cumsum(counts)]), latents)
 
     @cached_property
     def _by_latent(self) -> SharedFile:
@@ -38,104 +160,31 @@ class Activations:
     def _by_token(self) -> SharedFile:
         return SharedFile(self.folder / "activations_by_token.parquet")
 
-    def of_latent(self, latent: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the token table [n] uint32, ascending, and activations [n] float32."""
-        start, stop = _span(self.latent_ends, latent)
-        rows = read_rows(self._by_latent, start, stop)
-        tokens = rows["token"].to_numpy()
-        return tokens, rows["activation"].to_numpy().astype(np.float32)
+    @cached_property
+    def _latent_starts(self) -> Ints:
+        return self.latent_ends - self.latent_counts
 
-    def of_latents(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Token rows and activations of latents start..stop-1, one after the other, and counts."""
-        first, last = _span_of(self.latent_ends, start, stop)
-        rows = read_rows(self._by_latent, first, last)
-        counts = np.diff(self.latent_ends[start:stop], prepend=first)
-        return rows["token"].to_numpy(), rows["activation"].to_numpy(), counts
+    def _spans(self, latents: Ints, most_rows: float) -> Iterator[tuple[int, int]]:
+        """Indices (start, stop) into `latents` of those that are read at once.
 
-    def each_of(
-        self, latents: np.ndarray, most_rows: int = 64 * ROW_GROUP
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Each of some ascending latents with its token rows and activations.
-
-        Latents that share a row group of the file, or have neighbouring ones, are read together,
-        up to `most_rows` rows (or one latent) at once.
+        A hole of a whole row group is worth a second read.
         """
-        ends = self.latent_ends
-        starts = np.concatenate([[0], ends[:-1]])
-        i = 0
-        while i < len(latents):
-            base, j = int(starts[latents[i]]), i + 1
-            while (
-                j < len(latents)
-                and starts[latents[j]] - ends[latents[j - 1]] < ROW_GROUP
-                and ends[latents[j]] - base <= most_rows
-            ):
-                j += 1
-            rows = read_rows(self._by_latent, base, int(ends[latents[j - 1]]))
-            tokens, values = rows["token"].to_numpy(), rows["activation"].to_numpy()
-            for latent in latents[i:j].tolist():
-                own = slice(int(starts[latent]) - base, int(ends[latent]) - base)
-                yield latent, tokens[own], values[own]
-            i = j
+        starts, ends = self._latent_starts[latents], self.latent_ends[latents]
+        return near_spans(starts, ends, most_rows, hole=ROW_GROUP)
 
-    def tokens_of_latents(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Token rows of latents start..stop-1, one latent after the other, and their counts."""
-        first, last = _span_of(self.latent_ends, start, stop)
-        tokens = read_rows(self._by_latent, first, last, ["token"])["token"].to_numpy()
-        return tokens, np.diff(self.latent_ends[start:stop], prepend=first)
-
-    def of_token(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Latents [n] uint32, ascending, active on one row of the token table, and activations."""
-        start, stop = _span(self.token_ends, row)
-        latents = read_rows(self._by_token, start, stop)["latent"].to_numpy()
-        values = np.empty(len(latents), dtype=np.float32)
-        for i, latent in enumerate(latents):
-            tokens, activations = self.of_latent(int(latent))
-            values[i] = activations[np.searchsorted(tokens, row)]
-        return latents, values
-
-    def latents_of_tokens(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Active latents of the token rows start..stop-1, one after the other, and their counts."""
-        first, last = _span_of(self.token_ends, start, stop)
-        latents = read_rows(self._by_token, first, last)["latent"].to_numpy()
-        return latents, np.diff(self.token_ends[start:stop], prepend=first)
-
-
-def _span(ends: np.ndarray, index: int) -> tuple[int, int]:
-    return _span_of(ends, index, index + 1)
-
-
-def _span_of(ends: np.ndarray, start: int, stop: int) -> tuple[int, int]:
-    """First row of item `start` and the row behind item `stop` - 1."""
-    return (int(ends[start - 1]) if start else 0), (int(ends[stop - 1]) if stop else 0)
-
-
-@dataclass(frozen=True)
-class LatentBlock:
-    """The activations of consecutive latents."""
-
-    first: int
-    """The first latent."""
-    ends: Ints
-    """[latents] where each latent's activations end in the two arrays."""
-    tokens: npt.NDArray[np.uint32]
-    """[m] rows of the token table, ascending inside a latent."""
-    activations: npt.NDArray[np.float32]
-    """[m]"""
-
-
-def latent_spans(counts: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Consecutive latents (start, stop) that have at most `most` activations, or one latent."""
-    ends = np.cumsum(counts)
-    start, before = 0, 0
-    while start < len(counts):
-        stop = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
-        yield start, stop
-        start, before = stop, int(ends[stop - 1])
+    def _read(self, latents: Ints, columns: list[str] | None = None) -> pa.Table:
+        """The rows of some ascending latents, read in one piece, without the rows between them."""
+        starts, ends = self._latent_starts[latents], self.latent_ends[latents]
+        base = int(starts[0])
+        rows = read_rows(self._by_latent, base, int(ends[-1]), columns)
+        if (starts[1:] == ends[:-1]).all():
+            return rows
+        own = zip((starts - base).tolist(), (ends - starts).tolist(), strict=True)
+        return pa.concat_tables([rows.slice(start, count) for start, count in own])
 
 
 def open_activations(tables: Path, d_sae: int) -> Activations:
-    """The stored activations in a folder of tables, before there is a whole bundle."""
+    """Open the stored activations in a folder of tables that is not a bundle yet."""
     counts = np.zeros(d_sae, dtype=np.int64)
     file = pq.ParquetFile(tables / "activations_by_token.parquet", memory_map=True)
     for batch in file.iter_batches():
@@ -144,49 +193,3 @@ def open_activations(tables: Path, d_sae: int) -> Activations:
     return Activations(
         tables, np.cumsum(counts), np.cumsum(active["active_latents"].to_numpy(), dtype=np.int64)
     )
-
-
-def latent_blocks(
-    activations: Activations, memory_bytes: int = MEMORY_BYTES
-) -> Iterator[LatentBlock]:
-    """All activations by latent, in blocks that fit the memory setting (or hold one latent)."""
-    counts = np.diff(activations.latent_ends, prepend=0)
-    for start, stop in latent_spans(counts, memory_bytes // WORKING_BYTES):
-        tokens, values, counted = activations.of_latents(start, stop)
-        yield LatentBlock(start, np.cumsum(counted), tokens, values)
-
-
-def chosen_tokens(activations: Activations, latents: Ints) -> tuple[npt.NDArray[np.uint32], Ints]:
-    """Token rows of the ascending latents, one latent after the other, and their counts.
-
-    Latents that share a row group of the file, or have neighbouring ones, are read together.
-    """
-    ends = activations.latent_ends
-    starts = ends - np.diff(ends, prepend=0)
-    apart = np.flatnonzero(starts[latents[1:]] - ends[latents[:-1]] >= ROW_GROUP) + 1
-
-    def read(together: Ints) -> list[npt.NDArray[np.uint32]]:
-        first, last = int(together[0]), int(together[-1])
-        tokens, _ = activations.tokens_of_latents(first, last + 1)
-        base = starts[first]
-        return [tokens[starts[one] - base : ends[one] - base] for one in together]
-
-    runs = np.split(latents, apart) if len(latents) else []
-    with ThreadPoolExecutor(READERS) as pool:
-        pieces = [piece for pieces in pool.map(read, runs) for piece in pieces]
-    return np.concatenate([np.empty(0, dtype=np.uint32), *pieces]), (ends - starts)[latents]
-
-
-def token_pieces(
-    activations: Activations,
-) -> Iterator[tuple[int, Ints, npt.NDArray[np.uint32]]]:
-    """The activations by token in pieces: first row, offsets [rows + 1], latents [m]."""
-    ends = activations.token_ends
-    start = 0
-    while start < len(ends):
-        behind = int(ends[start - 1]) if start else 0
-        stop = int(np.searchsorted(ends, behind + PIECE_ACTIVATIONS, side="right"))
-        stop = max(stop, start + 1)
-        latents, counted = activations.latents_of_tokens(start, stop)
-        yield start, np.concatenate([[0], np.cumsum(counted)]), latents
-        start = stop

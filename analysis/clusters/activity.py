@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations, KeptTokens, token_pieces
+from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations, KeptTokens
 from analysis.cooccurrence.association import TwoByTwo, phi
 from analysis.runtime.memory import MEMORY_BYTES
 
@@ -108,7 +108,7 @@ def _mean_densities(
     activations: Activations, memberships: pa.Table, count: int, n_tokens: int
 ) -> npt.NDArray[np.float64]:
     """Mean density of the members of every cluster [count]."""
-    density = np.diff(activations.latent_ends, prepend=0) / n_tokens
+    density = activations.latent_counts / n_tokens
     cluster = memberships["cluster"].to_numpy()
     total = np.bincount(cluster, density[memberships["latent"].to_numpy()], minlength=count)
     return total / np.maximum(np.bincount(cluster, minlength=count), 1)
@@ -139,11 +139,10 @@ def _margins(
     """Tokens and documents [width] on which each cluster is active."""
     tokens, in_documents = np.zeros(width, np.int64), np.zeros(width, np.int64)
     last_token, last_document = np.full(width, -1, np.int64), np.full(width, -1, np.int64)
-    for first, offsets, latents in token_pieces(activations):
-        rows = np.arange(first, first + len(offsets) - 1)
-        document = kept.documents_of(rows)
+    for block in activations.blocks_by_token():
+        document = kept.documents_of(np.arange(block.first, block.stop))
         _add_margins(
-            local, first, offsets, latents, document,
+            local, block.first, block.offsets, block.latents, document,
             tokens, in_documents, last_token, last_document,
         )  # fmt: skip
     return tokens, in_documents
@@ -182,8 +181,9 @@ def _tiles(
         rows = np.zeros((min(tile, width - start), width), dtype=np.int64)
         last_token = np.full(width, -1, dtype=np.int64)
         met = np.empty(width, dtype=np.int32)
-        for first, offsets, latents in token_pieces(activations):
-            _add_joint(local, first, offsets, latents, start, rows, last_token, met)
+        for block in activations.blocks_by_token():
+            given = local, block.first, block.offsets, block.latents
+            _add_joint(*given, start, rows, last_token, met)
         yield start, rows
 
 

@@ -18,7 +18,7 @@ import scipy.linalg
 import scipy.sparse
 from threadpoolctl import threadpool_limits
 
-from analysis.bundle import TABLES, Activations, TableWriter
+from analysis.bundle import TABLES, Activations, TableWriter, spans_within
 from analysis.clusters.reconstruction import SAMPLE, sampled
 from analysis.harvest.shards import rounded
 from analysis.runtime.memory import MEMORY_BYTES
@@ -64,7 +64,7 @@ def write_components(
     )
     members = [latents[a:b] for a, b in pairwise(starts)]
     active = clusters["active_tokens"].to_numpy()
-    counts = np.diff(activations.latent_ends, prepend=0)
+    counts = activations.latent_counts
     with (
         TableWriter(folder, "cluster_components") as components,
         TableWriter(folder, "cluster_loadings") as loadings,
@@ -113,13 +113,8 @@ def _batches(
     """Consecutive clusters whose sampled activations fit the memory setting, or one cluster."""
     own = np.array([counts[m].sum() for m in members], dtype=np.float64)
     expected = own * np.minimum(1.0, SAMPLE / np.maximum(active, 1))
-    cost = np.cumsum(expected * _ENTRY_BYTES)
-    start = 0
-    while start < len(members):
-        before = cost[start - 1] if start else 0.0
-        stop = int(np.searchsorted(cost, before + memory_bytes / 2, side="right"))
-        yield range(start, max(stop, start + 1))
-        start = max(stop, start + 1)
+    for start, stop in spans_within(expected * _ENTRY_BYTES, memory_bytes / 2):
+        yield range(start, stop)
 
 
 def _entries(

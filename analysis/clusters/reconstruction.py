@@ -97,11 +97,10 @@ def sampled_entries(
     activations: Activations, members: npt.NDArray[np.int32], active: int, size: int
 ) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.int64], Floats]:
     """Token, place among the ascending members, and activation, on the sampled tokens."""
-    kept: list[tuple[npt.NDArray[np.integer], Floats]] = []
-    for _, tokens, values in activations.each_of(members):
-        mine = sampled(tokens, active, size)
-        kept.append((tokens[mine], values[mine].astype(np.float64)))
-    owner = np.repeat(np.arange(len(kept)), [len(tokens) for tokens, _ in kept])
-    empty = (np.zeros(0, np.uint32), np.zeros(0))
-    tokens, values = (np.concatenate(part) for part in zip(empty, *kept, strict=True))
-    return tokens, owner, values
+    kept: list[tuple[npt.NDArray[np.integer], Floats]] = [(np.zeros(0, np.uint32), np.zeros(0))]
+    for _, rows, own in activations.each_of(members):
+        mine = sampled(rows, active, size)
+        kept.append((rows[mine], own[mine].astype(np.float64)))
+    owner = np.repeat(np.arange(-1, len(kept) - 1), [len(rows) for rows, _ in kept])
+    tokens = np.concatenate([rows for rows, _ in kept])
+    return tokens, owner, np.concatenate([values for _, values in kept])

@@ -26,7 +26,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import Activations, Unit, Units, latent_spans
+from analysis.bundle import Activations, Unit, Units, spans_within
 
 MEMORY_BYTES = 256 << 20
 _READ_BYTES = 24
@@ -169,14 +169,14 @@ def _write_columns(
 
     Returns the ends [F + 1] and the squares [F] of each.
     """
-    counts = np.diff(activations.latent_ends, prepend=0)
-    totals = [(np.zeros(len(counts) + 1, np.int64), np.zeros(len(counts))) for _ in thresholds]
+    F = len(activations.latent_ends)
+    totals = [(np.zeros(F + 1, np.int64), np.zeros(F)) for _ in thresholds]
     for folder in folders:
         (folder / "units.bin").write_bytes(b"")
         (folder / "values_by_latent.bin").write_bytes(b"")
-    for start, stop in latent_spans(counts, max(1, memory_bytes // _READ_BYTES)):
-        rows, values, counted = activations.of_latents(start, stop)
-        values = values.astype(np.float32, copy=False)
+    for block in activations.blocks_by_latent(most_rows=max(1, memory_bytes // _READ_BYTES)):
+        start, stop = int(block.latents[0]), int(block.latents[-1]) + 1
+        rows, values = block.tokens, block.activations
         for folder, threshold, (ends, squares) in zip(folders, thresholds, totals, strict=True):
             found = np.empty(len(rows), dtype=np.uint32)
             kept = np.empty(len(rows) if with_values else 0, dtype=np.float32)
@@ -184,7 +184,7 @@ def _write_columns(
             total = _distinct_units(
                 rows,
                 values,
-                np.cumsum(counted),
+                block.ends,
                 units.of_row,
                 threshold,
                 found,
@@ -220,7 +220,7 @@ def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_b
     ranks_file, values_file = folder / "ranks.bin", folder / "values_by_unit.bin"
     ranks_file.write_bytes(b"")
     values_file.write_bytes(b"")
-    for start, stop in latent_spans(np.diff(unit_ends), max(1, memory_bytes // _PLACED_BYTES)):
+    for start, stop in spans_within(np.diff(unit_ends), max(1, memory_bytes // _PLACED_BYTES)):
         total = int(unit_ends[stop] - unit_ends[start])
         ranks = np.empty(total, dtype=_rank_kind(len(ends) - 1))
         values = np.empty(total if with_values else 0, dtype=np.float32)

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import Activations, chosen_tokens
+from analysis.bundle import Activations
 from analysis.cooccurrence.association import TwoByTwo
 
 LARGEST_MATRIX = 2_000
@@ -49,7 +49,7 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
     if len(wanted) > LARGEST_MATRIX or len(np.unique(wanted)) < len(wanted):
         raise ValueError(f"a joint matrix is of at most {LARGEST_MATRIX} different latents")
     matrix = np.zeros((len(wanted), len(wanted)), dtype=np.int64)
-    rows, counts = chosen_tokens(activations, wanted[order])
+    rows, counts = activations.tokens_of(wanted[order])
     ends = np.cumsum(counts)
     cursor = ends - counts
     following, owner = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int32)

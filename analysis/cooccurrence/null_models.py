@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from analysis.bundle import Activations, KeptTokens, chosen_tokens
+from analysis.bundle import Activations, KeptTokens
 from analysis.cooccurrence.joint import shared
 from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, Parts, tails_of_sum
 from analysis.runtime.arrays import Bools, Floats, Ints
@@ -93,7 +93,7 @@ class PairTests(NamedTuple):
 
 def positions_of(activations: Activations, kept: KeptTokens, latents: Ints) -> Positions:
     """Where each of the ascending latents fires."""
-    tokens, counts = chosen_tokens(activations, latents)
+    tokens, counts = activations.tokens_of(latents)
     return Positions(kept.before[tokens].astype(np.int64), np.cumsum(counts))
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from analysis.bundle import UNITS, WINDOW, Bundle, Unit
 from analysis.cooccurrence import Picking, Where
 from analysis.cooccurrence.association import TwoByTwo
-from analysis.latents.contexts import read_tokens
+from analysis.latents.contexts import read_tokens, rows_around
 from analysis.runtime.errors import InputError
 
 CONTEXT_TOKENS = 21
@@ -193,28 +193,21 @@ def _strength(pair: Pair, where: Where) -> Floats:
 
 def _windows(bundle: Bundle, pair: Pair, peaks: Ints) -> pa.Table:
     """The rows of `pair_contexts` around some rows [p] of the token table."""
-    kept = bundle.kept_tokens
-    document = kept.documents_of(peaks)
-    start = np.maximum(kept.row_starts[document], peaks - CONTEXT_TOKENS // 2)
-    stop = np.minimum(kept.row_ends[document], peaks - CONTEXT_TOKENS // 2 + CONTEXT_TOKENS)
-    offsets = np.concatenate([[0], np.cumsum(stop - start)])
-    rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
-    text, position = read_tokens(bundle.path / "tokens.parquet", rows)
-    place = np.minimum(np.searchsorted(pair.rows, rows), max(len(pair.rows) - 1, 0))
-    bounds = pa.array(offsets.astype(np.int32))
-    lists = {"tokens": text}
+    around = rows_around(bundle.kept_tokens, peaks, CONTEXT_TOKENS)
+    text, position = read_tokens(bundle.path / "tokens.parquet", around.rows)
+    place = np.minimum(np.searchsorted(pair.rows, around.rows), max(len(pair.rows) - 1, 0))
+    lists = {"tokens": around.lists(text)}
     for name, values in zip(("a", "b"), pair.values, strict=True):
-        known = np.zeros(len(rows), dtype=np.float32)
-        if len(rows):
-            known = np.where(pair.rows[place] == rows, values[place], 0.0).astype(np.float32)
-        lists[name] = pa.array(known)
-    titles = bundle.documents["title"].take(pa.array(document))
+        known = np.zeros(len(around.rows), dtype=np.float32)
+        if len(known):
+            known = np.where(pair.rows[place] == around.rows, values[place], 0.0).astype(np.float32)
+        lists[name] = around.lists(known)
     return pa.table(
         {
-            "document": kept.documents[document],
-            "title": titles,
-            "position": position[offsets[:-1] + peaks - start],
-            **{name: pa.ListArray.from_arrays(bounds, flat) for name, flat in lists.items()},
-            "peak": (peaks - start).astype(np.int16),
+            "document": bundle.kept_tokens.documents[around.document],
+            "title": bundle.documents["title"].take(pa.array(around.document)),
+            "position": position[around.offsets[:-1] + around.peak],
+            **lists,
+            "peak": around.peak.astype(np.int16),
         }
     )

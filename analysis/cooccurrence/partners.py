@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import TABLES, Activations, KeptTokens, TableWriter, latent_spans
+from analysis.bundle import TABLES, Activations, KeptTokens, TableWriter, spans_within
 from analysis.cooccurrence.incidence import (
     MEMORY_BYTES,
     Incidence,
@@ -157,7 +157,7 @@ class PartnerCount:
 
 def block_spans(counts: Ints) -> Iterator[tuple[int, int]]:
     """Consecutive latents with at most BLOCK_ACTIVATIONS (or one latent) and BLOCK_LATENTS."""
-    for start, stop in latent_spans(counts, BLOCK_ACTIVATIONS):
+    for start, stop in spans_within(counts, BLOCK_ACTIVATIONS):
         for first in range(start, stop, BLOCK_LATENTS):
             yield first, min(first + BLOCK_LATENTS, stop)
 

@@ -111,7 +111,7 @@ class Corpus:
     @property
     def counts(self) -> Ints:
         """[latents] active tokens."""
-        return np.diff(self.activations.latent_ends, prepend=0)
+        return self.activations.latent_counts
 
     def tables(self, pairs: Ints, joint: Ints) -> TwoByTwo:
         """The 2x2 tables of pairs [n, 2]."""

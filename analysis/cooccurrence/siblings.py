@@ -98,7 +98,7 @@ def sibling_tests(
     progress: Progress = SILENT,
 ) -> SiblingTests:
     """Test the siblings of each family for which the shift expects at least `least_expected`."""
-    counts = np.diff(activations.latent_ends, prepend=0)
+    counts = activations.latent_counts
     ends = stretches(kept)
     tested: list[SiblingTests] = []
     done = 0

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import stats
 
-from analysis.bundle import Activations, Bundle, KeptTokens, latent_spans
+from analysis.bundle import Activations, Bundle, KeptTokens, spans_within
 from analysis.cooccurrence.association import TwoByTwo, expected, g_squared
 from analysis.cooccurrence.null_models import (
     PairTests,
@@ -213,8 +213,7 @@ def _in_blocks(
 
 def _groups(activations: Activations, pairs: Ints, memory_bytes: int) -> Iterator[Ints]:
     """Indices of pairs [n, 2] whose latents come from the same two blocks of latents."""
-    counts = np.diff(activations.latent_ends, prepend=0)
-    spans = list(latent_spans(counts, memory_bytes // (2 * WORKING_BYTES)))
+    spans = list(spans_within(activations.latent_counts, memory_bytes // (2 * WORKING_BYTES)))
     block = np.repeat(np.arange(len(spans)), [stop - start for start, stop in spans])
     key = block[pairs[:, 0]] * len(spans) + block[pairs[:, 1]]
     order = np.argsort(key, kind="stable")

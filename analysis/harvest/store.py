@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import Activations, TableWriter, latent_spans, open_activations
+from analysis.bundle import Activations, TableWriter, open_activations, spans_within
 from analysis.harvest.corpus import Document
 from analysis.harvest.shards import Shard, read_shards
 
@@ -48,7 +48,7 @@ def write_activation_tables(
             titles.add(shard)
             counts += np.bincount(shard.latents, minlength=d_sae)
     with TableWriter(tables, "activations_by_latent") as by_latent:
-        for start, stop in latent_spans(counts, memory_bytes // _PLACED_BYTES):
+        for start, stop in spans_within(counts, memory_bytes // _PLACED_BYTES):
             placed, values = _transposed(shards, counts, start, stop)
             by_latent.write(pa.table({"token": placed, "activation": values}))
     return open_activations(tables, d_sae)

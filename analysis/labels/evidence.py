@@ -66,23 +66,19 @@ def token_evidence(
     importance[terms.first_before :] = BEFORE_WEIGHT
     least_share = LEAST_LIFT * terms.frequency
     least_share[terms.first_before :] = np.maximum(least_share[terms.first_before :], BEFORE_SHARE)
-    ends = activations.latent_ends
-    F = len(ends)
+    F = len(activations.latent_ends)
     active = np.zeros(F, dtype=np.int64)
     found = (
         np.full((F, KEPT), -1, dtype=np.int32),
         np.zeros((F, KEPT), dtype=np.float32),
         np.zeros((F, KEPT), dtype=np.float32),
     )
-    start = 0
-    while start < F:
-        before = int(ends[start - 1]) if start else 0
-        # A row is 8 bytes as it is read, and twice that while it is decoded.
-        stop = max(start + 1, int(np.searchsorted(ends, before + memory // 24, side="right")))
-        rows, values, counts = activations.of_latents(start, stop)
-        offsets = np.concatenate([[0], np.cumsum(counts)])
+    # A row is 8 bytes as it is read, and twice that while it is decoded.
+    for block in activations.blocks_by_latent(most_rows=memory // 24):
+        start, stop = int(block.latents[0]), int(block.latents[-1]) + 1
+        offsets = np.concatenate([[0], block.ends])
         _weigh(
-            (rows.astype(np.int64), values.astype(np.float32), offsets),
+            (block.tokens.astype(np.int64), block.activations, offsets),
             naming,
             (terms.word, terms.piece, terms.before),
             terms.frequency,
@@ -91,9 +87,8 @@ def token_evidence(
             active[start:stop],
             (found[0][start:stop], found[1][start:stop], found[2][start:stop]),
         )
-        start = stop
         if report:
-            report(start, F)
+            report(stop, F)
     return Evidence(*found, active, terms.shown, terms.core)
 
 

@@ -107,23 +107,18 @@ def score_names(
     counts = np.zeros((3, len(members)), dtype=np.int64)
     last = np.full((2, len(members)), -1, dtype=np.int64)
     words = np.array([0, -1], dtype=np.int64)
-    ends = activations.token_ends
-    start = 0
-    while start < len(ends):
-        before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + memory // _ROW_BYTES, "right")))
-        latents, active = activations.latents_of_tokens(start, stop)
+    for block in activations.blocks_by_token(memory // _ROW_BYTES):
+        rows = slice(block.first, block.stop)
         _count(
-            (latents, np.concatenate([[0], np.cumsum(active)])),
-            held_out[start:stop],
-            terms.occurrence[start:stop],
-            tuple(kind[start:stop] for kind in (terms.word, terms.piece, terms.before)),
+            (block.latents, block.offsets),
+            held_out[rows],
+            terms.occurrence[rows],
+            tuple(kind[rows] for kind in (terms.word, terms.piece, terms.before)),
             of_latent,
             of_term,
             words,
             (last, counts),
         )
-        start = stop
     named = np.array([len(row) > 0 for row in label_terms], dtype=bool)
     return Scores(counts[0], counts[1], counts[2], named, int(words[0]))
 

@@ -1,16 +1,14 @@
-"""Windows of the corpus on which a latent is active: the top, even intervals, and a random sample.
+"""Contexts of a latent: its top activations, even intervals of them, and a random sample.
 
-Top activations alone mislead, they look cleaner than the latent is. A window stands around a
-picked token, inside its document. Ties go to the earlier token and draws are seeded by latent, so
-they do not hang on the order in which latents are worked on. Blocks of latents and pieces of the
-token table are streamed.
+Top activations look cleaner than the latent is, so they are not the only kind. A context is a run
+of tokens around a picked token, inside its document. Ties go to the earlier token. Draws are seeded
+by latent, so they do not depend on the order in which latents are processed. Activations are read
+in blocks of latents, and the token table in row groups.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numba
 import numpy as np
@@ -22,20 +20,56 @@ from analysis.bundle import (
     ROW_GROUP,
     WORKING_BYTES,
     Activations,
+    ContextKind,
     KeptTokens,
+    LatentBlock,
     Parameters,
     TableWriter,
-    latent_spans,
 )
+from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
+from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.threads import over_spans
 
-MEMORY_BYTES = 128 << 20
 BLOCK_LATENTS = 1_024
-KINDS = ("top", "interval", "random")
+"""Latents of a block, at most: it bounds the contexts that are held at once."""
+KINDS: tuple[ContextKind, ...] = get_args(ContextKind)
 
-Ints = npt.NDArray[np.int64]
-Progress = Callable[[int, int], None]
-"""Is told latents done and latents in all."""
+
+class ContextRows(NamedTuple):
+    """Rows of the token table around p picked tokens, inside their documents."""
+
+    document: Ints
+    """[p] index of the document."""
+    peak: Ints
+    """[p] index of the picked token in its context."""
+    offsets: Ints
+    """[p + 1] context i owns rows[offsets[i]:offsets[i + 1]]."""
+    rows: Ints
+    """[offsets[p]] rows of the token table."""
+
+    @property
+    def lengths(self) -> Ints:
+        """[p] tokens of each context."""
+        return np.diff(self.offsets)
+
+    def lists(self, values: pa.Array | Float32s) -> pa.ListArray:
+        """One list per context, from one value for each of the rows."""
+        return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pa.array(values))
+
+
+def rows_around(kept: KeptTokens, picked: Ints, length: int) -> ContextRows:
+    """The contexts of `length` tokens around picked rows [p]: length // 2 tokens come before.
+
+    A context is shorter if its document begins or ends inside it.
+    """
+    document = kept.documents_of(picked)
+    first = picked - length // 2
+    start = np.maximum(kept.row_starts[document], first)
+    stop = np.minimum(kept.row_ends[document], first + length)
+    offsets = np.concatenate([[0], np.cumsum(stop - start)])
+    rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
+    return ContextRows(document, picked - start, offsets, rows)
 
 
 def write_contexts(
@@ -45,112 +79,82 @@ def write_contexts(
     *,
     parameters: Parameters,
     memory_bytes: int = MEMORY_BYTES,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> int:
-    """Write the contexts table beside the token table in `folder`; returns its number of rows.
+    """Write the contexts table to `folder`, which holds the token table; returns its rows.
 
-    For each latent and kind parameters.contexts_per_kind windows of parameters.context_tokens
-    tokens, or fewer where the latent has fewer active tokens or the document ends:
+    For each latent and kind, parameters.contexts_per_kind contexts of parameters.context_tokens
+    tokens. There are fewer if the latent has fewer active tokens, and a context is shorter if its
+    document begins or ends inside it.
 
-    - top: the largest activations (ties: the earlier token), no two windows overlapping;
-    - interval: the active tokens in ascending order of activation, cut into equal parts; one
-      drawn from each, strongest part first;
-    - random: active tokens drawn evenly without replacement, in the order of the corpus.
+    - top: the largest activations (ties: the earlier token), no two contexts overlapping;
+    - interval: the active tokens in ascending order of activation, cut into equal parts; one token
+      is drawn from each part, and the strongest part comes first;
+    - random: active tokens drawn uniformly without replacement, in the order of the corpus.
     """
-    written, n_latents = 0, len(activations.latent_ends)
+    written = 0
+    most_rows = memory_bytes // WORKING_BYTES
     with TableWriter(folder, "contexts") as writer:
-        for start, stop in _blocks(activations, memory_bytes):
-            picks = _picks(activations, kept, start, stop, parameters)
-            if len(picks.latent):
-                writer.write(
-                    _windows(picks, kept, folder / "tokens.parquet", parameters.context_tokens)
-                )
-                written += len(picks.latent)
-            if progress:
-                progress(stop, n_latents)
+        for block in activations.blocks_by_latent(most_rows=most_rows, most_latents=BLOCK_LATENTS):
+            picks = _picks(block, kept, parameters)
+            if len(picks.owner):
+                writer.write(_context_rows(block, picks, kept, folder, parameters.context_tokens))
+                written += len(picks.owner)
+            progress(int(block.latents[-1]) + 1, len(activations.latent_ends))
     return written
 
 
-@dataclass(frozen=True)
-class _Picks:
+class _Picks(NamedTuple):
     """Picked tokens [p] of a block of latents, in the order of the table."""
 
-    latent: Ints
+    owner: Ints
+    """Index of the latent in the block."""
     kind: npt.NDArray[np.int8]
+    """Index into KINDS."""
     place: Ints
-    """Where the picked activation stands among those of the block."""
-    ends: Ints
-    """[latents of the block] where each latent's activations end."""
-    first: int
-    """The block's first latent."""
-    tokens: npt.NDArray[np.uint32]
-    activations: npt.NDArray[np.float32]
+    """Index of the picked activation in the block."""
 
 
-def _blocks(activations: Activations, memory_bytes: int) -> Iterator[tuple[int, int]]:
-    """Latents (start, stop) in blocks, bounded in their activations and in their windows."""
-    counts = np.diff(activations.latent_ends, prepend=0)
-    for start, stop in latent_spans(counts, memory_bytes // WORKING_BYTES):
-        for first in range(start, stop, BLOCK_LATENTS):
-            yield first, min(first + BLOCK_LATENTS, stop)
-
-
-def _picks(
-    activations: Activations,
-    kept: KeptTokens,
-    start: int,
-    stop: int,
-    parameters: Parameters,
-) -> _Picks:
-    tokens, values, counts = activations.of_latents(start, stop)
-    ends = np.cumsum(counts)
+def _picks(block: LatentBlock, kept: KeptTokens, parameters: Parameters) -> _Picks:
     most = parameters.contexts_per_kind
-    top = np.full((stop - start, most), -1, dtype=np.int64)
-    document = kept.documents_of(tokens)
-    given = (ends, tokens, values, document, parameters.context_tokens, top)
-    over_spans(len(ends), partial(_pick_top, *given))
-    latents, kinds, places = [], [], []
-    for i in np.flatnonzero(counts):
-        behind = int(ends[i] - counts[i])
-        rng = np.random.Generator(np.random.Philox(key=[parameters.seed, start + int(i)]))
-        own = values[behind : ends[i]]
-        chosen = (
-            top[i][top[i] >= 0],
-            behind + _pick_intervals(own, most, rng),
-            behind + np.sort(rng.choice(len(own), min(most, len(own)), replace=False)),
-        )
-        for kind, some in enumerate(chosen):
-            latents.append(np.full(len(some), start + i))
-            kinds.append(np.full(len(some), kind, dtype=np.int8))
-            places.append(some)
-    empty = [np.empty(0, dtype=np.int64)]
-    return _Picks(
-        np.concatenate(latents or empty).astype(np.int64),
-        np.concatenate(kinds or empty).astype(np.int8),
-        np.concatenate(places or empty).astype(np.int64),
-        ends,
-        start,
-        tokens,
-        values,
-    )
+    top = np.full((len(block.latents), most), -1, dtype=np.int64)
+    document = kept.documents_of(block.tokens)
+    given = (block.ends, block.tokens, block.activations, document, parameters.context_tokens, top)
+    over_spans(len(block.ends), partial(_pick_top, *given))
+    nothing = np.empty(0, dtype=np.int64)
+    picks = [_Picks(nothing, nothing.astype(np.int8), nothing)]
+    start = 0
+    for i, (latent, _, own) in enumerate(block.each()):
+        rng = np.random.Generator(np.random.Philox(key=[parameters.seed, latent]))
+        if len(own):
+            places = (
+                top[i][top[i] >= 0],
+                start + _pick_intervals(own, most, rng),
+                start + np.sort(rng.choice(len(own), min(most, len(own)), replace=False)),
+            )
+            kinds = np.repeat(np.arange(len(KINDS), dtype=np.int8), [len(one) for one in places])
+            picks.append(_Picks(np.full(len(kinds), i), kinds, np.concatenate(places)))
+        start += len(own)
+    return _Picks(*(np.concatenate(part) for part in zip(*picks, strict=True)))
 
 
 @numba.njit(nogil=True, cache=True)
 def _pick_top(
     ends: Ints,
-    tokens: npt.NDArray[np.uint32],
-    activations: npt.NDArray[np.float32],
+    tokens: UInt32s,
+    activations: Float32s,
     document: Ints,
     window: int,
     top: Ints,
     first: int,
-    behind: int,
+    stop: int,
 ) -> None:
-    """Fill rows first..behind-1 of top [latents, most]: the largest activations, windows apart.
+    """Fill rows first..stop-1 of top [latents, most] with indices of the largest activations.
 
-    One pass for each pick: a scan of n activations costs less than sorting them.
+    Picks of one document are at least `window` tokens apart. Each pick is one pass over the
+    activations, which costs less than sorting them.
     """
-    for i in range(first, behind):
+    for i in range(first, stop):
         start = ends[i - 1] if i else 0
         for pick in range(top.shape[1]):
             best = -1
@@ -171,56 +175,51 @@ def _pick_top(
             top[i, pick] = best
 
 
-def _pick_intervals(
-    activations: npt.NDArray[np.float32], most: int, rng: np.random.Generator
-) -> Ints:
-    """One place from each of up to `most` equal parts of the ordered activations [n]."""
+def _pick_intervals(activations: Float32s, most: int, rng: np.random.Generator) -> Ints:
+    """Indices of one activation from each of up to `most` equal parts, strongest part first.
+
+    The parts cut the activations [n] in ascending order; ties keep their order.
+    """
     order = np.argsort(activations, kind="stable")
     parts = min(most, len(order))
     bounds = np.arange(parts + 1) * len(order) // parts
     return order[rng.integers(bounds[:-1], bounds[1:])][::-1].astype(np.int64)
 
 
-def _windows(picks: _Picks, kept: KeptTokens, tokens_file: Path, length: int) -> pa.Table:
-    """The rows of the contexts table of some picks."""
-    peak_row = picks.tokens[picks.place].astype(np.int64)
-    document = kept.documents_of(peak_row)
-    start = np.maximum(kept.row_starts[document], peak_row - length // 2)
-    stop = np.minimum(kept.row_ends[document], peak_row - length // 2 + length)
-    offsets = np.concatenate([[0], np.cumsum(stop - start)])
-    rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
-    values = _activations_at(picks, np.repeat(np.arange(len(start)), stop - start), rows)
-    text, position = read_tokens(tokens_file, rows)
-    peak = peak_row - start
-    bounds = pa.array(offsets.astype(np.int32))
+def _context_rows(
+    block: LatentBlock, picks: _Picks, kept: KeptTokens, tables: Path, length: int
+) -> pa.Table:
+    """The rows of the contexts table for some picks."""
+    around = rows_around(kept, block.tokens[picks.place].astype(np.int64), length)
+    values = _activations_at(block, np.repeat(picks.owner, around.lengths), around.rows)
+    text, position = read_tokens(tables / "tokens.parquet", around.rows)
     kinds = pa.array(picks.kind.astype(np.int32))
     return pa.table(
         {
-            "latent": picks.latent.astype(np.int32),
+            "latent": block.latents[picks.owner].astype(np.int32),
             "kind": pa.DictionaryArray.from_arrays(kinds, pa.array(KINDS)),
-            "activation": picks.activations[picks.place],
-            "document": kept.documents[document],
-            "position": position[offsets[:-1] + peak],
-            "tokens": pa.ListArray.from_arrays(bounds, text),
-            "activations": pa.ListArray.from_arrays(bounds, pa.array(values)),
-            "peak": peak.astype(np.int16),
+            "activation": block.activations[picks.place],
+            "document": kept.documents[around.document],
+            "position": position[around.offsets[:-1] + around.peak],
+            "tokens": around.lists(text),
+            "activations": around.lists(values),
+            "peak": around.peak.astype(np.int16),
         }
     )
 
 
-def _activations_at(picks: _Picks, pick: Ints, rows: Ints) -> npt.NDArray[np.float32]:
-    """Activation of the latent of each pick [m] on rows [m] of the token table, 0 where silent."""
-    width = int(max(rows.max(initial=0), picks.tokens.max(initial=0))) + 1
-    counts = np.diff(picks.ends, prepend=0)
-    # One ascending key for latent and token finds all activations in one search.
-    known = np.repeat(np.arange(len(counts)) * width, counts) + picks.tokens
-    wanted = (picks.latent[pick] - picks.first) * width + rows
-    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[place] == wanted, picks.activations[place], np.float32(0))
+def _activations_at(block: LatentBlock, owner: Ints, rows: Ints) -> Float32s:
+    """Activation [m] on rows [m] of the latents at index `owner` [m]; 0 where not active."""
+    width = int(max(rows.max(initial=0), block.tokens.max(initial=0))) + 1
+    # One ascending key for latent and row locates all activations with one search.
+    keys = np.repeat(np.arange(len(block.latents)) * width, block.counts) + block.tokens
+    wanted = owner * width + rows
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, block.activations[place], np.float32(0))
 
 
-def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, npt.NDArray[np.int32]]:
-    """Text and position of rows [m] of the token table, one row group of it at a time."""
+def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, Int32s]:
+    """Text and position of rows [m] of the token table, read one row group at a time."""
     unique, inverse = np.unique(rows, return_inverse=True)
     file = pq.ParquetFile(tokens_file, memory_map=True)
     pieces: list[pa.Array] = [pa.array([], pa.string())]
@@ -228,8 +227,8 @@ def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, npt.NDArray[np
     for group in np.unique(unique // ROW_GROUP):
         low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
         table = file.read_row_group(int(group), columns=["token", "position"])
-        found = table.take(pa.array(unique[low:high] - group * ROW_GROUP))
-        pieces += found["token"].cast(pa.string()).chunks
-        positions.append(found["position"].to_numpy())
+        wanted = table.take(pa.array(unique[low:high] - group * ROW_GROUP))
+        pieces += wanted["token"].cast(pa.string()).chunks
+        positions.append(wanted["position"].to_numpy())
     text = pa.concat_arrays(pieces).take(pa.array(inverse))
     return text, np.concatenate(positions)[inverse].astype(np.int32)

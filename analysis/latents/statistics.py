@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analysis.bundle import TABLES, Activations, KeptTokens, LatentBlock, latent_blocks
+from analysis.bundle import TABLES, WORKING_BYTES, Activations, KeptTokens, LatentBlock
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
 
@@ -53,7 +53,7 @@ def latent_statistics(
     parts = list(_measured(activations, kept, memory_bytes))
     in_documents = np.concatenate([part[0] for part in parts])
     measured = np.concatenate([part[1] for part in parts])
-    counts = np.diff(activations.latent_ends, prepend=0)
+    counts = activations.latent_counts
     density = counts / n_tokens
     columns: list[pa.Array] = [
         pa.array(np.arange(len(counts), dtype=np.int32)),
@@ -93,7 +93,7 @@ def _measured(
     activations: Activations, kept: KeptTokens, memory_bytes: int
 ) -> Iterator[tuple[Ints, Floats]]:
     """Per block of latents: documents [k]; mean, std, median, p90 and max [k, 5]."""
-    for block in latent_blocks(activations, memory_bytes):
+    for block in activations.blocks_by_latent(most_rows=memory_bytes // WORKING_BYTES):
         measured = np.zeros((len(block.ends), 5))
         over_spans(len(block.ends), partial(_measure, block, measured))
         yield _documents_each(block, kept), measured

@@ -79,7 +79,7 @@ def store(build: Building, source: Source) -> DoneRecord:
         documents=source.documents(),
         memory_bytes=build.memory_bytes,
     )
-    counts = np.diff(stored.latent_ends, prepend=0)
+    counts = stored.latent_counts
     build.write(ACTIVE_TOKENS, pa.table({"active_tokens": counts}))
     return DoneRecord()
 

@@ -12,12 +12,9 @@ import pytest
 
 from analysis.bundle import (
     MANIFEST,
-    ROW_GROUP,
     TABLES,
-    Activations,
     Bundle,
     LatentTable,
-    TableWriter,
     open_bundle,
     publish,
     write_table,
@@ -60,27 +57,6 @@ def test_by_latent_and_by_token_hold_the_same_pairs(planted_bundle: Bundle) -> N
         assert found == expected
     latents, counts = stored.latents_of_tokens(0, planted_bundle.tokens.num_rows)
     assert len(latents) == len(by_latent) == counts.sum()
-
-
-def test_rows_are_found_by_number_over_many_row_groups(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    counts = rng.integers(0, 30_000, 12)
-    tokens = np.concatenate([np.sort(rng.choice(10**6, n, replace=False)) for n in counts])
-    values = rng.random(len(tokens)).astype(np.float32)
-    table = pa.table({"token": tokens.astype(np.uint32), "activation": values})
-    with TableWriter(tmp_path, "activations_by_latent") as writer:
-        for start in range(0, len(tokens), 7_777):
-            writer.write(table.slice(start, 7_777))
-    file = pq.ParquetFile(tmp_path / "activations_by_latent.parquet")
-    groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    assert all(rows == ROW_GROUP for rows in groups[:-1])
-    assert len(groups) > 1
-    ends = np.cumsum(counts)
-    stored = Activations(tmp_path, ends, np.array([0]))
-    for latent, (start, stop) in enumerate(zip(ends - counts, ends, strict=True)):
-        found, activations = stored.of_latent(latent)
-        assert (found == tokens[start:stop]).all()
-        assert (activations == values[start:stop]).all()
 
 
 def test_rows_of_some_latents(tmp_path: Path) -> None:

@@ -8,76 +8,12 @@ import pytest
 
 from analysis.bundle import (
     Parameters,
-    activations,
-    chosen_tokens,
-    kept_tokens,
-    latent_blocks,
-    latent_spans,
 )
 from analysis.harvest import imported
 from analysis.harvest.corpus import Document
 from analysis.harvest.store import write_activation_tables
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
-
-
-def test_by_latent_and_by_token_are_the_matrix(stored: Stored) -> None:
-    for latent in (0, 57, 165, 190, 199):
-        tokens, values = stored.activations.of_latent(latent)
-        assert np.array_equal(tokens, np.flatnonzero(stored.values[:, latent]))
-        assert np.array_equal(values, stored.values[tokens, latent])
-    for row in (0, 1, 9_999, stored.planted.n_tokens - 1):
-        latents, values = stored.activations.of_token(row)
-        assert np.array_equal(latents, np.flatnonzero(stored.values[row]))
-        assert np.array_equal(values, stored.values[row, latents])
-
-
-def test_ranges_of_latents_and_tokens(stored: Stored) -> None:
-    tokens, values, counts = stored.activations.of_latents(20, 33)
-    latent, row = np.nonzero(stored.values[:, 20:33].T)
-    assert np.array_equal(tokens, row) and np.array_equal(counts, np.bincount(latent))
-    assert np.array_equal(values, stored.values[:, 20:33].T[latent, row])
-    again, counted = stored.activations.tokens_of_latents(20, 33)
-    assert np.array_equal(again, tokens) and np.array_equal(counted, counts)
-    latents, active = stored.activations.latents_of_tokens(500, 900)
-    row, latent = np.nonzero(stored.values[500:900])
-    assert np.array_equal(latents, latent)
-    assert np.array_equal(active, np.bincount(row, minlength=400))
-
-
-def test_chosen_latents_read_together_or_alone(
-    stored: Stored, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen = np.array([3, 57, 58, 165, 190, 199])
-    latent, row = np.nonzero(stored.values[:, chosen].T)
-    for apart in (activations.ROW_GROUP, 1):
-        monkeypatch.setattr(activations, "ROW_GROUP", apart)
-        tokens, counts = chosen_tokens(stored.activations, chosen)
-        assert np.array_equal(tokens, row)
-        assert np.array_equal(counts, np.bincount(latent, minlength=len(chosen)))
-    tokens, counts = chosen_tokens(stored.activations, np.empty(0, dtype=np.int64))
-    assert len(tokens) == len(counts) == 0
-
-
-def test_kept_tokens_are_counted_by_document(stored: Stored) -> None:
-    kept = kept_tokens(stored.tables)
-    assert np.array_equal(kept.before, np.arange(stored.planted.n_tokens))
-    assert np.array_equal(kept.ends, stored.kept.row_ends)
-
-
-def test_latent_blocks_cover_everything_once(stored: Stored) -> None:
-    blocks = list(latent_blocks(stored.activations, memory_bytes=30_000))
-    assert len(blocks) > 20
-    assert np.concatenate([b.tokens for b in blocks]).shape == (stored.bits.sum(),)
-    assert [b.first for b in blocks][1:] == list(
-        np.cumsum([len(b.ends) for b in blocks])[:-1].tolist()
-    )
-
-
-def test_latent_spans_keep_the_bound_or_hold_one_latent() -> None:
-    counts = np.array([5, 0, 3, 20, 1, 1, 8, 0])
-    spans = list(latent_spans(counts, 8))
-    assert spans == [(0, 3), (3, 4), (4, 6), (6, 8)]
 
 
 def test_memory_setting_changes_no_byte(stored: Stored, tmp_path: Path) -> None:

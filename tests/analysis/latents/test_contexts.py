@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import Parameters
+from analysis.bundle import LatentBlock, Parameters
 from analysis.latents import contexts
 from analysis.latents.contexts import write_contexts
 from tests.analysis.conftest import Stored
@@ -80,7 +80,7 @@ def test_random_ones_are_drawn_evenly(stored: Stored, monkeypatch: pytest.Monkey
     tokens, _ = stored.activations.of_latent(199)
     ranks: list[float] = []
     for seed in range(40):
-        picks = contexts._picks(stored.activations, stored.kept, 199, 200, Parameters(seed=seed))
+        picks = contexts._picks(block_of(stored, 199), stored.kept, Parameters(seed=seed))
         chosen = picks.place[picks.kind == 2]
         ranks += (chosen / len(tokens)).tolist()
     assert len(ranks) == 240 and len(set(ranks)) > 230
@@ -95,8 +95,9 @@ def test_blocks_change_no_byte(stored: Stored, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_seed_changes_the_sample(stored: Stored, tmp_path: Path, written: list[dict]) -> None:
-    picks = contexts._picks(stored.activations, stored.kept, 0, 1, Parameters(seed=8))
-    other = picks.tokens[picks.place[picks.kind == 2]].tolist()
+    block = block_of(stored, 0)
+    picks = contexts._picks(block, stored.kept, Parameters(seed=8))
+    other = block.tokens[picks.place[picks.kind == 2]].tolist()
     assert other != places(written, 0, "random")
 
 
@@ -110,6 +111,10 @@ def test_intervals_of_fewer_activations_than_asked() -> None:
     values = np.array([3.0, 1.0, 2.0], dtype=np.float32)
     found = contexts._pick_intervals(values, 5, np.random.default_rng(0))
     assert values[found].tolist() == [3.0, 2.0, 1.0]
+
+
+def block_of(stored: Stored, latent: int) -> LatentBlock:
+    return next(stored.activations.blocks_by_latent(np.array([latent])))
 
 
 def key(row: dict) -> tuple[int, str]:
