@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.build import build_bundle
-from analysis.bundle import TABLES, Bundle, Parameters, content_id, read_manifest
+from analysis.bundle import SCHEMA_VERSION, TABLES, Bundle, Parameters, content_id, read_manifest
 from analysis.refresh import refresh_bundle
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest, LabelSettings, RefreshRequest, SaeReading
 from bench.compare_bundles import compare_bundles
 from tests.planted import planted_activations, planted_sae
 
+BUNDLES = Path(__file__).parents[1] / "bundles"
 CARRIED = ("activations_by_latent", "activations_by_token", "tokens", "documents", "logits")
 
 
@@ -53,6 +54,26 @@ def test_an_unchanged_refresh_gives_the_same_bundle(old: Bundle, request_: Refre
     assert new.manifest.parameters == old.manifest.parameters
     assert {file.name: file.read_bytes() for file in old.path.iterdir()} == before
     assert [path.name for path in request_.out.parent.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("folder", sorted(BUNDLES.glob("schema_*")), ids=lambda path: path.name)
+def test_a_bundle_of_an_older_version_is_refreshed(
+    folder: Path, request_: RefreshRequest, old: Bundle
+) -> None:
+    """It was written from the same planted activations as the bundle that is built here."""
+    new = refresh_bundle(replace(request_, bundle=folder))
+    assert new.manifest.schema_version == SCHEMA_VERSION
+    for table in CARRIED:
+        file = f"{table}.parquet"
+        assert (new.path / file).read_bytes() == (folder / file).read_bytes()
+    stored = read_manifest(folder)
+    assert (new.manifest.tokens, new.manifest.documents) == (stored.tokens, stored.documents)
+    assert new.manifest.parameters == stored.parameters
+    assert new.latents["active_tokens"].equals(old.latents["active_tokens"])
+    # Only counts: coordinates may differ in their last digits between processors.
+    counted = ("partners:", "contexts:", "latents: density", "latents: active")
+    lines = list(compare_bundles(folder, new.path))
+    assert [line for line in lines if line.startswith(counted)] == []
 
 
 def test_every_other_table_is_computed_again(
