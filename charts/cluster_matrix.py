@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
 from analysis.cooccurrence.association import measure_table
-from charts.clustering import level_of
+from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, format_of, title_of

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.clusters.trust import WEAK, found_again
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.text import cut, shown_label
 from charts.core.theme import INK, PAPER, UNSELECTED, inline, layered
 
-WEAK = 0.5
 STABILITY = alt.Scale(
     domain=[0.0, 0.5, 1.0],
     range=["#c8641b", "#f7f3ec", "#1f6fb2"],
@@ -76,11 +75,6 @@ def _rows(bundle: Bundle, selected: np.ndarray | None) -> pa.Table:
     rows = rows.append_column("found_again", found_again(clusters))
     rows = rows.append_column("selected", pa.array(np.bincount(inside, minlength=count)))
     return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
-
-
-def found_again(clusters: pa.Table) -> pa.Array:
-    """How far each cluster is found again: the lower of its stability and its bootstrap."""
-    return pc.min_element_wise(clusters["stability"], clusters["bootstrap"], skip_nulls=True)
 
 
 def _places(

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, CommunityLevel
-from analysis.cooccurrence.communities import WEAK, Components
+from analysis.clusters.trust import WEAK
+from analysis.cooccurrence.communities import Components
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, Value, caption_of
 from charts.core.interactions import COMMUNITY, COMPONENT, Click

@@ -13,6 +13,7 @@ from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
+from charts.core.placement import overlap
 from charts.core.text import cells, name_of, shown_token
 from charts.core.theme import (
     ACCENT,
@@ -24,7 +25,6 @@ from charts.core.theme import (
     inline,
     layered,
 )
-from charts.map import overlap
 
 Classes = Literal["member", "token"]
 CLASSES: dict[str, str] = {

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import cluster_tree
 from charts.component_plane import component_plane, component_shares
-from charts.contexts import cluster_contexts
 from pages.widgets import pickers
 from pages.widgets.cluster_head import cluster_head
 from pages.widgets.cluster_picker import cluster_picker, cluster_table

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from charts.clusters import cluster_bars
+from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
 from charts.map import latent_map
 from pages.widgets import pickers

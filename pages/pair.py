@@ -3,14 +3,10 @@
 import streamlit as st
 
 from analysis.cooccurrence.pair import WHERE
-from charts.pair import (
-    joint_activations,
-    pair_conditionals,
-    pair_counts,
-    pair_expected,
-    pair_strengths,
-)
+from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
+from charts.pair_counts import pair_counts, pair_expected
+from charts.pair_strength import pair_conditionals, pair_strengths
 from pages.widgets import pickers
 from pages.widgets.figure import show
 from pages.widgets.page import begin

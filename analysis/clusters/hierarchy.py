@@ -37,6 +37,7 @@ from fast_hdbscan.cluster_trees import (
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from analysis.bundle import TABLES, ClusterLevel
+from analysis.clusters.trust import WEAK
 from analysis.decoder.graph import NeighbourGraph
 from analysis.decoder.umap_embedding import (
     MANY,
@@ -71,8 +72,6 @@ COARSER = (2.5, 10.0)
 """A level has this many times fewer clusters than the level below it: at least, at most."""
 FEWEST = 3
 MOST_LEVELS = 3
-WEAK = 0.5
-"""Stability below which a clustering is not to be believed; a coarser level must reach it."""
 
 Selection = Literal["leaf", "eom"]
 SELECTIONS: tuple[Selection, ...] = ("leaf", "eom")

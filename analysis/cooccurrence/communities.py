@@ -25,11 +25,10 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import TABLES, CommunityLevel, LatentTable
+from analysis.clusters.trust import WEAK
 from analysis.cooccurrence.association import TwoByTwo, jaccard, phi
 
 NOISE = -1
-WEAK = 0.5
-"""Stability below which communities are not to be believed; a second level must reach it."""
 SEEDS = 3
 RESOLUTIONS = tuple(0.25 * 2.0**step for step in range(10))
 SMALLEST = 3

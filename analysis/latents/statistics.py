@@ -12,15 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.bundle import TABLES, WORKING_BYTES, Activations, KeptTokens, LatentBlock
+from analysis.latents.flags import DENSE_DENSITY, FLAGS, ULTRALOW_DENSITY
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
 
-ULTRALOW_DENSITY = 1e-6
-"""Below this fraction of the kept tokens a latent is ultralow; Bricken et al. 2023."""
-DENSE_DENSITY = 0.10
-"""Above this fraction it is dense: it swamps every count that it is mixed into."""
-
-FLAGS = ("live", "dead", "ultralow", "dense")
 _COLUMNS = (
     "latent",
     "active_tokens",

@@ -10,9 +10,9 @@ bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are accepted
 word is a search.
 """
 
+from analysis.latents.flags import FLAGS
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
-    FLAGS,
     MAP_COLUMNS,
     NUMERIC_COLUMNS,
     And,

@@ -35,7 +35,6 @@ NUMERIC_COLUMNS = (
     "moved",
 )
 """Columns of the latent table that a selection can compare with a number."""
-FLAGS = ("live", "dead", "ultralow", "dense")
 PARTNERS_COUNT = 20
 """Partners that `partners(ID)` selects."""
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from analysis.cooccurrence.association import MEASURES
+from analysis.latents.flags import FLAGS
 from analysis.runtime.errors import InputError
 from analysis.selection.grammar import (
-    FLAGS,
     MAP_COLUMNS,
     NUMERIC_COLUMNS,
     And,

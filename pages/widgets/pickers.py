@@ -9,8 +9,9 @@ from analysis.bundle import Bundle, ContextKind
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime import numbers
+from analysis.selection import MapName
 from charts.component_plane import CLASSES, Classes
-from charts.map import COLOURS, LAYOUTS, Colour, Layout, colours_of, layouts_of
+from charts.map_view import COLOURS, LAYOUTS, Colour, colours_of, layouts_of
 from charts.relations import ALL, RELATIONS
 from pages.widgets import state
 
@@ -27,9 +28,9 @@ def measure() -> str:
     )
 
 
-def layout(bundle: Bundle) -> Layout:
+def layout(bundle: Bundle) -> MapName:
     """Which map is shown; a bundle may have the one by decoder alone."""
-    chosen: Layout = _choice(
+    chosen: MapName = _choice(
         "layout",
         "Latents lie together that",
         layouts_of(bundle),
@@ -45,7 +46,7 @@ def _whole_map() -> None:
     state.change(viewport="")
 
 
-def colour(bundle: Bundle, layout: Layout) -> Colour:
+def colour(bundle: Bundle, layout: MapName) -> Colour:
     """What the colour of a point on the map says."""
     known = colours_of(bundle, layout)
     chosen: Colour = _choice("colour", "Colour", known, lambda key: COLOURS[key])

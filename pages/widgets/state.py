@@ -17,7 +17,7 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.runtime.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
 from charts.component_plane import CLASSES
-from charts.map import COLOURS, LAYOUTS, Viewport
+from charts.map_view import COLOURS, LAYOUTS, Viewport
 from charts.relations import ALL, RELATIONS
 
 SUBJECTS = ("selection", "latent")

@@ -3,14 +3,14 @@
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.clusters.trust import WEAK
 from analysis.decoder.map_verdict import quality_of_map, quality_sentence
 from analysis.runtime import numbers
-from charts.cluster_tree import WEAK
-from charts.map import Layout
+from analysis.selection import MapName
 from pages.widgets.text import plain
 
 
-def map_trust(bundle: Bundle, layout: Layout) -> None:
+def map_trust(bundle: Bundle, layout: MapName) -> None:
     """What the measured quality of the map that is shown means."""
     quality = quality_of_map(bundle.manifest, layout)
     if quality is not None:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from charts.map import Layout, Viewport, part_of_map, whole_map
+from analysis.selection import MapName
+from charts.map_view import Viewport, part_of_map, whole_map
 from pages.widgets import state
 from pages.widgets.page import Page
 
@@ -10,7 +11,7 @@ STEP = 1.6
 """How many times as wide the map becomes with one step out, and as narrow with one step in."""
 
 
-def zoom(page: Page, layout: Layout) -> Viewport | None:
+def zoom(page: Page, layout: MapName) -> Viewport | None:
     """Offer to come closer and to go back; returns the part that is shown, None for all of it."""
     shown = page.view.part_of_map
     whole = whole_map(page.bundle, layout)

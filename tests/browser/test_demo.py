@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from analysis.bundle import Bundle, open_bundle
 from analysis.cooccurrence.pair import read_pair
 from analysis.selection import evaluate, parse
-from charts.map import HEIGHT
+from charts.map_names import HEIGHT
 from charts.pairs import ranked_pairs
 from tests.browser.conftest import PATIENCE, OpenPage, settle
 

@@ -11,11 +11,11 @@ from analysis.bundle import Bundle
 from analysis.clusters.reconstruction import reconstruct
 from analysis.runtime.errors import InputError
 from charts import cluster_matrix as matrix_module
+from charts.cluster_contexts import MOST_POOLED, cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import _places, cluster_tree
 from charts.component_plane import component_plane, component_shares
-from charts.contexts import MOST_POOLED, cluster_contexts
 from charts.core.theme import UNSELECTED
 from tests.charts.test_pairs_and_heatmap import dense_matrix
 

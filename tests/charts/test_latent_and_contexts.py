@@ -3,7 +3,8 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
-from charts.contexts import CELL, context_strips
+from charts.concordance import CELL
+from charts.contexts import context_strips
 from charts.core.text import cells, cut, shown_label, shown_token, visible
 from charts.latent import (
     activation_histogram,

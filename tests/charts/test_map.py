@@ -11,8 +11,9 @@ from PIL import Image
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from charts import map as charts_map
-from charts.clustering import level_of
-from charts.clusters import cluster_bars
+from charts import map_names
+from charts.cluster_bars import cluster_bars
+from charts.cluster_level import level_of
 from charts.core.raster import rasterise
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER, cluster_colours
 from charts.map import latent_map
@@ -76,12 +77,12 @@ def test_names_never_overlap(tiny: Bundle) -> None:
                 table = table.set_column(i, field, pa.array(values))
         moved = type(clustering)(0, clustering.of_latent, table, clustering.colours)
         centres = np.column_stack([table[name].to_numpy() for name in ("x", "y")])
-        names = charts_map._names(moved, centres, rows, frame).to_pylist()
+        names = map_names.names_on_map(moved, centres, rows, frame).to_pylist()
         assert names
         boxes = []
         for name in names:
-            px = (name["x"] + 9) / 18 * charts_map.PLACED_FOR[0]
-            py = (9 - name["y"]) / 18 * charts_map.PLACED_FOR[1]
+            px = (name["x"] + 9) / 18 * map_names.PLACED_FOR[0]
+            py = (9 - name["y"]) / 18 * map_names.PLACED_FOR[1]
             half = 3.6 * len(name["name"])
             boxes.append((px - half, px + half, py - 9, py + 9))
         for i, a in enumerate(boxes):
@@ -172,7 +173,7 @@ def test_the_map_of_co_occurrence_has_its_own_places_box_and_names(tiny: Bundle)
     assert np.array_equal(rows["moved"], table["moved"][rows["latent"]])
     assert figure.selections == ("box_of_cooccurrence", "picked")
     clustering = level_of(tiny, 0)
-    centres = charts_map._centres(tiny, clustering, "cooccurrence")
+    centres = map_names.centres(tiny, clustering, "cooccurrence")
     for cluster, centre in zip(clustering.table["cluster"].to_pylist(), centres, strict=True):
         inside = table[(clustering.of_latent == cluster) & table["x_cooccurrence"].notna()]
         assert np.allclose(centre, inside[["x_cooccurrence", "y_cooccurrence"]].median())

@@ -6,14 +6,10 @@ import pytest
 from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import wilson_interval
 from analysis.cooccurrence.pair import WHERE, Pair, read_pair
-from charts.pair import (
-    joint_activations,
-    pair_conditionals,
-    pair_counts,
-    pair_expected,
-    pair_strengths,
-)
+from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
+from charts.pair_counts import pair_counts, pair_expected
+from charts.pair_strength import pair_conditionals, pair_strengths
 
 A, B = 5, 13
 FIGURES = (pair_counts, pair_conditionals, pair_expected, pair_strengths, joint_activations)

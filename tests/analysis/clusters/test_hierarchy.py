@@ -11,7 +11,6 @@ from sklearn.metrics import adjusted_rand_score
 from analysis.bundle import TABLES
 from analysis.clusters.hierarchy import (
     APART,
-    WEAK,
     Clustering,
     agreement,
     cluster,
@@ -20,6 +19,7 @@ from analysis.clusters.hierarchy import (
     resampled,
     spanning_tree,
 )
+from analysis.clusters.trust import WEAK
 from analysis.decoder.graph import decoder_graph
 from analysis.decoder.umap_map import fuzzy_graph
 

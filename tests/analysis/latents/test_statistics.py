@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.latents.statistics import FLAGS, activation_histogram, flag_codes, latent_statistics
+from analysis.latents.flags import FLAGS
+from analysis.latents.statistics import activation_histogram, flag_codes, latent_statistics
 from tests.analysis.conftest import Stored
 
 

@@ -18,13 +18,14 @@ from analysis.cooccurrence.communities import Components, clarke_2024
 from analysis.cooccurrence.pair import read_pair
 from analysis.runtime.errors import InputError
 from charts import map as charts_map
+from charts.cluster_bars import cluster_bars
+from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import cluster_tree
-from charts.clusters import cluster_bars
 from charts.communities import community_sizes, component_sizes
 from charts.component_plane import component_plane, component_shares
-from charts.contexts import cluster_contexts, context_strips
+from charts.contexts import context_strips
 from charts.core import export as exporting
 from charts.core.export import KINDS, export, filename
 from charts.core.figure import Figure, caption_of
@@ -40,14 +41,10 @@ from charts.latent import (
 )
 from charts.map import latent_map
 from charts.network import neighbourhood
-from charts.pair import (
-    joint_activations,
-    pair_conditionals,
-    pair_counts,
-    pair_expected,
-    pair_strengths,
-)
+from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
+from charts.pair_counts import pair_counts, pair_expected
+from charts.pair_strength import pair_conditionals, pair_strengths
 from charts.pairs import ranked_pairs
 from charts.relations import relation_points
 from tests.charts.conftest import HOSTILE

@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from charts.cluster_tree import WEAK, found_again
-from charts.clustering import level_of
+from analysis.clusters.trust import WEAK, found_again
+from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.text import cut

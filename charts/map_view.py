@@ -1,0 +1,78 @@
+"""What a map of the latents can show: its layouts, its colours, and a part of it."""
+
+from typing import Literal
+
+import numpy as np
+
+from analysis.bundle import Bundle
+from analysis.selection import MAP_COLUMNS, MapName
+
+Colour = Literal["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
+
+
+Viewport = tuple[float, float, float, float]
+
+
+COLOURS: dict[str, str] = {
+    "cluster": "cluster",
+    "density": "density (log scale)",
+    "map_recall": "kNN recall@10 of the map",
+    "map_agreement": "agreement of the map over seeds",
+    "moved": "moved between the two maps",
+    "max": "largest activation (log scale)",
+}
+
+
+LAYOUTS: dict[str, str] = {
+    "decoder": "write alike",
+    "cooccurrence": "fire together",
+}
+"""What latents that lie together on a map have in common."""
+
+
+SHARES = ("map_recall", "map_agreement", "moved")
+"""Colours that are fractions; the others are on a log scale."""
+
+
+def layouts_of(bundle: Bundle) -> list[MapName]:
+    """The maps that the bundle has."""
+    return ["decoder"] if bundle.manifest.map_cooccurrence is None else ["decoder", "cooccurrence"]
+
+
+def colours_of(bundle: Bundle, layout: MapName = "decoder") -> list[Colour]:
+    """The colours of a map: latents move between two, and only one is measured for each latent."""
+    known: list[Colour] = ["cluster", "density"]
+    if layout == "decoder":
+        known += ["map_recall", "map_agreement"]
+    if len(layouts_of(bundle)) > 1:
+        known += ["moved"]
+    return [*known, "max"]
+
+
+def places(bundle: Bundle, layout: MapName) -> tuple[np.ndarray, np.ndarray]:
+    """x and y [n_latents] of every latent on a map, NaN where it is left out."""
+    x, y = (bundle.latents[n].to_numpy(zero_copy_only=False) for n in MAP_COLUMNS[layout])
+    return x, y
+
+
+def whole_map(bundle: Bundle, layout: MapName = "decoder") -> Viewport:
+    """The whole map with a margin of 3 %."""
+    return part_of_map(bundle, None, layout) or (0.0, 1.0, 0.0, 1.0)
+
+
+def part_of_map(
+    bundle: Bundle, selected: np.ndarray | None, layout: MapName = "decoder"
+) -> Viewport | None:
+    """The part of a map that the selected latents fill, with a margin of 3 %; None without any."""
+    x, y = places(bundle, layout)
+    inside = np.isfinite(x) & np.isfinite(y)
+    if selected is not None:
+        inside &= selected
+    if not inside.any():
+        return None
+    bounds = []
+    for values in (x[inside], y[inside]):
+        least, most = float(values.min()), float(values.max())
+        pad = 0.03 * (most - least) or 1.0
+        bounds += [least - pad, most + pad]
+    return (bounds[0], bounds[1], bounds[2], bounds[3])

@@ -1,0 +1,63 @@
+"""The activations of two latents, token by token."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.pair import Pair, joint_sample
+from charts.core.figure import Figure
+from charts.core.theme import (
+    inline,
+    layered,
+)
+from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, pair_caption
+
+
+def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
+    """Activations of both on the tokens where either is active; alone, a point lies on an axis."""
+    rows = joint_sample(pair, seed=bundle.manifest.parameters.seed)
+    table = pair.tables["token"]
+    where = np.where(
+        rows["a"].to_numpy() > pair.threshold,
+        np.where(rows["b"].to_numpy() > pair.threshold, "both", f"only {pair.a}"),
+        f"only {pair.b}",
+    )
+    rows = rows.append_column("where", pa.array(where.tolist(), pa.string()))
+    either = int(table.n11) + int(table.n10) + int(table.n01)
+    names = ["both", f"only {pair.a}", f"only {pair.b}"]
+    chart = (
+        alt.Chart(inline(rows.select(["a", "b", "where", "token"])))
+        .mark_circle(size=22, opacity=0.5)
+        .encode(
+            x=alt.X("a:Q", title=f"activation of {pair.a}", scale=alt.Scale(nice=False)),
+            y=alt.Y("b:Q", title=f"activation of {pair.b}", scale=alt.Scale(nice=False)),
+            color=alt.Color(
+                "where:N",
+                title=None,
+                scale=alt.Scale(domain=names, range=[BOTH_COLOUR, A_COLOUR, B_COLOUR]),
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=[
+                alt.Tooltip("where:N", title="active"),
+                alt.Tooltip("a:Q", title=str(pair.a), format=".3~r"),
+                alt.Tooltip("b:Q", title=str(pair.b), format=".3~r"),
+            ],
+        )
+    )
+    drawn = f"{rows.num_rows:,} of {either:,}"
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-activations",
+        title="Activations of both, token by token",
+        chart=layered(chart, height=300),
+        rows=rows,
+        caption=pair_caption(bundle, pair, "token", drawn=drawn),
+        note=(
+            f"{drawn} tokens on which either fires{_sampled(rows.num_rows, either)}; both fire on "
+            f"{int(table.n11):,}. Points on an axis: the other one is silent."
+        ),
+    )
+
+
+def _sampled(drawn: int, of: int) -> str:
+    return ", a random sample" if drawn < of else ""

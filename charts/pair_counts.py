@@ -1,0 +1,219 @@
+"""How often two latents fire together: the 2x2 tables, and the joint count against chance."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import UNITS, Bundle
+from analysis.cooccurrence.association import expected, lift
+from analysis.cooccurrence.pair import Pair
+from charts.core.figure import Figure
+from charts.core.theme import (
+    INK,
+    PAPER,
+    QUIET_INK,
+    RULE,
+    bare_x,
+    bare_y,
+    colour_scale,
+    inline,
+    layered,
+)
+from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, ROW, UNIT_WORDS, pair_caption
+
+CELL_HEIGHT = 66
+
+
+def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
+    """The 2x2 tables by token, window and document, beside one another.
+
+    The colour compares a cell with what independent latents of the same margins would have there.
+    """
+    rows = _cells(pair)
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-counts",
+        title=f"How often latents {pair.a} and {pair.b} fire together",
+        chart=_cell_chart(rows, pair),
+        rows=rows,
+        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        note=(
+            f"A window is {pair.window:,} consecutive kept tokens of one document; the last one of "
+            "a document is shorter and counts as one. Larger units are shared by topic alone, too."
+        ),
+    )
+
+
+def _cells(pair: Pair) -> pa.Table:
+    rows = []
+    for unit in UNITS:
+        table = pair.tables[unit]
+        n, n1, n2 = (float(value) for value in (table.n, table.n1, table.n2))
+        for a, b, count in (
+            (True, True, table.n11),
+            (True, False, table.n10),
+            (False, True, table.n01),
+            (False, False, table.n00),
+        ):
+            by_chance = (n1 if a else n - n1) * (n2 if b else n - n2) / n if n else 0.0
+            rows.append(
+                {
+                    "unit": unit,
+                    "a_active": a,
+                    "b_active": b,
+                    "count": int(count),
+                    "share": int(count) / n if n else 0.0,
+                    "expected": by_chance,
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
+    data = rows.to_pylist()
+    for row in data:
+        left = 2.35 * UNITS.index(row["unit"]) + (0 if row["b_active"] else 1)
+        top = 0 if row["a_active"] else 1
+        row |= {"x": left, "x2": left + 0.98, "y": top, "y2": top + 0.96, "middle": left + 0.49}
+        row["times"] = float(np.log2((row["count"] + 0.5) / (row["expected"] + 0.5)))
+        row["says"] = f"{row['count']:,}"
+        row["part"] = _percent(row["share"])
+        row["chance"] = f"expected {_short(row['expected'])}"
+        row["cell"] = _named(row, pair)
+    end = 2.35 * len(UNITS) - 0.37
+    across, down = (-0.72, end), (1.98, -0.62)
+    base = alt.Chart({"values": data})
+    boxes = base.mark_rect(stroke=PAPER).encode(
+        x=bare_x("x:Q", across),
+        x2="x2:Q",
+        y=bare_y("y:Q", down),
+        y2="y2:Q",
+        color=alt.Color(
+            "times:Q",
+            title="count / expected",
+            scale=colour_scale(-3, 3, ["#eab0a8", "#f6f6f6", "#a9cbe8"]),
+            legend=alt.Legend(
+                orient="bottom",
+                direction="horizontal",
+                gradientLength=180,
+                gradientThickness=9,
+                values=[-3, 0, 3],
+                labelExpr="datum.value == 0 ? 'as expected' : datum.value < 0 ? '1/8' : '8 ×'",
+            ),
+        ),
+        tooltip=[
+            alt.Tooltip("cell:N", title="cell"),
+            alt.Tooltip("count:Q", format=","),
+            alt.Tooltip("share:Q", format=".3%"),
+            alt.Tooltip("expected:Q", title="expected if independent", format=",.3~r"),
+        ],
+    )
+    inside = base.transform_calculate(line="datum.y + 0.48").encode(
+        x=bare_x("middle:Q", across), y=bare_y("line:Q", down)
+    )
+    counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-16).encode(text="says:N")
+    parts = inside.mark_text(fontSize=11.5, dy=2).encode(text="part:N")
+    chance = inside.mark_text(fontSize=10.5, color=QUIET_INK, dy=18).encode(text="chance:N")
+    heads = alt.Chart({"values": _headings(pair)})
+    words = heads.mark_text(fontSize=11.5).encode(
+        x=bare_x("x:Q", across),
+        y=bare_y("y:Q", down),
+        text="says:N",
+        color=alt.Color("colour:N", scale=None),
+    )
+    return layered(
+        boxes,
+        counts,
+        parts,
+        chance,
+        words,
+        height=int(2.6 * CELL_HEIGHT) + 70,
+    )
+
+
+def _headings(pair: Pair) -> list[dict[str, object]]:
+    """The words above the columns and beside the rows."""
+    heads: list[dict[str, object]] = [
+        {"x": -0.38, "y": 0.48, "says": f"{pair.a} fires", "colour": A_COLOUR},
+        {"x": -0.38, "y": 1.48, "says": f"{pair.a} silent", "colour": QUIET_INK},
+    ]
+    for i, unit in enumerate(UNITS):
+        left, n = 2.35 * i, int(pair.tables[unit].n)
+        heads += [
+            {"x": left + 1, "y": -0.45, "says": f"{n:,} {UNIT_WORDS[unit]}", "colour": INK},
+            {"x": left + 0.49, "y": -0.15, "says": f"{pair.b} fires", "colour": B_COLOUR},
+            {"x": left + 1.49, "y": -0.15, "says": f"{pair.b} silent", "colour": QUIET_INK},
+        ]
+    return heads
+
+
+def _named(row: dict[str, object], pair: Pair) -> str:
+    a = f"{pair.a} {'fires' if row['a_active'] else 'silent'}"
+    b = f"{pair.b} {'fires' if row['b_active'] else 'silent'}"
+    return f"{row['unit']}: {a}, {b}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if 0 < share < 0.1 else f"{100 * share:.1f} %"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
+    """The joint count of every unit beside what independent latents of these margins would have."""
+    rows = pa.Table.from_pylist(
+        [
+            {
+                "unit": unit,
+                "joint": int(pair.tables[unit].n11),
+                "expected": float(expected(pair.tables[unit])),
+                "lift": float(lift(pair.tables[unit])),
+            }
+            for unit in UNITS
+        ]
+    )
+    data = rows.append_column(
+        "says", pa.array([f"{_short(value)} ×" for value in rows["lift"].to_pylist()])
+    )
+    most = max(*rows["joint"].to_pylist(), *rows["expected"].to_pylist(), 1.0)
+    scale = alt.Scale(type="symlog", constant=1, domain=[0, 3 * most], nice=False)
+    ticks = [0, *(10**power for power in range(int(np.log10(most)) + 1))]
+    base = alt.Chart(inline(data)).encode(
+        y=alt.Y("unit:N", sort=list(UNITS), title=None),
+        tooltip=[
+            alt.Tooltip("unit:N"),
+            alt.Tooltip("joint:Q", format=","),
+            alt.Tooltip("expected:Q", format=",.3~r"),
+            alt.Tooltip("lift:Q", format=",.3~r"),
+        ],
+    )
+    x = alt.X(
+        "expected:Q",
+        scale=scale,
+        title="units with both (symmetric log)",
+        axis=alt.Axis(values=ticks, format=",d"),
+    )
+    lines = base.mark_rule(color=RULE, strokeWidth=3).encode(x=x, x2="joint:Q")
+    by_chance = base.mark_point(color=QUIET_INK, size=80, filled=False, strokeWidth=2).encode(x=x)
+    found = base.mark_circle(color=BOTH_COLOUR, size=90, opacity=1).encode(x="joint:Q")
+    says = base.mark_text(align="left", dx=10, fontSize=12).encode(
+        x=alt.X("end:Q", scale=scale), text="says:N"
+    )
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-expected",
+        title="Joint count against chance",
+        chart=layered(
+            lines,
+            by_chance,
+            found,
+            says.transform_calculate(end="max(datum.joint, datum.expected)"),
+            height=3 * ROW + 60,
+        ),
+        rows=rows,
+        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        note=(
+            "Open ring: expected if the two were independent, n1·n2 / N; dot: counted; beside it "
+            "the lift. The tests below say what chance leaves open."
+        ),
+    )

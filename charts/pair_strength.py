@@ -1,0 +1,151 @@
+"""How strongly two latents go together: conditional probabilities and measures."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pyarrow as pa
+
+from analysis.bundle import UNITS, Bundle
+from analysis.cooccurrence.association import MEASURES, wilson_interval
+from analysis.cooccurrence.pair import Pair
+from charts.core.figure import Figure
+from charts.core.measures import title_of
+from charts.core.theme import (
+    ACCENT,
+    QUIET_INK,
+    RULE,
+    inline,
+    layered,
+)
+from charts.pair import A_COLOUR, B_COLOUR, ROW, pair_caption
+
+STRENGTHS = ("phi", "jaccard", "npmi")
+
+
+def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
+    """P(b given a) and P(a given b) by every unit, with 95 % Wilson intervals.
+
+    The tick is what the other latent's own density gives, which independent latents would have.
+    """
+    rows = []
+    for unit in UNITS:
+        table = pair.tables[unit]
+        n, n1, n2, joint = (float(v) for v in (table.n, table.n1, table.n2, table.n11))
+        for given, other, of, base in (
+            (pair.a, pair.b, n1, n2),
+            (pair.b, pair.a, n2, n1),
+        ):
+            low, high = wilson_interval(int(joint), int(of))
+            rows.append(
+                {
+                    "unit": unit,
+                    "probability": f"P({other} given {given})",
+                    "share": joint / of if of else None,
+                    "low": float(low),
+                    "high": float(high),
+                    "trials": int(of),
+                    "density": base / n if n else 0.0,
+                }
+            )
+    table = pa.Table.from_pylist(rows)
+    names = [str(row["probability"]) for row in rows[:2]]
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-conditionals",
+        title="If one fires, does the other?",
+        chart=_whiskers(table, names),
+        rows=table,
+        caption=pair_caption(bundle, pair, "token, window and document", interval="Wilson 95 %"),
+        note=(
+            "Dot and line: the share and its 95 % Wilson interval; grey tick: the other latent's "
+            "own density. Tokens of one document are not independent, so intervals by token are "
+            "narrower than what is known."
+        ),
+    )
+
+
+def _whiskers(rows: pa.Table, names: Sequence[str]) -> alt.LayerChart:
+    base = alt.Chart(inline(rows)).encode(
+        y=alt.Y("unit:N", sort=list(UNITS), title=None, scale=alt.Scale(paddingInner=0.2)),
+        yOffset=alt.YOffset("probability:N", sort=list(names)),
+        tooltip=[
+            alt.Tooltip("probability:N"),
+            alt.Tooltip("unit:N"),
+            alt.Tooltip("share:Q", format=".4f"),
+            alt.Tooltip("low:Q", format=".4f"),
+            alt.Tooltip("high:Q", format=".4f"),
+            alt.Tooltip("trials:Q", format=","),
+            alt.Tooltip("density:Q", title="density of the other", format=".4f"),
+        ],
+    )
+    colour = alt.Color(
+        "probability:N",
+        title=None,
+        scale=alt.Scale(domain=list(names), range=[A_COLOUR, B_COLOUR]),
+        legend=alt.Legend(orient="top", symbolType="circle"),
+    )
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    x = alt.X("low:Q", title="probability", scale=scale, axis=alt.Axis(tickCount=5))
+    lines = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q", color=colour)
+    dots = base.mark_circle(size=70, opacity=1).encode(
+        x=alt.X("share:Q", scale=scale), color=colour
+    )
+    ticks = base.mark_tick(color=QUIET_INK, thickness=2, size=12).encode(x="density:Q")
+    return layered(ticks, lines, dots, height=6 * ROW + 60)
+
+
+def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
+    """Phi, Jaccard and NPMI by every unit; cosine and Pearson of the activations by token."""
+    rows = [
+        {
+            "measure": title_of(name),
+            "unit": unit,
+            "value": float(MEASURES[name].of(pair.tables[unit])),
+        }
+        for name in STRENGTHS
+        for unit in UNITS
+    ]
+    rows += [
+        {"measure": "cosine of activations", "unit": "token", "value": pair.cosine},
+        {"measure": "Pearson of activations", "unit": "token", "value": pair.pearson},
+    ]
+    table = pa.Table.from_pylist(rows)
+    order = list(dict.fromkeys(str(row["measure"]) for row in rows))
+    base = alt.Chart(inline(table)).encode(
+        y=alt.Y("measure:N", sort=order, title=None, axis=alt.Axis(grid=True, labelLimit=190)),
+        tooltip=[
+            alt.Tooltip("measure:N"),
+            alt.Tooltip("unit:N"),
+            alt.Tooltip("value:Q", format=".4f"),
+        ],
+    )
+    dots = base.mark_point(size=75, filled=True, opacity=0.9).encode(
+        x=alt.X(
+            "value:Q",
+            title="value",
+            scale=alt.Scale(domain=[-1, 1], nice=False),
+            axis=alt.Axis(tickCount=9),
+        ),
+        color=alt.Color(
+            "unit:N",
+            title=None,
+            scale=alt.Scale(domain=list(UNITS), range=[ACCENT, "#e9a83b", "#7d8791"]),
+            legend=alt.Legend(orient="top"),
+        ),
+        shape=alt.Shape(
+            "unit:N",
+            scale=alt.Scale(domain=list(UNITS), range=["circle", "diamond", "square"]),
+            legend=None,
+        ),
+    )
+    zero = alt.Chart({"values": [{"at": 0}]}).mark_rule(color=RULE).encode(x="at:Q")
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-strengths",
+        title="How strong is it, by measure and unit",
+        chart=layered(zero, dots, height=len(order) * ROW + 60),
+        rows=table,
+        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        note=(
+            "Phi and NPMI depend on how many units have neither latent; Jaccard does not. Cosine "
+            "and Pearson are of the activations themselves over all kept tokens."
+        ),
+    )
