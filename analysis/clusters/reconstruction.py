@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from analysis.bundle import Activations, Bundle
+from analysis.runtime.hashing import GOLDEN_GAMMA, mixed
 
 SAMPLE = 4_096
 """Tokens that the components of a cluster rest on, about."""
@@ -51,14 +52,12 @@ class Reconstruction:
 def sampled(tokens: npt.NDArray[np.integer], active: int, size: int) -> npt.NDArray[np.bool_]:
     """Which rows of the token table are in a sample of about `size` of `active` tokens.
 
-    The finaliser of splitmix64 (Steele, Lea and Flood 2014) of the row number, against a limit.
+    A row is in the sample if the hash of its number is below a limit.
     """
     if active <= size:
         return np.ones(len(tokens), dtype=bool)
-    x = tokens.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray((x ^ (x >> np.uint64(31))) < np.uint64(size / active * 2.0**64))
+    hashes = mixed(tokens.astype(np.uint64) + np.uint64(GOLDEN_GAMMA))
+    return np.asarray(hashes < np.uint64(size / active * 2.0**64))
 
 
 def reconstruct(bundle: Bundle, cluster: int, size: int = SAMPLE) -> Reconstruction:

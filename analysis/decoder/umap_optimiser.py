@@ -21,12 +21,13 @@ sample in two dimensions, 10 and 3 ns in ten.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import scipy.sparse
 
+from analysis.runtime.hashing import GOLDEN_GAMMA, mixed
 from analysis.runtime.threads import over_spans
 
 SAMPLES = 10
@@ -113,7 +114,7 @@ def optimise(
     after = np.empty_like(before)
     for epoch in range(epochs):
         # Odd constants of SplitMix64 and PCG separate the keys of neighbouring seeds and epochs.
-        key = _U((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1342543DE82EF95) % 2**64)
+        key = _U((seed * GOLDEN_GAMMA + epoch * 0xD1342543DE82EF95) % 2**64)
         this_epoch = _Epoch(key, _F(1 - epoch / epochs), samples)
         move = partial(_move, before, after, forces, _Curve(*map(_F, curve)), this_epoch)
         over_spans(len(forces.pushes), move, spans_per_thread=4)
@@ -147,13 +148,13 @@ def _in_blocks(graph: scipy.sparse.csr_matrix, samples: int) -> tuple[np.ndarray
     return order, _Forces(starts, tails, pulls, pushes.reshape(blocks, LANES))
 
 
+_mixed: Any = numba.njit(inline="always")(mixed)
+
+
 @numba.njit(inline="always")
 def _draw(key: np.uint64, block: int, draw: int, n: int) -> np.int32:
     """A vertex below n < 2^31, from the hash of key, block and draw."""
-    z = key + _U(block) * _U(0xABC98388FB8FAC03) + _U(draw + 1) * _U(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> _U(30))) * _U(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> _U(27))) * _U(0x94D049BB133111EB)
-    z = z ^ (z >> _U(31))
+    z = _mixed(key + _U(block) * _U(0xABC98388FB8FAC03) + _U(draw + 1) * _U(GOLDEN_GAMMA))
     return np.int32(((z >> _U(32)) * _U(n)) >> _U(32))
 
 

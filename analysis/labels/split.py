@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from analysis.runtime.hashing import GOLDEN_GAMMA, mixed
+
 HELD_OUT = 3
 """One document of so many is held out."""
 
@@ -41,18 +43,15 @@ def split_tokens(tokens: pa.Table, seed: int) -> Split:
 
 def held_out_documents(documents: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
     """Which of the documents [D], given by their distinct ids, are held out, bool [D]."""
-    order = np.lexsort((documents, _mixed(documents.astype(np.uint64), seed)))
+    order = np.lexsort((documents, _hashes(documents.astype(np.uint64), seed)))
     held_out = np.zeros(len(documents), dtype=bool)
     held_out[order[: len(documents) // HELD_OUT]] = True
     return held_out
 
 
-def _mixed(values: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
-    """A 64-bit hash of each value: the finaliser of SplitMix64 (Steele et al. 2014), twice."""
-    mixed = values
-    for salt in (np.uint64(seed % 2**64), np.uint64(0x9E3779B97F4A7C15)):
-        mixed = mixed ^ salt
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed = mixed ^ (mixed >> np.uint64(31))
-    return mixed
+def _hashes(values: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
+    """A 64-bit hash of each value, different for each seed."""
+    hashes = values
+    for salt in (seed % 2**64, GOLDEN_GAMMA):
+        hashes = mixed(hashes ^ np.uint64(salt))
+    return hashes
