@@ -5,7 +5,7 @@ know which it was.
 """
 
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,13 +27,11 @@ from analysis.harvest.readable import readable_tokens
 from analysis.harvest.run import Reading, harvest
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
+from analysis.runtime.progress import Progress
 from analysis.runtime.workers import Workers
 from analysis.saes import Overrides, SparseAutoencoder, load_sae
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
-
-Progress = Callable[[int, int], None]
-"""Is told kept tokens done and in all."""
 
 
 @dataclass(frozen=True)
@@ -280,7 +278,7 @@ class ActivationsSource:
             shards,
             parameters=self.parameters,
             memory_bytes=memory_bytes,
-            progress=lambda done: progress(done, done),
+            progress=progress,
         )
         policy = " ".join(("Imported: every listed token counts.", *found.notes))
         mask = MaskSummary(policy=policy, special_token_ids=[], special_tokens=0, sink_tokens=0)

@@ -1,6 +1,7 @@
 """Imported activations: the same shards for any row order, and one sentence for each fault."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +13,12 @@ from analysis.harvest import imported
 from analysis.harvest.imported import ImportSummary, import_activations
 from analysis.harvest.shards import read_shards
 from analysis.runtime.errors import InputError
+from analysis.runtime.progress import Progress
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
 
 
-def table(**columns: list) -> pa.Table:
+def table(**columns: list[Any]) -> pa.Table:
     """Three active latents on two tokens of document 4, with some columns replaced."""
     given = {
         "document": pa.array([4, 4, 4], pa.int64()),
@@ -44,7 +46,7 @@ def read(
     folder: Path,
     activations: pa.Table,
     listed: pa.Table | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> ImportSummary:
     pq.write_table(activations, folder / "made.parquet")
     if listed is not None:
@@ -120,7 +122,11 @@ FAULTS = [
     (table(latent=[3, None, 0]), None, "nulls in the column latent"),
     (table().slice(0, 0), None, "no rows"),
     (table().drop_columns(["latent"]), None, "lacks the column latent"),
-    (table().set_column(3, "latent", [["1", "2", "3"]]), None, "latent is string where int32"),
+    (
+        table().set_column(3, "latent", [["1", "2", "3"]]),
+        None,
+        "latent is string, but must be",
+    ),
     (table(), tokens([2]), "document 4, position 7, which .*listed.parquet does not list"),
     (table(), tokens([7, 8]), "document 4, position 2, which"),
     (table(), tokens([2, 7, 7]), "lists document 4, position 7 twice"),
@@ -148,10 +154,35 @@ def test_duplicates_across_pieces_are_found(
         read(tmp_path, table(), tokens([2, 7, 7]))
 
 
-def test_a_large_unsorted_file_is_refused_and_a_sorted_one_is_not(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="sort them by document, position"):
-        read(tmp_path, table(position=[7, 2, 2]), memory_bytes=1)
-    assert read(tmp_path, table(), memory_bytes=1).tokens == 2
+def test_names_with_wildcards_are_plain_file_names(tmp_path: Path) -> None:
+    folder = tmp_path / "layer=3" / "a[1]*"
+    folder.mkdir(parents=True)
+    assert read(folder, table()).active == 3
+    (shard,) = read_shards(folder / "shards")
+    assert shard.position.tolist() == [2, 7]
+
+
+def test_a_damaged_page_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "made.parquet"
+    pq.write_table(table(), file, compression="none", use_dictionary=False)
+    content = bytearray(file.read_bytes())
+    content[4:40] = b"\xff" * 36
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read to its end"):
+        import_activations(file, None, 8, tmp_path, parameters=Parameters())
+
+
+def test_sorting_leaves_only_shards(tmp_path: Path) -> None:
+    read(tmp_path, table())
+    assert [file.name for file in (tmp_path / "shards").iterdir()] == ["000000.arrow"]
+
+
+def test_progress_counts_kept_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imported, "SHARD_TOKENS", 2)
+    reports: list[tuple[str, int, int]] = []
+    progress = Progress("import", lambda *report: reports.append(report))
+    read(tmp_path, table(), tokens([0, 2, 3, 7, 9]), progress=progress)
+    assert reports == [("import", 2, 5), ("import", 4, 5), ("import", 5, 5)]
 
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:

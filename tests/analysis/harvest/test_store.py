@@ -27,7 +27,6 @@ def test_shard_size_changes_nothing_stored(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imported, "SHARD_TOKENS", 1_234)
-    monkeypatch.setattr(imported, "PIECE_ROWS", 5_000)
     shards = tmp_path / "shards"
     shards.mkdir()
     files = stored.planted.activations, stored.planted.tokens
