@@ -10,9 +10,9 @@ its own copy of the repository, so the working tree is never changed. Results ar
 has changed. PATHs restrict the run to these modules.
 
 Compiled kernels are mutated too. Most test files run with `NUMBA_DISABLE_JIT=1`, so that a mutated
-kernel is not compiled. Those that need a whole bundle are too slow without and run compiled. Numba
-does not notice that the callers of a changed kernel are stale, so for a mutant inside a kernel the
-cached kernels of its module, and of all modules that import it, are left out.
+kernel is not compiled. The slow ones (NEED_A_BUNDLE, COMPILED) run compiled. Numba does not notice
+that the callers of a changed kernel are stale, so for a mutant inside a kernel the cached kernels of
+its module, and of all modules that import it, are left out.
 
 Why no library: mutmut skips decorated functions and therefore every kernel; cosmic-ray has one test
 command for a whole session, neither samples nor knows swapped arguments, and brings 13 packages.
@@ -50,8 +50,10 @@ STATISTICS = (
     "charts/core/measures.py",
 )
 
-COMPILED = ("planted_bundle", "demo_bundle", "DEMO_BUNDLE")
+NEED_A_BUNDLE = ("planted_bundle", "demo_bundle", "DEMO_BUNDLE")
 """A test file that mentions one of these runs compiled: a whole bundle takes minutes without."""
+COMPILED = ("tests/analysis/clusters/", "tests/analysis/decoder/")
+"""Folders of test files that take minutes without compilation."""
 
 SLOWEST = 5.0
 """A mutant is killed if its tests take this many times as long as without it, and GRACE seconds."""
@@ -333,7 +335,7 @@ def chosen_mutants(paths: list[str], sample: int, seed: int) -> list[Mutant]:
 def runs_compiled(test: str) -> bool:
     """Whether a test file is too slow without compilation."""
     text = (ROOT / test).read_text()
-    return any(name in text for name in COMPILED)
+    return test.startswith(COMPILED) or any(name in text for name in NEED_A_BUNDLE)
 
 
 def _earlier() -> dict[str, dict[str, object]]:

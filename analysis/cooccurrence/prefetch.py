@@ -1,21 +1,21 @@
-"""Asking the processor for memory ahead of its use, which numba has no word for.
+"""Prefetch memory from a compiled function, which numba cannot express.
 
-Counting gathers rows from all over an array that no cache holds, and even where a row begins is
-looked up in one. Told of both ahead of time, the processor fetches them while it adds, and counting
-a million latents takes less than half the time.
+Counting gathers rows from all over an array that fits no cache, and looks up in another one where
+each row begins. With prefetching the processor loads both while it adds, and counting a million
+latents takes less than half the time.
 """
 
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
 _READ, _KEEP, _DATA = 0, 3, 1
 
 
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-    """Hint that array[index] will be read soon. It may lie behind the end: nothing is read."""
+    """Hint that array[index] will be read soon. Nothing is read; `index` may exceed the array."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
@@ -30,5 +30,9 @@ def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     return types.void(array, index), generate
 
 
-prefetch: Any = intrinsic(_prefetch)
+def _ignore(array: Any, index: Any) -> None:
+    """Without compilation there is nothing to prefetch."""
+
+
+prefetch: Any = _ignore if vars(config)["DISABLE_JIT"] else intrinsic(_prefetch)
 """prefetch(array, index) in a compiled function: array[index] will be read soon."""

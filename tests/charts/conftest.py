@@ -27,6 +27,8 @@ from analysis.bundle import (
 
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
+ULTRALOW = (12, 23, 51)
+"""Flagged by hand: no latent of so few tokens could have a density below 1e-6."""
 LISTED = {"duplicate": 6, "implication": 12, "exclusive": 9, "absorption_candidate": 0}
 HOSTILE = [
     "<script>alert(1)</script>", "$x$", "=cmd()", "\u202egnp.exe", "a\0b", "x" * 10_000,
@@ -60,7 +62,8 @@ def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) ->
     active = x > 0
     n = active.sum(0)
     density = n / kept.sum()
-    flag = np.where(n == 0, "dead", np.where(density > 0.1, "dense", "live"))
+    flag = np.where(n == 0, "dead", np.where(density > 0.1, "dense", "live")).astype(object)
+    flag[list(ULTRALOW)] = "ultralow"
     group = np.arange(LATENTS) % CLUSTERS
     centre = rng.uniform(-8, 8, (CLUSTERS, 2))
     place = (centre[group] + rng.normal(0, 0.5, (LATENTS, 2))).astype(np.float32)
@@ -267,7 +270,7 @@ def _relations(x: np.ndarray, kept: np.ndarray) -> pa.Table:
                 "p_value": 0.0001 * (i + 1),
                 "expected_shifted": 1.5 * expected,
                 "cosine": 0.5 if i % 2 else None,
-                "parent": 50 if relation == "exclusive" else None,
+                "parent": 50 + i % 2 if relation == "exclusive" else None,
             }
         )
     return pa.Table.from_pylist(rows, TABLES["relations"])

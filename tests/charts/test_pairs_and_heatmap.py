@@ -81,6 +81,9 @@ def test_dense_latents_and_rare_pairs_are_hidden_and_counted(tiny: Bundle) -> No
     figure = ranked_pairs(strict, CHOSEN)
     few = (every["joint_tokens"] < least) & ~np.array(loud)
     assert 0 < sum(loud) < len(loud)
+    for flag in ("dense", "ultralow"):
+        assert any(flags[a] == flag for a in every["latent"])
+        assert any(flags[b] == flag for b in every["partner"])
     assert 0 < sum(few) < len(few) - sum(loud)
     assert (figure.note or "").startswith(f"{sum(loud)} pairs")
     assert f"{sum(few)} pairs with fewer than {least} joint tokens" in (figure.note or "")

@@ -39,6 +39,16 @@ def test_relations_are_those_listed_and_loud_ones_are_hidden_and_counted(
     assert len(listed) == wanted
 
 
+def test_pairs_with_an_ultralow_latent_or_parent_are_hidden(tiny: Bundle) -> None:
+    flags = tiny.latents["flag"].to_pylist()
+    shown, _ = relation_rows(tiny, EVERY)
+    every, _ = relation_rows(tiny, EVERY, hide_flags=False)
+    for end in ("a", "b", "parent"):
+        assert any(i is not None and flags[i] == "ultralow" for i in every[end].to_pylist()), end
+        assert not any(i is not None and flags[i] == "ultralow" for i in shown[end].to_pylist())
+    assert any(parent is not None for parent in shown["parent"].to_pylist())
+
+
 def test_relations_of_a_selection_have_one_or_both_ends_in_it(tiny: Bundle) -> None:
     chosen = EVERY.copy()
     chosen[: DEAD + CLUSTERS] = False
