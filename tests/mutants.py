@@ -11,8 +11,8 @@ has changed. PATHs restrict the run to these modules.
 
 Compiled kernels are mutated too. Most test files run with `NUMBA_DISABLE_JIT=1`, so that a mutated
 kernel is not compiled. The slow ones (NEED_A_BUNDLE, COMPILED) run compiled. Numba does not notice
-that the callers of a changed kernel are stale, so for a mutant inside a kernel the cached kernels of
-its module, and of all modules that import it, are left out.
+that the callers of a changed kernel are stale, so for a mutant inside a kernel the cached kernels
+of its module, and of all modules that import it, are left out.
 
 Why no library: mutmut skips decorated functions and therefore every kernel; cosmic-ray has one test
 command for a whole session, neither samples nor knows swapped arguments, and brings 13 packages.
