@@ -8,13 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.latents.flags import DENSE_DENSITY, DENSE_TEXT, ULTRALOW_DENSITY, ULTRALOW_TEXT
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import DENSITY
 from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
 
 BINS_PER_DECADE = 5
-ULTRALOW = 1e-6
-DENSE = 0.1
 
 
 def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
@@ -132,9 +131,11 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
 
 def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
     """The thresholds, and what the dead bar says."""
-    lines = [{"at": np.log10(DENSE), "says": "dense > 10 %", "align": 4}]
-    if first <= np.log10(ULTRALOW):
-        lines.append({"at": np.log10(ULTRALOW), "says": "ultralow < 1e-6", "align": 4})
+    lines = [{"at": np.log10(DENSE_DENSITY), "says": f"dense > {DENSE_TEXT}", "align": 4}]
+    if first <= np.log10(ULTRALOW_DENSITY):
+        lines.append(
+            {"at": np.log10(ULTRALOW_DENSITY), "says": f"ultralow < {ULTRALOW_TEXT}", "align": 4}
+        )
     base = alt.Chart({"values": lines}).encode(x="at:Q")
     rule = base.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
     says = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(

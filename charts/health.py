@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.latents.flags import RULES
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import FLAG, LATENT
 from charts.core.text import shown_label
@@ -25,31 +26,25 @@ from charts.core.theme import (
 
 MOST_POINTS = 20_000
 SCATTER_BINS = (90, 54)
-_MEANINGS = {
-    "live": "density from 1e-6 to 10 %",
-    "ultralow": "density below 1e-6",
-    "dense": "density above 10 %",
-    "dead": "never active in N tokens",
-}
 
 
 def flag_counts(bundle: Bundle) -> Figure:
     """Number of live, ultralow, dense and dead latents."""
     flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-    counts = [int((flags == flag).sum()) for flag in _MEANINGS]
+    counts = [int((flags == flag).sum()) for flag in RULES]
     rows = pa.table(
         {
-            "flag": list(_MEANINGS),
+            "flag": list(RULES),
             "latents": pa.array(counts, pa.int64()),
             "share": [count / max(len(flags), 1) for count in counts],
-            "meaning": list(_MEANINGS.values()),
+            "meaning": list(RULES.values()),
         }
     )
     data = rows.append_column(
         "says", pa.array([f"{c:,}  ({c / max(len(flags), 1):.1%})" for c in counts])
     )
     base = alt.Chart(inline(data)).encode(
-        y=alt.Y("flag:N", sort=list(_MEANINGS), title=None, axis=alt.Axis(labelFontSize=13)),
+        y=alt.Y("flag:N", sort=list(RULES), title=None, axis=alt.Axis(labelFontSize=13)),
         x=alt.X(
             "latents:Q",
             title="latents",

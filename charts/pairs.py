@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.latents.flags import is_flagged
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PAIR
 from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
@@ -51,9 +52,8 @@ def _pairs(
     found = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, active, within)
     hidden = 0
     if hide_flags:
-        flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-        loud = np.isin(flags, ["dense", "ultralow"])
-        shown = ~loud[found["latent"].to_numpy()] & ~loud[found["partner"].to_numpy()]
+        flagged = is_flagged(bundle.latents)
+        shown = ~flagged[found["latent"].to_numpy()] & ~flagged[found["partner"].to_numpy()]
         hidden = int((~shown).sum())
         found = found.filter(pa.array(shown))
     rare = 0

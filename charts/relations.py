@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.latents.flags import is_flagged
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
@@ -51,10 +52,9 @@ def relation_rows(
         keep &= np.asarray(pc.equal(found["relation"], relation))
     hidden = np.zeros(len(keep), dtype=bool)
     if hide_flags:
-        flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-        loud = np.isin(flags, ["dense", "ultralow"])
+        flagged = is_flagged(bundle.latents)
         parent = pc.fill_null(found["parent"], -1).to_numpy()
-        hidden = keep & (loud[a] | loud[b] | (loud[parent] & (parent >= 0)))
+        hidden = keep & (flagged[a] | flagged[b] | (flagged[parent] & (parent >= 0)))
     rows = found.filter(pa.array(keep & ~hidden))
     rows = rows.sort_by([("q_value", "ascending"), ("a", "ascending"), ("b", "ascending")])
     for at, end in ((2, "a"), (3, "b")):

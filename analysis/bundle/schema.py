@@ -44,7 +44,7 @@ TABLES: dict[str, pa.Schema] = {
             column("median", pa.float32(), "activation", "median over its active tokens", True),
             column("p90", pa.float32(), "activation", "90th percentile, active tokens", True),
             column("max", pa.float32(), "activation", "largest activation", True),
-            column("flag", _WORD, "word", "live, dead, ultralow (< 1e-6) or dense (> 10 %)"),
+            column("flag", _WORD, "word", "live, dead, ultralow or dense, by density"),
             column("decoder_norm", pa.float32(), "norm", "Euclidean norm of its row of W_dec"),
             column("x", pa.float32(), "map", "map coordinate; null where left out", True),
             column("y", pa.float32(), "map", "map coordinate; null where left out", True),

@@ -1,20 +1,47 @@
-"""The flags of a latent by its density. Pages import it, so it loads neither numba nor torch."""
+"""The flag of a latent, by its density: live, dead, ultralow or dense.
+
+The thresholds and the list of flags are declared here. This module imports no compiled kernel, so
+that pages and the selection grammar can use it.
+"""
+
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from analysis.runtime.arrays import Bools
+from analysis.runtime.arrays import Bools, Floats, Int32s
 
-FLAGS = ("live", "dead", "ultralow", "dense")
+Flag = Literal["live", "dead", "ultralow", "dense"]
+FLAGS: tuple[Flag, ...] = get_args(Flag)
+FLAGGED: tuple[Flag, ...] = ("dense", "ultralow")
+"""Flags of latents that fire too often or too rarely for their pairs to be ranked."""
+
 ULTRALOW_DENSITY = 1e-6
-"""Below this fraction of the kept tokens a latent is ultralow; Bricken et al. 2023."""
+"""A latent below this density is ultralow; Bricken et al. 2023."""
 DENSE_DENSITY = 0.10
-"""Above this fraction it is dense: it swamps every count that it is mixed into."""
-FLAGGED = ("ultralow", "dense")
-"""The flags whose pairs are left out of rankings."""
+"""A latent above this density is dense: it co-occurs with nearly every other latent."""
+ULTRALOW_TEXT = np.format_float_scientific(ULTRALOW_DENSITY, trim="-", exp_digits=1)
+DENSE_TEXT = f"{100 * DENSE_DENSITY:g} %"
+
+RULES: dict[Flag, str] = {
+    "live": f"density from {ULTRALOW_TEXT} to {DENSE_TEXT}",
+    "ultralow": f"density below {ULTRALOW_TEXT}",
+    "dense": f"density above {DENSE_TEXT}",
+    "dead": "never active in N tokens",
+}
+"""When a latent has each flag, in the order in which charts list them."""
+
+
+def flag_codes(density: Floats) -> Int32s:
+    """Index into FLAGS for every density [n]; density 0 is dead, however few tokens there are."""
+    codes = np.full(len(density), FLAGS.index("live"), dtype=np.int32)
+    codes[density < ULTRALOW_DENSITY] = FLAGS.index("ultralow")
+    codes[density == 0] = FLAGS.index("dead")
+    codes[density > DENSE_DENSITY] = FLAGS.index("dense")
+    return codes
 
 
 def is_flagged(latents: pa.Table) -> Bools:
-    """Which rows of the latent table are dense or ultralow, bool [n]."""
+    """Which rows [n] of the latent table are dense or ultralow."""
     flags = latents["flag"].cast("string").to_numpy(zero_copy_only=False)
     return np.isin(flags, FLAGGED)

@@ -1,18 +1,18 @@
 """One row per latent: how often, in how many documents and how strongly it is active.
 
 Activations are read in blocks of latents that fit a memory setting; sums are float64. Moments and
-quantiles are over a latent's active tokens, never over its silent ones.
+quantiles are taken over the active tokens of a latent, without the tokens on which it is 0.
 """
 
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.bundle import TABLES, WORKING_BYTES, Activations, KeptTokens, LatentBlock
-from analysis.latents.flags import DENSE_DENSITY, FLAGS, ULTRALOW_DENSITY
+from analysis.latents.flags import FLAGS, flag_codes
+from analysis.runtime.arrays import Floats, Ints
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
 
@@ -29,9 +29,6 @@ _COLUMNS = (
     "flag",
 )
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
 
 def latent_statistics(
     activations: Activations,
@@ -40,7 +37,7 @@ def latent_statistics(
     *,
     memory_bytes: int = MEMORY_BYTES,
 ) -> pa.Table:
-    """The columns of the latent table that follow from activations, one row per latent.
+    """The columns of the latent table that are computed from activations, one row per latent.
 
     `n_tokens` counts the kept tokens. std divides by the number of active tokens; median and p90
     interpolate linearly. Mean, std, median, p90 and max of a dead latent are null.
@@ -60,15 +57,6 @@ def latent_statistics(
     ]
     schema = pa.schema([TABLES["latents"].field(name) for name in _COLUMNS])
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-def flag_codes(density: Floats) -> npt.NDArray[np.int32]:
-    """Index into FLAGS of every density [n]: dead is 0 in all kept tokens, however few."""
-    codes = np.zeros(len(density), dtype=np.int32)
-    codes[density < ULTRALOW_DENSITY] = FLAGS.index("ultralow")
-    codes[density == 0] = FLAGS.index("dead")
-    codes[density > DENSE_DENSITY] = FLAGS.index("dense")
-    return codes
 
 
 def activation_histogram(

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.latents.flags import DENSE_TEXT, RULES
 from analysis.runtime import numbers
 from pages.widgets.explanation import explanation, label_score
 from pages.widgets.provenance import metrics
@@ -13,8 +14,8 @@ from pages.widgets.text import plain
 FLAG_WORDS = {
     "live": "",
     "dead": "Dead: it was never active on the kept tokens.",
-    "ultralow": "Ultralow: active on fewer than one token in a million, so little can be said.",
-    "dense": "Dense: active on more than 10 % of the tokens, so it co-occurs with nearly all.",
+    "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics rest on few tokens.",
+    "dense": f"Dense: active on over {DENSE_TEXT} of the tokens, so it meets most others.",
 }
 
 

@@ -10,6 +10,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
+from analysis.latents.flags import FLAGGED
 from analysis.runtime import numbers
 from charts.pairs import pair_rows
 from pages.widgets import pickers
@@ -45,7 +46,7 @@ def choose_pairs(page: Page) -> Pairs:
     if subject == "latent":
         latents = np.array([page.view.latent])
         flag = page.bundle.latents["flag"][page.view.latent].as_py()
-        hide_flags = flag not in ("dense", "ultralow")
+        hide_flags = flag not in FLAGGED
     else:
         latents, hide_flags = np.flatnonzero(page.mask), True
     within = subject == "selection"

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle, Manifest
+from analysis.latents.flags import DENSE_TEXT
 from analysis.runtime import numbers
 from pages.widgets.text import plain
 
@@ -28,7 +29,10 @@ def facts(bundle: Bundle) -> None:
             numbers.count(counted["dead"]),
             f"Never active in {numbers.count(said.tokens)} tokens.",
         ),
-        "Dense": (numbers.count(counted["dense"]), "Active on more than 10 % of the kept tokens."),
+        "Dense": (
+            numbers.count(counted["dense"]),
+            f"Active on more than {DENSE_TEXT} of the kept tokens.",
+        ),
     }
     metrics(cells)
     if check.fits is False:

@@ -1,11 +1,14 @@
 """Statistics of latents against numpy on the dense matrix."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.latents.flags import FLAGS
-from analysis.latents.statistics import activation_histogram, flag_codes, latent_statistics
+from analysis.bundle import Activations, KeptTokens, write_table
+from analysis.latents.statistics import activation_histogram, latent_statistics
 from tests.analysis.conftest import Stored
 
 
@@ -37,10 +40,29 @@ def test_planted_flags(stored: Stored) -> None:
     assert "ultralow" not in flags
 
 
-def test_flag_rules_at_their_bounds() -> None:
-    density = np.array([0.0, 9.99e-7, 1e-6, 0.1, 0.1001])
-    found = [FLAGS[code] for code in flag_codes(density)]
-    assert found == ["dead", "ultralow", "live", "live", "dense"]
+@pytest.mark.parametrize(
+    ("active", "n_tokens", "flag"),
+    [
+        (0, 5, "dead"),
+        (1, 1_000_001, "ultralow"),
+        (1, 1_000_000, "live"),
+        (2, 2_000_001, "ultralow"),
+        (3, 2_000_001, "live"),
+        (1, 10, "live"),
+        (2, 19, "dense"),
+        (1, 1, "dense"),
+    ],
+)
+def test_flags_at_their_thresholds(tmp_path: Path, active: int, n_tokens: int, flag: str) -> None:
+    """`n_tokens` is given directly, so an ultralow latent needs no million rows."""
+    rows = pa.table({"token": np.arange(active, dtype=np.uint32), "activation": np.ones(active)})
+    write_table(tmp_path, "activations_by_latent", rows)
+    kept = KeptTokens.of(np.zeros(5, dtype=np.int64), np.ones(5, dtype=bool))
+    table = latent_statistics(
+        Activations(tmp_path, np.array([active]), np.zeros(5, np.int64)), kept, n_tokens
+    )
+    assert table["flag"].to_pylist() == [flag]
+    assert table["density"].to_pylist() == [active / n_tokens]
 
 
 def test_memory_setting_changes_nothing(stored: Stored) -> None:
