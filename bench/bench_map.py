@@ -24,7 +24,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 from umap import UMAP
 
-from analysis.clusters.hierarchy import cluster
+from analysis.clusters.clustering import cluster
 from analysis.decoder.graph import decoder_graph
 from analysis.decoder.map_quality import trustworthiness
 from analysis.decoder.umap_map import decoder_map

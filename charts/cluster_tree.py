@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.clusters.trust import WEAK, found_again
+from analysis.clusters.stability import WEAK, found_again
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.text import cut, shown_label

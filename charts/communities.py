@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, CommunityLevel
-from analysis.clusters.trust import WEAK
+from analysis.clusters.stability import WEAK
 from analysis.cooccurrence.communities import Components
 from analysis.runtime.errors import InputError
 from charts.core.figure import Figure, Value, caption_of

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.clusters.circles import MOST_CLASSES, Ring, ring
-from analysis.clusters.reconstruction import Reconstruction, reconstruct
+from analysis.clusters.principal_components import Reconstruction, reconstruct
 from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
 from charts.core.figure import Figure, caption_of

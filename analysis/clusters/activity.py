@@ -1,13 +1,14 @@
 """How often the clusters of a level are active, alone and together.
 
-A cluster is active on a token where any of its members is. Counted are kept tokens, documents, and
-for every pair of clusters of a level the tokens on which both are active, as integers, streamed
-from the stored activations by token. What is held is a tile of rows (tile x clusters x 8 bytes)
-within a memory setting; the stored activations are read once for each tile of a level.
+A cluster is active on a token if any of its members is. The active tokens and documents of each
+cluster are counted, and for every pair of clusters of a level the tokens on which both are active.
+The counts are integers over kept tokens, streamed from the stored activations by token. Memory: a
+tile of tile x clusters x 8 bytes within the memory setting. The stored activations are read once
+for each tile of a level.
 
-A pair that never meets has no row. Up to `EVERY_PAIR_UP_TO` clusters every pair that meets is
-kept; a level with more keeps a pair where it is among the `PARTNERS_KEPT` first of either cluster
-by phi, the smaller id first where two are equal.
+A pair that is never active together has no row. A level of up to `EVERY_PAIR_UP_TO` clusters keeps
+every other pair. A larger level keeps a pair if it is among the `PARTNERS_KEPT` strongest of either
+cluster by phi; ties go to the smaller id.
 """
 
 from collections.abc import Iterator
@@ -15,24 +16,23 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.bundle import EVERY_PAIR_UP_TO, TABLES, Activations, KeptTokens
 from analysis.cooccurrence.association import TwoByTwo, phi
+from analysis.runtime.arrays import Floats, Int32s, Ints, UInt32s
 from analysis.runtime.memory import MEMORY_BYTES
 
 PARTNERS_KEPT = 100
-
-Ints = npt.NDArray[np.int64]
+"""Strongest pairs that a cluster of a large level keeps."""
 
 
 @dataclass(frozen=True)
 class ClusterActivity:
-    """What is counted of the clusters, and of their pairs."""
+    """Counts of the clusters and of their pairs."""
 
     clusters: pa.Table
-    """active_tokens, active_documents and mean_density, one row per cluster, in the order asked."""
+    """active_tokens, active_documents and mean_density, a row per cluster, in the given order."""
     pairs: pa.Table
     """The bundle's `cluster_pairs` table."""
 
@@ -46,10 +46,10 @@ def cluster_activity(
     *,
     memory_bytes: int = MEMORY_BYTES,
 ) -> ClusterActivity:
-    """Count the clusters of every level; `n_tokens` is the number of kept tokens.
+    """Count the clusters of every level, and their pairs; `n_tokens` is the number of kept tokens.
 
-    `clusters` has at least cluster and level and is sorted by both, with the ids 0, 1, ... of one
-    level after the other; `memberships` is the bundle's table.
+    `clusters` has at least cluster and level and is sorted by both, with the ids 0, 1, ... over all
+    levels. `memberships` is the bundle's table.
     """
     count = clusters.num_rows
     tokens, in_documents = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -79,12 +79,12 @@ class _Level:
 
     first: int
     stop: int
-    of_latent: npt.NDArray[np.int32]
+    of_latent: Int32s
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """Counts of one level, its clusters numbered from 0; of each kept pair a < b."""
+    """Counts of one level. Its clusters are numbered from 0, and a < b in each kept pair."""
 
     tokens: Ints
     documents: Ints
@@ -93,20 +93,18 @@ class _Counted:
     joint: Ints
 
 
-def _clusters_of_latents(
-    memberships: pa.Table, level: int, n_latents: int
-) -> npt.NDArray[np.int32]:
+def _clusters_of_latents(memberships: pa.Table, level: int, n_latents: int) -> Int32s:
     """The cluster of every latent at a level, -1 for none."""
     at_level = memberships["level"].to_numpy() == level
-    found = np.full(n_latents, -1, dtype=np.int32)
+    cluster_of = np.full(n_latents, -1, dtype=np.int32)
     latents = memberships["latent"].to_numpy()[at_level]
-    found[latents] = memberships["cluster"].to_numpy()[at_level]
-    return found
+    cluster_of[latents] = memberships["cluster"].to_numpy()[at_level]
+    return cluster_of
 
 
 def _mean_densities(
     activations: Activations, memberships: pa.Table, count: int, n_tokens: int
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Mean density of the members of every cluster [count]."""
     density = activations.latent_counts / n_tokens
     cluster = memberships["cluster"].to_numpy()
@@ -128,13 +126,13 @@ def _count_level(
     for start, rows in _tiles(activations, local, width, memory_bytes):
         pairs.append(_kept_pairs(rows, start, tokens, n_tokens))
     a, b, joint = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    # A pair that either cluster keeps may stand here twice, with the same count.
+    # A pair that both clusters keep is here twice, with the same count.
     _, once = np.unique(a * width + b, return_index=True)
     return _Counted(tokens, in_documents, a[once], b[once], joint[once])
 
 
 def _margins(
-    activations: Activations, kept: KeptTokens, local: npt.NDArray[np.int32], width: int
+    activations: Activations, kept: KeptTokens, local: Int32s, width: int
 ) -> tuple[Ints, Ints]:
     """Tokens and documents [width] on which each cluster is active."""
     tokens, in_documents = np.zeros(width, np.int64), np.zeros(width, np.int64)
@@ -150,17 +148,20 @@ def _margins(
 
 @numba.njit(cache=True)
 def _add_margins(  # noqa: PLR0913, PLR0917 - a kernel
-    local: npt.NDArray[np.int32],
+    local: Int32s,
     first: int,
     offsets: Ints,
-    latents: npt.NDArray[np.uint32],
+    latents: UInt32s,
     document: Ints,
     tokens: Ints,
     in_documents: Ints,
     last_token: Ints,
     last_document: Ints,
 ) -> None:
-    """Add a piece of tokens from row `first` on; the last two remember what was counted last."""
+    """Add a piece of tokens that starts at row `first`.
+
+    last_token and last_document [clusters] are those that were counted last.
+    """
     for i in range(len(offsets) - 1):
         for j in range(offsets[i], offsets[i + 1]):
             cluster = local[latents[j]]
@@ -173,32 +174,35 @@ def _add_margins(  # noqa: PLR0913, PLR0917 - a kernel
 
 
 def _tiles(
-    activations: Activations, local: npt.NDArray[np.int32], width: int, memory_bytes: int
+    activations: Activations, local: Int32s, width: int, memory_bytes: int
 ) -> Iterator[tuple[int, Ints]]:
-    """Joint tokens [tile, width] of clusters start.. with every cluster, tile after tile."""
+    """Each tile of clusters: its first one, and joint tokens [tile, width] with every cluster."""
     tile = max(1, memory_bytes // (8 * max(width, 1)))
     for start in range(0, width, tile):
         rows = np.zeros((min(tile, width - start), width), dtype=np.int64)
         last_token = np.full(width, -1, dtype=np.int64)
-        met = np.empty(width, dtype=np.int32)
+        active = np.empty(width, dtype=np.int32)
         for block in activations.blocks_by_token():
             given = local, block.first, block.offsets, block.latents
-            _add_joint(*given, start, rows, last_token, met)
+            _add_joint(*given, start, rows, last_token, active)
         yield start, rows
 
 
 @numba.njit(cache=True)
 def _add_joint(
-    local: npt.NDArray[np.int32],
+    local: Int32s,
     first: int,
     offsets: Ints,
-    latents: npt.NDArray[np.uint32],
+    latents: UInt32s,
     start: int,
     rows: Ints,
     last_token: Ints,
-    met: npt.NDArray[np.int32],
+    active: Int32s,
 ) -> None:
-    """Add a piece of tokens to rows of clusters from `start` on; `met` [clusters] is scratch."""
+    """Add a piece of tokens to the rows of a tile that starts at cluster `start`.
+
+    active [clusters] is scratch: the clusters that are active on a token.
+    """
     stop = start + len(rows)
     for i in range(len(offsets) - 1):
         n = 0
@@ -206,13 +210,13 @@ def _add_joint(
             cluster = local[latents[j]]
             if cluster >= 0 and last_token[cluster] != first + i:
                 last_token[cluster] = first + i
-                met[n] = cluster
+                active[n] = cluster
                 n += 1
         for a in range(n):
-            if start <= met[a] < stop:
-                row = rows[met[a] - start]
+            if start <= active[a] < stop:
+                row = rows[active[a] - start]
                 for b in range(n):
-                    row[met[b]] += 1
+                    row[active[b]] += 1
 
 
 def _kept_pairs(rows: Ints, start: int, tokens: Ints, n_tokens: int) -> tuple[Ints, Ints, Ints]:

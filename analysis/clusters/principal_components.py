@@ -1,35 +1,35 @@
-"""Principal components of what each cluster writes, from the decoder: a step of a build.
+"""Principal components of what a cluster of latents writes together.
 
-`reconstruction.py` says what they are and how they are read again. For a cluster of m members with
-decoder rows W [m, d] and activations A [n, m] on a sample of its tokens, the components of A W are
-sought in the members' own span: W^T = Q R, so A W and A R^T have the same principal components up
-to the rotation Q, and loadings R^T V. So a cluster costs min(m, d) dimensions, not d.
+Engels et al. 2024: on the tokens where any member is active, the cluster alone writes
+x = sum over its members of activation x row of W_dec. The principal components of these x show a
+shape that the members make together, such as a circle of weekdays.
+
+A build computes the components, since it has the decoder (`component_tables.py`). A bundle stores
+little of them: the share of the variance of each of the first components, and for each member the
+products of its decoder row with them (`loadings`). The scores of a token are its stored activations
+times the loadings, so a bundle shows them without the SAE.
+
+Both use a sample of tokens. A token is in the sample of a cluster if its hash is below a limit, so
+the same tokens are sampled in a build and in a bundle, in any order and any block.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.linalg
 import scipy.sparse
-from threadpoolctl import threadpool_limits
 
-from analysis.bundle import TABLES, Activations, TableWriter, spans_within
-from analysis.clusters.reconstruction import SAMPLE, sampled
-from analysis.harvest.shards import rounded
-from analysis.runtime.memory import MEMORY_BYTES
+from analysis.bundle import Activations, Bundle
+from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
+from analysis.runtime.hashing import GOLDEN_GAMMA, mixed
 
+SAMPLE = 4_096
+"""Tokens from which the components of a cluster are computed, about."""
 KEPT = 8
-"""Components stored of each cluster, as far as it has so many."""
+"""Components that are stored of each cluster, if it has as many."""
 LEAST_SHARE = 1e-6
-"""A component with less of the variance is rounding, and is not stored."""
-_ENTRY_BYTES = 48  # token, member and activation, twice, and the sparse matrix of them
-
-Floats = npt.NDArray[np.float64]
+"""Share of the variance below which a component is rounding error and is not stored."""
 
 
 @dataclass(frozen=True)
@@ -42,49 +42,43 @@ class Components:
     """[m, k], the members' decoder rows on the components; the largest of each is positive."""
 
 
-def write_components(
-    activations: Activations,
-    W_dec: npt.NDArray[np.float32],
-    clusters: pa.Table,
-    memberships: pa.Table,
-    folder: Path,
-    *,
-    memory_bytes: int = MEMORY_BYTES,
-    progress: Callable[[int, int], None] | None = None,
-) -> int:
-    """Write cluster_components and cluster_loadings to `folder`; returns how many clusters.
+@dataclass(frozen=True)
+class Reconstruction:
+    """A sample of the tokens on which a cluster is active, in its principal components."""
 
-    W_dec [F, d]; `clusters` has at least cluster and active_tokens, sorted by cluster, and
-    `memberships` is the bundle's table.
+    tokens: Ints
+    """[n] rows of the token table, ascending."""
+    scores: Floats
+    """[n, components], centred on the sample."""
+    shares: Floats
+    """[components] of the variance, as the build computed them."""
+    strongest: Ints
+    """[n] the member with the largest activation; ties go to the smaller id."""
+    active: int
+    """Kept tokens on which any member is active."""
+    rests_on: int
+    """Tokens from which the build computed the components."""
+
+
+@dataclass(frozen=True)
+class SampledEntries:
+    """The activations of a cluster's members on its sampled tokens, one entry per pair."""
+
+    tokens: UInt32s
+    """[e] rows of the token table."""
+    members: Ints
+    """[e] places among the ascending members."""
+    activations: Floats
+    """[e]"""
+
+
+def principal_components(activations: scipy.sparse.csr_matrix, decoder: Float32s) -> Components:
+    """The first components of activations [n, m] x decoder [m, d], centred.
+
+    They are computed in the span of the members, in min(m, d) dimensions: with W^T = Q R, the
+    products A W and A R^T have the same principal components up to the rotation Q, and the loadings
+    are R^T V.
     """
-    order = np.argsort(memberships["cluster"].to_numpy(), kind="stable")
-    latents = memberships["latent"].to_numpy()[order]
-    starts = np.searchsorted(
-        memberships["cluster"].to_numpy()[order], np.arange(clusters.num_rows + 1)
-    )
-    members = [latents[a:b] for a, b in pairwise(starts)]
-    active = clusters["active_tokens"].to_numpy()
-    counts = activations.latent_counts
-    with (
-        TableWriter(folder, "cluster_components") as components,
-        TableWriter(folder, "cluster_loadings") as loadings,
-        # A sum that is split over threads depends on their number in its last digits.
-        threadpool_limits(1, user_api="blas"),
-    ):
-        for batch in _batches(members, active, counts, memory_bytes):
-            for cluster, entries in _entries(activations, members, active, batch, memory_bytes):
-                found = principal_components(entries, W_dec[members[cluster]])
-                components.write(_component_rows(cluster, found, entries.shape[0]))
-                loadings.write(_loading_rows(cluster, found, members[cluster]))
-            if progress:
-                progress(batch.stop, len(members))
-    return len(members)
-
-
-def principal_components(
-    activations: scipy.sparse.csr_matrix, decoder: npt.NDArray[np.float32]
-) -> Components:
-    """The first components of activations [n, m] x decoder [m, d], centred."""
     rows = decoder.astype(np.float64)
     if rows.shape[0] < rows.shape[1]:
         rows = np.asarray(np.linalg.qr(rows.T, mode="r")).T
@@ -104,76 +98,62 @@ def principal_components(
     return Components(shares[shares > LEAST_SHARE], loadings * np.where(largest < 0, -1.0, 1.0))
 
 
-def _batches(
-    members: list[npt.NDArray[np.int32]],
-    active: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    memory_bytes: int,
-) -> Iterator[range]:
-    """Consecutive clusters whose sampled activations fit the memory setting, or one cluster."""
-    own = np.array([counts[m].sum() for m in members], dtype=np.float64)
-    expected = own * np.minimum(1.0, SAMPLE / np.maximum(active, 1))
-    for start, stop in spans_within(expected * _ENTRY_BYTES, memory_bytes / 2):
-        yield range(start, stop)
+def sampled(tokens: Ints | UInt32s, active: int, size: int) -> Bools:
+    """Which rows of the token table are in a sample of about `size` of `active` tokens.
+
+    A row is in the sample if the hash of its number is below a limit.
+    """
+    if active <= size:
+        return np.ones(len(tokens), dtype=bool)
+    hashes = mixed(tokens.astype(np.uint64) + np.uint64(GOLDEN_GAMMA))
+    return np.asarray(hashes < np.uint64(size / active * 2.0**64))
 
 
-def _entries(
-    activations: Activations,
-    members: list[npt.NDArray[np.int32]],
-    active: npt.NDArray[np.int64],
-    batch: range,
-    memory_bytes: int,
-) -> Iterator[tuple[int, scipy.sparse.csr_matrix]]:
-    """For each cluster of a batch its activations [sampled tokens, members]."""
-    places: dict[int, list[tuple[int, int]]] = {}
-    for cluster in batch:
-        for place, latent in enumerate(members[cluster].tolist()):
-            places.setdefault(latent, []).append((cluster, place))
-    found: dict[int, list[tuple[int, npt.NDArray[np.uint32], npt.NDArray[np.float32]]]] = {
-        cluster: [] for cluster in batch
-    }
-    wanted = np.array(sorted(places), dtype=np.int64)
-    for latent, tokens, values in activations.each_of(wanted, memory_bytes // _ENTRY_BYTES):
-        for cluster, place in places[latent]:
-            mine = sampled(tokens, int(active[cluster]), SAMPLE)
-            found[cluster].append((place, tokens[mine], values[mine]))
-    for cluster in batch:
-        yield cluster, _matrix(found.pop(cluster), len(members[cluster]))
+def reconstruct(bundle: Bundle, cluster: int, size: int = SAMPLE) -> Reconstruction:
+    """A sample of about `size` tokens of a cluster in its components; reads only its members.
 
-
-def _matrix(
-    parts: list[tuple[int, npt.NDArray[np.uint32], npt.NDArray[np.float32]]], members: int
-) -> scipy.sparse.csr_matrix:
-    """Activations [tokens, members] from the tokens and values of each member."""
-    tokens = np.concatenate([tokens for _, tokens, _ in parts])
-    values = np.concatenate([values for _, _, values in parts]).astype(np.float64)
-    column = np.repeat([place for place, _, _ in parts], [len(tokens) for _, tokens, _ in parts])
-    distinct, row = np.unique(tokens, return_inverse=True)
-    return scipy.sparse.csr_matrix((values, (row, column)), shape=(len(distinct), members))
-
-
-def _component_rows(cluster: int, found: Components, tokens: int) -> pa.Table:
-    k = len(found.shares)
-    return pa.table(
-        {
-            "cluster": np.full(k, cluster, np.int32),
-            "component": np.arange(1, k + 1, dtype=np.int8),
-            "share": found.shares.astype(np.float32),
-            "tokens": np.full(k, tokens, np.int32),
-        }
+    Empty for a cluster that the bundle does not have.
+    """
+    active = _active_tokens(bundle, cluster)
+    components = bundle.cluster_components.filter(
+        pc.equal(bundle.cluster_components["cluster"], cluster)
+    )
+    rows = bundle.cluster_loadings.filter(pc.equal(bundle.cluster_loadings["cluster"], cluster))
+    loadings = rows["loadings"].combine_chunks().flatten().to_numpy().astype(np.float64)
+    loadings = loadings.reshape(rows.num_rows, components.num_rows)
+    members = rows["latent"].to_numpy()
+    entries = sampled_entries(bundle.activations, members, active, size)
+    tokens, place = np.unique(entries.tokens, return_inverse=True)
+    scores = np.zeros((len(tokens), components.num_rows))
+    for k in range(components.num_rows):
+        weights = entries.activations * loadings[entries.members, k]
+        scores[:, k] = np.bincount(place, weights, minlength=len(tokens))
+    order = np.lexsort((entries.members, -entries.activations, place))
+    first = np.searchsorted(place[order], np.arange(len(tokens)))
+    return Reconstruction(
+        tokens=tokens.astype(np.int64),
+        scores=scores - scores.mean(axis=0) if len(scores) else scores,
+        shares=components["share"].to_numpy().astype(np.float64),
+        strongest=members[entries.members[order][first]].astype(np.int64),
+        active=active,
+        rests_on=int(components["tokens"][0].as_py()) if components.num_rows else 0,
     )
 
 
-def _loading_rows(cluster: int, found: Components, members: npt.NDArray[np.int32]) -> pa.Table:
-    """Loadings at 11 significant bits, as activations are stored: they compress to half."""
-    size = rounded(np.abs(found.loadings).astype(np.float32).ravel()).reshape(found.loadings.shape)
-    values = np.copysign(size, found.loadings).astype(np.float32)
-    offsets = np.arange(len(members) + 1, dtype=np.int32) * values.shape[1]
-    return pa.table(
-        {
-            "cluster": np.full(len(members), cluster, np.int32),
-            "latent": members.astype(np.int32),
-            "loadings": pa.ListArray.from_arrays(offsets, values.ravel()),
-        },
-        schema=TABLES["cluster_loadings"],
-    )
+def sampled_entries(
+    activations: Activations, members: Int32s, active: int, size: int
+) -> SampledEntries:
+    """The activations of ascending members on about `size` of their `active` tokens."""
+    tokens: list[UInt32s] = [np.zeros(0, np.uint32)]
+    values: list[Floats] = [np.zeros(0)]
+    for _, rows, activation in activations.each_of(members):
+        in_sample = sampled(rows, active, size)
+        tokens.append(rows[in_sample])
+        values.append(activation[in_sample].astype(np.float64))
+    places = np.repeat(np.arange(len(members)), [len(rows) for rows in tokens[1:]])
+    return SampledEntries(np.concatenate(tokens), places, np.concatenate(values))
+
+
+def _active_tokens(bundle: Bundle, cluster: int) -> int:
+    row = bundle.clusters.filter(pc.equal(bundle.clusters["cluster"], cluster))
+    return int(row["active_tokens"][0].as_py()) if row.num_rows else 0

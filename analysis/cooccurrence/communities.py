@@ -25,7 +25,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import TABLES, CommunityLevel, LatentTable
-from analysis.clusters.trust import WEAK
+from analysis.clusters.stability import WEAK, agreement
 from analysis.cooccurrence.association import TwoByTwo, jaccard, phi
 
 NOISE = -1
@@ -176,8 +176,6 @@ def _strongest_of_each(edges: _Edges, most: int) -> _Edges:
 def _partition(graph: scipy.sparse.csr_matrix, resolution: float, seed: int) -> _Partition:
     # The dashboard reads communities and finds none, so it need not wait for the libraries.
     from sknetwork.clustering import Louvain, get_modularity  # noqa: PLC0415
-
-    from analysis.clusters.hierarchy import agreement  # noqa: PLC0415
 
     if graph.nnz == 0:
         none = np.full(graph.shape[0], NOISE, dtype=np.int32)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from analysis.bundle import Manifest, MapQuality
+from analysis.runtime.numbers import fraction, percent
 
 MapName = Literal["decoder", "cooccurrence"]
 """The maps of a bundle: by decoder similarity and by co-occurrence."""
@@ -31,26 +32,22 @@ def quality_sentence(quality: MapQuality) -> str:
     else:
         advice = "Do not read neighbours off this map; use the neighbour table"
     sentences = [
-        f"{advice}: {_percent(quality.knn_recall)} of a latent's ten nearest are among its ten "
-        f"nearest on the map (0 to 100 %; {_percent(GOOD_RECALL)} or more is good)."
+        f"{advice}: {percent(quality.knn_recall)} of a latent's ten nearest are among its ten "
+        f"nearest on the map (0 to {percent(1)}; {percent(GOOD_RECALL)} or more is good)."
     ]
     if quality.trustworthiness is not None and quality.trustworthiness < LEAST_TRUSTWORTHINESS:
         sentences.append(
             f"Some points that are close together are not similar: trustworthiness is "
-            f"{_percent(quality.trustworthiness)} (at most 100 %; "
-            f"{_percent(LEAST_TRUSTWORTHINESS)} or more is good)."
+            f"{fraction(quality.trustworthiness)} (at most 1; "
+            f"{fraction(LEAST_TRUSTWORTHINESS)} or more is good)."
         )
     if quality.agreement is not None and quality.agreement < LEAST_RECALL:
         sentences.append(
-            f"Much of this map is chance: another seed keeps {_percent(quality.agreement)} of a "
-            f"latent's ten nearest on the map (0 to 100 %; {_percent(GOOD_RECALL)} or more is "
-            "good)."
+            f"Much of this map is chance: another seed keeps {percent(quality.agreement)} of a "
+            f"latent's ten nearest on the map (0 to {percent(1)}; {percent(GOOD_RECALL)} or more "
+            "is good)."
         )
     if quality.trustworthiness is None and quality.agreement is None:
         sentences.append("Agreement with other seeds was not measured.")
     sentences.append("Distances and gaps between groups mean little on any UMAP.")
     return " ".join(sentences)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

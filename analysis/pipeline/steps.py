@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from analysis.bundle import TABLES, LatentTable
 from analysis.clusters.activity import cluster_activity
-from analysis.clusters.hierarchy import cluster, place
-from analysis.clusters.principal_components import write_components
+from analysis.clusters.clustering import cluster, place
+from analysis.clusters.component_tables import write_components
 from analysis.cooccurrence import communities, partners, relations
 from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.cooccurrence.strongest import Ranking

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.clusters.trust import WEAK
+from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import quality_of_map, quality_sentence
 from analysis.runtime import numbers
 from analysis.selection import MapName

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.clusters.reconstruction import reconstruct
+from analysis.clusters.principal_components import reconstruct
 from analysis.runtime.errors import InputError
 from charts import cluster_matrix as matrix_module
 from charts.cluster_contexts import MOST_POOLED, cluster_contexts

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import adjusted_rand_score
 
 from analysis.bundle import TABLES, Bundle, LatentTable, write_table
-from analysis.clusters.trust import WEAK
+from analysis.clusters.stability import WEAK
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.communities import (
     Communities,

@@ -11,6 +11,11 @@ from analysis.decoder.map_verdict import quality_of_map, quality_sentence
 LAST = "Distances and gaps between groups mean little on any UMAP."
 
 
+def sentence_of(quality: MapQuality) -> str:
+    """The sentence with plain spaces."""
+    return quality_sentence(quality).replace("\u00a0", " ")
+
+
 def quality(
     recall: float | None, agreement: float | None = 0.8, trustworthiness: float | None = 0.95
 ) -> MapQuality:
@@ -34,7 +39,7 @@ def quality(
     ],
 )
 def test_the_advice_follows_from_recall(recall: float, advice: str) -> None:
-    assert quality_sentence(quality(recall)) == (
+    assert sentence_of(quality(recall)) == (
         f"{advice} of a latent's ten nearest are among its ten nearest on the map (0 to 100 %; "
         f"60 % or more is good). {LAST}"
     )
@@ -42,13 +47,13 @@ def test_the_advice_follows_from_recall(recall: float, advice: str) -> None:
 
 @pytest.mark.parametrize(("trustworthiness", "is_weak"), [(0.9, False), (0.89, True)])
 def test_low_trustworthiness_is_stated(trustworthiness: float, is_weak: bool) -> None:
-    sentence = quality_sentence(quality(0.7, trustworthiness=trustworthiness))
-    assert ("trustworthiness is 89 % (at most 100 %; 90 % or more is good)" in sentence) == is_weak
+    sentence = sentence_of(quality(0.7, trustworthiness=trustworthiness))
+    assert ("trustworthiness is 0.890 (at most 1; 0.900 or more is good)" in sentence) == is_weak
 
 
 @pytest.mark.parametrize(("agreement", "is_weak"), [(0.3, False), (0.12, True)])
 def test_low_agreement_is_stated(agreement: float, is_weak: bool) -> None:
-    sentence = quality_sentence(quality(0.7, agreement))
+    sentence = sentence_of(quality(0.7, agreement))
     assert ("another seed keeps 12 % of a latent's ten nearest" in sentence) == is_weak
 
 

@@ -1,0 +1,171 @@
+"""Planted hierarchies are found, noise is weak, and the tables agree with each other."""
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from analysis.bundle import TABLES
+from analysis.clusters import clustering as module
+from analysis.clusters.clustering import Clustering, place
+from analysis.clusters.stability import WEAK
+from analysis.decoder.graph import decoder_graph
+from tests.analysis.clusters.conftest import GROUPS, MEMBERS, clustered, planted
+from tests.threads import COUNTS, threads
+
+
+def test_planted_groups_are_recovered(found: Clustering) -> None:
+    truth = np.repeat(np.arange(GROUPS), MEMBERS)
+    assert adjusted_rand_score(truth, found.finest) >= 0.95
+    assert found.levels[0].stability >= 0.95
+    rows = found.clusters.filter(pc.equal(found.clusters["level"], 0))
+    assert np.median(rows["stability"].to_numpy()) >= 0.95
+    assert np.median(rows["bootstrap"].to_numpy()) >= 0.9
+
+
+def test_planted_families_are_the_next_level(found: Clustering) -> None:
+    rows = found.memberships.filter(pc.equal(found.memberships["level"], 1))
+    families = rows["latent"].to_numpy() // (5 * MEMBERS)
+    assert rows.num_rows >= 0.9 * GROUPS * MEMBERS
+    assert adjusted_rand_score(families, rows["cluster"].to_numpy()) >= 0.9
+    assert found.levels[1].stability >= 0.8
+
+
+def test_the_tables_agree_with_each_other(found: Clustering) -> None:
+    memberships = found.memberships.to_pandas()
+    clusters = found.clusters.to_pandas()
+    assert found.memberships.schema == TABLES["memberships"]
+    assert memberships["latent"].is_monotonic_increasing
+    assert clusters["cluster"].tolist() == list(range(len(clusters)))
+    sizes = memberships.groupby("cluster").size()
+    assert clusters["size"].tolist() == sizes.tolist()
+    assert not memberships.duplicated(["latent", "level"]).any()
+    for level in found.levels:
+        rows = clusters[clusters["level"] == level.level]
+        assert level.clusters == len(rows)
+        assert level.noise == GROUPS * MEMBERS - rows["size"].sum()
+        assert rows["size"].is_monotonic_decreasing
+    fine = memberships[memberships["level"] == 0].set_index("latent")["cluster"]
+    assert (found.finest[fine.index] == fine).all()
+    assert (found.finest >= 0).sum() == len(fine)
+
+
+def test_a_parent_holds_half_of_its_children_one_level_up(found: Clustering) -> None:
+    members = found.memberships.to_pandas().groupby("cluster")["latent"].apply(set)
+    clusters = found.clusters.to_pandas().set_index("cluster")
+    parents = clusters["parent"].dropna().astype(int)
+    for child, parent in parents.items():
+        assert clusters.loc[parent, "level"] == clusters.loc[child, "level"] + 1
+        assert 2 * len(members[child] & members[parent]) >= len(members[child])
+    top = clusters["level"].max()
+    assert clusters.loc[clusters["level"] == top, "parent"].isna().all()
+
+
+@pytest.mark.parametrize("width", [48, 256])
+def test_pure_noise_is_weak(width: int) -> None:
+    W = np.random.default_rng(1).normal(size=(1_000, width)).astype(np.float32)
+    found = clustered(W)
+    assert found.levels[0].stability < WEAK
+    assert len(found.levels) == 1
+    assert (found.clusters["bootstrap"].to_numpy() < WEAK).mean() > 0.9
+
+
+def test_latents_that_are_left_out_are_in_no_cluster_and_are_not_noise() -> None:
+    W = planted()
+    eligible = np.ones(len(W), dtype=bool)
+    eligible[::10] = False
+    found = clustered(W, eligible)
+    assert (found.finest[~eligible] == -1).all()
+    level = found.levels[0]
+    assert level.noise + (found.finest >= 0).sum() == eligible.sum()
+
+
+def test_no_byte_depends_on_the_threads(found: Clustering) -> None:
+    for count in COUNTS[:2]:
+        with threads(count):
+            again = clustered(planted())
+        assert again.finest.tobytes() == found.finest.tobytes()
+        assert again.clusters.equals(found.clusters)
+
+
+@pytest.mark.parametrize("latents", [0, 1, 12])
+def test_too_few_latents_have_no_clusters(latents: int) -> None:
+    W = np.random.default_rng(2).normal(size=(latents, 6)).astype(np.float32)
+    found = clustered(W)
+    assert found.clusters.num_rows == 0
+    assert found.memberships.num_rows == 0
+    assert found.levels[0].noise == latents
+
+
+def test_a_cluster_is_placed_at_the_median_of_its_members(found: Clustering) -> None:
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(2, GROUPS * MEMBERS)).astype(np.float32)
+    placed = place(found.clusters, found.memberships, x, y)
+    for row in (0, placed.num_rows - 1):
+        members = found.memberships.filter(pc.equal(found.memberships["cluster"], row))["latent"]
+        assert placed["x"][row].as_py() == pytest.approx(np.median(x[members.to_numpy()]))
+        assert placed["y"][row].as_py() == pytest.approx(np.median(y[members.to_numpy()]))
+
+
+@pytest.mark.parametrize("isotropic", [0, 1_000])
+def test_loose_groups_are_found_among_isotropic_latents(isotropic: int) -> None:
+    """Forty groups of 25 with a cosine of .25 to .6 inside; weak clusters count as noise."""
+    rng = np.random.default_rng(5)
+
+    def unit(rows: int) -> np.ndarray:
+        drawn = rng.normal(size=(rows, 256))
+        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+    truth = np.repeat(np.arange(40), 25)
+    cosine = rng.uniform(0.25, 0.6, 40)[truth, None]
+    members = np.sqrt(cosine) * unit(40)[truth] + np.sqrt(1 - cosine) * unit(1_000)
+    found = clustered(np.vstack([members, unit(isotropic)]).astype(np.float32))
+    assert adjusted_rand_score(truth, found.finest[:1_000]) >= 0.95
+    clusters = found.clusters.to_pandas().set_index("cluster")
+    planted_ones = np.unique(found.finest[:1_000][found.finest[:1_000] >= 0])
+    real = [i for i in planted_ones if 2 * (found.finest[:1_000] == i).sum() > clusters["size"][i]]
+    assert clusters.loc[real, "stability"].median() >= 0.95
+    assert clusters.loc[real, "bootstrap"].median() >= 0.8
+    noise = clusters[(clusters["level"] == 0) & ~clusters.index.isin(real)]
+    assert (np.minimum(noise["stability"], noise["bootstrap"]) < WEAK).mean() >= 0.5 or noise.empty
+
+
+def test_parents_equal_a_plain_count() -> None:
+    rng = np.random.default_rng(8)
+    labels = np.stack([rng.integers(-1, 12, 200), rng.integers(-1, 4, 200)]).astype(np.int32)
+    labels[1][labels[1] >= 0] += 12
+    labels[1, labels[0] < 6] = 12 + labels[0, labels[0] < 6] % 2
+    labels[1, rng.random(200) < 0.4] = 15
+    parents = module._parents(labels, 16)
+    for child in range(12):
+        above = labels[1, labels[0] == child].tolist()
+        holders = [p for p in range(12, 16) if 2 * above.count(p) >= len(above)]
+        assert parents[child] == (holders[0] if holders else -1)
+    assert len(set(parents[:12].tolist())) > 2
+    assert (parents[12:] == -1).all()
+
+
+def test_half_of_the_members_is_enough_for_a_parent_and_less_is_not() -> None:
+    labels = np.array([[0, 0, 0, 0, 1, 1, 1], [2, 2, 3, 3, 3, 2, -1]], dtype=np.int32)
+    assert module._parents(labels, 4).tolist() == [2, -1, -1, -1]
+
+
+def test_clusters_are_numbered_by_size_inside_a_level() -> None:
+    cut = module.Cut((np.array([0, 1, 1, 2, 2, 2, -1]), np.array([0, 1, 1, 2, 2, 0, 0])), 0.7)
+    level = module._largest_first(cut, [])
+    assert level.labels.tolist() == [2, 1, 1, 0, 0, 0, -1]
+    assert level.sizes.tolist() == [3, 2, 1]
+    np.testing.assert_allclose(level.stability, [2 / 3, 1, 1 / 3])
+    assert level.bootstrap.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("latents", "minimum_cluster"), [(15, 5), (16, 8)])
+def test_too_few_latents_for_umap_or_two_clusters_are_noise(
+    latents: int, minimum_cluster: int
+) -> None:
+    W = planted()[: 2 * MEMBERS][:latents]
+    everyone = np.ones(latents, dtype=bool)
+    graph = decoder_graph(W, eligible=everyone)
+    result = module.cluster(W, graph, everyone, minimum_cluster=minimum_cluster)
+    assert result.levels[0].noise == latents
+    assert result.levels[0].stability == 0.0
