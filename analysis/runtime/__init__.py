@@ -1,1 +1,1 @@
-"""What every step needs and none is about: errors, threads, workers, the working folder."""
+"""What every room uses: errors, progress, numbers, threads, workers, the working folder."""

@@ -1,4 +1,4 @@
-"""Identity by content: the hash under which files are told apart, whatever their names."""
+"""Identify files by their content, whatever their names."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ _PIECE = 1 << 22
 
 
 def content_hash(files: Iterable[Path]) -> str:
-    """SHA-256 of the files' bytes, one after the other, hexadecimal; read in pieces."""
+    """SHA-256 of the concatenated bytes of the files, hexadecimal; files are read in pieces."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

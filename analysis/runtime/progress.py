@@ -8,7 +8,7 @@ Report = Callable[[str, int, int], None]
 
 
 def _ignore(name: str, done: int, total: int) -> None:
-    """Report to nobody."""
+    """Ignore a report."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Progress:
         self.report(self.name, done, total)
 
     def named(self, name: str) -> "Progress":
-        """The same reader, under another step's name."""
+        """Reports to the same receiver under another step's name."""
         return Progress(name, self.report)
 
 

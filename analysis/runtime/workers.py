@@ -1,10 +1,9 @@
-"""Who does the work of a long step: this process alone, or the workers of a Dask cluster.
+"""Run the pieces of a long step in this process, or on the workers of a Dask cluster.
 
-A step is cut into numbered pieces, and each piece makes one file in a folder that all workers
-share. The file is written under another name and renamed (`whole_file`): a piece is done when its
-file is there, whoever made it, and nothing else is remembered anywhere. So a worker that is lost
-costs the piece that it was at, and a step that was interrupted goes on with the pieces that are
-missing, with as many workers as there are then.
+A step is cut into numbered pieces, and each piece writes one file to a folder that all workers
+share. The file is written under a temporary name and renamed (`whole_file`), so a piece is finished
+if and only if its file exists; no other state is kept. A lost worker therefore costs only its
+current piece, and an interrupted step resumes with the missing pieces on any number of workers.
 """
 
 import socket
@@ -27,35 +26,37 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 RETRIES = 2
-"""A piece that fails for another reason than its input is tried again so often."""
+"""Number of retries for failures other than bad input."""
 _LOOK_AGAIN_SECONDS = 1.0
-"""New workers are seen so often, whatever the pieces do."""
-_ALONE = threading.Lock()
+"""Interval at which new workers are looked for while no piece finishes."""
+_OWN_PACKAGE = __name__.partition(".")[0]
+_ONE_PIECE = threading.Lock()
 
 Task = Callable[[int], None]
-"""Makes the file of one piece with all cores that there are. It goes to other machines, so it is
-picklable, names files by absolute paths, and finds in them all that it needs. InputError may be
-raised."""
+"""Writes the file of one piece, using all cores. It is sent to other machines, so it must be
+picklable, name files by absolute paths, and read everything it needs from them. It may raise
+InputError."""
 File = Callable[[int], Path]
-"""The absolute path of a piece's file, all in one folder."""
+"""Returns the absolute path of a piece's file; all files are in one folder."""
 Finished = Callable[[int], None]
-"""Is told each piece whose file is there, also those that were there before."""
+"""Called with each finished piece, including those that were finished before."""
 
 
 class Workers(Protocol):
-    """Does pieces of work."""
+    """Runs pieces of work."""
 
     def run(
         self, task: Task, pieces: Iterable[int], file: File, finished: Finished | None = None
     ) -> None:
-        """Call task(piece) for each piece whose file is not there; all files are there after it.
+        """Call task(piece) for each piece whose file does not exist.
 
-        What a task raises is raised here, then the pieces that were not begun are left undone.
+        On return, every file exists. An exception of a task is raised here, and pieces that were
+        not started are left undone.
         """
 
 
 def open_workers(scheduler: str | None) -> Workers:
-    """This process, or the cluster at a scheduler's address; InputError: nobody answers there."""
+    """This process, or a scheduler's cluster. InputError: no scheduler or no worker answers."""
     if scheduler is None:
         return LocalWorkers()
     workers = DaskWorkers(scheduler)
@@ -65,9 +66,9 @@ def open_workers(scheduler: str | None) -> Workers:
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `file` at the end and is removed after an exception.
+    """A path to write to, renamed to `file` at the end and removed after an exception.
 
-    Its name is nobody else's: two workers may make the same piece when one was taken for lost.
+    Its name is unique: two workers may write the same piece if one was believed lost.
     """
     unfinished = file.with_name(f"{file.stem}.{uuid4().hex}.unfinished")
     try:
@@ -79,13 +80,13 @@ def whole_file(file: Path) -> Iterator[Path]:
 
 
 class LocalWorkers:
-    """This process: one piece after the other, in order."""
+    """This process: one piece after another, in order."""
 
     def run(
         self, task: Task, pieces: Iterable[int], file: File, finished: Finished | None = None
     ) -> None:
-        """As `Workers.run`."""
-        finished = finished or _tell_nobody
+        """See `Workers.run`."""
+        finished = finished or _ignore
         for piece in _undone(pieces, file, finished):
             task(piece)
             finished(piece)
@@ -95,31 +96,31 @@ class LocalWorkers:
 class DaskWorkers:
     """The workers of a Dask cluster.
 
-    Each worker has one piece at a time and gives it all of its threads. Workers may come and go:
-    the piece of a lost one goes to another.
+    Each worker runs one piece at a time with all of its threads. Workers may join and leave: the
+    piece of a lost worker is given to another one.
     """
 
     address: str
-    """Of the scheduler, as `tcp://10.0.0.5:8786`."""
+    """Of the scheduler, such as `tcp://10.0.0.5:8786`."""
     patience: float = 30.0
-    """Seconds to wait for the scheduler and for its first worker."""
+    """Seconds to wait for the scheduler, and for its first worker."""
     seen_within: float = 60.0
-    """Seconds after which a file that a worker wrote must be seen here."""
+    """Seconds within which a file that a worker wrote must be visible here."""
 
     def check(self) -> None:
-        """InputError where no scheduler answers at the address, or it has no worker."""
+        """Raise InputError if no scheduler answers at the address, or it has no worker."""
         with self._client():
             pass
 
     def run(
         self, task: Task, pieces: Iterable[int], file: File, finished: Finished | None = None
     ) -> None:
-        """As `Workers.run`, in any order.
+        """See `Workers.run`; pieces finish in any order.
 
-        InputError also: no scheduler or worker answers, a worker does not see the folder or has no
-        Clearwater, or a piece has lost one worker after the other.
+        Also raises InputError if no scheduler or worker answers, if a worker does not see the
+        folder or cannot import Clearwater, or if several workers were lost on one piece.
         """
-        finished = finished or _tell_nobody
+        finished = finished or _ignore
         undone = _undone(pieces, file, finished)
         piece = next(undone, None)
         if piece is None:
@@ -142,7 +143,7 @@ class DaskWorkers:
                             pure=False,
                             retries=RETRIES,
                             workers=[worker],
-                            allow_other_workers=True,  # where this one is lost
+                            allow_other_workers=True,  # if this one is lost
                         )
                         under_way[future] = piece, worker
                         future.add_done_callback(ended.put)
@@ -157,14 +158,14 @@ class DaskWorkers:
 
     @contextmanager
     def _client(self) -> Iterator["Client"]:
-        from distributed import Client  # noqa: PLC0415 - one machine does not need it
+        from distributed import Client  # noqa: PLC0415 - not needed without a cluster
 
         try:
             client = Client(self.address, timeout=self.patience, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
-                f"{self.address}: no Dask scheduler answers there; start one with `dask scheduler` "
-                "and give the address that it prints."
+                f"{self.address}: no Dask scheduler answers; start one with `dask scheduler` and "
+                "give the address that it prints."
             ) from error
         with client:
             try:
@@ -177,46 +178,46 @@ class DaskWorkers:
             yield client
 
     def _take(self, future: "Future[InputError | None]", file: Path) -> None:
-        """Raise what went wrong with a piece that has ended; wait until its file is seen here."""
+        """Raise the error of a piece that has ended, or wait until its file is visible here."""
         from distributed import CancelledError, KilledWorker  # noqa: PLC0415 - as above
 
         try:
             problem = future.result()
         except KilledWorker as error:
             raise InputError(
-                f"{self.address}: several workers were lost while they made {file.name}, most "
-                "likely for want of memory; give them more of it, or lower --memory."
+                f"{self.address}: several workers were lost while writing {file.name}, probably "
+                "because they ran out of memory; give them more memory, or lower --memory."
             ) from error
         except CancelledError as error:
             raise InputError(
-                f"{self.address}: the scheduler has gone; start it again and give the same "
-                "command, which goes on where it was."
+                f"{self.address}: the scheduler has stopped; start it again, then run the same "
+                "command to resume."
             ) from error
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != __package__:
+            if (error.name or "").partition(".")[0] != _OWN_PACKAGE:
                 raise
             raise InputError(
-                f"{self.address}: a worker does not find Clearwater's modules; start it in "
-                f"Clearwater's folder with `.venv/bin/python -m dask worker {self.address}`."
+                f"{self.address}: a worker cannot import Clearwater; start it in Clearwater's "
+                f"folder with `.venv/bin/python -m dask worker {self.address}`."
             ) from error
         if problem is not None:
             raise problem
         waiting_since = time.monotonic()
-        while not file.exists():  # a network's file system may show it some seconds late
+        while not file.exists():  # a network file system may show it some seconds late
             if time.monotonic() - waiting_since > self.seen_within:
                 raise InputError(
-                    f"{file}: a worker wrote this file, but it is not seen here; put the bundle "
+                    f"{file}: a worker wrote this file, but it is not visible here; put the bundle "
                     "into a folder that all machines share."
                 )
             time.sleep(0.05)
 
 
-def _tell_nobody(piece: int) -> None:
-    """Finished, and nobody asked."""
+def _ignore(piece: int) -> None:
+    """Do nothing when a piece is finished."""
 
 
 def _undone(pieces: Iterable[int], file: File, finished: Finished) -> Iterator[int]:
-    """The pieces whose file is not there when their turn comes; tells the others as finished."""
+    """The pieces whose file does not exist when their turn comes; reports the others finished."""
     for piece in pieces:
         if file(piece).exists():
             finished(piece)
@@ -226,7 +227,7 @@ def _undone(pieces: Iterable[int], file: File, finished: Finished) -> Iterator[i
 
 @contextmanager
 def _mark(folder: Path) -> Iterator[Path]:
-    """A new file by whose name workers know that they see this folder and not one called alike."""
+    """A file with a unique name, by which a worker checks that it sees this very folder."""
     mark = folder / f".shared-{uuid4().hex}"
     mark.touch()
     try:
@@ -236,12 +237,12 @@ def _mark(folder: Path) -> Iterator[Path]:
 
 
 def _run_piece(task: Task, piece: int, file: Path, mark: Path) -> InputError | None:
-    """On a worker: make one piece unless its file is there; InputError is returned, not raised.
+    """On a worker: run one piece unless its file exists; InputError is returned, not raised.
 
-    Raised it would be tried again. A piece is alone in its process, whatever the worker's threads:
-    it uses them all itself, and neither a model nor compiled code may be entered twice.
+    A raised error would be retried. A worker runs one piece at a time, however many threads it
+    has: the piece uses them all, and neither the model nor the compiled code is reentrant.
     """
-    with _ALONE:
+    with _ONE_PIECE:
         if not mark.exists():
             return InputError(
                 f"{mark.parent}: the worker on {socket.gethostname()} does not see this folder; "
@@ -258,12 +259,12 @@ def _run_piece(task: Task, piece: int, file: Path, mark: Path) -> InputError | N
 
 
 def _use_all_threads() -> None:
-    """Give a piece the threads that its worker was started with.
+    """Use as many threads as the worker was started with.
 
-    A nanny starts workers with OMP_NUM_THREADS=1, which torch would follow, and numba would take
-    all cores of a machine that has several workers. Torch is told only where the task brought it.
+    A nanny starts workers with OMP_NUM_THREADS=1, which torch obeys, while numba would use all
+    cores of a machine that runs several workers. Torch is configured only if it is loaded.
     """
-    from distributed import get_worker  # noqa: PLC0415 - only a worker comes here
+    from distributed import get_worker  # noqa: PLC0415 - only called on a worker
 
     threads = get_worker().state.nthreads
     most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]

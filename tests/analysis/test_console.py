@@ -127,7 +127,7 @@ def test_a_bundle_of_imported_activations(printed: Callable[[], str]) -> None:
 def test_labels_without_explanations(printed: Callable[[], str]) -> None:
     labels = LabelSummary(
         naming_documents=1, held_out_documents=2, held_out_words=3, least_contexts=4,
-        explanations=[],
+        explanations=[], explained=0, explanations_scored=0,
     )  # fmt: skip
     console.print_bundle(MANIFEST.model_copy(update={"labels": labels}), Path("b"))
     assert "made from 1 documents, scored on 3 words of 2 held-out documents seconds" in printed()

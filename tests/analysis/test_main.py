@@ -143,5 +143,5 @@ def test_a_scheduler_that_does_not_answer_ends_a_build_at_once(tmp_path: Path) -
         "build", "--sae", SAELENS / "topk_none", "--out", tmp_path / "bundle", "--scheduler", "no",
         code=1,
     )  # fmt: skip
-    assert "no: no Dask scheduler answers there; start one with `dask scheduler`" in said
+    assert "no: no Dask scheduler answers; start one with `dask scheduler`" in said
     assert not list(tmp_path.iterdir())

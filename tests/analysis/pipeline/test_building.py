@@ -109,7 +109,7 @@ def test_numbers_of_the_activations(finished: Finished) -> None:
     latents, counts = build.activations.latents_of_tokens(5, 7)
     at = np.isin(rows["document"].to_numpy() * 100 + rows["position"].to_numpy(), (5, 6))
     assert sorted(latents.tolist()) == sorted(latent[at].tolist()) and counts.sum() == at.sum()
-    assert np.array_equal(build.documents.ends, np.arange(1, 13) * 100)
+    assert np.array_equal(build.kept.row_ends, np.arange(1, 13) * 100)
 
 
 def test_labels_are_made_again_for_other_sources(finished: Finished, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 import pytest
 from distributed import LocalCluster
@@ -76,7 +76,7 @@ def test_what_a_task_raises_is_raised(workers: Workers, tmp_path: Path) -> None:
     assert not failing.file(0).exists()
 
 
-def test_a_lost_worker_costs_its_piece_alone(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_lost_worker_costs_only_its_piece(cluster: LocalCluster, tmp_path: Path) -> None:
     task = Square(tmp_path, kills_its_worker=3)
     DaskWorkers(cluster.scheduler_address).run(task, range(20), task.file)
     assert files(tmp_path) == {f"{i}.txt": str(i**2) for i in range(20)}
@@ -117,14 +117,14 @@ def test_ctrl_c_leaves_the_rest_undone(workers: Workers, tmp_path: Path) -> None
     assert task.began(999) == 0
 
 
-class Elsewhere(type(Path())):
+class Elsewhere(PosixPath):
     """A folder that only this process sees: on a worker its path leads to nothing."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return Path, ("/nowhere", *self.parts[-2:])
 
 
-def test_a_folder_that_is_not_shared_is_said(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_shared_is_refused(cluster: LocalCluster, tmp_path: Path) -> None:
     task = Square(tmp_path)
     with pytest.raises(InputError, match=r"does not see this folder; put the bundle into"):
         DaskWorkers(cluster.scheduler_address).run(
@@ -133,17 +133,35 @@ def test_a_folder_that_is_not_shared_is_said(cluster: LocalCluster, tmp_path: Pa
     assert task.began(0) == 0
 
 
-def test_a_file_that_does_not_arrive_is_said(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_file_that_does_not_arrive_is_an_error(cluster: LocalCluster, tmp_path: Path) -> None:
     task = Square(tmp_path)
     workers = DaskWorkers(cluster.scheduler_address, seen_within=0.1)
-    with pytest.raises(InputError, match="it is not seen here; put the bundle into"):
+    with pytest.raises(InputError, match="it is not visible here; put the bundle into"):
         workers.run(task, range(3), lambda piece: tmp_path / f"{piece}.other")
 
 
-def test_where_nobody_answers(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Importing:
+    """Fails as on a worker where a module is not installed."""
+
+    module: str
+
+    def __call__(self, piece: int) -> None:
+        raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
+
+
+def test_a_worker_without_clearwater_is_refused(cluster: LocalCluster, tmp_path: Path) -> None:
+    workers = DaskWorkers(cluster.scheduler_address)
+    with pytest.raises(InputError, match="a worker cannot import Clearwater; start it in"):
+        workers.run(Importing("analysis.harvest"), range(1), Square(tmp_path).file)
+    with pytest.raises(ModuleNotFoundError, match="analysistools"):
+        workers.run(Importing("analysistools"), range(1), Square(tmp_path).file)
+
+
+def test_no_scheduler_or_no_worker_is_refused(tmp_path: Path) -> None:
     task = Square(tmp_path)
     for address in ("tcp://127.0.0.1:1", "nonsense://"):
-        with pytest.raises(InputError, match="no Dask scheduler answers there; start one"):
+        with pytest.raises(InputError, match="no Dask scheduler answers; start one"):
             DaskWorkers(address, patience=0.2).run(task, range(3), task.file)
     with LocalCluster(n_workers=0, dashboard_address=":0") as empty:
         workers = DaskWorkers(empty.scheduler_address, patience=0.2)
@@ -151,5 +169,5 @@ def test_where_nobody_answers(tmp_path: Path) -> None:
             workers.check()
 
 
-def test_no_scheduler_is_this_process() -> None:
+def test_without_a_scheduler_this_process_works() -> None:
     assert isinstance(open_workers(None), LocalWorkers)
