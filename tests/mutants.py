@@ -257,8 +257,8 @@ class Workplace:
                 else:
                     shutil.copy2(source, target)
 
-    def passes(self, test: str, limit: float, *, changed: str = "") -> bool | None:
-        """Whether a test file passes; None if it takes longer than `limit` seconds.
+    def failure(self, test: str, limit: float, *, changed: str = "") -> str:
+        """The output of a test file that fails or exceeds `limit` seconds; empty if it passes.
 
         `changed` is a module whose kernels were changed.
         """
@@ -274,12 +274,13 @@ class Workplace:
                 cwd=self.folder,
                 env=environment,
                 capture_output=True,
+                text=True,
                 timeout=limit,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return None
-        return done.returncode == 0
+            return f"It takes longer than {limit:.0f} seconds."
+        return f"{done.stdout}{done.stderr}\n" if done.returncode else ""
 
     def _cache_without(self, changed: str) -> Path:
         """The folder of cached kernels; without stale ones if a module was changed."""
@@ -302,7 +303,7 @@ class Workplace:
         try:
             file.write_text(mutated(source, mutant))
             changed = mutant.path if mutant.compiled else ""
-            killed = not self.passes(mutant.test, limit, changed=changed)
+            killed = self.failure(mutant.test, limit, changed=changed) != ""
         finally:
             file.write_text(source)
         return Outcome(mutant, killed, time.perf_counter() - began)
@@ -365,8 +366,8 @@ def _baselines(workplace: Workplace, tests: list[str]) -> dict[str, float]:
     for test in tests:
         for _ in range(2 if runs_compiled(test) else 1):  # the first run compiles
             began = time.perf_counter()
-            if not workplace.passes(test, 600):
-                raise SystemExit(f"{test} fails, or takes ten minutes, without any mutant.")
+            if output := workplace.failure(test, 600):
+                raise SystemExit(f"{output}{test} fails without any mutant.")
             seconds[test] = time.perf_counter() - began
     return seconds
 

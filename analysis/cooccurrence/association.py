@@ -115,7 +115,9 @@ def phi_over_max(table: TwoByTwo) -> Floats:
     1 for every perfect implication. A negative phi can give less than -1.
     """
     n1, n2 = table.n1, table.n2
-    return _ratio(_covariance(table), np.minimum(n1, n2) * table.n - n1 * n2)
+    # Not min(n1, n2) N - n1 n2, which cancels where a latent is nearly always active.
+    below = np.minimum(n1, n2) * (table.n - np.maximum(n1, n2))
+    return np.minimum(_ratio(_covariance(table), below), 1.0)
 
 
 def _covariance(table: TwoByTwo) -> Floats:

@@ -27,15 +27,12 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from analysis.cooccurrence.association import LEAST_LIFT, SURE, Z95
 from analysis.cooccurrence.counting import Layout, joint_counts
 from analysis.cooccurrence.incidence import Incidence
 from analysis.cooccurrence.prefetch import prefetch
 from analysis.runtime.arrays import Bools, Floats, Int32s, Ints, UInt32s
 from analysis.runtime.threads import over_spans
-
-IMPLIED_SHARE = 0.9
-IMPLIED_LIFT = 2.0
-Z95 = 1.959963984540054
 
 RANKINGS = 6
 _PHI, _JACCARD, _P_A_GIVEN_B, _JOINT, _NPMI, _IMPLIED_LIFT = range(RANKINGS)
@@ -143,8 +140,8 @@ def implying_joint(counts: Ints) -> Ints:
     n (p - .9)^2 >= z^2 .9 .1; Wilson 1927. Where even n of n is too little, the result is above n.
     """
     n = counts.astype(np.float64)
-    spread = Z95 * np.sqrt(n * IMPLIED_SHARE * (1 - IMPLIED_SHARE))
-    return np.ceil(n * IMPLIED_SHARE + spread - 1e-9).astype(np.int64)
+    spread = Z95 * np.sqrt(n * SURE * (1 - SURE))
+    return np.ceil(n * SURE + spread - 1e-9).astype(np.int64)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -326,10 +323,6 @@ def _score(  # noqa: PLR0911 - one return for each ranking
         information = np.log(n) - np.log(j)
         pmi = np.log(j) + np.log(n) - np.log(n1) - np.log(n2)
         return pmi / information if information > 0 else 0.0
-    if (
-        which == _IMPLIED_LIFT
-        and joint >= limits.implying_joint
-        and j * n >= IMPLIED_LIFT * n1 * n2
-    ):
+    if which == _IMPLIED_LIFT and joint >= limits.implying_joint and j * n >= LEAST_LIFT * n1 * n2:
         return j * n / (n1 * n2)
     return -np.inf

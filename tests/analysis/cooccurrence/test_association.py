@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -24,6 +24,7 @@ from analysis.cooccurrence.association import (
     phi_over_max,
     pmi,
     wilson_interval,
+    with_pearson,
 )
 
 cells = st.integers(0, 10**9)
@@ -60,6 +61,22 @@ def test_wilson_is_scipys(successes: int, more: int) -> None:
     assert float(high) == pytest.approx(interval.high, abs=1e-12)
 
 
+def test_wilson_takes_other_confidences_and_arrays() -> None:
+    successes, trials = np.array([[3], [40]]), np.array([50, 90])
+    low, high = wilson_interval(successes, trials, z=float(stats.norm.ppf(0.995)))
+    for i, k in enumerate((3, 40)):
+        for j, n in enumerate((50, 90)):
+            interval = stats.binomtest(k, n).proportion_ci(confidence_level=0.99, method="wilson")
+            assert low[i, j] == pytest.approx(interval.low, abs=1e-12)
+            assert high[i, j] == pytest.approx(interval.high, abs=1e-12)
+
+
+def test_six_measures_rank_the_stored_partners() -> None:
+    ranked = {name for name, measure in MEASURES.items() if measure.ranked}
+    assert ranked == {"phi", "jaccard", "npmi", "p_b_given_a", "p_a_given_b", "joint"}
+    assert all(name == measure.name for name, measure in MEASURES.items())
+
+
 def test_without_trials_the_interval_is_everything() -> None:
     assert [float(bound) for bound in wilson_interval(0, 0)] == [0.0, 1.0]
 
@@ -75,6 +92,7 @@ def test_pmi_is_the_pointwise_term_of_mutual_information(table: TwoByTwo) -> Non
 
 
 @given(tables)
+@example(TwoByTwo(231_564_513, 0, 0, 1))
 def test_nothing_is_ever_nan_and_ranges_hold(table: TwoByTwo) -> None:
     for measure in MEASURES.values():
         value = float(measure.of(table))
@@ -116,6 +134,12 @@ def test_an_implication_reaches_the_largest_phi(n11: int, n01: int, n00: int) ->
     assert float(phi(implied)) == pytest.approx(largest)
 
 
+def test_phi_over_max_of_an_implication_is_one_where_latents_are_nearly_always_active() -> None:
+    for n11, n00 in ((231_564_513, 1), (10**9, 3)):
+        assert float(phi_over_max(TwoByTwo(n11, 0, 0, n00))) == 1
+        assert float(phi_over_max(TwoByTwo(n11, 5, 0, n00))) == 1
+
+
 def test_extremes() -> None:
     never = TwoByTwo(0, 10, 20, 70)
     assert float(npmi(never)) == -1 and float(pmi(never)) == -np.inf and float(lift(never)) == 0
@@ -130,6 +154,43 @@ def test_counts_of_a_billion_tokens_do_not_overflow() -> None:
     table = TwoByTwo.from_margins(billion, 2 * billion, 2 * billion, 10 * billion)
     assert phi(table)[0] == pytest.approx(0.375)
     assert lift(table)[0] == pytest.approx(2.5)
+
+
+def test_measures_that_are_bounded_by_one_reach_it() -> None:
+    twins = TwoByTwo(30, 0, 0, 70)
+    for measure in MEASURES.values():
+        if measure.high == 1:
+            assert float(measure.of(twins)) == pytest.approx(1), measure.name
+    assert {measure.name for measure in MEASURES.values() if measure.high == 1} == {
+        *("phi", "jaccard", "npmi", "p_b_given_a", "p_a_given_b", "dice", "overlap"),
+        "phi_over_max",
+    }
+
+
+def test_pearson_of_the_activations_follows_from_the_cosine() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.gamma(2.0, 1.0, (400, 3)) * (rng.random((400, 3)) < (0.2, 0.5, 1.0))
+    active = x > 0
+    latents = pa.table(
+        {
+            "active_tokens": active.sum(axis=0),
+            "mean": [float(x[active[:, i], i].mean()) for i in range(3)],
+            "std": [float(x[active[:, i], i].std()) for i in range(3)],
+        }
+    )
+    a, b = np.array([0, 1, 0]), np.array([1, 2, 2])
+    norms = np.sqrt((x**2).sum(axis=0))
+    pairs = pa.table(
+        {
+            "latent": pa.array(a, pa.int32()),
+            "partner": pa.array(b, pa.int32()),
+            "activation_cosine": (x[:, a] * x[:, b]).sum(axis=0) / (norms[a] * norms[b]),
+        }
+    )
+    table = with_pearson(pairs, latents, len(x))
+    expected = [np.corrcoef(x[:, i], x[:, j])[0, 1] for i, j in zip(a, b, strict=True)]
+    assert table["activation_pearson"].to_numpy() == pytest.approx(expected, abs=1e-9)
+    assert table.column_names == [*pairs.column_names, "activation_pearson"]
 
 
 def test_measure_table_derives_columns_from_integers() -> None:
