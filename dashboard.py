@@ -1,11 +1,11 @@
-"""Clearwater's entry point: `streamlit run dashboard.py`.
+"""Clearwater's entry point: `streamlit run dashboard.py`, from any folder.
 
-The pages, the bundle that they show, and nothing else.
+Paths of pages are relative to this file, and Streamlit reads `.streamlit/config.toml` next to it.
 """
 
 import streamlit as st
 
-from pages.widgets import bundle, events, state, style
+from pages.widgets import bundles, events, session, style
 
 st.set_page_config(
     page_title="Clearwater",
@@ -26,7 +26,7 @@ page = st.navigation(
     position="top",
 )
 with st.sidebar:
-    bundle.picker()
+    bundles.bundle_picker()
 events.follow()
 page.run()
-state.write()
+session.write()

@@ -1,1 +1,1 @@
-"""The pages of the dashboard: each reads the selection, asks the bundle and shows figures."""
+"""The pages of the dashboard. Each reads the selection and shows figures of a bundle."""

@@ -7,18 +7,18 @@ from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import cluster_tree
 from charts.component_plane import component_plane, component_shares
-from pages.widgets import pickers
-from pages.widgets.cluster_head import cluster_head
-from pages.widgets.cluster_picker import cluster_picker, cluster_table
-from pages.widgets.figure import show
-from pages.widgets.latent_table import latent_table
+from pages.widgets import choices
+from pages.widgets.figure_card import show
+from pages.widgets.heads import cluster_head
 from pages.widgets.page import begin
+from pages.widgets.pickers import cluster_picker
+from pages.widgets.tables import cluster_table, latent_table
 from pages.widgets.trust import clustering_trust
 
 page = begin(
     "Clusters",
-    "Which groups of latents point the same way, how far can each be believed, and what do its "
-    "members do? Click or choose a cluster to look at it and to select it everywhere.",
+    "Which groups of latents have similar decoder vectors, how far can each be trusted, and what "
+    "do its members do? Click or choose a cluster to show it and to select its latents.",
 )
 chosen = cluster_picker(page)
 clustering_trust(page.bundle, chosen.level)
@@ -30,12 +30,12 @@ with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
 with right:
     latent_table(page.bundle, chosen.members, "Members", height=600)
-show(cluster_contexts(page.bundle, chosen.cluster, pickers.pooled_contexts()))
+show(cluster_contexts(page.bundle, chosen.cluster, choices.pooled_contexts()))
 left, right = st.columns(2)
 with left:
-    plane, classes = pickers.plane(chosen.components)
+    plane, classes = choices.plane(chosen.components)
     show(component_plane(page.bundle, chosen.cluster, plane, classes))
     show(component_shares(page.bundle, chosen.cluster, plane))
 with right:
-    measure = pickers.measure()
+    measure = choices.measure()
     show(cluster_matrix(page.bundle, chosen.level, measure, chosen.cluster))

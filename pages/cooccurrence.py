@@ -1,10 +1,11 @@
 """Co-occurrence: which latents fire on the same tokens?"""
 
-from pages.widgets import cooccurrence, pickers
+from pages.widgets import choices
+from pages.widgets.cooccurrence_parts import PARTS
 from pages.widgets.page import begin
 
 page = begin(
     "Co-occurrence",
-    "Which latents fire on the same tokens, and more often than chance would have it?",
+    "Which latents fire on the same tokens, and more often than by chance?",
 )
-cooccurrence.PARTS[pickers.tab()](page)
+PARTS[choices.tab()](page)

@@ -1,30 +1,29 @@
-"""Latent: what does one latent respond to, and what goes with it?"""
+"""Latent: what does one latent respond to, and which latents are related to it?"""
 
 import streamlit as st
 
 from charts.contexts import context_strips
 from charts.latent import activation_histogram, latent_neighbours, latent_partners, logit_effects
-from pages.widgets import pickers
-from pages.widgets.figure import show
-from pages.widgets.latent_head import latent_head
-from pages.widgets.latent_links import latent_links
-from pages.widgets.latent_picker import latent_picker
+from pages.widgets import choices
+from pages.widgets.figure_card import show
+from pages.widgets.heads import latent_head, latent_links
 from pages.widgets.page import begin
-from pages.widgets.pair_picker import open_pair_with
+from pages.widgets.pickers import latent_picker, open_pair_with
 
 page = begin(
     "Latent",
-    "What does this latent respond to, which latents go with it, and what does it write?",
+    "What does this latent respond to, which latents are related to it, and which tokens does it "
+    "promote?",
 )
 latent = latent_picker(page)
 latent_head(page.bundle, latent)
 latent_links(page.bundle, latent)
-which, by, beside = st.columns(3)
+which, by, pair = st.columns(3)
 with which:
-    kind = pickers.contexts()
+    kind = choices.contexts()
 with by:
-    measure = pickers.measure()
-with beside:
+    measure = choices.measure()
+with pair:
     open_pair_with(page.bundle, latent)
 show(context_strips(page.bundle, latent, kind))
 left, right = st.columns(2)

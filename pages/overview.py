@@ -4,14 +4,14 @@ import streamlit as st
 
 from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
-from pages.widgets.figure import show
+from pages.widgets.figure_card import show
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, provenance
 
 page = begin(
     "Overview",
-    "Is this SAE healthy? How often its latents fire, how many are dead or always on, and how much "
-    "of the model they explain.",
+    "Is this SAE healthy? How often do its latents fire, how many are dead or dense, and how much "
+    "of the model's activations does it explain?",
 )
 facts(page.bundle)
 left, right = st.columns(2)

@@ -7,11 +7,12 @@ from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
 from charts.pair_counts import pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
-from pages.widgets import pickers
-from pages.widgets.figure import show
+from pages.widgets import choices
+from pages.widgets.figure_card import show
+from pages.widgets.heads import pair_head
 from pages.widgets.page import begin
-from pages.widgets.pair_picker import pair_head, pair_picker
 from pages.widgets.pair_tests import pair_tests
+from pages.widgets.pickers import pair_picker
 
 page = begin("Pair", "Do these two latents fire together, on which text, and is it chance?")
 pair = pair_picker(page)
@@ -25,9 +26,9 @@ with right:
     show(pair_expected(page.bundle, pair))
     show(pair_strengths(page.bundle, pair))
 tests = st.container()
-picking = pickers.picking()
+picking = choices.picking()
 for where in WHERE:
     show(pair_context_strips(page.bundle, pair, where, picking))
-# Drawn last: its kernels are compiled when they are first used, and nothing else need wait for it.
+# Drawn last: the first call compiles kernels, and the rest of the page does not need them.
 with tests:
     pair_tests(page.bundle, pair)

@@ -10,6 +10,7 @@ bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are accepted
 word is a search.
 """
 
+from analysis.decoder.map_verdict import MapName
 from analysis.latents.flags import FLAGS
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
@@ -23,7 +24,6 @@ from analysis.selection.grammar import (
     Everything,
     Flag,
     Latents,
-    MapName,
     Near,
     Not,
     Or,

@@ -7,9 +7,9 @@ in an address bar; `analysis.selection.parser` reads it back as an equal selecti
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
 
-MapName = Literal["decoder", "cooccurrence"]
+from analysis.decoder.map_verdict import MapName
+
 MAP_COLUMNS: dict[MapName, tuple[str, str]] = {
     "decoder": ("x", "y"),
     "cooccurrence": ("x_cooccurrence", "y_cooccurrence"),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from analysis.cooccurrence.association import MEASURES
+from analysis.decoder.map_verdict import MapName
 from analysis.latents.flags import FLAGS
 from analysis.runtime.errors import InputError
 from analysis.selection.grammar import (
@@ -27,7 +28,6 @@ from analysis.selection.grammar import (
     Everything,
     Flag,
     Latents,
-    MapName,
     Near,
     Not,
     Or,

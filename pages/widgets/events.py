@@ -1,10 +1,12 @@
-"""What readers do in charts, turned into changes of the view. Nothing else reads chart events.
+"""Turns what readers do in charts and tables into changes of the view.
 
-Charts report their whole selection at every rerun, so an event counts only when it differs from
-the last one that was seen; a chart that has left the page is forgotten.
+Only this module reads chart events. Charts report their whole selection in every run, so an event
+counts only if it differs from the one of the run before. Charts that have left the page are
+forgotten. Which interactions there are: `charts.core.interactions`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,111 +26,158 @@ from analysis.selection import (
     both,
     replaced,
 )
+from charts.core.interactions import (
+    BOX,
+    CELL,
+    CLUSTER,
+    CLUSTER_PAIR,
+    COMMUNITY,
+    COMPONENT,
+    COOCCURRENCE_BOX,
+    DENSITY,
+    FLAG,
+    LATENT,
+    PAIR,
+    RELATION,
+    Click,
+    Interval,
+)
 from charts.density import density_histogram
-from pages.widgets import state
-from pages.widgets.bundle import shown
+from pages.widgets import session
+from pages.widgets.bundles import clarke_components, shown
 
 KEY = "figure"
 LATENT_PAGE = "pages/latent.py"
 PAIR_PAGE = "pages/pair.py"
-_SEEN = "chart events seen"
+_SEEN = "chart events of the last run"
 
-Event = Mapping[str, Any]
+Events = Mapping[str, Any]
+"""The interactions of one chart that are not empty, by name."""
+Row = Mapping[str, Any]
+"""The fields of a clicked mark."""
+Ends = list[tuple[float, float]]
+"""The lower and the upper end of a drawn interval along each of its axes."""
+
+
+@dataclass(frozen=True)
+class DrawnPart:
+    """A drawn interval and the part of the selection that it replaces."""
+
+    interval: Interval
+    replaces: Callable[[Selection], bool]
+    part: Callable[[Ends], Selection]
+
+
+@dataclass(frozen=True)
+class ClickedPart:
+    """A click and the part of the selection that it replaces."""
+
+    click: Click
+    replaces: Callable[[Selection], bool]
+    part: Callable[[Row], Selection]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A click that opens a page or a cluster."""
+
+    click: Click
+    go: Callable[[Row], None]
 
 
 def key_of(name: str, selects: bool) -> str:
-    """The key of the chart of a figure, new whenever its drawn selection has to vanish."""
-    return f"{KEY} {name} {state.generation()}" if selects else f"{KEY} {name}"
+    """The key of a figure's chart; it changes when the chart's drawn selection must be cleared."""
+    return f"{KEY} {name} {session.generation()}" if selects else f"{KEY} {name}"
 
 
 def follow() -> None:
     """Act on what has been done in a chart since the last run; called once, before a page."""
-    seen: dict[str, Event] = st.session_state.setdefault(_SEEN, {})
+    seen: dict[str, Events] = st.session_state.setdefault(_SEEN, {})
     now = {
-        str(key): _event(value)
+        str(key): _events(value)
         for key, value in st.session_state.items()
         if str(key).startswith(f"{KEY} ")
     }
     st.session_state[_SEEN] = now
-    for key, event in now.items():
+    for key, events in now.items():
         before = seen.get(key, {})
-        for name in sorted(event.keys() | before.keys(), key=lambda n: "picked" not in n):
-            if event.get(name) != before.get(name):
-                _act(name, event.get(name))
+        # Clicks come first: a click also clears a drawn box, and opening a page must keep it.
+        for name in sorted(events.keys() | before.keys(), key=lambda name: name in _DRAWN):
+            if events.get(name) != before.get(name):
+                act(name, events.get(name))
 
 
-def _event(value: Any) -> Event:
-    """The selections of a chart that are not empty."""
+def _events(value: Any) -> Events:
     selection = value["selection"] if value and "selection" in value else {}
     return {name: selection[name] for name in selection if selection[name]}
 
 
-def _act(name: str, value: Any) -> None:
-    if name in _INTERVALS:
-        matches, made = _INTERVALS[name]
-        by = made(value) if value else Everything()
-        state.change(select=str(replaced(state.current().selection, matches, by)))
-    elif value and name in _PARTS:
-        matches, made = _PARTS[name]
-        if name == "picked_cluster" and value[0]["cluster"] is not None:
-            choose_cluster(int(value[0]["cluster"]))
-        else:
-            state.select(replaced(state.current().selection, matches, made(value[0])))
-    elif value and name in _PAIRS:
-        first, second = _PAIRS[name]
-        open_pair(int(value[0][first]), int(value[0][second]))
-    elif value and name == "picked_component":
-        state.select(replaced(state.current().selection, _is(Latents), _component(value[0])))
-    elif value and "latent" in value[0]:
-        open_latent(int(value[0]["latent"]))
+def act(name: str, value: Any) -> None:
+    """Change the view as an interaction asks; `value` is what Streamlit reports, None if empty."""
+    if drawn := _DRAWN.get(name):
+        ends = drawn.interval.read(value)
+        part = drawn.part(ends) if ends else Everything()
+        # Drawn intervals stay on the charts; only `session.select` would clear them.
+        text = replaced(session.current().selection, drawn.replaces, part)
+        session.change(select=str(text))
+    elif (clicked := _CLICKED.get(name)) and (row := clicked.click.read(value)):
+        selection = session.current().selection
+        session.select(replaced(selection, clicked.replaces, clicked.part(row)))
+    elif (visit := _VISITS.get(name)) and (row := visit.click.read(value)):
+        visit.go(row)
 
 
 def open_latent(latent: int) -> NoReturn:
     """Go to the page of a latent."""
-    view = state.change(latent=latent)
+    view = session.change(latent=latent)
     st.switch_page(LATENT_PAGE, query_params=view.to_query_params())
 
 
 def open_pair(a: int, b: int) -> NoReturn:
     """Go to the page of a pair."""
-    view = state.change(latent=a, partner=b)
+    view = session.change(latent=a, partner=b)
     st.switch_page(PAIR_PAGE, query_params=view.to_query_params())
 
 
-def _component(point: Event) -> Selection:
-    """The members of a component by their ids: they have no name that a selection could say."""
-    # Only this one click needs it, and it would make the first page wait for scipy.
-    from pages.widgets.components_2024 import components_of  # noqa: PLC0415
-
-    labels = components_of(shown()).labels
-    return Latents(tuple(np.flatnonzero(labels == int(point["component"])).tolist()))
-
-
 def choose_cluster(cluster: int) -> None:
-    """Look at this cluster, show its level, and select its latents everywhere."""
+    """Show a cluster and its level, and select its latents on every page."""
     clusters = shown().clusters
     if 0 <= cluster < clusters.num_rows:
-        state.change(cluster=cluster, level=clusters["level"][cluster].as_py())
-        by = Cluster((cluster,))
-        state.select(replaced(state.current().selection, _is_cluster, by))
+        session.change(cluster=cluster, level=clusters["level"][cluster].as_py())
+        selection = session.current().selection
+        session.select(replaced(selection, _is_cluster, Cluster((cluster,))))
 
 
-def _box(value: Event, layout: MapName = "decoder") -> Selection:
-    (x0, x1), (y0, y1) = sorted(value["x"]), sorted(value["y"])
-    x0, x1, y0, y1 = (round(float(edge), 4) for edge in (x0, x1, y0, y1))
-    return Box(x0, x1, y0, y1, layout)
+def _visit_cluster(row: Row) -> None:
+    """Show the clicked cluster; the mark of latents without a cluster only selects them."""
+    if row["cluster"] is not None:
+        choose_cluster(int(row["cluster"]))
+    else:
+        session.select(replaced(session.current().selection, _is_cluster, Unclustered()))
 
 
-def _box_of_cooccurrence(value: Event) -> Selection:
-    return _box(value, layout="cooccurrence")
+def _component(row: Row) -> Selection:
+    """The members of a component by their ids, because no condition selects a component."""
+    labels = clarke_components(shown()).labels
+    return Latents(tuple(np.flatnonzero(labels == int(row["component"])).tolist()))
 
 
-def _density(value: Event) -> Selection:
-    """From the logarithms of the axis to densities; from the dead bar on there is no lower end."""
-    low, high = sorted(value["log10_density"])
-    end_of_dead = density_histogram(shown()).rows["log10_density_end"][0].as_py()
-    above = Compare("density", ">=", float(f"{10**low:.3g}")) if low > end_of_dead else Everything()
-    return both(above, Compare("density", "<=", float(f"{10**high:.3g}")))
+def _box(on_map: MapName) -> Callable[[Ends], Selection]:
+    def part(ends: Ends) -> Selection:
+        (x0, x1), (y0, y1) = ((round(low, 4), round(high, 4)) for low, high in ends)
+        return Box(x0, x1, y0, y1, on_map)
+
+    return part
+
+
+def _densities(ends: Ends) -> Selection:
+    """From log10 to densities. An interval that reaches the bar of dead latents has no low end."""
+    ((low, high),) = ends
+    dead_bar_end = density_histogram(shown()).rows["log10_density_end"][0].as_py()
+    at_most = Compare("density", "<=", float(f"{10**high:.3g}"))
+    if low <= dead_bar_end:
+        return at_most
+    return both(Compare("density", ">=", float(f"{10**low:.3g}")), at_most)
 
 
 def _is(kind: type) -> Callable[[Selection], bool]:
@@ -143,32 +192,43 @@ def _is_cluster(part: Selection) -> bool:
     return isinstance(part, Cluster | Unclustered)
 
 
-def _clusters(point: Event) -> Selection:
-    return Cluster(tuple(sorted((int(point["cluster"]), int(point["other"])))))
+def _two_clusters(row: Row) -> Selection:
+    return Cluster(tuple(sorted((int(row["cluster"]), int(row["other"])))))
 
 
-def _cluster(point: Event) -> Selection:
-    return Unclustered() if point["cluster"] is None else Cluster((int(point["cluster"]),))
+def _pair_of(a: str, b: str) -> Callable[[Row], None]:
+    def go(row: Row) -> None:
+        open_pair(int(row[a]), int(row[b]))
+
+    return go
 
 
-Matches = Callable[[Selection], bool]
-_INTERVALS: dict[str, tuple[Matches, Callable[[Event], Selection]]] = {
-    "box": (_is(Box), _box),
-    "box_of_cooccurrence": (_is(Box), _box_of_cooccurrence),
-    "density": (_is_density, _density),
+_DRAWN = {
+    one.interval.name: one
+    for one in (
+        DrawnPart(BOX, _is(Box), _box("decoder")),
+        DrawnPart(COOCCURRENCE_BOX, _is(Box), _box("cooccurrence")),
+        DrawnPart(DENSITY, _is_density, _densities),
+    )
 }
-_PARTS: dict[str, tuple[Matches, Callable[[Event], Selection]]] = {
-    "picked_cluster": (_is_cluster, _cluster),
-    "picked_pair_of_clusters": (_is_cluster, _clusters),
-    "picked_community": (
-        _is(Community),
-        lambda point: Community((int(point["community"]),)),
-    ),
-    "picked_flag": (_is(Flag), lambda point: Flag((str(point["flag"]),))),
+_CLICKED = {
+    one.click.name: one
+    for one in (
+        ClickedPart(CLUSTER_PAIR, _is_cluster, _two_clusters),
+        ClickedPart(COMMUNITY, _is(Community), lambda row: Community((int(row["community"]),))),
+        ClickedPart(COMPONENT, _is(Latents), _component),
+        ClickedPart(FLAG, _is(Flag), lambda row: Flag((str(row["flag"]),))),
+    )
 }
-_PAIRS = {
-    "picked_pair": ("latent", "partner"),
-    "picked_cell": ("latent", "partner"),
-    "picked_relation": ("a", "b"),
+_VISITS = {
+    one.click.name: one
+    for one in (
+        Visit(LATENT, lambda row: open_latent(int(row["latent"]))),
+        Visit(CLUSTER, _visit_cluster),
+        Visit(PAIR, _pair_of("latent", "partner")),
+        Visit(CELL, _pair_of("latent", "partner")),
+        Visit(RELATION, _pair_of("a", "b")),
+    )
 }
-"""Selections of a pair, and the fields that name its latents."""
+HANDLED = frozenset((*_DRAWN, *_CLICKED, *_VISITS))
+"""Names of the interactions that change the view: all of `charts.core.interactions`."""

@@ -1,4 +1,4 @@
-"""What chance alone says about a pair: the tests, in plain words, and its listed relations."""
+"""Whether a pair co-occurs by chance: the tests in plain words, and the pair's listed relations."""
 
 import pyarrow.compute as pc
 import streamlit as st
@@ -8,47 +8,43 @@ from analysis.cooccurrence.pair import Pair
 from analysis.cooccurrence.significance import PairTest, tests_of_pair
 from analysis.runtime import numbers
 from charts.relations import RELATIONS
-from pages.widgets.text import plain
+from pages.widgets.markdown import plain
 
-SURE = 0.001
-"""Below it the answer is yes: strict, since a reader looks at many pairs."""
+SIGNIFICANT = 0.001
+"""Below this p the answer is yes. It is strict, because a reader looks at many pairs."""
+_HEADER = (
+    "| question | answer | observed | expected ± standard deviation | p, as many or more "
+    "| p, as few or fewer |\n|---|---|--:|--:|--:|--:|\n"
+)
+_CAVEAT = (
+    "Each p is for this one pair and is not corrected for looking at many pairs; the q of a listed "
+    "relation is. The test by token is misled by bursts: two unrelated latents that are active in "
+    "the same documents pass it."
+)
 
 
 def pair_tests(bundle: Bundle, pair: Pair) -> None:
-    """Each question with its null, what was observed and expected, and both p-values."""
+    """Each question with its null, the observed and expected counts, and both p-values."""
     with st.container(border=True, gap="xsmall"):
         st.markdown("**Is it chance?**")
-        own = bundle.manifest.parameters.active_threshold
-        lines = "\n".join(
-            _row(test) for test in _tested(bundle.manifest.bundle_id, pair.a, pair.b, bundle)
-        )
-        st.markdown(
-            "| question | answer | observed | expected ± sd | p, as many or more "
-            "| p, as few or fewer |\n|---|---|--:|--:|--:|--:|\n" + lines
-        )
-        st.caption(
-            "p is of this one pair, not corrected for looking at many; the q of a listed relation "
-            "is. By token the test is fooled by bursts: two latents that have nothing to do with "
-            "each other, but come in the same documents, pass it."
-            + (
-                f" The tests keep to the rule of the bundle, activation > {own:g}."
-                if pair.threshold > own
-                else ""
-            )
-        )
+        tests = _tests(bundle.manifest.bundle_id, pair.a, pair.b, bundle)
+        st.markdown(_HEADER + "\n".join(_row(test) for test in tests))
+        threshold = bundle.manifest.parameters.active_threshold
+        rule = f" The tests use the threshold of the bundle, activation > {threshold:g}."
+        st.caption(_CAVEAT + (rule if pair.threshold > threshold else ""))
         _listed(bundle, pair)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _tested(bundle_id: str, a: int, b: int, _bundle: Bundle) -> tuple[PairTest, ...]:
+def _tests(bundle_id: str, a: int, b: int, _bundle: Bundle) -> tuple[PairTest, ...]:
     return tests_of_pair(_bundle, a, b)
 
 
 def _row(test: PairTest) -> str:
-    how = "exact" if test.exact else "approximated"
+    method = "exact" if test.exact else "approximate"
     cells = (
-        f"**{plain(test.question)}** If {plain(test.null)}; {how}",
-        _answer(test),
+        f"**{plain(test.question)}** If {plain(test.null)}; {method}",
+        answer(test),
         f"{numbers.count(test.observed)} {plain(test.statistic)}",
         f"{numbers.short(test.expected)} ± {numbers.short(test.std)}",
         plain(numbers.probability(test.p_more)),
@@ -57,37 +53,36 @@ def _row(test: PairTest) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _answer(test: PairTest) -> str:
-    """In words: clearly more or fewer than chance, or nothing that chance would not do."""
+def answer(test: PairTest) -> str:
+    """Whether the pair co-occurs more or less often than under the null."""
     if test.expected == 0:
-        return "cannot be asked: one of them is never active here"
-    if test.p_more < SURE:
-        return "more than chance (p < .001)"
-    if test.p_fewer < SURE:
-        return "fewer than chance (p < .001)"
-    return "not clearly other than chance (p ≥ .001)"
+        return "undefined: one of them is never active here"
+    if test.p_more < SIGNIFICANT:
+        return f"more than by chance (p < {SIGNIFICANT:g})"
+    if test.p_fewer < SIGNIFICANT:
+        return f"less than by chance (p < {SIGNIFICANT:g})"
+    return f"no clear difference from chance (p ≥ {SIGNIFICANT:g})"
 
 
 def _listed(bundle: Bundle, pair: Pair) -> None:
     """The relations in which the pair is listed, with the q-value of their family."""
     rows = bundle.relations.of([pair.a, pair.b])
-    ends = pc.or_(
+    is_pair = pc.or_(
         pc.and_(pc.equal(rows["a"], pair.a), pc.equal(rows["b"], pair.b)),
         pc.and_(pc.equal(rows["a"], pair.b), pc.equal(rows["b"], pair.a)),
     )
-    found = rows.filter(ends).to_pylist()
-    families = {said.relation: said for said in bundle.manifest.relations}
-    for row in found:
-        said = families[row["relation"]]
-        name = RELATIONS[row["relation"]]
+    listed = rows.filter(is_pair).to_pylist()
+    rules = {rule.relation: rule for rule in bundle.manifest.relations}
+    for row in listed:
+        rule, name = rules[row["relation"]], RELATIONS[row["relation"]]
         if row["relation"] == "implication":
             name = f"implication, {row['a']} ⇒ {row['b']}"
         parent = f" Both imply {row['parent']}." if row["parent"] is not None else ""
         q = numbers.probability(row["q_value"])
         st.markdown(
             f"Listed as **{plain(name)}**, q {plain(q if q.startswith('<') else f'= {q}')}."
-            f"{parent} q corrects for: {plain(said.family, 1000)}",
-            help=plain(said.rule, 2000),
+            f"{parent} q corrects for all tests of this family: {plain(rule.family, 1000)}",
+            help=plain(rule.rule, 2000),
         )
-    if not found:
-        st.markdown("It is listed in none of the relations.")
+    if not listed:
+        st.markdown("The pair is listed in none of the relations.")

@@ -1,188 +1,368 @@
-"""The choices beside charts, each kept in the view."""
+"""Choose the latent, the pair or the cluster that a page is about."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from analysis.bundle import Bundle, ContextKind
-from analysis.cooccurrence import Picking
-from analysis.cooccurrence.association import MEASURES
+from analysis.bundle import Bundle
+from analysis.cooccurrence.pair import Pair, read_pair
+from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime import numbers
-from analysis.selection import MapName
-from charts.component_plane import CLASSES, Classes
-from charts.map_view import COLOURS, LAYOUTS, Colour, colours_of, layouts_of
-from charts.relations import ALL, RELATIONS
-from pages.widgets import state
+from analysis.runtime.arrays import Bools
+from analysis.selection import Search, evaluate
+from charts.core.text import name_of, shown_label
+from pages.widgets import choices, session
+from pages.widgets.events import choose_cluster, open_pair
+from pages.widgets.page import Page
+from pages.widgets.state import WIDEST_WINDOW, ViewState
+
+MOST_HITS = 50
+MOST_PARTNERS = 40
+_NAME_LENGTH = 60
+_LATENT = "pick latent"
+_WORDS = "words of the latent"
+_HIT = "latent among the hits"
+_PARTNER = "partner among the strongest"
+_PAIR_WITH = "pair with a partner"
+_CLUSTER = "pick cluster"
 
 
-def measure() -> str:
-    """How the strength of a co-occurrence is measured; its formula stands below."""
-    return str(
-        _choice(
-            "measure",
-            "Measure",
-            list(MEASURES),
-            lambda key: f"{MEASURES[key].label} = {MEASURES[key].formula}",
+# --- latent ---------------------------------------------------------------------------------------
+
+
+def latent_picker(page: Page) -> int:
+    """The latent of the view; without one, the first live latent of the selection."""
+    latent = _valid_latent(page)
+    by_id, by_words, among, back, on = st.columns([2, 3, 4, 2, 2], vertical_alignment="bottom")
+    st.session_state[_LATENT] = latent
+    by_id.number_input(
+        "Latent",
+        min_value=0,
+        max_value=len(page.mask) - 1,
+        step=1,
+        key=_LATENT,
+        on_change=_take_latent,
+        args=(_LATENT,),
+    )
+    words = by_words.text_input("Find by label or token", key=_WORDS, placeholder="python")
+    hits = _hits(page.bundle, words)
+    labels = page.bundle.latents["label"]
+    among.selectbox(
+        f"{numbers.count(len(hits))} hits" if words else "Hits",
+        hits[:MOST_HITS],
+        index=None,
+        key=_HIT,
+        format_func=lambda i: name_of(i, labels[i].as_py(), _NAME_LENGTH),
+        placeholder="choose one" if hits else "none",
+        disabled=not hits,
+        on_change=_take_latent,
+        args=(_HIT,),
+    )
+    _step(back, "Previous", _next_selected(page.mask, latent, -1))
+    _step(on, "Next", _next_selected(page.mask, latent, 1))
+    return latent
+
+
+def _valid_latent(page: Page) -> int:
+    latent, last = page.view.latent, len(page.mask) - 1
+    if latent is None:
+        live = page.bundle.latents["active_tokens"].to_numpy() > 0
+        latent = int(np.argmax(page.mask & live))
+    elif latent > last:
+        st.warning(f"{_no_such_latent(latent, last)} Latent {last} is shown.")
+        latent = last
+    if latent != page.view.latent:
+        session.change(latent=latent)
+    return latent
+
+
+def _no_such_latent(latent: int, last: int) -> str:
+    return f"There is no latent {latent}: this SAE has latents 0 to {last}."
+
+
+def _hits(bundle: Bundle, words: str) -> list[int]:
+    """Latents whose label, explanation or top tokens contain the words, densest first."""
+    if not words:
+        return []
+    ids = np.flatnonzero(evaluate(Search(words), bundle))
+    density = bundle.latents["density"].take(ids)
+    order = pc.sort_indices(density, sort_keys=[("", "descending")])
+    return [int(ids[i]) for i in order.to_pylist()]
+
+
+def _next_selected(mask: Bools, latent: int, step: int) -> int | None:
+    """The nearest selected latent after (`step` 1) or before (`step` -1) a latent, by id."""
+    selected = np.flatnonzero(mask)
+    others = selected[selected > latent] if step > 0 else selected[selected < latent][::-1]
+    return int(others[0]) if len(others) else None
+
+
+def _step(column: DeltaGenerator, name: str, latent: int | None) -> None:
+    column.button(
+        name,
+        disabled=latent is None,
+        help="Within the selection, in the order of the ids.",
+        on_click=_go_to_latent,
+        args=(latent,),
+        width="stretch",
+    )
+
+
+def _take_latent(key: str) -> None:
+    _go_to_latent(st.session_state[key])
+
+
+def _go_to_latent(latent: int | None) -> None:
+    if latent is not None:
+        session.change(latent=int(latent))
+
+
+# --- pair -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A number of the view and its input on the Pair page."""
+
+    name: str
+    label: str
+    help: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"pick {self.name} of the pair"
+
+
+_A, _B = _Field("latent", "Latent a"), _Field("partner", "Latent b")
+_THRESHOLD = _Field(
+    "threshold",
+    "Active above",
+    "A latent counts as active on a token if its activation is larger than this. The tests and the "
+    "listed relations always use the threshold of the bundle.",
+)
+_WINDOW = _Field("window", "Window, tokens", "Kept tokens per window. Windows end with a document.")
+
+
+def pair_picker(page: Page) -> Pair:
+    """The pair of the view; without one, a latent and its strongest partner."""
+    a, b = _valid_pair(page.bundle, page.view)
+    last = page.bundle.latents.num_rows - 1
+    first, second, among, above, window, swap = st.columns(
+        [2, 2, 5, 2, 2, 1.6], vertical_alignment="bottom"
+    )
+    with first:
+        _whole_number(_A, a, 0, last)
+    with second:
+        _whole_number(_B, b, 0, last)
+    with among:
+        _partner_of(page.bundle, a)
+    lowest = page.bundle.manifest.parameters.active_threshold
+    threshold = max(page.view.threshold, lowest)
+    with above:
+        st.session_state[_THRESHOLD.key] = threshold
+        st.number_input(
+            _THRESHOLD.label,
+            min_value=lowest,
+            step=0.5,
+            format="%g",
+            key=_THRESHOLD.key,
+            help=_THRESHOLD.help,
+            on_change=_take_field,
+            args=(_THRESHOLD,),
         )
+    with window:
+        _whole_number(_WINDOW, page.view.window, 1, WIDEST_WINDOW)
+    swap.button(
+        "Swap", icon=":material/swap_horiz:", on_click=_go_to_pair, args=(b, a), width="stretch"
     )
+    return read_pair(page.bundle, a, b, threshold, page.view.window)
 
 
-def layout(bundle: Bundle) -> MapName:
-    """Which map is shown; a bundle may have the one by decoder alone."""
-    chosen: MapName = _choice(
-        "layout",
-        "Latents lie together that",
-        layouts_of(bundle),
-        lambda key: LAYOUTS[key],
-        also=_whole_map,
-    )
-    return chosen
+def _valid_pair(bundle: Bundle, view: ViewState) -> tuple[int, int]:
+    """The two latents of the view; missing, unknown and equal ones are replaced."""
+    last = bundle.latents.num_rows - 1
+    a, b = view.latent, view.partner
+    if a is None or a > last:
+        a = _most_active(bundle)
+    if b is None or b == a or b > last:
+        b = _suggested_partner(bundle, a)
+    if (a, b) != (view.latent, view.partner):
+        _explain_replacement(view, last, a, b)
+        session.change(latent=a, partner=b)
+    return a, b
 
 
-def _whole_map() -> None:
-    """Places of one map mean nothing on another."""
-    state.forget_brushes()
-    state.change(viewport="")
+def _suggested_partner(bundle: Bundle, a: int) -> int:
+    """The strongest live partner of a latent, else its strongest, else the next latent."""
+    flags = bundle.latents["flag"]
+    strongest = strongest_partners(bundle, a, "phi")
+    live = [latent for latent in strongest if flags[latent].as_py() == "live"]
+    return [*live, *strongest, (a + 1) % bundle.latents.num_rows][0]
 
 
-def colour(bundle: Bundle, layout: MapName) -> Colour:
-    """What the colour of a point on the map says."""
-    known = colours_of(bundle, layout)
-    chosen: Colour = _choice("colour", "Colour", known, lambda key: COLOURS[key])
-    return chosen
+def _explain_replacement(view: ViewState, last: int, a: int, b: int) -> None:
+    """Warn if the link asked for something that is not a pair; a missing latent needs no words."""
+    for latent in (view.latent, view.partner):
+        if latent is not None and latent > last:
+            st.warning(f"{_no_such_latent(latent, last)} The pair {a} and {b} is shown.")
+            return
+    if view.latent is not None and view.partner == view.latent:
+        st.warning(f"Latent {a} cannot be paired with itself. Its partner {b} is shown.")
 
 
-def level(bundle: Bundle) -> int:
-    """The level of the clusters: 0 the finest."""
-    sizes = {row.level: numbers.count(row.clusters) for row in bundle.manifest.clustering}
-    if not sizes:
-        return 0
-    return int(_choice("level", "Clusters", list(sizes), lambda n: f"{sizes[n]} clusters"))
+def _most_active(bundle: Bundle) -> int:
+    """The live latent with the most active tokens."""
+    live = pc.equal(bundle.latents["flag"].cast("string"), "live").to_numpy(zero_copy_only=False)
+    return int(np.argmax(np.where(live, bundle.latents["active_tokens"].to_numpy(), -1)))
 
 
-def subject(latent: int) -> str:
-    """Whether a page is about the selection or about the latent that was looked at last."""
-    known = list(state.SUBJECTS) if latent != state.NO_LATENT else ["selection"]
-    words = {"selection": "the selection", "latent": f"latent {latent} and its partners"}
-    return str(_choice("subject", "Pairs of", known, lambda key: words[key]))
+def strongest_partners(bundle: Bundle, latent: int, measure: str) -> list[int]:
+    """Ids of the partners of a latent, strongest first."""
+    rows = ranked_partners(bundle, latent, measure, most=MOST_PARTNERS)
+    return [int(partner) for partner in rows["partner"].to_pylist()]
 
 
-def contexts() -> ContextKind:
-    """Which contexts of a latent are shown."""
-    kinds = list(state.CONTEXTS)
-    chosen: ContextKind = _choice("contexts", "Contexts", kinds, lambda key: state.CONTEXTS[key])
-    return chosen
-
-
-def tab() -> str:
-    """Which part of the Co-occurrence page is shown."""
-    key = "pick tab"
-    st.session_state[key] = state.current().tab
-    st.segmented_control(
-        "Part",
-        list(state.TABS),
-        key=key,
-        required=True,
-        format_func=lambda one: state.TABS[one],
-        label_visibility="collapsed",
-        on_change=_take,
-        args=("tab", key),
-    )
-    return state.current().tab
-
-
-def relation(counts: dict[str, int]) -> str:
-    """Which relation is shown; `counts` are the listed pairs of each."""
-    words = {ALL: "all", **RELATIONS}
-    return str(
-        _choice(
-            "relation",
-            "Relation",
-            list(words),
-            lambda one: f"{words[one]} ({numbers.count(counts.get(one, 0))})",
-        )
-    )
-
-
-def loud() -> bool:
-    """Whether pairs with a dense or an ultralow latent are hidden."""
-    chosen = _choice(
-        "loud", "Dense and ultralow latents", list(state.LOUD), lambda one: state.LOUD[one]
-    )
-    return bool(chosen == "hidden")
-
-
-def communities(bundle: Bundle) -> int:
-    """A level of the communities, or the components of Clarke et al. 2024."""
-    words = {
-        row.level: f"level {row.level}: {numbers.count(row.communities)} communities, "
-        f"stability {numbers.short(row.stability)}"
-        for row in bundle.manifest.communities
-    }
-    words[state.CLARKE] = "Clarke et al. 2024: components above a Jaccard threshold"
-    return int(_choice("community_level", "Communities", list(words), lambda level: words[level]))
-
-
-def network_colour(bundle: Bundle) -> int | None:
-    """What the colour of a latent in a network says: None the finest cluster, or a level."""
-    words: dict[int, str] = {state.BY_CLUSTER: "finest cluster"}
-    words |= {
-        row.level: f"community, level {row.level} ({numbers.count(row.communities)})"
-        for row in bundle.manifest.communities
-    }
-    chosen = int(_choice("network_level", "Colour", list(words), lambda one: words[one]))
-    return None if chosen == state.BY_CLUSTER else chosen
-
-
-def picking() -> Picking:
-    """How the contexts of a pair are picked."""
-    chosen: Picking = _choice(
-        "picking", "Contexts", list(state.PICKINGS), lambda one: state.PICKINGS[one]
-    )
-    return chosen
-
-
-def pooled_contexts() -> Literal["top", "random"]:
-    """Which contexts of a cluster's members are shown."""
-    chosen: Literal["top", "random"] = _choice(
-        "pooled", "Contexts of its members", list(state.POOLED), lambda key: state.CONTEXTS[key]
-    )
-    return chosen
-
-
-def plane(components: int) -> tuple[tuple[int, int], Classes]:
-    """The two principal components that span a plane, and what makes a class of tokens in it."""
-    known = list(range(1, max(components, 2) + 1))
-    across, up, by = st.columns([2, 2, 3])
-    with across:
-        x = int(_choice("component", "Component across", known, str))
-    with up:
-        y = int(_choice("against", "Component up", [k for k in known if k != x], str))
-    with by:
-        classes: Classes = _choice("classes", "Colour by", list(CLASSES), lambda key: CLASSES[key])
-    return (x, y), classes
-
-
-def _choice(
-    field: str,
+def _partner_box(
+    bundle: Bundle,
+    latent: int,
     label: str,
-    options: Sequence[Any],
-    words: Callable[[Any], str],
-    also: Callable[[], None] | None = None,
-) -> Any:
-    """A select box whose value is one field of the view; `also` is done when it changes."""
-    key = f"pick {field}"
-    if getattr(state.current(), field) not in options:
-        state.change(**{field: options[0]})
-    st.session_state[key] = getattr(state.current(), field)
-    return st.selectbox(
-        label, options, key=key, format_func=words, on_change=_take, args=(field, key, also)
+    measure: str,
+    key: str,
+    on_change: Callable[[], None] | None = None,
+) -> int | None:
+    """A select box of the partners of a latent; None until one is chosen."""
+    partners, labels = strongest_partners(bundle, latent, measure), bundle.latents["label"]
+    minimum = bundle.manifest.parameters.minimum_joint
+    chosen: int | None = st.selectbox(
+        label,
+        partners,
+        index=None,
+        key=key,
+        format_func=lambda one: name_of(one, labels[one].as_py(), _NAME_LENGTH),
+        placeholder="choose a partner" if partners else "none",
+        disabled=not partners,
+        help=f"With at least {numbers.count(minimum)} joint tokens."
+        if partners
+        else reason_for_no_partners(bundle, latent),
+        on_change=on_change,
+    )
+    return chosen
+
+
+def _partner_of(bundle: Bundle, a: int) -> None:
+    """Choose b among the strongest partners of a."""
+    _partner_box(bundle, a, f"or a partner of {a}, by phi", "phi", _PARTNER, _take_partner)
+
+
+def _take_partner() -> None:
+    if st.session_state[_PARTNER] is not None:
+        session.change(partner=int(st.session_state[_PARTNER]))
+        st.session_state[_PARTNER] = None
+
+
+def open_pair_with(bundle: Bundle, latent: int) -> None:
+    """Open the page of a latent and one of its partners."""
+    measure = session.current().measure
+    partner = _partner_box(bundle, latent, "Open pair with", measure, f"{_PAIR_WITH} {latent}")
+    if partner is not None:
+        open_pair(latent, partner)
+
+
+def _whole_number(field: _Field, value: int, lowest: int, highest: int) -> None:
+    st.session_state[field.key] = value
+    st.number_input(
+        field.label,
+        min_value=lowest,
+        max_value=highest,
+        step=1,
+        key=field.key,
+        help=field.help,
+        on_change=_take_field,
+        args=(field,),
     )
 
 
-def _take(field: str, key: str, also: Callable[[], None] | None = None) -> None:
-    if st.session_state[key] is not None:
-        state.change(**{field: st.session_state[key]})
-        if also:
-            also()
+def _take_field(field: _Field) -> None:
+    session.change(**{field.name: st.session_state[field.key]})
+
+
+def _go_to_pair(a: int, b: int) -> None:
+    session.change(latent=a, partner=b)
+
+
+# --- cluster --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ChosenCluster:
+    """The cluster that a page is about."""
+
+    cluster: int
+    level: int
+    members: Bools
+    """[n_latents]"""
+    components: int
+    """How many principal components of its output the bundle stores."""
+
+
+def cluster_picker(page: Page) -> ChosenCluster:
+    """The cluster of the view, else the largest of its level; end the page without clusters."""
+    bundle = page.bundle
+    if bundle.clusters.num_rows == 0:
+        st.info("This SAE has no clusters: its decoder vectors form no dense groups.")
+        st.stop()
+    at, which = st.columns([1, 3])
+    with at:
+        level = choices.level(bundle)
+    rows = level_clusters(bundle, level)
+    ids, labels = rows["cluster"].to_pylist(), rows["label"].to_pylist()
+    if page.view.cluster not in ids:
+        session.change(cluster=_same_latents(bundle, page.view.cluster, level, ids))
+    cluster = session.current().cluster
+    assert cluster is not None
+    names = dict(zip(ids, labels, strict=True))
+    st.session_state[_CLUSTER] = cluster
+    which.selectbox(
+        "Cluster",
+        ids,
+        key=_CLUSTER,
+        format_func=lambda i: f"{i} · {shown_label(names[i], 80) or 'no label'}",
+        on_change=_take_cluster,
+    )
+    members = np.zeros(len(page.mask), dtype=bool)
+    members[_members(bundle, cluster)] = True
+    stored = bundle.cluster_components["cluster"].to_numpy()
+    return ChosenCluster(cluster, level, members, int((stored == cluster).sum()))
+
+
+def level_clusters(bundle: Bundle, level: int) -> pa.Table:
+    """The rows of the cluster table at a level, largest first."""
+    rows = bundle.clusters.filter(pc.equal(bundle.clusters["level"], level))
+    return rows.sort_by([("size", "descending"), ("cluster", "ascending")])
+
+
+def _members(bundle: Bundle, cluster: int) -> np.ndarray:
+    rows = bundle.memberships
+    members: np.ndarray = rows.filter(pc.equal(rows["cluster"], cluster))["latent"].to_numpy()
+    return members
+
+
+def _same_latents(bundle: Bundle, cluster: int | None, level: int, ids: Sequence[int]) -> int:
+    """The cluster of a level that shares the most latents with a cluster; else the first id."""
+    if cluster is None:
+        return ids[0]
+    rows = bundle.memberships
+    others = rows.filter(pc.equal(rows["level"], level))
+    shared = np.isin(others["latent"].to_numpy(), _members(bundle, cluster))
+    counts = np.bincount(others["cluster"].to_numpy()[shared])
+    return int(counts.argmax()) if len(counts) else ids[0]
+
+
+def _take_cluster() -> None:
+    if st.session_state[_CLUSTER] is not None:
+        choose_cluster(int(st.session_state[_CLUSTER]))

@@ -1,4 +1,4 @@
-"""The little that the theme cannot say: less empty space around the page."""
+"""The style sheet, for what the theme in `.streamlit/config.toml` cannot set."""
 
 from pathlib import Path
 

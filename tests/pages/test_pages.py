@@ -11,9 +11,10 @@ from streamlit.testing.v1 import AppTest
 from analysis.bundle import Bundle, open_bundle
 from analysis.cooccurrence.communities import clarke_2024
 from analysis.selection import evaluate, parse
+from pages.widgets.choices import _TABS as TABS
 from pages.widgets.events import KEY
-from pages.widgets.explanation import explanation
-from pages.widgets.state import GENERATION, TABS
+from pages.widgets.session import GENERATION
+from pages.widgets.trust import explanation
 from tests.pages.conftest import ROOT, Open, texts
 from tests.planted import Planted
 
@@ -207,10 +208,10 @@ def test_the_pair_page_says_counts_answers_and_the_relation(
     app = open_page("pair", latent=a, partner=b)
     assert not app.exception and not app.error
     said = texts(app)
-    assert "Do they share documents?" in said and "more than chance" in said
+    assert "Do they share documents?" in said and "more than by chance" in said
     assert "Listed as **duplicate**, q = " in said
     independent = open_page("pair", latent=160, partner=161)
-    assert "It is listed in none of the relations." in texts(independent)
+    assert "The pair is listed in none of the relations." in texts(independent)
 
 
 def test_a_link_to_half_a_pair_is_mended(open_page: Open) -> None:
@@ -231,12 +232,12 @@ def test_swap_threshold_and_window_are_kept_in_the_address(open_page: Open) -> N
     assert app.query_params["threshold"] == "1.5" and app.query_params["window"] == "32"
     assert not app.exception
     assert "A window is 32 consecutive kept tokens" in texts(app)
-    assert "The tests keep to the rule of the bundle" in texts(app)
+    assert "The tests use the threshold of the bundle" in texts(app)
 
 
 def test_a_partner_of_the_latent_page_opens_the_pair(open_page: Open) -> None:
     app = open_page("latent", latent=8)
-    box = next(one for one in app.selectbox if one.label.startswith("Look at the pair"))
+    box = next(one for one in app.selectbox if one.label.startswith("Open pair with"))
     box.select_index(0).run()
     assert not app.exception
     assert app.title[0].value == "Pair" and app.query_params["latent"] == "8"
@@ -282,7 +283,7 @@ def test_a_link_to_an_unknown_bundle_is_refused_in_one_sentence(open_page: Open)
 def test_without_any_bundle_the_command_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.widgets.bundle.folders", lambda: [tmp_path])
+    monkeypatch.setattr("pages.widgets.bundles.folders", lambda: [tmp_path])
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
     assert "There is no bundle" in app.error[0].value
@@ -294,7 +295,7 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
 ) -> None:
     probe = (
         "import sys, runpy; runpy.run_path('dashboard.py'); "
-        "import charts.core.export, charts.map, charts.density, charts.health, charts.clusters; "
+        "import charts.core.export, charts.map, charts.density, charts.health; "
         "print([m for m in ('torch', 'transformers', 'umap', 'numba', 'sklearn') "
         "if m in sys.modules])"
     )
@@ -402,9 +403,9 @@ def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bund
 @pytest.mark.parametrize(
     ("precision", "recall", "expected"),
     [
-        (0.5, 0.25, "fires on 50\u00a0%; of those on which it fires, it names 25\u00a0%"),
-        (None, 0.0, "it names none of them"),
-        (None, None, "not scored"),
+        (0.5, 0.25, "precision 50\u00a0%"),
+        (None, 0.0, "it names no held-out word"),
+        (None, None, "no score"),
     ],
 )
 def test_an_explanation_says_its_own_score(

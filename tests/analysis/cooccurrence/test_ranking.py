@@ -14,7 +14,7 @@ from analysis.selection import Partners, evaluate
 from charts import network
 from charts.latent import latent_partners
 from charts.network import neighbourhood
-from pages.widgets.pair_picker import MOST_PARTNERS, strongest_partners
+from pages.widgets.pickers import MOST_PARTNERS, strongest_partners
 from tests.conftest import DEMO_BUNDLE
 
 Floats = npt.NDArray[np.float64]

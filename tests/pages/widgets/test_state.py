@@ -1,49 +1,182 @@
-from dataclasses import replace
+"""The view survives the address bar, and links of earlier versions are still read."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from pages.widgets.state import ViewState
+from analysis.bundle import WINDOW
+from pages.widgets.state import OLD_NAMES, PARAMETERS, ViewState
+
+DEFAULTS = {
+    "bundle": "",
+    "select": "",
+    "measure": "phi",
+    "level": 0,
+    "map": "decoder",
+    "colour": "cluster",
+    "viewport": None,
+    "cluster": None,
+    "pooled": "top",
+    "component": 1,
+    "against": 2,
+    "classes": "member",
+    "tab": "pairs",
+    "subject": "selection",
+    "relation": "all",
+    "flagged": "hidden",
+    "communities": 0,
+    "network": "cluster",
+    "latent": None,
+    "partner": None,
+    "contexts": "top",
+    "threshold": 0.0,
+    "window": WINDOW,
+    "picking": "even",
+}
+OTHERS: dict[str, tuple[object, str]] = {
+    "bundle": ("abc", "abc"),
+    "select": ('cluster=12 & "a&b"', 'cluster=12 & "a&b"'),
+    "measure": ("jaccard", "jaccard"),
+    "level": (2, "2"),
+    "map": ("cooccurrence", "cooccurrence"),
+    "colour": ("density", "density"),
+    "viewport": ((-1.0, 2.5, 0.0, 1234.0), "-1,2.5,0,1234"),
+    "cluster": (0, "0"),
+    "pooled": ("random", "random"),
+    "component": (3, "3"),
+    "against": (1, "1"),
+    "classes": ("token", "token"),
+    "tab": ("relations", "relations"),
+    "subject": ("latent", "latent"),
+    "relation": ("duplicate", "duplicate"),
+    "flagged": ("shown", "shown"),
+    "communities": ("components", "components"),
+    "network": (1, "1"),
+    "latent": (0, "0"),
+    "partner": (7, "7"),
+    "contexts": ("interval", "interval"),
+    "threshold": (1.5, "1.5"),
+    "window": (32, "32"),
+    "picking": ("random", "random"),
+}
+"""For every field a value that is not its default, and its text in a link."""
 
 
-def test_a_view_survives_the_address_bar() -> None:
-    view = ViewState("abc", 'cluster=12 & "a&b"', 7, "jaccard", 1, "density", "latent")
-    view = replace(view, cluster=12, component=3, against=1, viewport="-1,2.5,0,3")
-    assert view.part_of_map == (-1, 2.5, 0, 3)
+def test_defaults() -> None:
+    assert dict(ViewState()) == DEFAULTS
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_field_is_one_query_parameter(name: str) -> None:
+    value, text = OTHERS[name]
+    view = ViewState().changed(**{name: value})
+    assert view.to_query_params() == {name: text}
+    assert ViewState.from_query_params({name: text}) == view
+    assert dict(view) == DEFAULTS | {name: value}
+
+
+def test_a_whole_view_survives_the_address_bar() -> None:
+    view = ViewState().changed(**{name: value for name, (value, _) in OTHERS.items()})
     assert ViewState.from_query_params(view.to_query_params()) == view
 
 
-def test_only_what_is_unusual_is_written() -> None:
-    assert ViewState().to_query_params() == {}
-    assert ViewState(bundle="abc", latent=0).to_query_params() == {"bundle": "abc", "latent": "0"}
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"loud": "shown"}, {"flagged": "shown"}),
+        ({"loud": "hidden"}, {}),
+        ({"community_level": "-1"}, {"communities": "components"}),
+        ({"community_level": "2"}, {"communities": "2"}),
+        ({"network_level": "-1"}, {}),
+        ({"network_level": "0"}, {"network": "0"}),
+        ({"layout": "cooccurrence"}, {"map": "cooccurrence"}),
+        ({"layout": "decoder"}, {}),
+        ({"latent": "-1", "partner": "-1", "cluster": "-1"}, {}),
+        (
+            {"viewport": "-1.5,2,0,3.25", "latent": "7"},
+            {"viewport": "-1.5,2,0,3.25", "latent": "7"},
+        ),
+    ],
+)
+def test_links_of_earlier_versions(old: dict[str, str], new: dict[str, str]) -> None:
+    assert ViewState.from_query_params(old).to_query_params() == new
+
+
+@pytest.mark.parametrize("old", OLD_NAMES)
+def test_the_new_name_of_a_parameter_counts(old: str) -> None:
+    new = OLD_NAMES[old]
+    _, text = OTHERS[new]
+    usual = str(DEFAULTS[new])
+    for params in ({old: usual, new: text}, {new: text, old: usual}):
+        assert ViewState.from_query_params(params).to_query_params() == {new: text}
+    assert {old, new} <= PARAMETERS
+
+
+INVALID = [
+    ("latent", "-2"), ("latent", "x"), ("latent", "1e9"), ("latent", str(2**31)),
+    ("partner", "-2"), ("partner", str(2**31)), ("cluster", "-2"), ("cluster", str(2**31)),
+    ("measure", "nonsense"), ("colour", "<b>"), ("level", "-1"), ("level", "128"),
+    ("subject", "both"), ("component", "0"), ("component", "128"), ("against", "x"),
+    ("classes", "word"), ("map", "both"), ("layout", "both"), ("viewport", "1,0,0,1"),
+    ("viewport", "0,1,1,0"), ("viewport", "0,0,0,1"), ("viewport", "0,1,0,inf"),
+    ("viewport", "0,1,0"), ("viewport", "a,b,c,d"), ("viewport", ""), ("pooled", "interval"),
+    ("contexts", "all"), ("select", "a" * 20_001), ("bundle", "a" * 101), ("window", "0"),
+    ("window", "1000001"), ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"),
+    ("relation", "friends"), ("communities", "-2"), ("communities", "-1x"),
+    ("communities", "128"), ("community_level", "-2"), ("network", "-2"), ("network", "128"),
+    ("network_level", "-2"), ("loud", "maybe"), ("flagged", "maybe"), ("picking", "all"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), INVALID)
+def test_invalid_values_are_ignored(name: str, value: str) -> None:
+    assert ViewState.from_query_params({name: value, "level": "x"}) == ViewState()
+    assert ViewState.from_query_params({name: value, "tab": "relations"}) == ViewState(
+        tab="relations"
+    )
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    ("name", "value"),
     [
-        ("latent", "-2"), ("latent", "x"), ("latent", "1e9"), ("latent", str(2**31)),
-        ("measure", "nonsense"), ("colour", "<b>"), ("level", "-1"), ("subject", "both"),
-        ("cluster", "-2"), ("component", "0"), ("against", "x"), ("classes", "word"),
-        ("layout", "both"), ("viewport", "1,0,0,1"), ("viewport", "0,1,0,inf"),
-        ("viewport", "0,1,0"), ("viewport", "a,b,c,d"), ("pooled", "interval"),
-        ("select", "a" * 20_001), ("bundle", "../" * 100),
-        ("select", "a" * 20_001), ("bundle", "../" * 100), ("partner", "-2"), ("window", "0"),
-        ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"), ("relation", "friends"),
-        ("community_level", "-2"), ("network_level", "-2"), ("loud", "maybe"), ("picking", "all"),
+        ("latent", str(2**31 - 1)), ("level", "127"), ("component", "127"), ("window", "1"),
+        ("window", "1000000"), ("select", "a" * 20_000), ("bundle", "a" * 100),
+        ("communities", "127"), ("network", "0"),
     ],
 )  # fmt: skip
-def test_values_that_make_no_sense_are_passed_over(name: str, value: str) -> None:
-    assert ViewState.from_query_params({name: value, "level": "0"}) == ViewState()
+def test_values_at_the_bounds_are_read(name: str, value: str) -> None:
+    assert ViewState.from_query_params({name: value}).to_query_params() == {name: value}
 
 
-@given(st.dictionaries(st.sampled_from(list(ViewState.__annotations__)), st.text(max_size=50)))
+@given(st.dictionaries(st.sampled_from(sorted(PARAMETERS)), st.text(max_size=50)))
 def test_no_link_breaks_the_view(params: dict[str, str]) -> None:
     view = ViewState.from_query_params(params)
     assert ViewState.from_query_params(view.to_query_params()) == view
 
 
-def test_an_unreadable_selection_says_why_and_selects_everything() -> None:
+def test_unknown_parameters_are_ignored() -> None:
+    assert ViewState.from_query_params({"utm_source": "mail", "embed": "true"}) == ViewState()
+
+
+def test_a_change_must_be_valid() -> None:
+    view = ViewState(latent=3)
+    assert view.changed(partner=4) == ViewState(latent=3, partner=4)
+    with pytest.raises(ValidationError):
+        view.changed(latent=-1)
+    with pytest.raises(ValidationError):
+        view.changed(nonsense=1)
+
+
+def test_a_viewport_keeps_four_digits() -> None:
+    view = ViewState(viewport=(0.123456, 1.00004, -5, 123456))
+    assert view.viewport == (0.1235, 1.0, -5.0, 123500.0)
+    assert ViewState.from_query_params(view.to_query_params()) == view
+
+
+def test_an_invalid_selection_says_why_and_selects_everything() -> None:
     view = ViewState(select="density<")
     assert view.selection_error.startswith("Selection:")
     assert str(view.selection) == ""
+    assert ViewState(select="flag=dead").selection_error == ""
+    assert str(ViewState(select=" flag = dead ").selection) == "flag=dead"

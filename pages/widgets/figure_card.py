@@ -1,4 +1,4 @@
-"""Show a figure with its export menu; the one way in which charts reach a page."""
+"""Shows a figure with its export menu. Every chart reaches a page through `show`."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,10 +9,11 @@ from analysis.runtime import numbers
 from charts.core.export import Kind, export, filename
 from charts.core.figure import Caption, Figure
 from pages.widgets.events import key_of
-from pages.widgets.text import plain
+from pages.widgets.markdown import plain
 
 MANY_MARKS = 2000
-KINDS: dict[Kind, str] = {
+"""With more rows than this a chart is drawn on a canvas, because an SVG would be slow."""
+_KINDS: dict[Kind, str] = {
     "png": "Picture, PNG",
     "svg": "Picture, SVG",
     "html": "Web page, HTML",
@@ -22,28 +23,26 @@ KINDS: dict[Kind, str] = {
 
 
 def show(figure: Figure, selection: str = "") -> None:
-    """Title, chart, how to read it, what it was computed from, and the export menu.
+    """Draw the title and export menu, the chart, the note and the caption.
 
-    `selection` is the text of the selection that the figure shows, so that its files say it too.
-
-    What is done in the chart reaches the view through `events.follow` at the next run.
+    `selection` is the text of the selection that the figure shows; exported files carry it too.
+    What the reader does in the chart reaches the view through `events.follow` in the next run.
     """
     if selection:
-        said = {**figure.caption.parameters, "selection": selection}
-        figure = replace(figure, caption=replace(figure.caption, parameters=said))
+        parameters = {**figure.caption.parameters, "selection": selection}
+        figure = replace(figure, caption=replace(figure.caption, parameters=parameters))
     with st.container(border=True, gap="xsmall"):
         _head(figure)
         if figure.rows.num_rows:
             _chart(figure)
         else:
-            st.markdown("There is nothing to draw here.")
+            st.markdown("There are no rows to draw.")
         if figure.note:
             st.caption(plain(figure.note, 1000))
         st.caption(f":small[{_caption(figure.caption)}]", help=plain(figure.caption.text, 2000))
 
 
 def _chart(figure: Figure) -> None:
-    """The chart, drawn on a canvas where so many marks would make an SVG slow."""
     renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
     chart = figure.chart.properties(usermeta={"embedOptions": {"renderer": renderer}})
     key = key_of(figure.name, bool(figure.selections))
@@ -61,7 +60,7 @@ def _chart(figure: Figure) -> None:
 
 
 def _caption(caption: Caption) -> str:
-    """The caption in short; the rest of it stands in the tooltip and in every exported file."""
+    """The short caption; the tooltip and every exported file have the full one."""
     n_tokens, n_documents = numbers.count(caption.n_tokens), numbers.count(caption.n_documents)
     return plain(
         f"N = {n_tokens} tokens, {n_documents} documents · by {caption.unit} · active when "
@@ -76,7 +75,7 @@ def _head(figure: Figure) -> None:
     ):
         st.markdown(f"**{plain(figure.title)}**")
         with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
-            for kind, words in KINDS.items():
+            for kind, words in _KINDS.items():
                 st.download_button(
                     words,
                     partial(export, figure, kind),

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pages.widgets.text import plain
+from pages.widgets.markdown import plain
 
 HOSTILE = [
     "<script>alert(1)</script>", "![x](http://x/y.png)", "[a](javascript:x)", ":red[x]", "$x$",

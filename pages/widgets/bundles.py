@@ -1,0 +1,109 @@
+"""Which bundles there are, the one that is shown, and what is computed from it only once."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from analysis.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from analysis.runtime.errors import InputError
+from analysis.serve import BUNDLES
+from pages.widgets import session
+from pages.widgets.markdown import plain
+
+if TYPE_CHECKING:
+    from analysis.cooccurrence.communities import Components
+
+HOME = Path(__file__).resolve().parents[2]
+_BUILD = "python -m analysis build --sae DIR --model NAME --corpus FILE --out bundles/mine"
+_PICK = "pick bundle"
+
+
+def folders() -> list[Path]:
+    """The folders that are searched for bundles, those of the environment variable first."""
+    named = os.environ.get(BUNDLES, "").split(os.pathsep)
+    paths = [Path(name) for name in named if name]
+    return [*paths, HOME / "data", HOME / "bundles", Path.cwd() / "bundles"]
+
+
+@st.cache_data(ttl=20, show_spinner=False)
+def registry() -> dict[str, Path]:
+    """The path of every readable bundle by its id; a link can open only these."""
+    paths: dict[str, Path] = {}
+    for folder in folders():
+        for manifest in sorted([*folder.glob(MANIFEST), *folder.glob(f"*/{MANIFEST}")]):
+            try:
+                paths.setdefault(read_manifest(manifest.parent).bundle_id, manifest.parent)
+            except InputError:
+                continue
+    return paths
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _opened(bundle_id: str, _path: Path) -> Bundle:
+    return open_bundle(_path)
+
+
+def bundle_picker() -> None:
+    """Let the reader choose a bundle; end the page with the build command if there is none."""
+    paths = registry()
+    if not paths:
+        st.error("There is no bundle to show yet. Build one from your saved SAE:")
+        st.code(_BUILD, language="bash")
+        st.stop()
+    view = session.current()
+    if not view.bundle:
+        view = session.change(bundle=next(iter(paths)))
+    if view.bundle in paths:
+        st.session_state[_PICK] = view.bundle
+    st.selectbox(
+        "Bundle",
+        list(paths),
+        key=_PICK,
+        format_func=lambda bundle_id: paths[bundle_id].name,
+        on_change=_take,
+        help=f"Clearwater searches `data`, `bundles` and the folders named in `{BUNDLES}`.",
+    )
+
+
+def _take() -> None:
+    """Start a new view: another bundle has other latents and clusters."""
+    session.clear_brushes()
+    session.reset(bundle=st.session_state[_PICK])
+
+
+def shown() -> Bundle:
+    """The bundle of the view; end the page with the reason if it cannot be opened."""
+    bundle_id = session.current().bundle
+    path = registry().get(bundle_id)
+    if path is None:
+        st.error(
+            f"This link opens the bundle {plain(bundle_id, 40)}, which is not on this server. "
+            "Choose another bundle in the sidebar."
+        )
+        st.stop()
+    try:
+        return _opened(bundle_id, path)
+    except InputError as error:
+        st.error(plain(str(error)))
+        st.stop()
+
+
+def clarke_components(bundle: Bundle) -> "Components":
+    """The components of Clarke et al. 2024 among all latents that are not dense."""
+    return _clarke_components(bundle.manifest.bundle_id, bundle)
+
+
+@st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
+def _clarke_components(bundle_id: str, _bundle: Bundle) -> "Components":
+    # Imports scipy, which would delay the first page by a second.
+    from analysis.cooccurrence.communities import clarke_2024  # noqa: PLC0415
+
+    flags = _bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
+    return clarke_2024(
+        _bundle.partners,
+        _bundle.latents["active_tokens"].to_numpy(),
+        eligible=np.asarray(flags != "dense"),
+    )

@@ -1,0 +1,144 @@
+"""The parts of the Co-occurrence page. The page shows one of them at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import streamlit as st
+
+from analysis.latents.flags import FLAGGED
+from analysis.runtime import numbers
+from analysis.runtime.arrays import Ints
+from charts.communities import community_sizes, component_sizes
+from charts.heatmap import cooccurrence_heatmap
+from charts.network import neighbourhood
+from charts.pairs import pair_rows, ranked_pairs
+from charts.relations import ALL, relation_points, relation_rows
+from pages.widgets import choices
+from pages.widgets.bundles import clarke_components
+from pages.widgets.figure_card import show
+from pages.widgets.page import Page
+from pages.widgets.pickers import latent_picker
+from pages.widgets.state import Tab
+from pages.widgets.tables import latent_table, pair_table, relation_table
+from pages.widgets.trust import relation_rules
+
+MOST_DRAWN = 40
+"""Latents of the heatmap."""
+
+
+@dataclass(frozen=True)
+class ChosenPairs:
+    """The pairs inside a selection, or those of one latent, strongest first."""
+
+    measure: str
+    latents: Ints
+    within: bool
+    """Whether both latents of a pair are in `latents`."""
+    hide_flags: bool
+    rows: pa.Table
+    drawn: Ints
+    """The latents of the heatmap: all of `latents`, or those of the strongest pairs."""
+
+
+def pairs_part(page: Page) -> None:
+    """The strongest pairs of the selection as a heatmap, as bars and as a table."""
+    chosen = _choose_pairs(page)
+    left, right = st.columns(2)
+    with left:
+        show(cooccurrence_heatmap(page.bundle, chosen.drawn, chosen.measure), page.selection)
+    with right:
+        show(
+            ranked_pairs(
+                page.bundle,
+                chosen.latents,
+                chosen.measure,
+                within=chosen.within,
+                hide_flags=chosen.hide_flags,
+            ),
+            page.selection,
+        )
+    pair_table(chosen.rows, chosen.measure)
+
+
+def _choose_pairs(page: Page) -> ChosenPairs:
+    of, by = st.columns(2)
+    with of:
+        within = choices.subject(page.view.latent) == "selection"
+    with by:
+        measure = choices.measure()
+    latents, hide_flags = np.flatnonzero(page.mask), True
+    latent = page.view.latent
+    if not within and latent is not None:
+        latents = np.array([latent])
+        # Every pair of a flagged latent would be hidden.
+        hide_flags = page.bundle.latents["flag"][latent].as_py() not in FLAGGED
+    rows = pair_rows(page.bundle, latents, measure, within=within, hide_flags=hide_flags)
+    draws_all = within and len(latents) <= MOST_DRAWN
+    drawn = latents if draws_all else strongest_latents(rows, latents)
+    if len(drawn) < len(latents):
+        st.markdown(
+            f"The heatmap shows the {numbers.count(len(drawn))} latents of the strongest pairs. "
+            f"The ranking and the table cover all {numbers.count(len(latents))}."
+        )
+    return ChosenPairs(measure, latents, within, hide_flags, rows, drawn)
+
+
+def strongest_latents(rows: pa.Table, latents: Ints) -> Ints:
+    """The first MOST_DRAWN latents that occur in pairs; the first of `latents` without pairs."""
+    ends = np.column_stack([rows[end].to_numpy() for end in ("latent", "partner")]).ravel()
+    ids, first = np.unique(ends, return_index=True)
+    return ids[np.argsort(first)][:MOST_DRAWN].astype(np.int64) if len(ids) else latents[:1]
+
+
+def relations_part(page: Page) -> None:
+    """Duplicates, implications, exclusive siblings and absorption candidates."""
+    which, flagged = st.columns(2)
+    with flagged:
+        hide_flags = choices.flagged_are_hidden()
+    with which:
+        relation = choices.relation(_relation_counts(page, hide_flags=hide_flags))
+    relation_rules(page.bundle, relation)
+    show(relation_points(page.bundle, page.mask, relation, hide_flags=hide_flags), page.selection)
+    relation_table(page.bundle, page.mask, relation, hide_flags=hide_flags)
+
+
+def _relation_counts(page: Page, *, hide_flags: bool) -> dict[str, int]:
+    """The number of pairs in each relation, and in all, that the table would show."""
+    rows, _ = relation_rows(page.bundle, page.mask, ALL, hide_flags=hide_flags)
+    counts = rows["relation"].value_counts().to_pylist()
+    return {**{row["values"]: row["counts"] for row in counts}, ALL: rows.num_rows}
+
+
+def communities_part(page: Page) -> None:
+    """Groups of latents that fire together; a click selects one."""
+    level = choices.communities(page.bundle)
+    left, right = st.columns(2)
+    with left:
+        if level is None:
+            components = clarke_components(page.bundle)
+            show(component_sizes(page.bundle, components, page.selected), page.selection)
+        else:
+            show(community_sizes(page.bundle, level, page.selected), page.selection)
+    with right:
+        latent_table(page.bundle, page.mask, "Selected latents")
+
+
+def neighbourhood_part(page: Page) -> None:
+    """A latent, its strongest partners, and the edges between them."""
+    latent = latent_picker(page)
+    by, colour = st.columns(2)
+    with by:
+        measure = choices.measure()
+    with colour:
+        level = choices.network_colour(page.bundle)
+    show(neighbourhood(page.bundle, latent, measure, level))
+
+
+PARTS: dict[Tab, Callable[[Page], None]] = {
+    "pairs": pairs_part,
+    "relations": relations_part,
+    "communities": communities_part,
+    "neighbourhood": neighbourhood_part,
+}

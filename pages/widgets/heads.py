@@ -1,0 +1,165 @@
+"""What stands at the head of a page about one latent, cluster or pair: its name and numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.pair import Pair
+from analysis.latents.flags import DENSE_TEXT, RULES
+from analysis.runtime import numbers
+from analysis.selection import Cluster, Latents, Near, Partners, Selection
+from charts.cluster_evidence import cluster_row
+from pages.widgets import session
+from pages.widgets.events import choose_cluster, open_latent
+from pages.widgets.markdown import plain
+from pages.widgets.pickers import ChosenCluster
+from pages.widgets.trust import cluster_trust, explanation, label_score
+
+Row = Mapping[str, Any]
+_NAME_LENGTH = 120
+_FLAGS = {
+    "dead": "Dead: this latent is never active on the kept tokens.",
+    "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics rest on few tokens.",
+    "dense": f"Dense: this latent is active on more than {DENSE_TEXT} of the tokens, so it "
+    "co-occurs with nearly all others.",
+}
+
+
+def metrics(cells: Mapping[str, tuple[str, str]]) -> None:
+    """A row of numbers, each as name: (value, meaning); columns are as wide as their text."""
+    widths = [max(len(name) + 4.0, 1.5 * len(value)) for name, (value, _) in cells.items()]
+    for column, (name, (value, meaning)) in zip(st.columns(widths), cells.items(), strict=True):
+        column.metric(name, value, help=meaning)
+
+
+def latent_head(bundle: Bundle, latent: int) -> None:
+    """The name, the label's score and the statistics of a latent."""
+    row = bundle.latents.slice(latent, 1).to_pylist()[0]
+    st.subheader(f"Latent {latent}{_name(row['label'])}", anchor=False)
+    label_score(row, bundle, "the latent")
+    explanation(row, bundle, "the latent")
+    if warning := _FLAGS.get(row["flag"]):
+        st.warning(warning)
+    metrics(latent_numbers(row, bundle.manifest.tokens))
+
+
+def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
+    """The numbers of a latent's head and what they mean; `tokens` is the number of kept tokens."""
+    over = "Over the tokens on which it is active."
+    return {
+        "Density": (
+            numbers.density(row["density"]),
+            f"Fraction of the {numbers.count(tokens)} kept tokens on which it is active.",
+        ),
+        "Active tokens": (
+            numbers.count(row["active_tokens"]),
+            "Kept tokens on which it is active.",
+        ),
+        "Documents": (
+            numbers.count(row["active_documents"]),
+            "Documents with a token on which it is active.",
+        ),
+        "Median": (numbers.short(row["median"]), f"Median activation. {over}"),
+        "Maximum": (numbers.short(row["max"]), "Largest activation."),
+        "Decoder norm": (numbers.short(row["decoder_norm"]), "Norm of its row of W_dec."),
+        "Map recall": (
+            numbers.short(row["map_recall"]),
+            "Share of its ten nearest decoder vectors that are among its ten nearest on the map. "
+            "1 is best.",
+        ),
+        "Cluster": (
+            "none" if row["cluster"] is None else str(row["cluster"]),
+            "Its cluster at the finest level.",
+        ),
+    }
+
+
+def latent_links(bundle: Bundle, latent: int) -> None:
+    """Offer the latent, its neighbours, its partners and its cluster as the selection."""
+    selections: dict[str, Selection] = {
+        "this latent": Latents((latent,)),
+        "its nearest decoder vectors": Near(latent),
+        "its partners": Partners(latent, session.current().measure),
+    }
+    cluster = bundle.latents["cluster"][latent].as_py()
+    if cluster is not None:
+        selections["its cluster"] = Cluster((cluster,))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("Select", width="content")
+        for words, selection in selections.items():
+            st.button(words, on_click=_select, args=(selection,), key=f"select {words}")
+
+
+def _select(selection: Selection) -> None:
+    session.select(selection)
+
+
+def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
+    """The name, the label's score and the numbers of a cluster, and links to others."""
+    row = cluster_row(bundle, chosen.cluster)
+    st.subheader(f"Cluster {chosen.cluster}{_name(row['label'] or 'no label')}", anchor=False)
+    label_score(row, bundle, "the cluster")
+    explanation(row, bundle, "the cluster")
+    cluster_trust(row["stability"], row["bootstrap"])
+    metrics(cluster_numbers(row, bundle.manifest.tokens))
+    _cluster_links(row)
+
+
+def cluster_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
+    """The numbers of a cluster's head and what they mean; `tokens` is the number of kept tokens."""
+    active = row["active_tokens"]
+    return {
+        "Latents": (numbers.count(row["size"]), "Number of its members."),
+        "Stability": (
+            numbers.short(row["stability"]),
+            "Overlap (Jaccard) with the most similar cluster that another seed gives at this "
+            "level, mean over seeds. 1 is best. The same latents can score differently at another "
+            "level.",
+        ),
+        "Bootstrap": (
+            numbers.short(row["bootstrap"]),
+            "The same overlap, with clusters from graphs whose edges were resampled.",
+        ),
+        "Active tokens": (
+            f"{numbers.count(active)} ({numbers.share(active, tokens)})",
+            f"Of the {numbers.count(tokens)} kept tokens, those with an active member.",
+        ),
+        "Mean density": (numbers.density(row["mean_density"]), "Mean density of its members."),
+    }
+
+
+def _cluster_links(row: Row) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Select its latents on every page",
+            icon=":material/filter_alt:",
+            on_click=_select,
+            args=(Cluster((row["cluster"],)),),
+        )
+        if row["parent"] is not None:
+            st.button(
+                f"Go to parent cluster {row['parent']}",
+                icon=":material/arrow_upward:",
+                on_click=choose_cluster,
+                args=(row["parent"],),
+            )
+
+
+def pair_head(bundle: Bundle, pair: Pair) -> None:
+    """The names of the two latents, each with a button to its page."""
+    for letter, latent, column in zip("ab", (pair.a, pair.b), st.columns(2), strict=True):
+        row = bundle.latents.slice(latent, 1).to_pylist()[0]
+        with column, st.container(horizontal=True, vertical_alignment="center"):
+            colour = "orange" if letter == "a" else "blue"
+            name = _name(row["label"], 60)
+            st.markdown(f"#### :{colour}[{letter}] {latent}{name}", width="content")
+            if row["flag"] != "live":
+                st.badge(row["flag"], color="gray")
+            if st.button("Open", key=f"open {letter}", type="tertiary", icon=":material/target:"):
+                open_latent(latent)
+
+
+def _name(label: str, longest: int = _NAME_LENGTH) -> str:
+    return f" · {plain(label, longest)}" if label else ""

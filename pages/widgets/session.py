@@ -1,0 +1,73 @@
+"""The view of this session, which lives in the address bar.
+
+The address bar is the truth: opening a link restores its view. The session keeps a copy because the
+browser empties the address bar when the reader goes from page to page.
+"""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from analysis.selection import Selection
+from pages.widgets.state import PARAMETERS, ViewState
+
+GENERATION = "generation of the charts' own selections"
+_VIEW = "view"
+_ADDRESS = "query parameters last read or written"
+
+
+def current() -> ViewState:
+    """The view of the address bar, or the session's copy if a change of page emptied the bar."""
+    params = {k: v for k, v in st.query_params.to_dict().items() if k in PARAMETERS}
+    if params and params != st.session_state.get(_ADDRESS):
+        if _VIEW in st.session_state:
+            clear_brushes()
+        st.session_state[_VIEW] = ViewState.from_query_params(params)
+        st.session_state[_ADDRESS] = params
+    view: ViewState = st.session_state.setdefault(_VIEW, ViewState())
+    return view
+
+
+def change(**changes: object) -> ViewState:
+    """Change fields of the view and write it to the address bar."""
+    st.session_state[_VIEW] = current().changed(**changes)
+    write()
+    return current()
+
+
+def reset(bundle: str) -> ViewState:
+    """Start with another bundle; keep only the fields that mean the same there."""
+    view = current()
+    st.session_state[_VIEW] = ViewState(bundle=bundle, measure=view.measure, colour=view.colour)
+    write()
+    return current()
+
+
+def write() -> None:
+    """Write the view to the address bar."""
+    params = current().to_query_params()
+    if st.query_params.to_dict() != params:
+        st.query_params.from_dict(params)
+    st.session_state[_ADDRESS] = params
+
+
+def link(view: ViewState) -> str:
+    """The address of this page that restores the view, on the host that the reader used."""
+    page = (st.context.url or "").split("?")[0]
+    return f"{page}?{urlencode(view.to_query_params())}"
+
+
+def select(selection: Selection) -> ViewState:
+    """Make this the selection of every chart, and clear the boxes that were drawn in charts."""
+    clear_brushes()
+    return change(select=str(selection))
+
+
+def generation() -> int:
+    """Part of the key of every chart. A new generation clears what was drawn in the charts."""
+    return int(st.session_state.get(GENERATION, 0))
+
+
+def clear_brushes() -> None:
+    """Clear the boxes that were drawn in charts, because the selection is another one now."""
+    st.session_state[GENERATION] = generation() + 1

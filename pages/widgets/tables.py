@@ -1,0 +1,221 @@
+"""The tables of the pages: latents, clusters, pairs and relations. A click opens a row."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.association import MEASURES
+from analysis.runtime import numbers
+from analysis.runtime.arrays import Bools
+from charts.relations import RELATIONS, relation_rows
+from pages.widgets.events import choose_cluster, open_latent, open_pair
+from pages.widgets.page import Page
+from pages.widgets.pickers import ChosenCluster, level_clusters
+
+MOST_ROWS = 1000
+HEIGHT = 360
+"""Pixels."""
+_ROW_HEIGHT = 35
+_NUMBER = st.column_config.NumberColumn
+_TEXT = st.column_config.TextColumn
+
+
+def _id(name: str) -> ColumnConfig:
+    return _NUMBER(name, format="%d", width="small")
+
+
+def _count(name: str, meaning: str | None = None) -> ColumnConfig:
+    return _NUMBER(name, format="localized", width="small", help=meaning)
+
+
+def _number(name: str, form: str, meaning: str | None = None) -> ColumnConfig:
+    return _NUMBER(name, format=form, width="small", help=meaning)
+
+
+_PRECISION = _number(
+    "precision",
+    "%.2f",
+    "Of the held-out words that the label predicts, the share that is active. 1 is best.",
+)
+_RECALL = _number(
+    "recall",
+    "%.2f",
+    "Of the held-out words that are active, the share that the label predicts. 1 is best.",
+)
+_LATENT_COLUMNS = {
+    "latent": _id("latent"),
+    "label": _TEXT("label", width="medium"),
+    "cluster": _id("cluster"),
+    "label_precision": _PRECISION,
+    "label_recall": _RECALL,
+    "density": _number("density", "%.1e", "Fraction of the kept tokens on which it is active."),
+    "max": _number("max", "%.2f", "Largest activation."),
+    "flag": _TEXT("flag", width="small"),
+    "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
+    "explanation": _TEXT("explanation", width="large"),
+}
+_CLUSTER_COLUMNS = {
+    "chosen": _TEXT("", width=30),
+    "cluster": _id("cluster"),
+    "label": _TEXT("label", width="large"),
+    "size": _count("latents"),
+    "selected": _count("selected", "Members that are selected."),
+    "stability": _number(
+        "stability", "%.2f", "Agreement over seeds, from 0 to 1. Below 0.5 it is weak evidence."
+    ),
+    "bootstrap": _number(
+        "bootstrap", "%.2f", "Agreement over graphs with resampled edges, from 0 to 1."
+    ),
+    "label_precision": _PRECISION,
+    "label_recall": _RECALL,
+    "label_lift": _number(
+        "lift", "%.1f", "Precision over the share of all held-out words. 1 is chance."
+    ),
+    "active_tokens": _count("active tokens", "Kept tokens with an active member."),
+    "mean_density": _number("mean density", "%.1e", "Mean density of its members."),
+}
+_RELATION_COLUMNS = {
+    "relation": _TEXT("relation", width=135),
+    "a": _id("a"),
+    "a_label": _TEXT("label of a", width="medium"),
+    "b": _id("b"),
+    "b_label": _TEXT("label of b", width="medium"),
+    "joint_tokens": _count("joint", "Tokens on which both are active."),
+    "expected_shifted": _number(
+        "by the shift",
+        "%.3g",
+        "Joint tokens if one latent is shifted against the other inside each document: what two "
+        "unrelated latents of the same documents share.",
+    ),
+    "p_b_given_a": _number("P(b given a)", "%.3f"),
+    "p_a_given_b": _number("P(a given b)", "%.3f"),
+    "q_value": _number("q", "%.1e", "p-value, corrected for testing many pairs."),
+}
+
+
+def latent_table(bundle: Bundle, mask: Bools, name: str, height: int = HEIGHT) -> None:
+    """The latents of a mask [n_latents], densest first; a click opens the latent."""
+    rows = latent_rows(bundle, mask)
+    total = int(mask.sum())
+    _heading(name, total, rows.num_rows, "densest", "click a row to open its latent")
+    clicked = _clickable(rows, _LATENT_COLUMNS, f"table of {name.lower()}", height)
+    if clicked is not None:
+        open_latent(rows["latent"][clicked].as_py())
+
+
+def latent_rows(bundle: Bundle, mask: Bools) -> pa.Table:
+    """At most MOST_ROWS selected rows of the latent table, densest first."""
+    rows = bundle.latents.select(list(_LATENT_COLUMNS)).take(np.flatnonzero(mask))
+    order = pc.sort_indices(rows, [("density", "descending"), ("latent", "ascending")])
+    rows = rows.take(order[:MOST_ROWS])
+    has_explanations = pc.any(pc.not_equal(rows["explanation"], "")).as_py()
+    return rows if has_explanations else rows.drop_columns(["explanation"])
+
+
+def cluster_table(page: Page, chosen: ChosenCluster) -> None:
+    """The clusters of a level with their stability and label scores; a click chooses one."""
+    rows = cluster_rows(page, chosen)
+    hint = "click a row to show its cluster, a column name to sort"
+    _heading("Clusters of this level", rows.num_rows, rows.num_rows, "", hint)
+    key = f"clusters {chosen.level}"
+    ids = rows["cluster"].to_pylist()
+    st.dataframe(
+        rows.to_pandas(),
+        column_config=_CLUSTER_COLUMNS,
+        hide_index=True,
+        key=key,
+        on_select=lambda: _take_cluster(key, ids),
+        selection_mode="single-cell",
+        height=min(_ROW_HEIGHT * (rows.num_rows + 1) + 3, 300),
+    )
+
+
+def _take_cluster(key: str, clusters: list[int]) -> None:
+    clicked = _clicked_row(st.session_state[key], len(clusters))
+    if clicked is not None:
+        choose_cluster(clusters[clicked])
+
+
+def cluster_rows(page: Page, chosen: ChosenCluster) -> pa.Table:
+    """The clusters of a level, largest first, and how many members of each are selected."""
+    rows = level_clusters(page.bundle, chosen.level)
+    members = page.bundle.memberships
+    selected = members["cluster"].to_numpy()[page.mask[members["latent"].to_numpy()]]
+    counts = np.bincount(selected, minlength=page.bundle.clusters.num_rows)
+    ids = rows["cluster"].to_numpy()
+    marks = ["▸" if i == chosen.cluster else "" for i in ids.tolist()]
+    rows = rows.append_column("selected", pa.array(counts[ids]))
+    return rows.append_column("chosen", pa.array(marks)).select(list(_CLUSTER_COLUMNS))
+
+
+def pair_table(pairs: pa.Table, measure: str) -> None:
+    """Pairs as `charts.pairs.pair_rows` ranks them; a click opens the pair."""
+    columns = _pair_columns(measure)
+    rows = pairs.select(list(columns)).slice(0, MOST_ROWS)
+    hint = "click a row to open the pair"
+    _heading("Pairs", pairs.num_rows, rows.num_rows, "strongest", hint)
+    clicked = _clickable(rows, columns, "pairs")
+    if clicked is not None:
+        open_pair(rows["latent"][clicked].as_py(), rows["partner"][clicked].as_py())
+
+
+def _pair_columns(measure: str) -> dict[str, ColumnConfig]:
+    columns = {
+        "latent": _id("latent"),
+        "latent_label": _TEXT("label of latent", width="medium"),
+        "partner": _id("partner"),
+        "partner_label": _TEXT("label of partner", width="medium"),
+        "joint_tokens": _count("joint tokens"),
+        "joint_documents": _count("joint documents"),
+        "expected": _number("expected", "%.3g", "Joint tokens if the two were independent."),
+        "lift": _number("lift", "%.3g", "Joint tokens over expected. 1 is chance."),
+    }
+    ranking = {measure: _number(MEASURES[measure].label, "%.3g")}
+    return ranking | {name: config for name, config in columns.items() if name != measure}
+
+
+def relation_table(bundle: Bundle, mask: Bools, relation: str, *, hide_flags: bool) -> None:
+    """The listed pairs with a latent of the mask, smallest q first; a click opens the pair."""
+    listed, hidden = relation_rows(bundle, mask, relation, hide_flags=hide_flags)
+    rows = listed.slice(0, MOST_ROWS)
+    names = pa.array([RELATIONS[name] for name in rows["relation"].to_pylist()], pa.string())
+    rows = rows.set_column(rows.column_names.index("relation"), "relation", names)
+    rows = rows.select(list(_RELATION_COLUMNS))
+    hint = "click a row to open the pair"
+    if hidden:
+        hint = f"{numbers.count(hidden)} with a dense or ultralow latent or parent hidden · {hint}"
+    _heading("Relations", listed.num_rows, rows.num_rows, "smallest q", hint)
+    clicked = _clickable(rows, _RELATION_COLUMNS, "relations")
+    if clicked is not None:
+        open_pair(rows["a"][clicked].as_py(), rows["b"][clicked].as_py())
+
+
+def _heading(name: str, total: int, shown: int, order: str, hint: str) -> None:
+    part = f", the {numbers.count(shown)} {order} shown" if shown < total else ""
+    st.markdown(f"**{name}** · {numbers.count(total)}{part} · {hint}")
+
+
+def _clickable(
+    rows: pa.Table, columns: Mapping[str, ColumnConfig], key: str, height: int = HEIGHT
+) -> int | None:
+    """Draw a table; return the index of the clicked row, None without one."""
+    event = st.dataframe(
+        rows.to_pandas(),
+        column_config=columns,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-cell",
+        height=height,
+    )
+    return _clicked_row(event, rows.num_rows)
+
+
+def _clicked_row(event: Mapping[str, Mapping[str, list[tuple[int, str]]]], rows: int) -> int | None:
+    """The row of the clicked cell; None if the table has become shorter since the click."""
+    return next((row for row, _ in event["selection"]["cells"] if row < rows), None)
