@@ -23,9 +23,9 @@ from analysis.bundle import (
     Manifest,
     Parameters,
     check_destination,
-    content_id,
     open_bundle,
     publish,
+    stored_content_id,
 )
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
@@ -59,7 +59,7 @@ def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bun
     is damaged, the SAE is not the one it was built from, or a setting of the harvest is changed.
     """
     check_destination(request.out)
-    old = open_bundle(request.bundle)
+    old = open_bundle(request.bundle, to_refresh=True)
     parameters = _parameters(old, request)
     sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
     _check_sae(old, request, sae)
@@ -154,7 +154,7 @@ def _check_sae(old: Bundle, request: RefreshRequest, sae: SparseAutoencoder) -> 
 
 def _check_content(old: Bundle) -> None:
     """InputError where a file of the bundle was changed after it was published."""
-    if content_id(old.path, old.manifest) != old.manifest.bundle_id:
+    if stored_content_id(old.path) != old.manifest.bundle_id:
         raise InputError(
             f"{old.path}: its files do not match its id {old.manifest.bundle_id}, so one of them "
             "is damaged; restore the bundle from a copy, or build it again."

@@ -33,7 +33,7 @@ from analysis.bundle.manifest import (
 )
 from analysis.bundle.open import Bundle, TopWords, open_bundle, read_manifest
 from analysis.bundle.positions import UNITS, WINDOW, KeptTokens, Unit, Units, kept_tokens
-from analysis.bundle.publish import check_destination, content_id, publish
+from analysis.bundle.publish import check_destination, content_id, publish, stored_content_id
 from analysis.bundle.schema import EVERY_PAIR_UP_TO, SCHEMA_VERSION, TABLES, ContextKind, column
 from analysis.bundle.tables import ROW_GROUP, LatentTable, SharedFile, TableWriter, write_table
 
@@ -79,5 +79,6 @@ __all__ = [
     "publish",
     "read_manifest",
     "spans_within",
+    "stored_content_id",
     "write_table",
 ]

@@ -1,9 +1,10 @@
-"""Open a bundle, check that it is whole, and read it by what is asked for."""
+"""Open a bundle, check that it is complete, and read its tables when they are used."""
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,9 @@ from pydantic import ValidationError
 
 from analysis.bundle.activations import Activations
 from analysis.bundle.manifest import MANIFEST, Manifest
+from analysis.bundle.older_schemas import CURRENT, REFRESH_TABLES, OlderSchema, reading_of
 from analysis.bundle.positions import KeptTokens, kept_tokens
-from analysis.bundle.schema import SCHEMA_VERSION, TABLES
+from analysis.bundle.schema import TABLES
 from analysis.bundle.tables import LatentTable
 from analysis.runtime.errors import InputError
 
@@ -23,7 +25,7 @@ LARGEST_MANIFEST_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class TopWords:
-    """All top tokens of all latents, each distinct text once, so that a search reads it once."""
+    """All top tokens of all latents; each distinct text is stored once and searched once."""
 
     words: pa.Array = field(repr=False)
     codes: np.ndarray = field(repr=False)
@@ -32,10 +34,12 @@ class TopWords:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An open bundle. Small tables are read once, large ones by the rows that are asked for."""
+    """An open bundle. Small tables are read once and whole, large ones by latent."""
 
     path: Path
     manifest: Manifest
+    schema: OlderSchema = field(default=CURRENT, repr=False)
+    """What is filled in where the bundle was written by an older version."""
 
     @cached_property
     def latents(self) -> pa.Table:
@@ -44,7 +48,7 @@ class Bundle:
 
     @cached_property
     def top_words(self) -> TopWords:
-        """The top tokens in a form that a search reads fast."""
+        """The top tokens in a form that is fast to search."""
         lists = self.latents["top_tokens"].combine_chunks()
         encoded = lists.flatten().dictionary_encode()
         return TopWords(
@@ -63,12 +67,12 @@ class Bundle:
 
     @cached_property
     def communities(self) -> pa.Table:
-        """Which community of latents that fire together a latent belongs to at every level."""
+        """Which co-occurrence community a latent belongs to at every level."""
         return self._read("communities")
 
     @cached_property
     def cluster_pairs(self) -> pa.Table:
-        """On how many tokens two clusters of a level are active together."""
+        """Joint tokens of two clusters of a level."""
         return self._read("cluster_pairs")
 
     @cached_property
@@ -94,17 +98,17 @@ class Bundle:
     @cached_property
     def neighbours(self) -> LatentTable:
         """Nearest decoder vectors."""
-        return LatentTable(self._file("neighbours"))
+        return self._by_latent("neighbours")
 
     @cached_property
     def partners(self) -> LatentTable:
         """Strongest co-occurrence partners."""
-        return LatentTable(self._file("partners"))
+        return self._by_latent("partners")
 
     @cached_property
     def relations(self) -> LatentTable:
         """Duplicates, implications, exclusive siblings and absorption candidates, by `a`."""
-        return LatentTable(self._file("relations"))
+        return self._by_latent("relations")
 
     @cached_property
     def kept_tokens(self) -> KeptTokens:
@@ -114,17 +118,17 @@ class Bundle:
     @cached_property
     def contexts(self) -> LatentTable:
         """Windows of the corpus on which a latent is active."""
-        return LatentTable(self._file("contexts"))
+        return self._by_latent("contexts")
 
     @cached_property
     def logits(self) -> LatentTable:
-        """Tokens that a latent pushes up or down; empty without a model."""
-        return LatentTable(self._file("logits"))
+        """Tokens that a latent promotes or suppresses; empty without a model."""
+        return self._by_latent("logits")
 
     @cached_property
     def activations(self) -> Activations:
         """The sparse activations."""
-        # One column alone: of ten million tokens the whole table takes a second and 200 MB.
+        # Only one column: with ten million tokens the whole table takes a second and 200 MB.
         active = pq.read_table(self._file("tokens"), columns=["active_latents"], memory_map=True)
         return Activations(
             self.path,
@@ -134,51 +138,71 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """The folder's name, for people."""
+        """The name of the folder, for people."""
         return self.path.name
 
     def _file(self, table: str) -> Path:
         return self.path / f"{table}.parquet"
 
     def _read(self, table: str) -> pa.Table:
-        return pq.read_table(self._file(table), memory_map=True)
+        rows = pq.read_table(self._file(table), memory_map=True)
+        return self.schema.completed(table, rows)
+
+    def _by_latent(self, table: str) -> LatentTable:
+        return LatentTable(self._file(table), partial(self.schema.completed, table))
 
 
-def open_bundle(path: str | Path) -> Bundle:
-    """Open a bundle and check that it is whole.
+def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
+    """Open a bundle and check that it is complete.
 
-    Raises InputError when the folder is no bundle, has another schema version, or lacks a table or
-    a column.
+    A bundle of an older schema version is opened if what it lacks can be filled in. `to_refresh`
+    also opens one of which only the activations can be used, and checks no other tables.
+
+    Raises InputError if the folder is not a bundle, has a schema version that is not read, or lacks
+    a table or a column.
     """
     folder = Path(path)
-    manifest = read_manifest(folder)
-    for table, schema in TABLES.items():
-        _check_table(folder / f"{table}.parquet", schema)
-    return Bundle(folder, manifest)
+    content = _manifest_content(folder)
+    schema = reading_of(folder / MANIFEST, content["schema_version"], to_refresh)
+    manifest = _validated(folder / MANIFEST, schema.completed_manifest(content))
+    for table in REFRESH_TABLES if to_refresh and not schema.opens else TABLES:
+        _check_table(folder, table, schema)
+    return Bundle(folder, manifest, schema)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `manifest.json` alone; raises InputError."""
+    """Read and check only `manifest.json`.
+
+    Raises InputError if it is missing, unreadable, invalid or of a schema version that is not read.
+    """
+    content = _manifest_content(folder)
+    schema = reading_of(folder / MANIFEST, content["schema_version"], to_refresh=False)
+    return _validated(folder / MANIFEST, schema.completed_manifest(content))
+
+
+def _manifest_content(folder: Path) -> dict[str, Any]:
+    """The JSON object of `manifest.json`, with at least `schema_version`."""
     file = folder / MANIFEST
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; give the folder of a bundle.")
     if not file.is_file():
         raise InputError(
-            f"{folder}: has no {MANIFEST}, so it is no bundle; make one with "
-            "`python -m analysis build`."
+            f"{folder}: has no {MANIFEST}, so it is no bundle; make one with `clearwater build`."
         )
     if file.stat().st_size > LARGEST_MANIFEST_BYTES:
-        raise InputError(f"{file}: is too large for a manifest; build the bundle again.")
+        raise InputError(
+            f"{file}: has more than {LARGEST_MANIFEST_BYTES:,} bytes, too many for a manifest; "
+            "build the bundle again."
+        )
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        version = content["schema_version"]
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content["schema_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{file}: is not a readable manifest; build the bundle again.") from error
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{file}: has bundle schema version {version!r}, and this Clearwater reads version "
-            f"{SCHEMA_VERSION}; build the bundle again with this version."
-        )
+    return content
+
+
+def _validated(file: Path, content: dict[str, Any]) -> Manifest:
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
@@ -188,17 +212,20 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
-def _check_table(file: Path, schema: pa.Schema) -> None:
+def _check_table(folder: Path, table: str, schema: OlderSchema) -> None:
+    file = folder / f"{table}.parquet"
     if not file.is_file():
-        raise InputError(f"{file}: is missing, so the bundle is not whole; build it again.")
+        raise InputError(f"{file}: is missing, so the bundle is incomplete; build it again.")
     try:
         stored = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(
             f"{file}: is not a readable Parquet file; build the bundle again."
         ) from error
-    for wanted in schema:
+    for wanted in TABLES[table]:
         index = stored.get_field_index(wanted.name)
+        if index < 0 and schema.lacks(table, wanted.name):
+            continue
         if index < 0 or stored.field(index).type != wanted.type:
             raise InputError(
                 f"{file}: lacks the column {wanted.name} of type {wanted.type}; "

@@ -1,6 +1,6 @@
-"""Read and write the Parquet files of a bundle: by row number, by latent, in pieces."""
+"""Read and write the Parquet tables of a bundle: by row number, by latent, or in pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,8 @@ ROW_GROUP = 65_536
 class SharedFile:
     """A Parquet file that any number of threads may read at the same time.
 
-    A ParquetFile serves one thread: two sessions of the dashboard that read through the same one
-    break it. So each thread has its own, and all have the same metadata, which is read once.
+    A ParquetFile is not thread-safe, and the sessions of a dashboard are threads. So each thread
+    has its own handle, and all share the metadata, which is read once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,11 +37,17 @@ class SharedFile:
         return self._own.file
 
 
+def _unchanged(rows: pa.Table) -> pa.Table:
+    return rows
+
+
 @dataclass(frozen=True)
 class LatentTable:
-    """A Parquet table sorted by its first column, a latent, read by the row groups asked for."""
+    """A Parquet table sorted by its first column, a latent, of which only some rows are read."""
 
     path: Path
+    complete: Callable[[pa.Table], pa.Table] = _unchanged
+    """Fills in the columns that an older bundle lacks."""
 
     @cached_property
     def _shared(self) -> SharedFile:
@@ -68,21 +74,21 @@ class LatentTable:
         wanted = np.unique(np.atleast_1d(np.asarray(latents, dtype=np.int32)))
         first, last = self._spans
         if len(wanted) == 0 or len(first) == 0:
-            return self._file.schema_arrow.empty_table()
+            return self.complete(self._file.schema_arrow.empty_table())
         left = np.searchsorted(wanted, first, side="left")
         right = np.searchsorted(wanted, last, side="right")
         groups = np.flatnonzero(right > left).tolist()
-        found = self._file.read_row_groups(groups)
-        return found.filter(pc.is_in(found.column(0), pa.array(wanted)))
+        rows = self._file.read_row_groups(groups)
+        return self.complete(rows.filter(pc.is_in(rows.column(0), pa.array(wanted))))
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
         for group in range(self._shared.metadata.num_row_groups):
-            yield self._file.read_row_group(group)
+            yield self.complete(self._file.read_row_group(group))
 
     def all(self) -> pa.Table:
         """The whole table."""
-        return self._file.read()
+        return self.complete(self._file.read())
 
 
 def read_rows(
@@ -99,15 +105,15 @@ def read_rows(
 
 _ENCODINGS = {
     "activations_by_latent": {"token": "DELTA_BINARY_PACKED", "activation": "BYTE_STREAM_SPLIT"},
-    # Ids that ascend inside a token: their high bytes hardly change, so split bytes compress best.
+    # Ids ascend inside a token and their high bytes rarely change, so split bytes compress best.
     "activations_by_token": {"latent": "BYTE_STREAM_SPLIT"},
 }
 
 
 class TableWriter:
-    """Writes one table of a bundle in pieces, in its declared schema, never holding it whole.
+    """Writes one table of a bundle in pieces, in its declared schema.
 
-    Row groups have exactly ROW_GROUP rows, which is what makes a row findable by its number.
+    Row groups have exactly ROW_GROUP rows, so that a row is located by its number.
     """
 
     def __init__(self, folder: Path, table: str) -> None:
@@ -141,7 +147,7 @@ class TableWriter:
         self._waiting_rows = keep
 
     def close(self) -> None:
-        """Write what waits and finish the file."""
+        """Write the rows that are still in memory and finish the file."""
         if self._waiting:
             self._flush(keep=0)
         self._writer.close()

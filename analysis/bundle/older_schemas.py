@@ -1,0 +1,97 @@
+"""Which schema versions this version of Clearwater reads, and what it fills in for older ones.
+
+Whoever raises SCHEMA_VERSION adds the version before it to OLDER:
+
+- a new column or manifest field that a page can do without is filled in: the bundle opens;
+- otherwise the entry says `opens=False`: only `clearwater refresh` reads the bundle, which computes
+  everything again except the tables in REFRESH_TABLES;
+- a version without an entry has other activation tables, so its bundles are built again.
+
+It also adds a small bundle of the version before to `tests/bundles/` (see the README there).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.bundle.schema import SCHEMA_VERSION, TABLES
+from analysis.runtime.errors import InputError
+
+REFRESH_TABLES = (
+    "latents",
+    "tokens",
+    "documents",
+    "activations_by_token",
+    "activations_by_latent",
+    "logits",
+)
+"""The tables that `clearwater refresh` reads."""
+
+
+@dataclass(frozen=True)
+class OlderSchema:
+    """What a bundle of an older schema version lacks, and what is read in its place."""
+
+    opens: bool = True
+    """Whether pages can show it. If not, only `clearwater refresh` reads it."""
+    columns: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    """Value in every row of a missing (table, column); None is null."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Values of missing manifest fields, e.g. {"labels": None}."""
+    removed_fields: frozenset[str] = frozenset()
+    """Manifest fields that no longer exist; they are ignored."""
+
+    def lacks(self, table: str, column: str) -> bool:
+        """Whether a column may be missing."""
+        return (table, column) in self.columns
+
+    def completed(self, table: str, rows: pa.Table) -> pa.Table:
+        """The rows of a table with its missing columns filled in."""
+        for wanted in TABLES[table]:
+            if wanted.name not in rows.column_names and self.lacks(table, wanted.name):
+                value = pa.scalar(self.columns[table, wanted.name], _plain(wanted.type))
+                filled = pa.repeat(value, rows.num_rows).cast(wanted.type)
+                rows = rows.append_column(wanted, filled)
+        return rows
+
+    def completed_manifest(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The content of a manifest with its missing fields filled in."""
+        kept = {name: v for name, v in content.items() if name not in self.removed_fields}
+        return {**self.fields, **kept}
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+CURRENT = OlderSchema()
+"""A bundle of this version lacks nothing."""
+OLDER: dict[int, OlderSchema] = {}
+"""Older schema versions that are read. Bundles of version 1 have no entry."""
+
+
+def reading_of(file: Path, version: object, to_refresh: bool) -> OlderSchema:
+    """How a bundle of a schema version is read; `file` is its manifest.
+
+    Raises InputError with the command to run if it is not read.
+    """
+    if version == SCHEMA_VERSION:
+        return CURRENT
+    has = f"{file}: has bundle schema version {version!r}, and this Clearwater reads "
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise InputError(f"{has}version {SCHEMA_VERSION}; update Clearwater to open the bundle.")
+    older = OLDER.get(version)
+    if older is None:
+        raise InputError(
+            f"{has}version {SCHEMA_VERSION}; build the bundle again with "
+            "`clearwater build --sae SAE --model MODEL --corpus CORPUS --out NEW`."
+        )
+    if not older.opens and not to_refresh:
+        raise InputError(
+            f"{has}version {SCHEMA_VERSION}; upgrade the bundle with "
+            f"`clearwater refresh {file.parent} --sae SAE --out NEW`."
+        )
+    return older
