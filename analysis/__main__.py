@@ -4,14 +4,12 @@ Modules that load torch or a model are imported by the command that needs them, 
 and `list` answer at once.
 """
 
-import inspect as inspection
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass, replace
-from functools import wraps
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +24,7 @@ from analysis.settings import (
     Resources,
     SaeReading,
     TextInput,
+    with_groups,
 )
 
 if TYPE_CHECKING:
@@ -42,42 +41,6 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")]
-
-
-def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn each parameter of a settings dataclass into one option per field of it.
-
-    Typer reads plain parameters only, so that groups of options would be repeated in each command.
-    """
-    own = inspection.signature(command).parameters.values()
-    groups: dict[str, Any] = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
-    expanded: list[inspection.Parameter] = []
-    for parameter in own:
-        if (group := groups.get(parameter.name)) is None:
-            expanded.append(parameter.replace(kind=inspection.Parameter.KEYWORD_ONLY))
-            continue
-        hints = get_type_hints(group, include_extras=True)
-        expanded += [
-            inspection.Parameter(
-                f"{parameter.name}_{entry.name}",
-                inspection.Parameter.KEYWORD_ONLY,
-                default=entry.default,
-                annotation=hints[entry.name],
-            )
-            for entry in fields(group)
-        ]
-
-    @wraps(command)
-    def run(**values: Any) -> None:
-        for name, group in groups.items():
-            values[name] = group(
-                **{entry.name: values.pop(f"{name}_{entry.name}") for entry in fields(group)}
-            )
-        command(**values)
-
-    run.__signature__ = inspection.Signature(expanded)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in expanded}
-    return run
 
 
 @contextmanager

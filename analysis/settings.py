@@ -1,12 +1,15 @@
 """Everything that a caller can set, declared once: for Python and for the command line.
 
-Fields that carry an `Option` are command-line options of that name; `__main__.py` turns a parameter
+Fields that carry an `Option` are command-line options of that name; `with_groups` turns a parameter
 of such a group into its options. This module loads neither torch nor a model.
 """
 
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import pydantic.dataclasses
 from pydantic import Field
@@ -236,3 +239,39 @@ class RefreshRequest:
     """For counting and sorting. It never changes the result."""
     scheduler: str | None = None
     """Address of a Dask scheduler whose workers count; None: this process."""
+
+
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn each parameter of a settings dataclass into one option per field of it.
+
+    Typer reads plain parameters only, so that groups of options would be repeated in each command.
+    """
+    own = inspect.signature(command).parameters.values()
+    groups: dict[str, Any] = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
+    expanded: list[inspect.Parameter] = []
+    for parameter in own:
+        if (group := groups.get(parameter.name)) is None:
+            expanded.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        hints = get_type_hints(group, include_extras=True)
+        expanded += [
+            inspect.Parameter(
+                f"{parameter.name}_{entry.name}",
+                inspect.Parameter.KEYWORD_ONLY,
+                default=entry.default,
+                annotation=hints[entry.name],
+            )
+            for entry in fields(group)
+        ]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(
+                **{entry.name: values.pop(f"{name}_{entry.name}") for entry in fields(group)}
+            )
+        command(**values)
+
+    run.__signature__ = inspect.Signature(expanded)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in expanded}
+    return run

@@ -1,11 +1,12 @@
-"""Which tokens a latent pushes up and down: its decoder vector through the unembedding.
+"""Which tokens a latent promotes and suppresses: its decoder vector through the unembedding.
 
 The direct effect on the logits ("logit lens" of a decoder row, nostalgebraist 2020): the decoder
-vector, scaled to length 1, times the unembedding, centred over the vocabulary, since adding the
-same to every logit changes nothing. Downstream layers and the final norm's scale are left out.
+vector, scaled to length 1, times the unembedding. The mean over the vocabulary is subtracted, since
+a constant added to all logits changes no probability. Later layers and the scale of the final norm
+are ignored.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,11 @@ import torch
 from analysis.bundle import TABLES
 from analysis.decoder.vectors import unit_rows
 from analysis.runtime.errors import InputError
+from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.progress import SILENT, Progress
 
 EFFECT_DIGITS = 3
-"""Digits of a stored effect behind the point: a thousandth of a logit."""
+"""Decimals of a stored effect: a thousandth of a logit."""
 
 
 def logit_effects(
@@ -25,39 +28,38 @@ def logit_effects(
     vocabulary: Sequence[str],
     *,
     top: int = 10,
-    memory: int = 256_000_000,
-    report: Callable[[int, int], None] | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress = SILENT,
 ) -> pa.Table:
-    """The bundle's `logits` table: the `top` most raised and most lowered tokens of every latent.
+    """The bundle's `logits` table: the `top` most promoted and suppressed tokens of every latent.
 
-    W_dec [F, d]; unembedding [d, vocabulary] with the final norm folded in; `vocabulary` the
+    W_dec [F, d]; unembedding [d, vocabulary] with the final norm folded in; `vocabulary` holds the
     readable tokens, in the order of the columns. A zero row of W_dec has no effects and no rows.
-    `memory` bounds the block of effects in bytes; `report` is called with latents done and in all.
-    Raises InputError where the widths do not match.
+    `memory_bytes` bounds the block of effects; `progress` counts latents. InputError: the widths
+    do not match.
     """
     matrix = _centred(unembedding)
     if matrix.shape[0] != W_dec.shape[1] or matrix.shape[1] != len(vocabulary):
         raise InputError(
-            f"unembedding: has shape {list(matrix.shape)} and W_dec writes {W_dec.shape[1]} "
-            f"dimensions for {len(vocabulary)} tokens; choose the model that the SAE was "
-            "trained on."
+            f"The unembedding has shape {list(matrix.shape)}, but W_dec writes {W_dec.shape[1]} "
+            f"values and the vocabulary has {len(vocabulary)} tokens; choose the model that the "
+            "SAE was trained on."
         )
     latents = np.flatnonzero(np.linalg.norm(W_dec, axis=1) > 0).astype(np.int32)
     top = min(top, len(vocabulary))
-    block = max(1, memory // (8 * len(vocabulary)))
+    block = max(1, memory_bytes // (8 * len(vocabulary)))
     words = pa.array(vocabulary, pa.string())
     pieces = [TABLES["logits"].empty_table()]
     for start in range(0, len(latents), block):
         rows = latents[start : start + block]
         effects = torch.from_numpy(unit_rows(W_dec, rows)) @ matrix
         pieces.append(_strongest(rows, effects, words, top))
-        if report:
-            report(min(start + block, len(latents)), len(latents))
+        progress(min(start + block, len(latents)), len(latents))
     return pa.concat_tables(pieces).unify_dictionaries()
 
 
 def _centred(unembedding: torch.Tensor | np.ndarray) -> torch.Tensor:
-    """The unembedding, float32, with the mean over the vocabulary taken out of every row."""
+    """The unembedding, float32, with the mean over the vocabulary subtracted from every row."""
     matrix = torch.as_tensor(unembedding).detach().float()
     return matrix - matrix.mean(dim=1, keepdim=True)
 

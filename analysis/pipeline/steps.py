@@ -92,8 +92,8 @@ def effects_on_logits(build: Building, source: Source) -> RowsRecord:
             build.decoder,
             vocabulary.unembedding,
             vocabulary.tokens,
-            memory=build.memory_bytes,
-            report=build.progress.named("logit effects, latents"),
+            memory_bytes=build.memory_bytes,
+            progress=build.progress.named("logit effects, latents"),
         )
     build.write(LOGITS, rows)
     return RowsRecord(rows=rows.num_rows)

@@ -7,6 +7,7 @@ import torch
 from analysis.bundle import TABLES
 from analysis.latents.logits import logit_effects
 from analysis.runtime.errors import InputError
+from analysis.runtime.progress import Progress
 
 F, D, V = 9, 6, 40
 
@@ -43,13 +44,12 @@ def test_equals_the_plain_product(weights: tuple[np.ndarray, np.ndarray]) -> Non
 def test_blocks_change_nothing(weights: tuple[np.ndarray, np.ndarray]) -> None:
     names = [f"t{i}" for i in range(V)]
     whole = logit_effects(*weights, names, top=5).to_pandas()
-    steps: list[tuple[int, int]] = []
-    cut = logit_effects(
-        *weights, names, top=5, memory=1, report=lambda done, total: steps.append((done, total))
-    ).to_pandas()
+    steps: list[tuple[str, int, int]] = []
+    progress = Progress("effects", lambda *step: steps.append(step))
+    cut = logit_effects(*weights, names, top=5, memory_bytes=1, progress=progress).to_pandas()
     assert cut.drop(columns="effect").equals(whole.drop(columns="effect"))
     np.testing.assert_allclose(cut["effect"], whole["effect"], rtol=1e-5)
-    assert steps[-1] == (F - 1, F - 1)
+    assert steps == [("effects", done, F - 1) for done in range(1, F)]
 
 
 def test_a_model_of_another_width_is_refused(weights: tuple[np.ndarray, np.ndarray]) -> None:
