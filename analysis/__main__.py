@@ -189,6 +189,7 @@ def count(
             )
         from analysis.cooccurrence.recount import CountRequest, recount
         from analysis.cooccurrence.strongest import Ranking
+        from analysis.runtime.progress import Progress
         from analysis.runtime.workers import open_workers
 
         request = CountRequest(
@@ -204,7 +205,7 @@ def count(
                 request,
                 out,
                 open_workers(resources.scheduler),
-                lambda done, total: report("co-occurrence, latents", done, total),
+                Progress("co-occurrence, latents", report),
             )
         console.print_files(files)
 

@@ -1,16 +1,16 @@
-"""Communities of latents that fire together, at several levels, and how far they can be trusted.
+"""Communities of latents that fire together, at several levels, with their stability.
 
-The graph: two latents are joined where one is among the other's `partners_kept` strongest partners
-by phi, they share at least `minimum_joint` tokens, and phi is positive; phi is the weight. Dense
-latents fire with everything and are left out. What is held grows with latents x partners_kept.
+The graph: an edge joins two latents if one is among the `partners_kept` strongest partners of the
+other by phi, they share at least `minimum_joint` tokens, and phi is positive. The weight is phi.
+Dense latents fire with everything and are excluded. Memory grows with latents x partners_kept.
 
-The communities: Louvain (Blondel et al. 2008, by scikit-network), run with several seeds at a
-ladder of resolutions, since no resolution carries over from one graph to another. A level is a
-resolution on which the seeds agree, by the adjusted Rand index: a graph of noise gets communities
-too, but other ones with every seed.
+The communities: Louvain (Blondel et al. 2008, by scikit-network), with several seeds at each of a
+series of resolutions, because the right resolution differs between graphs. A level is a resolution
+on which the seeds agree, by the adjusted Rand index. A graph of noise has communities too, but
+different ones for each seed.
 
-`clarke_2024` is the way of Clarke, Bhatnagar and Bloom 2024 instead: connected components of the
-pairs above a Jaccard threshold that is set so that the largest has 150 to 200 latents.
+`clarke_2024` follows Clarke, Bhatnagar and Bloom 2024 instead: connected components of the pairs
+above a Jaccard threshold, chosen so that the largest component has 150 to 200 latents.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,23 +27,23 @@ from scipy.sparse.csgraph import connected_components
 from analysis.bundle import TABLES, CommunityLevel, LatentTable
 from analysis.clusters.stability import WEAK, agreement
 from analysis.cooccurrence.association import TwoByTwo, jaccard, phi
+from analysis.runtime.arrays import Bools, Floats, Int32s, Ints
 
 NOISE = -1
 SEEDS = 3
 RESOLUTIONS = tuple(0.25 * 2.0**step for step in range(10))
 SMALLEST = 3
-"""Fewer latents are no community."""
+"""Latents of the smallest community."""
 LARGEST_SHARE = 0.5
-"""A partition of which one community holds more of the latents than this says nothing."""
+"""A partition is ignored if its largest community has a larger share of the latents."""
 APART = 2.5
-"""The communities of two levels differ in number at least by this factor."""
+"""The numbers of communities of two levels differ by at least this factor."""
 MOST_LEVELS = 3
 CLARKE_LARGEST = (150, 200)
 
-Ints = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.int32]
-_Edges = tuple[Ints, Ints, npt.NDArray[np.float64]]
-"""Ends and values of edges, [m] each."""
+Labels = Int32s
+_Edges = tuple[Ints, Ints, Floats]
+"""Both ends and the values of edges, [m] each."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Communities:
     table: pa.Table
     """The bundle's `communities` table."""
     levels: tuple[CommunityLevel, ...]
-    """From the finest to the coarsest; none where the graph has no edge."""
+    """From the finest to the coarsest; empty if the graph has no edges."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,13 @@ class Components:
 
     threshold: float
     labels: Labels
-    """[F], the component of each latent, the largest first; -1 where it has no edge."""
+    """[F] component of each latent, numbered by descending size; -1 without an edge."""
     sizes: Ints
     """[components] latents, descending."""
     edges: int
     in_range: bool
-    """Whether the largest has 150 to 200 latents: one more edge may join two large ones at once."""
+    """Whether the largest has at least 150 latents. It may not: one edge can join two large
+    components, so that no threshold gives a size between 150 and 200."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class _Partition:
 
     @property
     def worth(self) -> float:
-        """Stability times the share of latents that it says something about."""
+        """Stability times the share of latents that are in a community."""
         covered = (self.by_seed[0] >= 0).mean() if len(self.by_seed[0]) else 0.0
         return round(self.stability * float(covered), 6)
 
@@ -102,14 +103,14 @@ def find_communities(
     active_tokens: Ints,
     n_tokens: int,
     *,
-    dense: npt.NDArray[np.bool_],
+    dense: Bools,
     partners_kept: int,
     minimum_joint: int,
     seed: int = 0,
 ) -> Communities:
-    """Communities of the latents [F] at up to three levels; `dense` [F] ones are left out.
+    """Communities of the latents [F] at up to three levels, without those in `dense` [F].
 
-    Community ids are unique over the levels: level 0 first, inside a level the largest first.
+    Community ids are unique over all levels: level 0 first, within a level by descending size.
     """
     graph = association_graph(
         partners,
@@ -130,7 +131,7 @@ def association_graph(
     active_tokens: Ints,
     n_tokens: int,
     *,
-    dense: npt.NDArray[np.bool_],
+    dense: Bools,
     partners_kept: int,
     minimum_joint: int,
 ) -> scipy.sparse.csr_matrix:
@@ -141,7 +142,7 @@ def association_graph(
         weight = phi(TwoByTwo.from_margins(joint, active_tokens[a], active_tokens[b], n_tokens))
         keep = (joint >= minimum_joint) & (weight > 0) & ~dense[a] & ~dense[b]
         found.append(_strongest_of_each((a[keep], b[keep], weight[keep]), partners_kept))
-    # A latent whose rows lie in two pieces has been cut in each of them alone.
+    # A latent with rows in two pieces has been cut in each piece separately.
     a, b, weight = _strongest_of_each(_joined(found), partners_kept)
     one_way = scipy.sparse.csr_matrix((weight, (a, b)), shape=(F, F))
     both_ways = one_way.maximum(one_way.T).tocsr()
@@ -165,7 +166,7 @@ def _joined(pieces: Sequence[_Edges]) -> _Edges:
 
 
 def _strongest_of_each(edges: _Edges, most: int) -> _Edges:
-    """The `most` strongest edges of each first end; of equal ones those to the smaller id."""
+    """The `most` strongest edges of each first end; ties go to the smaller id."""
     a, b, value = edges
     order = np.lexsort((b, -value, a))
     rank = np.arange(len(a)) - np.searchsorted(a[order], a[order], side="left")
@@ -174,7 +175,7 @@ def _strongest_of_each(edges: _Edges, most: int) -> _Edges:
 
 
 def _partition(graph: scipy.sparse.csr_matrix, resolution: float, seed: int) -> _Partition:
-    # The dashboard reads communities and finds none, so it need not wait for the libraries.
+    # Imported here, because the dashboard uses other functions of this module only.
     from sknetwork.clustering import Louvain, get_modularity  # noqa: PLC0415
 
     if graph.nnz == 0:
@@ -197,9 +198,9 @@ def _partition(graph: scipy.sparse.csr_matrix, resolution: float, seed: int) -> 
 
 
 def _numbered(labels: npt.NDArray[Any], smallest: int) -> Labels:
-    """The labels numbered by size, the largest first, equal ones by their first latent.
+    """The labels renumbered by descending size; ties by their first latent.
 
-    Sets of fewer than `smallest` latents are none.
+    Sets of fewer than `smallest` latents become NOISE.
     """
     _, first, member, counts = np.unique(
         labels, return_index=True, return_inverse=True, return_counts=True
@@ -211,13 +212,15 @@ def _numbered(labels: npt.NDArray[Any], smallest: int) -> Labels:
 
 
 def choose_levels(partitions: Sequence[_Partition]) -> list[_Partition]:
-    """The partitions on which the seeds agree best, apart from one another, the finest first.
+    """The partitions on which the seeds agree best, finest first, with distinct numbers of
+    communities.
 
-    The first may be weak, so that a graph of noise shows how weak it is; further ones may not.
+    The best one is kept even if its stability is below WEAK, so that a reader sees how weak it is;
+    further ones must reach WEAK.
     """
-    telling = [p for p in partitions if p.communities > 1 and p.largest_share <= LARGEST_SHARE]
+    usable = [p for p in partitions if p.communities > 1 and p.largest_share <= LARGEST_SHARE]
     chosen: list[_Partition] = []
-    for one in sorted(telling, key=lambda p: (-p.worth, -p.communities)):
+    for one in sorted(usable, key=lambda p: (-p.worth, -p.communities)):
         apart = all(
             max(one.communities, other.communities)
             >= APART * min(one.communities, other.communities)
@@ -231,12 +234,12 @@ def choose_levels(partitions: Sequence[_Partition]) -> list[_Partition]:
 def _assemble(levels: Sequence[_Partition], latents: Ints, F: int, edges: int) -> Communities:
     """Number the communities of all levels."""
     labelled = np.full((len(levels), F), NOISE, dtype=np.int32)
-    said, before = [], 0
+    described, before = [], 0
     for level, partition in enumerate(levels):
         shown = partition.by_seed[0]
         labelled[level, latents] = np.where(shown >= 0, shown + before, NOISE)
         before += partition.communities
-        said.append(
+        described.append(
             CommunityLevel(
                 level=level,
                 communities=partition.communities,
@@ -256,27 +259,28 @@ def _assemble(levels: Sequence[_Partition], latents: Ints, F: int, edges: int) -
         },
         schema=TABLES["communities"],
     )
-    return Communities(table, tuple(said))
+    return Communities(table, tuple(described))
 
 
 def clarke_2024(
     partners: LatentTable,
     active_tokens: Ints,
     *,
-    eligible: npt.NDArray[np.bool_],
+    eligible: Bools,
     largest: tuple[int, int] = CLARKE_LARGEST,
 ) -> Components:
-    """Components above the Jaccard threshold that leaves the largest at most `largest[1]` latents.
+    """Components of the pairs above the lowest Jaccard threshold that keeps the largest component
+    at or below `largest[1]` latents.
 
-    The threshold is the smallest Jaccard of a kept pair that does so, found by bisection over the
-    values themselves: the largest component only grows while the threshold falls. Clarke,
-    Bhatnagar and Bloom 2024, section 3; they count every pair and call a latent active above 1.5,
-    here are the kept partners of the `eligible` [F] latents and the active rule of the bundle.
+    The threshold is the Jaccard of a kept pair, found by bisection over these values: the largest
+    component only grows as the threshold falls. Clarke, Bhatnagar and Bloom 2024, section 3. They
+    count every pair and call a latent active above 1.5; here the pairs are the kept partners of the
+    `eligible` [F] latents, at the bundle's active rule.
     """
     a, b, value = _jaccard_edges(partners, active_tokens, eligible)
     values = np.unique(value)[::-1]
     edges = np.concatenate([[0], np.searchsorted(-value, -values, side="right")])
-    few, many = 0, len(values)  # so many of the values, from the largest on, are let in
+    few, many = 0, len(values)  # how many of the values, from the largest on, are accepted
     while few < many:
         middle = (few + many + 1) // 2
         if _components(a, b, edges[middle], len(active_tokens))[1].max(initial=0) <= largest[1]:
@@ -293,9 +297,7 @@ def clarke_2024(
     )
 
 
-def _jaccard_edges(
-    partners: LatentTable, active_tokens: Ints, eligible: npt.NDArray[np.bool_]
-) -> _Edges:
+def _jaccard_edges(partners: LatentTable, active_tokens: Ints, eligible: Bools) -> _Edges:
     """Each kept pair of eligible latents once, by descending Jaccard."""
     found: list[_Edges] = []
     for a, b, joint in _pieces(partners):

@@ -1,18 +1,22 @@
-"""Which latents are active on which units, both ways, in files that are mapped and not held.
+"""Which latents are active on which units, by latent and by unit, in memory-mapped files.
 
-A unit is what co-occurrence is counted on: a kept token, a window of consecutive kept tokens of one
-document, or a document. A latent is active on a unit where its activation is above a threshold on
-at least one of its tokens. One pass over the stored activations serves any number of thresholds.
+A unit is what co-occurrence is counted over: a kept token, a window of consecutive kept tokens of
+one document, or a document. A latent is active on a unit if its activation exceeds a threshold on
+at least one token of the unit. One pass over the stored activations serves any number of
+thresholds.
 
-On disk, in a folder for each threshold: `units.bin` (the units of latent 0, then of latent 1, and
-so on, ascending: compressed sparse columns), `ranks.bin` (the latents of unit 0, and so on:
-compressed sparse rows), the running counts of both in `incidence.npz`, and where they are asked
-for, the activations in both orders in `values_by_latent.bin` and `values_by_unit.bin`. Memory: the
-setting, and a few bytes for each token and latent.
+Each threshold has a folder with
 
-In the rows a latent is called by its rank: 0 is the one on most units, of equal ones that with the
-largest id. So those that come up most stand side by side, where a cache holds them, and "rarer, or
-as rare and of a smaller id" is "of a larger rank". Ranks are 16 bits where they fit, which halves
+- `units.bin`: the units of latent 0, of latent 1, ..., ascending (compressed sparse columns),
+- `ranks.bin`: the latents of unit 0, of unit 1, ... (compressed sparse rows),
+- `values_by_latent.bin` and `values_by_unit.bin`: the activations in both orders, on request,
+- `incidence.npz`: the running counts of both orders, and the sums of squared activations.
+
+Memory: the memory setting plus a few bytes for each token and latent.
+
+`ranks.bin` stores ranks instead of latent ids. Rank 0 is the latent on the most units; ties go to
+the larger id. Frequent latents are therefore neighbours in memory, where a cache holds them, and a
+larger rank means rarer, or as rare with a smaller id. Ranks have 16 bits if they fit, which halves
 what counting reads.
 """
 
@@ -27,39 +31,38 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.bundle import Activations, Unit, Units, spans_within
+from analysis.runtime.arrays import Float32s, Floats, Ints, UInt32s
+from analysis.runtime.memory import MEMORY_BYTES
 
-MEMORY_BYTES = 256 << 20
 _READ_BYTES = 24
-"""Held for an activation while it is read and sorted into units."""
+"""Memory for each activation while it is read and assigned to a unit."""
 _PLACED_BYTES = 16
-"""Held for an activation while the second order is made."""
+"""Memory for each activation while it is sorted by unit."""
 _INCIDENCE = "incidence.npz"
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Incidence:
-    """Active latents and units at one threshold, mapped from a folder."""
+    """Which latents are active on which units at one threshold; the arrays are memory-mapped."""
 
     kind: Unit
     n_units: int
-    """N of every measure."""
+    """N of every measure: units with at least one kept token."""
     threshold: float
-    """Active where the activation is above it."""
+    """A latent is active where its activation is above this."""
     latent_ends: Ints
-    """[F + 1] running counts: latent i owns units[latent_ends[i]:latent_ends[i + 1]]."""
+    """[F + 1] running counts: latent i is active on units[latent_ends[i]:latent_ends[i + 1]]."""
     unit_ends: Ints
-    """[size + 1] the same for ranks and values_by_unit."""
-    units: npt.NDArray[np.uint32]
-    """[m] by latent, ascending inside a latent."""
+    """[size + 1] running counts of `ranks` and `values_by_unit`."""
+    units: UInt32s
+    """[m] by latent, ascending for each latent."""
     ranks: npt.NDArray[Any]
-    """[m] uint16 or uint32, by unit; empty where not asked for."""
-    values_by_latent: npt.NDArray[np.float32]
-    """[m] activations in the order of `units`; empty where not asked for. Tokens only."""
-    values_by_unit: npt.NDArray[np.float32]
-    """[m] activations in the order of `ranks`; empty where not asked for."""
-    squares: npt.NDArray[np.float64]
+    """[m] uint16 or uint32, by unit; empty if only `units` was written."""
+    values_by_latent: Float32s
+    """[m] activations in the order of `units`; empty unless written. Tokens only."""
+    values_by_unit: Float32s
+    """[m] activations in the order of `ranks`; empty unless written."""
+    squares: Floats
     """[F] sums of squared activations above the threshold."""
 
     @property
@@ -68,12 +71,12 @@ class Incidence:
         return np.diff(self.latent_ends)
 
     @cached_property
-    def latent_of_rank(self) -> npt.NDArray[np.uint32]:
-        """[F] latents by descending count, equal ones by descending id."""
+    def latent_of_rank(self) -> UInt32s:
+        """[F] latents by descending count; ties by descending id."""
         return _latent_of_rank(self.counts)
 
     @cached_property
-    def rank_of_latent(self) -> npt.NDArray[np.uint32]:
+    def rank_of_latent(self) -> UInt32s:
         """[F] the inverse of `latent_of_rank`."""
         return _inverse(self.latent_of_rank)
 
@@ -90,11 +93,12 @@ def write_incidences(
 ) -> list[Incidence]:
     """Write one incidence for each threshold to `folder`/0, 1, ... and open them.
 
-    `with_values` needs units of kind token. What is there already is opened and not made again.
+    `both_ways` also writes the order by unit, `with_values` also the activations. Incidences that
+    exist are opened and not written again. ValueError: `with_values` for units that are not tokens.
     """
     folders = [folder / str(i) for i in range(len(thresholds))]
     if with_values and units.kind != "token":
-        raise ValueError("values belong to tokens; over a window there is no one activation")
+        raise ValueError(f"a {units.kind} has no single activation; write values for tokens only")
     if not all((place / _INCIDENCE).exists() for place in folders):
         for place in folders:
             place.mkdir(parents=True, exist_ok=True)
@@ -118,7 +122,7 @@ def write_incidences(
 
 
 def open_incidence(folder: Path) -> Incidence:
-    """Map an incidence that was written to a folder."""
+    """Memory-map the incidence in a folder."""
     with np.load(folder / _INCIDENCE) as facts:
         latent_ends, unit_ends = facts["latent_ends"], facts["unit_ends"]
         kind: Any = str(facts["kind"])
@@ -136,11 +140,11 @@ def open_incidence(folder: Path) -> Incidence:
         )
 
 
-def _latent_of_rank(counts: Ints) -> npt.NDArray[np.uint32]:
+def _latent_of_rank(counts: Ints) -> UInt32s:
     return np.argsort(counts, kind="stable")[::-1].astype(np.uint32)
 
 
-def _inverse(order: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+def _inverse(order: UInt32s) -> UInt32s:
     place = np.empty_like(order)
     place[order] = np.arange(len(order), dtype=np.uint32)
     return place
@@ -153,7 +157,7 @@ def _rank_kind(n_latents: int) -> type[np.uint16] | type[np.uint32]:
 def _mapped(file: Path, kind: type[Any]) -> npt.NDArray[Any]:
     if not file.exists() or file.stat().st_size == 0:
         return np.empty(0, dtype=kind)
-    # A plain array over the mapping: numba compiles its kernels once for both.
+    # A plain array over the mapping, so that numba compiles each kernel once.
     return np.asarray(np.memmap(file, dtype=kind, mode="r"))
 
 
@@ -164,10 +168,10 @@ def _write_columns(
     thresholds: Sequence[float],
     with_values: bool,
     memory_bytes: int,
-) -> list[tuple[Ints, npt.NDArray[np.float64]]]:
+) -> list[tuple[Ints, Floats]]:
     """Write `units.bin` (and `values_by_latent.bin`) of every threshold in one pass.
 
-    Returns the ends [F + 1] and the squares [F] of each.
+    Returns the ends [F + 1] and the sums of squares [F] of each threshold.
     """
     F = len(activations.latent_ends)
     totals = [(np.zeros(F + 1, np.int64), np.zeros(F)) for _ in thresholds]
@@ -178,7 +182,7 @@ def _write_columns(
         start, stop = int(block.latents[0]), int(block.latents[-1]) + 1
         rows, values = block.tokens, block.activations
         for folder, threshold, (ends, squares) in zip(folders, thresholds, totals, strict=True):
-            found = np.empty(len(rows), dtype=np.uint32)
+            distinct = np.empty(len(rows), dtype=np.uint32)
             kept = np.empty(len(rows) if with_values else 0, dtype=np.float32)
             sizes, squared = ends[start + 1 : stop + 1], squares[start:stop]
             total = _distinct_units(
@@ -187,12 +191,12 @@ def _write_columns(
                 block.ends,
                 units.of_row,
                 threshold,
-                found,
+                distinct,
                 kept,
                 sizes,
                 squared,
             )
-            _append(folder / "units.bin", found[:total])
+            _append(folder / "units.bin", distinct[:total])
             _append(folder / "values_by_latent.bin", kept[:total])
     return [(np.cumsum(ends), squares) for ends, squares in totals]
 
@@ -205,11 +209,11 @@ def _append(file: Path, values: npt.NDArray[Any]) -> None:
 def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int) -> Ints:
     """Write `ranks.bin` and `values_by_unit.bin` from the columns; returns the ends [size + 1].
 
-    A block of units whose activations fit the memory setting is placed in one walk over all
-    latents, each of which goes on where the block before ended: every activation is read once.
+    The units are sorted in blocks that fit the memory setting. Each block scans all latents and
+    resumes each where the previous block stopped, so every activation is read once.
     """
     units = _mapped(folder / "units.bin", np.uint32)
-    given = _mapped(folder / "values_by_latent.bin", np.float32)
+    given_values = _mapped(folder / "values_by_latent.bin", np.float32)
     unit_ends = np.zeros(size + 1, dtype=np.int64)
     for start in range(0, len(units), 1 << 24):
         piece = units[start : start + (1 << 24)]
@@ -225,7 +229,7 @@ def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_b
         ranks = np.empty(total, dtype=_rank_kind(len(ends) - 1))
         values = np.empty(total if with_values else 0, dtype=np.float32)
         fill = unit_ends[start:stop] - unit_ends[start]
-        _place_units(units, given, ends, rank_of, cursor, start, stop, fill, ranks, values)
+        _place_units(units, given_values, ends, rank_of, cursor, start, stop, fill, ranks, values)
         _append(ranks_file, ranks)
         _append(values_file, values)
     return unit_ends
@@ -233,20 +237,21 @@ def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_b
 
 @numba.njit(nogil=True, cache=True)
 def _distinct_units(  # noqa: PLR0913, PLR0917 - a kernel
-    rows: npt.NDArray[np.uint32],
-    values: npt.NDArray[np.float32],
+    rows: UInt32s,
+    values: Float32s,
     ends: Ints,
-    of_row: npt.NDArray[np.uint32],
+    of_row: UInt32s,
     threshold: float,
-    found: npt.NDArray[np.uint32],
-    kept: npt.NDArray[np.float32],
+    distinct: UInt32s,
+    kept: Float32s,
     sizes: Ints,
-    squares: npt.NDArray[np.float64],
+    squares: Floats,
 ) -> int:
-    """The units of each latent, each once, ascending; returns how many there are.
+    """Write the distinct units of each latent, ascending, to `distinct`; returns their number.
 
-    rows and values [m] are the activations of some latents, ends [latents] where each latent's
-    end; sizes and squares [latents] are filled. `kept` takes the values, if it has any room.
+    `rows` and `values` [m] are the activations of some latents, `ends` [latents] where those of
+    each latent end. Fills `sizes` and `squares` [latents], and `kept` with the values unless it is
+    empty.
     """
     total, k = 0, 0
     for i in range(len(ends)):
@@ -256,8 +261,8 @@ def _distinct_units(  # noqa: PLR0913, PLR0917 - a kernel
             if value > threshold:
                 unit = of_row[rows[k]]
                 squares[i] += value * value
-                if total == first or found[total - 1] != unit:
-                    found[total] = unit
+                if total == first or distinct[total - 1] != unit:
+                    distinct[total] = unit
                     if len(kept):
                         kept[total] = values[k]
                     total += 1
@@ -268,25 +273,29 @@ def _distinct_units(  # noqa: PLR0913, PLR0917 - a kernel
 
 @numba.njit(nogil=True, cache=True)
 def _place_units(  # noqa: PLR0913, PLR0917 - a kernel
-    units: npt.NDArray[np.uint32],
-    given: npt.NDArray[np.float32],
+    units: UInt32s,
+    given_values: Float32s,
     ends: Ints,
-    rank_of: npt.NDArray[np.uint32],
+    rank_of: UInt32s,
     cursor: Ints,
     start: int,
     stop: int,
     fill: Ints,
     ranks: npt.NDArray[Any],
-    values: npt.NDArray[np.float32],
+    values: Float32s,
 ) -> None:
-    """Put the ranks of units start..stop-1 in their places; cursor [F] and fill move on."""
+    """Sort the ranks of units start..stop-1 by unit.
+
+    `fill` [units of the block] is the next free place of each unit, `cursor` [F] the next
+    activation of each latent. Both are advanced.
+    """
     for latent in range(len(cursor)):
         k = cursor[latent]
         while k < ends[latent + 1] and units[k] < stop:
             place = fill[np.int64(units[k]) - start]
             ranks[place] = rank_of[latent]
             if len(values):
-                values[place] = given[k]
+                values[place] = given_values[k]
             fill[np.int64(units[k]) - start] = place + 1
             k += 1
         cursor[latent] = k

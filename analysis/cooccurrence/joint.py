@@ -1,8 +1,7 @@
-"""Exact joint counts on demand: of any pair, and of every pair of a selection.
+"""Exact joint counts on demand: for one pair, and for every pair of a selection.
 
-Both read the stored activations of the asked latents alone. The counts of the whole SAE are made
-once, when the bundle is built (`partners.py`); here nothing is taken from that list, so pairs that
-it does not keep are counted as well.
+Both read only the stored activations of the given latents. They do not use the partner table, so
+they also count pairs that it does not keep.
 """
 
 import numba
@@ -11,25 +10,24 @@ import numpy.typing as npt
 
 from analysis.bundle import Activations
 from analysis.cooccurrence.association import TwoByTwo
+from analysis.runtime.arrays import Int32s, Ints, UInt32s
 
 LARGEST_MATRIX = 2_000
+"""Most latents of a joint matrix."""
 SPAN_ROWS = 1 << 22
-"""Rows of the token table that are worked on at a time: 32 MB, which a cache holds."""
-
-Ints = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.uint32]
+"""Rows of the token table that are counted at a time: 32 MB, which fits a cache."""
 
 
 def pair_table(activations: Activations, a: int, b: int, n_tokens: int) -> TwoByTwo:
-    """The whole 2x2 table of two latents over the kept tokens, from the stored activations."""
+    """The 2x2 table of two latents over `n_tokens` kept tokens, from the stored activations."""
     first, _ = activations.of_latent(a)
     second, _ = activations.of_latent(b)
     return TwoByTwo.from_margins(shared(first, second), len(first), len(second), n_tokens)
 
 
 @numba.njit(nogil=True, cache=True)
-def shared(first: Rows | Ints, second: Rows | Ints) -> int:
-    """How many numbers two ascending arrays share."""
+def shared(first: UInt32s | Ints, second: UInt32s | Ints) -> int:
+    """How many numbers two ascending arrays [m] and [n] have in common."""
     i, j, total = 0, 0, 0
     while i < len(first) and j < len(second):
         x, y = first[i], second[j]
@@ -40,14 +38,15 @@ def shared(first: Rows | Ints, second: Rows | Ints) -> int:
 
 
 def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
-    """Joint counts [m, m] of up to 2,000 latents, in their order; the diagonal counts tokens.
+    """Joint tokens int64 [m, m] of up to 2,000 latents, in their order.
 
-    Reads the row groups of these latents alone. ValueError: more latents, or one twice.
+    The diagonal holds the active tokens of each latent. ValueError: more latents, or one of them
+    twice.
     """
     wanted = np.asarray(latents, dtype=np.int64)
     order = np.argsort(wanted)
     if len(wanted) > LARGEST_MATRIX or len(np.unique(wanted)) < len(wanted):
-        raise ValueError(f"a joint matrix is of at most {LARGEST_MATRIX} different latents")
+        raise ValueError(f"a joint matrix takes at most {LARGEST_MATRIX:,} different latents")
     matrix = np.zeros((len(wanted), len(wanted)), dtype=np.int64)
     rows, counts = activations.tokens_of(wanted[order])
     ends = np.cumsum(counts)
@@ -63,20 +62,21 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
 
 @numba.njit(nogil=True, cache=True)
 def _count_span(
-    rows: Rows,
+    rows: UInt32s,
     ends: Ints,
     cursor: Ints,
     start: int,
     newest: Ints,
     following: Ints,
-    owner: npt.NDArray[np.int32],
+    owner: Int32s,
     matrix: Ints,
 ) -> None:
-    """Count the pairs on token rows from `start` on, [len(newest)] of them.
+    """Count the pairs of latents on token rows start .. start + len(newest) - 1.
 
-    A row holds a chain of the activations that were met on it, the newest first: newest [span] is
-    where it begins, following [m] how it goes on, owner [m] whose it is. Each activation meets all
-    earlier ones once. cursor [latents] moves on; matrix is filled on both sides.
+    The activations on one row form a chain, from the latest one counted to the first: newest [span]
+    is the head of each row's chain, following [m] the next link, owner [m] the latent. Each
+    activation is paired with all earlier ones of its row. Adds to both halves of `matrix` and
+    advances `cursor` [latents], the next activation of each latent.
     """
     for i in range(len(ends)):
         k = cursor[i]

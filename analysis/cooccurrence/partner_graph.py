@@ -12,8 +12,9 @@ def partner_graph(
 ) -> NeighbourGraph:
     """The k partners of highest positive phi of every latent, from the bundle's `partners` table.
 
-    `latents` has `active_tokens`, row i being latent i. Where `NeighbourGraph` says cosine this is
-    phi. Equal ones by smaller id; a latent without partners has a row of -1.
+    Row i of `latents` is latent i; only `active_tokens` is read. The `cosine` of the returned graph
+    is phi. Ties go to the smaller id. Missing neighbours are -1, with phi NaN. Unlike
+    `ranked_partners`, rare pairs are included: a map needs neighbours for rare latents as well.
     """
     measured = measure_table(
         partners.select(["latent", "partner", "joint_tokens"]), latents, n_tokens, ["phi"]

@@ -1,10 +1,10 @@
-"""The partner table: every pair counted, the strongest kept, in blocks that can be made anywhere.
+"""The partner table: count every pair of latents and keep the strongest partners of each.
 
-The stored activations are laid out once as incidences (by token, and by document); then each block
-of consecutive latents is one piece of work that reads them and writes one file, under another name
-first. A piece depends on nothing but the incidences, so pieces may be made in any order, by any
-number of processes or machines that see the folder, and an interrupted count goes on with those
-that are missing. In the end the files are put one behind the other.
+The stored activations are first written as incidences, by token and by document. Then each block of
+consecutive latents is one piece of work: it reads the incidences and writes one file. A block
+depends on the incidences only, so any number of processes or machines that share the folder can
+work on different blocks in any order. An interrupted count resumes with the missing blocks. At the
+end, the blocks are concatenated into the bundle's table.
 """
 
 import shutil
@@ -16,30 +16,25 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.bundle import TABLES, Activations, KeptTokens, TableWriter, spans_within
-from analysis.cooccurrence.incidence import (
-    MEMORY_BYTES,
-    Incidence,
-    open_incidence,
-    write_incidences,
-)
+from analysis.cooccurrence.incidence import Incidence, open_incidence, write_incidences
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
+from analysis.runtime.arrays import Floats, Int32s, Ints, UInt32s
+from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.threads import over_spans
 from analysis.runtime.workers import LocalWorkers, Workers, whole_file
 
 BLOCK_ACTIVATIONS = 4 << 20
-"""Activations of the latents of a block: some seconds of counting. It shapes files, so it is
-fixed: a count that is interrupted may go on with another memory setting."""
+"""Most activations of a block of several latents: a few seconds of counting. A constant and not a
+setting, because it decides which latents a block file holds, and an interrupted count may resume
+with another memory setting."""
 BLOCK_LATENTS = 16_384
+"""Most latents of a block."""
 COSINE_DIGITS = 3
-"""Digits of a stored cosine: more would say nothing and double the table."""
-
-Ints = npt.NDArray[np.int64]
-Progress = Callable[[int, int], None]
-"""Is told latents done and latents in all."""
+"""Decimals of a stored cosine. More would double the size of the table."""
 
 
 def count_partners(
@@ -51,12 +46,12 @@ def count_partners(
     *,
     workers: Workers | None = None,
     memory_bytes: int = MEMORY_BYTES,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> int:
-    """Write the partner table to `tables`, going on where an interrupted count was.
+    """Write the partner table to `tables`; resumes an interrupted count.
 
-    `kept` [rows] says which rows of the token table count; `scratch` is used and removed. Returns
-    the number of rows. Which partners are kept: `strongest_partners`.
+    `scratch` is the working folder, removed at the end. `strongest_partners` defines which partners
+    are kept. `progress` receives latents. Returns the number of rows.
     """
     count = PartnerCount(scratch.absolute(), ranking)
     count.prepare(activations, kept, memory_bytes)
@@ -68,10 +63,10 @@ def count_partners(
 
 @dataclass(frozen=True)
 class PartnerCount:
-    """A count of partners by token in a working folder, each block a piece of work."""
+    """A count of partners by token, in blocks of latents."""
 
     folder: Path
-    """Absolute, since others may work in it."""
+    """Working folder; absolute, because other processes may work in it."""
     ranking: Ranking
 
     @property
@@ -90,10 +85,7 @@ class PartnerCount:
         kept: KeptTokens,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
-        """Lay out the stored activations; what was laid out before stays.
-
-        `kept` [rows] says which rows of the token table count.
-        """
+        """Write the incidences, unless they exist."""
         write_incidences(
             activations,
             kept.units("token"),
@@ -112,32 +104,32 @@ class PartnerCount:
         )
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Consecutive latents (start, stop) of each piece of work."""
+        """Consecutive latents (start, stop) of each block."""
         return list(block_spans(self.tokens.counts))
 
-    def run(self, workers: Workers, progress: Progress | None = None) -> None:
-        """Make the blocks that are missing."""
+    def run(self, workers: Workers, progress: Progress = SILENT) -> None:
+        """Count the blocks whose files are missing."""
         run_blocks(workers, self.make, self.blocks(), self.file, progress)
 
     def make(self, block: int) -> None:
         """Count one block of latents and write its rows."""
         start, stop = self.blocks()[block]
         tokens = self.tokens
-        found = strongest_partners(tokens, start, stop, self.ranking)
+        kept = strongest_partners(tokens, start, stop, self.ranking)
         columns = {
-            "latent": np.repeat(np.arange(start, stop, dtype=np.int32), found.sizes),
-            "partner": found.partners,
-            "joint_tokens": found.joint,
-            "joint_documents": joint_units(self.documents, start, found),
+            "latent": np.repeat(np.arange(start, stop, dtype=np.int32), kept.sizes),
+            "partner": kept.partners,
+            "joint_tokens": kept.joint,
+            "joint_documents": joint_units(self.documents, start, kept),
             "activation_cosine": np.round(
-                activation_cosines(tokens, start, found), COSINE_DIGITS
+                activation_cosines(tokens, start, kept), COSINE_DIGITS
             ).astype(np.float32),
         }
         rows = pa.table(columns, schema=TABLES["partners"])
         write_rows(self.file(block), rows)
 
     def write_table(self, tables: Path) -> int:
-        """Put all blocks one behind the other into the bundle's table; returns its rows."""
+        """Concatenate all blocks into the bundle's table; returns the number of rows."""
         written = 0
         with TableWriter(tables, "partners") as writer:
             for block in range(len(self.blocks())):
@@ -147,16 +139,20 @@ class PartnerCount:
         return written
 
     def remove(self) -> None:
-        """Remove the working folder, once the table is written."""
+        """Remove the working folder. Call it after `write_table`."""
         shutil.rmtree(self.folder)
 
     def file(self, block: int) -> Path:
-        """Where the rows of a block are, once they are made."""
+        """The file of a block."""
         return self.folder / f"{block:06d}.arrow"
 
 
 def block_spans(counts: Ints) -> Iterator[tuple[int, int]]:
-    """Consecutive latents with at most BLOCK_ACTIVATIONS (or one latent) and BLOCK_LATENTS."""
+    """Consecutive latents (start, stop) of each block.
+
+    A block has at most BLOCK_LATENTS latents and BLOCK_ACTIVATIONS activations; a latent with more
+    activations is a block of its own.
+    """
     for start, stop in spans_within(counts, BLOCK_ACTIVATIONS):
         for first in range(start, stop, BLOCK_LATENTS):
             yield first, min(first + BLOCK_LATENTS, stop)
@@ -167,22 +163,22 @@ def run_blocks(
     task: Callable[[int], None],
     spans: Sequence[tuple[int, int]],
     file: Callable[[int], Path],
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> None:
-    """Make the blocks of latents whose files are missing, telling how many latents are done."""
+    """Run `task` for the blocks of latents whose files are missing."""
     done = 0
 
-    def tell(block: int) -> None:
+    def report(block: int) -> None:
         nonlocal done
-        done += spans[block][1] - spans[block][0]
-        if progress:
-            progress(done, spans[-1][1])
+        start, stop = spans[block]
+        done += stop - start
+        progress(done, spans[-1][1])
 
-    workers.run(task, range(len(spans)), file, tell)
+    workers.run(task, range(len(spans)), file, report)
 
 
 def write_rows(file: Path, rows: pa.Table) -> None:
-    """Write the rows of a block; the file is there whole or not at all."""
+    """Write the rows of a block under another name, and rename the file when it is complete."""
     with (
         whole_file(file) as unfinished,
         pa.OSFile(str(unfinished), "wb") as sink,
@@ -191,8 +187,11 @@ def write_rows(file: Path, rows: pa.Table) -> None:
         writer.write_table(rows)
 
 
-def joint_units(incidence: Incidence, start: int, kept: Kept) -> npt.NDArray[np.int32]:
-    """Units [pairs] on which both of each kept pair are active; latent `start` comes first."""
+def joint_units(incidence: Incidence, start: int, kept: Kept) -> Int32s:
+    """Units [pairs] on which both latents of each kept pair are active.
+
+    The pairs are those of latents start, start + 1, ...
+    """
     shared = np.empty(len(kept.partners), dtype=np.int32)
     ends = np.concatenate([[0], np.cumsum(kept.sizes)])
     size = int(incidence.units.max(initial=0)) + 1
@@ -203,17 +202,20 @@ def joint_units(incidence: Incidence, start: int, kept: Kept) -> npt.NDArray[np.
 
 @numba.njit(nogil=True, cache=True)
 def _shared_units(  # noqa: PLR0913, PLR0917 - a kernel
-    units: npt.NDArray[np.uint32],
+    units: UInt32s,
     latent_ends: Ints,
     first: int,
     ends: Ints,
-    partners: npt.NDArray[np.int32],
+    partners: Int32s,
     size: int,
-    shared: npt.NDArray[np.int32],
+    shared: Int32s,
     start: int,
     stop: int,
 ) -> None:
-    """Count them for latents first + start .. first + stop - 1, whose pairs end at ends."""
+    """Fill `shared` for latents first + start .. first + stop - 1.
+
+    `ends` [latents + 1] are where the pairs of each latent end; units are below `size`.
+    """
     marked = np.zeros(size, dtype=np.uint8)
     for i in range(start, stop):
         if ends[i] == ends[i + 1]:
@@ -231,10 +233,11 @@ def _shared_units(  # noqa: PLR0913, PLR0917 - a kernel
             marked[unit] = 0
 
 
-def activation_cosines(incidence: Incidence, start: int, kept: Kept) -> npt.NDArray[np.float64]:
-    """Cosine [pairs] of the activations of each kept pair over all tokens; 0 for 0/0.
+def activation_cosines(incidence: Incidence, start: int, kept: Kept) -> Floats:
+    """Cosine [pairs] of the activations of each kept pair over all tokens; 0/0 is 0.
 
-    sum_t x_a x_b / sqrt(sum x_a^2 sum x_b^2), in float64, tokens in ascending order.
+    sum_t x_a x_b / sqrt(sum_t x_a^2 sum_t x_b^2), added in float64 in the order of the tokens. The
+    pairs are those of latents start, start + 1, ...
     """
     products = np.zeros(len(kept.partners))
     ends = np.concatenate([[0], np.cumsum(kept.sizes)])
@@ -254,15 +257,18 @@ def activation_cosines(incidence: Incidence, start: int, kept: Kept) -> npt.NDAr
 def _add_products(  # noqa: PLR0913, PLR0917 - a kernel
     by_latent: tuple[Any, Any, Any],
     by_unit: tuple[Any, Any, Any],
-    rank_of: npt.NDArray[np.uint32],
+    rank_of: UInt32s,
     first: int,
     ends: Ints,
-    partners: npt.NDArray[np.int32],
-    products: npt.NDArray[np.float64],
+    partners: Int32s,
+    products: Floats,
     start: int,
     stop: int,
 ) -> None:
-    """Add the products of activations of latents first + start .. first + stop - 1."""
+    """Fill `products` with sum_t x_a x_b for latents a = first + start .. first + stop - 1.
+
+    `ends` [latents + 1] are where the pairs of each latent end.
+    """
     units, own_values, latent_ends = by_latent
     ranks, values, unit_ends = by_unit
     pair_of = np.full(len(latent_ends) - 1, -1, dtype=np.int64)

@@ -1,17 +1,17 @@
-"""Count a ready bundle again: by another unit, or with latents called active from elsewhere on.
+"""Count a finished bundle again, over another unit or with other activation thresholds.
 
-A bundle holds the partners by token at its own active rule. Here the same engine counts its stored
-activations by windows or documents, and at any number of thresholds for which they are read once.
-Each threshold becomes one Parquet file with every measure; the bundle itself is not changed.
+A bundle stores partners by token, at its own active rule. Here the same kernels count its stored
+activations over tokens, windows or documents, at any number of thresholds; the activations are read
+once for all thresholds. Each threshold gives one Parquet file with every measure. The bundle does
+not change.
 """
 
 import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,47 +19,62 @@ import pyarrow.parquet as pq
 
 from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
-from analysis.cooccurrence.incidence import (
-    Incidence,
-    open_incidence,
-    write_incidences,
-)
-from analysis.cooccurrence.partners import Progress, block_spans, run_blocks, write_rows
+from analysis.cooccurrence.incidence import Incidence, open_incidence, write_incidences
+from analysis.cooccurrence.partners import block_spans, run_blocks, write_rows
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
 from analysis.runtime.errors import InputError
+from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.workers import Workers
 
 MEANINGS = {
     "latent": "a",
-    "partner": "b; among the strongest of a by phi, Jaccard, NPMI, either conditional or lift",
+    "partner": "b; among the strongest partners of a by phi, Jaccard, NPMI, a conditional or lift",
     "latent_count": "units on which a is active",
     "partner_count": "units on which b is active",
     "joint": "units on which both are active",
     **{name: measure.formula for name, measure in MEASURES.items() if name != "joint"},
 }
-"""Of every column of a file; kept in it. n1, n2 and n11 are the three counts, N is `n_units`."""
+"""The meaning of every column, stored in the file. n1, n2 and n11 are the three counts; N is
+`n_units`."""
+_METADATA = b"clearwater"
 
 
 @dataclass(frozen=True)
 class CountRequest:
-    """What is to be counted."""
+    """What to count."""
 
     unit: Unit
     window: int
-    """Kept tokens of a window; only for that unit."""
+    """Kept tokens of a window; used only if `unit` is window."""
     thresholds: tuple[float, ...]
-    """A latent is active on a token where its activation is above this; one file for each."""
+    """A latent is active on a token if its activation is above this; one file for each."""
     ranking: Ranking
     memory_bytes: int
 
     @property
-    def name(self) -> str:
+    def unit_name(self) -> str:
         """`token`, `window-256` or `document`."""
         return f"window-{self.window}" if self.unit == "window" else self.unit
 
+    def file_name(self, threshold: float) -> str:
+        """The name of the file of one threshold."""
+        return f"partners-{self.unit_name}-above-{threshold:g}.parquet"
+
 
 @dataclass(frozen=True)
-class _Recount:
+class _Description:
+    """What a file was counted from, stored in its metadata together with `n_units`."""
+
+    bundle_id: str
+    unit: str
+    active_rule: str
+    mask: str
+    partners_kept: int
+    minimum_joint: int
+
+
+@dataclass(frozen=True)
+class _BlockCount:
     """Counts one block of latents of one incidence."""
 
     incidence: Path
@@ -72,9 +87,9 @@ class _Recount:
     def __call__(self, block: int) -> None:
         incidence = open_incidence(self.incidence)
         start, stop = list(block_spans(incidence.counts))[block]
-        found = strongest_partners(incidence, start, stop, self.ranking)
-        latents = np.repeat(np.arange(start, stop, dtype=np.int32), found.sizes)
-        rows = {"latent": latents, "partner": found.partners, "joint": found.joint}
+        kept = strongest_partners(incidence, start, stop, self.ranking)
+        latents = np.repeat(np.arange(start, stop, dtype=np.int32), kept.sizes)
+        rows = {"latent": latents, "partner": kept.partners, "joint": kept.joint}
         write_rows(self.file(block), pa.table(rows))
 
 
@@ -83,33 +98,28 @@ def recount(
     request: CountRequest,
     out: Path,
     workers: Workers,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> list[Path]:
-    """Write one Parquet file for each threshold to `out`; returns them.
+    """Write one Parquet file for each threshold to the folder `out`; returns the files.
 
-    Files of the same count that are there already stay, and an interrupted count goes on where it
-    was. In a
-    file: latent, partner, latent_count, partner_count and joint (units), then every measure;
-    its metadata say bundle, unit, N, rule and mask. InputError: a threshold below the bundle's
-    active rule, whose activations it does not hold.
+    Columns: latent, partner, latent_count, partner_count and joint (units), then every measure. The
+    metadata give the bundle, unit, N, active rule and mask. If every file of this count exists,
+    nothing is counted; an interrupted count resumes.
+
+    InputError: a threshold is not a number or is below the bundle's active threshold, below which
+    it stores no activations; or a file of the same name holds another count.
     """
-    least = bundle.manifest.parameters.active_threshold
-    for threshold in request.thresholds:
-        if not math.isfinite(threshold):
-            raise InputError(f"--above {threshold}: is no number; give one such as 1.5.")
-        if threshold < least:
-            raise InputError(
-                f"{bundle.path}: holds activations above {least:g} alone, so nothing can be "
-                f"counted above {threshold:g}; build it with a lower --active-above."
-            )
+    _check_thresholds(bundle, request.thresholds)
     out.mkdir(parents=True, exist_ok=True)
-    files = [out / f"partners-{request.name}-above-{t:g}.parquet" for t in request.thresholds]
-    wanted = [_said(bundle, request, threshold) for threshold in request.thresholds]
-    # Each is looked at, so that none is taken for another count's.
-    there = [_is_there(file, said) for file, said in zip(files, wanted, strict=True)]
-    if all(there):
+    files = [out / request.file_name(threshold) for threshold in request.thresholds]
+    # Check every file, even after a missing one: none may hold another count.
+    finished = [
+        _is_finished(file, _describe(bundle, request, threshold))
+        for file, threshold in zip(files, request.thresholds, strict=True)
+    ]
+    if all(finished):
         return files
-    work = (out / f".{request.name}.counting").absolute()
+    work = (out / f".{request.unit_name}.counting").absolute()
     incidences = write_incidences(
         bundle.activations,
         bundle.kept_tokens.units(request.unit, request.window),
@@ -120,54 +130,68 @@ def recount(
     for i, (incidence, file) in enumerate(zip(incidences, files, strict=True)):
         folder = work / f"blocks-{i}"
         folder.mkdir(exist_ok=True)
-        task = _Recount(work / "incidences" / str(i), folder, request.ranking)
+        task = _BlockCount(work / "incidences" / str(i), folder, request.ranking)
         spans = list(block_spans(incidence.counts))
         run_blocks(workers, task, spans, task.file, progress)
-        _write(bundle, request, incidence, [task.file(block) for block in range(len(spans))], file)
+        blocks = [task.file(block) for block in range(len(spans))]
+        _write(_describe(bundle, request, incidence.threshold), incidence, blocks, file)
     shutil.rmtree(work)
     return files
 
 
-def _said(bundle: Bundle, request: CountRequest, threshold: float) -> dict[str, Any]:
-    """What a file says of itself, and by which it is known again."""
-    return {
-        "bundle_id": bundle.manifest.bundle_id,
-        "unit": request.name,
-        "active_rule": f"activation > {threshold:g}",
-        "mask": bundle.manifest.mask.policy,
-        "partners_kept": request.ranking.partners_kept,
-        "minimum_joint": request.ranking.minimum_joint,
-    }
+def _check_thresholds(bundle: Bundle, thresholds: Sequence[float]) -> None:
+    least = bundle.manifest.parameters.active_threshold
+    for threshold in thresholds:
+        if not math.isfinite(threshold):
+            raise InputError(f"--above {threshold}: is not a number; give one such as 1.5.")
+        if threshold < least:
+            raise InputError(
+                f"{bundle.path}: stores only activations above {least:g}, so --above "
+                f"{threshold:g} cannot be counted; build the bundle with a lower --active-above."
+            )
 
 
-def _is_there(file: Path, said: dict[str, Any]) -> bool:
-    """Whether a file holds this very count; InputError where it holds something else."""
+def _describe(bundle: Bundle, request: CountRequest, threshold: float) -> _Description:
+    return _Description(
+        bundle_id=bundle.manifest.bundle_id,
+        unit=request.unit_name,
+        active_rule=f"activation > {threshold:g}",
+        mask=bundle.manifest.mask.policy,
+        partners_kept=request.ranking.partners_kept,
+        minimum_joint=request.ranking.minimum_joint,
+    )
+
+
+def _is_finished(file: Path, description: _Description) -> bool:
+    """Whether the file exists; InputError if it holds another count."""
     if not file.exists():
         return False
+    wanted = asdict(description)
     try:
-        known = json.loads((pq.read_schema(file).metadata or {})[b"clearwater"])
+        stored = json.loads((pq.read_schema(file).metadata or {})[_METADATA])
+        same = {name: stored.get(name) for name in wanted} == wanted
     except (pa.ArrowInvalid, OSError, KeyError, ValueError):
-        known = {}
-    if {name: known.get(name) for name in said} != said:
+        same = False
+    if not same:
         raise InputError(
-            f"{file}: exists already and is another count; choose another folder or remove it."
+            f"{file}: exists and holds another count; choose another folder or remove it."
         )
     return True
 
 
 def _write(
-    bundle: Bundle, request: CountRequest, incidence: Incidence, blocks: Sequence[Path], file: Path
+    description: _Description, incidence: Incidence, blocks: Sequence[Path], file: Path
 ) -> None:
-    """Put the blocks behind one another, with their measures; the file is there whole or not."""
-    said = _said(bundle, request, incidence.threshold) | {"n_units": incidence.n_units}
+    """Concatenate the blocks with their measures; the file is renamed when it is complete."""
+    metadata = asdict(description) | {"n_units": incidence.n_units}
     unfinished = file.with_suffix(".unfinished")
     writer: pq.ParquetWriter | None = None
-    for rows in _measured(incidence, blocks):
+    for rows in _with_measures(incidence, blocks):
         if writer is None:
             fields = [
                 field.with_metadata({"meaning": MEANINGS[field.name]}) for field in rows.schema
             ]
-            schema = pa.schema(fields, {"clearwater": json.dumps(said)})
+            schema = pa.schema(fields, {_METADATA: json.dumps(metadata)})
             writer = pq.ParquetWriter(unfinished, schema, compression="zstd")
         writer.write_table(rows.cast(writer.schema))
     if writer is not None:
@@ -175,7 +199,8 @@ def _write(
         unfinished.replace(file)
 
 
-def _measured(incidence: Incidence, blocks: Sequence[Path]) -> Iterator[pa.Table]:
+def _with_measures(incidence: Incidence, blocks: Sequence[Path]) -> Iterator[pa.Table]:
+    """The rows of each block with both counts and every measure."""
     counts = incidence.counts
     for block in blocks:
         rows = pa.ipc.open_file(pa.memory_map(str(block))).read_all()

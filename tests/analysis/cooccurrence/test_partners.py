@@ -13,6 +13,7 @@ from analysis.cooccurrence import partners
 from analysis.cooccurrence.association import TwoByTwo, phi, with_pearson
 from analysis.cooccurrence.partners import PartnerCount, block_spans
 from analysis.cooccurrence.strongest import Ranking
+from analysis.runtime.progress import Progress
 from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers
 from tests.analysis.conftest import Stored
 from tests.analysis.cooccurrence.dense import must_and_may
@@ -45,7 +46,7 @@ def ends(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     return table["latent"].to_numpy(), table["partner"].to_numpy()
 
 
-def test_partners_hold_the_best_by_every_ranked_measure(stored: Stored, table: pa.Table) -> None:
+def test_partners_are_the_strongest_by_every_ranking(stored: Stored, table: pa.Table) -> None:
     gram, n = stored.bits.T @ stored.bits, stored.planted.n_tokens
     latent, partner = ends(table)
     assert np.array_equal(table["joint_tokens"].to_numpy(), gram[latent, partner])
@@ -78,7 +79,7 @@ def test_pearson_of_the_activations(stored: Stored, table: pa.Table) -> None:
     spread = ((values - mean) ** 2 * active).sum(axis=0) / np.maximum(n, 1)
     moments = {"active_tokens": n, "mean": mean, "std": np.sqrt(spread)}
     rows = with_pearson(table, pa.table(moments), stored.planted.n_tokens)
-    direct = np.corrcoef(values[:, active.any(axis=0)].T)
+    direct = np.asarray(np.corrcoef(values[:, active.any(axis=0)].T))
     place = np.cumsum(active.any(axis=0)) - 1
     latent, partner = ends(table)
     found = rows["activation_pearson"].to_numpy()
@@ -112,14 +113,14 @@ def test_rows_ascend_in_latent_and_descend_in_phi(stored: Stored, table: pa.Tabl
     assert (np.diff(latent) >= 0).all() and (np.diff(value)[same] <= 1e-12).all()
 
 
-def test_blocks_hold_every_latent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_cover_every_latent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partners, "BLOCK_ACTIVATIONS", 10)
     monkeypatch.setattr(partners, "BLOCK_LATENTS", 3)
     spans = list(block_spans(np.array([50, 2, 0, 0, 0, 4, 9, 1])))
     assert spans == [(0, 1), (1, 4), (4, 6), (6, 8)]
 
 
-def test_an_interrupted_count_goes_on_and_ends_the_same(
+def test_an_interrupted_count_resumes_and_gives_the_same_table(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = written(counted(stored, tmp_path / "a"), tmp_path / "tables-a")
@@ -130,10 +131,10 @@ def test_an_interrupted_count_goes_on_and_ends_the_same(
     made = {file: file.stat().st_mtime_ns for file in map(count.file, (0, 1, 3, 4, 6))}
     for file in missing:
         file.unlink()
-    told: list[int] = []
-    count.run(LocalWorkers(), lambda done, total: told.append(done))
+    reports: list[tuple[str, int, int]] = []
+    count.run(LocalWorkers(), Progress("count", lambda *report: reports.append(report)))
     assert all(file.stat().st_mtime_ns == time for file, time in made.items())
-    assert told[-1] == LATENTS and told == sorted(told)
+    assert reports[-1] == ("count", LATENTS, LATENTS) and reports == sorted(reports)
     assert written(count, tmp_path / "tables-b") == whole
     count.remove()
     assert not count.folder.exists()

@@ -82,9 +82,9 @@ def test_another_count_of_the_same_name_is_not_taken_for_this_one(
 
 def test_a_threshold_below_the_bundles_is_refused(planted_bundle: Bundle, tmp_path: Path) -> None:
     asked = CountRequest("token", 1, (-1.0,), Ranking(8, 1), 1 << 28)
-    with pytest.raises(InputError, match="holds activations above 0 alone"):
+    with pytest.raises(InputError, match="stores only activations above 0, so --above -1 "):
         recount(planted_bundle, asked, tmp_path / "out", LocalWorkers())
-    with pytest.raises(InputError, match="is no number"):
+    with pytest.raises(InputError, match="is not a number"):
         recount(
             planted_bundle, replace(asked, thresholds=(float("nan"),)), tmp_path, LocalWorkers()
         )
