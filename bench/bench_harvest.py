@@ -10,6 +10,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -18,9 +20,8 @@ from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import parse_hook_point
 from analysis.harvest.mask import MaskPolicy
 from analysis.harvest.models import DEMO_MODEL, load_language_model
-from analysis.harvest.plan import BlockedCorpus
 from analysis.harvest.run import HarvestSizes, Reading, harvest
-from analysis.harvest.token_blocks import batches
+from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.saes import load_sae
 
 DATA = Path(__file__).parent.parent / "data"
@@ -35,24 +36,23 @@ def main(tokens: int = 20_000) -> None:
     hook = hook_in(language_model, parse_hook_point(str(sae.hook_point)))
     sizes = HarvestSizes()
     policy = MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids)))
-    corpora = {
-        size: BlockedCorpus(
-            lambda: read_corpus(DATA / "corpus" / "demo.parquet"),
+
+    def blocks(size: int) -> Iterator[TokenBlock]:
+        return token_blocks(
+            read_corpus(DATA / "corpus" / "demo.parquet"),
             language_model.tokenizer,
             max_tokens=size,
             special_token_ids=policy.special_token_ids,
         )
-        for size in (2_000, tokens)
-    }
 
     def bare(size: int) -> None:
-        waiting = corpora[size].blocks()
+        waiting = blocks(size)
         while window := list(islice(waiting, sizes.window_blocks)):
             for batch in batches(window, sizes.batch_tokens, sizes.window_blocks):
                 hooked_activations(language_model, hook, batch.token_ids)
 
     def with_sae(size: int) -> None:
-        reading = Reading(sae, language_model, hook, corpora[size], policy, active_threshold=0.0)
+        reading = Reading(sae, language_model, hook, partial(blocks, size), policy, 0.0)
         with tempfile.TemporaryDirectory() as folder:
             harvest(lambda: reading, Path(folder))
 

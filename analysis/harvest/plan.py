@@ -1,158 +1,126 @@
-"""Which blocks of a corpus belong to which shard, so that each shard can be made alone.
+"""The token blocks of each shard, so that each shard can be made independently.
 
-A plan is computed once, from the tokens alone, and lies beside the shards as `plan.json`. It says
-where in the corpus each shard begins; whoever makes a shard tokenises the documents from there on.
+A corpus is tokenised once, when a harvest begins: its blocks are written next to the shards, one
+record batch of `blocks.arrow` per shard, and then `plan.json`, which holds what all shards share. A
+process that makes a shard maps the file and reads one batch; the corpus is not read again.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from analysis.harvest.corpus import Document
-from analysis.harvest.mask import kept_mask
-from analysis.harvest.token_blocks import TokenBlock, bos, cut_blocks, tokenised
+from analysis.harvest.token_blocks import TokenBlock
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import whole_file
 
 PLAN = "plan.json"
-
-
-class PlannedShard(BaseModel):
-    """The place of one shard in the corpus: so many blocks from one block on."""
-
-    model_config = ConfigDict(frozen=True)
-
-    document: int
-    """Index of the document of its first block."""
-    skipped: int
-    """Blocks of that document that belong to earlier shards."""
-    kept_before: int
-    """Positions that count in all documents before that one."""
-    blocks: int
-    last_before: tuple[int, int]
-    """Document and position of the last token before it; -1, -1 at the beginning."""
+BLOCKS = "blocks.arrow"
+_SCHEMA = pa.schema(
+    [
+        pa.field("document", pa.int64(), False),
+        pa.field("start", pa.int32(), False),
+        pa.field("token_ids", pa.list_(pa.field("item", pa.int32(), False)), False),
+    ]
+)
 
 
 class ShardPlan(BaseModel):
-    """All shards of a harvest, and the one number that they share."""
+    """What the shards of one harvest share."""
 
     model_config = ConfigDict(frozen=True)
 
+    shards: int
     reference_norm: float
     """The median norm to which sinks are compared."""
-    shards: list[PlannedShard]
 
 
-class BlockedCorpus:
-    """The token blocks of a corpus, from the beginning of any document on.
-
-    It keeps its place: to go on from where it stands, or from a later document, reads nothing
-    twice, and the document at which it stands is not tokenised again. So shards that are made in
-    ascending order cost one reading together.
-    """
-
-    def __init__(
-        self,
-        documents: Callable[[], Iterable[Document]],
-        tokenizer: Any,
-        *,
-        block_tokens: int = 256,
-        max_tokens: int | None = None,
-        special_token_ids: Collection[int] = (),
-        sink_positions: int = 1,
-        prepend_bos: bool = False,
-    ) -> None:
-        """`documents` gives them all, from the first; the rest is as in `token_blocks`."""
-        self._documents = documents
-        self._tokenizer = tokenizer
-        self._block_tokens = block_tokens
-        self._max_tokens = max_tokens
-        self._mask = special_token_ids, sink_positions
-        self._head = [bos(tokenizer)] if prepend_bos else []
-        self._rest: Iterator[Document] = iter(())
-        self._here: tuple[int, list[int]] | None = None
-
-    def blocks(self, document: int = 0, kept_before: int = 0) -> Iterator[TokenBlock]:
-        """The blocks of a document and those after it.
-
-        `kept_before` positions count in the documents before, and come off max_tokens. Only the
-        newest of these iterators may be used.
-        """
-        left = self._max_tokens and self._max_tokens - kept_before
-        documents = self._from(document)
-        return cut_blocks(documents, self._block_tokens, left, *self._mask, self._head)
-
-    def kept(self, block: TokenBlock) -> int:
-        """Positions of a block that count, before sinks are found by their norm."""
-        return int(kept_mask(block.token_ids, *self._mask).sum())
-
-    def of_shard(self, shard: PlannedShard) -> list[TokenBlock]:
-        """The blocks of one planned shard."""
-        blocks = self.blocks(shard.document, shard.kept_before)
-        return list(islice(blocks, shard.skipped, shard.skipped + shard.blocks))
-
-    def _from(self, document: int) -> Iterator[tuple[int, list[int]]]:
-        if self._here is None or document < self._here[0]:
-            self._rest = iter(self._documents())
-        elif document == self._here[0]:
-            yield self._here
-        later = (one for one in self._rest if one.index >= document)
-        for one in tokenised(later, self._tokenizer):
-            self._here = one
-            yield one
-
-
-def plan_shards(
-    corpus: BlockedCorpus, shard_tokens: int, window_blocks: int
-) -> Iterator[PlannedShard]:
-    """The shards of a corpus: each ends with the window in which it reaches `shard_tokens`.
+def blocks_by_shard(
+    blocks: Iterable[TokenBlock], shard_tokens: int, window_blocks: int
+) -> Iterator[list[TokenBlock]]:
+    """The blocks of each shard: it ends with the window in which it reaches `shard_tokens`.
 
     Windows of `window_blocks` blocks are counted from the beginning of the corpus.
     """
-    shard: PlannedShard | None = None
-    document, in_document, kept_before, kept, tokens = -1, 0, 0, 0, 0
-    last = (-1, -1)
-    for number, block in enumerate(corpus.blocks(), start=1):
-        if block.document != document:
-            document, in_document, kept_before = block.document, 0, kept
-        if shard is None:
-            shard = PlannedShard(
-                document=document,
-                skipped=in_document,
-                kept_before=kept_before,
-                blocks=0,
-                last_before=last,
-            )
-            tokens = 0
-        shard = shard.model_copy(update={"blocks": shard.blocks + 1})
+    shard: list[TokenBlock] = []
+    tokens = 0
+    for number, block in enumerate(blocks, start=1):
+        shard.append(block)
         tokens += len(block)
-        in_document += 1
-        kept += corpus.kept(block)
-        last = (document, block.start + len(block) - 1)
         if number % window_blocks == 0 and tokens >= shard_tokens:
             yield shard
-            shard = None
-    if shard is not None:
+            shard, tokens = [], 0
+    if shard:
         yield shard
 
 
+def write_blocks(folder: Path, shards: Iterable[list[TokenBlock]]) -> int:
+    """Write the blocks of all shards, holding one shard at a time; the number of shards."""
+    written = 0
+    with (
+        whole_file(folder / BLOCKS) as unfinished,
+        pa.OSFile(str(unfinished), "wb") as sink,
+        pa.ipc.new_file(sink, _SCHEMA) as writer,
+    ):
+        for blocks in shards:
+            ends = np.cumsum([0, *map(len, blocks)], dtype=np.int32)
+            token_ids = np.concatenate([block.token_ids for block in blocks])
+            columns = [
+                pa.array([block.document for block in blocks], pa.int64()),
+                pa.array([block.start for block in blocks], pa.int32()),
+                pa.ListArray.from_arrays(
+                    pa.array(ends), pa.array(token_ids), type=_SCHEMA.field("token_ids").type
+                ),
+            ]
+            writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+            written += 1
+    return written
+
+
+def read_blocks(folder: Path, shard: int) -> list[TokenBlock]:
+    """The blocks of one shard; token ids are read-only views of the file. InputError: damaged."""
+    file = folder / BLOCKS
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(file))).get_batch(shard)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(file) from error
+    lists = batch.column("token_ids")
+    ends, token_ids = lists.offsets.to_numpy(), lists.values.to_numpy()
+    documents, starts = (batch.column(name).to_pylist() for name in ("document", "start"))
+    return [
+        TokenBlock(document, start, token_ids[begin:end])
+        for document, start, begin, end in zip(documents, starts, ends[:-1], ends[1:], strict=True)
+    ]
+
+
+def last_token_before(folder: Path, shard: int) -> tuple[int, int]:
+    """Document and position of the last token before a shard; (-1, -1) for the first shard."""
+    if shard == 0:
+        return -1, -1
+    block = read_blocks(folder, shard - 1)[-1]
+    return block.document, block.start + len(block) - 1
+
+
 def write_plan(folder: Path, plan: ShardPlan) -> None:
-    """Write the plan beside the shards."""
+    """Write the plan; from then on the harvest can be resumed."""
     with whole_file(folder / PLAN) as unfinished:
         unfinished.write_text(plan.model_dump_json(), encoding="utf-8")
 
 
 def read_plan(folder: Path) -> ShardPlan | None:
-    """The plan of the shards in this folder, None before there is one; InputError: damaged."""
+    """The plan of the shards in this folder; None if there is none yet. InputError: damaged."""
     file = folder / PLAN
     try:
         return ShardPlan.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{file}: is a damaged part of an unfinished build; remove its folder and build again."
-        ) from error
+        raise _damaged(file) from error
+
+
+def _damaged(file: Path) -> InputError:
+    return InputError(
+        f"{file}: this part of an unfinished build is damaged; remove its folder and build again."
+    )

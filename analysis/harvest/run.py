@@ -1,19 +1,17 @@
 """Run a language model and an SAE over a corpus and keep the sparse activations, shard by shard.
 
-What is held at a time is the shard that is being filled; activations over all latents exist for a
-few hundred tokens only. Each shard is made alone, after a plan that lies beside them, so that they
-may be made in any order and on several machines: a harvest that was interrupted goes on with the
-shards that are missing. Its bytes depend neither on that nor on the number of threads.
+Memory holds one shard, and activations over all latents for a few hundred tokens. Each shard is
+made independently from the plan that is stored next to it, so shards can be made in any order and
+on several machines, and an interrupted harvest resumes with the missing ones. The bytes of a shard
+depend neither on this nor on the number of threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 
@@ -21,7 +19,15 @@ from analysis.harvest.forward import hooked_activations
 from analysis.harvest.hooks import HookPoint
 from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
 from analysis.harvest.models import LanguageModel
-from analysis.harvest.plan import BlockedCorpus, ShardPlan, plan_shards, read_plan, write_plan
+from analysis.harvest.plan import (
+    ShardPlan,
+    blocks_by_shard,
+    last_token_before,
+    read_blocks,
+    read_plan,
+    write_blocks,
+    write_plan,
+)
 from analysis.harvest.readable import readable_tokens
 from analysis.harvest.shards import (
     Shard,
@@ -34,32 +40,33 @@ from analysis.harvest.shards import (
     write_shard,
 )
 from analysis.harvest.token_blocks import TokenBatch, TokenBlock, batches
+from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import LocalWorkers, Workers
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 
+def _ignore(kept: int) -> None:
+    """Report to nobody."""
+
+
 @dataclass(frozen=True)
 class HarvestSizes:
-    """How much is held and run at a time; shard_tokens and window_blocks shape the shards."""
+    """Sizes of the pieces of work; shard_tokens and window_blocks shape the shards."""
 
     shard_tokens: int = 65_536
-    """A shard is closed at the end of the window in which it reaches so many tokens."""
+    """A shard ends with the window in which it reaches this many tokens."""
     window_blocks: int = 32
-    """Blocks that are sorted by length together, so that batches need little padding."""
+    """Number of blocks that are sorted by length together, to keep padding short."""
     batch_tokens: int = 2_048
     """Tokens of one forward pass."""
     encode_rows: int = 512
-    """Tokens over which activations of all latents exist at once."""
-
-
-Progress = Callable[[int], None]
-"""Is told the number of kept tokens that are done, from the first one of the corpus."""
+    """Tokens for which activations of all latents are held at once."""
 
 
 @dataclass(frozen=True)
 class HarvestSummary:
-    """What was harvested, over all shards."""
+    """The totals over all shards."""
 
     tokens: int
     """Kept tokens."""
@@ -77,15 +84,16 @@ class HarvestSummary:
 
 @dataclass(frozen=True)
 class Reading:
-    """A model and an SAE, and the text that they read."""
+    """An SAE, a language model, and the text that they read."""
 
     sae: SparseAutoencoder
     language_model: LanguageModel
     hook: HookPoint
-    corpus: BlockedCorpus
+    blocks: Callable[[], Iterator[TokenBlock]]
+    """Tokenises the corpus, from its first block."""
     policy: MaskPolicy
     active_threshold: float
-    """A latent is active where its activation, as float32, is above this."""
+    """A latent is active where its float32 activation is above this."""
 
 
 def harvest(
@@ -93,83 +101,82 @@ def harvest(
     folder: Path,
     *,
     workers: Workers | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int], None] = _ignore,
     sizes: HarvestSizes | None = None,
 ) -> HarvestSummary:
-    """Write the shards to `folder` that are not there yet.
+    """Write the shards that `folder` does not hold yet.
 
-    `open_reading` is called by whoever makes a shard, for each one: it gives the same object again.
-    Workers on other machines need it picklable. Activations are rounded to 11 significant bits
-    after they have been compared with the threshold. InputError: the model's width is not the
-    SAE's, or no token is kept.
+    `open_reading` is called for every shard, in the process that makes it, and should return the
+    same object each time; workers on other machines need it picklable. Activations are compared
+    with the threshold and then rounded to 11 significant bits. `progress` is called with the number
+    of kept tokens. InputError: the model's width is not the SAE's, or no token is kept.
     """
     workers, sizes, folder = workers or LocalWorkers(), sizes or HarvestSizes(), folder.absolute()
     tally = _Tally(folder, progress)
-    plan = read_plan(folder)
-    if plan is None:
-        plan = _plan(open_reading(), sizes)
-        write_plan(folder, plan)
+    plan = read_plan(folder) or _make_plan(open_reading(), folder, sizes)
     workers.run(
         MakeShard(open_reading, folder, sizes, tally.within),
-        range(len(plan.shards)),
+        range(plan.shards),
         partial(shard_file, folder),
         tally.finished,
     )
     return summarise(folder)
 
 
-def _plan(reading: Reading, sizes: HarvestSizes) -> ShardPlan:
-    """The shards of a corpus, and the norm of its first batch. InputError: no token is kept."""
-    shards = list(plan_shards(reading.corpus, sizes.shard_tokens, sizes.window_blocks))
-    window = islice(reading.corpus.blocks(), sizes.window_blocks)
-    first = next(batches(window, sizes.batch_tokens, sizes.window_blocks), None)
-    if first is None:
+def _make_plan(reading: Reading, folder: Path, sizes: HarvestSizes) -> ShardPlan:
+    """Write the blocks of all shards, and the norm of the first batch. InputError: none is kept."""
+    shards = write_blocks(
+        folder, blocks_by_shard(reading.blocks(), sizes.shard_tokens, sizes.window_blocks)
+    )
+    if shards == 0:
         raise _nothing_kept()
+    window = read_blocks(folder, 0)[: sizes.window_blocks]
+    first = next(batches(window, sizes.batch_tokens, sizes.window_blocks))
     _, norms = _hooked(reading, first)
-    return ShardPlan(reference_norm=reference_norm(first.attention_mask, norms), shards=shards)
+    plan = ShardPlan(shards=shards, reference_norm=reference_norm(first.attention_mask, norms))
+    write_plan(folder, plan)
+    return plan
 
 
+@dataclass
 class _Tally:
-    """Adds up kept tokens for whoever wants to know how far a harvest is."""
+    """Adds up the kept tokens of finished shards and of the one in progress."""
 
-    def __init__(self, folder: Path, progress: Progress | None) -> None:
-        self._folder = folder
-        self._progress = progress
-        self._kept = 0
+    folder: Path
+    progress: Callable[[int], None]
+    kept: int = 0
 
     def within(self, kept: int) -> None:
-        """So many tokens of the shard that this process is making."""
-        if self._progress:
-            self._progress(self._kept + kept)
+        """Report `kept` tokens of the shard that this process is making."""
+        self.progress(self.kept + kept)
 
     def finished(self, number: int) -> None:
-        """This shard is there."""
-        self._kept += read_facts(self._folder, number).mask.kept
+        """Count a finished shard."""
+        self.kept += read_facts(self.folder, number).mask.kept
         self.within(0)
 
 
 @dataclass(frozen=True)
 class MakeShard:
-    """Makes one shard by its number, the same whoever makes it and in whatever order."""
+    """Makes one shard by its number; the result does not depend on process or order."""
 
     open_reading: Callable[[], Reading]
     folder: Path
     sizes: HarvestSizes
-    progress: Progress = field(default=lambda kept: None)
-    """Is told kept tokens of this shard, in this process alone."""
+    progress: Callable[[int], None] = _ignore
+    """Called with the number of kept tokens of this shard; not sent to other processes."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return MakeShard, (self.open_reading, self.folder, self.sizes)
 
     def __call__(self, number: int) -> None:
-        """Run its blocks window by window and write it."""
+        """Run the blocks of a shard window by window, and write it."""
         plan = read_plan(self.folder)
         if plan is None:
             raise RuntimeError(f"{self.folder} has no plan of its shards.")
-        reading, planned = self.open_reading(), plan.shards[number]
-        blocks = reading.corpus.of_shard(planned)
+        reading, blocks = self.open_reading(), read_blocks(self.folder, number)
         run = _Run(reading, self.sizes, plan.reference_norm)
-        filling = _Filling(planned.last_before)
+        filling = _Filling(last_token_before(self.folder, number))
         for start in range(0, len(blocks), self.sizes.window_blocks):
             run.read(blocks[start : start + self.sizes.window_blocks], filling)
             self.progress(filling.mask.kept)
@@ -178,7 +185,7 @@ class MakeShard:
 
 
 def summarise(folder: Path) -> HarvestSummary:
-    """What the finished shards hold together. InputError: no token is kept."""
+    """The totals of the finished shards. InputError: no token is kept."""
     facts = [read_facts(folder, number) for number in range(count_shards(folder))]
     mask = sum((fact.mask for fact in facts), MaskCounts())
     if mask.kept == 0:
@@ -199,17 +206,17 @@ class _Part:
     """One block with its activations."""
 
     block: TokenBlock
-    kept: npt.NDArray[np.bool_]
-    active: npt.NDArray[np.int32]
-    latents: npt.NDArray[np.uint32]
-    activations: npt.NDArray[np.float32]
+    kept: Bools
+    active: Int32s
+    latents: UInt32s
+    activations: Float32s
 
 
 @dataclass
 class _Filling:
     """The shard that is being filled."""
 
-    behind: tuple[int, int]
+    last_before: tuple[int, int]
     """Document and position of the last token before this shard."""
     parts: list[_Part] = field(default_factory=list)
     mask: MaskCounts = field(default_factory=MaskCounts)
@@ -223,7 +230,7 @@ class _Filling:
             [np.arange(p.block.start, p.block.start + len(p.block), dtype=np.int32) for p in parts]
         )
         kept = np.concatenate([part.kept for part in parts])
-        own = kept | _of_document(document, position, self.behind)
+        own = kept | _of_document(document, position, self.last_before)
         ids = np.concatenate([part.block.token_ids for part in parts])
         latents = np.concatenate([part.latents for part in parts])
         return Shard(
@@ -244,20 +251,16 @@ class _Filling:
         )
 
 
-def _of_document(
-    document: npt.NDArray[np.int64], position: npt.NDArray[np.int32], behind: tuple[int, int]
-) -> npt.NDArray[np.bool_]:
-    """False on a BOS that was put before a block: its place is another token's, or before 0."""
-    document_before = np.concatenate([[behind[0]], document[:-1]])
-    position_before = np.concatenate([[behind[1]], position[:-1]])
+def _of_document(document: Ints, position: Int32s, last_before: tuple[int, int]) -> Bools:
+    """False on a BOS that was prepended to a block: its position is another token's, or -1."""
+    document_before = np.concatenate([[last_before[0]], document[:-1]])
+    position_before = np.concatenate([[last_before[1]], position[:-1]])
     taken = (document == document_before) & (position <= position_before)
     return np.asarray((position >= 0) & ~taken)
 
 
-def readable_dictionary(
-    language_model: LanguageModel, ids: npt.NDArray[np.int32]
-) -> pa.DictionaryArray:
-    """Token ids [n] as readable text, each text once in the dictionary."""
+def readable_dictionary(language_model: LanguageModel, ids: Int32s) -> pa.DictionaryArray:
+    """Token ids [n] as readable text; the dictionary holds each text once."""
     unique, place = np.unique(ids, return_inverse=True)
     texts = pa.array(readable_tokens(language_model.tokenizer, unique.tolist()), pa.string())
     texts = texts.dictionary_encode()
@@ -265,7 +268,7 @@ def readable_dictionary(
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), texts.dictionary)
 
 
-def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, npt.NDArray[np.float32]]:
+def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, Float32s]:
     """Activations [batch, seq, d_in] at the hook point and their norms [batch, seq]."""
     hooked = hooked_activations(reading.language_model, reading.hook, batch.token_ids)
     if hooked.shape[-1] != reading.sae.d_in:
@@ -278,24 +281,25 @@ def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, npt.NDAr
     return hooked, norms
 
 
-def _wide(x: torch.Tensor) -> npt.NDArray[np.float64]:
-    """For sums over all tokens, which torch cuts up by thread, so that their last bits would tell.
+def _wide(x: torch.Tensor) -> Floats:
+    """Values to be summed over all tokens by numpy, in float64.
 
-    Everything else gives the same bits for any number of threads: it is cut up by output.
+    torch splits such sums by thread, so their last bits would depend on the number of threads. Its
+    other operations are split by output and do not.
     """
     return x.cpu().numpy().astype(np.float64)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What all windows of a shard need."""
+    """Runs the windows of one shard."""
 
     reading: Reading
     sizes: HarvestSizes
     median_norm: float
 
     def read(self, window: list[TokenBlock], filling: _Filling) -> None:
-        """Run one window of blocks and add it in the order of the corpus."""
+        """Run one window of blocks and add it to the shard, in the order of the corpus."""
         parts: dict[int, _Part] = {}
         for batch in batches(window, self.sizes.batch_tokens, self.sizes.window_blocks):
             read, counts, sums = self._read_batch(batch)
@@ -325,14 +329,14 @@ class _Run:
     def _encode(
         self, x: torch.Tensor
     ) -> tuple[
-        npt.NDArray[np.int64],
-        npt.NDArray[np.uint32],
-        npt.NDArray[np.float32],
+        Ints,
+        UInt32s,
+        Float32s,
         VarianceSums | None,
     ]:
         """Rows, latents and rounded activations [m] of inputs [n, d_in], and the sums."""
         sae = self.reading.sae
-        found: list[tuple[torch.Tensor, ...]] = []
+        encoded: list[tuple[torch.Tensor, ...]] = []
         residual, step = 0.0, self.sizes.encode_rows
         for start in range(0, len(x), step):
             chunk = x[start : start + step]
@@ -341,9 +345,10 @@ class _Run:
                 missed = chunk - sae.decode_sparse(rows, latents, values, chunk)
                 residual += float(np.square(_wide(missed)).sum())
             over = values > self.reading.active_threshold
-            found.append((rows[over] + start, latents[over], values[over]))
+            encoded.append((rows[over] + start, latents[over], values[over]))
         rows, latents, values = (
-            torch.cat([part[i] for part in found]) if found else torch.zeros(0) for i in range(3)
+            torch.cat([part[i] for part in encoded]) if encoded else torch.zeros(0)
+            for i in range(3)
         )
         sums = None
         if sae.is_autoencoder:

@@ -22,9 +22,9 @@ from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.imported import find_tokens_file, import_activations
 from analysis.harvest.mask import MaskCounts, MaskPolicy
 from analysis.harvest.models import LanguageModel, load_language_model
-from analysis.harvest.plan import BlockedCorpus
 from analysis.harvest.readable import readable_tokens
 from analysis.harvest.run import Reading, harvest
+from analysis.harvest.token_blocks import TokenBlock, token_blocks
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
 from analysis.runtime.progress import Progress
@@ -196,18 +196,23 @@ class TextSource:
         return read_corpus(self.address.corpus)
 
     def reading(self) -> Reading:
-        """What a harvest reads, always the same blocks."""
-        corpus = BlockedCorpus(
-            self.documents,
+        """What a harvest reads."""
+        threshold = self.parameters.active_threshold
+        return Reading(
+            self.sae, self.language_model, self.hook, self.blocks, self.policy, threshold
+        )
+
+    def blocks(self) -> Iterator[TokenBlock]:
+        """The corpus, tokenised and cut into blocks."""
+        return token_blocks(
+            self.documents(),
             self.language_model.tokenizer,
-            block_tokens=self.parameters.block_tokens,
-            max_tokens=self.parameters.max_tokens,
+            self.parameters.block_tokens,
+            self.parameters.max_tokens,
             special_token_ids=self.policy.special_token_ids,
             sink_positions=self.policy.sink_positions,
             prepend_bos=self.parameters.prepend_bos,
         )
-        threshold = self.parameters.active_threshold
-        return Reading(self.sae, self.language_model, self.hook, corpus, self.policy, threshold)
 
     def harvest(
         self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress

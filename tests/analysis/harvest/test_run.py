@@ -5,7 +5,9 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,12 +21,10 @@ from analysis.harvest.forward import hooked_activations
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskPolicy
 from analysis.harvest.models import LanguageModel
-from analysis.harvest.plan import BlockedCorpus
 from analysis.harvest.run import (
     HarvestSizes,
     HarvestSummary,
     MakeShard,
-    Progress,
     Reading,
     harvest,
 )
@@ -85,6 +85,12 @@ def blocks(model: LanguageModel) -> Iterator[TokenBlock]:
     return token_blocks(corpus(), model.tokenizer, 24, special_token_ids=special)
 
 
+def _blocks(
+    read: Callable[[], Iterable[Document]], tokenizer: Any, **settings: Any
+) -> Iterator[TokenBlock]:
+    return token_blocks(read(), tokenizer, 24, **settings)
+
+
 def reading(
     model: LanguageModel,
     read: Callable[[], Iterable[Document]] = corpus,
@@ -96,16 +102,14 @@ def reading(
 ) -> Reading:
     """What is to be harvested; `counted` special tokens are not masked."""
     special = model.special_token_ids
-    text = BlockedCorpus(
-        read, model.tokenizer, block_tokens=24, special_token_ids=special, **settings
-    )
+    text = partial(_blocks, read, model.tokenizer, special_token_ids=special, **settings)
     policy = MaskPolicy(special_token_ids=tuple(sorted(special - counted)))
     return Reading(sae, model, hook, text, policy, active_threshold)
 
 
-def run(read: Reading, folder: Path, progress: Progress | None = None) -> HarvestSummary:
+def run(read: Reading, folder: Path, **options: Any) -> HarvestSummary:
     folder.mkdir(exist_ok=True)
-    return harvest(lambda: read, folder, progress=progress, sizes=SIZES)
+    return harvest(lambda: read, folder, sizes=SIZES, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -159,7 +163,7 @@ def test_an_interrupted_harvest_ends_in_the_same_bytes(
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            run(reading(model), resumed, stop)
+            run(reading(model), resumed, progress=stop)
         assert 0 < count_shards(resumed) < count_shards(tmp_path / "whole")
     assert run(reading(model), resumed) == whole and count_shards(resumed) > 2
     assert contents(resumed) == contents(tmp_path / "whole")
@@ -196,40 +200,36 @@ def test_the_number_of_threads_leaves_no_trace(model: LanguageModel, tmp_path: P
 class OpenTiny:
     """Opens the tiny model's reading in any process, and notes each opening.
 
-    The first worker that reads the document `lost_at` is killed there.
+    If `loses_one`, the first worker that opens it is killed.
     """
 
     log: Path
     home: int
-    lost_at: int | None = None
+    loses_one: bool = False
 
     def __call__(self) -> Reading:
         with self.log.open("a") as log:
             log.write(f"{os.getpid()}\n")
+        lost = self.log.with_suffix(".lost")
+        if self.loses_one and os.getpid() != self.home and not lost.exists():
+            lost.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         return _tiny_reading(self)
-
-    def documents(self) -> Iterator[Document]:
-        for document in corpus():
-            lost = self.log.with_suffix(".lost")
-            if document.index == self.lost_at and os.getpid() != self.home and not lost.exists():
-                lost.touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield document
 
 
 @functools.cache
 def _tiny_reading(tiny: OpenTiny) -> Reading:
-    return reading(tiny_language_model(), tiny.documents)
+    return reading(tiny_language_model())
 
 
-@pytest.mark.parametrize("lost_at", [None, 8])
+@pytest.mark.parametrize("loses_one", [False, True])
 def test_workers_make_the_same_bytes(
-    cluster: LocalCluster, model: LanguageModel, tmp_path: Path, lost_at: int | None
+    cluster: LocalCluster, model: LanguageModel, tmp_path: Path, loses_one: bool
 ) -> None:
     alone = run(reading(model), tmp_path / "alone")
     shared = tmp_path / "shared"
     shared.mkdir()
-    tiny = OpenTiny(tmp_path / "log", os.getpid(), lost_at)
+    tiny = OpenTiny(tmp_path / "log", os.getpid(), loses_one)
     told: list[int] = []
     workers = DaskWorkers(cluster.scheduler_address)
     found = harvest(tiny, shared, workers=workers, progress=told.append, sizes=SIZES)
@@ -237,8 +237,8 @@ def test_workers_make_the_same_bytes(
     assert contents(shared) == contents(tmp_path / "alone")
     openings = tiny.log.read_text().splitlines()
     assert openings.count(str(os.getpid())) == 1
-    assert tiny.log.with_suffix(".lost").exists() == (lost_at is not None)
-    assert len(openings) == 1 + count_shards(shared) + (lost_at is not None)
+    assert tiny.log.with_suffix(".lost").exists() == loses_one
+    assert len(openings) == 1 + count_shards(shared) + loses_one
 
 
 def test_a_finished_harvest_runs_nothing_again(model: LanguageModel, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_finished_harvest_runs_nothing_again(model: LanguageModel, tmp_path: P
 
 def test_progress_counts_kept_tokens(model: LanguageModel, tmp_path: Path) -> None:
     told: list[int] = []
-    summary = run(reading(model), tmp_path, told.append)
+    summary = run(reading(model), tmp_path, progress=told.append)
     assert told == sorted(told) and told[-1] == summary.tokens and len(set(told)) > 3
 
 

@@ -48,7 +48,7 @@ def test_it_is_opened_once_in_a_process(source: TextSource) -> None:
     open_reading = OpenReading(source.address, source.contents())
     reading = open_reading()
     assert open_reading() is reading is OpenReading(source.address, source.contents())()
-    assert [len(block) for block in reading.corpus.blocks()] == [16, 16, 8]
+    assert [len(block) for block in reading.blocks()] == [16, 16, 8]
     assert torch.equal(reading.sae.W_dec, source.sae.W_dec)
     mine = source.reading()
     with open_reading.given(mine):
