@@ -100,8 +100,8 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The activity of all latents on the kept tokens of a corpus."""
+class StoredLatents:
+    """The stored activations of all latents on the kept tokens."""
 
     activations: Activations
     kept: KeptTokens
@@ -145,23 +145,23 @@ def find_relations(
 
     W_dec [latents, d] gives the cosines. Returns the rule and the family of each relation.
     """
-    corpus = Corpus(activations, kept_tokens(tables), n_tokens, memory_bytes)
+    stored = StoredLatents(activations, kept_tokens(tables), n_tokens, memory_bytes)
     duplicates, implications = _nearly_always_together(
-        corpus, tables / "partners.parquet", progress.named("relations, partners")
+        stored, tables / "partners.parquet", progress.named("relations, partners")
     )
-    siblings = _exclusive_siblings(corpus, implications, progress)
+    siblings = _exclusive_siblings(stored, implications, progress)
     absorption = _absorption_candidates(
-        corpus,
+        stored,
         tables / "neighbours.parquet",
         siblings.pairs,
         progress.named("relations, neighbours"),
     )
     relations = (duplicates, implications, siblings, absorption)
-    write_table(tables, "relations", _table(corpus, relations, W_dec))
+    write_table(tables, "relations", _table(stored, relations, W_dec))
     return [relation.family for relation in relations]
 
 
-def _table(corpus: Corpus, relations: Sequence[Relation], W_dec: Float32s) -> pa.Table:
+def _table(stored: StoredLatents, relations: Sequence[Relation], W_dec: Float32s) -> pa.Table:
     """The relation table, by a, then b, then relation."""
     sizes = [len(relation.pairs) for relation in relations]
     code = np.repeat(np.arange(len(relations), dtype=np.int32), sizes)
@@ -174,7 +174,7 @@ def _table(corpus: Corpus, relations: Sequence[Relation], W_dec: Float32s) -> pa
         ]
     ).astype(np.int32)
     cosine = cosines_of_pairs(W_dec, pairs)
-    square = corpus.tables(pairs, joint)
+    square = stored.tables(pairs, joint)
     names = [relation.family.relation for relation in relations]
     columns = {
         "a": pairs[:, 0].astype(np.int32),
@@ -210,12 +210,12 @@ class _Candidates:
 
 
 def _nearly_always_together(
-    corpus: Corpus, partners: Path, progress: Progress
+    stored: StoredLatents, partners: Path, progress: Progress
 ) -> tuple[Relation, Relation]:
     """Duplicates and implications among the stored partners."""
-    candidates = _candidates(corpus, partners)
-    tests = corpus.shift_tests(candidates.pairs, progress)
-    firing = int((corpus.counts > 0).sum())
+    candidates = _candidates(stored, partners)
+    tests = stored.shift_tests(candidates.pairs, progress)
+    firing = int((stored.counts > 0).sum())
     every = firing * (firing - 1) // 2
     q = benjamini_hochberg(tests.p_more, every)
     family = (
@@ -256,28 +256,28 @@ def _nearly_always_together(
     )
 
 
-def _candidates(corpus: Corpus, partners: Path) -> _Candidates:
+def _candidates(stored: StoredLatents, partners: Path) -> _Candidates:
     """Read the partner table in pieces; a pair counts once, also if both of its rows are stored."""
     pieces: list[Ints] = [np.empty((0, 3), dtype=np.int64)]
     file = pq.ParquetFile(partners, memory_map=True)
     for rows in file.iter_batches(ROW_GROUP, columns=["latent", "partner", "joint_tokens"]):
         latent, partner, joint = (column.to_numpy().astype(np.int64) for column in rows.columns)
         pairs = np.sort(np.stack([latent, partner], axis=1), axis=1)
-        lifted = association.lift(corpus.tables(pairs, joint)) >= LEAST_LIFT
-        chosen = lifted & _surely(corpus, pairs, joint).any(axis=1)
+        lifted = association.lift(stored.tables(pairs, joint)) >= LEAST_LIFT
+        chosen = lifted & _surely(stored, pairs, joint).any(axis=1)
         pieces.append(np.column_stack([pairs, joint])[chosen])
     distinct = np.unique(np.concatenate(pieces), axis=0)
     pairs, joint = distinct[:, :2], distinct[:, 2]
-    sure = _surely(corpus, pairs, joint)
+    sure = _surely(stored, pairs, joint)
     duplicate = np.asarray(sure.all(axis=1))
     pairs = np.where(sure[:, :1], pairs, pairs[:, ::-1])
-    listed = duplicate | (joint < REVERSE * corpus.counts[pairs[:, 1]])
+    listed = duplicate | (joint < REVERSE * stored.counts[pairs[:, 1]])
     return _Candidates(pairs[listed], joint[listed], duplicate[listed], int((~listed).sum()))
 
 
-def _surely(corpus: Corpus, pairs: Ints, joint: Ints) -> Bools:
+def _surely(stored: StoredLatents, pairs: Ints, joint: Ints) -> Bools:
     """[n, 2] whether the conditional of each latent of a pair is surely at least SURE."""
-    low, _ = association.wilson_interval(joint[:, None], corpus.counts[pairs])
+    low, _ = association.wilson_interval(joint[:, None], stored.counts[pairs])
     return low >= SURE
 
 
@@ -287,19 +287,19 @@ def _far_fewer(tests: PairTests, q: Floats) -> Bools:
 
 
 def _absorption_candidates(
-    corpus: Corpus, neighbours: Path, siblings: Ints, progress: Progress
+    stored: StoredLatents, neighbours: Path, siblings: Ints, progress: Progress
 ) -> Relation:
     """Pairs of similar decoder vectors that share far fewer tokens than the shift expects.
 
     Exclusive `siblings` [n, 2] are left out.
     """
-    pairs = _alike(neighbours, len(corpus.counts))
-    tests = corpus.shift_tests(pairs, progress, LEAST_EXPECTED)
+    pairs = _alike(neighbours, len(stored.counts))
+    tests = stored.shift_tests(pairs, progress, LEAST_EXPECTED)
     gate = tests.expected >= LEAST_EXPECTED
     pairs, tests = pairs[gate], tests.take(gate)
     q = benjamini_hochberg(tests.p_fewer, len(pairs))
     fewer = _far_fewer(tests, q)
-    n_latents = len(corpus.counts)
+    n_latents = len(stored.counts)
     exclusive = np.isin(pairs @ [n_latents, 1], siblings @ [n_latents, 1])
     chosen = fewer & ~exclusive
     return Relation(
@@ -334,15 +334,17 @@ def _alike(neighbours: Path, n_latents: int) -> Ints:
     return np.stack(np.divmod(np.unique(np.concatenate(keys)), n_latents), axis=1)
 
 
-def _exclusive_siblings(corpus: Corpus, implications: Relation, progress: Progress) -> Relation:
+def _exclusive_siblings(
+    stored: StoredLatents, implications: Relation, progress: Progress
+) -> Relation:
     """Children of one parent that share far fewer of its tokens than the shift expects."""
     compared = families_of(implications.pairs, implications.joint)
     tested = sibling_tests(
-        corpus.activations,
-        corpus.kept,
+        stored.activations,
+        stored.kept,
         compared.families,
         least_expected=LEAST_EXPECTED,
-        memory_bytes=corpus.memory_bytes,
+        memory_bytes=stored.memory_bytes,
         progress=progress.named("relations, siblings of parents"),
     )
     every_q = benjamini_hochberg(tested.tests.p_fewer, len(tested))
@@ -354,7 +356,7 @@ def _exclusive_siblings(corpus: Corpus, implications: Relation, progress: Progre
     pairs, first = np.unique(pairs, axis=0, return_index=True)
     listed, q = tested.take(fewer[first]), every_q[fewer[first]]
     # With no pair tested, the shift only counts the joint tokens.
-    joint = corpus.shift_tests(pairs, progress.named("relations, joint tokens"), np.inf).observed
+    joint = stored.shift_tests(pairs, progress.named("relations, joint tokens"), np.inf).observed
     return Relation(
         RelationFamily(
             relation=EXCLUSIVE,

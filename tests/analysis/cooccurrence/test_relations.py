@@ -22,7 +22,7 @@ from analysis.cooccurrence import relations
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.cooccurrence.fdr import benjamini_hochberg
 from analysis.cooccurrence.null_models import PairTests
-from analysis.cooccurrence.relations import Corpus, find_relations
+from analysis.cooccurrence.relations import StoredLatents, find_relations
 from analysis.cooccurrence.significance import document_tests, shift_tests, token_tests
 from tests.planted_relations import LATENTS, PlantedRelations, planted_relations, write_world
 
@@ -222,10 +222,12 @@ def test_a_bundle_has_its_relations(planted_bundle: Bundle) -> None:
     assert planted_bundle.relations.of(7)["a"].to_pylist() == rows["a"][rows["a"] == 7].tolist()
 
 
-def corpus_of(counts: list[int], n_tokens: int, folder: Path) -> Corpus:
-    """A corpus of which only the numbers of active tokens are known."""
+def stored_of(counts: list[int], n_tokens: int, folder: Path) -> StoredLatents:
+    """Latents of which only the numbers of active tokens are known."""
     activations = Activations(folder, np.cumsum(counts), np.array([0]))
-    return Corpus(activations, KeptTokens.of(np.empty(0), np.empty(0, dtype=np.bool_)), n_tokens)
+    return StoredLatents(
+        activations, KeptTokens.of(np.empty(0), np.empty(0, dtype=np.bool_)), n_tokens
+    )
 
 
 def candidates_of(
@@ -245,7 +247,7 @@ def candidates_of(
     }
     write_table(folder, "partners", pa.table(table))
     candidates = relations._candidates(
-        corpus_of(counts, n_tokens, folder), folder / "partners.parquet"
+        stored_of(counts, n_tokens, folder), folder / "partners.parquet"
     )
     pairs = map(tuple, candidates.pairs.tolist())
     return dict(zip(pairs, candidates.duplicate.tolist(), strict=True)), candidates.between
