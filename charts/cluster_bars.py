@@ -6,9 +6,11 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import WEAK, found_again
+from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
+from charts.core.numbers import COUNT, FRACTION, PERCENT
 from charts.core.text import cut
 from charts.core.theme import QUIET_INK, UNSELECTED, inline, layered
 
@@ -18,7 +20,7 @@ MOST_CLUSTERS = 20
 def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0) -> Figure:
     """Clusters by the number of their selected latents, with size and stability.
 
-    `mask` [n_latents] bool is the selection, None all latents. A click gives `picked_cluster`.
+    `mask` [n_latents] bool is the selection, None all latents. A click gives CLUSTER.
     """
     clustering = level_of(bundle, level)
     chosen = np.ones(len(clustering.of_latent), bool) if mask is None else np.asarray(mask, bool)
@@ -50,11 +52,11 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
         ),
         selections=(CLUSTER.name,),
         note=(
-            "Found again: the lower of the overlaps with clusters of other seeds and of resampled "
-            "edges; below .5 a cluster is weak evidence"
-            + (f". {left_out:,} smaller clusters are not drawn" if left_out else "")
-            + f". {noise:,} of these latents belong to no cluster"
-            + (f", {apart:,} of them as they were left out, which dead ones are" if apart else "")
+            "Found again (0 to 1): the lower of the overlaps with clusters of other seeds and of "
+            f"resampled edges; below {WEAK:g} a cluster is weak evidence"
+            + (f". {count(left_out)} smaller clusters are not drawn" if left_out else "")
+            + f". {count(noise)} of these latents belong to no cluster"
+            + (f", {count(apart)} of them because they are not on the map" if apart else "")
             + "."
         ),
     )
@@ -69,10 +71,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
     data = data.append_column(
         "says",
         pa.array(
-            [
-                f"found again {s:.2f}".replace("0.", ".") + (", weak" if s < WEAK else "")
-                for s in again
-            ],
+            [f"found again {fraction(s)}" + (", weak" if s < WEAK else "") for s in again],
             pa.string(),
         ),
     )
@@ -81,17 +80,17 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=190)),
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
-            alt.Tooltip("selected:Q", title="selected latents", format=","),
-            alt.Tooltip("size:Q", title="all its latents", format=","),
-            alt.Tooltip("share:Q", title="share selected", format=".0%"),
-            alt.Tooltip("stability:Q", title="found with other seeds", format=".2f"),
-            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=".2f"),
+            alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
+            alt.Tooltip("size:Q", title="all its latents", format=COUNT),
+            alt.Tooltip("share:Q", title="share selected", format=PERCENT),
+            alt.Tooltip("stability:Q", title="found with other seeds", format=FRACTION),
+            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=FRACTION),
         ],
     )
     x = alt.X(
         "size:Q",
         title="latents (grey: not selected; pale: weak)",
-        axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
+        axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
         scale=alt.Scale(domain=[0, longest * 2.1], nice=False),
     )
     bar = {"band": 0.72}

@@ -1,4 +1,4 @@
-"""Why a cluster is called as it is: its terms, and how many of its members have each."""
+"""The evidence for the label of a cluster: its terms, and how many members have each."""
 
 import json
 from typing import Any
@@ -9,13 +9,15 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count
 from charts.core.figure import Figure, caption_of
+from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.text import shown_label
 from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, inline, layered
 
 SOURCES = {
     "terms": "fires on",
-    "raised": "pushes up",
+    "raised": "promotes",
     "explained": "is explained by",
 }
 """Columns of the cluster table that hold evidence, and what a member does with such a term."""
@@ -23,10 +25,12 @@ _ROW = 22
 
 
 def cluster_row(bundle: Bundle, cluster: int) -> dict[str, Any]:
-    """The cluster's row of the cluster table; raises InputError where there is none."""
+    """The cluster's row of the cluster table; raises InputError if there is none."""
     found = bundle.clusters.filter(pc.equal(bundle.clusters["cluster"], cluster))
     if found.num_rows == 0:
-        raise InputError(f"{bundle.name}: there is no cluster {cluster}; choose one of the table.")
+        raise InputError(
+            f"{bundle.name}: there is no cluster {cluster}; choose one of the cluster table."
+        )
     row: dict[str, Any] = found.to_pylist()[0]
     return row
 
@@ -48,14 +52,14 @@ def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
     rows = pa.Table.from_pylist(found, _ROWS)
     return Figure(
         name=f"cluster-{cluster}-evidence",
-        title="What its label rests on",
+        title="Evidence for the label",
         chart=_chart(rows, row["size"]),
         rows=rows,
         caption=caption_of(bundle, unit="latent", cluster=cluster, members=row["size"]),
         note=(
-            "Terms by class-based TF-IDF over the clusters of the level: heavy ones are common "
-            "here and rare in other clusters. A bar is the share of members that have the term "
-            "among their most telling ones."
+            "Terms by class-based TF-IDF over the clusters of the level: those with a high weight "
+            "are common here and rare in other clusters. A bar is the share of members that have "
+            "the term among their own terms."
         ),
     )
 
@@ -78,7 +82,10 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
     data = data.append_column("name", pa.array(names, pa.string()))
     data = data.append_column(
         "says",
-        pa.array([f"{n:,} of {size:,} members" for n in rows["members"].to_pylist()], pa.string()),
+        pa.array(
+            [f"{count(n)} of {count(size)} members" for n in rows["members"].to_pylist()],
+            pa.string(),
+        ),
     )
     labels = [
         n if s == SOURCES["terms"] else f"{s}: {n}" for n, s in zip(names, sources, strict=True)
@@ -97,9 +104,9 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("name:N", title="term"),
             alt.Tooltip("source:N", title="a member"),
-            alt.Tooltip("weight:Q", format=".3~r"),
-            alt.Tooltip("members:Q", format=","),
-            alt.Tooltip("share:Q", title="share of members", format=".0%"),
+            alt.Tooltip("weight:Q", format=NUMBER),
+            alt.Tooltip("members:Q", format=COUNT),
+            alt.Tooltip("share:Q", title="share of members", format=PERCENT),
         ],
     )
     most = max(rows["share"].to_pylist(), default=1.0)
@@ -107,7 +114,7 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
     x = alt.X(
         "share:Q",
         title="share of its members that have the term",
-        axis=alt.Axis(format=".0%", values=[i * step for i in range(int(most / step) + 1)]),
+        axis=alt.Axis(format=PERCENT_AXIS, values=[i * step for i in range(int(most / step) + 1)]),
         scale=alt.Scale(domain=[0, 1.6 * most], nice=False),  # room for the words behind the bars
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(

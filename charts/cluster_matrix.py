@@ -7,10 +7,12 @@ import pyarrow.compute as pc
 
 from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
 from analysis.cooccurrence.association import measure_table
+from analysis.runtime.numbers import count
 from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, format_of, title_of
+from charts.core.numbers import COUNT
 from charts.core.text import shown_label
 from charts.core.theme import HIGHLIGHT, PAPER, inline, layered
 from charts.heatmap import MOST_NAMES, measure_scale, similarity_order
@@ -23,9 +25,9 @@ def cluster_matrix(
 ) -> Figure:
     """Every pair of clusters of a level, coloured by a measure; the diagonal is blank.
 
-    A cluster is active on a token where any of its members is. Above 100 clusters those that are
-    active on the most tokens are drawn, and `chosen`. Rows and columns are in the order of average
-    linkage. A click gives `picked_pair_of_clusters`. Raises InputError for an unknown measure or
+    A cluster is active on a token if any of its members is. With more than 100 clusters, those that
+    are active on the most tokens and `chosen` are drawn. Rows and columns are in the order of
+    average linkage. A click gives CLUSTER_PAIR. Raises InputError for an unknown measure or
     level.
     """
     check_measure(measure)
@@ -49,10 +51,15 @@ def cluster_matrix(
         ),
         selections=(CLUSTER_PAIR.name,),
         note=(
-            f"{every:,} clusters{most}. A cluster is active on a token where any of its members "
-            "is, so large clusters meet often whatever they mean; phi and lift set that off. "
-            "Ordered by similarity, so blocks along the diagonal are partly made by the order."
-            + (" Names without room show under the pointer." if n > MOST_NAMES else "")
+            f"{count(every)} clusters{most}. A cluster is active on a token if any of its members "
+            "is, so large clusters meet often whatever they mean; phi and lift correct for size. "
+            "Rows and columns are ordered by similarity, which by itself makes blocks on the "
+            "diagonal."
+            + (
+                " Point at a cell to see names for which there is no room."
+                if n > MOST_NAMES
+                else ""
+            )
         ),
     )
 
@@ -69,7 +76,7 @@ def _drawn(clusters: pa.Table, chosen: int | None) -> np.ndarray:
 def _pairs(bundle: Bundle, clusters: pa.Table, drawn: np.ndarray, measure: str) -> pa.Table:
     """Both orders of every pair, with places among the drawn as `latent` and `partner`.
 
-    A level with so many clusters that not all pairs are stored leaves the others out.
+    If a level has too many clusters for all pairs to be stored, only the stored ones are returned.
     """
     n, ids = len(drawn), clusters["cluster"].to_numpy()[drawn]
     stored = bundle.cluster_pairs
@@ -124,7 +131,7 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         for name, at in zip(said, rows[place].to_pylist(), strict=True):
             names[at] = name
         data = data.append_column(end, pa.array(said, pa.string()))
-    # Where not every name has room, every second or third is written.
+    # If there is no room for every name, only every second or third is written.
     axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
     x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
     y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=names))
@@ -144,9 +151,9 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
                 alt.Tooltip("a:N", title="cluster"),
                 alt.Tooltip("b:N", title="other"),
                 alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
-                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
-                alt.Tooltip("tokens:Q", title="its tokens", format=","),
-                alt.Tooltip("other_tokens:Q", title="the other's tokens", format=","),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
+                alt.Tooltip("tokens:Q", title="tokens of the cluster", format=COUNT),
+                alt.Tooltip("other_tokens:Q", title="tokens of the other", format=COUNT),
             ],
         )
         .properties(name="cluster_cells")

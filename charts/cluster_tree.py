@@ -1,4 +1,4 @@
-"""The clusters of all levels over one another: which lies in which, how large and how stable."""
+"""The clusters of all levels as a tree: their parents, sizes and stability."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,20 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import WEAK, found_again
+from analysis.runtime.numbers import count
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
+from charts.core.numbers import COUNT, FRACTION, ID
 from charts.core.text import cut, shown_label
 from charts.core.theme import INK, PAPER, UNSELECTED, inline, layered
 
 STABILITY = alt.Scale(
-    domain=[0.0, 0.5, 1.0],
+    domain=[0.0, WEAK, 1.0],
     range=["#c8641b", "#f7f3ec", "#1f6fb2"],
     interpolate="rgb",
     clamp=True,
 )
-"""From weak to stable; the paper colour in between is at .5."""
+"""From weak to stable; the neutral colour is at WEAK."""
 LAYER = 58
 NARROWEST_NAME = 30
 """Pixels that a cluster must have for its name to be written into it."""
@@ -28,14 +30,14 @@ NARROWEST_NAME = 30
 def cluster_tree(
     bundle: Bundle, selected: np.ndarray | None = None, chosen: int | None = None
 ) -> Figure:
-    """Every cluster as a box, coarse levels above fine ones, each under the one it lies in.
+    """Every cluster as a box, coarse levels above fine ones, each under its parent.
 
-    `selected` [n_latents] bool greys the clusters without a selected member, `chosen` gets an
-    outline. A click gives `picked_cluster`.
+    `selected` [n_latents] bool greys clusters without a selected member, `chosen` gets an outline.
+    A click gives CLUSTER.
     """
     rows = _rows(bundle, selected)
     sizes = [
-        f"{level.clusters:,} clusters, {level.noise:,} latents in none"
+        f"{count(level.clusters)} clusters, {count(level.noise)} latents in none"
         for level in bundle.manifest.clustering
     ]
     return Figure(
@@ -52,9 +54,9 @@ def cluster_tree(
         ),
         selections=(CLUSTER.name,),
         note=(
-            "A cluster is as wide as its latents, or as the clusters below that lie in it by half "
-            "of their latents or more. Blue ones are found again, both with other seeds and "
-            f"from resampled edges; orange ones (below {WEAK:g}) are weak evidence. "
+            "The width of a cluster is its number of latents, or that of the finer clusters which "
+            "have at least half of their latents in it. Blue clusters are found again with other "
+            f"seeds and from resampled edges; orange ones (below {WEAK:g}) are weak evidence. "
             f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
@@ -128,11 +130,11 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
         ),
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
-            alt.Tooltip("cluster:Q", title="id", format="d"),
-            alt.Tooltip("size:Q", title="latents", format=","),
-            alt.Tooltip("selected:Q", title="selected latents", format=","),
-            alt.Tooltip("stability:Q", title="found with other seeds", format=".2f"),
-            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=".2f"),
+            alt.Tooltip("cluster:Q", title="id", format=ID),
+            alt.Tooltip("size:Q", title="latents", format=COUNT),
+            alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
+            alt.Tooltip("stability:Q", title="found with other seeds", format=FRACTION),
+            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=FRACTION),
         ],
     )
     box = (

@@ -12,8 +12,10 @@ from analysis.bundle import Bundle, CommunityLevel
 from analysis.clusters.stability import WEAK
 from analysis.cooccurrence.communities import Components
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count, fraction
 from charts.core.figure import Figure, Value, caption_of
 from charts.core.interactions import COMMUNITY, COMPONENT, Click
+from charts.core.numbers import COUNT
 from charts.core.text import shown_label
 from charts.core.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, inline, layered
 
@@ -25,19 +27,21 @@ Groups = npt.NDArray[np.int64]
 
 
 def community_level(bundle: Bundle, level: int) -> CommunityLevel:
-    """What the manifest says of a level; InputError where there is none."""
-    for said in bundle.manifest.communities:
-        if said.level == level:
-            return said
-    raise InputError(f"{bundle.name}: has no communities of level {level}.")
+    """The manifest's summary of a level. Raises InputError if there is no such level."""
+    for summary in bundle.manifest.communities:
+        if summary.level == level:
+            return summary
+    known = ", ".join(str(summary.level) for summary in bundle.manifest.communities) or "none"
+    raise InputError(f"{bundle.name} has no communities of level {level}; its levels are: {known}.")
 
 
 def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = None) -> Figure:
-    """The largest communities of a level; a click gives `picked_community`.
+    """The largest communities of a level. A click gives COMMUNITY.
 
-    `selected` [n_latents] is a mask; the part of each community that it holds is dark.
+    `selected` [n_latents] is a mask; its part of each community is drawn dark. Raises InputError
+    for an unknown level.
     """
-    said = community_level(bundle, level)
+    summary = community_level(bundle, level)
     rows = bundle.communities.filter(pc.equal(bundle.communities["level"], level))
     group = np.full(bundle.latents.num_rows, -1)
     group[rows["latent"].to_numpy()] = rows["community"].to_numpy()
@@ -46,18 +50,19 @@ def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = No
         group,
         selected,
         picked=COMMUNITY,
-        title=f"The {{drawn}} of {said.communities:,} communities of level {level}",
+        title=f"The {{drawn}} of {count(summary.communities)} communities of level {level}",
         note=(
-            f"Stability {said.stability:.2f}: how far other seeds find them again"
-            + ("; below .5, do not build on it. " if said.stability < WEAK else ". ")
-            + "Louvain on kept partners that share enough tokens, weighted by phi; dense latents "
-            "are left out. Words: what the members share more than other latents do."
+            f"Stability {fraction(summary.stability)} (0 to 1): the agreement with communities of "
+            "other seeds"
+            + (f"; below {WEAK:g} it is weak evidence. " if summary.stability < WEAK else ". ")
+            + "Louvain on the kept partners that share enough tokens, weighted by phi, without "
+            "dense latents. The words are top tokens that members share more than other latents."
         ),
-        said={
-            "resolution": said.resolution,
-            "modularity": f"{said.modularity:.3f}",
-            "stability": f"{said.stability:.3f}",
-            "edges": said.edges,
+        parameters={
+            "resolution": summary.resolution,
+            "modularity": fraction(summary.modularity),
+            "stability": fraction(summary.stability),
+            "edges": summary.edges,
         },
     )
 
@@ -65,25 +70,26 @@ def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = No
 def component_sizes(
     bundle: Bundle, found: Components, selected: np.ndarray | None = None
 ) -> Figure:
-    """The largest components by Clarke et al. 2024; a click gives `picked_component`."""
+    """The largest components by Clarke et al. 2024. A click gives COMPONENT."""
     reached = (
         "the largest has 150 to 200 latents"
         if found.in_range
-        else "no threshold leaves the largest with 150 to 200 latents, so it is the largest below"
+        else "no threshold gives a largest one of 150 to 200 latents, so this is the next smaller"
     )
     return _bars(
         bundle,
         found.labels.astype(np.int64),
         selected,
         picked=COMPONENT,
-        title=f"The {{drawn}} of {len(found.sizes):,} components, Clarke et al. 2024",
+        title=f"The {{drawn}} of {count(len(found.sizes))} components, Clarke et al. 2024",
         note=(
-            f"Components of the pairs with a Jaccard of {found.threshold:.3f} or more: {reached}. "
-            "Unlike the paper, pairs are the kept partners of each latent, not all pairs; a latent "
-            f"is active when {bundle.manifest.active_rule}, there above 1.5; dense latents are "
-            "left out here."
+            f"Connected components of the pairs with a Jaccard index of at least "
+            f"{fraction(found.threshold)}: {reached}. Differences from the paper: only "
+            "the kept partners of each latent are pairs, a "
+            f"latent is active if {bundle.manifest.active_rule} (paper: above 1.5), "
+            "and dense latents are left out."
         ),
-        said={"jaccard_threshold": f"{found.threshold:.4f}", "edges": found.edges},
+        parameters={"jaccard_threshold": fraction(found.threshold), "edges": found.edges},
     )
 
 
@@ -95,7 +101,7 @@ def _bars(
     picked: Click,
     title: str,
     note: str,
-    said: dict[str, Value],
+    parameters: dict[str, Value],
 ) -> Figure:
     (column,) = picked.fields
     ids, sizes = np.unique(group[group >= 0], return_counts=True)
@@ -116,14 +122,14 @@ def _bars(
         title=title.format(drawn=drawn),
         chart=_chart(rows, picked),
         rows=rows,
-        caption=caption_of(bundle, unit="latent", **said),
+        caption=caption_of(bundle, unit="latent", **parameters),
         selections=(picked.name,),
         note=note,
     )
 
 
 def shared_words(bundle: Bundle, group: Groups, ids: Sequence[int]) -> list[str]:
-    """For each of some groups the top tokens that its members share most.
+    """The top tokens that the members of each of some groups share most.
 
     Each top token is weighted by the members that have it times the logarithm of all latents over
     those that have it: class-based TF-IDF.
@@ -136,8 +142,8 @@ def shared_words(bundle: Bundle, group: Groups, ids: Sequence[int]) -> list[str]
         members = np.bincount(code[of_group == one], minlength=len(words.words))
         score = members * np.log(len(group) / np.maximum(everywhere, 1))
         best = np.argsort(-score, kind="stable")[:WORDS]
-        told = [shown_label(words.words[int(i)].as_py(), 14) for i in best if members[i] > 1]
-        out.append(" · ".join(told))
+        best_words = [shown_label(words.words[int(i)].as_py(), 14) for i in best if members[i] > 1]
+        out.append(" · ".join(best_words))
     return out
 
 
@@ -153,15 +159,15 @@ def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
         tooltip=[
             alt.Tooltip("name:N", title=column),
-            alt.Tooltip("latents:Q", format=","),
-            alt.Tooltip("selected:Q", format=","),
+            alt.Tooltip("latents:Q", format=COUNT),
+            alt.Tooltip("selected:Q", format=COUNT),
         ],
     )
     x = alt.X(
         "latents:Q",
-        title="latents; dark: selected",
+        title="latents (dark: selected)",
         scale=alt.Scale(domain=[0, most * 1.12], nice=False),
-        axis=alt.Axis(tickCount=5, format=",d", tickMinStep=1),
+        axis=alt.Axis(tickCount=5, format=COUNT, tickMinStep=1),
     )
     bars = (
         base.mark_bar(height={"band": 0.7}, color=ACCENT_LIGHT, stroke=RULE, cursor="pointer")
@@ -173,6 +179,6 @@ def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
         x="selected:Q"
     )
     says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
-        x=x, text=alt.Text("latents:Q", format=",")
+        x=x, text=alt.Text("latents:Q", format=COUNT)
     )
     return layered(bars, dark, says, height=46 + ROW * max(rows.num_rows, 1))

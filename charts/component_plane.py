@@ -1,4 +1,4 @@
-"""What a cluster writes, in the plane of two of its principal components."""
+"""The reconstruction by a cluster in the plane of two of its principal components."""
 
 from typing import Literal
 
@@ -10,9 +10,11 @@ from analysis.bundle import Bundle
 from analysis.clusters.circles import MOST_CLASSES, Ring, ring
 from analysis.clusters.principal_components import Reconstruction, reconstruct
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count, percent
 from charts.cluster_evidence import cluster_row
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
+from charts.core.numbers import ID, NUMBER, NUMBER_AXIS, PERCENT, PERCENT_AXIS
 from charts.core.placement import overlap
 from charts.core.text import cells, name_of, shown_token
 from charts.core.theme import (
@@ -44,8 +46,8 @@ def component_plane(
 ) -> Figure:
     """Tokens of a cluster in the plane of two components, counted from 1, coloured by class.
 
-    The note says whether the classes stand on a circle, and what that rests on. A click gives
-    `picked`, the member that fires most. Raises InputError for components that there are not.
+    The note states whether the classes lie on a circle, with the evidence. A click gives LATENT,
+    the member that fires most. Raises InputError for unknown components or classes.
     """
     size = cluster_row(bundle, cluster)["size"]
     if classes not in CLASSES:
@@ -62,7 +64,7 @@ def component_plane(
     rows = _rows(bundle, found, axes, names, ids) if known >= 2 else _NOTHING.empty_table()
     return Figure(
         name=f"cluster-{cluster}-components-{plane[0]}-{plane[1]}",
-        title=f"What the cluster writes: components {plane[0]} and {plane[1]}",
+        title=f"Reconstruction by the cluster: components {plane[0]} and {plane[1]}",
         chart=_chart(rows, judged, names, found.shares, plane),
         rows=rows,
         caption=caption_of(
@@ -70,8 +72,9 @@ def component_plane(
             unit="token",
             cluster=cluster,
             members=size,
-            tokens=f"{len(found.tokens):,} sampled of {found.active:,} with an active member",
-            components_rest_on=f"{found.rests_on:,} tokens",
+            tokens=f"{count(len(found.tokens))} sampled of {count(found.active)} with an active "
+            "member",
+            components_rest_on=f"{count(found.rests_on)} tokens",
             classes=CLASSES[classes],
         ),
         selections=(LATENT.name,),
@@ -81,11 +84,11 @@ def component_plane(
 
 def _note(judged: Ring | None, found: Reconstruction) -> str:
     if judged is None:
-        return "The members write along one line only, so there is no plane to show."
+        return "The decoder rows of the members span only one dimension, so there is no plane."
     return (
-        f"{judged.sentence} Each point is one of {len(found.tokens):,} sampled tokens of the "
-        f"{found.active:,} with an active member: the sum of the members' activations times their "
-        "decoder rows, centred. The first component often is intensity: try the next ones."
+        f"{judged.sentence} A point is one of {count(len(found.tokens))} tokens, sampled from the "
+        f"{count(found.active)} with an active member: the sum over members of activation times "
+        "decoder row, centred. The first component is often intensity; try the next ones."
     )
 
 
@@ -108,32 +111,30 @@ def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 
         x=alt.X("component:O", title="component", axis=alt.Axis(labelAngle=0)),
         tooltip=[
             alt.Tooltip("component:O"),
-            alt.Tooltip("share:Q", format=".1%"),
-            alt.Tooltip("together:Q", title="up to here", format=".1%"),
+            alt.Tooltip("share:Q", format=PERCENT),
+            alt.Tooltip("together:Q", title="with the ones before", format=PERCENT),
         ],
     )
-    y = alt.Y("share:Q", title="share of the variance", axis=alt.Axis(format=".0%", tickCount=4))
+    y = alt.Y(
+        "share:Q", title="share of the variance", axis=alt.Axis(format=PERCENT_AXIS, tickCount=4)
+    )
     bars = base.mark_bar().encode(
         y=y, color=alt.condition("datum.in_plane", alt.value(ACCENT), alt.value(UNSELECTED))
     )
     says = base.mark_text(dy=-7, color=QUIET_INK, fontSize=11).encode(
-        y=y, text=alt.Text("share:Q", format=".0%")
+        y=y, text=alt.Text("share:Q", format=PERCENT)
     )
     return Figure(
         name=f"cluster-{cluster}-variance",
-        title="How much each component holds",
+        title="Variance that each component explains",
         chart=layered(bars, says, height=190),
         rows=rows,
         caption=caption_of(bundle, unit="token", cluster=cluster, tokens=tokens),
         note=(
-            f"Of what the members write on {tokens:,} sampled tokens; the first "
-            f"{rows.num_rows} components have {_percent(share.sum())} together."
+            f"Variance of the members' reconstruction of {count(tokens)} sampled tokens; the first "
+            f"{rows.num_rows} components explain {percent(float(share.sum()), 2)} of it."
         ),
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _classes(
@@ -167,7 +168,7 @@ def _rows(
     names: dict[int, str],
     ids: np.ndarray,
 ) -> pa.Table:
-    """One row a sampled token; `latent` is the member that fires most on it."""
+    """One row per sampled token; `latent` is the member that fires most on it."""
     tokens = bundle.tokens.take(found.tokens)
     return pa.table(
         {
@@ -215,11 +216,11 @@ def _chart(
             tooltip=[
                 alt.Tooltip("shown:N", title="token"),
                 alt.Tooltip("class:N"),
-                alt.Tooltip("latent:Q", title="member that fires most", format="d"),
-                alt.Tooltip("x:Q", title=f"component {plane[0]}", format=".3~r"),
-                alt.Tooltip("y:Q", title=f"component {plane[1]}", format=".3~r"),
-                alt.Tooltip("document:Q", format="d"),
-                alt.Tooltip("position:Q", format="d"),
+                alt.Tooltip("latent:Q", title="member that fires most", format=ID),
+                alt.Tooltip("x:Q", title=f"component {plane[0]}", format=NUMBER),
+                alt.Tooltip("y:Q", title=f"component {plane[1]}", format=NUMBER),
+                alt.Tooltip("document:Q", format=ID),
+                alt.Tooltip("position:Q", format=ID),
             ],
         )
         .properties(name="component_points")
@@ -250,10 +251,14 @@ def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[a
         )
 
     def title(axis: int) -> str:
-        share = f" ({_percent(shares[axis - 1])} of the variance)" if axis <= len(shares) else ""
+        share = (
+            f" ({percent(float(shares[axis - 1]), 2)} of the variance)"
+            if axis <= len(shares)
+            else ""
+        )
         return f"component {axis}{share}"
 
-    ticks = alt.Axis(format="~r", tickCount=6)
+    ticks = alt.Axis(format=NUMBER_AXIS, tickCount=6)
     return (
         alt.X("x:Q", title=title(plane[0]), axis=ticks, scale=scale(middle[0], wide)),
         alt.Y("y:Q", title=title(plane[1]), axis=ticks.copy(), scale=scale(middle[1], tall)),

@@ -9,18 +9,20 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.latents.flags import DENSE_DENSITY, DENSE_TEXT, ULTRALOW_DENSITY, ULTRALOW_TEXT
+from analysis.runtime.numbers import NO_BREAK_SPACE, count, power
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import DENSITY
+from charts.core.numbers import COUNT
 from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
 
 BINS_PER_DECADE = 5
 
 
 def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
-    """Latents by log10 density, dead ones as a bar of their own at the left.
+    """Latents by log10 density, with a separate bar for dead ones at the left.
 
-    `mask` [n_latents] bool overlays the selected latents on all. The selection `density` is an
-    interval of `log10_density`; the dead bar stands one decade below the lowest bin.
+    `mask` [n_latents] bool overlays the selected latents on all. The interaction
+    DENSITY is an interval of `log10_density`; the dead bar is one decade below the lowest bin.
     """
     rows = _histogram(bundle, mask)
     n = bundle.manifest.tokens
@@ -37,8 +39,9 @@ def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
         caption=caption_of(bundle, unit="token", latents=selected, bins_per_decade=BINS_PER_DECADE),
         selections=(DENSITY.name,),
         note=(
-            f"Dead means 0 active in {n:,} tokens ({dead:,} latents): their density is below "
-            f"3/N = {3 / max(n, 1):.1e} at 95 %, not zero."
+            f"Dead latents ({count(dead)}) are active on none of the {count(n)} tokens: with 95"
+            f"{NO_BREAK_SPACE}% confidence their density is below 3/N = {power(3 / max(n, 1))}, "
+            "not zero."
         ),
     )
 
@@ -47,7 +50,7 @@ def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
     density = bundle.latents["density"].to_numpy()
     chosen = np.ones(len(density), dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
     live = density > 0
-    # A value on an edge belongs to the bin at its right; rounding keeps 1e-3 on its edge.
+    # A value on an edge belongs to the bin on its right; rounding keeps 1e-3 on its edge.
     bins = np.floor(np.round(np.log10(density[live]) * BINS_PER_DECADE, 9)).astype(int)
     bins = np.minimum(bins, -1)
     lowest = int(bins.min()) if len(bins) else -6 * BINS_PER_DECADE
@@ -59,7 +62,9 @@ def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
     start = np.concatenate([[dead_at], edges[:-1]])
     return pa.table(
         {
-            "bin": pa.array(["dead"] + [f"{10**a:.1e} to {10**b:.1e}" for a, b in pairwise(edges)]),
+            "bin": pa.array(
+                ["dead"] + [f"{power(10**a)} to {power(10**b)}" for a, b in pairwise(edges)]
+            ),
             "log10_density": start,
             "log10_density_end": start + 1 / BINS_PER_DECADE,
             "density_from": np.concatenate([[0.0], 10.0 ** edges[:-1]]),
@@ -93,8 +98,8 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
     )
     tooltip = [
         alt.Tooltip("bin:N", title="density"),
-        alt.Tooltip("latents:Q", title="latents", format=","),
-        *([alt.Tooltip("selected:Q", title="selected", format=",")] if overlaid else []),
+        alt.Tooltip("latents:Q", title="latents", format=COUNT),
+        *([alt.Tooltip("selected:Q", title="selected", format=COUNT)] if overlaid else []),
     ]
     base = alt.Chart(inline(rows))
     bars = (
@@ -103,7 +108,9 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
             x=x,
             x2="log10_density_end:Q",
             y=alt.Y(
-                "latents:Q", title="latents", axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)
+                "latents:Q",
+                title="latents",
+                axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
             ),
             y2=alt.datum(0),
             color=colour,
@@ -130,7 +137,7 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
 
 
 def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
-    """The thresholds, and what the dead bar says."""
+    """The thresholds, and the text of the dead bar."""
     lines = [{"at": np.log10(DENSE_DENSITY), "says": f"dense > {DENSE_TEXT}", "align": 4}]
     if first <= np.log10(ULTRALOW_DENSITY):
         lines.append(
@@ -142,7 +149,7 @@ def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
         y=alt.value(6), text="says:N"
     )
     # A list of lines would be joined by a comma: Vega-Lite breaks only where it finds `lineBreak`.
-    lines_of_dead = f"0 in {n:,} tokens:\nbelow {3 / max(n, 1):.1e} at 95 %"
+    lines_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
     dead = (
         alt.Chart({"values": [{"at": dead_at + 0.3, "says": lines_of_dead}]})
         .mark_text(

@@ -1,4 +1,4 @@
-"""Is this SAE healthy? Counts of flags, active latents per token, strength against density."""
+"""The health of an SAE: flags, active latents per token, largest activation against density."""
 
 import altair as alt
 import numpy as np
@@ -7,8 +7,19 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.latents.flags import RULES
+from analysis.runtime.numbers import count, percent, short
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import FLAG, LATENT
+from charts.core.numbers import (
+    COUNT,
+    DENSITY,
+    DENSITY_AXIS,
+    ID,
+    NUMBER,
+    NUMBER_AXIS,
+    PERCENT,
+    density_tooltips,
+)
 from charts.core.text import shown_label
 from charts.core.theme import (
     ACCENT,
@@ -41,21 +52,21 @@ def flag_counts(bundle: Bundle) -> Figure:
         }
     )
     data = rows.append_column(
-        "says", pa.array([f"{c:,}  ({c / max(len(flags), 1):.1%})" for c in counts])
+        "says", pa.array([f"{count(c)}  ({percent(c / max(len(flags), 1))})" for c in counts])
     )
     base = alt.Chart(inline(data)).encode(
         y=alt.Y("flag:N", sort=list(RULES), title=None, axis=alt.Axis(labelFontSize=13)),
         x=alt.X(
             "latents:Q",
             title="latents",
-            axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
+            axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
             scale=alt.Scale(domain=[0, max(*counts, 1) * 1.18], nice=False),
         ),
         tooltip=[
             alt.Tooltip("flag:N"),
             alt.Tooltip("meaning:N"),
-            alt.Tooltip("latents:Q", format=","),
-            alt.Tooltip("share:Q", format=".2%"),
+            alt.Tooltip("latents:Q", format=COUNT),
+            alt.Tooltip("share:Q", format=PERCENT),
         ],
     )
     bars = (
@@ -78,7 +89,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         rows=rows,
         caption=caption_of(bundle, unit="token"),
         selections=(FLAG.name,),
-        note="Dead and ultralow are statements about these N tokens; more text may wake a latent.",
+        note="Dead and ultralow refer to these N tokens; a latent may be active on other text.",
     )
 
 
@@ -96,26 +107,26 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
             x=alt.X(
                 "active_from:Q",
                 title="active latents on a token",
-                axis=alt.Axis(grid=False, format="d", tickMinStep=1),
+                axis=alt.Axis(grid=False, format=ID, tickMinStep=1),
                 scale=alt.Scale(nice=False, zero=False),
             ),
             x2="active_to:Q",
             y=alt.Y(
                 "tokens:Q",
                 title="kept tokens",
-                axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
-                # Room above the highest bar for what the mean is.
+                axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
+                # Room above the highest bar for the label of the mean.
                 scale=alt.Scale(domain=[0, 1.15 * most], nice=False),
             ),
             y2=alt.datum(0),
             tooltip=[
-                alt.Tooltip("active_from:Q", title="from", format="d"),
-                alt.Tooltip("active_to:Q", title="to below", format="d"),
-                alt.Tooltip("tokens:Q", title="kept tokens", format=","),
+                alt.Tooltip("active_from:Q", title="from", format=ID),
+                alt.Tooltip("active_to:Q", title="to below", format=ID),
+                alt.Tooltip("tokens:Q", title="kept tokens", format=COUNT),
             ],
         )
     )
-    at = alt.Chart({"values": [{"at": mean + 0.5, "says": f"mean (L0) {mean:.1f}"}]}).encode(
+    at = alt.Chart({"values": [{"at": mean + 0.5, "says": f"mean (L0) {short(mean)}"}]}).encode(
         x="at:Q"
     )
     rule = at.mark_rule(color=HIGHLIGHT, strokeDash=[3, 3])
@@ -126,7 +137,7 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
         chart=layered(bars, rule, says, height=230),
         rows=rows,
         caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
-        note="A TopK SAE has nearly the same number on every token; others spread.",
+        note="A TopK SAE has nearly the same number on every token; other SAEs have a wider range.",
     )
 
 
@@ -144,9 +155,9 @@ def _active_histogram(active: np.ndarray) -> pa.Table:
 
 
 def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
-    """Largest activation against density, one point a latent (binned above 20,000 latents).
+    """Largest activation against density, one point per latent (binned above 20,000 latents).
 
-    `mask` [n_latents] bool puts the selected latents in colour. Dead latents have no place here.
+    `mask` [n_latents] bool colours the selected latents. Dead latents are not drawn.
     """
     latents = bundle.latents
     selected = np.ones(latents.num_rows, bool) if mask is None else np.asarray(mask, dtype=bool)
@@ -172,19 +183,27 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
             drawn_as="bins" if binned else "points",
         ),
         selections=() if binned else (LATENT.name,),
-        note="Rare latents have fewer chances of a high maximum, so a slope alone says little.",
+        note="Rare latents have fewer chances of a high maximum, so a slope is expected.",
     )
+
+
+_DENSITY_TICKS = alt.Axis(format=DENSITY_AXIS, tickCount=6)
 
 
 def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
     log = alt.Scale(type="log", nice=False, padding=8)
     return (
-        alt.X(x, title="density (log scale)", scale=log, axis=alt.Axis(format=".0e", tickCount=6)),
+        alt.X(
+            x,
+            title="density (log scale)",
+            scale=log,
+            axis=alt.Axis(format=DENSITY_AXIS, tickCount=6),
+        ),
         alt.Y(
             y,
             title="largest activation (log scale)",
             scale=log,
-            axis=alt.Axis(format="~s", tickCount=6),
+            axis=alt.Axis(format=NUMBER_AXIS, tickCount=6),
         ),
     )
 
@@ -203,11 +222,10 @@ def _points(rows: pa.Table) -> alt.Chart:
             color=alt.condition("datum.selected", alt.value(ACCENT), alt.value(UNSELECTED)),
             opacity=alt.value(0.65),
             tooltip=[
-                alt.Tooltip("latent:Q", format="d"),
+                alt.Tooltip("latent:Q", format=ID),
                 alt.Tooltip("name:N", title="label"),
-                alt.Tooltip("density:Q", format=".1e"),
-                alt.Tooltip("density:Q", title="density in %", format=".3~%"),
-                alt.Tooltip("max:Q", title="largest activation", format=".3~r"),
+                *density_tooltips(),
+                alt.Tooltip("max:Q", title="largest activation", format=NUMBER),
                 alt.Tooltip("flag:N"),
             ],
         )
@@ -246,7 +264,7 @@ def _bins(rows: pa.Table) -> alt.Chart:
         "selected:Q",
         title="latents",
         scale=colour_scale(0, most, SEQUENTIAL[1:], "symlog"),
-        legend=alt.Legend(tickCount=4, format="~s"),
+        legend=alt.Legend(tickCount=4, format=NUMBER_AXIS),
     )
     return (
         alt.Chart(inline(rows))
@@ -258,10 +276,10 @@ def _bins(rows: pa.Table) -> alt.Chart:
             y2="max_to:Q",
             color=alt.condition("datum.selected > 0", shade, alt.value(UNSELECTED)),
             tooltip=[
-                alt.Tooltip("density_from:Q", title="density from", format=".1e"),
-                alt.Tooltip("max_from:Q", title="activation from", format=".3~r"),
-                alt.Tooltip("latents:Q", format=","),
-                alt.Tooltip("selected:Q", format=","),
+                alt.Tooltip("density_from:Q", title="density from", format=DENSITY),
+                alt.Tooltip("max_from:Q", title="activation from", format=NUMBER),
+                alt.Tooltip("latents:Q", format=COUNT),
+                alt.Tooltip("selected:Q", format=COUNT),
             ],
         )
     )

@@ -10,9 +10,11 @@ from scipy.spatial.distance import squareform
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
+from analysis.runtime.numbers import count
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CELL
 from charts.core.measures import check_measure, format_of, range_of, title_of
+from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import DIVERGING, PAPER, SEQUENTIAL, colour_scale, inline, styled
 
@@ -24,12 +26,12 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
     """Every pair of the given latents, coloured by a measure; the diagonal is blank.
 
     `latents` [n] ids: above 200 the 200 with the most active tokens are drawn. Rows and columns
-    are ordered by cluster, then by average linkage. A click gives `picked_cell`: latent and
+    are ordered by cluster, then by average linkage. A click gives CELL: latent and
     partner. Raises InputError for an unknown measure.
     """
     check_measure(measure)
-    asked = np.unique(np.asarray(latents, dtype=np.int64))
-    drawn = _most_active(bundle, asked)
+    given = np.unique(np.asarray(latents, dtype=np.int64))
+    drawn = _most_active(bundle, given)
     table = _pair_table(bundle, drawn)
     values = measure_table(table, bundle.latents, bundle.manifest.tokens, [measure])
     n = len(drawn)
@@ -38,20 +40,18 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
     order = similarity_order(matrix, _clusters(bundle, drawn))
     rows = _rows(values, drawn, order)
     cut = (
-        f"; only the {MOST_LATENTS} with the most active tokens are drawn" if n < len(asked) else ""
+        f"; only the {MOST_LATENTS} with the most active tokens are drawn" if n < len(given) else ""
     )
     return Figure(
         name=f"heatmap-{measure}",
         title=f"Which latents fire together, by {title_of(measure)}",
         chart=_chart(bundle, rows, drawn[order], measure),
         rows=rows,
-        caption=caption_of(
-            bundle, unit="token", measure=measure, latents=f"{n} of {len(asked)} asked for"
-        ),
+        caption=caption_of(bundle, unit="token", measure=measure, latents=f"{n} of {len(given)}"),
         selections=(CELL.name,),
         note=(
-            f"{len(asked):,} latents{cut}. Ordered by cluster, then by similarity, so "
-            "blocks along the diagonal are partly made by the order."
+            f"{count(len(given))} latents{cut}. Rows and columns are ordered by cluster, "
+            "then by similarity, which by itself makes blocks on the diagonal."
         ),
     )
 
@@ -82,7 +82,7 @@ def _clusters(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
 
 
 def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Positions by cluster, clusters by where their leaves stand, and leaves inside a cluster.
+    """Positions ordered by cluster, clusters by the mean place of their leaves.
 
     The leaves come from average linkage on the largest value minus the value, with the optimal
     order of Bar-Joseph et al. 2001.
@@ -151,7 +151,7 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
                 alt.Tooltip("a:N", title="latent"),
                 alt.Tooltip("b:N", title="partner"),
                 alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
-                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
             ],
         )
         .properties(name="cells")

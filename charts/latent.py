@@ -7,9 +7,11 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count, density, short
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
-from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
+from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
+from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
 from charts.core.text import name_of, shown_token
 from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
 
@@ -38,26 +40,26 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
             x=alt.X(
                 "activation_from:Q",
                 title="activation",
-                axis=alt.Axis(grid=False, tickCount=8, format="~r"),
+                axis=alt.Axis(grid=False, tickCount=8, format=NUMBER_AXIS),
                 scale=alt.Scale(nice=False, zero=False),
             ),
             x2="activation_to:Q",
             y=alt.Y(
                 "tokens:Q",
                 title="active tokens",
-                axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1),
+                axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
             ),
             y2=alt.datum(0),
             tooltip=[
-                alt.Tooltip("activation_from:Q", title="from", format=".3~r"),
-                alt.Tooltip("activation_to:Q", title="to", format=".3~r"),
-                alt.Tooltip("tokens:Q", title="active tokens", format=","),
+                alt.Tooltip("activation_from:Q", title="from", format=NUMBER),
+                alt.Tooltip("activation_to:Q", title="to", format=NUMBER),
+                alt.Tooltip("tokens:Q", title="active tokens", format=COUNT),
             ],
         )
     )
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
     marks = [
-        {"at": row[key], "says": f"{key} {row[key]:.3g}"}
+        {"at": row[key], "says": f"{key} {short(row[key])}"}
         for key in ("median", "p90")
         if row[key] is not None
     ]
@@ -75,10 +77,10 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
             bundle,
             unit="token",
             latent=latent,
-            active_tokens=len(values),
-            density=f"{row['density']:.1e}",
+            active_tokens=count(len(values)),
+            density=density(row["density"]),
         ),
-        note=f"Only the {len(values):,} tokens on which it is active; on all others it is 0.",
+        note=f"The {count(len(values))} tokens with an activation; it is 0 on all others.",
     )
 
 
@@ -97,7 +99,7 @@ def _value_bins(values: np.ndarray) -> pa.Table:
 
 
 def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
-    """Nearest decoder vectors by cosine; a click gives `picked`, the latent of the row."""
+    """Nearest decoder vectors by cosine; a click gives LATENT, that of the row."""
     check_latent(bundle, latent)
     found = bundle.neighbours.of(latent).sort_by("rank")
     rows = pa.table(
@@ -115,7 +117,7 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
         rows=rows,
         caption=caption_of(bundle, unit="latent", latent=latent, neighbours=rows.num_rows),
         selections=(LATENT.name,),
-        note="Close decoders write similar directions; they need not fire on the same tokens.",
+        note="Latents with similar decoder vectors need not fire on the same tokens.",
     )
 
 
@@ -170,12 +172,12 @@ def _partner_rows(
 def _ranked_rows(
     rows: pa.Table, value: str, title: str, domain: tuple[float | None, float | None]
 ) -> alt.LayerChart:
-    """Bars in the order of the rows, one a latent, with its name, value and tooltip."""
+    """Bars in the order of the rows, one per latent, with its name, value and tooltip."""
     ids, labels = rows["latent"].to_pylist(), rows["label"].to_pylist()
     data = rows.drop_columns(["label"]).append_column(
         "name", pa.array([name_of(i, t) for i, t in zip(ids, labels, strict=True)], pa.string())
     )
-    data = data.append_column("says", pa.array(said_values(rows[value], value), pa.string()))
+    data = data.append_column("says", pa.array(value_texts(rows[value], value), pa.string()))
     values = np.nan_to_num(rows[value].to_numpy(zero_copy_only=False).astype(np.float64))
     least = min(0.0, float(values.min(initial=0.0)))
     most = domain[1] if domain[1] is not None else float(values.max(initial=0.0)) or 1.0
@@ -193,8 +195,8 @@ def _ranked_rows(
         tooltip=[
             alt.Tooltip("name:N", title="latent"),
             alt.Tooltip(f"{value}:Q", title=title, format=format_of(value)),
-            alt.Tooltip("density:Q", format=".1e"),
-            *(alt.Tooltip(f"{n}:Q", title=n.replace("_", " "), format=",") for n in counts),
+            *density_tooltips(),
+            *(alt.Tooltip(f"{n}:Q", title=n.replace("_", " "), format=COUNT) for n in counts),
             *(alt.Tooltip(f"{n}:Q", title=title_of(n), format=format_of(n)) for n in others),
         ],
     )
@@ -208,7 +210,7 @@ def _ranked_rows(
 
 
 def logit_effects(bundle: Bundle, latent: int) -> Figure:
-    """Tokens that the decoder vector pushes up (blue) and down (red) through the unembedding."""
+    """Tokens that the decoder vector promotes (blue) and suppresses (red) by the unembedding."""
     check_latent(bundle, latent)
     found = bundle.logits.of(latent)
     rows = pa.table(
@@ -234,7 +236,7 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
         y=alt.Y("row:O", axis=None),
         tooltip=[
             alt.Tooltip("token:N"),
-            alt.Tooltip("effect:Q", format="+.3f"),
+            alt.Tooltip("effect:Q", format=SIGNED),
             alt.Tooltip("sign:N"),
         ],
     )
@@ -255,9 +257,9 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
     )
     return Figure(
         name=f"latent-{latent}-logits",
-        title=f"Tokens that latent {latent} makes more and less likely",
+        title=f"Tokens that latent {latent} promotes and suppresses",
         chart=layered(bars, zero, left, right, height=46 + 17 * max(rows.num_rows, 1)),
         rows=rows,
         caption=caption_of(bundle, unit="vocabulary token", latent=latent),
-        note="A direct path only: later layers may use the direction in other ways.",
+        note="The direct path only: later layers may use the direction in other ways.",
     )

@@ -1,7 +1,7 @@
 """The maps of the latents: points or an image of them, cluster names, a box over them.
 
-One map puts latents together that write alike (their decoder vectors point the same way), the
-other one those that fire together. Both are in the bundle; nothing is laid out here.
+One map is by decoder similarity, the other by co-occurrence. Both are in the bundle; nothing is
+laid out here.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import quality_of_map
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count, fraction, percent
 from analysis.selection import MAP_COLUMNS, MapName
 from charts.cluster_level import Level, level_of
 from charts.core.figure import Figure, caption_of
@@ -27,7 +28,7 @@ MOST_POINTS = 30_000
 
 _TITLES = {
     "decoder": "Map of the decoder vectors",
-    "cooccurrence": "Map of the latents that fire together",
+    "cooccurrence": "Map of the latents by co-occurrence",
 }
 
 
@@ -41,12 +42,12 @@ def latent_map(
     viewport: Viewport | None = None,
     layout: MapName = "decoder",
 ) -> Figure:
-    """The UMAP of the decoder vectors or of the co-occurrence graph, one point a latent.
+    """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
     `selected` [n_latents] bool keeps its colour, the rest turns light grey. `viewport` is x0, x1,
-    y0, y1 in map units: what lies outside is left out, and more names find room. Selections: `box`
-    (`box_of_cooccurrence` on that map), an interval of x and y, and `picked`, the latent that was
-    clicked (points only: above 30,000 latents the map is an image with the box over it).
+    y0, y1 in map units: latents outside are left out, and more names fit. Interactions: BOX
+    (COOCCURRENCE_BOX on that map) and LATENT, a click (only on points: above 30,000 latents the map
+    is an image under the box). Raises InputError for an unknown map, colour or level.
     """
     if layout not in layouts_of(bundle):
         known = ", ".join(layouts_of(bundle))
@@ -92,11 +93,11 @@ def _edge(value: float) -> str:
 
 def _note(bundle: Bundle, layout: MapName) -> str:
     quality = quality_of_map(bundle.manifest, layout)
-    weak = "Distance and area between clusters on this map are weak evidence"
+    weak = "Distances and gaps between clusters on this map are weak evidence"
     if quality is None:
         return f"{weak}; its quality was not measured."
     measured = [
-        f"{name} {value:.3f}".replace(" 0.", " .")
+        f"{name} {fraction(value)}"
         for name, value in (
             ("trustworthiness", quality.trustworthiness),
             ("kNN recall@10", quality.knn_recall),
@@ -104,20 +105,20 @@ def _note(bundle: Bundle, layout: MapName) -> str:
         )
         if value is not None
     ]
-    left = f"; {quality.left_out:,} latents are left out" if quality.left_out else ""
+    left = f"; {count(quality.left_out)} latents are left out" if quality.left_out else ""
     return (
         f"{weak}; {', '.join(measured) or 'its quality was not measured'} over "
-        f"{quality.latents:,} latents{left}."
+        f"{count(quality.latents)} latents{left}."
     )
 
 
 def _moved_note(bundle: Bundle) -> str:
-    """What the two maps have in common."""
+    """The share of neighbours that the two maps have in common."""
     shared = 1 - (pc.mean(bundle.latents["moved"]).as_py() or 0.0)
     return (
-        f" Of a latent's ten nearest on one map, {shared:.1%} are among its ten nearest on the "
-        "other, in the mean."
-    ).replace("%", " %")
+        f" On average, {percent(shared)} of a latent's ten nearest on one map are among its ten "
+        "nearest on the other."
+    )
 
 
 def _rows(

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from charts.cluster_level import Level
 from charts.core.interactions import LATENT, Interval
+from charts.core.numbers import DENSITY_AXIS, FRACTION, ID, NUMBER, NUMBER_AXIS, density_tooltips
 from charts.core.raster import rasterise, rgb_of
 from charts.core.text import shown_label
 from charts.core.theme import (
@@ -53,16 +54,15 @@ def points(
             color=alt.condition("datum.selected", _paint(rows, colour), alt.value(UNSELECTED)),
             opacity=alt.condition("datum.selected", alt.value(0.85), alt.value(0.6)),
             tooltip=[
-                alt.Tooltip("latent:Q", format="d"),
+                alt.Tooltip("latent:Q", format=ID),
                 alt.Tooltip("name:N", title="label"),
-                alt.Tooltip("label_precision:Q", title="label: precision, held out", format=".2f"),
-                alt.Tooltip("label_recall:Q", title="label: recall, held out", format=".2f"),
+                alt.Tooltip("label_precision:Q", title="label precision", format=FRACTION),
+                alt.Tooltip("label_recall:Q", title="label recall", format=FRACTION),
                 alt.Tooltip("tokens:N", title="top tokens"),
-                alt.Tooltip("density:Q", format=".1e"),
-                alt.Tooltip("density:Q", title="density in %", format=".3~%"),
+                *density_tooltips(),
                 alt.Tooltip("cluster_label:N", title="cluster"),
                 *(
-                    [alt.Tooltip(f"{colour}:Q", title=COLOURS[colour], format=".3~r")]
+                    [alt.Tooltip(f"{colour}:Q", title=COLOURS[colour], format=NUMBER)]
                     if colour not in ("cluster", "density")
                     else []
                 ),
@@ -83,7 +83,7 @@ def _tokens(top: list[str] | None) -> str:
 def _domain(rows: pa.Table, colour: Colour) -> tuple[Spacing, tuple[float, float]]:
     """Type and domain of the scale of a numeric colour."""
     if colour in SHARES:
-        # Latents that moved little are rare, and the eye needs what tells the others apart.
+        # Few latents moved little, so the scale starts at the smallest value.
         lowest = pc.min(rows[colour]).as_py() if colour == "moved" else 0.0
         return "linear", (min(lowest or 0.0, 0.9), 1.0)
     values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
@@ -104,7 +104,7 @@ def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
         gradientLength=180,
         gradientThickness=10,
         tickCount=4,
-        format=".0e" if colour == "density" else "~g",
+        format=DENSITY_AXIS if colour == "density" else NUMBER_AXIS,
     )
     scale = colour_scale(least, most, SEQUENTIAL_POINTS, kind)
     return alt.Color(f"{colour}:Q", title=COLOURS[colour], scale=scale, legend=legend)
@@ -113,7 +113,7 @@ def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
 def image(
     rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
 ) -> alt.Chart:
-    """The points as one picture of a fixed number of pixels, whatever their number."""
+    """The points as one picture, whose size does not depend on their number."""
     x0, x1, y0, y1 = frame
     url = rasterise(
         np.column_stack([rows[name].to_numpy() for name in ("x", "y")]),
@@ -132,7 +132,7 @@ def image(
 
 
 def legend(rows: pa.Table, frame: Viewport, colour: Colour) -> list[alt.Chart]:
-    """A point of no size, for the sake of the legend of its colour."""
+    """A point of size 0 that carries the legend of the colours."""
     x, y = _axes(frame)
     least = _domain(rows, colour)[1][0]
     point = alt.Chart({"values": [{"x": frame[0], "y": frame[2], colour: least}]})

@@ -47,12 +47,12 @@ def centres(bundle: Bundle, clustering: Level, layout: MapName) -> np.ndarray:
     return centres
 
 
-def _tell(
+def _named_clusters(
     clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewport
 ) -> list[tuple[int, int, float, float]]:
-    """Clusters worth a name, as (-selected latents, cluster, x, y).
+    """Clusters to name, as (-selected latents, cluster, x, y), largest part first.
 
-    A cluster of which the selection has only a corner is not among them.
+    A cluster is named if a fifth of it is selected, or if it has a twentieth of the selection.
     """
     chosen = rows.filter(rows["selected"])["cluster"].drop_null().to_numpy()
     members = np.bincount(chosen, minlength=1)
@@ -61,8 +61,8 @@ def _tell(
     found = []
     for cluster, size, (x, y) in zip(*columns, centres.tolist(), strict=True):
         count = int(members[cluster]) if cluster < len(members) else 0
-        telling = count and (count >= size / 5 or count >= len(chosen) / 20)
-        if telling and x0 <= x <= x1 and y0 <= y <= y1:
+        is_named = count and (count >= size / 5 or count >= len(chosen) / 20)
+        if is_named and x0 <= x <= x1 and y0 <= y <= y1:
             found.append((-count, cluster, x, y))
     return sorted(found)
 
@@ -75,10 +75,10 @@ def names_on_map(
     x0, x1, y0, y1 = frame
     boxes: list[Box] = []
     placed: list[dict[str, Any]] = []
-    told = _tell(clustering, centres, rows, frame)
-    short = {cluster: shown_label(names[cluster], 26) for _, cluster, _, _ in told}
+    candidates = _named_clusters(clustering, centres, rows, frame)
+    short = {cluster: shown_label(names[cluster], 26) for _, cluster, _, _ in candidates}
     times = Counter(short.values())
-    for _, cluster, x, y in told:
+    for _, cluster, x, y in candidates:
         name = short[cluster] if times[short[cluster]] == 1 else f"{short[cluster]} ({cluster})"
         half = 3.6 * cells(name) + 4
         px = (x - x0) / (x1 - x0) * PLACED_FOR[0]

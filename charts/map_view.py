@@ -24,14 +24,14 @@ COLOURS: dict[str, str] = {
 
 
 LAYOUTS: dict[str, str] = {
-    "decoder": "write alike",
-    "cooccurrence": "fire together",
+    "decoder": "decoder similarity",
+    "cooccurrence": "co-occurrence",
 }
-"""What latents that lie together on a map have in common."""
+"""By which similarity a map places latents next to each other."""
 
 
 SHARES = ("map_recall", "map_agreement", "moved")
-"""Colours that are fractions; the others are on a log scale."""
+"""Colours that are fractions; the others have a log scale."""
 
 
 def layouts_of(bundle: Bundle) -> list[MapName]:
@@ -40,7 +40,10 @@ def layouts_of(bundle: Bundle) -> list[MapName]:
 
 
 def colours_of(bundle: Bundle, layout: MapName = "decoder") -> list[Colour]:
-    """The colours of a map: latents move between two, and only one is measured for each latent."""
+    """The colours of a map.
+
+    Recall and agreement are stored only for the map of the decoder; `moved` needs both maps.
+    """
     known: list[Colour] = ["cluster", "density"]
     if layout == "decoder":
         known += ["map_recall", "map_agreement"]
@@ -63,7 +66,7 @@ def whole_map(bundle: Bundle, layout: MapName = "decoder") -> Viewport:
 def part_of_map(
     bundle: Bundle, selected: np.ndarray | None, layout: MapName = "decoder"
 ) -> Viewport | None:
-    """The part of a map that the selected latents fill, with a margin of 3 %; None without any."""
+    """The part of a map with the selected latents and a margin of 3 %; None if there are none."""
     x, y = places(bundle, layout)
     inside = np.isfinite(x) & np.isfinite(y)
     if selected is not None:

@@ -2,15 +2,17 @@
 
 import altair as alt
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.sparse import csr_matrix
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.runtime.arrays import Bools, Floats, Ints
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, title_of
+from charts.core.numbers import COUNT, ID, density_tooltips
 from charts.core.text import name_of
 from charts.core.theme import (
     CLUSTER_COLOURS,
@@ -31,9 +33,8 @@ EDGES_EACH = 4
 """Each latent shows this many of its strongest edges, and all show theirs to the chosen one."""
 NAMED = 14
 HEIGHT = 560
-STEPS = 300
-
-Floats = npt.NDArray[np.float64]
+STEPS = 200
+"""Iterations of the layout."""
 
 
 def neighbourhood(
@@ -46,7 +47,7 @@ def neighbourhood(
     """A latent, its strongest partners by a measure, and the strongest edges among them.
 
     Coloured by the finest cluster, or by the community of a level. The partners and the edges are
-    those of `ranked_partners`. A click gives `picked`, the latent. Raises InputError for an unknown
+    those of `ranked_partners`. A click gives LATENT. Raises InputError for an unknown
     latent or measure.
     """
     check_latent(bundle, latent)
@@ -87,9 +88,7 @@ def _note(bundle: Bundle, latent: int, partners: int) -> str:
     )
 
 
-def _graph(
-    bundle: Bundle, latent: int, measure: str, partners: int
-) -> tuple[npt.NDArray[np.int64], pa.Table, int]:
+def _graph(bundle: Bundle, latent: int, measure: str, partners: int) -> tuple[Ints, pa.Table, int]:
     """The latents, the chosen one first; the edges drawn; how many there are among them."""
     minimum_joint = bundle.manifest.parameters.minimum_joint
     own = ranked_partners(bundle, latent, measure, minimum_joint, partners)
@@ -117,9 +116,7 @@ def _graph(
     return nodes, pa.table(edges), len(rows)
 
 
-def _strongest(
-    low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], value: Floats, nodes: int
-) -> npt.NDArray[np.bool_]:
+def _strongest(low: Ints, high: Ints, value: Floats, nodes: int) -> Bools:
     """Which edges are drawn: those of the chosen latent, and the strongest few of every other."""
     keep = low == 0
     for node in range(1, nodes):
@@ -128,35 +125,29 @@ def _strongest(
     return keep
 
 
-def spread(nodes: int, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> Floats:
-    """Places [nodes, 2] in [-1, 1] by forces: edges pull, all push; node 0 is near the middle.
+def spread(nodes: int, a: Ints, b: Ints) -> Floats:
+    """Places [nodes, 2] in [-1, 1] by the spring layout of Fruchterman and Reingold 1991.
 
-    Fruchterman and Reingold 1991, from a spiral instead of a random start, so the same graph has
-    the same picture.
+    a and b [edges] are the ends of the edges. Node 0 is at the middle. The layout starts from a
+    spiral instead of a random draw, so that the same graph gives the same picture.
     """
+    if nodes < 2:
+        return np.zeros((nodes, 2))
+    # A third of a second that only this chart needs.
+    from sknetwork.embedding import Spring  # noqa: PLC0415
+
     turn = np.arange(nodes) * np.pi * (3 - np.sqrt(5))
-    radius = np.sqrt(np.arange(nodes) / max(nodes, 1))
-    place = np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None]
-    ideal = 1.6 / np.sqrt(max(nodes, 1))
-    for step in range(STEPS):
-        apart = place[:, None, :] - place[None, :, :]
-        distance = np.maximum(np.linalg.norm(apart, axis=2), 1e-3)
-        force = (apart * (ideal**2 / distance**2)[:, :, None]).sum(axis=1)
-        pull = (place[b] - place[a]) * (np.linalg.norm(place[b] - place[a], axis=1) / ideal)[
-            :, None
-        ]
-        np.add.at(force, a, pull)
-        np.add.at(force, b, -pull)
-        force -= 0.3 * place  # keeps parts that no edge joins on the picture
-        length = np.maximum(np.linalg.norm(force, axis=1, keepdims=True), 1e-9)
-        place = place + force / length * np.minimum(length, 0.1 * (1 - step / STEPS))
-    place = place - place[0] if nodes else place
-    reach = np.abs(place).max(axis=0, initial=1e-9)
-    return np.asarray(place / np.maximum(reach, 1e-9))
+    radius = np.sqrt(np.arange(nodes) / nodes)
+    spiral = np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None]
+    ends = (np.concatenate([a, b]), np.concatenate([b, a]))
+    adjacency = csr_matrix((np.ones(2 * len(a)), ends), shape=(nodes, nodes))
+    place = Spring(n_iter=STEPS).fit(adjacency, position_init=spiral).embedding_
+    place = place - place[0]
+    return np.asarray(place / np.maximum(np.abs(place).max(axis=0), 1e-9))
 
 
 def _node_rows(
-    bundle: Bundle, nodes: npt.NDArray[np.int64], place: Floats, latent: int, level: int | None
+    bundle: Bundle, nodes: Ints, place: Floats, latent: int, level: int | None
 ) -> pa.Table:
     at = pa.array(nodes)
     if level is None:
@@ -220,10 +211,10 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
             ),
             color=alt.condition("datum.of_chosen", alt.value(QUIET_INK), alt.value(RULE)),
             tooltip=[
-                alt.Tooltip("a:Q", title="latent", format="d"),
-                alt.Tooltip("b:Q", title="partner", format="d"),
+                alt.Tooltip("a:Q", title="latent", format=ID),
+                alt.Tooltip("b:Q", title="partner", format=ID),
                 alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
-                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
             ],
         )
     )
@@ -240,7 +231,7 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
             stroke=alt.condition("datum.chosen", alt.value(HIGHLIGHT), alt.value("white")),
             tooltip=[
                 alt.Tooltip("name:N", title="latent"),
-                alt.Tooltip("density:Q", format=".1e"),
+                *density_tooltips(),
                 alt.Tooltip("group:N", title=by),
             ],
         )

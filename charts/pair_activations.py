@@ -6,7 +6,9 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import Pair, joint_sample
+from analysis.runtime.numbers import count
 from charts.core.figure import Figure
+from charts.core.numbers import NUMBER
 from charts.core.theme import (
     inline,
     layered,
@@ -15,7 +17,7 @@ from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, pair_caption
 
 
 def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
-    """Activations of both on the tokens where either is active; alone, a point lies on an axis."""
+    """Activations of both on the tokens where either is active; if only one is, on its axis."""
     rows = joint_sample(pair, seed=bundle.manifest.parameters.seed)
     table = pair.tables["token"]
     where = np.where(
@@ -40,12 +42,12 @@ def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
             ),
             tooltip=[
                 alt.Tooltip("where:N", title="active"),
-                alt.Tooltip("a:Q", title=str(pair.a), format=".3~r"),
-                alt.Tooltip("b:Q", title=str(pair.b), format=".3~r"),
+                alt.Tooltip("a:Q", title=str(pair.a), format=NUMBER),
+                alt.Tooltip("b:Q", title=str(pair.b), format=NUMBER),
             ],
         )
     )
-    drawn = f"{rows.num_rows:,} of {either:,}"
+    drawn = f"{count(rows.num_rows)} of {count(either)}"
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-activations",
         title="Activations of both, token by token",
@@ -54,7 +56,7 @@ def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
         caption=pair_caption(bundle, pair, "token", drawn=drawn),
         note=(
             f"{drawn} tokens on which either fires{_sampled(rows.num_rows, either)}; both fire on "
-            f"{int(table.n11):,}. Points on an axis: the other one is silent."
+            f"{count(int(table.n11))}. On the points of an axis, only one of them fires."
         ),
     )
 

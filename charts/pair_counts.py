@@ -7,7 +7,9 @@ import pyarrow as pa
 from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import expected, lift
 from analysis.cooccurrence.pair import Pair
+from analysis.runtime.numbers import count, percent, short
 from charts.core.figure import Figure
+from charts.core.numbers import COUNT, NUMBER, PERCENT
 from charts.core.theme import (
     INK,
     PAPER,
@@ -25,9 +27,9 @@ CELL_HEIGHT = 66
 
 
 def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
-    """The 2x2 tables by token, window and document, beside one another.
+    """The 2x2 tables by token, window and document, next to each other.
 
-    The colour compares a cell with what independent latents of the same margins would have there.
+    The colour compares a cell with the count of independent latents with the same margins.
     """
     rows = _cells(pair)
     return Figure(
@@ -37,8 +39,9 @@ def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
         rows=rows,
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
-            f"A window is {pair.window:,} consecutive kept tokens of one document; the last one of "
-            "a document is shorter and counts as one. Larger units are shared by topic alone, too."
+            f"A window is {count(pair.window)} consecutive kept tokens of one document; the last "
+            "one of a document may be shorter. Two latents can share a window or a document only "
+            "because of its topic."
         ),
     )
 
@@ -48,7 +51,7 @@ def _cells(pair: Pair) -> pa.Table:
     for unit in UNITS:
         table = pair.tables[unit]
         n, n1, n2 = (float(value) for value in (table.n, table.n1, table.n2))
-        for a, b, count in (
+        for a, b, cell in (
             (True, True, table.n11),
             (True, False, table.n10),
             (False, True, table.n01),
@@ -60,8 +63,8 @@ def _cells(pair: Pair) -> pa.Table:
                     "unit": unit,
                     "a_active": a,
                     "b_active": b,
-                    "count": int(count),
-                    "share": int(count) / n if n else 0.0,
+                    "count": int(cell),
+                    "share": int(cell) / n if n else 0.0,
                     "expected": by_chance,
                 }
             )
@@ -75,9 +78,9 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         top = 0 if row["a_active"] else 1
         row |= {"x": left, "x2": left + 0.98, "y": top, "y2": top + 0.96, "middle": left + 0.49}
         row["times"] = float(np.log2((row["count"] + 0.5) / (row["expected"] + 0.5)))
-        row["says"] = f"{row['count']:,}"
-        row["part"] = _percent(row["share"])
-        row["chance"] = f"expected {_short(row['expected'])}"
+        row["says"] = count(row["count"])
+        row["part"] = percent(row["share"])
+        row["chance"] = f"expected {short(row['expected'])}"
         row["cell"] = _named(row, pair)
     end = 2.35 * len(UNITS) - 0.37
     across, down = (-0.72, end), (1.98, -0.62)
@@ -102,9 +105,9 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         ),
         tooltip=[
             alt.Tooltip("cell:N", title="cell"),
-            alt.Tooltip("count:Q", format=","),
-            alt.Tooltip("share:Q", format=".3%"),
-            alt.Tooltip("expected:Q", title="expected if independent", format=",.3~r"),
+            alt.Tooltip("count:Q", format=COUNT),
+            alt.Tooltip("share:Q", format=PERCENT),
+            alt.Tooltip("expected:Q", title="expected if independent", format=NUMBER),
         ],
     )
     inside = base.transform_calculate(line="datum.y + 0.48").encode(
@@ -131,7 +134,7 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
 
 
 def _headings(pair: Pair) -> list[dict[str, object]]:
-    """The words above the columns and beside the rows."""
+    """The headings of the columns and rows."""
     heads: list[dict[str, object]] = [
         {"x": -0.38, "y": 0.48, "says": f"{pair.a} fires", "colour": A_COLOUR},
         {"x": -0.38, "y": 1.48, "says": f"{pair.a} silent", "colour": QUIET_INK},
@@ -139,7 +142,7 @@ def _headings(pair: Pair) -> list[dict[str, object]]:
     for i, unit in enumerate(UNITS):
         left, n = 2.35 * i, int(pair.tables[unit].n)
         heads += [
-            {"x": left + 1, "y": -0.45, "says": f"{n:,} {UNIT_WORDS[unit]}", "colour": INK},
+            {"x": left + 1, "y": -0.45, "says": f"{count(n)} {UNIT_WORDS[unit]}", "colour": INK},
             {"x": left + 0.49, "y": -0.15, "says": f"{pair.b} fires", "colour": B_COLOUR},
             {"x": left + 1.49, "y": -0.15, "says": f"{pair.b} silent", "colour": QUIET_INK},
         ]
@@ -152,16 +155,8 @@ def _named(row: dict[str, object], pair: Pair) -> str:
     return f"{row['unit']}: {a}, {b}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if 0 < share < 0.1 else f"{100 * share:.1f} %"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
-    """The joint count of every unit beside what independent latents of these margins would have."""
+    """The joint count of every unit and that of independent latents with the same margins."""
     rows = pa.Table.from_pylist(
         [
             {
@@ -174,7 +169,7 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         ]
     )
     data = rows.append_column(
-        "says", pa.array([f"{_short(value)} ×" for value in rows["lift"].to_pylist()])
+        "says", pa.array([f"{short(value)} ×" for value in rows["lift"].to_pylist()])
     )
     most = max(*rows["joint"].to_pylist(), *rows["expected"].to_pylist(), 1.0)
     scale = alt.Scale(type="symlog", constant=1, domain=[0, 3 * most], nice=False)
@@ -183,16 +178,16 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         y=alt.Y("unit:N", sort=list(UNITS), title=None),
         tooltip=[
             alt.Tooltip("unit:N"),
-            alt.Tooltip("joint:Q", format=","),
-            alt.Tooltip("expected:Q", format=",.3~r"),
-            alt.Tooltip("lift:Q", format=",.3~r"),
+            alt.Tooltip("joint:Q", format=COUNT),
+            alt.Tooltip("expected:Q", format=NUMBER),
+            alt.Tooltip("lift:Q", format=NUMBER),
         ],
     )
     x = alt.X(
         "expected:Q",
         scale=scale,
         title="units with both (symmetric log)",
-        axis=alt.Axis(values=ticks, format=",d"),
+        axis=alt.Axis(values=ticks, format=COUNT),
     )
     lines = base.mark_rule(color=RULE, strokeWidth=3).encode(x=x, x2="joint:Q")
     by_chance = base.mark_point(color=QUIET_INK, size=80, filled=False, strokeWidth=2).encode(x=x)
@@ -213,7 +208,7 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         rows=rows,
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
-            "Open ring: expected if the two were independent, n1·n2 / N; dot: counted; beside it "
-            "the lift. The tests below say what chance leaves open."
+            "Open ring: expected if the two were independent, n1·n2 / N. Dot: counted. The number "
+            "is the lift, counted over expected. The tests below compare with chance."
         ),
     )

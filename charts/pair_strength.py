@@ -9,7 +9,8 @@ from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import MEASURES, wilson_interval
 from analysis.cooccurrence.pair import Pair
 from charts.core.figure import Figure
-from charts.core.measures import title_of
+from charts.core.measures import OF_VALUES, title_of
+from charts.core.numbers import COUNT, FRACTION
 from charts.core.theme import (
     ACCENT,
     QUIET_INK,
@@ -25,7 +26,7 @@ STRENGTHS = ("phi", "jaccard", "npmi")
 def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
     """P(b given a) and P(a given b) by every unit, with 95 % Wilson intervals.
 
-    The tick is what the other latent's own density gives, which independent latents would have.
+    The tick is the other latent's own density, the value for independent latents.
     """
     rows = []
     for unit in UNITS:
@@ -58,7 +59,7 @@ def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
         note=(
             "Dot and line: the share and its 95 % Wilson interval; grey tick: the other latent's "
             "own density. Tokens of one document are not independent, so intervals by token are "
-            "narrower than what is known."
+            "too narrow."
         ),
     )
 
@@ -70,11 +71,11 @@ def _whiskers(rows: pa.Table, names: Sequence[str]) -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("probability:N"),
             alt.Tooltip("unit:N"),
-            alt.Tooltip("share:Q", format=".4f"),
-            alt.Tooltip("low:Q", format=".4f"),
-            alt.Tooltip("high:Q", format=".4f"),
-            alt.Tooltip("trials:Q", format=","),
-            alt.Tooltip("density:Q", title="density of the other", format=".4f"),
+            alt.Tooltip("share:Q", format=FRACTION),
+            alt.Tooltip("low:Q", format=FRACTION),
+            alt.Tooltip("high:Q", format=FRACTION),
+            alt.Tooltip("trials:Q", format=COUNT),
+            alt.Tooltip("density:Q", title="density of the other", format=FRACTION),
         ],
     )
     colour = alt.Color(
@@ -105,8 +106,8 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
         for unit in UNITS
     ]
     rows += [
-        {"measure": "cosine of activations", "unit": "token", "value": pair.cosine},
-        {"measure": "Pearson of activations", "unit": "token", "value": pair.pearson},
+        {"measure": OF_VALUES["activation_cosine"], "unit": "token", "value": pair.cosine},
+        {"measure": OF_VALUES["activation_pearson"], "unit": "token", "value": pair.pearson},
     ]
     table = pa.Table.from_pylist(rows)
     order = list(dict.fromkeys(str(row["measure"]) for row in rows))
@@ -115,7 +116,7 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
         tooltip=[
             alt.Tooltip("measure:N"),
             alt.Tooltip("unit:N"),
-            alt.Tooltip("value:Q", format=".4f"),
+            alt.Tooltip("value:Q", format=FRACTION),
         ],
     )
     dots = base.mark_point(size=75, filled=True, opacity=0.9).encode(
@@ -146,6 +147,6 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
             "Phi and NPMI depend on how many units have neither latent; Jaccard does not. Cosine "
-            "and Pearson are of the activations themselves over all kept tokens."
+            "and Pearson compare the activations over all kept tokens."
         ),
     )

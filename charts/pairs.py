@@ -7,9 +7,11 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
+from analysis.runtime.numbers import count
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PAIR
-from charts.core.measures import check_measure, format_of, measured, range_of, said_values, title_of
+from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
+from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import ACCENT, QUIET_INK, inline, layered
 
@@ -27,10 +29,10 @@ def pair_rows(
 ) -> pa.Table:
     """Every stored pair with a latent of the selection, once, strongest first.
 
-    `latents` [n] ids; `within` asks for both ends in the selection. Dense and ultralow latents
-    swamp a ranking, so `hide_flags` leaves pairs with one of them out; a handful of shared tokens
-    proves nothing, so `hide_rare` leaves out pairs with fewer joint tokens than the bundle's
-    `minimum_joint`. Columns: latent and partner (the selected one first, the rarer one of two),
+    `latents` [n] ids; `within` asks for both ends in the selection. `hide_flags`
+    leaves out pairs with a dense or an ultralow latent, which would fill a ranking; `hide_rare`
+    leaves out pairs with fewer joint tokens than the bundle's `minimum_joint`, which are too few to
+    rank. Columns: latent and partner (the selected one first, the rarer one of two),
     their labels, the joint counts, every measure. Raises InputError for an unknown measure.
     """
     return _pairs(bundle, latents, measure, within, hide_flags, hide_rare)[0]
@@ -101,7 +103,7 @@ def ranked_pairs(
     within: bool = False,
     hide_flags: bool = True,
 ) -> Figure:
-    """The strongest pairs of the selection; a click gives `picked_pair`: latent and partner."""
+    """The strongest pairs of the selection. A click gives PAIR: latent and partner."""
     every, hidden, rare = _pairs(bundle, latents, measure, within, hide_flags, hide_rare=True)
     rows = every.slice(0, limit)
     return Figure(
@@ -126,11 +128,15 @@ def ranked_pairs(
 def _note(hidden: int | None, rare: int, minimum_joint: int) -> str:
     """What the ranking leaves out, and why; `hidden` is None where no flag hides a pair."""
     few = (
-        f"{rare:,} pairs with fewer than {minimum_joint} joint tokens are hidden: too few to rank."
+        f"{count(rare)} pairs with fewer than {minimum_joint} joint tokens are hidden: too few to "
+        "rank."
     )
     if hidden is None:
-        return f"Dense and ultralow latents are included; they can swamp a ranking. {few}"
-    return f"{hidden:,} pairs with a dense or ultralow latent are hidden: they swamp it. {few}"
+        return f"Pairs with dense and ultralow latents are included; they can fill a ranking. {few}"
+    return (
+        f"{count(hidden)} pairs with a dense or ultralow latent are hidden: they would fill the "
+        f"ranking. {few}"
+    )
 
 
 def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
@@ -146,7 +152,7 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
     data = data.append_column("pair", pa.array(pairs, pa.string()))
     largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
     most = range_of(measure)[1] or largest or 1.0
-    data = data.append_column("says", pa.array(said_values(rows[measure], measure), pa.string()))
+    data = data.append_column("says", pa.array(value_texts(rows[measure], measure), pa.string()))
     others = [name for name in rows.column_names[6:] if name != measure]
     base = alt.Chart(inline(data)).encode(
         x=alt.X(
@@ -159,8 +165,8 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("pair:N"),
             alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
-            alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
-            alt.Tooltip("joint_documents:Q", title="joint documents", format=","),
+            alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
+            alt.Tooltip("joint_documents:Q", title="joint documents", format=COUNT),
             *(
                 alt.Tooltip(f"{name}:Q", title=title_of(name), format=format_of(name))
                 for name in others

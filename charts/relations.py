@@ -8,8 +8,10 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count, probability
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
+from charts.core.numbers import COUNT, FRACTION, NUMBER, NUMBER_AXIS
 from charts.core.text import name_of
 from charts.core.theme import QUIET_INK, inline, layered
 
@@ -36,9 +38,9 @@ def relation_rows(
     """Listed pairs with a latent of the mask [n_latents], smallest q first; how many are hidden.
 
     `within` asks for both ends in the mask. `hide_flags` leaves out pairs with a dense or an
-    ultralow latent, and siblings under such a parent: that the children of a latent which is nearly
-    always on avoid each other is true and says little. Columns: a, b, their labels, then as in the
-    bundle. InputError: there is no such relation.
+    ultralow latent, and siblings under such a parent: that the children of a latent which is almost
+    always active avoid each other is true but not informative. Columns: a, b, their labels, then as
+    in the bundle. Raises InputError for an unknown relation.
     """
     if relation not in (ALL, *RELATIONS):
         raise InputError(
@@ -70,7 +72,7 @@ def relation_points(
     hide_flags: bool = True,
     within: bool = False,
 ) -> Figure:
-    """Joint tokens against chance, coloured by relation; a click gives `picked_relation`: a and b.
+    """Joint tokens against chance, coloured by relation. A click gives RELATION: a and b.
 
     Chance is the mean under the circular shift that the relation was tested by. Above the diagonal
     pairs share more than that, below it less.
@@ -78,7 +80,7 @@ def relation_points(
     every, hidden = relation_rows(bundle, chosen, relation, hide_flags=hide_flags, within=within)
     rows = every.slice(0, MOST_DRAWN)
     left_out = (
-        f"{hidden:,} pairs with a dense or ultralow latent or parent are hidden."
+        f"{count(hidden)} pairs with a dense or ultralow latent or parent are hidden."
         if hide_flags
         else "Pairs with dense and ultralow latents are included."
     )
@@ -92,15 +94,20 @@ def relation_points(
         ),
         selections=(RELATION.name,),
         note=(
-            "Line: what the null of the test expects, one latent shifted against the other inside "
-            "each document (for siblings on the tokens of their parent). Above it they share more, "
-            f"below it less. {_drawn(rows.num_rows, every.num_rows)}{left_out}"
+            "Line: the count expected by the null of the test, which shifts one latent against the "
+            "other inside each document (for siblings, on the tokens of their parent). Pairs above "
+            f"it share more tokens, pairs below it fewer. "
+            f"{_drawn(rows.num_rows, every.num_rows)}{left_out}"
         ),
     )
 
 
 def _drawn(drawn: int, of: int) -> str:
-    return f"The {drawn:,} pairs of the smallest q of {of:,} are drawn. " if drawn < of else ""
+    return (
+        f"Drawn: the {count(drawn)} of {count(of)} pairs with the smallest q. "
+        if drawn < of
+        else ""
+    )
 
 
 def _chart(rows: pa.Table) -> alt.LayerChart:
@@ -114,12 +121,14 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
     data = rows.drop_columns(["a_label", "b_label"])
     for end, texts in zip(("a", "b"), names, strict=True):
         data = data.append_column(f"{end}_name", pa.array(texts, pa.string()))
+    q_values = [probability(q) for q in rows["q_value"].to_pylist()]
+    data = data.append_column("q", pa.array(q_values, pa.string()))
     most = max(
         (pc.max(rows[n]).as_py() or 1 for n in ("expected_shifted", "joint_tokens")), default=1
     )
     scale = alt.Scale(type="symlog", constant=0.1, domain=[0, 2 * most], nice=False)
     ticks = [0, *(10**power for power in range(-1, int(np.log10(max(most, 1))) + 1))]
-    axis = alt.Axis(values=ticks, format="~r")
+    axis = alt.Axis(values=ticks, format=NUMBER_AXIS)
     points = (
         alt.Chart(inline(data))
         .mark_circle(size=55, opacity=0.75, cursor="pointer")
@@ -141,12 +150,12 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
                 alt.Tooltip("relation:N"),
                 alt.Tooltip("a_name:N", title="a"),
                 alt.Tooltip("b_name:N", title="b"),
-                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=","),
-                alt.Tooltip("expected_shifted:Q", title="expected by the shift", format=",.3~r"),
-                alt.Tooltip("expected:Q", title="expected if independent", format=",.3~r"),
-                alt.Tooltip("p_b_given_a:Q", title="P(b given a)", format=".3f"),
-                alt.Tooltip("p_a_given_b:Q", title="P(a given b)", format=".3f"),
-                alt.Tooltip("q_value:Q", title="q", format=".1e"),
+                alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
+                alt.Tooltip("expected_shifted:Q", title="expected by the shift", format=NUMBER),
+                alt.Tooltip("expected:Q", title="expected if independent", format=NUMBER),
+                alt.Tooltip("p_b_given_a:Q", title="P(b given a)", format=FRACTION),
+                alt.Tooltip("p_a_given_b:Q", title="P(a given b)", format=FRACTION),
+                alt.Tooltip("q:N"),
             ],
         )
         .properties(name="pairs")

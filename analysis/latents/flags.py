@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.runtime.arrays import Bools, Floats, Int32s
+from analysis.runtime.numbers import percent, short
 
 Flag = Literal["live", "dead", "ultralow", "dense"]
 FLAGS: tuple[Flag, ...] = get_args(Flag)
@@ -20,8 +21,8 @@ ULTRALOW_DENSITY = 1e-6
 """A latent below this density is ultralow; Bricken et al. 2023."""
 DENSE_DENSITY = 0.10
 """A latent above this density is dense: it co-occurs with nearly every other latent."""
-ULTRALOW_TEXT = np.format_float_scientific(ULTRALOW_DENSITY, trim="-", exp_digits=1)
-DENSE_TEXT = f"{100 * DENSE_DENSITY:g} %"
+ULTRALOW_TEXT = short(ULTRALOW_DENSITY)
+DENSE_TEXT = percent(DENSE_DENSITY)
 
 RULES: dict[Flag, str] = {
     "live": f"density from {ULTRALOW_TEXT} to {DENSE_TEXT}",

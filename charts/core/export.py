@@ -12,7 +12,6 @@ import io
 import json
 import subprocess
 import sys
-import textwrap
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +24,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count
 from charts.core.figure import Figure
-from charts.core.text import visible
 from charts.core.theme import EXPORT_WIDTH, INK, PAPER, QUIET_INK, SANS
 
 Kind = Literal["png", "svg", "html", "parquet", "csv"]
@@ -39,10 +38,9 @@ MIME = {
     "csv": "text/csv",
 }
 MOST_ROWS = 50_000
-"""More drawn rows than this are refused as a picture: 1M end vl-convert's process."""
+"""Most drawn rows of a picture; a million of them end vl-convert's process."""
 TIME_LIMIT = 60.0
 SCALE = 2.0
-LINE_CHARACTERS = 128
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FONTS = Path(__file__).parent / "fonts"
 _CONVERT = Path(__file__).parent / "convert.py"
@@ -66,39 +64,19 @@ def export(figure: Figure, kind: Kind) -> bytes:
 
 
 def filename(figure: Figure, kind: Kind) -> str:
-    """A name that tells the figure and the bundle, such as `map_1a2b3c4d.png`."""
+    """A name with the figure and the bundle, such as `map_1a2b3c4d.png`."""
     return f"{figure.name}_{figure.caption.bundle_id[:8] or 'bundle'}.{kind}"
 
 
-def _said(figure: Figure) -> dict[str, str]:
-    """What every file carries."""
-    said = {"title": figure.title, "caption": figure.caption.text, "note": figure.note or ""}
-    return {key: " ".join(visible(text).split()) for key, text in said.items() if text}
-
-
-def _spec(figure: Figure) -> dict[str, Any]:
-    """The specification of the chart as on the screen, at a fixed width."""
-    spec: dict[str, Any] = figure.chart.to_dict()
+def _check_size(figure: Figure, spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification; raises InputError when it has too many rows to be drawn."""
     drawn = sum(len(rows) for rows in spec.get("datasets", {}).values())
     if drawn > MOST_ROWS:
         raise InputError(
-            f"{figure.title}: {drawn:,} drawn rows are too many for a picture (at most "
-            f"{MOST_ROWS:,}); export the rows as Parquet or select fewer."
+            f"{figure.title}: {count(drawn)} drawn rows are too many for a picture (at most "
+            f"{count(MOST_ROWS)}); export the rows as Parquet or select fewer."
         )
-    if spec.get("width") == "container":
-        spec["width"] = EXPORT_WIDTH
     return spec
-
-
-def _titled(figure: Figure) -> dict[str, Any]:
-    """The specification with title, note and caption drawn above the chart."""
-    said = _said(figure)
-    lines = [
-        line
-        for key in ("note", "caption")
-        for line in textwrap.wrap(said.get(key, ""), LINE_CHARACTERS)
-    ]
-    return _spec(figure) | {"title": {"text": said["title"], "subtitle": lines}}
 
 
 def _convert(kind: str, spec: dict[str, Any], name: str) -> bytes:
@@ -120,18 +98,22 @@ def _convert(kind: str, spec: dict[str, Any], name: str) -> bytes:
                 "or select fewer."
             ) from error
     if done.returncode != 0 or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+        errors = done.stderr.decode(errors="replace").strip().splitlines()
         raise InputError(
-            f"{name}: could not be drawn ({said[-1][:200] if said else done.returncode}); export "
-            "the rows as Parquet or select fewer."
+            f"{name}: could not be drawn ({errors[-1][:200] if errors else done.returncode}); "
+            "export the rows as Parquet or select fewer."
         )
     return done.stdout
 
 
 def _png(figure: Figure) -> bytes:
-    picture = Image.open(io.BytesIO(_convert("png", _titled(figure), figure.title)))
+    picture = Image.open(
+        io.BytesIO(
+            _convert("png", _check_size(figure, figure.titled_specification()), figure.title)
+        )
+    )
     info = PngInfo()
-    for key, text in _said(figure).items():
+    for key, text in figure.texts.items():
         info.add_itxt({"caption": "Description", "note": "Comment"}.get(key, "Title"), text)
     file = io.BytesIO()
     picture.save(file, "PNG", pnginfo=info, dpi=(72 * SCALE, 72 * SCALE))
@@ -139,11 +121,13 @@ def _png(figure: Figure) -> bytes:
 
 
 def _svg(figure: Figure) -> bytes:
-    drawn = _convert("svg", _titled(figure), figure.title).decode()
-    said = _said(figure)
-    description = html.escape(f"{said['caption']} {said.get('note', '')}".strip())
+    drawn = _convert(
+        "svg", _check_size(figure, figure.titled_specification()), figure.title
+    ).decode()
+    texts = figure.texts
+    description = html.escape(f"{texts['caption']} {texts.get('note', '')}".strip())
     head, body = drawn.split(">", 1)
-    title = html.escape(said["title"])
+    title = html.escape(texts["title"])
     return f"{head}><title>{title}</title><desc>{description}</desc>{body}".encode()
 
 
@@ -154,27 +138,29 @@ def _vega() -> str:
 
 
 def _html(figure: Figure) -> bytes:
-    said = {key: html.escape(text) for key, text in _said(figure).items()}
+    texts = {key: html.escape(text) for key, text in figure.texts.items()}
     # Text of a corpus may hold </script> or <!--: no < of the data reaches the page as such.
-    spec = json.dumps(_spec(figure), ensure_ascii=False).replace("<", "\\u003c")
-    title, note = said["title"], said.get("note", "")
+    spec = json.dumps(_check_size(figure, figure.specification()), ensure_ascii=False).replace(
+        "<", "\\u003c"
+    )
+    title, note = texts["title"], texts.get("note", "")
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             f"<title>{title}</title>\n<style>{_STYLE}</style>\n<script>{_vega()}</script>\n</head>",
             f'<body>\n<h1>{title}</h1>\n<div id="chart"></div>',
-            f'<p class="note">{note}</p>\n<p class="caption">{said["caption"]}</p>',
+            f'<p class="note">{note}</p>\n<p class="caption">{texts["caption"]}</p>',
             f"<script>\nconst spec = {spec};\n{_EMBED}\n</script>\n</body>\n</html>\n",
         ]
     ).encode()
 
 
 def _parquet(figure: Figure) -> bytes:
-    said = {f"clearwater.{key}": text for key, text in _said(figure).items()}
-    said |= {"clearwater.figure": figure.name, "clearwater.bundle_id": figure.caption.bundle_id}
+    texts = {f"clearwater.{key}": text for key, text in figure.texts.items()}
+    texts |= {"clearwater.figure": figure.name, "clearwater.bundle_id": figure.caption.bundle_id}
     known = figure.rows.schema.metadata or {}
-    rows = figure.rows.replace_schema_metadata(known | said)
+    rows = figure.rows.replace_schema_metadata(known | texts)
     file = io.BytesIO()
     pq.write_table(rows, file, compression="zstd")
     return file.getvalue()
@@ -182,7 +168,7 @@ def _parquet(figure: Figure) -> bytes:
 
 def _csv(figure: Figure) -> bytes:
     file = io.StringIO()
-    for text in _said(figure).values():
+    for text in figure.texts.values():
         file.write(f"# {text}\r\n")
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     writer.writerow(figure.rows.column_names)
@@ -192,7 +178,7 @@ def _csv(figure: Figure) -> bytes:
 
 
 def _csv_column(column: pa.ChunkedArray) -> list[Any]:
-    """Values for a CSV: strings that no spreadsheet takes for a formula, lists as JSON."""
+    """Values for a CSV: strings that no spreadsheet reads as a formula, lists as JSON."""
     if pa.types.is_float32(column.type):
         short = column.to_numpy(zero_copy_only=False).astype(str).astype(np.float64)
         missing = column.is_null().to_pylist()

@@ -1,15 +1,23 @@
 """A figure: a chart, the rows that it plots and the caption that says what they are."""
 
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import altair as alt
 import pyarrow as pa
+from altair.vegalite.v6.display import VEGALITE_MIME_TYPE
 
 from analysis.bundle import Bundle
+from analysis.runtime.numbers import count
+from charts.core.text import visible
+from charts.core.theme import EXPORT_WIDTH
 
 Value = str | int | float
+LINE_CHARACTERS = 128
+"""Longest line of the note and the caption in a picture."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +36,21 @@ class Caption:
     @property
     def text(self) -> str:
         """The caption in two sentences, as it is drawn below a chart and stored in a file."""
-        said = "".join(f"; {key.replace('_', ' ')} {v}" for key, v in self.parameters.items())
-        mask = self.mask.rstrip(". ")
+        parameters = "".join(
+            f"; {name.replace('_', ' ')} {value}" for name, value in self.parameters.items()
+        )
         return (
-            f"Bundle {self.bundle} ({self.bundle_id}): N = {self.n_tokens:,} kept tokens of "
-            f"{self.n_documents:,} documents, counted by {self.unit}. "
-            f"Active when {self.active_rule}; {mask}{said}."
+            f"Bundle {self.bundle} ({self.bundle_id}): N = {count(self.n_tokens)} kept tokens of "
+            f"{count(self.n_documents)} documents, counted by {self.unit}. "
+            f"Active when {self.active_rule}; {self.mask.rstrip('. ')}{parameters}."
+        )
+
+    @property
+    def short(self) -> str:
+        """The caption on one line, without the mask and the parameters."""
+        return (
+            f"N = {count(self.n_tokens)} tokens, {count(self.n_documents)} documents · by "
+            f"{self.unit} · active when {self.active_rule} · {self.bundle} {self.bundle_id[:8]}"
         )
 
 
@@ -52,6 +69,43 @@ class Figure:
     caption: Caption
     selections: tuple[str, ...] = ()
     note: str | None = None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Title, caption and note as every file carries them, on one line each."""
+        texts = {"title": self.title, "caption": self.caption.text, "note": self.note or ""}
+        return {key: " ".join(visible(text).split()) for key, text in texts.items() if text}
+
+    def of_selection(self, selection: str) -> "Figure":
+        """The figure with the text of the selection that it shows in its caption."""
+        if not selection:
+            return self
+        parameters = {**self.caption.parameters, "selection": selection}
+        return replace(self, caption=replace(self.caption, parameters=parameters))
+
+    def specification(self) -> dict[str, Any]:
+        """The Vega-Lite specification, at a fixed width."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        if spec.get("width") == "container":
+            spec["width"] = EXPORT_WIDTH
+        return spec
+
+    def titled_specification(self) -> dict[str, Any]:
+        """The specification with title, note and caption drawn above the chart."""
+        texts = self.texts
+        lines = [
+            line
+            for key in ("note", "caption")
+            for line in textwrap.wrap(texts.get(key, ""), LINE_CHARACTERS)
+        ]
+        return self.specification() | {"title": {"text": texts["title"], "subtitle": lines}}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """What a notebook shows: the chart with its title, note and caption; else the text."""
+        return {
+            VEGALITE_MIME_TYPE: self.titled_specification(),
+            "text/plain": "\n".join(self.texts.values()),
+        }
 
 
 def caption_of(bundle: Bundle, *, unit: str, **parameters: Value) -> Caption:

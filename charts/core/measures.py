@@ -7,6 +7,8 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES, measure_table, with_pearson
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import fraction, short
+from charts.core.numbers import FRACTION, NUMBER
 
 OF_VALUES = {
     "activation_cosine": "cosine of the activations",
@@ -44,18 +46,18 @@ def range_of(measure: str) -> tuple[float | None, float | None]:
     return (low if math.isfinite(low) else None, high if math.isfinite(high) else None)
 
 
-def format_of(measure: str) -> str:
-    """How its values are written, in the notation of d3."""
+def is_bounded(measure: str) -> bool:
+    """Whether the measure has an upper bound, which is 1; its values are then compared in full."""
     known = MEASURES.get(measure)
-    return ".3f" if known is None or math.isfinite(known.high) else ",.3~r"
+    return known is None or math.isfinite(known.high)
 
 
-def said_values(values: pa.ChunkedArray, measure: str) -> list[str]:
-    """The values as short text: .123 where the measure is bounded by 1, else three digits."""
-    if format_of(measure) == ".3f":
-        texts = [f"{value or 0.0:.3f}" for value in values.to_pylist()]
-        return [text.replace("0.", ".", 1) if "0." in text[:3] else text for text in texts]
-    return [
-        f"{value or 0:,.0f}" if (value or 0) >= 1000 else f"{value or 0:.3g}"
-        for value in values.to_pylist()
-    ]
+def format_of(measure: str) -> str:
+    """The Vega format of its values."""
+    return FRACTION if is_bounded(measure) else NUMBER
+
+
+def value_texts(values: pa.ChunkedArray, measure: str) -> list[str]:
+    """The values as text: three decimals if the measure is bounded, else three digits."""
+    write = fraction if is_bounded(measure) else short
+    return [write(value or 0.0) for value in values.to_pylist()]

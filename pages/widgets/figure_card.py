@@ -1,13 +1,11 @@
 """Shows a figure with its export menu. Every chart reaches a page through `show`."""
 
-from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
-from analysis.runtime import numbers
 from charts.core.export import Kind, export, filename
-from charts.core.figure import Caption, Figure
+from charts.core.figure import Figure
 from pages.widgets.events import key_of
 from pages.widgets.markdown import plain
 
@@ -28,9 +26,7 @@ def show(figure: Figure, selection: str = "") -> None:
     `selection` is the text of the selection that the figure shows; exported files carry it too.
     What the reader does in the chart reaches the view through `events.follow` in the next run.
     """
-    if selection:
-        parameters = {**figure.caption.parameters, "selection": selection}
-        figure = replace(figure, caption=replace(figure.caption, parameters=parameters))
+    figure = figure.of_selection(selection)
     with st.container(border=True, gap="xsmall"):
         _head(figure)
         if figure.rows.num_rows:
@@ -39,7 +35,9 @@ def show(figure: Figure, selection: str = "") -> None:
             st.markdown("There are no rows to draw.")
         if figure.note:
             st.caption(plain(figure.note, 1000))
-        st.caption(f":small[{_caption(figure.caption)}]", help=plain(figure.caption.text, 2000))
+        st.caption(
+            f":small[{plain(figure.caption.short, 1000)}]", help=plain(figure.caption.text, 2000)
+        )
 
 
 def _chart(figure: Figure) -> None:
@@ -56,16 +54,6 @@ def _chart(figure: Figure) -> None:
         on_select="rerun",
         selection_mode=list(figure.selections),
         alt=figure.title,
-    )
-
-
-def _caption(caption: Caption) -> str:
-    """The short caption; the tooltip and every exported file have the full one."""
-    n_tokens, n_documents = numbers.count(caption.n_tokens), numbers.count(caption.n_documents)
-    return plain(
-        f"N = {n_tokens} tokens, {n_documents} documents · by {caption.unit} · active when "
-        f"{caption.active_rule} · {caption.bundle} {caption.bundle_id[:8]}",
-        1000,
     )
 
 

@@ -59,7 +59,7 @@ def test_a_viewport_leaves_the_rest_out(tiny: Bundle) -> None:
 
 def test_the_note_carries_the_quality_of_the_map(tiny: Bundle) -> None:
     note = latent_map(tiny).note or ""
-    assert "weak evidence" in note and "trustworthiness .962" in note and "recall@10 .310" in note
+    assert "weak evidence" in note and "trustworthiness 0.962" in note and "recall@10 0.310" in note
     assert f"{tiny.manifest.map.left_out} latents are left out" in note
 
 

@@ -70,7 +70,7 @@ def test_joint_against_chance(tiny: Bundle, pair: Pair, active: np.ndarray) -> N
 def test_phi_is_pearson_of_the_bits(tiny: Bundle, pair: Pair, active: np.ndarray) -> None:
     rows = pair_strengths(tiny, pair).rows.to_pandas().set_index(["measure", "unit"])["value"]
     assert rows["phi", "token"] == pytest.approx(np.corrcoef(active.T)[0, 1])
-    assert rows["cosine of activations", "token"] == pytest.approx(pair.cosine)
+    assert rows["cosine of the activations", "token"] == pytest.approx(pair.cosine)
     assert len(rows) == 3 * len(UNITS) + 2
 
 

@@ -34,11 +34,11 @@ def test_dense_and_ultralow_latents_are_flagged() -> None:
 
 
 def test_rules_name_the_thresholds() -> None:
-    assert (ULTRALOW_TEXT, DENSE_TEXT) == ("1e-6", "10 %")
+    assert (ULTRALOW_TEXT, DENSE_TEXT) == ("1e-6", "10\u00a0%")
     assert RULES == {
-        "live": "density from 1e-6 to 10 %",
+        "live": "density from 1e-6 to 10\u00a0%",
         "ultralow": "density below 1e-6",
-        "dense": "density above 10 %",
+        "dense": "density above 10\u00a0%",
         "dead": "never active in N tokens",
     }
     assert set(RULES) == set(FLAGS)
