@@ -1,5 +1,6 @@
 """A figure: a chart, the rows that it plots and the caption that says what they are."""
 
+import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -74,7 +75,10 @@ class Figure:
     def texts(self) -> dict[str, str]:
         """Title, caption and note as every file carries them, on one line each."""
         texts = {"title": self.title, "caption": self.caption.text, "note": self.note or ""}
-        return {key: " ".join(visible(text).split()) for key, text in texts.items() if text}
+        # No-break spaces stay: they keep a percentage on one line.
+        return {
+            key: re.sub(" +", " ", visible(text)).strip() for key, text in texts.items() if text
+        }
 
     def of_selection(self, selection: str) -> "Figure":
         """The figure with the text of the selection that it shows in its caption."""
