@@ -31,6 +31,7 @@ from sklearn.feature_selection import chi2
 
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
+from analysis.labels.naming import SEPARATOR
 from analysis.labels.scoring import score_names
 from analysis.labels.split import Split, split_tokens
 from analysis.labels.terms import token_terms
@@ -217,7 +218,7 @@ def print_scores(bundle: Bundle) -> None:
     split = split_tokens(bundle.tokens, bundle.manifest.parameters.seed)
     terms = token_terms(bundle.tokens, split.naming)
     known = {text: term for term, text in reversed([*enumerate(terms.shown)])}
-    labels = [[known[t] for t in label.split(" · ") if t in known]
+    labels = [[known[t] for t in label.split(SEPARATOR) if t in known]
               for label in bundle.latents["label"].to_pylist()]  # fmt: skip
     members = [[latent] for latent in range(len(labels))]
     order = np.random.default_rng(0).permutation(len(labels))

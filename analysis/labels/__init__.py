@@ -1,10 +1,13 @@
-"""Names for latents and clusters, with the evidence that a reader can check and a held-out score.
+"""Labels of latents and clusters, with the evidence behind them and a held-out score.
 
-- `split`: which documents name, and which are held out to score the names;
+- `split`: which documents the labels are made from, and which are held out to score them;
+- `terms`: words and pieces of words, as a reader understands them;
 - `evidence`: the terms on which each latent fires more than others do;
-- `naming`: labels out of this evidence, and what the members of a cluster share;
-- `explanations`: what other programs say of the latents;
-- `proposers` and `prompts`: a language model that proposes names, local or behind an address;
-- `scoring`: precision and recall of any of these as a predictor on the held-out documents;
-- `columns`: all of it together, as columns of the latent and the cluster tables.
+- `naming`: labels from this evidence, and what the members of a cluster share;
+- `material` and `evidence_labels`: the input of labelling, and these labels for a whole bundle;
+- `requested`: the sources of explanations that a user gives;
+- `explanations`: explanations from another tool;
+- `proposers`, `endpoint` and `prompts`: a language model that proposes names, local or on a server;
+- `scoring`: precision and recall of a label or explanation on the held-out documents;
+- `columns`: all of this as columns of the latent and the cluster table.
 """

@@ -1,12 +1,11 @@
-"""All that is said of latents and clusters, as the last columns of their two tables.
+"""Labels, explanations and their scores, as the last columns of the latent and cluster tables.
 
-Labels, top tokens, terms and proposed names are made from the naming documents; the scores of all
-of them, and of imported explanations, come from the held-out ones.
+Labels, top tokens, terms and proposed names are made from the naming documents. The scores of all
+of them, and of imported explanations, come from the held-out documents.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import TABLES, LabelSummary, LatentTable
+from analysis.labels.evidence_labels import EvidenceLabels, labels_from_evidence
 from analysis.labels.explanations import content_words, word_terms
-from analysis.labels.material import SHARED_BY, Found, Material, Names, find_names
-from analysis.labels.naming import SharedTerm, explained_ballot, shared_terms
+from analysis.labels.material import Material
+from analysis.labels.naming import (
+    LEAST_HOLDERS,
+    Name,
+    SharedTerm,
+    explained_ballot,
+    shared_terms,
+)
 from analysis.labels.prompts import Subject, cluster_subjects, latent_subjects
 from analysis.labels.proposers import proposed_names
 from analysis.labels.requested import LabelSources
 from analysis.labels.scoring import LEAST_CONTEXTS, Scores, score_names
 from analysis.labels.split import Split, split_tokens
 from analysis.labels.terms import TokenTerms, token_terms
-
-Report = Callable[[str, int, int], None]
+from analysis.runtime.progress import Progress
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Both tables, whole."""
+    """Both tables with all their columns."""
 
     latents: pa.Table
     clusters: pa.Table
@@ -39,11 +44,38 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class _Explained:
-    """Explanations of n latents or clusters, and where each comes from."""
+class Explanation:
+    """An explanation of a latent or a cluster that is not its label."""
 
-    text: list[str]
-    source: list[str]
+    text: str = ""
+    """Empty if there is none."""
+    source: str = ""
+    """`imported: FILE` or `model: NAME`; empty if there is none."""
+
+
+@dataclass(frozen=True)
+class _Explanations:
+    """The explanations of F latents and C clusters."""
+
+    latents: list[Explanation]
+    """[F]"""
+    clusters: list[Explanation]
+    """[C]"""
+
+    @property
+    def all(self) -> list[Explanation]:
+        """[F + C]"""
+        return [*self.latents, *self.clusters]
+
+
+@dataclass(frozen=True)
+class _LabelScores:
+    """The scores of the labels and of the explanations."""
+
+    latents: Scores
+    clusters: Scores
+    latent_explanations: Scores
+    cluster_explanations: Scores
 
 
 def label_tables(
@@ -52,115 +84,129 @@ def label_tables(
     *,
     seed: int,
     kept_answers: Path,
-    memory: int,
-    report: Report,
+    memory_bytes: int,
+    progress: Progress,
 ) -> Labelled:
-    """Name everything and score the names.
+    """Label every latent and cluster, and score the labels and explanations.
 
-    `kept_answers` is the file that keeps a language model's answers; `memory` bounds blocks of
-    activations in bytes; `report` is called with a step's name, pieces done and in all.
+    `kept_answers` is the file that stores a language model's answers. `memory_bytes` bounds blocks
+    of activations. `seed` fixes which documents are held out.
     """
     tokens = pq.read_table(material.tables / "tokens.parquet")
     split = split_tokens(tokens, seed)
     terms = token_terms(tokens, split.naming)
-    found = find_names(material, terms, split, memory, partial(report, "labels, latents"))
-    explained = _explain(material, sources, found, split, kept_answers, report)
-    names = [found.latents, found.clusters]
-    for part in explained:
-        words = word_terms([content_words(text) for text in part.text], terms)
-        names.append(Names(part.text, words))
-    scored = _score(material, terms, split, names, memory)
-    latents = {
-        "label": found.latents.text,
-        "top_tokens": found.top_tokens,
-        **_score_columns(scored[0], explained[0], scored[2]),
+    labels = labels_from_evidence(
+        material, terms, split, memory_bytes, progress.named("labels, latents")
+    )
+    explained = _explain(material, sources, labels, split, kept_answers, progress)
+    scores = _score(material, terms, split, labels, explained, memory_bytes)
+    latent_columns = {
+        "label": [name.text for name in labels.latents],
+        "top_tokens": labels.top_tokens,
+        **_score_columns(scores.latents, explained.latents, scores.latent_explanations),
     }
-    clusters = {
-        "label": found.clusters.text,
-        **_evidence_columns(material, found, explained[0]),
-        **_score_columns(scored[1], explained[1], scored[3]),
+    cluster_columns = {
+        "label": [name.text for name in labels.clusters],
+        **_evidence_columns(material, labels, explained.latents),
+        **_score_columns(scores.clusters, explained.clusters, scores.cluster_explanations),
     }
     return Labelled(
-        _with(material.latents, TABLES["latents"], latents),
-        _with(material.clusters, TABLES["clusters"], clusters),
-        _summary(split, scored[0].words, explained, scored[2:]),
+        _with_columns(material.latents, TABLES["latents"], latent_columns),
+        _with_columns(material.clusters, TABLES["clusters"], cluster_columns),
+        _summary(split, explained, scores),
     )
 
 
 def _explain(
     material: Material,
     sources: LabelSources,
-    found: Found,
+    labels: EvidenceLabels,
     split: Split,
     kept_answers: Path,
-    report: Report,
-) -> tuple[_Explained, _Explained]:
-    """Explanations of the latents and of the clusters: imported ones, then proposed ones."""
+    progress: Progress,
+) -> _Explanations:
+    """Imported explanations, then names that a language model proposes for what has none."""
     F, C = material.latents.num_rows, material.clusters.num_rows
     imported = sources.imported(F)
-    latents = _Explained(
-        [imported.texts.get(latent, "") for latent in range(F)],
-        [imported.source if latent in imported.texts else "" for latent in range(F)],
-    )
-    clusters = _Explained([""] * C, [""] * C)
+    latents = [
+        Explanation(imported.texts[latent], imported.source)
+        if latent in imported.texts
+        else Explanation()
+        for latent in range(F)
+    ]
     if (proposer := sources.proposer()) is None:
-        return latents, clusters
-    wanted = _densest_unexplained(material, latents, sources.latents)
-    subjects = _subjects(material, found, split, wanted)
-    names = proposed_names(proposer, subjects, kept_answers, partial(report, "names proposed"))
-    for kind, places, given in ((clusters, range(C), names[:C]), (latents, wanted, names[C:])):
-        for place, name in zip(places, given, strict=True):
-            if name:
-                kind.text[place], kind.source[place] = name, f"model: {proposer.name}"
-    return latents, clusters
+        return _Explanations(latents, [Explanation()] * C)
+    chosen = _densest_unexplained(material, latents, sources.latents)
+    subjects = _subjects(material, labels, split, chosen)
+    names = proposed_names(proposer, subjects, kept_answers, progress.named("names proposed"))
+    source = f"model: {proposer.name}"
+    proposed = [Explanation(name, source) if name else Explanation() for name in names]
+    for latent, explanation in zip(chosen, proposed[C:], strict=True):
+        latents[latent] = explanation
+    return _Explanations(latents, proposed[:C])
 
 
 def _subjects(
-    material: Material, found: Found, split: Split, latents: Sequence[int]
+    material: Material, labels: EvidenceLabels, split: Split, latents: Sequence[int]
 ) -> list[Subject]:
-    """What a language model is told of every cluster, and then of some latents."""
+    """What a language model is shown of every cluster, and then of some latents."""
     contexts = LatentTable(material.tables / "contexts.parquet")
     documents = split.ids[~split.is_held_out].tolist()
-    raised = [[found.raised.shown[t.term] for t in row] for row in found.cluster_raised]
+    promoted = [[labels.promoted.shown[t.term] for t in row] for row in labels.cluster_promoted]
     return [
         *cluster_subjects(
             material.specific_members,
-            found.cluster_terms,
-            raised,
-            found.tokens,
+            labels.cluster_terms,
+            promoted,
+            labels.tokens,
             contexts,
             documents,
         ),
-        *latent_subjects(latents, found.top_tokens, found.raised, contexts, documents),
+        *latent_subjects(latents, labels.top_tokens, labels.promoted, contexts, documents),
     ]
 
 
-def _densest_unexplained(material: Material, latents: _Explained, most: int) -> list[int]:
-    """Up to `most` latents without explanation, those that fire most often first, no dense ones."""
+def _densest_unexplained(
+    material: Material, explanations: Sequence[Explanation], most: int
+) -> list[int]:
+    """Up to `most` latents without an explanation, most active first, without dense ones."""
     active = material.latents["active_tokens"].to_numpy()
     order = np.argsort(-active, kind="stable").tolist()
-    eligible = (i for i in order if active[i] and not material.dense[i] and not latents.text[i])
+    eligible = (
+        i for i in order if active[i] and not material.dense[i] and not explanations[i].text
+    )
     return list(islice(eligible, most))
 
 
 def _score(
-    material: Material, terms: TokenTerms, split: Split, names: Sequence[Names], memory: int
-) -> list[Scores]:
-    """The scores of names of the latents, of the clusters, and of both again."""
-    alone = np.arange(material.latents.num_rows)[:, None]
-    members = [*alone, *material.specific_members] * 2
+    material: Material,
+    terms: TokenTerms,
+    split: Split,
+    labels: EvidenceLabels,
+    explained: _Explanations,
+    memory_bytes: int,
+) -> _LabelScores:
+    """Score all labels and explanations in one pass over the held-out activations."""
+    words = word_terms([content_words(one.text) for one in explained.all], terms)
+    explanations = [
+        Name(one.text, term_ids) for one, term_ids in zip(explained.all, words, strict=True)
+    ]
+    names = [*labels.latents, *labels.clusters, *explanations]
+    single = np.arange(material.latents.num_rows)[:, None]
     scores = score_names(
-        members,
-        [row for one in names for row in one.terms],
+        [*single, *material.specific_members] * 2,
+        [name.terms for name in names],
         material.activations,
         terms,
         held_out=split.held_out,
-        memory=memory,
+        memory_bytes=memory_bytes,
     )
-    return scores.parts([len(one.text) for one in names])
+    return _LabelScores(*scores.parts([len(labels.latents), len(labels.clusters)] * 2))
 
 
-def _with(table: pa.Table, schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+def _with_columns(
+    table: pa.Table, schema: pa.Schema, columns: Mapping[str, Sequence[Any]]
+) -> pa.Table:
     """The table with further columns, in their declared types."""
     for name, values in columns.items():
         field = schema.field(name)
@@ -168,33 +214,35 @@ def _with(table: pa.Table, schema: pa.Schema, columns: Mapping[str, Sequence[Any
     return table
 
 
-def _score_columns(label: Scores, given: _Explained, explanation: Scores) -> dict[str, Any]:
+def _score_columns(
+    label: Scores, explanations: Sequence[Explanation], explained: Scores
+) -> dict[str, Any]:
     return {
         "label_precision": label.precision,
         "label_recall": label.recall,
         "label_lift": label.lift,
         "label_contexts": label.active,
-        "explanation": given.text,
-        "explanation_source": given.source,
-        "explanation_precision": explanation.precision,
-        "explanation_recall": explanation.recall,
+        "explanation": [one.text for one in explanations],
+        "explanation_source": [one.source for one in explanations],
+        "explanation_precision": explained.precision,
+        "explanation_recall": explained.recall,
     }
 
 
 def _evidence_columns(
-    material: Material, found: Found, explained: _Explained
+    material: Material, labels: EvidenceLabels, explanations: Sequence[Explanation]
 ) -> dict[str, list[list[dict[str, Any]]]]:
-    """What the members of each cluster share, of each kind of evidence."""
-    words = explained_ballot([content_words(text) for text in explained.text])
-    shared = shared_terms(material.clusters, material.memberships, words, SHARED_BY)
+    """What the members of each cluster share, for each kind of evidence."""
+    words = explained_ballot([content_words(one.text) for one in explanations])
+    shared = shared_terms(material.clusters, material.memberships, words, LEAST_HOLDERS)
     return {
-        "terms": _told(found.cluster_terms, found.tokens.shown),
-        "raised": _told(found.cluster_raised, found.raised.shown),
-        "explained": _told(shared, words.shown),
+        "terms": _rows(labels.cluster_terms, labels.tokens.shown),
+        "raised": _rows(labels.cluster_promoted, labels.promoted.shown),
+        "explained": _rows(shared, words.shown),
     }
 
 
-def _told(
+def _rows(
     terms: Sequence[Sequence[SharedTerm]], shown: Sequence[str]
 ) -> list[list[dict[str, Any]]]:
     return [
@@ -203,16 +251,15 @@ def _told(
     ]
 
 
-def _summary(
-    split: Split, words: int, explained: Sequence[_Explained], scored: Sequence[Scores]
-) -> LabelSummary:
+def _summary(split: Split, explained: _Explanations, scores: _LabelScores) -> LabelSummary:
     held_out = int(split.is_held_out.sum())
+    scored = (scores.latent_explanations, scores.cluster_explanations)
     return LabelSummary(
         naming_documents=len(split.ids) - held_out,
         held_out_documents=held_out,
-        held_out_words=words,
+        held_out_words=scores.latents.words,
         least_contexts=LEAST_CONTEXTS,
-        explanations=sorted({source for part in explained for source in part.source} - {""}),
-        explained=sum(text != "" for part in explained for text in part.text),
+        explanations=sorted({one.source for one in explained.all} - {""}),
+        explained=sum(one.text != "" for one in explained.all),
         explanations_scored=sum(int(np.isfinite(part.precision).sum()) for part in scored),
     )

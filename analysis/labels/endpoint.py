@@ -1,100 +1,107 @@
-"""A language model behind an address that speaks OpenAI's chat completions.
+"""A language model behind an address that serves OpenAI's chat completions.
 
 `POST /v1/chat/completions` with `model`, `messages`, `temperature` 0 and `max_tokens`; the answer
-is `choices[0].message.content`. A key is taken from the environment variable that `KEY` names and
-sent to this address alone: redirections are not followed.
+is `choices[0].message.content`. The key is read from the environment variable that `KEY` names. It
+is sent only to this address: redirections are not followed.
 """
 
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
+import httpx2
+
+from analysis.labels.prompts import MOST_ANSWER_TOKENS, Message
 from analysis.runtime.errors import InputError
 
 KEY = "CLEARWATER_LABEL_KEY"
 SECONDS = 120.0
-MOST_ANSWER_TOKENS = 20
 MOST_BYTES = 1 << 20
+"""Bytes of an answer that are read."""
 _PATH = "/chat/completions"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server, and the model that it is asked for."""
+    """A server, and the name of the model to use there."""
 
     address: str
     """Such as http://localhost:8000/v1."""
     model: str
     seconds: float = SECONDS
-    """How long an answer is waited for."""
+    """How long to wait for an answer."""
 
     def __post_init__(self) -> None:
-        """InputError: the address is none of HTTP."""
-        parts = urlsplit(self.address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        """Raises InputError if the address is not an HTTP address."""
+        try:
+            url = httpx2.URL(self.address)
+        except httpx2.InvalidURL:
+            url = httpx2.URL("")
+        if url.scheme not in ("http", "https") or not url.host:
             raise InputError(
-                f"{self.address} is no address of a server; write it like http://localhost:8000/v1."
+                f"--label-endpoint {self.address}: not the address of a server; write it like "
+                "http://localhost:8000/v1."
             )
 
     @property
     def name(self) -> str:
-        """The model's name; the address is nobody's business."""
+        """The model's name; a bundle does not store the address."""
         return self.model
 
     @property
     def url(self) -> str:
-        """Where it is asked."""
+        """The full address of the chat completions."""
         base = self.address.rstrip("/")
         if base.endswith(_PATH):
             return base
         return f"{base}{_PATH}" if base.endswith("/v1") else f"{base}/v1{_PATH}"
 
-    def answer(self, conversation: Sequence[dict[str, str]]) -> str:
-        """The model's next turn; InputError with what the server said where it gave none."""
-        asked = {
+    def answer(self, conversation: Sequence[Message]) -> str:
+        """The model's next turn. Raises InputError if the server gives none, with the reason."""
+        body = {
             "model": self.model,
             "messages": list(conversation),
             "temperature": 0,
             "max_tokens": MOST_ANSWER_TOKENS,
         }
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(KEY):
-            headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(self.url, json.dumps(asked).encode(), headers)
+        key = os.environ.get(KEY)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            with _OPENER.open(request, timeout=self.seconds) as response:
-                raw = response.read(MOST_BYTES)
-            return _content(json.loads(raw))
-        except urllib.error.HTTPError as error:
-            said = f"status {error.code} ({error.reason})"
-        except (OSError, HTTPException) as error:  # refused, timed out, unknown, cut off
-            said = f"no answer ({getattr(error, 'reason', None) or error})"
+            with httpx2.stream(
+                "POST",
+                self.url,
+                json=body,
+                headers=headers,
+                timeout=self.seconds,
+                follow_redirects=False,
+            ) as response:
+                if response.is_success:
+                    return _content(json.loads(_first_bytes(response)))
+                problem = f"status {response.status_code} ({response.reason_phrase})"
+        except httpx2.HTTPError as error:  # refused, timed out, unknown host, cut off
+            problem = f"no answer ({error})"
         except (ValueError, TypeError, LookupError, RecursionError):
-            said = "something that is no chat completion"
+            problem = "an answer that is not a chat completion"
         raise InputError(
-            f"{self.url} gave {said}; check the address, the model {self.model} and the key in "
-            f"{KEY}, and give the same command again."
+            f"{self.url} gave {problem}; check the address, the model {self.model} and the key in "
+            f"{KEY}, then run the same command again."
         )
+
+
+def _first_bytes(response: httpx2.Response) -> bytes:
+    """The first MOST_BYTES of an answer; a longer one is cut and then is not valid JSON."""
+    parts = b""
+    for part in response.iter_bytes():
+        parts += part
+        if len(parts) > MOST_BYTES:
+            break
+    return parts[:MOST_BYTES]
 
 
 def _content(answer: Any) -> str:
     content = answer["choices"][0]["message"]["content"]
     if not isinstance(content, str):
-        raise TypeError("the content is no text")
+        raise TypeError("the content is not text")
     return content
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirection is an error: the key is for one address."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirect)

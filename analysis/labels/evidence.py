@@ -1,14 +1,18 @@
 """The terms on which each latent fires more than others do, by class-based TF-IDF.
 
-The classes are the latents (Grootendorst 2022): a term (a word, a piece of a word, or the word
-before; see `terms.py`) weighs its share of the latent's activation, times
-log(1 + that share / its share of the corpus). The corpus' share stands in for the frequency over
-classes, so that a latent that fires on "the" alone may be called "the".
+The classes are the latents (Grootendorst 2022). A term is a word, a piece of a word, or the word
+before (`terms.py`). With s its share of the latent's activation, f its share of the corpus and h
+the number of tokens with it on which the latent fires, its score is
+
+    s · log(1 + s / f) · h / (h + 1) · (1 for a word, .75 for a piece, .7 for the word before)
+
+f takes the place of the frequency over classes, so a latent that fires only on "the" can be called
+"the".
 
 Memory: one block of latents' activations at a time, and `KEPT` terms of every latent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -16,32 +20,35 @@ import numpy as np
 
 from analysis.bundle import Activations
 from analysis.labels.terms import TokenTerms
+from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints
+from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.progress import SILENT, Progress
 
 KEPT = 24
 """Terms kept of every latent, best first."""
 
 LEAST_LIFT = 2.0
-"""A term tells something if its share is at least this many times its share of the corpus."""
+"""A term counts if its share is at least this many times its share of the corpus."""
 
 PIECE_WEIGHT = 0.75
-"""A whole word goes before a piece of it,"""
+"""Factor of the score of a piece: a whole word goes before its pieces."""
 BEFORE_WEIGHT = 0.7
-"""and the word itself before the word before it, where both tell about the same,"""
+"""Factor of the score of the word before: the word itself goes before it."""
 BEFORE_SHARE = 0.2
-"""and a word before counts only where at least this share of the activation follows it."""
+"""A word before counts only if at least this share of the activation follows it."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The most telling terms of every latent, best first."""
+    """The best terms of every latent, best first."""
 
-    term: np.ndarray
-    """int32 [F, KEPT], index into `shown`; -1 where there are fewer."""
-    share: np.ndarray
+    term: Int32s
+    """int32 [F, KEPT], index into `shown`; -1 pads rows with fewer."""
+    share: Float32s
     """float32 [F, KEPT], share of the latent's activation that is on the term."""
-    score: np.ndarray
+    score: Float32s
     """float32 [F, KEPT], class-based TF-IDF."""
-    active: np.ndarray
+    active: Ints
     """int64 [F], tokens of the naming documents on which the latent is active."""
     shown: Sequence[str]
     """[V], the terms."""
@@ -53,13 +60,14 @@ def token_evidence(
     activations: Activations,
     terms: TokenTerms,
     *,
-    naming: np.ndarray,
-    memory: int = 256_000_000,
-    report: Callable[[int, int], None] | None = None,
+    naming: Bools,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress = SILENT,
 ) -> Evidence:
-    """Weigh the terms on which each latent fires on the rows `naming` bool [N] of the token table.
+    """Score the terms on which each latent fires in the rows `naming` bool [N] of the token table.
 
-    `memory` bounds the activations held at once, in bytes; one latent is always held whole.
+    `memory_bytes` bounds the activations in memory; one latent is always read whole. `progress`
+    counts latents.
     """
     importance = np.ones(len(terms.shown))
     importance[terms.first_piece : terms.first_before] = PIECE_WEIGHT
@@ -68,13 +76,13 @@ def token_evidence(
     least_share[terms.first_before :] = np.maximum(least_share[terms.first_before :], BEFORE_SHARE)
     F = len(activations.latent_ends)
     active = np.zeros(F, dtype=np.int64)
-    found = (
+    best = (
         np.full((F, KEPT), -1, dtype=np.int32),
         np.zeros((F, KEPT), dtype=np.float32),
         np.zeros((F, KEPT), dtype=np.float32),
     )
-    # A row is 8 bytes as it is read, and twice that while it is decoded.
-    for block in activations.blocks_by_latent(most_rows=memory // 24):
+    # A row takes 8 bytes, and twice as many more while it is decoded.
+    for block in activations.blocks_by_latent(most_rows=memory_bytes // 24):
         start, stop = int(block.latents[0]), int(block.latents[-1]) + 1
         offsets = np.concatenate([[0], block.ends])
         _weigh(
@@ -85,11 +93,10 @@ def token_evidence(
             importance,
             least_share,
             active[start:stop],
-            (found[0][start:stop], found[1][start:stop], found[2][start:stop]),
+            (best[0][start:stop], best[1][start:stop], best[2][start:stop]),
         )
-        if report:
-            report(stop, F)
-    return Evidence(*found, active, terms.shown, terms.core)
+        progress(stop, F)
+    return Evidence(*best, active, terms.shown, terms.core)
 
 
 @numba.njit(cache=True)
@@ -131,7 +138,7 @@ def _weigh(
         for j in range(count):
             t = touched[j]
             share = weight[t] / total if total > 0 else 0.0
-            # One hit tells little, ten tell nearly all.
+            # One token is little evidence; ten are nearly as good as many.
             sureness = hits[t] / (hits[t] + 1.0)
             rarity = np.log1p(share / max(frequency[t], 1e-12))
             if share >= least_share[t]:
@@ -147,7 +154,7 @@ def _insert(
     weight: float,
     found: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
-    """Put a term in its place in row i, if it is among the best; equal ones by smaller term."""
+    """Insert a term into row i if it is among the best; ties go to the smaller term."""
     term, share, score = found
     worth = np.float32(weight)
     place = term.shape[1]

@@ -1,4 +1,4 @@
-"""What other programs say of the latents: one text each, read from their files.
+"""Explanations from another tool, read from its files: one text for each latent.
 
 - CSV or Parquet with the columns `latent, label` (also `index` or `feature`; `description` or
   `explanation`);
@@ -8,8 +8,8 @@
 - a folder of EleutherAI's delphi: `HOOKPOINT_latent123.txt`, each a JSON string, or the same as
   `.json` with `explanation` (`delphi/__main__.py`, `delphi/latents/latents.py`).
 
-Where a latent has several texts, the first counts. Texts stay texts: white space is made single
-spaces, what is too long is cut, and whoever shows them escapes them.
+If a latent has several texts, the first counts. Texts are not interpreted: white space becomes
+single spaces, long texts are cut, and the pages escape them.
 """
 
 import csv
@@ -28,9 +28,9 @@ from analysis.labels.terms import TokenTerms
 from analysis.runtime.errors import InputError
 
 LONGEST = 1_000
-"""Characters of an explanation; what is longer is cut."""
+"""Characters of an explanation; the rest is cut."""
 MOST_BYTES = 512 << 20
-"""Of all files together, and of one file unpacked."""
+"""Largest size of all files together, and of one file unpacked."""
 
 LATENT_NAMES = ("latent", "index", "feature")
 TEXT_NAMES = ("label", "description", "explanation")
@@ -50,49 +50,49 @@ ABOUT_TEXT = frozenset(
     involving feature features latent activates fires
     """.split()  # noqa: SIM905 - a list of literals would fill a screen
 )
-"""What explanations say about text, which is no word of the text."""
+"""Words of explanations that describe text and do not occur in it."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _QUOTED = re.compile(r"[\"“‘`«]([^\"“”‘’`«»]{1,60})[\"”’`»]|(?<!\w)'([^']{1,60})'(?!\w)")
 
 
 def read_explanations(path: Path, latents: int) -> dict[int, str]:
-    """The explanation of every latent that has one.
+    """The explanation of every latent that has one, out of the SAE's `latents`.
 
-    InputError: nothing is there, the format is unknown or damaged, a latent lies outside the SAE's
-    `latents`, there is no explanation at all, or there is too much.
+    Raises InputError if the path does not exist, its format is unknown or damaged, a latent is
+    outside the SAE, there is no explanation, or the files are too large.
     """
-    found: dict[int, str] = {}
+    texts: dict[int, str] = {}
     try:
         for latent, text in _records(path):
-            if latent not in found and (clean := clean_text(text)):
-                found[latent] = clean
+            if latent not in texts and (clean := clean_text(text)):
+                texts[latent] = clean
     except (ValueError, csv.Error, pa.ArrowException, OSError, EOFError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: cannot be read as explanations; {_HOW}.") from error
-    if not found:
-        raise InputError(f"{path}: holds no explanation; {_HOW}.")
-    outside = [latent for latent in found if not 0 <= latent < latents]
+    if not texts:
+        raise InputError(f"{path}: contains no explanation; {_HOW}.")
+    outside = [latent for latent in texts if not 0 <= latent < latents]
     if outside:
         raise InputError(
             f"{path}: explains latent {outside[0]}, but the SAE has {latents:,} latents, 0 to "
             f"{latents - 1}; give the explanations of this SAE."
         )
-    return found
+    return texts
 
 
 def explanation_files(path: Path) -> list[Path]:
-    """The files that are read, in order; InputError where there are none or too much."""
+    """The files to read, in order. Raises InputError if there are none or they are too large."""
     if not path.exists():
-        raise InputError(f"{path}: there is no such file or folder; {_HOW}.")
+        raise InputError(f"{path}: no such file or folder; {_HOW}.")
     files = [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if _belongs(file))
     if not files:
-        raise InputError(f"{path}: holds no file of explanations; {_HOW}.")
+        raise InputError(f"{path}: contains no file of explanations; {_HOW}.")
     if sum(file.stat().st_size for file in files) > MOST_BYTES:
-        raise InputError(f"{path}: holds more than {MOST_BYTES >> 20} MB; {_HOW}.")
+        raise InputError(f"{path}: larger than {MOST_BYTES >> 20} MB; {_HOW}.")
     return files
 
 
@@ -103,9 +103,9 @@ def clean_text(text: str) -> str:
 
 
 def content_words(text: str) -> list[str]:
-    """The words of an explanation that may stand in the text that it speaks of, each once.
+    """The words of an explanation that can occur in the text that it describes, each once.
 
-    In lower case. Left out are English function words and words about text, unless quoted.
+    In lower case. English function words and words about text are left out unless quoted.
     """
     quoted = " ".join(first or second for first, second in _QUOTED.findall(text)).casefold()
     words = _WORD.findall(quoted)
@@ -116,7 +116,7 @@ def content_words(text: str) -> list[str]:
 
 
 def word_terms(words: Iterable[Sequence[str]], terms: TokenTerms) -> list[list[int]]:
-    """The terms of kind `word` of each list of words, as far as the corpus has them."""
+    """The terms of kind `word` of each list of words; words that the corpus lacks are left out."""
     known = {core: term for term, core in enumerate(terms.core[: terms.first_piece])}
     return [[known[word] for word in row if word in known] for row in words]
 
@@ -142,7 +142,7 @@ def _records(path: Path) -> Iterator[tuple[int, str]]:
         elif name.endswith((".json", ".json.gz")):
             yield from _json(json.loads(b"".join(_lines(file))))
         else:
-            raise InputError(f"{file}: is of no known kind; {_HOW}.")
+            raise InputError(f"{file}: not a known format; {_HOW}.")
 
 
 def _parquet(file: Path) -> Iterator[tuple[int, str]]:
@@ -172,7 +172,7 @@ def _delphi(folder: Path, files: Sequence[Path]) -> Iterator[tuple[int, str]]:
         if len(hooks) > 1:
             both = " and ".join(sorted(hooks))
             raise InputError(
-                f"{folder}: explains latents of several hook points, {both}; keep one in a folder."
+                f"{folder}: contains several hook points, {both}; keep one in a folder."
             )
         content = json.loads(file.read_text(encoding="utf-8"))
         text = content.get("explanation") if isinstance(content, dict) else content
@@ -180,9 +180,9 @@ def _delphi(folder: Path, files: Sequence[Path]) -> Iterator[tuple[int, str]]:
 
 
 def _entry(record: Any) -> tuple[int, str]:
-    """Id and text of one record; ValueError where it has no id or no text."""
+    """Id and text of one record. Raises ValueError if it has no id or no text."""
     if not isinstance(record, dict):
-        raise ValueError("a record must have names")
+        raise ValueError("a record must have named fields")
     latent = next((record[name] for name in LATENT_NAMES if name in record), None)
     nested = record.get("explanations")
     if isinstance(nested, list):
@@ -194,7 +194,7 @@ def _entry(record: Any) -> tuple[int, str]:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """The lines of a file, unpacked where it is gzipped; InputError beyond MOST_BYTES."""
+    """The lines of a file, unpacked if it is gzipped. Raises InputError beyond MOST_BYTES."""
     left = MOST_BYTES
     with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
         while line := opened.readline(left + 1):

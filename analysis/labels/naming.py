@@ -1,10 +1,11 @@
-"""Labels out of the evidence, and the words that the members of a cluster share.
+"""Labels from the evidence, and the words that the members of a cluster share.
 
-A **latent** is called by its most telling terms. For a **cluster** every member votes with one unit
-of its weights, and a term weighs tf · log(1 + A / f) (class-based TF-IDF, Grootendorst 2022): its
-share of the cluster's votes, the mean votes of a cluster, and the term's votes in all clusters of
-the level; that again times n / (n + 1) for the n members that have the term. The same weighing
-finds the tokens that the members raise and the words that their explanations share.
+The label of a **latent** is its best terms. For a **cluster**, every member has one vote, divided
+over its terms by their scores. A term's score is tf · log(1 + A / f) · n / (n + 1), where tf is its
+share of the cluster's votes, A the mean number of votes of a cluster, f the term's votes in all
+clusters of the level (class-based TF-IDF, Grootendorst 2022), and n the number of members that have
+the term. The same score finds the tokens that the members promote and the words that their
+explanations share.
 """
 
 from collections.abc import Sequence
@@ -18,52 +19,58 @@ import scipy.sparse
 from analysis.labels.evidence import Evidence
 
 TOP_TOKENS = 8
+"""Terms that are shown of a latent, at most."""
 LABEL_TERMS = 3
+"""Terms of a label, at most."""
 CLUSTER_TERMS = 10
+"""Terms that are stored of a cluster, at most."""
 SEPARATOR = " · "
 
 LEAST_TOKENS = 5
-"""Active tokens of the naming documents below which a latent gets no name: too little to go by."""
+"""Active tokens in the naming documents below which a latent gets no label."""
 
 LEAST_SHARE = 0.05
-"""A term names a latent if at least this share of its activation is on it,"""
+"""Share of a latent's activation that a term of its label has at least."""
 RELATIVE_SCORE = 0.35
-"""and if it weighs at least this much of the best term's weight."""
+"""Score of a term of a label, relative to the first term of the label, at least."""
+
+LEAST_HOLDERS = 2
+"""Members that must promote a token, or be explained by a word, for the cluster to have it."""
 
 SHORTEST_STEM = 4
-"""A term that holds another of this many letters says the same: patient, patients."""
+"""A term repeats another of at least this many letters that it contains: patients, patient."""
 
 
 @dataclass(frozen=True)
-class LatentNames:
-    """The name of every latent and its most telling tokens."""
+class Name:
+    """A label or an explanation, with the terms by which it is scored."""
 
-    label: list[str]
-    """[F]; empty where the latent fires on nearly everything or hardly at all."""
-    label_terms: list[list[int]]
-    """[F], the terms that the label is made of."""
-    top_tokens: list[list[str]]
-    """[F], up to TOP_TOKENS each, best first."""
+    text: str
+    """Empty if there is none."""
+    terms: list[int]
+    """Terms of the corpus, best first."""
 
 
 @dataclass(frozen=True)
 class SharedTerm:
-    """A term that tells what the members of a cluster have in common."""
+    """A term that the members of a cluster share."""
 
     term: int
+    """Index into the vocabulary of its ballot."""
     score: float
+    """As in the header."""
     latents: int
     """Members that have it."""
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """What every latent votes for, out of a vocabulary."""
+    """The votes of every latent over a vocabulary of V terms."""
 
     votes: scipy.sparse.csr_matrix
-    """[F, V], one unit of every latent that has a term, divided over its terms."""
+    """[F, V], one vote of every latent that has a term, divided over its terms."""
     holds: scipy.sparse.csr_matrix
-    """[F, V], 1 where the latent counts as a holder of the term."""
+    """[F, V], 1 if the latent counts as a holder of the term."""
     shown: Sequence[str]
     """[V], the terms."""
     core: Sequence[str]
@@ -71,25 +78,29 @@ class Ballot:
 
 
 def top_terms(evidence: Evidence) -> list[list[int]]:
-    """[F], the columns of `evidence` that are shown of each latent: no two that say the same."""
+    """[F], the columns of `evidence` that are shown of each latent; none repeats another."""
     return [_without_echoes(row[row >= 0], evidence.core, TOP_TOKENS) for row in evidence.term]
 
 
-def name_latents(evidence: Evidence, tops: Sequence[Sequence[int]]) -> LatentNames:
-    """The label and the top tokens of every latent; `tops` are its `top_terms`."""
-    terms = [_telling(evidence, latent, columns) for latent, columns in enumerate(tops)]
-    return LatentNames(
-        label=[SEPARATOR.join(evidence.shown[t] for t in row) for row in terms],
-        label_terms=terms,
-        top_tokens=[
-            [evidence.shown[evidence.term[latent, i]] for i in columns]
-            for latent, columns in enumerate(tops)
-        ],
-    )
+def latent_names(evidence: Evidence, tops: Sequence[Sequence[int]]) -> list[Name]:
+    """The label [F] of every latent; `tops` are its `top_terms`.
+
+    Empty for a latent that fires on nearly everything or hardly at all.
+    """
+    terms = [_label_terms(evidence, latent, columns) for latent, columns in enumerate(tops)]
+    return [Name(SEPARATOR.join(evidence.shown[t] for t in row), row) for row in terms]
+
+
+def top_tokens(evidence: Evidence, tops: Sequence[Sequence[int]]) -> list[list[str]]:
+    """[F], the `top_terms` of every latent as text, best first, up to TOP_TOKENS each."""
+    return [
+        [evidence.shown[evidence.term[latent, i]] for i in columns]
+        for latent, columns in enumerate(tops)
+    ]
 
 
 def token_ballot(evidence: Evidence, tops: Sequence[Sequence[int]]) -> Ballot:
-    """Every latent votes for its terms by their weights, and holds its `top_terms`."""
+    """Every latent votes for its terms by their scores, and holds its `top_terms`."""
     latent, column = np.nonzero(evidence.score > 0)
     shape = (len(evidence.term), len(evidence.shown))
     votes = _divided(latent, evidence.term[latent, column], evidence.score[latent, column], shape)
@@ -100,10 +111,10 @@ def token_ballot(evidence: Evidence, tops: Sequence[Sequence[int]]) -> Ballot:
     return Ballot(votes, holds, evidence.shown, evidence.core)
 
 
-def raised_ballot(logits: pa.Table, latents: int) -> Ballot:
-    """Every latent votes for the tokens that it raises, by their effects.
+def promoted_ballot(logits: pa.Table, latents: int) -> Ballot:
+    """Every latent votes for the tokens that it promotes, by their effects on the logits.
 
-    `logits` is the bundle's table; tokens that differ in case or in the space before are one.
+    `logits` is the bundle's table. Tokens that differ only in case or in a leading space are one.
     """
     rows = logits.filter(
         pc.and_(
@@ -118,7 +129,7 @@ def raised_ballot(logits: pa.Table, latents: int) -> Ballot:
 
 
 def explained_ballot(words: Sequence[Sequence[str]]) -> Ballot:
-    """Every latent votes for the content words [F] of its explanation, evenly."""
+    """Every latent votes evenly for the content words [F] of its explanation."""
     latent = np.repeat(np.arange(len(words)), [len(row) for row in words])
     shown = [word for row in words for word in row]
     ones = np.ones(len(shown))
@@ -128,55 +139,54 @@ def explained_ballot(words: Sequence[Sequence[str]]) -> Ballot:
 def shared_terms(
     clusters: pa.Table, memberships: pa.Table, ballot: Ballot, least_latents: int = 1
 ) -> list[list[SharedTerm]]:
-    """The terms [clusters] that members share, best first, distinct between those of a level.
+    """The terms [clusters] that the members of each cluster share, best first.
 
-    `clusters` is sorted by cluster and has cluster and level; `memberships` is the bundle's table;
-    a term counts where at least `least_latents` members hold it.
+    Clusters are compared with those of the same level. `clusters` is sorted by cluster and has
+    cluster and level; `memberships` is the bundle's table. A term counts if at least
+    `least_latents` members hold it.
     """
     cluster, level = clusters["cluster"].to_numpy(), clusters["level"].to_numpy()
-    member, joined = (memberships[name].to_numpy() for name in ("latent", "cluster"))
-    found: dict[int, list[SharedTerm]] = {}
+    member, cluster_of = (memberships[name].to_numpy() for name in ("latent", "cluster"))
+    terms_of: dict[int, list[SharedTerm]] = {}
     for ids in (cluster[level == one] for one in np.unique(level)):
-        inside = np.isin(joined, ids)
+        inside = np.isin(cluster_of, ids)
         ones = np.ones(int(inside.sum()), dtype=np.float32)
-        joins = scipy.sparse.csr_matrix(
-            (ones, (np.searchsorted(ids, joined[inside]), member[inside])),
+        membership = scipy.sparse.csr_matrix(
+            (ones, (np.searchsorted(ids, cluster_of[inside]), member[inside])),
             shape=(len(ids), ballot.votes.shape[0]),
         )
-        weights, holders = _class_tf_idf(joins @ ballot.votes), (joins @ ballot.holds).tocsr()
+        weights, holders = (
+            _class_tf_idf(membership @ ballot.votes),
+            (membership @ ballot.holds).tocsr(),
+        )
         for row, one in enumerate(ids.tolist()):
-            found[one] = _cluster_terms(weights, holders, row, ballot.core, least_latents)
-    return [found[one] for one in cluster.tolist()]
+            terms_of[one] = _cluster_terms(weights, holders, row, ballot.core, least_latents)
+    return [terms_of[one] for one in cluster.tolist()]
 
 
-def cluster_labels(
+def cluster_names(
     clusters: pa.Table, terms: Sequence[Sequence[SharedTerm]], shown: Sequence[str]
-) -> tuple[list[str], list[list[int]]]:
-    """The label of each cluster, distinct within its level, and the terms that it is made of."""
+) -> list[Name]:
+    """The label of each cluster, distinct within its level."""
     taken: dict[tuple[int, str], int] = {}
-    labels: list[str] = []
-    label_terms: list[list[int]] = []
+    names: list[Name] = []
     for level, row in zip(clusters["level"].to_pylist(), terms, strict=True):
-        ids = [found.term for found in row]
-        label, chosen = _distinct([shown[t] for t in ids], level, taken)
-        labels.append(label)
-        label_terms.append(ids[:chosen])
-    return labels, label_terms
+        ids = [shared.term for shared in row]
+        label, count = _distinct([shown[t] for t in ids], level, taken)
+        names.append(Name(label, ids[:count]))
+    return names
 
 
-def _telling(evidence: Evidence, latent: int, columns: Sequence[int]) -> list[int]:
-    """The terms that may name the latent, out of some columns of its evidence, best first."""
+def _label_terms(evidence: Evidence, latent: int, columns: Sequence[int]) -> list[int]:
+    """The terms of a latent's label, out of some columns of its evidence that are best first."""
     if evidence.active[latent] < LEAST_TOKENS:
         return []
-    chosen: list[int] = []
-    least = 0.0
-    for i in columns:
-        term, share = int(evidence.term[latent, i]), float(evidence.share[latent, i])
-        score = float(evidence.score[latent, i])
-        if share >= LEAST_SHARE and score >= least:
-            least = least or RELATIVE_SCORE * score
-            chosen.append(term)
-    return chosen[:LABEL_TERMS]
+    share, score = (row[latent].astype(np.float64) for row in (evidence.share, evidence.score))
+    telling = [i for i in columns if share[i] >= LEAST_SHARE]
+    if not telling:
+        return []
+    chosen = [i for i in telling if score[i] >= RELATIVE_SCORE * score[telling[0]]]
+    return [int(evidence.term[latent, i]) for i in chosen[:LABEL_TERMS]]
 
 
 def _without_echoes(terms: np.ndarray, core: Sequence[str], most: int) -> list[int]:
@@ -191,7 +201,7 @@ def _without_echoes(terms: np.ndarray, core: Sequence[str], most: int) -> list[i
 
 
 def _echo(text: str, earlier: str) -> bool:
-    """Whether two cores are the same word, or one an inflection or a piece of the other."""
+    """Whether two cores are the same word, or one contains the other as a stem or a piece."""
     short, long = sorted((text, earlier), key=len)
     return short == long or (len(short) >= SHORTEST_STEM and short in long)
 
@@ -199,7 +209,10 @@ def _echo(text: str, earlier: str) -> bool:
 def _word_ballot(
     latent: np.ndarray, code: np.ndarray, texts: Sequence[str], weight: np.ndarray, latents: int
 ) -> Ballot:
-    """latent [n] votes for texts[code [n]] with a weight [n]; texts that differ in case are one."""
+    """The ballot where latent [n] votes for texts[code [n]] with a weight [n].
+
+    Texts that differ only in case are one.
+    """
     places: dict[str, int] = {}
     shown: list[str] = []
     term_of = np.empty(len(texts), dtype=np.int64)
@@ -222,7 +235,7 @@ def _divided(
 
 
 def _class_tf_idf(votes: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
-    """Weights tf · log(1 + A / f) of the terms of every class, from their votes [classes, V]."""
+    """Scores tf · log(1 + A / f) of the terms of every class, from their votes [classes, V]."""
     of_class = np.asarray(votes.sum(axis=1)).ravel()
     of_term = np.asarray(votes.sum(axis=0)).ravel()
     weights = votes.tocsr(copy=True)
@@ -239,7 +252,7 @@ def _cluster_terms(
     core: Sequence[str],
     least_latents: int,
 ) -> list[SharedTerm]:
-    """The best terms of one cluster, with weight and the members that have them."""
+    """The best terms of one cluster, with their scores and the number of members that hold them."""
     span = slice(weights.indptr[row], weights.indptr[row + 1])
     held = slice(holders.indptr[row], holders.indptr[row + 1])
     terms = weights.indices[span]
@@ -248,7 +261,7 @@ def _cluster_terms(
         terms, holders.indices[held], assume_unique=True, return_indices=True
     )
     counts[at] = holders.data[held][of]
-    # What one member says is not what the cluster says.
+    # A term of a single member does not describe the cluster.
     scores = weights.data[span] * counts / (counts + 1) * (counts >= least_latents)
     order = np.lexsort((terms, -scores))[: 4 * CLUSTER_TERMS]
     order = order[scores[order] > 0]
@@ -262,7 +275,7 @@ def _cluster_terms(
 def _distinct(
     texts: Sequence[str], level: int, taken: dict[tuple[int, str], int]
 ) -> tuple[str, int]:
-    """A label and how many texts it is made of; where it is taken in the level, it says more."""
+    """A label and its number of texts: more of them, or a number, if the level has it already."""
     if not texts:
         return "", 0
     counts = range(min(LABEL_TERMS, len(texts)), len(texts) + 1)

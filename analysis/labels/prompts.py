@@ -1,7 +1,7 @@
-"""What a language model is told of a cluster or a latent, and what is taken from its answer.
+"""The conversation that asks a language model for a name, and the name in its answer.
 
-It is told what a reader sees too: the telling terms, the tokens that are raised, and top contexts,
-each with the token marked on which the latent fires. Contexts of held-out documents are left out.
+The model is shown what a reader sees: the best terms, the promoted tokens, and top contexts with
+the token of the largest activation marked. Contexts of held-out documents are left out.
 """
 
 import re
@@ -15,9 +15,15 @@ import pyarrow.compute as pc
 from analysis.bundle import LatentTable
 from analysis.labels.naming import Ballot, SharedTerm
 
+Message = dict[str, str]
+"""A turn in OpenAI's form, with `role` and `content`."""
+
+MOST_ANSWER_TOKENS = 20
 LONGEST_NAME = 80
+"""Characters of a name; the rest is cut."""
 CONTEXTS = 6
-_SHOWN_RAISED = 6
+"""Contexts that are shown, at most."""
+_SHOWN_PROMOTED = 6
 _WINDOW = 8
 """Tokens shown on either side of the marked one."""
 
@@ -34,25 +40,25 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A cluster or a latent, as a language model gets to see it."""
+    """What a language model is shown of a cluster or a latent."""
 
     terms: Sequence[str]
-    raised: Sequence[str]
+    promoted: Sequence[str]
     contexts: Sequence[str]
 
 
-def messages(subject: Subject) -> list[dict[str, str]]:
+def messages(subject: Subject) -> list[Message]:
     """The conversation that asks for a name, in OpenAI's form."""
     return [
         {"role": "system", "content": INSTRUCTION},
         {"role": "user", "content": EXAMPLE[0]},
         {"role": "assistant", "content": EXAMPLE[1]},
-        {"role": "user", "content": _told(subject)},
+        {"role": "user", "content": _description(subject)},
     ]
 
 
 def name_in(answer: str) -> str:
-    """The name in a model's answer: its first line, without marks around it; may be empty."""
+    """The name in a model's answer: its first line without surrounding marks; may be empty."""
     lines = [line for line in answer.splitlines() if line.strip()]
     line = re.sub(
         r"^\W*(?:name|label|answer|topic)\s*:\s*", "", lines[0] if lines else "", flags=re.I
@@ -64,14 +70,14 @@ def name_in(answer: str) -> str:
 def latent_subjects(
     latents: Sequence[int],
     top_tokens: Sequence[Sequence[str]],
-    raised: Ballot,
+    promoted: Ballot,
     contexts: LatentTable,
     documents: Collection[int],
 ) -> list[Subject]:
-    """What is told of some latents; `top_tokens` [F], contexts out of the given documents alone."""
+    """The subjects of some latents; `top_tokens` [F]; contexts only from the given documents."""
     marked = _top_contexts(contexts, latents, documents)
     return [
-        Subject(top_tokens[latent], _most_raised(raised, latent), marked.get(latent, []))
+        Subject(top_tokens[latent], _most_promoted(promoted, latent), marked.get(latent, []))
         for latent in latents
     ]
 
@@ -79,42 +85,42 @@ def latent_subjects(
 def cluster_subjects(
     members: Sequence[np.ndarray],
     terms: Sequence[Sequence[SharedTerm]],
-    raised: Sequence[Sequence[str]],
+    promoted: Sequence[Sequence[str]],
     ballot: Ballot,
     contexts: LatentTable,
     documents: Collection[int],
 ) -> list[Subject]:
-    """What is told of clusters: the best context of the members that hold most of its terms.
+    """The subjects of clusters, with the best context of the members that hold most of its terms.
 
-    members [clusters] are ids of latents, terms and raised [clusters] what they share, and
-    `ballot` the one that the terms were found by.
+    members [clusters] are ids of latents; terms and promoted [clusters] are what they share;
+    `ballot` has the vocabulary of the terms. Contexts come only from the given documents.
     """
     chosen = []
     for ids, row in zip(members, terms, strict=True):
-        wanted = np.array([found.term for found in row], dtype=np.int64)
-        held = ballot.holds[ids][:, wanted].sum(axis=1)
+        term_ids = np.array([shared.term for shared in row], dtype=np.int64)
+        held = ballot.holds[ids][:, term_ids].sum(axis=1)
         order = np.lexsort((ids, -np.asarray(held).ravel()))
         chosen.append(ids[order[:CONTEXTS]].tolist())
     marked = _top_contexts(contexts, {latent for row in chosen for latent in row}, documents)
     return [
         Subject(
-            [ballot.shown[found.term] for found in row],
+            [ballot.shown[shared.term] for shared in row],
             words,
             [marked[latent][0] for latent in ids if latent in marked],
         )
-        for row, words, ids in zip(terms, raised, chosen, strict=True)
+        for row, words, ids in zip(terms, promoted, chosen, strict=True)
     ]
 
 
-def _most_raised(raised: Ballot, latent: int) -> list[str]:
-    row = raised.votes[[latent]]
-    return [raised.shown[row.indices[i]] for i in np.argsort(-row.data, kind="stable")]
+def _most_promoted(promoted: Ballot, latent: int) -> list[str]:
+    row = promoted.votes[[latent]]
+    return [promoted.shown[row.indices[i]] for i in np.argsort(-row.data, kind="stable")]
 
 
 def _top_contexts(
     contexts: LatentTable, latents: Collection[int], documents: Collection[int]
 ) -> dict[int, list[str]]:
-    """The top contexts of some latents that lie in the given documents, marked, best first."""
+    """The top contexts of some latents in the given documents, marked, best first."""
     rows = contexts.of(sorted(latents))
     top = rows.filter(
         pc.and_(
@@ -122,25 +128,25 @@ def _top_contexts(
             pc.is_in(rows["document"], pa.array(sorted(documents), pa.int64())),
         )
     ).select(["latent", "tokens", "peak"])
-    found: dict[int, list[str]] = {}
+    marked: dict[int, list[str]] = {}
     for row in top.to_pylist():
-        found.setdefault(row["latent"], []).append(_marked(row["tokens"], row["peak"]))
-    return found
+        marked.setdefault(row["latent"], []).append(_marked(row["tokens"], row["peak"]))
+    return marked
 
 
-def _told(subject: Subject) -> str:
+def _description(subject: Subject) -> str:
     lines = []
     if subject.terms:
         lines.append("Words: " + ", ".join(subject.terms))
-    if subject.raised:
-        lines.append("Next words: " + ", ".join(subject.raised[:_SHOWN_RAISED]))
+    if subject.promoted:
+        lines.append("Next words: " + ", ".join(subject.promoted[:_SHOWN_PROMOTED]))
     if subject.contexts:
         lines += ["Texts:", *(f"- {text}" for text in subject.contexts[:CONTEXTS])]
     return "\n".join(lines)
 
 
 def _marked(tokens: Sequence[str], peak: int) -> str:
-    """A window on one line, the token at its peak in double brackets."""
+    """A window on one line, with the token at its peak in double brackets."""
     before = "".join(tokens[max(0, peak - _WINDOW) : peak])
     after = "".join(tokens[peak + 1 : peak + 1 + _WINDOW])
     token = tokens[peak]

@@ -1,12 +1,12 @@
-"""A language model proposes names; every answer is kept, so that a build goes on behind it.
+"""Names that a language model proposes. Answers are stored, so a resumed build repeats none.
 
-What is proposed is called what it is (`model: NAME`) and scored as any other name. Answers are
-greedy: the same model gives the same names again.
+The source of a proposed name is `model: NAME`, and it is scored like any other name. Decoding is
+greedy, so the same model gives the same names again.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,33 +15,30 @@ from typing import Any, Protocol
 import torch
 
 from analysis.harvest.models import LanguageModel, load_language_model
-from analysis.labels.prompts import Subject, messages, name_in
-
-MOST_ANSWER_TOKENS = 20
-
-Message = dict[str, str]
+from analysis.labels.prompts import MOST_ANSWER_TOKENS, Message, Subject, messages, name_in
+from analysis.runtime.progress import SILENT, Progress
 
 
 class Proposer(Protocol):
-    """A language model that answers."""
+    """A language model that continues a conversation."""
 
     @property
     def name(self) -> str:
-        """What the bundle calls it."""
+        """Its name in the bundle."""
 
     def answer(self, conversation: Sequence[Message]) -> str:
-        """The model's next turn; InputError where it cannot be had."""
+        """The model's next turn. Raises InputError if there is none."""
 
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A transformers model in this process, loaded when it is first asked."""
+    """A transformers model in this process, loaded on first use."""
 
     model: str
 
     @property
     def name(self) -> str:
-        """The folder's or the hub's name."""
+        """The name of the folder, or the id on the hub."""
         return Path(self.model).name or self.model
 
     @cached_property
@@ -52,11 +49,11 @@ class LocalModel:
         """The most likely continuation, token by token."""
         tokenizer, model = self._language_model.tokenizer, self._language_model.model
         encoded = tokenizer(_as_text(tokenizer, conversation), return_tensors="pt")
-        given = encoded["input_ids"].to(model.device)
+        prompt = encoded["input_ids"].to(model.device)
         with torch.inference_mode():
-            written = model.generate(
-                input_ids=given,
-                attention_mask=torch.ones_like(given),
+            output = model.generate(
+                input_ids=prompt,
+                attention_mask=torch.ones_like(prompt),
                 do_sample=False,
                 temperature=None,
                 top_p=None,
@@ -64,18 +61,19 @@ class LocalModel:
                 max_new_tokens=MOST_ANSWER_TOKENS,
                 pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
             )
-        return str(tokenizer.decode(written[0, given.shape[1] :], skip_special_tokens=True))
+        return str(tokenizer.decode(output[0, prompt.shape[1] :], skip_special_tokens=True))
 
 
 def proposed_names(
     proposer: Proposer,
     subjects: Sequence[Subject],
     kept: Path,
-    report: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> list[str]:
-    """A name for each subject, empty where the model gave none.
+    """A name for each subject; empty if the model gave none.
 
-    Answers are kept in the file `kept`, one line each, and not asked for again.
+    Answers are stored in the file `kept`, one line each, and are not requested again. `progress`
+    counts subjects.
     """
     known = _kept_answers(kept)
     names = []
@@ -85,28 +83,27 @@ def proposed_names(
             key = _key(proposer.name, conversation)
             if key not in known:
                 known[key] = proposer.answer(conversation)
-                # The break goes first: a line that was cut off does not spoil the next one.
+                # The line break comes first: a line that was cut off must not spoil the next one.
                 file.write("\n" + json.dumps({"key": key, "answer": known[key]}))
                 file.flush()
             names.append(name_in(known[key]))
-            if report:
-                report(done + 1, len(subjects))
+            progress(done + 1, len(subjects))
     return names
 
 
 def _as_text(tokenizer: Any, conversation: Sequence[Message]) -> str:
-    """The conversation in the model's own form; a plain dialogue for a model without one."""
+    """The conversation in the model's chat template; a plain dialogue if it has none."""
     if tokenizer.chat_template:
         return str(
             tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
         )
     turns = {"system": "", "user": "", "assistant": "Name: "}
-    said = "\n\n".join(turns[turn["role"]] + turn["content"] for turn in conversation)
-    return f"{said}\n\nName:"
+    dialogue = "\n\n".join(turns[turn["role"]] + turn["content"] for turn in conversation)
+    return f"{dialogue}\n\nName:"
 
 
 def _kept_answers(file: Path) -> dict[str, str]:
-    """Answers by key; a line that was cut off is passed over."""
+    """Answers by key; a line that was cut off is skipped."""
     answers: dict[str, str] = {}
     if file.exists():
         for line in file.read_text(encoding="utf-8").splitlines():

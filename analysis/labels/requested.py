@@ -1,7 +1,6 @@
-"""Where explanations come from, beside the latents' own evidence: a file, and a language model.
+"""Sources of explanations in addition to the latents' own evidence: a file and a language model.
 
-What is asked for here does not touch a build's other steps: a build goes on with its harvest when
-it is asked for other explanations.
+They affect only the labelling: a build with other sources resumes with the same harvest.
 """
 
 from collections.abc import Mapping
@@ -18,10 +17,10 @@ from analysis.settings import LabelSettings
 
 @dataclass(frozen=True)
 class LabelSources(LabelSettings):
-    """The label settings of a build, and what they refer to; all of them are optional."""
+    """The label settings of a build, and the sources that they refer to; all are optional."""
 
     def check(self, latents: int) -> None:
-        """InputError where something is missing, contradicts itself or does not fit `latents`."""
+        """Raises InputError if a setting is missing, contradicts another or exceeds `latents`."""
         if self.model is not None and self.endpoint is not None:
             raise InputError("Give either --label-model or --label-endpoint, not both.")
         if (self.endpoint is None) != (self.endpoint_model is None):
@@ -31,9 +30,9 @@ class LabelSources(LabelSettings):
         self.imported(latents)
         self.proposer()
 
-    def asked(self) -> Mapping[str, Any]:
-        """All that the result depends on, in JSON; nothing where nothing was asked for."""
-        asked = {
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that the labels depend on, as JSON; empty without sources."""
+        settings = {
             "explanations": self.explanations
             and [self.explanations.name, content_hash(explanation_files(self.explanations))],
             "model": self.model,
@@ -41,17 +40,17 @@ class LabelSources(LabelSettings):
             "endpoint_model": self.endpoint_model,
             "latents": self.latents,
         }
-        return {name: value for name, value in asked.items() if value}
+        return {name: value for name, value in settings.items() if value}
 
     def imported(self, latents: int) -> "Imported":
-        """The explanations of the file; none where no file was given."""
+        """The explanations of the file; none without a file."""
         if self.explanations is None:
             return Imported("", {})
         name = f"imported: {self.explanations.name}"
         return Imported(name, read_explanations(self.explanations, latents))
 
     def proposer(self) -> Proposer | None:
-        """The language model that was asked for; it is loaded when it is first asked."""
+        """The language model, if there is one; it is loaded on first use."""
         if self.model is not None:
             return LocalModel(self.model)
         if self.endpoint is not None and self.endpoint_model is not None:
@@ -64,9 +63,6 @@ class Imported:
     """The explanations of a file."""
 
     source: str
-    """What the bundle calls it."""
+    """Its name in the bundle."""
     texts: Mapping[int, str] = field(repr=False)
-    """Latent to explanation."""
-
-
-NO_SOURCES = LabelSources()
+    """Explanation of each latent that has one."""

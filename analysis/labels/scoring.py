@@ -1,78 +1,81 @@
-"""How well a name holds on documents that it was not made from.
+"""How well a name predicts activity on documents that it was not made from.
 
-A name is read as a prediction: wherever one of its terms stands in the held-out documents, the
-latent should fire, and nowhere else. The unit is a **word** of these documents (one occurrence of
-it, in scripts without spaces one token), since a latent that is called "strawberry" rightly fires
-on one of its pieces alone. N is their number; masked tokens are no part of a word.
+A name is a prediction: the latent should fire wherever one of the name's terms occurs in the
+held-out documents, and nowhere else. The unit is a **word** of these documents (one occurrence; one
+token in scripts without spaces), because a latent with the label "strawberry" may fire on only one
+of its pieces. N is the number of words. Masked tokens belong to no word.
 
-- **predicted**: the word, one of its pieces, or the word before it, as the term says, is among the
-  name's terms;
-- **active**: the latent fires on one of the word's tokens. A cluster is active where any of its
-  members is; dense members are left out, or it would be active everywhere.
+- **predicted**: the word, one of its pieces, or the word before it is among the name's terms,
+  depending on the kind of the term;
+- **active**: the latent fires on one of the word's tokens. A cluster is active if any of its
+  members is; dense members are left out, since they would make it active everywhere.
 
     precision = |predicted ∩ active| / |predicted|      recall = |predicted ∩ active| / |active|
     lift      = precision / (|active| / N)
 
-Precision is not balanced between active and silent words: for a rare latent it is what a reader
-meets who goes by the name. Lift tells how far chance alone would come: a name that tells nothing
-has lift 1, also for a large cluster that is active on half of all words. Nothing is told below
-`LEAST_CONTEXTS` active words; where no term occurs in the held-out documents recall is 0 and there
-is no precision.
+Active and silent words are not balanced, so precision is what a reader of the name sees, also for a
+rare latent. Lift compares it with chance: a name without information has lift 1, also for a large
+cluster that is active on half of all words. There are no scores below `LEAST_CONTEXTS` active
+words. If no term occurs in the held-out documents, recall is 0 and precision is undefined.
 
-All names are scored in one pass over the held-out activations, in the order of the tokens. Memory:
-a few numbers for every name, and a block of activations.
+All names are scored in one pass over the held-out activations, in token order. Memory: a few
+numbers for every name, and a block of activations.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from analysis.bundle import Activations
 from analysis.labels.terms import TokenTerms
+from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints
+from analysis.runtime.memory import MEMORY_BYTES
 
 LEAST_CONTEXTS = 5
 """Active held-out words below which a name gets no score."""
 
-_ROW_BYTES = 24  # a token's activations as they are read and decoded, each
+_ROW_BYTES = 24
+"""Bytes of one activation while it is read and decoded."""
 
-Floats = npt.NDArray[np.float32]
-Groups = Sequence[Sequence[int] | npt.NDArray[np.integer[Any]]]
+Groups = Sequence[Sequence[int] | Ints | Int32s]
+"""For each name some latents or some terms."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What was counted for each of n names, int64 [n] each."""
+    """The counts of n names, int64 [n] each, and the scores that follow from them."""
 
-    predicted: npt.NDArray[np.int64]
-    active: npt.NDArray[np.int64]
-    both: npt.NDArray[np.int64]
-    named: npt.NDArray[np.bool_]
-    """Whether it has terms at all."""
+    predicted: Ints
+    """Words that a name predicts."""
+    active: Ints
+    """Words on which its latents are active."""
+    both: Ints
+    """Words that are predicted and active."""
+    named: Bools
+    """Whether a name has any terms."""
     words: int
     """N, held-out words."""
 
     @property
-    def precision(self) -> Floats:
-        """float32 [n], NaN where nothing can be told."""
+    def precision(self) -> Float32s:
+        """float32 [n], NaN if undefined."""
         return self._ratio(self.both, self.predicted)
 
     @property
-    def recall(self) -> Floats:
-        """float32 [n], NaN where nothing can be told."""
+    def recall(self) -> Float32s:
+        """float32 [n], NaN if undefined."""
         return self._ratio(self.both, self.active)
 
     @property
-    def lift(self) -> Floats:
-        """float32 [n], NaN where nothing can be told."""
+    def lift(self) -> Float32s:
+        """float32 [n], NaN if undefined."""
         return self._ratio(self.both * self.words, self.predicted * self.active)
 
     def parts(self, sizes: Sequence[int]) -> list["Scores"]:
-        """The scores of the first names, of those behind them, and so on."""
+        """The scores of consecutive groups of names of these sizes."""
         bounds = np.cumsum([0, *sizes])
         return [
             Scores(
@@ -81,10 +84,10 @@ class Scores:
             for a, b in pairwise(bounds.tolist())
         ]
 
-    def _ratio(self, part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> Floats:
-        told = self.named & (self.active >= LEAST_CONTEXTS) & (whole > 0)
+    def _ratio(self, part: Ints, whole: Ints) -> Float32s:
+        is_defined = self.named & (self.active >= LEAST_CONTEXTS) & (whole > 0)
         ratio = np.full(len(part), np.nan)
-        np.divide(part, whole, out=ratio, where=told)
+        np.divide(part, whole, out=ratio, where=is_defined)
         return ratio.astype(np.float32)
 
 
@@ -94,20 +97,20 @@ def score_names(
     activations: Activations,
     terms: TokenTerms,
     *,
-    held_out: npt.NDArray[np.bool_],
-    memory: int = 256_000_000,
+    held_out: Bools,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Scores:
-    """Score n names, each of some latents (one for a latent's) and made of some terms.
+    """Score n names. Name i belongs to the latents members[i] and has the terms label_terms[i].
 
-    held_out bool [N] are the rows of the token table that count: kept, and of a document that was
-    held out. `memory` bounds the activations that are held at once, in bytes.
+    held_out bool [N] selects the kept rows of the token table in held-out documents. `memory_bytes`
+    bounds the activations in memory.
     """
     of_latent = _inverted(members, len(activations.latent_ends))
     of_term = _inverted(label_terms, len(terms.shown))
     counts = np.zeros((3, len(members)), dtype=np.int64)
     last = np.full((2, len(members)), -1, dtype=np.int64)
     words = np.array([0, -1], dtype=np.int64)
-    for block in activations.blocks_by_token(memory // _ROW_BYTES):
+    for block in activations.blocks_by_token(memory_bytes // _ROW_BYTES):
         rows = slice(block.first, block.stop)
         _count(
             (block.latents, block.offsets),
@@ -124,7 +127,7 @@ def score_names(
 
 
 def _inverted(groups: Groups, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each item below `size` the groups that hold it: ends [size + 1] and groups, by item."""
+    """For each item below `size` the groups that contain it: ends [size + 1], groups by item."""
     group = np.repeat(np.arange(len(groups)), [len(items) for items in groups])
     item = np.array([one for items in groups for one in items], dtype=np.int64)
     order = np.argsort(item, kind="stable")
@@ -145,10 +148,9 @@ def _count(
 ) -> None:
     """Add m rows of the token table to the counts of predicted, active and both words.
 
-    block: the active latents of the rows one after the other, and offsets [m + 1] into them;
-    occurrence [m] is the word of a row; kinds are its terms [m], -1 for none; words: N and the
-    last word that was counted; state: the last word on which each name was predicted and active
-    [2, n], and the counts [3, n].
+    block: the active latents of all rows, and offsets [m + 1] into them. occurrence [m]: the word
+    of each row. kinds: its terms [m], -1 for none. words: N and the last word that was counted.
+    state: the last word on which each name was predicted and active [2, n], and the counts [3, n].
     """
     latents, offsets = block
     last, counts = state
@@ -172,7 +174,7 @@ def _count(
 
 @numba.njit(cache=True)
 def _mark(what: int, name: int, word: int, last: np.ndarray, counts: np.ndarray) -> None:
-    """A name is predicted (0) or active (1) on a word; each word counts once."""
+    """Count that a name is predicted (what = 0) or active (1) on a word, once for each word."""
     if last[what, name] == word:
         return
     last[what, name] = word

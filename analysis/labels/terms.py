@@ -1,14 +1,14 @@
-"""What stands at each token, as terms that a reader understands.
+"""The terms of each token, as a reader understands them: words and pieces of words.
 
-A language model reads pieces of words; people read words. Each row of the token table therefore
-has up to three terms: the **word** that holds the token, the **piece** where the token is only
-part of a word ("…ing", "straw…"), and the word **before** it ("united →"). A latent is then named
-by whichever of them it follows most closely.
+A language model reads pieces of words; people read words. So each row of the token table has up to
+three terms: the **word** that contains the token, the **piece** if the token is only part of a word
+("…ing", "straw…"), and the word **before** it ("united →"). A latent is named by the terms that it
+follows most closely.
 
-A piece continues the word to its left when both are letters, or both digits, with no space
-between; scripts written without spaces are not joined. Bytes shown as ⟨e4 bd⟩ are put together
-into the characters they stand for. Words are the same when they differ in case alone, and are
-shown in their most frequent form.
+A piece continues the word to its left if both are letters or both are digits, without a space
+between them. Scripts written without spaces are not joined. Bytes shown as ⟨e4 bd⟩ are joined into
+the characters that they encode. Words that differ only in case are the same term, which is shown in
+its most frequent form.
 """
 
 import re
@@ -22,47 +22,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MOST_PIECES = 12
-"""A word is cut off after this many pieces, so that a script without spaces cannot run on."""
+"""A word ends after this many pieces, so that no script without spaces makes an endless one."""
 
 LONGEST_SHOWN = 40
+"""Characters of a term that are shown; the rest is cut."""
 SPACED_TOKENS = 0.02
-"""Share of distinct tokens with a leading space below which each token is taken for a word."""
+"""If a smaller share of the distinct tokens has a leading space, each token counts as a word."""
 
 NOT_JOINED, LETTER, DIGIT = 0, 1, 2
 _BYTES = re.compile(r"((?:⟨[0-9a-f]{2}(?: [0-9a-f]{2})*⟩)+)")
 _UNSPACED = ((0x0E00, 0x0EFF), (0x2E80, 0xABFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 _FIRST_UNSPACED_BYTE = 0xE3
-"""The UTF-8 lead byte from which on most characters are written without spaces."""
+"""UTF-8 lead byte from which on most characters belong to scripts without spaces."""
 
 
 @dataclass(frozen=True)
 class TokenTerms:
-    """The terms of each row of the token table; -1 where it has none of that kind."""
+    """The terms of each row of the token table; -1 if it has none of that kind."""
 
     word: np.ndarray
-    """int32 [N], the word that holds the token."""
+    """int32 [N], the word that contains the token."""
     piece: np.ndarray
-    """int32 [N], the token itself where it is only part of a word."""
+    """int32 [N], the token itself if it is only part of a word."""
     before: np.ndarray
     """int32 [N], the word before it in the document."""
     shown: list[str]
-    """[V], every term as a reader sees it."""
+    """[V], every term as it is shown."""
     core: list[str]
-    """[V], its letters in lower case: terms with nested cores say the same twice."""
+    """[V], its letters in lower case; a term whose core contains another's repeats it."""
     frequency: np.ndarray
     """float64 [V], share of the counted tokens that have the term."""
     occurrence: np.ndarray
-    """int32 [N], which word of the corpus holds the token, counted from 0."""
+    """int32 [N], which word of the corpus contains the token, counted from 0."""
     first_piece: int
-    """Terms from this one on are of the kind `piece`,"""
+    """Terms from this one on are of the kind `piece`."""
     first_before: int
-    """and from this one on of the kind `before`."""
+    """Terms from this one on are of the kind `before`."""
 
 
 def token_terms(tokens: pa.Table, counted: np.ndarray | None = None) -> TokenTerms:
     """The terms of the bundle's `tokens` table [N].
 
-    `counted` bool [N] says which tokens count for the frequencies; None: those that are kept.
+    `counted` bool [N] selects the tokens that count for the frequencies; None is the kept ones.
     """
     codes, texts = _dictionary(tokens["token"])
     document, position = tokens["document"].to_numpy(), tokens["position"].to_numpy()
@@ -99,7 +100,7 @@ def token_terms(tokens: pa.Table, counted: np.ndarray | None = None) -> TokenTer
 
 
 def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Codes int32 [N] into the distinct texts of a column, with tokenizer marks made spaces."""
+    """Codes int32 [N] into the distinct texts of a column; tokenizer marks become spaces."""
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column)
     whole = column.unify_dictionaries().combine_chunks()
@@ -110,7 +111,7 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
 
 
 def _joints(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """What each text can join with on its left and on its right, uint8 [n] each."""
+    """What each text can be joined with on its left and on its right, uint8 [n] each."""
     left = np.array([_left_joint(text) for text in texts], dtype=np.uint8)
     right = np.array([_right_joint(text) for text in texts], dtype=np.uint8)
     spaced = sum(text.startswith(" ") for text in texts)
@@ -201,13 +202,13 @@ def _piece_terms(
 
 
 def _word_before(word: np.ndarray, first_row: np.ndarray, follows: np.ndarray) -> np.ndarray:
-    """The word int32 [N] that ends right before the word of each row; -1 at a document's start."""
+    """The word int32 [N] directly before the word of each row; -1 at a document's start."""
     has_one = follows[first_row]
     return np.where(has_one, word[first_row - 1], -1).astype(np.int32)
 
 
 def _fold(surfaces: Sequence[str], counts: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Unite surfaces that differ in case: the term of each, and each term's commonest form."""
+    """Merge surfaces that differ only in case: the term of each, and each term's commonest form."""
     terms: dict[str, int] = {}
     shown: list[str] = []
     term_of = np.empty(len(surfaces), dtype=np.int32)
@@ -221,7 +222,7 @@ def _fold(surfaces: Sequence[str], counts: np.ndarray) -> tuple[np.ndarray, list
 
 
 def _surface(text: str) -> str:
-    """A word or piece as it is shown: without spaces around it, whole characters for bytes."""
+    """A word or piece as it is shown: without surrounding spaces, and bytes as characters."""
     text = _BYTES.sub(lambda match: _decoded(match[1]), text)
     bare = text.strip(" ")
     if not bare:
@@ -233,7 +234,7 @@ def _surface(text: str) -> str:
 
 
 def _decoded(marks: str) -> str:
-    """Bytes written as ⟨e4 bd⟩⟨a0⟩ as the text that they are, or unchanged where they are none."""
+    """The text that bytes such as ⟨e4 bd⟩⟨a0⟩ encode; unchanged if they are not valid UTF-8."""
     raw = bytes.fromhex(marks.replace("⟨", " ").replace("⟩", " "))
     try:
         return raw.decode()

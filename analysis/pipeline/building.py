@@ -149,5 +149,5 @@ def _run(build: Building, step: Step[R]) -> float:
 def forget_other_labels(build: Building) -> None:
     """Let the labels be made again if an interrupted build made them from other sources."""
     known = build.work.read(NAME)
-    if known is not None and known.sources != build.labels.asked():
+    if known is not None and known.sources != build.labels.fingerprint():
         build.work.forget(NAME)

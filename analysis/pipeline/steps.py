@@ -285,12 +285,12 @@ def name_latents_and_clusters(build: Building) -> LabelRecord:
         build.labels,
         seed=build.parameters.seed,
         kept_answers=build.path(ANSWERS),
-        memory=build.memory_bytes,
-        report=build.progress.report,
+        memory_bytes=build.memory_bytes,
+        progress=build.progress,
     )
     build.write(LATENTS, labelled.latents)
     build.write(CLUSTERS, labelled.clusters)
-    return LabelRecord(summary=labelled.summary, sources=dict(build.labels.asked()))
+    return LabelRecord(summary=labelled.summary, sources=dict(build.labels.fingerprint()))
 
 
 def _graph(build: Building) -> NeighbourGraph:

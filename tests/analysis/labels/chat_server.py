@@ -1,4 +1,4 @@
-"""A server on the loopback that speaks OpenAI's chat completions, as far as names need it."""
+"""A server on the loopback with as much of OpenAI's chat completions as names need."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Answers in OpenAI's form with the first word that it was told, and remembers requests."""
+    """Answers with the first word of the last message, and records the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -23,10 +23,10 @@ class _Answers(BaseHTTPRequestHandler):
     server: ChatServer
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.seen.append((self.path, self.headers["Authorization"], asked))
-        told = asked["messages"][-1]["content"]
-        answer = {"role": "assistant", "content": f'"{told.split(",")[0]} things."\nBecause.'}
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append((self.path, self.headers["Authorization"], request))
+        message = request["messages"][-1]["content"]
+        answer = {"role": "assistant", "content": f'"{message.split(",")[0]} things."\nBecause.'}
         raw = json.dumps({"choices": [{"message": answer}]}).encode()
         self.send_response(self.server.status)
         if self.server.status == 302:

@@ -1,4 +1,4 @@
-"""All of it in a build: what is imported and proposed stands beside the labels, scored alike."""
+"""A whole build: imported and proposed explanations are stored and scored like the labels."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,15 +10,13 @@ import pytest
 from analysis import build
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
-from analysis.labels.naming import raised_ballot
-from analysis.labels.prompts import latent_subjects
 from analysis.labels.requested import LabelSources
 from analysis.labels.split import split_tokens
 from analysis.runtime.errors import InputError
 from analysis.selection import evaluate, parse
 from analysis.settings import BuildRequest
 from tests.analysis.labels.chat_server import ChatServer
-from tests.planted import LATENTS, TOPICS, planted_activations, planted_sae
+from tests.planted import TOPICS, planted_activations, planted_sae
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +27,30 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> BuildRequest:
     topics = list(TOPICS.values())
     rows = [f"{latent},words such as {topics[0]}" for latent in range(10)]
     rows += [f"{latent},words such as {topics[2]}" for latent in range(10, 20)]
-    (folder / "said.csv").write_text("\n".join(["latent,label", *rows]))
+    (folder / "labels.csv").write_text("\n".join(["latent,label", *rows]))
     return BuildRequest(
         sae=str(planted_sae(folder / "sae")),
         out=folder / "bundle",
         activations=made.activations,
         parameters=Parameters(seed=1),
-        labels=LabelSources(explanations=folder / "said.csv"),
+        labels=LabelSources(explanations=folder / "labels.csv"),
     )
 
 
 def _asking(request: BuildRequest, server: ChatServer, **changes: object) -> BuildRequest:
-    asked = replace(request.labels, endpoint=server.address, endpoint_model="some-model", **changes)  # type: ignore[arg-type]
-    return replace(request, labels=asked)
+    labels = replace(
+        request.labels, endpoint=server.address, endpoint_model="some-model", **changes
+    )  # type: ignore[arg-type]
+    return replace(request, labels=labels)
 
 
-def test_what_others_say_stands_beside_the_labels(
+def test_explanations_are_stored_with_the_labels(
     request_: BuildRequest, server: ChatServer, tmp_path: Path
 ) -> None:
     request = _asking(replace(request_, out=tmp_path / "all"), server, latents=5)
     bundle = build_bundle(request)
     rows = bundle.latents.to_pylist()
-    assert {row["explanation_source"] for row in rows[:20]} == {"imported: said.csv"}
+    assert {row["explanation_source"] for row in rows[:20]} == {"imported: labels.csv"}
     for row in rows[:10]:
         assert row["explanation_precision"] == pytest.approx(_precision(bundle, row["latent"]))
     assert max(row["explanation_precision"] or 0 for row in rows[10:20]) < 0.1
@@ -66,7 +66,7 @@ def test_what_others_say_stands_beside_the_labels(
     _check_clusters(bundle)
     summary = bundle.manifest.labels
     assert summary is not None
-    assert summary.explanations == ["imported: said.csv", "model: some-model"]
+    assert summary.explanations == ["imported: labels.csv", "model: some-model"]
     assert (summary.naming_documents, summary.held_out_documents) == (27, 13)
     found = np.flatnonzero(evaluate(parse('"words such as whale"'), bundle))
     assert found.tolist() == list(range(10))
@@ -76,8 +76,8 @@ def _precision(bundle: Bundle, latent: int) -> float:
     """Of the held-out tokens that are a word of the sea, the share on which the latent fires."""
     held_out = split_tokens(bundle.tokens, 1).held_out
     text = np.array([token.strip() for token in bundle.tokens["token"].to_pylist()])
-    said = np.flatnonzero(held_out & np.isin(text, TOPICS["sea"].split()))
-    return float(np.isin(said, bundle.activations.of_latent(latent)[0]).mean())
+    predicted = np.flatnonzero(held_out & np.isin(text, TOPICS["sea"].split()))
+    return float(np.isin(predicted, bundle.activations.of_latent(latent)[0]).mean())
 
 
 def _check_clusters(bundle: Bundle) -> None:
@@ -92,10 +92,10 @@ def _check_clusters(bundle: Bundle) -> None:
     assert all(row["raised"] == [] for row in rows)  # imported activations have no model
 
 
-def test_other_explanations_do_not_make_a_build_begin_anew(
+def test_a_build_with_other_explanations_resumes(
     request_: BuildRequest, server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither where a server failed, nor where the labels were finished."""
+    """Both after a server failed and after the labels were finished."""
     server.status = 500
     request = replace(request_, out=tmp_path / "bundle")
     with pytest.raises(InputError, match="status 500"):
@@ -116,36 +116,19 @@ def test_other_explanations_do_not_make_a_build_begin_anew(
 
 
 @pytest.mark.parametrize(
-    ("sources", "said"),
+    ("sources", "problem"),
     [
-        (LabelSources(explanations=Path("nothing.csv")), "there is no such file"),
+        (LabelSources(explanations=Path("nothing.csv")), "no such file"),
         (LabelSources(model="m", endpoint="http://h", endpoint_model="m"), "not both"),
         (LabelSources(endpoint="http://h"), "together"),
         (LabelSources(endpoint_model="m"), "together"),
         (LabelSources(latents=3), "needs --label-model"),
-        (LabelSources(endpoint="h", endpoint_model="m"), "no address of a server"),
+        (LabelSources(endpoint="h", endpoint_model="m"), "not the address of a server"),
     ],
 )
 def test_bad_sources_are_refused_before_anything_is_run(
-    request_: BuildRequest, tmp_path: Path, sources: LabelSources, said: str
+    request_: BuildRequest, tmp_path: Path, sources: LabelSources, problem: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=problem):
         build_bundle(replace(request_, out=tmp_path / "bundle", labels=sources))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_language_model_sees_contexts_of_the_naming_documents_alone(
-    planted_bundle: Bundle,
-) -> None:
-    documents = [0, 3, 5]
-    tokens = planted_bundle.tokens.to_pandas()
-    texts = ["".join(tokens["token"][tokens["document"] == d]) for d in documents]
-    tops = planted_bundle.latents["top_tokens"].to_pylist()
-    raised = raised_ballot(planted_bundle.logits.all(), LATENTS)
-    latents = list(range(0, 160, 10))
-    subjects = latent_subjects(latents, tops, raised, planted_bundle.contexts, documents)
-    shown = [context for subject in subjects for context in subject.contexts]
-    assert shown
-    for context in shown:
-        plain = context.replace("[[", "").replace("]]", "")
-        assert any(plain in text for text in texts)

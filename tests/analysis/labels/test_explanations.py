@@ -1,4 +1,4 @@
-"""Every format that explanations come in reads the same, and what is damaged is one sentence."""
+"""Every format of explanations gives the same texts; a damaged file is one sentence."""
 
 import gzip
 import json
@@ -108,11 +108,11 @@ def test_every_format_reads_the_same(write: object, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "problem"),
     [
         ("a.csv", b"id,text\n1,x\n", "cannot be read as explanations"),
         ("a.csv", b"latent,label\nx,y\n", "cannot be read as explanations"),
-        ("a.csv", b"latent,label\n1,\n", "holds no explanation"),
+        ("a.csv", b"latent,label\n1,\n", "contains no explanation"),
         ("a.csv", b"latent,label\n8,x\n", "explains latent 8, but the SAE has 8 latents"),
         ("a.csv", b"latent,label\n-1,x\n", "explains latent -1"),
         ("a.csv", b"latent,label\n1,\xff\xfe\n", "cannot be read as explanations"),
@@ -122,30 +122,30 @@ def test_every_format_reads_the_same(write: object, tmp_path: Path) -> None:
         ("a.json", b'[{"index": 1.5, "description": "x"}]', "cannot be read as explanations"),
         ("a.json", b"[1, 2]", "cannot be read as explanations"),
         ("a.jsonl.gz", b"no gzip", "cannot be read as explanations"),
-        ("a.xlsx", b"", "of no known kind"),
+        ("a.xlsx", b"", "not a known format"),
     ],
 )
-def test_what_cannot_be_read_is_one_sentence(
-    name: str, content: bytes, said: str, tmp_path: Path
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    name: str, content: bytes, problem: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=problem) as caught:
         read_explanations(tmp_path / name, 8)
     assert str(tmp_path / name) in str(caught.value)
 
 
-def test_a_folder_must_hold_one_hook_point(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no file of explanations"):
+def test_a_folder_must_contain_one_hook_point(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="contains no file of explanations"):
         read_explanations(tmp_path, 8)
     for layer in (5, 6):
         (tmp_path / f"layers.{layer}_latent1.txt").write_text('"x"')
     with pytest.raises(InputError, match=r"several hook points, layers\.5 and layers\.6"):
         read_explanations(tmp_path, 8)
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_explanations(tmp_path / "nowhere", 8)
 
 
-def test_what_unpacks_to_too_much_is_refused(
+def test_files_that_are_too_large_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(explanations, "MOST_BYTES", 10_000)
@@ -155,11 +155,11 @@ def test_what_unpacks_to_too_much_is_refused(
     with pytest.raises(InputError, match="unpacks to more than"):
         read_explanations(tmp_path / "bomb.jsonl.gz", 8)
     (tmp_path / "long.jsonl").write_text(line)
-    with pytest.raises(InputError, match="holds more than"):
+    with pytest.raises(InputError, match="larger than"):
         read_explanations(tmp_path / "long.jsonl", 8)
 
 
-def test_texts_stay_texts() -> None:
+def test_texts_are_not_interpreted() -> None:
     assert clean_text("  a\n\tb <i>&amp;\u202e ") == "a b <i>&amp;\u202e"
     assert clean_text("\ud800x") == "?x"
     assert len(clean_text("ab " * LONGEST)) == LONGEST

@@ -1,4 +1,4 @@
-"""Scores against sets of words reckoned one by one, and names that are wrong fail visibly."""
+"""Scores against sets of words in plain Python; wrong names score badly."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_scores_equal_sets_of_words(
     names: tuple[list[list[int]], list[list[int]]],
 ) -> None:
     scores = score_names(*names, stored.activations, terms, held_out=held_out)
-    told = 0
+    defined = 0
     for i in [*range(0, LATENTS, 29), *range(LATENTS, LATENTS + 8)]:
         members, name = names[0][i], names[1][i]
         active, predicted = _truth(stored, terms, held_out, members, name)
@@ -68,13 +68,13 @@ def test_scores_equal_sets_of_words(
         if name and active.sum() >= LEAST_CONTEXTS:
             assert scores.recall[i] == pytest.approx(recall_score(active, predicted))
             if predicted.any():
-                told += 1
+                defined += 1
                 precision = precision_score(active, predicted)
                 assert scores.precision[i] == pytest.approx(precision)
                 assert scores.lift[i] == pytest.approx(precision / active.mean())
         else:
             assert np.isnan([scores.precision[i], scores.recall[i], scores.lift[i]]).all()
-    assert told > 5
+    assert defined > 5
 
 
 def test_no_count_depends_on_the_memory(
@@ -84,15 +84,15 @@ def test_no_count_depends_on_the_memory(
     names: tuple[list[list[int]], list[list[int]]],
 ) -> None:
     one, two = (
-        score_names(*names, stored.activations, terms, held_out=held_out, memory=memory)
-        for memory in (200_000, 10**9)
+        score_names(*names, stored.activations, terms, held_out=held_out, memory_bytes=memory_bytes)
+        for memory_bytes in (200_000, 10**9)
     )
     for name in ("predicted", "active", "both"):
         assert (getattr(one, name) == getattr(two, name)).all()
     assert one.words == two.words
 
 
-def test_nothing_is_told_of_what_hardly_fires_or_never_stands_there() -> None:
+def test_scores_are_undefined_for_few_words_and_for_terms_that_never_occur() -> None:
     scores = Scores(
         predicted=np.array([10, 10, 0, 10]),
         active=np.array([20, LEAST_CONTEXTS - 1, 20, 20]),
@@ -106,7 +106,7 @@ def test_nothing_is_told_of_what_hardly_fires_or_never_stands_there() -> None:
 
 
 def test_a_word_in_pieces_counts_once(tmp_path: Path) -> None:
-    """A latent that fires on the last piece alone is rightly called by the whole word."""
+    """A latent that fires only on the last piece is rightly named by the whole word."""
     text = [" straw", "berry", " the", " straw", "berry", " the"] * 3
     tokens = pa.table(
         {
@@ -127,7 +127,7 @@ def test_a_word_in_pieces_counts_once(tmp_path: Path) -> None:
     assert scores.recall.tolist() == [1, 0]
 
 
-def test_names_that_are_dealt_anew_fail_visibly(planted_bundle: Bundle, stored: Stored) -> None:
+def test_shuffled_names_score_badly(planted_bundle: Bundle, stored: Stored) -> None:
     """The planted labels predict where their latents fire; another latent's label does not."""
     terms = token_terms(planted_bundle.tokens)
     held_out = split_tokens(planted_bundle.tokens, 3).held_out
@@ -146,3 +146,22 @@ def test_names_that_are_dealt_anew_fail_visibly(planted_bundle: Bundle, stored: 
     assert np.nanmedian(right.lift) > 10
     assert np.nanmedian(wrong.precision) < 0.05
     assert np.nanmedian(wrong.lift) < 1
+
+
+@pytest.mark.parametrize(("active", "is_defined"), [(4, False), (5, True)])
+def test_five_active_words_are_enough_for_a_score(active: int, is_defined: bool) -> None:
+    one = (np.array([count]) for count in (10, active, 2))
+    scores = Scores(*one, named=np.array([True]), words=100)
+    assert np.isfinite([scores.precision, scores.recall, scores.lift]).all() == is_defined
+    assert LEAST_CONTEXTS == 5
+
+
+def test_scores_are_divided_into_consecutive_groups() -> None:
+    numbers = np.arange(10, 16)
+    scores = Scores(numbers, numbers + 10, numbers - 5, numbers > 12, 100)
+    first, second = scores.parts([2, 4])
+    assert first.predicted.tolist() == [10, 11]
+    assert second.active.tolist() == [22, 23, 24, 25]
+    assert second.both.tolist() == [7, 8, 9, 10]
+    assert second.named.tolist() == [False, True, True, True]
+    assert (first.words, second.words) == (100, 100)

@@ -1,4 +1,4 @@
-"""The split is by document, exact in its share, and deaf to order."""
+"""The split is by document, its share is exact, and order does not matter."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ def test_a_third_of_the_documents_is_held_out(documents: int, held_out: int) -> 
     assert held_out_documents(np.arange(documents), 0).sum() == held_out
 
 
-def test_the_side_of_a_document_hangs_on_its_id_and_the_seed_alone() -> None:
+def test_the_side_of_a_document_depends_only_on_its_id_and_the_seed() -> None:
     ids = np.arange(500, dtype=np.int64) * 7
     chosen = held_out_documents(ids, 3)
     order = np.random.default_rng(0).permutation(500)
@@ -23,7 +23,7 @@ def test_the_side_of_a_document_hangs_on_its_id_and_the_seed_alone() -> None:
     assert 0.06 < neighbours < 0.16  # 1/9
 
 
-def test_no_document_lies_on_both_sides_and_masked_tokens_on_none() -> None:
+def test_no_document_is_on_both_sides_and_no_masked_token_on_any() -> None:
     rng = np.random.default_rng(1)
     document = np.sort(rng.integers(0, 40, 2_000))
     kept = rng.random(2_000) < 0.9

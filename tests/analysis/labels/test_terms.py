@@ -1,4 +1,4 @@
-"""Tokens are read as people read them: words from pieces, characters from bytes."""
+"""Words are joined from pieces, and characters from bytes."""
 
 import numpy as np
 import pyarrow as pa
@@ -90,14 +90,14 @@ def test_marks_of_tokenizers_are_read_as_spaces() -> None:
     assert shown(terms, terms.word) == ["the", "whales", "whales", "swim"]
 
 
-def test_frequencies_count_kept_tokens_alone() -> None:
+def test_frequencies_count_only_kept_tokens() -> None:
     terms = terms_of([" a", " b", " a", " a"], kept=[True, True, True, False])
     a, b = terms.word[0], terms.word[1]
     assert terms.frequency[a] == 2 / 3
     assert terms.frequency[b] == 1 / 3
 
 
-def test_no_word_runs_on_for_ever() -> None:
+def test_a_word_has_a_largest_number_of_pieces() -> None:
     terms = terms_of([" x", *["y"] * 30])
     longest = max(len(terms.shown[t]) for t in terms.word.tolist())
     assert longest == MOST_PIECES

@@ -1,0 +1,77 @@
+"""Labels of latents and clusters from the latents' own evidence: one step of labelling."""
+
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from analysis.labels.evidence import token_evidence
+from analysis.labels.material import Material
+from analysis.labels.naming import (
+    LEAST_HOLDERS,
+    Ballot,
+    Name,
+    SharedTerm,
+    cluster_names,
+    latent_names,
+    promoted_ballot,
+    shared_terms,
+    token_ballot,
+    top_terms,
+    top_tokens,
+)
+from analysis.labels.split import Split
+from analysis.labels.terms import TokenTerms
+from analysis.runtime.progress import Progress
+
+
+@dataclass(frozen=True)
+class EvidenceLabels:
+    """Labels of F latents and C clusters, and the evidence behind them."""
+
+    latents: list[Name]
+    """[F]"""
+    top_tokens: list[list[str]]
+    """[F], the best terms of each latent as text."""
+    clusters: list[Name]
+    """[C]"""
+    cluster_terms: list[list[SharedTerm]]
+    """[C], what the members of each cluster fire on."""
+    cluster_promoted: list[list[SharedTerm]]
+    """[C], the tokens that the members of each cluster promote."""
+    tokens: Ballot
+    """The vocabulary of `cluster_terms`."""
+    promoted: Ballot
+    """The vocabulary of `cluster_promoted`."""
+
+
+def labels_from_evidence(
+    material: Material,
+    terms: TokenTerms,
+    split: Split,
+    memory_bytes: int,
+    progress: Progress,
+) -> EvidenceLabels:
+    """Labels from the naming documents; `progress` counts latents."""
+    evidence = token_evidence(
+        material.activations,
+        terms,
+        naming=split.naming,
+        memory_bytes=memory_bytes,
+        progress=progress,
+    )
+    tops = top_terms(evidence)
+    ballot = token_ballot(evidence, tops)
+    shared = shared_terms(material.clusters, material.memberships, ballot)
+    logits = pq.read_table(material.tables / "logits.parquet")
+    promoted = promoted_ballot(logits, material.latents.num_rows)
+    return EvidenceLabels(
+        latents=latent_names(evidence, tops),
+        top_tokens=top_tokens(evidence, tops),
+        clusters=cluster_names(material.clusters, shared, ballot.shown),
+        cluster_terms=shared,
+        cluster_promoted=shared_terms(
+            material.clusters, material.memberships, promoted, LEAST_HOLDERS
+        ),
+        tokens=ballot,
+        promoted=promoted,
+    )
