@@ -242,7 +242,7 @@ def print_self_check(report: "SelfCheckReport", advertised_l0: float | None) -> 
         table.add_row("other reading", "explained variance", "L0", "option", style="bold")
         for other in report.tried:
             table.add_row(
-                other.said,
+                other.change,
                 numbers.fraction(other.measured.explained_variance),
                 numbers.short(other.measured.l0),
                 other.option,

@@ -1,9 +1,9 @@
-"""Was this SAE read rightly? A few hundred real tokens tell, and one sentence says so.
+"""Check on a few hundred real tokens whether an SAE was read correctly.
 
-A wrong orientation, a lost normalisation, a wrong layer: each opens without an error and gives
-activations. It shows in the explained variance (centred, 1 - FVU, in float64) and in the L0 beside
-the one that the file promises. Where these do not fit, the SAE is read again in every neighbouring
-way, and what fits best is named with the option that says so.
+With a wrong orientation, a lost normalisation or a wrong layer an SAE still opens and gives
+activations, but its explained variance (centred, 1 - FVU, in float64) is low, or its L0 differs
+from the one that the file states. The SAE is then measured with each setting changed in turn, and
+the best change is reported with its command-line option.
 """
 
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ from analysis.saes.overrides import Overrides
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 LEAST_EXPLAINED = 0.3
-"""Below it an SAE was read wrongly, or was never one of this model."""
+"""Below this an SAE was read wrongly or belongs to another model."""
 USUAL_EXPLAINED = 0.6
-"""Most published SAEs of a residual stream explain more."""
+"""Most published SAEs of a residual stream explain more than this."""
 L0_FACTOR = 1.5
-"""How far the measured L0 may lie from the advertised one, to either side."""
+"""Largest allowed ratio between measured and advertised L0, in either direction."""
 CLEARLY_LESS = 0.8
-"""Another way to read is named where it leaves at most so much of the variance unexplained."""
+"""A change is recommended if it lowers the unexplained variance to at most this fraction."""
 
 TOKENS_PER_DOCUMENT = 96
 NEIGHBOURING_LAYERS = (-2, -1, 1, 2)
@@ -39,32 +39,32 @@ NEIGHBOURING_LAYERS = (-2, -1, 1, 2)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the numbers fit, and the sentence that says it with them."""
+    """Whether the numbers fit what is expected, and a sentence that gives them."""
 
     fits: bool | None
-    """None where nothing could be held against anything."""
+    """None if there was nothing to compare with."""
     sentence: str
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What an SAE does on a sample of tokens."""
+    """L0 and explained variance of an SAE on a sample of tokens."""
 
     tokens: int
     l0: float
     """Mean active latents per token."""
     explained_variance: float | None
-    """Centred; None for a transcoder, whose output belongs at another hook point."""
+    """Centred; None for a transcoder, whose output belongs to another hook point."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One neighbouring way to read the SAE."""
+    """The SAE measured with one setting changed."""
 
-    said: str
+    change: str
     """Such as "without centring the input"."""
     option: str
-    """What to give on the command line to get it."""
+    """The command-line option that makes this change."""
     measured: Measured
 
 
@@ -76,14 +76,14 @@ class SelfCheckReport:
     measured: Measured
     verdict: Verdict
     tried: tuple[Tried, ...] = ()
-    """Best first; empty where the SAE fits well as it was read."""
+    """Best first; empty if the SAE fits well as it was read."""
     advice: str | None = None
-    """One sentence on what would fit; None where nothing was tried."""
+    """One sentence with a recommendation; None if nothing was tried."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Where the tokens of a self-check come from."""
+    """The tokens of a self-check: the model and the text that it reads."""
 
     language_model: LanguageModel
     corpus: Path
@@ -91,7 +91,7 @@ class Sample:
     prepend_bos: bool = False
 
     def blocks(self) -> Iterator[TokenBlock]:
-        """The first tokens of document after document, so that no single text decides."""
+        """Blocks with the first tokens of each document, so that no single text dominates."""
         model, kept = self.language_model, 0
         policy = self.policy
         for document in read_corpus(self.corpus):
@@ -117,7 +117,7 @@ class Sample:
 
     @property
     def policy(self) -> MaskPolicy:
-        """As a build masks: special tokens and attention sinks are left out."""
+        """The mask of a build: special tokens and attention sinks are left out."""
         special = tuple(sorted(self.language_model.special_token_ids))
         return MaskPolicy(special_token_ids=special)
 
@@ -138,33 +138,31 @@ class Sample:
 def judge(explained_variance: float | None, l0: float, advertised_l0: float | None) -> Verdict:
     """The verdict on a measured explained variance and L0 (latents per token).
 
-    `explained_variance` is None where it means nothing: imported activations, and transcoders,
-    whose output belongs at another hook point.
+    `explained_variance` is None for imported activations, and for transcoders, whose output belongs
+    to another hook point.
     """
     faults = []
     # `not >=` also catches NaN.
     if explained_variance is not None and not explained_variance >= LEAST_EXPLAINED:
         faults.append(
-            f"only {explained_variance:.2f} of the variance is explained, where at least "
+            f"only {explained_variance:.2f} of the variance is explained, but at least "
             f"{LEAST_EXPLAINED:g} is expected"
         )
     if advertised_l0 and not advertised_l0 / L0_FACTOR <= l0 <= advertised_l0 * L0_FACTOR:
-        faults.append(f"L0 is {l0:.1f}, where the file promises {advertised_l0:.4g}")
+        faults.append(f"L0 is {l0:.1f}, but the file states {advertised_l0:.4g}")
     if faults:
         return Verdict(False, f"It does not fit: {', and '.join(faults)}.")
-    promised = (
-        f"as the file promises ({advertised_l0:.4g})"
+    stated = (
+        f"as the file states ({advertised_l0:.4g})"
         if advertised_l0
-        else "for which the file promises nothing"
+        else "for which the file states no value"
     )
     if explained_variance is None:
-        known = f"L0 is {l0:.1f}, {promised}; explained variance is not known here."
+        known = f"L0 is {l0:.1f}, {stated}; explained variance is not known here."
         if advertised_l0:
-            return Verdict(True, f"It fits as far as can be told: {known}")
-        return Verdict(None, f"Nothing to hold it against: {known}")
-    numbers = (
-        f"{explained_variance:.2f} of the variance is explained and L0 is {l0:.1f}, {promised}"
-    )
+            return Verdict(True, f"It fits as far as it can be checked: {known}")
+        return Verdict(None, f"It cannot be checked: {known}")
+    numbers = f"{explained_variance:.2f} of the variance is explained and L0 is {l0:.1f}, {stated}"
     if explained_variance < USUAL_EXPLAINED:
         return Verdict(
             True, f"It fits poorly: {numbers}; most SAEs explain more than {USUAL_EXPLAINED:g}."
@@ -190,7 +188,7 @@ def self_check(
     hook_name: str | None = None,
     overrides: Overrides | None = None,
 ) -> SelfCheckReport:
-    """Measure an SAE on real tokens, and the neighbouring ways to read it where it does not fit.
+    """Measure an SAE on real tokens; if it does not fit, also with each setting changed.
 
     `overrides` are those that it was read with. InputError: no hook point is known, or the model's
     width there is not the SAE's.
@@ -198,7 +196,7 @@ def self_check(
     name = hook_name or sae.hook_point
     if name is None:
         raise InputError(
-            "The SAE does not say at which hook point it reads; give it by --hook, such as --hook "
+            "The SAE does not name its hook point; give it by --hook, such as --hook "
             "blocks.12.hook_resid_post."
         )
     hook = hook_in(sample.language_model, parse_hook_point(name))
@@ -216,8 +214,8 @@ def self_check(
     if verdict.fits is not False and usual and not elsewhere:
         return SelfCheckReport(hook, measured, verdict)
     if elsewhere:
-        said = f"{verdict.sentence} This is at {hook}; the file itself names {sae.hook_point}."
-        verdict = replace(verdict, sentence=said)
+        sentence = f"{verdict.sentence} This is at {hook}; the file names {sae.hook_point}."
+        verdict = replace(verdict, sentence=sentence)
     tried = [
         *_other_readings(sae, x, overrides or Overrides()),
         *_other_hooks(sae, sample, hook),
@@ -227,9 +225,9 @@ def self_check(
 
 
 def _misfit(measured: Measured, advertised_l0: float | None) -> tuple[bool, float]:
-    """A key that sorts the best first: what fits at all, then by variance, or else by L0.
+    """Sort key, best first: what fits, then by explained variance, or by L0 if that is unknown.
 
-    Variance counts to two decimals, so that of two equal ways the first and plainer one is told.
+    Variance is rounded to two decimals, so that among equally good changes the first one wins.
     """
     verdict = judge(measured.explained_variance, measured.l0, advertised_l0)
     if measured.explained_variance is not None:
@@ -238,7 +236,7 @@ def _misfit(measured: Measured, advertised_l0: float | None) -> tuple[bool, floa
 
 
 def _advice(sae: SparseAutoencoder, measured: Measured, tried: list[Tried]) -> str | None:
-    """What would fit best, in one sentence."""
+    """A recommendation in one sentence: the best change, or that none helps."""
     if not tried:
         return None
     best = tried[0]
@@ -253,11 +251,11 @@ def _advice(sae: SparseAutoencoder, measured: Measured, tried: list[Tried]) -> s
         fits = 1 - then <= CLEARLY_LESS * (1 - now)
     if not fits:
         return (
-            f"None of {len(tried)} neighbouring ways to read it fits much better (the best, "
-            f"{best.said}: {_numbers(best.measured)}): look at the model, the format and the layer."
+            f"None of {len(tried)} changes fits much better (the best, {best.change}: "
+            f"{_numbers(best.measured)}); check the model, the format and the layer."
         )
     better = "fits better" if judge(now, measured.l0, sae.advertised_l0).fits else "would fit"
-    return f"It {better} {best.said} ({_numbers(best.measured)}): give {best.option}."
+    return f"It {better} {best.change} ({_numbers(best.measured)}); give {best.option}."
 
 
 def _numbers(measured: Measured) -> str:
@@ -267,18 +265,18 @@ def _numbers(measured: Measured) -> str:
 
 
 def _other_readings(sae: SparseAutoencoder, x: Tensor, given: Overrides) -> Iterator[Tried]:
-    """The same inputs, with one setting of the SAE turned at a time."""
-    for said, option, other in _turned(sae, x, given):
-        yield Tried(said, option, measure(other, x))
+    """The SAE on the same inputs, with one setting changed at a time."""
+    for change, option, other in _changed(sae, x, given):
+        yield Tried(change, option, measure(other, x))
 
 
-def _turned(
+def _changed(
     sae: SparseAutoencoder, x: Tensor, given: Overrides
 ) -> Iterator[tuple[str, str, SparseAutoencoder]]:
     if sae.d_in == sae.d_sae == sae.d_out:
         turned = replace(sae, W_enc=sae.W_enc.T, W_dec=sae.W_dec.T)
         option = "--no-transpose" if given.transpose else "--transpose"
-        yield "with both matrices the other way round", option, turned
+        yield "with both matrices transposed", option, turned
     centred = not sae.centre_input
     yield (
         f"{'with' if centred else 'without'} centring the input",
@@ -293,9 +291,9 @@ def _turned(
             Overrides(subtract_b_dec=subtracts).applied(sae),
         )
     scale = sqrt(sae.d_in) / x.norm(dim=1).mean().item()
-    for factor, said in ((scale, "scaled to a mean norm of √d_in"), (1 / scale, "scaled back")):
+    for factor, change in ((scale, "scaled to a mean norm of √d_in"), (1 / scale, "scaled back")):
         option = f"--input-scale {factor:.4g}"
-        yield f"with the input {said}", option, Overrides(input_scale=factor).applied(sae)
+        yield f"with the input {change}", option, Overrides(input_scale=factor).applied(sae)
     for kind in ("none", "constant_norm_rescale", "layer_norm"):
         if kind != sae.normalisation:
             other = Overrides(normalise=kind).applied(sae)
@@ -303,7 +301,7 @@ def _turned(
 
 
 def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:
-    """The SAE as it was read, where its file says, and around: other layers, other sites."""
+    """The SAE as it was read, at the hook point of its file and at neighbouring ones."""
     swapped = {"resid_pre": "resid_post", "resid_post": "resid_pre"}.get(hook.site, hook.site)
     around = [replace(hook, layer=hook.layer + step) for step in NEIGHBOURING_LAYERS]
     own: list[HookPoint] = []
@@ -320,7 +318,7 @@ def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Ite
 
 
 def _elsewhere(hook: HookPoint, own: str | None) -> bool:
-    """Whether another hook point was given than the file names; neighbours may explain enough."""
+    """Whether another hook point was given than the file names; a neighbour may also fit."""
     try:
         return own is not None and _depth(hook) != _depth(parse_hook_point(own))
     except InputError:
@@ -328,5 +326,5 @@ def _elsewhere(hook: HookPoint, own: str | None) -> bool:
 
 
 def _depth(hook: HookPoint) -> int:
-    """Equal for two names of one tensor: resid_pre of a layer is resid_post of the one before."""
+    """Equal for two names of one tensor: resid_pre of a layer, resid_post of the one before."""
     return hook.layer + (hook.site != "resid_pre")

@@ -1,9 +1,9 @@
 """Shards: numbered files of sparse activations in token order, as harvest and import write them.
 
-A shard is one Arrow IPC file, `000042.arrow`: a row for every token, masked ones included, with
-its active latents (ascending) and their activations as lists. What is summed over its tokens, and
-how far into the corpus it reaches, is in the file's metadata, so that a shard is whole or absent:
-it is written under another name and renamed.
+A shard is one Arrow IPC file, `000042.arrow`, with a row for every token, masked ones included, and
+lists of the token's active latents (ascending) and their activations. Sums over its tokens are in
+the file's metadata. The file is written under another name and renamed, so it is complete or
+absent.
 """
 
 import base64
@@ -35,7 +35,7 @@ _FACTS = b"clearwater"
 
 
 class VarianceSums(BaseModel):
-    """What explained variance is made of; two of them add up exactly as their tokens would.
+    """Sums from which explained variance is computed; those of two shards can be added.
 
     Centred: 1 - sum |x - xhat|^2 / sum |x - mean(x)|^2, all in float64, and
     sum |x - mean(x)|^2 = sum |x|^2 - |sum x|^2 / n.
@@ -49,7 +49,7 @@ class VarianceSums(BaseModel):
     squares: float
     """Sum over tokens of |x|^2."""
     total: str
-    """Sum over tokens of x, float64 [d_in], as base64: text that keeps every bit."""
+    """Sum over tokens of x, float64 [d_in], as base64 text, which keeps every bit."""
 
     @staticmethod
     def of(
@@ -74,7 +74,7 @@ class VarianceSums(BaseModel):
 
     @property
     def explained_variance(self) -> float:
-        """1 - FVU, centred; negative where the SAE does worse than the mean, 0 without variance."""
+        """1 - FVU, centred; negative if the SAE does worse than the mean, 0 without variance."""
         if self.n == 0:
             return 0.0
         total = self.total_vector
@@ -83,17 +83,17 @@ class VarianceSums(BaseModel):
 
 
 class ShardFacts(BaseModel):
-    """What a shard says about itself."""
+    """Counts and sums over the tokens of a shard."""
 
     model_config = ConfigDict(frozen=True)
 
     blocks: int = 0
-    """Token blocks of the corpus that it holds."""
+    """Number of token blocks."""
     mask: MaskCounts
     active: int
     """Stored activations."""
     variance: VarianceSums | None = None
-    """None where there was no SAE to run, or its output belongs to another hook point."""
+    """None for imported activations, and for transcoders."""
     reference_norm: float | None = None
     """The median norm to which sinks were compared."""
 
@@ -123,8 +123,8 @@ class Shard:
 def rounded(activations: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Positive finite float32 values at 11 significant bits: the last 13 bits are zero.
 
-    Rounds to nearest, ties to even. A positive value never becomes 0 and a finite one never
-    infinite: the extremes go to the smallest and the largest value that can be written so.
+    Rounds to nearest, ties to even. Positive values stay positive and finite values finite: values
+    beyond the smallest and largest representable ones are clipped to these.
     """
     bits = np.ascontiguousarray(activations, dtype=np.float32).view(np.uint32)
     half = np.uint32(0xFFF) + ((bits >> np.uint32(13)) & np.uint32(1))
@@ -135,7 +135,7 @@ def rounded(activations: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def write_shard(folder: Path, number: int, shard: Shard) -> None:
-    """Write one shard; a reader sees all of it or nothing."""
+    """Write one shard; the file appears complete or not at all."""
     offsets = np.zeros(len(shard) + 1, dtype=np.int32)
     np.cumsum(shard.active, out=offsets[1:])
     lists = [
@@ -159,12 +159,12 @@ def write_shard(folder: Path, number: int, shard: Shard) -> None:
 
 
 def shard_file(folder: Path, number: int) -> Path:
-    """Where the shard of this number lies when it is finished."""
+    """The file of the shard with this number."""
     return folder / f"{number:06d}.arrow"
 
 
 def count_shards(folder: Path) -> int:
-    """Number of shards of a finished harvest or import: 000000.arrow and on, without a gap."""
+    """Number of finished shards from 000000.arrow on, up to the first gap."""
     number = 0
     while shard_file(folder, number).exists():
         number += 1
@@ -172,18 +172,18 @@ def count_shards(folder: Path) -> int:
 
 
 def read_facts(folder: Path, number: int) -> ShardFacts:
-    """What one shard says; InputError where it is damaged."""
+    """Counts and sums of one shard. InputError: it is damaged."""
     return _facts(shard_file(folder, number))
 
 
 def read_shards(folder: Path) -> Iterator[Shard]:
-    """All shards in order, one at a time, mapped into memory rather than read."""
+    """All shards in order, one at a time, memory-mapped."""
     for number in range(count_shards(folder)):
         yield read_shard(folder, number)
 
 
 def read_shard(folder: Path, number: int) -> Shard:
-    """One shard; its arrays are read-only views of the file. InputError where it is damaged."""
+    """One shard; its arrays are read-only views of the file. InputError: it is damaged."""
     file = shard_file(folder, number)
     facts = _facts(file)
     batch = pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
@@ -206,5 +206,6 @@ def _facts(file: Path) -> ShardFacts:
         return ShardFacts.model_validate_json(schema.metadata[_FACTS])
     except (pa.ArrowInvalid, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file}: is a damaged part of an unfinished build; remove its folder and build again."
+            f"{file}: this part of an unfinished build is damaged; remove its folder and build "
+            "again."
         ) from error

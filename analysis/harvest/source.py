@@ -1,7 +1,7 @@
-"""Where a build's activations come from: a model that reads a corpus, or a file made elsewhere.
+"""The source of a build's activations: a model that reads a corpus, or a file made elsewhere.
 
-Both fill the same shards and answer the same questions, so that the rest of the pipeline does not
-know which it was.
+Both write the same shards and have the same methods, so the rest of the pipeline does not depend on
+which one it is.
 """
 
 import socket
@@ -36,7 +36,7 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens of a model, and what a direction of the residual stream does to each."""
+    """The tokens of a model, and its unembedding."""
 
     tokens: list[str]
     """Readable, in the order of the columns."""
@@ -45,29 +45,29 @@ class Vocabulary:
 
 
 class Source(Protocol):
-    """What the pipeline asks of a source."""
+    """The methods that the pipeline needs."""
 
     def summary(self) -> tuple[ModelSource | None, CorpusSource]:
-        """The model, if there is one, and the text, for the manifest."""
+        """The model, if there is one, and the corpus, for the manifest."""
 
     def hook_module(self) -> str | None:
-        """The hook point as a Hugging Face module, where a model was run."""
+        """The hook point as a Hugging Face module; None if no model was run."""
 
     def documents(self) -> Iterable[Document]:
-        """Titles and sources of the documents, where they are known."""
+        """The documents, for their titles and sources; empty if they are unknown."""
 
     def harvest(
         self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
     ) -> dict[str, Any]:
-        """Write the shards; says `tokens`, `l0`, `explained_variance` and `mask`."""
+        """Write the shards; returns `tokens`, `l0`, `explained_variance` and `mask`."""
 
     def vocabulary(self) -> Vocabulary | None:
-        """What the decoder writes to, where it is the residual stream of a model."""
+        """The model's vocabulary, if the decoder writes to its residual stream."""
 
 
 @dataclass(frozen=True)
 class TextAddress:
-    """Where the parts of a text source lie: what another machine opens it by, all by full path."""
+    """The absolute paths of a text source's parts, by which another machine opens it."""
 
     sae: str
     overrides: Overrides | None
@@ -84,14 +84,14 @@ class TextAddress:
 
 @dataclass(frozen=True)
 class OpenReading:
-    """Opens what a text source reads, once in a process, on any machine."""
+    """Opens the SAE, model and corpus of a text source, once per process, on any machine."""
 
     address: TextAddress
     contents: tuple[str, str, str]
     """Content hashes of SAE, model and corpus."""
 
     def __call__(self) -> Reading:
-        """The same object each time. InputError: the address leads to another content here."""
+        """The same object each time. InputError: the files here have other contents."""
         if self not in _open_readings:
             source = self.address.open()
             if source.contents() != self.contents:
@@ -99,14 +99,14 @@ class OpenReading:
                     f"The machine {socket.gethostname()} has another SAE, model or corpus under "
                     "the same path; let all machines read them from one shared folder."
                 )
-            # Any other is let go of: models are large.
+            # Only one is kept, because models are large.
             _open_readings.clear()
             _open_readings[self] = source.reading()
         return _open_readings[self]
 
     @contextmanager
     def given(self, reading: Reading) -> Iterator[None]:
-        """In this process it is open already: this one."""
+        """Use this open reading in the present process."""
         _open_readings[self] = reading
         try:
             yield
@@ -131,17 +131,17 @@ class TextSource:
 
     @cached_property
     def language_model(self) -> LanguageModel:
-        """The model, loaded when it is first needed."""
+        """The model, loaded on first use."""
         return load_language_model(self.address.model, DTYPES[self.parameters.dtype])
 
     @cached_property
     def hook(self) -> HookPoint:
-        """The hook point in this model; InputError where neither the SAE nor --hook names one."""
+        """The hook point in this model. InputError: neither the SAE nor --hook names one."""
         name = self.address.hook or self.sae.hook_point
         if name is None:
             raise InputError(
-                "The SAE does not say at which hook point it reads; give it by --hook, such as "
-                "--hook blocks.12.hook_resid_post."
+                "The SAE does not name its hook point; give it by --hook, such as --hook "
+                "blocks.12.hook_resid_post."
             )
         return hook_in(self.language_model, parse_hook_point(name))
 
@@ -160,7 +160,7 @@ class TextSource:
         return self.sae.content_hash, self.language_model.content_hash, self.corpus_content
 
     def check(self) -> None:
-        """InputError where the model's width at the hook point is not what the SAE reads."""
+        """InputError: the model's width at the hook point is not that of the SAE."""
         probe = np.zeros((1, 2), dtype=np.int64)
         width = hooked_activations(self.language_model, self.hook, probe).shape[-1]
         if width != self.sae.d_in:
@@ -235,7 +235,7 @@ class TextSource:
         }
 
     def vocabulary(self) -> Vocabulary | None:
-        """None where the SAE writes to something narrower or wider than the residual stream."""
+        """None if the SAE's output has another width than the residual stream."""
         if self.sae.d_out != self.language_model.d_model:
             return None
         columns = unembedding(self.language_model)
@@ -245,7 +245,7 @@ class TextSource:
 
 @dataclass(frozen=True)
 class ActivationsSource:
-    """Activations that another program stored."""
+    """Activations stored by another program."""
 
     sae: SparseAutoencoder
     file: Path
@@ -253,13 +253,13 @@ class ActivationsSource:
     parameters: Parameters
 
     def check(self) -> None:
-        """InputError where a file is missing; the rows are checked while they are read."""
+        """InputError: a file is missing. Rows are checked when they are imported."""
         for file in (self.file, self.tokens_file):
             if file is not None and not file.is_file():
                 raise InputError(f"{file}: there is no such file; give a Parquet file.")
 
     def summary(self) -> tuple[None, CorpusSource]:
-        """No model; the file by name and content, the tokens file's content with it."""
+        """No model; the file's name, and the content hash of it and the tokens file."""
         listed, _ = find_tokens_file(self.file, self.tokens_file)
         content = content_hash(dict.fromkeys((self.file, listed)))
         return None, CorpusSource(name=self.file.name, kind="activations", content_hash=content)
@@ -269,7 +269,7 @@ class ActivationsSource:
         return
 
     def documents(self) -> Iterable[Document]:
-        """The file knows documents by number alone."""
+        """Empty: the file has only numbers of documents."""
         return ()
 
     def harvest(
@@ -302,10 +302,9 @@ class ActivationsSource:
 def _mask_summary(policy: MaskPolicy, counts: MaskCounts) -> MaskSummary:
     return MaskSummary(
         policy=(
-            f"Left out: special tokens wherever they stand ({counts.special:,}) and attention "
-            f"sinks, that is the first position of each block ({counts.sink_position:,}) and "
-            f"positions whose norm is over {policy.sink_norm_ratio:g} times the median "
-            f"({counts.sink_norm:,})."
+            f"Left out: special tokens at any position ({counts.special:,}) and attention sinks: "
+            f"the first position of each block ({counts.sink_position:,}) and positions whose norm "
+            f"exceeds {policy.sink_norm_ratio:g} times the median ({counts.sink_norm:,})."
         ),
         special_token_ids=list(policy.special_token_ids),
         special_tokens=counts.special,

@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from analysis.harvest.hooks import HookPoint
-from analysis.harvest.self_check import Sample, SelfCheckReport, judge, measure, self_check
+from analysis.harvest.self_check import (
+    Measured,
+    Sample,
+    SelfCheckReport,
+    Tried,
+    _advice,
+    _misfit,
+    judge,
+    measure,
+    self_check,
+)
 from analysis.runtime.errors import InputError
 from analysis.saes import Overrides, SparseAutoencoder
 from tests.analysis.harvest.tiny_model import D_MODEL, WORDS, tiny_language_model
@@ -18,13 +28,18 @@ from tests.analysis.harvest.tiny_model import D_MODEL, WORDS, tiny_language_mode
     ("explained", "l0", "promised", "fits", "said"),
     [
         (0.83, 32.0, 32, True, "0.83 of the variance"),
-        (0.83, 21.0, 32, False, "L0 is 21.0, where the file promises 32"),
+        (0.83, 21.0, 32, False, "L0 is 21.0, but the file states 32"),
+        (0.83, 48.0, 32, True, "It fits: 0.83"),
+        (0.83, 20.0, 30, True, "It fits: 0.83"),
+        (0.3, 32.0, 32, True, "It fits poorly: 0.30"),
+        (0.6, 32.0, 32, True, "It fits: 0.60"),
+        (0.83, 32.0, None, True, "the file states no value"),
         (0.83, 49.0, 32, False, "L0 is 49.0"),
         (0.29, 32.0, 32, False, "only 0.29 of the variance"),
         (float("nan"), 32.0, 32, False, "only nan"),
         (0.45, 32.0, None, True, "most SAEs explain more than 0.6"),
-        (None, 40.0, 32, True, "as far as can be told"),
-        (None, 40.0, None, None, "Nothing to hold it against"),
+        (None, 40.0, 32, True, "as far as it can be checked"),
+        (None, 40.0, None, None, "It cannot be checked"),
         (0.1, 400.0, 32, False, "expected, and L0 is 400.0"),
     ],
 )
@@ -34,6 +49,30 @@ def test_the_verdict(
     verdict = judge(explained, l0, promised)
     assert verdict.fits is fits and said in verdict.sentence
     assert verdict.sentence.endswith(".") and "\n" not in verdict.sentence
+
+
+def test_a_change_is_recommended_if_it_explains_clearly_more(sae: SparseAutoencoder) -> None:
+    """Of an unexplained 0.5 a change must leave at most 0.8 x 0.5 = 0.4."""
+    now = Measured(100, 8.0, 0.5)
+
+    def advice(explained: float) -> str:
+        tried = [Tried("with a change", "--change", Measured(100, 8.0, explained))]
+        return str(_advice(sae, now, tried))
+
+    assert advice(0.61).startswith("It fits better with a change")
+    assert advice(0.61).endswith("give --change.")
+    assert advice(0.59).startswith("None of 1 changes fits much better")
+    assert _advice(sae, now, []) is None
+
+
+def test_the_best_change_comes_first() -> None:
+    """What fits precedes what does not; then explained variance decides, or else L0."""
+    good, better = Measured(100, 30.0, 0.7), Measured(100, 30.0, 0.8)
+    misfit = Measured(100, 90.0, 0.95)
+    assert sorted([misfit, good, better], key=lambda m: _misfit(m, 30)) == [better, good, misfit]
+    assert _misfit(Measured(100, 30.0, 0.801), 30) == _misfit(Measured(100, 30.0, 0.799), 30)
+    near, far = Measured(100, 33.0, None), Measured(100, 24.0, None)
+    assert sorted([far, near], key=lambda m: _misfit(m, 30)) == [near, far]
 
 
 @pytest.fixture(scope="module")
