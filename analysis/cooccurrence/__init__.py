@@ -3,6 +3,6 @@
 from typing import Literal
 
 Where = Literal["both", "a", "b"]
-"""Whether both latents of a pair are active, or only one."""
+"""Tokens on which both latents of a pair are active, only a, or only b."""
 Picking = Literal["even", "random"]
-"""How contexts of a pair are picked."""
+"""How the contexts of a pair are picked: at even steps of rank, or at random."""

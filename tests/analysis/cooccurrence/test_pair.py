@@ -140,16 +140,18 @@ def test_even_contexts_go_from_the_strongest_to_the_weakest(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"b": 120}, "there is no latent 120"),
-        ({"b": 20}, "a pair is of two latents"),
-        ({"threshold": -1.0}, "is no threshold"),
-        ({"threshold": float("nan")}, "is no threshold"),
-        ({"window": 0}, "at least one token"),
+        ({"b": 20}, "latent 20 was given twice"),
+        ({"threshold": -1.0}, "threshold cannot be -1"),
+        ({"threshold": float("nan")}, "threshold cannot be nan"),
+        ({"window": 0}, "a window of 0 tokens is empty"),
     ],
 )
-def test_what_is_no_pair_is_refused(bundle: Bundle, change: dict[str, float], says: str) -> None:
+def test_invalid_pairs_raise_an_input_error(
+    bundle: Bundle, change: dict[str, float], says: str
+) -> None:
     asked = {"a": 20, "b": 28, "threshold": 0.0, "window": 256} | change
-    with pytest.raises(InputError, match=f"(?i){says}"):
-        read_pair(bundle, **asked)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"(?i){message}"):
+        read_pair(bundle, **arguments)  # type: ignore[arg-type]
