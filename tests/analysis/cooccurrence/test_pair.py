@@ -150,8 +150,8 @@ def test_even_contexts_go_from_the_strongest_to_the_weakest(
     ],
 )
 def test_invalid_pairs_raise_an_input_error(
-    bundle: Bundle, change: dict[str, float], says: str
+    bundle: Bundle, change: dict[str, float], message: str
 ) -> None:
-    asked = {"a": 20, "b": 28, "threshold": 0.0, "window": 256} | change
+    arguments = {"a": 20, "b": 28, "threshold": 0.0, "window": 256} | change
     with pytest.raises(InputError, match=f"(?i){message}"):
         read_pair(bundle, **arguments)  # type: ignore[arg-type]
