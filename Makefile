@@ -8,7 +8,7 @@ BIN := .venv/bin
 SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check model browser demo demo-bundle bench mutants clean
+.PHONY: help run test check model browser demo demo-bundle bench mutants docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -4
@@ -65,6 +65,9 @@ bench: .venv/test model
 
 mutants: .venv/test
 	$(BIN)/python -m tests.mutants --sample 150 --minutes 60
+
+docs: .venv/run
+	$(BIN)/python -m analysis.bundle.document > docs/bundle.md
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -20,24 +20,30 @@ class SaeSource(_Strict):
     d_in: int
     d_sae: int
     d_out: int
-    hook_point: str | None = Field(description="in TransformerLens spelling, if it has one")
-    hook_module: str | None = Field(description="the Hugging Face module, where a model was run")
+    hook_point: str | None = Field(description="in TransformerLens spelling; null if unknown")
+    hook_module: str | None = Field(
+        description="Hugging Face module whose output was read; null if activations were imported"
+    )
     k: int | None
     normalisation: str
     applies_b_dec_to_input: bool
     notes: list[str]
     content_hash: str
-    centre_input: bool = Field(default=False, description="each token's mean is removed first")
-    has_skip: bool = Field(default=False, description="a linear path W_skip beside the latents")
-    hook_point_out: str | None = Field(default=None, description="of a transcoder's output")
-    advertised_l0: float | None = Field(default=None, description="active latents per token")
+    centre_input: bool = Field(
+        default=False, description="whether each token's mean is subtracted first"
+    )
+    has_skip: bool = Field(default=False, description="whether there is a linear path W_skip")
+    hook_point_out: str | None = Field(
+        default=None, description="hook point of a transcoder's output"
+    )
+    advertised_l0: float | None = Field(default=None, description="L0 that the SAE's authors state")
     decoder_norms: dict[str, float] = Field(
-        default_factory=dict, description="min, p05, median, p95 and max over the latents"
+        default_factory=dict, description="min, p05, median, p95 and max of the norms of W_dec rows"
     )
 
 
 class ModelSource(_Strict):
-    """The language model whose activations were read; absent for imported activations."""
+    """The language model whose activations were read; null for imported activations."""
 
     name: str
     architecture: str
@@ -56,26 +62,32 @@ class CorpusSource(_Strict):
 
 
 class MaskSummary(_Strict):
-    """Which tokens were left out of every count, and how many."""
+    """Which tokens are masked, and how many. Masked tokens are in no count."""
 
-    policy: str = Field(description="one sentence that a reader understands")
+    policy: str = Field(description="one sentence for readers")
     special_token_ids: list[int]
-    special_tokens: int = Field(description="tokens left out as special")
-    sink_tokens: int = Field(description="tokens left out as attention sinks")
+    special_tokens: int = Field(description="masked special tokens")
+    sink_tokens: int = Field(description="masked attention sinks")
 
 
 class SelfCheck(_Strict):
-    """Numbers that tell whether the SAE was read rightly."""
+    """Numbers that show whether the SAE was read correctly."""
 
-    explained_variance: float | None = Field(description="centred, 1 - FVU; null if imported")
+    explained_variance: float | None = Field(
+        description="1 - FVU, centred; null for imported activations"
+    )
     l0: float = Field(description="mean active latents per kept token")
-    tokens: int = Field(description="kept tokens they were measured on")
-    fits: bool | None = Field(default=None, description="null where nothing could be held against")
-    verdict: str = Field(default="", description="one sentence; empty in bundles before it")
+    tokens: int = Field(description="kept tokens that were measured")
+    fits: bool | None = Field(
+        default=None, description="whether the SAE fits the model; null if unknown"
+    )
+    verdict: str = Field(
+        default="", description="one sentence; empty in bundles that predate this field"
+    )
 
 
 class Parameters(_Strict):
-    """Every setting that the result depends on."""
+    """Every setting that changes the result."""
 
     max_tokens: int | None = None
     block_tokens: int = 256
@@ -93,15 +105,15 @@ class Parameters(_Strict):
 
 
 class MapQuality(_Strict):
-    """How far a map may be believed."""
+    """How well a map shows the neighbours."""
 
     trustworthiness: float | None
-    knn_recall: float | None = Field(description="recall@10, mean over the latents on the map")
+    knn_recall: float | None = Field(description="mean recall@10 of the latents on the map")
     latents: int
     left_out: int
-    graph: str = Field(description="how the neighbours were found: exact or approximate")
+    graph: str = Field(description="how neighbours were computed: exact or approximate")
     agreement: float | None = Field(
-        default=None, description="shared share of the 10 nearest on the map, pairs of seeds"
+        default=None, description="mean overlap of the 10 nearest on the maps of two seeds"
     )
 
 
@@ -111,27 +123,27 @@ class ClusterLevel(_Strict):
     level: int
     clusters: int
     noise: int
-    stability: float = Field(description="adjusted Rand index between seeds, mean of pairs")
+    stability: float = Field(description="mean adjusted Rand index between pairs of seeds")
 
 
 class CommunityLevel(_Strict):
-    """One level of the communities of latents that fire together."""
+    """One level of the co-occurrence communities."""
 
     level: int
     communities: int
     resolution: float
-    modularity: float = Field(description="at that resolution")
-    stability: float = Field(description="adjusted Rand index between seeds, mean of pairs")
-    latents: int = Field(description="in a community")
-    edges: int = Field(description="of the graph, the same at every level")
+    modularity: float = Field(description="modularity at this resolution")
+    stability: float = Field(description="mean adjusted Rand index between pairs of seeds")
+    latents: int = Field(description="latents in a community")
+    edges: int = Field(description="edges of the graph; the same at every level")
 
 
 class RelationFamily(_Strict):
-    """How one kind of relation between latents was looked for."""
+    """The rule and the tests for one kind of relation between latents."""
 
     relation: str
     rule: str = Field(description="one sentence: when a pair is listed")
-    family: str = Field(description="one sentence: the tests that q corrects for")
+    family: str = Field(description="one sentence: the tests that the q-value corrects for")
     tested: int
     listed: int
 
@@ -139,13 +151,15 @@ class RelationFamily(_Strict):
 class LabelSummary(_Strict):
     """How names were made and scored."""
 
-    naming_documents: int = Field(description="documents that the names were made from")
-    held_out_documents: int = Field(description="documents that they were scored on")
-    held_out_words: int = Field(description="words of these, the N of every score")
-    least_contexts: int = Field(description="active held-out words below which there is no score")
-    explanations: list[str] = Field(description="where explanations come from")
+    naming_documents: int = Field(description="documents used to make names")
+    held_out_documents: int = Field(description="documents used to score names")
+    held_out_words: int = Field(description="words of the held-out documents; the N of every score")
+    least_contexts: int = Field(description="active held-out words needed for a score")
+    explanations: list[str] = Field(description="sources of explanations")
     explained: int = Field(0, description="latents and clusters with an explanation")
-    explanations_scored: int = Field(0, description="of these, those with a precision")
+    explanations_scored: int = Field(
+        0, description="latents and clusters whose explanation has a precision"
+    )
 
 
 class Manifest(_Strict):
@@ -157,7 +171,7 @@ class Manifest(_Strict):
     model: ModelSource | None
     corpus: CorpusSource
     parameters: Parameters
-    tokens: int = Field(description="kept tokens, the N of every figure")
+    tokens: int = Field(description="kept tokens; the N of every figure")
     documents: int
     mask: MaskSummary
     active_rule: str
@@ -167,6 +181,8 @@ class Manifest(_Strict):
     clustering: list[ClusterLevel]
     communities: list[CommunityLevel] = Field(default_factory=list)
     relations: list[RelationFamily]
-    labels: LabelSummary | None = Field(default=None, description="null in bundles before it")
+    labels: LabelSummary | None = Field(
+        default=None, description="null in bundles that predate this field"
+    )
     versions: dict[str, str]
-    timings: dict[str, float] = Field(description="seconds of each step")
+    timings: dict[str, float] = Field(description="seconds per step")

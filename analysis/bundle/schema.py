@@ -1,4 +1,4 @@
-"""Every table and column of a bundle, with its unit and its meaning."""
+"""Every table and column of a bundle, with unit and meaning."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 2
 EVERY_PAIR_UP_TO = 1_000
-"""Clusters of a level of which every pair that meets is stored; of more, the strongest pairs."""
+"""A level with more clusters stores only the strongest pairs of clusters; others store all."""
 
 ContextKind = Literal["top", "interval", "random"]
 
@@ -14,23 +14,43 @@ ContextKind = Literal["top", "interval", "random"]
 def column(
     name: str, kind: pa.DataType, unit: str, meaning: str, nullable: bool = False
 ) -> pa.Field:
-    """One column of a bundle table, with its unit and its meaning kept in the file itself."""
+    """One column of a bundle table. Its unit and meaning are stored in the file."""
     return pa.field(name, kind, nullable, {"unit": unit, "meaning": meaning})
 
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
 _NAME_COLUMNS = [
-    column("label_precision", pa.float32(), "fraction", "active where the label predicts", True),
-    column("label_recall", pa.float32(), "fraction", "predicted by the label where active", True),
-    column("label_lift", pa.float32(), "ratio", "precision / share of words; 1 = chance", True),
+    column(
+        "label_precision",
+        pa.float32(),
+        "fraction",
+        "share of predicted words on which it is active",
+        True,
+    ),
+    column(
+        "label_recall",
+        pa.float32(),
+        "fraction",
+        "share of words on which it is active that are predicted",
+        True,
+    ),
+    column("label_lift", pa.float32(), "ratio", "precision / share of all words; 1 = chance", True),
     column("label_contexts", pa.int32(), "words", "held-out words on which it is active"),
-    column("explanation", pa.string(), "text", "as others call it; empty where nobody does"),
+    column("explanation", pa.string(), "text", "imported or proposed; empty if there is none"),
     column("explanation_source", _WORD, "text", "imported: FILE, model: NAME, or empty"),
-    column("explanation_precision", pa.float32(), "fraction", "active where its words are", True),
-    column("explanation_recall", pa.float32(), "fraction", "its words are where active", True),
+    column(
+        "explanation_precision",
+        pa.float32(),
+        "fraction",
+        "as label_precision, for the explanation",
+        True,
+    ),
+    column(
+        "explanation_recall", pa.float32(), "fraction", "as label_recall, for the explanation", True
+    ),
 ]
-"""A name's score on held-out documents (`labels/scoring.py`), of latents and of clusters."""
+"""Scores of names on held-out documents (`labels/scoring.py`), for latents and for clusters."""
 
 TABLES: dict[str, pa.Schema] = {
     "latents": pa.schema(
@@ -40,24 +60,56 @@ TABLES: dict[str, pa.Schema] = {
             column("active_documents", pa.int32(), "documents", "documents with an active token"),
             column("density", pa.float64(), "fraction", "active_tokens / kept tokens"),
             column("mean", pa.float32(), "activation", "mean over its active tokens", True),
-            column("std", pa.float32(), "activation", "deviation over its active tokens", True),
+            column(
+                "std", pa.float32(), "activation", "standard deviation over its active tokens", True
+            ),
             column("median", pa.float32(), "activation", "median over its active tokens", True),
             column("p90", pa.float32(), "activation", "90th percentile, active tokens", True),
             column("max", pa.float32(), "activation", "largest activation", True),
             column("flag", _WORD, "word", "live, dead, ultralow or dense, by density"),
             column("decoder_norm", pa.float32(), "norm", "Euclidean norm of its row of W_dec"),
-            column("x", pa.float32(), "map", "map coordinate; null where left out", True),
-            column("y", pa.float32(), "map", "map coordinate; null where left out", True),
-            column("map_recall", pa.float32(), "fraction", "kNN recall@10 of map vs decoder", True),
+            column("x", pa.float32(), "map", "decoder map; null if not on the map", True),
+            column("y", pa.float32(), "map", "decoder map; null if not on the map", True),
             column(
-                "map_agreement", pa.float32(), "fraction", "10 nearest on map, over seeds", True
+                "map_recall",
+                pa.float32(),
+                "fraction",
+                "recall@10 of the decoder neighbours on the map",
+                True,
             ),
-            column("x_cooccurrence", pa.float32(), "map", "on the map of co-occurrence", True),
-            column("y_cooccurrence", pa.float32(), "map", "on the map of co-occurrence", True),
-            column("moved", pa.float32(), "fraction", "1 - share of 10 nearest on both maps", True),
-            column("cluster", pa.int32(), "id", "finest cluster; null = none (noise)", True),
-            column("label", pa.string(), "text", "name from its evidence; empty where none"),
-            column("top_tokens", pa.list_(pa.string()), "text", "most telling tokens, best first"),
+            column(
+                "map_agreement",
+                pa.float32(),
+                "fraction",
+                "overlap of the 10 nearest on maps of two seeds",
+                True,
+            ),
+            column(
+                "x_cooccurrence",
+                pa.float32(),
+                "map",
+                "co-occurrence map; null if not on the map",
+                True,
+            ),
+            column(
+                "y_cooccurrence",
+                pa.float32(),
+                "map",
+                "co-occurrence map; null if not on the map",
+                True,
+            ),
+            column(
+                "moved",
+                pa.float32(),
+                "fraction",
+                "1 - overlap of the 10 nearest on both maps",
+                True,
+            ),
+            column("cluster", pa.int32(), "id", "cluster at level 0; null for noise", True),
+            column("label", pa.string(), "text", "name made from its evidence; may be empty"),
+            column(
+                "top_tokens", pa.list_(pa.string()), "text", "tokens of highest score, best first"
+            ),
             *_NAME_COLUMNS,
         ]
     ),
@@ -66,22 +118,26 @@ TABLES: dict[str, pa.Schema] = {
             column("latent", pa.int32(), "id", "the latent"),
             column("rank", pa.int16(), "rank", "0 is the nearest"),
             column("neighbour", pa.int32(), "id", "another latent"),
-            column("cosine", pa.float32(), "cosine", "of the two rows of W_dec"),
+            column("cosine", pa.float32(), "cosine", "cosine of the two rows of W_dec"),
         ]
     ),
     "partners": pa.schema(
         [
             column("latent", pa.int32(), "id", "the latent"),
-            column("partner", pa.int32(), "id", "a latent that fires on the same tokens"),
+            column("partner", pa.int32(), "id", "a latent that is active on the same tokens"),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
-            column("joint_documents", pa.int32(), "documents", "documents in which both fire"),
-            column("activation_cosine", pa.float32(), "cosine", "of the activations; 3 digits"),
+            column(
+                "joint_documents", pa.int32(), "documents", "documents in which both are active"
+            ),
+            column(
+                "activation_cosine", pa.float32(), "cosine", "cosine of the activations, 3 decimals"
+            ),
         ]
     ),
     "relations": pa.schema(
         [
-            column("a", pa.int32(), "id", "a latent; ascending"),
-            column("b", pa.int32(), "id", "another; a < b unless a implies b"),
+            column("a", pa.int32(), "id", "first latent; ascending"),
+            column("b", pa.int32(), "id", "second latent; a < b unless a implies b"),
             column(
                 "relation",
                 _WORD,
@@ -89,34 +145,64 @@ TABLES: dict[str, pa.Schema] = {
                 "duplicate, implication (a implies b), exclusive or absorption_candidate",
             ),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
-            column("expected", pa.float64(), "tokens", "n1 n2 / N: joint tokens of independence"),
-            column("p_b_given_a", pa.float64(), "fraction", "of a's active tokens, those with b"),
-            column("p_a_given_b", pa.float64(), "fraction", "of b's active tokens, those with a"),
+            column(
+                "expected", pa.float64(), "tokens", "n1 n2 / N: joint tokens under independence"
+            ),
+            column(
+                "p_b_given_a", pa.float64(), "fraction", "share of a's active tokens with b active"
+            ),
+            column(
+                "p_a_given_b", pa.float64(), "fraction", "share of b's active tokens with a active"
+            ),
             column("lift", pa.float64(), "ratio", "joint_tokens / expected"),
             column("phi", pa.float64(), "correlation", "Pearson's r of the two activities"),
-            column("q_value", pa.float64(), "probability", "Benjamini-Hochberg, in its family"),
-            column("p_value", pa.float64(), "probability", "of the circular shift, one-sided"),
+            column(
+                "q_value", pa.float64(), "probability", "Benjamini-Hochberg q-value in its family"
+            ),
+            column("p_value", pa.float64(), "probability", "circular shift test, one-sided"),
             column("expected_shifted", pa.float64(), "tokens", "mean joint tokens under the shift"),
-            column("cosine", pa.float32(), "cosine", "of the two rows of W_dec; null if 0", True),
-            column("parent", pa.int32(), "id", "exclusive: the latent that both imply", True),
+            column(
+                "cosine", pa.float32(), "cosine", "of the two rows of W_dec; null if one is 0", True
+            ),
+            column("parent", pa.int32(), "id", "exclusive pairs: the latent that both imply", True),
         ]
     ),
     "clusters": pa.schema(
         [
             column("cluster", pa.int32(), "id", "unique over all levels"),
             column("level", pa.int8(), "level", "0 is the finest"),
-            column("parent", pa.int32(), "id", "the cluster of the next level around it", True),
-            column("size", pa.int32(), "latents", "members"),
+            column(
+                "parent",
+                pa.int32(),
+                "id",
+                "cluster of the next coarser level; null at the top",
+                True,
+            ),
+            column("size", pa.int32(), "latents", "number of members"),
             column("active_tokens", pa.int64(), "tokens", "kept tokens with an active member"),
-            column("active_documents", pa.int32(), "documents", "documents with such a token"),
+            column("active_documents", pa.int32(), "documents", "documents with an active member"),
             column("mean_density", pa.float32(), "fraction", "mean density of its members"),
-            column("label", pa.string(), "text", "its most telling terms"),
-            column("terms", pa.list_(_TERM), "terms", "class-based TF-IDF, and members with it"),
-            column("raised", pa.list_(_TERM), "terms", "tokens that members' decoder rows raise"),
-            column("explained", pa.list_(_TERM), "terms", "words of members' explanations"),
+            column("label", pa.string(), "text", "its terms of highest score"),
+            column(
+                "terms",
+                pa.list_(_TERM),
+                "terms",
+                "shared terms: class-based TF-IDF, members with it",
+            ),
+            column("raised", pa.list_(_TERM), "terms", "tokens that several members promote"),
+            column(
+                "explained", pa.list_(_TERM), "terms", "words in explanations of several members"
+            ),
             *_NAME_COLUMNS,
-            column("stability", pa.float32(), "fraction", "agreement over seeds; weak below .5"),
-            column("bootstrap", pa.float32(), "fraction", "over resampled edges; weak below .5"),
+            column(
+                "stability", pa.float32(), "fraction", "agreement between seeds; weak below 0.5"
+            ),
+            column(
+                "bootstrap",
+                pa.float32(),
+                "fraction",
+                "agreement over resampled edges; weak below 0.5",
+            ),
             column("x", pa.float32(), "map", "median x of its members", True),
             column("y", pa.float32(), "map", "median y of its members", True),
         ]
@@ -125,21 +211,26 @@ TABLES: dict[str, pa.Schema] = {
         [
             column("latent", pa.int32(), "id", "the latent"),
             column("level", pa.int8(), "level", "0 is the finest"),
-            column("cluster", pa.int32(), "id", "its cluster at that level; noise has no row"),
+            column("cluster", pa.int32(), "id", "its cluster; a latent without one has no row"),
         ]
     ),
     "communities": pa.schema(
         [
             column("latent", pa.int32(), "id", "the latent"),
             column("level", pa.int8(), "level", "0 is the finest"),
-            column("community", pa.int32(), "id", "unique over all levels; in none: no row"),
+            column(
+                "community",
+                pa.int32(),
+                "id",
+                "unique over all levels; a latent without one has no row",
+            ),
         ]
     ),
     "cluster_pairs": pa.schema(
         [
-            column("level", pa.int8(), "level", "of both clusters"),
+            column("level", pa.int8(), "level", "level of both clusters"),
             column("cluster", pa.int32(), "id", "a cluster"),
-            column("other", pa.int32(), "id", "another one, of a larger id; a pair stands once"),
+            column("other", pa.int32(), "id", "a cluster with a larger id; each pair has one row"),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
         ]
     ),
@@ -147,27 +238,41 @@ TABLES: dict[str, pa.Schema] = {
         [
             column("cluster", pa.int32(), "id", "the cluster"),
             column("component", pa.int8(), "rank", "principal component; 1 is the strongest"),
-            column("share", pa.float32(), "fraction", "of the reconstruction's variance"),
-            column("tokens", pa.int32(), "tokens", "sampled tokens that the components rest on"),
+            column(
+                "share", pa.float32(), "fraction", "share of the variance of the reconstruction"
+            ),
+            column("tokens", pa.int32(), "tokens", "tokens sampled for the components"),
         ]
     ),
     "cluster_loadings": pa.schema(
         [
             column("cluster", pa.int32(), "id", "the cluster"),
             column("latent", pa.int32(), "id", "a member"),
-            column("loadings", pa.list_(pa.float32()), "decoder", "its W_dec on each component"),
+            column(
+                "loadings",
+                pa.list_(pa.float32()),
+                "decoder",
+                "projection of its W_dec row on each component",
+            ),
         ]
     ),
     "contexts": pa.schema(
         [
             column("latent", pa.int32(), "id", "the latent"),
             column("kind", _WORD, "word", "top, interval or random"),
-            column("activation", pa.float32(), "activation", "on the token that was picked"),
-            column("document", pa.int64(), "id", "document of the window"),
-            column("position", pa.int32(), "tokens", "position of the picked token in it"),
-            column("tokens", pa.list_(pa.string()), "text", "the window, readable"),
-            column("activations", pa.list_(pa.float32()), "activation", "one for each token"),
-            column("peak", pa.int16(), "index", "where the picked token stands in the window"),
+            column("activation", pa.float32(), "activation", "activation on the picked token"),
+            column("document", pa.int64(), "id", "document of the context"),
+            column(
+                "position", pa.int32(), "tokens", "position of the picked token in its document"
+            ),
+            column("tokens", pa.list_(pa.string()), "text", "readable tokens of the context"),
+            column(
+                "activations",
+                pa.list_(pa.float32()),
+                "activation",
+                "activation on each of these tokens",
+            ),
+            column("peak", pa.int16(), "index", "index of the picked token in the context"),
         ]
     ),
     "logits": pa.schema(
@@ -182,8 +287,8 @@ TABLES: dict[str, pa.Schema] = {
     "documents": pa.schema(
         [
             column("document", pa.int64(), "id", "as in the corpus; ascending"),
-            column("title", pa.string(), "text", "title"),
-            column("source", pa.string(), "text", "where it comes from"),
+            column("title", pa.string(), "text", "title from the corpus"),
+            column("source", pa.string(), "text", "source from the corpus; may be empty"),
             column("tokens", pa.int32(), "tokens", "kept tokens"),
         ]
     ),
@@ -192,18 +297,22 @@ TABLES: dict[str, pa.Schema] = {
             column("document", pa.int64(), "id", "the document; ascending"),
             column("position", pa.int32(), "tokens", "position in the document; ascending"),
             column("token", _WORD, "text", "readable token"),
-            column("kept", pa.bool_(), "yes/no", "counted; masked tokens have no activations"),
-            column("active_latents", pa.int32(), "latents", "active on it (its L0)"),
+            column(
+                "kept", pa.bool_(), "yes/no", "whether it counts; masked tokens have no activations"
+            ),
+            column("active_latents", pa.int32(), "latents", "active latents on the token (its L0)"),
         ]
     ),
     "activations_by_latent": pa.schema(
         [
-            column("token", pa.uint32(), "row", "row of the token table; ascending in a latent"),
+            column(
+                "token", pa.uint32(), "row", "row of the token table; ascending within a latent"
+            ),
             column("activation", pa.float32(), "activation", "rounded to 11 significant bits"),
         ]
     ),
     "activations_by_token": pa.schema(
-        [column("latent", pa.uint32(), "id", "ascending in a token")],
+        [column("latent", pa.uint32(), "id", "active latent; ascending within a token")],
     ),
 }
 """Every table and column of a bundle.
@@ -214,3 +323,23 @@ way the rows of `activations_by_token` follow `tokens.active_latents`. Activatio
 by latent, as float32 whose last 13 bits are zero: they compress to the size of half precision and
 keep the range of single precision.
 """
+
+TABLE_TITLES = {
+    "latents": "One row per latent; row i is latent i.",
+    "neighbours": "Nearest latents by the cosine of their W_dec rows. Sorted by latent.",
+    "partners": "Strongest co-occurrence partners of each latent. Sorted by latent.",
+    "relations": "Pairs of latents in a special relation. Sorted by a.",
+    "clusters": "One row per cluster of every level.",
+    "memberships": "The cluster of each latent at every level.",
+    "communities": "The co-occurrence community of each latent at every level.",
+    "cluster_pairs": "Joint tokens of two clusters of the same level.",
+    "cluster_components": "Principal components of the reconstruction by each cluster.",
+    "cluster_loadings": "The members' W_dec rows in these components.",
+    "contexts": "Pieces of the corpus around active tokens. Sorted by latent.",
+    "logits": "Promoted and suppressed tokens; empty without a model. Sorted by latent.",
+    "documents": "One row per document.",
+    "tokens": "The token table: one row per token of the corpus, masked tokens included.",
+    "activations_by_latent": "The activations in the order of the latents.",
+    "activations_by_token": "The active latents in the order of the tokens.",
+}
+"""What a row of each table is."""

@@ -1,0 +1,108 @@
+"""Write `docs/bundle.md` from the declared tables and manifest models.
+
+python -m analysis.bundle.document > docs/bundle.md
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from analysis.bundle.manifest import MANIFEST, Manifest
+from analysis.bundle.older_schemas import OLDER
+from analysis.bundle.schema import SCHEMA_VERSION, TABLE_TITLES, TABLES
+
+INTRODUCTION = f"""# The bundle, schema version {SCHEMA_VERSION}
+
+A bundle is a folder with one Parquet file per table and `{MANIFEST}`. It is never changed after it
+is written. Python reads it with `analysis.bundle.open_bundle(path)`; any Parquet reader opens the
+tables. Each file stores the unit and the meaning of its columns as field metadata.
+
+This page is generated from the declarations in `analysis/bundle/schema.py` and
+`analysis/bundle/manifest.py` by `make docs`.
+"""
+ACTIVATIONS = """## How activations are stored
+
+`activations_by_latent` holds the active (token, activation) pairs of latent 0, then of latent 1,
+and so on. The running sum of `latents.active_tokens` gives the rows of each latent. In the same
+way, the running sum of `tokens.active_latents` gives the rows of each token in
+`activations_by_token`. All row groups of a file but the last have the same number of rows.
+Activations are float32 values with 11 significant bits.
+"""
+
+
+def document() -> str:
+    """The text of `docs/bundle.md`."""
+    parts = [INTRODUCTION, "## Tables\n", *map(_table, TABLES), ACTIVATIONS, "## Manifest\n"]
+    parts += [_model(model) for model in _models(Manifest)]
+    older = ", ".join(str(version) for version in sorted(OLDER)) or "none"
+    parts.append(f"## Older schema versions\n\nOlder schema versions that are read: {older}.\n")
+    return "\n".join(parts)
+
+
+def _table(name: str) -> str:
+    rows = [
+        (f"`{c.name}`", _kind(c.type), "yes" if c.nullable else "", *_words(c))
+        for c in TABLES[name]
+    ]
+    heads = ("column", "type", "null", "unit", "meaning")
+    return f"### {name}\n\n{TABLE_TITLES[name]}\n\n{_rows(heads, rows)}"
+
+
+def _words(column: pa.Field) -> tuple[str, str]:
+    metadata = column.metadata or {}
+    return metadata[b"unit"].decode(), metadata[b"meaning"].decode()
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        return f"{kind.value_type} (dictionary)"
+    if pa.types.is_list(kind):
+        return f"list of {_kind(kind.value_type)}"
+    if pa.types.is_struct(kind):
+        return "struct(" + ", ".join(f"{part.name}: {part.type}" for part in kind) + ")"
+    return str(kind)
+
+
+def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model, then the models of its fields, in the order of the fields."""
+    yield model
+    for entry in model.model_fields.values():
+        for kind in (entry.annotation, *get_args(entry.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _models(kind)
+
+
+def _model(model: type[BaseModel]) -> str:
+    rows = [
+        (f"`{name}`", _annotation(entry.annotation), entry.description or "")
+        for name, entry in model.model_fields.items()
+    ]
+    return f"### {model.__name__}\n\n{model.__doc__}\n\n{_rows(('field', 'type', 'meaning'), rows)}"
+
+
+def _annotation(kind: Any) -> str:
+    if isinstance(kind, UnionType):
+        return " or ".join(_annotation(part) for part in get_args(kind))
+    if kind is NoneType:
+        return "null"
+    if arguments := get_args(kind):
+        if get_origin(kind) in (list, dict):
+            inner = ", ".join(_annotation(part) for part in arguments)
+            return f"{get_origin(kind).__name__} of {inner}"
+        return " or ".join(f'"{value}"' for value in arguments)
+    return str(kind.__name__)
+
+
+def _rows(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "".join(
+        "| " + " | ".join(v.replace("|", "\\|") for v in line) + " |\n" for line in lines
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())
