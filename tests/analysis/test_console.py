@@ -176,6 +176,11 @@ def test_a_plain_sae(printed: Callable[[], str]) -> None:
     assert "skip" not in text and "note" not in text.replace("not stated", "")
 
 
+def test_another_width_of_output_makes_a_transcoder(printed: Callable[[], str]) -> None:
+    console.print_sae(SAE.model_copy(update={"hook_point_out": None}), "SAELens", None)
+    assert "topk transcoder" in printed()
+
+
 def test_numbers_of_a_self_check(printed: Callable[[], str]) -> None:
     report = SelfCheckReport(
         parse_hook_point("blocks.4.hook_resid_pre"),

@@ -52,6 +52,14 @@ def test_megabytes_are_a_million_bytes() -> None:
     assert Resources(memory=64).memory_bytes == 64_000_000
 
 
+@pytest.mark.parametrize(
+    "option", ["--memory=63", "--label-latents=-1", "--tokens=0", "--active-above=-0.1"]
+)
+def test_values_out_of_range_are_refused(option: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["build", "--sae", "s", "--out", str(tmp_path), option])
+    assert result.exit_code == 2 and option.partition("=")[0] in result.output
+
+
 def test_the_rooms_use_the_same_fields() -> None:
     assert asdict(Overrides(format="openai")) == asdict(SaeReading(format="openai"))
     assert [f.name for f in fields(LabelSources)] == [f.name for f in fields(LabelSettings)]

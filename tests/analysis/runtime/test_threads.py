@@ -30,7 +30,7 @@ def test_every_item_is_covered_once(threads: int, items: int, spans_per_thread: 
 
     over_spans(items, work, spans_per_thread=spans_per_thread)
     assert (counts == 1).all()
-    assert all(start < stop for start, stop in spans)
+    assert all(start < stop <= items for start, stop in spans)
     assert len(spans) <= threads * spans_per_thread
 
 
