@@ -1,21 +1,17 @@
-import base64
-import io
+"""The maps, against independent counts."""
+
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from PIL import Image
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from charts import map as charts_map
 from charts import map_names
-from charts.cluster_bars import cluster_bars
 from charts.cluster_level import level_of
-from charts.core.raster import rasterise
-from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER, cluster_colours
+from charts.core.theme import NO_CLUSTER
 from charts.map import latent_map
 
 THIRD = np.arange(120) % 3 == 0
@@ -63,58 +59,6 @@ def test_the_note_carries_the_quality_of_the_map(tiny: Bundle) -> None:
     assert f"{tiny.manifest.map.left_out} latents are left out" in note
 
 
-def test_names_never_overlap(tiny: Bundle) -> None:
-    rng = np.random.default_rng(1)
-    clustering = level_of(tiny, 0)
-    rows = latent_map(tiny).rows
-    frame = (-9.0, 9.0, -9.0, 9.0)
-    for _ in range(5):
-        table = clustering.table
-        for i, name in enumerate(table.column_names):
-            if name in ("x", "y"):
-                field = table.schema.field(i)
-                values = rng.uniform(-3, 3, table.num_rows).astype(np.float32)
-                table = table.set_column(i, field, pa.array(values))
-        moved = type(clustering)(0, clustering.of_latent, table, clustering.colours)
-        centres = np.column_stack([table[name].to_numpy() for name in ("x", "y")])
-        names = map_names.names_on_map(moved, centres, rows, frame).to_pylist()
-        assert names
-        boxes = []
-        for name in names:
-            px = (name["x"] + 9) / 18 * map_names.PLACED_FOR[0]
-            py = (9 - name["y"]) / 18 * map_names.PLACED_FOR[1]
-            half = 3.6 * len(name["name"])
-            boxes.append((px - half, px + half, py - 9, py + 9))
-        for i, a in enumerate(boxes):
-            for b in boxes[:i]:
-                assert a[1] <= b[0] or b[1] <= a[0] or a[3] <= b[2] or b[3] <= a[2]
-
-
-def test_neighbouring_clusters_differ_in_colour() -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.uniform(0, 1, (2, 300))
-    colours = cluster_colours(np.arange(300), x, y)
-    assert len(CLUSTER_COLOURS) >= 20
-    distance = np.hypot(x[:, None] - x, y[:, None] - y)
-    np.fill_diagonal(distance, np.inf)
-    nearest = distance.argmin(1)
-    assert all(colours[i] != colours[int(nearest[i])] for i in range(300))
-
-
-def test_raster_paints_selected_over_grey_at_the_right_pixel() -> None:
-    points = np.array([[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]])
-    colours = np.array([[255.0, 0, 0], [0, 0, 255.0], [0, 255.0, 0]])
-    url = rasterise(points, colours, np.array([True, False, False]), (0, 1, 0, 1))
-    raw = base64.b64decode(url.split(",")[1])
-    pixels = np.asarray(Image.open(io.BytesIO(raw))).astype(int)
-    height, width = pixels.shape[:2]
-    red = pixels[round(0.25 * height) + 1, round(0.25 * width) + 1]
-    grey = pixels[round(0.75 * height) + 1, round(0.75 * width) + 1]
-    assert red[0] > 200 and red[1] < 100 and red[2] < 100
-    assert len(set(grey)) == 1 and grey[0] < 250
-    assert (pixels.reshape(-1, 3) == 255).all(1).mean() > 0.99
-
-
 @pytest.mark.parametrize("colour", ["cluster", "density", "map_recall", "max"])
 def test_a_large_map_becomes_an_image_with_the_box_over_it(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch, colour: Any
@@ -135,12 +79,6 @@ def test_unknown_colour_and_level_are_refused(tiny: Bundle) -> None:
         latent_map(tiny, level=7)
 
 
-def test_highlight_of_a_latent_without_a_place_draws_no_ring(tiny: Bundle) -> None:
-    with_ring = latent_map(tiny, highlight=50).chart.to_dict()
-    without = latent_map(tiny, highlight=0).chart.to_dict()
-    assert len(with_ring["layer"]) == len(without["layer"]) + 3
-
-
 def test_colours_do_not_depend_on_the_selection(tiny: Bundle) -> None:
     every = {row["latent"]: row["colour"] for row in datasets(latent_map(tiny))}
     some = {row["latent"]: row["colour"] for row in datasets(latent_map(tiny, selected=THIRD))}
@@ -149,18 +87,6 @@ def test_colours_do_not_depend_on_the_selection(tiny: Bundle) -> None:
         i for i, c in enumerate(tiny.latents["cluster"].to_pylist()) if c is None and i in every
     ]
     assert noise and all(every[i] == NO_CLUSTER for i in noise)
-
-
-@pytest.mark.parametrize("mask", [None, THIRD])
-def test_cluster_bars_count_the_selection(tiny: Bundle, mask: np.ndarray | None) -> None:
-    rows = cluster_bars(tiny, mask).rows.to_pandas()
-    cluster = tiny.latents.to_pandas()["cluster"]
-    counted = cluster[mask].value_counts() if mask is not None else cluster.value_counts()
-    assert dict(zip(rows["cluster"], rows["selected"], strict=True)) == counted.to_dict()
-    assert rows["selected"].is_monotonic_decreasing
-    sizes = tiny.clusters.to_pandas().set_index("cluster")
-    assert np.array_equal(rows["size"], sizes["size"][rows["cluster"]])
-    assert np.array_equal(rows["stability"], sizes["stability"][rows["cluster"]])
 
 
 def test_the_map_of_co_occurrence_has_its_own_places_box_and_names(tiny: Bundle) -> None:

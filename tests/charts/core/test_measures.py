@@ -1,0 +1,25 @@
+"""Values of measures as text and as Vega formats."""
+
+import pyarrow as pa
+import pytest
+
+from charts.core.measures import format_of, is_bounded, range_of, value_texts
+
+
+@pytest.mark.parametrize(
+    "measure, bounded, texts",
+    [("phi", True, ["0.450", "−0.100", "0.000"]), ("lift", False, ["0.45", "−0.1", "0"]),
+     ("activation_cosine", True, ["0.450", "−0.100", "0.000"])],
+)  # fmt: skip
+def test_bounded_measures_have_three_decimals(
+    measure: str, bounded: bool, texts: list[str]
+) -> None:
+    assert is_bounded(measure) == bounded
+    assert value_texts(pa.chunked_array([[0.45, -0.1, None]]), measure) == texts
+    assert format_of(measure) == (".3f" if bounded else ",.3~r")
+
+
+def test_the_range_has_no_end_where_there_is_no_bound() -> None:
+    assert range_of("phi") == (-1, 1)
+    assert range_of("jaccard") == (0, 1)
+    assert range_of("lift")[1] is None

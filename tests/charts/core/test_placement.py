@@ -1,0 +1,15 @@
+"""Boxes that share an area, and boxes that only touch."""
+
+import pytest
+
+from charts.core.placement import Box, overlap
+
+
+@pytest.mark.parametrize(
+    "other, shares",
+    [((1, 3, 1, 3), True), ((2, 3, 0, 2), False), ((0, 2, 2, 3), False), ((5, 6, 5, 6), False)],
+)
+def test_boxes_that_touch_do_not_overlap(other: Box, shares: bool) -> None:
+    box = (0, 2, 0, 2)
+    assert overlap(box, other) == shares
+    assert overlap(other, box) == shares

@@ -1,0 +1,22 @@
+"""Text of tokens and labels, against independent counts."""
+
+from charts.core.text import cells, cut, shown_label, shown_token, visible
+
+
+def test_visible_text_has_no_control_or_direction_characters() -> None:
+    assert visible("a\nb\tc\0d\x1b") == "a↵b→cd·"
+    assert visible("\u202egnp.exe\u2069") == "‹RLO›gnp.exe‹PDI›"
+    assert visible("<b>$x$ &lt; שלום 日本") == "<b>$x$ &lt; שלום 日本"
+    assert visible("e" + "\u0301" * 9) == "e" + "\u0301" * 3
+    assert visible("\uffff\ue000") == "··"
+
+
+def test_tokens_are_cut_and_keep_their_spaces() -> None:
+    assert len(shown_token("x" * 10_000)) == 40
+    assert shown_token("x" * 10_000).endswith("…")
+    assert shown_token(" the") == "\u00a0the"
+    assert shown_token("  ") == "␣␣"
+    assert shown_token("") == "∅"
+    assert shown_label(None) == ""
+    assert cut("abcdef", 4) == "abc…"
+    assert (cells("abc"), cells("日本"), cells("e\u0301")) == (3, 4, 1)

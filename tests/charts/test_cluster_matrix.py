@@ -1,0 +1,54 @@
+"""The matrix of clusters, against independent counts."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from charts import cluster_matrix as matrix_module
+from charts.cluster_matrix import cluster_matrix
+from tests.charts.dense import dense_matrix
+
+
+def members(bundle: Bundle, cluster: int) -> np.ndarray:
+    rows = bundle.memberships.to_pandas()
+    return rows["latent"][rows["cluster"] == cluster].to_numpy()
+
+
+@pytest.mark.parametrize("level, measure", [(0, "phi"), (0, "jaccard"), (0, "joint"), (1, "phi")])
+def test_the_matrix_equals_plain_correlations(tiny: Bundle, level: int, measure: str) -> None:
+    rows = cluster_matrix(tiny, level, measure).rows.to_pandas()
+    active = dense_matrix(tiny)
+    kept = tiny.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    ids = [c for c, own in enumerate(tiny.clusters["level"].to_pylist()) if own == level]
+    on = {c: active[kept][:, members(tiny, c)].any(axis=1) for c in ids}
+    assert len(rows) == len(ids) * (len(ids) - 1)
+    for row in rows.to_dict("records"):
+        a, b = on[row["cluster"]], on[row["other"]]
+        both = int((a & b).sum())
+        assert row["joint_tokens"] == both and row["tokens"] == a.sum()
+        wanted = {
+            "phi": np.corrcoef(a, b)[0, 1],
+            "jaccard": both / (a | b).sum(),
+            "joint": both,
+        }
+        assert row[measure] == pytest.approx(wanted[measure], abs=1e-9)
+
+
+def test_a_matrix_of_many_clusters_keeps_the_most_active_and_the_chosen(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix_module, "MOST_CLUSTERS", 4)
+    active = tiny.clusters["active_tokens"].to_numpy()[:8]
+    order = np.argsort(-active, kind="stable")
+    least = int(order[-1])
+    figure = cluster_matrix(tiny, 0, chosen=least)
+    assert set(figure.rows["cluster"].to_pylist()) == {*order[:3].tolist(), least}
+    assert "the 4 that are active on the most tokens are drawn" in (figure.note or "")
+
+
+def test_pairs_that_are_not_stored_are_left_out_where_not_all_are(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix_module, "EVERY_PAIR_UP_TO", 3)
+    stored = tiny.cluster_pairs.to_pandas().query("level == 0")
+    assert cluster_matrix(tiny, 0).rows.num_rows == 2 * len(stored)

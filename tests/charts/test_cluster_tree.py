@@ -1,0 +1,51 @@
+"""The tree of clusters, against independent counts."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from analysis.bundle import Bundle
+from charts.cluster_tree import _places, cluster_tree
+from charts.core.theme import UNSELECTED
+
+THIRD = np.arange(120) % 3 == 0
+
+
+CLUSTER = 3
+
+
+def members(bundle: Bundle, cluster: int) -> np.ndarray:
+    rows = bundle.memberships.to_pandas()
+    return rows["latent"][rows["cluster"] == cluster].to_numpy()
+
+
+def test_the_tree_has_every_cluster_inside_its_parent(tiny: Bundle) -> None:
+    rows = cluster_tree(tiny, THIRD, CLUSTER).rows.to_pandas().set_index("cluster")
+    assert rows.index.tolist() == tiny.clusters["cluster"].to_pylist()
+    for cluster, row in rows.iterrows():
+        assert row["end"] - row["start"] >= row["size"]
+        assert row["selected"] == THIRD[members(tiny, int(str(cluster)))].sum()
+        if np.isfinite(row["parent"]):
+            parent = rows.loc[int(row["parent"])]
+            assert parent["start"] <= row["start"] and row["end"] <= parent["end"]
+    for _, level in rows.groupby("level"):
+        spans = sorted(zip(level["start"], level["end"], strict=True))
+        assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_a_parent_is_as_wide_as_its_children_and_orphans_stand_behind() -> None:
+    sizes, levels = [10, 4, 3, 5, 7], [1, 1, 0, 0, 0]
+    start, end = _places(sizes, levels, [None, None, 1, 1, None])
+    assert (start[0], end[0]) == (0, 10)
+    assert (start[1], end[1]) == (10, 18)
+    assert (start[3], end[3]) == (10, 15) and (start[2], end[2]) == (15, 18)
+    assert (start[4], end[4]) == (18, 25)
+
+
+def test_clusters_without_selected_latents_are_grey_and_the_chosen_is_outlined(
+    tiny: Bundle,
+) -> None:
+    spec = cluster_tree(tiny, THIRD, CLUSTER).chart.to_dict()
+    assert spec["layer"][0]["encoding"]["color"]["value"] == UNSELECTED
+    assert spec["layer"][1]["transform"] == [{"filter": f"datum.cluster == {CLUSTER}"}]
+    assert spec["params"][0]["select"]["fields"] == ["cluster"]

@@ -1,0 +1,44 @@
+"""Planes of principal components, against independent counts."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.clusters.principal_components import reconstruct
+from analysis.runtime.errors import InputError
+from charts.cluster_contexts import cluster_contexts
+from charts.component_plane import component_plane, component_shares
+
+CLUSTER = 3
+
+
+@pytest.mark.parametrize("classes", ["member", "token"])
+def test_the_plane_plots_the_scores_of_its_components(tiny: Bundle, classes: Any) -> None:
+    figure = component_plane(tiny, CLUSTER, (3, 1), classes)
+    rows, found = figure.rows.to_pandas(), reconstruct(tiny, CLUSTER)
+    assert np.array_equal(rows["token_row"], found.tokens)
+    assert np.array_equal(rows["x"], found.scores[:, 2])
+    assert np.array_equal(rows["y"], found.scores[:, 0])
+    assert np.array_equal(rows["latent"], found.strongest)
+    assert rows["token"].tolist() == tiny.tokens["token"].take(found.tokens).to_pylist()
+    assert "circle" in (figure.note or "") and f"{found.active:,}" in (figure.note or "")
+    if classes == "member":
+        assert rows["class"].str.split(" ").str[0].astype(int).tolist() == rows["latent"].tolist()
+
+
+def test_shares_add_up_and_mark_the_plane(tiny: Bundle) -> None:
+    rows = component_shares(tiny, CLUSTER, (2, 4)).rows.to_pandas()
+    assert rows["share"].tolist() == [0.5, 0.25, 0.125, 0.0625]
+    assert np.allclose(rows["together"], np.cumsum(rows["share"]))
+    assert rows["component"][rows["in_plane"]].tolist() == [2, 4]
+
+
+def test_what_there_is_not_is_refused(tiny: Bundle) -> None:
+    with pytest.raises(InputError, match="components 1 to 4"):
+        component_plane(tiny, CLUSTER, (1, 5))
+    with pytest.raises(InputError, match="top or random"):
+        cluster_contexts(tiny, CLUSTER, "interval")
+    with pytest.raises(InputError, match="no classes"):
+        component_plane(tiny, CLUSTER, (1, 2), "word")  # type: ignore[arg-type]

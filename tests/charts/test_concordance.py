@@ -1,0 +1,42 @@
+"""The places of tokens on a line, against independent counts."""
+
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.pair import read_pair
+from charts.concordance import CELL, activation_ratio, shade_scale
+from charts.contexts import context_strips
+from charts.core.text import cells, shown_token
+from charts.pair_contexts import pair_context_strips
+
+
+def test_lines_are_aligned_at_the_picked_token_and_tokens_touch(tiny: Bundle) -> None:
+    figure = context_strips(tiny, 20)
+    rows = figure.rows.to_pandas()
+    assert (rows["start"][rows["is_picked"]] == 0).all()
+    for _, line in rows.groupby("context"):
+        assert (line["start"].to_numpy()[1:] == line["end"].to_numpy()[:-1]).all()
+    assert (rows["end"] > rows["start"]).all()
+    drawn = max(figure.chart.to_dict()["datasets"].values(), key=len)
+    for row, shown in zip(rows.itertuples(), drawn, strict=True):
+        width = (shown["end"] - shown["start"]) / CELL
+        assert width == pytest.approx(max(cells(shown_token(row.token)), 1))
+        assert shown["word"] >= shown["start"] - 1e-9
+
+
+def test_shades_go_from_nothing_to_the_latents_own_maximum() -> None:
+    scale = shade_scale([0, 0.8]).to_dict()
+    assert scale == {"type": "linear", "domain": [0, 1], "range": [0, 0.8], "clamp": True}
+    assert activation_ratio(3.0, 12.0) == 0.25
+    assert activation_ratio(3.0, None) == 0
+    assert activation_ratio(3.0, 0.0) == 0
+
+
+def test_both_kinds_of_contexts_use_the_scale_of_shades(tiny: Bundle) -> None:
+    boxes = context_strips(tiny, 20).chart.to_dict()["layer"][0]["encoding"]
+    assert boxes["color"]["field"] == "ratio"
+    assert boxes["color"]["scale"]["domain"] == [0, 1]
+    layers = pair_context_strips(tiny, read_pair(tiny, 5, 13), "a").chart.to_dict()["layer"]
+    for layer, ratio in zip(layers[:2], ("a_ratio", "b_ratio"), strict=True):
+        opacity = layer["encoding"]["fillOpacity"]
+        assert (opacity["field"], opacity["scale"]["domain"]) == (ratio, [0, 1])

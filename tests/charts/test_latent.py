@@ -1,0 +1,77 @@
+"""The figures of one latent, against independent counts."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
+from charts.contexts import context_strips
+from charts.latent import (
+    activation_histogram,
+    latent_neighbours,
+    latent_partners,
+    logit_effects,
+)
+from tests.charts.dense import dense_matrix, phi
+
+
+@pytest.fixture(scope="module")
+def active(tiny: Bundle) -> np.ndarray:
+    return dense_matrix(tiny)
+
+
+@pytest.fixture(scope="module")
+def kept(tiny: Bundle) -> np.ndarray:
+    return tiny.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
+
+
+def test_partners_of_a_latent(tiny: Bundle, active: np.ndarray, kept: np.ndarray) -> None:
+    rows = latent_partners(tiny, 20, "phi", limit=8).rows.to_pandas()
+    stored = tiny.partners.of(20)["partner"].to_pylist()
+    values = sorted((phi(active, kept, 20, b) for b in stored), reverse=True)
+    assert np.allclose(rows["phi"], values[:8])
+    assert np.allclose(rows["p_b_given_a"], rows["joint_tokens"] / active[:, 20].sum())
+
+
+def test_activation_histogram_equals_numpy(tiny: Bundle) -> None:
+    _, values = tiny.activations.of_latent(20)
+    rows = activation_histogram(tiny, 20).rows.to_pandas()
+    assert rows["tokens"].sum() == len(values) == tiny.latents["active_tokens"][20].as_py()
+    assert rows["activation_from"].iloc[0] == pytest.approx(values.min())
+    assert rows["activation_to"].iloc[-1] == pytest.approx(values.max())
+    for row in rows.iloc[:-1].itertuples():
+        inside = (values >= row.activation_from) & (values < row.activation_to)
+        assert row.tokens == inside.sum()
+
+
+def test_neighbours_keep_their_order(tiny: Bundle) -> None:
+    stored = tiny.neighbours.of(7).to_pandas().sort_values("rank")
+    rows = latent_neighbours(tiny, 7).rows.to_pandas()
+    assert rows["latent"].tolist() == stored["neighbour"].tolist()
+    assert rows["cosine"].tolist() == stored["cosine"].tolist()
+    assert rows["label"].tolist() == [tiny.latents["label"][i].as_py() for i in rows["latent"]]
+
+
+def test_logit_effects_are_all_rows_from_most_positive_to_most_negative(tiny: Bundle) -> None:
+    stored = tiny.logits.of(20).to_pandas()
+    rows = logit_effects(tiny, 20).rows.to_pandas()
+    assert rows["effect"].is_monotonic_decreasing
+    assert sorted(rows["token"]) == sorted(stored["token"])
+
+
+@pytest.mark.parametrize("latent", [-1, 120])
+@pytest.mark.parametrize(
+    "draw",
+    [activation_histogram, latent_neighbours, latent_partners, logit_effects, context_strips],
+)
+def test_unknown_latents_are_refused(tiny: Bundle, draw, latent: int) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match="there is no latent"):
+        draw(tiny, latent)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [activation_histogram, latent_neighbours, latent_partners, logit_effects, context_strips],
+)
+def test_a_dead_latent_can_be_drawn(tiny: Bundle, draw) -> None:  # type: ignore[no-untyped-def]
+    assert draw(tiny, 0).chart.to_dict()

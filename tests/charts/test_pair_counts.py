@@ -1,0 +1,63 @@
+"""Counts of a pair, against independent counts."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import UNITS, Bundle
+from analysis.cooccurrence.pair import Pair, read_pair
+from charts.pair_activations import joint_activations
+from charts.pair_contexts import pair_context_strips
+from charts.pair_counts import pair_counts, pair_expected
+from charts.pair_strength import pair_conditionals, pair_strengths
+
+
+@pytest.fixture(scope="module")
+def pair(tiny: Bundle) -> Pair:
+    return read_pair(tiny, A, B, threshold=2.0, window=50)
+
+
+@pytest.fixture(scope="module")
+def active(tiny: Bundle) -> np.ndarray:
+    """Which of the two is active on each kept token [kept, 2]."""
+    x = np.zeros((tiny.tokens.num_rows, 2))
+    for i, latent in enumerate((A, B)):
+        rows, values = tiny.activations.of_latent(latent)
+        x[rows, i] = values
+    return x[tiny.tokens["kept"].to_numpy(zero_copy_only=False)] > 2.0
+
+
+A, B = 5, 13
+
+
+FIGURES = (pair_counts, pair_conditionals, pair_expected, pair_strengths, joint_activations)
+
+
+def test_the_cells_add_up_and_the_token_table_is_right(
+    tiny: Bundle, pair: Pair, active: np.ndarray
+) -> None:
+    rows = pair_counts(tiny, pair).rows.to_pandas()
+    assert list(rows["unit"].unique()) == list(UNITS)
+    for _, cells in rows.groupby("unit"):
+        assert cells["share"].sum() == pytest.approx(1)
+        assert cells["expected"].sum() == pytest.approx(cells["count"].sum())
+    for cell in rows[rows["unit"] == "token"].itertuples():
+        inside = (active[:, 0] == cell.a_active) & (active[:, 1] == cell.b_active)
+        margins = (active[:, 0] == cell.a_active).mean() * (active[:, 1] == cell.b_active).sum()
+        assert cell.count == inside.sum()
+        assert cell.expected == pytest.approx(margins)
+
+
+def test_joint_against_chance(tiny: Bundle, pair: Pair, active: np.ndarray) -> None:
+    row = pair_expected(tiny, pair).rows.to_pylist()[0]
+    one, two, both = active[:, 0].sum(), active[:, 1].sum(), active.all(axis=1).sum()
+    assert row["joint"] == both
+    assert row["expected"] == pytest.approx(one * two / len(active))
+    assert row["lift"] == pytest.approx(both * len(active) / (one * two))
+
+
+def test_a_pair_with_a_dead_latent_draws(tiny: Bundle) -> None:
+    pair = read_pair(tiny, 0, 60)
+    for draw in FIGURES:
+        assert draw(tiny, pair).chart.to_dict()
+    assert pair_context_strips(tiny, pair, "both").rows.num_rows == 0
+    assert pair_expected(tiny, pair).rows["joint"].to_pylist() == [0, 0, 0]
