@@ -1,1 +1,1 @@
-"""The demo: a saved SAE, its corpus, its ready bundle, and the recipes that rebuild each."""
+"""The demo: a saved SAE, its corpus, its bundle, and the recipes that rebuild each of them."""

@@ -27,21 +27,21 @@ class Document:
     """One text of a corpus."""
 
     index: int
-    """Its place in the corpus, counted from 0."""
+    """Its index in the corpus, counted from 0."""
     title: str
     source: str
     text: str
 
 
 def read_corpus(path: str | Path) -> Iterator[Document]:
-    """The documents of a corpus, in order; empty ones are passed over but keep their index.
+    """The documents of a corpus, in order; blank ones are skipped but count in the indices.
 
-    InputError: the file is missing, of no known kind, without a `text` column, not readable, or
-    holds no text at all.
+    InputError: the corpus is missing, of an unknown kind, damaged, without a `text` column, or
+    without any text.
     """
     path = Path(path)
     rows = _reader(path)(path)
-    found = False
+    has_text = False
     for index, (title, source, text) in enumerate(rows):
         if len(text) > MAX_DOCUMENT_CHARACTERS:
             raise InputError(
@@ -50,9 +50,9 @@ def read_corpus(path: str | Path) -> Iterator[Document]:
             )
         if not text.strip():
             continue
-        found = True
+        has_text = True
         yield Document(index, title or f"document {index}", source, text)
-    if not found:
+    if not has_text:
         raise InputError(f"The corpus {path} holds no text: give one with at least one document.")
 
 
@@ -85,21 +85,22 @@ def _reader(path: Path) -> Callable[[Path], Iterator[_Row]]:
     if reader := readers.get(path.suffix.lower()):
         return reader
     raise InputError(
-        f"{path} is of no known kind of corpus: give a .txt, .jsonl or .parquet file or a "
-        "dataset's folder."
+        f"{path} is of no known kind: give a .txt, .jsonl or .parquet file or a dataset's folder."
     )
 
 
 def _read_text(path: Path) -> Iterator[_Row]:
     if path.stat().st_size > 4 * MAX_DOCUMENT_CHARACTERS:
         raise InputError(
-            f"{path} is one document of {path.stat().st_size:,} bytes, too large: give .jsonl or "
-            ".parquet with one document a row."
+            f"{path} is one document of {path.stat().st_size:,} bytes, which is too large: give a "
+            ".jsonl or .parquet file with one document per row."
         )
     try:
         yield path.stem, path.name, path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text at byte {error.start}: convert it.") from error
+        raise InputError(
+            f"{path} is not UTF-8 text at byte {error.start}: convert it to UTF-8."
+        ) from error
 
 
 def _read_jsonl(path: Path) -> Iterator[_Row]:
@@ -119,8 +120,8 @@ def _read_jsonl(path: Path) -> Iterator[_Row]:
                 ) from error
             if not isinstance(row, dict) or not isinstance(row.get("text"), str):
                 raise InputError(
-                    f"Line {number} of {path} has no `text` column of text: each line must be one "
-                    "object with one."
+                    f"Line {number} of {path} has no `text` column of strings: each line must be "
+                    "one object with a `text` string."
                 )
             yield str(row.get("title") or ""), str(row.get("source") or ""), row["text"]
 
@@ -129,9 +130,9 @@ def _read_parquet(path: Path) -> Iterator[_Row]:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet: it is damaged or another kind.") from (
-            error
-        )
+        raise InputError(
+            f"{path} cannot be read as Parquet: it is damaged or of another kind; write it again."
+        ) from (error)
     columns = _text_columns(path, file.schema_arrow)
     positions = [file.schema_arrow.get_field_index(name) for name in columns]
     for group in range(file.metadata.num_row_groups):
@@ -146,11 +147,13 @@ def _read_parquet(path: Path) -> Iterator[_Row]:
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
             yield from _batch_rows(batch)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read to its end: it is damaged.") from error
+        raise InputError(
+            f"{path} cannot be read to its end: it is damaged; write it again."
+        ) from error
 
 
 def _read_arrow(path: Path) -> Iterator[_Row]:
-    """Arrow IPC as Hugging Face datasets write it: the stream format, rarely the file format."""
+    """Arrow IPC, in the stream format of Hugging Face datasets or in the file format."""
     try:
         with pa.memory_map(str(path)) as source:
             try:
@@ -164,7 +167,9 @@ def _read_arrow(path: Path) -> Iterator[_Row]:
                 for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
                     yield from _batch_rows(batch.select(columns).slice(start, _ROWS_AT_A_TIME))
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Arrow: it is damaged.") from error
+        raise InputError(
+            f"{path} cannot be read as Arrow: it is damaged; write it again."
+        ) from error
 
 
 def _read_folder(path: Path) -> Iterator[_Row]:
@@ -173,7 +178,7 @@ def _read_folder(path: Path) -> Iterator[_Row]:
 
 
 def _data_files(path: Path) -> list[Path]:
-    """The data files of a dataset's folder; of a dataset with splits, those of `train`."""
+    """The data files in a dataset's folder; if it has splits, those of `train`."""
     if (path / "dataset_dict.json").exists() and (path / "train").is_dir():
         path = path / "train"
     for suffix in ("arrow", "parquet", "jsonl", "txt"):

@@ -1,4 +1,4 @@
-"""Shards become the stored activations of a bundle: by token, and transposed, by latent.
+"""Turn shards into the stored activations of a bundle: by token and, transposed, by latent.
 
 The shards are streamed. Transposing takes one pass over them for every block of latents whose
 activations fit the memory setting, so memory does not grow with tokens; a counting sort places
@@ -10,17 +10,15 @@ from pathlib import Path
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.bundle import Activations, TableWriter, open_activations, spans_within
 from analysis.harvest.corpus import Document
 from analysis.harvest.shards import Shard, read_shards
+from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
+from analysis.runtime.memory import MEMORY_BYTES
 
-MEMORY_BYTES = 512 << 20
 _PLACED_BYTES = 16  # token and activation, in the block and again while it is written
-
-Ints = npt.NDArray[np.int64]
 
 
 def write_activation_tables(
@@ -33,8 +31,8 @@ def write_activation_tables(
 ) -> Activations:
     """Write tokens, documents, activations_by_token and activations_by_latent to `tables`.
 
-    `documents` give titles and sources, in ascending order of their index; a document that is not
-    among them is called by its number. Returns the activations, open.
+    `documents` give titles and sources, in ascending order of their index; the title of any other
+    document is its number. Returns the stored activations.
     """
     counts = np.zeros(d_sae, dtype=np.int64)
     with (
@@ -66,9 +64,7 @@ def _token_rows(shard: Shard) -> pa.Table:
     )
 
 
-def _transposed(
-    shards: Path, counts: Ints, start: int, stop: int
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
+def _transposed(shards: Path, counts: Ints, start: int, stop: int) -> tuple[UInt32s, Float32s]:
     """Token rows and activations of latents start..stop-1, in one pass over the shards."""
     cursor = np.concatenate([[0], np.cumsum(counts[start:stop])])
     tokens = np.empty(cursor[-1], dtype=np.uint32)
@@ -82,18 +78,19 @@ def _transposed(
 
 @numba.njit(cache=True)
 def _place(
-    latents: npt.NDArray[np.uint32],
-    activations: npt.NDArray[np.float32],
-    active: npt.NDArray[np.int32],
+    latents: UInt32s,
+    activations: Float32s,
+    active: Int32s,
     row: int,
     start: int,
     cursor: Ints,
-    tokens: npt.NDArray[np.uint32],
-    values: npt.NDArray[np.float32],
+    tokens: UInt32s,
+    values: Float32s,
 ) -> None:
-    """Put one shard's activations of latents from `start` on behind what each latent has.
+    """Append one shard's activations to those that each latent of the block already has.
 
-    cursor [latents + 1] moves on; its last entry bounds the block and stays.
+    cursor [latents + 1] holds the place of each latent's next activation and is advanced; its last
+    entry, the end of the block, is not. The block's first latent is `start`.
     """
     stop = start + len(cursor) - 1
     k = 0
@@ -109,7 +106,7 @@ def _place(
 
 
 class _DocumentWriter:
-    """Writes one row per document as the shards pass; a document may span several."""
+    """Writes one row per document, shard by shard; a document may span several shards."""
 
     def __init__(self, tables: Path, documents: Iterable[Document]) -> None:
         self._writer = TableWriter(tables, "documents")

@@ -1,1 +1,1 @@
-"""One recipe a part of the demo: `python -m data.recipes.NAME` rebuilds it."""
+"""One recipe per part of the demo: `python -m data.recipes.NAME` rebuilds it."""
