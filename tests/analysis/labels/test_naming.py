@@ -1,5 +1,7 @@
 """Labels against planted meanings, and the scores of shared terms against dense sums."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from analysis.bundle import TABLES
 from analysis.labels.evidence import Evidence
 from analysis.labels.naming import (
+    LEAST_HOLDERS,
+    LEAST_SHARE,
+    RELATIVE_SCORE,
     Name,
     SharedTerm,
     cluster_names,
@@ -141,3 +146,58 @@ def test_members_share_promoted_tokens_and_words_of_explanations() -> None:
         [("sea", 2)],
         [],
     ]
+
+
+def one_latent(shares: list[float], scores: list[float], active: int = 50) -> Evidence:
+    """Evidence of one latent for terms a, b, c, ... that do not contain each other."""
+    count = len(shares)
+    return Evidence(
+        term=np.arange(count, dtype=np.int32)[None],
+        share=np.array([shares], dtype=np.float32),
+        score=np.array([scores], dtype=np.float32),
+        active=np.array([active]),
+        shown=list("abcdefgh"[:count]),
+        core=list("abcdefgh"[:count]),
+    )
+
+
+def label_of(evidence: Evidence) -> str:
+    return latent_names(evidence, top_terms(evidence))[0].text
+
+
+def test_a_term_of_a_label_has_a_share_of_the_first_ones_score() -> None:
+    assert RELATIVE_SCORE == 0.35
+    assert label_of(one_latent([0.5, 0.5, 0.5], [1.0, 0.36, 0.34])) == "a · b"
+
+
+def test_the_score_is_relative_to_the_first_term_that_has_enough_activation() -> None:
+    assert LEAST_SHARE == 0.05
+    assert label_of(one_latent([0.04, 0.06, 0.06], [1.0, 0.3, 0.2])) == "b · c"
+    assert label_of(one_latent([0.04, 0.04], [1.0, 0.3])) == ""
+
+
+def test_a_label_has_at_most_three_terms() -> None:
+    assert label_of(one_latent([0.5] * 5, [1.0] * 5)) == "a · b · c"
+
+
+@pytest.mark.parametrize(("active", "label"), [(4, ""), (5, "a")])
+def test_a_latent_needs_five_active_tokens_for_a_label(active: int, label: str) -> None:
+    assert label_of(one_latent([0.5], [1.0], active)) == label
+
+
+def test_terms_that_repeat_an_earlier_one_are_not_shown() -> None:
+    evidence = replace(
+        one_latent([0.5] * 4, [0.9, 0.8, 0.7, 0.6]),
+        shown=["patient", "Patients", "pat", "ill"],
+        core=["patient", "patients", "pat", "ill"],
+    )
+    # "pat" is shorter than a stem of four letters.
+    assert top_tokens(evidence, top_terms(evidence)) == [["patient", "pat", "ill"]]
+
+
+@pytest.mark.parametrize(("least", "terms"), [(1, 2), (2, 1)])
+def test_a_shared_term_needs_enough_holders(least: int, terms: int) -> None:
+    clusters, memberships = _clusters([0], [[0, 1]])
+    ballot = explained_ballot([["sea", "ship"], ["sea"]])
+    assert len(shared_terms(clusters, memberships, ballot, least)[0]) == terms
+    assert LEAST_HOLDERS == 2
