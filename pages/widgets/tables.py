@@ -131,6 +131,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
         key=key,
         on_select=lambda: _take_cluster(key, ids),
         selection_mode="single-cell",
+        placeholder="–",
         height=min(_ROW_HEIGHT * (rows.num_rows + 1) + 3, 300),
     )
 
@@ -212,6 +213,7 @@ def _clickable(
         on_select="rerun",
         selection_mode="single-cell",
         height=height,
+        placeholder="–",
     )
     return _clicked_row(event, rows.num_rows)
 

@@ -8,6 +8,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
+from pages.widgets.events import KEY
+from pages.widgets.session import GENERATION
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]
@@ -31,6 +33,24 @@ def open_page(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def texts(app: AppTest) -> str:
-    """All Markdown, captions and titles of a page in one text, escapes taken out."""
+    """All Markdown, captions and titles of a page in one text, without escapes."""
     elements = [*app.title, *app.subheader, *app.markdown, *app.caption]
     return "\n".join(str(element.value) for element in elements).replace("\\", "")
+
+
+def charts(app: AppTest) -> list[object]:
+    """The charts of a page."""
+    return list(app.get("vega_lite_chart"))
+
+
+def act_in_chart(app: AppTest, name: str, **selection: object) -> AppTest:
+    """Report what a reader does in the chart of a figure, as a browser would."""
+    state = app.session_state  # it has no `get`
+    drawn = state[GENERATION] if GENERATION in state else 0  # noqa: SIM401
+    state[f"{KEY} {name} {drawn}"] = {"selection": selection}
+    return app.run()
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    """Click the button with this label."""
+    return next(button for button in app.button if button.label == label).click().run()

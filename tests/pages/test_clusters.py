@@ -1,0 +1,69 @@
+"""The Clusters page: choosing a cluster shows and selects it."""
+
+import pytest
+
+from analysis.bundle import Bundle, open_bundle
+from tests.pages.conftest import ROOT, Open, act_in_chart, texts
+
+
+def test_a_click_in_the_tree_looks_at_a_cluster_and_selects_it_everywhere(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    coarse = planted_bundle.clusters.num_rows - 1
+    level = planted_bundle.clusters["level"][coarse].as_py()
+    app = open_page("clusters", select="density<0.5")
+    assert app.subheader[0].value.startswith("Cluster 0")
+    act_in_chart(app, "cluster-tree", picked_cluster=[{"cluster": coarse}])
+    assert app.query_params["select"] == f"density<0.5 & cluster={coarse}"
+    assert app.subheader[0].value.startswith(f"Cluster {coarse}")
+    assert app.query_params.get("level", "0") == str(level)
+
+
+def test_a_link_shows_its_cluster_and_its_components(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("clusters", cluster=3, component=3, against=1, classes="token")
+    row = planted_bundle.clusters.to_pylist()[3]
+    said = texts(app)
+    assert f"Cluster 3 · {row['label']}" in said
+    assert "components 3 and 1" in said
+    weak = [warning for warning in app.warning if "This cluster is weak evidence" in warning.value]
+    assert bool(weak) == (row["stability"] < 0.5)
+
+
+def test_a_cell_of_the_cluster_matrix_selects_both_clusters(open_page: Open) -> None:
+    app = open_page("clusters")
+    cell = {"cluster": 4, "other": 2}
+    act_in_chart(app, "cluster-matrix-phi", picked_pair_of_clusters=[cell])
+    assert app.query_params["select"] == "cluster=2,4"
+
+
+def test_an_unknown_cluster_in_a_link_gives_way_to_the_largest(open_page: Open) -> None:
+    app = open_page("clusters", cluster=10**6)
+    assert not app.exception
+    assert app.subheader[0].value.startswith("Cluster 0")
+
+
+def test_another_level_shows_the_cluster_with_the_same_latents(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(ROOT / "data"))
+    members = open_bundle(ROOT / "data" / "demo").memberships.to_pandas()
+    largest = members.loc[members["level"] == 1, "cluster"].min()
+    found = 0
+    for fine in members.loc[members["level"] == 0, "cluster"].unique()[:3].tolist():
+        latents = members.loc[members["cluster"] == fine, "latent"]
+        above = members[(members["level"] == 1) & members["latent"].isin(latents)]["cluster"]
+        app = open_page("clusters", cluster=fine, level=1)
+        assert int(app.query_params["cluster"]) in (above.mode().tolist() or [largest])
+        found += not above.empty
+    assert found
+
+
+def test_a_cluster_that_is_chosen_by_name_is_selected(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("clusters", select="density<0.5", cluster=0)
+    app.selectbox(key="pick cluster").set_value(1).run()
+    assert app.query_params["cluster"] == "1"
+    assert app.query_params["select"] == "density<0.5 & cluster=1"

@@ -1,0 +1,45 @@
+"""The parts of the Co-occurrence page."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.communities import clarke_2024
+from pages.widgets.cooccurrence_parts import PARTS
+from tests.pages.conftest import Open, act_in_chart, charts, texts
+
+
+@pytest.mark.parametrize("tab", PARTS)
+def test_every_part_of_the_cooccurrence_page_opens_by_its_link(open_page: Open, tab: str) -> None:
+    app = open_page("cooccurrence", tab=tab, latent=11)
+    assert not app.exception and not app.error
+    assert len(charts(app)) == (2 if tab == "pairs" else 1)
+    assert app.query_params.get("tab", "pairs") == tab
+
+
+def test_the_components_of_clarke_are_a_choice_beside_the_levels(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("cooccurrence", tab="communities", community_level=-1)
+    assert not app.exception
+    assert "Clarke et al" in texts(app)
+    before = app.query_params.get("select", "")
+    sizes = clarke_sizes(planted_bundle)
+    act_in_chart(app, f"component-sizes-{len(sizes)}", picked_component=[{"component": 0}])
+    assert before == "" and app.query_params["select"].startswith("latent=")
+    assert f"**{sizes[0]}** of 200 latents" in texts(app)
+
+
+def clarke_sizes(bundle: Bundle) -> list[int]:
+    active = bundle.latents["active_tokens"].to_numpy()
+    dense = np.array(bundle.latents["flag"].to_pylist()) == "dense"
+    return list(clarke_2024(bundle.partners, active, eligible=~dense).sizes)
+
+
+def test_a_click_on_a_community_selects_it(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("cooccurrence", tab="communities")
+    count = planted_bundle.manifest.communities[0].communities
+    act_in_chart(app, f"community-sizes-{count}", picked_community=[{"community": 1}])
+    assert app.query_params["select"] == "community=1"
+    size = sum(one == 1 for one in planted_bundle.communities["community"].to_pylist())
+    assert f"**{size}** of 200 latents" in texts(app)

@@ -1,0 +1,79 @@
+"""What a reader does in a chart changes the view."""
+
+import pytest
+
+from analysis.bundle import Bundle
+from tests.pages.conftest import Open, act_in_chart, texts
+
+
+def test_a_box_on_the_map_selects_what_it_holds(open_page: Open, planted_bundle: Bundle) -> None:
+    x, y = (planted_bundle.latents[name].drop_null().to_numpy() for name in ("x", "y"))
+    app = open_page("map", select="active_tokens>0")
+    act_in_chart(app, "map", box={"x": [float(x.min()) - 1, float(x.mean())], "y": [-999, 999]})
+    assert not app.exception
+    text = app.query_params["select"]
+    assert text.startswith("active_tokens>0 & box(")
+    inside = int((x <= round(float(x.mean()), 4)).sum())
+    assert f"**{inside}** of 200 latents" in texts(app)
+    assert y.size > inside > 0
+
+
+def test_a_new_box_takes_the_place_of_the_last_and_an_emptied_one_vanishes(
+    open_page: Open,
+) -> None:
+    app = open_page("map", select="box(0,1,0,1) & density<0.5")
+    for x1 in (2, 3):
+        act_in_chart(app, "map", box={"x": [-2, x1], "y": [5, 1]})
+        assert app.query_params["select"] == f"density<0.5 & box(-2,{x1},1,5)"
+    act_in_chart(app, "map", box={})
+    assert app.query_params["select"] == "density<0.5"
+
+
+def test_an_event_counts_once(open_page: Open) -> None:
+    app = open_page("map")
+    act_in_chart(app, "map", box={"x": [-2, 2], "y": [-2, 2]})
+    assert app.query_params["select"] == "box(-2,2,-2,2)"
+    app.text_input[0].set_value("flag=dead").run()
+    assert app.query_params["select"] == "flag=dead"
+
+
+def test_an_interval_of_densities_is_a_pair_of_comparisons(open_page: Open) -> None:
+    app = open_page("overview")
+    act_in_chart(app, "density-histogram", density={"log10_density": [-1.5, -1]})
+    assert app.query_params["select"] == "density>=0.0316 & density<=0.1"
+    act_in_chart(app, "density-histogram", density={"log10_density": [-99, -1]})
+    assert app.query_params["select"] == "density<=0.1"
+
+
+def test_clicks_on_bars_select_clusters_and_flags(open_page: Open) -> None:
+    app = open_page("map", level=0)
+    act_in_chart(app, "clusters", picked_cluster=[{"cluster": 1}])
+    assert app.query_params["select"] == "cluster=1"
+    app = open_page("overview")
+    act_in_chart(app, "flag-counts", picked_flag=[{"flag": "dense"}])
+    assert app.query_params["select"] == "flag=dense"
+
+
+def test_a_click_on_a_latent_opens_its_page(open_page: Open) -> None:
+    app = open_page("map")
+    act_in_chart(app, "map", picked=[{"latent": 17}])
+    assert app.query_params["latent"] == "17"
+    assert app.subheader[0].value.startswith("Latent 17")
+
+
+@pytest.mark.parametrize(
+    ("figure", "event"),
+    [
+        ("pairs-phi", {"picked_pair": [{"latent": 21, "partner": 20}]}),
+        ("heatmap-phi", {"picked_cell": [{"latent": 21, "partner": 20}]}),
+        ("relations-all", {"picked_relation": [{"a": 21, "b": 20}]}),
+    ],
+)
+def test_a_click_on_a_pair_opens_its_page(
+    open_page: Open, figure: str, event: dict[str, object]
+) -> None:
+    app = open_page("cooccurrence")
+    act_in_chart(app, figure, **event)
+    assert not app.exception
+    assert app.title[0].value == "Pair"
+    assert (app.query_params["latent"], app.query_params["partner"]) == ("21", "20")
