@@ -74,7 +74,7 @@ def level(bundle: Bundle) -> int:
     sizes = {row.level: numbers.count(row.clusters) for row in bundle.manifest.clustering}
     if not sizes:
         return 0
-    return int(_choice("level", "Clusters", list(sizes), lambda n: f"{sizes[n]} clusters"))
+    return int(_choice("level", "Level", list(sizes), lambda n: f"{sizes[n]} clusters"))
 
 
 def subject(latent: int | None) -> Subject:

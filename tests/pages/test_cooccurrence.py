@@ -1,11 +1,13 @@
 """The parts of the Co-occurrence page."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.communities import clarke_2024
-from pages.widgets.cooccurrence_parts import PARTS
+from pages.widgets.cooccurrence_parts import PARTS, strongest_latents
 from tests.pages.conftest import Open, act_in_chart, charts, texts
 
 
@@ -43,3 +45,32 @@ def test_a_click_on_a_community_selects_it(open_page: Open, planted_bundle: Bund
     assert app.query_params["select"] == "community=1"
     size = sum(one == 1 for one in planted_bundle.communities["community"].to_pylist())
     assert f"**{size}** of 200 latents" in texts(app)
+
+
+def test_links_of_earlier_versions_open_the_same_part(open_page: Open) -> None:
+    app = open_page("cooccurrence", tab="communities", community_level=-1)
+    assert app.query_params["communities"] == "components"
+    assert "community_level" not in app.query_params
+
+
+def test_pairs_with_flagged_latents_are_hidden_until_they_are_asked_for(open_page: Open) -> None:
+    def listed(app: AppTest) -> int:
+        heading = next(m.value for m in app.markdown if m.value.startswith("**Relations**"))
+        return int(heading.split(" · ")[1].split(",")[0])
+
+    hidden = open_page("cooccurrence", tab="relations")
+    shown = open_page("cooccurrence", tab="relations", flagged="shown")
+    assert hidden.selectbox(key="pick flagged").value == "hidden"
+    assert listed(shown) >= listed(hidden)
+    assert ("hidden ·" in texts(hidden)) == (listed(shown) > listed(hidden))
+    assert "hidden ·" not in texts(shown)
+
+
+def test_the_heatmap_draws_the_latents_of_the_strongest_pairs() -> None:
+    rows = pa.table({"latent": [9, 3, 9], "partner": [4, 9, 1]})
+    assert strongest_latents(rows, np.arange(20)).tolist() == [9, 4, 3, 1]
+    many = pa.table({"latent": np.arange(100), "partner": np.arange(100, 200)})
+    assert strongest_latents(many, np.arange(200)).tolist() == [
+        end for i in range(20) for end in (i, i + 100)
+    ]
+    assert strongest_latents(rows.slice(0, 0), np.array([7, 8])).tolist() == [7]

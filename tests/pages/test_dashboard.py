@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from analysis.bundle import Bundle
 from tests.pages.conftest import ROOT
@@ -26,3 +27,25 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_theme_and_the_pages_are_found_from_any_folder(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    probe = (
+        "import sys; from streamlit import config; from streamlit.testing.v1 import AppTest; "
+        f"config._main_script_path = {str(ROOT / 'dashboard.py')!r}; "
+        "config.get_config_options(force_reparse=True); "
+        "print(config.get_option('theme.primaryColor')); "
+        f"app = AppTest.from_file({str(ROOT / 'dashboard.py')!r}, default_timeout=60).run(); "
+        "print(len(app.exception), app.title[0].value)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe],
+        cwd=tmp_path,
+        env=os.environ | {"CLEARWATER_BUNDLES": str(planted_bundle.path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n")[:2] == ["#0f6e84", "0 Overview"]

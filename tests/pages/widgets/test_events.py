@@ -3,6 +3,8 @@
 import pytest
 
 from analysis.bundle import Bundle
+from charts.core.interactions import INTERACTIONS
+from pages.widgets.events import HANDLED
 from tests.pages.conftest import Open, act_in_chart, texts
 
 
@@ -77,3 +79,20 @@ def test_a_click_on_a_pair_opens_its_page(
     assert not app.exception
     assert app.title[0].value == "Pair"
     assert (app.query_params["latent"], app.query_params["partner"]) == ("21", "20")
+
+
+def test_every_interaction_of_the_charts_changes_the_view() -> None:
+    assert {interaction.name for interaction in INTERACTIONS} == HANDLED
+
+
+def test_a_box_on_the_map_by_cooccurrence_names_that_map(open_page: Open) -> None:
+    app = open_page("map", map="cooccurrence", select="box(0,1,0,1)")
+    act_in_chart(app, "map-cooccurrence", box_of_cooccurrence={"x": [2, -2], "y": [-3, 3]})
+    assert app.query_params["select"] == "box(-2,2,-3,3,cooccurrence)"
+
+
+def test_latents_without_a_cluster_are_selected(open_page: Open) -> None:
+    app = open_page("map", select="cluster=2 & density<0.5", cluster=2)
+    act_in_chart(app, "clusters", picked_cluster=[{"cluster": None}])
+    assert app.query_params["select"] == "density<0.5 & cluster=none"
+    assert app.query_params["cluster"] == "2"

@@ -1,7 +1,11 @@
 """The zoom buttons and the shown part of the map."""
 
+import pytest
+
 from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
+from charts.map_view import Viewport
+from pages.widgets.latent_map import scaled
 from tests.pages.conftest import Open, click
 
 
@@ -21,3 +25,33 @@ def test_zoom_goes_to_the_selection_out_and_back(open_page: Open, planted_bundle
     assert wider[1] - wider[0] > window[1] - window[0]
     click(app, "Whole map")
     assert "viewport" not in app.query_params
+
+
+WHOLE = (0.0, 100.0, 0.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("viewport", "factor", "expected"),
+    [
+        (WHOLE, 0.5, (25, 75, 12.5, 37.5)),
+        ((40, 60, 20, 30), 2, (30, 70, 15, 35)),
+        ((0, 20, 40, 50), 2, (0, 40, 30, 50)),
+        ((40, 60, 0, 40), 2, (30, 70, 0, 50)),
+        ((40, 60, 20, 30), 5, None),
+        (WHOLE, 1.6, None),
+    ],
+)
+def test_a_zoom_step_stays_inside_the_map(
+    viewport: Viewport, factor: float, expected: Viewport | None
+) -> None:
+    assert scaled(viewport, factor, WHOLE) == expected
+
+
+def test_another_map_is_shown_whole(open_page: Open) -> None:
+    app = open_page("map", viewport="0,1,0,1")
+    assert app.query_params["viewport"] == "0,1,0,1"
+    box = app.selectbox(key="pick map")
+    assert box.label == "Map by" and box.options[0] == "decoder similarity"
+    box.set_value("cooccurrence").run()
+    assert not app.exception
+    assert app.query_params["map"] == "cooccurrence" and "viewport" not in app.query_params

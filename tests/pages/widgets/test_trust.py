@@ -1,10 +1,12 @@
 """Sentences on how far labels, clusters and maps can be trusted."""
 
+from dataclasses import replace
+
 import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle
-from pages.widgets.trust import explanation
+from pages.widgets.trust import cluster_trust, clustering_trust, explanation, label_score
 
 
 def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> str:
@@ -40,3 +42,81 @@ def test_an_explanation_says_its_own_score(
     said = scored(row, monkeypatch, planted_bundle)
     assert "dogs" in said and expected in said
     assert scored(row | {"explanation": ""}, monkeypatch, planted_bundle) == ""
+
+
+def captions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written from now on."""
+    written: list[str] = []
+    for element in ("markdown", "caption", "warning"):
+        monkeypatch.setattr(st, element, written.append)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "lift", "verdict"),
+    [
+        (0.5, 0.5, 1.1, "is mostly right and covers most"),
+        (1.0, 0.006, 9.0, "is right where it applies and misses most"),
+        (0.49, 0.5, 9.0, "is too broad"),
+        (0.49, 0.49, 9.0, "is a weak description"),
+        (0.9, 0.9, 1.09, "no better than chance"),
+    ],
+)
+def test_the_score_of_a_label(
+    precision: float,
+    recall: float,
+    lift: float,
+    verdict: str,
+    monkeypatch: pytest.MonkeyPatch,
+    planted_bundle: Bundle,
+) -> None:
+    written = captions(monkeypatch)
+    scores = {"label_precision": precision, "label_recall": recall, "label_lift": lift}
+    label_score({"label": "dogs"} | scores, planted_bundle, "the latent")
+    (text,) = written
+    assert f"precision {100 * precision:g}\u00a0%" in text
+    assert f"recall {100 * recall:g}\u00a0%" in text
+    assert f"{lift:g} times as often as by chance" in text
+    assert verdict in text
+
+
+def test_labels_without_a_score(monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle) -> None:
+    written = captions(monkeypatch)
+    row = {"label": "dogs", "label_precision": None, "label_recall": 0.0, "label_lift": None}
+    label_score(row, planted_bundle, "the latent")
+    label_score(row | {"label_recall": None}, planted_bundle, "the latent")
+    label_score(row | {"label": ""}, planted_bundle, "the latent")
+    assert "its precision is undefined" in written[0] and "no score" in written[1]
+    assert len(written) == 2
+
+
+@pytest.mark.parametrize(
+    ("stability", "bootstrap", "expected"),
+    [
+        (0.5, 0.5, []),
+        (0.49, 0.5, ["other seeds give other clusters (stability 0.49, bootstrap 0.5"]),
+        (0.5, 0.49, ["resampled edges give other clusters (stability 0.5, bootstrap 0.49"]),
+        (0.1, 0.2, ["other seeds and resampled edges give other clusters"]),
+    ],
+)
+def test_weak_clusters(
+    stability: float, bootstrap: float, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = captions(monkeypatch)
+    cluster_trust(stability, bootstrap)
+    assert len(written) == len(expected)
+    for text, part in zip(written, expected, strict=True):
+        assert part in text
+
+
+@pytest.mark.parametrize(("stability", "warns"), [(0.49, True), (0.5, False)])
+def test_weak_levels(
+    stability: float, warns: bool, monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    level = planted_bundle.manifest.clustering[0].model_copy(update={"stability": stability})
+    manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
+    clustering_trust(replace(planted_bundle, manifest=manifest), level.level)
+    assert bool(written) == warns
+    clustering_trust(replace(planted_bundle, manifest=manifest), level.level + 1)
+    assert bool(written) == warns

@@ -1,0 +1,42 @@
+"""The numbers of a head are those of its row, in the right unit."""
+
+from typing import Any
+
+from pages.widgets.heads import cluster_numbers, latent_numbers
+
+LATENT: dict[str, Any] = {
+    "density": 0.00012, "active_tokens": 1234, "active_documents": 56, "median": 1.5, "max": 7.25,
+    "decoder_norm": 0.5, "map_recall": 0.3, "cluster": 0,
+}  # fmt: skip
+CLUSTER: dict[str, Any] = {
+    "size": 1234, "stability": 0.25, "bootstrap": 0.75, "active_tokens": 500, "mean_density": 0.01
+}  # fmt: skip
+
+
+def test_numbers_of_a_latent() -> None:
+    cells = latent_numbers(LATENT, 10_000_000)
+    values = {name: value.replace("\u00a0", " ") for name, (value, _) in cells.items()}
+    assert values == {
+        "Density": "1.2e-4 (0.012 %)",
+        "Active tokens": "1,234",
+        "Documents": "56",
+        "Median": "1.5",
+        "Maximum": "7.25",
+        "Decoder norm": "0.5",
+        "Map recall": "0.3",
+        "Cluster": "0",
+    }
+    assert "10,000,000 kept tokens" in cells["Density"][1]
+    assert latent_numbers(LATENT | {"cluster": None}, 1)["Cluster"][0] == "none"
+
+
+def test_numbers_of_a_cluster() -> None:
+    cells = cluster_numbers(CLUSTER, 2000)
+    values = {name: value.replace("\u00a0", " ") for name, (value, _) in cells.items()}
+    assert values == {
+        "Latents": "1,234",
+        "Stability": "0.25",
+        "Bootstrap": "0.75",
+        "Active tokens": "500 (25 %)",
+        "Mean density": "1.0e-2 (1 %)",
+    }

@@ -1,0 +1,34 @@
+"""The answers to whether a pair co-occurs by chance."""
+
+from dataclasses import replace
+
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence import significance
+from analysis.cooccurrence.significance import PairTest
+from pages.widgets.pair_tests import answer
+
+
+@pytest.fixture(scope="module")
+def one_test(planted_bundle: Bundle) -> PairTest:
+    return significance.tests_of_pair(planted_bundle, 160, 161)[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "fewer", "expected"),
+    [
+        (0.0009, 0.9995, "more than by chance (p < 0.001)"),
+        (0.001, 0.9995, "no clear difference from chance (p ≥ 0.001)"),
+        (0.9995, 0.0009, "less than by chance (p < 0.001)"),
+        (0.9995, 0.001, "no clear difference from chance (p ≥ 0.001)"),
+    ],
+)
+def test_answers_at_the_threshold(
+    one_test: PairTest, more: float, fewer: float, expected: str
+) -> None:
+    assert answer(replace(one_test, expected=3.0, p_more=more, p_fewer=fewer)) == expected
+
+
+def test_without_any_expectation_there_is_no_answer(one_test: PairTest) -> None:
+    assert answer(replace(one_test, expected=0.0, p_more=0.0, p_fewer=1.0)).startswith("undefined")
