@@ -8,7 +8,7 @@ BIN := .venv/bin
 SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check model browser demo demo-bundle bench mutants docs clean
+.PHONY: help run dev test check model browser demo demo-bundle bench mutants docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -4
@@ -32,6 +32,9 @@ help:
 
 run: .venv/run
 	$(BIN)/streamlit run dashboard.py
+
+dev: .venv/run
+	$(BIN)/streamlit run dashboard.py --server.runOnSave true --server.fileWatcherType auto
 
 model: .venv/model
 
