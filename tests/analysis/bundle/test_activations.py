@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import activations
+from analysis.bundle import Bundle, activations
 from analysis.bundle.activations import Activations, open_activations
 from analysis.bundle.tables import ROW_GROUP, TableWriter, read_rows
 from tests.analysis.conftest import Stored
@@ -148,3 +148,21 @@ def test_rows_are_located_by_number_over_many_row_groups(tmp_path: Path) -> None
         found, own = opened.of_latent(latent)
         assert (found == tokens[start:stop]).all()
         assert (own == values[start:stop]).all()
+
+
+def test_by_latent_and_by_token_hold_the_same_pairs(planted_bundle: Bundle) -> None:
+    stored = planted_bundle.activations
+    by_latent = {
+        (int(token), latent): float(value)
+        for latent in range(planted_bundle.latents.num_rows)
+        for token, value in zip(*stored.of_latent(latent), strict=True)
+    }
+    assert len(by_latent) == sum(planted_bundle.latents["active_tokens"].to_pylist())
+    rows = np.random.default_rng(0).choice(planted_bundle.tokens.num_rows, 50, replace=False)
+    for row in rows:
+        latents, values = stored.of_token(int(row))
+        expected = {pair: v for pair, v in by_latent.items() if pair[0] == row}
+        found = {(int(row), int(a)): float(v) for a, v in zip(latents, values, strict=True)}
+        assert found == expected
+    latents, counts = stored.latents_of_tokens(0, planted_bundle.tokens.num_rows)
+    assert len(latents) == len(by_latent) == counts.sum()

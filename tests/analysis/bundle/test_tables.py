@@ -1,0 +1,73 @@
+"""Tables are written in the declared schema and read by latent."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.bundle.schema import TABLES
+from analysis.bundle.tables import (
+    ROW_GROUP,
+    LatentTable,
+    SharedFile,
+    TableWriter,
+    read_rows,
+    write_table,
+)
+
+
+def test_rows_of_some_latents(tmp_path: Path) -> None:
+    latents = np.repeat(np.arange(20_000, dtype=np.int32), 5)
+    columns = {
+        "latent": latents,
+        "rank": np.tile(np.arange(5, dtype=np.int16), 20_000),
+        "neighbour": latents[::-1],
+        "cosine": np.zeros(len(latents), np.float32),
+    }
+    write_table(tmp_path, "neighbours", pa.table(columns))
+    table = LatentTable(tmp_path / "neighbours.parquet")
+    assert table.rows == 100_000
+    wanted = [0, 13_106, 13_107, 13_108, 19_999, 50_000]
+    found = table.of(wanted)["latent"].to_pylist()
+    assert found == [latent for latent in wanted[:-1] for _ in range(5)]
+    assert table.of([]).num_rows == 0
+
+
+def documents(count: int) -> pa.Table:
+    columns = {
+        "document": np.arange(count),
+        "title": [f"t{i}" for i in range(count)],
+        "source": [""] * count,
+        "tokens": np.ones(count, np.int32),
+    }
+    return pa.table(columns)
+
+
+def test_pieces_are_written_in_the_declared_schema(tmp_path: Path) -> None:
+    rows = documents(5).select(["tokens", "title", "source", "document"])
+    with TableWriter(tmp_path, "documents") as writer:
+        for start in range(5):
+            writer.write(rows.slice(start, 1))
+    stored = pq.read_table(tmp_path / "documents.parquet")
+    assert stored.schema.equals(TABLES["documents"], check_metadata=True)
+    assert stored["document"].to_pylist() == [0, 1, 2, 3, 4]
+
+
+def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
+    write_table(tmp_path, "documents", documents(0))
+    assert pq.read_table(tmp_path / "documents.parquet").schema.equals(TABLES["documents"])
+
+
+def test_a_missing_column_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="title"):
+        write_table(tmp_path, "documents", documents(3).drop_columns(["title"]))
+
+
+def test_rows_are_read_over_the_border_of_row_groups(tmp_path: Path) -> None:
+    write_table(tmp_path, "activations_by_token", pa.table({"latent": np.arange(3 * ROW_GROUP)}))
+    shared = SharedFile(tmp_path / "activations_by_token.parquet")
+    for start, stop in ((0, 1), (ROW_GROUP - 1, ROW_GROUP + 1), (ROW_GROUP, 2 * ROW_GROUP), (5, 5)):
+        read = read_rows(shared, start, stop)["latent"].to_pylist()
+        assert read == list(range(start, stop))
