@@ -128,8 +128,8 @@ def refresh(
     """Make a new bundle from the stored activations of an older one.
 
     Everything that does not need the language model is computed again; the activations, the logit
-    effects and the self-check are taken from the older bundle. To resume an interrupted refresh,
-    run the same command again.
+    effects and the self-check are taken from the older bundle. Explanations are not: give the label
+    options again. To resume an interrupted refresh, run the same command again.
     """
     with _clear_errors(RESUME):
         parameters = None
