@@ -1,4 +1,4 @@
-"""Graph, layout and clusters of a planted decoder, against umap-learn's seeded default alone.
+"""Time and quality of the graph, map and clusters of a planted decoder, against umap-learn.
 
     .venv/bin/python -m bench.bench_map [--latents N] [--width D] [--rounds R] [--without-umap]
 
@@ -31,7 +31,7 @@ from analysis.decoder.umap_map import decoder_map
 
 Result = dict[str, float]
 WARM_UP = 5_000
-"""Above 4,096 umap-learn no longer compares all pairs, and compiles its search for neighbours."""
+"""Above 4,096 latents umap-learn no longer compares all pairs, and compiles a search."""
 MEMBERS = 25
 ISOTROPIC = 0.2
 PARTS = ("graph", "layout", "clusters")
@@ -64,17 +64,19 @@ def ours(W_dec: np.ndarray, truth: np.ndarray) -> Result:
     """Seconds of each part, and how good the result is."""
     everyone = np.ones(len(W_dec), dtype=bool)
     seconds, graph = _timed(lambda: decoder_graph(W_dec, eligible=everyone))
-    said: Result = {"graph": seconds, "recall of the graph": graph.recall}
-    said["layout"], drawn = _timed(lambda: decoder_map(W_dec, graph, everyone, seeds=1))
-    said["clusters"], found = _timed(lambda: cluster(W_dec, graph, everyone))
-    said["two more maps"], _ = _timed(lambda: decoder_map(W_dec, graph, everyone, seed=1, seeds=2))
-    said["seconds"] = sum(said[part] for part in PARTS)
-    said["trustworthiness"] = drawn.quality.trustworthiness or 0.0
-    said["clusters found"] = found.levels[0].clusters
-    said["stability"] = found.levels[0].stability
+    measured: Result = {"graph": seconds, "recall of the graph": graph.recall}
+    measured["layout"], drawn = _timed(lambda: decoder_map(W_dec, graph, everyone, seeds=1))
+    measured["clusters"], found = _timed(lambda: cluster(W_dec, graph, everyone))
+    measured["two more maps"], _ = _timed(
+        lambda: decoder_map(W_dec, graph, everyone, seed=1, seeds=2)
+    )
+    measured["seconds"] = sum(measured[part] for part in PARTS)
+    measured["trustworthiness"] = drawn.quality.trustworthiness or 0.0
+    measured["clusters found"] = found.levels[0].clusters
+    measured["stability"] = found.levels[0].stability
     inside = truth >= 0
-    said["adjusted Rand index"] = adjusted_rand_score(truth[inside], found.finest[inside])
-    return said
+    measured["adjusted Rand index"] = adjusted_rand_score(truth[inside], found.finest[inside])
+    return measured
 
 
 def umap_learn(W_dec: np.ndarray, truth: np.ndarray) -> Result:
@@ -100,16 +102,16 @@ def _run_alone(way: str, latents: int, width: int) -> Result:
     command = [sys.executable, "-m", "bench.bench_map", "--way", way]
     command += ["--latents", str(latents), "--width", str(width)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    said: Result = json.loads(done.stdout.splitlines()[-1])
-    return said
+    measured: Result = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def _report_one(way: str, latents: int, width: int) -> None:
-    """Print what one way says, as JSON."""
+    """Print the measurements of one way as JSON."""
     WAYS[way](*planted(WARM_UP, width))
-    said = WAYS[way](*planted(latents, width))
-    said["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(json.dumps(said))
+    measured = WAYS[way](*planted(latents, width))
+    measured["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(json.dumps(measured))
 
 
 def main(latents: int, width: int, rounds: int, ways: list[str]) -> None:
@@ -122,9 +124,9 @@ def main(latents: int, width: int, rounds: int, ways: list[str]) -> None:
         way: {name: statistics.median(run[name] for run in some) for name in some[0]}
         for way, some in runs.items()
     }
-    for way, said in medians.items():
+    for way, measured in medians.items():
         print(f"{way}, {latents:,} x {width}")
-        for name, value in said.items():
+        for name, value in measured.items():
             print(f"  {name:<20} {value:12,.3f}")
     if "umap-learn" in medians:
         ratio = medians["ours"]["seconds"] / medians["umap-learn"]["seconds"]
@@ -140,9 +142,9 @@ if __name__ == "__main__":
         "--without-umap", action="store_true", help="for sizes where it is too slow"
     )
     parser.add_argument("--way", choices=sorted(WAYS), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.way:
-        _report_one(asked.way, asked.latents, asked.width)
+    options = parser.parse_args()
+    if options.way:
+        _report_one(options.way, options.latents, options.width)
     else:
-        ways = ["ours"] if asked.without_umap else list(WAYS)
-        main(asked.latents, asked.width, asked.rounds, ways)
+        ways = ["ours"] if options.without_umap else list(WAYS)
+        main(options.latents, options.width, options.rounds, ways)
