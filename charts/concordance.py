@@ -93,7 +93,10 @@ def side_axis(sides: list[str]) -> alt.Axis:
 
 def shade_scale(shades: list[str] | list[float]) -> alt.Scale:
     """From 0 to the latent's own maximum over the corpus, as colours or as opacities."""
-    return alt.Scale(type="linear", domain=[0, 1], range=shades, clamp=True)
+    scale = alt.Scale(type="linear", domain=[0, 1], range=shades, clamp=True)
+    if isinstance(shades[0], str):
+        scale.interpolate = "rgb"  # Vega's own mixing tints the first colour, which is white
+    return scale
 
 
 def activation_ratio(activation: float, largest: float | None) -> float:

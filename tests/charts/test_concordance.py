@@ -36,6 +36,7 @@ def test_both_kinds_of_contexts_use_the_scale_of_shades(tiny: Bundle) -> None:
     boxes = context_strips(tiny, 20).chart.to_dict()["layer"][0]["encoding"]
     assert boxes["color"]["field"] == "ratio"
     assert boxes["color"]["scale"]["domain"] == [0, 1]
+    assert boxes["color"]["scale"]["interpolate"] == "rgb"
     layers = pair_context_strips(tiny, read_pair(tiny, 5, 13), "a").chart.to_dict()["layer"]
     for layer, ratio in zip(layers[:2], ("a_ratio", "b_ratio"), strict=True):
         opacity = layer["encoding"]["fillOpacity"]

@@ -64,3 +64,13 @@ def test_many_points_are_binned(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -
         & (table["max"] <= biggest["max_to"] * (1 + 1e-6))
     )
     assert inside.sum() >= biggest["latents"]
+
+
+def test_flags_are_written_with_their_count_and_percentage(tiny: Bundle) -> None:
+    drawn = max(flag_counts(tiny).chart.to_dict()["datasets"].values(), key=len)
+    for row in drawn:
+        count, share = row["says"].split("  ")
+        assert int(count) == row["latents"]
+        assert float(share.strip("()%\u00a0")) == pytest.approx(
+            100 * row["latents"] / 120, rel=5e-3
+        )
