@@ -12,8 +12,8 @@ def partner_graph(
 ) -> NeighbourGraph:
     """The k partners of highest positive phi of every latent, from the bundle's `partners` table.
 
-    Row i of `latents` is latent i; only `active_tokens` is read. The `cosine` of the returned graph
-    is phi. Ties go to the smaller id. Missing neighbours are -1, with phi NaN. Unlike
+    Row i of `latents` is latent i; only `active_tokens` is read. The graph's `cosines` are
+    phi. Ties go to the smaller id. Missing neighbours are -1, with phi NaN. Unlike
     `ranked_partners`, rare pairs are included: a map needs neighbours for rare latents as well.
     """
     measured = measure_table(

@@ -155,6 +155,22 @@ def test_npmi_ranks_pairs_from_the_minimum_joint_count_on() -> None:
         assert set(kept.partners.tolist()) == partners
 
 
+@pytest.mark.parametrize(("joint", "partners"), [(96, {1, 2, 3}), (95, {2, 3})])
+def test_implied_lift_ranks_from_wilsons_bound_on(joint: int, partners: set[int]) -> None:
+    """Of 100 units, 96 is the fewest whose lower bound reaches .9.
+
+    Latent 1 can only be first by implied lift; latent 2 is first by the joint count and latent 3 by
+    the other four.
+    """
+    bits = np.zeros((1_000, 4), dtype=bool)
+    bits[:100, 0] = True
+    bits[:joint, 1] = bits[100:124, 1] = True
+    bits[:100, 2] = bits[200:300, 2] = True
+    bits[:95, 3] = bits[100, 3] = True
+    kept = strongest_partners(incidence_of(bits), 0, 1, Ranking(1, 10))
+    assert set(kept.partners.tolist()) == partners
+
+
 def test_equal_joint_counts_go_to_the_rarer_partner_and_equal_shares_to_more_evidence() -> None:
     bits = np.zeros((40, 6), dtype=bool)
     bits[:20, 0] = True
