@@ -13,11 +13,12 @@ SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
 help:
 	@sed -n 's/^# //p' Makefile | head -4
 
-.venv/run: requirements.txt constraints.txt
+.venv/run: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "Clearwater needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 .venv/test: .venv/run requirements-dev.txt
@@ -60,7 +61,7 @@ demo: .venv/test model
 
 demo-bundle: model
 	rm -rf data/demo
-	$(BIN)/python -m analysis build --sae $(SAE) --model smollm2-135m \
+	$(BIN)/clearwater build --sae $(SAE) --model smollm2-135m \
 		--corpus data/corpus/demo.parquet --tokens 200000 --out data/demo
 
 bench: .venv/test model
