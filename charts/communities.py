@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, CommunityLevel
+from analysis.clusters.communities import Components
 from analysis.clusters.stability import WEAK
-from analysis.cooccurrence.communities import Components
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction
 from charts.core.figure import Figure, Value, caption_of

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import TABLES, LatentTable
+from analysis.clusters import communities
 from analysis.clusters.activity import cluster_activity
 from analysis.clusters.clustering import cluster, place
 from analysis.clusters.component_tables import write_components
-from analysis.cooccurrence import communities, partners, relations
+from analysis.cooccurrence import partners, relations
 from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table

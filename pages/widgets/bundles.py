@@ -14,7 +14,7 @@ from pages.widgets import session
 from pages.widgets.markdown import plain
 
 if TYPE_CHECKING:
-    from analysis.cooccurrence.communities import Components
+    from analysis.clusters.communities import Components
 
 HOME = Path(__file__).resolve().parents[2]
 _BUILD = "python -m analysis build --sae DIR --model NAME --corpus FILE --out bundles/mine"
@@ -99,7 +99,7 @@ def clarke_components(bundle: Bundle) -> "Components":
 @st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
 def _clarke_components(bundle_id: str, _bundle: Bundle) -> "Components":
     # Imports scipy, which would delay the first page by a second.
-    from analysis.cooccurrence.communities import clarke_2024  # noqa: PLC0415
+    from analysis.clusters.communities import clarke_2024  # noqa: PLC0415
 
     flags = _bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
     return clarke_2024(

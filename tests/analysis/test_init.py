@@ -9,7 +9,7 @@ import pytest
 import analysis
 
 ROOT = Path(__file__).parents[2]
-BUNDLE = ROOT / "tests" / "bundles" / "schema_2"
+BUNDLE = ROOT / "tests" / "bundles" / "schema-2"
 
 
 def run(code: str) -> str:
@@ -46,9 +46,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_a_bundle_is_opened_by_its_path() -> None:
     bundle = analysis.open_bundle(str(BUNDLE))
-    assert bundle.manifest.tokens == bundle.tokens.num_rows == 1_200
+    assert bundle.manifest.tokens == bundle.tokens.num_rows == 1_440
 
 
 def test_numba_does_not_bring_its_own_openmp() -> None:
-    told = "import analysis, os; print(os.environ['NUMBA_THREADING_LAYER'])"
-    assert run(told) == "workqueue"
+    code = "import analysis, os; print(os.environ['NUMBA_THREADING_LAYER'])"
+    assert run(code) == "workqueue"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.communities import clarke_2024
+from analysis.clusters.communities import clarke_2024
 from analysis.runtime.errors import InputError
 from charts.communities import community_sizes, component_sizes, shared_words
 from charts.relations import relation_rows

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.communities import clarke_2024
+from analysis.clusters.communities import clarke_2024
 from pages.widgets.cooccurrence_parts import PARTS, strongest_latents
 from tests.pages.conftest import Open, act_in_chart, charts, texts
 

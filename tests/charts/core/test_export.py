@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.communities import Components, clarke_2024
+from analysis.clusters.communities import Components, clarke_2024
 from analysis.cooccurrence.pair import read_pair
 from analysis.runtime.errors import InputError
 from charts import map as charts_map

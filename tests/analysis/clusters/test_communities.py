@@ -10,14 +10,14 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import adjusted_rand_score
 
 from analysis.bundle import TABLES, Bundle, LatentTable, write_table
-from analysis.clusters.stability import WEAK
-from analysis.cooccurrence.association import measure_table
-from analysis.cooccurrence.communities import (
+from analysis.clusters.communities import (
     Communities,
     association_graph,
     clarke_2024,
     find_communities,
 )
+from analysis.clusters.stability import WEAK
+from analysis.cooccurrence.association import measure_table
 from tests.planted import DENSE, Planted
 
 N = 100_000
