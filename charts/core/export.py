@@ -1,20 +1,14 @@
 """A figure as a file: PNG, SVG and HTML of the picture, Parquet and CSV of its rows.
 
 Every file carries the title, the caption and the note. The same figure gives the same bytes on one
-machine. PNG is drawn with Liberation Sans, which vl-convert ships, the DejaVu fonts here, and
-the fonts of the machine: Chinese, Japanese and Korean text needs one of these, such as Noto Sans
-CJK, and shows as boxes without. SVG and HTML use the fonts of whoever opens them.
+machine. HTML uses the fonts of whoever opens it; `charts.core.picture` says which fonts PNG and SVG
+use.
 """
 
 import csv
 import html
 import io
 import json
-import subprocess
-import sys
-import threading
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -24,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from analysis.runtime.errors import InputError
-from analysis.runtime.numbers import count
+from charts.core import picture
 from charts.core.figure import Figure
 from charts.core.theme import EXPORT_WIDTH, INK, PAPER, QUIET_INK, SANS
 
@@ -37,14 +31,7 @@ MIME = {
     "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv",
 }
-MOST_ROWS = 50_000
-"""Most drawn rows of a picture; a million of them end vl-convert's process."""
-TIME_LIMIT = 60.0
-SCALE = 2.0
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_FONTS = Path(__file__).parent / "fonts"
-_CONVERT = Path(__file__).parent / "convert.py"
-_workers = threading.BoundedSemaphore(2)
 
 
 def export(figure: Figure, kind: Kind) -> bytes:
@@ -68,62 +55,19 @@ def filename(figure: Figure, kind: Kind) -> str:
     return f"{figure.name}_{figure.caption.bundle_id[:8] or 'bundle'}.{kind}"
 
 
-def _check_size(figure: Figure, spec: dict[str, Any]) -> dict[str, Any]:
-    """The specification; raises InputError when it has too many rows to be drawn."""
-    drawn = sum(len(rows) for rows in spec.get("datasets", {}).values())
-    if drawn > MOST_ROWS:
-        raise InputError(
-            f"{figure.title}: {count(drawn)} drawn rows are too many for a picture (at most "
-            f"{count(MOST_ROWS)}); export the rows as Parquet or select fewer."
-        )
-    return spec
-
-
-def _convert(kind: str, spec: dict[str, Any], name: str) -> bytes:
-    """Run the worker; raises InputError when it dies or takes too long."""
-    fonts = str(_FONTS) if _FONTS.is_dir() else ""
-    job = json.dumps({"kind": kind, "spec": spec, "fonts": fonts, "scale": SCALE})
-    with _workers:
-        try:
-            done = subprocess.run(
-                [sys.executable, "-P", str(_CONVERT)],
-                input=job.encode(),
-                capture_output=True,
-                timeout=TIME_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise InputError(
-                f"{name}: drawing took longer than {TIME_LIMIT:.0f} s; export the rows as Parquet "
-                "or select fewer."
-            ) from error
-    if done.returncode != 0 or not done.stdout:
-        errors = done.stderr.decode(errors="replace").strip().splitlines()
-        raise InputError(
-            f"{name}: could not be drawn ({errors[-1][:200] if errors else done.returncode}); "
-            "export the rows as Parquet or select fewer."
-        )
-    return done.stdout
-
-
 def _png(figure: Figure) -> bytes:
-    picture = Image.open(
-        io.BytesIO(
-            _convert("png", _check_size(figure, figure.titled_specification()), figure.title)
-        )
-    )
+    drawn = Image.open(io.BytesIO(picture.png(figure.titled_specification(), figure.title)))
     info = PngInfo()
     for key, text in figure.texts.items():
         info.add_itxt({"caption": "Description", "note": "Comment"}.get(key, "Title"), text)
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=info, dpi=(72 * SCALE, 72 * SCALE))
+    dots = 72 * picture.SCALE
+    drawn.save(file, "PNG", pnginfo=info, dpi=(dots, dots))
     return file.getvalue()
 
 
 def _svg(figure: Figure) -> bytes:
-    drawn = _convert(
-        "svg", _check_size(figure, figure.titled_specification()), figure.title
-    ).decode()
+    drawn = picture.svg(figure.titled_specification(), figure.title)
     texts = figure.texts
     description = html.escape(f"{texts['caption']} {texts.get('note', '')}".strip())
     head, body = drawn.split(">", 1)
@@ -131,24 +75,19 @@ def _svg(figure: Figure) -> bytes:
     return f"{head}><title>{title}</title><desc>{description}</desc>{body}".encode()
 
 
-@lru_cache(maxsize=1)
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script that vl-convert ships."""
-    return _convert("javascript", {}, "HTML").decode().replace("</script", "<\\/script")
-
-
 def _html(figure: Figure) -> bytes:
     texts = {key: html.escape(text) for key, text in figure.texts.items()}
     # Text of a corpus may hold </script> or <!--: no < of the data reaches the page as such.
-    spec = json.dumps(_check_size(figure, figure.specification()), ensure_ascii=False).replace(
-        "<", "\\u003c"
-    )
+    chart = figure.specification()
+    picture.check_size(chart, figure.title)
+    spec = json.dumps(chart, ensure_ascii=False).replace("<", "\\u003c")
+    script = picture.javascript().replace("</script", "<\\/script")
     title, note = texts["title"], texts.get("note", "")
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            f"<title>{title}</title>\n<style>{_STYLE}</style>\n<script>{_vega()}</script>\n</head>",
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n<script>{script}</script>\n</head>",
             f'<body>\n<h1>{title}</h1>\n<div id="chart"></div>',
             f'<p class="note">{note}</p>\n<p class="caption">{texts["caption"]}</p>',
             f"<script>\nconst spec = {spec};\n{_EMBED}\n</script>\n</body>\n</html>\n",

@@ -1,5 +1,7 @@
 """A figure: a chart, the rows that it plots and the caption that says what they are."""
 
+import base64
+import contextlib
 import re
 import textwrap
 from collections.abc import Mapping
@@ -9,16 +11,19 @@ from typing import Any
 
 import altair as alt
 import pyarrow as pa
-from altair.vegalite.v6.display import VEGALITE_MIME_TYPE
 
 from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
+from charts.core import picture
 from charts.core.text import visible
 from charts.core.theme import EXPORT_WIDTH
 
 Value = str | int | float
 LINE_CHARACTERS = 128
 """Longest line of the note and the caption in a picture."""
+VEGALITE = "application/vnd.vegalite.v6+json"
+"""Media type of a specification; in a notebook the type of JSON must end in `+json`."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,16 @@ class Figure:
         return self.specification() | {"title": {"text": texts["title"], "subtitle": lines}}
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """What a notebook shows: the chart with its title, note and caption; else the text."""
-        return {
-            VEGALITE_MIME_TYPE: self.titled_specification(),
-            "text/plain": "\n".join(self.texts.values()),
-        }
+        """What a notebook shows: the chart with its title, note and caption.
+
+        A front end without Vega-Lite 6 shows the PNG. A figure that cannot be drawn, such as one
+        with too many rows, has no PNG; the front end then shows the text.
+        """
+        spec = self.titled_specification()
+        shown: dict[str, Any] = {VEGALITE: spec, "text/plain": "\n".join(self.texts.values())}
+        with contextlib.suppress(InputError):
+            shown["image/png"] = base64.b64encode(picture.png(spec, self.title)).decode()
+        return shown
 
 
 def caption_of(bundle: Bundle, *, unit: str, **parameters: Value) -> Caption:

@@ -3,8 +3,6 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import replace
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -26,8 +24,8 @@ from charts.cluster_tree import cluster_tree
 from charts.communities import community_sizes, component_sizes
 from charts.component_plane import component_plane, component_shares
 from charts.contexts import context_strips
-from charts.core import export as exporting
-from charts.core.export import KINDS, export, filename
+from charts.core import picture
+from charts.core.export import KINDS, Kind, export, filename
 from charts.core.figure import Figure, caption_of
 from charts.core.theme import inline, styled
 from charts.density import density_histogram
@@ -252,28 +250,16 @@ def test_exports_repeat_byte_for_byte(tiny: Bundle) -> None:
         assert one == other, kind
 
 
-def test_too_many_rows_are_refused_as_a_picture(tiny: Bundle) -> None:
-    rows = pa.table({"x": np.arange(exporting.MOST_ROWS + 1, dtype=np.int64)})
-    chart = alt.Chart(inline(rows)).mark_point().encode(x="x:Q")
-    figure = replace(flag_counts(tiny), chart=chart, rows=rows)
-    for kind in ("png", "svg", "html"):
-        with pytest.raises(InputError, match="too many for a picture"):
-            export(figure, kind)  # type: ignore[arg-type]
-    assert len(export(figure, "parquet")) > 1000
-
-
-def test_a_worker_that_is_too_slow_or_dies_is_a_clear_error(
-    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+def test_too_many_rows_are_refused_as_a_picture(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text("import os\nos.abort()\n")
-    monkeypatch.setattr(exporting, "_CONVERT", worker)
-    with pytest.raises(InputError, match="could not be drawn"):
-        export(flag_counts(tiny), "png")
-    worker.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(exporting, "TIME_LIMIT", 0.5)
-    with pytest.raises(InputError, match="took longer than"):
-        export(flag_counts(tiny), "svg")
+    figure = plain_figure(tiny, ["one", "two", "three"])
+    kinds: tuple[Kind, ...] = ("png", "svg", "html")
+    monkeypatch.setattr(picture, "MOST_ROWS", 2)
+    for kind in kinds:
+        with pytest.raises(InputError, match="3 drawn rows are too many for a picture"):
+            export(figure, kind)
+    assert len(export(figure, "parquet")) > 1000
 
 
 def test_unknown_kinds_are_refused(tiny: Bundle) -> None:

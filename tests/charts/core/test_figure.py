@@ -1,24 +1,62 @@
 """A figure shows itself in a notebook, with its caption, and names the selection it shows."""
 
+import base64
 import json
+import struct
 
-from altair.vegalite.v6.display import VEGALITE_MIME_TYPE
+import nbformat
+import pytest
 
 from analysis.bundle import Bundle
+from charts.core import picture
 from charts.core.theme import EXPORT_WIDTH
 from charts.health import flag_counts
 
+VEGA_LITE = "application/vnd.vegalite.v6+json"
 
-def test_a_notebook_gets_the_chart_with_title_note_and_caption(tiny: Bundle) -> None:
+
+def test_a_notebook_gets_the_chart_a_picture_and_the_text(tiny: Bundle) -> None:
     figure = flag_counts(tiny)
-    bundle = figure._repr_mimebundle_()
-    spec = bundle[VEGALITE_MIME_TYPE]
+    shown = figure._repr_mimebundle_()
+    assert set(shown) == {VEGA_LITE, "image/png", "text/plain"}
+    spec = shown[VEGA_LITE]
     assert spec["width"] == EXPORT_WIDTH
     assert spec["title"]["text"] == figure.title
     drawn = " ".join(spec["title"]["subtitle"])
     assert drawn == f"{figure.note} {figure.caption.text}"
-    json.dumps(spec)
-    assert bundle["text/plain"].split("\n") == [figure.title, figure.caption.text, figure.note]
+    assert shown["text/plain"].split("\n") == [figure.title, figure.caption.text, figure.note]
+    png = base64.b64decode(shown["image/png"], validate=True)
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">I", png[16:20]) == (2 * EXPORT_WIDTH,)
+
+
+def test_a_notebook_with_a_figure_is_valid(tiny: Bundle) -> None:
+    output = {
+        "output_type": "display_data",
+        "data": flag_counts(tiny)._repr_mimebundle_(),
+        "metadata": {},
+    }
+    cell = {
+        "cell_type": "code",
+        "id": "figure",
+        "source": "figure",
+        "metadata": {},
+        "execution_count": 1,
+        "outputs": [output],
+    }
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    nbformat.validate(json.loads(json.dumps(notebook)))
+    # The older key without "+json" is an error that this validation finds.
+    output["data"] = {"application/vnd.vegalite.v6.json": {}}
+    with pytest.raises(nbformat.ValidationError):
+        nbformat.validate(notebook)
+
+
+def test_a_figure_with_too_many_rows_has_no_picture(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "MOST_ROWS", 3)
+    assert set(flag_counts(tiny)._repr_mimebundle_()) == {VEGA_LITE, "text/plain"}
 
 
 def test_the_short_caption_has_counts_unit_rule_and_bundle(tiny: Bundle) -> None:

@@ -1,0 +1,82 @@
+"""Pictures of a specification have the right size and kind, and a failure is a clear error."""
+
+import io
+import struct
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from analysis.runtime.errors import InputError
+from charts.core import picture
+
+WIDTH, HEIGHT = 60, 40
+
+
+def specification(rows: int = 3) -> dict[str, Any]:
+    """A chart of red bars without padding, with this many rows."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "padding": 0,
+        "background": "#00ff00",
+        "config": {"view": {"stroke": None}},
+        "datasets": {"rows": [{"x": i} for i in range(rows)]},
+        "data": {"name": "rows"},
+        "mark": {"type": "rect", "color": "#ff0000"},
+        "encoding": {"y": {"value": 0}, "y2": {"value": HEIGHT / 2}},
+    }
+
+
+def test_a_png_has_two_pixels_per_unit_and_the_colours_of_the_chart() -> None:
+    data = picture.png(specification(), "Bars")
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", data[16:24]) == (2 * WIDTH, 2 * HEIGHT)
+    drawn = Image.open(io.BytesIO(data)).convert("RGB")
+    assert drawn.getpixel((WIDTH, HEIGHT // 2)) == (255, 0, 0)
+    assert drawn.getpixel((WIDTH, 3 * HEIGHT // 2)) == (0, 255, 0)
+
+
+def test_an_svg_has_one_unit_per_unit() -> None:
+    root = ET.fromstring(picture.svg(specification(), "Bars"))
+    assert (root.get("width"), root.get("height")) == (str(WIDTH), str(HEIGHT))
+
+
+def test_the_script_is_made_once_and_embeds_charts() -> None:
+    script = picture.javascript()
+    assert "vegaEmbed" in script and len(script) > 500_000
+    assert picture.javascript() is script
+
+
+def test_the_rows_of_all_datasets_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "MOST_ROWS", 5)
+    picture.check_size({"datasets": {"a": [{}] * 2, "b": [{}] * 3}}, "Bars")
+    picture.check_size({}, "Bars")
+    with pytest.raises(InputError, match=r"^Bars: 6 drawn rows are too many .* \(at most 5\)"):
+        picture.check_size({"datasets": {"a": [{}] * 3, "b": [{}] * 3}}, "Bars")
+    for draw in (picture.png, picture.svg):
+        with pytest.raises(InputError, match="6 drawn rows are too many"):
+            draw(specification(6), "Bars")
+
+
+def test_a_worker_that_is_too_slow_or_dies_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker = tmp_path / "worker.py"
+    monkeypatch.setattr(picture, "_CONVERT", worker)
+    worker.write_text("import os\nos.abort()\n")
+    with pytest.raises(InputError, match="Bars: could not be drawn"):
+        picture.png(specification(), "Bars")
+    worker.write_text("raise ValueError('no such mark')\n")
+    with pytest.raises(InputError, match=r"could not be drawn \(ValueError: no such mark\)"):
+        picture.svg(specification(), "Bars")
+    worker.write_text("pass\n")
+    with pytest.raises(InputError, match=r"could not be drawn \(0\)"):
+        picture.png(specification(), "Bars")
+    worker.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(picture, "TIME_LIMIT", 0.5)
+    with pytest.raises(InputError, match=r"Bars: drawing took longer than 0\.5 s"):
+        picture.svg(specification(), "Bars")
