@@ -4,8 +4,8 @@ A bundle is a folder of Parquet tables and `manifest.json`. `schema.TABLES` decl
 every column once, with unit and meaning. A bundle is immutable: it is written to a working folder,
 checked, and published by one rename.
 
-Every table that describes latents is sorted by `latent`, so the rows of one latent are located from
-the row-group statistics and read without the rest of the table.
+Every table that describes latents is sorted by `latent`, so the row-group statistics give the
+place of one latent's rows, and the rest of the table is not read.
 """
 
 from analysis.bundle.activations import (

@@ -2,9 +2,9 @@
 
 `activations_by_latent` holds the active (token, activation) pairs of latent 0, then of latent 1,
 and so on; `activations_by_token` holds the active latents of row 0 of the token table, then of row
-1, and so on. Running sums of the counts say which rows of a file belong to a latent or a token.
-Files are read in whole row groups, so latents that are near each other in the file are read at
-once.
+1, and so on. Running sums of the counts give the rows of a file that belong to a latent or a token.
+Files are read in whole row groups, so latents that are near each other in the file are read
+together.
 """
 
 from collections.abc import Iterator
@@ -22,24 +22,24 @@ from analysis.bundle.tables import ROW_GROUP, SharedFile, read_rows
 from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
 
 WORKING_BYTES = 48
-"""Bytes per activation of a block in use: token, activation, document and a sort key."""
+"""Bytes per activation while a block is in use: token, activation, document and a sort key."""
 READERS = 4
 """Threads that read and decode row groups of one file at the same time."""
 MOST_ROWS = 64 * ROW_GROUP
-"""Rows of the file that are read at once by default."""
+"""Default number of file rows read at once."""
 MOST_LATENTS = 1 << 30
 TOKEN_BLOCK = 2 << 20
-"""Activations that are read at once in the order of the tokens."""
+"""Number of activations read at once in token order."""
 
 
 @dataclass(frozen=True)
 class LatentBlock:
-    """The activations of some ascending latents."""
+    """The activations of several latents, in ascending order."""
 
     latents: Ints
     """[k] ids, ascending."""
     ends: Ints
-    """[k] where each latent's activations end in the two arrays; they begin where others end."""
+    """[k] where each latent's activations end in the two arrays; those of the next begin there."""
     tokens: UInt32s
     """[m] rows of the token table, ascending inside a latent."""
     activations: Float32s
@@ -51,7 +51,7 @@ class LatentBlock:
         return np.diff(self.ends, prepend=0)
 
     def each(self) -> Iterator[tuple[int, UInt32s, Float32s]]:
-        """Each latent with its token rows and its activations."""
+        """Yield each latent with its token rows and activations."""
         start = 0
         for latent, end in zip(self.latents.tolist(), self.ends.tolist(), strict=True):
             yield latent, self.tokens[start:end], self.activations[start:end]
@@ -65,7 +65,7 @@ class TokenBlock:
     first: int
     """The first row."""
     offsets: Ints
-    """[rows + 1] row first + i owns latents[offsets[i]:offsets[i + 1]]."""
+    """[rows + 1] row first + i has latents[offsets[i]:offsets[i + 1]]."""
     latents: UInt32s
     """[m] ascending inside a row."""
 
@@ -101,10 +101,10 @@ class Activations:
         most_rows: float = MOST_ROWS,
         most_latents: int = MOST_LATENTS,
     ) -> Iterator[LatentBlock]:
-        """The activations of ascending latents, of all by default.
+        """Yield the activations of the ascending `latents` (by default all) in blocks.
 
-        A block spans at most `most_rows` rows of the file (or holds one latent) and at most
-        `most_latents` latents.
+        A block has at most `most_latents` latents and spans at most `most_rows` rows of the file,
+        or more if it holds a single latent.
         """
         wanted = np.arange(len(self.latent_ends)) if latents is None else latents.astype(np.int64)
         for start, stop in self._spans(wanted, most_rows):
@@ -117,7 +117,7 @@ class Activations:
     def each_of(
         self, latents: Ints | Int32s, most_rows: float = MOST_ROWS
     ) -> Iterator[tuple[int, UInt32s, Float32s]]:
-        """Each of some ascending latents with its token rows and activations."""
+        """Yield each of the ascending `latents` with its token rows and activations."""
         for block in self.blocks_by_latent(latents, most_rows):
             yield from block.each()
 
@@ -131,7 +131,7 @@ class Activations:
         return np.concatenate([nothing, *pieces]), self.latent_counts[latents]
 
     def of_token(self, row: int) -> tuple[UInt32s, Float32s]:
-        """Latents [n], ascending, that are active on a row of the token table, and activations."""
+        """Latents [n], ascending, that are active on a token row, and their activations [n]."""
         latents, _ = self.latents_of_tokens(row, row + 1)
         values = np.empty(len(latents), dtype=np.float32)
         for i, latent in enumerate(latents):
@@ -147,7 +147,7 @@ class Activations:
         return latents, np.diff(self.token_ends[start:stop], prepend=first)
 
     def blocks_by_token(self, most: float = TOKEN_BLOCK) -> Iterator[TokenBlock]:
-        """All active latents in the order of the tokens, at most `most` at once, or one token."""
+        """Yield all active latents in token order, at most `most` (or one token) at a time."""
         for start, stop in spans_within(np.diff(self.token_ends, prepend=0), most):
             latents, counts = self.latents_of_tokens(start, stop)
             yield TokenBlock(start, np.concatenate([[0], np.cumsum(counts)]), latents)
@@ -165,15 +165,15 @@ class Activations:
         return self.latent_ends - self.latent_counts
 
     def _spans(self, latents: Ints, most_rows: float) -> Iterator[tuple[int, int]]:
-        """Indices (start, stop) into `latents` of those that are read at once.
+        """Index ranges (start, stop) of the `latents` that are read together.
 
-        A hole of a whole row group is worth a second read.
+        A gap of a whole row group or more starts a new read.
         """
         starts, ends = self._latent_starts[latents], self.latent_ends[latents]
-        return near_spans(starts, ends, most_rows, hole=ROW_GROUP)
+        return near_spans(starts, ends, most_rows, gap=ROW_GROUP)
 
     def _read(self, latents: Ints, columns: list[str] | None = None) -> pa.Table:
-        """The rows of some ascending latents, read in one piece, without the rows between them."""
+        """Read the rows of the ascending latents in one piece, and drop the rows between them."""
         starts, ends = self._latent_starts[latents], self.latent_ends[latents]
         base = int(starts[0])
         rows = read_rows(self._by_latent, base, int(ends[-1]), columns)
@@ -184,7 +184,7 @@ class Activations:
 
 
 def open_activations(tables: Path, d_sae: int) -> Activations:
-    """Open the stored activations in a folder of tables that is not a bundle yet."""
+    """Open the stored activations in a folder of tables that is not yet a bundle."""
     counts = np.zeros(d_sae, dtype=np.int64)
     file = pq.ParquetFile(tables / "activations_by_token.parquet", memory_map=True)
     for batch in file.iter_batches():

@@ -29,7 +29,7 @@ ACTIVATIONS = """## How activations are stored
 `activations_by_latent` holds the active (token, activation) pairs of latent 0, then of latent 1,
 and so on. The running sum of `latents.active_tokens` gives the rows of each latent. In the same
 way, the running sum of `tokens.active_latents` gives the rows of each token in
-`activations_by_token`. All row groups of a file but the last have the same number of rows.
+`activations_by_token`. All row groups of a file except the last have the same number of rows.
 Activations are float32 values with 11 significant bits.
 """
 

@@ -64,7 +64,7 @@ class CorpusSource(_Strict):
 class MaskSummary(_Strict):
     """Which tokens are masked, and how many. Masked tokens are in no count."""
 
-    policy: str = Field(description="one sentence for readers")
+    policy: str = Field(description="one sentence: which tokens are masked")
     special_token_ids: list[int]
     special_tokens: int = Field(description="masked special tokens")
     sink_tokens: int = Field(description="masked attention sinks")
@@ -77,7 +77,7 @@ class SelfCheck(_Strict):
         description="1 - FVU, centred; null for imported activations"
     )
     l0: float = Field(description="mean active latents per kept token")
-    tokens: int = Field(description="kept tokens that were measured")
+    tokens: int = Field(description="kept tokens in the measurement")
     fits: bool | None = Field(
         default=None, description="whether the SAE fits the model; null if unknown"
     )
@@ -105,13 +105,13 @@ class Parameters(_Strict):
 
 
 class MapQuality(_Strict):
-    """How well a map shows the neighbours."""
+    """How well a map preserves nearest neighbours."""
 
     trustworthiness: float | None
     knn_recall: float | None = Field(description="mean recall@10 of the latents on the map")
-    latents: int
-    left_out: int
-    graph: str = Field(description="how neighbours were computed: exact or approximate")
+    latents: int = Field(description="latents on the map")
+    left_out: int = Field(description="latents that are not on the map")
+    graph: str = Field(description="how neighbours were computed")
     agreement: float | None = Field(
         default=None, description="mean overlap of the 10 nearest on the maps of two seeds"
     )
@@ -142,18 +142,18 @@ class RelationFamily(_Strict):
     """The rule and the tests for one kind of relation between latents."""
 
     relation: str
-    rule: str = Field(description="one sentence: when a pair is listed")
+    rule: str = Field(description="one sentence: the condition for listing a pair")
     family: str = Field(description="one sentence: the tests that the q-value corrects for")
     tested: int
     listed: int
 
 
 class LabelSummary(_Strict):
-    """How names were made and scored."""
+    """How labels were generated and scored."""
 
-    naming_documents: int = Field(description="documents used to make names")
-    held_out_documents: int = Field(description="documents used to score names")
-    held_out_words: int = Field(description="words of the held-out documents; the N of every score")
+    naming_documents: int = Field(description="documents used to generate labels")
+    held_out_documents: int = Field(description="documents used to score labels")
+    held_out_words: int = Field(description="words of the held-out documents; N in every score")
     least_contexts: int = Field(description="active held-out words needed for a score")
     explanations: list[str] = Field(description="sources of explanations")
     explained: int = Field(0, description="latents and clusters with an explanation")
@@ -171,7 +171,7 @@ class Manifest(_Strict):
     model: ModelSource | None
     corpus: CorpusSource
     parameters: Parameters
-    tokens: int = Field(description="kept tokens; the N of every figure")
+    tokens: int = Field(description="kept tokens; N in every statistic")
     documents: int
     mask: MaskSummary
     active_rule: str

@@ -1,13 +1,14 @@
-"""Which schema versions this version of Clearwater reads, and what it fills in for older ones.
+"""The schema versions that this version of Clearwater reads, and defaults for older ones.
 
-Whoever raises SCHEMA_VERSION adds the version before it to OLDER:
+When you raise SCHEMA_VERSION, add the previous version to OLDER:
 
-- a new column or manifest field that a page can do without is filled in: the bundle opens;
-- otherwise the entry says `opens=False`: only `clearwater refresh` reads the bundle, which computes
-  everything again except the tables in REFRESH_TABLES;
-- a version without an entry has other activation tables, so its bundles are built again.
+- If pages can do without the new columns and manifest fields, give their defaults; older bundles
+  then still open.
+- Otherwise set `opens=False`. Only `clearwater refresh` then reads older bundles; it recomputes
+  everything except the tables in REFRESH_TABLES.
+- If the activation tables changed, add no entry. Older bundles must then be built again.
 
-It also adds a small bundle of the version before to `tests/bundles/` (see the README there).
+Also add a small bundle of the previous version to `tests/bundles/` (see the README there).
 """
 
 from collections.abc import Mapping
@@ -33,10 +34,10 @@ REFRESH_TABLES = (
 
 @dataclass(frozen=True)
 class OlderSchema:
-    """What a bundle of an older schema version lacks, and what is read in its place."""
+    """What a bundle of an older schema version lacks, and the defaults that replace it."""
 
     opens: bool = True
-    """Whether pages can show it. If not, only `clearwater refresh` reads it."""
+    """Whether pages can show such a bundle. If not, only `clearwater refresh` reads it."""
     columns: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     """Value in every row of a missing (table, column); None is null."""
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -74,9 +75,9 @@ OLDER: dict[int, OlderSchema] = {}
 
 
 def reading_of(file: Path, version: object, to_refresh: bool) -> OlderSchema:
-    """How a bundle of a schema version is read; `file` is its manifest.
+    """How to read a bundle of this schema version; `file` is its manifest.
 
-    Raises InputError with the command to run if it is not read.
+    Raises InputError, with the command to run, if it cannot be read.
     """
     if version == SCHEMA_VERSION:
         return CURRENT

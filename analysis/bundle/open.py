@@ -34,16 +34,16 @@ class TopWords:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An open bundle. Small tables are read once and whole, large ones by latent."""
+    """An open bundle. Small tables are read whole, once; large tables are read by latent."""
 
     path: Path
     manifest: Manifest
     schema: OlderSchema = field(default=CURRENT, repr=False)
-    """What is filled in where the bundle was written by an older version."""
+    """Defaults for what the bundle lacks, if an older version wrote it."""
 
     @cached_property
     def latents(self) -> pa.Table:
-        """One row per latent, row i is latent i."""
+        """One row per latent; row i is latent i."""
         return self._read("latents")
 
     @cached_property
@@ -128,7 +128,7 @@ class Bundle:
     @cached_property
     def activations(self) -> Activations:
         """The sparse activations."""
-        # Only one column: with ten million tokens the whole table takes a second and 200 MB.
+        # Read one column only: for ten million tokens the whole table takes a second and 200 MB.
         active = pq.read_table(self._file("tokens"), columns=["active_latents"], memory_map=True)
         return Activations(
             self.path,
@@ -138,7 +138,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """The name of the folder, for people."""
+        """Name of the bundle's folder, for display."""
         return self.path.name
 
     def _file(self, table: str) -> Path:
@@ -155,11 +155,12 @@ class Bundle:
 def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
     """Open a bundle and check that it is complete.
 
-    A bundle of an older schema version is opened if what it lacks can be filled in. `to_refresh`
-    also opens one of which only the activations can be used, and checks no other tables.
+    A bundle of an older schema version opens if its missing columns and fields have defaults. With
+    `to_refresh`, a bundle also opens if only its activations can be used; the other tables are then
+    not checked.
 
-    Raises InputError if the folder is not a bundle, has a schema version that is not read, or lacks
-    a table or a column.
+    Raises InputError if the folder is not a bundle, has a schema version that cannot be read, or
+    lacks a table or a column.
     """
     folder = Path(path)
     content = _manifest_content(folder)
@@ -171,9 +172,10 @@ def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check only `manifest.json`.
+    """Read and check `manifest.json` only.
 
-    Raises InputError if it is missing, unreadable, invalid or of a schema version that is not read.
+    Raises InputError if it is missing, unreadable or invalid, or if its schema version cannot be
+    read.
     """
     content = _manifest_content(folder)
     schema = reading_of(folder / MANIFEST, content["schema_version"], to_refresh=False)
@@ -187,7 +189,7 @@ def _manifest_content(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: there is no such folder; give the folder of a bundle.")
     if not file.is_file():
         raise InputError(
-            f"{folder}: has no {MANIFEST}, so it is no bundle; make one with `clearwater build`."
+            f"{folder}: has no {MANIFEST}, so it is not a bundle; make one with `clearwater build`."
         )
     if file.stat().st_size > LARGEST_MANIFEST_BYTES:
         raise InputError(

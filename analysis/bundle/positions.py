@@ -1,4 +1,4 @@
-"""Kept tokens, documents and windows: what a row of the token table counts as.
+"""Kept tokens, documents and windows: the unit to which each row of the token table belongs.
 
 A *row* is a row of the token table, masked tokens included. A *position* is the number of kept
 tokens before a row. A *window* is a run of consecutive kept tokens of one document, counted from
@@ -22,9 +22,9 @@ Unit = Literal["token", "window", "document"]
 """What co-occurrence is counted over."""
 UNITS: tuple[Unit, ...] = get_args(Unit)
 WINDOW = 256
-"""Kept tokens of a window by default; Li et al. 2024."""
+"""Default number of kept tokens in a window; Li et al. 2024."""
 PIECE_ROWS = 65_536
-"""Rows of the token table that are read at a time."""
+"""Number of rows of the token table read at a time."""
 
 
 class Units(NamedTuple):
@@ -36,8 +36,8 @@ class Units(NamedTuple):
     total: int
     """N: units with at least one kept token."""
     size: int
-    """Units are numbered below this. Token units are rows, so masked rows take numbers too;
-    document units number documents without a kept token too."""
+    """All unit numbers are below this. Token units are row numbers, masked rows included; document
+    units include documents without a kept token."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class KeptTokens:
 
     @staticmethod
     def of(document: npt.NDArray[Any], kept: Bools) -> "KeptTokens":
-        """From two columns of the token table, [rows] each."""
+        """Build from two columns of the token table, each [rows]."""
         running = np.cumsum(kept, dtype=np.int64)
         last = np.flatnonzero(np.diff(document, append=document[-1:] + 1))
         return KeptTokens(
@@ -90,9 +90,9 @@ class KeptTokens:
         return np.searchsorted(self.row_ends, rows, side="right")
 
     def windows_of(self, rows: npt.NDArray[Any], window: int) -> Ints:
-        """The window of each kept row, numbered over the whole corpus.
+        """The window of each kept row; windows are numbered over the whole corpus.
 
-        ValueError: `window` is below 1.
+        Raises ValueError if `window` is below 1.
         """
         per_document = self._windows(window)
         document = self.documents_of(rows)
@@ -101,13 +101,13 @@ class KeptTokens:
         return first[document] + place // window
 
     def units_of(self, rows: npt.NDArray[Any], unit: Unit, window: int = WINDOW) -> Ints:
-        """The unit of each kept row; `window` counts only for windows."""
+        """The unit of each kept row; `window` applies to window units only."""
         if unit == "token":
             return np.asarray(rows, dtype=np.int64)
         return self.windows_of(rows, window) if unit == "window" else self.documents_of(rows)
 
     def n_units(self, unit: Unit, window: int = WINDOW) -> int:
-        """N: how many units hold at least one kept token."""
+        """N: number of units with at least one kept token."""
         if unit == "token":
             return self.total
         return int(self._windows(window).sum() if unit == "window" else (self.lengths > 0).sum())
@@ -122,12 +122,12 @@ class KeptTokens:
     def _windows(self, window: int) -> Ints:
         """[documents] windows of each document."""
         if window < 1:
-            raise ValueError(f"a window has at least one token, not {window}")
+            raise ValueError(f"window is {window}, but must be at least 1")
         return -(-self.lengths // window)
 
 
 def kept_tokens(tables: Path) -> KeptTokens:
-    """Read them from `tokens.parquet` in a folder of tables, a piece at a time.
+    """Read the kept tokens from `tokens.parquet` in a folder of tables, a piece at a time.
 
     Raises InputError if the token table is empty.
     """
@@ -142,7 +142,7 @@ def kept_tokens(tables: Path) -> KeptTokens:
         before[row : row + len(kept)] = running - kept
         last = np.append(np.flatnonzero(np.diff(document)), len(document) - 1)
         if pieces and pieces[-1][0][-1] == document[0]:
-            # The document continues, so what looked like its end was the end of the batch.
+            # The document continues: its last entry was the end of the batch, not of the document.
             ids, ends, row_ends = pieces[-1]
             pieces[-1] = ids[:-1], ends[:-1], row_ends[:-1]
         pieces.append((document[last], running[last], row + last + 1))

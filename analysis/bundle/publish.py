@@ -11,7 +11,7 @@ from analysis.bundle.schema import TABLES
 from analysis.runtime.errors import InputError
 
 NOT_HASHED = ("bundle_id", "timings", "versions")
-"""Manifest fields that do not change what a bundle says."""
+"""Manifest fields that are not part of a bundle's content."""
 
 
 def publish(folder: Path, manifest: Manifest, destination: Path) -> Bundle:
@@ -33,7 +33,7 @@ def publish(folder: Path, manifest: Manifest, destination: Path) -> Bundle:
 def check_destination(destination: Path) -> None:
     """Raise InputError if the path of a new bundle exists."""
     if destination.exists():
-        raise InputError(f"{destination}: exists already; choose another folder or remove it.")
+        raise InputError(f"{destination}: already exists; choose another folder or remove it.")
 
 
 def content_id(folder: Path, manifest: Manifest) -> str:
@@ -42,7 +42,7 @@ def content_id(folder: Path, manifest: Manifest) -> str:
 
 
 def stored_content_id(folder: Path) -> str:
-    """The same of a published bundle, from the stored bytes, whatever its schema version.
+    """The content id of a published bundle of any schema version, from the stored bytes.
 
     It equals the stored `bundle_id` unless a file was changed.
     """

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 2
 EVERY_PAIR_UP_TO = 1_000
-"""A level with more clusters stores only the strongest pairs of clusters; others store all."""
+"""A level with more clusters stores only the strongest pairs of clusters; other levels, all."""
 
 ContextKind = Literal["top", "interval", "random"]
 
@@ -25,14 +25,14 @@ _NAME_COLUMNS = [
         "label_precision",
         pa.float32(),
         "fraction",
-        "share of predicted words on which it is active",
+        "share of the words that the label predicts on which it is active",
         True,
     ),
     column(
         "label_recall",
         pa.float32(),
         "fraction",
-        "share of words on which it is active that are predicted",
+        "share of the words on which it is active that the label predicts",
         True,
     ),
     column("label_lift", pa.float32(), "ratio", "precision / share of all words; 1 = chance", True),
@@ -50,12 +50,12 @@ _NAME_COLUMNS = [
         "explanation_recall", pa.float32(), "fraction", "as label_recall, for the explanation", True
     ),
 ]
-"""Scores of names on held-out documents (`labels/scoring.py`), for latents and for clusters."""
+"""Scores of labels on held-out documents (`labels/scoring.py`), for latents and for clusters."""
 
 TABLES: dict[str, pa.Schema] = {
     "latents": pa.schema(
         [
-            column("latent", pa.int32(), "id", "index of the latent in the SAE; one row each"),
+            column("latent", pa.int32(), "id", "index of the latent in the SAE"),
             column("active_tokens", pa.int64(), "tokens", "kept tokens on which it is active"),
             column("active_documents", pa.int32(), "documents", "documents with an active token"),
             column("density", pa.float64(), "fraction", "active_tokens / kept tokens"),
@@ -106,9 +106,9 @@ TABLES: dict[str, pa.Schema] = {
                 True,
             ),
             column("cluster", pa.int32(), "id", "cluster at level 0; null for noise", True),
-            column("label", pa.string(), "text", "name made from its evidence; may be empty"),
+            column("label", pa.string(), "text", "generated from its evidence; may be empty"),
             column(
-                "top_tokens", pa.list_(pa.string()), "text", "tokens of highest score, best first"
+                "top_tokens", pa.list_(pa.string()), "text", "highest-scoring tokens, best first"
             ),
             *_NAME_COLUMNS,
         ]
@@ -175,19 +175,19 @@ TABLES: dict[str, pa.Schema] = {
                 "parent",
                 pa.int32(),
                 "id",
-                "cluster of the next coarser level; null at the top",
+                "cluster of the next coarser level; null at the coarsest",
                 True,
             ),
             column("size", pa.int32(), "latents", "number of members"),
             column("active_tokens", pa.int64(), "tokens", "kept tokens with an active member"),
             column("active_documents", pa.int32(), "documents", "documents with an active member"),
             column("mean_density", pa.float32(), "fraction", "mean density of its members"),
-            column("label", pa.string(), "text", "its terms of highest score"),
+            column("label", pa.string(), "text", "its highest-scoring terms"),
             column(
                 "terms",
                 pa.list_(_TERM),
                 "terms",
-                "shared terms: class-based TF-IDF, members with it",
+                "shared terms, with class-based TF-IDF and number of members",
             ),
             column("raised", pa.list_(_TERM), "terms", "tokens that several members promote"),
             column(
@@ -281,7 +281,7 @@ TABLES: dict[str, pa.Schema] = {
             column("sign", _WORD, "word", "positive or negative"),
             column("rank", pa.int16(), "rank", "0 is the strongest"),
             column("token", pa.string(), "text", "token of the model's vocabulary, readable"),
-            column("effect", pa.float32(), "logit", "unit decoder vector through the unembedding"),
+            column("effect", pa.float32(), "logit", "unit decoder vector times the unembedding"),
         ]
     ),
     "documents": pa.schema(
@@ -318,7 +318,7 @@ TABLES: dict[str, pa.Schema] = {
 """Every table and column of a bundle.
 
 `activations_by_latent` holds the active (token, activation) pairs of latent 0, then of latent 1,
-and so on: latent i owns the rows between the running sums of `latents.active_tokens`. In the same
+and so on: latent i has the rows between the running sums of `latents.active_tokens`. In the same
 way the rows of `activations_by_token` follow `tokens.active_latents`. Activations are stored once,
 by latent, as float32 whose last 13 bits are zero: they compress to the size of half precision and
 keep the range of single precision.
@@ -328,18 +328,18 @@ TABLE_TITLES = {
     "latents": "One row per latent; row i is latent i.",
     "neighbours": "Nearest latents by the cosine of their W_dec rows. Sorted by latent.",
     "partners": "Strongest co-occurrence partners of each latent. Sorted by latent.",
-    "relations": "Pairs of latents in a special relation. Sorted by a.",
+    "relations": "Duplicates, implications, exclusive pairs, absorption candidates. Sorted by a.",
     "clusters": "One row per cluster of every level.",
     "memberships": "The cluster of each latent at every level.",
     "communities": "The co-occurrence community of each latent at every level.",
     "cluster_pairs": "Joint tokens of two clusters of the same level.",
-    "cluster_components": "Principal components of the reconstruction by each cluster.",
-    "cluster_loadings": "The members' W_dec rows in these components.",
-    "contexts": "Pieces of the corpus around active tokens. Sorted by latent.",
+    "cluster_components": "Principal components of each cluster's part of the reconstruction.",
+    "cluster_loadings": "Projections of the members' W_dec rows on these components.",
+    "contexts": "Excerpts of the corpus around active tokens. Sorted by latent.",
     "logits": "Promoted and suppressed tokens; empty without a model. Sorted by latent.",
     "documents": "One row per document.",
     "tokens": "The token table: one row per token of the corpus, masked tokens included.",
-    "activations_by_latent": "The activations in the order of the latents.",
-    "activations_by_token": "The active latents in the order of the tokens.",
+    "activations_by_latent": "The activations in latent order.",
+    "activations_by_token": "The active latents in token order.",
 }
 """What a row of each table is."""

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 from analysis.bundle.schema import TABLES
 
 ROW_GROUP = 65_536
-"""Rows of every row group but the last, so that a row is found by its number."""
+"""Rows of every row group except the last, so that a row's number gives its row group."""
 
 
 class SharedFile:
     """A Parquet file that any number of threads may read at the same time.
 
     A ParquetFile is not thread-safe, and the sessions of a dashboard are threads. So each thread
-    has its own handle, and all share the metadata, which is read once.
+    has its own handle; all threads share the metadata, which is read once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,11 +43,11 @@ def _unchanged(rows: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class LatentTable:
-    """A Parquet table sorted by its first column, a latent, of which only some rows are read."""
+    """A Parquet table sorted by its first column, a latent, and read by latent."""
 
     path: Path
     complete: Callable[[pa.Table], pa.Table] = _unchanged
-    """Fills in the columns that an older bundle lacks."""
+    """Adds the columns that an older bundle lacks."""
 
     @cached_property
     def _shared(self) -> SharedFile:
@@ -105,7 +105,7 @@ def read_rows(
 
 _ENCODINGS = {
     "activations_by_latent": {"token": "DELTA_BINARY_PACKED", "activation": "BYTE_STREAM_SPLIT"},
-    # Ids ascend inside a token and their high bytes rarely change, so split bytes compress best.
+    # Ids ascend within a token and their high bytes rarely change, so split bytes compress best.
     "activations_by_token": {"latent": "BYTE_STREAM_SPLIT"},
 }
 
@@ -113,7 +113,7 @@ _ENCODINGS = {
 class TableWriter:
     """Writes one table of a bundle in pieces, in its declared schema.
 
-    Row groups have exactly ROW_GROUP rows, so that a row is located by its number.
+    Row groups have exactly ROW_GROUP rows, so that a row's number gives its row group.
     """
 
     def __init__(self, folder: Path, table: str) -> None:

@@ -153,7 +153,7 @@ def test_nothing_is_left_where_the_input_is_bad(small: BuildRequest, tmp_path: P
 def test_a_bundle_is_never_overwritten(small: BuildRequest, tmp_path: Path) -> None:
     request = replace(small, out=tmp_path / "bundle")
     build_bundle(request)
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         build_bundle(request)
 
 

@@ -113,7 +113,7 @@ def test_convert_writes_a_folder_that_opens_as_the_same_sae(tmp_path: Path) -> N
     assert load_sae(out).content_hash == original.content_hash
     before = {path: path.read_bytes() for path in out.iterdir()}
     said = run("convert", tmp_path / "goodfire-l19.pt", "--out", out, code=1)
-    assert "exists already" in said
+    assert "already exists" in said
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 

@@ -217,7 +217,7 @@ def test_explanations_are_added(request_: RefreshRequest, tmp_path: Path) -> Non
 
 
 def test_an_existing_folder_is_refused(old: Bundle, request_: RefreshRequest) -> None:
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         refresh_bundle(replace(request_, out=old.path))
 
 

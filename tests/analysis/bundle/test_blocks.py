@@ -9,13 +9,13 @@ from analysis.bundle.blocks import near_spans, spans_within
 Counts = st.lists(st.integers(0, 9), max_size=12)
 
 
-def plain(starts: list[int], ends: list[int], most: int, hole: int) -> list[tuple[int, int]]:
+def plain(starts: list[int], ends: list[int], most: int, gap: int) -> list[tuple[int, int]]:
     """Add items to the open span, one after the other, as long as they may be read with it."""
     spans: list[tuple[int, int]] = []
     for i in range(len(ends)):
         first = spans[-1][0] if spans else 0
         fits = bool(spans) and ends[i] - starts[first] <= most
-        if fits and starts[i] - ends[i - 1] < hole:
+        if fits and starts[i] - ends[i - 1] < gap:
             spans[-1] = (first, i + 1)
         else:
             spans.append((i, i + 1))
@@ -29,10 +29,10 @@ def test_near_spans_are_those_of_a_plain_loop(counts: list[int], gaps: list[int]
         starts.append(row + gap)
         ends.append(row + gap + count)
         row = ends[-1]
-    for most, hole in ((0, 1), (7, 3), (8, 4), (100, 5), (9, 100)):
+    for most, least_gap in ((0, 1), (7, 3), (8, 4), (100, 5), (9, 100)):
         given_arrays = np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
-        found = list(near_spans(*given_arrays, most, hole))
-        assert found == plain(starts, ends, most, hole)
+        spans = list(near_spans(*given_arrays, most, least_gap))
+        assert spans == plain(starts, ends, most, least_gap)
 
 
 @given(counts=Counts)

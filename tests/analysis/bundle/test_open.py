@@ -60,7 +60,7 @@ def _damage(folder: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("no manifest", "is no bundle"),
+        ("no manifest", "is not a bundle"),
         ("not JSON", "not a readable manifest"),
         ("a list", "not a readable manifest"),
         ("deep", "not a readable manifest"),

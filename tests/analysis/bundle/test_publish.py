@@ -20,7 +20,7 @@ def test_publish_is_one_rename_and_never_overwrites(copy: Path, tmp_path: Path) 
     assert again.manifest.bundle_id == manifest.bundle_id
     assert not copy.exists()
     shutil.copytree(again.path, copy)
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         publish(copy, manifest, again.path)
 
 

@@ -77,7 +77,7 @@ def test_conversion_replaces_nothing(tmp_path: Path) -> None:
     sae = load_sae(ORACLE / "topk_none")
     (tmp_path / "to").mkdir()
     save_saelens(sae, tmp_path / "to")
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         save_saelens(sae, tmp_path / "to")
     assert [entry.name for entry in tmp_path.iterdir()] == ["to"]
 
