@@ -342,9 +342,7 @@ def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(
-            f"{folder}: already exists and is not empty; give a new or empty folder."
-        )
+        raise InputError(f"{folder}: already exists and is not empty; give a new or empty folder.")
     is_transcoder = not sae.undoes_normalisation or sae.d_out != sae.d_in or sae.W_skip is not None
     architecture = SAVED_ARCHITECTURE.get((is_transcoder, sae.architecture))
     if architecture is None or sae.one_per_group or sae.selection_scale is not None:

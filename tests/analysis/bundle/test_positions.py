@@ -94,7 +94,7 @@ def test_only_windows_have_a_length(unit: Unit) -> None:
 def test_a_window_without_a_token_is_refused() -> None:
     tokens = KeptTokens.of(DOCUMENT, KEPT)
     for call in (tokens.units, tokens.n_units):
-        with pytest.raises(ValueError, match="at least one token, not 0"):
+        with pytest.raises(ValueError, match="window is 0, but must be at least 1"):
             call("window", 0)
 
 
