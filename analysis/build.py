@@ -208,7 +208,7 @@ def as_overrides(reading: SaeReading | None) -> Overrides | None:
 
 
 def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSources:
-    """The label sources. InputError: they contradict each other or do not fit the SAE."""
+    """The label sources. Raises InputError if they contradict each other or do not fit the SAE."""
     sources = LabelSources(**asdict(settings))
     sources.check(sae.d_sae)
     return sources
@@ -225,7 +225,7 @@ def _settled(request: BuildRequest, sae: SparseAutoencoder) -> Parameters:
 def _open_source(request: BuildRequest, parameters: Parameters, sae: SparseAutoencoder) -> Source:
     """The model and the corpus, or the activations file, checked against the SAE.
 
-    InputError: neither or both are given, or they do not fit the SAE.
+    Raises InputError if neither or both are given, or they do not fit the SAE.
     """
     source: TextSource | ActivationsSource
     if request.activations is not None:

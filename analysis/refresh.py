@@ -55,8 +55,9 @@ HARVEST_PARAMETERS = ("max_tokens", "block_tokens", "prepend_bos", "active_thres
 def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bundle:
     """Make a new bundle from an old one, or resume an interrupted refresh.
 
-    `report` is called with a step's name, the pieces done and all pieces. InputError: the bundle
-    is damaged, the SAE is not the one it was built from, or a setting of the harvest is changed.
+    `report` is called with a step's name, the pieces done and all pieces. Raises InputError if the
+    bundle is damaged, the SAE is not the one it was built from, or a setting of the harvest is
+    changed.
     """
     check_destination(request.out)
     old = open_bundle(request.bundle, to_refresh=True)

@@ -222,7 +222,7 @@ def measure_table(
     """Rows of the partner table with a float64 column for every named measure.
 
     a is the column `latent` and b the column `partner`. `latents` is the table of all latents; row
-    i is latent i. KeyError: a name is not in MEASURES.
+    i is latent i. Raises KeyError if a name is not in MEASURES.
     """
     counts = latents["active_tokens"].to_numpy()
     table = TwoByTwo.from_margins(

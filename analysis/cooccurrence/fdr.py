@@ -14,7 +14,7 @@ def benjamini_hochberg(p: npt.ArrayLike, family: int) -> Floats:
     are not given count as p = 1. They only raise the rank-weighted p-values m p_(i) / i by the
     factor family / n, and clipping at 1 commutes with a factor of at least 1.
 
-    ValueError: the family is smaller than n, or a p-value is outside [0, 1].
+    Raises ValueError if the family is smaller than n, or a p-value is outside [0, 1].
     """
     values = np.asarray(p, dtype=np.float64)
     if family < len(values):

@@ -94,7 +94,8 @@ def write_incidences(
     """Write one incidence for each threshold to `folder`/0, 1, ... and open them.
 
     `both_ways` also writes the order by unit, `with_values` also the activations. Incidences that
-    exist are opened and not written again. ValueError: `with_values` for units that are not tokens.
+    exist are opened and not written again. Raises ValueError for `with_values` if units are not
+    tokens.
     """
     folders = [folder / str(i) for i in range(len(thresholds))]
     if with_values and units.kind != "token":

@@ -40,8 +40,8 @@ def shared(first: UInt32s | Ints, second: UInt32s | Ints) -> int:
 def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
     """Joint tokens int64 [m, m] of up to 2,000 latents, in their order.
 
-    The diagonal holds the active tokens of each latent. ValueError: more latents, or one of them
-    twice.
+    The diagonal holds the active tokens of each latent. Raises ValueError if there are more
+    latents, or one occurs twice.
     """
     wanted = np.asarray(latents, dtype=np.int64)
     order = np.argsort(wanted)

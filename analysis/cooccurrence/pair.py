@@ -79,8 +79,8 @@ def read_pair(
 ) -> Pair:
     """Count the pair (a, b) and read its activations.
 
-    `threshold` is by default that of the bundle. InputError: an id that the bundle does not have,
-    the same id twice, a threshold below the bundle's, or a window below 1.
+    `threshold` is by default that of the bundle. Raises InputError if the bundle does not have an
+    id, the ids are equal, the threshold is below the bundle's, or the window is below 1.
     """
     if threshold is None:
         threshold = bundle.manifest.parameters.active_threshold

@@ -106,8 +106,8 @@ def recount(
     metadata give the bundle, unit, N, active rule and mask. If every file of this count exists,
     nothing is counted; an interrupted count resumes.
 
-    InputError: a threshold is not a number or is below the bundle's active threshold, below which
-    it stores no activations; or a file of the same name holds another count.
+    Raises InputError if a threshold is not a number or is below the bundle's active threshold,
+    below which it stores no activations; or a file of the same name holds another count.
     """
     _check_thresholds(bundle, request.thresholds)
     out.mkdir(parents=True, exist_ok=True)

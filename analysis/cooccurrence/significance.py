@@ -96,7 +96,7 @@ _WORDING: dict[Kind, _Wording] = {
 def tests_of_pair(bundle: Bundle, a: int, b: int) -> tuple[PairTest, ...]:
     """The tests of one pair: of tokens, of documents, and by the shift, in this order.
 
-    ValueError: a and b are the same latent.
+    Raises ValueError if a and b are the same latent.
     """
     if a == b:
         raise ValueError(f"a pair needs two different latents; both are {a}")

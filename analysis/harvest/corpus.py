@@ -36,8 +36,8 @@ class Document:
 def read_corpus(path: str | Path) -> Iterator[Document]:
     """The documents of a corpus, in order; blank ones are skipped but count in the indices.
 
-    InputError: the corpus is missing, of an unknown kind, damaged, without a `text` column, or
-    without any text.
+    Raises InputError if the corpus is missing, of an unknown kind, damaged, without a `text`
+    column, or without any text.
     """
     path = Path(path)
     rows = _reader(path)(path)
@@ -57,7 +57,7 @@ def read_corpus(path: str | Path) -> Iterator[Document]:
 
 
 def corpus_hash(path: str | Path) -> str:
-    """SHA-256 of the corpus' files, hexadecimal. InputError: the corpus is missing."""
+    """SHA-256 of the corpus' files, hexadecimal. Raises InputError if the corpus is missing."""
     path = Path(path)
     _reader(path)
     return content_hash([path] if path.is_file() else _data_files(path))

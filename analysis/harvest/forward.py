@@ -20,7 +20,7 @@ from analysis.runtime.errors import InputError
 def hook_in(language_model: LanguageModel, hook: HookPoint) -> HookPoint:
     """The hook point with its module spelled for this model.
 
-    InputError: the model has no such layer, or its architecture is unknown.
+    Raises InputError if the model has no such layer, or its architecture is unknown.
     """
     if hook.layer >= language_model.n_layers:
         raise InputError(
@@ -40,7 +40,7 @@ def hooked_activations(
 
     token_ids [batch, seq]. Padding must be on the right, where the text of a causal model does not
     attend to it, so no attention mask is needed; activations on padding are meaningless. The heads
-    of attn_z are concatenated, d = heads x head width. InputError: as in `hook_in`.
+    of attn_z are concatenated, d = heads x head width. Raises InputError as `hook_in` does.
     """
     hook = hook_in(language_model, hook)
     model = language_model.model
@@ -59,7 +59,7 @@ def unembedding(language_model: LanguageModel) -> torch.Tensor:
 
     A direction of the residual stream times this matrix is its direct effect on the logits, up to
     the norm's scale, which differs between tokens. The centring of a LayerNorm is folded too.
-    InputError: the final norm has no known path.
+    Raises InputError if the final norm has no known path.
     """
     model = language_model.model
     weight: torch.Tensor = model.get_output_embeddings().weight.detach().float().T

@@ -117,7 +117,8 @@ def parse_hook_point(text: str) -> HookPoint:
     """Read a hook point in TransformerLens or Hugging Face spelling.
 
     A Hugging Face path without `:input` or `:output` means the module's output, except for the
-    projection of the attention heads, where it means the input. InputError: unknown spelling.
+    projection of the attention heads, where it means the input. Raises InputError if the spelling
+    is unknown.
     """
     text = text.strip()
     if match := re.fullmatch(r"blocks\.(\d+)\.(.+)", text, flags=re.ASCII):

@@ -74,9 +74,10 @@ def import_activations(
     active where its activation is above parameters.active_threshold. `progress` is called with
     kept tokens.
 
-    InputError: a file is missing, damaged or empty, lacks a column or has one of another type; a
-    latent is not one of the `d_sae` of the SAE; an activation is negative, infinite or NaN; a row
-    occurs twice; the token of a row is not in the tokens file; the memory setting is too small.
+    Raises InputError if a file is missing, damaged or empty, lacks a column or has one of another
+    type; a latent is not one of the `d_sae` of the SAE; an activation is negative, infinite or NaN;
+    a row occurs twice; the token of a row is not in the tokens file; the memory setting is too
+    small.
     """
     for old in folder.glob("*.arrow"):
         old.unlink()
@@ -155,7 +156,7 @@ def _is_kind(stored: pa.DataType, needed: pa.DataType) -> bool:
 def _database(spill: Path, memory_bytes: int, file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database within the memory setting; the folder `spill` is removed at the end.
 
-    InputError, which names `file`: what was read in the database is damaged or too large.
+    Raises InputError, naming `file`, if the data read from it are damaged or too large.
     """
     memory_bytes = max(memory_bytes, SMALLEST_MEMORY_BYTES)
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -185,7 +186,10 @@ def _database(spill: Path, memory_bytes: int, file: Path) -> Iterator[duckdb.Duc
 def _open_view(
     database: duckdb.DuckDBPyConnection, name: str, file: Path, columns: list[str]
 ) -> None:
-    """Make a view of a file. InputError: no rows, a null, or a negative position."""
+    """Make a view of a file.
+
+    Raises InputError if it has no rows, a null, or a negative position.
+    """
     path = glob.escape(str(file))
     database.read_parquet(path, hive_partitioning=False).create_view(name)
     counts = ", ".join(f"count({column})" for column in columns)
@@ -233,7 +237,10 @@ def _number_distinct_tokens(database: duckdb.DuckDBPyConnection) -> int:
 
 
 def _number_listed_tokens(database: duckdb.DuckDBPyConnection, listed: Path) -> int:
-    """Make the table `tokens` from the tokens file. InputError: a token is listed twice."""
+    """Make the table `tokens` from the tokens file.
+
+    Raises InputError if a token is listed twice.
+    """
     twice = database.execute(
         "SELECT document, position FROM listed GROUP BY ALL HAVING count(*) > 1 "
         "ORDER BY ALL LIMIT 1"

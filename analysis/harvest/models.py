@@ -50,9 +50,9 @@ def load_language_model(
 ) -> LanguageModel:
     """Open a model: a folder, a GGUF file or a folder with one, "smollm2-135m", or a hub id.
 
-    "smollm2-135m" is the demo's model as `python -m data.recipes.model` leaves it in the cache.
-    A hub id is fetched through huggingface_hub, which keeps its own cache and works offline from
-    it. InputError: there is no such model, or its files cannot be read.
+    "smollm2-135m" is the demo's model as `python -m data.recipes.model` leaves it in the cache. A
+    hub id is fetched through huggingface_hub, which keeps its own cache and works offline from it.
+    Raises InputError if there is no such model, or its files cannot be read.
     """
     path = _model_path(str(name_or_dir))
     source = _pretrained_source(path)

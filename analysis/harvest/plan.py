@@ -80,7 +80,10 @@ def write_blocks(folder: Path, shards: Iterable[list[TokenBlock]]) -> int:
 
 
 def read_blocks(folder: Path, shard: int) -> list[TokenBlock]:
-    """The blocks of one shard; token ids are read-only views of the file. InputError: damaged."""
+    """The blocks of one shard; token ids are read-only views of the file.
+
+    Raises InputError if the file is damaged.
+    """
     file = folder / BLOCKS
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(file))).get_batch(shard)
@@ -110,7 +113,10 @@ def write_plan(folder: Path, plan: ShardPlan) -> None:
 
 
 def read_plan(folder: Path) -> ShardPlan | None:
-    """The plan of the shards in this folder; None if there is none yet. InputError: damaged."""
+    """The plan of the shards in this folder; None if there is none yet.
+
+    Raises InputError if the file is damaged.
+    """
     file = folder / PLAN
     try:
         return ShardPlan.model_validate_json(file.read_text(encoding="utf-8"))

@@ -109,7 +109,7 @@ def harvest(
     `open_reading` is called for every shard, in the process that makes it, and should return the
     same object each time; workers on other machines need it picklable. Activations are compared
     with the threshold and then rounded to 11 significant bits. `progress` is called with the number
-    of kept tokens. InputError: the model's width is not the SAE's, or no token is kept.
+    of kept tokens. Raises InputError if the model's width is not the SAE's, or no token is kept.
     """
     workers, sizes, folder = workers or LocalWorkers(), sizes or HarvestSizes(), folder.absolute()
     tally = _Tally(folder, progress)
@@ -124,7 +124,10 @@ def harvest(
 
 
 def _make_plan(reading: Reading, folder: Path, sizes: HarvestSizes) -> ShardPlan:
-    """Write the blocks of all shards, and the norm of the first batch. InputError: none is kept."""
+    """Write the blocks of all shards, and the norm of the first batch.
+
+    Raises InputError if no token is kept.
+    """
     shards = write_blocks(
         folder, blocks_by_shard(reading.blocks(), sizes.shard_tokens, sizes.window_blocks)
     )
@@ -185,7 +188,7 @@ class MakeShard:
 
 
 def summarise(folder: Path) -> HarvestSummary:
-    """The totals of the finished shards. InputError: no token is kept."""
+    """The totals of the finished shards. Raises InputError if no token is kept."""
     facts = [read_facts(folder, number) for number in range(count_shards(folder))]
     mask = sum((fact.mask for fact in facts), MaskCounts())
     if mask.kept == 0:

@@ -122,7 +122,10 @@ class Sample:
         return MaskPolicy(special_token_ids=special)
 
     def activations(self, hook: HookPoint) -> Tensor:
-        """Activations [n, d] of the kept tokens at a hook point, float32. InputError: none."""
+        """Activations [n, d] of the kept tokens at a hook point, float32.
+
+        Raises InputError if there are none.
+        """
         parts, median = [], None
         for batch in batches(self.blocks(), batch_tokens=512):
             hooked = hooked_activations(self.language_model, hook, batch.token_ids)
@@ -190,8 +193,8 @@ def self_check(
 ) -> SelfCheckReport:
     """Measure an SAE on real tokens; if it does not fit, also with each setting changed.
 
-    `overrides` are those that it was read with. InputError: no hook point is known, or the model's
-    width there is not the SAE's.
+    `overrides` are those that it was read with. Raises InputError if no hook point is known, or the
+    model's width there is not the SAE's.
     """
     name = hook_name or sae.hook_point
     if name is None:

@@ -172,7 +172,7 @@ def count_shards(folder: Path) -> int:
 
 
 def read_facts(folder: Path, number: int) -> ShardFacts:
-    """Counts and sums of one shard. InputError: it is damaged."""
+    """Counts and sums of one shard. Raises InputError if it is damaged."""
     return _facts(shard_file(folder, number))
 
 
@@ -183,7 +183,7 @@ def read_shards(folder: Path) -> Iterator[Shard]:
 
 
 def read_shard(folder: Path, number: int) -> Shard:
-    """One shard; its arrays are read-only views of the file. InputError: it is damaged."""
+    """One shard; its arrays are read-only views of the file. Raises InputError if it is damaged."""
     file = shard_file(folder, number)
     facts = _facts(file)
     batch = pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)

@@ -77,7 +77,7 @@ class TextAddress:
     parameters: Parameters
 
     def open(self) -> "TextSource":
-        """The source, with its SAE loaded. InputError: as `load_sae`."""
+        """The source, with its SAE loaded. Raises InputError as `load_sae` does."""
         sae = load_sae(self.sae, self.overrides, allow_pickle=True)
         return TextSource(sae, self)
 
@@ -91,7 +91,10 @@ class OpenReading:
     """Content hashes of SAE, model and corpus."""
 
     def __call__(self) -> Reading:
-        """The same object each time. InputError: the files here have other contents."""
+        """The same object each time.
+
+        Raises InputError if the files on this machine have other contents.
+        """
         if self not in _open_readings:
             source = self.address.open()
             if source.contents() != self.contents:
@@ -136,7 +139,10 @@ class TextSource:
 
     @cached_property
     def hook(self) -> HookPoint:
-        """The hook point in this model. InputError: neither the SAE nor --hook names one."""
+        """The hook point in this model.
+
+        Raises InputError if neither the SAE nor --hook names one.
+        """
         name = self.address.hook or self.sae.hook_point
         if name is None:
             raise InputError(
@@ -160,7 +166,7 @@ class TextSource:
         return self.sae.content_hash, self.language_model.content_hash, self.corpus_content
 
     def check(self) -> None:
-        """InputError: the model's width at the hook point is not that of the SAE."""
+        """Raises InputError if the model's width at the hook point is not that of the SAE."""
         probe = np.zeros((1, 2), dtype=np.int64)
         width = hooked_activations(self.language_model, self.hook, probe).shape[-1]
         if width != self.sae.d_in:
@@ -253,7 +259,7 @@ class ActivationsSource:
     parameters: Parameters
 
     def check(self) -> None:
-        """InputError: a file is missing. Rows are checked when they are imported."""
+        """Raises InputError if a file is missing. Rows are checked when they are imported."""
         for file in (self.file, self.tokens_file):
             if file is not None and not file.is_file():
                 raise InputError(f"{file}: there is no such file; give a Parquet file.")

@@ -59,7 +59,8 @@ def token_blocks(
     of a shorter corpus; the last block ends at the last kept position. Sinks that are later
     recognised by their norm reduce the number. With `prepend_bos`, each block begins with BOS, as
     Gemma needs; BOS then has the position start, and the first word start + 1. Blocks without a
-    kept position are left out. InputError: max_tokens is below 1, or the tokenizer has no BOS.
+    kept position are left out. Raises InputError if max_tokens is below 1, or the tokenizer has no
+    BOS.
     """
     head = [bos(tokenizer)] if prepend_bos else []
     tokens = tokenised(documents, tokenizer)
@@ -128,7 +129,7 @@ def _padded(blocks: Sequence[TokenBlock]) -> TokenBatch:
 
 
 def bos(tokenizer: Any) -> int:
-    """The token id of BOS. InputError: the tokenizer has none."""
+    """The token id of BOS. Raises InputError if the tokenizer has none."""
     if tokenizer.bos_token_id is None:
         raise InputError("The tokenizer has no BOS token: leave out --prepend-bos.")
     return int(tokenizer.bos_token_id)

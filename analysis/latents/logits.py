@@ -35,8 +35,8 @@ def logit_effects(
 
     W_dec [F, d]; unembedding [d, vocabulary] with the final norm folded in; `vocabulary` holds the
     readable tokens, in the order of the columns. A zero row of W_dec has no effects and no rows.
-    `memory_bytes` bounds the block of effects; `progress` counts latents. InputError: the widths
-    do not match.
+    `memory_bytes` bounds the block of effects; `progress` counts latents. Raises InputError if the
+    widths do not match.
     """
     matrix = _centred(unembedding)
     if matrix.shape[0] != W_dec.shape[1] or matrix.shape[1] != len(vocabulary):

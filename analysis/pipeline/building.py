@@ -64,7 +64,7 @@ class Building:
         self.write(table, pa.table(arrays))
 
     def record(self, record: RecordFile[R]) -> R:
-        """What an earlier step reported. RuntimeError: it is not finished."""
+        """What an earlier step reported. Raises RuntimeError if it is not finished."""
         known = self.work.read(record)
         if known is None:
             raise RuntimeError(f"{self.work.path}: the step {record.step} is not finished.")
@@ -121,7 +121,8 @@ class Step(Generic[R]):
 def run_steps(build: Building, steps: Iterable[Step[Any]]) -> dict[str, float]:
     """Run the steps in order, except those that are finished; returns the seconds of each.
 
-    RuntimeError: what a step declares as read is missing, or it does not write what it declares.
+    Raises RuntimeError if what a step declares as read is missing, or it does not write what it
+    declares.
     """
     return {step.record.step: _run(build, step) for step in steps}
 

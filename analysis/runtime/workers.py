@@ -56,7 +56,10 @@ class Workers(Protocol):
 
 
 def open_workers(scheduler: str | None) -> Workers:
-    """This process, or a scheduler's cluster. InputError: no scheduler or no worker answers."""
+    """This process, or a scheduler's cluster.
+
+    Raises InputError if no scheduler or no worker answers.
+    """
     if scheduler is None:
         return LocalWorkers()
     workers = DaskWorkers(scheduler)

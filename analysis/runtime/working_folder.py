@@ -59,7 +59,7 @@ class WorkingFolder:
 
         A step is finished when it has returned, so an interrupted step starts from its beginning.
         It also runs again if its record is damaged or one of the files that it `writes` is gone.
-        RuntimeError: the step returned without writing them all.
+        Raises RuntimeError if the step returned without writing them all.
         """
         writes = list(writes)
         known = self.read(record)

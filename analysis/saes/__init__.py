@@ -31,8 +31,8 @@ def load_sae(
     """The SAE saved at `path`: a folder, a weights file, `org/repo:folder@revision`, `release:id`.
 
     `overrides` replace settings of the file. `allow_pickle` also opens PyTorch's .pt files, after
-    inspection and with `weights_only=True`. InputError: anything is missing, damaged, hostile or
-    contradictory.
+    inspection and with `weights_only=True`. Raises InputError if anything is missing, damaged,
+    hostile or contradictory.
     """
     if dtype not in DTYPES:
         raise InputError(f"{path}: an SAE cannot be read as {dtype}; give torch.float32.")

@@ -74,7 +74,10 @@ def regular_file(path: Path) -> int:
 
 
 def parse_json(text: bytes, name: str) -> dict[str, Any]:
-    """A JSON object from untrusted bytes. InputError, which names `name`: not valid JSON."""
+    """A JSON object from untrusted bytes.
+
+    Raises InputError, naming `name`, if they are not valid JSON.
+    """
     depth = 0
     for bracket in JSON_STRING.sub(b"", text).translate(None, NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
@@ -215,8 +218,8 @@ def _check_ranges(path: Path, ranges: Mapping[str, tuple[int, int]], available: 
 def zip_directory(path: Path) -> zipfile.ZipFile:
     """A zip archive, opened after checking its directory.
 
-    InputError: the archive is damaged or encrypted, has too many entries, or would expand by more
-    than a factor of MAX_ZIP_RATIO (a zip bomb).
+    Raises InputError if the archive is damaged or encrypted, has too many entries, or would expand
+    by more than a factor of MAX_ZIP_RATIO (a zip bomb).
     """
     size = regular_file(path)
     try:
@@ -245,7 +248,10 @@ def zip_directory(path: Path) -> zipfile.ZipFile:
 
 
 def read_pickle(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of a pickle in an archive, not executed. InputError: damaged or too long."""
+    """The bytes of a pickle in an archive, not executed.
+
+    Raises InputError if it is damaged or too long.
+    """
     size = archive.getinfo(name).file_size
     if size > MAX_PICKLE_BYTES:
         raise InputError(

@@ -36,8 +36,8 @@ class LocatedSae:
 def locate_sae(text: str | Path) -> LocatedSae:
     """The saved SAE that a path, a repository or a release names, downloaded if necessary.
 
-    A local path is returned unchanged, whether it exists or not. InputError: a repository cannot be
-    reached, or it holds no SAE of that name.
+    A local path is returned unchanged, whether it exists or not. Raises InputError if a repository
+    cannot be reached, or it holds no SAE of that name.
     """
     path = Path(text)
     if isinstance(text, Path) or path.exists():
@@ -54,8 +54,8 @@ def from_hub(repo: str, folder: str, revision: str | None) -> Path:
     """A folder (or one weights file) of a Hugging Face repository, in the local cache.
 
     Without a folder only the files at the top of the repository are downloaded, because many
-    repositories hold a hundred SAEs in folders. InputError: the hub cannot be reached, or holds no
-    such repository, revision or folder.
+    repositories hold a hundred SAEs in folders. Raises InputError if the hub cannot be reached, or
+    holds no such repository, revision or folder.
     """
     from huggingface_hub import snapshot_download  # noqa: PLC0415  # slow, and only needed here
 
@@ -118,7 +118,7 @@ def _folders(repo: str, revision: str | None) -> str:
 def from_release(release: str, sae_id: str) -> LocatedSae:
     """The SAE of a SAELens release and id, from the table of the installed package sae-lens.
 
-    InputError: there is no such release or SAE, or sae-lens is not installed.
+    Raises InputError if there is no such release or SAE, or sae-lens is not installed.
     """
     entry = _releases(release).get(release)
     if not isinstance(entry, dict):

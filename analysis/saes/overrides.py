@@ -21,8 +21,8 @@ class Overrides(SaeReading):
     def applied(self, sae: SparseAutoencoder) -> SparseAutoencoder:
         """The SAE with these settings; format and transpose were applied when it was read.
 
-        InputError: the normalisation is unknown, the scale is not positive, or b_dec cannot be
-        subtracted.
+        Raises InputError if the normalisation is unknown, the scale is not positive, or b_dec
+        cannot be subtracted.
         """
         changes: tuple[Callable[[SparseAutoencoder], SparseAutoencoder], ...] = (
             self._centred,

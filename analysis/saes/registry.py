@@ -67,7 +67,10 @@ FORMATS = (
 
 
 def format_of(saved: Saved, name: str | None = None) -> Format:
-    """The format called `name`, or the first one that matches. InputError: there is none."""
+    """The format called `name`, or the first one that matches.
+
+    Raises InputError if there is none.
+    """
     if name is not None:
         chosen = next((entry for entry in FORMATS if entry.name == name), None)
         if chosen is None:

@@ -87,7 +87,10 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE in a SAELens folder. InputError: cfg.json and weights contradict each other."""
+    """The SAE in a SAELens folder.
+
+    Raises InputError if cfg.json and weights contradict each other.
+    """
     if saved.config is None:
         raise InputError(
             f"{saved.weights.path}: there is no cfg.json next to it, so the activation function is "
@@ -337,8 +340,8 @@ SAVED_ARCHITECTURE = {
 def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     """Write an SAE of any format as a SAELens 6 folder, which SAELens and this package open.
 
-    The folder appears complete or not at all. InputError: it is not empty, or SAELens has no such
-    architecture (ranked or grouped top-k, and topk transcoders).
+    The folder appears complete or not at all. Raises InputError if it is not empty, or SAELens has
+    no such architecture (ranked or grouped top-k, and topk transcoders).
     """
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

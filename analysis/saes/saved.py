@@ -61,7 +61,10 @@ class Saved:
         return all(name in self.weights for name in names)
 
     def setting(self, key: str, kind: type[Value], default: Value | None = None) -> Value | None:
-        """A value of the configuration; `default` if absent or null. InputError: another type."""
+        """A value of the configuration; `default` if absent or null.
+
+        Raises InputError if it has another type.
+        """
         value = (self.config or {}).get(key)
         if value is None:
             return default
@@ -89,7 +92,10 @@ class Saved:
         return replace(self, config=inner if isinstance(inner, dict) else {})
 
     def count(self, key: str) -> int | None:
-        """A positive integer of the configuration; None if absent. InputError: not positive."""
+        """A positive integer of the configuration; None if absent.
+
+        Raises InputError if it is not positive.
+        """
         value = self.setting(key, int)
         if value is not None and value <= 0:
             raise InputError(
@@ -166,7 +172,8 @@ def read_tensors(saved: Saved, request: Request, dtype: torch.dtype) -> dict[str
     """The requested tensors in one dtype, with finite values and shapes that agree.
 
     Sizes are taken first from the configuration, then from the required tensors in their order.
-    InputError, which names the tensor: missing, unknown, of a wrong shape, empty or not finite.
+    Raises InputError, naming the tensor, if one is missing, unknown, of a wrong shape, empty or not
+    finite.
     """
     path, stored = saved.weights.path, saved.weights.tensors
     missing = [name for name in request.required if name not in stored]

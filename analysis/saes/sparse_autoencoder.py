@@ -191,7 +191,7 @@ class SparseAutoencoder:
         """Outputs [n, d_out] of activations [n, d_sae].
 
         The inputs x [n, d_in] are needed if normalisation or centring must be undone or there is a
-        skip connection. ValueError: they are needed and missing.
+        skip connection. Raises ValueError if they are needed and missing.
         """
         return self._output(acts.to(self.W_dec.dtype) @ self.W_dec, x)
 

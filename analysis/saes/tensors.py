@@ -58,8 +58,8 @@ def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
     """The tensors in a file.
 
     `allow_pickle` also opens PyTorch's .pt files: the pickle is inspected and then read with
-    `weights_only=True`. A file named .safetensors must be one. InputError: the file is damaged,
-    hostile or of another kind.
+    `weights_only=True`. A file named .safetensors must be one. Raises InputError if the file is
+    damaged, hostile or of another kind.
     """
     checks.regular_file(path)
     if path.suffix in (".parquet", ".arrow", ".csv", ".jsonl"):

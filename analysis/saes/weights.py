@@ -81,7 +81,8 @@ def read_weights(
     """The weights of a file, checked, as W_enc [d_in, d_sae] and W_dec [d_sae, d_out].
 
     With `options.transpose` both matrices are stored transposed relative to what the format
-    prescribes. InputError: as `read_tensors`, such as a shape that contradicts `sizes`.
+    prescribes. Raises InputError as `read_tensors` does, for example if a shape contradicts
+    `sizes`.
     """
     if options.transpose:
         names = _transposed(names)
@@ -129,7 +130,7 @@ def kept_latents(k: int | None, d_sae: int, path: object) -> int:
 
 
 def scalar(tensor: Tensor, path: object) -> float:
-    """The value of a tensor with one element. InputError: it has more."""
+    """The value of a tensor with one element. Raises InputError if it has more."""
     if tensor.numel() != 1:
         raise InputError(
             f"{path}: a tensor that should hold one number has the shape {list(tensor.shape)}; "
