@@ -1,6 +1,6 @@
-"""Read a saved SAE of any known format into one `SparseAutoencoder`.
+"""Read a saved SAE in any supported format into a `SparseAutoencoder`.
 
-This package imports torch: the commands `build`, `inspect` and `convert` import it, pages do not.
+This package imports torch. The commands `build`, `inspect` and `convert` import it; pages do not.
 """
 
 from dataclasses import replace
@@ -28,19 +28,19 @@ def load_sae(
     dtype: torch.dtype = torch.float32,
     allow_pickle: bool = False,
 ) -> SparseAutoencoder:
-    """The SAE saved at `path`: a folder, a weights file, `org/repo:folder@revision`, `release:id`.
+    """Load the SAE at `path`: a folder, weights file, `org/repo:folder@revision` or `release:id`.
 
-    `overrides` replace settings of the file. `allow_pickle` also opens PyTorch's .pt files, after
+    `overrides` replaces settings of the file. `allow_pickle` also opens PyTorch's .pt files, after
     inspection and with `weights_only=True`. Raises InputError if anything is missing, damaged,
     hostile or contradictory.
     """
     if dtype not in DTYPES:
         raise InputError(f"{path}: an SAE cannot be read as {dtype}; give torch.float32.")
-    given = overrides or Overrides()
+    settings = overrides or Overrides()
     located = locate_sae(path)
     saved = open_saved(located.path, allow_pickle=allow_pickle).overridden(located.overrides)
-    sae = format_of(saved, given.format).read(saved, Options(dtype, given.transpose))
+    sae = format_of(saved, settings.format).read(saved, Options(dtype, settings.transpose))
     if "advertised_l0" in located.overrides:
         l0 = located.overrides["advertised_l0"]
         sae = replace(sae, metadata={**sae.metadata, "advertised_l0": l0})
-    return given.applied(sae)
+    return settings.applied(sae)

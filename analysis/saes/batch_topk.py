@@ -1,4 +1,4 @@
-"""BatchTopK by bartbussmann, and older files of Neel Nanda, Connor Kissane and Rob Krzyzanowski.
+"""BatchTopK by bartbussmann, and older files by Neel Nanda, Connor Kissane and Rob Krzyzanowski.
 
 On disk: W_enc [d, F], W_dec [F, d], b_enc, b_dec in a .pt file, with act_size and dict_size in the
 configuration: `config.json` with sae_type and top_k (BatchTopK), or `<n>_cfg.json` with act_name.
@@ -45,7 +45,7 @@ def _weights(saved: Saved, options: Options, names: WeightNames) -> Weights:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE of BatchTopK's repository."""
+    """Read an SAE of the BatchTopK repository."""
     kind = saved.setting("sae_type", str)
     names = WeightNames(ignored=("num_batches_not_active",))
     if kind == "jumprelu":
@@ -72,8 +72,8 @@ def _activation(saved: Saved, kind: str | None, weights: Weights) -> dict[str, A
         k = kept_latents(saved.count("top_k"), weights.W_enc.shape[1], saved.config_path)
         return {"architecture": "topk", "k": k, "b_enc": torch.zeros_like(weights.b_enc)}
     raise InputError(
-        f"{saved.config_path}: the sae_type {str(kind)[:40]!r} is unknown; known are vanilla, "
-        "topk, batchtopk and jumprelu."
+        f"{saved.config_path}: the sae_type {str(kind)[:40]!r} is unknown; supported are "
+        "vanilla, topk, batchtopk and jumprelu."
     )
 
 
@@ -87,7 +87,7 @@ def _notes(kind: str | None) -> list[str]:
 
 
 def read_older(saved: Saved, options: Options) -> SparseAutoencoder:
-    """A ReLU SAE of Neel Nanda, or of Connor Kissane and Rob Krzyzanowski."""
+    """Read a ReLU SAE by Neel Nanda, or by Connor Kissane and Rob Krzyzanowski."""
     return SparseAutoencoder(
         format="neel",
         architecture="standard",

@@ -27,7 +27,7 @@ MAX_TENSORS = 512
 MAX_PICKLE_BYTES = 512 << 10
 MAX_ZIP_ENTRIES = 4096
 MAX_ZIP_RATIO = 8
-"""Trained weights are close to noise: zip saves a third at most, but 99.9 % of a bomb."""
+"""Trained weights are close to noise, so zip saves at most a third; it saves 99.9 % of a bomb."""
 
 CHECKED_AT_ONCE = 1 << 20
 """Values per block when values that are not finite are counted."""
@@ -35,8 +35,8 @@ CHECKED_AT_ONCE = 1 << 20
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 """Safetensors dtypes that a saved SAE may hold; integers occur only as counters."""
 
-# A string with its escapes; an unclosed one runs to the end, so that removing all of them takes
-# linear time whatever the text is.
+# A string with its escapes. An unclosed string runs to the end of the text, so that removing all
+# strings takes linear time for any text.
 JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)', re.DOTALL)
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -55,7 +55,7 @@ PICKLE_GLOBALS = frozenset(
         *(f"torch {dtype}" for dtype in ("int64", "int32", "uint8", "bool")),
     }
 )
-"""Globals that a pickled dictionary of tensors needs; a pickle that needs others is refused."""
+"""Globals that a pickled dictionary of tensors needs; a pickle that needs any other is refused."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[TensorInfo, tuple[int, in
 
 
 def _check_ranges(path: Path, ranges: Mapping[str, tuple[int, int]], available: int) -> None:
-    """Byte ranges must follow each other without gap or overlap, to the end of the file."""
+    """Check that byte ranges follow each other to the end of the file without gap or overlap."""
     end = 0
     for name, (begin, stop) in sorted(ranges.items(), key=lambda item: item[1]):
         if begin != end:
@@ -208,7 +208,7 @@ def _check_ranges(path: Path, ranges: Mapping[str, tuple[int, int]], available: 
             )
         end = stop
     if end != available:
-        state = "truncated" if available < end else "longer than its header says"
+        state = "truncated" if available < end else "longer than its header states"
         raise InputError(
             f"{path}: the file is {state} ({available:,} bytes of data, but the header lists "
             f"{end:,}); copy it again."
@@ -267,12 +267,12 @@ def read_pickle(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def check_pickle(path: Path, pickle: bytes) -> None:
-    """Refuse a pickle that would do more than build a dictionary of tensors. Nothing is run."""
+    """Refuse a pickle that would do more than build a dictionary of tensors. No code is run."""
     try:
         for opcode, argument, _ in pickletools.genops(pickle):
             if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "OBJ"):
                 raise InputError(
-                    f"{path}: its pickle builds objects ({opcode.name}) instead of plain tensors; "
+                    f"{path}: its pickle builds objects ({opcode.name}), not plain tensors; "
                     "save its state_dict as safetensors."
                 )
             if opcode.name == "GLOBAL" and argument not in PICKLE_GLOBALS:
@@ -303,7 +303,7 @@ def check_dense(path: Path, name: str, tensor: Tensor) -> None:
 def check_finite(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> None:
     """Refuse NaN, infinity, and values that would become infinite as `dtype`.
 
-    The smallest and the largest value are finite if and only if all values are, so a good tensor
+    The smallest and the largest value are finite if and only if all values are, so a valid tensor
     takes one pass without a temporary copy.
     """
     # A sum is faster. If it is finite, so are all values; if not, large values may have overflowed.

@@ -1,4 +1,4 @@
-"""Per-layer transcoders as circuit-tracer reads them: mwhanna's, mntss's and its own cache.
+"""Per-layer transcoders that circuit-tracer reads: mwhanna's, mntss's and those of its own cache.
 
 On disk: `layer_N.safetensors` with W_enc [F, d], W_dec [F, d] (mntss: [d, F]), b_enc, b_dec, W_skip
 [d, d] for skip transcoders, and `activation_function.threshold` [F] or `k` unless it is a ReLU.
@@ -25,7 +25,7 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The transcoder of one layer."""
+    """Read the transcoder of one layer."""
     shapes = {name: info.shape for name, info in saved.weights.tensors.items()}
     names = WeightNames(
         encoder_transposed=True,

@@ -15,9 +15,10 @@ def describe(
     hook_point: str | None = None,
     hook_module: str | None = None,
 ) -> SaeSource:
-    """The description of an SAE. Reads every weight once, for the content hash.
+    """Describe an SAE. Reads every weight once, for the content hash.
 
-    `hook_point` replaces the one that the file states; `hook_module` is its Hugging Face module.
+    `hook_point` replaces the hook point that the file states; `hook_module` is its Hugging Face
+    module.
     """
     return SaeSource(
         name=name,

@@ -3,7 +3,7 @@
 On disk: `ae.pt` and `config.json` with a `trainer` object. Tensors and encode, x̃ = x − bias:
 
 - AutoEncoder: encoder.weight, encoder.bias, decoder.weight (linear layers), `bias`; relu of x̃.
-  The original loader scales decoder vectors to norm 1 and the encoder to match; so does this one.
+  Like the original loader, this one scales decoder vectors to norm 1 and the encoder to match.
 - AutoEncoderNew: the same, but with decoder.bias, and b_dec is not subtracted.
 - GatedAutoEncoder: r_mag, gate_bias, mag_bias, decoder_bias; gated, of x̃.
 - JumpReluAutoEncoder: W_enc [d, F], W_dec [F, d], b_enc, b_dec, threshold [F]; b_dec is not
@@ -82,13 +82,13 @@ def _class_by_tensors(saved: Saved) -> str | None:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE in a folder; its class decides how it encodes."""
+    """Read the SAE in a folder; its class determines how it encodes."""
     trainer = saved.section("trainer")
     name = trainer.setting("dict_class", str) or _class_by_tensors(saved)
     if name not in WEIGHT_NAMES:
         raise InputError(
-            f"{saved.path}: the dictionary's class is {str(name)[:40]!r}; known are "
-            f"{', '.join(WEIGHT_NAMES)}, named by trainer.dict_class in config.json."
+            f"{saved.path}: the dictionary's class is {str(name)[:40]!r}, but must be one of "
+            f"{', '.join(WEIGHT_NAMES)}; set trainer.dict_class in config.json."
         )
     names = WEIGHT_NAMES[name]
     if name in ("AutoEncoderTopK", "BatchTopKSAE") and not saved.has("b_dec"):
@@ -102,7 +102,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         **_activation(saved, trainer, name, weights),
         applies_b_dec_to_input=_subtracts(trainer, name),
         model_name=trainer.setting("lm_name", str),
-        metadata={"dict_class": name, **_plain(trainer), **_promised(name, trainer)},
+        metadata={"dict_class": name, **_plain(trainer), **_advertised_l0(name, trainer)},
     )
     return _with_hook_point(_normalised(sae) if name == "AutoEncoder" else sae, trainer)
 
@@ -140,7 +140,7 @@ def _plain(trainer: Saved) -> dict[str, Any]:
     return {key: value for key, value in values if isinstance(value, str | int | float)}
 
 
-def _promised(name: str, trainer: Saved) -> dict[str, int]:
+def _advertised_l0(name: str, trainer: Saved) -> dict[str, int]:
     """BatchTopK's k: the mean L0 over tokens that its threshold should give."""
     k = trainer.count("k") if name in ("BatchTopKSAE", "MatryoshkaBatchTopKSAE") else None
     return {} if k is None else {"advertised_l0": k}

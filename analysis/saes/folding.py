@@ -13,7 +13,7 @@ SMALLEST_NORM = 1e-8
 def folded_decoder_norms(
     sae: SparseAutoencoder, note: str, *, scale_threshold: bool = False
 ) -> SparseAutoencoder:
-    """The same function with decoder vectors of norm 1: activations become contributions.
+    """Scale decoder vectors to norm 1 without changing the output: activations are contributions.
 
     W_enc, b_enc and the gate's biases are multiplied by each latent's norm. With `scale_threshold`
     so is the threshold, for formats that compare it with the pre-activation before scaling.
@@ -35,9 +35,9 @@ def folded_decoder_norms(
 def folded_mean_norm(
     sae: SparseAutoencoder, norm_in: float, norm_out: float, source: str
 ) -> SparseAutoencoder:
-    """The SAE for unscaled activations, of one trained on x·√d_in/norm_in.
+    """Convert an SAE that was trained on x·√d_in/norm_in into one for unscaled activations x.
 
-    Its output was on the scale √d_out/norm_out. `norm_in` and `norm_out` are mean activation norms
+    Its output has the scale √d_out/norm_out. `norm_in` and `norm_out` are mean activation norms
     over a data set; `source` names the file that stores them, for the note.
     """
     scaled = folded_scale(sae, sqrt(sae.d_in) / norm_in, sqrt(sae.d_out) / norm_out)
@@ -47,9 +47,9 @@ def folded_mean_norm(
 
 
 def folded_scale(sae: SparseAutoencoder, scale_in: float, scale_out: float) -> SparseAutoencoder:
-    """The SAE for unscaled activations, of one that reads x·scale_in and outputs y·scale_out.
+    """Convert an SAE that reads x·scale_in and outputs y·scale_out into one for x and y.
 
-    Where b_dec is subtracted from the input, both scales must be equal.
+    If b_dec is subtracted from the input, both scales must be equal.
     """
     return replace(
         sae,

@@ -3,8 +3,8 @@
 Version 1: `params.npz` with W_enc (or w_enc) [d, F], W_dec [F, d], b_enc, b_dec, threshold [F];
 only the path names model and site (`gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82`).
 The embedding SAE was trained on scaled embeddings: W_enc/√d, W_dec·√d.
-Version 2: `config.json` with architecture jump_relu and hf_hook_point_in/_out beside
-`params.safetensors` with the same tensors in lower case, and for skip transcoders
+Version 2: `config.json` with architecture jump_relu and hf_hook_point_in/_out, and
+`params.safetensors` with the same tensors in lower case; skip transcoders also have
 affine_skip_connection [d_in, d_out].
 
 Encodes h·[h > θ]·[h > 0], h = x·W_enc + b_enc, without subtracting b_dec or normalising.
@@ -29,12 +29,12 @@ SITES = {
 
 
 def matches_first(saved: Saved) -> bool:
-    """An npz file with a threshold; in other files the same tensors could be another format's."""
+    """An npz file with a threshold; in other files these tensors could be of another format."""
     return saved.weights.path.suffix == ".npz" and saved.has("threshold", "b_enc", "b_dec")
 
 
 def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE or transcoder of Gemma Scope 1."""
+    """Read an SAE or transcoder of Gemma Scope 1."""
     lower = saved.has("w_enc")
     names = WeightNames(
         W_enc="w_enc" if lower else "W_enc",
@@ -43,32 +43,30 @@ def read_first(saved: Saved, options: Options) -> SparseAutoencoder:
     )
     weights = read_weights(saved, options, names)
     place = str(saved.weights.path.absolute())
-    found = re.search(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", place)
-    layer, site = layer_in(place, r"layer_(\d+)"), found[3] if found else None
+    match = re.search(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)", place)
+    layer, site = layer_in(place, r"layer_(\d+)"), match[3] if match else None
     is_transcoder = site == "transcoders"
-    known = site is not None and layer is not None
-    note = (
-        "" if known else "The path names neither model nor site: give them by --model and --hook."
-    )
+    has_hook = site is not None and layer is not None
+    note = "The path names neither model nor site: give them with --model and --hook."
     sae = SparseAutoencoder(
         format="gemma_scope",
         architecture="jumprelu",
         **weights.arguments(),
         threshold=weights.more["threshold"],
         undoes_normalisation=not is_transcoder,
-        hook_point=SITES[site].format(layer) if known and site else None,
-        hook_point_out=f"blocks.{layer}.hook_mlp_out" if known and is_transcoder else None,
-        model_name=f"google/gemma-2-{found[1]}{'-it' * (found[2] == 'it')}" if found else None,
+        hook_point=SITES[site].format(layer) if has_hook and site else None,
+        hook_point_out=f"blocks.{layer}.hook_mlp_out" if has_hook and is_transcoder else None,
+        model_name=f"google/gemma-2-{match[1]}{'-it' * (match[2] == 'it')}" if match else None,
         metadata=_average_l0(place),
-        notes=[note] if note else [],
+        notes=[] if has_hook else [note],
     )
     return _embedding(sae) if "embedding" in saved.weights.path.parts else sae
 
 
 def _average_l0(place: str) -> dict[str, int]:
     """The mean L0 that the folder name states."""
-    found = re.search(r"average_l0_(\d+)", place)
-    return {"advertised_l0": int(found[1])} if found else {}
+    match = re.search(r"average_l0_(\d+)", place)
+    return {"advertised_l0": int(match[1])} if match else {}
 
 
 def _embedding(sae: SparseAutoencoder) -> SparseAutoencoder:
@@ -87,7 +85,7 @@ def matches_second(saved: Saved) -> bool:
 
 
 def read_second(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE or (skip) transcoder of Gemma Scope 2."""
+    """Read an SAE or (skip) transcoder of Gemma Scope 2."""
     if saved.setting("architecture", str) not in (None, "jump_relu"):
         raise InputError(
             f"{saved.config_path}: Gemma Scope 2 SAEs have the architecture jump_relu; choose "

@@ -5,8 +5,8 @@ import re
 
 def layer_in(name: str, pattern: str) -> int | None:
     """The layer number in a file or folder name; the one group of `pattern` matches it."""
-    found = re.search(pattern, name)
-    return int(found[1]) if found else None
+    match = re.search(pattern, name)
+    return int(match[1]) if match else None
 
 
 HF_SITES = (
@@ -25,7 +25,7 @@ HF_SITES = (
 def hook_point_of_module(module: str) -> str | None:
     """TransformerLens spelling of a module's output (or `….input`); None if it is unknown."""
     for pattern, name in HF_SITES:
-        found = re.search(pattern, module)
-        if found:
-            return name.format(*found.groups())
+        match = re.search(pattern, module)
+        if match:
+            return name.format(*match.groups())
     return None

@@ -49,7 +49,7 @@ def matches_r1(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE or transcoder of Llama Scope."""
+    """Read an SAE or transcoder of Llama Scope."""
     if saved.setting("act_fn", str, "jumprelu") != "jumprelu":
         raise InputError(
             f"{saved.config_path}: Llama Scope SAEs have the act_fn jumprelu; choose another "
@@ -79,7 +79,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
 
 
 def read_r1(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE of Llama-Scope-R1."""
+    """Read an SAE of Llama-Scope-R1."""
     names = replace(
         TORCH_LINEAR,
         more={"log_jumprelu_threshold": "d_sae"},

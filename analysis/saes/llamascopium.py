@@ -32,7 +32,7 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE in a folder."""
+    """Read the SAE in a folder."""
     _refuse(saved)
     hook_in, hook_out = saved.setting("hook_point_in", str), saved.setting("hook_point_out", str)
     is_transcoder = hook_out is not None and hook_out != hook_in
@@ -100,8 +100,8 @@ def _activation(saved: Saved, weights: Weights) -> dict[str, Any]:
         k = kept_latents(saved.count("top_k"), weights.W_enc.shape[1], saved.config_path)
         return {"architecture": "topk", "k": k, "selection_scale": norms}
     raise InputError(
-        f"{saved.config_path}: the act_fn {str(act)[:40]!r} is unknown; known are relu, jumprelu, "
-        "topk and batchtopk."
+        f"{saved.config_path}: the act_fn {str(act)[:40]!r} is unknown; supported are relu, "
+        "jumprelu, topk and batchtopk."
     )
 
 
@@ -114,7 +114,7 @@ def _notes(saved: Saved) -> list[str]:
 def _scaled(
     sae: SparseAutoencoder, saved: Saved, hook_in: str | None, hook_out: str | None
 ) -> SparseAutoencoder:
-    """Fold the data set's mean norms, unless they were folded before saving."""
+    """Fold the data set's mean norms into the weights, unless this was done before saving."""
     if saved.setting("norm_activation", str, "dataset-wise") != "dataset-wise":
         return sae
     norm_in, norm_out = stored_norms(saved, hook_in, hook_out or hook_in)

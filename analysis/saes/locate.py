@@ -1,8 +1,8 @@
 """Find a saved SAE: on disk, in a Hugging Face repository, or in SAELens' table of releases.
 
 - `path/to/folder`, `path/to/file`
-- `org/repo:folder@revision`; folder or revision may be left out, but not both, so that a mistyped
-  local path is never looked up on a server
+- `org/repo:folder@revision`; the folder or the revision is optional, but not both, so that a
+  mistyped local path is never looked up on a server
 - `release:id` of SAELens, such as `gpt2-small-res-jb:blocks.8.hook_resid_pre`, if the package
   sae-lens is installed; its table adds settings that the folder may lack (centring, a lost input
   scale)
@@ -34,7 +34,7 @@ class LocatedSae:
 
 
 def locate_sae(text: str | Path) -> LocatedSae:
-    """The saved SAE that a path, a repository or a release names, downloaded if necessary.
+    """Locate the saved SAE of a path, a repository or a release; download it if necessary.
 
     A local path is returned unchanged, whether it exists or not. Raises InputError if a repository
     cannot be reached, or it holds no SAE of that name.
@@ -51,7 +51,7 @@ def locate_sae(text: str | Path) -> LocatedSae:
 
 
 def from_hub(repo: str, folder: str, revision: str | None) -> Path:
-    """A folder (or one weights file) of a Hugging Face repository, in the local cache.
+    """Download a folder (or one weights file) of a Hugging Face repository to the local cache.
 
     Without a folder only the files at the top of the repository are downloaded, because many
     repositories hold a hundred SAEs in folders. Raises InputError if the hub cannot be reached, or
@@ -78,18 +78,18 @@ def from_hub(repo: str, folder: str, revision: str | None) -> Path:
             f"Face ({type(error).__name__}: {reason}); check the name and the network, or download "
             "the folder and give its path."
         ) from None
-    found = Path(snapshot) / folder
-    names = [entry.name for entry in found.iterdir()] if found.is_dir() else []
-    if not found.is_file() and not (names if folder else _weights_among(names)):
+    local = Path(snapshot) / folder
+    names = [entry.name for entry in local.iterdir()] if local.is_dir() else []
+    if not local.is_file() and not (names if folder else _weights_among(names)):
         raise InputError(
             f"{repo}: there is no {folder or 'saved SAE'} at {revision or 'main'}; "
             f"{_folders(repo, revision)}."
         )
-    return found
+    return local
 
 
 def _patterns(place: PurePosixPath) -> list[str]:
-    """File patterns to download for a folder or weights file, with the configurations around it."""
+    """File patterns to download for a folder or weights file, configuration files included."""
     beside = place.parent
     if place.suffix not in WEIGHTS_SUFFIXES:
         return [f"{place}/*", *(str(beside / name) for name in CONFIG_NAMES)]
@@ -116,7 +116,7 @@ def _folders(repo: str, revision: str | None) -> str:
 
 
 def from_release(release: str, sae_id: str) -> LocatedSae:
-    """The SAE of a SAELens release and id, from the table of the installed package sae-lens.
+    """Locate the SAE of a SAELens release and id in the table of the installed package sae-lens.
 
     Raises InputError if there is no such release or SAE, or sae-lens is not installed.
     """
@@ -125,10 +125,10 @@ def from_release(release: str, sae_id: str) -> LocatedSae:
         raise InputError(f"{release}: SAELens' table has no such release; check the spelling.")
     saes = {str(sae.get("id")): sae for sae in entry.get("saes", [])}
     if sae_id not in saes:
-        known = ", ".join(list(saes)[:5])
+        examples = ", ".join(list(saes)[:5])
         raise InputError(
             f"{release}: it has no SAE called {sae_id[:80]!r}; give one of its ids, such as "
-            f"{known}."
+            f"{examples}."
         )
     overrides = dict(entry.get("config_overrides") or {})
     scale = saes[sae_id].get("norm_scaling_factor")

@@ -1,7 +1,7 @@
 """noanabeshima's matryoshka-saes: ReLU SAEs with activations in units of their contribution.
 
 On disk: a .pt file with W_enc [d, F], W_dec [F, d], b_enc, b_dec, normalizer.running_avg (the mean
-activation norm) and, where latents are kept in order, sq_act_running_avg.
+activation norm) and, if latents are kept in order, sq_act_running_avg.
 
 Encodes relu((x·s)·W_enc + b_enc)·‖W_dec‖/s with s = √d/running_avg; the output is the plain decode
 divided by s. Both scales are folded: W_enc·n, b_enc·n/s, W_dec/n, b_dec/s with n = ‖W_dec‖.
@@ -24,7 +24,7 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE in a file."""
+    """Read the SAE in a file."""
     names = WeightNames(more={RUNNING_NORM: "one"}, ignored=("sq_act_running_avg",))
     weights = read_weights(saved, options, names, {"one": 1})
     mean_norm = positive(
@@ -40,7 +40,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         b_dec=weights.b_dec / scale,
         notes=[
             f"The mean activation norm {mean_norm:.6g} was folded into the biases.",
-            "The file names neither model nor hook point: give them by --model and --hook.",
+            "The file names neither model nor hook point: give them with --model and --hook.",
         ],
     )
     return folded_decoder_norms(

@@ -7,7 +7,7 @@ buffers that count firings.
 Encodes act((LN(x) − pre_bias)·W_enc + latent_bias). The layer norm, (x − μ)/(σ + 1e-5), is applied
 if and only if the activation is TopK, and undone on the output.
 Source: openai/sparse_autoencoder `model.py`. Its loader treats an unknown activation as a ReLU;
-here it is refused.
+this one refuses it.
 """
 
 from analysis.runtime.errors import InputError
@@ -29,7 +29,7 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The autoencoder in one file."""
+    """Read the autoencoder in a file."""
     names = WeightNames(
         W_enc="encoder.weight",
         W_dec="decoder.weight" if saved.has("decoder.weight") else None,
@@ -46,7 +46,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     if activation not in ("ReLU", "TopK") or details.get("postact_fn", "ReLU") != "ReLU":
         raise InputError(
             f"{saved.weights.path}: its activation is {str(activation)[:40]!r} (postact_fn "
-            f"{str(details.get('postact_fn'))[:20]}); known are ReLU, and TopK followed by ReLU."
+            f"{str(details.get('postact_fn'))[:20]}); supported are ReLU, and TopK then ReLU."
         )
     k = details.get("k") if activation == "TopK" else None
     if activation == "TopK":
@@ -58,5 +58,5 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         applies_b_dec_to_input=True,
         normalisation="layer_norm" if activation == "TopK" else "none",
         k=k,
-        notes=["The file names neither model nor hook point: give them by --model and --hook."],
+        notes=["The file names neither model nor hook point: give them with --model and --hook."],
     )

@@ -1,4 +1,4 @@
-"""Settings of the user that replace or complete those of a saved SAE.
+"""User settings that replace or complete those of a saved SAE.
 
 Each changes how the SAE encodes, and therefore its content hash, and adds a note.
 """
@@ -19,7 +19,7 @@ class Overrides(SaeReading):
     """Settings that replace those of a saved SAE; see `SaeReading` for the fields."""
 
     def applied(self, sae: SparseAutoencoder) -> SparseAutoencoder:
-        """The SAE with these settings; format and transpose were applied when it was read.
+        """Return the SAE with these settings; format and transpose were applied on reading.
 
         Raises InputError if the normalisation is unknown, the scale is not positive, or b_dec
         cannot be subtracted.
@@ -51,7 +51,7 @@ class Overrides(SaeReading):
         if self.subtract_b_dec and sae.d_in != sae.d_out:
             raise InputError(
                 f"b_dec has {sae.d_out} values and the input {sae.d_in}, so it cannot be "
-                "subtracted; leave --subtract-b-dec out."
+                "subtracted; omit --subtract-b-dec."
             )
         state = "on" if self.subtract_b_dec else "off"
         return sae.noting(

@@ -33,10 +33,10 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE of Qwen Scope."""
+    """Read an SAE of Qwen Scope."""
     weights = read_weights(saved, options, NAMES)
-    found = re.search(r"SAE-Res-(.+?)-W\d+K-L0_(\d+)", str(saved.weights.path.absolute()))
-    if found is None:
+    match = re.search(r"SAE-Res-(.+?)-W\d+K-L0_(\d+)", str(saved.weights.path.absolute()))
+    if match is None:
         raise InputError(
             f"{saved.weights.path}: k is not in the file; put the file into a folder with the "
             "repository's name, such as SAE-Res-Qwen3-1.7B-Base-W32K-L0_50."
@@ -46,8 +46,8 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
         format="qwen_scope",
         architecture="topk",
         **weights.arguments(),
-        k=kept_latents(int(found[2]), weights.W_enc.shape[1], saved.path),
+        k=kept_latents(int(match[2]), weights.W_enc.shape[1], saved.path),
         hook_point=None if layer is None else f"blocks.{layer}.hook_resid_post",
-        model_name=f"Qwen/{found[1]}",
-        notes=[f"k = {found[2]} was taken from the folder name."],
+        model_name=f"Qwen/{match[1]}",
+        notes=[f"k = {match[2]} was taken from the folder name."],
     )

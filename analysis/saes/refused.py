@@ -12,7 +12,7 @@ MATRIX_RANK = 2
 
 
 def reason(saved: Saved) -> str | None:
-    """Why this SAE cannot be analysed; None if nothing is known against it."""
+    """The reason why this SAE cannot be analysed; None if there is none."""
     tensors = saved.weights.tensors
     if any(name.startswith("attn_layers.") for name in tensors):
         return (

@@ -1,4 +1,4 @@
-"""The formats that can be read: one line each, tried in this order.
+"""The supported formats, one line each, in the order in which they are tried.
 
 To add a format, write a module with `matches(saved) -> bool` and `read(saved, options) ->
 SparseAutoencoder`, then add its line to FORMATS. `matches` decides by tensor names and
@@ -67,7 +67,7 @@ FORMATS = (
 
 
 def format_of(saved: Saved, name: str | None = None) -> Format:
-    """The format called `name`, or the first one that matches.
+    """The format with this name, or the first one that matches.
 
     Raises InputError if there is none.
     """
@@ -75,7 +75,7 @@ def format_of(saved: Saved, name: str | None = None) -> Format:
         chosen = next((entry for entry in FORMATS if entry.name == name), None)
         if chosen is None:
             raise InputError(
-                f"{saved.path}: the format {name[:40]!r} is unknown; known formats are "
+                f"{saved.path}: the format {name[:40]!r} is unknown; supported formats are "
                 f"{', '.join(entry.name for entry in FORMATS)}."
             )
         return chosen

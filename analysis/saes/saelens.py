@@ -87,7 +87,7 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE in a SAELens folder.
+    """Read the SAE in a SAELens folder.
 
     Raises InputError if cfg.json and weights contradict each other.
     """
@@ -106,7 +106,7 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
 
 
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration older than SAELens 6 with the keys of version 6; newer ones unchanged."""
+    """Convert a configuration older than SAELens 6 to the keys of version 6; keep newer ones."""
     metadata = config.get("metadata")
     inner = metadata if isinstance(metadata, dict) else {}
     version = config.get("sae_lens_version") or inner.get("sae_lens_version")
@@ -133,14 +133,14 @@ def _architecture(saved: Saved, stored: str) -> Architecture:
         )
     if stored not in ARCHITECTURES:
         raise InputError(
-            f"{saved.config_path}: the architecture {stored[:40]!r} is unknown; known are "
+            f"{saved.config_path}: the architecture {stored[:40]!r} is unknown; supported are "
             f"{', '.join(ARCHITECTURES)}."
         )
     activation = saved.setting("activation_fn", str, "relu")
     if activation not in ("relu", "topk"):
         raise InputError(
             f"{saved.config_path}: the activation function {str(activation)[:40]!r} is unknown; "
-            "known are relu and topk."
+            "supported are relu and topk."
         )
     return ARCHITECTURES[stored]
 
@@ -165,18 +165,18 @@ def _weight_names(saved: Saved, architecture: Architecture, stored: str) -> Weig
 
 
 def _metadata(saved: Saved) -> dict[str, Any]:
-    """Model, hook point and training facts: under `metadata` since version 6, before at the top."""
+    """Model, hook point and training settings: `metadata` since version 6, the top level before."""
     config = saved.config or {}
     nested = config.get("metadata")
     top = {key: config[key] for key in METADATA_KEYS if config.get(key) is not None}
-    return {**top, **(nested if isinstance(nested, dict) else {}), **_promised(saved)}
+    return {**top, **(nested if isinstance(nested, dict) else {}), **_advertised_l0(saved)}
 
 
-def _promised(saved: Saved) -> dict[str, Any]:
+def _advertised_l0(saved: Saved) -> dict[str, Any]:
     """`advertised_l0` of an SAE that is not topk.
 
-    For one trained by batch top-k it is k, the mean L0 that its threshold should give; otherwise
-    the L0 that was measured at the end of training.
+    For batch top-k training it is k, the mean L0 that the threshold should give. Otherwise it is
+    the L0 measured at the end of training.
     """
     metadata = saved.section("metadata")
     trained = metadata.setting("training_architecture", str)
@@ -273,22 +273,22 @@ def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> 
         return replace(sae, normalisation=stored)  # type: ignore[arg-type]  # one of the three
     if stored not in SCALE_FOLDED:
         raise InputError(
-            f"{saved.config_path}: the normalisation {str(stored)[:40]!r} is unknown; known are "
-            f"none, constant_norm_rescale, layer_norm, {' and '.join(SCALE_FOLDED)}."
+            f"{saved.config_path}: the normalisation {str(stored)[:40]!r} is unknown; supported "
+            f"are none, constant_norm_rescale, layer_norm, {' and '.join(SCALE_FOLDED)}."
         )
     scale = _checkpoint_scale(saved)
     if scale is None:
         return sae.noting(
-            f"cfg.json says {stored}, which SAELens folds into the weights at the end of training "
-            "and never applies at run time: the weights are assumed to be folded; a low explained "
-            "variance would mean that they are not."
+            f"cfg.json states {stored}, which SAELens folds into the weights at the end of "
+            "training and never applies at run time. The weights are assumed to be folded; a low "
+            "explained variance would mean that they are not."
         )
     threshold = sae.threshold
     if rescale and threshold is not None:
         threshold = threshold / scale
     return sae.noting(
-        f"The input scale {scale:.6g}, which was not folded yet (in a checkpoint during training, "
-        "or a release that stores it separately), was folded into the weights.",
+        f"The input scale {scale:.6g} was not folded yet, as in a checkpoint during training or a "
+        "release that stores it separately; it was folded into the weights.",
         W_enc=sae.W_enc * scale,
         W_dec=sae.W_dec / scale,
         b_dec=sae.b_dec / scale,
@@ -297,10 +297,10 @@ def _with_normalisation(sae: SparseAutoencoder, saved: Saved, rescale: bool) -> 
 
 
 def _checkpoint_scale(saved: Saved) -> float | None:
-    """The input scale of a training checkpoint, which is not folded yet; None if there is none."""
-    known = saved.setting("norm_scaling_factor", float)
-    if known is not None:
-        return positive(known, "norm_scaling_factor", saved.path)
+    """The unfolded input scale of a training checkpoint; None if there is none."""
+    factor = saved.setting("norm_scaling_factor", float)
+    if factor is not None:
+        return positive(factor, "norm_scaling_factor", saved.path)
     folder = saved.weights.path.parent
     if (folder / "activation_whitening.safetensors").is_file():
         raise InputError(
@@ -316,7 +316,7 @@ def _checkpoint_scale(saved: Saved) -> float | None:
 
 
 def _centred(sae: SparseAutoencoder) -> SparseAutoencoder:
-    """The SAE with centred input if its model was loaded with centred writing weights."""
+    """Centre the input if the model was loaded with centred writing weights."""
     arguments = sae.metadata.get("model_from_pretrained_kwargs")
     if isinstance(arguments, dict) and arguments.get("center_writing_weights") is True:
         return sae.noting(

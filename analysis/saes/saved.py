@@ -1,4 +1,4 @@
-"""A saved SAE of a format yet unknown: its weights file and its configuration.
+"""A saved SAE whose format is not yet recognised: its weights file and its configuration.
 
 Readers request tensors by name and symbolic shape (`{"W_enc": "d_in d_sae"}`). Shapes are checked
 against each other and against the configuration; a contradiction is reported in one sentence.
@@ -28,7 +28,7 @@ WEIGHTS_NAMES = (
     "sae_weights.pt",
     "checkpoints/final.safetensors",
 )
-"""File names of weights in the known formats, in the order in which they are looked for."""
+"""File names of weights in the supported formats, in the order of the search."""
 NOT_WEIGHTS = ("sparsity.safetensors", "activation_whitening.safetensors", "optimizer.pt")
 CONFIG_NAMES = ("cfg.json", "config.json", "hyperparams.json")
 MAX_FOLDER_ENTRIES = 10_000
@@ -39,7 +39,7 @@ Value = TypeVar("Value", str, int, float, bool)
 
 @dataclass(frozen=True)
 class Options:
-    """Options of the caller, which apply to every format."""
+    """The caller's options, which apply to every format."""
 
     dtype: torch.dtype = torch.float32
     transpose: bool | None = None
@@ -78,7 +78,7 @@ class Saved:
         return value
 
     def overridden(self, settings: Mapping[str, Any]) -> "Saved":
-        """The same file with these settings replacing those of its configuration."""
+        """The same file, with these settings in place of those of its configuration."""
         if not settings:
             return self
         config = {**(self.config or {}), **settings}
@@ -126,7 +126,7 @@ def open_saved(path: Path, *, allow_pickle: bool = False) -> Saved:
     if path.suffix == ".json" and path.is_file():
         path = path.parent
     file = path if path.is_file() else _weights_in(path)
-    config_path = _config_beside(file)
+    config_path = _config_next_to(file)
     config = None if config_path is None else checks.read_json(config_path)
     return Saved(path, open_tensors(file, allow_pickle=allow_pickle), config, config_path)
 
@@ -138,17 +138,17 @@ def _weights_in(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     entries = [entry for entry, _ in zip(folder.iterdir(), range(MAX_FOLDER_ENTRIES), strict=False)]
-    found = sorted(
+    files = sorted(
         entry
         for entry in entries
         if entry.suffix in WEIGHTS_SUFFIXES and entry.name not in NOT_WEIGHTS and entry.is_file()
     )
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(entry.name for entry in found[:5])
+    if len(files) == 1:
+        return files[0]
+    if files:
+        names = ", ".join(entry.name for entry in files[:5])
         raise InputError(
-            f"{folder}: it holds {len(found)} weights files ({names}{' …' * (len(found) > 5)}); "
+            f"{folder}: it holds {len(files)} weights files ({names}{' …' * (len(files) > 5)}); "
             "give the path of one of them."
         )
     inner = sorted(entry.name for entry in entries if entry.is_dir())[:5]
@@ -156,7 +156,7 @@ def _weights_in(folder: Path) -> Path:
     raise InputError(f"{folder}: it holds no weights file ({', '.join(WEIGHTS_SUFFIXES)}); {hint}.")
 
 
-def _config_beside(file: Path) -> Path | None:
+def _config_next_to(file: Path) -> Path | None:
     """The configuration of a weights file: `<stem>_cfg.json`, or a known name in its folder."""
     own = file.with_name(f"{file.stem}_cfg.json")
     if own.is_file():
@@ -169,7 +169,7 @@ def _config_beside(file: Path) -> Path | None:
 
 
 def read_tensors(saved: Saved, request: Request, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The requested tensors in one dtype, with finite values and shapes that agree.
+    """Read the requested tensors in one dtype; check that values are finite and shapes agree.
 
     Sizes are taken first from the configuration, then from the required tensors in their order.
     Raises InputError, naming the tensor, if one is missing, unknown, of a wrong shape, empty or not

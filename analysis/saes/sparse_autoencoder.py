@@ -44,7 +44,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class TokenScale:
-    """What undoes the normalisation of each token, [n, 1] each: x = normalised·scale + shift."""
+    """Scale and shift [n, 1] that undo each token's normalisation: x = normalised·scale + shift."""
 
     scale: Tensor | None
     shift: Tensor | None
@@ -92,7 +92,7 @@ class SparseAutoencoder:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Other settings of the file."""
     notes: list[str] = field(default_factory=list)
-    """One sentence for each thing that was folded, assumed or left out on reading."""
+    """One sentence for each change or assumption made on reading."""
 
     @property
     def d_in(self) -> int:
@@ -111,7 +111,7 @@ class SparseAutoencoder:
 
     @property
     def is_autoencoder(self) -> bool:
-        """Whether its output reconstructs its input, as a transcoder's does not."""
+        """Whether the output reconstructs the input; False for transcoders."""
         same_place = self.hook_point_out in (None, self.hook_point)
         return same_place and self.undoes_normalisation and self.d_out == self.d_in
 
@@ -123,7 +123,7 @@ class SparseAutoencoder:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over every weight (as float32) and every setting that shapes an activation.
+        """SHA-256 over every weight (as float32) and every setting that affects activations.
 
         Two files of different formats that hold the same SAE have the same hash.
         """
@@ -144,7 +144,7 @@ class SparseAutoencoder:
         return digest.hexdigest()
 
     def noting(self, note: str, **changes: Any) -> Self:
-        """A copy with these fields changed and one more note, which says why."""
+        """Return a copy with these fields changed and one more note, which gives the reason."""
         return replace(self, notes=[*self.notes, note], **changes)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -197,7 +197,7 @@ class SparseAutoencoder:
 
     @torch.no_grad()
     def decode_sparse(self, rows: Tensor, latents: Tensor, values: Tensor, x: Tensor) -> Tensor:
-        """Outputs [n, d_out] of the activations that `encode_sparse` gave for the inputs x.
+        """Outputs [n, d_out] of the activations that `encode_sparse` returned for the inputs x.
 
         Takes active latents x d_out operations per token instead of d_sae x d_out.
         """
@@ -251,7 +251,7 @@ class SparseAutoencoder:
         if self.normalisation == "none":
             return x, TokenScale(None, shift)
         if self.normalisation == "constant_norm_rescale":
-            # The floor keeps a zero token zero instead of dividing by zero.
+            # With the floor, a zero token stays zero; without it, it would be divided by zero.
             norm = x.norm(dim=1, keepdim=True).clamp(min=torch.finfo(x.dtype).eps)
             factor = self.d_in**0.5 / norm
             return x * factor, TokenScale(1 / factor, shift)

@@ -24,7 +24,7 @@ def matches(saved: Saved) -> bool:
 
 
 def read(saved: Saved, options: Options) -> SparseAutoencoder:
-    """The SAE of one module."""
+    """Read the SAE of one module."""
     transcodes = bool(saved.setting("transcode", bool, False))
     skips = bool(saved.setting("skip_connection", bool, False))
     names = WeightNames(**{**vars(NAMES), "more": {"W_skip": "d_in d_in"} if skips else {}})
@@ -37,8 +37,8 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     activation = saved.setting("activation", str, "topk")
     if activation not in ("topk", "groupmax"):
         raise InputError(
-            f"{saved.config_path}: the activation {str(activation)[:40]!r} is unknown; known are "
-            "topk and groupmax."
+            f"{saved.config_path}: the activation {str(activation)[:40]!r} is unknown; supported "
+            "are topk and groupmax."
         )
     if saved.setting("signed", bool, False):
         raise InputError(

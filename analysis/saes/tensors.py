@@ -55,7 +55,7 @@ class TensorFile:
 
 
 def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
-    """The tensors in a file.
+    """Open the tensors in a file.
 
     `allow_pickle` also opens PyTorch's .pt files: the pickle is inspected and then read with
     `weights_only=True`. A file named .safetensors must be one. Raises InputError if the file is
@@ -175,7 +175,7 @@ def _open_torch(
 
 
 def _state_dict(path: Path, loaded: Any) -> dict[str, Any]:
-    """The dictionary of tensors in a PyTorch file: the whole content, or its one inner one."""
+    """The dictionary of tensors in a PyTorch file: its content, or the one dictionary inside it."""
     if isinstance(loaded, dict) and not any(isinstance(value, Tensor) for value in loaded.values()):
         inner = [
             value

@@ -1,4 +1,4 @@
-"""Plain ReLU SAEs of two torch linear layers: Goodfire, DeepSeek-R1 (Qresearch), Apollo's e2e_sae.
+"""ReLU SAEs of two torch linear layers: Goodfire, Qresearch for DeepSeek-R1, Apollo's e2e_sae.
 
 On disk: one .pt file, no configuration. All encode relu(x·W_enc + b_enc) without subtracting b_dec
 or normalising; weights are stored as by torch's linear layers, [F, d] and [d, F].
@@ -35,7 +35,7 @@ def matches_goodfire(saved: Saved) -> bool:
 
 
 def read_goodfire(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE of Goodfire."""
+    """Read an SAE by Goodfire."""
     layer = layer_in(saved.weights.path.name, r"-l(\d+)")
     return SparseAutoencoder(
         format="goodfire",
@@ -52,7 +52,7 @@ def matches_deepseek_r1(saved: Saved) -> bool:
 
 
 def read_deepseek_r1(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE of Qresearch for DeepSeek-R1-Distill-Llama-8B."""
+    """Read an SAE by Qresearch for DeepSeek-R1-Distill-Llama-8B."""
     layer = layer_in(saved.weights.path.name, r"l(\d+)")
     return SparseAutoencoder(
         format="deepseek_r1",
@@ -65,7 +65,7 @@ def read_deepseek_r1(saved: Saved, options: Options) -> SparseAutoencoder:
 
 def _layer_note(layer: int | None) -> list[str]:
     if layer is None:
-        return ["The file names neither model nor hook point: give them by --model and --hook."]
+        return ["The file names neither model nor hook point: give them with --model and --hook."]
     return [f"Layer {layer} was taken from the file name; its output (hook_resid_post) is assumed."]
 
 
@@ -75,13 +75,13 @@ def matches_e2e(saved: Saved) -> bool:
 
 
 def read_e2e(saved: Saved, options: Options) -> SparseAutoencoder:
-    """An SAE of Apollo's end-to-end training; several in one file are refused."""
+    """Read an SAE of Apollo's end-to-end training; a file with several SAEs is refused."""
     stored = saved.weights.tensors
     prefixes = sorted(n.removesuffix(E2E_ENCODER) for n in stored if n.endswith(E2E_ENCODER))
     if len(prefixes) != 1:
         raise InputError(
             f"{saved.weights.path}: it holds {len(prefixes)} SAEs ({', '.join(prefixes)[:200]}), "
-            "where one is expected; save the one that you need to its own file."
+            "but must hold one; save the one that you need to its own file."
         )
     prefix = prefixes[0]
     names = replace(

@@ -1,4 +1,4 @@
-"""Reads the weights of a file, given the names and the orientation under which it stores them."""
+"""Read the weights of a file from the names and the orientation in which it stores them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -78,7 +78,7 @@ def read_weights(
     names: WeightNames,
     sizes: Mapping[str, int | None] | None = None,
 ) -> Weights:
-    """The weights of a file, checked, as W_enc [d_in, d_sae] and W_dec [d_sae, d_out].
+    """Read and check the weights of a file, as W_enc [d_in, d_sae] and W_dec [d_sae, d_out].
 
     With `options.transpose` both matrices are stored transposed relative to what the format
     prescribes. Raises InputError as `read_tensors` does, for example if a shape contradicts
@@ -92,7 +92,7 @@ def read_weights(
     except InputError as error:
         if options.transpose:
             message = str(error).rstrip(".")
-            raise InputError(f"{message}; it was read with --transpose: try without.") from error
+            raise InputError(f"{message}; it was read with --transpose: try without it.") from error
         raise
     W_enc = tensors.pop(names.W_enc)
     W_enc = W_enc.T if names.encoder_transposed else W_enc
@@ -114,14 +114,14 @@ def _transposed(names: WeightNames) -> WeightNames:
 
 
 def positive(value: float | None, name: str, path: object) -> float:
-    """The value, if it is a finite number above 0. InputError otherwise."""
+    """Return the value if it is a finite number above 0; raise InputError otherwise."""
     if value is None or not 0 < value < float("inf"):
         raise InputError(f"{path}: {name} is {value} and must be a positive number; correct it.")
     return value
 
 
 def kept_latents(k: int | None, d_sae: int, path: object) -> int:
-    """k of a topk SAE, if it is between 1 and `d_sae`. InputError otherwise."""
+    """Return k of a topk SAE if it is between 1 and `d_sae`; raise InputError otherwise."""
     if k is None or not 0 < k <= d_sae:
         raise InputError(
             f"{path}: a topk SAE with {d_sae} latents needs k between 1 and {d_sae}, and k is {k}."

@@ -212,7 +212,7 @@ def weights_are_a_folder(folder: Path) -> None:
 BROKEN = {
     truncated: "is truncated",
     truncated_to_nothing: "truncated to 3 bytes",
-    longer: "longer than its header says",
+    longer: "longer than its header states",
     not_a_number: "'W_dec' holds 32 values that are NaN or infinite",
     infinite: "'b_enc' holds 2 values",
     wrong_shape: r"d_in is 31, but it is 32",

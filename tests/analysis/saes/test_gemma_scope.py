@@ -47,7 +47,9 @@ def test_a_transcoder_and_an_instruction_tuned_model_by_their_path(tmp_path: Pat
 def test_a_path_that_names_nothing_is_noted(tmp_path: Path) -> None:
     sae = load_sae(write(changed("gemma_scope", file="params.npz"), tmp_path))
     assert (sae.hook_point, sae.model_name, sae.advertised_l0) == (None, None, None)
-    assert sae.notes == ["The path names neither model nor site: give them by --model and --hook."]
+    assert sae.notes == [
+        "The path names neither model nor site: give them with --model and --hook."
+    ]
 
 
 def test_a_cross_layer_transcoder_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def test_the_first_format_that_matches_is_the_right_one(name: str, tmp_path: Pat
 
 def test_a_format_can_be_named(tmp_path: Path) -> None:
     file = write(CASES["deepseek_r1"], tmp_path)
-    with pytest.raises(InputError, match="format 'word2vec' is unknown; known formats are saelens"):
+    with pytest.raises(
+        InputError, match="format 'word2vec' is unknown; supported formats are saelens"
+    ):
         load_sae(file, Overrides(format="word2vec"), allow_pickle=True)
     with pytest.raises(InputError, match=r"encoder_linear\.weight is missing"):
         load_sae(file, Overrides(format="goodfire"), allow_pickle=True)
