@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.clusters.stability import WEAK, found_again
+from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
@@ -29,15 +29,16 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     ids = table["cluster"].to_numpy()
     selected = np.array([counts[i] if i < len(counts) else 0 for i in ids], dtype=np.int64)
     rows = table.select(["cluster", "label", "size", "stability", "bootstrap"])
-    rows = rows.append_column("found_again", found_again(table))
+    rows = rows.append_column("recovery", recovery(table))
     rows = rows.append_column("selected", pa.array(selected))
     rows = rows.append_column("share", pa.array(selected / np.maximum(table["size"].to_numpy(), 1)))
     rows = rows.filter(pa.array(selected > 0))
     rows = rows.sort_by([("selected", "descending"), ("cluster", "ascending")])
     left_out = max(rows.num_rows - MOST_CLUSTERS, 0)
     rows = rows.slice(0, MOST_CLUSTERS)
-    alone = chosen & (clustering.of_latent < 0)
-    noise, apart = int(alone.sum()), int((alone & (bundle.latents["x"].is_null().to_numpy())).sum())
+    unclustered = chosen & (clustering.of_latent < 0)
+    noise = int(unclustered.sum())
+    off_map = int((unclustered & bundle.latents["x"].is_null().to_numpy()).sum())
     return Figure(
         name="clusters",
         title="Clusters of the selection" if mask is not None else "Largest clusters",
@@ -52,26 +53,26 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
         ),
         selections=(CLUSTER.name,),
         note=(
-            "Found again (0 to 1): the lower of the overlaps with clusters of other seeds and of "
+            "Recovery (0 to 1): the smaller of the overlaps with clusters of other seeds and of "
             f"resampled edges; below {WEAK:g} a cluster is weak evidence"
             + (f". {count(left_out)} smaller clusters are not drawn" if left_out else "")
             + f". {count(noise)} of these latents belong to no cluster"
-            + (f", {count(apart)} of them because they are not on the map" if apart else "")
+            + (f", {count(off_map)} of them because they are not on the map" if off_map else "")
             + "."
         ),
     )
 
 
 def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> alt.LayerChart:
-    ids, again = rows["cluster"].to_pylist(), rows["found_again"].to_pylist()
+    ids, recovered = rows["cluster"].to_pylist(), rows["recovery"].to_pylist()
     data = rows.append_column(
         "name", pa.array([f"{cut(names[i], 30)} ({i})" for i in ids], pa.string())
     )
     data = data.append_column("colour", pa.array([colours[i] for i in ids], pa.string()))
     data = data.append_column(
-        "says",
+        "text",
         pa.array(
-            [f"found again {fraction(s)}" + (", weak" if s < WEAK else "") for s in again],
+            [f"recovery {fraction(s)}" + (", weak" if s < WEAK else "") for s in recovered],
             pa.string(),
         ),
     )
@@ -81,10 +82,10 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
             alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
-            alt.Tooltip("size:Q", title="all its latents", format=COUNT),
+            alt.Tooltip("size:Q", title="all latents", format=COUNT),
             alt.Tooltip("share:Q", title="share selected", format=PERCENT),
-            alt.Tooltip("stability:Q", title="found with other seeds", format=FRACTION),
-            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=FRACTION),
+            alt.Tooltip("stability:Q", title="stability (other seeds)", format=FRACTION),
+            alt.Tooltip("bootstrap:Q", title="bootstrap (resampled edges)", format=FRACTION),
         ],
     )
     x = alt.X(
@@ -100,12 +101,12 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
         .encode(
             x=alt.X("selected:Q"),
             color=alt.Color("colour:N", scale=None),
-            opacity=alt.condition(f"datum.found_again < {WEAK}", alt.value(0.45), alt.value(0.95)),
+            opacity=alt.condition(f"datum.recovery < {WEAK}", alt.value(0.45), alt.value(0.95)),
         )
         .properties(name="cluster_bars")
         .add_params(CLUSTER.parameter())
     )
-    says = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
-        x=x, text="says:N"
+    texts = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
+        x=x, text="text:N"
     )
-    return layered(light, full, says, height=60 + 21 * max(rows.num_rows, 1))
+    return layered(light, full, texts, height=60 + 21 * max(rows.num_rows, 1))

@@ -1,4 +1,4 @@
-"""Contexts of the members of a cluster, pooled: one line each, named by the member."""
+"""Contexts of all members of a cluster in one figure, each line labelled with its member."""
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +17,15 @@ MOST_POOLED = 12
 
 
 def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") -> Figure:
-    """Contexts of the members of a cluster, each with the name of its member.
+    """Contexts of the members of a cluster, each labelled with its member.
 
-    `top` are the strongest relative to each member's own maximum; ties go to the more active
-    member. `random` is a sample of the stored contexts that draws a member in proportion to its
-    active tokens. No token is picked twice. A click gives LATENT, the member. Raises InputError
-    for an unknown cluster or kind.
+    `top`: the strongest relative to each member's own maximum; ties go to the member with more
+    active tokens. `random`: a sample of the stored contexts in which a member is drawn in
+    proportion to its active tokens. No token is picked twice. A click gives LATENT, the member.
+    Raises InputError for an unknown cluster or kind.
     """
     if kind not in ("top", "random"):
-        raise InputError(f"Contexts: those of a cluster are top or random, not {kind!r}.")
+        raise InputError(f"Contexts of a cluster: there is no kind {kind!r}; choose top or random.")
     size = cluster_row(bundle, cluster)["size"]
     members = bundle.memberships.filter(pc.equal(bundle.memberships["cluster"], cluster))
     stored = bundle.contexts.of(members["latent"].to_numpy())
@@ -39,20 +39,20 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
     ]
     return Figure(
         name=f"cluster-{cluster}-contexts-{kind}",
-        title="Strongest contexts of its members" if kind == "top" else "Random active contexts",
+        title="Strongest contexts of the members" if kind == "top" else "Random active contexts",
         chart=context_chart(rows, "activation / the member's own maximum", sides, LATENT),
         rows=rows,
         caption=caption_of(
             bundle,
             unit="context",
             cluster=cluster,
-            contexts=f"{drawn.num_rows} of {stored.num_rows} {kind} ones of {size} members",
+            contexts=f"{drawn.num_rows} of {stored.num_rows} {kind} contexts of {size} members",
         ),
         selections=(LATENT.name,),
         note=(
             "In each line the named member is active on the framed token. The lines are the "
-            "strongest relative to the member's own maximum, so they look cleaner than the "
-            "cluster is."
+            "strongest relative to the member's own maximum, so they make the cluster look "
+            "cleaner than it is."
             if kind == "top"
             else "In each line the named member is active on the framed token. A member is drawn "
             "in proportion to the number of its active tokens."
@@ -61,7 +61,7 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
 
 
 def _ranking(bundle: Bundle, stored: pa.Table, kind: ContextKind, cluster: int) -> Ints:
-    """Rows of the pooled contexts that are drawn, in order."""
+    """Indices of the contexts to draw, in order."""
     latents = stored["latent"].to_numpy()
     largest, active = (
         bundle.latents[name].to_numpy(zero_copy_only=False)[latents]

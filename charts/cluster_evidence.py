@@ -20,25 +20,25 @@ SOURCES = {
     "raised": "promotes",
     "explained": "is explained by",
 }
-"""Columns of the cluster table that hold evidence, and what a member does with such a term."""
+"""Columns of the cluster table that hold evidence, and how a member relates to such a term."""
 _ROW = 22
 
 
 def cluster_row(bundle: Bundle, cluster: int) -> dict[str, Any]:
     """The cluster's row of the cluster table; raises InputError if there is none."""
-    found = bundle.clusters.filter(pc.equal(bundle.clusters["cluster"], cluster))
-    if found.num_rows == 0:
+    rows = bundle.clusters.filter(pc.equal(bundle.clusters["cluster"], cluster))
+    if rows.num_rows == 0:
         raise InputError(
-            f"{bundle.name}: there is no cluster {cluster}; choose one of the cluster table."
+            f"{bundle.name}: there is no cluster {cluster}; choose one from the cluster table."
         )
-    row: dict[str, Any] = found.to_pylist()[0]
+    row: dict[str, Any] = rows.to_pylist()[0]
     return row
 
 
 def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
-    """The terms of a cluster, best first, by the share of its members that have them."""
+    """The terms of a cluster, best first, with the share of members that have each."""
     row = cluster_row(bundle, cluster)
-    found = [
+    terms = [
         {
             "source": words,
             "term": item["term"],
@@ -49,7 +49,7 @@ def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
         for name, words in SOURCES.items()
         for item in row[name]
     ]
-    rows = pa.Table.from_pylist(found, _ROWS)
+    rows = pa.Table.from_pylist(terms, _ROWS)
     return Figure(
         name=f"cluster-{cluster}-evidence",
         title="Evidence for the label",
@@ -57,9 +57,9 @@ def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
         rows=rows,
         caption=caption_of(bundle, unit="latent", cluster=cluster, members=row["size"]),
         note=(
-            "Terms by class-based TF-IDF over the clusters of the level: those with a high weight "
-            "are common here and rare in other clusters. A bar is the share of members that have "
-            "the term among their own terms."
+            "Terms ranked by class-based TF-IDF over the clusters of this level: terms with a high "
+            "weight are common here and rare in other clusters. A bar is the share of members "
+            "that have the term among their own terms."
         ),
     )
 
@@ -76,12 +76,12 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
     data = rows.drop_columns(["term"])
     names = [shown_label(term, 26) or "∅" for term in rows["term"].to_pylist()]
     sources = rows["source"].to_pylist()
-    # Terms of two sources may be the same word: each line is a line of its own.
+    # Two sources may have the same term, so lines are identified by number.
     lines = [f"{i:03d}" for i in range(len(names))]
     data = data.append_column("line", pa.array(lines, pa.string()))
     data = data.append_column("name", pa.array(names, pa.string()))
     data = data.append_column(
-        "says",
+        "text",
         pa.array(
             [f"{count(n)} of {count(size)} members" for n in rows["members"].to_pylist()],
             pa.string(),
@@ -113,9 +113,9 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
     step = next(step for step in (0.05, 0.1, 0.25) if most <= 5 * step or step == 0.25)
     x = alt.X(
         "share:Q",
-        title="share of its members that have the term",
+        title="share of members that have the term",
         axis=alt.Axis(format=PERCENT_AXIS, values=[i * step for i in range(int(most / step) + 1)]),
-        scale=alt.Scale(domain=[0, 1.6 * most], nice=False),  # room for the words behind the bars
+        scale=alt.Scale(domain=[0, 1.6 * most], nice=False),  # room for the text after the bars
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=x,
@@ -123,7 +123,7 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
             f"datum.source == '{SOURCES['terms']}'", alt.value(ACCENT), alt.value(UNSELECTED)
         ),
     )
-    says = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
-        x=x, text="says:N"
+    texts = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
+        x=x, text="text:N"
     )
-    return layered(bars, says, height=44 + _ROW * max(rows.num_rows, 1))
+    return layered(bars, texts, height=44 + _ROW * max(rows.num_rows, 1))

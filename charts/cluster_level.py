@@ -1,4 +1,4 @@
-"""Which cluster each latent belongs to at one level, and the colour that stands for it."""
+"""Which cluster each latent belongs to at one level, and the colour of each cluster."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Level:
     """One level of a bundle's clustering.
 
     `of_latent` [n_latents] int32 holds the cluster of each latent, -1 for none. `table` has the
-    level's rows of the cluster table, largest first.
+    rows of the cluster table at this level, largest first.
     """
 
     level: int
@@ -26,19 +26,19 @@ class Level:
     colours: dict[int, str]
 
     def names(self) -> dict[int, str]:
-        """What each cluster is called: its label, with the id when the label is empty."""
+        """The name of each cluster: its label, or its id if the label is empty."""
         ids, labels = self.table["cluster"].to_pylist(), self.table["label"].to_pylist()
         return {
             i: shown_label(label) or f"cluster {i}" for i, label in zip(ids, labels, strict=True)
         }
 
     def colour_of_latents(self) -> list[str]:
-        """The colour of every latent; grey where it has no cluster."""
+        """The colour of every latent; grey if it has no cluster."""
         return [self.colours.get(int(cluster), NO_CLUSTER) for cluster in self.of_latent]
 
 
 def level_of(bundle: Bundle, level: int) -> Level:
-    """The clustering at a level, 0 the finest; raises InputError when there is no such level."""
+    """The clustering at a level, 0 the finest; raises InputError if there is no such level."""
     clusters = bundle.clusters.filter(pc.equal(bundle.clusters["level"], level))
     known = sorted(set(bundle.clusters["level"].to_pylist()))
     if level not in known and known:

@@ -25,8 +25,8 @@ def cluster_matrix(
 ) -> Figure:
     """Every pair of clusters of a level, coloured by a measure; the diagonal is blank.
 
-    A cluster is active on a token if any of its members is. With more than 100 clusters, those that
-    are active on the most tokens and `chosen` are drawn. Rows and columns are in the order of
+    A cluster is active on a token if any of its members is. With more than 100 clusters, only
+    those active on the most tokens, and `chosen`, are drawn. Rows and columns are ordered by
     average linkage. A click gives CLUSTER_PAIR. Raises InputError for an unknown measure or
     level.
     """
@@ -40,7 +40,7 @@ def cluster_matrix(
     order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
     rows = _rows(values, clusters.take(drawn), order, measure)
     every = clusters.num_rows
-    most = f"; the {n} that are active on the most tokens are drawn" if n < every else ""
+    most = f"; only the {n} active on the most tokens are drawn" if n < every else ""
     return Figure(
         name=f"cluster-matrix-{measure}",
         title=f"Which clusters fire together, by {title_of(measure)}",
@@ -52,20 +52,16 @@ def cluster_matrix(
         selections=(CLUSTER_PAIR.name,),
         note=(
             f"{count(every)} clusters{most}. A cluster is active on a token if any of its members "
-            "is, so large clusters meet often whatever they mean; phi and lift correct for size. "
-            "Rows and columns are ordered by similarity, which by itself makes blocks on the "
-            "diagonal."
-            + (
-                " Point at a cell to see names for which there is no room."
-                if n > MOST_NAMES
-                else ""
-            )
+            "is, so large clusters often co-occur for that reason only; phi and lift correct for "
+            "size. Rows and columns are ordered by similarity, so blocks on the diagonal appear "
+            "even without group structure."
+            + (" Hover over a cell to see the names that do not fit." if n > MOST_NAMES else "")
         ),
     )
 
 
 def _drawn(clusters: pa.Table, chosen: int | None) -> np.ndarray:
-    """Places in the level's table of the clusters that are drawn, ascending."""
+    """Indices in the table of the level of the clusters to draw, ascending."""
     order = np.argsort(-clusters["active_tokens"].to_numpy(), kind="stable")[:MOST_CLUSTERS]
     own = np.flatnonzero(clusters["cluster"].to_numpy() == chosen)
     if len(own) and own[0] not in order:
@@ -74,9 +70,9 @@ def _drawn(clusters: pa.Table, chosen: int | None) -> np.ndarray:
 
 
 def _pairs(bundle: Bundle, clusters: pa.Table, drawn: np.ndarray, measure: str) -> pa.Table:
-    """Both orders of every pair, with places among the drawn as `latent` and `partner`.
+    """Every pair in both orders; `latent` and `partner` are indices into `drawn`.
 
-    If a level has too many clusters for all pairs to be stored, only the stored ones are returned.
+    If the level has too many clusters for all pairs to be stored, only stored pairs are returned.
     """
     n, ids = len(drawn), clusters["cluster"].to_numpy()[drawn]
     stored = bundle.cluster_pairs
@@ -95,7 +91,7 @@ def _pairs(bundle: Bundle, clusters: pa.Table, drawn: np.ndarray, measure: str) 
 
 
 def _rows(values: pa.Table, drawn: pa.Table, order: np.ndarray, measure: str) -> pa.Table:
-    """The cells in the order in which they are drawn."""
+    """The cells in drawing order."""
     place = np.empty(drawn.num_rows, dtype=np.int32)
     place[order] = np.arange(drawn.num_rows)
     i, j = values["latent"].to_numpy(), values["partner"].to_numpy()
@@ -124,14 +120,14 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         ("a", "label", "cluster", "row"),
         ("b", "other_label", "other", "column"),
     ):
-        said = [
+        texts = [
             f"{shown_label(text, 22) or 'cluster'} ({i})"
             for text, i in zip(rows[label].to_pylist(), rows[cluster].to_pylist(), strict=True)
         ]
-        for name, at in zip(said, rows[place].to_pylist(), strict=True):
+        for name, at in zip(texts, rows[place].to_pylist(), strict=True):
             names[at] = name
-        data = data.append_column(end, pa.array(said, pa.string()))
-    # If there is no room for every name, only every second or third is written.
+        data = data.append_column(end, pa.array(texts, pa.string()))
+    # If the names do not all fit, Vega omits every other one.
     axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
     x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
     y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=names))
@@ -152,8 +148,8 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
                 alt.Tooltip("b:N", title="other"),
                 alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
                 alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
-                alt.Tooltip("tokens:Q", title="tokens of the cluster", format=COUNT),
-                alt.Tooltip("other_tokens:Q", title="tokens of the other", format=COUNT),
+                alt.Tooltip("tokens:Q", title="active tokens of the cluster", format=COUNT),
+                alt.Tooltip("other_tokens:Q", title="active tokens of the other", format=COUNT),
             ],
         )
         .properties(name="cluster_cells")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.clusters.stability import WEAK, found_again
+from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
@@ -24,7 +24,7 @@ STABILITY = alt.Scale(
 """From weak to stable; the neutral colour is at WEAK."""
 LAYER = 58
 NARROWEST_NAME = 30
-"""Pixels that a cluster must have for its name to be written into it."""
+"""Width in pixels from which a cluster shows its name."""
 
 
 def cluster_tree(
@@ -32,7 +32,7 @@ def cluster_tree(
 ) -> Figure:
     """Every cluster as a box, coarse levels above fine ones, each under its parent.
 
-    `selected` [n_latents] bool greys clusters without a selected member, `chosen` gets an outline.
+    Clusters without a member in `selected` [n_latents] bool are grey. `chosen` is outlined.
     A click gives CLUSTER.
     """
     rows = _rows(bundle, selected)
@@ -50,20 +50,21 @@ def cluster_tree(
             unit="latent",
             levels=len(sizes),
             clusters=rows.num_rows,
-            coloured_by="the lower of stability and bootstrap",
+            coloured_by="recovery, the smaller of stability and bootstrap",
         ),
         selections=(CLUSTER.name,),
         note=(
-            "The width of a cluster is its number of latents, or that of the finer clusters which "
-            "have at least half of their latents in it. Blue clusters are found again with other "
-            f"seeds and from resampled edges; orange ones (below {WEAK:g}) are weak evidence. "
+            "The width of a cluster is its number of latents, or that of its finer clusters if "
+            "they have more; a finer cluster has at least half of its latents in its parent. Blue "
+            "clusters reappear with other seeds and with resampled edges; orange ones (recovery "
+            f"below {WEAK:g}) are weak evidence. "
             f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
 
 
 def _rows(bundle: Bundle, selected: np.ndarray | None) -> pa.Table:
-    """The cluster table with `selected` latents, and the place of each box along the layer."""
+    """The cluster table with the number of selected latents and the ends of each box."""
     clusters = bundle.clusters
     count = clusters.num_rows
     chosen = np.ones(bundle.latents.num_rows, bool) if selected is None else selected
@@ -74,7 +75,7 @@ def _rows(bundle: Bundle, selected: np.ndarray | None) -> pa.Table:
     )
     kept = ["cluster", "level", "parent", "label", "size", "stability", "bootstrap"]
     rows = clusters.select(kept)
-    rows = rows.append_column("found_again", found_again(clusters))
+    rows = rows.append_column("recovery", recovery(clusters))
     rows = rows.append_column("selected", pa.array(np.bincount(inside, minlength=count)))
     return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
 
@@ -84,7 +85,7 @@ def _places(
 ) -> tuple[list[int], list[int]]:
     """Where each cluster starts and ends along its layer, in latents.
 
-    Clusters come largest first, the roots of the coarsest level before those of finer ones.
+    Clusters are ordered from the coarsest level to the finest, then by size.
     """
     order = sorted(range(len(sizes)), key=lambda c: (-levels[c], -sizes[c], c))
     children: dict[int | None, list[int]] = {}
@@ -94,11 +95,11 @@ def _places(
     for cluster in reversed(order):
         width[cluster] = max(width[cluster], sum(width[c] for c in children.get(cluster, [])))
     start = [0] * len(sizes)
-    beside = {None: 0} | dict.fromkeys(range(len(sizes)), 0)
+    next_start = {None: 0} | dict.fromkeys(range(len(sizes)), 0)
     for cluster in order:
         parent = parents[cluster]
-        start[cluster] = beside[parent] + (0 if parent is None else start[parent])
-        beside[parent] += width[cluster]
+        start[cluster] = next_start[parent] + (0 if parent is None else start[parent])
+        next_start[parent] += width[cluster]
     return start, [s + w for s, w in zip(start, width, strict=True)]
 
 
@@ -133,8 +134,8 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
             alt.Tooltip("cluster:Q", title="id", format=ID),
             alt.Tooltip("size:Q", title="latents", format=COUNT),
             alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
-            alt.Tooltip("stability:Q", title="found with other seeds", format=FRACTION),
-            alt.Tooltip("bootstrap:Q", title="found from resampled edges", format=FRACTION),
+            alt.Tooltip("stability:Q", title="stability (other seeds)", format=FRACTION),
+            alt.Tooltip("bootstrap:Q", title="bootstrap (resampled edges)", format=FRACTION),
         ],
     )
     box = (
@@ -144,10 +145,10 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
             color=alt.condition(
                 "datum.selected > 0",
                 alt.Color(
-                    "found_again:Q",
+                    "recovery:Q",
                     scale=STABILITY,
                     legend=alt.Legend(
-                        title="found again", orient="top", direction="horizontal",
+                        title="recovery", orient="top", direction="horizontal",
                         gradientLength=160, gradientThickness=9, values=[0, 0.5, 1], offset=6,
                     ),
                 ),
@@ -162,7 +163,7 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
         .mark_rect(filled=False, stroke=INK, strokeWidth=2.5)
         .encode(x2="end:Q")
     )
-    says = base.mark_text(
+    texts = base.mark_text(
         align="left",
         dx=4,
         fontSize=11,
@@ -170,8 +171,8 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
     ).encode(
         text="words:N",
         color=alt.condition(
-            "datum.found_again > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
+            "datum.recovery > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
         ),
         opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
     )
-    return layered(box, outline, says, height=LAYER * max(len(levels), 1))
+    return layered(box, outline, texts, height=LAYER * max(len(levels), 1))

@@ -1,4 +1,4 @@
-"""Communities of latents that fire together: their sizes and what they are about."""
+"""Communities of latents that fire together: their sizes and shared top tokens."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def community_level(bundle: Bundle, level: int) -> CommunityLevel:
 def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = None) -> Figure:
     """The largest communities of a level. A click gives COMMUNITY.
 
-    `selected` [n_latents] is a mask; its part of each community is drawn dark. Raises InputError
+    The part of each community in the mask `selected` [n_latents] is drawn dark. Raises InputError
     for an unknown level.
     """
     summary = community_level(bundle, level)
@@ -55,8 +55,8 @@ def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = No
             f"Stability {fraction(summary.stability)} (0 to 1): the agreement with communities of "
             "other seeds"
             + (f"; below {WEAK:g} it is weak evidence. " if summary.stability < WEAK else ". ")
-            + "Louvain on the kept partners that share enough tokens, weighted by phi, without "
-            "dense latents. The words are top tokens that members share more than other latents."
+            + "Louvain on the stored partners with enough joint tokens, weighted by phi, without "
+            "dense latents. The words are top tokens that members have more often than others."
         ),
         parameters={
             "resolution": summary.resolution,
@@ -68,28 +68,28 @@ def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = No
 
 
 def component_sizes(
-    bundle: Bundle, found: Components, selected: np.ndarray | None = None
+    bundle: Bundle, components: Components, selected: np.ndarray | None = None
 ) -> Figure:
-    """The largest components by Clarke et al. 2024. A click gives COMPONENT."""
-    reached = (
+    """The largest components in the sense of Clarke et al. 2024. A click gives COMPONENT."""
+    size_of_largest = (
         "the largest has 150 to 200 latents"
-        if found.in_range
-        else "no threshold gives a largest one of 150 to 200 latents, so this is the next smaller"
+        if components.in_range
+        else "no threshold gives one of 150 to 200 latents, so this is the next smaller size"
     )
     return _bars(
         bundle,
-        found.labels.astype(np.int64),
+        components.labels.astype(np.int64),
         selected,
         picked=COMPONENT,
-        title=f"The {{drawn}} of {count(len(found.sizes))} components, Clarke et al. 2024",
+        title=f"The {{drawn}} of {count(len(components.sizes))} components, Clarke et al. 2024",
         note=(
             f"Connected components of the pairs with a Jaccard index of at least "
-            f"{fraction(found.threshold)}: {reached}. Differences from the paper: only "
-            "the kept partners of each latent are pairs, a "
-            f"latent is active if {bundle.manifest.active_rule} (paper: above 1.5), "
-            "and dense latents are left out."
+            f"{fraction(components.threshold)}: {size_of_largest}. Differences from the paper: "
+            "only stored partners form pairs, "
+            f"a latent is active if {bundle.manifest.active_rule} (paper: above 1.5), "
+            "and dense latents are excluded."
         ),
-        parameters={"jaccard_threshold": fraction(found.threshold), "edges": found.edges},
+        parameters={"jaccard_threshold": fraction(components.threshold), "edges": components.edges},
     )
 
 
@@ -129,17 +129,17 @@ def _bars(
 
 
 def shared_words(bundle: Bundle, group: Groups, ids: Sequence[int]) -> list[str]:
-    """The top tokens that the members of each of some groups share most.
+    """The top tokens that best characterise each group, by class-based TF-IDF.
 
-    Each top token is weighted by the members that have it times the logarithm of all latents over
-    those that have it: class-based TF-IDF.
+    The score of a token is the number of members that have it, times the logarithm of the number
+    of latents over the number of latents that have it.
     """
     words = bundle.top_words
     of_group, code = group[words.latents], words.codes.astype(np.int64)
     everywhere = np.bincount(code, minlength=len(words.words))
     out = []
-    for one in ids:
-        members = np.bincount(code[of_group == one], minlength=len(words.words))
+    for group_id in ids:
+        members = np.bincount(code[of_group == group_id], minlength=len(words.words))
         score = members * np.log(len(group) / np.maximum(everywhere, 1))
         best = np.argsort(-score, kind="stable")[:WORDS]
         best_words = [shown_label(words.words[int(i)].as_py(), 14) for i in best if members[i] > 1]
@@ -178,7 +178,7 @@ def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
     dark = base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer").encode(
         x="selected:Q"
     )
-    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
+    texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
         x=x, text=alt.Text("latents:Q", format=COUNT)
     )
-    return layered(bars, dark, says, height=46 + ROW * max(rows.num_rows, 1))
+    return layered(bars, dark, texts, height=46 + ROW * max(rows.num_rows, 1))

@@ -35,7 +35,7 @@ CLASSES: dict[str, str] = {
 }
 HEIGHT = 430
 PLACED_FOR = (560, HEIGHT - 50)
-"""Pixels of the plane for which names are placed; a wider one only leaves more room."""
+"""Size in pixels that the placement of names assumes; on a wider plane they also fit."""
 
 
 def component_plane(
@@ -46,54 +46,55 @@ def component_plane(
 ) -> Figure:
     """Tokens of a cluster in the plane of two components, counted from 1, coloured by class.
 
-    The note states whether the classes lie on a circle, with the evidence. A click gives LATENT,
-    the member that fires most. Raises InputError for unknown components or classes.
+    The note reports whether the classes form a circle, with the evidence. A click gives LATENT, the
+    member that fires most. Raises InputError for unknown components or classes.
     """
     size = cluster_row(bundle, cluster)["size"]
     if classes not in CLASSES:
-        raise InputError(f"Components: there are no classes {classes!r}; choose member or token.")
-    found = reconstruct(bundle, cluster)
-    known = len(found.shares)
+        raise InputError(f"Components: cannot colour by {classes!r}; choose member or token.")
+    reconstruction = reconstruct(bundle, cluster)
+    known = len(reconstruction.shares)
     if known >= 2 and not (plane[0] != plane[1] and all(1 <= axis <= known for axis in plane)):
         raise InputError(
             f"Components: cluster {cluster} has components 1 to {known}; choose two of them."
         )
     axes = (plane[0] - 1, plane[1] - 1)
-    names, ids = _classes(bundle, found, classes)
-    judged = ring(found.scores, ids, found.shares, axes) if known >= 2 else None
-    rows = _rows(bundle, found, axes, names, ids) if known >= 2 else _NOTHING.empty_table()
+    names, ids = _classes(bundle, reconstruction, classes)
+    circle = ring(reconstruction.scores, ids, reconstruction.shares, axes) if known >= 2 else None
+    rows = _rows(bundle, reconstruction, axes, names, ids) if known >= 2 else _ROWS.empty_table()
     return Figure(
         name=f"cluster-{cluster}-components-{plane[0]}-{plane[1]}",
         title=f"Reconstruction by the cluster: components {plane[0]} and {plane[1]}",
-        chart=_chart(rows, judged, names, found.shares, plane),
+        chart=_chart(rows, circle, names, reconstruction.shares, plane),
         rows=rows,
         caption=caption_of(
             bundle,
             unit="token",
             cluster=cluster,
             members=size,
-            tokens=f"{count(len(found.tokens))} sampled of {count(found.active)} with an active "
-            "member",
-            components_rest_on=f"{count(found.rests_on)} tokens",
+            tokens=f"{count(len(reconstruction.tokens))} sampled of {count(reconstruction.active)} "
+            "with an active member",
+            components_from=f"{count(reconstruction.rests_on)} tokens",
             classes=CLASSES[classes],
         ),
         selections=(LATENT.name,),
-        note=_note(judged, found),
+        note=_note(circle, reconstruction),
     )
 
 
-def _note(judged: Ring | None, found: Reconstruction) -> str:
-    if judged is None:
+def _note(circle: Ring | None, reconstruction: Reconstruction) -> str:
+    if circle is None:
         return "The decoder rows of the members span only one dimension, so there is no plane."
     return (
-        f"{judged.sentence} A point is one of {count(len(found.tokens))} tokens, sampled from the "
-        f"{count(found.active)} with an active member: the sum over members of activation times "
-        "decoder row, centred. The first component is often intensity; try the next ones."
+        f"{circle.sentence} Each of the {count(len(reconstruction.tokens))} points is a token, "
+        f"sampled from the {count(reconstruction.active)} with an active member. Its position is "
+        "the sum of activation times decoder row over the members, centred. The first component "
+        "is often the overall activation strength; try the next ones too."
     )
 
 
 def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 2)) -> Figure:
-    """The share of the reconstruction's variance that each component has."""
+    """The share of the reconstruction's variance that each component explains."""
     cluster_row(bundle, cluster)
     table = bundle.cluster_components
     table = table.filter(pa.array(table["cluster"].to_numpy() == cluster)).sort_by("component")
@@ -102,7 +103,7 @@ def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 
         {
             "component": table["component"],
             "share": table["share"],
-            "together": pa.array(np.cumsum(share)),
+            "cumulative": pa.array(np.cumsum(share)),
             "in_plane": pa.array(np.isin(table["component"].to_numpy(), plane)),
         }
     )
@@ -112,47 +113,45 @@ def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 
         tooltip=[
             alt.Tooltip("component:O"),
             alt.Tooltip("share:Q", format=PERCENT),
-            alt.Tooltip("together:Q", title="with the ones before", format=PERCENT),
+            alt.Tooltip("cumulative:Q", title="cumulative", format=PERCENT),
         ],
     )
-    y = alt.Y(
-        "share:Q", title="share of the variance", axis=alt.Axis(format=PERCENT_AXIS, tickCount=4)
-    )
+    y = alt.Y("share:Q", title="share of variance", axis=alt.Axis(format=PERCENT_AXIS, tickCount=4))
     bars = base.mark_bar().encode(
         y=y, color=alt.condition("datum.in_plane", alt.value(ACCENT), alt.value(UNSELECTED))
     )
-    says = base.mark_text(dy=-7, color=QUIET_INK, fontSize=11).encode(
+    texts = base.mark_text(dy=-7, color=QUIET_INK, fontSize=11).encode(
         y=y, text=alt.Text("share:Q", format=PERCENT)
     )
     return Figure(
         name=f"cluster-{cluster}-variance",
         title="Variance that each component explains",
-        chart=layered(bars, says, height=190),
+        chart=layered(bars, texts, height=190),
         rows=rows,
         caption=caption_of(bundle, unit="token", cluster=cluster, tokens=tokens),
         note=(
-            f"Variance of the members' reconstruction of {count(tokens)} sampled tokens; the first "
-            f"{rows.num_rows} components explain {percent(float(share.sum()), 2)} of it."
+            f"Variance of the reconstruction by the members, on {count(tokens)} sampled tokens; "
+            f"the first {rows.num_rows} components explain {percent(float(share.sum()), 2)} of it."
         ),
     )
 
 
 def _classes(
-    bundle: Bundle, found: Reconstruction, classes: Classes
+    bundle: Bundle, reconstruction: Reconstruction, classes: Classes
 ) -> tuple[dict[int, str], np.ndarray]:
-    """What the classes are called, and the class [n] of every token."""
+    """The name of each class, and the class [n] of every token."""
     if classes == "member":
         labels = bundle.latents["label"]
-        known = np.unique(found.strongest).tolist()
-        return {i: name_of(i, labels[i].as_py(), 24) for i in known}, found.strongest
-    texts = bundle.tokens["token"].take(found.tokens).cast("string").to_pylist()
+        known = np.unique(reconstruction.strongest).tolist()
+        return {i: name_of(i, labels[i].as_py(), 24) for i in known}, reconstruction.strongest
+    texts = bundle.tokens["token"].take(reconstruction.tokens).cast("string").to_pylist()
     words = sorted(set(texts))
     place = {word: i for i, word in enumerate(words)}
     ids = np.array([place[text] for text in texts], dtype=np.int64)
     return {i: shown_token(word) for i, word in enumerate(words)}, ids
 
 
-_NOTHING = pa.schema(
+_ROWS = pa.schema(
     [
         ("token_row", pa.int64()), ("document", pa.int64()), ("position", pa.int32()),
         ("token", pa.string()), ("latent", pa.int64()), ("x", pa.float64()), ("y", pa.float64()),
@@ -163,37 +162,37 @@ _NOTHING = pa.schema(
 
 def _rows(
     bundle: Bundle,
-    found: Reconstruction,
+    reconstruction: Reconstruction,
     axes: tuple[int, int],
     names: dict[int, str],
     ids: np.ndarray,
 ) -> pa.Table:
     """One row per sampled token; `latent` is the member that fires most on it."""
-    tokens = bundle.tokens.take(found.tokens)
+    tokens = bundle.tokens.take(reconstruction.tokens)
     return pa.table(
         {
-            "token_row": found.tokens,
+            "token_row": reconstruction.tokens,
             "document": tokens["document"],
             "position": tokens["position"],
             "token": tokens["token"].cast("string"),
-            "latent": found.strongest,
-            "x": found.scores[:, axes[0]],
-            "y": found.scores[:, axes[1]],
+            "latent": reconstruction.strongest,
+            "x": reconstruction.scores[:, axes[0]],
+            "y": reconstruction.scores[:, axes[1]],
             "class": pa.array([names[i] for i in ids.tolist()], pa.string()),
         },
-        schema=_NOTHING,
+        schema=_ROWS,
     )
 
 
 def _chart(
     rows: pa.Table,
-    judged: Ring | None,
+    circle: Ring | None,
     names: dict[int, str],
     shares: np.ndarray,
     plane: tuple[int, int],
 ) -> alt.LayerChart:
-    """Points and the names of the largest classes at their centres, both axes to one scale."""
-    coloured = judged.classes[np.argsort(-judged.tokens, kind="stable")].tolist() if judged else []
+    """Points, and the names of the largest classes at their centres; both axes have one scale."""
+    coloured = circle.classes[np.argsort(-circle.tokens, kind="stable")].tolist() if circle else []
     colours = {
         names[i]: CLUSTER_COLOURS[k % len(CLUSTER_COLOURS)]
         for k, i in enumerate(coloured[:MOST_CLASSES])
@@ -226,18 +225,18 @@ def _chart(
         .properties(name="component_points")
         .add_params(LATENT.parameter())
     )
-    return layered(points, *_names(rows, judged, names), height=HEIGHT)
+    return layered(points, *_names(rows, circle, names), height=HEIGHT)
 
 
 def _extent(rows: pa.Table) -> tuple[list[float], list[float]]:
-    """Middle and half of the length of what is drawn along x and y, the origin included."""
+    """Centre and half extent of the drawn points along x and y, including the origin."""
     ends = [np.array([0.0, *rows[name].to_numpy()]) for name in ("x", "y")]
     middle = [float(v.min() + v.max()) / 2 for v in ends]
     return middle, [float(v.max() - v.min()) * 0.55 or 1.0 for v in ends]
 
 
 def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[alt.X, alt.Y]:
-    """A unit is as long along y as along x: a circle looks round, a weak component narrow."""
+    """Axes with equal units, so that a circle looks round and a weak component narrow."""
     middle, half = _extent(rows)
     tall = f"max({half[1]}, {half[0]} * height / width)"
     wide = f"max({half[0]}, {half[1]} * width / height)"
@@ -265,16 +264,16 @@ def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[a
     )
 
 
-def _names(rows: pa.Table, judged: Ring | None, names: dict[int, str]) -> list[alt.Chart]:
-    """Names of classes at the mean of their tokens, as far as they fit, the largest first."""
-    if judged is None:
+def _names(rows: pa.Table, circle: Ring | None, names: dict[int, str]) -> list[alt.Chart]:
+    """Names of the classes at the mean of their tokens, largest first, while they fit."""
+    if circle is None:
         return []
     half = _extent(rows)[1]
     pixels = min(PLACED_FOR[0] / (2 * half[0]), PLACED_FOR[1] / (2 * half[1]))
     boxes: list[tuple[float, float, float, float]] = []
     values = []
-    for i in np.argsort(-judged.tokens, kind="stable").tolist():
-        (x, y), name = judged.centres[i].tolist(), names[int(judged.classes[i])]
+    for i in np.argsort(-circle.tokens, kind="stable").tolist():
+        (x, y), name = circle.centres[i].tolist(), names[int(circle.classes[i])]
         reach = 3.4 * cells(name) + 3
         box = (x * pixels - reach, x * pixels + reach, y * pixels - 8, y * pixels + 8)
         if not any(overlap(box, other) for other in boxes):

@@ -1,7 +1,7 @@
-"""Windows of the corpus as lines of a concordance: where tokens are drawn, and how they are shaded.
+"""Windows of the corpus as lines of a concordance: positions and shades of the tokens.
 
-Every line is aligned at its picked token, which is a little left of the middle. One unit of x is
-one pixel, so a line keeps its spacing at any width and only loses words at its ends.
+Lines are aligned at their picked token, slightly left of the middle. One unit of x is one pixel,
+so a narrower chart cuts words at the ends of a line but keeps the spacing.
 """
 
 import json
@@ -16,24 +16,24 @@ from charts.core.theme import QUIET_INK
 
 FONT_SIZE = 12
 CELL = 7.2
-"""Width of a character in pixels: 0.6 of the font size in every font of the list."""
+"""Width of a character in pixels: 0.6 times the font size in every font of `MONO`."""
 VALUE_WIDTH = 56
 """Pixels at the right end of a line for the activation of its picked token."""
 
 
 def columns_of(tokens: list[str], peak: int) -> list[tuple[int, int]]:
-    """Where each token starts and ends, in columns from the start of the picked one."""
+    """Start and end of each token, in columns from the start of the picked token."""
     ends = np.cumsum([max(cells(shown_token(token)), 1) for token in tokens])
     starts = np.concatenate([[0], ends[:-1]])
     return list(zip((starts - starts[peak]).tolist(), (ends - starts[peak]).tolist(), strict=True))
 
 
 def drawn_tokens(rows: pa.Table) -> pa.Table:
-    """The columns that place and name the tokens of a chart, all from its rows.
+    """The text and position of every token, computed from the rows of a chart.
 
     `shown` is the token as text, `source` the title of its document, `start` and `end` its edges
-    in pixels and `word` where its text begins. Vega trims a text, so a token with leading spaces
-    begins after them.
+    in pixels, and `word` the start of its text. Vega strips leading spaces, so the text of a token
+    with leading spaces starts after them.
     """
     shown = [shown_token(token) for token in rows["token"].to_pylist()]
     lead = [len(text) - len(text.lstrip(NO_BREAK_SPACE)) for text in shown]
@@ -52,7 +52,7 @@ def drawn_tokens(rows: pa.Table) -> pa.Table:
 
 
 def line_count(rows: pa.Table) -> int:
-    """Number of windows, each of which is a line."""
+    """Number of windows; each window is one line."""
     return (pc.max(rows["context"]).as_py() or 0) + 1 if rows.num_rows else 0
 
 
@@ -62,9 +62,9 @@ def titles_of(rows: pa.Table) -> list[str]:
 
 
 def around_picked(field: str) -> alt.X:
-    """A place in pixels from the picked token.
+    """A position in pixels from the picked token.
 
-    What follows it is cut by the value at the right end.
+    The line is cut where the value at its right end starts.
     """
     return alt.X(
         field,
@@ -92,13 +92,13 @@ def side_axis(sides: list[str]) -> alt.Axis:
 
 
 def shade_scale(shades: list[str] | list[float]) -> alt.Scale:
-    """From 0 to the latent's own maximum over the corpus, as colours or as opacities."""
+    """The scale of a ratio to the latent's own maximum, as colours or as opacities."""
     scale = alt.Scale(type="linear", domain=[0, 1], range=shades, clamp=True)
     if isinstance(shades[0], str):
-        scale.interpolate = "rgb"  # Vega's own mixing tints the first colour, which is white
+        scale.interpolate = "rgb"  # Vega's default interpolation tints the first colour, white
     return scale
 
 
 def activation_ratio(activation: float, largest: float | None) -> float:
-    """An activation over the latent's largest one over the corpus; 0 for a dead latent."""
+    """An activation divided by the latent's maximum over the corpus; 0 for a dead latent."""
     return activation / largest if largest else 0.0

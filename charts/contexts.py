@@ -67,18 +67,18 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
             largest_activation=largest,
         ),
         note=(
-            "The strongest contexts look cleaner than the latent is: read the evenly spaced and "
-            "the random ones too."
+            "The strongest contexts make a latent look cleaner than it is: also read the evenly "
+            "spaced and the random ones."
             if kind == "top"
-            else "Windows of the corpus. They are examples; nothing is counted from them."
+            else "Windows of the corpus, as examples only: no statistic is computed from them."
         ),
     )
 
 
 def context_rows(bundle: Bundle, contexts: pa.Table) -> pa.Table:
-    """One row per token of some rows of the context table, in their order.
+    """One row per token of the given rows of the context table, in the same order.
 
-    `ratio` is the activation over the largest one of the context's latent; `start` and `end` are
+    `ratio` is the activation divided by the maximum of the context's latent; `start` and `end` are
     columns from the picked token.
     """
     titles: dict[int, str] = {}
@@ -123,7 +123,7 @@ _ROWS = pa.schema(
 def context_chart(
     rows: pa.Table, shade: str, sides: list[str], click: Click | None = None
 ) -> alt.LayerChart:
-    """The lines, labelled by `sides`; `shade` is the title of the legend of the shade."""
+    """The lines, labelled by `sides`; `shade` is the title of the legend."""
     kept = ["context", "latent", "position", "activation", "ratio", "picked_activation"]
     data = rows.select([*kept, "is_picked"])
     placed = drawn_tokens(rows)
@@ -137,7 +137,7 @@ def context_chart(
     tooltip = [
         alt.Tooltip("shown:N", title="token"),
         alt.Tooltip("activation:Q", format=NUMBER),
-        alt.Tooltip("ratio:Q", title="of the latent's maximum", format=PERCENT),
+        alt.Tooltip("ratio:Q", title="share of the latent's maximum", format=PERCENT),
         alt.Tooltip("source:N", title="document"),
         alt.Tooltip("position:Q", format=ID),
     ]
@@ -168,7 +168,7 @@ def context_chart(
 
 
 def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:
-    """The activation of the picked token at the right end of its line, on white."""
+    """The activation of the picked token, on white at the right end of the line."""
     picked = tokens.transform_filter("datum.is_picked")
     edge = alt.value({"expr": "width"})
     cover = picked.mark_rect(color=PAPER).encode(

@@ -19,9 +19,9 @@ BINS_PER_DECADE = 5
 
 
 def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
-    """Latents by log10 density, with a separate bar for dead ones at the left.
+    """Histogram of the log10 density of latents, with a separate bar for dead latents at the left.
 
-    `mask` [n_latents] bool overlays the selected latents on all. The interaction
+    The latents of `mask` [n_latents] bool are drawn over the histogram of all. The interaction
     DENSITY is an interval of `log10_density`; the dead bar is one decade below the lowest bin.
     """
     rows = _histogram(bundle, mask)
@@ -57,7 +57,7 @@ def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
     every = np.bincount(bins - lowest, minlength=-lowest)
     picked = np.bincount(bins[chosen[live]] - lowest, minlength=-lowest)
     edges = np.arange(lowest, 1) / BINS_PER_DECADE
-    # The dead bar is one decade to the left, on a whole decade, so that its label has a place.
+    # The dead bar is one decade to the left, at a whole decade, so that its label fits.
     dead_at = np.floor(edges[0]) - 1.0
     start = np.concatenate([[dead_at], edges[:-1]])
     return pa.table(
@@ -137,21 +137,21 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
 
 
 def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
-    """The thresholds, and the text of the dead bar."""
-    lines = [{"at": np.log10(DENSE_DENSITY), "says": f"dense > {DENSE_TEXT}", "align": 4}]
+    """The thresholds of the flags, and the text of the dead bar."""
+    lines = [{"at": np.log10(DENSE_DENSITY), "text": f"dense > {DENSE_TEXT}", "align": 4}]
     if first <= np.log10(ULTRALOW_DENSITY):
         lines.append(
-            {"at": np.log10(ULTRALOW_DENSITY), "says": f"ultralow < {ULTRALOW_TEXT}", "align": 4}
+            {"at": np.log10(ULTRALOW_DENSITY), "text": f"ultralow < {ULTRALOW_TEXT}", "align": 4}
         )
     base = alt.Chart({"values": lines}).encode(x="at:Q")
     rule = base.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
-    says = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(
-        y=alt.value(6), text="says:N"
+    texts = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(
+        y=alt.value(6), text="text:N"
     )
-    # A list of lines would be joined by a comma: Vega-Lite breaks only where it finds `lineBreak`.
+    # One string: Vega-Lite would join a list of lines with commas.
     lines_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
     dead = (
-        alt.Chart({"values": [{"at": dead_at + 0.3, "says": lines_of_dead}]})
+        alt.Chart({"values": [{"at": dead_at + 0.3, "text": lines_of_dead}]})
         .mark_text(
             align="left",
             color=QUIET_INK,
@@ -160,6 +160,6 @@ def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
             lineBreak="\n",
             baseline="top",
         )
-        .encode(x="at:Q", y=alt.value(2), text="says:N")
+        .encode(x="at:Q", y=alt.value(2), text="text:N")
     )
-    return [rule, says, dead]
+    return [rule, texts, dead]

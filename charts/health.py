@@ -52,7 +52,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         }
     )
     data = rows.append_column(
-        "says", pa.array([f"{count(c)}  ({percent(c / max(len(flags), 1))})" for c in counts])
+        "text", pa.array([f"{count(c)}  ({percent(c / max(len(flags), 1))})" for c in counts])
     )
     base = alt.Chart(inline(data)).encode(
         y=alt.Y("flag:N", sort=list(RULES), title=None, axis=alt.Axis(labelFontSize=13)),
@@ -81,7 +81,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         .properties(name="flag_bars")
         .add_params(FLAG.parameter())
     )
-    text = base.mark_text(align="left", dx=6).encode(text="says:N")
+    text = base.mark_text(align="left", dx=6).encode(text="text:N")
     return Figure(
         name="flag-counts",
         title="Live, ultralow, dense and dead latents",
@@ -89,7 +89,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         rows=rows,
         caption=caption_of(bundle, unit="token"),
         selections=(FLAG.name,),
-        note="Dead and ultralow refer to these N tokens; a latent may be active on other text.",
+        note="Dead and ultralow refer to these N tokens; the latent may be active on other text.",
     )
 
 
@@ -121,20 +121,20 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
             y2=alt.datum(0),
             tooltip=[
                 alt.Tooltip("active_from:Q", title="from", format=ID),
-                alt.Tooltip("active_to:Q", title="to below", format=ID),
+                alt.Tooltip("active_to:Q", title="to (excluded)", format=ID),
                 alt.Tooltip("tokens:Q", title="kept tokens", format=COUNT),
             ],
         )
     )
-    at = alt.Chart({"values": [{"at": mean + 0.5, "says": f"mean (L0) {short(mean)}"}]}).encode(
+    at = alt.Chart({"values": [{"at": mean + 0.5, "text": f"mean (L0) {short(mean)}"}]}).encode(
         x="at:Q"
     )
     rule = at.mark_rule(color=HIGHLIGHT, strokeDash=[3, 3])
-    says = at.mark_text(align="left", dx=6, color=QUIET_INK).encode(y=alt.value(6), text="says:N")
+    texts = at.mark_text(align="left", dx=6, color=QUIET_INK).encode(y=alt.value(6), text="text:N")
     return Figure(
         name="active-latents-per-token",
         title="Active latents per token",
-        chart=layered(bars, rule, says, height=230),
+        chart=layered(bars, rule, texts, height=230),
         rows=rows,
         caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
         note="A TopK SAE has nearly the same number on every token; other SAEs have a wider range.",
@@ -145,7 +145,7 @@ def _active_histogram(active: np.ndarray) -> pa.Table:
     """Bins of equal whole width, at most 60 of them."""
     low, high = (int(active.min()), int(active.max())) if len(active) else (0, 0)
     width = -(-(high - low + 1) // 60)
-    # One empty bin at each side keeps a single bar from filling the whole picture.
+    # Without an empty bin at each side, a single bar would fill the whole chart.
     first = low - width
     counts = np.bincount((active - first) // width, minlength=(high - first) // width + 2)
     start = first + width * np.arange(len(counts))
@@ -157,7 +157,7 @@ def _active_histogram(active: np.ndarray) -> pa.Table:
 def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     """Largest activation against density, one point per latent (binned above 20,000 latents).
 
-    `mask` [n_latents] bool colours the selected latents. Dead latents are not drawn.
+    The latents of `mask` [n_latents] bool are coloured. Dead latents are not drawn.
     """
     latents = bundle.latents
     selected = np.ones(latents.num_rows, bool) if mask is None else np.asarray(mask, dtype=bool)
@@ -183,7 +183,7 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
             drawn_as="bins" if binned else "points",
         ),
         selections=() if binned else (LATENT.name,),
-        note="Rare latents have fewer chances of a high maximum, so a slope is expected.",
+        note="A rare latent has fewer tokens to reach a high maximum, so a slope is expected.",
     )
 
 
@@ -235,7 +235,7 @@ def _points(rows: pa.Table) -> alt.Chart:
 
 
 def _binned(points: pa.Table) -> pa.Table:
-    """Counts of latents in a grid of equal steps of both logarithms."""
+    """Counts of latents on a grid with equal steps in both logarithms."""
     x, y = (np.log10(points[name].to_numpy().astype(np.float64)) for name in ("density", "max"))
     edges = [
         np.linspace(v.min(), v.max() + 1e-9, n + 1)

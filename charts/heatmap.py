@@ -25,8 +25,8 @@ MOST_NAMES = 40
 def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "phi") -> Figure:
     """Every pair of the given latents, coloured by a measure; the diagonal is blank.
 
-    `latents` [n] ids: above 200 the 200 with the most active tokens are drawn. Rows and columns
-    are ordered by cluster, then by average linkage. A click gives CELL: latent and
+    `latents` [n] are ids; of more than 200, the 200 with the most active tokens are drawn. Rows
+    and columns are ordered by cluster, then by average linkage. A click gives CELL: latent and
     partner. Raises InputError for an unknown measure.
     """
     check_measure(measure)
@@ -51,7 +51,7 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
         selections=(CELL.name,),
         note=(
             f"{count(len(given))} latents{cut}. Rows and columns are ordered by cluster, "
-            "then by similarity, which by itself makes blocks on the diagonal."
+            "then by similarity, so blocks on the diagonal appear even without group structure."
         ),
     )
 
@@ -63,7 +63,7 @@ def _most_active(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
 
 
 def _pair_table(bundle: Bundle, latents: np.ndarray) -> pa.Table:
-    """All ordered pairs but the diagonal, row by row, with their joint tokens."""
+    """All ordered pairs except the diagonal, row by row, with their joint tokens."""
     joint = np.asarray(joint_matrix(bundle.activations, latents))
     n = len(latents)
     i, j = np.nonzero(~np.eye(n, dtype=bool))
@@ -82,10 +82,10 @@ def _clusters(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
 
 
 def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Positions ordered by cluster, clusters by the mean place of their leaves.
+    """Indices ordered by cluster, and clusters by the mean position of their leaves.
 
-    The leaves come from average linkage on the largest value minus the value, with the optimal
-    order of Bar-Joseph et al. 2001.
+    The leaves come from average linkage, with the largest value minus the value as distance and
+    the optimal order of Bar-Joseph et al. 2001.
     """
     n = len(clusters)
     if n < 3:
@@ -103,7 +103,7 @@ def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
 
 
 def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
-    """The cells in the order in which they are drawn."""
+    """The cells in drawing order."""
     place = np.empty(len(latents), dtype=np.int32)
     place[order] = np.arange(len(latents))
     row = place[np.searchsorted(latents, values["latent"].to_numpy())]
@@ -113,7 +113,7 @@ def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
 
 
 def measure_scale(rows: pa.Table, measure: str) -> alt.Scale:
-    """The measure's own range: diverging at 0 where it can be negative, from white otherwise."""
+    """The colour scale of a measure: diverging at 0 if it can be negative, from white otherwise."""
     least, most = range_of(measure)
     values = rows[measure].to_numpy(zero_copy_only=False)
     largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0

@@ -59,19 +59,19 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
     )
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
     marks = [
-        {"at": row[key], "says": f"{key} {short(row[key])}"}
+        {"at": row[key], "text": f"{key} {short(row[key])}"}
         for key in ("median", "p90")
         if row[key] is not None
     ]
     at = alt.Chart({"values": marks}).encode(x="at:Q")
     rule = at.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
-    says = at.mark_text(align="left", dx=5, color=QUIET_INK, fontSize=11).encode(
-        y=alt.value(6), text="says:N"
+    texts = at.mark_text(align="left", dx=5, color=QUIET_INK, fontSize=11).encode(
+        y=alt.value(6), text="text:N"
     )
     return Figure(
         name=f"latent-{latent}-activations",
         title=f"Activations of latent {latent}",
-        chart=layered(bars, rule, says, height=210),
+        chart=layered(bars, rule, texts, height=210),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -80,7 +80,7 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
             active_tokens=count(len(values)),
             density=density(row["density"]),
         ),
-        note=f"The {count(len(values))} tokens with an activation; it is 0 on all others.",
+        note=f"The {count(len(values))} active tokens; the activation is 0 on all others.",
     )
 
 
@@ -99,15 +99,15 @@ def _value_bins(values: np.ndarray) -> pa.Table:
 
 
 def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
-    """Nearest decoder vectors by cosine; a click gives LATENT, that of the row."""
+    """Nearest decoder vectors by cosine. A click gives LATENT, the latent of the row."""
     check_latent(bundle, latent)
-    found = bundle.neighbours.of(latent).sort_by("rank")
+    neighbours = bundle.neighbours.of(latent).sort_by("rank")
     rows = pa.table(
         {
-            "latent": found["neighbour"],
-            "label": bundle.latents["label"].take(found["neighbour"]),
-            "density": bundle.latents["density"].take(found["neighbour"]),
-            "cosine": found["cosine"],
+            "latent": neighbours["neighbour"],
+            "label": bundle.latents["label"].take(neighbours["neighbour"]),
+            "density": bundle.latents["density"].take(neighbours["neighbour"]),
+            "cosine": neighbours["cosine"],
         }
     )
     return Figure(
@@ -122,9 +122,9 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
 
 
 def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: int = 15) -> Figure:
-    """The partners of a latent as `ranked_partners` defines them, at most `limit`.
+    """The first `limit` partners of a latent in the order of `ranked_partners`.
 
-    A click gives `picked`, the partner's id. Where there are none, the note says why.
+    A click gives LATENT, the partner. If there are no partners, the note gives the reason.
     """
     check_latent(bundle, latent)
     check_measure(measure)
@@ -144,7 +144,7 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
         ),
         selections=(LATENT.name,),
         note=(
-            "Tokens of one document are not independent: compare the joint documents as well."
+            "Tokens of one document are not independent: also compare the joint documents."
             if rows.num_rows
             else reason_for_no_partners(bundle, latent, minimum_joint)
         ),
@@ -154,30 +154,30 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
 def _partner_rows(
     bundle: Bundle, latent: int, measure: str, minimum_joint: int, limit: int
 ) -> pa.Table:
-    """The partners with their labels, their counts, the measure, and all other measures."""
+    """The partners with their labels, counts, the chosen measure, and all other measures."""
     ranked = ranked_partners(bundle, latent, measure, minimum_joint, limit)
-    found = measured(bundle, ranked.drop_columns([measure]), measure)
+    partners = measured(bundle, ranked.drop_columns([measure]), measure)
     return pa.table(
         {
-            "latent": found["partner"],
-            "label": bundle.latents["label"].take(found["partner"]),
-            "density": bundle.latents["density"].take(found["partner"]),
-            "joint_tokens": found["joint_tokens"],
-            "joint_documents": found["joint_documents"],
+            "latent": partners["partner"],
+            "label": bundle.latents["label"].take(partners["partner"]),
+            "density": bundle.latents["density"].take(partners["partner"]),
+            "joint_tokens": partners["joint_tokens"],
+            "joint_documents": partners["joint_documents"],
         }
-        | {name: found[name] for name in found.column_names[4:]}
+        | {name: partners[name] for name in partners.column_names[4:]}
     )
 
 
 def _ranked_rows(
     rows: pa.Table, value: str, title: str, domain: tuple[float | None, float | None]
 ) -> alt.LayerChart:
-    """Bars in the order of the rows, one per latent, with its name, value and tooltip."""
+    """One bar per row, in row order, with the name, value and tooltip of the latent."""
     ids, labels = rows["latent"].to_pylist(), rows["label"].to_pylist()
     data = rows.drop_columns(["label"]).append_column(
         "name", pa.array([name_of(i, t) for i, t in zip(ids, labels, strict=True)], pa.string())
     )
-    data = data.append_column("says", pa.array(value_texts(rows[value], value), pa.string()))
+    data = data.append_column("text", pa.array(value_texts(rows[value], value), pa.string()))
     values = np.nan_to_num(rows[value].to_numpy(zero_copy_only=False).astype(np.float64))
     least = min(0.0, float(values.min(initial=0.0)))
     most = domain[1] if domain[1] is not None else float(values.max(initial=0.0)) or 1.0
@@ -205,27 +205,27 @@ def _ranked_rows(
         .properties(name="rows")
         .add_params(LATENT.parameter())
     )
-    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="says:N")
-    return layered(bars, says, height=46 + ROW * max(rows.num_rows, 1))
+    texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="text:N")
+    return layered(bars, texts, height=46 + ROW * max(rows.num_rows, 1))
 
 
 def logit_effects(bundle: Bundle, latent: int) -> Figure:
-    """Tokens that the decoder vector promotes (blue) and suppresses (red) by the unembedding."""
+    """Tokens that the decoder vector promotes (blue) and suppresses (red) through W_U."""
     check_latent(bundle, latent)
-    found = bundle.logits.of(latent)
+    effects = bundle.logits.of(latent)
     rows = pa.table(
         {
-            "sign": found["sign"].cast("string"),
-            "rank": found["rank"],
-            "token": found["token"],
-            "effect": found["effect"],
+            "sign": effects["sign"].cast("string"),
+            "rank": effects["rank"],
+            "token": effects["token"],
+            "effect": effects["effect"],
         }
     ).sort_by([("effect", "descending"), ("rank", "ascending")])
     shown = [shown_token(token) for token in rows["token"].to_pylist()]
     data = rows.drop_columns(["token"]).append_column("token", pa.array(shown, pa.string()))
     data = data.append_column("row", pa.array(range(rows.num_rows), pa.int32()))
-    effects = rows["effect"].to_numpy(zero_copy_only=False).astype(np.float64)
-    reach = 1.25 * float(np.abs(effects).max(initial=0.0)) or 1.0
+    values = rows["effect"].to_numpy(zero_copy_only=False).astype(np.float64)
+    reach = 1.25 * float(np.abs(values).max(initial=0.0)) or 1.0
     base = alt.Chart(inline(data)).encode(
         x=alt.X(
             "effect:Q",

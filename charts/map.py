@@ -1,7 +1,7 @@
-"""The maps of the latents: points or an image of them, cluster names, a box over them.
+"""The maps of the latents: points or an image of them, cluster names, and a selection box.
 
-One map is by decoder similarity, the other by co-occurrence. Both are in the bundle; nothing is
-laid out here.
+One map is by decoder similarity, the other by co-occurrence. The bundle stores both layouts;
+nothing is laid out here.
 """
 
 import numpy as np
@@ -44,10 +44,10 @@ def latent_map(
 ) -> Figure:
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
-    `selected` [n_latents] bool keeps its colour, the rest turns light grey. `viewport` is x0, x1,
-    y0, y1 in map units: latents outside are left out, and more names fit. Interactions: BOX
-    (COOCCURRENCE_BOX on that map) and LATENT, a click (only on points: above 30,000 latents the map
-    is an image under the box). Raises InputError for an unknown map, colour or level.
+    Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
+    units: latents outside it are not drawn, and more names fit. Interactions: BOX
+    (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
+    is an image and has no LATENT. Raises InputError for an unknown map, colour or level.
     """
     if layout not in layouts_of(bundle):
         known = ", ".join(layouts_of(bundle))
@@ -80,7 +80,7 @@ def latent_map(
             colour=COLOURS[colour],
             cluster_level=level,
             latents=f"{coloured} in colour of {rows.num_rows}",
-            **({} if viewport is None else {"part_of_the_map": ", ".join(map(_edge, viewport))}),
+            **({} if viewport is None else {"viewport": ", ".join(map(_edge, viewport))}),
         ),
         selections=(box.name,) if raster else (box.name, LATENT.name),
         note=_note(bundle, layout) + (_moved_note(bundle) if colour == "moved" else ""),
@@ -93,7 +93,7 @@ def _edge(value: float) -> str:
 
 def _note(bundle: Bundle, layout: MapName) -> str:
     quality = quality_of_map(bundle.manifest, layout)
-    weak = "Distances and gaps between clusters on this map are weak evidence"
+    weak = "On this map, distances and gaps between clusters are weak evidence"
     if quality is None:
         return f"{weak}; its quality was not measured."
     measured = [
@@ -105,10 +105,10 @@ def _note(bundle: Bundle, layout: MapName) -> str:
         )
         if value is not None
     ]
-    left = f"; {count(quality.left_out)} latents are left out" if quality.left_out else ""
+    excluded = f"; {count(quality.left_out)} latents are not on it" if quality.left_out else ""
     return (
         f"{weak}; {', '.join(measured) or 'its quality was not measured'} over "
-        f"{count(quality.latents)} latents{left}."
+        f"{count(quality.latents)} latents{excluded}."
     )
 
 
@@ -116,8 +116,8 @@ def _moved_note(bundle: Bundle) -> str:
     """The share of neighbours that the two maps have in common."""
     shared = 1 - (pc.mean(bundle.latents["moved"]).as_py() or 0.0)
     return (
-        f" On average, {percent(shared)} of a latent's ten nearest on one map are among its ten "
-        "nearest on the other."
+        f" On average, {percent(shared)} of the ten nearest latents on one map are also among the "
+        "ten nearest on the other."
     )
 
 
@@ -129,7 +129,7 @@ def _rows(
     viewport: Viewport | None,
     layout: MapName,
 ) -> pa.Table:
-    """The latents with a place on the map, selected ones last so that they are drawn on top."""
+    """The latents on the map; selected ones are last, so that they are drawn on top."""
     latents = bundle.latents
     x, y = places(bundle, layout)
     chosen = np.ones(len(x), dtype=bool) if selected is None else np.asarray(selected, dtype=bool)

@@ -1,4 +1,4 @@
-"""The marks of a map: points, or an image of them where there are very many."""
+"""The marks of a map: points, or an image of them if there are too many."""
 
 import altair as alt
 import numpy as np
@@ -21,7 +21,7 @@ from charts.map_view import COLOURS, SHARES, Colour, Viewport
 
 
 def _axes(frame: Viewport) -> tuple[alt.X, alt.Y]:
-    """Scales without axes: the coordinates of a UMAP mean nothing."""
+    """Scales without axes: the coordinates of a UMAP have no meaning."""
     x0, x1, y0, y1 = frame
     return (
         alt.X("x:Q", axis=None, scale=alt.Scale(domain=[x0, x1], nice=False, zero=False)),
@@ -32,7 +32,7 @@ def _axes(frame: Viewport) -> tuple[alt.X, alt.Y]:
 def points(
     rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
 ) -> alt.Chart:
-    """One point a latent, in colour where it is selected; `box` is the interval drawn over them."""
+    """One point per latent, coloured if it is selected; `box` is the interaction of a drawn box."""
     x, y = _axes(frame)
     data = rows.drop_columns(["top_tokens", "label", "flag"])
     data = data.append_column("name", pa.array([shown_label(t) for t in rows["label"].to_pylist()]))
@@ -83,7 +83,7 @@ def _tokens(top: list[str] | None) -> str:
 def _domain(rows: pa.Table, colour: Colour) -> tuple[Spacing, tuple[float, float]]:
     """Type and domain of the scale of a numeric colour."""
     if colour in SHARES:
-        # Few latents moved little, so the scale starts at the smallest value.
+        # Few latents have a small value of `moved`, so its scale starts at the smallest one.
         lowest = pc.min(rows[colour]).as_py() if colour == "moved" else 0.0
         return "linear", (min(lowest or 0.0, 0.9), 1.0)
     values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
@@ -113,7 +113,7 @@ def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
 def image(
     rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
 ) -> alt.Chart:
-    """The points as one picture, whose size does not depend on their number."""
+    """The points as one image, whose size does not depend on their number."""
     x0, x1, y0, y1 = frame
     url = rasterise(
         np.column_stack([rows[name].to_numpy() for name in ("x", "y")]),
@@ -132,7 +132,7 @@ def image(
 
 
 def legend(rows: pa.Table, frame: Viewport, colour: Colour) -> list[alt.Chart]:
-    """A point of size 0 that carries the legend of the colours."""
+    """A point of size 0 that adds the legend of the colours."""
     x, y = _axes(frame)
     least = _domain(rows, colour)[1][0]
     point = alt.Chart({"values": [{"x": frame[0], "y": frame[2], colour: least}]})

@@ -25,12 +25,12 @@ HEIGHT = 600
 MOST_NAMES = 28
 
 
-# Names are placed for a map of this size in pixels; a wider one only leaves more room.
+# Size in pixels that the placement of names assumes; on a wider map they also fit.
 PLACED_FOR = (560, HEIGHT)
 
 
 def centres(bundle: Bundle, clustering: Level, layout: MapName) -> np.ndarray:
-    """Median place [clusters, 2] of the members of each cluster of the level's table, or NaN."""
+    """Median position [clusters, 2] of the members of each cluster of the table, or NaN."""
     table = clustering.table
     if layout == "decoder":
         return np.column_stack([table[n].to_numpy(zero_copy_only=False) for n in ("x", "y")])
@@ -50,27 +50,28 @@ def centres(bundle: Bundle, clustering: Level, layout: MapName) -> np.ndarray:
 def _named_clusters(
     clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewport
 ) -> list[tuple[int, int, float, float]]:
-    """Clusters to name, as (-selected latents, cluster, x, y), largest part first.
+    """Clusters to name, as (-selected latents, cluster, x, y), most selected latents first.
 
-    A cluster is named if a fifth of it is selected, or if it has a twentieth of the selection.
+    A cluster is named if at least a fifth of it is selected, or if it has at least a twentieth of
+    the selection.
     """
     chosen = rows.filter(rows["selected"])["cluster"].drop_null().to_numpy()
     members = np.bincount(chosen, minlength=1)
     columns = [clustering.table[name].to_pylist() for name in ("cluster", "size")]
     x0, x1, y0, y1 = frame
-    found = []
+    named = []
     for cluster, size, (x, y) in zip(*columns, centres.tolist(), strict=True):
         count = int(members[cluster]) if cluster < len(members) else 0
         is_named = count and (count >= size / 5 or count >= len(chosen) / 20)
         if is_named and x0 <= x <= x1 and y0 <= y <= y1:
-            found.append((-count, cluster, x, y))
-    return sorted(found)
+            named.append((-count, cluster, x, y))
+    return sorted(named)
 
 
 def names_on_map(
     clustering: Level, centres: np.ndarray, rows: pa.Table, frame: Viewport
 ) -> pa.Table:
-    """Cluster names that fit without overlap, those with the most selected latents first."""
+    """Cluster names that fit without overlap; most selected latents first."""
     names = clustering.names()
     x0, x1, y0, y1 = frame
     boxes: list[Box] = []

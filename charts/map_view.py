@@ -1,4 +1,4 @@
-"""What a map of the latents can show: its layouts, its colours, and a part of it."""
+"""Options of a map of the latents: its layout, its colours and its viewport."""
 
 from typing import Literal
 
@@ -27,7 +27,7 @@ LAYOUTS: dict[str, str] = {
     "decoder": "decoder similarity",
     "cooccurrence": "co-occurrence",
 }
-"""By which similarity a map places latents next to each other."""
+"""The similarity that each map is based on."""
 
 
 SHARES = ("map_recall", "map_agreement", "moved")
@@ -42,7 +42,7 @@ def layouts_of(bundle: Bundle) -> list[MapName]:
 def colours_of(bundle: Bundle, layout: MapName = "decoder") -> list[Colour]:
     """The colours of a map.
 
-    Recall and agreement are stored only for the map of the decoder; `moved` needs both maps.
+    Recall and agreement are stored only for the map by decoder similarity; `moved` needs both maps.
     """
     known: list[Colour] = ["cluster", "density"]
     if layout == "decoder":
@@ -53,7 +53,7 @@ def colours_of(bundle: Bundle, layout: MapName = "decoder") -> list[Colour]:
 
 
 def places(bundle: Bundle, layout: MapName) -> tuple[np.ndarray, np.ndarray]:
-    """x and y [n_latents] of every latent on a map, NaN where it is left out."""
+    """x and y [n_latents] of every latent on a map; NaN if it is not on the map."""
     x, y = (bundle.latents[n].to_numpy(zero_copy_only=False) for n in MAP_COLUMNS[layout])
     return x, y
 

@@ -1,4 +1,4 @@
-"""The neighbourhood of a latent as a network: its strongest partners and what joins them."""
+"""The neighbourhood of a latent as a network: its strongest partners and the edges among them."""
 
 import altair as alt
 import numpy as np
@@ -30,7 +30,7 @@ from charts.latent import check_latent
 
 MOST_PARTNERS = 40
 EDGES_EACH = 4
-"""Each latent shows this many of its strongest edges, and all show theirs to the chosen one."""
+"""Strongest edges drawn per latent, in addition to all edges of the chosen latent."""
 NAMED = 14
 HEIGHT = 560
 STEPS = 200
@@ -46,9 +46,9 @@ def neighbourhood(
 ) -> Figure:
     """A latent, its strongest partners by a measure, and the strongest edges among them.
 
-    Coloured by the finest cluster, or by the community of a level. The partners and the edges are
-    those of `ranked_partners`. A click gives LATENT. Raises InputError for an unknown
-    latent or measure.
+    Nodes are coloured by the finest cluster, or by the community at `level`. Partners and edges
+    come from `ranked_partners`. A click gives LATENT. Raises InputError for an unknown latent or
+    measure.
     """
     check_latent(bundle, latent)
     check_measure(measure)
@@ -68,7 +68,7 @@ def neighbourhood(
             latent=latent,
             measure=measure,
             nodes=rows.num_rows,
-            edges=f"{lines.num_rows} of {among} kept ones among them",
+            edges=f"{lines.num_rows} of {among} stored",
             minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
@@ -81,24 +81,25 @@ def _note(bundle: Bundle, latent: int, partners: int) -> str:
     if partners == 0:
         return reason_for_no_partners(bundle, latent)
     return (
-        f"Its {partners} strongest partners with at least "
-        f"{bundle.manifest.parameters.minimum_joint} joint tokens; of the edges among them, the "
-        f"{EDGES_EACH} strongest of each latent are drawn. A thicker line is stronger, a larger "
-        "point denser. The layout chooses the positions; only the lines are evidence."
+        f"The {partners} strongest partners with at least "
+        f"{bundle.manifest.parameters.minimum_joint} joint tokens. Of the edges among them, the "
+        f"{EDGES_EACH} strongest of each latent are drawn. Thicker lines are stronger, larger "
+        "points are denser latents. Positions come from the layout and have no meaning; only "
+        "the lines are evidence."
     )
 
 
 def _graph(bundle: Bundle, latent: int, measure: str, partners: int) -> tuple[Ints, pa.Table, int]:
-    """The latents, the chosen one first; the edges drawn; how many there are among them."""
+    """The latents, chosen one first; the drawn edges; the number of stored edges among them."""
     minimum_joint = bundle.manifest.parameters.minimum_joint
     own = ranked_partners(bundle, latent, measure, minimum_joint, partners)
     nodes = np.append(latent, own["partner"].to_numpy().astype(np.int64))
-    found = ranked_partners(bundle, nodes, measure, minimum_joint)
+    pairs = ranked_partners(bundle, nodes, measure, minimum_joint)
     index = np.full(bundle.latents.num_rows, -1)
     index[nodes] = np.arange(len(nodes))
-    a, b = (index[found[end].to_numpy()] for end in ("latent", "partner"))
-    low, high, value = np.minimum(a, b), np.maximum(a, b), found[measure].to_numpy()
-    # P(b given a) has two values for a pair; the larger one stands for it.
+    a, b = (index[pairs[end].to_numpy()] for end in ("latent", "partner"))
+    low, high, value = np.minimum(a, b), np.maximum(a, b), pairs[measure].to_numpy()
+    # P(b given a) has two values for a pair; the larger one is used.
     order = np.lexsort((-value, high, low))
     order = order[low[order] >= 0]
     new = np.ones(len(order), dtype=bool)
@@ -111,13 +112,13 @@ def _graph(bundle: Bundle, latent: int, measure: str, partners: int) -> tuple[In
         "a_index": low[drawn],
         "b_index": high[drawn],
         measure: value[drawn],
-        "joint_tokens": found["joint_tokens"].to_numpy()[drawn],
+        "joint_tokens": pairs["joint_tokens"].to_numpy()[drawn],
     }
     return nodes, pa.table(edges), len(rows)
 
 
 def _strongest(low: Ints, high: Ints, value: Floats, nodes: int) -> Bools:
-    """Which edges are drawn: those of the chosen latent, and the strongest few of every other."""
+    """Which edges are drawn: all of the chosen latent, and the strongest of every other latent."""
     keep = low == 0
     for node in range(1, nodes):
         own = np.flatnonzero((low == node) | (high == node))
@@ -126,14 +127,14 @@ def _strongest(low: Ints, high: Ints, value: Floats, nodes: int) -> Bools:
 
 
 def spread(nodes: int, a: Ints, b: Ints) -> Floats:
-    """Places [nodes, 2] in [-1, 1] by the spring layout of Fruchterman and Reingold 1991.
+    """Positions [nodes, 2] in [-1, 1] by the spring layout of Fruchterman and Reingold 1991.
 
-    a and b [edges] are the ends of the edges. Node 0 is at the middle. The layout starts from a
-    spiral instead of a random draw, so that the same graph gives the same picture.
+    a and b [edges] are the ends of the edges. Node 0 is at the centre. The layout starts
+    from a spiral, not from random positions, so that the same graph gives the same picture.
     """
     if nodes < 2:
         return np.zeros((nodes, 2))
-    # A third of a second that only this chart needs.
+    # Imported here because it takes 0.3 s and only this chart needs it.
     from sknetwork.embedding import Spring  # noqa: PLC0415
 
     turn = np.arange(nodes) * np.pi * (3 - np.sqrt(5))
@@ -185,7 +186,7 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
     ]
     data = nodes.drop_columns(["label"]).append_column("name", pa.array(names, pa.string()))
     named = [name if i < NAMED else "" for i, name in enumerate(names)]
-    data = data.append_column("says", pa.array(named, pa.string()))
+    data = data.append_column("text", pa.array(named, pa.string()))
     groups = sorted({g for g in nodes["group"].to_pylist() if g is not None})
     data = data.append_column(
         "colour",
@@ -238,5 +239,5 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
         .properties(name="nodes")
         .add_params(LATENT.parameter())
     )
-    says = base.mark_text(dy=-15, fontSize=11, color=INK, limit=170).encode(text="says:N")
-    return layered(edges, points, says, height=HEIGHT)
+    texts = base.mark_text(dy=-15, fontSize=11, color=INK, limit=170).encode(text="text:N")
+    return layered(edges, points, texts, height=HEIGHT)

@@ -1,4 +1,4 @@
-"""What the figures of a pair of latents share: colours, units and the caption."""
+"""Colours, units and the caption that all figures of a pair of latents use."""
 
 from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.pair import Pair
@@ -14,7 +14,7 @@ ROW = 30
 
 
 def pair_caption(bundle: Bundle, pair: Pair, unit: str, **parameters: Value) -> Caption:
-    """The caption with the pair's own rule: the page may ask for a higher threshold."""
+    """The caption of a pair; includes its activation rule if it differs from the bundle's."""
     rule = f"activation > {pair.threshold:g}"
     own = {} if rule == bundle.manifest.active_rule else {"pair_active_when": rule}
     return caption_of(bundle, unit=unit, a=pair.a, b=pair.b, **own, **parameters)

@@ -17,7 +17,7 @@ from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, pair_caption
 
 
 def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
-    """Activations of both on the tokens where either is active; if only one is, on its axis."""
+    """Scatter plot of the activations of both latents on tokens on which either is active."""
     rows = joint_sample(pair, seed=bundle.manifest.parameters.seed)
     table = pair.tables["token"]
     where = np.where(
@@ -56,10 +56,10 @@ def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
         caption=pair_caption(bundle, pair, "token", drawn=drawn),
         note=(
             f"{drawn} tokens on which either fires{_sampled(rows.num_rows, either)}; both fire on "
-            f"{count(int(table.n11))}. On the points of an axis, only one of them fires."
+            f"{count(int(table.n11))}. Points on an axis are tokens on which only one fires."
         ),
     )
 
 
-def _sampled(drawn: int, of: int) -> str:
-    return ", a random sample" if drawn < of else ""
+def _sampled(drawn: int, total: int) -> str:
+    return ", a random sample" if drawn < total else ""

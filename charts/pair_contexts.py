@@ -28,7 +28,7 @@ from charts.pair import A_COLOUR, B_COLOUR
 LINE = 34
 """Height of a line in pixels."""
 DARKEST = 0.8
-"""Opacity at the latent's own maximum: black text must stay readable on it."""
+"""Opacity at the latent's own maximum. Black text stays readable on it."""
 _ROWS = pa.schema(
     [
         ("context", pa.int32()), ("document", pa.int64()), ("title", pa.string()),
@@ -46,9 +46,10 @@ _PICKED: dict[Picking, str] = {
 def pair_context_strips(
     bundle: Bundle, pair: Pair, where: Where, picking: Picking = "even"
 ) -> Figure:
-    """Windows around tokens where both latents fire, or only one; a above, b below each line.
+    """Windows around tokens on which both latents fire, or only one.
 
-    Each shade is the ratio to the latent's own maximum over the corpus.
+    The upper half of a line shades the activation of a, the lower half that of b, each as the ratio
+    to the latent's own maximum over the corpus.
     """
     contexts = pair_contexts(bundle, pair, where, picking, seed=bundle.manifest.parameters.seed)
     rows = _token_rows(bundle, pair, contexts)
@@ -72,8 +73,8 @@ def pair_context_strips(
             picked=f"{picking}, {drawn}",
         ),
         note=(
-            f"{_PICKED[picking]}: {drawn} tokens. The orange shade above the words is the "
-            f"activation of {pair.a}, the blue one below them that of {pair.b}, each relative to "
+            f"{_PICKED[picking]}: {drawn} tokens. The orange upper half of a word is the "
+            f"activation of {pair.a}, the blue lower half that of {pair.b}, each relative to "
             "the latent's own maximum."
         ),
     )
@@ -156,7 +157,7 @@ def _line(rows: pa.Table, lines: int) -> alt.Y:
 
 
 def _between(tokens: alt.Chart, y: alt.Y, top: float, bottom: float) -> alt.Chart:
-    """Tokens from their start to their end, over a part of the height of their line."""
+    """Tokens from start to end, over the part of the line height from `top` to `bottom`."""
     edges = tokens.transform_calculate(
         line=f"datum.context + {top}", below=f"datum.context + {bottom}"
     )

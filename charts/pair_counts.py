@@ -29,7 +29,8 @@ CELL_HEIGHT = 66
 def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
     """The 2x2 tables by token, window and document, next to each other.
 
-    The colour compares a cell with the count of independent latents with the same margins.
+    The colour compares each count with the count expected for independent latents with the same
+    margins.
     """
     rows = _cells(pair)
     return Figure(
@@ -40,7 +41,7 @@ def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
             f"A window is {count(pair.window)} consecutive kept tokens of one document; the last "
-            "one of a document may be shorter. Two latents can share a window or a document only "
+            "one of a document may be shorter. Two latents can share a window or a document just "
             "because of its topic."
         ),
     )
@@ -78,7 +79,7 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         top = 0 if row["a_active"] else 1
         row |= {"x": left, "x2": left + 0.98, "y": top, "y2": top + 0.96, "middle": left + 0.49}
         row["times"] = float(np.log2((row["count"] + 0.5) / (row["expected"] + 0.5)))
-        row["says"] = count(row["count"])
+        row["text"] = count(row["count"])
         row["part"] = percent(row["share"])
         row["chance"] = f"expected {short(row['expected'])}"
         row["cell"] = _named(row, pair)
@@ -113,14 +114,14 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
     inside = base.transform_calculate(line="datum.y + 0.48").encode(
         x=bare_x("middle:Q", across), y=bare_y("line:Q", down)
     )
-    counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-16).encode(text="says:N")
+    counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-16).encode(text="text:N")
     parts = inside.mark_text(fontSize=11.5, dy=2).encode(text="part:N")
     chance = inside.mark_text(fontSize=10.5, color=QUIET_INK, dy=18).encode(text="chance:N")
     heads = alt.Chart({"values": _headings(pair)})
     words = heads.mark_text(fontSize=11.5).encode(
         x=bare_x("x:Q", across),
         y=bare_y("y:Q", down),
-        text="says:N",
+        text="text:N",
         color=alt.Color("colour:N", scale=None),
     )
     return layered(
@@ -136,15 +137,15 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
 def _headings(pair: Pair) -> list[dict[str, object]]:
     """The headings of the columns and rows."""
     heads: list[dict[str, object]] = [
-        {"x": -0.38, "y": 0.48, "says": f"{pair.a} fires", "colour": A_COLOUR},
-        {"x": -0.38, "y": 1.48, "says": f"{pair.a} silent", "colour": QUIET_INK},
+        {"x": -0.38, "y": 0.48, "text": f"{pair.a} fires", "colour": A_COLOUR},
+        {"x": -0.38, "y": 1.48, "text": f"{pair.a} silent", "colour": QUIET_INK},
     ]
     for i, unit in enumerate(UNITS):
         left, n = 2.35 * i, int(pair.tables[unit].n)
         heads += [
-            {"x": left + 1, "y": -0.45, "says": f"{count(n)} {UNIT_WORDS[unit]}", "colour": INK},
-            {"x": left + 0.49, "y": -0.15, "says": f"{pair.b} fires", "colour": B_COLOUR},
-            {"x": left + 1.49, "y": -0.15, "says": f"{pair.b} silent", "colour": QUIET_INK},
+            {"x": left + 1, "y": -0.45, "text": f"{count(n)} {UNIT_WORDS[unit]}", "colour": INK},
+            {"x": left + 0.49, "y": -0.15, "text": f"{pair.b} fires", "colour": B_COLOUR},
+            {"x": left + 1.49, "y": -0.15, "text": f"{pair.b} silent", "colour": QUIET_INK},
         ]
     return heads
 
@@ -156,7 +157,7 @@ def _named(row: dict[str, object], pair: Pair) -> str:
 
 
 def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
-    """The joint count of every unit and that of independent latents with the same margins."""
+    """The joint count by every unit, and the count expected for independent latents."""
     rows = pa.Table.from_pylist(
         [
             {
@@ -169,7 +170,7 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         ]
     )
     data = rows.append_column(
-        "says", pa.array([f"{short(value)} ×" for value in rows["lift"].to_pylist()])
+        "text", pa.array([f"{short(value)} ×" for value in rows["lift"].to_pylist()])
     )
     most = max(*rows["joint"].to_pylist(), *rows["expected"].to_pylist(), 1.0)
     scale = alt.Scale(type="symlog", constant=1, domain=[0, 3 * most], nice=False)
@@ -186,14 +187,14 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
     x = alt.X(
         "expected:Q",
         scale=scale,
-        title="units with both (symmetric log)",
+        title="units with both latents (symmetric log)",
         axis=alt.Axis(values=ticks, format=COUNT),
     )
     lines = base.mark_rule(color=RULE, strokeWidth=3).encode(x=x, x2="joint:Q")
     by_chance = base.mark_point(color=QUIET_INK, size=80, filled=False, strokeWidth=2).encode(x=x)
-    found = base.mark_circle(color=BOTH_COLOUR, size=90, opacity=1).encode(x="joint:Q")
-    says = base.mark_text(align="left", dx=10, fontSize=12).encode(
-        x=alt.X("end:Q", scale=scale), text="says:N"
+    observed = base.mark_circle(color=BOTH_COLOUR, size=90, opacity=1).encode(x="joint:Q")
+    texts = base.mark_text(align="left", dx=10, fontSize=12).encode(
+        x=alt.X("end:Q", scale=scale), text="text:N"
     )
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-expected",
@@ -201,14 +202,15 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         chart=layered(
             lines,
             by_chance,
-            found,
-            says.transform_calculate(end="max(datum.joint, datum.expected)"),
+            observed,
+            texts.transform_calculate(end="max(datum.joint, datum.expected)"),
             height=3 * ROW + 60,
         ),
         rows=rows,
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
-            "Open ring: expected if the two were independent, n1·n2 / N. Dot: counted. The number "
-            "is the lift, counted over expected. The tests below compare with chance."
+            "Open ring: count expected if the two were independent, n1·n2 / N. Dot: observed "
+            "count. The number is the lift, observed over expected. The tests below compare "
+            "with chance."
         ),
     )

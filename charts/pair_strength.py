@@ -1,4 +1,4 @@
-"""How strongly two latents go together: conditional probabilities and measures."""
+"""How strongly two latents co-occur: conditional probabilities and measures."""
 
 from collections.abc import Sequence
 
@@ -26,25 +26,25 @@ STRENGTHS = ("phi", "jaccard", "npmi")
 def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
     """P(b given a) and P(a given b) by every unit, with 95 % Wilson intervals.
 
-    The tick is the other latent's own density, the value for independent latents.
+    The tick is the density of the other latent, which is the value for independent latents.
     """
     rows = []
     for unit in UNITS:
         table = pair.tables[unit]
         n, n1, n2, joint = (float(v) for v in (table.n, table.n1, table.n2, table.n11))
-        for given, other, of, base in (
+        for given, other, trials, base in (
             (pair.a, pair.b, n1, n2),
             (pair.b, pair.a, n2, n1),
         ):
-            low, high = wilson_interval(int(joint), int(of))
+            low, high = wilson_interval(int(joint), int(trials))
             rows.append(
                 {
                     "unit": unit,
                     "probability": f"P({other} given {given})",
-                    "share": joint / of if of else None,
+                    "share": joint / trials if trials else None,
                     "low": float(low),
                     "high": float(high),
-                    "trials": int(of),
+                    "trials": int(trials),
                     "density": base / n if n else 0.0,
                 }
             )
@@ -57,9 +57,9 @@ def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
         rows=table,
         caption=pair_caption(bundle, pair, "token, window and document", interval="Wilson 95 %"),
         note=(
-            "Dot and line: the share and its 95 % Wilson interval; grey tick: the other latent's "
-            "own density. Tokens of one document are not independent, so intervals by token are "
-            "too narrow."
+            "Dot and line: the share and its 95 % Wilson interval; grey tick: the density of "
+            "the other latent. Tokens of one document are not independent, so intervals by token "
+            "are too narrow."
         ),
     )
 
@@ -141,12 +141,12 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
     zero = alt.Chart({"values": [{"at": 0}]}).mark_rule(color=RULE).encode(x="at:Q")
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-strengths",
-        title="How strong is it, by measure and unit",
+        title="Strength of co-occurrence, by measure and unit",
         chart=layered(zero, dots, height=len(order) * ROW + 60),
         rows=table,
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
-            "Phi and NPMI depend on how many units have neither latent; Jaccard does not. Cosine "
-            "and Pearson compare the activations over all kept tokens."
+            "Phi and NPMI depend on the number of units with neither latent; Jaccard does not. "
+            "Cosine and Pearson compare the activations over all kept tokens."
         ),
     )

@@ -29,11 +29,11 @@ def pair_rows(
 ) -> pa.Table:
     """Every stored pair with a latent of the selection, once, strongest first.
 
-    `latents` [n] ids; `within` asks for both ends in the selection. `hide_flags`
-    leaves out pairs with a dense or an ultralow latent, which would fill a ranking; `hide_rare`
-    leaves out pairs with fewer joint tokens than the bundle's `minimum_joint`, which are too few to
-    rank. Columns: latent and partner (the selected one first, the rarer one of two),
-    their labels, the joint counts, every measure. Raises InputError for an unknown measure.
+    `latents` [n] are ids. With `within`, both latents must be selected. `hide_flags` excludes pairs
+    with a dense or an ultralow latent, which would dominate the ranking; `hide_rare` excludes pairs
+    with fewer joint tokens than the bundle's `minimum_joint`, which are too few to rank. Columns:
+    latent and partner (selected latent first; if both are selected, the rarer one), their labels,
+    the joint counts, every measure. Raises InputError for an unknown measure.
     """
     return _pairs(bundle, latents, measure, within, hide_flags, hide_rare)[0]
 
@@ -46,24 +46,24 @@ def _pairs(
     hide_flags: bool,
     hide_rare: bool,
 ) -> tuple[pa.Table, int, int]:
-    """The pairs; how many were hidden for a flag; how many of the others as rare."""
+    """The pairs, the number hidden for a flag, and the number of others hidden as rare."""
     check_measure(measure)
     chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
     chosen[np.asarray(latents, dtype=np.int64)] = True
     active = bundle.latents["active_tokens"].to_numpy()
-    found = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, active, within)
+    pairs = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, active, within)
     hidden = 0
     if hide_flags:
         flagged = is_flagged(bundle.latents)
-        shown = ~flagged[found["latent"].to_numpy()] & ~flagged[found["partner"].to_numpy()]
+        shown = ~flagged[pairs["latent"].to_numpy()] & ~flagged[pairs["partner"].to_numpy()]
         hidden = int((~shown).sum())
-        found = found.filter(pa.array(shown))
+        pairs = pairs.filter(pa.array(shown))
     rare = 0
     if hide_rare:
-        often = pc.greater_equal(found["joint_tokens"], bundle.manifest.parameters.minimum_joint)
-        rare = found.num_rows - pc.sum(often).as_py() if found.num_rows else 0
-        found = found.filter(often)
-    rows = measured(bundle, found, measure)
+        often = pc.greater_equal(pairs["joint_tokens"], bundle.manifest.parameters.minimum_joint)
+        rare = pairs.num_rows - pc.sum(often).as_py() if pairs.num_rows else 0
+        pairs = pairs.filter(often)
+    rows = measured(bundle, pairs, measure)
     rows = rows.sort_by(
         [(measure, "descending"), ("latent", "ascending"), ("partner", "ascending")]
     )
@@ -72,13 +72,13 @@ def _pairs(
     return rows, hidden, rare
 
 
-def _once(found: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool) -> pa.Table:
-    """Each unordered pair once: both ends may have listed it.
+def _once(pairs: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool) -> pa.Table:
+    """Each unordered pair once, although both of its latents may list it.
 
-    The selected latent comes first; of two selected ones the rarer, so that P(b given a) is the
-    larger of the two conditionals.
+    The selected latent comes first. If both are selected, the rarer one does, so that P(b given a)
+    is the larger of the two conditional probabilities.
     """
-    a, b = found["latent"].to_numpy(), found["partner"].to_numpy()
+    a, b = pairs["latent"].to_numpy(), pairs["partner"].to_numpy()
     keep = chosen[b] if within else np.ones(len(a), dtype=bool)
     both = chosen[a] & chosen[b]
     swap = both & ((active[b] < active[a]) | ((active[b] == active[a]) & (b < a)))
@@ -88,7 +88,7 @@ def _once(found: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool)
     new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
     rows = order[new]
     rows = rows[keep[rows]]
-    taken = found.take(pa.array(rows))
+    taken = pairs.take(pa.array(rows))
     return taken.set_column(0, taken.field(0), pa.array(first[rows], pa.int32())).set_column(
         1, taken.field(1), pa.array(second[rows], pa.int32())
     )
@@ -126,16 +126,18 @@ def ranked_pairs(
 
 
 def _note(hidden: int | None, rare: int, minimum_joint: int) -> str:
-    """What the ranking leaves out, and why; `hidden` is None where no flag hides a pair."""
+    """What the ranking excludes, and why; `hidden` is None if flagged latents are included."""
     few = (
         f"{count(rare)} pairs with fewer than {minimum_joint} joint tokens are hidden: too few to "
         "rank."
     )
     if hidden is None:
-        return f"Pairs with dense and ultralow latents are included; they can fill a ranking. {few}"
+        return (
+            f"Pairs with dense and ultralow latents are included; they may dominate the list. {few}"
+        )
     return (
-        f"{count(hidden)} pairs with a dense or ultralow latent are hidden: they would fill the "
-        f"ranking. {few}"
+        f"{count(hidden)} pairs with a dense or ultralow latent are hidden: they would dominate "
+        f"the ranking. {few}"
     )
 
 
@@ -152,7 +154,7 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
     data = data.append_column("pair", pa.array(pairs, pa.string()))
     largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
     most = range_of(measure)[1] or largest or 1.0
-    data = data.append_column("says", pa.array(value_texts(rows[measure], measure), pa.string()))
+    data = data.append_column("text", pa.array(value_texts(rows[measure], measure), pa.string()))
     others = [name for name in rows.column_names[6:] if name != measure]
     base = alt.Chart(inline(data)).encode(
         x=alt.X(
@@ -178,5 +180,5 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
         .properties(name="pairs")
         .add_params(PAIR.parameter())
     )
-    says = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="says:N")
-    return layered(bars, says, height=46 + ROW * max(rows.num_rows, 1))
+    texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="text:N")
+    return layered(bars, texts, height=46 + ROW * max(rows.num_rows, 1))

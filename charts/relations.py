@@ -35,29 +35,29 @@ def relation_rows(
     hide_flags: bool = True,
     within: bool = False,
 ) -> tuple[pa.Table, int]:
-    """Listed pairs with a latent of the mask [n_latents], smallest q first; how many are hidden.
+    """Listed pairs with a latent in the mask, smallest q first, and the number of hidden pairs.
 
-    `within` asks for both ends in the mask. `hide_flags` leaves out pairs with a dense or an
-    ultralow latent, and siblings under such a parent: that the children of a latent which is almost
-    always active avoid each other is true but not informative. Columns: a, b, their labels, then as
-    in the bundle. Raises InputError for an unknown relation.
+    `chosen` [n_latents] is the mask. With `within`, both latents must be in it. `hide_flags`
+    excludes pairs with a dense or an ultralow latent, and siblings under such a parent: it is not
+    informative that children of a latent that is almost always active exclude each other. Columns:
+    a, b, their labels, then as in the bundle. Raises InputError for an unknown relation.
     """
     if relation not in (ALL, *RELATIONS):
         raise InputError(
             f"There is no relation {relation!r}; choose one of {', '.join(RELATIONS)}."
         )
-    found = bundle.relations.all()
-    found = found.set_column(2, "relation", found["relation"].cast(pa.string()))
-    a, b = found["a"].to_numpy(), found["b"].to_numpy()
+    listed = bundle.relations.all()
+    listed = listed.set_column(2, "relation", listed["relation"].cast(pa.string()))
+    a, b = listed["a"].to_numpy(), listed["b"].to_numpy()
     keep = chosen[a] & chosen[b] if within else chosen[a] | chosen[b]
     if relation != ALL:
-        keep &= np.asarray(pc.equal(found["relation"], relation))
+        keep &= np.asarray(pc.equal(listed["relation"], relation))
     hidden = np.zeros(len(keep), dtype=bool)
     if hide_flags:
         flagged = is_flagged(bundle.latents)
-        parent = pc.fill_null(found["parent"], -1).to_numpy()
+        parent = pc.fill_null(listed["parent"], -1).to_numpy()
         hidden = keep & (flagged[a] | flagged[b] | (flagged[parent] & (parent >= 0)))
-    rows = found.filter(pa.array(keep & ~hidden))
+    rows = listed.filter(pa.array(keep & ~hidden))
     rows = rows.sort_by([("q_value", "ascending"), ("a", "ascending"), ("b", "ascending")])
     for at, end in ((2, "a"), (3, "b")):
         rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
@@ -74,12 +74,12 @@ def relation_points(
 ) -> Figure:
     """Joint tokens against chance, coloured by relation. A click gives RELATION: a and b.
 
-    Chance is the mean under the circular shift that the relation was tested by. Above the diagonal
-    pairs share more than that, below it less.
+    Chance is the mean under the circular shift that the relation was tested with. Pairs above the
+    diagonal share more tokens than that, pairs below it fewer.
     """
     every, hidden = relation_rows(bundle, chosen, relation, hide_flags=hide_flags, within=within)
     rows = every.slice(0, MOST_DRAWN)
-    left_out = (
+    flagged = (
         f"{count(hidden)} pairs with a dense or ultralow latent or parent are hidden."
         if hide_flags
         else "Pairs with dense and ultralow latents are included."
@@ -94,18 +94,18 @@ def relation_points(
         ),
         selections=(RELATION.name,),
         note=(
-            "Line: the count expected by the null of the test, which shifts one latent against the "
-            "other inside each document (for siblings, on the tokens of their parent). Pairs above "
-            f"it share more tokens, pairs below it fewer. "
-            f"{_drawn(rows.num_rows, every.num_rows)}{left_out}"
+            "Line: the count expected under the null of the test, which shifts one latent against "
+            "the other inside each document (for siblings, on the tokens of their parent). Pairs "
+            "above the line share more tokens than expected, pairs below it fewer. "
+            f"{_drawn(rows.num_rows, every.num_rows)}{flagged}"
         ),
     )
 
 
-def _drawn(drawn: int, of: int) -> str:
+def _drawn(drawn: int, total: int) -> str:
     return (
-        f"Drawn: the {count(drawn)} of {count(of)} pairs with the smallest q. "
-        if drawn < of
+        f"Drawn: the {count(drawn)} of {count(total)} pairs with the smallest q. "
+        if drawn < total
         else ""
     )
 
@@ -135,7 +135,7 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
         .encode(
             x=alt.X(
                 "expected_shifted:Q",
-                title="joint tokens expected by a circular shift inside documents",
+                title="joint tokens expected under a circular shift inside documents",
                 scale=scale,
                 axis=axis,
             ),
@@ -151,7 +151,7 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
                 alt.Tooltip("a_name:N", title="a"),
                 alt.Tooltip("b_name:N", title="b"),
                 alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
-                alt.Tooltip("expected_shifted:Q", title="expected by the shift", format=NUMBER),
+                alt.Tooltip("expected_shifted:Q", title="expected under the shift", format=NUMBER),
                 alt.Tooltip("expected:Q", title="expected if independent", format=NUMBER),
                 alt.Tooltip("p_b_given_a:Q", title="P(b given a)", format=FRACTION),
                 alt.Tooltip("p_a_given_b:Q", title="P(a given b)", format=FRACTION),

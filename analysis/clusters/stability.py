@@ -69,7 +69,7 @@ def cluster_stability(labels: Ints | Int32s, others: Sequence[Ints | Int32s]) ->
     return np.asarray(best.mean(axis=0)) if len(others) else np.zeros(count)
 
 
-def found_again(clusters: pa.Table) -> pa.ChunkedArray:
+def recovery(clusters: pa.Table) -> pa.ChunkedArray:
     """The lower of stability and bootstrap of every row of the cluster table; 0 to 1.
 
     Stability is the overlap with the clusters of other seeds, bootstrap that with the clusters of

@@ -1,1 +1,1 @@
-"""What all figures share: the figure itself, export, theme, text and measures."""
+"""Shared by all figures: the figure class, export, theme, text and measures."""

@@ -1,8 +1,8 @@
-"""The worker that turns a Vega-Lite specification into PNG or SVG, as a script of its own.
+"""Worker script that converts a Vega-Lite specification to PNG or SVG.
 
-vl-convert runs JavaScript inside the process; a specification that is too large ends the process
-without an exception, so it must not be that of the server. Reads a JSON job from standard input
-and writes the picture to standard output.
+vl-convert runs JavaScript inside the process. A specification that is too large ends the process
+without an exception, so it runs in a process separate from the server. The script reads a JSON job
+from standard input and writes the picture to standard output.
 """
 
 import json
@@ -12,7 +12,7 @@ import vl_convert
 
 
 def main() -> None:
-    """Convert the job {"kind", "spec", "fonts", "scale"} of standard input."""
+    """Convert the job {"kind", "spec", "fonts", "scale"} from standard input."""
     job = json.load(sys.stdin)
     if job["fonts"]:
         vl_convert.register_font_directory(job["fonts"])

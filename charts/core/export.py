@@ -1,8 +1,8 @@
-"""A figure as a file: PNG, SVG and HTML of the picture, Parquet and CSV of its rows.
+"""Export a figure: PNG, SVG and HTML of the chart, Parquet and CSV of its rows.
 
-Every file carries the title, the caption and the note. The same figure gives the same bytes on one
-machine. HTML uses the fonts of whoever opens it; `charts.core.picture` says which fonts PNG and SVG
-use.
+Every file contains the title, the caption and the note. On one machine, the same figure gives the
+same bytes. HTML files use the fonts of the reader; for the fonts of PNG and SVG files see
+`charts.core.picture`.
 """
 
 import csv
@@ -35,7 +35,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(figure: Figure, kind: Kind) -> bytes:
-    """The figure as a file; raises InputError when the kind is unknown or the chart too large."""
+    """The figure as a file; raises InputError if the kind is unknown or the chart too large."""
     match kind:
         case "png":
             return _png(figure)
@@ -117,7 +117,7 @@ def _csv(figure: Figure) -> bytes:
 
 
 def _csv_column(column: pa.ChunkedArray) -> list[Any]:
-    """Values for a CSV: strings that no spreadsheet reads as a formula, lists as JSON."""
+    """Values for a CSV: no string can be read as a formula, and lists are JSON."""
     if pa.types.is_float32(column.type):
         short = column.to_numpy(zero_copy_only=False).astype(str).astype(np.float64)
         missing = column.is_null().to_pylist()

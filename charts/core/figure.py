@@ -1,4 +1,4 @@
-"""A figure: a chart, the rows that it plots and the caption that says what they are."""
+"""A figure: a chart, the rows that it plots, and its caption."""
 
 import base64
 import contextlib
@@ -28,7 +28,7 @@ VEGALITE = "application/vnd.vegalite.v6+json"
 
 @dataclass(frozen=True)
 class Caption:
-    """What a figure was computed from: enough to find its bundle again and to repeat it."""
+    """What a figure was computed from: enough to identify its bundle and to reproduce it."""
 
     bundle: str
     bundle_id: str
@@ -62,10 +62,10 @@ class Caption:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its rows and its caption; what is exported is what is seen.
+    """A chart with its rows and its caption. An exported figure equals the displayed one.
 
     `rows` are exactly the rows that the chart plots. `selections` names the chart's selection
-    parameters. `note` is one plain sentence on how to read the figure honestly.
+    parameters. `note` states how to read the figure and what it does not show.
     """
 
     name: str
@@ -78,15 +78,15 @@ class Figure:
 
     @property
     def texts(self) -> dict[str, str]:
-        """Title, caption and note as every file carries them, on one line each."""
+        """Title, caption and note as written to every file, on one line each."""
         texts = {"title": self.title, "caption": self.caption.text, "note": self.note or ""}
-        # No-break spaces stay: they keep a percentage on one line.
+        # Keep no-break spaces: they keep a percentage on one line.
         return {
             key: re.sub(" +", " ", visible(text)).strip() for key, text in texts.items() if text
         }
 
     def of_selection(self, selection: str) -> "Figure":
-        """The figure with the text of the selection that it shows in its caption."""
+        """The figure with the text of a selection added to its caption."""
         if not selection:
             return self
         parameters = {**self.caption.parameters, "selection": selection}
@@ -123,7 +123,7 @@ class Figure:
 
 
 def caption_of(bundle: Bundle, *, unit: str, **parameters: Value) -> Caption:
-    """The caption of a figure of a bundle; `unit` is what was counted (token, latent, ...)."""
+    """The caption of a figure of a bundle; `unit` is what it counts (token, latent, ...)."""
     manifest = bundle.manifest
     return Caption(
         bundle=bundle.name,

@@ -1,9 +1,9 @@
-"""What a reader can do in a chart: the names of its selections and the fields that they carry.
+"""Interactions of the charts: their names and the fields that they report.
 
 A chart declares an interaction as a parameter, a figure lists the names of its interactions, and a
-page reads what was done with the same object, so that a name or a field is written only here.
-Streamlit reports a click as a list of points, each a mapping from field to value, and a drawn
-interval as a mapping from field to its two ends.
+page reads the event with the same object, so that names and fields are defined only here. Streamlit
+reports a click as a list of points, each a mapping from field to value, and a drawn interval as a
+mapping from field to its two ends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ import altair as alt
 
 @dataclass(frozen=True)
 class Click:
-    """A click on a mark; `fields` are the columns of the row that it reports."""
+    """A click on a mark; `fields` are the reported columns of the row."""
 
     name: str
     fields: tuple[str, ...]
@@ -25,7 +25,7 @@ class Click:
         return alt.selection_point(name=self.name, fields=list(self.fields))
 
     def read(self, event: Sequence[Mapping[str, Any]] | None) -> dict[str, Any] | None:
-        """The fields of the first clicked row; None without one or where a field is missing."""
+        """The fields of the first clicked row; None if there is none or a field is missing."""
         if not event or any(name not in event[0] for name in self.fields):
             return None
         return {name: event[0][name] for name in self.fields}
@@ -33,7 +33,7 @@ class Click:
 
 @dataclass(frozen=True)
 class Interval:
-    """A drawn interval; `fields` are the columns of the axes `encodings`, in their order."""
+    """A drawn interval; `fields` are the columns on the axes `encodings`, in the same order."""
 
     name: str
     fields: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Measures of co-occurrence as the charts name and scale them."""
+"""Names, ranges and formats of the measures of co-occurrence in charts."""
 
 import math
 
@@ -14,7 +14,7 @@ OF_VALUES = {
     "activation_cosine": "cosine of the activations",
     "activation_pearson": "Pearson of the activations",
 }
-"""What is computed from activations and not from counts: shown beside the measures, not ranked."""
+"""Measures of activations instead of counts: shown with the others, but not used for ranking."""
 
 
 def check_measure(measure: str) -> None:
@@ -24,7 +24,7 @@ def check_measure(measure: str) -> None:
 
 
 def measured(bundle: Bundle, pairs: pa.Table, measure: str) -> pa.Table:
-    """Pairs with the asked measure in the column after their counts, then all other measures."""
+    """Pairs with the given measure in the column after their counts, then all other measures."""
     check_measure(measure)
     names = [measure, *(name for name in MEASURES if name not in (measure, "joint"))]
     n_tokens = bundle.manifest.tokens
@@ -36,28 +36,28 @@ def measured(bundle: Bundle, pairs: pa.Table, measure: str) -> pa.Table:
 
 
 def title_of(measure: str) -> str:
-    """The measure as a reader knows it."""
+    """The title of a measure in charts and tables."""
     return OF_VALUES.get(measure) or MEASURES[measure].label
 
 
 def range_of(measure: str) -> tuple[float | None, float | None]:
-    """The measure's own range; None where it has no bound."""
+    """The measure's own range; None for an end without a bound."""
     low, high = MEASURES[measure].low, MEASURES[measure].high
     return (low if math.isfinite(low) else None, high if math.isfinite(high) else None)
 
 
 def is_bounded(measure: str) -> bool:
-    """Whether the measure has an upper bound, which is 1; its values are then compared in full."""
-    known = MEASURES.get(measure)
-    return known is None or math.isfinite(known.high)
+    """Whether the measure has an upper bound, which is then 1."""
+    definition = MEASURES.get(measure)
+    return definition is None or math.isfinite(definition.high)
 
 
 def format_of(measure: str) -> str:
-    """The Vega format of its values."""
+    """The Vega format of the values of a measure."""
     return FRACTION if is_bounded(measure) else NUMBER
 
 
 def value_texts(values: pa.ChunkedArray, measure: str) -> list[str]:
-    """The values as text: three decimals if the measure is bounded, else three digits."""
+    """The values as text: three decimals for a bounded measure, else three significant digits."""
     write = fraction if is_bounded(measure) else short
     return [write(value or 0.0) for value in values.to_pylist()]

@@ -1,7 +1,7 @@
 """Formats of numbers on axes, in tooltips and in legends, in the notation of d3.
 
-They write what `analysis.runtime.numbers` writes: 12,345, 0.45, 61 %, 1.2e-4. The space before the
-percent sign comes from `LOCALE`, which the theme puts into every chart.
+They give the same text as `analysis.runtime.numbers`: 12,345, 0.45, 61 %, 1.2e-4. The space before
+the percent sign comes from `LOCALE`, which the theme puts into every chart.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ LOCALE: dict[str, Any] = {
         "minus": MINUS,
     }
 }
-"""Vega's own number locale, but for the no-break space before the percent sign."""
+"""Vega's default number locale, except for the no-break space before the percent sign."""
 
 
 def density_tooltips(field: str = "density", title: str = "density") -> list[alt.Tooltip]:

@@ -1,8 +1,8 @@
-"""A picture of a Vega-Lite specification, drawn by a process of its own (`charts.core.convert`).
+"""Draw a Vega-Lite specification as a picture in a separate process (`charts.core.convert`).
 
-PNG is drawn with Liberation Sans, which vl-convert ships, the DejaVu fonts here, and the fonts of
-the machine: Chinese, Japanese and Korean text needs one of these, such as Noto Sans CJK, and shows
-as boxes without. SVG uses the fonts of whoever opens it.
+PNG files use Liberation Sans, which vl-convert ships, the DejaVu fonts in this folder, and the fonts
+of the machine. Chinese, Japanese and Korean text needs a font of the machine, such as Noto Sans CJK;
+without one it shows as boxes. SVG files use the fonts of the reader.
 """
 
 import json
@@ -17,9 +17,9 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 
 MOST_ROWS = 50_000
-"""Most drawn rows of a picture; a million of them end vl-convert's process."""
+"""Most drawn rows of a picture; a million rows crash vl-convert."""
 TIME_LIMIT = 60.0
-"""Seconds that a picture may take."""
+"""Longest drawing time in seconds."""
 SCALE = 2.0
 """Pixels of a PNG per unit of the specification."""
 _FONTS = Path(__file__).parent / "fonts"
@@ -28,7 +28,7 @@ _workers = threading.BoundedSemaphore(2)
 
 
 def check_size(spec: dict[str, Any], title: str) -> None:
-    """Raise InputError when the specification has too many rows to be drawn."""
+    """Raise InputError if the specification has too many rows to draw."""
     drawn = sum(len(rows) for rows in spec.get("datasets", {}).values())
     if drawn > MOST_ROWS:
         raise InputError(
@@ -38,25 +38,25 @@ def check_size(spec: dict[str, Any], title: str) -> None:
 
 
 def png(spec: dict[str, Any], title: str) -> bytes:
-    """The specification as a PNG; raises InputError when it is too large or takes too long."""
+    """The specification as a PNG; raises InputError if it is too large or takes too long."""
     check_size(spec, title)
     return _convert("png", spec, title)
 
 
 def svg(spec: dict[str, Any], title: str) -> str:
-    """The specification as an SVG; raises InputError when it is too large or takes too long."""
+    """The specification as an SVG; raises InputError if it is too large or takes too long."""
     check_size(spec, title)
     return _convert("svg", spec, title).decode()
 
 
 @lru_cache(maxsize=1)
 def javascript() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, which vl-convert ships."""
+    """Vega, Vega-Lite and vega-embed as one script, from vl-convert."""
     return _convert("javascript", {}, "HTML").decode()
 
 
 def _convert(kind: str, spec: dict[str, Any], title: str) -> bytes:
-    """Run the worker; raises InputError when it dies or takes too long."""
+    """Run the worker; raises InputError if it crashes or takes too long."""
     fonts = str(_FONTS) if _FONTS.is_dir() else ""
     job = json.dumps({"kind": kind, "spec": spec, "fonts": fonts, "scale": SCALE})
     with _workers:

@@ -1,4 +1,4 @@
-"""Placing names in a chart so that none covers another."""
+"""Placement of names in a chart without overlap."""
 
 Box = tuple[float, float, float, float]
 """Left, right, top and bottom in pixels."""

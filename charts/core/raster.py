@@ -1,4 +1,4 @@
-"""Very many points as one picture: its size and its time to draw do not grow with their number."""
+"""Many points as one image, whose size and drawing time do not depend on their number."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 from charts.core.theme import UNSELECTED
 
 RASTER = (1360, 1200)
-"""Width and height in pixels, about two for each on the screen."""
+"""Width and height in pixels, about two per pixel on the screen."""
 
 
 def rgb_of(colours: list[str]) -> np.ndarray:
@@ -23,11 +23,11 @@ def rasterise(
     selected: np.ndarray,
     frame: tuple[float, float, float, float],
 ) -> str:
-    """A PNG of the points as a data address.
+    """A PNG of the points as a data URL.
 
-    `points` [n, 2] in map units, `colours` [n, 3] in 0..255, `selected` [n] bool; the rest is grey
-    and lies under the selected ones. A pixel takes the mean colour of its points, and is the more
-    opaque the more of them it holds.
+    `points` [n, 2] in map units, `colours` [n, 3] in 0..255, `selected` [n] bool. Points that are
+    not selected are grey and drawn below the selected ones. A pixel has the mean colour of its
+    points; the more points, the more opaque it is.
     """
     width, height = RASTER
     x0, x1, y0, y1 = frame
@@ -38,23 +38,23 @@ def rasterise(
     picture = np.full((height, width, 3), 255.0)
     grey = np.broadcast_to(rgb_of([UNSELECTED]), (len(points), 3))
     for members, paint in ((~selected, grey), (selected, colours)):
-        _lay(picture, at[members], paint[members], spot)
+        _paint(picture, at[members], paint[members], spot)
     file = io.BytesIO()
     Image.fromarray(picture.round().astype(np.uint8)).save(file, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _lay(picture: np.ndarray, at: np.ndarray, paint: np.ndarray, spot: int) -> None:
-    """Lay points on a picture [height, width, 3]: `at` [n] pixel numbers, `paint` [n, 3]."""
+def _paint(picture: np.ndarray, at: np.ndarray, paint: np.ndarray, spot: int) -> None:
+    """Paint points on a picture [height, width, 3]: `at` [n] pixel numbers, `paint` [n, 3]."""
     shape = picture.shape[:2]
     count = _spread(np.bincount(at, minlength=shape[0] * shape[1]).reshape(shape), spot)
-    held = count > 0
-    opaque = 1 - 0.35 * np.exp(1 - count[held])
+    occupied = count > 0
+    opaque = 1 - 0.35 * np.exp(1 - count[occupied])
     for channel in range(3):
         total = np.bincount(at, paint[:, channel], minlength=shape[0] * shape[1])
-        mean = _spread(total.reshape(shape), spot)[held] / count[held]
+        mean = _spread(total.reshape(shape), spot)[occupied] / count[occupied]
         under = picture[..., channel]
-        under[held] = opaque * mean + (1 - opaque) * under[held]
+        under[occupied] = opaque * mean + (1 - opaque) * under[occupied]
 
 
 def _spread(counts: np.ndarray, spot: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Text of tokens, labels and titles as a chart can show it, whatever they contain."""
+"""Prepare text of tokens, labels and titles for display in charts."""
 
 import unicodedata
 
@@ -15,11 +15,11 @@ _MARKS = {"\n": "↵", "\r": "↵", "\t": "→", "\u2028": "↵", "\u2029": "↵
 
 
 def visible(text: str) -> str:
-    """The text with every control and direction character turned into a mark one can see.
+    """Replace every control and direction character by a visible mark.
 
-    Newlines become ↵, tabs →, direction overrides their names in angle marks such as ‹RLO›, other
-    control characters ·; NUL is removed. Combining marks past the third on one character are
-    dropped, since they would cover their neighbours.
+    Newlines become ↵ and tabs →. Direction overrides become their names in angle quotes, such as
+    ‹RLO›, and other control characters become ·. NUL is removed. Combining marks after the third on
+    one character are removed, because they would cover neighbouring text.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -40,14 +40,14 @@ def visible(text: str) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """The text, or its first characters and …, at most `longest` long."""
+    """Cut the text to at most `longest` characters; a cut text ends in …."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def shown_token(token: str) -> str:
-    """A token for a chart: visible, cut at 40 characters.
+    """A token for a chart: visible, cut to 40 characters.
 
-    Spaces become no-break spaces, a token of nothing else ␣, an empty one ∅.
+    Spaces become no-break spaces. A token of only spaces becomes ␣, an empty token ∅.
     """
     short = cut(visible(token[: 4 * LONGEST_TOKEN]), LONGEST_TOKEN)
     if not short.strip(" "):
@@ -61,13 +61,13 @@ def shown_label(text: str | None, longest: int = LONGEST_LABEL) -> str:
 
 
 def name_of(latent: int, label: str | None, longest: int = LONGEST_LABEL) -> str:
-    """How a latent is called in a chart: its id, and its label where it has one."""
+    """The name of a latent in a chart: its id, followed by its label if it has one."""
     short = shown_label(label, longest)
     return f"{latent} · {short}" if short else str(latent)
 
 
 def cells(text: str) -> int:
-    """Columns that a text takes in a fixed-width font: 2 for wide characters, 0 for combining."""
+    """Width of a text in columns of a fixed-width font: wide characters 2, combining marks 0."""
     if text.isascii():
         return len(text)
     return sum(_cells_of(char) for char in text)

@@ -1,6 +1,6 @@
-"""The look of every chart: colours, fonts and the Altair configuration, set explicitly.
+"""Colours, fonts and the Altair configuration of every chart.
 
-Nothing depends on a theme of Altair or Streamlit, so that an exported file equals the screen.
+No chart depends on a theme of Altair or Streamlit, so an exported file looks like the screen.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SEQUENTIAL = ["#eef4fa", "#bcd6ec", "#6aa7d6", "#1f6fb2", "#0b3c68"]
 DIVERGING = ["#9b1c1c", "#e38b7f", "#f7f7f7", "#6aa7d6", "#0b3c68"]
 SEQUENTIAL_POINTS = ["#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154"]
 
-# Hues whose lightness differs too, so that colour-blind readers can tell neighbours apart.
+# The hues also differ in lightness, so that colour-blind readers can distinguish them.
 CLUSTER_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#c7a500", "#56b4e9", "#aa3377", "#e69f00", "#117733",
     "#882255", "#88ccee", "#d55e00", "#332288", "#44aa99", "#cc6677", "#999933", "#6699cc",
@@ -106,16 +106,16 @@ def styled(chart: Drawn, height: int) -> Drawn:
 
 
 def layered(*layers: alt.Chart, height: int) -> alt.LayerChart:
-    """The layers over one another, styled."""
+    """A styled chart of layers; the last layer is on top."""
     return styled(alt.LayerChart(layer=list(layers)), height)
 
 
 def colour_scale(
     least: float, most: float, colours: list[str], kind: Spacing = "linear"
 ) -> alt.Scale:
-    """A scale through the colours at equal steps, mixed as red, green and blue.
+    """A scale through the colours at equal steps, interpolated in RGB.
 
-    "square" is linear with stops that are closer together around 0, where most values are.
+    "square" is linear, with colours closer together around 0, where most values are.
     """
     if kind == "square":
         even = np.linspace(-1 if least < 0 else 0, 1, len(colours))
@@ -131,20 +131,20 @@ def colour_scale(
 
 
 def bare_x(field: str, domain: Sequence[float]) -> alt.X:
-    """A place on x without an axis."""
+    """A position on x without an axis."""
     return alt.X(field, axis=None, scale=alt.Scale(domain=list(domain), nice=False))
 
 
 def bare_y(field: str, domain: Sequence[float]) -> alt.Y:
-    """A place on y without an axis."""
+    """A position on y without an axis."""
     return alt.Y(field, axis=None, scale=alt.Scale(domain=list(domain), nice=False))
 
 
 def inline(rows: pa.Table) -> dict[str, Any]:
     """The rows as chart data.
 
-    A plain dictionary passes through Altair without its row limit, its global data transformers or
-    its slow validation. Single precision is written with the digits that it has.
+    A plain dictionary avoids the row limit, the global data transformers and the slow validation of
+    Altair. Single-precision values are written with their own digits only.
     """
     columns = {name: _plain(rows[name]) for name in rows.column_names}
     names = list(columns)
@@ -161,17 +161,17 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
 
 
 def cluster_colours(clusters: np.ndarray, x: np.ndarray, y: np.ndarray) -> dict[int, str]:
-    """A colour for each cluster, in the order given, unlike those of its nearest neighbours.
+    """A colour for each cluster that differs from the colours of its nearest neighbours.
 
-    There are more clusters than hues, so hues repeat: each cluster takes the least used hue that
-    none of the eight nearest centres has taken. The result depends on the clusters alone, not on
-    what is selected.
+    There are more clusters than hues, so hues repeat: in the given order, each cluster takes the
+    least used hue that none of the eight nearest centres has. The result depends only on the
+    clusters, not on the selection.
     """
     hues, used = np.full(len(clusters), -1), np.zeros(len(CLUSTER_COLOURS), dtype=int)
     centres = np.nan_to_num(np.column_stack([x, y]).astype(np.float64))
     if len(clusters) == 0:
         return {}
-    # A quarter of a second that the first page need not wait for.
+    # Imported here because it takes 0.25 s, which would delay the first page.
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
     near = cKDTree(centres).query(centres, k=min(9, len(clusters)))[1].reshape(len(clusters), -1)

@@ -1,4 +1,4 @@
-"""A tiny bundle, random but consistent in every table, with hostile text in it."""
+"""Fixture of a tiny bundle: random data, consistent in every table, with hostile text."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from analysis.bundle import (
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
 ULTRALOW = (12, 23, 51)
-"""Flagged by hand: no latent of so few tokens could have a density below 1e-6."""
+"""Flagged by hand: with this few tokens, no latent has a density below 1e-6."""
 LISTED = {"duplicate": 6, "implication": 12, "exclusive": 9, "absorption_candidate": 0}
 HOSTILE = [
     "<script>alert(1)</script>", "$x$", "=cmd()", "\u202egnp.exe", "a\0b", "x" * 10_000,
@@ -102,23 +102,23 @@ def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) ->
             "top_tokens": [
                 [HOSTILE[i % len(HOSTILE)], f" {WORDS[i % 10]}"] for i in range(LATENTS)
             ],
-            **{name: [_said(i)[name] for i in range(LATENTS)] for name in _said(0)},
+            **{name: [_scores(i)[name] for i in range(LATENTS)] for name in _scores(0)},
         }
     )
 
 
-def _said(i: int) -> dict[str, Any]:
+def _scores(i: int) -> dict[str, Any]:
     """Scores and explanation of latent or cluster i; every fourth has none."""
-    told = i % 4 > 0
+    scored = i % 4 > 0
     return {
-        "label_precision": 0.9 - 0.1 * (i % 4) if told else None,
-        "label_recall": 0.1 * (i % 4) if told else None,
-        "label_lift": 20.0 / (i % 4) if told else None,
-        "label_contexts": 40 if told else 3,
-        "explanation": HOSTILE[i % len(HOSTILE)] if told else "",
-        "explanation_source": "imported: said.csv" if told else "",
-        "explanation_precision": 0.5 if told else None,
-        "explanation_recall": 0.25 if told else None,
+        "label_precision": 0.9 - 0.1 * (i % 4) if scored else None,
+        "label_recall": 0.1 * (i % 4) if scored else None,
+        "label_lift": 20.0 / (i % 4) if scored else None,
+        "label_contexts": 40 if scored else 3,
+        "explanation": HOSTILE[i % len(HOSTILE)] if scored else "",
+        "explanation_source": "imported: explanations.csv" if scored else "",
+        "explanation_precision": 0.5 if scored else None,
+        "explanation_recall": 0.25 if scored else None,
     }
 
 
@@ -140,7 +140,7 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
                     "terms": [{"term": WORDS[i], "score": 1.0, "latents": 3}],
                     "raised": [{"term": HOSTILE[i], "score": 1.0, "latents": 2}],
                     "explained": [],
-                    **_said(own),
+                    **_scores(own),
                     "stability": 0.3 + 0.09 * i,
                     "bootstrap": 0.25 + 0.09 * i,
                     "x": float(np.nanmedian(x[inside])),
@@ -157,7 +157,7 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 def _scored(table: pa.Table, name: str) -> pa.Table:
-    """The table with plausible values in the columns of its labels' scores and explanations."""
+    """The table with random values in its columns of label scores and explanations."""
     rng = np.random.default_rng(13)
     rows = table.num_rows
     for field in TABLES[name]:
@@ -182,7 +182,7 @@ def _scored(table: pa.Table, name: str) -> pa.Table:
 def _cluster_tables(
     clusters: pa.Table, memberships: pa.Table, x: np.ndarray, document: np.ndarray, kept: int
 ) -> dict[str, pa.Table]:
-    """The cluster table complete, the pairs of clusters, and components of random decoder rows."""
+    """The complete cluster table, the pairs of clusters, and random components."""
     ids, latents = (memberships[name].to_numpy() for name in ("cluster", "latent"))
     active = np.stack([(x[:, latents[ids == c]] > 0).any(1) for c in range(clusters.num_rows)], 1)
     density = (x > 0).sum(0) / kept
@@ -236,7 +236,7 @@ def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
 
 
 def _communities() -> pa.Table:
-    """The groups that were planted, and fours of them."""
+    """The planted groups at level 0; unions of four of them at level 1."""
     live = np.repeat(np.arange(DEAD, LATENTS), 2)
     level = np.tile([0, 1], LATENTS - DEAD)
     group = live % CLUSTERS
@@ -245,7 +245,7 @@ def _communities() -> pa.Table:
 
 
 def _relations(x: np.ndarray, kept: np.ndarray) -> pa.Table:
-    """Pairs with their true counts, dense latents among them; which relation is made up."""
+    """Pairs with their true counts and arbitrary relations; some latents are dense."""
     active, rows = x[kept] > 0, []
     for i, relation in enumerate(word for word, count in LISTED.items() for _ in range(count)):
         a, b = DEAD + i, DEAD + i + CLUSTERS
@@ -279,12 +279,12 @@ def _relations(x: np.ndarray, kept: np.ndarray) -> pa.Table:
 def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
     rows = []
     for latent in range(LATENTS):
-        found = np.flatnonzero(x[:, latent] > 0)
-        if len(found) == 0:
+        active = np.flatnonzero(x[:, latent] > 0)
+        if len(active) == 0:
             continue
-        best = found[np.argsort(-x[found, latent], kind="stable")]
+        best = active[np.argsort(-x[active, latent], kind="stable")]
         picks = {"top": best[:5], "interval": best[:: max(len(best) // 5, 1)][:5]}
-        picks["random"] = rng.choice(found, min(5, len(found)), replace=False)
+        picks["random"] = rng.choice(active, min(5, len(active)), replace=False)
         for kind, rowset in picks.items():
             for row in rowset:
                 document, position = divmod(int(row), LENGTH)
@@ -355,7 +355,7 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
         tokens=kept,
         documents=DOCUMENTS,
         mask=MaskSummary(
-            policy="special tokens are left out wherever they stand",
+            policy="special tokens are excluded at every position",
             special_token_ids=[0], special_tokens=KEPT_OUT, sink_tokens=0,
         ),
         active_rule="activation > 0",
@@ -377,7 +377,7 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
         ],
         relations=[
             RelationFamily(
-                relation=relation, rule=f"listed where {relation}", family="all pairs that met",
+                relation=relation, rule=f"listed where {relation}", family="co-occurring pairs",
                 tested=400, listed=listed,
             )
             for relation, listed in LISTED.items()

@@ -1,4 +1,4 @@
-"""Plain arrays of the activations of a bundle, as an oracle."""
+"""Dense arrays of the activations of a bundle, used as an oracle."""
 
 import numpy as np
 

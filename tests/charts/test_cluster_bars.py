@@ -21,11 +21,11 @@ def test_cluster_bars_count_the_selection(tiny: Bundle, mask: np.ndarray | None)
     assert np.array_equal(rows["stability"], sizes["stability"][rows["cluster"]])
 
 
-def test_weak_clusters_are_named_and_pale(tiny: Bundle) -> None:
+def test_weak_clusters_are_marked_and_pale(tiny: Bundle) -> None:
     figure = cluster_bars(tiny)
     drawn = max(figure.chart.to_dict()["datasets"].values(), key=len)
     for row in drawn:
-        again = min(row["stability"], row["bootstrap"])
-        assert row["says"].startswith(f"found again {again:.3f}")
-        assert row["says"].endswith(", weak") == (again < 0.5)
-    assert {row["says"].endswith(", weak") for row in drawn} == {True, False}
+        recovered = min(row["stability"], row["bootstrap"])
+        assert row["text"].startswith(f"recovery {recovered:.3f}")
+        assert row["text"].endswith(", weak") == (recovered < 0.5)
+    assert {row["text"].endswith(", weak") for row in drawn} == {True, False}

@@ -51,7 +51,7 @@ def test_the_strongest_pooled_contexts_come_first(tiny: Bundle) -> None:
     assert shown[-1] >= np.sort(every)[::-1][len(shown) - 1] - 1e-6
 
 
-def test_an_active_member_comes_up_more_often_among_random_contexts(tiny: Bundle) -> None:
+def test_more_active_members_have_more_random_contexts(tiny: Bundle) -> None:
     counts = np.zeros(120)
     for cluster in range(8):
         rows = cluster_contexts(tiny, cluster, "random").rows.to_pandas()

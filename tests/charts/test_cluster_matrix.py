@@ -15,7 +15,7 @@ def members(bundle: Bundle, cluster: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("level, measure", [(0, "phi"), (0, "jaccard"), (0, "joint"), (1, "phi")])
-def test_the_matrix_equals_plain_correlations(tiny: Bundle, level: int, measure: str) -> None:
+def test_the_matrix_equals_numpy(tiny: Bundle, level: int, measure: str) -> None:
     rows = cluster_matrix(tiny, level, measure).rows.to_pandas()
     active = dense_matrix(tiny)
     kept = tiny.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
@@ -43,10 +43,10 @@ def test_a_matrix_of_many_clusters_keeps_the_most_active_and_the_chosen(
     least = int(order[-1])
     figure = cluster_matrix(tiny, 0, chosen=least)
     assert set(figure.rows["cluster"].to_pylist()) == {*order[:3].tolist(), least}
-    assert "the 4 that are active on the most tokens are drawn" in (figure.note or "")
+    assert "only the 4 active on the most tokens are drawn" in (figure.note or "")
 
 
-def test_pairs_that_are_not_stored_are_left_out_where_not_all_are(
+def test_pairs_without_a_stored_count_are_left_out_if_not_all_are_stored(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matrix_module, "EVERY_PAIR_UP_TO", 3)

@@ -19,7 +19,7 @@ def members(bundle: Bundle, cluster: int) -> np.ndarray:
     return rows["latent"][rows["cluster"] == cluster].to_numpy()
 
 
-def test_the_tree_has_every_cluster_inside_its_parent(tiny: Bundle) -> None:
+def test_the_tree_places_every_cluster_inside_its_parent(tiny: Bundle) -> None:
     rows = cluster_tree(tiny, THIRD, CLUSTER).rows.to_pandas().set_index("cluster")
     assert rows.index.tolist() == tiny.clusters["cluster"].to_pylist()
     for cluster, row in rows.iterrows():
@@ -33,7 +33,7 @@ def test_the_tree_has_every_cluster_inside_its_parent(tiny: Bundle) -> None:
         assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
-def test_a_parent_is_as_wide_as_its_children_and_orphans_stand_behind() -> None:
+def test_a_parent_is_as_wide_as_its_children_and_orphans_come_last() -> None:
     sizes, levels = [10, 4, 3, 5, 7], [1, 1, 0, 0, 0]
     start, end = _places(sizes, levels, [None, None, 1, 1, None])
     assert (start[0], end[0]) == (0, 10)

@@ -23,7 +23,7 @@ def test_an_unknown_relation_or_level_is_refused(tiny: Bundle) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_communities_are_counted_whole_and_selected(tiny: Bundle, level: int) -> None:
+def test_community_sizes_count_all_and_selected_members(tiny: Bundle, level: int) -> None:
     selected = np.arange(LATENTS) % 3 == 0
     rows = community_sizes(tiny, level, selected).rows.to_pandas().set_index("community")
     stored = tiny.communities.to_pandas().query("level == @level")
@@ -34,15 +34,15 @@ def test_communities_are_counted_whole_and_selected(tiny: Bundle, level: int) ->
     assert rows["latents"].is_monotonic_decreasing
 
 
-def test_components_are_drawn_by_size_and_say_what_differs(tiny: Bundle) -> None:
+def test_components_are_sorted_by_size_and_the_note_lists_the_differences(tiny: Bundle) -> None:
     active = tiny.latents["active_tokens"].to_numpy()
-    found = clarke_2024(tiny.partners, active, eligible=EVERY, largest=(5, 20))
-    figure = component_sizes(tiny, found)
-    assert figure.rows["latents"].to_pylist() == found.sizes.tolist()[:30]
-    assert f"{found.threshold:.3f}" in str(figure.note)
-    assert "kept partners" in str(figure.note)
+    largest = clarke_2024(tiny.partners, active, eligible=EVERY, largest=(5, 20))
+    figure = component_sizes(tiny, largest)
+    assert figure.rows["latents"].to_pylist() == largest.sizes.tolist()[:30]
+    assert f"{largest.threshold:.3f}" in str(figure.note)
+    assert "stored partners" in str(figure.note)
 
 
-def test_words_of_a_group_are_those_that_it_shares_and_others_lack(tiny: Bundle) -> None:
+def test_words_of_a_group_are_common_in_it_and_rare_elsewhere(tiny: Bundle) -> None:
     group = np.where(np.arange(LATENTS) % 10 == 3, 0, -1)  # its top tokens are all " Wort"
     assert shared_words(tiny, group, [0])[0].split(" · ")[0] == "Wort"

@@ -17,13 +17,13 @@ CLUSTER = 3
 @pytest.mark.parametrize("classes", ["member", "token"])
 def test_the_plane_plots_the_scores_of_its_components(tiny: Bundle, classes: Any) -> None:
     figure = component_plane(tiny, CLUSTER, (3, 1), classes)
-    rows, found = figure.rows.to_pandas(), reconstruct(tiny, CLUSTER)
-    assert np.array_equal(rows["token_row"], found.tokens)
-    assert np.array_equal(rows["x"], found.scores[:, 2])
-    assert np.array_equal(rows["y"], found.scores[:, 0])
-    assert np.array_equal(rows["latent"], found.strongest)
-    assert rows["token"].tolist() == tiny.tokens["token"].take(found.tokens).to_pylist()
-    assert "circle" in (figure.note or "") and f"{found.active:,}" in (figure.note or "")
+    rows, expected = figure.rows.to_pandas(), reconstruct(tiny, CLUSTER)
+    assert np.array_equal(rows["token_row"], expected.tokens)
+    assert np.array_equal(rows["x"], expected.scores[:, 2])
+    assert np.array_equal(rows["y"], expected.scores[:, 0])
+    assert np.array_equal(rows["latent"], expected.strongest)
+    assert rows["token"].tolist() == tiny.tokens["token"].take(expected.tokens).to_pylist()
+    assert "circle" in (figure.note or "") and f"{expected.active:,}" in (figure.note or "")
     if classes == "member":
         assert rows["class"].str.split(" ").str[0].astype(int).tolist() == rows["latent"].tolist()
 
@@ -31,14 +31,14 @@ def test_the_plane_plots_the_scores_of_its_components(tiny: Bundle, classes: Any
 def test_shares_add_up_and_mark_the_plane(tiny: Bundle) -> None:
     rows = component_shares(tiny, CLUSTER, (2, 4)).rows.to_pandas()
     assert rows["share"].tolist() == [0.5, 0.25, 0.125, 0.0625]
-    assert np.allclose(rows["together"], np.cumsum(rows["share"]))
+    assert np.allclose(rows["cumulative"], np.cumsum(rows["share"]))
     assert rows["component"][rows["in_plane"]].tolist() == [2, 4]
 
 
-def test_what_there_is_not_is_refused(tiny: Bundle) -> None:
+def test_unknown_components_kinds_and_classes_are_refused(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="components 1 to 4"):
         component_plane(tiny, CLUSTER, (1, 5))
     with pytest.raises(InputError, match="top or random"):
         cluster_contexts(tiny, CLUSTER, "interval")
-    with pytest.raises(InputError, match="no classes"):
+    with pytest.raises(InputError, match="cannot colour by"):
         component_plane(tiny, CLUSTER, (1, 2), "word")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The places of tokens on a line, against independent counts."""
+"""Positions and shades of the tokens on a line."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from charts.core.text import cells, shown_token
 from charts.pair_contexts import pair_context_strips
 
 
-def test_lines_are_aligned_at_the_picked_token_and_tokens_touch(tiny: Bundle) -> None:
+def test_lines_are_aligned_at_the_picked_token_without_gaps(tiny: Bundle) -> None:
     figure = context_strips(tiny, 20)
     rows = figure.rows.to_pandas()
     assert (rows["start"][rows["is_picked"]] == 0).all()
@@ -24,7 +24,7 @@ def test_lines_are_aligned_at_the_picked_token_and_tokens_touch(tiny: Bundle) ->
         assert shown["word"] >= shown["start"] - 1e-9
 
 
-def test_shades_go_from_nothing_to_the_latents_own_maximum() -> None:
+def test_shades_range_from_zero_to_the_latents_own_maximum() -> None:
     scale = shade_scale([0, 0.8]).to_dict()
     assert scale == {"type": "linear", "domain": [0, 1], "range": [0, 0.8], "clamp": True}
     assert activation_ratio(3.0, 12.0) == 0.25
@@ -32,7 +32,7 @@ def test_shades_go_from_nothing_to_the_latents_own_maximum() -> None:
     assert activation_ratio(3.0, 0.0) == 0
 
 
-def test_both_kinds_of_contexts_use_the_scale_of_shades(tiny: Bundle) -> None:
+def test_contexts_of_latents_and_pairs_use_the_same_shade_scale(tiny: Bundle) -> None:
     boxes = context_strips(tiny, 20).chart.to_dict()["layer"][0]["encoding"]
     assert boxes["color"]["field"] == "ratio"
     assert boxes["color"]["scale"]["domain"] == [0, 1]

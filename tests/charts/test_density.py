@@ -28,7 +28,7 @@ def test_density_bins_hold_the_latents_between_their_edges(
     assert sum(row["selected"] for row in rows) == chosen.sum()
 
 
-def test_density_edges_follow_each_other_and_the_dead_bar_stands_apart(tiny: Bundle) -> None:
+def test_density_bins_are_contiguous_and_the_dead_bar_is_separate(tiny: Bundle) -> None:
     rows = density_histogram(tiny).rows.to_pandas()
     assert np.allclose(rows["density_from"][2:], rows["density_to"][1:-1])
     assert np.allclose(10.0 ** rows["log10_density"][1:], rows["density_from"][1:])
@@ -36,7 +36,7 @@ def test_density_edges_follow_each_other_and_the_dead_bar_stands_apart(tiny: Bun
     assert rows["density_to"].iloc[-1] == 1.0
 
 
-def test_the_note_says_what_dead_means(tiny: Bundle) -> None:
+def test_the_note_explains_dead_latents(tiny: Bundle) -> None:
     note = density_histogram(tiny).note or ""
     assert f"{tiny.manifest.tokens:,} tokens" in note
     assert "3/N = 1.9e-3" in note  # N is 1,550

@@ -1,4 +1,4 @@
-"""Flags, active latents per token and strength, against independent counts."""
+"""Flags, active latents per token and maximum activations, against independent counts."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_flag_counts(tiny: Bundle) -> None:
     assert rows["share"].sum() == pytest.approx(1)
 
 
-def test_active_latents_per_token_counts_kept_tokens_alone(tiny: Bundle) -> None:
+def test_active_latents_per_token_counts_only_kept_tokens(tiny: Bundle) -> None:
     tokens = tiny.tokens.to_pandas()
     active = tokens["active_latents"][tokens["kept"]]
     rows = active_latents_per_token(tiny).rows.to_pandas()
@@ -37,7 +37,7 @@ def test_wide_ranges_of_active_latents_are_binned_without_loss() -> None:
         assert row["tokens"] == ((active >= row["active_from"]) & (active < row["active_to"])).sum()
 
 
-def test_strength_against_density_has_every_live_latent_selected_on_top(tiny: Bundle) -> None:
+def test_max_activation_has_every_live_latent_with_selected_ones_on_top(tiny: Bundle) -> None:
     figure = max_activation_vs_density(tiny, THIRD)
     rows = figure.rows.to_pandas()
     table = tiny.latents.to_pandas()
@@ -66,10 +66,10 @@ def test_many_points_are_binned(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -
     assert inside.sum() >= biggest["latents"]
 
 
-def test_flags_are_written_with_their_count_and_percentage(tiny: Bundle) -> None:
+def test_flags_have_a_count_and_a_percentage(tiny: Bundle) -> None:
     drawn = max(flag_counts(tiny).chart.to_dict()["datasets"].values(), key=len)
     for row in drawn:
-        count, share = row["says"].split("  ")
+        count, share = row["text"].split("  ")
         assert int(count) == row["latents"]
         assert float(share.strip("()%\u00a0")) == pytest.approx(
             100 * row["latents"] / 120, rel=5e-3

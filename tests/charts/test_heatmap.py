@@ -21,7 +21,7 @@ def kept(tiny: Bundle) -> np.ndarray:
     return tiny.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
 
 
-def test_heatmap_cells_are_all_pairs_but_the_diagonal(
+def test_heatmap_cells_are_all_pairs_except_the_diagonal(
     tiny: Bundle, active: np.ndarray, kept: np.ndarray
 ) -> None:
     figure = cooccurrence_heatmap(tiny, CHOSEN[2:22], "phi")

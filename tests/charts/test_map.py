@@ -23,7 +23,7 @@ def datasets(figure: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_map_rows_are_the_latents_with_a_place(tiny: Bundle, level: int) -> None:
+def test_map_rows_are_the_latents_on_the_map(tiny: Bundle, level: int) -> None:
     figure = latent_map(tiny, selected=THIRD, level=level)
     rows, table = figure.rows.to_pandas(), tiny.latents.to_pandas()
     assert set(rows["latent"]) == set(table["latent"][table["x"].notna()])
@@ -35,7 +35,7 @@ def test_map_rows_are_the_latents_with_a_place(tiny: Bundle, level: int) -> None
         assert cluster == members[latent] if latent in members.index else np.isnan(cluster)
 
 
-def test_the_chart_draws_its_rows_and_nothing_else(tiny: Bundle) -> None:
+def test_the_chart_draws_exactly_its_rows(tiny: Bundle) -> None:
     figure = latent_map(tiny, selected=THIRD)
     drawn = datasets(figure)
     assert [row["latent"] for row in drawn] == figure.rows["latent"].to_pylist()
@@ -45,7 +45,7 @@ def test_the_chart_draws_its_rows_and_nothing_else(tiny: Bundle) -> None:
     )
 
 
-def test_a_viewport_leaves_the_rest_out(tiny: Bundle) -> None:
+def test_a_viewport_excludes_latents_outside(tiny: Bundle) -> None:
     x, y = (tiny.latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
     inside = (x >= -2) & (x <= 4) & (y >= -3) & (y <= 5)
     rows = latent_map(tiny, viewport=(-2, 4, -3, 5)).rows
@@ -53,10 +53,10 @@ def test_a_viewport_leaves_the_rest_out(tiny: Bundle) -> None:
     assert set(rows["latent"].to_pylist()) == set(np.flatnonzero(inside).tolist())
 
 
-def test_the_note_carries_the_quality_of_the_map(tiny: Bundle) -> None:
+def test_the_note_reports_the_quality_of_the_map(tiny: Bundle) -> None:
     note = latent_map(tiny).note or ""
     assert "weak evidence" in note and "trustworthiness 0.962" in note and "recall@10 0.310" in note
-    assert f"{tiny.manifest.map.left_out} latents are left out" in note
+    assert f"{tiny.manifest.map.left_out} latents are not on it" in note
 
 
 @pytest.mark.parametrize("colour", ["cluster", "density", "map_recall", "max"])
@@ -89,11 +89,15 @@ def test_colours_do_not_depend_on_the_selection(tiny: Bundle) -> None:
     assert noise and all(every[i] == NO_CLUSTER for i in noise)
 
 
-def test_the_map_of_co_occurrence_has_its_own_places_box_and_names(tiny: Bundle) -> None:
+def test_the_map_by_co_occurrence_has_its_own_positions_box_and_names(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="has no map 'cooccurrence'"):
         latent_map(tiny, layout="cooccurrence")
-    said = tiny.manifest.model_copy(update={"map_cooccurrence": tiny.manifest.map})
-    figure = latent_map(replace(tiny, manifest=said), layout="cooccurrence", colour="moved")
+    manifest_with_two_maps = tiny.manifest.model_copy(
+        update={"map_cooccurrence": tiny.manifest.map}
+    )
+    figure = latent_map(
+        replace(tiny, manifest=manifest_with_two_maps), layout="cooccurrence", colour="moved"
+    )
     rows, table = figure.rows.to_pandas(), tiny.latents.to_pandas()
     assert np.array_equal(rows["x"], table["x_cooccurrence"][rows["latent"]])
     assert np.array_equal(rows["moved"], table["moved"][rows["latent"]])

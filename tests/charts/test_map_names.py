@@ -36,7 +36,7 @@ def test_names_never_overlap(tiny: Bundle) -> None:
                 assert a[1] <= b[0] or b[1] <= a[0] or a[3] <= b[2] or b[3] <= a[2]
 
 
-def test_highlight_of_a_latent_without_a_place_draws_no_ring(tiny: Bundle) -> None:
+def test_a_highlighted_latent_that_is_not_on_the_map_has_no_ring(tiny: Bundle) -> None:
     with_ring = latent_map(tiny, highlight=50).chart.to_dict()
     without = latent_map(tiny, highlight=0).chart.to_dict()
     assert len(with_ring["layer"]) == len(without["layer"]) + 3

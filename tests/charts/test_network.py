@@ -31,7 +31,7 @@ def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> No
     assert len(lines) <= 12 + 12 * EDGES_EACH
 
 
-def test_the_layout_repeats_itself_stays_inside_and_keeps_parts_together() -> None:
+def test_the_layout_is_reproducible_bounded_and_groups_connected_nodes() -> None:
     rng = np.random.default_rng(0)
     block = np.repeat(np.arange(3), 10)
     a, b = np.nonzero(np.triu((block[:, None] == block) & (rng.random((30, 30)) < 0.6), 1))
@@ -44,14 +44,14 @@ def test_the_layout_repeats_itself_stays_inside_and_keeps_parts_together() -> No
     assert spread(1, np.array([], int), np.array([], int)).shape == (1, 2)
 
 
-def test_a_latent_without_partners_stands_alone(tiny: Bundle) -> None:
+def test_a_latent_without_partners_is_the_only_node(tiny: Bundle) -> None:
     figure = neighbourhood(tiny, 0)
     assert figure.rows["latent"].to_pylist() == [0]
     assert figure.chart.to_dict()
 
 
 def test_edges_of_the_chosen_latent_and_the_four_strongest_of_each_are_drawn() -> None:
-    # A complete graph of seven nodes; the value of an edge falls with the sum of its ends.
+    # A complete graph of seven nodes. Edges between nodes with small numbers are stronger.
     low, high = np.triu_indices(7, 1)
     value = 100.0 - 10 * low - high
     drawn = (

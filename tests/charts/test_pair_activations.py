@@ -25,7 +25,7 @@ def active(tiny: Bundle) -> np.ndarray:
     return x[tiny.tokens["kept"].to_numpy(zero_copy_only=False)] > 2.0
 
 
-def test_the_scatter_has_every_active_token_and_says_where(
+def test_the_scatter_has_every_active_token_with_its_group(
     tiny: Bundle, pair: Pair, active: np.ndarray
 ) -> None:
     figure = joint_activations(tiny, pair)

@@ -16,7 +16,7 @@ def pair(tiny: Bundle) -> Pair:
 
 
 @pytest.mark.parametrize("where", WHERE)
-def test_context_rows_are_joined_windows_with_both_latents(
+def test_context_rows_are_contiguous_windows_with_both_latents(
     tiny: Bundle, pair: Pair, where: str
 ) -> None:
     rows = pair_context_strips(tiny, pair, where).rows.to_pandas()  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ def test_joint_against_chance(tiny: Bundle, pair: Pair, active: np.ndarray) -> N
     assert row["lift"] == pytest.approx(both * len(active) / (one * two))
 
 
-def test_a_pair_with_a_dead_latent_draws(tiny: Bundle) -> None:
+def test_a_pair_with_a_dead_latent_can_be_drawn(tiny: Bundle) -> None:
     pair = read_pair(tiny, 0, 60)
     for draw in FIGURES:
         assert draw(tiny, pair).chart.to_dict()

@@ -40,7 +40,9 @@ def test_conditionals_have_their_wilson_interval_and_the_density_of_the_other(
         assert 0 <= row.low <= row.share <= row.high <= 1
 
 
-def test_phi_is_pearson_of_the_bits(tiny: Bundle, pair: Pair, active: np.ndarray) -> None:
+def test_phi_is_the_pearson_correlation_of_binary_activity(
+    tiny: Bundle, pair: Pair, active: np.ndarray
+) -> None:
     rows = pair_strengths(tiny, pair).rows.to_pandas().set_index(["measure", "unit"])["value"]
     assert rows["phi", "token"] == pytest.approx(np.corrcoef(active.T)[0, 1])
     assert rows["cosine of the activations", "token"] == pytest.approx(pair.cosine)

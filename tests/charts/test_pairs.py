@@ -27,7 +27,7 @@ def kept(tiny: Bundle) -> np.ndarray:
 
 
 @pytest.mark.parametrize("within", [False, True])
-def test_each_unordered_pair_stands_once_and_none_is_lost(tiny: Bundle, within: bool) -> None:
+def test_each_unordered_pair_is_listed_once_and_none_is_lost(tiny: Bundle, within: bool) -> None:
     rows = pair_rows(
         tiny, CHOSEN, "jaccard", within=within, hide_flags=False, hide_rare=False
     ).to_pandas()
@@ -38,13 +38,13 @@ def test_each_unordered_pair_stands_once_and_none_is_lost(tiny: Bundle, within: 
         for a, b in zip(stored["latent"], stored["partner"], strict=True)
         if a in chosen and (b in chosen or not within)
     }
-    found = [frozenset(pair) for pair in zip(rows["latent"], rows["partner"], strict=True)]
-    assert len(found) == len(set(found)) == len(wanted)
-    assert set(found) == wanted
+    listed = [frozenset(pair) for pair in zip(rows["latent"], rows["partner"], strict=True)]
+    assert len(listed) == len(set(listed)) == len(wanted)
+    assert set(listed) == wanted
     assert rows["latent"].isin(chosen).all()
 
 
-def test_pairs_are_ranked_by_the_measure_and_measured_rightly(
+def test_pairs_are_ranked_by_the_measure_and_equal_numpy(
     tiny: Bundle, active: np.ndarray, kept: np.ndarray
 ) -> None:
     rows = ranked_pairs(tiny, CHOSEN, "phi", limit=25).rows.to_pandas()
@@ -59,25 +59,25 @@ def test_pairs_are_ranked_by_the_measure_and_measured_rightly(
 def test_dense_latents_and_rare_pairs_are_hidden_and_counted(tiny: Bundle) -> None:
     every = pair_rows(tiny, CHOSEN, hide_flags=False, hide_rare=False).to_pandas()
     flags = tiny.latents["flag"].to_pylist()
-    loud = [
+    flagged = [
         flags[a] in ("dense", "ultralow") or flags[b] in ("dense", "ultralow")
         for a, b in zip(every["latent"], every["partner"], strict=True)
     ]
-    # So many joint tokens that about half of the pairs have fewer.
+    # About half of the pairs have fewer joint tokens than this.
     least = int(every["joint_tokens"].median())
     settings = tiny.manifest.parameters.model_copy(update={"minimum_joint": least})
     strict = replace(tiny, manifest=tiny.manifest.model_copy(update={"parameters": settings}))
     figure = ranked_pairs(strict, CHOSEN)
-    few = (every["joint_tokens"] < least) & ~np.array(loud)
-    assert 0 < sum(loud) < len(loud)
+    few = (every["joint_tokens"] < least) & ~np.array(flagged)
+    assert 0 < sum(flagged) < len(flagged)
     for flag in ("dense", "ultralow"):
         assert any(flags[a] == flag for a in every["latent"])
         assert any(flags[b] == flag for b in every["partner"])
-    assert 0 < sum(few) < len(few) - sum(loud)
-    assert (figure.note or "").startswith(f"{sum(loud)} pairs")
+    assert 0 < sum(few) < len(few) - sum(flagged)
+    assert (figure.note or "").startswith(f"{sum(flagged)} pairs")
     assert f"{sum(few)} pairs with fewer than {least} joint tokens" in (figure.note or "")
     shown = pair_rows(strict, CHOSEN)
-    assert shown.num_rows == len(loud) - sum(loud) - sum(few)
+    assert shown.num_rows == len(flagged) - sum(flagged) - sum(few)
     assert min(shown["joint_tokens"].to_pylist()) >= least
 
 

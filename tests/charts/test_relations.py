@@ -14,22 +14,22 @@ LATENTS = 120
 
 
 @pytest.mark.parametrize("relation", ["all", *RELATIONS])
-def test_relations_are_those_listed_and_loud_ones_are_hidden_and_counted(
+def test_listed_relations_are_shown_and_flagged_ones_are_hidden_and_counted(
     tiny: Bundle, relation: str
 ) -> None:
     flags = tiny.latents["flag"].to_pylist()
     listed = [
         row for row in tiny.relations.all().to_pylist() if relation in ("all", row["relation"])
     ]
-    quiet = [
+    unflagged = [
         row
         for row in listed
         if all(flags[row[end]] == "live" for end in ("a", "b", "parent") if row[end] is not None)
     ]
     rows, hidden = relation_rows(tiny, EVERY, relation)
     pairs = [(row["a"], row["b"]) for row in rows.to_pylist()]
-    assert sorted(pairs) == sorted((row["a"], row["b"]) for row in quiet)
-    assert hidden == len(listed) - len(quiet)
+    assert sorted(pairs) == sorted((row["a"], row["b"]) for row in unflagged)
+    assert hidden == len(listed) - len(unflagged)
     assert rows["q_value"].to_pylist() == sorted(rows["q_value"].to_pylist())
     assert relation_rows(tiny, EVERY, relation, hide_flags=False)[0].num_rows == len(listed)
     assert f"{hidden:,} pairs with a dense" in str(relation_points(tiny, EVERY, relation).note)
@@ -47,7 +47,7 @@ def test_pairs_with_an_ultralow_latent_or_parent_are_hidden(tiny: Bundle) -> Non
     assert any(parent is not None for parent in shown["parent"].to_pylist())
 
 
-def test_relations_of_a_selection_have_one_or_both_ends_in_it(tiny: Bundle) -> None:
+def test_relations_of_a_selection_have_one_or_both_latents_in_it(tiny: Bundle) -> None:
     chosen = EVERY.copy()
     chosen[: DEAD + CLUSTERS] = False
     rows, _ = relation_rows(tiny, chosen, hide_flags=False)

@@ -13,8 +13,8 @@ from analysis.clusters.stability import (
     WEAK,
     agreement,
     cluster_stability,
-    found_again,
     mean_agreement,
+    recovery,
 )
 
 
@@ -92,6 +92,6 @@ def test_pages_get_the_limit_without_numba_and_torch() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_found_again_is_the_lower_of_both_and_ignores_what_is_missing() -> None:
+def test_recovery_is_the_smaller_of_both_and_ignores_missing_values() -> None:
     table = pa.table({"stability": [0.9, 0.4, None, None], "bootstrap": [0.7, 0.8, 0.3, None]})
-    assert found_again(table).to_pylist() == [0.7, 0.4, 0.3, None]
+    assert recovery(table).to_pylist() == [0.7, 0.4, 0.3, None]

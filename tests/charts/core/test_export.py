@@ -130,7 +130,9 @@ def test_every_figure_has_rows_a_caption_and_named_selections(tiny: Bundle) -> N
         assert f"{tiny.manifest.tokens:,} kept tokens" in figure.caption.text
         assert tiny.manifest.active_rule in figure.caption.text
         assert figure.note and re.fullmatch(r"[a-z0-9-]+", figure.name)
-        assert "view_" not in json.dumps(spec), f"{figure.name}: a counted name is not repeatable"
+        assert "view_" not in json.dumps(spec), (
+            f"{figure.name}: an automatic name is not reproducible"
+        )
         names.add(figure.name)
     assert len(names) == len(every_figure(tiny))
 
@@ -140,7 +142,7 @@ def test_the_same_figure_gives_the_same_specification(tiny: Bundle) -> None:
         assert one.chart.to_dict() == other.chart.to_dict(), one.name
 
 
-def test_png_is_a_picture_with_its_caption(strips: Figure) -> None:
+def test_png_contains_the_chart_and_its_caption(strips: Figure) -> None:
     data = export(strips, "png")
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     picture = Image.open(io.BytesIO(data))
@@ -158,15 +160,15 @@ def test_svg_is_well_formed_and_draws_title_caption_and_tokens(strips: Figure) -
     root = ET.fromstring(data)
     space = "{http://www.w3.org/2000/svg}"
     assert root.find(f"{space}title").text == strips.title  # type: ignore[union-attr]
-    said = root.find(f"{space}desc").text or ""  # type: ignore[union-attr]
-    assert strips.caption.text in said and (strips.note or "") in said
+    description = root.find(f"{space}desc").text or ""  # type: ignore[union-attr]
+    assert strips.caption.text in description and (strips.note or "") in description
     drawn = " ".join(" ".join(root.itertext()).split())
     assert strips.title in drawn
     assert re.search(rf"N = {strips.caption.n_tokens:,} kept", drawn)
     assert "\u202e" not in data.decode()
 
 
-def test_html_is_whole_and_works_without_a_network(strips: Figure) -> None:
+def test_html_is_complete_and_works_offline(strips: Figure) -> None:
     page = export(strips, "html").decode()
     head, script = page.split("const spec = ")
     assert strips.caption.text.replace(">", "&gt;") in head
@@ -180,36 +182,36 @@ def test_html_is_whole_and_works_without_a_network(strips: Figure) -> None:
     assert page.count("</script>") == 2
 
 
-def test_parquet_equals_the_rows_and_carries_the_caption(tiny: Bundle) -> None:
+def test_parquet_equals_the_rows_and_contains_the_caption(tiny: Bundle) -> None:
     for figure in every_figure(tiny):
         table = pq.read_table(io.BytesIO(export(figure, "parquet")))
         assert table.replace_schema_metadata(None).equals(
             figure.rows.replace_schema_metadata(None)
         ), figure.name
-        said = table.schema.metadata
-        assert said[b"clearwater.caption"].decode() == figure.caption.text
-        assert said[b"clearwater.title"].decode() == figure.title
-        assert said[b"clearwater.bundle_id"].decode() == tiny.manifest.bundle_id
+        metadata = table.schema.metadata
+        assert metadata[b"clearwater.caption"].decode() == figure.caption.text
+        assert metadata[b"clearwater.title"].decode() == figure.title
+        assert metadata[b"clearwater.bundle_id"].decode() == tiny.manifest.bundle_id
 
 
 def read_csv(data: bytes) -> tuple[list[str], list[dict[str, str]]]:
     lines = io.StringIO(data.decode(), newline="")
-    said = []
+    comments = []
     while True:
         at = lines.tell()
         line = lines.readline()
         if not line.startswith("# "):
             lines.seek(at)
             break
-        said.append(line.strip())
-    return said, list(csv.DictReader(lines))
+        comments.append(line.strip())
+    return comments, list(csv.DictReader(lines))
 
 
 def test_csv_equals_the_rows_and_no_cell_is_a_formula(tiny: Bundle) -> None:
     figure = plain_figure(tiny, HOSTILE)
     data = export(figure, "csv")
-    said, rows = read_csv(data)
-    assert said[1] == f"# {figure.caption.text}"
+    comments, rows = read_csv(data)
+    assert comments[1] == f"# {figure.caption.text}"
     assert len(rows) == len(HOSTILE)
     for row, text in zip(rows, HOSTILE, strict=True):
         assert row["text"] in (text.replace("\0", ""), f"'{text}")
@@ -224,10 +226,10 @@ def test_csv_equals_the_rows_and_no_cell_is_a_formula(tiny: Bundle) -> None:
 
 def test_csv_of_every_figure_has_its_rows(tiny: Bundle) -> None:
     for figure in every_figure(tiny):
-        said, rows = read_csv(export(figure, "csv"))
+        comments, rows = read_csv(export(figure, "csv"))
         assert len(rows) == figure.rows.num_rows, figure.name
         assert list(rows[0]) == figure.rows.column_names
-        assert f"# {figure.title}" == said[0]
+        assert f"# {figure.title}" == comments[0]
         for name in figure.rows.column_names:
             if pa.types.is_floating(figure.rows[name].type):
                 wanted = figure.rows[name].to_pylist()
@@ -267,12 +269,12 @@ def test_unknown_kinds_are_refused(tiny: Bundle) -> None:
         export(flag_counts(tiny), "pdf")  # type: ignore[arg-type]
 
 
-def test_filenames_tell_the_figure_and_the_bundle(tiny: Bundle) -> None:
+def test_filenames_contain_the_figure_and_the_bundle(tiny: Bundle) -> None:
     name = filename(latent_map(tiny), "png")
     assert name == f"map_{tiny.manifest.bundle_id[:8]}.png"
 
 
-def test_a_raster_map_is_exported_as_it_is_seen(
+def test_a_raster_map_is_exported_as_displayed(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(charts_map, "MOST_POINTS", 10)

@@ -1,4 +1,4 @@
-"""A figure shows itself in a notebook, with its caption, and names the selection it shows."""
+"""Captions of figures and their display in a notebook."""
 
 import base64
 import json

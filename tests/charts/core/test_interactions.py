@@ -1,4 +1,4 @@
-"""Interactions declare a parameter and read what was done with it."""
+"""Interactions declare a parameter and read its events."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from charts.core import interactions
 from charts.core.interactions import BOX, CLUSTER, DENSITY, INTERACTIONS, PAIR, Click, Interval
 
 
-def test_every_interaction_is_listed_once_under_a_name_of_its_own() -> None:
+def test_every_interaction_is_listed_once_and_names_are_unique() -> None:
     declared = [x for x in vars(interactions).values() if isinstance(x, Click | Interval)]
     assert sorted(declared, key=repr) == sorted(INTERACTIONS, key=repr)
     names = [interaction.name for interaction in INTERACTIONS]
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda interaction: interaction.name)
 def test_the_parameter_has_the_name_and_the_fields(interaction: Click | Interval) -> None:
     parameter = interaction.parameter().param.to_dict()
     assert parameter["name"] == interaction.name
@@ -25,7 +25,7 @@ def test_the_parameter_has_the_name_and_the_fields(interaction: Click | Interval
         assert len(interaction.encodings) == len(interaction.fields)
 
 
-def test_a_click_gives_its_fields_in_their_order() -> None:
+def test_a_click_gives_its_fields_in_order() -> None:
     assert PAIR.read([{"partner": 4, "latent": 7, "more": 1}]) == {"latent": 7, "partner": 4}
     assert CLUSTER.read([{"cluster": None}]) == {"cluster": None}
     assert PAIR.read([{"latent": 7}]) is None

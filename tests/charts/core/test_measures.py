@@ -19,7 +19,7 @@ def test_bounded_measures_have_three_decimals(
     assert format_of(measure) == (".3f" if bounded else ",.3~r")
 
 
-def test_the_range_has_no_end_where_there_is_no_bound() -> None:
+def test_the_range_is_open_without_a_bound() -> None:
     assert range_of("phi") == (-1, 1)
     assert range_of("jaccard") == (0, 1)
     assert range_of("lift")[1] is None

@@ -1,4 +1,4 @@
-"""The formats of axes and tooltips write what the functions for text write."""
+"""Formats of axes and tooltips give the same text as the functions for text."""
 
 import re
 
@@ -12,7 +12,7 @@ from charts.core.theme import styled
 
 
 def drawn(values: list[float], form: str) -> list[str]:
-    """The values as Vega writes them in a text mark with this format."""
+    """The text that Vega draws for the values with this format."""
     chart = (
         alt.Chart({"values": [{"v": value, "row": i} for i, value in enumerate(values)]})
         .mark_text()

@@ -1,4 +1,4 @@
-"""Pictures of a specification have the right size and kind, and a failure is a clear error."""
+"""Size and format of pictures, and errors of the worker."""
 
 import io
 import struct
@@ -45,7 +45,7 @@ def test_an_svg_has_one_unit_per_unit() -> None:
     assert (root.get("width"), root.get("height")) == (str(WIDTH), str(HEIGHT))
 
 
-def test_the_script_is_made_once_and_embeds_charts() -> None:
+def test_the_script_is_cached_and_embeds_charts() -> None:
     script = picture.javascript()
     assert "vegaEmbed" in script and len(script) > 500_000
     assert picture.javascript() is script
@@ -62,7 +62,7 @@ def test_the_rows_of_all_datasets_together_are_limited(monkeypatch: pytest.Monke
             draw(specification(6), "Bars")
 
 
-def test_a_worker_that_is_too_slow_or_dies_is_a_clear_error(
+def test_a_worker_that_times_out_or_crashes_raises_a_clear_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     worker = tmp_path / "worker.py"

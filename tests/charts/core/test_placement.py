@@ -1,4 +1,4 @@
-"""Boxes that share an area, and boxes that only touch."""
+"""Overlap of boxes; boxes that only touch do not overlap."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The map as an image, against independent counts."""
+"""The map as an image."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 from charts.core.raster import rasterise
 
 
-def test_raster_paints_selected_over_grey_at_the_right_pixel() -> None:
+def test_raster_paints_selected_points_over_grey_ones_at_the_right_pixel() -> None:
     points = np.array([[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]])
     colours = np.array([[255.0, 0, 0], [0, 0, 255.0], [0, 255.0, 0]])
     url = rasterise(points, colours, np.array([True, False, False]), (0, 1, 0, 1))

@@ -1,4 +1,4 @@
-"""Text of tokens and labels, against independent counts."""
+"""Text of tokens and labels in charts."""
 
 from charts.core.text import cells, cut, shown_label, shown_token, visible
 

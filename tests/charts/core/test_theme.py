@@ -1,4 +1,4 @@
-"""Colours of clusters, against independent counts."""
+"""Colours of clusters."""
 
 import numpy as np
 
