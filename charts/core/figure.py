@@ -110,7 +110,7 @@ class Figure:
         return self.specification() | {"title": {"text": texts["title"], "subtitle": lines}}
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """What a notebook shows: the chart with its title, note and caption.
+        """The representations for a notebook: the chart with its title, note and caption.
 
         A front end without Vega-Lite 6 shows the PNG. A figure that cannot be drawn, such as one
         with too many rows, has no PNG; the front end then shows the text.

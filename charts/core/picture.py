@@ -1,8 +1,8 @@
 """Draw a Vega-Lite specification as a picture in a separate process (`charts.core.convert`).
 
-PNG files use Liberation Sans, which vl-convert ships, the DejaVu fonts in this folder, and the fonts
-of the machine. Chinese, Japanese and Korean text needs a font of the machine, such as Noto Sans CJK;
-without one it shows as boxes. SVG files use the fonts of the reader.
+PNG files use Liberation Sans, which vl-convert ships, the DejaVu fonts in this folder, and the
+fonts of the machine. Chinese, Japanese and Korean text needs a font of the machine, such as Noto
+Sans CJK; without one it shows as boxes. SVG files use the fonts of the reader.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The page on links and selections names everything that the dashboard reads."""
+"""docs/urls.md names everything that the dashboard reads from a link."""
 
 import re
 from pathlib import Path

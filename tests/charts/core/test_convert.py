@@ -24,7 +24,7 @@ POINT = {
 
 
 def output_of(monkeypatch: pytest.MonkeyPatch, **job: Any) -> bytes:
-    """What the worker writes for a job."""
+    """The output of the worker for a job."""
     out = io.BytesIO()
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"fonts": "", "spec": POINT, **job})))
     monkeypatch.setattr(sys, "stdout", types.SimpleNamespace(buffer=out))
@@ -46,7 +46,7 @@ def test_svg_and_script_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"window.vegaEmbed" in output_of(monkeypatch, kind="javascript", scale=1)
 
 
-def test_fonts_are_registered_only_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fonts_are_registered_only_if_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[str] = []
     monkeypatch.setattr(vl_convert, "register_font_directory", registered.append)
     output_of(monkeypatch, kind="svg", scale=1)

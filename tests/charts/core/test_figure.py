@@ -46,7 +46,7 @@ def test_a_notebook_with_a_figure_is_valid(tiny: Bundle) -> None:
     }
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
     nbformat.validate(json.loads(json.dumps(notebook)))
-    # The older key without "+json" is an error that this validation finds.
+    # The older key without "+json" fails this validation.
     output["data"] = {"application/vnd.vegalite.v6.json": {}}
     with pytest.raises(nbformat.ValidationError):
         nbformat.validate(notebook)
