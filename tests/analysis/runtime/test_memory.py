@@ -1,0 +1,16 @@
+"""The default for the memory of counting is the same wherever a caller can set it."""
+
+from pathlib import Path
+
+from analysis.runtime.memory import MEMORY_BYTES
+from analysis.settings import BuildRequest, RefreshRequest, Resources
+
+
+def test_every_request_has_the_same_default() -> None:
+    assert BuildRequest(sae="sae", out=Path("out"), corpus=Path("c.txt")).memory_bytes == 512e6
+    assert RefreshRequest(bundle=Path("b"), sae="sae", out=Path("out")).memory_bytes == 512e6
+    assert Resources().memory_bytes == MEMORY_BYTES == 512e6
+
+
+def test_the_command_line_counts_in_megabytes() -> None:
+    assert Resources(memory=64).memory_bytes == 64_000_000
