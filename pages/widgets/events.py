@@ -117,9 +117,8 @@ def act(name: str, value: Any) -> None:
     if drawn := _DRAWN.get(name):
         ends = drawn.interval.read(value)
         part = drawn.part(ends) if ends else Everything()
-        # Drawn intervals stay on the charts; only `session.select` would clear them.
-        text = replaced(session.current().selection, drawn.replaces, part)
-        session.change(select=str(text))
+        selection = replaced(session.current().selection, drawn.replaces, part)
+        session.select(selection, keep_brushes=True)
     elif (clicked := _CLICKED.get(name)) and (row := clicked.click.read(value)):
         selection = session.current().selection
         session.select(replaced(selection, clicked.replaces, clicked.part(row)))

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from analysis.selection import Selection
+from analysis.runtime import numbers
+from analysis.selection import LONGEST_TEXT, Selection
 from pages.widgets.state import PARAMETERS, ViewState
 
 GENERATION = "generation of the charts' own selections"
@@ -57,10 +58,22 @@ def link(view: ViewState) -> str:
     return f"{page}?{urlencode(view.to_query_params())}"
 
 
-def select(selection: Selection) -> ViewState:
-    """Make this the selection of every chart, and clear the boxes that were drawn in charts."""
-    clear_brushes()
-    return change(select=str(selection))
+def select(selection: Selection, *, keep_brushes: bool = False) -> ViewState:
+    """Make this the selection of every chart, and clear the boxes that were drawn in charts.
+
+    If its text is too long for a link, the view stays as it is and the reader is told why.
+    """
+    text = str(selection)
+    if len(text) > LONGEST_TEXT:
+        st.toast(
+            f"Nothing was selected: the text of this selection has {numbers.count(len(text))} "
+            f"characters, but a link holds at most {numbers.count(LONGEST_TEXT)}. "
+            "Select fewer latents."
+        )
+        return current()
+    if not keep_brushes:
+        clear_brushes()
+    return change(select=text)
 
 
 def generation() -> int:

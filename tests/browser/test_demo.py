@@ -229,7 +229,7 @@ def test_a_click_on_a_cluster_shows_and_selects_it(open_page: OpenPage, bundle: 
     settle(page)
     assert selected(page) == size
     assert f"cluster={cluster}" in page.url
-    expect(figure(page, "What its label rests on")).to_be_visible()
+    expect(figure(page, "Evidence for the label")).to_be_visible()
     page.get_by_role("link", name="Map").click()
     expect(page.get_by_role("heading", name="Map", exact=True)).to_be_visible()
     settle(page)
