@@ -71,7 +71,9 @@ def test_gradients_equal_autograd() -> None:
     encoder, decoder, bias = gradients(x - arrays["b_dec"], errors, active, slopes, starts, places)
     shift = errors.mean(axis=0) - bias @ arrays["W_enc"]
     for ours, name in ((encoder, "W_enc"), (decoder, "W_dec"), (bias, "b_enc"), (shift, "b_dec")):
-        np.testing.assert_allclose(ours, p[name].grad.numpy(), atol=2e-6, err_msg=name)
+        gradient = p[name].grad
+        assert gradient is not None
+        np.testing.assert_allclose(ours, gradient.numpy(), atol=2e-6, err_msg=name)
 
 
 def test_entries_are_every_active_place_under_its_latent() -> None:

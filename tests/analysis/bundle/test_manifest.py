@@ -20,4 +20,4 @@ def test_unknown_fields_are_refused() -> None:
 
 def test_a_manifest_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Parameters().seed = 1  # type: ignore[misc]
+        Parameters().seed = 1

@@ -23,8 +23,8 @@ VOCABULARY, D, LAYERS = 50, 32, 4
 def model_of_family(family: str) -> Any:
     """A model of LAYERS layers and width D with random weights."""
     torch.manual_seed(0)
-    shape = {"vocab_size": VOCABULARY, "max_position_embeddings": 64}
-    wide = {
+    shape: dict[str, Any] = {"vocab_size": VOCABULARY, "max_position_embeddings": 64}
+    wide: dict[str, Any] = {
         "hidden_size": D,
         "intermediate_size": 48,
         "num_hidden_layers": LAYERS,

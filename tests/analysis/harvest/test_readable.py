@@ -28,8 +28,8 @@ def test_every_byte_of_a_byte_level_token_is_itself(byte_level: PreTrainedTokeni
 
 
 def test_byte_level_marks_are_turned_back(byte_level: PreTrainedTokenizerFast) -> None:
-    marks = byte_level.convert_tokens_to_ids(["Ġ", "Ċ", "ĉ", "č"])
-    assert readable_tokens(byte_level, marks) == [" ", "↵", "⇥", "␍"]
+    ids = [byte_level.convert_tokens_to_ids(mark) for mark in ("Ġ", "Ċ", "ĉ", "č")]
+    assert readable_tokens(byte_level, ids) == [" ", "↵", "⇥", "␍"]
     assert readable_token(byte_level, 256) == " whale"
     assert readable_token(byte_level, byte_level.bos_token_id) == "<|im_start|>"
     # "é" is two bytes, so here two tokens: each shows its part of the character.

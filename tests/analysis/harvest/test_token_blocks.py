@@ -54,7 +54,7 @@ def test_blocks_never_span_documents_and_lose_nothing(
 @given(st.lists(st.integers(0, 40), max_size=6), st.integers(2, 12), st.integers(1, 150))
 def test_the_cut_is_exact_in_kept_tokens(lengths: list[int], size: int, wanted: int) -> None:
     special = {1003, 1010, 2001, 3000}
-    arguments = {"special_token_ids": special, "sink_positions": 1}
+    arguments: dict[str, Any] = {"special_token_ids": special, "sink_positions": 1}
     everything = list(token_blocks(documents(*lengths), Words(), size, **arguments))
     cut = list(token_blocks(documents(*lengths), Words(), size, wanted, **arguments))
 

@@ -1,6 +1,7 @@
 """Contexts: real windows, rightly picked, whatever the order of work."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,19 +17,21 @@ Row = dict[str, object]
 
 
 @pytest.fixture(scope="module")
-def written(stored: Stored) -> list[dict]:
+def written(stored: Stored) -> list[dict[str, Any]]:
     write(stored)
     return pq.read_table(stored.tables / "contexts.parquet").to_pylist()
 
 
-def write(stored: Stored, **settings: int) -> bytes:
+def write(stored: Stored, **settings: Any) -> bytes:
     write_contexts(
         stored.activations, stored.kept, stored.tables, parameters=PARAMETERS, **settings
     )
     return (stored.tables / "contexts.parquet").read_bytes()
 
 
-def test_every_window_is_a_piece_of_its_document(stored: Stored, written: list[dict]) -> None:
+def test_every_window_is_a_piece_of_its_document(
+    stored: Stored, written: list[dict[str, Any]]
+) -> None:
     tokens = pq.read_table(stored.tables / "tokens.parquet").to_pandas()
     text, document = tokens["token"].astype(str).to_numpy(), tokens["document"].to_numpy()
     for row in written:
@@ -44,7 +47,7 @@ def test_every_window_is_a_piece_of_its_document(stored: Stored, written: list[d
 
 
 def test_top_windows_are_the_largest_that_do_not_overlap(
-    stored: Stored, written: list[dict]
+    stored: Stored, written: list[dict[str, Any]]
 ) -> None:
     for latent in (0, 9, 165, 199):
         values = stored.values[:, latent]
@@ -58,7 +61,7 @@ def test_top_windows_are_the_largest_that_do_not_overlap(
         assert places(written, latent, "top") == chosen
 
 
-def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict]) -> None:
+def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict[str, Any]]) -> None:
     for latent in (0, 57, 170):
         ordered = np.sort(stored.values[:, latent][stored.values[:, latent] > 0])
         found = [r["activation"] for r in written if key(r) == (latent, "interval")][::-1]
@@ -68,7 +71,9 @@ def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict])
         assert len(found) == 5
 
 
-def test_random_ones_are_different_active_tokens(stored: Stored, written: list[dict]) -> None:
+def test_random_ones_are_different_active_tokens(
+    stored: Stored, written: list[dict[str, Any]]
+) -> None:
     for latent in (0, 57, 170):
         found = places(written, latent, "random")
         assert found == sorted(set(found)) and len(found) == 5
@@ -94,14 +99,18 @@ def test_blocks_change_no_byte(stored: Stored, monkeypatch: pytest.MonkeyPatch) 
     assert write(stored, memory_bytes=1) == whole
 
 
-def test_seed_changes_the_sample(stored: Stored, tmp_path: Path, written: list[dict]) -> None:
+def test_seed_changes_the_sample(
+    stored: Stored, tmp_path: Path, written: list[dict[str, Any]]
+) -> None:
     block = block_of(stored, 0)
     picks = contexts._picks(block, stored.kept, Parameters(seed=8))
     other = block.tokens[picks.place[picks.kind == 2]].tolist()
     assert other != places(written, 0, "random")
 
 
-def test_dead_latents_have_none_and_rare_ones_few(stored: Stored, written: list[dict]) -> None:
+def test_dead_latents_have_none_and_rare_ones_few(
+    stored: Stored, written: list[dict[str, Any]]
+) -> None:
     latents = {row["latent"] for row in written}
     assert latents == set(np.flatnonzero(stored.bits.sum(axis=0)).tolist())
     assert [r["latent"] for r in written] == sorted(r["latent"] for r in written)
@@ -117,9 +126,9 @@ def block_of(stored: Stored, latent: int) -> LatentBlock:
     return next(stored.activations.blocks_by_latent(np.array([latent])))
 
 
-def key(row: dict) -> tuple[int, str]:
+def key(row: dict[str, Any]) -> tuple[int, str]:
     return row["latent"], row["kind"]
 
 
-def places(written: list[dict], latent: int, kind: str) -> list[int]:
+def places(written: list[dict[str, Any]], latent: int, kind: str) -> list[int]:
     return [r["document"] * 333 + r["position"] for r in written if key(r) == (latent, kind)]

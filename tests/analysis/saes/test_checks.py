@@ -128,7 +128,7 @@ def strange_dtype(folder: Path) -> None:
 
 
 def list_entry(folder: Path) -> None:
-    header = json.dumps(header_of(folder) | {"W_enc": [1, 2]})  # type: ignore[operator]
+    header = json.dumps(header_of(folder) | {"W_enc": [1, 2]})
     with_header(folder, header.encode())
 
 
@@ -209,7 +209,7 @@ def weights_are_a_folder(folder: Path) -> None:
     (folder / WEIGHTS).mkdir()
 
 
-BROKEN = {
+BROKEN: dict[Callable[[Path], None], str] = {
     truncated: "is truncated",
     truncated_to_nothing: "truncated to 3 bytes",
     longer: "longer than its header states",

@@ -53,7 +53,7 @@ def test_a_path_that_names_nothing_is_noted(tmp_path: Path) -> None:
 
 
 def test_a_cross_layer_transcoder_is_refused(tmp_path: Path) -> None:
-    shapes = CASES["gemma_scope_2"].shapes | {"w_dec": (F, 2, D)}
+    shapes = {**CASES["gemma_scope_2"].shapes, "w_dec": (F, 2, D)}
     assert "spans several layers" in refusal(changed("gemma_scope_2", shapes=shapes), tmp_path)
 
 

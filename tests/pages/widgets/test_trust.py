@@ -33,7 +33,7 @@ def test_an_explanation_says_its_own_score(
     monkeypatch: pytest.MonkeyPatch,
     planted_bundle: Bundle,
 ) -> None:
-    row = {
+    row: dict[str, object] = {
         "explanation": "dogs",
         "explanation_source": "imported: mine.csv",
         "explanation_precision": precision,
