@@ -57,7 +57,7 @@ def load_language_model(
     path = _model_path(str(name_or_dir))
     source = _pretrained_source(path)
     # transformers' progress bar would interleave with the progress of a build.
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype)
         model = model.to(device)

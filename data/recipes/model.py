@@ -57,7 +57,7 @@ def convert(gguf: Path, folder: Path) -> None:
     dequantised = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    fresh: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    fresh: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     fresh.load_state_dict(dequantised.state_dict())
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:

@@ -213,7 +213,7 @@ def _add_auxiliary(
     values, ids = (x @ W_enc.T + b_enc).topk(min(training.aux_k, len(silent)), dim=1)
     acts = torch.zeros(len(x), len(silent)).scatter(1, ids, values.relu())
     loss = 0.5 * (acts @ W_dec - missing).square().sum(dim=1).mean()
-    (training.aux_weight * loss).backward()  # type: ignore[no-untyped-call]
+    (training.aux_weight * loss).backward()
     for total, weight in zip(gradient, weights, strict=True):
         if weight.grad is not None:
             total[silent] += weight.grad.numpy()

@@ -27,7 +27,7 @@ def show(figure: Figure, selection: str = "") -> None:
     What the reader does in the chart reaches the view through `events.follow` in the next run.
     """
     figure = figure.of_selection(selection)
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):
         _head(figure)
         if figure.rows.num_rows:
             _chart(figure)

@@ -31,10 +31,10 @@ def model_of_family(family: str) -> Any:
         "num_attention_heads": 4,
     }
     if family == "gpt2":
-        config = GPT2Config(
+        small = GPT2Config(
             vocab_size=VOCABULARY, n_positions=64, n_embd=D, n_layer=LAYERS, n_head=4
         )
-        return GPT2LMHeadModel(config).eval()
+        return GPT2LMHeadModel(small).eval()
     if family == "gpt_neox":
         return GPTNeoXForCausalLM(GPTNeoXConfig(**shape, **wide)).eval()
     if family == "gemma":

@@ -87,7 +87,8 @@ def test_settings_have_a_type(tmp_path: Path) -> None:
     assert saved.setting("nothing", int) is None and saved.setting("absent", str, "b") == "b"
     assert saved.section("inner").setting("k", int) == 6
     assert saved.section("name").config == {}
-    for key, kind in (("name", int), ("on", int), ("k", str), ("k", bool)):
+    wrong: tuple[tuple[str, Any], ...] = (("name", int), ("on", int), ("k", str), ("k", bool))
+    for key, kind in wrong:
         with pytest.raises(InputError, match=rf"cfg\.json: {key} is .* type {kind.__name__};"):
             saved.setting(key, kind)
 

@@ -179,7 +179,7 @@ def test_decoder_norms() -> None:
 def test_the_hash_changes_with_what_shapes_an_activation() -> None:
     other = W["b_enc"].copy()
     other[3] += 1e-3
-    variants = [
+    variants: list[dict[str, Any]] = [
         {},
         {"b_enc": torch.tensor(other)},
         {"applies_b_dec_to_input": True},
