@@ -10,8 +10,8 @@ from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
-from charts.core.numbers import COUNT, FRACTION, PERCENT
-from charts.core.text import cut
+from charts.core.numbers import COUNT, PERCENT, stability_tooltips
+from charts.core.text import unique_name_of_cluster
 from charts.core.theme import QUIET_INK, UNSELECTED, inline, layered
 
 MOST_CLUSTERS = 20
@@ -42,7 +42,7 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     return Figure(
         name="clusters",
         title="Clusters of the selection" if mask is not None else "Largest clusters",
-        chart=_chart(rows, clustering.names(), clustering.colours),
+        chart=_chart(rows, clustering.colours),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -63,11 +63,13 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     )
 
 
-def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> alt.LayerChart:
+def _chart(rows: pa.Table, colours: dict[int, str]) -> alt.LayerChart:
     ids, recovered = rows["cluster"].to_pylist(), rows["recovery"].to_pylist()
-    data = rows.append_column(
-        "name", pa.array([f"{cut(names[i], 30)} ({i})" for i in ids], pa.string())
-    )
+    names = [
+        unique_name_of_cluster(i, label, 30)
+        for i, label in zip(ids, rows["label"].to_pylist(), strict=True)
+    ]
+    data = rows.append_column("name", pa.array(names, pa.string()))
     data = data.append_column("colour", pa.array([colours[i] for i in ids], pa.string()))
     data = data.append_column(
         "text",
@@ -84,8 +86,7 @@ def _chart(rows: pa.Table, names: dict[int, str], colours: dict[int, str]) -> al
             alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
             alt.Tooltip("size:Q", title="all latents", format=COUNT),
             alt.Tooltip("share:Q", title="share selected", format=PERCENT),
-            alt.Tooltip("stability:Q", title="stability (other seeds)", format=FRACTION),
-            alt.Tooltip("bootstrap:Q", title="bootstrap (resampled edges)", format=FRACTION),
+            *stability_tooltips(),
         ],
     )
     x = alt.X(

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
-from charts.core.text import shown_label
+from charts.core.text import name_of_cluster
 from charts.core.theme import NO_CLUSTER, cluster_colours
 
 
@@ -28,9 +28,7 @@ class Level:
     def names(self) -> dict[int, str]:
         """The name of each cluster: its label, or its id if the label is empty."""
         ids, labels = self.table["cluster"].to_pylist(), self.table["label"].to_pylist()
-        return {
-            i: shown_label(label) or f"cluster {i}" for i, label in zip(ids, labels, strict=True)
-        }
+        return {i: name_of_cluster(i, label) for i, label in zip(ids, labels, strict=True)}
 
     def colour_of_latents(self) -> list[str]:
         """The colour of every latent; grey if it has no cluster."""

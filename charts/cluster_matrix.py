@@ -13,7 +13,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, format_of, title_of
 from charts.core.numbers import COUNT
-from charts.core.text import shown_label
+from charts.core.text import unique_name_of_cluster
 from charts.core.theme import HIGHLIGHT, PAPER, inline, layered
 from charts.heatmap import MOST_NAMES, measure_scale, similarity_order
 
@@ -120,13 +120,13 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         ("a", "label", "cluster", "row"),
         ("b", "other_label", "other", "column"),
     ):
-        texts = [
-            f"{shown_label(text, 22) or 'cluster'} ({i})"
-            for text, i in zip(rows[label].to_pylist(), rows[cluster].to_pylist(), strict=True)
+        of_row = [
+            unique_name_of_cluster(i, text, 22)
+            for i, text in zip(rows[cluster].to_pylist(), rows[label].to_pylist(), strict=True)
         ]
-        for name, at in zip(texts, rows[place].to_pylist(), strict=True):
+        for name, at in zip(of_row, rows[place].to_pylist(), strict=True):
             names[at] = name
-        data = data.append_column(end, pa.array(texts, pa.string()))
+        data = data.append_column(end, pa.array(of_row, pa.string()))
     # If the names do not all fit, Vega omits every other one.
     axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
     x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
@@ -155,9 +155,9 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         .properties(name="cluster_cells")
         .add_params(CLUSTER_PAIR.parameter())
     )
-    own = [name for name in names if name.endswith(f"({chosen})")]
+    own = data.filter(pc.equal(data["cluster"], -1 if chosen is None else chosen)).slice(0, 1)
     outline = (
-        alt.Chart({"values": [{"a": name} for name in own]})
+        alt.Chart({"values": own.select(["a"]).to_pylist()})
         .mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1.5)
         .encode(y=y, x=alt.value(0), x2=alt.value({"expr": "width"}))
     )

@@ -11,8 +11,8 @@ from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
-from charts.core.numbers import COUNT, FRACTION, ID
-from charts.core.text import cut, shown_label
+from charts.core.numbers import COUNT, ID, stability_tooltips
+from charts.core.text import name_of_cluster
 from charts.core.theme import INK, PAPER, UNSELECTED, inline, layered
 
 STABILITY = alt.Scale(
@@ -107,14 +107,13 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
     levels = sorted(set(rows["level"].to_pylist()), reverse=True)
     layers = {level: f"{rows['level'].to_pylist().count(level)} clusters" for level in levels}
     names = [
-        shown_label(label) or f"cluster {cluster}"
+        name_of_cluster(cluster, label)
         for cluster, label in zip(
             rows["cluster"].to_pylist(), rows["label"].to_pylist(), strict=True
         )
     ]
     data = rows.drop_columns(["label", "level", "parent"])
     data = data.append_column("name", pa.array(names, pa.string()))
-    data = data.append_column("words", pa.array([cut(name, 40) for name in names], pa.string()))
     data = data.append_column(
         "layer", pa.array([layers[level] for level in rows["level"].to_pylist()], pa.string())
     )
@@ -134,8 +133,7 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
             alt.Tooltip("cluster:Q", title="id", format=ID),
             alt.Tooltip("size:Q", title="latents", format=COUNT),
             alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
-            alt.Tooltip("stability:Q", title="stability (other seeds)", format=FRACTION),
-            alt.Tooltip("bootstrap:Q", title="bootstrap (resampled edges)", format=FRACTION),
+            *stability_tooltips(),
         ],
     )
     box = (
@@ -169,7 +167,7 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
         fontSize=11,
         limit=alt.ExprRef(f"max({room}, 1)"),
     ).encode(
-        text="words:N",
+        text="name:N",
         color=alt.condition(
             "datum.recovery > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
         ),

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.decoder.map_verdict import quality_of_map
+from analysis.decoder.map_verdict import MapName, quality_of_map
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction, percent
-from analysis.selection import MAP_COLUMNS, MapName
+from analysis.selection import MAP_COLUMNS
 from charts.cluster_level import Level, level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT
@@ -21,7 +21,7 @@ from charts.core.theme import (
 )
 from charts.map_marks import image, legend, points
 from charts.map_names import HEIGHT, centres, name_layers, names_on_map, ring
-from charts.map_view import COLOURS, Colour, Viewport, colours_of, layouts_of, places, whole_map
+from charts.map_view import COLOURS, Colour, Viewport, colours_of, maps_of, places, whole_map
 
 MOST_POINTS = 30_000
 
@@ -40,7 +40,7 @@ def latent_map(
     level: int = 0,
     highlight: int | None = None,
     viewport: Viewport | None = None,
-    layout: MapName = "decoder",
+    map_name: MapName = "decoder",
 ) -> Figure:
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
@@ -49,16 +49,16 @@ def latent_map(
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
     is an image and has no LATENT. Raises InputError for an unknown map, colour or level.
     """
-    if layout not in layouts_of(bundle):
-        known = ", ".join(layouts_of(bundle))
-        raise InputError(f"Map: the bundle has no map {layout!r}; choose one of {known}.")
-    if colour not in colours_of(bundle, layout):
-        known = ", ".join(colours_of(bundle, layout))
+    if map_name not in maps_of(bundle):
+        known = ", ".join(maps_of(bundle))
+        raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
+    if colour not in colours_of(bundle, map_name):
+        known = ", ".join(colours_of(bundle, map_name))
         raise InputError(f"Map: cannot colour by {colour!r}; choose one of {known}.")
     clustering = level_of(bundle, level)
-    rows = _rows(bundle, selected, colour, clustering, viewport, layout)
-    frame = viewport or whole_map(bundle, layout)
-    box = BOX if layout == "decoder" else COOCCURRENCE_BOX
+    rows = _rows(bundle, selected, colour, clustering, viewport, map_name)
+    frame = viewport or whole_map(bundle, map_name)
+    box = BOX if map_name == "decoder" else COOCCURRENCE_BOX
     coloured = int(pc.sum(rows["selected"].cast("int64")).as_py() or 0)
     raster = rows.num_rows > MOST_POINTS
     base = (
@@ -66,12 +66,12 @@ def latent_map(
         if raster
         else points(rows, frame, colour, clustering, box)
     )
-    names = names_on_map(clustering, centres(bundle, clustering, layout), rows, frame)
+    names = names_on_map(clustering, centres(bundle, clustering, map_name), rows, frame)
     own_legend = legend(rows, frame, colour) if raster and colour != "cluster" else []
-    layers = [base, *own_legend, *name_layers(names), *ring(bundle, highlight, frame, layout)]
+    layers = [base, *own_legend, *name_layers(names), *ring(bundle, highlight, frame, map_name)]
     return Figure(
-        name="map" if layout == "decoder" else f"map-{layout}",
-        title=_TITLES[layout],
+        name="map" if map_name == "decoder" else f"map-{map_name}",
+        title=_TITLES[map_name],
         chart=layered(*layers, height=HEIGHT),
         rows=rows,
         caption=caption_of(
@@ -83,7 +83,7 @@ def latent_map(
             **({} if viewport is None else {"viewport": ", ".join(map(_edge, viewport))}),
         ),
         selections=(box.name,) if raster else (box.name, LATENT.name),
-        note=_note(bundle, layout) + (_moved_note(bundle) if colour == "moved" else ""),
+        note=_note(bundle, map_name) + (_moved_note(bundle) if colour == "moved" else ""),
     )
 
 
@@ -91,8 +91,8 @@ def _edge(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _note(bundle: Bundle, layout: MapName) -> str:
-    quality = quality_of_map(bundle.manifest, layout)
+def _note(bundle: Bundle, map_name: MapName) -> str:
+    quality = quality_of_map(bundle.manifest, map_name)
     weak = "On this map, distances and gaps between clusters are weak evidence"
     if quality is None:
         return f"{weak}; its quality was not measured."
@@ -127,17 +127,17 @@ def _rows(
     colour: Colour,
     clustering: Level,
     viewport: Viewport | None,
-    layout: MapName,
+    map_name: MapName,
 ) -> pa.Table:
     """The latents on the map; selected ones are last, so that they are drawn on top."""
     latents = bundle.latents
-    x, y = places(bundle, layout)
+    x, y = places(bundle, map_name)
     chosen = np.ones(len(x), dtype=bool) if selected is None else np.asarray(selected, dtype=bool)
     inside = np.isfinite(x) & np.isfinite(y)
     if viewport is not None:
         x0, x1, y0, y1 = viewport
         inside &= (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
-    columns = ["latent", *MAP_COLUMNS[layout], "density", "label", "top_tokens", "flag"]
+    columns = ["latent", *MAP_COLUMNS[map_name], "density", "label", "top_tokens", "flag"]
     columns += ["label_precision", "label_recall"]
     if colour not in ("cluster", "density"):
         columns.append(colour)

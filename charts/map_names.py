@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.selection import MAP_COLUMNS, MapName
+from analysis.decoder.map_verdict import MapName
+from analysis.selection import MAP_COLUMNS
 from charts.cluster_level import Level
 from charts.core.placement import Box, overlap
 from charts.core.text import cells, shown_label
@@ -29,12 +30,12 @@ MOST_NAMES = 28
 PLACED_FOR = (560, HEIGHT)
 
 
-def centres(bundle: Bundle, clustering: Level, layout: MapName) -> np.ndarray:
+def centres(bundle: Bundle, clustering: Level, map_name: MapName) -> np.ndarray:
     """Median position [clusters, 2] of the members of each cluster of the table, or NaN."""
     table = clustering.table
-    if layout == "decoder":
+    if map_name == "decoder":
         return np.column_stack([table[n].to_numpy(zero_copy_only=False) for n in ("x", "y")])
-    place = np.column_stack(places(bundle, layout))
+    place = np.column_stack(places(bundle, map_name))
     on_map = np.flatnonzero((clustering.of_latent >= 0) & np.isfinite(place).all(axis=1))
     order = on_map[np.argsort(clustering.of_latent[on_map], kind="stable")]
     owner, ids = clustering.of_latent[order], table["cluster"].to_numpy()
@@ -108,11 +109,11 @@ def name_layers(names: pa.Table) -> list[alt.Chart]:
     return [halo, base.mark_text(fontSize=12, fontWeight="bold")]
 
 
-def ring(bundle: Bundle, latent: int | None, frame: Viewport, layout: MapName) -> list[alt.Chart]:
+def ring(bundle: Bundle, latent: int | None, frame: Viewport, map_name: MapName) -> list[alt.Chart]:
     """A ring around one latent, with its id."""
     if latent is None or not 0 <= latent < bundle.latents.num_rows:
         return []
-    x, y = (bundle.latents[name][latent].as_py() for name in MAP_COLUMNS[layout])
+    x, y = (bundle.latents[name][latent].as_py() for name in MAP_COLUMNS[map_name])
     if x is None or not (frame[0] <= x <= frame[1] and frame[2] <= y <= frame[3]):
         return []
     base = alt.Chart({"values": [{"x": x, "y": y, "latent": latent}]}).encode(x="x:Q", y="y:Q")

@@ -1,17 +1,16 @@
-"""Options of a map of the latents: its layout, its colours and its viewport."""
+"""Options of the maps of the latents: which maps there are, their colours and their viewports."""
 
 from typing import Literal
 
 import numpy as np
 
 from analysis.bundle import Bundle
-from analysis.selection import MAP_COLUMNS, MapName
+from analysis.decoder.map_verdict import MapName
+from analysis.selection import MAP_COLUMNS
 
 Colour = Literal["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
 
-
 Viewport = tuple[float, float, float, float]
-
 
 COLOURS: dict[str, str] = {
     "cluster": "cluster",
@@ -22,52 +21,44 @@ COLOURS: dict[str, str] = {
     "max": "largest activation (log scale)",
 }
 
-
-LAYOUTS: dict[str, str] = {
-    "decoder": "decoder similarity",
-    "cooccurrence": "co-occurrence",
-}
-"""The similarity that each map is based on."""
-
-
 SHARES = ("map_recall", "map_agreement", "moved")
 """Colours that are fractions; the others have a log scale."""
 
 
-def layouts_of(bundle: Bundle) -> list[MapName]:
+def maps_of(bundle: Bundle) -> list[MapName]:
     """The maps that the bundle has."""
     return ["decoder"] if bundle.manifest.map_cooccurrence is None else ["decoder", "cooccurrence"]
 
 
-def colours_of(bundle: Bundle, layout: MapName = "decoder") -> list[Colour]:
+def colours_of(bundle: Bundle, map_name: MapName = "decoder") -> list[Colour]:
     """The colours of a map.
 
     Recall and agreement are stored only for the map by decoder similarity; `moved` needs both maps.
     """
     known: list[Colour] = ["cluster", "density"]
-    if layout == "decoder":
+    if map_name == "decoder":
         known += ["map_recall", "map_agreement"]
-    if len(layouts_of(bundle)) > 1:
+    if len(maps_of(bundle)) > 1:
         known += ["moved"]
     return [*known, "max"]
 
 
-def places(bundle: Bundle, layout: MapName) -> tuple[np.ndarray, np.ndarray]:
+def places(bundle: Bundle, map_name: MapName) -> tuple[np.ndarray, np.ndarray]:
     """x and y [n_latents] of every latent on a map; NaN if it is not on the map."""
-    x, y = (bundle.latents[n].to_numpy(zero_copy_only=False) for n in MAP_COLUMNS[layout])
+    x, y = (bundle.latents[n].to_numpy(zero_copy_only=False) for n in MAP_COLUMNS[map_name])
     return x, y
 
 
-def whole_map(bundle: Bundle, layout: MapName = "decoder") -> Viewport:
+def whole_map(bundle: Bundle, map_name: MapName = "decoder") -> Viewport:
     """The whole map with a margin of 3 %."""
-    return part_of_map(bundle, None, layout) or (0.0, 1.0, 0.0, 1.0)
+    return part_of_map(bundle, None, map_name) or (0.0, 1.0, 0.0, 1.0)
 
 
 def part_of_map(
-    bundle: Bundle, selected: np.ndarray | None, layout: MapName = "decoder"
+    bundle: Bundle, selected: np.ndarray | None, map_name: MapName = "decoder"
 ) -> Viewport | None:
     """The part of a map with the selected latents and a margin of 3 %; None if there are none."""
-    x, y = places(bundle, layout)
+    x, y = places(bundle, map_name)
     inside = np.isfinite(x) & np.isfinite(y)
     if selected is not None:
         inside &= selected

@@ -10,7 +10,6 @@ bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are accepted
 word is a search.
 """
 
-from analysis.decoder.map_verdict import MapName
 from analysis.latents.flags import FLAGS
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
@@ -49,7 +48,6 @@ __all__ = [
     "Everything",
     "Flag",
     "Latents",
-    "MapName",
     "Near",
     "Not",
     "Or",

@@ -45,6 +45,14 @@ LOCALE: dict[str, Any] = {
 """Vega's default number locale, except for the no-break space before the percent sign."""
 
 
+def stability_tooltips() -> list[alt.Tooltip]:
+    """The recovery of a cluster with other seeds and from resampled edges."""
+    return [
+        alt.Tooltip("stability:Q", title="stability (other seeds)", format=FRACTION),
+        alt.Tooltip("bootstrap:Q", title="bootstrap (resampled edges)", format=FRACTION),
+    ]
+
+
 def density_tooltips(field: str = "density", title: str = "density") -> list[alt.Tooltip]:
     """A density in two lines of a tooltip: as a number and as a percentage."""
     return [

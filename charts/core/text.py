@@ -66,6 +66,17 @@ def name_of(latent: int, label: str | None, longest: int = LONGEST_LABEL) -> str
     return f"{latent} · {short}" if short else str(latent)
 
 
+def name_of_cluster(cluster: int, label: str | None, longest: int = LONGEST_LABEL) -> str:
+    """How a cluster is called in a chart: its label, or its id where it has none."""
+    return shown_label(label, longest) or f"cluster {cluster}"
+
+
+def unique_name_of_cluster(cluster: int, label: str | None, longest: int = LONGEST_LABEL) -> str:
+    """How a cluster is called where no two may have the same name: its label and its id."""
+    short = shown_label(label, longest)
+    return f"{short} ({cluster})" if short else f"cluster {cluster}"
+
+
 def cells(text: str) -> int:
     """Width of a text in columns of a fixed-width font: wide characters 2, combining marks 0."""
     if text.isascii():

@@ -8,10 +8,10 @@ import streamlit as st
 from analysis.bundle import Bundle, ContextKind
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
+from analysis.decoder.map_verdict import MapName
 from analysis.runtime import numbers
-from analysis.selection import MapName
 from charts.component_plane import CLASSES, Classes
-from charts.map_view import COLOURS, Colour, colours_of, layouts_of
+from charts.map_view import COLOURS, Colour, colours_of, maps_of
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.state import BY_CLUSTER, COMPONENTS, PooledContexts, Subject, Tab
@@ -51,7 +51,7 @@ def measure() -> str:
 def map_name(bundle: Bundle) -> MapName:
     """Which map is shown; a bundle may have only the one by decoder similarity."""
     chosen: MapName = _choice(
-        "map", "Map by", layouts_of(bundle), lambda name: _MAPS[name], after=_show_whole_map
+        "map", "Map by", maps_of(bundle), lambda name: _MAPS[name], after=_show_whole_map
     )
     return chosen
 

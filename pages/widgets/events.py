@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 import streamlit as st
 
+from analysis.decoder.map_verdict import MapName
 from analysis.selection import (
     Box,
     Cluster,
@@ -20,7 +21,6 @@ from analysis.selection import (
     Everything,
     Flag,
     Latents,
-    MapName,
     Selection,
     Unclustered,
     both,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from analysis.selection import MapName
+from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import latent_map
 from charts.map_view import Colour, Viewport, part_of_map, whole_map
@@ -48,7 +48,7 @@ def chosen_map(page: Page, choice: MapChoice) -> Figure:
         level=choice.level,
         highlight=page.view.latent,
         viewport=choice.viewport,
-        layout=choice.name,
+        map_name=choice.name,
     )
 
 

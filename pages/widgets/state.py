@@ -15,8 +15,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from analysis.bundle import WINDOW, ContextKind
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
+from analysis.decoder.map_verdict import MapName
 from analysis.runtime.errors import InputError
-from analysis.selection import LONGEST_TEXT, Everything, MapName, Selection, parse
+from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
 from charts.component_plane import Classes
 from charts.map_view import Colour, Viewport
 from charts.relations import ALL, RELATIONS

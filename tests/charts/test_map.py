@@ -91,12 +91,12 @@ def test_colours_do_not_depend_on_the_selection(tiny: Bundle) -> None:
 
 def test_the_map_by_co_occurrence_has_its_own_positions_box_and_names(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="has no map 'cooccurrence'"):
-        latent_map(tiny, layout="cooccurrence")
+        latent_map(tiny, map_name="cooccurrence")
     manifest_with_two_maps = tiny.manifest.model_copy(
         update={"map_cooccurrence": tiny.manifest.map}
     )
     figure = latent_map(
-        replace(tiny, manifest=manifest_with_two_maps), layout="cooccurrence", colour="moved"
+        replace(tiny, manifest=manifest_with_two_maps), map_name="cooccurrence", colour="moved"
     )
     rows, table = figure.rows.to_pandas(), tiny.latents.to_pandas()
     assert np.array_equal(rows["x"], table["x_cooccurrence"][rows["latent"]])
