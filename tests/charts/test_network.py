@@ -18,7 +18,8 @@ def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> No
     ]
     wanted = [-b for _, b in sorted(own, reverse=True)[:12]]
     assert figure.rows["latent"].to_pylist() == [latent, *wanted]
-    lines = figure.chart.layer[0].data["values"]
+    spec = figure.chart.to_dict()
+    lines = spec["datasets"][spec["layer"][0]["data"]["name"]]
     for line in lines:
         both = joint.get((line["a"], line["b"]), joint.get((line["b"], line["a"])))
         assert line["joint_tokens"] == both
@@ -53,7 +54,7 @@ def test_a_latent_without_partners_is_the_only_node(tiny: Bundle) -> None:
 def test_edges_of_the_chosen_latent_and_the_four_strongest_of_each_are_drawn() -> None:
     # A complete graph of seven nodes. Edges between nodes with small numbers are stronger.
     low, high = np.triu_indices(7, 1)
-    value = 100.0 - 10 * low - high
+    value = np.asarray(100 - 10 * low - high, dtype=np.float64)
     drawn = (
         set(zip(low[keep].tolist(), high[keep].tolist(), strict=True))
         if (keep := _strongest(low, high, value, 7)).any()

@@ -27,10 +27,11 @@ CORPUS = ROOT.parents[1] / "data" / "corpus" / "demo.parquet"
 def main() -> None:
     """Run the model on twelve documents and keep four positions of each."""
     folder = model_folder("smollm2-135m")
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.train(False)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = pq.read_table(CORPUS, columns=["text"])["text"].to_pylist()
-    kept = []
+    kept: list[torch.Tensor] = []
     for text in texts[:: len(texts) // DOCUMENTS]:
         ids = tokenizer(text, return_tensors="pt").input_ids[:, :TOKENS]
         if ids.shape[1] == TOKENS and len(kept) < DOCUMENTS:

@@ -1,7 +1,7 @@
 """Make the reference SAEs in `tests/oracles/saelens/` with SAELens itself.
 
     python -m venv /tmp/oracle && /tmp/oracle/bin/pip install torch==2.13.0 sae-lens==6.54.12
-    /tmp/oracle/bin/python tests/oracles/make_saelens_reference.py
+    /tmp/oracle/bin/python -m tests.oracles.make_saelens_reference
 
 Each folder holds what SAELens' own save wrote, and `reference.safetensors`: inputs x, and SAELens'
 encode and reconstruction of them. Weights and inputs come from a seeded generator; the inputs look

@@ -1,7 +1,7 @@
 """Make the reference SAEs in `tests/oracles/sparsify/` with EleutherAI's sparsify itself.
 
     /tmp/oracle/bin/pip install --no-deps eai-sparsify==1.3.3 natsort schedulefree simple-parsing
-    /tmp/oracle/bin/python tests/oracles/make_sparsify_reference.py
+    /tmp/oracle/bin/python -m tests.oracles.make_sparsify_reference
 
 (into the environment of `make_saelens_reference.py`, which has the rest of what it imports). Each
 folder holds what sparsify saved, and `reference.safetensors` with inputs x, dense activations and
@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 import torch
-from make_saelens_reference import (
+from safetensors.torch import load_file, save_file
+from sparsify import SparseCoder, SparseCoderConfig
+
+from tests.oracles.make_saelens_reference import (
     D_IN,
     REAL_D_SAE,
     REAL_INPUTS,
@@ -21,8 +24,6 @@ from make_saelens_reference import (
     randomise,
     residual_like,
 )
-from safetensors.torch import load_file, save_file
-from sparsify import SparseCoder, SparseCoderConfig
 
 ROOT = Path(__file__).parent / "sparsify"
 CASES = {

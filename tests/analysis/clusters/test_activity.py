@@ -97,7 +97,7 @@ def test_many_clusters_keep_the_strongest_pairs_of_either(
     monkeypatch.setattr(module, "PARTNERS_KEPT", 3)
     pairs = counted(stored, memory_bytes).pairs.to_pandas().query("level == 0")
     active = dense(stored)[:, : SIZES[0]].astype(np.float64)
-    phi = np.corrcoef(active.T)
+    phi = np.asarray(np.corrcoef(active.T))
     joint = active.T @ active
     np.fill_diagonal(joint, 0)
     wanted = set()

@@ -122,7 +122,8 @@ def test_every_criterion_has_its_value() -> None:
 def test_an_even_circle_has_radius_and_gap_one() -> None:
     even = around(np.arange(7) / 7)
     assert even.is_circle
-    assert (even.radius, even.gap) == (pytest.approx(1), pytest.approx(1))
+    assert even.radius == pytest.approx(1)
+    assert even.gap == pytest.approx(1)
     assert even.plane == pytest.approx(0.8)
     assert even.tokens.tolist() == [50] * 7
 
@@ -144,8 +145,15 @@ def test_the_nearest_class_must_be_half_of_the_mean_distance_from_the_centre() -
 def verdict(**changes: float) -> Ring:
     """An even circle of five classes with some measurements replaced."""
     given = {"plane": 0.8, "radius": 0.5, "gap": 2.0, "classes": 5} | changes
-    count = int(given.pop("classes"))
-    return Ring(np.arange(count), np.zeros((count, 2)), np.full(count, 9), **given)
+    count = int(given["classes"])
+    return Ring(
+        np.arange(count),
+        np.zeros((count, 2)),
+        np.full(count, 9),
+        plane=given["plane"],
+        radius=given["radius"],
+        gap=given["gap"],
+    )
 
 
 def test_limits_are_inclusive() -> None:

@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from analysis.bundle import TABLES
 from analysis.clusters import clustering as module
 from analysis.clusters.clustering import Clustering, place
+from analysis.clusters.levels import Cut
 from analysis.clusters.stability import WEAK
 from analysis.decoder.graph import decoder_graph
 from tests.analysis.clusters.conftest import GROUPS, MEMBERS, clustered, planted
@@ -151,7 +152,7 @@ def test_half_of_the_members_is_enough_for_a_parent_and_less_is_not() -> None:
 
 
 def test_clusters_are_numbered_by_size_inside_a_level() -> None:
-    cut = module.Cut((np.array([0, 1, 1, 2, 2, 2, -1]), np.array([0, 1, 1, 2, 2, 0, 0])), 0.7)
+    cut = Cut((np.array([0, 1, 1, 2, 2, 2, -1]), np.array([0, 1, 1, 2, 2, 0, 0])), 0.7)
     level = module._largest_first(cut, [])
     assert level.labels.tolist() == [2, 1, 1, 0, 0, 0, -1]
     assert level.sizes.tolist() == [3, 2, 1]

@@ -10,7 +10,7 @@ import scipy.sparse
 
 from analysis.clusters import component_tables as module
 from analysis.clusters.component_tables import write_components
-from analysis.clusters.principal_components import principal_components, sampled
+from analysis.clusters.principal_components import SAMPLE, principal_components, sampled
 from analysis.runtime.progress import Progress
 from tests.analysis.conftest import Stored
 
@@ -68,7 +68,7 @@ def test_rows_equal_the_components_of_each_cluster(stored: Stored, tmp_path: Pat
     for cluster, ids in enumerate(members):
         values = stored.values[:, ids]
         rows = np.flatnonzero(values.any(axis=1))
-        rows = rows[sampled(rows, active[cluster], module.SAMPLE)]
+        rows = rows[sampled(rows, active[cluster], SAMPLE)]
         truth = principal_components(scipy.sparse.csr_matrix(values[rows]), W_dec[ids])
         own = components[components["cluster"] == cluster]
         np.testing.assert_allclose(own["share"], truth.shares, rtol=1e-5)

@@ -15,7 +15,7 @@ from analysis.clusters.hierarchy import (
     spanning_tree,
 )
 from analysis.decoder.graph import decoder_graph
-from analysis.decoder.umap_embedding import fuzzy_graph, start_positions
+from analysis.decoder.umap_embedding import FuzzyGraph, fuzzy_graph, start_positions
 from tests.analysis.clusters.conftest import planted
 from tests.threads import COUNTS, threads
 
@@ -61,7 +61,7 @@ def test_a_bootstrap_keeps_the_weight_of_an_edge_on_average() -> None:
 def test_a_bootstrap_draws_as_many_edges_as_each_latent_has() -> None:
     """With all weights 1, half the sum of a symmetric result is the number of draws."""
     ring = np.roll(np.eye(40), 1, axis=1) + np.roll(np.eye(40), -1, axis=1)
-    fuzzy = module.FuzzyGraph(
+    fuzzy = FuzzyGraph(
         np.arange(40, dtype=np.int32), np.empty((40, 0), np.int32), scipy.sparse.csr_matrix(ring)
     )
     weights = resampled(fuzzy, 0).weights

@@ -44,10 +44,12 @@ def test_shares_are_of_the_first_row() -> None:
 def test_recall_counts_the_k_nearest_that_exist() -> None:
     near = np.array([[1, 2], [3, 4], [5, 6]])
     neighbours = np.array([[2, 1, 0], [3, -1, -1], [-1, -1, -1]], dtype=np.int32)
-    np.testing.assert_array_equal(knn_recall(near, neighbours), np.float32([1, 1, np.nan]))
+    np.testing.assert_array_equal(
+        knn_recall(near, neighbours), np.array([1, 1, np.nan], np.float32)
+    )
     # The third neighbour is beyond the k of the map.
     later = np.array([[9, 8, 1], [9, 3, 4], [9, 8, 5]], dtype=np.int32)
-    np.testing.assert_array_equal(knn_recall(near, later), np.float32([0, 0.5, 0]))
+    np.testing.assert_array_equal(knn_recall(near, later), np.array([0, 0.5, 0], np.float32))
     assert np.isnan(knn_recall(near, neighbours[:, :0])).all()
 
 

@@ -41,8 +41,9 @@ def test_int8_products_equal_numpys_integers(width: int) -> None:
     left, right = rng.integers(-127, 128, (17, width)), rng.integers(-127, 128, (9, width))
     left[0], right[0] = 127, 127
     out = torch.empty((17, 9), dtype=torch.int32)
-    given = (torch.from_numpy(one.astype(np.int8)) for one in (left, right))
-    result = int8_products(*given, out)
+    result = int8_products(
+        torch.from_numpy(left.astype(np.int8)), torch.from_numpy(right.astype(np.int8)), out
+    )
     np.testing.assert_array_equal(result.numpy(), left @ right.T)
     assert result.data_ptr() == out.data_ptr()
 

@@ -54,7 +54,8 @@ def test_the_start_is_the_first_principal_components_of_the_unit_rows() -> None:
     u, s, axes = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
     signs = np.sign([axis[np.abs(axis).argmax()] for axis in axes[:2]])
     expected = u[:, :2] * s[:2] * signs
-    np.testing.assert_allclose(start_positions(W, np.arange(len(W)), 2), expected, atol=2e-5)
+    start = start_positions(W, np.arange(len(W), dtype=np.int32), 2)
+    np.testing.assert_allclose(start, expected, atol=2e-5)
 
 
 def test_axes_come_from_an_even_sample_of_many_latents(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,13 +66,13 @@ def test_axes_come_from_an_even_sample_of_many_latents(monkeypatch: pytest.Monke
     sample = unit[::3]
     _, _, axes = np.linalg.svd(sample - sample.mean(axis=0), full_matrices=False)
     expected = (unit - sample.mean(axis=0)) @ axes[:2].T
-    start = start_positions(W, np.arange(len(W)), 2)
+    start = start_positions(W, np.arange(len(W), dtype=np.int32), 2)
     np.testing.assert_allclose(np.abs(start), np.abs(expected), atol=3e-5)
 
 
 def test_components_that_do_not_exist_are_zero() -> None:
     W = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
-    start = start_positions(W, np.arange(20), 5)
+    start = start_positions(W, np.arange(20, dtype=np.int32), 5)
     assert start.shape == (20, 5)
     assert (start[:, 2:] == 0).all()
 
@@ -81,7 +82,7 @@ def test_no_byte_of_the_start_depends_on_the_threads() -> None:
     seen = set()
     for count in COUNTS:
         with threads(count):
-            seen.add(start_positions(W, np.arange(len(W)), 5).tobytes())
+            seen.add(start_positions(W, np.arange(len(W), dtype=np.int32), 5).tobytes())
     assert len(seen) == 1
 
 

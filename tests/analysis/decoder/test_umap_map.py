@@ -67,13 +67,13 @@ def test_planted_groups_are_apart_on_the_map(latent_map: LatentMap, eligible: np
 
 
 @pytest.mark.parametrize("latents", [0, 1, 2, 6])
-def x(latents: int) -> None:
+def test_a_handful_of_latents_gets_principal_components(latents: int) -> None:
     W = np.random.default_rng(1).normal(size=(latents, 5)).astype(np.float32)
     eligible = np.ones(latents, dtype=bool)
     latent_map = decoder_map(W, decoder_graph(W, eligible=eligible), eligible)
     assert latent_map.placed.all()
     assert latent_map.quality.trustworthiness is None
-    start = start_positions(W, np.arange(latents), 2)
+    start = start_positions(W, np.arange(latents, dtype=np.int32), 2)
     np.testing.assert_array_equal(np.stack([latent_map.x, latent_map.y], axis=1), start)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,10 +38,10 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> BuildRequest:
     )
 
 
-def _asking(request: BuildRequest, server: ChatServer, **changes: object) -> BuildRequest:
+def _asking(request: BuildRequest, server: ChatServer, **changes: Any) -> BuildRequest:
     labels = replace(
         request.labels, endpoint=server.address, endpoint_model="some-model", **changes
-    )  # type: ignore[arg-type]
+    )
     return replace(request, labels=labels)
 
 

@@ -40,7 +40,7 @@ def _truth(
     stored: Stored, terms: TokenTerms, held_out: np.ndarray, members: list[int], name: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether each held-out word is active and is predicted, by a loop over the rows."""
-    fires = stored.values[:, members].any(axis=1)
+    fires = np.asarray(stored.values[:, members].any(axis=1))
     rows: dict[int, list[int]] = {}
     for row in np.flatnonzero(held_out).tolist():
         rows.setdefault(int(terms.occurrence[row]), []).append(row)
@@ -150,8 +150,13 @@ def test_shuffled_names_score_badly(planted_bundle: Bundle, stored: Stored) -> N
 
 @pytest.mark.parametrize(("active", "is_defined"), [(4, False), (5, True)])
 def test_five_active_words_are_enough_for_a_score(active: int, is_defined: bool) -> None:
-    one = (np.array([count]) for count in (10, active, 2))
-    scores = Scores(*one, named=np.array([True]), words=100)
+    scores = Scores(
+        predicted=np.array([10]),
+        active=np.array([active]),
+        both=np.array([2]),
+        named=np.array([True]),
+        words=100,
+    )
     assert np.isfinite([scores.precision, scores.recall, scores.lift]).all() == is_defined
     assert LEAST_CONTEXTS == 5
 

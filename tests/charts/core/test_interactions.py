@@ -1,5 +1,6 @@
 """Interactions declare a parameter and read its events."""
 
+import altair as alt
 import pytest
 
 from charts.core import interactions
@@ -15,7 +16,9 @@ def test_every_interaction_is_listed_once_and_names_are_unique() -> None:
 
 @pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda interaction: interaction.name)
 def test_the_parameter_has_the_name_and_the_fields(interaction: Click | Interval) -> None:
-    parameter = interaction.parameter().param.to_dict()
+    declared = interaction.parameter().param
+    assert isinstance(declared, alt.SchemaBase)
+    parameter = declared.to_dict()
     assert parameter["name"] == interaction.name
     if isinstance(interaction, Click):
         assert parameter["select"] == {"type": "point", "fields": list(interaction.fields)}

@@ -1,5 +1,6 @@
 """Formats of axes and tooltips give the same text as the functions for text."""
 
+import json
 import re
 
 import altair as alt
@@ -38,7 +39,8 @@ def test_vega_writes_the_same_text(form: str, write: object, values: list[float]
 
 
 def test_a_density_has_a_number_and_a_percentage_in_its_tooltip() -> None:
-    one, other = (tooltip.to_dict() for tooltip in density_tooltips("density_from", "from"))
+    tooltips = density_tooltips("density_from", "from")
+    one, other = (json.loads(tooltip.to_json()) for tooltip in tooltips)
     assert (one["field"], one["format"], one["title"]) == ("density_from", ".1e", "from")
     assert (other["field"], other["title"]) == ("density_from", "from in %")
     assert drawn([0.012], other["format"]) == ["1.2\u00a0%"]
