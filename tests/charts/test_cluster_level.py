@@ -1,0 +1,60 @@
+"""Clusters of a level, against the membership table."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
+from charts.cluster_level import level_of
+from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_every_latent_has_the_cluster_of_its_level_or_none(tiny: Bundle, level: int) -> None:
+    members = tiny.memberships.to_pandas().query("level == @level")
+    wanted = np.full(tiny.latents.num_rows, -1)
+    wanted[members["latent"]] = members["cluster"]
+    of_latent = level_of(tiny, level).of_latent
+    assert of_latent.dtype == np.int32
+    np.testing.assert_array_equal(of_latent, wanted)
+    assert (wanted < 0).any()
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_clusters_are_those_of_the_level_largest_first(tiny: Bundle, level: int) -> None:
+    table = level_of(tiny, level).table
+    stored = tiny.clusters.to_pandas().query("level == @level")
+    order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
+    assert table["cluster"].to_pylist() == [cluster for _, cluster in order]
+    assert table["size"].to_pylist() == [-size for size, _ in order]
+
+
+def test_a_cluster_is_called_by_its_label_or_its_id(tiny: Bundle) -> None:
+    clustering = level_of(tiny, 0)
+    table = clustering.table
+    named = table.set_column(
+        table.schema.get_field_index("label"),
+        "label",
+        [["", "  ", None, "river, sea", *["a\nb"] * (table.num_rows - 4)]],
+    )
+    ids = table["cluster"].to_pylist()
+    names = type(clustering)(0, clustering.of_latent, named, clustering.colours).names()
+    assert [names[i] for i in ids[:3]] == [f"cluster {i}" for i in ids[:3]]
+    assert [names[i] for i in ids[3:]] == ["river, sea", *["a↵b"] * (len(ids) - 4)]
+
+
+def test_latents_have_the_colour_of_their_cluster_and_grey_without_one(tiny: Bundle) -> None:
+    clustering = level_of(tiny, 0)
+    colours = clustering.colour_of_latents()
+    assert len(colours) == tiny.latents.num_rows
+    for cluster, colour in zip(clustering.of_latent.tolist(), colours, strict=True):
+        assert (colour == NO_CLUSTER) == (cluster < 0)
+        assert cluster < 0 or colour == clustering.colours[cluster]
+    # Eight clusters are fewer than there are hues, so that no two share one.
+    assert len(set(clustering.colours.values())) == 8
+    assert set(clustering.colours.values()) <= set(CLUSTER_COLOURS)
+
+
+def test_a_level_that_does_not_exist_is_refused(tiny: Bundle) -> None:
+    with pytest.raises(InputError, match=r"no cluster level 2; choose one of \[0, 1\]"):
+        level_of(tiny, 2)
