@@ -1,13 +1,12 @@
 """The parts of the Co-occurrence page."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.clusters.communities import clarke_2024
-from pages.widgets.cooccurrence_parts import PARTS, strongest_latents
+from pages.widgets.cooccurrence_parts import PARTS
 from tests.pages.conftest import Open, act_in_chart, charts, texts
 
 
@@ -64,13 +63,3 @@ def test_pairs_with_flagged_latents_are_hidden_until_they_are_asked_for(open_pag
     assert listed(shown) >= listed(hidden)
     assert ("hidden ·" in texts(hidden)) == (listed(shown) > listed(hidden))
     assert "hidden ·" not in texts(shown)
-
-
-def test_the_heatmap_draws_the_latents_of_the_strongest_pairs() -> None:
-    rows = pa.table({"latent": [9, 3, 9], "partner": [4, 9, 1]})
-    assert strongest_latents(rows, np.arange(20)).tolist() == [9, 4, 3, 1]
-    many = pa.table({"latent": np.arange(100), "partner": np.arange(100, 200)})
-    assert strongest_latents(many, np.arange(200)).tolist() == [
-        end for i in range(20) for end in (i, i + 100)
-    ]
-    assert strongest_latents(rows.slice(0, 0), np.array([7, 8])).tolist() == [7]

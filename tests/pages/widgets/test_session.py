@@ -1,5 +1,8 @@
 """The view of a session follows the address bar."""
 
+import pytest
+from streamlit.testing.v1 import AppTest
+
 from tests.pages.conftest import Open, texts
 
 
@@ -10,3 +13,36 @@ def test_the_view_is_kept_from_page_to_page(open_page: Open) -> None:
     assert not app.exception
     assert "**6** of 200 latents" in texts(app)
     assert app.query_params["measure"] == "jaccard"
+
+
+def test_a_selection_that_is_too_long_for_a_link_is_refused_with_a_message(
+    open_page: Open,
+) -> None:
+    app = open_page("map", select="flag=dead")
+    app.text_input[0].set_value("latent=" + ",".join(["1"] * 10_000)).run()
+    assert not app.exception
+    assert app.query_params["select"] == "flag=dead"
+
+
+def script(characters: int) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.selection import Search  # noqa: PLC0415
+    from pages.widgets import session  # noqa: PLC0415
+
+    session.change(select="flag=dead")
+    session.select(Search("a" * (characters - 2)))
+    st.markdown(session.current().select[:9])
+
+
+@pytest.mark.parametrize(("characters", "refused"), [(20_000, False), (20_001, True)])
+def test_the_longest_selection(characters: int, refused: bool) -> None:
+    app = AppTest.from_function(script, args=(characters,)).run()
+    assert not app.exception
+    messages = [toast.value for toast in app.toast]
+    assert app.markdown[0].value == ("flag=dead" if refused else '"aaaaaaaa')
+    if refused:
+        (message,) = messages
+        assert "has 20,001 characters, but a link holds at most 20,000" in message
+    else:
+        assert messages == []

@@ -1,0 +1,33 @@
+"""The Map page: its two maps, its level, and the table of the selection."""
+
+from analysis.bundle import Bundle
+from tests.pages.conftest import Open, charts, texts
+
+
+def test_the_chosen_map_is_drawn(open_page: Open) -> None:
+    by_decoder = open_page("map")
+    assert "**Map of the decoder vectors**" in texts(by_decoder)
+    other = open_page("map", map="cooccurrence")
+    assert not other.exception and len(charts(other)) == 3
+    assert other.selectbox(key="pick map").value == "cooccurrence"
+    assert "**Map of the decoder vectors**" not in texts(other)
+
+
+def test_another_map_is_shown_as_a_whole(open_page: Open) -> None:
+    app = open_page("map", viewport="-1,1,-2,2")
+    assert app.query_params["viewport"] == "-1,1,-2,2"
+    app.selectbox(key="pick map").set_value("cooccurrence").run()
+    assert not app.exception
+    assert app.query_params["map"] == "cooccurrence" and "viewport" not in app.query_params
+
+
+def test_the_levels_are_those_of_the_clustering(open_page: Open, planted_bundle: Bundle) -> None:
+    level = planted_bundle.clusters["level"].to_pylist()
+    options = open_page("map").selectbox(key="pick level").options
+    assert options == [f"{level.count(n)} clusters" for n in range(max(level) + 1)]
+
+
+def test_the_table_counts_the_selected_latents(open_page: Open, planted_bundle: Bundle) -> None:
+    density = planted_bundle.latents["density"].to_numpy()
+    app = open_page("map", select="density > 0.02")
+    assert f"**Selected latents** · {(density > 0.02).sum()} ·" in texts(app)

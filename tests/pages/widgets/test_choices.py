@@ -1,0 +1,64 @@
+"""Each select box sets one field of the view and offers what the bundle has."""
+
+import pyarrow.parquet as pq
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.association import MEASURES
+from tests.pages.conftest import Open
+
+
+def test_a_choice_reaches_the_address_bar(open_page: Open) -> None:
+    app = open_page("latent", latent=8)
+    app.selectbox(key="pick contexts").set_value("random").run()
+    assert app.query_params["contexts"] == "random"
+    app.selectbox(key="pick contexts").set_value("top").run()
+    assert "contexts" not in app.query_params
+
+
+def test_a_measure_is_offered_with_its_formula(open_page: Open) -> None:
+    options = open_page("latent", latent=8).selectbox(key="pick measure").options
+    assert options == [f"{one.label} = {one.formula}" for one in MEASURES.values()]
+
+
+def test_a_value_that_the_bundle_does_not_have_becomes_the_first_option(open_page: Open) -> None:
+    app = open_page("map", level=99)
+    assert not app.exception
+    assert app.selectbox(key="pick level").value == 0
+    assert "level" not in app.query_params
+
+
+def test_the_pairs_of_a_latent_are_offered_once_one_was_looked_at(open_page: Open) -> None:
+    without = open_page("cooccurrence")
+    assert without.selectbox(key="pick subject").options == ["the selection"]
+    with_one = open_page("cooccurrence", latent=8)
+    assert with_one.selectbox(key="pick subject").options == [
+        "the selection",
+        "latent 8 and its partners",
+    ]
+
+
+def test_a_relation_is_offered_with_its_number_of_pairs(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    relation = pq.read_table(planted_bundle.path / "relations.parquet")["relation"].to_pylist()
+    app = open_page("cooccurrence", tab="relations", flagged="shown")
+    options = app.selectbox(key="pick relation").options
+    assert options[0] == f"all ({len(relation)})"
+    duplicates = next(one for one in options if one.startswith("duplicate"))
+    assert duplicates.endswith(f"({relation.count('duplicate')})")
+
+
+def test_levels_of_communities_come_before_the_components(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    options = open_page("cooccurrence", tab="communities").selectbox(key="pick communities").options
+    levels = planted_bundle.communities["level"].to_pylist()
+    assert len(options) == len(set(levels)) + 1
+    assert options[0].startswith("level 0:") and options[-1].startswith("Clarke et al. 2024")
+
+
+def test_the_two_components_of_a_plane_differ(open_page: Open) -> None:
+    app = open_page("clusters", cluster=0, component=2, against=2)
+    assert not app.exception
+    across, up = (app.selectbox(key=f"pick {name}") for name in ("component", "against"))
+    assert across.value == 2 and up.value != 2 and "2" not in up.options

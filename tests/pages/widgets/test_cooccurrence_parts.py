@@ -1,0 +1,42 @@
+"""The parts of the Co-occurrence page choose which pairs and latents they show."""
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from pages.widgets.cooccurrence_parts import MOST_DRAWN, PARTS, strongest_latents
+from tests.pages.conftest import Open, texts
+
+
+def test_the_parts_in_their_order() -> None:
+    assert list(PARTS) == ["pairs", "relations", "communities", "neighbourhood"]
+
+
+def test_the_heatmap_draws_the_latents_of_the_strongest_pairs() -> None:
+    rows = pa.table({"latent": [9, 3, 9], "partner": [4, 9, 1]})
+    assert strongest_latents(rows, np.arange(20)).tolist() == [9, 4, 3, 1]
+    many = pa.table({"latent": np.arange(100), "partner": np.arange(100, 200)})
+    assert strongest_latents(many, np.arange(200)).tolist() == [
+        end for i in range(20) for end in (i, i + 100)
+    ]
+    assert strongest_latents(rows.slice(0, 0), np.array([7, 8])).tolist() == [7]
+
+
+def test_the_page_says_when_the_heatmap_shows_only_some_latents(open_page: Open) -> None:
+    sentence = "The heatmap shows the 40 latents of the strongest pairs. The ranking and the table "
+    assert sentence + "cover all 200." in texts(open_page("cooccurrence"))
+    few = ",".join(map(str, range(MOST_DRAWN)))
+    assert sentence not in texts(open_page("cooccurrence", select=f"latent={few}"))
+
+
+def test_the_pairs_of_a_latent_are_its_own(open_page: Open, planted_bundle: Bundle) -> None:
+    rows = planted_bundle.partners.of([170])
+    app = open_page("cooccurrence", latent=170, subject="latent")
+    assert not app.exception and rows.num_rows > 0
+    table = app.dataframe[0].value
+    assert ((table["latent"] == 170) | (table["partner"] == 170)).all()
+
+
+def test_the_pairs_of_a_dense_latent_are_shown_although_it_is_dense(open_page: Open) -> None:
+    app = open_page("cooccurrence", latent=199, subject="latent")
+    assert not app.exception and len(app.dataframe[0].value) > 0

@@ -1,0 +1,61 @@
+"""A card shows a figure with its title, its note, the short caption and the export menu."""
+
+import pytest
+import streamlit as st
+
+from analysis.bundle import Bundle
+from charts.density import density_histogram
+from charts.latent import latent_partners
+from pages.widgets.figure_card import MANY_MARKS, show
+from tests.pages.conftest import Open, charts, texts
+
+
+def test_the_short_caption_is_below_each_chart(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("overview")
+    captions = [c.value.replace("\\", "") for c in app.caption if ":small[" in c.value]
+    assert len(captions) == len(charts(app)) == 4
+    end = f"active when activation > 0 · planted {planted_bundle.manifest.bundle_id[:8]}]"
+    for caption in captions:
+        assert caption.startswith(":small[N = 19,980 tokens, 60 documents · by ")
+        assert caption.endswith(end)
+
+
+def test_the_help_of_a_caption_names_the_selection(open_page: Open) -> None:
+    def helps(**params: str) -> str:
+        return " ".join(str(c.help) for c in open_page("overview", **params).caption)
+
+    assert "selection flag=dead" in helps(select="flag=dead").replace("\\", "")
+    assert "selection" not in helps()
+
+
+def test_every_figure_can_be_exported_in_each_format(open_page: Open) -> None:
+    app = open_page("overview")
+    labels = [button.label for button in app.get("download_button")]
+    assert len(labels) == 5 * len(charts(app))
+    assert labels[:5] == [
+        "Picture, PNG",
+        "Picture, SVG",
+        "Web page, HTML",
+        "Plotted rows, Parquet",
+        "Plotted rows, CSV",
+    ]
+
+
+def test_a_figure_without_rows_says_so(open_page: Open, planted_bundle: Bundle) -> None:
+    assert latent_partners(planted_bundle, 190, "phi").rows.num_rows == 0
+    assert "There are no rows to draw." in texts(open_page("latent", latent=190))
+    assert "There are no rows to draw." not in texts(open_page("overview"))
+
+
+@pytest.mark.parametrize(("extra", "renderer"), [(0, "svg"), (1, "canvas")])
+def test_a_chart_of_many_rows_is_drawn_on_a_canvas(
+    extra: int, renderer: str, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr(st, "altair_chart", lambda chart, **_: drawn.append(chart))
+    figure = density_histogram(planted_bundle)
+    few = "pages.widgets.figure_card.MANY_MARKS"
+    monkeypatch.setattr(few, figure.rows.num_rows - extra)
+    show(figure)
+    assert drawn[0].to_dict()["usermeta"]["embedOptions"]["renderer"] == renderer
+    assert MANY_MARKS == 2000

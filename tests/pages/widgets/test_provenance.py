@@ -1,0 +1,71 @@
+"""Health numbers and origin of a bundle, against its tables and its manifest."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from analysis.bundle import Bundle
+from pages.widgets.provenance import facts, health_numbers, provenance
+from tests.pages.conftest import Open, texts
+
+
+def changed(bundle: Bundle, part: str, **values: Any) -> Bundle:
+    """The bundle with other values in one part of its manifest."""
+    new = getattr(bundle.manifest, part).model_copy(update=values)
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={part: new}))
+
+
+def test_health_numbers_are_counted_from_the_tables(planted_bundle: Bundle) -> None:
+    flags = planted_bundle.latents["flag"].to_pylist()
+    bundle = changed(planted_bundle, "self_check", l0=12.345, explained_variance=0.98765)
+    shown = {name: value for name, (value, _) in health_numbers(bundle).items()}
+    assert shown["L0"] == "12.3" and shown["Explained variance"] == "0.988"
+    assert shown["Dead"] == str(flags.count("dead")) == "6"
+    assert shown["Dense"] == str(flags.count("dense")) == "4"
+    assert "19,980 tokens" in health_numbers(bundle)["Dead"][1]
+
+
+@pytest.mark.parametrize(("fits", "warns"), [(False, True), (True, False), (None, False)])
+def test_a_failed_self_check_is_a_warning(
+    fits: bool | None, warns: bool, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(st, "warning", warnings.append)
+    facts(changed(planted_bundle, "self_check", fits=fits, verdict="It does not fit"))
+    assert warnings == (["It does not fit"] if warns else [])
+
+
+def listed(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is listed of a bundle."""
+    written: list[str] = []
+    monkeypatch.setattr(st, "markdown", written.append)
+    provenance(bundle)
+    return "\n".join(written).replace("\\", "")
+
+
+def test_settings_of_the_sae_are_listed(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = listed(planted_bundle, monkeypatch)
+    sae = planted_bundle.manifest.sae
+    assert f"| Width | d_in {sae.d_in}, d_sae 200 latents |" in text
+    assert "| Decoder bias | subtracted from the input and added to the output |" in text
+    assert f"| SAE hash | {sae.content_hash[:16]} |" in text
+    assert "| Kept | 19,980 tokens of 60 documents |" in text
+    assert "| Model | none |" in text and "Skip connection" not in text
+    other = changed(
+        planted_bundle, "sae", applies_b_dec_to_input=False, k=32, has_skip=True, hook_point=None
+    )
+    text = listed(other, monkeypatch)
+    assert "d_sae 200 latents, k = 32 |" in text
+    assert "| Decoder bias | only added to the output |" in text
+    assert "Skip connection" in text and "| Hook point | not known |" in text
+
+
+def test_every_level_and_parameter_is_listed(open_page: Open, planted_bundle: Bundle) -> None:
+    text = texts(open_page("overview"))
+    for row in planted_bundle.manifest.clustering:
+        assert f"| Level {row.level} | {row.clusters} clusters, {row.noise} latents" in text
+    assert "| seed | 3 |" in text
