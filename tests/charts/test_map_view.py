@@ -56,10 +56,8 @@ def test_a_part_has_the_selected_latents_and_a_margin_of_three_percent(tiny: Bun
     assert bounds is not None
     for (low, high), values in zip((bounds[:2], bounds[2:]), (own["x"], own["y"]), strict=True):
         margin = 0.03 * (values.max() - values.min())
-        assert (low, high) == (
-            pytest.approx(values.min() - margin, rel=1e-6),
-            pytest.approx(values.max() + margin, rel=1e-6),
-        )
+        assert low == pytest.approx(values.min() - margin, rel=1e-6)
+        assert high == pytest.approx(values.max() + margin, rel=1e-6)
 
 
 def test_a_part_of_one_latent_is_two_wide_and_of_no_latent_is_none(tiny: Bundle) -> None:

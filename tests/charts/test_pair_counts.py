@@ -61,3 +61,14 @@ def test_a_pair_with_a_dead_latent_can_be_drawn(tiny: Bundle) -> None:
         assert draw(tiny, pair).chart.to_dict()
     assert pair_context_strips(tiny, pair, "both").rows.num_rows == 0
     assert pair_expected(tiny, pair).rows["joint"].to_pylist() == [0, 0, 0]
+
+
+def test_the_colour_of_a_cell_is_the_binary_log_of_count_over_expected(
+    tiny: Bundle, pair: Pair
+) -> None:
+    spec = pair_counts(tiny, pair).chart.to_dict()
+    drawn = spec["datasets"][spec["layer"][0]["data"]["name"]]
+    assert len(drawn) == 4 * len(UNITS)
+    for cell in drawn:
+        ratio = (cell["count"] + 0.5) / (cell["expected"] + 0.5)
+        assert 2 ** cell["times"] == pytest.approx(ratio)
