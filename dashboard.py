@@ -1,6 +1,6 @@
 """Clearwater's entry point: `streamlit run dashboard.py`, from any folder.
 
-Paths of pages are relative to this file, and Streamlit reads `.streamlit/config.toml` next to it.
+Paths of pages are relative to this file. Streamlit reads `.streamlit/config.toml` next to it.
 """
 
 import streamlit as st

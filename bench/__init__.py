@@ -1,1 +1,1 @@
-"""Measurements, side by side with what a user would run instead; each file prints ratios."""
+"""Benchmarks against what a user would run instead; each file prints ratios."""

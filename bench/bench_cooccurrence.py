@@ -4,12 +4,13 @@
     python -m bench.bench_cooccurrence full --latents 1048576 --tokens 1000000 --l0 70
     python -m bench.bench_cooccurrence click --latents 65536 --tokens 10000000 --l0 40
 
-`against` runs each way in a process of its own, alternately, and prints medians of CPU time and
-private memory beyond what the process held with the activations in its hands: ours (counts, and the
-32 strongest partners by five measures), scipy's X'X with the same partners taken from its rows,
-and the way of sae_cooccurrence, a dense float32 product for each 4,096 tokens, without partners and
-on so few tokens that it ends. `full` is the whole step of a build. `click` is one pair's table and
-one matrix of 500 latents from disk. A pair is two latents that are active on one token, unordered.
+`against` runs each method in a separate process, alternately, and prints medians of CPU time and of
+private memory in excess of the loaded activations. The methods are ours (counts, and the 32
+strongest partners by five measures); X'X in scipy, with the same partners taken from its rows; and
+the method of sae_cooccurrence, a dense float32 product per 4,096 tokens, without partners and only
+on one batch of tokens. `full` is the whole step of a build. `click` is the table of one pair and
+one matrix of 500 latents from disk. A pair is an unordered pair of latents that are active on one
+token.
 """
 
 import argparse
@@ -46,9 +47,9 @@ RANKED = ("phi", "jaccard", "npmi", "p_a_given_b", "joint")
 
 @contextmanager
 def own_memory() -> Iterator[list[int]]:
-    """The most private memory, sampled every 5 ms, beyond what there was at the beginning.
+    """Peak private memory in bytes, sampled every 5 ms, minus the memory at the start.
 
-    Mapped files are left out: their pages are the system's, and go when others need the room.
+    Mapped files are excluded, because the system frees their pages when memory is needed.
     """
     status, most = Path("/proc/self/status"), [0]
     stop = Event()
@@ -115,9 +116,9 @@ WAYS: dict[str, Callable[[Path], None]] = {"ours": ours, "scipy": by_scipy, "den
 
 
 def run_one(way: str, folder: Path) -> None:
-    """Print CPU seconds, wall seconds and memory of one way, in this process."""
+    """Print CPU seconds, wall seconds and memory of one method, in this process."""
     incidence = open_incidence(folder)
-    if way == "ours":  # compiled kernels are kept on disk: load them first
+    if way == "ours":  # load the compiled kernels from disk first
         strongest_partners(incidence, 0, 1, Ranking(KEPT, MINIMUM))
     _ = int(incidence.ranks.sum(dtype=np.int64)) + int(incidence.units.sum(dtype=np.int64))
     with own_memory() as most:
@@ -128,29 +129,31 @@ def run_one(way: str, folder: Path) -> None:
 
 
 def pairs_of(folder: Path, rows: int | None = None) -> float:
-    """Unordered pairs of latents on one token, over the first rows."""
+    """Number of unordered pairs of latents on one token, over the first `rows` tokens."""
     sizes = np.diff(open_incidence(folder).unit_ends)[:rows].astype(np.float64)
     return float((sizes * (sizes - 1) / 2).sum())
 
 
 def against(data: Path, work: Path) -> None:
-    """Interleaved medians of every way, and ratios to ours."""
+    """Interleaved medians of every method, and ratios to ours."""
     activations, kept = open_activations(data)
     write_incidences(activations, kept.units("token"), work, thresholds=[0.0])
     folder, F = work / "0", len(activations.latent_ends)
     ways = [way for way in WAYS if way != "dense" or F <= 16_384]
-    found: dict[str, list[list[float]]] = {way: [] for way in ways}
+    measurements: dict[str, list[list[float]]] = {way: [] for way in ways}
     for turn in range(ROUNDS):
         for way in ways:
             if way == "dense" and turn:
                 continue
             command = [sys.executable, "-m", "bench.bench_cooccurrence", "one", "--way", way]
-            said = subprocess.run(
+            done = subprocess.run(
                 [*command, "--folder", str(folder)], check=True, capture_output=True, text=True
             )
-            found[way].append(json.loads(said.stdout.splitlines()[-1]))
+            measurements[way].append(json.loads(done.stdout.splitlines()[-1]))
     say(f"{F:,} latents, {kept.total:,} tokens, {pairs_of(folder) / 1e6:,.0f} M pairs")
-    medians = {way: [statistics.median(v) for v in zip(*found[way], strict=True)] for way in ways}
+    medians = {
+        way: [statistics.median(v) for v in zip(*measurements[way], strict=True)] for way in ways
+    }
     for way, (cpu, wall, memory) in medians.items():
         per_pair = cpu / pairs_of(folder, BATCH if way == "dense" else None) * 1e9
         ratio = per_pair / (medians["ours"][0] / pairs_of(folder) * 1e9)
@@ -189,13 +192,13 @@ def full(data: Path, work: Path) -> None:
     say(f"{len(tokens.counts):,} latents, {kept.total:,} tokens, {pairs / 1e6:,.0f} M pairs")
     for name, (cpu, wall) in parts.items():
         say(f"{name:<8}{cpu:9.1f} s CPU {wall:9.1f} s wall {cpu / pairs * 1e9:8.1f} ns/pair")
-    say(f"private memory, at most: {most[0] / 2**30:.2f} GiB")
+    say(f"peak private memory: {most[0] / 2**30:.2f} GiB")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    say(f"resident at most, mapped files included: {peak / 2**20:.2f} GiB")
+    say(f"peak resident memory, with mapped files: {peak / 2**20:.2f} GiB")
 
 
 def click(data: Path, work: Path) -> None:
-    """One pair's table and the matrix of 500 latents, from disk; medians over many."""
+    """The table of one pair and the matrix of 500 latents, from disk; medians of many runs."""
     activations, kept = open_activations(data)
     rng = np.random.default_rng(1)
     F = len(activations.latent_ends)
@@ -220,7 +223,7 @@ def click(data: Path, work: Path) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
+    """Print a line without buffering."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -1,9 +1,9 @@
-"""How long a newcomer waits: from the server's start until the first page's charts are drawn.
+"""Time from the start of the server until the charts of the first page are drawn.
 
     .venv/bin/python -m bench.bench_first_paint [ROUNDS]
 
-Each round starts a new server on the demo; the browser is open already and loads the page as soon
-as the server answers (bar: 5 s to the first page).
+Each round starts a new server on the demo; the browser is already open and loads the page as soon
+as the server answers (target: 5 s to the first page).
 """
 
 import shutil
@@ -22,7 +22,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 
 
 def main(rounds: int = 3) -> None:
-    """Print the medians of title and first chart, in seconds after the server's start."""
+    """Print the median times of title and first chart, in seconds after the start of the server."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         measured = [_round(browser) for _ in range(rounds)]

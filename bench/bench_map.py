@@ -3,11 +3,11 @@
     .venv/bin/python -m bench.bench_map [--latents N] [--width D] [--rounds R] [--without-umap]
 
 Groups of 25 latents in families, with a cosine of .25 to .6 inside a group and a fifth of the
-latents isotropic. Each way runs in a process of its own, interleaved, after a warm-up on few
-latents that pays for compiling. Prints the median seconds of each part, the ratio (bars: at most
-0.7 at 16,384 x 768, at most 0.5 at 65,536 x 768), trustworthiness for 10 neighbours by cosine, the
-finest level's adjusted Rand index against the planted groups, and peak memory. The two more maps
-that are drawn for the agreement of seeds are timed apart.
+latents isotropic. Each method runs in a separate process, interleaved, after a warm-up on few
+latents that compiles the kernels. Prints the median seconds of each part, the ratio (targets: at
+most 0.7 at 16,384 x 768, at most 0.5 at 65,536 x 768), trustworthiness for 10 neighbours by cosine,
+the finest level's adjusted Rand index against the planted groups, and peak memory. The two maps
+that are drawn for the agreement of seeds are timed separately.
 """
 
 import argparse
@@ -61,21 +61,21 @@ def planted(latents: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ours(W_dec: np.ndarray, truth: np.ndarray) -> Result:
-    """Seconds of each part, and how good the result is."""
+    """Seconds of each part, and quality measures of the result."""
     everyone = np.ones(len(W_dec), dtype=bool)
     seconds, graph = _timed(lambda: decoder_graph(W_dec, eligible=everyone))
     measured: Result = {"graph": seconds, "recall of the graph": graph.recall}
     measured["layout"], drawn = _timed(lambda: decoder_map(W_dec, graph, everyone, seeds=1))
-    measured["clusters"], found = _timed(lambda: cluster(W_dec, graph, everyone))
+    measured["clusters"], clustering = _timed(lambda: cluster(W_dec, graph, everyone))
     measured["two more maps"], _ = _timed(
         lambda: decoder_map(W_dec, graph, everyone, seed=1, seeds=2)
     )
     measured["seconds"] = sum(measured[part] for part in PARTS)
     measured["trustworthiness"] = drawn.quality.trustworthiness or 0.0
-    measured["clusters found"] = found.levels[0].clusters
-    measured["stability"] = found.levels[0].stability
+    measured["clusters found"] = clustering.levels[0].clusters
+    measured["stability"] = clustering.levels[0].stability
     inside = truth >= 0
-    measured["adjusted Rand index"] = adjusted_rand_score(truth[inside], found.finest[inside])
+    measured["adjusted Rand index"] = adjusted_rand_score(truth[inside], clustering.finest[inside])
     return measured
 
 
@@ -98,7 +98,7 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _run_alone(way: str, latents: int, width: int) -> Result:
-    """One way in a process of its own."""
+    """Run one method in a separate process."""
     command = [sys.executable, "-m", "bench.bench_map", "--way", way]
     command += ["--latents", str(latents), "--width", str(width)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -107,7 +107,7 @@ def _run_alone(way: str, latents: int, width: int) -> Result:
 
 
 def _report_one(way: str, latents: int, width: int) -> None:
-    """Print the measurements of one way as JSON."""
+    """Print the measurements of one method as JSON."""
     WAYS[way](*planted(WARM_UP, width))
     measured = WAYS[way](*planted(latents, width))
     measured["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -115,7 +115,7 @@ def _report_one(way: str, latents: int, width: int) -> None:
 
 
 def main(latents: int, width: int, rounds: int, ways: list[str]) -> None:
-    """Print the medians of every way, and the ratio of seconds."""
+    """Print the medians of every method, and the ratio of seconds."""
     runs: dict[str, list[Result]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way in ways:

@@ -1,10 +1,10 @@
-"""Peak memory of a whole build at two lengths of the corpus: it must not grow with tokens.
+"""Peak memory of a whole build at two corpus sizes; it must not grow with the number of tokens.
 
     .venv/bin/python -m bench.bench_memory [FEW] [MANY]
 
-Builds the demo's bundle twice, each in a process of its own, and prints the peak resident memory
-and the peak of its private part (mapped files, which the system drops at will, are in the first
-alone), each with its ratio.
+Builds the demo's bundle twice, each in a separate process, and prints the peak resident memory and
+the peak private memory, each with its ratio. Mapped files, whose pages the system can free, are
+only in the resident memory.
 """
 
 import subprocess
@@ -21,7 +21,7 @@ PAUSE = 0.05
 
 
 def main(few: int = 100_000, many: int = 400_000) -> None:
-    """Print both peaks for both lengths."""
+    """Print both peaks for both sizes."""
     peaks = {tokens: _peaks(tokens) for tokens in (few, many)}
     for tokens, (resident, private, seconds) in peaks.items():
         print(

@@ -1,16 +1,16 @@
 """Opening a 65,536 x 2,304 SAE against safetensors on the same file, in three dtypes.
 
 `load_file` of safetensors only maps the file and reads nothing. load_sae also maps it, but reads
-every weight once, to refuse NaN and infinity, and gives float32. So it is timed against what ends
-in the same place with the same threads:
+every weight once, to refuse NaN and infinity, and gives float32. So it is timed against
+alternatives with the same result and the same threads:
 
-- load_file alone (how much the check costs);
-- load_file and one read of every byte, which is what its user pays next;
-- load_file and float(), the copy that half precision needs anyway (none for float32);
+- only load_file (the cost of the check);
+- load_file and one read of every byte, which every use of the weights needs;
+- load_file and float(), the copy that half precision needs (none for float32);
 - safetensors.torch.load of the file's bytes, which reads the file into memory.
 
-All come alternately, the file in the page cache, each in the best of several runs. Prints times,
-ratios and the peak of Python's memory beyond the mapped file.
+The runs alternate, with the file in the page cache; the best of several runs counts. Prints times,
+ratios and the peak Python memory in excess of the mapped file.
 
     python -m bench.bench_open_sae [--latents 65536] [--width 2304]
 """
@@ -50,7 +50,7 @@ def write_sae(folder: Path, latents: int, width: int, dtype: torch.dtype) -> Pat
 
 
 def map_and_read(weights: Path) -> None:
-    """load_file, then one sum over every byte, four at a time as torch adds fastest."""
+    """load_file, then a sum over every byte, four at a time, which is fastest in torch."""
     for tensor in load_file(weights).values():
         tensor.view(torch.float32).sum()
 
@@ -68,7 +68,7 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def compare(sizes: argparse.Namespace, dtype: torch.dtype) -> list[str]:
-    """The lines of one dtype."""
+    """The printed lines of one dtype."""
     with tempfile.TemporaryDirectory() as name:
         folder = write_sae(Path(name), sizes.latents, sizes.width, dtype)
         weights = folder / "sae_weights.safetensors"

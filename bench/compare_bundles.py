@@ -2,7 +2,7 @@
 
 Integers, strings and nulls must be equal, floats within 1e-12 (relative or absolute), lists and
 structs element by element. Prints a line for each table and column that differs; the exit code is 1
-if any does. Row groups and descriptions of columns are not compared.
+if there are any. Row groups and descriptions of columns are not compared.
 """
 
 import argparse
@@ -32,20 +32,20 @@ def compare_bundles(a: Path, b: Path) -> Iterator[str]:
 def _compare_files(a: Path, b: Path) -> Iterator[str]:
     first, second = pq.read_table(a, memory_map=True), pq.read_table(b, memory_map=True)
     if first.num_rows != second.num_rows:
-        yield f"{first.num_rows:,} rows against {second.num_rows:,}"
+        yield f"{first.num_rows:,} rows versus {second.num_rows:,}"
         return
     for column in first.column_names + second.column_names[::-1]:
         if column not in first.column_names or column not in second.column_names:
             yield f"{column}: only in {a if column in first.column_names else b}"
     for column in first.column_names:
         if column in second.column_names:
-            found = difference(first[column], second[column])
-            if found is not None:
-                yield f"{column}: {found}"
+            text = difference(first[column], second[column])
+            if text is not None:
+                yield f"{column}: {text}"
 
 
 def difference(a: pa.ChunkedArray, b: pa.ChunkedArray) -> str | None:
-    """How two columns of equal length differ, in words; None if they do not."""
+    """The difference of two columns of equal length as text; None if they are equal."""
     if a.type != b.type:
         return f"{a.type} against {b.type}"
     return _difference(_whole(a), _whole(b))
@@ -60,13 +60,13 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 def _difference(a: pa.Array, b: pa.Array) -> str | None:
     nulls = np.asarray(a.is_null()) != np.asarray(b.is_null())
     if nulls.any():
-        return f"{_share(nulls)} null in one only"
+        return f"{_share(nulls)} null in only one"
     if pa.types.is_list(a.type):
         return _list_difference(a, b)
     if pa.types.is_struct(a.type):
         names = [field.name for field in a.type]
         pairs = ((name, pc.struct_field(a, name), pc.struct_field(b, name)) for name in names)
-        lines = (f"{name}: {found}" for name, x, y in pairs if (found := _difference(x, y)))
+        lines = (f"{name}: {text}" for name, x, y in pairs if (text := _difference(x, y)))
         return next(lines, None)
     if pa.types.is_floating(a.type):
         return _float_difference(a, b)
@@ -81,9 +81,9 @@ def _list_difference(a: pa.Array, b: pa.Array) -> str | None:
     lengths = [np.asarray(pc.fill_null(pc.list_value_length(one), 0)) for one in (a, b)]
     unequal = lengths[0] != lengths[1]
     if unequal.any():
-        return f"{_share(unequal)} of another length"
-    found = _difference(a.flatten(), b.flatten())
-    return found and f"elements: {found}"
+        return f"{_share(unequal)} of different length"
+    text = _difference(a.flatten(), b.flatten())
+    return text and f"elements: {text}"
 
 
 def _float_difference(a: pa.Array, b: pa.Array) -> str | None:
@@ -111,7 +111,7 @@ def main() -> int:
     arguments = parser.parse_args()
     for folder in (arguments.a, arguments.b):
         if not any(folder.glob("*.parquet")):
-            parser.error(f"{folder}: has no tables; give the folder of a bundle.")
+            parser.error(f"{folder}: contains no tables; give the folder of a bundle.")
     lines = list(compare_bundles(arguments.a, arguments.b))
     print("\n".join(lines) or "All tables are equal.")
     return bool(lines)

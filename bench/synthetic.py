@@ -1,7 +1,7 @@
-"""Stored activations of any size, made up, with the skew of real ones.
+"""Synthetic stored activations of any size, with the skew of real ones.
 
 Latents have log-normal densities (median 3e-4 at 16,384 latents and L0 50), each belongs to one of
-64 topics, and each document speaks of eight of them, on which a latent fires eleven times as often.
+64 topics, and each document has eight topics, on which a latent fires eleven times as often.
 """
 
 import json
@@ -24,7 +24,7 @@ INSIDE, OUTSIDE = 4.4, 0.4
 
 
 def make_activations(folder: Path, latents: int, tokens: int, l0: float) -> None:
-    """Write `activations_by_latent.parquet` and `sizes.json`, unless they are there."""
+    """Write `activations_by_latent.parquet` and `sizes.json`, unless they exist."""
     facts = folder / "sizes.json"
     if facts.exists():
         return
@@ -65,12 +65,12 @@ def _draw(
     rows: npt.NDArray[np.uint32],
     counts: npt.NDArray[np.int64],
 ) -> int:
-    """Ascending token rows of latents start..stop-1, each from its own seed; returns how many."""
+    """Write ascending token rows of latents start..stop-1 (one seed each); return their number."""
     total = 0
     for latent in range(start, stop):
         np.random.seed(latent)
         first, row = total, -1.0
-        # The larger rate proposes, and what a document's topics do not support is thinned out.
+        # Draw with the larger rate, then thin out tokens of documents without the topic.
         highest = min(density[latent] * INSIDE, 0.9)
         while True:
             row += 1.0 + np.floor(np.log(1.0 - np.random.random()) / np.log1p(-highest))

@@ -1,4 +1,4 @@
-"""Clusters: which groups of latents are there, and what does each of them do?"""
+"""Clusters: which latents form groups, and what does each group respond to?"""
 
 import streamlit as st
 
@@ -17,8 +17,8 @@ from pages.widgets.trust import clustering_trust
 
 page = begin(
     "Clusters",
-    "Which groups of latents have similar decoder vectors, how far can each be trusted, and what "
-    "do its members do? Click or choose a cluster to show it and to select its latents.",
+    "Which groups of latents have similar decoder vectors, how reliable is each group, and what do "
+    "its members respond to? Click or choose a cluster to show it and to select its latents.",
 )
 chosen = cluster_picker(page)
 clustering_trust(page.bundle, chosen.level)

@@ -12,13 +12,13 @@ from pages.widgets.trust import clustering_trust, map_trust
 
 page = begin(
     "Map",
-    "Which latents have similar decoder vectors or fire together, and what are they about? Drag a "
-    "box to select latents, click a point to open its latent.",
+    "Which latents have similar decoder vectors or fire together, and what do they respond to? "
+    "Drag a box to select latents. Click a point to open its latent.",
 )
 left, right = st.columns([3, 2])
 with left:
     choice = map_choice(page)
-# The small charts come first, so that they follow a box without waiting for the map.
+# Draw the small charts first, so that they follow a box without waiting for the map.
 with right:
     map_trust(page.bundle, choice.name)
     clustering_trust(page.bundle, choice.level)

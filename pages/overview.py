@@ -11,7 +11,7 @@ from pages.widgets.provenance import facts, provenance
 page = begin(
     "Overview",
     "Is this SAE healthy? How often do its latents fire, how many are dead or dense, and how much "
-    "of the model's activations does it explain?",
+    "of the variance of the model's activations does it explain?",
 )
 facts(page.bundle)
 left, right = st.columns(2)

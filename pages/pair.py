@@ -1,4 +1,4 @@
-"""Pair: do two latents fire together, how, and is it chance?"""
+"""Pair: do two latents fire together, on which text, and is it chance?"""
 
 import streamlit as st
 
@@ -29,6 +29,6 @@ tests = st.container()
 picking = choices.picking()
 for where in WHERE:
     show(pair_context_strips(page.bundle, pair, where, picking))
-# Drawn last: the first call compiles kernels, and the rest of the page does not need them.
+# Draw the tests last: the first call compiles kernels that the rest of the page does not need.
 with tests:
     pair_tests(page.bundle, pair)

@@ -1,4 +1,4 @@
-"""A planted world, built once per test process into a real bundle by the project's own pipeline."""
+"""Fixtures: a planted world and its bundle, built once per test process by the pipeline."""
 
 import os
 from pathlib import Path

@@ -12,10 +12,10 @@ has changed. PATHs restrict the run to these modules.
 Compiled kernels are mutated too. Most test files run with `NUMBA_DISABLE_JIT=1`, so that a mutated
 kernel is not compiled. The slow ones (NEED_A_BUNDLE, COMPILED) run compiled. Numba does not notice
 that the callers of a changed kernel are stale, so for a mutant inside a kernel the cached kernels
-of its module, and of all modules that import it, are left out.
+of its module, and of all modules that import it, are not used.
 
-Why no library: mutmut skips decorated functions and therefore every kernel; cosmic-ray has one test
-command for a whole session, neither samples nor knows swapped arguments, and brings 13 packages.
+Libraries do not fit: mutmut skips decorated functions and therefore every kernel; cosmic-ray has
+one test command per session, does not sample or swap arguments, and adds 13 dependencies.
 """
 
 import argparse
@@ -56,7 +56,7 @@ COMPILED = ("tests/analysis/clusters/", "tests/analysis/decoder/")
 """Folders of test files that take minutes without compilation."""
 
 SLOWEST = 5.0
-"""A mutant is killed if its tests take this many times as long as without it, and GRACE seconds."""
+"""A mutant is killed if its tests take longer than this factor times the usual time, plus GRACE."""
 GRACE = 90.0
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -90,7 +90,7 @@ class Mutant:
     """One change of one module."""
 
     path: str
-    """Of the module, from the root of the repository."""
+    """Path of the module, relative to the root of the repository."""
     line: int
     before: str
     after: str
@@ -227,7 +227,7 @@ def _in_kernels(tree: ast.Module) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the tests made of a mutant."""
+    """The result of the tests of a mutant."""
 
     mutant: Mutant
     killed: bool
@@ -373,7 +373,7 @@ def _baselines(workplace: Workplace, tests: list[str]) -> dict[str, float]:
 
 
 def run(mutants: list[Mutant], minutes: float, jobs: int) -> list[Outcome]:
-    """Test the mutants until the time is up; results of earlier runs are used again."""
+    """Test the mutants until the time is up; reuse results of earlier runs."""
     ends = time.monotonic() + 60 * minutes
     earlier = _earlier()
     outcomes: list[Outcome] = []

@@ -1,10 +1,10 @@
-"""A small world whose truth is known: tokens, activations and an SAE with planted structure.
+"""A small world with known structure: tokens, activations and an SAE with planted structure.
 
 Two hundred latents. The first 160 form 16 groups of ten around a topic; in each group
 
 - member 0 is general: it fires on 99 % of the topic's words,
 - members 1 to 7 fire on some of the topic's words, and so imply member 0,
-- member 8 is a duplicate of member 1, and member 9 fires half the time that member 2 does.
+- member 8 is a duplicate of member 1, and member 9 fires on half of the tokens of member 2.
 
 Latents 160-189 are independent and bursty by document, 190-195 never fire, 196-199 are dense.
 The decoder has one cluster for every group; duplicates have nearly the same vector.
@@ -51,7 +51,7 @@ _WORDS_OF_MEMBER = (8, 6, 6, 5, 5, 4, 3, 2)
 
 @dataclass(frozen=True)
 class Planted:
-    """The files of a planted world, and its truth."""
+    """The files of a planted world, and its true structure."""
 
     activations: Path
     """document, position, token, latent, activation; one row per active latent and token."""
@@ -148,8 +148,8 @@ def _active(
 def planted_sae(folder: Path, seed: int = 0) -> Path:
     """Write a ReLU SAE of 32 inputs and 200 latents as a SAELens folder; returns the folder.
 
-    The decoder vectors of a group lie around one centre; those of a duplicate pair coincide but
-    for 1 %; all others are random.
+    The decoder vectors of a group are close to one centre; those of a duplicate pair differ by 1 %;
+    all others are random.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)

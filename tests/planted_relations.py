@@ -1,12 +1,12 @@
 """A corpus of 128,000 kept tokens in which the relations between latents are known.
 
-Documents of different lengths have three topics each, which come in runs. Every latent fires in
-bursts. Planted are
+Documents of different lengths have three topics each, in runs. Every latent fires in bursts.
+Planted are
 
 - 20 parents. Each fires on 99 % of the words of one topic and has three children: the first fires
-  on two of the words, the second on two others, the third on any. 97 to 100 % of a child's tokens
-  are the parent's. This makes 60 implications and 20 pairs of exclusive siblings;
-- 20 pairs of duplicates. 97 to 100 % of the tokens of each are the other's;
+  on two of the words, the second on two others, the third on any. 97 to 100 % of the tokens of a
+  child are tokens of the parent. This makes 60 implications and 20 pairs of exclusive siblings;
+- 20 pairs of duplicates. 97 to 100 % of the tokens of each are tokens of the other;
 - 20 absorbed pairs: a main latent fires on 90 % of a topic's words except one word, on which it
   fires in 2 % of cases and another latent in 95 %. Their decoder vectors are similar;
 - 200 independent latents, bursty by document and inside documents; 4 dense ones;

@@ -1,4 +1,4 @@
-"""The mutation tester: which changes it makes, and that it tells killed mutants from survivors."""
+"""The mutation tester makes the expected changes and distinguishes killed mutants."""
 
 import subprocess
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_mutant_changes_one_place() -> None:
     ]
 
 
-def test_stale_kernels_are_those_of_all_importers() -> None:
+def test_stale_kernels_include_those_of_all_importers() -> None:
     stale = mutants.importers_of("analysis/cooccurrence/tails.py")
     room = "analysis/cooccurrence"
     assert {f"{room}/{name}.py" for name in ("tails", "null_models", "significance")} <= stale

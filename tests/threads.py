@@ -1,7 +1,7 @@
-"""Run a piece of a test on a given number of threads.
+"""Run a part of a test on a given number of threads.
 
 `tests/conftest.py` gives numba a pool of four threads on any machine, so results for one to four
-threads can be compared on a single core too: numba then cuts the work into other pieces.
+threads can be compared on a single core too: numba then splits the work differently.
 """
 
 from collections.abc import Iterator

@@ -2,8 +2,8 @@
 
 Writes two disjoint Parquet files of documents (title, source, language, licence, text): the
 training corpus into the cache folder, and the shipped demo corpus into `data/corpus/`. The same
-packages and seed give the same files. Both are ordered so that any prefix has the sources in the
-proportions of the whole.
+packages and seed give the same files. Both are ordered so that in any prefix the sources have
+the same proportions as in the whole.
 """
 
 import random
@@ -63,13 +63,13 @@ SOURCES = (
 SCHEMA = pa.schema([(name, pa.string()) for name in Document.__dataclass_fields__])
 
 COARSE = re.compile(r"\bfuck|\bshit|\bcunt", re.IGNORECASE)
-"""Words that keep a document out of the shipped corpus."""
+"""Documents with one of these words are not shipped."""
 
 
 def gather(source: Source, cache: Path, seed: int) -> list[Document]:
-    """The documents of a source in a seeded random order, up to its cap, no text twice."""
-    found = {d.text: d for d in documents(source, source.read(cache))}
-    shuffled = list(found.values())
+    """The documents of a source in a seeded random order, up to its cap, without repeated texts."""
+    distinct = {d.text: d for d in documents(source, source.read(cache))}
+    shuffled = list(distinct.values())
     random.Random(f"{seed}/{source.slug}").shuffle(shuffled)
     return head(shuffled, source.characters)
 
@@ -86,7 +86,7 @@ def head(texts: Sequence[Document], characters: float) -> list[Document]:
 
 
 def interleave(groups: Iterable[Sequence[Document]], seed: int) -> list[Document]:
-    """All documents in one order in which each group is spread evenly."""
+    """All documents in one order, with each group spread evenly."""
     rng = random.Random(seed)
     placed = [
         ((i + rng.random()) / len(group), document)
@@ -106,7 +106,7 @@ def write(path: Path, texts: Sequence[Document]) -> None:
 
 
 def summary(train: Sequence[Document], demo: Sequence[Document]) -> Table:
-    """Documents and characters per source, of both parts."""
+    """Documents and characters per source, for both parts."""
     table = Table("source", "documents", "characters", "shipped documents", "shipped characters")
     count: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for part, texts in enumerate((train, demo)):

@@ -1,8 +1,8 @@
-"""The activations on which the demo's SAE is trained, harvested once into the cache.
+"""Training activations of the demo SAE, harvested once into the cache.
 
-The corpus' documents are parted at random into held-out ones and training ones; the training
-documents' blocks are shuffled, so that each shard is a random sample of the corpus. A shard is one
-file, written by rename, so a harvest that was interrupted goes on with the shards that are missing.
+Documents of the corpus are split at random into training and held-out documents. Blocks of the
+training documents are shuffled, so that each shard is a random sample of the corpus. A shard is one
+file, written by rename, so an interrupted harvest resumes with the missing shards.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.runtime.errors import InputError
 
 SHARD_BLOCKS = 128
-# On two cores passes of 1,024 tokens are some 30 % faster than those of 4,096: they stay in cache.
+# On two cores, 1,024 tokens per pass are about 30 % faster than 4,096, because they fit the cache.
 BATCH_TOKENS = 1024
 
 
 class HarvestPlan(BaseModel):
-    """What determines a harvest to the last token."""
+    """All settings that determine a harvest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,13 +42,13 @@ class HarvestPlan(BaseModel):
     hook: str = "blocks.12.hook_resid_post"
     block_tokens: int = 256
     train_tokens: int = 2_500_000
-    """Positions, before special tokens and sinks are left out."""
+    """Positions, including special tokens and sinks."""
     heldout_tokens: int = 100_000
     seed: int = 0
 
     @property
     def folder(self) -> Path:
-        """The harvest's folder in the cache, named by all of the above and the corpus' content."""
+        """The folder in the cache, named by a hash of these settings and of the corpus."""
         text = self.model_dump_json(exclude={"corpus"}) + corpus_hash(self.corpus)
         return cache_folder() / "harvest" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -56,7 +56,7 @@ class HarvestPlan(BaseModel):
 @dataclass(frozen=True)
 class Harvest:
     """The shards of a finished harvest, each `[n, d_model]` bfloat16, special tokens and sinks
-    left out.
+    excluded.
     """
 
     train: tuple[Path, ...]
@@ -73,7 +73,7 @@ def read_shard(path: Path) -> torch.Tensor:
 
 
 def harvest(plan: HarvestPlan, workers: int = 2) -> Harvest:
-    """Make the shards that are missing, and list all of them."""
+    """Harvest the missing shards, and list all shards."""
     folder = plan.folder
     folder.mkdir(parents=True, exist_ok=True)
     language_model = load_language_model(plan.model, torch.bfloat16)
@@ -103,7 +103,7 @@ def harvest(plan: HarvestPlan, workers: int = 2) -> Harvest:
 def _parted_blocks(
     plan: HarvestPlan, language_model: LanguageModel
 ) -> tuple[list[TokenBlock], list[TokenBlock]]:
-    """Shuffled training blocks, and the blocks of documents that are held out."""
+    """Shuffled training blocks, and blocks of held-out documents."""
     documents = list(read_corpus(plan.corpus))
     generator = np.random.default_rng(plan.seed)
     shuffled = [documents[place] for place in generator.permutation(len(documents))]
@@ -111,7 +111,10 @@ def _parted_blocks(
     ends = np.cumsum([len(block) for block in blocks])
     last_heldout = int(np.searchsorted(ends, plan.heldout_tokens))
     if last_heldout >= len(blocks) - 1:
-        raise InputError(f"{plan.corpus} has too few tokens to hold {plan.heldout_tokens:,} out.")
+        raise InputError(
+            f"{plan.corpus} has too few tokens: {plan.heldout_tokens:,} are held out; "
+            "give a larger corpus."
+        )
     heldout = blocks[: last_heldout + 1]
     apart = {block.document for block in heldout}
     rest = [block for block in blocks if block.document not in apart]
@@ -137,7 +140,7 @@ def _make_shards(
     jobs: Sequence[tuple[Path, list[TokenBlock]]],
     workers: int,
 ) -> None:
-    # One thread a process: two processes never wait for each other, as two threads do at each
+    # One thread per process: processes do not wait for each other, as threads do at each
     # matrix product.
     started, tokens = time.monotonic(), 0
     with ProcessPoolExecutor(
@@ -154,7 +157,7 @@ def _make_shards(
             print(f"harvest: shard {done}/{len(jobs)}, {rate:,.0f} tokens/s, {counts}", flush=True)
 
 
-_language_model: LanguageModel | None = None  # of this worker process
+_language_model: LanguageModel | None = None  # state of this worker process
 
 
 def _open_model(name: str) -> None:

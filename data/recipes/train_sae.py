@@ -1,16 +1,16 @@
-"""The demo's saved SAE: a TopK SAE with 8,192 latents on SmolLM2's residual stream.
+"""Train the demo SAE: a TopK SAE with 8,192 latents on SmolLM2's residual stream.
 
     python -m data.recipes.train_sae [--corpus FILE] [--out DIR]
 
-Harvest (see `harvest.py`), train, save. Both halves resume where they were interrupted, and a
-usable SAELens folder is left in the cache after every epoch. About an hour on two cores.
+Harvest (see `harvest.py`), train, save. Harvest and training resume after an interruption,
+and a usable SAELens folder is saved in the cache after every epoch. About an hour on two cores.
 
 The objective is half the mean squared error of the reconstruction with exactly k latents (TopK,
-Gao et al. 2024), plus their auxiliary loss, by which latents that have not fired for a while learn
-to reconstruct what is left over. Decoder rows have length 1. Training runs on inputs scaled to a
-mean norm of sqrt(d). A TopK SAE is homogeneous, so dividing both biases by that scale yields the
-same SAE for raw inputs, and this is what is saved: the rows of W_dec keep length 1, activations are
-in the units of the residual stream.
+Gao et al. 2024), plus their auxiliary loss, with which latents that have not fired recently learn
+to reconstruct the residual. Decoder rows have length 1. Training runs on inputs scaled to a
+mean norm of sqrt(d). A TopK SAE is homogeneous, so dividing both biases by that scale gives the
+same SAE for raw inputs. This SAE is saved: the rows of W_dec keep length 1, and activations are in
+the units of the residual stream.
 """
 
 import itertools
@@ -50,7 +50,7 @@ WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
 
 @dataclass(frozen=True)
 class Training:
-    """What determines the training, given its activations."""
+    """Settings of the training."""
 
     latents: int = 8192
     k: int = 32
@@ -59,21 +59,21 @@ class Training:
     lr: float = 1e-3
     warmup_steps: int = 200
     decay_from: float = 0.3
-    """From this part of all steps on the learning rate falls linearly to zero."""
+    """Fraction of the steps after which the learning rate decays linearly to zero."""
     dead_after_tokens: int = 200_000
-    """A latent that was silent for so long gets the auxiliary loss."""
+    """Tokens without activity after which a latent gets the auxiliary loss."""
     aux_k: int = 64
     aux_weight: float = 1 / 32
     aux_tokens: int = 512
-    """So many tokens of a batch carry the auxiliary loss."""
+    """Tokens per batch for the auxiliary loss."""
     buffer_shards: int = 24
-    """Rows are shuffled over so many shards, some 700,000 tokens; bounds the memory."""
+    """Shards over which rows are shuffled, about 700,000 tokens; bounds the memory."""
     seed: int = 0
 
 
 @dataclass
 class State:
-    """Everything that training changes, float32 arrays for inputs scaled to length sqrt(d)."""
+    """The state of the training: float32 arrays for inputs scaled to length sqrt(d)."""
 
     W_enc: Floats  # [F, d]: transposed, for the kernels
     W_dec: Floats  # [F, d]
@@ -106,14 +106,14 @@ class State:
 
 @dataclass(frozen=True)
 class Quality:
-    """How well a saved SAE does on activations it has not been trained on."""
+    """Quality of a saved SAE on held-out activations."""
 
     heldout_tokens: int
     explained_variance: float
     """1 - sum |x - x_hat|^2 / sum |x - mean|^2 over the held-out tokens."""
     l0: float
     density_tokens: int
-    """Tokens over which densities were measured: the last of the training data."""
+    """Tokens over which densities are measured, from the end of the training data."""
     dead_fraction: float
 
 
@@ -153,7 +153,7 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
 
 
 def training_step(state: State, training: Training, x: Floats, lr: float) -> float:
-    """One step of Adam on scaled inputs x [n, d], in place; gives the mean squared error."""
+    """One step of Adam on scaled inputs x [n, d], in place; returns the mean squared error."""
     centred = x - state.b_dec
     ids, values = _strongest(state, training.k, centred)
     errors, slopes = errors_and_slopes(x, state.W_dec, state.b_dec, ids, values)
@@ -181,7 +181,7 @@ def _strongest(state: State, k: int, centred: Floats) -> tuple[Ids, Floats]:
     """The k strongest latents of each token and their activations [n, k].
 
     The product is bfloat16, four times as fast as float32 on processors that have it; its error of
-    some 0.4 % matters only where the k-th and the next latent are about equally strong.
+    about 0.4 % matters only if the k-th and the next latent are almost equally strong.
     """
     pre = torch.nn.functional.linear(
         torch.from_numpy(centred).bfloat16(),
@@ -199,7 +199,7 @@ def _add_auxiliary(
     errors: Floats,
     gradient: tuple[Floats, Floats, Floats],
 ) -> None:
-    """Add the auxiliary loss' gradients for the silent latents (Gao et al. 2024, A.2)."""
+    """Add the gradients of the auxiliary loss for silent latents (Gao et al. 2024, A.2)."""
     silent = np.flatnonzero(state.silent_tokens > training.dead_after_tokens)
     if not len(silent):
         return
@@ -228,7 +228,7 @@ def train(plan: HarvestPlan, training: Training, activations: Harvest, checkpoin
     checkpoint = checkpoints / f"{plan.folder.name}-{_fingerprint(training)}.safetensors"
     state = _read_checkpoint(checkpoint) or State.fresh(training, mean)
     variance = float(np.square(_sample(activations.train) * scale - mean).sum(axis=1).mean())
-    # An interruption after an epoch's last step and before its folder leaves the folder to be made.
+    # The folder of an epoch is missing if the run was interrupted right after its last step.
     for epoch in range(max(0, state.step - 1) // steps_per_epoch, training.epochs):
         todo = range(state.step - epoch * steps_per_epoch, steps_per_epoch)
         epoch_batches = training_batches(activations.train, training, epoch) if todo else iter(())
@@ -305,10 +305,10 @@ def publish(
     folder: Path,
     density_tokens: int,
 ) -> Quality:
-    """Save a SAELens folder for raw inputs in float16, measured as saved; one rename, or nothing.
+    """Save a SAELens folder for raw inputs in float16, with quality measured on the saved file.
 
-    `cfg.json` says how it was trained and how good it is; `sparsity.safetensors` holds log10 of
-    each latent's density, as SAELens writes it.
+    `cfg.json` contains the training settings and the quality; `sparsity.safetensors` contains the
+    log10 density of each latent, as in SAELens. The folder is written by one rename.
     """
     partial = folder.with_name(f".{folder.name}-{os.getpid()}")
     partial.mkdir(parents=True)
@@ -383,7 +383,7 @@ def _encoded(
 def saelens_config(
     plan: HarvestPlan, training: Training, activations: Harvest, quality: Quality, d_in: int
 ) -> dict[str, object]:
-    """`cfg.json` as SAELens 6 writes it, with the training's facts under `metadata`."""
+    """`cfg.json` as SAELens 6 writes it, with facts about the training under `metadata`."""
     return {
         "architecture": "topk",
         "k": training.k,

@@ -1,4 +1,4 @@
-"""Which bundles there are, the one that is shown, and what is computed from it only once."""
+"""The available bundles, the bundle of the view, and cached results of it."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ _PICK = "pick bundle"
 
 
 def folders() -> list[Path]:
-    """The folders that are searched for bundles, those of the environment variable first."""
+    """The folders to search for bundles; those of the environment variable come first."""
     named = os.environ.get(BUNDLES, "").split(os.pathsep)
     paths = [Path(name) for name in named if name]
     return [*paths, HOME / "data", HOME / "bundles", Path.cwd() / "bundles"]
@@ -80,7 +80,7 @@ def shown() -> Bundle:
     path = registry().get(bundle_id)
     if path is None:
         st.error(
-            f"This link opens the bundle {plain(bundle_id, 40)}, which is not on this server. "
+            f"This link refers to the bundle {plain(bundle_id, 40)}, which is not on this server. "
             "Choose another bundle in the sidebar."
         )
         st.stop()
@@ -98,7 +98,7 @@ def clarke_components(bundle: Bundle) -> "Components":
 
 @st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
 def _clarke_components(bundle_id: str, _bundle: Bundle) -> "Components":
-    # Imports scipy, which would delay the first page by a second.
+    # Imported here because scipy would delay the first page by a second.
     from analysis.clusters.communities import clarke_2024  # noqa: PLC0415
 
     flags = _bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)

@@ -57,7 +57,7 @@ def map_name(bundle: Bundle) -> MapName:
 
 
 def _show_whole_map() -> None:
-    """Coordinates on one map mean nothing on the other."""
+    """Reset the viewport, because coordinates of one map are not valid on the other."""
     session.clear_brushes()
     session.change(viewport=None)
 
@@ -78,7 +78,7 @@ def level(bundle: Bundle) -> int:
 
 
 def subject(latent: int | None) -> Subject:
-    """Whether the pairs are those of the selection or those of the latent last looked at."""
+    """Whether the pairs are those of the selection or those of the latest latent."""
     words = {"selection": "the selection", "latent": f"latent {latent} and its partners"}
     known = ["selection"] if latent is None else list(words)
     chosen: Subject = _choice("subject", "Pairs of", known, lambda name: words[name])
@@ -136,24 +136,26 @@ def communities(bundle: Bundle) -> int | None:
         for row in bundle.manifest.communities
     }
     words[COMPONENTS] = "Clarke et al. 2024: components above a Jaccard threshold"
-    chosen = _choice("communities", "Communities", list(words), lambda one: words[one])
+    chosen = _choice("communities", "Communities", list(words), lambda option: words[option])
     return None if chosen == COMPONENTS else int(chosen)
 
 
 def network_colour(bundle: Bundle) -> int | None:
-    """What colours the latents of a network: a level of communities, or None for the clusters."""
+    """The colour of the latents of a network: a level of communities, or None for clusters."""
     words: dict[int | str, str] = {BY_CLUSTER: "finest cluster"}
     words |= {
         row.level: f"community, level {row.level} ({numbers.count(row.communities)})"
         for row in bundle.manifest.communities
     }
-    chosen = _choice("network", "Colour", list(words), lambda one: words[one])
+    chosen = _choice("network", "Colour", list(words), lambda option: words[option])
     return None if chosen == BY_CLUSTER else int(chosen)
 
 
 def picking() -> Picking:
     """How the contexts of a pair are picked."""
-    chosen: Picking = _choice("picking", "Contexts", list(_PICKINGS), lambda one: _PICKINGS[one])
+    chosen: Picking = _choice(
+        "picking", "Contexts", list(_PICKINGS), lambda option: _PICKINGS[option]
+    )
     return chosen
 
 

@@ -1,8 +1,8 @@
-"""Turns what readers do in charts and tables into changes of the view.
+"""Convert interactions with charts and tables to changes of the view.
 
 Only this module reads chart events. Charts report their whole selection in every run, so an event
-counts only if it differs from the one of the run before. Charts that have left the page are
-forgotten. Which interactions there are: `charts.core.interactions`.
+is handled only if it differs from the event of the previous run. Events of charts that have left
+the page are dropped. `charts.core.interactions` defines all interactions.
 """
 
 from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ def key_of(name: str, selects: bool) -> str:
 
 
 def follow() -> None:
-    """Act on what has been done in a chart since the last run; called once, before a page."""
+    """Handle the chart events since the last run; called once, before the page runs."""
     seen: dict[str, Events] = st.session_state.setdefault(_SEEN, {})
     now = {
         str(key): _events(value)
@@ -113,7 +113,7 @@ def _events(value: Any) -> Events:
 
 
 def act(name: str, value: Any) -> None:
-    """Change the view as an interaction asks; `value` is what Streamlit reports, None if empty."""
+    """Apply an interaction to the view; `value` is the event of Streamlit, None if it is empty."""
     if drawn := _DRAWN.get(name):
         ends = drawn.interval.read(value)
         part = drawn.part(ends) if ends else Everything()
@@ -148,7 +148,7 @@ def choose_cluster(cluster: int) -> None:
 
 
 def _visit_cluster(row: Row) -> None:
-    """Show the clicked cluster; the mark of latents without a cluster only selects them."""
+    """Show the clicked cluster; a mark of latents without a cluster only selects them."""
     if row["cluster"] is not None:
         choose_cluster(int(row["cluster"]))
     else:
@@ -170,7 +170,7 @@ def _box(on_map: MapName) -> Callable[[Ends], Selection]:
 
 
 def _densities(ends: Ends) -> Selection:
-    """From log10 to densities. An interval that reaches the bar of dead latents has no low end."""
+    """Densities from log10. An interval that includes the bar of dead latents has no lower end."""
     ((low, high),) = ends
     dead_bar_end = density_histogram(shown()).rows["log10_density_end"][0].as_py()
     at_most = Compare("density", "<=", float(f"{10**high:.3g}"))
@@ -203,16 +203,16 @@ def _pair_of(a: str, b: str) -> Callable[[Row], None]:
 
 
 _DRAWN = {
-    one.interval.name: one
-    for one in (
+    drawn.interval.name: drawn
+    for drawn in (
         DrawnPart(BOX, _is(Box), _box("decoder")),
         DrawnPart(COOCCURRENCE_BOX, _is(Box), _box("cooccurrence")),
         DrawnPart(DENSITY, _is_density, _densities),
     )
 }
 _CLICKED = {
-    one.click.name: one
-    for one in (
+    clicked.click.name: clicked
+    for clicked in (
         ClickedPart(CLUSTER_PAIR, _is_cluster, _two_clusters),
         ClickedPart(COMMUNITY, _is(Community), lambda row: Community((int(row["community"]),))),
         ClickedPart(COMPONENT, _is(Latents), _component),
@@ -220,8 +220,8 @@ _CLICKED = {
     )
 }
 _VISITS = {
-    one.click.name: one
-    for one in (
+    visit.click.name: visit
+    for visit in (
         Visit(LATENT, lambda row: open_latent(int(row["latent"]))),
         Visit(CLUSTER, _visit_cluster),
         Visit(PAIR, _pair_of("latent", "partner")),

@@ -1,4 +1,4 @@
-"""Shows a figure with its export menu. Every chart reaches a page through `show`."""
+"""Show a figure with its export menu. Pages draw every chart with `show`."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from pages.widgets.events import key_of
 from pages.widgets.markdown import plain
 
 MANY_MARKS = 2000
-"""With more rows than this a chart is drawn on a canvas, because an SVG would be slow."""
+"""A chart with more rows is drawn on a canvas, because an SVG would be slow."""
 _KINDS: dict[Kind, str] = {
     "png": "Picture, PNG",
     "svg": "Picture, SVG",
@@ -24,7 +24,7 @@ def show(figure: Figure, selection: str = "") -> None:
     """Draw the title and export menu, the chart, the note and the caption.
 
     `selection` is the text of the selection that the figure shows; exported files carry it too.
-    What the reader does in the chart reaches the view through `events.follow` in the next run.
+    `events.follow` handles interactions with the chart in the next run.
     """
     figure = figure.of_selection(selection)
     with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):

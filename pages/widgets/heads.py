@@ -1,4 +1,4 @@
-"""What stands at the head of a page about one latent, cluster or pair: its name and numbers."""
+"""The head of a page about one latent, cluster or pair: its name and numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 _NAME_LENGTH = 120
 _FLAGS = {
     "dead": "Dead: this latent is never active on the kept tokens.",
-    "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics rest on few tokens.",
+    "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics are based on few tokens.",
     "dense": f"Dense: this latent is active on more than {DENSE_TEXT} of the tokens, so it "
     "co-occurs with nearly all others.",
 }
@@ -46,7 +46,7 @@ def latent_head(bundle: Bundle, latent: int) -> None:
 
 
 def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
-    """The numbers of a latent's head and what they mean; `tokens` is the number of kept tokens."""
+    """The numbers at the head of a latent and their meaning; `tokens`: number of kept tokens."""
     over = "Over the tokens on which it is active."
     return {
         "Density": (
@@ -77,7 +77,7 @@ def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
 
 
 def latent_links(bundle: Bundle, latent: int) -> None:
-    """Offer the latent, its neighbours, its partners and its cluster as the selection."""
+    """Buttons that select the latent, its neighbours, its partners or its cluster."""
     selections: dict[str, Selection] = {
         "this latent": Latents((latent,)),
         "its nearest decoder vectors": Near(latent),
@@ -108,7 +108,7 @@ def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
 
 
 def cluster_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
-    """The numbers of a cluster's head and what they mean; `tokens` is the number of kept tokens."""
+    """The numbers at the head of a cluster and their meaning; `tokens`: number of kept tokens."""
     active = row["active_tokens"]
     return {
         "Latents": (numbers.count(row["size"]), "Number of its members."),

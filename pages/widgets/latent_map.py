@@ -17,7 +17,7 @@ STEP = 1.6
 
 @dataclass(frozen=True)
 class MapChoice:
-    """What the reader has chosen to see on the map."""
+    """The options of the map that the reader has chosen."""
 
     name: MapName
     colour: Colour
@@ -40,7 +40,7 @@ def map_choice(page: Page) -> MapChoice:
 
 
 def chosen_map(page: Page, choice: MapChoice) -> Figure:
-    """The map as chosen, with a ring around the latent that was looked at last."""
+    """The map as chosen, with a ring around the latest latent."""
     return latent_map(
         page.bundle,
         selected=page.selected,
@@ -53,7 +53,7 @@ def chosen_map(page: Page, choice: MapChoice) -> Figure:
 
 
 def _zoom(page: Page, name: MapName) -> Viewport | None:
-    """Draw the zoom buttons; the part of the map that is shown, None for all of it."""
+    """Draw the zoom buttons; return the shown part of the map, None for all of it."""
     shown = session.current().viewport
     whole = whole_map(page.bundle, name)
     selection = part_of_map(page.bundle, page.selected, name) if page.selection else None

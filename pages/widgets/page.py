@@ -16,7 +16,7 @@ from pages.widgets.state import ViewState
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows: a bundle, the view of it, and the mask [n_latents] of the selection."""
+    """The bundle, the view and the mask [n_latents] of the selection that a page shows."""
 
     bundle: Bundle
     view: ViewState
@@ -35,7 +35,7 @@ class Page:
 
 def begin(title: str, question: str) -> Page:
     """Draw the head of a page."""
-    _enter_by_the_dashboard()
+    _restart_in_dashboard()
     bundle = shown()
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
@@ -55,8 +55,8 @@ def _names(bundle: Bundle) -> str:
     return " · ".join(plain(name, 60) for name in names)
 
 
-def _enter_by_the_dashboard() -> None:
-    """Start over in dashboard.py if Streamlit has run the file of a page directly.
+def _restart_in_dashboard() -> None:
+    """Restart in dashboard.py if Streamlit has run the file of a page directly.
 
     Streamlit runs files in a folder named `pages` directly until `st.navigation` is called for the
     first time. A link to a page may be the first request to a fresh server.

@@ -11,14 +11,14 @@ from charts.relations import RELATIONS
 from pages.widgets.markdown import plain
 
 SIGNIFICANT = 0.001
-"""Below this p the answer is yes. It is strict, because a reader looks at many pairs."""
+"""p below which the answer is yes. It is strict, because readers look at many pairs."""
 _HEADER = (
     "| question | answer | observed | expected ± standard deviation | p, as many or more "
     "| p, as few or fewer |\n|---|---|--:|--:|--:|--:|\n"
 )
 _CAVEAT = (
     "Each p is for this one pair and is not corrected for looking at many pairs; the q of a listed "
-    "relation is. The test by token is misled by bursts: two unrelated latents that are active in "
+    "relation is. Bursts mislead the test by token: two unrelated latents that are active in "
     "the same documents pass it."
 )
 
@@ -85,4 +85,4 @@ def _listed(bundle: Bundle, pair: Pair) -> None:
             help=plain(rule.rule, 2000),
         )
     if not listed:
-        st.markdown("The pair is listed in none of the relations.")
+        st.markdown("The pair is not listed in any relation.")

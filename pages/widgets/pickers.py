@@ -38,7 +38,7 @@ _CLUSTER = "pick cluster"
 def latent_picker(page: Page) -> int:
     """The latent of the view; without one, the first live latent of the selection."""
     latent = _valid_latent(page)
-    by_id, by_words, among, back, on = st.columns([2, 3, 4, 2, 2], vertical_alignment="bottom")
+    by_id, by_words, hit, back, forward = st.columns([2, 3, 4, 2, 2], vertical_alignment="bottom")
     st.session_state[_LATENT] = latent
     by_id.number_input(
         "Latent",
@@ -52,7 +52,7 @@ def latent_picker(page: Page) -> int:
     words = by_words.text_input("Find by label or token", key=_WORDS, placeholder="python")
     hits = _hits(page.bundle, words)
     labels = page.bundle.latents["label"]
-    among.selectbox(
+    hit.selectbox(
         f"{numbers.count(len(hits))} hits" if words else "Hits",
         hits[:MOST_HITS],
         index=None,
@@ -64,7 +64,7 @@ def latent_picker(page: Page) -> int:
         args=(_HIT,),
     )
     _step(back, "Previous", _next_selected(page.mask, latent, -1))
-    _step(on, "Next", _next_selected(page.mask, latent, 1))
+    _step(forward, "Next", _next_selected(page.mask, latent, 1))
     return latent
 
 
@@ -206,7 +206,7 @@ def _suggested_partner(bundle: Bundle, a: int) -> int:
 
 
 def _explain_replacement(view: ViewState, last: int, a: int, b: int) -> None:
-    """Warn if the link asked for something that is not a pair; a missing latent needs no words."""
+    """Warn if the link does not contain a valid pair; a missing latent needs no warning."""
     for latent in (view.latent, view.partner):
         if latent is not None and latent > last:
             st.warning(f"{_no_such_latent(latent, last)} The pair {a} and {b} is shown.")
@@ -243,7 +243,7 @@ def _partner_box(
         partners,
         index=None,
         key=key,
-        format_func=lambda one: name_of(one, labels[one].as_py(), _NAME_LENGTH),
+        format_func=lambda i: name_of(i, labels[i].as_py(), _NAME_LENGTH),
         placeholder="choose a partner" if partners else "none",
         disabled=not partners,
         help=f"With at least {numbers.count(minimum)} joint tokens."

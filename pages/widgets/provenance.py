@@ -1,4 +1,4 @@
-"""What a bundle was made from and how, and the numbers that show whether the SAE is healthy."""
+"""The provenance of a bundle, and the numbers that show whether the SAE is healthy."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ def facts(bundle: Bundle) -> None:
 
 
 def health_numbers(bundle: Bundle) -> dict[str, tuple[str, str]]:
-    """The numbers of the Overview's head and what they mean."""
+    """The numbers at the head of the Overview and their meaning."""
     manifest, check = bundle.manifest, bundle.manifest.self_check
     flags = bundle.latents["flag"].cast("string")
     dead, dense = (int(pc.sum(pc.equal(flags, f)).as_py() or 0) for f in ("dead", "dense"))
@@ -47,7 +47,7 @@ def health_numbers(bundle: Bundle) -> dict[str, tuple[str, str]]:
 
 
 def provenance(bundle: Bundle) -> None:
-    """How the bundle was made, in enough detail to repeat it."""
+    """How the bundle was made, in enough detail to reproduce it."""
     with st.expander("How this was made"):
         left, right = st.columns(2)
         with left:

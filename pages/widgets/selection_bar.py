@@ -13,9 +13,9 @@ from pages.widgets.markdown import plain
 from pages.widgets.state import ViewState
 
 _FIELD = "selection as text"
-_INVALID = "error of an invalid selection, and the selection that it would have replaced"
+_INVALID = "error of an invalid selection, and the selection before it"
 _SYNTAX = """
-A selection is a question about latents. Every chart on every page shows its answer.
+A selection is a query for latents. Every chart on every page shows the result.
 
 | write | to select |
 |---|---|

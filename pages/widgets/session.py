@@ -1,7 +1,7 @@
-"""The view of this session, which lives in the address bar.
+"""The view of this session, which is stored in the address bar.
 
-The address bar is the truth: opening a link restores its view. The session keeps a copy because the
-browser empties the address bar when the reader goes from page to page.
+The address bar is authoritative: opening a link restores its view. The session keeps a copy because
+the browser clears the query parameters when the reader changes the page.
 """
 
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ _ADDRESS = "query parameters last read or written"
 
 
 def current() -> ViewState:
-    """The view of the address bar, or the session's copy if a change of page emptied the bar."""
+    """The view of the address bar, or the copy of the session if a change of page cleared it."""
     params = {k: v for k, v in st.query_params.to_dict().items() if k in PARAMETERS}
     if params and params != st.session_state.get(_ADDRESS):
         if _VIEW in st.session_state:
@@ -37,7 +37,7 @@ def change(**changes: object) -> ViewState:
 
 
 def reset(bundle: str) -> ViewState:
-    """Start with another bundle; keep only the fields that mean the same there."""
+    """Start with another bundle; keep only the fields that have the same meaning there."""
     view = current()
     st.session_state[_VIEW] = ViewState(bundle=bundle, measure=view.measure, colour=view.colour)
     write()
@@ -59,9 +59,9 @@ def link(view: ViewState) -> str:
 
 
 def select(selection: Selection, *, keep_brushes: bool = False) -> ViewState:
-    """Make this the selection of every chart, and clear the boxes that were drawn in charts.
+    """Set the selection, and clear the boxes drawn in charts.
 
-    If its text is too long for a link, the view stays as it is and the reader is told why.
+    If its text is too long for a link, the view does not change and the page shows the reason.
     """
     text = str(selection)
     if len(text) > LONGEST_TEXT:
@@ -77,10 +77,10 @@ def select(selection: Selection, *, keep_brushes: bool = False) -> ViewState:
 
 
 def generation() -> int:
-    """Part of the key of every chart. A new generation clears what was drawn in the charts."""
+    """Part of the key of every chart; a new generation clears the boxes drawn in charts."""
     return int(st.session_state.get(GENERATION, 0))
 
 
 def clear_brushes() -> None:
-    """Clear the boxes that were drawn in charts, because the selection is another one now."""
+    """Clear the boxes drawn in charts, because the selection has changed."""
     st.session_state[GENERATION] = generation() + 1

@@ -1,9 +1,8 @@
-"""What the reader looks at, and how a link writes it.
+"""The state of the dashboard and its form in a link.
 
 `ViewState` is the whole state of the dashboard. Each field is one query parameter of the address,
-and fields with their default value are left out. A value that is not valid is ignored, so that no
-link can break a page. Links that earlier versions wrote are still read: see `OLD_NAMES` and
-`OLD_VALUES`.
+and fields with their default value are left out. An invalid value is ignored, so that no link
+can break a page. Links of earlier versions still work: see `OLD_NAMES` and `OLD_VALUES`.
 """
 
 import math
@@ -47,12 +46,12 @@ OLD_NAMES = {
     "network_level": "network",
     "layout": "map",
 }
-"""Query parameters of earlier versions and their names today."""
+"""Query parameters of earlier versions and their current names."""
 OLD_VALUES = {
     ("communities", "-1"): COMPONENTS,
     ("network", "-1"): BY_CLUSTER,
 }
-"""Query parameters, by today's names, with values of earlier versions and their values today."""
+"""Current names of query parameters with values of earlier versions, and the current values."""
 
 
 def _one_of(options: Collection[str]) -> AfterValidator:
@@ -65,7 +64,7 @@ def _one_of(options: Collection[str]) -> AfterValidator:
 
 
 def _edges(value: object) -> object:
-    """The four numbers in the text of a link."""
+    """Split the text of a link into its four numbers."""
     return tuple(value.split(",")) if isinstance(value, str) else value
 
 
@@ -88,7 +87,7 @@ Rectangle = Annotated[Viewport, BeforeValidator(_edges), AfterValidator(_rectang
 
 
 class ViewState(BaseModel):
-    """What the reader looks at. None means that nothing has been chosen yet.
+    """The state of the dashboard. None means that nothing has been chosen yet.
 
     Raises pydantic.ValidationError if a value is not valid.
     """
@@ -137,7 +136,7 @@ class ViewState(BaseModel):
     def from_query_params(cls, params: Mapping[str, str]) -> "ViewState":
         """Read the query parameters of a link; ignore unknown ones and values that are not valid.
 
-        If a link has a parameter under both its old and its new name, the new name counts.
+        If a link has both the old and the new name of a parameter, the new name takes precedence.
         """
         valid: dict[str, Any] = {}
         for old_or_new in sorted(params, key=lambda name: name not in OLD_NAMES):

@@ -1,4 +1,4 @@
-"""The style sheet, for what the theme in `.streamlit/config.toml` cannot set."""
+"""The style sheet, for settings that the theme in `.streamlit/config.toml` does not support."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How far the map, clusters, labels and relations can be trusted, in words next to the numbers."""
+"""How reliable the map, clusters, labels and relations are, in words next to the numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from charts.relations import ALL, RELATIONS
 from pages.widgets.markdown import plain
 
 NO_BETTER = 1.1
-"""Lift below which a label tells nothing about its latent."""
+"""Lift below which a label is no better than chance."""
 GOOD_PRECISION = 0.5
-"""From here on a label is right more often than not."""
+"""Precision from which a label is right at least half of the time."""
 GOOD_RECALL = 0.5
-"""Below it a label misses more than half of what it should predict."""
+"""Recall below which a label misses more than half of the active words."""
 Row = Mapping[str, Any]
 
 
@@ -26,7 +26,7 @@ def map_trust(bundle: Bundle, map_name: MapName) -> None:
     quality = quality_of_map(bundle.manifest, map_name)
     if quality is not None:
         sentence = plain(quality_sentence(quality), 1000)
-        st.markdown(f":material/info: **How far to trust this map.** {sentence}")
+        st.markdown(f":material/info: **How reliable is this map?** {sentence}")
 
 
 def clustering_trust(bundle: Bundle, level: int) -> None:
@@ -75,7 +75,7 @@ def explanation(row: Row, bundle: Bundle, subject: str) -> None:
 
 
 def label_score(row: Row, bundle: Bundle, subject: str) -> None:
-    """How well the label predicts activity in documents that it was not made from.
+    """How well the label predicts activity in held-out documents.
 
     `subject` is "the latent" or "the cluster".
     """

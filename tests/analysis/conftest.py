@@ -1,4 +1,4 @@
-"""The planted activations as stored tables, beside their dense matrices, and a Dask cluster."""
+"""Fixtures: planted activations as stored tables and dense matrices, and a Dask cluster."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

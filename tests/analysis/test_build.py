@@ -1,4 +1,4 @@
-"""The pipeline as a whole: it resumes, repeats itself, and leaves nothing half-made."""
+"""The whole pipeline: it resumes, is reproducible, and leaves no incomplete output."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +105,7 @@ class _Interrupted(KeyboardInterrupt):
 
 
 @pytest.mark.parametrize("step", ["contexts, latents", "co-occurrence, latents", "clusters"])
-def test_interrupted_build_goes_on_and_ends_equal(
+def test_an_interrupted_build_resumes_with_an_equal_result(
     small: BuildRequest, tmp_path: Path, step: str
 ) -> None:
     whole = build_bundle(replace(small, out=tmp_path / "whole"))
@@ -127,7 +127,7 @@ def test_interrupted_build_goes_on_and_ends_equal(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut", "whole"]
 
 
-def test_other_inputs_start_anew(small: BuildRequest, tmp_path: Path) -> None:
+def test_other_inputs_start_a_new_build(small: BuildRequest, tmp_path: Path) -> None:
     request = replace(small, out=tmp_path / "cut")
 
     def stop_at_contexts(name: str, done: int, total: int) -> None:
@@ -158,7 +158,7 @@ def test_a_bundle_is_never_overwritten(small: BuildRequest, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"activations": None}, "give --model and --corpus"),
         ({"model": "smollm2-135m"}, "not both"),
@@ -167,8 +167,8 @@ def test_a_bundle_is_never_overwritten(small: BuildRequest, tmp_path: Path) -> N
     ],
 )
 def test_requests_that_make_no_sense(
-    small: BuildRequest, tmp_path: Path, changes: dict[str, object], said: str
+    small: BuildRequest, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         build_bundle(replace(small, out=tmp_path / "bundle", **changes))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The command line on real folders: what it prints, what it refuses, what it leaves behind."""
+"""The command line on real folders: its output, errors and files."""
 
 from pathlib import Path
 
@@ -30,21 +30,21 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(stream, "_file", None)
 
 
-def test_inspect_says_what_an_sae_is_in_words() -> None:
-    said = run("inspect", SAELENS / "topk_layer_norm")
-    assert "SAELens (saelens)" in said and "topk SAE: the 8 largest pre-activations" in said
-    assert "32 inputs, 64 latents, 32 outputs (d_in, d_sae, d_out)" in said
-    # The file says gpt2-small, so the module is spelled as GPT-2's.
-    assert "blocks.3.hook_resid_post (TransformerLens) = transformer.h.3:output" in said
-    assert "subtracted from the input and added to the output" in said
+def test_inspect_describes_an_sae_in_words() -> None:
+    text = run("inspect", SAELENS / "topk_layer_norm")
+    assert "SAELens (saelens)" in text and "topk SAE: the 8 largest pre-activations" in text
+    assert "32 inputs, 64 latents, 32 outputs (d_in, d_sae, d_out)" in text
+    # The model in the file is gpt2-small, so the module is named as in GPT-2.
+    assert "blocks.3.hook_resid_post (TransformerLens) = transformer.h.3:output" in text
+    assert "subtracted from the input and added to the output" in text
     norms = load_file(SAELENS / "topk_layer_norm" / "sae_weights.safetensors")["W_dec"].norm(dim=1)
-    assert f"median {norms.sort().values[32]:.3g}" in said
-    assert "{" not in said and "_hook_point" not in said
+    assert f"median {norms.sort().values[32]:.3g}" in text
+    assert "{" not in text and "_hook_point" not in text
 
 
 def test_inspect_takes_the_options_that_change_the_reading() -> None:
     folder = SAELENS / "topk_none"
-    said = run(
+    text = run(
         "inspect", folder, "--centre-input", "--no-subtract-b-dec", "--input-scale", "0.5",
         "--normalise", "layer_norm", "--format", "saelens",
     )  # fmt: skip
@@ -53,8 +53,8 @@ def test_inspect_takes_the_options_that_change_the_reading() -> None:
         "scale 0.5",
         "set to layer_norm",
     ):
-        assert words in said
-    assert "only added to the output" in said
+        assert words in text
+    assert "only added to the output" in text
     assert "normalisation 'zscore' is unknown" in run(
         "inspect", folder, "--normalise", "zscore", code=1
     )
@@ -63,8 +63,8 @@ def test_inspect_takes_the_options_that_change_the_reading() -> None:
 
 
 def test_the_self_check_needs_a_model_and_a_corpus() -> None:
-    said = run("inspect", SAELENS / "topk_none", "--model", "smollm2-135m", code=1)
-    assert "give --model and --corpus" in said
+    text = run("inspect", SAELENS / "topk_none", "--model", "smollm2-135m", code=1)
+    assert "give --model and --corpus" in text
 
 
 def test_inspect_checks_itself_on_real_tokens(
@@ -91,10 +91,10 @@ def test_inspect_checks_itself_on_real_tokens(
     (folder / "cfg.json").write_text(config)
     check = ("inspect", folder, "--model", "tiny", "--corpus", corpus, "--tokens", 60)
     assert "give" in run(*check, code=1)
-    said = run(*check, "--hook", "blocks.1.hook_resid_pre")
-    assert "blocks.1.hook_resid_pre (TransformerLens) = model.layers.1:input" in said
-    assert "It does not fit: only" in said and "advertised: 8" in said
-    assert "60 tokens" in said and "--centre-input" in said and "--hook" in said
+    text = run(*check, "--hook", "blocks.1.hook_resid_pre")
+    assert "blocks.1.hook_resid_pre (TransformerLens) = model.layers.1:input" in text
+    assert "It does not fit: only" in text and "advertised: 8" in text
+    assert "60 tokens" in text and "--centre-input" in text and "--hook" in text
 
 
 def test_convert_writes_a_folder_that_opens_as_the_same_sae(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_convert_writes_a_folder_that_opens_as_the_same_sae(tmp_path: Path) -> N
     original = load_sae(tmp_path / "goodfire-l19.pt", allow_pickle=True)
     assert load_sae(out).content_hash == original.content_hash
     before = {path: path.read_bytes() for path in out.iterdir()}
-    said = run("convert", tmp_path / "goodfire-l19.pt", "--out", out, code=1)
-    assert "already exists" in said
+    text = run("convert", tmp_path / "goodfire-l19.pt", "--out", out, code=1)
+    assert "already exists" in text
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -124,14 +124,14 @@ def test_convert_writes_what_was_given_by_hand(tmp_path: Path) -> None:
 
 def test_a_path_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     for command in (["inspect"], ["convert", "--out", str(tmp_path / "x")]):
-        said = run(command[0], tmp_path / "nowhere", *command[1:], code=1)
-        assert said.startswith("Error: ") and "no such file or folder" in said
+        text = run(command[0], tmp_path / "nowhere", *command[1:], code=1)
+        assert text.startswith("Error: ") and "no such file or folder" in text
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_release_is_looked_up_and_not_taken_for_a_path() -> None:
-    said = run("inspect", "no-such-release:blocks.8.hook_resid_pre", code=1)
-    assert "sae-lens" in said or "no such release" in said
+    text = run("inspect", "no-such-release:blocks.8.hook_resid_pre", code=1)
+    assert "sae-lens" in text or "no such release" in text
 
 
 def test_list_needs_bundles(tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_list_needs_bundles(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_that_does_not_answer_ends_a_build_at_once(tmp_path: Path) -> None:
-    said = run(
+    text = run(
         "build", "--sae", SAELENS / "topk_none", "--out", tmp_path / "bundle", "--scheduler", "no",
         code=1,
     )  # fmt: skip
-    assert "no: no Dask scheduler answers; start one with `dask scheduler`" in said
+    assert "no: no Dask scheduler answers; start one with `dask scheduler`" in text
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The dashboard is found and started from any folder."""
+"""The dashboard can be started from any folder."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from analysis.runtime.errors import InputError
 from analysis.serve import BUNDLES, command, dashboard_file, environment
 
 
-def test_the_dashboard_and_its_theme_lie_beside_the_package() -> None:
+def test_the_dashboard_and_its_theme_are_next_to_the_package() -> None:
     assert dashboard_file().is_file()
     assert (dashboard_file().parent / ".streamlit" / "config.toml").is_file()
 

@@ -1,4 +1,4 @@
-"""The dashboard on a loopback port, and a real Chromium in front of it."""
+"""Fixtures: the dashboard on a loopback port, and a headless Chromium."""
 
 import os
 import shutil
@@ -26,9 +26,9 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 90_000
-"""Milliseconds: a busy machine draws slowly, and a page that never comes still fails."""
+"""Milliseconds. Long enough for a busy machine."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Streamlit asks for these beside the page before it asks at the root, where they are.
+# Streamlit requests these paths relative to the page first, and then at the root.
 EXPECTED_MISSES = ("/_stcore/health", "/_stcore/host-config")
 
 OpenPage = Callable[..., Page]
@@ -36,7 +36,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def served_bundle(request: pytest.FixtureRequest) -> Path:
-    """The bundle that the environment names, else the shipped demo, else the planted bundle."""
+    """The bundle in the environment variable, else the shipped demo, else the planted bundle."""
     if named := os.environ.get("CLEARWATER_TEST_BUNDLE"):
         return Path(named)
     if DEMO_BUNDLE.is_dir():
@@ -73,23 +73,23 @@ def server(served_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(240):
         if process.poll() is not None:
-            raise RuntimeError(f"the dashboard ended at its start: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"the dashboard exited at start-up: {log.read_text()[-2000:]}")
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:
             time.sleep(0.25)
-    raise RuntimeError(f"the dashboard did not come up: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"the dashboard did not start: {log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A headless Chromium; without one the tests are skipped, but never in CI."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None and not os.environ.get("CI"):
-        pytest.skip("no Chromium was found: install the package chromium to run the browser tests")
+    """A headless Chromium; if it is missing, the tests are skipped, except in CI."""
+    executable = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if executable is None and not os.environ.get("CI"):
+        pytest.skip("Chromium is missing: install the package chromium to run the browser tests")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
 
@@ -126,7 +126,7 @@ def open_page(server: str, chromium: Browser) -> Iterator[OpenPage]:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has been drawn and nothing runs on the server for a moment."""
+    """Wait until the page is drawn and the server is idle."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for()
     still = 0

@@ -1,4 +1,4 @@
-"""The dashboard as a reader meets it, in a real browser."""
+"""The dashboard in a real browser."""
 
 import io
 import re
@@ -42,17 +42,17 @@ def bundle(served_bundle: Path) -> Bundle:
 
 
 def selected(page: Page) -> int:
-    """How many latents the selection bar says are selected."""
-    said = page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ latents$")).inner_text()
-    return int(said.split(" of ")[0].replace(",", ""))
+    """The number of selected latents that the selection bar shows."""
+    text = page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ latents$")).inner_text()
+    return int(text.split(" of ")[0].replace(",", ""))
 
 
-def until(ask: Callable[[], int], holds: Callable[[int], bool]) -> int:
-    """Ask again until the answer holds; the last answer in any case."""
+def until(read: Callable[[], int], holds: Callable[[int], bool]) -> int:
+    """Read a value until it fulfils the condition; return the last value."""
     end = time.monotonic() + PATIENCE / 1000
-    while not holds(answer := ask()) and time.monotonic() < end:
+    while not holds(value := read()) and time.monotonic() < end:
         time.sleep(0.25)
-    return answer
+    return value
 
 
 def figure(page: Page, title: str) -> Locator:
@@ -61,7 +61,7 @@ def figure(page: Page, title: str) -> Locator:
 
 
 def drag(page: Page, chart: Locator, start: tuple[float, float], stop: tuple[float, float]) -> None:
-    """Drag from one place of a chart to another, both in fractions of its size."""
+    """Drag from one point of a chart to another, both in fractions of its size."""
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box is not None
@@ -72,7 +72,7 @@ def drag(page: Page, chart: Locator, start: tuple[float, float], stop: tuple[flo
     page.mouse.up()
 
 
-def test_a_link_opened_first_on_a_fresh_server_goes_through_the_dashboard(
+def test_a_link_that_is_the_first_request_to_a_server_opens_its_page(
     open_page: OpenPage, bundle: Bundle
 ) -> None:
     latent = int(np.argmax(bundle.latents["active_tokens"].to_numpy()))
@@ -146,7 +146,7 @@ def test_a_box_on_the_map_changes_every_chart_and_a_link_restores_it(
     assert selected(other) == count
 
 
-def test_the_selection_goes_along_from_page_to_page(open_page: OpenPage) -> None:
+def test_the_selection_is_kept_from_page_to_page(open_page: OpenPage) -> None:
     page = open_page("map?select=density%3E0.001")
     count = selected(page)
     for name in ("Overview", "Co-occurrence", "Latent", "Map"):
@@ -173,7 +173,7 @@ def test_a_point_of_the_map_opens_its_latent(open_page: OpenPage, bundle: Bundle
     expect(figure(page, f"Activations of latent {latent}")).to_be_visible()
 
 
-def test_a_bar_of_the_ranking_opens_the_pair_and_swapping_turns_it_round(
+def test_a_bar_of_the_ranking_opens_the_pair_and_swap_exchanges_it(
     open_page: OpenPage, bundle: Bundle
 ) -> None:
     page = open_page("cooccurrence")
@@ -224,7 +224,7 @@ def test_a_click_on_a_cluster_shows_and_selects_it(open_page: OpenPage, bundle: 
     drawn.scroll_into_view_if_needed()
     box = drawn.bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + 3, box["y"] + box["height"] - 5)  # its name stands in the middle
+    page.mouse.click(box["x"] + 3, box["y"] + box["height"] - 5)  # its name is in the middle
     expect(page.get_by_role("heading", name=re.compile(rf"^Cluster {cluster}\b"))).to_be_visible()
     settle(page)
     assert selected(page) == size
@@ -236,7 +236,7 @@ def test_a_click_on_a_cluster_shows_and_selects_it(open_page: OpenPage, bundle: 
     assert selected(page) == size
 
 
-def test_figures_leave_as_png_and_parquet_with_their_caption(
+def test_figures_are_exported_as_png_and_parquet_with_their_caption(
     open_page: OpenPage, bundle: Bundle
 ) -> None:
     page = open_page("?select=density%3E0.001")

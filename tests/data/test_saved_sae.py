@@ -1,4 +1,4 @@
-"""The shipped SAE: opened as any user's would be, and run on text and model as it claims."""
+"""The shipped SAE, loaded like any other SAE, has the quality that its README states."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -43,16 +43,16 @@ def test_shapes_types_and_unit_rows() -> None:
     torch.testing.assert_close(lengths, torch.ones(8192), atol=1e-3, rtol=0)
 
 
-def test_fewer_than_two_in_a_hundred_latents_are_dead() -> None:
+def test_fewer_than_two_percent_of_latents_are_dead() -> None:
     sparsity = load_file(FOLDER / "sparsity.safetensors")["sparsity"].numpy()
     assert np.mean(sparsity < -9.9) < 0.02
-    # Densities add up to L0.
+    # Densities sum to L0.
     assert np.sum(10.0**sparsity) == pytest.approx(32, rel=0.01)
 
 
 @pytest.mark.model
 def test_it_explains_the_demo_corpus() -> None:
-    """Explained variance at least .80 at L0 32, by the project's own loader and mask."""
+    """Explained variance at least .80 at L0 32, with the loader and mask of the project."""
     if not (model_folder(DEMO_MODEL) / "config.json").exists():
         pytest.skip("the demo's model is not converted on this machine")
     language_model = load_language_model(DEMO_MODEL)

@@ -1,4 +1,4 @@
-"""The training recipe: its gradients against autograd, planted latents found, the saved file."""
+"""The training recipe: gradients equal autograd, planted latents are recovered, saved files."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ TOKENS, LATENTS, D, K = 40, 24, 16, 4
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Arrays this small gain nothing from a second thread, and a busy machine loses much."""
+    """Use one thread: arrays this small do not benefit from a second one."""
     before = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(1)
     numba.set_num_threads(1)
@@ -76,7 +76,7 @@ def test_gradients_equal_autograd() -> None:
         np.testing.assert_allclose(ours, gradient.numpy(), atol=2e-6, err_msg=name)
 
 
-def test_entries_are_every_active_place_under_its_latent() -> None:
+def test_entries_are_all_active_places_sorted_by_latent() -> None:
     ids = np.array([[2, 0], [0, 1], [2, 3]])
     values = np.array([[1, 0.5], [0, 2], [3, 4]], np.float32)
     starts, places = entries_by_latent(ids, values, 5)
@@ -104,7 +104,7 @@ def test_adam_keeps_unit_rows_and_ignores_the_gradient_along_them() -> None:
     before = weights.copy()
     m, v = np.zeros_like(weights), np.zeros_like(weights)
     adam_rows(weights, 3 * before, m, v, 1e-3, 1, True)
-    # A gradient along the row is nothing but rounding after the projection.
+    # After the projection, a gradient along the row is only rounding error.
     np.testing.assert_allclose(m, 0, atol=1e-6)
     adam_rows(
         weights, generator.standard_normal(before.shape).astype(np.float32), m, v, 0.1, 2, True
@@ -113,7 +113,7 @@ def test_adam_keeps_unit_rows_and_ignores_the_gradient_along_them() -> None:
     assert np.abs(weights - before).max() > 0.01
 
 
-def test_auxiliary_loss_reaches_silent_latents_alone() -> None:
+def test_auxiliary_loss_changes_only_silent_latents() -> None:
     generator = np.random.default_rng(4)
     training = Training(latents=LATENTS, k=K, aux_k=2, aux_tokens=TOKENS, dead_after_tokens=10)
     state = State.fresh(training, np.zeros(D, np.float32))
@@ -126,7 +126,7 @@ def test_auxiliary_loss_reaches_silent_latents_alone() -> None:
     )
     _add_auxiliary(state, training, x, -x, gradient)
     assert np.flatnonzero(np.abs(gradient[1]).sum(axis=1)).tolist() == [3, 7]
-    # A small step against the gradients makes the two explain more of what is missing.
+    # After a small gradient step, the two latents explain more of the residual.
     before = unexplained(state, x)
     state.W_enc -= 0.1 * gradient[0]
     state.W_dec -= 0.1 * gradient[1]
@@ -150,7 +150,7 @@ def test_learning_rate_warms_up_and_falls_to_zero() -> None:
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, Harvest]:
-    """Activations made of 24 unit directions, four on a token, at a norm far from sqrt(d)."""
+    """Activations made of 24 unit directions, four per token, with a norm far from sqrt(d)."""
     generator = np.random.default_rng(5)
     directions = unit_rows(generator, LATENTS, 32)
     folder = tmp_path_factory.mktemp("shards")
@@ -249,12 +249,14 @@ def test_training_resumes_where_it_was_interrupted(
         train(plan, TRAINING, planted[1], tmp_path)
     again = train(plan, TRAINING, planted[1], tmp_path)
     assert again.step == trained[1].step
-    # It went on from the second epoch's end: 256 steps were not taken twice.
+    # Training resumed after the second epoch: 256 steps were not repeated.
     assert calls == 300 + TRAINING.epochs * 128 - 256
     np.testing.assert_allclose(again.W_dec, trained[1].W_dec, atol=1e-5)
 
 
-def test_batches_are_every_row_once_and_repeatable(planted: tuple[np.ndarray, Harvest]) -> None:
+def test_batches_contain_every_row_once_and_are_reproducible(
+    planted: tuple[np.ndarray, Harvest],
+) -> None:
     training = Training(batch_tokens=1000, buffer_shards=2)
     batches = list(training_batches(planted[1].train, training, epoch=1))
     assert [len(batch) for batch in batches] == [1000] * 16
@@ -263,7 +265,7 @@ def test_batches_are_every_row_once_and_repeatable(planted: tuple[np.ndarray, Ha
         [torch.from_numpy(np.load(p)).view(torch.bfloat16).float() for p in planted[1].train]
     )
     seen = {row.tobytes() for row in rows}
-    assert len(seen) > 15_900  # rows are nearly unique, and none comes twice
+    assert len(seen) > 15_900  # rows are nearly unique, and none is repeated
     assert seen <= {row.tobytes() for row in stored}
     again = list(training_batches(planted[1].train, training, epoch=1))
     assert all(torch.equal(a, b) for a, b in zip(batches, again, strict=True))

@@ -3,7 +3,7 @@
     python -m data.recipes.model
     python -m tests.oracles.make_residual_sample
 
-x [48, 576] float32: the residual stream of SmolLM2-135M-Instruct behind layer 12 (resid_post), at
+x [48, 576] float32: the residual stream of SmolLM2-135M-Instruct after layer 12 (resid_post), at
 positions 3, 17, 40 and 111 of the first 128 tokens of twelve documents spread over the demo corpus.
 Read from transformers' own hidden_states, in float32. Position 0, the attention sink, is not among
 them: its norm of about 24,000 is no input that an SAE is trained on.

@@ -122,7 +122,7 @@ def store_training(
 ) -> None:
     """A checkpoint from the middle of training; the reference is the SAE it would end as.
 
-    With a `scale`, it lies in activation_scaler.json and is not folded into the weights yet.
+    A `scale` is stored in activation_scaler.json and not yet folded into the weights.
     """
     sae = randomise(TrainingSAE.from_dict(config_of(change)), generator)
     if "topk" in change["architecture"]:
@@ -158,7 +158,7 @@ def main() -> None:
     for number, (name, change) in enumerate(residual_cases().items()):
         generator = torch.Generator().manual_seed(2000 + number)
         config = config_of(change) | {"d_in": real.shape[1]}
-        # Weights so small that pre-activations lie about 0, the thresholds among them.
+        # Small weights: pre-activations are close to 0 and to the thresholds.
         sae = randomise(SAE.from_dict(config), generator, weight=0.02)
         sae.save_model(ROOT / name)
         store(ROOT / name, sae, real, with_x=False)

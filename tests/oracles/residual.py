@@ -1,4 +1,4 @@
-"""The real inputs of the oracles; `make_residual_sample.py` says what they are."""
+"""The real inputs of the oracles; see `make_residual_sample.py`."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ FILE = Path(__file__).parent / "residual_stream.safetensors"
 
 
 def residual_stream() -> torch.Tensor:
-    """x [48, 576] float32: the residual stream of SmolLM2 behind layer 12."""
+    """x [48, 576] float32: the residual stream of SmolLM2 after layer 12."""
     return load_file(FILE)["x"]

@@ -6,7 +6,7 @@ from analysis.bundle import Bundle, open_bundle
 from tests.pages.conftest import ROOT, Open, act_in_chart, texts
 
 
-def test_a_click_in_the_tree_looks_at_a_cluster_and_selects_it_everywhere(
+def test_a_click_in_the_tree_shows_a_cluster_and_selects_it_on_every_page(
     open_page: Open, planted_bundle: Bundle
 ) -> None:
     coarse = planted_bundle.clusters.num_rows - 1
@@ -24,9 +24,9 @@ def test_a_link_shows_its_cluster_and_its_components(
 ) -> None:
     app = open_page("clusters", cluster=3, component=3, against=1, classes="token")
     row = planted_bundle.clusters.to_pylist()[3]
-    said = texts(app)
-    assert f"Cluster 3 · {row['label']}" in said
-    assert "components 3 and 1" in said
+    text = texts(app)
+    assert f"Cluster 3 · {row['label']}" in text
+    assert "components 3 and 1" in text
     weak = [warning for warning in app.warning if "This cluster is weak evidence" in warning.value]
     assert bool(weak) == (row["stability"] < 0.5)
 
@@ -38,7 +38,7 @@ def test_a_cell_of_the_cluster_matrix_selects_both_clusters(open_page: Open) -> 
     assert app.query_params["select"] == "cluster=2,4"
 
 
-def test_an_unknown_cluster_in_a_link_gives_way_to_the_largest(open_page: Open) -> None:
+def test_an_unknown_cluster_in_a_link_is_replaced_by_the_largest(open_page: Open) -> None:
     app = open_page("clusters", cluster=10**6)
     assert not app.exception
     assert app.subheader[0].value.startswith("Cluster 0")
@@ -50,14 +50,14 @@ def test_another_level_shows_the_cluster_with_the_same_latents(
     monkeypatch.setenv("CLEARWATER_BUNDLES", str(ROOT / "data"))
     members = open_bundle(ROOT / "data" / "demo").memberships.to_pandas()
     largest = members.loc[members["level"] == 1, "cluster"].min()
-    found = 0
+    checked = 0
     for fine in members.loc[members["level"] == 0, "cluster"].unique()[:3].tolist():
         latents = members.loc[members["cluster"] == fine, "latent"]
         above = members[(members["level"] == 1) & members["latent"].isin(latents)]["cluster"]
         app = open_page("clusters", cluster=fine, level=1)
         assert int(app.query_params["cluster"]) in (above.mode().tolist() or [largest])
-        found += not above.empty
-    assert found
+        checked += not above.empty
+    assert checked
 
 
 def test_a_cluster_that_is_chosen_by_name_is_selected(

@@ -18,7 +18,7 @@ def test_every_part_of_the_cooccurrence_page_opens_by_its_link(open_page: Open, 
     assert app.query_params.get("tab", "pairs") == tab
 
 
-def test_the_components_of_clarke_are_a_choice_beside_the_levels(
+def test_the_components_of_clarke_can_be_chosen_instead_of_a_level(
     open_page: Open, planted_bundle: Bundle
 ) -> None:
     app = open_page("cooccurrence", tab="communities", community_level=-1)
@@ -52,7 +52,7 @@ def test_links_of_earlier_versions_open_the_same_part(open_page: Open) -> None:
     assert "community_level" not in app.query_params
 
 
-def test_pairs_with_flagged_latents_are_hidden_until_they_are_asked_for(open_page: Open) -> None:
+def test_pairs_with_flagged_latents_are_hidden_by_default(open_page: Open) -> None:
     def listed(app: AppTest) -> int:
         heading = next(m.value for m in app.markdown if m.value.startswith("**Relations**"))
         return int(heading.split(" · ")[1].split(",")[0])

@@ -1,4 +1,4 @@
-"""The entry point: what it loads and where it finds its files."""
+"""The entry point: its imports and the paths of its files."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What holds for every page: it draws its figures and shows the selection."""
+"""Every page draws its figures and shows the selection."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_every_page_shows_the_selection_of_its_link(open_page: Open, page: str) 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_stands_an_empty_selection(open_page: Open, page: str) -> None:
+def test_every_page_accepts_an_empty_selection(open_page: Open, page: str) -> None:
     app = open_page(page, select='"no such token anywhere"')
     assert not app.exception
     assert "**0** of 200 latents" in texts(app)

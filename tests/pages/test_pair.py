@@ -4,17 +4,17 @@ from tests.pages.conftest import Open, click, texts
 from tests.planted import Planted
 
 
-def test_the_pair_page_says_counts_answers_and_the_relation(
+def test_the_pair_page_shows_counts_answers_and_the_relation(
     open_page: Open, planted: Planted
 ) -> None:
     a, b = planted.duplicates[0]
     app = open_page("pair", latent=a, partner=b)
     assert not app.exception and not app.error
-    said = texts(app)
-    assert "Do they share documents?" in said and "more than by chance" in said
-    assert "Listed as **duplicate**, q = " in said
+    text = texts(app)
+    assert "Do they share documents?" in text and "more than by chance" in text
+    assert "Listed as **duplicate**, q = " in text
     independent = open_page("pair", latent=160, partner=161)
-    assert "The pair is listed in none of the relations." in texts(independent)
+    assert "The pair is not listed in any relation." in texts(independent)
 
 
 def test_swap_threshold_and_window_are_kept_in_the_address(open_page: Open) -> None:

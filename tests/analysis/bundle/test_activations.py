@@ -107,7 +107,7 @@ def test_blocks_by_token_are_the_matrix(stored: Stored, most: int) -> None:
     assert np.array_equal(np.concatenate(latents)[: len(latent)], latent)
 
 
-def test_a_block_by_token_says_which_row_owns_what(stored: Stored) -> None:
+def test_a_block_by_token_has_the_row_of_each_activation(stored: Stored) -> None:
     block = next(iter(stored.activations.blocks_by_token(5_000)))
     for i in range(block.stop):
         own = block.latents[block.offsets[i] : block.offsets[i + 1]]

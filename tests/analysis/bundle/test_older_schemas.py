@@ -180,7 +180,9 @@ def test_schema_1_is_built_again(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 99, "2", None])
-def test_a_newer_or_unknown_schema_asks_for_an_update(copy: Path, version: object) -> None:
+def test_the_error_for_a_newer_or_unknown_schema_recommends_an_update(
+    copy: Path, version: object
+) -> None:
     with pytest.raises(InputError, match="update Clearwater") as caught:
         open_bundle(with_version(copy, version))
     assert f"schema version {version!r}" in str(caught.value)

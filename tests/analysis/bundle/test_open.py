@@ -58,7 +58,7 @@ def _damage(folder: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("no manifest", "is not a bundle"),
         ("not JSON", "not a readable manifest"),
@@ -71,11 +71,11 @@ def _damage(folder: Path, how: str) -> None:
         ("lacks the column joint_tokens", "lacks the column joint_tokens"),
     ],
 )
-def test_what_is_not_whole_is_refused_in_one_sentence(copy: Path, how: str, said: str) -> None:
+def test_what_is_not_whole_is_refused_in_one_sentence(copy: Path, how: str, message: str) -> None:
     _damage(copy, how)
     with pytest.raises(InputError) as caught:
         open_bundle(copy)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(copy) in str(caught.value)
     assert str(caught.value).count("\n") == 0
 

@@ -3,7 +3,7 @@
 from analysis.bundle import TABLES
 
 
-def test_every_column_says_its_unit_and_meaning() -> None:
+def test_every_column_describes_its_unit_and_meaning() -> None:
     for schema in TABLES.values():
         for entry in schema:
             assert entry.metadata[b"unit"]

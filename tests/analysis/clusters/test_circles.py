@@ -1,4 +1,4 @@
-"""Circles are told from simplexes, lines and half circles; each criterion by hand at its limit."""
+"""Circles are distinguished from simplexes, lines and half circles; criteria at their limits."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_a_simplex_is_no_circle_in_any_plane(classes: int, plane: tuple[int, int
         assert found.plane == pytest.approx(2 / (classes - 1 - (0 not in plane)), abs=0.15)
 
 
-def test_a_circle_beside_a_common_direction_is_in_the_plane_after_the_first_component() -> None:
+def test_a_circle_with_a_common_direction_is_in_the_plane_after_the_first_component() -> None:
     common = 3.0 * simplex(1)
     found = judged(circle() + common, (1, 2))
     assert found.is_circle

@@ -35,7 +35,7 @@ def partner_table(folder: Path, joint: np.ndarray) -> LatentTable:
 
 
 def _as_declared(rows: pa.Table) -> pa.Table:
-    """The rows with whatever further columns the partner table has, empty."""
+    """The rows with the other columns of the partner table, empty."""
     for column in TABLES["partners"]:
         if column.name not in rows.column_names:
             empty = pa.array(np.zeros(rows.num_rows), column.type)
@@ -92,7 +92,7 @@ def test_seeds_do_not_agree_on_noise(tmp_path: Path) -> None:
     assert found.levels[0].stability < WEAK
 
 
-def test_the_manifest_says_what_the_table_holds(planted_bundle: Bundle, planted: Planted) -> None:
+def test_the_manifest_summarises_the_table(planted_bundle: Bundle, planted: Planted) -> None:
     rows = planted_bundle.communities.to_pandas()
     levels = planted_bundle.manifest.communities
     assert [level.level for level in levels] == list(range(len(levels))) != []

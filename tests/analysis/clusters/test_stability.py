@@ -19,7 +19,7 @@ from analysis.clusters.stability import (
 
 
 def singletons(labels: np.ndarray) -> np.ndarray:
-    """The labels with every noise latent in a cluster of its own."""
+    """The labels with every noise latent in a separate cluster."""
     labels = labels.copy()
     labels[labels < 0] = 1_000 + np.arange((labels < 0).sum())
     return labels
@@ -44,7 +44,7 @@ def test_agreement_is_the_adjusted_rand_index_with_noise_as_singletons(
     assert agreement(second, first) == pytest.approx(expected, abs=1e-12)
 
 
-def test_equal_clusterings_agree_fully_and_noise_alone_does_not() -> None:
+def test_equal_clusterings_agree_fully_but_pure_noise_does_not() -> None:
     first, _ = partly_equal(3)
     assert agreement(first, first) == pytest.approx(1.0)
     assert agreement(np.zeros(9, int), np.zeros(9, int)) == 1.0

@@ -118,7 +118,7 @@ def test_independence_is_zero_phi_unit_lift_and_zero_g(a: int, b: int, c: int, d
 
 
 @given(small_tables)
-def test_swapping_the_latents_swaps_the_conditionals_alone(table: TwoByTwo) -> None:
+def test_swapping_the_latents_swaps_only_the_conditionals(table: TwoByTwo) -> None:
     swapped = TwoByTwo(table.n11, table.n01, table.n10, table.n00)
     assert float(p_b_given_a(table)) == float(p_a_given_b(swapped))
     for measure in (phi, jaccard, npmi, dice, overlap, lift, g_squared, phi_over_max):

@@ -134,8 +134,8 @@ def test_even_contexts_go_from_the_strongest_to_the_weakest(
     pair = read_pair(bundle, 4, 5)
     rows = pair_contexts(bundle, pair, "a", most=7).to_pylist()
     picked = [row["a"][row["peak"]] for row in rows]
-    alone = np.sort(dense[(dense[:, 4] > 0) & (dense[:, 5] == 0), 4])[::-1]
-    assert picked[0] == alone[0] and picked[-1] == alone[-1]
+    only_a = np.sort(dense[(dense[:, 4] > 0) & (dense[:, 5] == 0), 4])[::-1]
+    assert picked[0] == only_a[0] and picked[-1] == only_a[-1]
     assert picked == sorted(picked, reverse=True)
 
 

@@ -44,7 +44,7 @@ def stored(demo: Bundle) -> dict[str, npt.NDArray[np.int64]]:
 
 
 def value_of(measure: str, counts: dict[str, npt.NDArray[np.int64]], total: int) -> Floats:
-    """The measures written out anew; no pair here has a zero count."""
+    """Independent formulas of the measures; no pair here has a zero count."""
     n = float(total)
     n11, n1, n2 = (counts[name].astype(np.float64) for name in ("n11", "n1", "n2"))
     n10, n01 = n1 - n11, n2 - n11

@@ -53,11 +53,11 @@ def test_every_pair_at_every_threshold(planted_bundle: Bundle, tmp_path: Path, u
         assert np.array_equal(table["latent_count"].to_numpy(), np.diag(gram)[a])
         square = TwoByTwo.from_margins(gram[a, b], np.diag(gram)[a], np.diag(gram)[b], len(begins))
         assert np.array_equal(table["phi"].to_numpy(), MEASURES["phi"].of(square))
-        said = json.loads(table.schema.metadata[b"clearwater"])
-        assert said["n_units"] == len(begins) and said["bundle_id"] == (
+        metadata = json.loads(table.schema.metadata[b"clearwater"])
+        assert metadata["n_units"] == len(begins) and metadata["bundle_id"] == (
             planted_bundle.manifest.bundle_id
         )
-        assert said["active_rule"] == f"activation > {threshold:g}"
+        assert metadata["active_rule"] == f"activation > {threshold:g}"
     assert {file.name for file in tmp_path.iterdir()} == {file.name for file in files}
 
 
@@ -81,11 +81,14 @@ def test_another_count_of_the_same_name_is_not_taken_for_this_one(
 
 
 def test_a_threshold_below_the_bundles_is_refused(planted_bundle: Bundle, tmp_path: Path) -> None:
-    asked = CountRequest("token", 1, (-1.0,), Ranking(8, 1), 1 << 28)
+    request_below = CountRequest("token", 1, (-1.0,), Ranking(8, 1), 1 << 28)
     with pytest.raises(InputError, match="stores only activations above 0, so --above -1 "):
-        recount(planted_bundle, asked, tmp_path / "out", LocalWorkers())
+        recount(planted_bundle, request_below, tmp_path / "out", LocalWorkers())
     with pytest.raises(InputError, match="is not a number"):
         recount(
-            planted_bundle, replace(asked, thresholds=(float("nan"),)), tmp_path, LocalWorkers()
+            planted_bundle,
+            replace(request_below, thresholds=(float("nan"),)),
+            tmp_path,
+            LocalWorkers(),
         )
     assert not (tmp_path / "out").exists()

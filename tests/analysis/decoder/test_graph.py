@@ -98,9 +98,9 @@ def test_cosines_of_pairs(decoder: np.ndarray) -> None:
 def test_fewer_latents_than_neighbours_lower_k() -> None:
     W = np.eye(3, dtype=np.float32)
     assert decoder_graph(W, eligible=np.ones(3, dtype=bool)).k == 2
-    alone = decoder_graph(W, eligible=np.array([True, False, False]))
-    assert alone.k == 0
-    assert neighbour_table(alone).num_rows == 0
+    graph = decoder_graph(W, eligible=np.array([True, False, False]))
+    assert graph.k == 0
+    assert neighbour_table(graph).num_rows == 0
 
 
 def test_the_table_has_the_bundle_schema_and_order(decoder: np.ndarray) -> None:

@@ -122,7 +122,7 @@ def test_many_latents_get_fewer_epochs(
     assert default.tobytes() == stated.tobytes()
 
 
-def test_few_latents_stay_where_they_start() -> None:
+def test_few_latents_keep_their_initial_positions() -> None:
     W = planted(1, 15, 6, 0.5)
     everyone = np.ones(15, dtype=bool)
     fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)

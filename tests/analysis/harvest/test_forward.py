@@ -112,8 +112,8 @@ def test_padding_changes_nothing_on_text() -> None:
     padded = TOKENS.copy()
     padded[1, 6:] = 0
     x = hooked_activations(language_model, HookPoint(2, "resid_post"), padded)
-    alone = hooked_activations(language_model, HookPoint(2, "resid_post"), TOKENS[1:2, :6])
-    torch.testing.assert_close(x[1, :6], alone[0], atol=1e-5, rtol=1e-5)
+    single = hooked_activations(language_model, HookPoint(2, "resid_post"), TOKENS[1:2, :6])
+    torch.testing.assert_close(x[1, :6], single[0], atol=1e-5, rtol=1e-5)
 
 
 def test_hook_is_spelled_for_the_model_and_its_layer_checked() -> None:

@@ -74,7 +74,7 @@ def test_a_tokens_file_counts_silent_tokens(tmp_path: Path) -> None:
     assert shard.active.tolist() == [0, 2, 0, 1, 0] and shard.token.to_pylist() == ["x"] * 5
 
 
-def test_a_tokens_file_beside_is_found(tmp_path: Path) -> None:
+def test_a_tokens_file_in_the_same_folder_is_used(tmp_path: Path) -> None:
     pq.write_table(tokens([2, 5, 7]), tmp_path / "tokens.parquet")
     assert read(tmp_path, table()).tokens == 3
 
@@ -135,11 +135,11 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("activations", "listed", "told"), FAULTS, ids=[f[2] for f in FAULTS])
-def test_faults_are_told(
-    tmp_path: Path, activations: pa.Table, listed: pa.Table | None, told: str
+@pytest.mark.parametrize(("activations", "listed", "message"), FAULTS, ids=[f[2] for f in FAULTS])
+def test_faults_are_reported(
+    tmp_path: Path, activations: pa.Table, listed: pa.Table | None, message: str
 ) -> None:
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         read(tmp_path, activations, listed)
     assert ".parquet: " in str(error.value) and str(error.value).endswith(".")
 

@@ -6,7 +6,7 @@ from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, kept_mask,
 from analysis.harvest.token_blocks import TokenBlock, batches
 
 
-def test_special_tokens_go_wherever_they_stand_and_so_do_first_positions() -> None:
+def test_special_tokens_at_every_position_and_first_positions_are_masked() -> None:
     ids = np.array([[7, 5, 0, 6], [0, 8, 8, 1]])
     assert kept_mask(ids, {0, 1}).tolist() == [
         [False, True, False, True],

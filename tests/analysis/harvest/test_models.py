@@ -84,7 +84,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, cache: Path) -> None:
         load_language_model(folder)
 
 
-def test_the_demo_model_says_how_to_make_it(cache: Path) -> None:
+def test_the_error_for_a_missing_demo_model_has_the_command(cache: Path) -> None:
     with pytest.raises(InputError, match=r"python -m data\.recipes\.model"):
         load_language_model(DEMO_MODEL)
 

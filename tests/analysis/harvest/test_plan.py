@@ -78,7 +78,7 @@ def test_each_shard_is_its_part_of_the_whole(
 
 
 def test_blocks_are_written_as_they_come(tmp_path: Path) -> None:
-    """One shard is asked for at a time, and nothing appears unless all are written."""
+    """One shard is requested at a time, and nothing is published unless all are written."""
 
     def interrupted() -> Iterator[list[TokenBlock]]:
         yield made([4, 5])

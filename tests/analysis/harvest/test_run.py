@@ -100,7 +100,7 @@ def reading(
     counted: frozenset[int] = frozenset(),
     **settings: bool,
 ) -> Reading:
-    """What is to be harvested; `counted` special tokens are not masked."""
+    """The harvest request; `counted` special tokens are not masked."""
     special = model.special_token_ids
     text = partial(_blocks, read, model.tokenizer, special_token_ids=special, **settings)
     policy = MaskPolicy(special_token_ids=tuple(sorted(special - counted)))
@@ -155,11 +155,11 @@ def test_an_interrupted_harvest_ends_in_the_same_bytes(
     whole = run(reading(model), tmp_path / "whole")
     resumed = tmp_path / "resumed"
     for windows in (3, 4):
-        told: list[int] = []
+        counts: list[int] = []
 
-        def stop(kept: int, told: list[int] = told, windows: int = windows) -> None:
-            told.append(kept)
-            if len(told) == windows:
+        def stop(kept: int, counts: list[int] = counts, windows: int = windows) -> None:
+            counts.append(kept)
+            if len(counts) == windows:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -226,15 +226,15 @@ def _tiny_reading(tiny: OpenTiny) -> Reading:
 def test_workers_make_the_same_bytes(
     cluster: LocalCluster, model: LanguageModel, tmp_path: Path, loses_one: bool
 ) -> None:
-    alone = run(reading(model), tmp_path / "alone")
+    single = run(reading(model), tmp_path / "single")
     shared = tmp_path / "shared"
     shared.mkdir()
     tiny = OpenTiny(tmp_path / "log", os.getpid(), loses_one)
-    told: list[int] = []
+    counts: list[int] = []
     workers = DaskWorkers(cluster.scheduler_address)
-    found = harvest(tiny, shared, workers=workers, progress=told.append, sizes=SIZES)
-    assert found == alone and told[-1] == alone.tokens and told == sorted(told)
-    assert contents(shared) == contents(tmp_path / "alone")
+    summary = harvest(tiny, shared, workers=workers, progress=counts.append, sizes=SIZES)
+    assert summary == single and counts[-1] == single.tokens and counts == sorted(counts)
+    assert contents(shared) == contents(tmp_path / "single")
     openings = tiny.log.read_text().splitlines()
     assert openings.count(str(os.getpid())) == 1
     assert tiny.log.with_suffix(".lost").exists() == loses_one
@@ -251,9 +251,9 @@ def test_a_finished_harvest_runs_nothing_again(model: LanguageModel, tmp_path: P
 
 
 def test_progress_counts_kept_tokens(model: LanguageModel, tmp_path: Path) -> None:
-    told: list[int] = []
-    summary = run(reading(model), tmp_path, progress=told.append)
-    assert told == sorted(told) and told[-1] == summary.tokens and len(set(told)) > 3
+    counts: list[int] = []
+    summary = run(reading(model), tmp_path, progress=counts.append)
+    assert counts == sorted(counts) and counts[-1] == summary.tokens and len(set(counts)) > 3
 
 
 def test_threshold_is_applied_before_rounding(model: LanguageModel, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_threshold_is_applied_before_rounding(model: LanguageModel, tmp_path: Pa
 
 
 def test_bos_inside_documents_makes_no_pairs(model: LanguageModel, tmp_path: Path) -> None:
-    """Ten latents that share BOS alone: nothing together when masked, everything when not."""
+    """Ten latents that share only BOS: they co-occur only if it is not masked."""
     bos = model.model.get_input_embeddings().weight[0]
     direction = bos / bos.norm()
     detector = SparseAutoencoder(
@@ -292,14 +292,14 @@ def test_bos_inside_documents_makes_no_pairs(model: LanguageModel, tmp_path: Pat
     assert found["counted"][1].kept == found["masked"][1].kept + inside
 
 
-def test_loud_positions_are_sinks(model: LanguageModel, tmp_path: Path) -> None:
-    loud = tiny_language_model()
-    loud.model.get_input_embeddings().weight[7] *= 1000
-    summary = run(reading(loud, hook=EMBEDDINGS), tmp_path)
+def test_positions_with_a_large_norm_are_sinks(model: LanguageModel, tmp_path: Path) -> None:
+    large = tiny_language_model()
+    large.model.get_input_embeddings().weight[7] *= 1000
+    summary = run(reading(large, hook=EMBEDDINGS), tmp_path)
     at_start = summary.mask.sink_position
-    sevens = sum(int((b.token_ids[1:] == 7).sum()) for b in blocks(loud))
+    sevens = sum(int((b.token_ids[1:] == 7).sum()) for b in blocks(large))
     assert summary.mask.sink_norm == sevens > 0 and at_start > 0
-    total = sum(len(b) for b in blocks(loud))
+    total = sum(len(b) for b in blocks(large))
     assert summary.tokens == total - sevens - at_start - summary.mask.special
 
 

@@ -1,4 +1,4 @@
-"""The verdict, the numbers against plain formulas, and whether a planted fault is found."""
+"""The verdict, the numbers against plain formulas, and whether a planted fault is detected."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ from tests.analysis.harvest.tiny_model import D_MODEL, WORDS, tiny_language_mode
 
 
 @pytest.mark.parametrize(
-    ("explained", "l0", "promised", "fits", "said"),
+    ("explained", "l0", "promised", "fits", "sentence"),
     [
         (0.83, 32.0, 32, True, "0.83 of the variance"),
         (0.83, 21.0, 32, False, "L0 is 21.0, but the file states 32"),
@@ -44,10 +44,10 @@ from tests.analysis.harvest.tiny_model import D_MODEL, WORDS, tiny_language_mode
     ],
 )
 def test_the_verdict(
-    explained: float | None, l0: float, promised: float | None, fits: bool | None, said: str
+    explained: float | None, l0: float, promised: float | None, fits: bool | None, sentence: str
 ) -> None:
     verdict = judge(explained, l0, promised)
-    assert verdict.fits is fits and said in verdict.sentence
+    assert verdict.fits is fits and sentence in verdict.sentence
     assert verdict.sentence.endswith(".") and "\n" not in verdict.sentence
 
 
@@ -203,7 +203,7 @@ def test_a_transcoder_has_no_explained_variance(sample: Sample, sae: SparseAutoe
     assert "explained variance is not known" in report.verdict.sentence
 
 
-def test_a_model_of_another_width_is_told(sample: Sample, sae: SparseAutoencoder) -> None:
+def test_a_model_of_another_width_is_reported(sample: Sample, sae: SparseAutoencoder) -> None:
     narrow = replace(sae, W_enc=sae.W_enc[:8])
     with pytest.raises(InputError, match=r"16 values per token at blocks\.1\.hook_resid_pre"):
         self_check(narrow, sample)

@@ -52,7 +52,7 @@ def test_a_shard_comes_back_as_it_was(tmp_path: Path) -> None:
     assert read.token.to_pylist() == ["a", "b", "a"] and read.facts == example().facts
 
 
-def test_a_damaged_shard_is_told(tmp_path: Path) -> None:
+def test_a_damaged_shard_is_reported(tmp_path: Path) -> None:
     (tmp_path / "000000.arrow").write_bytes(b"no arrow")
     with pytest.raises(InputError, match=r"000000\.arrow"):
         read_facts(tmp_path, 0)

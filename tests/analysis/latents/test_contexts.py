@@ -1,4 +1,4 @@
-"""Contexts: real windows, rightly picked, whatever the order of work."""
+"""Contexts are real windows and picked correctly, independently of the order of work."""
 
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def test_dead_latents_have_none_and_rare_ones_few(
     assert [r["latent"] for r in written] == sorted(r["latent"] for r in written)
 
 
-def test_intervals_of_fewer_activations_than_asked() -> None:
+def test_intervals_of_fewer_activations_than_requested() -> None:
     values = np.array([3.0, 1.0, 2.0], dtype=np.float32)
     found = contexts._pick_intervals(values, 5, np.random.default_rng(0))
     assert values[found].tolist() == [3.0, 2.0, 1.0]

@@ -49,7 +49,7 @@ def test_nan_becomes_null_in_float_columns(build: Building) -> None:
 
 def test_finished_steps_are_skipped(build: Building) -> None:
     ran: list[str] = []
-    heard: list[tuple[str, int, int]] = []
+    events: list[tuple[str, int, int]] = []
 
     def describe(build: Building) -> DoneRecord:
         ran.append("describe")
@@ -61,17 +61,17 @@ def test_finished_steps_are_skipped(build: Building) -> None:
         build.progress.named("windows")(3, 9)
         return RowsRecord(rows=7)
 
-    build = replace(build, progress=Progress(report=lambda *said: heard.append(said)))
+    build = replace(build, progress=Progress(report=lambda *event: events.append(event)))
     first = Step(DESCRIBE, describe, writes=(STATISTICS,), title="latents")
     second = Step(PICK_CONTEXTS, pick, reads=(STATISTICS, DESCRIBE))
     timings = run_steps(build, [first, second])
     assert ran == ["describe", "pick"] and list(timings) == ["describe_latents", "pick_contexts"]
-    assert heard == [("latents", 0, 1), ("latents", 1, 1), ("windows", 3, 9)]
+    assert events == [("latents", 0, 1), ("latents", 1, 1), ("windows", 3, 9)]
     assert build.record(PICK_CONTEXTS).rows == 7
-    heard.clear()
+    events.clear()
     assert run_steps(build, [first, second]) == timings
     assert ran == ["describe", "pick"]
-    assert [name for name, *_ in heard] == [
+    assert [name for name, *_ in events] == [
         "describe latents, finished earlier",
         "pick contexts, finished earlier",
     ]

@@ -26,18 +26,18 @@ def _files(folder: Path) -> set[str]:
 def test_a_step_needs_only_what_it_declares(name: str, finished: Finished, tmp_path: Path) -> None:
     """It runs in a folder with nothing else, and writes the same bytes there."""
     step = next(step for step in ACTIVATION_STEPS if step.record.step == name)
-    work = open_working_folder(tmp_path / "alone", StepRecord())
+    work = open_working_folder(tmp_path / "single", StepRecord())
     for needed in step.reads:
         shutil.copy(finished.build.work.path / needed.path, work.path / needed.path)
     before = _files(work.path)
-    alone = building(finished.build.sae, finished.build.parameters, work)
-    run_steps(alone, [step])
+    single = building(finished.build.sae, finished.build.parameters, work)
+    run_steps(single, [step])
     written = _files(work.path) - before - {step.record.path}
     assert written == {artifact.path for artifact in step.writes}
     for file in written:
         assert (work.path / file).read_bytes() == (finished.build.work.path / file).read_bytes()
     excluded = {"seconds"}
-    assert alone.record(step.record).model_dump(exclude=excluded) == finished.build.record(
+    assert single.record(step.record).model_dump(exclude=excluded) == finished.build.record(
         step.record
     ).model_dump(exclude=excluded)
 

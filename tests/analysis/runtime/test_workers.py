@@ -56,11 +56,11 @@ def files(folder: Path) -> dict[str, str]:
 def test_each_missing_piece_is_made_once(workers: Workers, tmp_path: Path) -> None:
     task = Square(tmp_path)
     task.file(4).write_text("made before")
-    told: list[int] = []
-    workers.run(task, range(12), task.file, told.append)
+    reported: list[int] = []
+    workers.run(task, range(12), task.file, reported.append)
     expected = {f"{i}.txt": str(i**2) for i in range(12)} | {"4.txt": "made before"}
     assert files(tmp_path) == expected
-    assert sorted(told) == list(range(12))
+    assert sorted(reported) == list(range(12))
     assert [task.began(i) for i in range(12)] == [int(i != 4) for i in range(12)]
     assert len(list(tmp_path.iterdir())) == 12 + 11
 

@@ -31,7 +31,7 @@ def linear(**renamed: str) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class Case:
-    """One saved SAE: what lies where, and the equation that it should follow."""
+    """One saved SAE: its files, and the equation that it should follow."""
 
     format: str
     file: str

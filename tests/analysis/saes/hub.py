@@ -21,13 +21,13 @@ COMMITS = {"main": "a" * 40, "v1.0": "b" * 40}
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves `root/<revision>/` as the revisions of REPOSITORY, and remembers what was asked."""
+    """Serves `root/<revision>/` as the revisions of REPOSITORY, and records the requests."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.folders = {commit: root / revision for revision, commit in COMMITS.items()}
         self.listed: list[str] = []
-        """Paths that a tree names beside the real files, for a hostile server."""
+        """Paths that a tree lists in addition to the real files, for a hostile server."""
         self.requests: list[str] = []
 
     @property
@@ -89,8 +89,8 @@ class Answer(BaseHTTPRequestHandler):
             ]
             return self.send(json.dumps(tree).encode())
         siblings = [{"rfilename": name} for name in files]
-        said = {"id": REPOSITORY, "sha": commit, "siblings": siblings, "private": False}
-        return self.send(json.dumps(said | {"tags": [], "downloads": 0}).encode())
+        info = {"id": REPOSITORY, "sha": commit, "siblings": siblings, "private": False}
+        return self.send(json.dumps(info | {"tags": [], "downloads": 0}).encode())
 
     def give(self, revision: str, name: str) -> None:
         commit = self.commit(revision)

@@ -150,7 +150,7 @@ def many_tensors(folder: Path) -> None:
 
 
 class Runs:
-    """A pickle that would leave a file behind if anything ran it."""
+    """A pickle that writes a file if it is executed."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -251,10 +251,10 @@ HANGS = 30
 
 
 def resident_peak(*, reset: bool = False) -> int:
-    """The process' largest resident memory so far in bytes, from now on after a `reset`.
+    """The peak resident memory of the process in bytes, since the last `reset` if any.
 
-    It holds what PyTorch and mapped files take, which Python's own tracing does not see. 0 where
-    the system does not tell it so.
+    It includes memory of PyTorch and of mapped files, which tracemalloc does not count. 0 if the
+    system does not report it.
     """
     status, references = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     if not references.exists():
@@ -268,7 +268,7 @@ def resident_peak(*, reset: bool = False) -> int:
 def refusal(folder: Path, *, allow_pickle: bool = False, mapped: int = 0) -> str:
     """The message of the one error; fails when it is not one sentence, or takes memory or long.
 
-    `mapped` bytes of the file itself may become resident beside the extra memory.
+    `mapped` bytes of the file itself may become resident in addition to the extra memory.
     """
     tracemalloc.start()
     began, resident = time.process_time(), resident_peak(reset=True)

@@ -26,7 +26,7 @@ def of_norms(norms: torch.Tensor) -> SparseAutoencoder:
     )
 
 
-def test_it_holds_what_the_folder_says() -> None:
+def test_it_contains_the_settings_of_the_folder() -> None:
     sae = load_sae(ORACLE / "topk_layer_norm")
     described = describe(sae, "tiny")
     assert (described.name, described.format, described.architecture) == ("tiny", "saelens", "topk")
@@ -49,7 +49,7 @@ def test_a_given_hook_point_replaces_the_stored_one() -> None:
     assert described.hook_module == "model.layers.4:input"
 
 
-def test_norms_are_told_at_their_quantiles() -> None:
+def test_norms_are_reported_at_their_quantiles() -> None:
     """101 shuffled norms 0.00 to 1.00: the q-quantile is q itself."""
     norms = torch.from_numpy(np.random.default_rng(1).permutation(101) / 100)
     quantiles = decoder_norm_quantiles(of_norms(norms))

@@ -1,7 +1,7 @@
 """Formats against the packages that write them, on real activations, where these are installed.
 
-CONTRIBUTING.md says how. SAELens and sparsify stand beside their stored outputs, in the other
-tests of this folder.
+CONTRIBUTING.md explains how to install them. The other tests in this folder compare SAELens and
+sparsify with their stored outputs.
 """
 
 from importlib import import_module

@@ -23,7 +23,7 @@ FILES = ["cfg.json", "reference.safetensors", "sae_weights.safetensors"]
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A repository with two revisions; the client is told its address and an empty cache."""
+    """A repository with two revisions; the client has its address and an empty cache."""
     root = tmp_path / "hub"
     shutil.copytree(ORACLE / "topk_none", root / "main" / "deep" / "topk")
     shutil.copytree(ORACLE / "gated_none", root / "v1.0" / "deep" / "topk")
@@ -89,14 +89,14 @@ def test_what_is_in_the_cache_needs_no_server(
     assert load_sae(f"{REPOSITORY}:deep/topk@v1.0").content_hash == before
 
 
-def test_a_repository_without_a_folder_gives_its_own_files_alone(hub: Hub) -> None:
+def test_a_repository_without_a_folder_gives_only_its_own_files(hub: Hub) -> None:
     """Not the hundred SAEs in its folders; these are named instead."""
     message = refusal(f"{REPOSITORY}@main")
     assert "its folders are L3R-8x, deep, neel" in message and REPOSITORY in message
     assert hub.downloads() == ["README.md"]
 
 
-def test_an_unknown_folder_says_which_there_are(hub: Hub) -> None:
+def test_an_unknown_folder_lists_the_known_ones(hub: Hub) -> None:
     message = refusal(f"{REPOSITORY}:deep/tpok@main")
     assert f"{REPOSITORY}: there is no deep/tpok at main" in message
     assert "its folders are L3R-8x, deep, neel" in message
@@ -113,7 +113,7 @@ def test_an_unknown_repository_is_named(hub: Hub) -> None:
     assert not hub.downloads()
 
 
-def test_an_unreachable_hub_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, unused_address(), tmp_path / "cache")
     assert "check the name and the network" in refusal(f"{REPOSITORY}:deep/topk@main")
 
@@ -136,7 +136,7 @@ def test_a_server_that_lists_paths_outside_writes_nothing_there(hub: Hub, tmp_pa
     assert not list(tmp_path.rglob("escaped.json"))
 
 
-def test_a_mistyped_local_path_asks_no_server(hub: Hub) -> None:
+def test_a_mistyped_local_path_sends_no_request(hub: Hub) -> None:
     assert "no such file or folder" in refusal("data/sea")
     assert not hub.requests
 
@@ -203,6 +203,8 @@ def test_a_release_that_is_not_in_the_table_is_named(hub: Hub) -> None:
     assert not hub.requests
 
 
-def test_without_saelens_a_release_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_without_saelens_installed_gives_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(locate, "find_spec", lambda name: None)
     assert "install the package sae-lens" in refusal("gpt2-small-res-jb:blocks.8")

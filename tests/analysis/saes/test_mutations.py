@@ -38,7 +38,7 @@ OPTIONAL = {
     "openai": {"decoder.weight"},  # absent: tied
     "llamascopium": {"b_D"},  # absent: the decoder has no bias
 }
-"""Tensors without which a file is whole and means another SAE."""
+"""Optional tensors: without them a file is valid but describes another SAE."""
 
 
 def example(format_name: str, folder: Path) -> Path:

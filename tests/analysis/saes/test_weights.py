@@ -38,7 +38,7 @@ def test_transpose_swaps_the_orientation_of_both_matrices(tmp_path: Path) -> Non
     assert torch.equal(sae.W_enc, stored["W_enc"].T) and torch.equal(sae.W_dec, stored["W_dec"].T)
 
 
-def test_a_needless_transpose_says_what_to_try(tmp_path: Path) -> None:
+def test_the_error_for_a_needless_transpose_gives_advice(tmp_path: Path) -> None:
     file = write(CASES["neel"], tmp_path)
     with pytest.raises(InputError, match="it was read with --transpose: try without"):
         load_sae(file, Overrides(transpose=True), allow_pickle=True)

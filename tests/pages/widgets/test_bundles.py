@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import ROOT, Open, charts
 
 
-def test_a_link_to_an_unknown_bundle_is_refused_in_one_sentence(open_page: Open) -> None:
+def test_a_link_to_an_unknown_bundle_is_refused_with_one_sentence(open_page: Open) -> None:
     app = open_page("overview", bundle="../../etc/passwd")
     assert not app.exception
     assert "is not on this server" in app.error[0].value

@@ -1,4 +1,4 @@
-"""What a reader does in a chart changes the view."""
+"""Interactions with charts change the view."""
 
 import pytest
 
@@ -8,7 +8,9 @@ from pages.widgets.events import HANDLED
 from tests.pages.conftest import Open, act_in_chart, texts
 
 
-def test_a_box_on_the_map_selects_what_it_holds(open_page: Open, planted_bundle: Bundle) -> None:
+def test_a_box_on_the_map_selects_the_latents_inside(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
     x, y = (planted_bundle.latents[name].drop_null().to_numpy() for name in ("x", "y"))
     app = open_page("map", select="active_tokens>0")
     act_in_chart(app, "map", box={"x": [float(x.min()) - 1, float(x.mean())], "y": [-999, 999]})
@@ -20,7 +22,7 @@ def test_a_box_on_the_map_selects_what_it_holds(open_page: Open, planted_bundle:
     assert y.size > inside > 0
 
 
-def test_a_new_box_takes_the_place_of_the_last_and_an_emptied_one_vanishes(
+def test_a_new_box_replaces_the_last_and_an_empty_box_is_removed(
     open_page: Open,
 ) -> None:
     app = open_page("map", select="box(0,1,0,1) & density<0.5")
@@ -31,7 +33,7 @@ def test_a_new_box_takes_the_place_of_the_last_and_an_emptied_one_vanishes(
     assert app.query_params["select"] == "density<0.5"
 
 
-def test_an_event_counts_once(open_page: Open) -> None:
+def test_an_event_is_handled_once(open_page: Open) -> None:
     app = open_page("map")
     act_in_chart(app, "map", box={"x": [-2, 2], "y": [-2, 2]})
     assert app.query_params["select"] == "box(-2,2,-2,2)"

@@ -9,7 +9,7 @@ from pages.widgets.latent_map import scaled
 from tests.pages.conftest import Open, click
 
 
-def test_zoom_goes_to_the_selection_out_and_back(open_page: Open, planted_bundle: Bundle) -> None:
+def test_zoom_to_the_selection_out_and_back(open_page: Open, planted_bundle: Bundle) -> None:
     app = open_page("map", select="cluster=1")
     buttons = {button.label: button for button in app.button}
     assert buttons["Out"].disabled and buttons["Whole map"].disabled

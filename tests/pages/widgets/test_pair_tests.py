@@ -1,4 +1,4 @@
-"""The answers to whether a pair co-occurs by chance."""
+"""Answers to the question whether a pair co-occurs by chance."""
 
 from dataclasses import replace
 
@@ -30,5 +30,5 @@ def test_answers_at_the_threshold(
     assert answer(replace(one_test, expected=3.0, p_more=more, p_fewer=fewer)) == expected
 
 
-def test_without_any_expectation_there_is_no_answer(one_test: PairTest) -> None:
+def test_the_answer_is_undefined_if_nothing_is_expected(one_test: PairTest) -> None:
     assert answer(replace(one_test, expected=0.0, p_more=0.0, p_fewer=1.0)).startswith("undefined")

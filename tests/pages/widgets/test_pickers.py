@@ -3,7 +3,7 @@
 from tests.pages.conftest import Open
 
 
-def test_a_link_to_half_a_pair_is_mended(open_page: Open) -> None:
+def test_a_link_with_one_latent_of_a_pair_is_completed(open_page: Open) -> None:
     for params in ({}, {"latent": 8}, {"latent": 8, "partner": 8}, {"latent": 8, "partner": 5000}):
         app = open_page("pair", **params)
         assert not app.exception and not app.error

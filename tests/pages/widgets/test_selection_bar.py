@@ -1,4 +1,4 @@
-"""The selection bar reads, explains, clears and shares the selection."""
+"""The selection bar parses, explains, clears and shares the selection."""
 
 from tests.pages.conftest import Open, click, texts
 
@@ -10,7 +10,7 @@ def test_a_selection_typed_in_the_field_reaches_the_address_bar(open_page: Open)
     assert "**4** of 200 latents" in texts(app)
 
 
-def test_a_selection_that_cannot_be_read_is_explained_and_stays_to_be_mended(
+def test_an_invalid_selection_is_explained_and_kept_for_correction(
     open_page: Open,
 ) -> None:
     app = open_page("map", select="flag=dead")

@@ -1,4 +1,4 @@
-"""The view survives the address bar, and links of earlier versions are still read."""
+"""The view is restored from the address bar, and links of earlier versions still work."""
 
 import pytest
 from hypothesis import given
@@ -76,7 +76,7 @@ def test_every_field_is_one_query_parameter(name: str) -> None:
     assert dict(view) == DEFAULTS | {name: value}
 
 
-def test_a_whole_view_survives_the_address_bar() -> None:
+def test_a_complete_view_is_restored_from_the_address_bar() -> None:
     view = ViewState().changed(**{name: value for name, (value, _) in OTHERS.items()})
     assert ViewState.from_query_params(view.to_query_params()) == view
 
@@ -104,7 +104,7 @@ def test_links_of_earlier_versions(old: dict[str, str], new: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("old", OLD_NAMES)
-def test_the_new_name_of_a_parameter_counts(old: str) -> None:
+def test_the_new_name_of_a_parameter_takes_precedence(old: str) -> None:
     new = OLD_NAMES[old]
     _, text = OTHERS[new]
     usual = str(DEFAULTS[new])
@@ -174,7 +174,7 @@ def test_a_viewport_keeps_four_digits() -> None:
     assert ViewState.from_query_params(view.to_query_params()) == view
 
 
-def test_an_invalid_selection_says_why_and_selects_everything() -> None:
+def test_an_invalid_selection_gives_the_reason_and_selects_everything() -> None:
     view = ViewState(select="density<")
     assert view.selection_error.startswith("Selection:")
     assert str(view.selection) == ""

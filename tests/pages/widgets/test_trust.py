@@ -1,4 +1,4 @@
-"""Sentences on how far labels, clusters and maps can be trusted."""
+"""Sentences on the reliability of labels, clusters and maps."""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from pages.widgets.trust import cluster_trust, clustering_trust, explanation, la
 
 
 def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> str:
-    """What is said of an explanation."""
-    said: list[str] = []
-    monkeypatch.setattr(st, "markdown", said.append)
-    monkeypatch.setattr(st, "caption", said.append)
+    """The text that is shown for an explanation."""
+    shown: list[str] = []
+    monkeypatch.setattr(st, "markdown", shown.append)
+    monkeypatch.setattr(st, "caption", shown.append)
     explanation(row, bundle, "the latent")
-    return " ".join(said)
+    return " ".join(shown)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bund
         (None, None, "no score"),
     ],
 )
-def test_an_explanation_says_its_own_score(
+def test_an_explanation_is_shown_with_its_score(
     precision: float | None,
     recall: float | None,
     expected: str,
@@ -39,13 +39,13 @@ def test_an_explanation_says_its_own_score(
         "explanation_precision": precision,
         "explanation_recall": recall,
     }
-    said = scored(row, monkeypatch, planted_bundle)
-    assert "dogs" in said and expected in said
+    text = scored(row, monkeypatch, planted_bundle)
+    assert "dogs" in text and expected in text
     assert scored(row | {"explanation": ""}, monkeypatch, planted_bundle) == ""
 
 
 def captions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is written from now on."""
+    """The texts that Streamlit is called with."""
     written: list[str] = []
     for element in ("markdown", "caption", "warning"):
         monkeypatch.setattr(st, element, written.append)
