@@ -3,6 +3,7 @@
 python -m analysis.bundle.document > docs/bundle.md
 """
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from types import NoneType, UnionType
@@ -10,6 +11,7 @@ from typing import Any, get_args, get_origin
 
 import pyarrow as pa
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from analysis.bundle.manifest import MANIFEST, Manifest
 from analysis.bundle.older_schemas import OLDER
@@ -18,7 +20,7 @@ from analysis.bundle.schema import SCHEMA_VERSION, TABLE_TITLES, TABLES
 INTRODUCTION = f"""# The bundle, schema version {SCHEMA_VERSION}
 
 A bundle is a folder with one Parquet file per table and `{MANIFEST}`. It is never changed after it
-is written. Python reads it with `analysis.bundle.open_bundle(path)`; any Parquet reader opens the
+is written. In Python, `from analysis import open_bundle` opens it; any Parquet reader opens the
 tables. Each file stores the unit and the meaning of its columns as field metadata.
 
 This page is generated from the declarations in `analysis/bundle/schema.py` and
@@ -37,7 +39,7 @@ Activations are float32 values with 11 significant bits.
 def document() -> str:
     """The text of `docs/bundle.md`."""
     parts = [INTRODUCTION, "## Tables\n", *map(_table, TABLES), ACTIVATIONS, "## Manifest\n"]
-    parts += [_model(model) for model in _models(Manifest)]
+    parts += [_model(model) for model in dict.fromkeys(_models(Manifest))]
     older = ", ".join(str(version) for version in sorted(OLDER)) or "none"
     parts.append(f"## Older schema versions\n\nOlder schema versions that are read: {older}.\n")
     return "\n".join(parts)
@@ -78,10 +80,15 @@ def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 def _model(model: type[BaseModel]) -> str:
     rows = [
-        (f"`{name}`", _annotation(entry.annotation), entry.description or "")
+        (f"`{name}`", _annotation(entry.annotation), _default(entry), entry.description or "")
         for name, entry in model.model_fields.items()
     ]
-    return f"### {model.__name__}\n\n{model.__doc__}\n\n{_rows(('field', 'type', 'meaning'), rows)}"
+    heads = ("field", "type", "default", "meaning")
+    return f"### {model.__name__}\n\n{model.__doc__}\n\n{_rows(heads, rows)}"
+
+
+def _default(entry: FieldInfo) -> str:
+    return "" if entry.is_required() or entry.default_factory else json.dumps(entry.default)
 
 
 def _annotation(kind: Any) -> str:

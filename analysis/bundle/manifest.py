@@ -14,21 +14,21 @@ class _Strict(BaseModel):
 class SaeSource(_Strict):
     """The saved SAE that a bundle describes."""
 
-    name: str
-    format: str
-    architecture: str
-    d_in: int
-    d_sae: int
-    d_out: int
+    name: str = Field(description="folder, file or repository as it was given")
+    format: str = Field(description="name of the file format")
+    architecture: str = Field(description="standard, topk, jumprelu, gated, …")
+    d_in: int = Field(description="width of the input")
+    d_sae: int = Field(description="number of latents")
+    d_out: int = Field(description="width of the output; differs from d_in in transcoders only")
     hook_point: str | None = Field(description="in TransformerLens spelling; null if unknown")
     hook_module: str | None = Field(
         description="Hugging Face module whose output was read; null if activations were imported"
     )
-    k: int | None
-    normalisation: str
-    applies_b_dec_to_input: bool
-    notes: list[str]
-    content_hash: str
+    k: int | None = Field(description="active latents per token of a TopK SAE, else null")
+    normalisation: str = Field(description="how inputs are scaled before encoding")
+    applies_b_dec_to_input: bool = Field(description="whether b_dec is subtracted from the input")
+    notes: list[str] = Field(description="what was folded or assumed when the file was read")
+    content_hash: str = Field(description="SHA-256 of weights and reading")
     centre_input: bool = Field(
         default=False, description="whether each token's mean is subtracted first"
     )
@@ -45,27 +45,27 @@ class SaeSource(_Strict):
 class ModelSource(_Strict):
     """The language model whose activations were read; null for imported activations."""
 
-    name: str
-    architecture: str
-    layers: int
-    d_model: int
-    dtype: str
-    content_hash: str
+    name: str = Field(description="folder, file or hub id as it was given")
+    architecture: str = Field(description="class in transformers")
+    layers: int = Field(description="number of layers")
+    d_model: int = Field(description="width of the residual stream")
+    dtype: str = Field(description="number type in which it ran")
+    content_hash: str = Field(description="SHA-256 of its files")
 
 
 class CorpusSource(_Strict):
     """The text that was run, or the activations file that was imported."""
 
-    name: str
-    kind: Literal["corpus", "activations"]
-    content_hash: str
+    name: str = Field(description="file or folder name")
+    kind: Literal["corpus", "activations"] = Field(description="text, or imported activations")
+    content_hash: str = Field(description="SHA-256 of its files")
 
 
 class MaskSummary(_Strict):
     """Which tokens are masked, and how many. Masked tokens are in no count."""
 
     policy: str = Field(description="one sentence: which tokens are masked")
-    special_token_ids: list[int]
+    special_token_ids: list[int] = Field(description="of the model's tokenizer")
     special_tokens: int = Field(description="masked special tokens")
     sink_tokens: int = Field(description="masked attention sinks")
 
@@ -89,31 +89,38 @@ class SelfCheck(_Strict):
 class Parameters(_Strict):
     """Every setting that changes the result."""
 
-    max_tokens: int | None = None
-    block_tokens: int = 256
-    prepend_bos: bool = False
-    active_threshold: float = 0.0
-    seed: int = 0
-    partners_kept: int = 32
-    minimum_joint: int = 10
-    neighbours: int = 15
-    context_tokens: int = 21
-    contexts_per_kind: int = 6
-    minimum_cluster: int = 5
-    epochs: int | None = None
-    dtype: str = "bfloat16"
+    max_tokens: int | None = Field(default=None, description="kept tokens to read; null for all")
+    block_tokens: int = Field(default=256, description="tokens that the model reads at once")
+    prepend_bos: bool = Field(default=False, description="whether each block begins with BOS")
+    active_threshold: float = Field(
+        default=0.0, description="a latent is active above this activation"
+    )
+    seed: int = Field(default=0, description="of samples, maps and clusters")
+    partners_kept: int = Field(default=32, description="partners kept per latent and ranking")
+    minimum_joint: int = Field(default=10, description="fewest joint tokens of a ranked pair")
+    neighbours: int = Field(default=15, description="stored nearest decoder vectors per latent")
+    context_tokens: int = Field(default=21, description="tokens of a context")
+    contexts_per_kind: int = Field(default=6, description="contexts of each kind per latent")
+    minimum_cluster: int = Field(
+        default=5, description="smallest cluster size that is tried, in latents"
+    )
+    epochs: int | None = Field(default=None, description="of the maps; null chooses by size")
+    dtype: str = Field(default="bfloat16", description="number type of the language model")
 
 
 class MapQuality(_Strict):
     """How well a map preserves nearest neighbours."""
 
-    trustworthiness: float | None
+    trustworthiness: float | None = Field(
+        description="Venna and Kaski 2001, k = 10; null with too few latents"
+    )
     knn_recall: float | None = Field(description="mean recall@10 of the latents on the map")
     latents: int = Field(description="latents on the map")
     left_out: int = Field(description="latents that are not on the map")
     graph: str = Field(description="how neighbours were computed")
     agreement: float | None = Field(
-        default=None, description="mean overlap of the 10 nearest on the maps of two seeds"
+        default=None,
+        description="overlap of the 10 nearest on the map, mean over the pairs of three seeds",
     )
 
 
@@ -156,7 +163,7 @@ class LabelSummary(_Strict):
     held_out_words: int = Field(description="words of the held-out documents; N in every score")
     least_contexts: int = Field(description="active held-out words needed for a score")
     explanations: list[str] = Field(description="sources of explanations")
-    explained: int = Field(0, description="latents and clusters with an explanation")
+    explained: int = Field(default=0, description="latents and clusters with an explanation")
     explanations_scored: int = Field(
         0, description="latents and clusters whose explanation has a precision"
     )
