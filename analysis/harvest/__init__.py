@@ -1,1 +1,1 @@
-"""From a model and a corpus, or a file of activations, to the stored activations of a bundle."""
+"""Make a bundle's stored activations from a model and a corpus, or from an activations file."""

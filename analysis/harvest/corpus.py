@@ -1,8 +1,8 @@
-"""Documents of a corpus, one after the other.
+"""Read the documents of a corpus one by one.
 
 A corpus is a text file (one document), JSONL or Parquet with a `text` column and optionally
-`title` and `source`, or a Hugging Face dataset on disk. It is streamed: only a few documents are
-held at a time, whatever the size of the corpus.
+`title` and `source`, or a Hugging Face dataset on disk. It is streamed: a corpus of any size takes
+the memory of a few documents.
 """
 
 import itertools
@@ -34,7 +34,7 @@ class Document:
 
 
 def read_corpus(path: str | Path) -> Iterator[Document]:
-    """The documents of a corpus, in order; blank ones are skipped but count in the indices.
+    """Yield the documents of a corpus in order; blank ones are skipped but count in the indices.
 
     Raises InputError if the corpus is missing, of an unknown kind, damaged, without a `text`
     column, or without any text.
@@ -53,7 +53,7 @@ def read_corpus(path: str | Path) -> Iterator[Document]:
         has_text = True
         yield Document(index, title or f"document {index}", source, text)
     if not has_text:
-        raise InputError(f"The corpus {path} holds no text: give one with at least one document.")
+        raise InputError(f"The corpus {path} has no text: give one with at least one document.")
 
 
 def corpus_hash(path: str | Path) -> str:
@@ -85,7 +85,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[_Row]]:
     if reader := readers.get(path.suffix.lower()):
         return reader
     raise InputError(
-        f"{path} is of no known kind: give a .txt, .jsonl or .parquet file or a dataset's folder."
+        f"{path} has an unknown format: give a .txt, .jsonl or .parquet file or a dataset's folder."
     )
 
 
@@ -131,7 +131,7 @@ def _read_parquet(path: Path) -> Iterator[_Row]:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"{path} cannot be read as Parquet: it is damaged or of another kind; write it again."
+            f"{path} cannot be read as Parquet: it is damaged or of another format; write it again."
         ) from (error)
     columns = _text_columns(path, file.schema_arrow)
     positions = [file.schema_arrow.get_field_index(name) for name in columns]
@@ -178,7 +178,7 @@ def _read_folder(path: Path) -> Iterator[_Row]:
 
 
 def _data_files(path: Path) -> list[Path]:
-    """The data files in a dataset's folder; if it has splits, those of `train`."""
+    """The data files in a dataset's folder; those of the split `train` if it has splits."""
     if (path / "dataset_dict.json").exists() and (path / "train").is_dir():
         path = path / "train"
     for suffix in ("arrow", "parquet", "jsonl", "txt"):

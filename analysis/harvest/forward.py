@@ -1,4 +1,4 @@
-"""What a language model computes at a hook point, and what it writes to the logits.
+"""Activations of a language model at a hook point, and its unembedding.
 
 The forward pass ends at the hook: the layers above it and the language-model head are not run.
 """
@@ -18,7 +18,7 @@ from analysis.runtime.errors import InputError
 
 
 def hook_in(language_model: LanguageModel, hook: HookPoint) -> HookPoint:
-    """The hook point with its module spelled for this model.
+    """Return the hook point with the module path of this model.
 
     Raises InputError if the model has no such layer, or its architecture is unknown.
     """
@@ -38,14 +38,14 @@ def hooked_activations(
 ) -> torch.Tensor:
     """Activations [batch, seq, d] at a hook point, in the model's dtype.
 
-    token_ids [batch, seq]. Padding must be on the right, where the text of a causal model does not
-    attend to it, so no attention mask is needed; activations on padding are meaningless. The heads
+    token_ids [batch, seq]. Padding must be on the right: text of a causal model does not attend to
+    it there, so no attention mask is needed. Activations on padding have no meaning. The heads
     of attn_z are concatenated, d = heads x head width. Raises InputError as `hook_in` does.
     """
     hook = hook_in(language_model, hook)
     model = language_model.model
     input_ids = torch.as_tensor(token_ids, dtype=torch.long, device=model.device)
-    # With a mask torch cannot use its causal kernel, and attention takes eight times as long.
+    # With a mask, torch cannot use its causal kernel and attention takes eight times as long.
     with torch.inference_mode(), _stopping_at(model, hook):
         try:
             model(input_ids=input_ids, use_cache=False)
@@ -107,10 +107,10 @@ def _family(model: Any) -> str:
         architecture = ARCHITECTURES[family]
         if f"{architecture.layers}.0.{architecture.mlp}" in modules:
             return family
-    known = ", ".join(sorted({a.layers for a in ARCHITECTURES.values()}))
+    layers = ", ".join(sorted({a.layers for a in ARCHITECTURES.values()}))
     raise InputError(
-        f"{type(model).__name__} has an unknown architecture: hook points are known for models "
-        f"whose layers are at {known}."
+        f"{type(model).__name__} has an unknown architecture: choose a model whose layers are at "
+        f"one of {layers}."
     )
 
 

@@ -1,7 +1,7 @@
-"""Hook points: how they are spelled, and where each family of models keeps its tensors.
+"""Hook points: their spellings, and the modules that hold their tensors in each model family.
 
-A hook point is written as TransformerLens writes it (`blocks.12.hook_resid_post`) or as the path
-of a Hugging Face module (`model.layers.12`, with `:input` or `:output` where it matters).
+A hook point is written as in TransformerLens (`blocks.12.hook_resid_post`) or as the path of a
+Hugging Face module (`model.layers.12`, with `:input` or `:output` where it matters).
 """
 
 import re
@@ -15,7 +15,7 @@ Side = Literal["input", "output"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """Where a family of models keeps the tensors that hook points name."""
+    """The modules of a model family that hold the tensors of hook points."""
 
     layers: str
     """Path of the list of layers, such as "model.layers"."""
@@ -114,7 +114,7 @@ class HookPoint:
 
 
 def parse_hook_point(text: str) -> HookPoint:
-    """Read a hook point in TransformerLens or Hugging Face spelling.
+    """Parse a hook point in TransformerLens or Hugging Face spelling.
 
     A Hugging Face path without `:input` or `:output` means the module's output, except for the
     projection of the attention heads, where it means the input. Raises InputError if the spelling
@@ -133,7 +133,7 @@ def parse_hook_point(text: str) -> HookPoint:
         if match and site:
             return HookPoint(int(match[1]), site, family)
     raise InputError(
-        f"{text!r} is not a known hook point: write it as TransformerLens does, "
+        f"{text!r} is not a known hook point: write it as in TransformerLens, "
         "blocks.12.hook_resid_post (or hook_resid_pre, hook_resid_mid, mlp.hook_in, hook_mlp_out, "
         "hook_attn_out, attn.hook_z), or as a module, model.layers.12, with :input or :output."
     )
@@ -148,14 +148,14 @@ def spelled_hook_point(text: str) -> str:
 
 
 def family_called(model_name: str) -> str:
-    """The key of ARCHITECTURES that a model's name suggests, without the model; default "llama"."""
-    known = {
+    """The key of ARCHITECTURES that a model's name suggests; "llama" by default."""
+    families = {
         r"gpt-?2": "gpt2",
         r"pythia|gpt-?neox": "gpt_neox",
         r"gemma-?[23]n?-": "gemma",
     }
     named = model_name.lower()
-    return next((family for name, family in known.items() if re.search(name, named)), "llama")
+    return next((family for name, family in families.items() if re.search(name, named)), "llama")
 
 
 def _module_site(architecture: Architecture, inner: str | None, side: str) -> str | None:

@@ -1,12 +1,12 @@
-"""Activations made elsewhere: a Parquet file becomes the same shards that a harvest writes.
+"""Import activations from another program: write a Parquet file as shards, as a harvest does.
 
 The activations file has the columns document int64, position int32, token string, latent int32 and
 activation float32, one row for every active latent of a token. A tokens file (document, position,
-token) lists every kept token, also those without an active latent; without it the kept tokens are
-those of the activations file. Rows may be in any order.
+token) lists every kept token, including those without an active latent. Without it, the kept
+tokens are those of the activations file. Rows may be in any order.
 
-DuckDB checks, joins and sorts the files. It keeps to the memory setting and writes what exceeds it
-to a folder next to the shards, so files of any size can be imported.
+DuckDB checks, joins and sorts the files. It stays within the memory setting and spills the rest to
+a folder next to the shards, so files of any size can be imported.
 """
 
 import glob
@@ -43,14 +43,14 @@ ORDERED_COLUMNS = pa.schema({"row": pa.int64(), "latent": pa.int32(), "activatio
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What was imported."""
+    """Counts of an import, and notes on it."""
 
     tokens: int
     """Kept tokens."""
     active: int
     """Stored activations."""
     notes: tuple[str, ...]
-    """One sentence for each fact that a reader of the figures should know."""
+    """One sentence for each fact that matters for reading the results."""
 
     @property
     def l0(self) -> float:
@@ -68,7 +68,7 @@ def import_activations(
     memory_bytes: int = MEMORY_BYTES,
     progress: Progress = SILENT,
 ) -> ImportSummary:
-    """Write the activations of `file` as shards to `folder`, replacing those that it holds.
+    """Write the activations of `file` as shards to `folder`, replacing the shards in it.
 
     Without a `tokens_file`, `tokens.parquet` next to the file is used if it exists. A latent is
     active where its activation is above parameters.active_threshold. `progress` is called with
@@ -104,7 +104,7 @@ def import_activations(
 
 
 def find_tokens_file(file: Path, tokens_file: Path | None) -> tuple[Path, tuple[str, ...]]:
-    """The file that lists the kept tokens, and notes on how it was chosen."""
+    """The file that lists the kept tokens, and notes on the choice."""
     if tokens_file is not None:
         return tokens_file, ()
     neighbour = file.with_name("tokens.parquet")
@@ -172,7 +172,7 @@ def _database(spill: Path, memory_bytes: int, file: Path) -> Iterator[duckdb.Duc
     except duckdb.OutOfMemoryException as error:
         raise InputError(
             f"{file}: {memory_bytes:,} bytes of memory are too few to sort it, or the disk is "
-            "full; give more by --memory, or free space."
+            "full; increase --memory, or free space."
         ) from error
     except (duckdb.Error, pa.ArrowException) as error:
         reason = str(error).strip().partition("\n")[0][:200].rstrip(".:")
@@ -282,7 +282,7 @@ def _check_all_listed(database: duckdb.DuckDBPyConnection, file: Path, listed: P
 def _rows_by_shard(
     database: duckdb.DuckDBPyConnection, tokens: int
 ) -> Iterator[tuple[int, pa.Table]]:
-    """For each shard its first token and its activations, ordered by token row and latent."""
+    """Yield each shard's first token and its activations, ordered by token row and latent."""
     pieces = (
         database.cursor()
         .sql(

@@ -1,4 +1,4 @@
-"""Which token positions count: special tokens and attention sinks are left out."""
+"""Mask special tokens and attention sinks, which are in no count."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,10 +11,10 @@ from analysis.runtime.arrays import Bools, Ints
 
 
 class MaskPolicy(BaseModel):
-    """Which positions are left out of training and of every statistic.
+    """Which positions are excluded from training and from every statistic.
 
-    Special tokens are masked at every position. So are attention sinks: positions that attract
-    attention whatever the text, and whose residual norm is a hundred times that of other tokens.
+    Special tokens are masked at every position. Attention sinks are masked too: these positions
+    attract attention in any text, and their residual norm is a hundred times that of other tokens.
     SmolLM2's sink is the first position of each block (norm about 24,000, median 141). Other sinks
     are recognised by their norm.
     """
@@ -29,7 +29,7 @@ class MaskPolicy(BaseModel):
 
 
 class MaskCounts(BaseModel):
-    """Number of positions kept, and number masked for each reason; each position counts once."""
+    """Number of kept positions, and of masked ones by reason; each position counts once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,12 +65,12 @@ def batch_mask(
     median_norm: float,
     policy: MaskPolicy,
 ) -> tuple[Bools, MaskCounts]:
-    """Which positions of a batch are kept, bool [batch, seq], and counts of the reasons.
+    """Which positions of a batch are kept, bool [batch, seq], and the counts by reason.
 
     token_ids, attention_mask (1 on text, 0 on padding) and norms are [batch, seq]; norms are those
-    of the hooked activations. `median_norm` is taken once for a whole corpus (`reference_norm`), so
-    masking does not depend on batching. A position with several reasons is counted under the first
-    of: special token, sink position, sink norm. Padding is not counted.
+    of the hooked activations. `median_norm` is computed once per corpus (`reference_norm`), so
+    masking does not depend on batching. A position with several reasons counts under the first of
+    special token, sink position, sink norm. Padding is not counted.
     """
     text = attention_mask.astype(bool)
     special = text & np.isin(token_ids, policy.special_token_ids)

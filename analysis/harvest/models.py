@@ -20,7 +20,7 @@ DEMO_MODEL = "smollm2-135m"
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A transformers model with the facts about it that the analysis needs."""
+    """A transformers model and its properties that the analysis needs."""
 
     model: Any
     """The transformers model, in evaluation mode."""
@@ -35,23 +35,23 @@ class LanguageModel:
 
 
 def cache_folder() -> Path:
-    """Folder of files that can be made again: $CLEARWATER_CACHE, or ~/.cache/clearwater."""
-    given = os.environ.get("CLEARWATER_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "clearwater"
+    """Folder for files that can be recreated: $CLEARWATER_CACHE, or ~/.cache/clearwater."""
+    folder = os.environ.get("CLEARWATER_CACHE")
+    return Path(folder) if folder else Path.home() / ".cache" / "clearwater"
 
 
 def model_folder(short_name: str) -> Path:
-    """Folder in the cache of a model that a recipe converted."""
+    """Cache folder of a model that a recipe converted."""
     return cache_folder() / "models" / short_name
 
 
 def load_language_model(
     name_or_dir: str | Path, dtype: torch.dtype = torch.bfloat16, device: str = "cpu"
 ) -> LanguageModel:
-    """Open a model: a folder, a GGUF file or a folder with one, "smollm2-135m", or a hub id.
+    """Load a model: a folder, a GGUF file or a folder with one, "smollm2-135m", or a hub id.
 
-    "smollm2-135m" is the demo's model as `python -m data.recipes.model` leaves it in the cache. A
-    hub id is fetched through huggingface_hub, which keeps its own cache and works offline from it.
+    "smollm2-135m" is the demo's model, which `python -m data.recipes.model` stores in the cache. A
+    hub id is downloaded by huggingface_hub, which has its own cache and then works offline.
     Raises InputError if there is no such model, or its files cannot be read.
     """
     path = _model_path(str(name_or_dir))
@@ -64,7 +64,7 @@ def load_language_model(
         tokenizer = AutoTokenizer.from_pretrained(**source)
     except InputError:
         raise
-    except Exception as error:  # a damaged folder raises errors of a dozen kinds
+    except Exception as error:  # a damaged folder raises errors of many kinds
         raise InputError(
             f"{path} cannot be opened as a language model ({_first_line(error)}): give a folder "
             "that holds a transformers model, its weights and its tokenizer."
@@ -109,7 +109,7 @@ def _hub_snapshot(name: str) -> Path:
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
-    except Exception as error:  # one class each for offline, unknown and gated
+    except Exception as error:  # a class each for offline, unknown and gated models
         raise InputError(
             f"{name} is not a folder, and no model of that name could be downloaded from the hub "
             f"({_first_line(error)}): give a folder with a transformers model or a hub id."

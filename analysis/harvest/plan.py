@@ -1,6 +1,6 @@
 """The token blocks of each shard, so that each shard can be made independently.
 
-A corpus is tokenised once, when a harvest begins: its blocks are written next to the shards, one
+A corpus is tokenised once, when a harvest begins. Its blocks are written next to the shards, one
 record batch of `blocks.arrow` per shard, and then `plan.json`, which holds what all shards share. A
 process that makes a shard maps the file and reads one batch; the corpus is not read again.
 """
@@ -34,15 +34,15 @@ class ShardPlan(BaseModel):
 
     shards: int
     reference_norm: float
-    """The median norm to which sinks are compared."""
+    """The median norm with which sinks are compared."""
 
 
 def blocks_by_shard(
     blocks: Iterable[TokenBlock], shard_tokens: int, window_blocks: int
 ) -> Iterator[list[TokenBlock]]:
-    """The blocks of each shard: it ends with the window in which it reaches `shard_tokens`.
+    """Yield the blocks of each shard, which ends with the window that reaches `shard_tokens`.
 
-    Windows of `window_blocks` blocks are counted from the beginning of the corpus.
+    A window is `window_blocks` blocks, counted from the beginning of the corpus.
     """
     shard: list[TokenBlock] = []
     tokens = 0
@@ -57,7 +57,7 @@ def blocks_by_shard(
 
 
 def write_blocks(folder: Path, shards: Iterable[list[TokenBlock]]) -> int:
-    """Write the blocks of all shards, holding one shard at a time; the number of shards."""
+    """Write the blocks of all shards, one shard in memory at a time; returns the shards written."""
     written = 0
     with (
         whole_file(folder / BLOCKS) as unfinished,
@@ -107,7 +107,7 @@ def last_token_before(folder: Path, shard: int) -> tuple[int, int]:
 
 
 def write_plan(folder: Path, plan: ShardPlan) -> None:
-    """Write the plan; from then on the harvest can be resumed."""
+    """Write the plan, after which the harvest can be resumed."""
     with whole_file(folder / PLAN) as unfinished:
         unfinished.write_text(plan.model_dump_json(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Tokens as text that a person can read."""
+"""Convert tokens to readable text."""
 
 import functools
 import re

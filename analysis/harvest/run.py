@@ -1,9 +1,9 @@
 """Run a language model and an SAE over a corpus and keep the sparse activations, shard by shard.
 
 Memory holds one shard, and activations over all latents for a few hundred tokens. Each shard is
-made independently from the plan that is stored next to it, so shards can be made in any order and
-on several machines, and an interrupted harvest resumes with the missing ones. The bytes of a shard
-depend neither on this nor on the number of threads.
+made from the stored plan only, so shards can be made in any order and on several machines, and an
+interrupted harvest resumes with the missing ones. The bytes of a shard depend on none of this, nor
+on the number of threads.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,12 +47,12 @@ from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 
 def _ignore(kept: int) -> None:
-    """Report to nobody."""
+    """Ignore a report."""
 
 
 @dataclass(frozen=True)
 class HarvestSizes:
-    """Sizes of the pieces of work; shard_tokens and window_blocks shape the shards."""
+    """Sizes of the pieces of work; only shard_tokens and window_blocks affect the shards."""
 
     shard_tokens: int = 65_536
     """A shard ends with the window in which it reaches this many tokens."""
@@ -84,13 +84,13 @@ class HarvestSummary:
 
 @dataclass(frozen=True)
 class Reading:
-    """An SAE, a language model, and the text that they read."""
+    """An SAE, a language model, and their input text."""
 
     sae: SparseAutoencoder
     language_model: LanguageModel
     hook: HookPoint
     blocks: Callable[[], Iterator[TokenBlock]]
-    """Tokenises the corpus, from its first block."""
+    """Tokenises the corpus and yields its blocks from the first."""
     policy: MaskPolicy
     active_threshold: float
     """A latent is active where its float32 activation is above this."""
@@ -104,7 +104,7 @@ def harvest(
     progress: Callable[[int], None] = _ignore,
     sizes: HarvestSizes | None = None,
 ) -> HarvestSummary:
-    """Write the shards that `folder` does not hold yet.
+    """Write the shards that are missing in `folder`.
 
     `open_reading` is called for every shard, in the process that makes it, and should return the
     same object each time; workers on other machines need it picklable. Activations are compared
@@ -161,7 +161,7 @@ class _Tally:
 
 @dataclass(frozen=True)
 class MakeShard:
-    """Makes one shard by its number; the result does not depend on process or order."""
+    """Make a shard by its number; the result does not depend on process or order."""
 
     open_reading: Callable[[], Reading]
     folder: Path
@@ -201,7 +201,7 @@ def summarise(folder: Path) -> HarvestSummary:
 
 
 def _nothing_kept() -> InputError:
-    return InputError("No token is left to count after masking; give a longer corpus.")
+    return InputError("No token is left after masking; give a longer corpus.")
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class _Part:
 
 @dataclass
 class _Filling:
-    """The shard that is being filled."""
+    """The shard in progress."""
 
     last_before: tuple[int, int]
     """Document and position of the last token before this shard."""
@@ -255,7 +255,7 @@ class _Filling:
 
 
 def _of_document(document: Ints, position: Int32s, last_before: tuple[int, int]) -> Bools:
-    """False on a BOS that was prepended to a block: its position is another token's, or -1."""
+    """False on a BOS that was prepended to a block; its position is -1 or that of another token."""
     document_before = np.concatenate([[last_before[0]], document[:-1]])
     position_before = np.concatenate([[last_before[1]], position[:-1]])
     taken = (document == document_before) & (position <= position_before)
@@ -285,10 +285,10 @@ def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, Float32s
 
 
 def _wide(x: torch.Tensor) -> Floats:
-    """Values to be summed over all tokens by numpy, in float64.
+    """Convert to float64 in numpy, to sum over all tokens.
 
-    torch splits such sums by thread, so their last bits would depend on the number of threads. Its
-    other operations are split by output and do not.
+    torch splits such sums by thread, so their last bits would depend on the number of threads. It
+    splits its other operations by output, which does not affect the result.
     """
     return x.cpu().numpy().astype(np.float64)
 

@@ -1,9 +1,9 @@
 """Check on a few hundred real tokens whether an SAE was read correctly.
 
-With a wrong orientation, a lost normalisation or a wrong layer an SAE still opens and gives
-activations, but its explained variance (centred, 1 - FVU, in float64) is low, or its L0 differs
-from the one that the file states. The SAE is then measured with each setting changed in turn, and
-the best change is reported with its command-line option.
+With a wrong orientation, a lost normalisation or a wrong layer, an SAE still opens and returns
+activations. But its explained variance (centred, 1 - FVU, in float64) is low, or its L0 differs
+from the one that the file states. In that case the SAE is measured with each setting changed in
+turn, and the best change is reported with its command-line option.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from analysis.saes.overrides import Overrides
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 LEAST_EXPLAINED = 0.3
-"""Below this an SAE was read wrongly or belongs to another model."""
+"""Below this, an SAE was read wrongly or belongs to another model."""
 USUAL_EXPLAINED = 0.6
 """Most published SAEs of a residual stream explain more than this."""
 L0_FACTOR = 1.5
@@ -39,10 +39,10 @@ NEIGHBOURING_LAYERS = (-2, -1, 1, 2)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the numbers fit what is expected, and a sentence that gives them."""
+    """Whether the numbers are as expected, and a sentence with the numbers."""
 
     fits: bool | None
-    """None if there was nothing to compare with."""
+    """None if there is nothing to compare with."""
     sentence: str
 
 
@@ -62,7 +62,7 @@ class Tried:
     """The SAE measured with one setting changed."""
 
     change: str
-    """Such as "without centring the input"."""
+    """For example "without centring the input"."""
     option: str
     """The command-line option that makes this change."""
     measured: Measured
@@ -76,14 +76,14 @@ class SelfCheckReport:
     measured: Measured
     verdict: Verdict
     tried: tuple[Tried, ...] = ()
-    """Best first; empty if the SAE fits well as it was read."""
+    """Best first; empty if the SAE fits well without changes."""
     advice: str | None = None
     """One sentence with a recommendation; None if nothing was tried."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The tokens of a self-check: the model and the text that it reads."""
+    """The tokens of a self-check: a model and its input text."""
 
     language_model: LanguageModel
     corpus: Path
@@ -91,7 +91,7 @@ class Sample:
     prepend_bos: bool = False
 
     def blocks(self) -> Iterator[TokenBlock]:
-        """Blocks with the first tokens of each document, so that no single text dominates."""
+        """Yield blocks with the first tokens of each document, so that no single text dominates."""
         model, kept = self.language_model, 0
         policy = self.policy
         for document in read_corpus(self.corpus):
@@ -117,7 +117,7 @@ class Sample:
 
     @property
     def policy(self) -> MaskPolicy:
-        """The mask of a build: special tokens and attention sinks are left out."""
+        """The mask policy of a build: special tokens and attention sinks."""
         special = tuple(sorted(self.language_model.special_token_ids))
         return MaskPolicy(special_token_ids=special)
 
@@ -161,10 +161,10 @@ def judge(explained_variance: float | None, l0: float, advertised_l0: float | No
         else "for which the file states no value"
     )
     if explained_variance is None:
-        known = f"L0 is {l0:.1f}, {stated}; explained variance is not known here."
+        only_l0 = f"L0 is {l0:.1f}, {stated}; explained variance is not known here."
         if advertised_l0:
-            return Verdict(True, f"It fits as far as it can be checked: {known}")
-        return Verdict(None, f"It cannot be checked: {known}")
+            return Verdict(True, f"It fits as far as it can be checked: {only_l0}")
+        return Verdict(None, f"It cannot be checked: {only_l0}")
     numbers = f"{explained_variance:.2f} of the variance is explained and L0 is {l0:.1f}, {stated}"
     if explained_variance < USUAL_EXPLAINED:
         return Verdict(
@@ -193,13 +193,13 @@ def self_check(
 ) -> SelfCheckReport:
     """Measure an SAE on real tokens; if it does not fit, also with each setting changed.
 
-    `overrides` are those that it was read with. Raises InputError if no hook point is known, or the
-    model's width there is not the SAE's.
+    `overrides` are the overrides with which it was read. Raises InputError if no hook point is
+    known, or the model's width there is not the SAE's.
     """
     name = hook_name or sae.hook_point
     if name is None:
         raise InputError(
-            "The SAE does not name its hook point; give it by --hook, such as --hook "
+            "The SAE does not name its hook point; give it with --hook, such as --hook "
             "blocks.12.hook_resid_post."
         )
     hook = hook_in(sample.language_model, parse_hook_point(name))
@@ -228,9 +228,9 @@ def self_check(
 
 
 def _misfit(measured: Measured, advertised_l0: float | None) -> tuple[bool, float]:
-    """Sort key, best first: what fits, then by explained variance, or by L0 if that is unknown.
+    """Sort key, best first: fitting readings, then by explained variance, or L0 if it is unknown.
 
-    Variance is rounded to two decimals, so that among equally good changes the first one wins.
+    Variance is rounded to two decimals, so that ties go to the first change.
     """
     verdict = judge(measured.explained_variance, measured.l0, advertised_l0)
     if measured.explained_variance is not None:
@@ -263,23 +263,23 @@ def _advice(sae: SparseAutoencoder, measured: Measured, tried: list[Tried]) -> s
 
 def _numbers(measured: Measured) -> str:
     explained = measured.explained_variance
-    known = "" if explained is None else f"{explained:.2f} of the variance explained, "
-    return f"{known}L0 {measured.l0:.1f}"
+    variance = "" if explained is None else f"{explained:.2f} of the variance explained, "
+    return f"{variance}L0 {measured.l0:.1f}"
 
 
-def _other_readings(sae: SparseAutoencoder, x: Tensor, given: Overrides) -> Iterator[Tried]:
-    """The SAE on the same inputs, with one setting changed at a time."""
-    for change, option, other in _changed(sae, x, given):
+def _other_readings(sae: SparseAutoencoder, x: Tensor, overrides: Overrides) -> Iterator[Tried]:
+    """Measure the SAE on the same inputs with one setting changed at a time."""
+    for change, option, other in _changed(sae, x, overrides):
         yield Tried(change, option, measure(other, x))
 
 
 def _changed(
-    sae: SparseAutoencoder, x: Tensor, given: Overrides
+    sae: SparseAutoencoder, x: Tensor, overrides: Overrides
 ) -> Iterator[tuple[str, str, SparseAutoencoder]]:
     if sae.d_in == sae.d_sae == sae.d_out:
-        turned = replace(sae, W_enc=sae.W_enc.T, W_dec=sae.W_dec.T)
-        option = "--no-transpose" if given.transpose else "--transpose"
-        yield "with both matrices transposed", option, turned
+        transposed = replace(sae, W_enc=sae.W_enc.T, W_dec=sae.W_dec.T)
+        option = "--no-transpose" if overrides.transpose else "--transpose"
+        yield "with both matrices transposed", option, transposed
     centred = not sae.centre_input
     yield (
         f"{'with' if centred else 'without'} centring the input",
@@ -304,7 +304,7 @@ def _changed(
 
 
 def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:
-    """The SAE as it was read, at the hook point of its file and at neighbouring ones."""
+    """Measure the unchanged SAE at the hook point of its file and at neighbouring ones."""
     swapped = {"resid_pre": "resid_post", "resid_post": "resid_pre"}.get(hook.site, hook.site)
     around = [replace(hook, layer=hook.layer + step) for step in NEIGHBOURING_LAYERS]
     own: list[HookPoint] = []
@@ -321,7 +321,7 @@ def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Ite
 
 
 def _elsewhere(hook: HookPoint, own: str | None) -> bool:
-    """Whether another hook point was given than the file names; a neighbour may also fit."""
+    """Whether the hook point differs from the one that the file names."""
     try:
         return own is not None and _depth(hook) != _depth(parse_hook_point(own))
     except InputError:
@@ -329,5 +329,5 @@ def _elsewhere(hook: HookPoint, own: str | None) -> bool:
 
 
 def _depth(hook: HookPoint) -> int:
-    """Equal for two names of one tensor: resid_pre of a layer, resid_post of the one before."""
+    """Equal for two names of one tensor: resid_pre of a layer, resid_post of the previous one."""
     return hook.layer + (hook.site != "resid_pre")

@@ -1,8 +1,8 @@
-"""Shards: numbered files of sparse activations in token order, as harvest and import write them.
+"""Shards: numbered files of sparse activations in token order, written by a harvest or an import.
 
 A shard is one Arrow IPC file, `000042.arrow`, with a row for every token, masked ones included, and
 lists of the token's active latents (ascending) and their activations. Sums over its tokens are in
-the file's metadata. The file is written under another name and renamed, so it is complete or
+the file's metadata. The file is written under another name and then renamed, so it is complete or
 absent.
 """
 
@@ -55,7 +55,7 @@ class VarianceSums(BaseModel):
     def of(
         n: int, residual: float, squares: float, total: npt.NDArray[np.float64]
     ) -> "VarianceSums":
-        """From the sums themselves; total [d_in]."""
+        """Build from the sums; total [d_in]."""
         text = base64.b64encode(total.astype("<f8").tobytes()).decode()
         return VarianceSums(n=n, residual=residual, squares=squares, total=text)
 
@@ -74,7 +74,7 @@ class VarianceSums(BaseModel):
 
     @property
     def explained_variance(self) -> float:
-        """1 - FVU, centred; negative if the SAE does worse than the mean, 0 without variance."""
+        """1 - FVU, centred; negative if the SAE is worse than the mean, 0 without variance."""
         if self.n == 0:
             return 0.0
         total = self.total_vector
@@ -95,7 +95,7 @@ class ShardFacts(BaseModel):
     variance: VarianceSums | None = None
     """None for imported activations, and for transcoders."""
     reference_norm: float | None = None
-    """The median norm to which sinks were compared."""
+    """The median norm with which sinks were compared."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ class Shard:
 
 
 def rounded(activations: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Positive finite float32 values at 11 significant bits: the last 13 bits are zero.
+    """Round positive finite float32 values to 11 significant bits: the last 13 bits are zero.
 
     Rounds to nearest, ties to even. Positive values stay positive and finite values finite: values
-    beyond the smallest and largest representable ones are clipped to these.
+    outside the representable range are clipped to its ends.
     """
     bits = np.ascontiguousarray(activations, dtype=np.float32).view(np.uint32)
     half = np.uint32(0xFFF) + ((bits >> np.uint32(13)) & np.uint32(1))
@@ -164,7 +164,7 @@ def shard_file(folder: Path, number: int) -> Path:
 
 
 def count_shards(folder: Path) -> int:
-    """Number of finished shards from 000000.arrow on, up to the first gap."""
+    """Number of finished shards, counted from 000000.arrow to the first gap."""
     number = 0
     while shard_file(folder, number).exists():
         number += 1

@@ -1,4 +1,4 @@
-"""The source of a build's activations: a model that reads a corpus, or a file made elsewhere.
+"""The source of a build's activations: a model and a corpus, or a file of another program.
 
 Both write the same shards and have the same methods, so the rest of the pipeline does not depend on
 which one it is.
@@ -67,7 +67,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class TextAddress:
-    """The absolute paths of a text source's parts, by which another machine opens it."""
+    """Absolute paths of a text source's parts, from which another machine opens it."""
 
     sae: str
     overrides: Overrides | None
@@ -102,13 +102,13 @@ class OpenReading:
                     f"The machine {socket.gethostname()} has another SAE, model or corpus under "
                     "the same path; let all machines read them from one shared folder."
                 )
-            # Only one is kept, because models are large.
+            # Keep only one, because models are large.
             _open_readings.clear()
             _open_readings[self] = source.reading()
         return _open_readings[self]
 
     @contextmanager
-    def given(self, reading: Reading) -> Iterator[None]:
+    def using(self, reading: Reading) -> Iterator[None]:
         """Use this open reading in the present process."""
         _open_readings[self] = reading
         try:
@@ -122,14 +122,14 @@ _open_readings: dict[OpenReading, Reading] = {}
 
 @dataclass(frozen=True)
 class TextSource:
-    """A language model that reads a corpus up to the SAE's hook point."""
+    """A language model and a corpus; the model runs up to the SAE's hook point."""
 
     sae: SparseAutoencoder
     address: TextAddress
 
     @property
     def parameters(self) -> Parameters:
-        """Those of the build."""
+        """The parameters of the build."""
         return self.address.parameters
 
     @cached_property
@@ -146,14 +146,14 @@ class TextSource:
         name = self.address.hook or self.sae.hook_point
         if name is None:
             raise InputError(
-                "The SAE does not name its hook point; give it by --hook, such as --hook "
+                "The SAE does not name its hook point; give it with --hook, such as --hook "
                 "blocks.12.hook_resid_post."
             )
         return hook_in(self.language_model, parse_hook_point(name))
 
     @cached_property
     def policy(self) -> MaskPolicy:
-        """Special tokens of this model's tokenizer, and attention sinks."""
+        """The mask policy: special tokens of this model's tokenizer, and attention sinks."""
         return MaskPolicy(special_token_ids=tuple(sorted(self.language_model.special_token_ids)))
 
     @cached_property
@@ -194,7 +194,7 @@ class TextSource:
         )
 
     def hook_module(self) -> str | None:
-        """Such as `model.layers.12:output`."""
+        """The hook point as a Hugging Face module, such as `model.layers.12:output`."""
         return f"{self.hook.module}:{self.hook.side}"
 
     def documents(self) -> Iterable[Document]:
@@ -202,7 +202,7 @@ class TextSource:
         return read_corpus(self.address.corpus)
 
     def reading(self) -> Reading:
-        """What a harvest reads."""
+        """The input of a harvest."""
         threshold = self.parameters.active_threshold
         return Reading(
             self.sae, self.language_model, self.hook, self.blocks, self.policy, threshold
@@ -226,18 +226,18 @@ class TextSource:
         """Run the model and the SAE for the shards that are missing."""
         total = self.parameters.max_tokens or 0
         open_reading = OpenReading(self.address, self.contents())
-        with open_reading.given(self.reading()):
-            found = harvest(
+        with open_reading.using(self.reading()):
+            summary = harvest(
                 open_reading,
                 shards,
                 workers=workers,
                 progress=lambda done: progress(done, max(total, done)),
             )
         return {
-            "tokens": found.tokens,
-            "l0": found.l0,
-            "explained_variance": found.explained_variance,
-            "mask": _mask_summary(self.policy, found.mask).model_dump(),
+            "tokens": summary.tokens,
+            "l0": summary.l0,
+            "explained_variance": summary.explained_variance,
+            "mask": _mask_summary(self.policy, summary.mask).model_dump(),
         }
 
     def vocabulary(self) -> Vocabulary | None:
@@ -275,14 +275,14 @@ class ActivationsSource:
         return
 
     def documents(self) -> Iterable[Document]:
-        """Empty: the file has only numbers of documents."""
+        """Empty: the file has document numbers only."""
         return ()
 
     def harvest(
         self, shards: Path, memory_bytes: int, workers: Workers, progress: Progress
     ) -> dict[str, Any]:
         """Sort the file's rows into shards, in this process."""
-        found = import_activations(
+        summary = import_activations(
             self.file,
             self.tokens_file,
             self.sae.d_sae,
@@ -291,11 +291,11 @@ class ActivationsSource:
             memory_bytes=memory_bytes,
             progress=progress,
         )
-        policy = " ".join(("Imported: every listed token counts.", *found.notes))
+        policy = " ".join(("Imported: every listed token counts.", *summary.notes))
         mask = MaskSummary(policy=policy, special_token_ids=[], special_tokens=0, sink_tokens=0)
         return {
-            "tokens": found.tokens,
-            "l0": found.l0,
+            "tokens": summary.tokens,
+            "l0": summary.l0,
             "explained_variance": None,
             "mask": mask.model_dump(),
         }
@@ -308,9 +308,10 @@ class ActivationsSource:
 def _mask_summary(policy: MaskPolicy, counts: MaskCounts) -> MaskSummary:
     return MaskSummary(
         policy=(
-            f"Left out: special tokens at any position ({counts.special:,}) and attention sinks: "
-            f"the first position of each block ({counts.sink_position:,}) and positions whose norm "
-            f"exceeds {policy.sink_norm_ratio:g} times the median ({counts.sink_norm:,})."
+            f"Masked: special tokens at any position ({counts.special:,}) and attention sinks, "
+            f"which are the first position of each block ({counts.sink_position:,}) and positions "
+            f"whose norm exceeds {policy.sink_norm_ratio:g} times the median "
+            f"({counts.sink_norm:,})."
         ),
         special_token_ids=list(policy.special_token_ids),
         special_tokens=counts.special,

@@ -1,4 +1,4 @@
-"""Turn shards into the stored activations of a bundle: by token and, transposed, by latent.
+"""Convert shards to the stored activations of a bundle: by token and, transposed, by latent.
 
 The shards are streamed. Transposing takes one pass over them for every block of latents whose
 activations fit the memory setting, so memory does not grow with tokens; a counting sort places
@@ -87,10 +87,10 @@ def _place(
     tokens: UInt32s,
     values: Float32s,
 ) -> None:
-    """Append one shard's activations to those that each latent of the block already has.
+    """Append one shard's activations to those of each latent of the block.
 
-    cursor [latents + 1] holds the place of each latent's next activation and is advanced; its last
-    entry, the end of the block, is not. The block's first latent is `start`.
+    cursor [latents + 1] holds the place of each latent's next activation and is advanced, except
+    for its last entry, the end of the block. The block's first latent is `start`.
     """
     stop = start + len(cursor) - 1
     k = 0

@@ -55,12 +55,12 @@ def token_blocks(
 ) -> Iterator[TokenBlock]:
     """Cut each document into blocks of at most `block_tokens` tokens; none spans two documents.
 
-    With `max_tokens`, `kept_mask` keeps exactly that many positions in all blocks together, or all
-    of a shorter corpus; the last block ends at the last kept position. Sinks that are later
-    recognised by their norm reduce the number. With `prepend_bos`, each block begins with BOS, as
-    Gemma needs; BOS then has the position start, and the first word start + 1. Blocks without a
-    kept position are left out. Raises InputError if max_tokens is below 1, or the tokenizer has no
-    BOS.
+    With `max_tokens`, `kept_mask` keeps exactly that many positions over all blocks, or all
+    positions of a shorter corpus; the last block ends at the last kept position. Sinks that are
+    later recognised by their norm reduce the number. With `prepend_bos`, each block begins with
+    BOS, as Gemma needs; BOS then has the position start, and the first word start + 1. Blocks
+    without a kept position are omitted. Raises InputError if max_tokens is below 1, or the
+    tokenizer has no BOS.
     """
     head = [bos(tokenizer)] if prepend_bos else []
     tokens = tokenised(documents, tokenizer)
@@ -131,5 +131,5 @@ def _padded(blocks: Sequence[TokenBlock]) -> TokenBatch:
 def bos(tokenizer: Any) -> int:
     """The token id of BOS. Raises InputError if the tokenizer has none."""
     if tokenizer.bos_token_id is None:
-        raise InputError("The tokenizer has no BOS token: leave out --prepend-bos.")
+        raise InputError("The tokenizer has no BOS token: omit --prepend-bos.")
     return int(tokenizer.bos_token_id)

@@ -86,11 +86,11 @@ def parquet_of(**columns: list[Any]) -> Callable[[Path], Path]:
     [
         (lambda folder: folder / "no.txt", "There is no corpus at"),
         (lambda folder: folder, "holds no .arrow, .parquet, .jsonl or .txt file"),
-        (written("c.docx", b"PK"), "of no known kind"),
-        (written("c.txt", b""), "holds no text"),
-        (written("c.txt", b" \n\t "), "holds no text"),
+        (written("c.docx", b"PK"), "has an unknown format"),
+        (written("c.txt", b""), "has no text"),
+        (written("c.txt", b" \n\t "), "has no text"),
         (written("c.txt", b"caf\xe9"), "not UTF-8 text at byte 3"),
-        (written("c.jsonl", b""), "holds no text"),
+        (written("c.jsonl", b""), "has no text"),
         (written("c.jsonl", b'{"text": "a"}\n{"text": '), "Line 2 .* is not JSON"),
         (written("c.jsonl", b'{"words": "a"}'), "Line 1 .* has no `text` column"),
         (written("c.jsonl", b'{"text": 5}'), "Line 1 .* has no `text` column"),
@@ -100,8 +100,8 @@ def parquet_of(**columns: list[Any]) -> Callable[[Path], Path]:
         (written("c.arrow", b"nonsense of some length"), "cannot be read as Arrow"),
         (parquet_of(body=["a"]), r"no `text` column of strings \(its columns: body\)"),
         (parquet_of(text=[1, 2]), "no `text` column of strings"),
-        (parquet_of(text=pa.array([], pa.string())), "holds no text"),
-        (parquet_of(text=[None, " "]), "holds no text"),
+        (parquet_of(text=pa.array([], pa.string())), "has no text"),
+        (parquet_of(text=[None, " "]), "has no text"),
     ],
 )
 def test_what_is_no_corpus_is_refused_in_one_sentence(

@@ -207,5 +207,5 @@ def test_a_model_of_another_width_is_reported(sample: Sample, sae: SparseAutoenc
     narrow = replace(sae, W_enc=sae.W_enc[:8])
     with pytest.raises(InputError, match=r"16 values per token at blocks\.1\.hook_resid_pre"):
         self_check(narrow, sample)
-    with pytest.raises(InputError, match="give it by --hook"):
+    with pytest.raises(InputError, match="give it with --hook"):
         self_check(replace(sae, hook_point=None), sample)

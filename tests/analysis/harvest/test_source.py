@@ -51,7 +51,7 @@ def test_it_is_opened_once_in_a_process(source: TextSource) -> None:
     assert [len(block) for block in reading.blocks()] == [16, 16, 8]
     assert torch.equal(reading.sae.W_dec, source.sae.W_dec)
     mine = source.reading()
-    with open_reading.given(mine):
+    with open_reading.using(mine):
         assert open_reading() is mine
     assert open_reading() is not mine
 
