@@ -182,8 +182,8 @@ def _parents(labels: Int32s, count: int) -> Int32s:
         )
         children, parents = np.divmod(pair, max(count, 1))
         holds_half = 2 * shared >= sizes[children]
-        found, first = np.unique(children[holds_half], return_index=True)
-        parent[found] = parents[holds_half][first]
+        held, first = np.unique(children[holds_half], return_index=True)
+        parent[held] = parents[holds_half][first]
     return parent
 
 

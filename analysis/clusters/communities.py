@@ -6,8 +6,8 @@ Dense latents fire with everything and are excluded. Memory grows with latents x
 
 The communities: Louvain (Blondel et al. 2008, by scikit-network), with several seeds at each of a
 series of resolutions, because the right resolution differs between graphs. A level is a resolution
-on which the seeds agree, by the adjusted Rand index. A graph of noise has communities too, but
-different ones for each seed.
+at which the seeds agree, by the adjusted Rand index. A graph of noise has communities too, but
+they differ between seeds.
 
 `clarke_2024` follows Clarke, Bhatnagar and Bloom 2024 instead: connected components of the pairs
 above a Jaccard threshold, chosen so that the largest component has 150 to 200 latents.
@@ -35,7 +35,7 @@ RESOLUTIONS = tuple(0.25 * 2.0**step for step in range(10))
 SMALLEST = 3
 """Latents of the smallest community."""
 LARGEST_SHARE = 0.5
-"""A partition is ignored if its largest community has a larger share of the latents."""
+"""A partition is ignored if its largest community has more than this share of the latents."""
 APART = 2.5
 """The numbers of communities of two levels differ by at least this factor."""
 MOST_LEVELS = 3
@@ -67,8 +67,8 @@ class Components:
     """[components] latents, descending."""
     edges: int
     in_range: bool
-    """Whether the largest has at least 150 latents. It may not: one edge can join two large
-    components, so that no threshold gives a size between 150 and 200."""
+    """Whether the largest has at least 150 latents. One edge can join two large components, so
+    that no threshold gives a size between 150 and 200."""
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,13 @@ def association_graph(
 ) -> scipy.sparse.csr_matrix:
     """The symmetric graph [F, F] of the kept pairs, float64 phi as the weight."""
     F = len(active_tokens)
-    found: list[_Edges] = []
+    edges_by_piece: list[_Edges] = []
     for a, b, joint in _pieces(partners):
         weight = phi(TwoByTwo.from_margins(joint, active_tokens[a], active_tokens[b], n_tokens))
         keep = (joint >= minimum_joint) & (weight > 0) & ~dense[a] & ~dense[b]
-        found.append(_strongest_of_each((a[keep], b[keep], weight[keep]), partners_kept))
-    # A latent with rows in two pieces has been cut in each piece separately.
-    a, b, weight = _strongest_of_each(_joined(found), partners_kept)
+        edges_by_piece.append(_strongest_of_each((a[keep], b[keep], weight[keep]), partners_kept))
+    # A latent with rows in two pieces was limited in each piece separately.
+    a, b, weight = _strongest_of_each(_joined(edges_by_piece), partners_kept)
     one_way = scipy.sparse.csr_matrix((weight, (a, b)), shape=(F, F))
     both_ways = one_way.maximum(one_way.T).tocsr()
     both_ways.sort_indices()
@@ -175,7 +175,7 @@ def _strongest_of_each(edges: _Edges, most: int) -> _Edges:
 
 
 def _partition(graph: scipy.sparse.csr_matrix, resolution: float, seed: int) -> _Partition:
-    # Imported here, because the dashboard uses other functions of this module only.
+    # Imported here because the dashboard only uses other functions of this module.
     from sknetwork.clustering import Louvain, get_modularity  # noqa: PLC0415
 
     if graph.nnz == 0:
@@ -215,8 +215,8 @@ def choose_levels(partitions: Sequence[_Partition]) -> list[_Partition]:
     """The partitions on which the seeds agree best, finest first, with distinct numbers of
     communities.
 
-    The best one is kept even if its stability is below WEAK, so that a reader sees how weak it is;
-    further ones must reach WEAK.
+    The best partition is kept even if its stability is below WEAK, so that pages can show how weak
+    it is; the others must reach WEAK.
     """
     usable = [p for p in partitions if p.communities > 1 and p.largest_share <= LARGEST_SHARE]
     chosen: list[_Partition] = []
@@ -299,12 +299,12 @@ def clarke_2024(
 
 def _jaccard_edges(partners: LatentTable, active_tokens: Ints, eligible: Bools) -> _Edges:
     """Each kept pair of eligible latents once, by descending Jaccard."""
-    found: list[_Edges] = []
+    edges_by_piece: list[_Edges] = []
     for a, b, joint in _pieces(partners):
         value = jaccard(TwoByTwo(joint, active_tokens[a] - joint, active_tokens[b] - joint, 0))
         keep = eligible[a] & eligible[b]
-        found.append((np.minimum(a, b)[keep], np.maximum(a, b)[keep], value[keep]))
-    a, b, value = _joined(found)
+        edges_by_piece.append((np.minimum(a, b)[keep], np.maximum(a, b)[keep], value[keep]))
+    a, b, value = _joined(edges_by_piece)
     once = np.unique(a * len(active_tokens) + b, return_index=True)[1]
     order = once[np.argsort(-value[once], kind="stable")]
     return a[order], b[order], value[order]

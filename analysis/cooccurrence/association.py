@@ -21,9 +21,9 @@ Counts = Ints | int
 Z95 = 1.959963984540054
 """Normal quantile of a two-sided 95 % interval."""
 SURE = 0.9
-"""a is nearly always with b if Wilson's lower bound of P(b given a) is at least this."""
+"""a is nearly always with b if Wilson's lower bound of P(b given a) is at least this …"""
 LEAST_LIFT = 2.0
-"""... and the lift of the pair is at least this."""
+"""… and the lift of the pair is at least this."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TwoByTwo:
 
     @staticmethod
     def from_margins(joint: Counts, n1: Counts, n2: Counts, n_tokens: Counts) -> "TwoByTwo":
-        """From the joint count, the two latents' own counts and the number of kept tokens."""
+        """Build from the joint count, the counts of both latents and the number of kept tokens."""
         return TwoByTwo(joint, n1 - joint, n2 - joint, n_tokens - n1 - n2 + joint)
 
     @property
@@ -104,15 +104,15 @@ def p_a_given_b(table: TwoByTwo) -> Floats:
 def phi(table: TwoByTwo) -> Floats:
     """(n11 n00 - n10 n01) / sqrt(n1 (N - n1) n2 (N - n2)): Pearson's r of the bits."""
     n, n1, n2 = table.n, table.n1, table.n2
-    # One root of the product: for equal margins it is exact, and phi of a twin is exactly 1.
+    # One root of the product is exact for equal margins, so phi of a duplicate is exactly 1.
     below = np.sqrt((n1 * (n - n1)) * (n2 * (n - n2)))
     return np.clip(_ratio(_covariance(table), below), -1.0, 1.0)
 
 
 def phi_over_max(table: TwoByTwo) -> Floats:
-    """phi over the largest phi that the margins allow, which is at n11 = min(n1, n2).
+    """phi / the largest phi that the margins allow, which is reached at n11 = min(n1, n2).
 
-    1 for every perfect implication. A negative phi can give less than -1.
+    It is 1 for every perfect implication. If phi is negative, it can be below -1.
     """
     n1, n2 = table.n1, table.n2
     # Not min(n1, n2) N - n1 n2, which cancels where a latent is nearly always active.
@@ -163,7 +163,7 @@ def g_squared(table: TwoByTwo) -> Floats:
 def wilson_interval(successes: Counts, trials: Counts, z: float = Z95) -> tuple[Floats, Floats]:
     """Wilson's score interval (low, high) of a proportion, by default at 95 %; Wilson 1927.
 
-    Without trials it is (0, 1).
+    (0, 1) without trials.
     """
     k, n = np.broadcast_arrays(_wide(successes), _wide(trials))
     share = _ratio(k, n)
@@ -219,7 +219,7 @@ MEASURES: dict[str, Measure] = {
 def measure_table(
     pairs: pa.Table, latents: pa.Table, n_tokens: int, measures: Sequence[str] = tuple(MEASURES)
 ) -> pa.Table:
-    """Rows of the partner table with a float64 column for every named measure.
+    """Add a float64 column to rows of the partner table for each of the measures.
 
     a is the column `latent` and b the column `partner`. `latents` is the table of all latents; row
     i is latent i. Raises KeyError if a name is not in MEASURES.
@@ -237,7 +237,7 @@ def measure_table(
 
 
 def with_pearson(pairs: pa.Table, latents: pa.Table, n_tokens: int) -> pa.Table:
-    """The pairs with a column `activation_pearson` float64: Pearson's r over all kept tokens.
+    """Add a column `activation_pearson` float64 to the pairs: Pearson's r over all kept tokens.
 
     It follows from the stored cosine and the moments of each latent. With E over all N tokens,
     zeros included, r = (cos sqrt(E a^2 E b^2) - E a E b) / sqrt(Var a Var b), and 0 for 0/0. `mean`

@@ -9,12 +9,12 @@ In plain Python, for a latent `a`:
 
 Every joint count comes from this loop; nothing is sampled or estimated. It makes two increments
 for each unordered pair of latents that are active on one unit. Memory latency bounds its speed: a
-unit's latents lie anywhere in a file that no cache holds. The kernels therefore prefetch where a
-unit begins and which latents it has, a few units in advance. One row of F counters serves one
-thread, so threads share nothing and the counts do not depend on the number of threads.
+unit's latents can be anywhere in a file that is larger than any cache. The kernels therefore
+prefetch the start of each unit and its latents a few units in advance. Each thread has its own row
+of F counters, so the counts do not depend on the number of threads.
 
-The two kernels differ in how they list the latents with a count above zero: `count_few` notes each
-one when it is first met, `count_many` scans the whole row afterwards.
+The two kernels differ in how they list the latents with a count above zero: `count_few` lists each
+latent when it first occurs, `count_many` scans the whole row afterwards.
 """
 
 from typing import Any, NamedTuple
@@ -43,7 +43,7 @@ class Layout(NamedTuple):
     ranks: npt.NDArray[Any]
     """[m] ranks of the latents by unit, uint16 or uint32."""
     unit_ends: Ints
-    """[size + 1] on unit u are ranks[unit_ends[u]:unit_ends[u + 1]]."""
+    """[size + 1] active on unit u are ranks[unit_ends[u]:unit_ends[u + 1]]."""
 
 
 @numba.njit(nogil=True, cache=True)
@@ -63,39 +63,39 @@ def joint_counts(layout: Layout, latent: int, last: int, row: UInt32s, met: UInt
 
 @numba.njit(nogil=True, cache=True)
 def count_few(layout: Layout, begin: int, end: int, last: int, row: UInt32s, met: UInt32s) -> int:
-    """Count over units[begin:end], listing each latent in `met` when it is first met."""
-    found = np.uint64(0)
+    """Count over units[begin:end], listing each latent in `met` when it first occurs."""
+    listed = np.uint64(0)
     for k in range(begin, end):
         prefetch_units(layout, k, last)
         unit = np.int64(layout.units[k])
         for j in range(layout.unit_ends[unit], layout.unit_ends[unit + 1]):
             rank = layout.ranks[j]
             joint = row[rank]
-            # Written every time and overwritten by the next one: cheaper than a branch.
-            met[found] = rank
-            found += np.uint64(joint == 0)
+            # Always written, and overwritten by the next one: cheaper than a branch.
+            met[listed] = rank
+            listed += np.uint64(joint == 0)
             row[rank] = joint + np.uint32(1)
-    return int(found)
+    return int(listed)
 
 
 @numba.njit(nogil=True, cache=True)
 def count_many(layout: Layout, begin: int, end: int, last: int, row: UInt32s, met: UInt32s) -> int:
-    """Count over units[begin:end], then scan the whole row for the latents that were met."""
+    """Count over units[begin:end], then scan the whole row for latents with a count."""
     for k in range(begin, end):
         prefetch_units(layout, k, last)
         unit = np.int64(layout.units[k])
         for j in range(layout.unit_ends[unit], layout.unit_ends[unit + 1]):
             row[layout.ranks[j]] += np.uint32(1)
-    found = np.uint64(0)
+    listed = np.uint64(0)
     for rank in range(len(row) - 1, -1, -1):
-        met[found] = rank
-        found += np.uint64(row[rank] > 0)
-    return int(found)
+        met[listed] = rank
+        listed += np.uint64(row[rank] > 0)
+    return int(listed)
 
 
 @numba.njit(nogil=True, cache=True)
 def prefetch_units(layout: Layout, k: int, last: int) -> None:
-    """Prefetch what counting needs soon after units[k], up to units[last - 1]."""
+    """Prefetch the data that counting needs soon after units[k], up to units[last - 1]."""
     if k + UNITS_AHEAD_BEGIN < last:
         prefetch(layout.unit_ends, np.int64(layout.units[k + UNITS_AHEAD_BEGIN]))
     if k + UNITS_AHEAD_LATENTS < last:

@@ -1,7 +1,7 @@
 """Which latents are active on which units, by latent and by unit, in memory-mapped files.
 
-A unit is what co-occurrence is counted over: a kept token, a window of consecutive kept tokens of
-one document, or a document. A latent is active on a unit if its activation exceeds a threshold on
+A unit of co-occurrence is a kept token, a window of consecutive kept tokens of one document, or a
+document. A latent is active on a unit if its activation exceeds a threshold on
 at least one token of the unit. One pass over the stored activations serves any number of
 thresholds.
 
@@ -17,7 +17,7 @@ Memory: the memory setting plus a few bytes for each token and latent.
 `ranks.bin` stores ranks instead of latent ids. Rank 0 is the latent on the most units; ties go to
 the larger id. Frequent latents are therefore neighbours in memory, where a cache holds them, and a
 larger rank means rarer, or as rare with a smaller id. Ranks have 16 bits if they fit, which halves
-what counting reads.
+the bytes that counting reads.
 """
 
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ def write_incidences(
     """
     folders = [folder / str(i) for i in range(len(thresholds))]
     if with_values and units.kind != "token":
-        raise ValueError(f"a {units.kind} has no single activation; write values for tokens only")
+        raise ValueError(f"with_values needs token units, but the units are {units.kind} units")
     if not all((place / _INCIDENCE).exists() for place in folders):
         for place in folders:
             place.mkdir(parents=True, exist_ok=True)
@@ -210,8 +210,8 @@ def _append(file: Path, values: npt.NDArray[Any]) -> None:
 def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int) -> Ints:
     """Write `ranks.bin` and `values_by_unit.bin` from the columns; returns the ends [size + 1].
 
-    The units are sorted in blocks that fit the memory setting. Each block scans all latents and
-    resumes each where the previous block stopped, so every activation is read once.
+    The units are sorted in blocks that fit the memory setting. Each block scans all latents from
+    where the previous block stopped, so every activation is read once.
     """
     units = _mapped(folder / "units.bin", np.uint32)
     given_values = _mapped(folder / "values_by_latent.bin", np.float32)

@@ -27,7 +27,7 @@ def pair_table(activations: Activations, a: int, b: int, n_tokens: int) -> TwoBy
 
 @numba.njit(nogil=True, cache=True)
 def shared(first: UInt32s | Ints, second: UInt32s | Ints) -> int:
-    """How many numbers two ascending arrays [m] and [n] have in common."""
+    """Number of values that two ascending arrays [m] and [n] have in common."""
     i, j, total = 0, 0, 0
     while i < len(first) and j < len(second):
         x, y = first[i], second[j]
@@ -46,7 +46,7 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
     wanted = np.asarray(latents, dtype=np.int64)
     order = np.argsort(wanted)
     if len(wanted) > LARGEST_MATRIX or len(np.unique(wanted)) < len(wanted):
-        raise ValueError(f"a joint matrix takes at most {LARGEST_MATRIX:,} different latents")
+        raise ValueError(f"a joint matrix takes at most {LARGEST_MATRIX:,} distinct latents")
     matrix = np.zeros((len(wanted), len(wanted)), dtype=np.int64)
     rows, counts = activations.tokens_of(wanted[order])
     ends = np.cumsum(counts)

@@ -17,7 +17,7 @@ models keep the bursts:
 In both models the count is a sum of independent small counts, so its tails are computed exactly
 (`tails.py`). No random numbers are drawn, and the result does not depend on a seed.
 
-Limits. The shift destroys the position in the document: two latents that both favour the beginning
+Limits. The shift destroys the position in the document: two latents that both fire at the beginning
 of documents are called related. The permutation rejects too often where topics depend on length
 (7.6 % at a nominal 5 % on planted data).
 
@@ -38,8 +38,8 @@ from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.runtime.threads import over_spans
 
 LONGEST = 2_048
-"""Most kept tokens that are shifted as one stretch. Topics change within longer documents, so
-sharing a chapter would count as sharing tokens."""
+"""Most kept tokens that are shifted as one stretch. In longer documents the topic changes, so two
+latents that fire in the same chapter would seem to share tokens."""
 
 MOST_STRATA = 10
 SMALLEST_STRATUM = 15
@@ -47,7 +47,7 @@ SMALLEST_STRATUM = 15
 
 
 class Positions(NamedTuple):
-    """Where each latent of a block fires. The latents are called by their index in the block."""
+    """Where each latent of a block fires. Latents are addressed by their index in the block."""
 
     tokens: Ints
     """[m] kept tokens, counted from 0; ascending in each latent, one latent after another."""
@@ -76,7 +76,7 @@ class PairTests(NamedTuple):
 
     @staticmethod
     def blank(n: int) -> "PairTests":
-        """Space for n pairs: counts of 0 and p-values of 1."""
+        """Arrays for n pairs: counts of 0 and p-values of 1."""
         return PairTests(
             observed=np.zeros(n, dtype=np.int64),
             expected=np.zeros(n),
@@ -98,7 +98,7 @@ def positions_of(activations: Activations, kept: KeptTokens, latents: Ints) -> P
 
 
 def stretches(kept: KeptTokens) -> Ints:
-    """Where each stretch that is shifted as one ends, in kept tokens: a document or a part."""
+    """End of each stretch that is shifted as one, in kept tokens: a document or a part of one."""
     lengths = kept.lengths
     parts = np.maximum(-(-lengths // LONGEST), 1)
     part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts) + 1
@@ -122,7 +122,7 @@ def strata_of(kept: KeptTokens) -> Ints:
 def circular_shift(
     positions: Positions, stretch_ends: Ints, pairs: Ints, least_expected: float = 0.0
 ) -> PairTests:
-    """Joint tokens of pairs [n, 2], when one latent is shifted inside stretches.
+    """Test joint tokens of pairs [n, 2] by shifting one latent inside stretches.
 
     Positions and `stretch_ends` may count the tokens of a third latent instead of all kept tokens.
     A pair whose mean is below `least_expected` is counted but not tested: its p-values are 1.
@@ -139,7 +139,7 @@ def circular_shift(
 def document_permutation(
     positions: Positions, kept: KeptTokens, strata: Ints, pairs: Ints
 ) -> PairTests:
-    """Joint documents of pairs [n, 2], when documents are permuted inside `strata` [documents]."""
+    """Test joint documents of pairs [n, 2] by permuting documents inside `strata` [documents]."""
     owner = np.repeat(np.arange(len(positions.ends)), np.diff(positions.ends, prepend=0))
     document = np.searchsorted(kept.ends, positions.tokens, side="right")
     first = np.append(True, (np.diff(owner) > 0) | (np.diff(document) > 0))[: len(owner)]
@@ -332,9 +332,9 @@ def _stratum_chances(sizes: Ints, with_a: Ints, with_b: Ints) -> Parts:
 
 @numba.njit(nogil=True, cache=True)
 def _hypergeometric(n: int, n_a: int, n_b: int, low: int, part: Floats) -> None:
-    """Fill `part` with the chances of low, low + 1, ... joint among n.
+    """Fill `part` with the probabilities of low, low + 1, ... joint documents among n.
 
-    Ratios of neighbours are multiplied, outwards from the mode, so that nothing overflows.
+    Ratios of neighbours are multiplied outwards from the mode, so that nothing overflows.
     """
     mode = min(max((n_a + 1) * (n_b + 1) // (n + 2) - low, 0), len(part) - 1)
     part[mode] = 1.0

@@ -22,11 +22,11 @@ from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.runtime.errors import InputError
 
 CONTEXT_TOKENS = 21
-"""Tokens of a context: the picked token with ten on either side."""
+"""Tokens of a context: the picked token and ten on either side."""
 CONTEXTS = 6
-"""Contexts of a pair by default."""
+"""Default number of contexts of a pair."""
 DRAWN = 3_000
-"""Most rows of a joint sample by default."""
+"""Default maximum of rows in a joint sample."""
 
 WHERE: tuple[Where, ...] = get_args(Where)
 
@@ -39,7 +39,7 @@ class PairValues(NamedTuple):
 
 
 class ValueAssociation(NamedTuple):
-    """Association of the activations over all kept tokens, whatever the threshold."""
+    """Association of the activations over all kept tokens, independent of the threshold."""
 
     cosine: float
     """0 if a latent is dead."""
@@ -113,7 +113,7 @@ def _check(bundle: Bundle, a: int, b: int, threshold: float, window: int) -> Non
                 f"{bundle.name}: there is no latent {latent}; choose one from 0 to {count - 1}."
             )
     if a == b:
-        raise InputError(f"Latent {a} was given twice; a pair has two different latents.")
+        raise InputError(f"Latent {a} was given twice; give two different latents.")
     if not threshold >= own:
         raise InputError(
             f"{bundle.name}: stores only activations above {own:g}, so the threshold cannot be "
@@ -159,7 +159,7 @@ def _normalised(product: float, squares: float) -> float:
 
 
 def joint_sample(pair: Pair, most: int = DRAWN, seed: int = 0) -> pa.Table:
-    """At most `most` rows on which at least one latent is active, a uniform draw.
+    """Draw at most `most` rows uniformly from those on which at least one latent is active.
 
     Columns: token (row of the token table, ascending), a and b (activations, 0 where there is
     none).

@@ -28,9 +28,9 @@ from analysis.runtime.threads import over_spans
 from analysis.runtime.workers import LocalWorkers, Workers, whole_file
 
 BLOCK_ACTIVATIONS = 4 << 20
-"""Most activations of a block of several latents: a few seconds of counting. A constant and not a
-setting, because it decides which latents a block file holds, and an interrupted count may resume
-with another memory setting."""
+"""Most activations of a block of several latents: a few seconds of counting. It is a constant, not
+a setting, because it determines which latents a block file holds, and an interrupted count may
+resume with another memory setting."""
 BLOCK_LATENTS = 16_384
 """Most latents of a block."""
 COSINE_DIGITS = 3
@@ -148,10 +148,10 @@ class PartnerCount:
 
 
 def block_spans(counts: Ints) -> Iterator[tuple[int, int]]:
-    """Consecutive latents (start, stop) of each block.
+    """Yield the consecutive latents (start, stop) of each block.
 
     A block has at most BLOCK_LATENTS latents and BLOCK_ACTIVATIONS activations; a latent with more
-    activations is a block of its own.
+    activations forms a separate block.
     """
     for start, stop in spans_within(counts, BLOCK_ACTIVATIONS):
         for first in range(start, stop, BLOCK_LATENTS):

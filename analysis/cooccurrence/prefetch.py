@@ -1,8 +1,8 @@
 """Prefetch memory from a compiled function, which numba cannot express.
 
-Counting gathers rows from all over an array that fits no cache, and looks up in another one where
-each row begins. With prefetching the processor loads both while it adds, and counting a million
-latents takes less than half the time.
+Counting gathers rows from anywhere in an array that is larger than the caches, and looks up the
+start of each row in another array. With prefetching, the processor loads both while it adds, and
+counting a million latents takes less than half the time.
 """
 
 from typing import Any

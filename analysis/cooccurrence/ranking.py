@@ -1,4 +1,4 @@
-"""The partners of a latent, ranked by a measure: one rule for every chart, picker and query.
+"""Rank the partners of a latent by a measure: one rule for every chart, picker and query.
 
 A latent b is a ranked partner of a when
 
@@ -8,8 +8,8 @@ A latent b is a ranked partner of a when
 
 Rule 2 applies to every measure because every bounded measure reaches its maximum on a single shared
 token: two latents that fire once, on the same token, have phi = Jaccard = NPMI = P(b given a) = 1,
-and lift and PMI are larger the rarer the pair is. Rule 3 drops partners that meet less often than
-independent latents would (phi, NPMI, PMI and phi / phi max are then negative); they are stored
+and lift and PMI are larger the rarer the pair is. Rule 3 drops partners that share fewer tokens
+than independent latents would (phi, NPMI, PMI and phi / phi max are then negative); they are stored
 because another measure, such as the joint count, ranks them.
 """
 
@@ -56,7 +56,7 @@ def ranked_partners(
 
 
 def reason_for_no_partners(bundle: Bundle, latent: int, minimum_joint: int | None = None) -> str:
-    """One sentence on why `ranked_partners` has no row for a latent."""
+    """Explain in one sentence why `ranked_partners` has no row for a latent."""
     at_least = bundle.manifest.parameters.minimum_joint if minimum_joint is None else minimum_joint
     tokens = int(bundle.latents["active_tokens"][latent].as_py())
     stored = bundle.partners.of(latent)["joint_tokens"].to_numpy()

@@ -41,7 +41,7 @@ _METADATA = b"clearwater"
 
 @dataclass(frozen=True)
 class CountRequest:
-    """What to count."""
+    """The parameters of a count."""
 
     unit: Unit
     window: int
@@ -63,7 +63,7 @@ class CountRequest:
 
 @dataclass(frozen=True)
 class _Description:
-    """What a file was counted from, stored in its metadata together with `n_units`."""
+    """The source of a count, stored in the file's metadata together with `n_units`."""
 
     bundle_id: str
     unit: str
@@ -112,7 +112,7 @@ def recount(
     _check_thresholds(bundle, request.thresholds)
     out.mkdir(parents=True, exist_ok=True)
     files = [out / request.file_name(threshold) for threshold in request.thresholds]
-    # Check every file, even after a missing one: none may hold another count.
+    # Check every file, even after a missing one, because any may hold another count.
     finished = [
         _is_finished(file, _describe(bundle, request, threshold))
         for file, threshold in zip(files, request.thresholds, strict=True)

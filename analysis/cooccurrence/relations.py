@@ -6,21 +6,21 @@ SURE, and the lift of the pair is at least LEAST_LIFT.
 - **duplicate**: each of the two is nearly always with the other.
 - **implication** a => b: a is nearly always with b, and P(a given b) is below REVERSE.
 
-The reverse of some pairs is neither: P(a given b) is REVERSE or more, but not surely SURE. Those
-pairs are not listed; the rule of duplicates states how many there are. Both relations are tested
-by the circular shift inside documents, upper tail. The candidates were picked out of all pairs, so
-q corrects for all pairs.
+Some pairs are between the two: P(a given b) is at least REVERSE, but its interval does not reach
+SURE. They are not listed; the rule of duplicates states their number. Both relations are tested by
+the circular shift inside documents, upper tail. The candidates were selected from all pairs, so q
+corrects for all pairs.
 
 - **absorption_candidate**: the cosine of the two decoder vectors is above ALIKE, and the latents
-  share at most FAR_BELOW times the tokens that the shift expects (lower tail). The gate of
-  LEAST_EXPECTED joint tokens is on the expectation *under the shift*, not on n1 n2 / N: if two
-  latents fire in different documents they never meet, and no token shows whether one silences the
-  other. The gate does not depend on the joint count, so q corrects only for the pairs inside it.
-  Exclusive siblings are not listed again as absorption candidates, because their parent is active
-  where either of them is. Proof of absorption needs a probe (Chanin et al. 2024).
-- **exclusive** siblings: both imply one parent, and share at most FAR_BELOW times the tokens that
-  the shift on the parent's tokens expects (`siblings.py`). A pair with several such parents is
-  listed once, with the parent of the smallest q.
+share at most FAR_BELOW times the tokens that the shift expects (lower tail). The gate of
+LEAST_EXPECTED joint tokens is on the expectation *under the shift*, not on n1 n2 / N: if two
+latents fire in different documents, they share no token, and nothing shows whether one suppresses
+the other. The gate does not depend on the joint count, so q corrects only for the pairs inside it.
+Exclusive siblings are not listed again as absorption candidates, because their parent is active
+where either of them is. Proof of absorption needs a probe (Chanin et al. 2024). - **exclusive**
+siblings: both imply one parent, and share at most FAR_BELOW times the tokens that the shift on the
+parent's tokens expects (`siblings.py`). A pair with several such parents is listed once, with the
+parent of the smallest q.
 
 Every relation is listed at a false discovery rate of RATE.
 
@@ -71,7 +71,7 @@ REVERSE = 0.8
 ALIKE = 0.3
 """The decoder cosine of an absorption candidate is above this."""
 LEAST_EXPECTED = 3.0
-"""Joint tokens that the shift must expect; below it their absence means nothing."""
+"""Joint tokens that the shift must expect; with fewer, their absence means nothing."""
 FAR_BELOW = 0.5
 """Largest ratio of joint to expected tokens for "far fewer"."""
 RATE = 0.05
@@ -85,7 +85,7 @@ ABSORPTION = "absorption_candidate"
 
 @dataclass(frozen=True)
 class Relation:
-    """The n listed pairs of one relation, and how they were found."""
+    """The n listed pairs of one relation, with its rule and tests."""
 
     family: RelationFamily
     pairs: Ints
@@ -206,7 +206,7 @@ class _Candidates:
     duplicate: Bools
     """Each is nearly always with the other; otherwise a implies b."""
     between: int
-    """Pairs left out, because they are neither duplicates nor implications."""
+    """Number of pairs that are neither duplicates nor implications."""
 
 
 def _nearly_always_together(
@@ -220,7 +220,7 @@ def _nearly_always_together(
     q = benjamini_hochberg(tests.p_more, every)
     family = (
         f"All {every:,} pairs of the {firing:,} latents that fire. The candidates for duplicates "
-        "and implications were picked out of these and are corrected together. Test: circular "
+        "and implications were selected from these and are corrected together. Test: circular "
         "shift inside documents, one-sided (more joint tokens)."
     )
     nearly = (
@@ -257,7 +257,7 @@ def _nearly_always_together(
 
 
 def _candidates(stored: StoredLatents, partners: Path) -> _Candidates:
-    """Read the partner table in pieces; a pair counts once, also if both of its rows are stored."""
+    """Read the partner table in pieces; a pair counts once even if both of its rows are stored."""
     pieces: list[Ints] = [np.empty((0, 3), dtype=np.int64)]
     file = pq.ParquetFile(partners, memory_map=True)
     for rows in file.iter_batches(ROW_GROUP, columns=["latent", "partner", "joint_tokens"]):
@@ -276,7 +276,7 @@ def _candidates(stored: StoredLatents, partners: Path) -> _Candidates:
 
 
 def _surely(stored: StoredLatents, pairs: Ints, joint: Ints) -> Bools:
-    """[n, 2] whether the conditional of each latent of a pair is surely at least SURE."""
+    """[n, 2] whether the interval of each latent's conditional is above SURE."""
     low, _ = association.wilson_interval(joint[:, None], stored.counts[pairs])
     return low >= SURE
 
@@ -291,7 +291,7 @@ def _absorption_candidates(
 ) -> Relation:
     """Pairs of similar decoder vectors that share far fewer tokens than the shift expects.
 
-    Exclusive `siblings` [n, 2] are left out.
+    Exclusive `siblings` [n, 2] are excluded.
     """
     pairs = _alike(neighbours, len(stored.counts))
     tests = stored.shift_tests(pairs, progress, LEAST_EXPECTED)
@@ -308,7 +308,7 @@ def _absorption_candidates(
             rule=f"The decoder cosine is above {ALIKE:g}, and the joint tokens are at most "
             f"{FAR_BELOW:g} times those that a circular shift inside documents expects. "
             f"{int((fewer & exclusive).sum()):,} such pairs are exclusive siblings and are listed "
-            "only as those.",
+            "only as such.",
             family=f"The {len(pairs):,} pairs of stored neighbours with a cosine above {ALIKE:g} "
             f"for which the shift expects at least {LEAST_EXPECTED:g} joint tokens.",
             tested=len(pairs),
@@ -361,7 +361,7 @@ def _exclusive_siblings(
         RelationFamily(
             relation=EXCLUSIVE,
             rule="Both imply one parent, and on its tokens they share at most "
-            f"{FAR_BELOW:g} times the tokens that a circular shift inside documents gives there.",
+            f"{FAR_BELOW:g} times the tokens that a circular shift inside documents expects there.",
             family=f"The {len(tested):,} pairs of children of one parent for which the shift on "
             f"its tokens expects at least {LEAST_EXPECTED:g} joint tokens. "
             f"{compared.pairs_left_out:,} pairs were not compared: the limits are "

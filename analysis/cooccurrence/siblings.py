@@ -1,9 +1,9 @@
 """Children of one parent, compared with each other on the parent's tokens.
 
-A latent that implies another is called its child. Over the whole corpus siblings share tokens
-because both depend on their parent. So their joint tokens are tested among the parent's tokens:
-positions are counted in those, document by document, and one sibling is shifted against the other
-there (`null_models.circular_shift`).
+A latent that implies another is called its child. Over the whole corpus, siblings share tokens
+because both depend on their parent. Their joint tokens are therefore tested among the parent's
+tokens: positions are counted in these tokens, document by document, and one sibling is shifted
+against the other (`null_models.circular_shift`).
 
 Memory: the activations of a batch of families, within the memory setting (or of one family).
 """
@@ -29,7 +29,7 @@ from analysis.runtime.progress import SILENT, Progress
 MOST_CHILDREN = 128
 """Most children of a parent that are compared: those that are active on most of its tokens."""
 MOST_SIBLING_PAIRS = 2_000_000
-"""Most sibling pairs in all. Parents with few children come first."""
+"""Most sibling pairs in total. Parents with few children come first."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,6 @@ def _tested(
 
 
 def _inside(parent: Ints, children: list[Ints]) -> Positions:
-    """Where the children fire, counted in the parent's tokens; other tokens are left out."""
+    """Where the children fire, counted in the parent's tokens; other tokens are dropped."""
     inside = [np.flatnonzero(np.isin(parent, child, assume_unique=True)) for child in children]
     return Positions(np.concatenate(inside), np.cumsum([len(each) for each in inside]))

@@ -99,7 +99,7 @@ def tests_of_pair(bundle: Bundle, a: int, b: int) -> tuple[PairTest, ...]:
     Raises ValueError if a and b are the same latent.
     """
     if a == b:
-        raise ValueError(f"a pair needs two different latents; both are {a}")
+        raise ValueError(f"a and b must be different latents, but both are {a}")
     kept = bundle.kept_tokens
     positions = positions_of(bundle.activations, kept, np.array([min(a, b), max(a, b)]))
     pair = np.array([[0, 1]])
@@ -156,7 +156,7 @@ def document_tests(
     memory_bytes: int = MEMORY_BYTES,
     progress: Progress = SILENT,
 ) -> PairTests:
-    """Do the two latents of each pair [n, 2] share documents?"""
+    """Test whether the two latents of each pair [n, 2] share documents."""
     strata = strata_of(kept)
 
     def test(positions: Positions, local: Ints) -> PairTests:
@@ -174,7 +174,7 @@ def shift_tests(
     memory_bytes: int = MEMORY_BYTES,
     progress: Progress = SILENT,
 ) -> PairTests:
-    """Do the two latents of each pair [n, 2] share tokens, beyond sharing documents?
+    """Test whether the two latents of each pair [n, 2] share tokens, beyond sharing documents.
 
     A pair whose expected count is below `least_expected` is counted but not tested: its p-values
     are 1.

@@ -12,7 +12,7 @@ In plain Python, with n[b] the units of latent b, for a latent `a` and `k` partn
 `npmi` is None below the minimum joint count, `implied_lift` where a does not imply b. P(b given a)
 needs no ranking of its own: for a fixed a it orders partners as the joint count does.
 
-A latent meets thousands of others, and sorting them six times would take longer than counting.
+A latent co-occurs with thousands of others; sorting them six times would take longer than counting.
 Every score falls as n[b] rises, so of all partners with the same joint count only the k rarest can
 be kept. They form one group for each joint count, and the rarest of a group is its strongest by
 every score. Each ranking is therefore a merge of these groups that stops after k partners.
@@ -48,7 +48,7 @@ class Ranking(NamedTuple):
     partners_kept: int
     """By each ranking."""
     minimum_joint: int
-    """NPMI is largest for pairs that meet once, so pairs below this are not ranked by it."""
+    """NPMI is largest for pairs that share one unit, so it does not rank pairs below this."""
 
 
 class Kept(NamedTuple):
@@ -63,7 +63,7 @@ class Kept(NamedTuple):
 
 
 class _Latents(NamedTuple):
-    """Facts about each latent."""
+    """Ids, ranks and counts of the latents."""
 
     of_rank: UInt32s
     """[F] latent ids by rank."""
@@ -74,7 +74,7 @@ class _Latents(NamedTuple):
 
 
 class _Limits(NamedTuple):
-    """What the scores of one latent's partners depend on, apart from the partner."""
+    """The values of one latent on which the scores of all its partners depend."""
 
     n1: float
     """Units of the latent."""
@@ -106,8 +106,8 @@ def strongest_partners(incidence: Incidence, start: int, stop: int, ranking: Ran
     among pairs of at least `minimum_joint` units, and lift among the latents that a implies:
     Wilson's lower bound of P(b given a) at least .9 and lift at least 2. The first `partners_kept`
     of each are kept. Ties go to the larger joint count, then to the partner on fewer units, then to
-    the smaller id. Partners of a latent descend in phi; ties there go to the smaller id. Pairs that
-    never meet are not kept.
+    the smaller id. Partners of a latent descend in phi; ties go to the smaller id. Pairs without
+    a joint unit are not kept.
     """
     width = RANKINGS * ranking.partners_kept
     partners = np.empty((stop - start, width), dtype=np.int32)
@@ -169,9 +169,9 @@ def _choose_partners(  # noqa: PLR0913, PLR0917 - a kernel
     for i in range(start, stop):
         a = first + i
         units = int(layout.latent_ends[a + 1] - layout.latent_ends[a])
-        found = joint_counts(layout, a, last, row, met)
-        row[latents.ranks[a]] = 0  # a latent is no partner of itself
-        shortlist = _shortlist(row, met[:found], min(units + 1, _GROUPED), rarest, latents)
+        listed = joint_counts(layout, a, last, row, met)
+        row[latents.ranks[a]] = 0  # a latent is not its own partner
+        shortlist = _shortlist(row, met[:listed], min(units + 1, _GROUPED), rarest, latents)
         limits = _Limits(float(units), n, minimum_joint, int(implying[i]))
         kept = np.zeros(len(shortlist.partners), dtype=np.bool_)
         for which in range(RANKINGS):
@@ -305,7 +305,7 @@ def _by_phi(shortlist: _Shortlist, kept: Bools, limits: _Limits) -> Ints:
 def _score(  # noqa: PLR0911 - one return for each ranking
     which: int, joint: int, n2: float, limits: _Limits
 ) -> float:
-    """A partner's value by one ranking; minus infinity where the ranking leaves it out.
+    """A partner's score in one ranking; minus infinity if the ranking excludes it.
 
     The formulas are those of `association`; phi is 0 where a latent is active on every unit.
     """

@@ -1,8 +1,8 @@
 """Both tails of a sum of independent small counts, exact where that is affordable.
 
-A permutation null that shuffles inside groups (documents, or strata of documents) gives each
-group's count a small distribution of its own, and the total is their sum. Its distribution is
-computed by convolution in float64. All terms are positive, so even a tail of 1e-200 keeps its
+A permutation null that shuffles inside groups (documents, or strata of documents) gives the count
+of each group a small distribution, and the total is their sum. Its distribution is computed by
+convolution in float64. All terms are positive, so even a tail of 1e-200 keeps its
 relative precision. Where the convolution takes more than LARGEST_CONVOLUTION multiplications, the
 tails come from the saddlepoint approximation for sums of integers.
 
@@ -104,8 +104,8 @@ def _convolved(chances: Floats, ends: Ints, width: int) -> Floats:
                 for k in range(top + 1):
                     longer[k + j] += part[j] * total[k]
         top += len(part) - 1
-        # Set to 0 what is about to underflow: arithmetic with subnormal numbers is a hundred
-        # times slower.
+        # Set values that are about to underflow to 0, because arithmetic with subnormal numbers
+        # is a hundred times slower.
         while longer[top] < _UNDERFLOW and top > 0:
             longer[top] = 0.0
             top -= 1

@@ -108,7 +108,7 @@ def _weigh(
     importance: np.ndarray,
     least_share: np.ndarray,
     active: np.ndarray,
-    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+    best: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """Fill active [n], and term, share and score [n, KEPT] of n latents from their activations.
 
@@ -142,7 +142,7 @@ def _weigh(
             sureness = hits[t] / (hits[t] + 1.0)
             rarity = np.log1p(share / max(frequency[t], 1e-12))
             if share >= least_share[t]:
-                _insert(i, t, share, share * rarity * sureness * importance[t], found)
+                _insert(i, t, share, share * rarity * sureness * importance[t], best)
             weight[t], hits[t] = 0.0, 0
 
 
@@ -152,10 +152,10 @@ def _insert(
     t: int,
     part: float,
     weight: float,
-    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+    best: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """Insert a term into row i if it is among the best; ties go to the smaller term."""
-    term, share, score = found
+    term, share, score = best
     worth = np.float32(weight)
     place = term.shape[1]
     while place > 0 and (

@@ -141,7 +141,7 @@ def count_partners(build: Building) -> RowsRecord:
 def find_communities(build: Building) -> CommunityRecord:
     """Communities of latents that fire together, at several levels, with their stability."""
     flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
-    found = communities.find_communities(
+    result = communities.find_communities(
         LatentTable(build.path(PARTNERS)),
         build.active_tokens,
         build.n_tokens,
@@ -150,8 +150,8 @@ def find_communities(build: Building) -> CommunityRecord:
         minimum_joint=build.parameters.minimum_joint,
         seed=build.parameters.seed,
     )
-    build.write(COMMUNITIES, found.table)
-    return CommunityRecord(levels=list(found.levels))
+    build.write(COMMUNITIES, result.table)
+    return CommunityRecord(levels=list(result.levels))
 
 
 def find_neighbours(build: Building) -> NeighbourRecord:
@@ -228,7 +228,7 @@ def lay_out_by_cooccurrence(build: Building) -> MapRecord:
 
 def find_clusters(build: Building) -> ClusterRecord:
     """Clusters of the decoder at several levels, with their stability."""
-    found = cluster(
+    clustering = cluster(
         build.decoder,
         _graph(build),
         build.fired,
@@ -236,11 +236,11 @@ def find_clusters(build: Building) -> ClusterRecord:
         minimum_cluster=build.parameters.minimum_cluster,
         epochs=build.parameters.epochs,
     )
-    build.write(MEMBERSHIPS, found.memberships)
-    build.write(CLUSTER_TREE, found.clusters)
-    finest = pa.array(found.finest, mask=found.finest < 0)
+    build.write(MEMBERSHIPS, clustering.memberships)
+    build.write(CLUSTER_TREE, clustering.clusters)
+    finest = pa.array(clustering.finest, mask=clustering.finest < 0)
     build.write(FINEST_CLUSTER, pa.table({"cluster": finest}))
-    return ClusterRecord(levels=list(found.levels))
+    return ClusterRecord(levels=list(clustering.levels))
 
 
 def measure_clusters(build: Building) -> RowsRecord:
