@@ -54,7 +54,7 @@ _MODULES = {
     "refresh_bundle": "analysis.refresh",
 }
 
-# Otherwise numba loads a second OpenMP runtime beside that of torch, and two pools of spinning
+# Otherwise numba loads a second OpenMP runtime next to that of torch, and two pools of spinning
 # threads make a forward pass eight times slower.
 os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
 

@@ -319,7 +319,9 @@ def list_bundles(
 def serve(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of bundles, besides ./bundles and those of the environment."),
+        typer.Argument(
+            help="Folders of bundles, in addition to ./bundles and those of the environment."
+        ),
     ] = None,
     port: Annotated[
         int | None,

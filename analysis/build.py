@@ -76,7 +76,7 @@ from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.settings import BuildRequest, LabelSettings, SaeReading
 
 ACTIVATIONS = (TOKENS, BY_LATENT, ACTIVE_TOKENS)
-"""What it takes to read the activations of a latent."""
+"""The files that are needed to read the activations of a latent."""
 
 
 def source_steps(source: Source) -> tuple[Step[Any], ...]:
@@ -215,7 +215,7 @@ def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSour
 
 
 def _settled(request: BuildRequest, sae: SparseAutoencoder) -> Parameters:
-    """The parameters, with what the request left to the SAE."""
+    """The parameters, with defaults that depend on the SAE."""
     bos = request.prepend_bos
     if bos is None:
         bos = request.activations is None and sae.metadata.get("prepend_bos") is True
@@ -252,7 +252,7 @@ def _open_source(request: BuildRequest, parameters: Parameters, sae: SparseAutoe
 
 
 def _full_path(name: str) -> str:
-    """An absolute path, valid on machines that share the folder; a name that is no path stays."""
+    """An absolute path for machines that share the folder; other names are returned unchanged."""
     path = Path(name).expanduser()
     return str(path.absolute()) if path.exists() else name
 

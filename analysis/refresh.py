@@ -1,10 +1,10 @@
 """Make a bundle again from its stored activations, without the language model.
 
-What needs the model is taken over from the old bundle: tokens, documents, activations and logit
-effects as files with the same bytes; explained variance, self-check, mask, and the descriptions of
-model and corpus in the manifest. All other tables are computed again, by the steps that a build
-runs after its harvest (`ACTIVATION_STEPS`), so a bundle that was written by an older version of
-Clearwater becomes one of this version.
+Everything that needs the model is copied from the old bundle: tokens, documents, activations and
+logit effects as files with the same bytes; explained variance, self-check, mask, and the
+descriptions of model and corpus in the manifest. All other tables are computed again, by the steps
+that a build runs after its harvest (`ACTIVATION_STEPS`), so a bundle that was written by an older
+version of Clearwater becomes one of this version.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Start the dashboard from any folder, also where Clearwater is installed as a package.
+"""Start the dashboard from any folder, including when Clearwater is installed as a package.
 
-Streamlit runs in this process' place. It is not imported here: analysis does not depend on it.
+Streamlit replaces this process. It is not imported here: analysis does not depend on it.
 """
 
 import os
@@ -16,9 +16,9 @@ BUNDLES = "CLEARWATER_BUNDLES"
 
 
 def dashboard_file() -> Path:
-    """`dashboard.py`, beside the package in a checkout and in an installation alike.
+    """`dashboard.py`, next to the package both in a checkout and in an installation.
 
-    Streamlit reads `.streamlit/config.toml` beside it, so the theme is the same everywhere.
+    Streamlit reads `.streamlit/config.toml` next to it, so the theme is the same everywhere.
     """
     return Path(__file__).resolve().parents[1] / "dashboard.py"
 
@@ -33,9 +33,9 @@ def command(port: int | None, address: str) -> list[str]:
 
 
 def environment(folders: Sequence[Path]) -> dict[str, str]:
-    """The environment of the dashboard: `folders` come before those that it names already.
+    """The environment of the dashboard: `folders` come before those already in the environment.
 
-    Raises InputError where a folder does not exist.
+    Raises InputError if a folder does not exist.
     """
     for folder in folders:
         if not folder.is_dir():

@@ -1,6 +1,6 @@
-"""Everything that a caller can set, declared once: for Python and for the command line.
+"""All settings of a caller, declared once for Python and for the command line.
 
-Fields that carry an `Option` are command-line options of that name; `with_groups` turns a parameter
+Fields with an `Option` are command-line options of that name; `with_groups` turns a parameter
 of such a group into its options. This module loads neither torch nor a model.
 """
 
@@ -20,14 +20,14 @@ from analysis.runtime.memory import MEMORY_BYTES
 
 SAE_HELP = "A folder, a weights file, org/repo:folder@revision, or a SAELens release:id."
 _MEGABYTE = 1_000_000
-_READING = "How to read the SAE (default: as its files say)"
+_READING = "How to read the SAE (default: as its files state)"
 _LABELS = "Labels"
 _RESOURCES = "Resources"
 
 
 @dataclass(frozen=True)
 class SaeReading:
-    """How to read a saved SAE where its files are wrong or silent; None keeps what they say."""
+    """How to read a saved SAE if its files are wrong or incomplete; None keeps their settings."""
 
     format: Annotated[
         str | None,
@@ -66,7 +66,7 @@ class SaeReading:
             rich_help_panel=_READING,
         ),
     ] = None
-    """What is done to each token at run time."""
+    """Normalisation of each token at run time."""
     input_scale: Annotated[
         float | None,
         Option(
@@ -157,7 +157,7 @@ class TextInput:
 
 @dataclass(frozen=True)
 class Resources:
-    """What the work may use; it never changes a result."""
+    """Memory and workers; they never change a result."""
 
     memory: Annotated[
         int,
@@ -186,7 +186,7 @@ class Resources:
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildRequest:
-    """What `build_bundle` builds: an SAE with a model and a corpus, or with activations.
+    """The input of `build_bundle`: an SAE with a model and a corpus, or with activations.
 
     Only `sae`, `out` and one of the two inputs are required. `dataclasses.replace` makes variants.
     """
@@ -221,7 +221,7 @@ class BuildRequest:
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True)
 class RefreshRequest:
-    """What `refresh_bundle` makes again, from the stored activations of a bundle."""
+    """The input of `refresh_bundle`, which rebuilds a bundle from its stored activations."""
 
     bundle: Path
     """The bundle to refresh; it is not changed."""

@@ -1,4 +1,4 @@
-"""How often the clusters of a level are active, alone and together.
+"""How often the clusters of a level are active, separately and together.
 
 A cluster is active on a token if any of its members is. The active tokens and documents of each
 cluster are counted, and for every pair of clusters of a level the tokens on which both are active.

@@ -1,4 +1,4 @@
-"""Whether a plane of principal components shows a circle, with the measurements behind the answer.
+"""Judge whether a plane of principal components shows a circle, with the measurements.
 
 A circle of weekdays (Engels et al. 2024) has most of its variance in one plane. In that plane its
 classes (here the members or the tokens) surround a hollow centre, each at its own angle. Each of
@@ -61,7 +61,7 @@ class Ring:
 
     @property
     def sentence(self) -> str:
-        """The verdict, with each measurement and what it would have to be."""
+        """The verdict, with each measurement and its threshold."""
         if len(self.classes) < LEAST_CLASSES:
             return (
                 f"Too few classes to judge a circle: {len(self.classes)} have enough tokens, at "

@@ -5,9 +5,8 @@ the 2-D map, where planted clusters are lost. The embedding is repeated with sev
 (`hierarchy`); the levels are the cuts on which the seeds agree best (`levels`). Levels need not be
 nested: a cluster's parent is the cluster of the next level that holds at least half of its members.
 
-Two numbers tell how far a cluster is found again (`stability`): its best Jaccard overlap over the
-seeds, and over bootstraps of the graph in which each latent's neighbours are drawn with
-replacement.
+Two numbers measure how stable a cluster is (`stability`): its best Jaccard overlap over the seeds,
+and over bootstraps of the graph in which each latent's neighbours are drawn with replacement.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """HDBSCAN's hierarchy of one embedding of the shared kNN graph, and the clusters of a cut.
 
 HDBSCAN: Campello, Moulavi, Sander 2013; fast_hdbscan condenses the tree and extracts clusters. Only
-neighbours in the graph are joined, so latents that the embedding put together by chance stay apart.
+neighbours in the graph are joined, so latents that are close in the embedding by chance stay apart.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from analysis.runtime.threads import over_spans
 
 EPOCHS = 100
 EPOCHS_OF_MANY = 50
-"""Epochs from `MANY` latents on. The planted groups stay the same."""
+"""Epochs from `MANY` latents on. The planted groups do not change."""
 JITTER = 0.1
 """Random shift of the start, relative to its largest coordinate. With a smaller one the seeds agree
 because they start alike: for pure noise, stability reaches .3 and more."""
@@ -53,9 +53,9 @@ def hierarchy(
 
 
 def resampled(fuzzy: FuzzyGraph, seed: int) -> FuzzyGraph:
-    """A bootstrap of the graph: each latent's edges drawn with replacement, as many as it has.
+    """Bootstrap the graph: draw each latent's edges with replacement, as many as it has.
 
-    An edge is weighted by half the number of times that it was drawn, counted from both ends.
+    The weight of an edge is half the number of draws from both of its ends.
     """
     random = np.random.default_rng(seed)
     rows = scipy.sparse.csr_matrix(fuzzy.weights)

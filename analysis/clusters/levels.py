@@ -1,8 +1,8 @@
-"""Which cuts of the hierarchies become the levels of the clustering.
+"""Choose the cuts of the hierarchies that become the levels of the clustering.
 
 Every hierarchy is cut at several smallest cluster sizes and by both extractions. A cut is judged by
-how far the seeds agree on it, and the levels are the cuts on which they agree best. Pure noise gets
-clusters too, but different ones with every seed.
+how far the seeds agree on it, and the levels are the cuts on which they agree best. Pure noise also
+has clusters, but they differ between seeds.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Principal components of what a cluster of latents writes together.
+"""Principal components of the joint output of a cluster of latents.
 
-Engels et al. 2024: on the tokens where any member is active, the cluster alone writes
+Engels et al. 2024: on the tokens where any member is active, the cluster by itself writes
 x = sum over its members of activation x row of W_dec. The principal components of these x show a
 shape that the members make together, such as a circle of weekdays.
 
@@ -25,7 +25,7 @@ from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt3
 from analysis.runtime.hashing import GOLDEN_GAMMA, mixed
 
 SAMPLE = 4_096
-"""Tokens from which the components of a cluster are computed, about."""
+"""Approximate number of tokens from which the components of a cluster are computed."""
 KEPT = 8
 """Components that are stored of each cluster, if it has as many."""
 LEAST_SHARE = 1e-6

@@ -1,4 +1,4 @@
-"""How far a clustering is found again: the agreement of two of them, and the overlap of clusters.
+"""Stability of clusterings: the agreement of two of them, and the overlap of their clusters.
 
 Pages import it, so it loads neither numba nor torch.
 
@@ -20,14 +20,14 @@ NOISE = -1
 """Label of a latent that is in no cluster."""
 
 WEAK = 0.5
-"""Stability, from 0 to 1, below which nothing should be concluded from a clustering or cluster."""
+"""Stability, from 0 to 1, below which a clustering or cluster allows no conclusion."""
 
 
 def agreement(first: Ints | Int32s, second: Ints | Int32s) -> float:
     """Adjusted Rand index of two clusterings [n], in which every noise latent is its own cluster.
 
-    Hubert and Arabie 1985. 1 is equal, 0 is chance. Agreeing on noise earns nothing. 0 if either
-    clustering has no cluster of two.
+    Hubert and Arabie 1985. 1 is equal, 0 is chance. Agreement on noise does not count. 0 if
+    either clustering has no cluster of two or more latents.
     """
     both = (first >= 0) & (second >= 0)
     width = int(second.max(initial=0)) + 1

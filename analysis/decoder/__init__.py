@@ -1,1 +1,1 @@
-"""The decoder vectors: neighbour graph, UMAP map, and how well the map keeps the neighbours."""
+"""The decoder vectors: neighbour graph, UMAP map, and how well the map preserves neighbours."""

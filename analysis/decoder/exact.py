@@ -1,4 +1,4 @@
-"""The nearest rows by cosine, found by comparing every pair once.
+"""Compute the nearest rows by cosine, comparing every pair once.
 
 1. Products of rounded rows (`products.py`) are computed in blocks; each block is scanned for both
    of its sides. A heap keeps more candidates for each row than the k that are needed.
@@ -6,7 +6,7 @@
 3. Where rounding could hide a nearer row even so, the row is compared with all others again, in
    float32.
 
-So the bytes depend on neither the number type, the block size nor the number of threads.
+The bytes therefore do not depend on the number type, the block size or the number of threads.
 """
 
 import math
@@ -31,11 +31,11 @@ LARGEST_BLOCK = 2_048
 """Rows of a block of products, for any memory setting."""
 
 SPARE_CANDIDATES = 32
-"""Candidates beyond k. With these, no row of 65,536 in 768 isotropic dimensions needs a second
-look, with any number type."""
+"""Candidates beyond k. With these, none of 65,536 rows in 768 isotropic dimensions needs a second
+comparison, with any number type."""
 
 WORTH_TIMING = 4_096
-"""Rows from which on it pays to time which number type is faster."""
+"""Number of rows from which timing the number types pays off."""
 
 CHUNK = 64
 """Products that are checked at once."""
@@ -91,7 +91,7 @@ def nearest(
         candidates = pool[best.indices.numpy()]
         stop = start + len(queries)
         neighbours[start:stop], cosines[start:stop] = rank(unit, queries, candidates, k)
-        # More duplicated vectors than spare candidates may tie: then all of them are ranked.
+        # If more duplicated vectors tie than there are spare candidates, rank all of them.
         floor = best.values[:, min(k, width - 1)] - ROUNDING
         crowded = ((values >= floor[:, None]).sum(1) > width).nonzero()[:, 0].tolist()
         for i in crowded:

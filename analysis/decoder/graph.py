@@ -33,7 +33,7 @@ save little."""
 
 LARGEST_COMPARED = 262_144
 """Eligible latents up to which every pair is compared. At 65,536, int8 takes 8 s and finds all
-neighbours of a planted decoder, bfloat16 12 s; pynndescent took 30 s and found .84 of them."""
+neighbours of a planted decoder, and bfloat16 takes 12 s; pynndescent takes 30 s and finds .84."""
 
 OVERSAMPLING = 1.5
 """Neighbours that pynndescent searches for each that is kept: slower, with a higher recall."""
@@ -58,9 +58,9 @@ class NeighbourGraph:
     cosines: Float32s
     """float32 [F, k], descending; NaN where `neighbours` is -1."""
     how: str
-    """How the neighbours were found, as text for a reader."""
+    """How the neighbours were computed, as text for readers."""
     recall: float
-    """Share of the true k nearest that were found; 1 if exact."""
+    """Share of the true k nearest that are in the graph; 1 if exact."""
 
     @property
     def k(self) -> int:

@@ -1,4 +1,4 @@
-"""How well a map keeps neighbours: trustworthiness, kNN recall, and the agreement of seeds.
+"""How well a map preserves neighbours: trustworthiness, kNN recall, and agreement of seeds.
 
 - **Trustworthiness** (Venna and Kaski 2001, as in scikit-learn, ten neighbours): 1 minus a penalty
   for each latent that is among the ten nearest on the map but not among the ten nearest decoder
@@ -8,7 +8,7 @@
 - **Agreement**: the share of a latent's ten nearest on the map that are among its ten nearest on
   the map of another seed, mean over the pairs of seeds.
 
-`quality_sentence` puts them into words.
+`quality_sentence` describes them in words.
 """
 
 from functools import partial
@@ -36,7 +36,7 @@ BLOCK_COSINES = 8_000_000
 def map_neighbours(points: np.ndarray, rows: Ints, k: int) -> Ints:
     """The k nearest other points int64 [len(rows), k] of some rows of points [n, 2]."""
     _, near = KDTree(points).query(points[rows], k=k + 1, workers=numba.get_num_threads())
-    # If points coincide, the row itself may not come first; it is removed wherever it is.
+    # If points coincide, the row itself may not come first, so it is removed at any place.
     is_itself = near == rows[:, None]
     is_itself[~is_itself.any(axis=1), -1] = True
     return np.asarray(near[~is_itself].reshape(len(rows), k))
@@ -79,8 +79,8 @@ def trustworthiness(
     near = map_neighbours(points, rows, k)
     own = torch.from_numpy(unit_rows(W_dec, latents[rows]))
     others = torch.from_numpy(unit_rows(W_dec, latents[near.ravel()])).reshape(*near.shape, -1)
-    # The same cosine from a product of another shape is rounded otherwise. Only a vector that is
-    # nearer by more than the rounding counts as nearer.
+    # A product of another shape rounds the same cosine differently. A vector counts as nearer only
+    # if the difference exceeds the rounding.
     least = torch.einsum("nd,nkd->nk", own, others) + ROUNDING
     nearer = np.zeros(near.shape, dtype=np.int64)
     block = max(1, BLOCK_COSINES // len(rows))

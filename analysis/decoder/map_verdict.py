@@ -9,15 +9,15 @@ MapName = Literal["decoder", "cooccurrence"]
 """The maps of a bundle: by decoder similarity and by co-occurrence."""
 
 GOOD_RECALL = 0.6
-"""kNN recall from which on single neighbours on the map can be trusted."""
+"""kNN recall from which single neighbours on the map can be trusted."""
 LEAST_RECALL = 0.3
 """kNN recall, or agreement of seeds, below which most neighbours on the map are chance."""
 LEAST_TRUSTWORTHINESS = 0.9
-"""Below it, points that are not similar are next to each other; planted groups reach .93 to .97."""
+"""Below this, dissimilar points are next to each other; planted groups reach .93 to .97."""
 
 
 def quality_of_map(manifest: Manifest, name: MapName) -> MapQuality | None:
-    """The measured quality of one of the bundle's maps; None if the bundle has none of it."""
+    """The measured quality of one of the bundle's maps; None if it was not measured."""
     return manifest.map if name == "decoder" else manifest.map_cooccurrence
 
 

@@ -21,7 +21,7 @@ NEIGHBOURS = 15
 
 COSINE_POWER = 0.75
 """Edges are weighted by this power of their cosine. UMAP makes the nearest neighbour of every
-latent equally near, also for a latent that is similar to no other; such latents then sit between
+latent equally near, even for a latent that is similar to no other; such latents then appear between
 groups that have nothing in common. Trustworthiness without and with the weighting, means of four
 seeds: 16,384 planted latents, a fifth of them isotropic, .942 and .949; the demo's decoder .638 and
 .647."""

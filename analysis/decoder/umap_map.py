@@ -1,8 +1,8 @@
 """The two maps of the latents: UMAP of the decoder and UMAP of co-occurrence.
 
 Settings of Bricken et al. 2023: cosine, 15 neighbours, min_dist .05. The map of co-occurrence
-starts from the map of the decoder, so a latent that is elsewhere on it has moved. `map_quality`
-measures how well a map keeps neighbours.
+starts from the map of the decoder, so a latent whose place differs has moved. `map_quality`
+measures how well a map preserves neighbours.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ SAMPLES = 25
 """Negative samples of the maps. Trustworthiness of the demo's decoder, means of four seeds: .634
 with 10, .647 with 25; umap-learn with its defaults reaches .627."""
 SEEDS = 3
-"""Maps that are computed to see whether they agree; the first one is shown."""
+"""Number of maps computed to measure their agreement; the first one is shown."""
 
 
 @dataclass(frozen=True)
 class LatentMap:
-    """Coordinates of the latents on a map, and how well the map keeps their neighbours."""
+    """Coordinates of the latents on a map, and how well the map preserves their neighbours."""
 
     x: Float32s
     """float32 [F], NaN for latents that are not on the map."""
@@ -81,19 +81,19 @@ def decoder_map(
 
 
 def cooccurrence_map(
-    graph: NeighbourGraph, beside: LatentMap, *, seed: int = 0, epochs: int | None = None
+    graph: NeighbourGraph, reference: LatentMap, *, seed: int = 0, epochs: int | None = None
 ) -> LatentMap:
-    """Map by co-occurrence of the latents of the map `beside` that have partners.
+    """Map by co-occurrence the latents of the map `reference` that have partners.
 
-    It starts from their places on that map. `graph` comes from
+    It starts from their coordinates on that map. `graph` comes from
     `analysis.cooccurrence.partner_graph`. Only the strongest partners are known, so trustworthiness
     is undefined, and recall is that of the ten strongest partners. Only one seed is computed, so
     there is no agreement.
     """
-    fuzzy = fuzzy_graph(graph, beside.placed)
-    start = np.column_stack([beside.x, beside.y])[fuzzy.latents]
+    fuzzy = fuzzy_graph(graph, reference.placed)
+    start = np.column_stack([reference.x, reference.y])[fuzzy.latents]
     points = embed(start, fuzzy, min_dist=MIN_DIST, seed=seed, epochs=epochs, samples=SAMPLES)
-    return _with_quality([points], fuzzy, len(beside.x), None, graph.how)
+    return _with_quality([points], fuzzy, len(reference.x), None, graph.how)
 
 
 def moved(first: LatentMap, second: LatentMap) -> Float32s:

@@ -71,7 +71,7 @@ class _Curve(NamedTuple):
 
 
 class _Epoch(NamedTuple):
-    """What differs between epochs: the key of the draws, and how far a force moves a vertex."""
+    """The parameters of one epoch: the key of the draws, and how far a force moves a vertex."""
 
     key: np.uint64
     rate: np.float32

@@ -1,6 +1,6 @@
-"""Labels of latents and clusters, with the evidence behind them and a held-out score.
+"""Labels of latents and clusters, with their evidence and a held-out score.
 
-- `split`: which documents the labels are made from, and which are held out to score them;
+- `split`: the documents from which labels are made, and those held out to score them;
 - `terms`: words and pieces of words, as a reader understands them;
 - `evidence`: the terms on which each latent fires more than others do;
 - `naming`: labels from this evidence, and what the members of a cluster share;

@@ -149,7 +149,7 @@ def _explain(
 def _subjects(
     material: Material, labels: EvidenceLabels, split: Split, latents: Sequence[int]
 ) -> list[Subject]:
-    """What a language model is shown of every cluster, and then of some latents."""
+    """The prompt material of every cluster, then of some latents."""
     contexts = LatentTable(material.tables / "contexts.parquet")
     documents = split.ids[~split.is_held_out].tolist()
     promoted = [[labels.promoted.shown[t.term] for t in row] for row in labels.cluster_promoted]

@@ -1,4 +1,4 @@
-"""A language model behind an address that serves OpenAI's chat completions.
+"""A language model on a server with OpenAI's chat completions.
 
 `POST /v1/chat/completions` with `model`, `messages`, `temperature` 0 and `max_tokens`; the answer
 is `choices[0].message.content`. The key is read from the environment variable that `KEY` names. It
@@ -19,7 +19,7 @@ from analysis.runtime.errors import InputError
 KEY = "CLEARWATER_LABEL_KEY"
 SECONDS = 120.0
 MOST_BYTES = 1 << 20
-"""Bytes of an answer that are read."""
+"""Maximum bytes of an answer that are read."""
 _PATH = "/chat/completions"
 
 
@@ -28,7 +28,7 @@ class Endpoint:
     """A server, and the name of the model to use there."""
 
     address: str
-    """Such as http://localhost:8000/v1."""
+    """For example http://localhost:8000/v1."""
     model: str
     seconds: float = SECONDS
     """How long to wait for an answer."""

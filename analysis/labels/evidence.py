@@ -1,4 +1,4 @@
-"""The terms on which each latent fires more than others do, by class-based TF-IDF.
+"""The terms on which each latent fires more than other latents do, by class-based TF-IDF.
 
 The classes are the latents (Grootendorst 2022). A term is a word, a piece of a word, or the word
 before (`terms.py`). With s its share of the latent's activation, f its share of the corpus and h
@@ -31,9 +31,9 @@ LEAST_LIFT = 2.0
 """A term counts if its share is at least this many times its share of the corpus."""
 
 PIECE_WEIGHT = 0.75
-"""Factor of the score of a piece: a whole word goes before its pieces."""
+"""Factor of the score of a piece: a whole word ranks before its pieces."""
 BEFORE_WEIGHT = 0.7
-"""Factor of the score of the word before: the word itself goes before it."""
+"""Factor of the score of the word before: the word itself ranks before it."""
 BEFORE_SHARE = 0.2
 """A word before counts only if at least this share of the activation follows it."""
 

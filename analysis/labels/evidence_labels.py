@@ -26,7 +26,7 @@ from analysis.runtime.progress import Progress
 
 @dataclass(frozen=True)
 class EvidenceLabels:
-    """Labels of F latents and C clusters, and the evidence behind them."""
+    """Labels of F latents and C clusters, and their evidence."""
 
     latents: list[Name]
     """[F]"""

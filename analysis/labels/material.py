@@ -13,7 +13,7 @@ from analysis.runtime.arrays import Bools, Int32s
 
 @dataclass(frozen=True)
 class Material:
-    """What labels are made from."""
+    """The input of labelling."""
 
     tables: Path
     """The folder of the finished tables: tokens, contexts, logits."""

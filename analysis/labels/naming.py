@@ -19,20 +19,20 @@ import scipy.sparse
 from analysis.labels.evidence import Evidence
 
 TOP_TOKENS = 8
-"""Terms that are shown of a latent, at most."""
+"""Maximum number of terms shown for a latent."""
 LABEL_TERMS = 3
-"""Terms of a label, at most."""
+"""Maximum number of terms in a label."""
 CLUSTER_TERMS = 10
-"""Terms that are stored of a cluster, at most."""
+"""Maximum number of terms stored for a cluster."""
 SEPARATOR = " · "
 
 LEAST_TOKENS = 5
 """Active tokens in the naming documents below which a latent gets no label."""
 
 LEAST_SHARE = 0.05
-"""Share of a latent's activation that a term of its label has at least."""
+"""Minimum share of a latent's activation on a term of its label."""
 RELATIVE_SCORE = 0.35
-"""Score of a term of a label, relative to the first term of the label, at least."""
+"""Minimum score of a term of a label, relative to the label's first term."""
 
 LEAST_HOLDERS = 2
 """Members that must promote a token, or be explained by a word, for the cluster to have it."""
@@ -275,7 +275,7 @@ def _cluster_terms(
 def _distinct(
     texts: Sequence[str], level: int, taken: dict[tuple[int, str], int]
 ) -> tuple[str, int]:
-    """A label and its number of texts: more of them, or a number, if the level has it already."""
+    """A label that is new on the level, and its number of texts: with more texts or a number."""
     if not texts:
         return "", 0
     counts = range(min(LABEL_TERMS, len(texts)), len(texts) + 1)

@@ -1,7 +1,7 @@
-"""The conversation that asks a language model for a name, and the name in its answer.
+"""Build the prompt that requests a name from a language model, and read the name in its answer.
 
-The model is shown what a reader sees: the best terms, the promoted tokens, and top contexts with
-the token of the largest activation marked. Contexts of held-out documents are left out.
+The prompt has the best terms, the promoted tokens, and top contexts with the token of the largest
+activation marked. Contexts of held-out documents are excluded.
 """
 
 import re
@@ -16,13 +16,13 @@ from analysis.bundle import LatentTable
 from analysis.labels.naming import Ballot, SharedTerm
 
 Message = dict[str, str]
-"""A turn in OpenAI's form, with `role` and `content`."""
+"""A turn in OpenAI's message format, with `role` and `content`."""
 
 MOST_ANSWER_TOKENS = 20
 LONGEST_NAME = 80
 """Characters of a name; the rest is cut."""
 CONTEXTS = 6
-"""Contexts that are shown, at most."""
+"""Maximum number of contexts in a prompt."""
 _SHOWN_PROMOTED = 6
 _WINDOW = 8
 """Tokens shown on either side of the marked one."""
@@ -40,7 +40,7 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What a language model is shown of a cluster or a latent."""
+    """The prompt material of a cluster or a latent."""
 
     terms: Sequence[str]
     promoted: Sequence[str]
@@ -48,7 +48,7 @@ class Subject:
 
 
 def messages(subject: Subject) -> list[Message]:
-    """The conversation that asks for a name, in OpenAI's form."""
+    """The prompt that requests a name, in OpenAI's message format."""
     return [
         {"role": "system", "content": INSTRUCTION},
         {"role": "user", "content": EXAMPLE[0]},

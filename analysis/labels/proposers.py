@@ -83,7 +83,7 @@ def proposed_names(
             key = _key(proposer.name, conversation)
             if key not in known:
                 known[key] = proposer.answer(conversation)
-                # The line break comes first: a line that was cut off must not spoil the next one.
+                # Start with a line break, so that a truncated line does not damage the next one.
                 file.write("\n" + json.dumps({"key": key, "answer": known[key]}))
                 file.flush()
             names.append(name_in(known[key]))

@@ -1,9 +1,9 @@
-"""How well a name predicts activity on documents that it was not made from.
+"""How well a name predicts activity on documents that were not used to make it.
 
-A name is a prediction: the latent should fire wherever one of the name's terms occurs in the
-held-out documents, and nowhere else. The unit is a **word** of these documents (one occurrence; one
-token in scripts without spaces), because a latent with the label "strawberry" may fire on only one
-of its pieces. N is the number of words. Masked tokens belong to no word.
+A name is a prediction: the latent should fire on every occurrence of one of the name's terms in the
+held-out documents, and on no other word. The unit is a **word** of these documents (one occurrence;
+one token in scripts without spaces), because a latent with the label "strawberry" may fire on only
+one of its pieces. N is the number of words. Masked tokens belong to no word.
 
 - **predicted**: the word, one of its pieces, or the word before it is among the name's terms,
   depending on the kind of the term;
@@ -13,7 +13,7 @@ of its pieces. N is the number of words. Masked tokens belong to no word.
     precision = |predicted ∩ active| / |predicted|      recall = |predicted ∩ active| / |active|
     lift      = precision / (|active| / N)
 
-Active and silent words are not balanced, so precision is what a reader of the name sees, also for a
+Active and silent words are not balanced, so precision is what a reader of the name sees, even for a
 rare latent. Lift compares it with chance: a name without information has lift 1, also for a large
 cluster that is active on half of all words. There are no scores below `LEAST_CONTEXTS` active
 words. If no term occurs in the held-out documents, recall is 0 and precision is undefined.

@@ -1,4 +1,4 @@
-"""Which documents the names are made from, and which are held out to score them.
+"""Split the documents into those from which names are made and those held out to score them.
 
 The split is by document, because the tokens of one document depend on each other. Documents are
 ranked by a hash of their id and the seed, and the first third is held out, rounded down. So the

@@ -1,4 +1,4 @@
-"""The terms of each token, as a reader understands them: words and pieces of words.
+"""The terms of each token: words and pieces of words, as people read them.
 
 A language model reads pieces of words; people read words. So each row of the token table has up to
 three terms: the **word** that contains the token, the **piece** if the token is only part of a word
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MOST_PIECES = 12
-"""A word ends after this many pieces, so that no script without spaces makes an endless one."""
+"""Most pieces of a word, so that scripts without spaces do not make endless words."""
 
 LONGEST_SHOWN = 40
 """Characters of a term that are shown; the rest is cut."""

@@ -1,9 +1,9 @@
 """Contexts of a latent: its top activations, even intervals of them, and a random sample.
 
-Top activations look cleaner than the latent is, so they are not the only kind. A context is a run
-of tokens around a picked token, inside its document. Ties go to the earlier token. Draws are seeded
-by latent, so they do not depend on the order in which latents are processed. Activations are read
-in blocks of latents, and the token table in row groups.
+Top activations make a latent look more specific than it is, so they are not the only kind. A
+context is a run of tokens around a picked token, inside its document. Ties go to the earlier token.
+Draws are seeded by latent, so they do not depend on the order in which latents are processed.
+Activations are read in blocks of latents, and the token table in row groups.
 """
 
 from functools import partial
@@ -32,7 +32,7 @@ from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.threads import over_spans
 
 BLOCK_LATENTS = 1_024
-"""Latents of a block, at most: it bounds the contexts that are held at once."""
+"""Maximum number of latents in a block; bounds the contexts in memory."""
 KINDS: tuple[ContextKind, ...] = get_args(ContextKind)
 
 
@@ -44,7 +44,7 @@ class ContextRows(NamedTuple):
     peak: Ints
     """[p] index of the picked token in its context."""
     offsets: Ints
-    """[p + 1] context i owns rows[offsets[i]:offsets[i + 1]]."""
+    """[p + 1] context i has rows[offsets[i]:offsets[i + 1]]."""
     rows: Ints
     """[offsets[p]] rows of the token table."""
 

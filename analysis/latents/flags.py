@@ -30,7 +30,7 @@ RULES: dict[Flag, str] = {
     "dense": f"density above {DENSE_TEXT}",
     "dead": "never active in N tokens",
 }
-"""When a latent has each flag, in the order in which charts list them."""
+"""The rule of each flag, in the order in which charts list them."""
 
 
 def flag_codes(density: Floats) -> Int32s:

@@ -64,7 +64,7 @@ def activation_histogram(
 ) -> tuple[Ints, Floats]:
     """Counts [bins] of a latent's non-zero activations, and edges [bins + 1] from 0 to its largest.
 
-    A dead latent has no counts, between 0 and 1.
+    For a dead latent all counts are 0 and the edges run from 0 to 1.
     """
     _, values = activations.of_latent(latent)
     top = float(values.max()) if len(values) else 1.0

@@ -79,7 +79,7 @@ MAP_COLUMNS = ScratchTable.named("map")
 COOCCURRENCE_MAP_COLUMNS = ScratchTable.named("map_cooccurrence")
 """x_cooccurrence, y_cooccurrence and moved, one row per latent."""
 FINEST_CLUSTER = ScratchTable.named("finest")
-"""cluster, one row per latent; null if it is in none of the finest level."""
+"""cluster, one row per latent; null if it is in no cluster of the finest level."""
 CLUSTER_TREE = ScratchTable.named("clusters")
 """One row per cluster of every level, with parent, size and stability."""
 MEASURED_CLUSTERS = ScratchTable.named("measured")

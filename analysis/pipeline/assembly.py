@@ -1,4 +1,4 @@
-"""The manifest of a bundle, from where it comes from and what the steps reported."""
+"""Assemble the manifest of a bundle from its provenance and the records of the steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A bundle in the making: what every step may use, and how the steps are run."""
+"""The state of a build that every step may use, and how the steps are run."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from analysis.saes import SparseAutoencoder
 
 @dataclass(frozen=True)
 class Building:
-    """What every step may use. Tables are read and written by their typed names."""
+    """The state of a build that every step may use. Tables have typed names."""
 
     sae: SparseAutoencoder
     parameters: Parameters
@@ -72,7 +72,7 @@ class Building:
 
     @property
     def n_tokens(self) -> int:
-        """Kept tokens, the N of every figure."""
+        """Kept tokens, N in every statistic."""
         return self.record(HARVEST).tokens
 
     @cached_property

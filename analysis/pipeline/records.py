@@ -54,7 +54,7 @@ class RelationRecord(StepRecord):
 
 
 class MapRecord(StepRecord):
-    """How well a map shows the neighbours."""
+    """How well a map preserves the neighbours."""
 
     quality: MapQuality
 

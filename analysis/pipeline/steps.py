@@ -180,7 +180,7 @@ def find_relations(build: Building) -> RelationRecord:
 
 
 def lay_out(build: Building) -> MapRecord:
-    """The map by decoder similarity, and how well it shows the neighbours."""
+    """The map by decoder similarity, and how well it preserves the neighbours."""
     placed = decoder_map(
         build.decoder,
         _graph(build),
@@ -244,7 +244,7 @@ def find_clusters(build: Building) -> ClusterRecord:
 
 
 def measure_clusters(build: Building) -> RowsRecord:
-    """How often clusters are active, alone and in pairs, and what their members write."""
+    """How often clusters are active, separately and in pairs, and their principal components."""
     clusters, memberships = build.read(CLUSTER_TREE), build.read(MEMBERSHIPS)
     counted = cluster_activity(
         build.activations,
@@ -255,7 +255,7 @@ def measure_clusters(build: Building) -> RowsRecord:
         memory_bytes=build.memory_bytes,
     )
     build.write(CLUSTER_PAIRS, counted.pairs)
-    measured = _beside(clusters, counted.clusters)
+    measured = _side_by_side(clusters, counted.clusters)
     build.write(MEASURED_CLUSTERS, measured)
     write_components(
         build.activations,
@@ -272,7 +272,7 @@ def measure_clusters(build: Building) -> RowsRecord:
 def name_latents_and_clusters(build: Building) -> LabelRecord:
     """Labels with evidence and scores, which complete the latent and the cluster table."""
     drawn = build.read(MAP_COLUMNS)
-    latents = _beside(
+    latents = _side_by_side(
         build.read(STATISTICS),
         drawn,
         build.read(COOCCURRENCE_MAP_COLUMNS),
@@ -300,7 +300,7 @@ def _graph(build: Building) -> NeighbourGraph:
     return graph_of_table(build.read(NEIGHBOURS), build.sae.d_sae, record.how, record.recall)
 
 
-def _beside(table: pa.Table, *others: pa.Table) -> pa.Table:
+def _side_by_side(table: pa.Table, *others: pa.Table) -> pa.Table:
     """The columns of tables of equal length, in order."""
     for other in others:
         for column in other.column_names:

@@ -1,1 +1,1 @@
-"""What every room uses: errors, progress, numbers, threads, workers, the working folder."""
+"""Shared by every package: errors, progress, numbers, threads, workers, the working folder."""

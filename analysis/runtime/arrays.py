@@ -1,4 +1,4 @@
-"""Names for the array types that every room uses."""
+"""Names for the array types that every package uses."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Identify files by their content, whatever their names."""
+"""Identify files by their content, independent of their names."""
 
 import hashlib
 from collections.abc import Iterable

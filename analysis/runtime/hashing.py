@@ -1,4 +1,4 @@
-"""The hash that deals tokens, documents and random draws, equal on every machine and version."""
+"""The hash for sampling tokens, documents and random draws; equal on every machine and version."""
 
 from typing import TypeVar
 

@@ -23,7 +23,7 @@ class Progress:
         self.report(self.name, done, total)
 
     def named(self, name: str) -> "Progress":
-        """Reports to the same receiver under another step's name."""
+        """Report to the same receiver under another step's name."""
         return Progress(name, self.report)
 
 

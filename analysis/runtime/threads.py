@@ -35,7 +35,7 @@ def over_spans(
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """The threads besides the calling one; kept, since starting them takes longer than a span."""
+    """The threads other than the caller's; kept, because starting them takes longer than a span."""
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="spans")
 
 

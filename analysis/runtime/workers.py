@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RETRIES = 2
 """Number of retries for failures other than bad input."""
 _LOOK_AGAIN_SECONDS = 1.0
-"""Interval at which new workers are looked for while no piece finishes."""
+"""Interval of the search for new workers while no piece finishes."""
 _OWN_PACKAGE = __name__.partition(".")[0]
 _ONE_PIECE = threading.Lock()
 
@@ -230,7 +230,7 @@ def _undone(pieces: Iterable[int], file: File, finished: Finished) -> Iterator[i
 
 @contextmanager
 def _mark(folder: Path) -> Iterator[Path]:
-    """A file with a unique name, by which a worker checks that it sees this very folder."""
+    """A file with a unique name, by which a worker checks that it sees the same folder."""
     mark = folder / f".shared-{uuid4().hex}"
     mark.touch()
     try:

@@ -43,7 +43,7 @@ class RecordFile(Generic[R]):
 
 @dataclass(frozen=True)
 class WorkingFolder:
-    """A bundle in the making."""
+    """The folder of an unfinished bundle."""
 
     path: Path
 

@@ -90,12 +90,12 @@ def from_hub(repo: str, folder: str, revision: str | None) -> Path:
 
 def _patterns(place: PurePosixPath) -> list[str]:
     """File patterns to download for a folder or weights file, configuration files included."""
-    beside = place.parent
+    parent = place.parent
     if place.suffix not in WEIGHTS_SUFFIXES:
-        return [f"{place}/*", *(str(beside / name) for name in CONFIG_NAMES)]
-    patterns = [str(place), str(beside / f"{place.stem}_cfg.json")]
-    above = [beside.parent] if beside.name == "checkpoints" else []
-    return patterns + [str(folder / name) for folder in (beside, *above) for name in CONFIG_NAMES]
+        return [f"{place}/*", *(str(parent / name) for name in CONFIG_NAMES)]
+    patterns = [str(place), str(parent / f"{place.stem}_cfg.json")]
+    above = [parent.parent] if parent.name == "checkpoints" else []
+    return patterns + [str(folder / name) for folder in (parent, *above) for name in CONFIG_NAMES]
 
 
 def _weights_among(names: Iterable[str]) -> list[str]:

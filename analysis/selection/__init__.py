@@ -5,8 +5,8 @@
     box(-1.5,2,0,3.25) & !flag=dead
 
 `parse` reads such a text, `str` writes it in one canonical form that fits in an address bar, and
-`evaluate` answers it from the tables of a bundle. The same text asks the same question of every
-bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are accepted too, and a bare
+`evaluate` computes the selected latents from the tables of a bundle. The same text works for every
+bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are also accepted, and a bare
 word is a search.
 """
 

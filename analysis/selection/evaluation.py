@@ -1,4 +1,4 @@
-"""Answers a selection from the tables of a bundle: a mask over its latents."""
+"""Evaluate a selection on the tables of a bundle: a mask over its latents."""
 
 import operator
 from collections.abc import Callable

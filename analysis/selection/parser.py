@@ -1,11 +1,11 @@
-"""Reads the text of a selection by recursive descent.
+"""Parse the text of a selection by recursive descent.
 
     either     = all { "|" all }
     all        = one { "&" one }
     one        = "!" one | "(" either ")" | condition
     condition  = STRING | WORD | name "(" value { "," value } ")" | column SIGN value { "," value }
 
-The words `and`, `or` and `not` stand for `&`, `|` and `!`.
+The words `and`, `or` and `not` mean `&`, `|` and `!`.
 """
 
 import math
@@ -63,7 +63,7 @@ def parse(text: str) -> Selection:
     """
     if len(text) > LONGEST_TEXT:
         raise InputError(
-            f"Selection: the text has {len(text):,} characters, at most {LONGEST_TEXT:,} are "
+            f"Selection: the text has {len(text):,} characters, but at most {LONGEST_TEXT:,} are "
             "allowed; shorten it."
         )
     reader = _Reader(list(_tokens(text)))

@@ -44,5 +44,5 @@ def test_no_tests_give_no_q() -> None:
 
 def test_a_family_holds_its_tests() -> None:
     assert benjamini_hochberg([0.1, 0.2], 2).tolist() == [0.2, 0.2]
-    with pytest.raises(ValueError, match="family of 2 tests cannot hold 3"):
+    with pytest.raises(ValueError, match="family is 2, but must be at least the 3"):
         benjamini_hochberg([0.1, 0.2, 0.3], 2)

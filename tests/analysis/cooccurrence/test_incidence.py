@@ -94,5 +94,5 @@ def test_what_is_there_is_not_made_again(stored: Stored, tmp_path: Path) -> None
 
 def test_values_belong_to_tokens(stored: Stored, tmp_path: Path) -> None:
     units = stored.kept.units("document")
-    with pytest.raises(ValueError, match="a document has no single activation"):
+    with pytest.raises(ValueError, match="units are document units"):
         write_incidences(stored.activations, units, tmp_path, thresholds=[0.0], with_values=True)

@@ -142,5 +142,5 @@ def test_one_pair_of_a_bundle(planted_bundle: Bundle) -> None:
 def test_one_pair_with_a_dead_latent_and_with_itself(planted_bundle: Bundle) -> None:
     for test in significance.tests_of_pair(planted_bundle, 190, 0):
         assert (test.observed, test.expected, test.p_more, test.p_fewer) == (0, 0.0, 1.0, 1.0)
-    with pytest.raises(ValueError, match="two different latents; both are 3"):
+    with pytest.raises(ValueError, match="must be different latents, but both are 3"):
         significance.tests_of_pair(planted_bundle, 3, 3)
