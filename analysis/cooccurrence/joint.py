@@ -46,7 +46,7 @@ def joint_matrix(activations: Activations, latents: npt.ArrayLike) -> Ints:
     wanted = np.asarray(latents, dtype=np.int64)
     order = np.argsort(wanted)
     if len(wanted) > LARGEST_MATRIX or len(np.unique(wanted)) < len(wanted):
-        raise ValueError(f"a joint matrix takes at most {LARGEST_MATRIX:,} distinct latents")
+        raise ValueError(f"a joint matrix takes at most {LARGEST_MATRIX:,} different latents")
     matrix = np.zeros((len(wanted), len(wanted)), dtype=np.int64)
     rows, counts = activations.tokens_of(wanted[order])
     ends = np.cumsum(counts)
