@@ -28,6 +28,26 @@ def test_the_plane_plots_the_scores_of_its_components(tiny: Bundle, classes: Any
         assert rows["class"].str.split(" ").str[0].astype(int).tolist() == rows["latent"].tolist()
 
 
+@pytest.mark.parametrize(("width", "height"), [(900, 380), (300, 380)])
+def test_a_unit_is_as_long_along_both_axes_and_every_point_is_inside(
+    tiny: Bundle, width: int, height: int
+) -> None:
+    figure = component_plane(tiny, CLUSTER, (1, 4))
+    scales = {axis: figure.chart.to_dict()["layer"][0]["encoding"][axis]["scale"] for axis in "xy"}
+    ends = {
+        axis: [
+            eval(scale[end]["expr"], {"max": max, "width": width, "height": height})
+            for end in ("domainMin", "domainMax")
+        ]
+        for axis, scale in scales.items()
+    }
+    length = {axis: high - low for axis, (low, high) in ends.items()}
+    assert length["x"] / width == pytest.approx(length["y"] / height)
+    for axis, (low, high) in ends.items():
+        drawn = figure.rows[axis].to_numpy()
+        assert low < drawn.min() < drawn.max() < high
+
+
 def test_shares_add_up_and_mark_the_plane(tiny: Bundle) -> None:
     rows = component_shares(tiny, CLUSTER, (2, 4)).rows.to_pandas()
     assert rows["share"].tolist() == [0.5, 0.25, 0.125, 0.0625]

@@ -47,6 +47,22 @@ def test_the_cells_add_up_and_the_token_table_is_right(
         assert cell.expected == pytest.approx(margins)
 
 
+def test_the_colour_of_a_cell_counts_in_doublings_as_its_legend_says(
+    tiny: Bundle, pair: Pair
+) -> None:
+    chart = pair_counts(tiny, pair).chart.to_dict()
+    boxes = chart["layer"][0]
+    colour = boxes["encoding"]["color"]
+    domain = colour["scale"]["domain"]
+    assert (colour["field"], domain[0], domain[-1]) == ("times", -3, 3)
+    assert "'1/8'" in colour["legend"]["labelExpr"] and "'8 ×'" in colour["legend"]["labelExpr"]
+    cells = chart["datasets"][boxes["data"]["name"]]
+    drawn = [cell for cell in cells if cell["expected"] > 1]
+    assert len(drawn) > 6
+    for cell in drawn:
+        assert 2 ** cell["times"] == pytest.approx((cell["count"] + 0.5) / (cell["expected"] + 0.5))
+
+
 def test_joint_against_chance(tiny: Bundle, pair: Pair, active: np.ndarray) -> None:
     row = pair_expected(tiny, pair).rows.to_pylist()[0]
     one, two, both = active[:, 0].sum(), active[:, 1].sum(), active.all(axis=1).sum()

@@ -107,6 +107,18 @@ def test_many_clusters_keep_the_strongest_pairs_of_either(
     assert set(zip(pairs["cluster"], pairs["other"], strict=True)) == wanted
 
 
+def test_a_level_with_as_many_clusters_as_the_limit_keeps_every_pair(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = dense(stored)[:, : SIZES[0]].astype(np.int64)
+    every = np.count_nonzero(np.triu(active.T @ active, 1))
+    monkeypatch.setattr(module, "PARTNERS_KEPT", 1)
+    for limit, keeps_all in ((SIZES[0], True), (SIZES[0] - 1, False)):
+        monkeypatch.setattr(module, "EVERY_PAIR_UP_TO", limit)
+        level = counted(stored).pairs["level"].to_numpy()
+        assert ((level == 0).sum() == every) == keeps_all
+
+
 def test_no_clusters_no_rows(stored: Stored) -> None:
     clusters, memberships, _ = two_levels(stored.bits.shape[1])
     found = cluster_activity(

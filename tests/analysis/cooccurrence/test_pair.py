@@ -128,6 +128,18 @@ def test_contexts_are_real_windows_of_the_corpus(
     assert found.equals(again)
 
 
+def test_only_random_contexts_depend_on_the_seed(bundle: Bundle) -> None:
+    pair = read_pair(bundle, 4, 5)
+    for where in WHERE:
+        draws = [pair_contexts(bundle, pair, where, "random", seed=seed) for seed in range(3)]
+        places = [list(zip(*(d[n].to_pylist() for n in ("document", "position")), strict=True))
+                  for d in draws]  # fmt: skip
+        assert places[0] != places[1] != places[2] != places[0]
+        assert all(drawn == sorted(set(drawn)) for drawn in places)
+        even = [pair_contexts(bundle, pair, where, seed=seed) for seed in range(2)]
+        assert even[0].equals(even[1])
+
+
 def test_even_contexts_go_from_the_strongest_to_the_weakest(
     bundle: Bundle, dense: np.ndarray
 ) -> None:

@@ -1,13 +1,14 @@
 """Ranked partners against plain numpy, and every place that shows them against each other."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import Bundle, open_bundle
+from analysis.bundle import Bundle, LatentTable, open_bundle, write_table
 from analysis.cooccurrence.association import MEASURES
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.selection import Partners, evaluate
@@ -143,6 +144,21 @@ def test_ties_go_to_the_smaller_id_and_the_list_is_cut_after_them(demo: Bundle) 
     cut = ranked_partners(demo, latent, "joint", most=last)["partner"].to_pylist()
     assert cut == own["partner"].tolist()[:last]
     assert own["partner"][last - 1] < own["partner"][last]
+
+
+@pytest.mark.parametrize("measure", ["phi", "npmi", "pmi", "phi_over_max"])
+def test_a_partner_that_is_met_exactly_as_often_as_by_chance_is_not_listed(
+    demo: Bundle, tmp_path: Path, measure: str
+) -> None:
+    # Three latents on 100 of 1,000 tokens: independent ones share 10 tokens.
+    joint = pa.array([10, 11], pa.int64())
+    rows = {"latent": [0, 0], "partner": [1, 2], "joint_tokens": joint, "joint_documents": [1, 1]}
+    write_table(tmp_path, "partners", pa.table(rows | {"activation_cosine": [0.1, 0.1]}))
+    bundle = replace(demo, manifest=demo.manifest.model_copy(update={"tokens": 1_000}))
+    vars(bundle)["latents"] = pa.table({"active_tokens": [100, 100, 100]})
+    vars(bundle)["partners"] = LatentTable(tmp_path / "partners.parquet")
+    assert ranked_partners(bundle, 0, measure)["partner"].to_pylist() == [2]
+    assert ranked_partners(bundle, 0, "jaccard")["partner"].to_pylist() == [2, 1]
 
 
 def test_an_unknown_latent_has_no_rows_and_an_unknown_measure_is_an_error(demo: Bundle) -> None:

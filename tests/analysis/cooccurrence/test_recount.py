@@ -14,6 +14,7 @@ from analysis.cooccurrence.recount import CountRequest, recount
 from analysis.cooccurrence.strongest import Ranking
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import LocalWorkers
+from tests.charts.conftest import make_bundle
 from tests.planted import LATENTS
 
 THRESHOLDS = (0.0, 1.0)
@@ -59,6 +60,20 @@ def test_every_pair_at_every_threshold(planted_bundle: Bundle, tmp_path: Path, u
         )
         assert metadata["active_rule"] == f"activation > {threshold:g}"
     assert {file.name for file in tmp_path.iterdir()} == {file.name for file in files}
+
+
+def test_masked_tokens_are_no_units(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    kept = int(np.sum(bundle.tokens["kept"].to_pylist()))
+    assert kept < bundle.tokens.num_rows
+    asked = CountRequest("token", 1, (0.0,), Ranking(8, 1), 1 << 28)
+    (file,) = recount(bundle, asked, tmp_path / "out", LocalWorkers())
+    rows = pq.read_table(file).to_pandas()
+    n1, n2 = rows["latent_count"], rows["partner_count"]
+    assert np.allclose(rows["expected"], n1 * n2 / kept, rtol=1e-12)
+    assert np.allclose(rows["lift"], rows["joint"] * kept / (n1 * n2), rtol=1e-12)
+    said = json.loads(pq.read_schema(file).metadata[b"clearwater"])
+    assert said["n_units"] == kept
 
 
 def test_what_was_counted_is_not_counted_again(planted_bundle: Bundle, tmp_path: Path) -> None:

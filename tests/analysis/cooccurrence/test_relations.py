@@ -373,6 +373,18 @@ def test_a_relation_is_listed_up_to_a_false_discovery_rate_of_five_percent(
         assert table["p_value"].to_pylist() == table["q_value"].to_pylist() == [0.05]
 
 
+def test_q_of_absorption_corrects_only_for_the_pairs_that_are_tested(tmp_path: Path) -> None:
+    # As above, with a second pair of similar decoder vectors that never shares a document.
+    a = [0, 1, 2, 4, 5, 8, 10, 13, 14, 16]
+    b = [i for i in range(20) if i not in a]
+    documents = [(20, [a, b, [], []]), (400, [[], [], [7], []]), (400, [[], [], [], [7]])]
+    decoder = np.kron(np.eye(2), ALIKE)
+    table, families = found_in(tmp_path, documents, decoder)
+    assert families["absorption_candidate"].tested == 1
+    assert listed(table, "absorption_candidate") == {(0, 1)}
+    assert table["q_value"].to_pylist() == table["p_value"].to_pylist() == [0.05]
+
+
 @pytest.mark.parametrize("dead", [0, 1])
 @pytest.mark.parametrize("others", [0, 1])
 def test_duplicates_are_corrected_for_all_pairs_of_latents_that_fire(

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import LatentBlock, Parameters
+from analysis.bundle import KeptTokens, LatentBlock, Parameters
 from analysis.latents import contexts
 from analysis.latents.contexts import write_contexts
 from tests.analysis.conftest import Stored
@@ -59,6 +59,17 @@ def test_top_windows_are_the_largest_that_do_not_overlap(
             if len(chosen) == 5:
                 break
         assert places(written, latent, "top") == chosen
+
+
+def test_top_windows_may_touch() -> None:
+    # Windows of 11 tokens around rows 10 and 21 are rows 5 to 15 and 16 to 26. Row 31 overlaps the
+    # second, row 32 does not. Row 50 begins another document, so its window has no row of 49's.
+    tokens = np.array([10, 21, 31, 32, 49, 50], dtype=np.uint32)
+    values = np.array([6.0, 5.0, 4.0, 3.0, 2.0, 1.0], dtype=np.float32)
+    block = LatentBlock(np.array([0]), np.array([len(tokens)]), tokens, values)
+    kept = KeptTokens.of(np.repeat([0, 1], 50), np.ones(100, dtype=np.bool_))
+    picks = contexts._picks(block, kept, PARAMETERS)
+    assert tokens[picks.place[picks.kind == 0]].tolist() == [10, 21, 32, 49, 50]
 
 
 def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict[str, Any]]) -> None:
