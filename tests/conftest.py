@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before numba is imported: tests of thread counts need a pool of four on any machine.
@@ -12,6 +13,10 @@ from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
 from analysis.settings import BuildRequest
 from tests.planted import Planted, planted_activations, planted_sae
+
+# No test depends on the speed of the machine.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 DEMO_BUNDLE = ROOT / "data" / "demo"

@@ -14,15 +14,17 @@ the same tokens are sampled in a build and in a bundle, in any order and any blo
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
-import scipy.linalg
-import scipy.sparse
 
 from analysis.bundle import Activations, Bundle
 from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
 from analysis.runtime.hashing import GOLDEN_GAMMA, mixed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 SAMPLE = 4_096
 """Approximate number of tokens from which the components of a cluster are computed."""
@@ -72,13 +74,15 @@ class SampledEntries:
     """[e]"""
 
 
-def principal_components(activations: scipy.sparse.csr_matrix, decoder: Float32s) -> Components:
+def principal_components(activations: "csr_matrix", decoder: Float32s) -> Components:
     """The first components of activations [n, m] x decoder [m, d], centred.
 
     They are computed in the span of the members, in min(m, d) dimensions: with W^T = Q R, the
     products A W and A R^T have the same principal components up to the rotation Q, and the loadings
     are R^T V.
     """
+    from scipy.linalg import eigh  # noqa: PLC0415 - SciPy delays the first page by 0.2 s
+
     rows = decoder.astype(np.float64)
     if rows.shape[0] < rows.shape[1]:
         rows = np.asarray(np.linalg.qr(rows.T, mode="r")).T
@@ -89,7 +93,7 @@ def principal_components(activations: scipy.sparse.csr_matrix, decoder: Float32s
     if total <= 0.0:
         return Components(np.zeros(0), np.zeros((len(rows), 0)))
     last = width - 1
-    values, vectors = scipy.linalg.eigh(
+    values, vectors = eigh(
         covariance, subset_by_index=(max(width - KEPT, 0), last), check_finite=False
     )
     shares = values[::-1] / total

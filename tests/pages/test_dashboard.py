@@ -15,7 +15,7 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
     probe = (
         "import sys, runpy; runpy.run_path('dashboard.py'); "
         "import charts.core.export, charts.map, charts.density, charts.health; "
-        "print([m for m in ('torch', 'transformers', 'umap', 'numba', 'sklearn') "
+        "print([m for m in ('torch', 'transformers', 'umap', 'numba', 'scipy', 'sklearn') "
         "if m in sys.modules])"
     )
     done = subprocess.run(
