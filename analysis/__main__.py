@@ -174,7 +174,7 @@ def count(
         int, typer.Option(help="Partners to keep per latent and measure.", min=1)
     ] = 32,
     minimum_joint: Annotated[
-        int, typer.Option(help="Least number of joint units for NPMI.", min=1)
+        int, typer.Option(help="Fewest joint units of a pair ranked by NPMI.", min=1)
     ] = 10,
 ) -> None:
     """Count co-occurrence in a bundle by another unit or activation threshold.
@@ -216,12 +216,14 @@ def inspect(
     path: Annotated[str, typer.Argument(help=f"A bundle, or a saved SAE. {SAE_HELP}")],
     text: TextInput,
     reading: SaeReading,
-    tokens: Annotated[int, typer.Option(help="Kept tokens of the self-check.", min=2)] = 300,
+    tokens: Annotated[
+        int, typer.Option(help="Kept tokens to measure in the self-check.", min=2)
+    ] = 300,
     columns: Annotated[
         bool, typer.Option("--columns", help="Also print every table and column of a bundle.")
     ] = False,
 ) -> None:
-    """Describe a bundle or a saved SAE; with --model and --corpus, check that it is read correctly.
+    """Describe a bundle or a saved SAE; with --model and --corpus, check how the SAE is read.
 
     The self-check measures explained variance and L0 on real tokens. If they do not fit, it also
     reads the SAE in other ways and names the options that fit better.
@@ -309,9 +311,7 @@ def list_bundles(
             raise InputError(f"{folder}: there is no such folder; give one that contains bundles.")
         bundles = list(_bundles_in(folder))
         if not bundles:
-            raise InputError(
-                f"{folder}: contains no bundle; make one with `python -m analysis build`."
-            )
+            raise InputError(f"{folder}: contains no bundle; make one with `clearwater build`.")
         console.print_bundles(bundles)
 
 
@@ -320,12 +320,14 @@ def serve(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Folders of bundles, in addition to ./bundles and those of the environment."
+            help="More folders of bundles, besides ./bundles and those in CLEARWATER_BUNDLES."
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Default: the first free port from 8501 on.", min=1, max=65535),
+        typer.Option(
+            help="Port to listen on. Default: the first free one from 8501.", min=1, max=65535
+        ),
     ] = None,
     address: Annotated[
         str, typer.Option(help="Address to listen on; the default admits this machine only.")

@@ -233,9 +233,10 @@ def _open_source(request: BuildRequest, parameters: Parameters, sae: SparseAutoe
             raise InputError("Give either --activations or --model with --corpus, not both.")
         source = ActivationsSource(sae, request.activations, request.tokens_file, parameters)
     elif request.model is None or request.corpus is None:
+        given = [f"--{name}" for name in ("model", "corpus") if getattr(request, name) is not None]
         raise InputError(
-            "No input is given; give --model and --corpus, or --activations with a file of "
-            "activations from another program."
+            f"Incomplete input ({', '.join(given) or 'nothing'} is given); give both --model "
+            "and --corpus, or --activations with a file of activations from another program."
         )
     else:
         address = TextAddress(

@@ -31,7 +31,11 @@ class SaeReading:
 
     format: Annotated[
         str | None,
-        Option("--format", help="Format of the files.", rich_help_panel=_READING),
+        Option(
+            "--format",
+            help="Name of the format, e.g. saelens; needed only if it is not recognised.",
+            rich_help_panel=_READING,
+        ),
     ] = None
     """A name of `analysis.saes.FORMATS`."""
     transpose: Annotated[
@@ -62,7 +66,7 @@ class SaeReading:
         str | None,
         Option(
             "--normalise",
-            help="none, constant_norm_rescale or layer_norm.",
+            help="Normalisation before encoding: none, constant_norm_rescale or layer_norm.",
             rich_help_panel=_READING,
         ),
     ] = None

@@ -149,7 +149,7 @@ def _open_torch(
     if not allow_pickle:
         raise InputError(
             f"{path}: this is a pickle, which only the command line opens; convert it to a SAELens "
-            "folder with `python -m analysis convert`."
+            "folder with `clearwater convert`."
         )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
         raise InputError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.clusters.communities import Components
 
 HOME = Path(__file__).resolve().parents[2]
-_BUILD = "python -m analysis build --sae DIR --model NAME --corpus FILE --out bundles/mine"
+_BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
 
 

@@ -23,4 +23,4 @@ def test_without_any_bundle_the_command_is_shown(
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
     assert "There is no bundle" in app.error[0].value
-    assert app.code[0].value.startswith("python -m analysis build")
+    assert app.code[0].value.startswith("clearwater build")
