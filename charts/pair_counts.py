@@ -81,7 +81,7 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         row["times"] = float(np.log2((row["count"] + 0.5) / (row["expected"] + 0.5)))
         row["text"] = count(row["count"])
         row["part"] = percent(row["share"])
-        row["chance"] = f"expected {short(row['expected'])}"
+        row["chance"] = f"expected {_expected_text(row['expected'])}"
         row["cell"] = _named(row, pair)
     end = 2.35 * len(UNITS) - 0.37
     across, down = (-0.72, end), (1.98, -0.62)
@@ -154,6 +154,11 @@ def _named(row: dict[str, object], pair: Pair) -> str:
     a = f"{pair.a} {'fires' if row['a_active'] else 'silent'}"
     b = f"{pair.b} {'fires' if row['b_active'] else 'silent'}"
     return f"{row['unit']}: {a}, {b}"
+
+
+def _expected_text(value: float) -> str:
+    """Three significant digits, but never fewer than the whole number beside the exact count."""
+    return count(round(value)) if value >= 100 else short(value)
 
 
 def pair_expected(bundle: Bundle, pair: Pair) -> Figure:

@@ -7,7 +7,7 @@ from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.pair import Pair, read_pair
 from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
-from charts.pair_counts import pair_counts, pair_expected
+from charts.pair_counts import _expected_text, pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
 
 
@@ -88,3 +88,11 @@ def test_the_colour_of_a_cell_is_the_binary_log_of_count_over_expected(
     for cell in drawn:
         ratio = (cell["count"] + 0.5) / (cell["expected"] + 0.5)
         assert 2 ** cell["times"] == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.02914, "0.0291"), (99.94, "99.9"), (100.4, "100"), (199_334.03, "199,334")],
+)
+def test_an_expected_count_is_as_exact_as_the_count_above_it(value: float, text: str) -> None:
+    assert _expected_text(value) == text
