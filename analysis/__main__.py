@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analysis.saes import Overrides, SparseAutoencoder
 
 INTERRUPTED = 130
+DEFAULTS = Parameters()
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,10 +83,12 @@ def build(
     tokens: Annotated[
         int | None, typer.Option(help="Stop after this many kept tokens.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of samples, maps and clusters.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of samples, maps and clusters.")] = (
+        DEFAULTS.seed
+    ),
     active_above: Annotated[
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
-    ] = 0.0,
+    ] = DEFAULTS.active_threshold,
 ) -> None:
     """Build a bundle from a saved SAE, its model and a corpus.
 
@@ -172,10 +175,10 @@ def count(
     ] = None,
     partners: Annotated[
         int, typer.Option(help="Partners to keep per latent and measure.", min=1)
-    ] = 32,
+    ] = DEFAULTS.partners_kept,
     minimum_joint: Annotated[
         int, typer.Option(help="Fewest joint units of a pair ranked by NPMI.", min=1)
-    ] = 10,
+    ] = DEFAULTS.minimum_joint,
 ) -> None:
     """Count co-occurrence in a bundle by another unit or activation threshold.
 

@@ -17,10 +17,11 @@ LEAST_EXPECTED joint tokens is on the expectation *under the shift*, not on n1 n
 latents fire in different documents, they share no token, and nothing shows whether one suppresses
 the other. The gate does not depend on the joint count, so q corrects only for the pairs inside it.
 Exclusive siblings are not listed again as absorption candidates, because their parent is active
-where either of them is. Proof of absorption needs a probe (Chanin et al. 2024). - **exclusive**
-siblings: both imply one parent, and share at most FAR_BELOW times the tokens that the shift on the
-parent's tokens expects (`siblings.py`). A pair with several such parents is listed once, with the
-parent of the smallest q.
+where either of them is. Proof of absorption needs a probe (Chanin et al. 2024).
+
+- **exclusive** siblings: both imply one parent, and share at most FAR_BELOW times the tokens that
+the shift on the parent's tokens expects (`siblings.py`). A pair with several such parents is listed
+once, with the parent of the smallest q.
 
 Every relation is listed at a false discovery rate of RATE.
 
