@@ -52,7 +52,7 @@ check: .venv/test
 	$(BIN)/lint-imports
 
 test: check model browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 demo: .venv/test model
 	$(BIN)/python -m data.recipes.corpus
