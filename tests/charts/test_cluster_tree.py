@@ -49,3 +49,7 @@ def test_clusters_without_selected_latents_are_grey_and_the_chosen_is_outlined(
     assert spec["layer"][0]["encoding"]["color"]["value"] == UNSELECTED
     assert spec["layer"][1]["transform"] == [{"filter": f"datum.cluster == {CLUSTER}"}]
     assert spec["params"][0]["select"]["fields"] == ["cluster"]
+
+
+def test_clusters_of_one_size_are_placed_by_their_id() -> None:
+    assert _places([5, 5, 7], [0, 0, 0], [None, None, None]) == ([7, 12, 0], [12, 17, 7])

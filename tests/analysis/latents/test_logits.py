@@ -39,6 +39,8 @@ def test_equals_the_plain_product(weights: tuple[np.ndarray, np.ndarray]) -> Non
         expected = [*order[:3], *order[::-1][:3]]
         assert rows["token"].tolist() == [f"t{i}" for i in expected]
         np.testing.assert_allclose(rows["effect"], effects[expected], rtol=1e-4, atol=6e-4)
+        rounded = np.round(np.asarray(rows["effect"], dtype=np.float64), 3)
+        assert np.array_equal(rows["effect"], rounded.astype(np.float32)), "three decimals"
 
 
 def test_blocks_change_nothing(weights: tuple[np.ndarray, np.ndarray]) -> None:
