@@ -81,6 +81,8 @@ def test_mutants_of_a_small_repository(
             "def test_sums():\n    assert total(1, 2) == 3\n    assert half(0) == 0\n",
         ),
         (tmp_path / "pyproject.toml", '[tool.pytest.ini_options]\npythonpath = ["."]\n'),
+        # A regular package comes before one of the same name that is installed.
+        (tmp_path / "analysis" / "__init__.py", ""),
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)

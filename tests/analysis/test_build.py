@@ -160,7 +160,7 @@ def test_a_bundle_is_never_overwritten(small: BuildRequest, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"activations": None}, "give --model and --corpus"),
+        ({"activations": None}, "give both --model and --corpus"),
         ({"model": "smollm2-135m"}, "not both"),
         ({"activations": Path("nothing.parquet")}, "there is no such file"),
         ({"sae": "no/such/sae"}, "no/such/sae"),

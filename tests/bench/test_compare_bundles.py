@@ -24,8 +24,8 @@ def column(values: list[object]) -> pa.ChunkedArray:
         ([1e9], [1e9 + 1], "differ by up to 1"),
         ([1e-9], [1.1e-9], "differ by up to 1e-10"),
         ([float("nan")], [1.0], "differ"),
-        ([1, None], [1, 2], "1 of 2 null in one only"),
-        ([[1.0], [2.0, 3.0]], [[1.0], [2.0]], "1 of 2 of another length"),
+        ([1, None], [1, 2], "1 of 2 null in only one"),
+        ([[1.0], [2.0, 3.0]], [[1.0], [2.0]], "1 of 2 of different length"),
         ([[1.0], [2.0]], [[1.0], [2.5]], "elements: 1 of 2 differ by up to 0.5"),
         ([[{"t": "a", "s": 1.0}]], [[{"t": "a", "s": 2.0}]], "elements: s: 1 of 1 differ"),
         ([1], [1.0], "int64 against double"),
@@ -79,6 +79,6 @@ def test_folders(
         f"columns: left: only in {a / 'columns.parquet'}",
         f"columns: right: only in {b / 'columns.parquet'}",
         "columns: n: 1 of 1 differ, first row 0: 1 against 2",
-        "rows: 2 rows against 3",
+        "rows: 2 rows versus 3",
     ]
     assert main() == 1
