@@ -1,6 +1,9 @@
 """Bars of clusters, against independent counts."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -29,3 +32,27 @@ def test_weak_clusters_are_marked_and_pale(tiny: Bundle) -> None:
         assert row["text"].startswith(f"recovery {recovered:.3f}")
         assert row["text"].endswith(", weak") == (recovered < 0.5)
     assert {row["text"].endswith(", weak") for row in drawn} == {True, False}
+
+
+def test_a_cluster_with_a_recovery_of_one_half_is_not_weak(tiny: Bundle) -> None:
+    recovered = np.where(np.arange(tiny.clusters.num_rows) % 2, 0.5, 0.4375)
+    clusters = tiny.clusters
+    for name in ("stability", "bootstrap"):
+        place = clusters.schema.get_field_index(name)
+        values = pa.array(recovered, clusters.schema.field(name).type)
+        clusters = clusters.set_column(place, name, values)
+    bundle = SimpleNamespace(
+        clusters=clusters,
+        memberships=tiny.memberships,
+        latents=tiny.latents,
+        name=tiny.name,
+        manifest=tiny.manifest,
+    )
+    chart = cluster_bars(bundle).chart.to_dict()  # type: ignore[arg-type]
+    drawn = max(chart["datasets"].values(), key=len)
+    weak = {row["recovery"]: row["text"].endswith(", weak") for row in drawn}
+    assert weak == {0.5: False, 0.4375: True}
+    (bars,) = (layer for layer in chart["layer"] if layer["encoding"].get("opacity"))
+    opacity = bars["encoding"]["opacity"]
+    assert opacity["condition"]["test"] == "datum.recovery < 0.5"
+    assert opacity["condition"]["value"] < opacity["value"]

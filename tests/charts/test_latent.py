@@ -39,6 +39,7 @@ def test_activation_histogram_equals_numpy(tiny: Bundle) -> None:
     assert rows["tokens"].sum() == len(values) == tiny.latents["active_tokens"][20].as_py()
     assert rows["activation_from"].iloc[0] == pytest.approx(values.min())
     assert rows["activation_to"].iloc[-1] == pytest.approx(values.max())
+    assert len(rows) == 40
     for row in rows.iloc[:-1].itertuples():
         inside = (values >= row.activation_from) & (values < row.activation_to)
         assert row.tokens == inside.sum()

@@ -1,6 +1,9 @@
 """Relations of pairs, against independent counts."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -55,3 +58,21 @@ def test_relations_of_a_selection_have_one_or_both_latents_in_it(tiny: Bundle) -
     a, b = (tiny.relations.all()[end].to_numpy() for end in "ab")
     assert rows.num_rows == (chosen[a] | chosen[b]).sum()
     assert inside.num_rows == (chosen[a] & chosen[b]).sum() < rows.num_rows
+
+
+@pytest.mark.parametrize(
+    ("parent", "flagged", "hidden"),
+    [(0, 0, 1), (0, LATENTS - 1, 0), (None, LATENTS - 1, 0), (LATENTS - 1, LATENTS - 1, 1)],
+)
+def test_a_pair_is_hidden_by_the_flag_of_its_parent_of_any_id(
+    tiny: Bundle, parent: int | None, flagged: int, hidden: int
+) -> None:
+    pair = tiny.relations.all().slice(0, 1).to_pylist()[0] | {"parent": parent}
+    listed = pa.Table.from_pylist([pair], tiny.relations.all().schema)
+    flags = ["dense" if i == flagged else "live" for i in range(LATENTS)]
+    latents = tiny.latents.set_column(
+        tiny.latents.schema.get_field_index("flag"), "flag", pa.array(flags).dictionary_encode()
+    )
+    bundle = SimpleNamespace(latents=latents, relations=SimpleNamespace(all=lambda: listed))
+    rows, count = relation_rows(bundle, EVERY)  # type: ignore[arg-type]
+    assert (rows.num_rows, count) == (1 - hidden, hidden)

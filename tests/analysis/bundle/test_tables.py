@@ -32,6 +32,9 @@ def test_rows_of_some_latents(tmp_path: Path) -> None:
     wanted = [0, 13_106, 13_107, 13_108, 19_999, 50_000]
     found = table.of(wanted)["latent"].to_pylist()
     assert found == [latent for latent in wanted[:-1] for _ in range(5)]
+    # The rows of 13,107 are in two row groups: it is the last of one and the first of the other.
+    for latent in (13_106, 13_107, 13_108):
+        assert table.of(latent)["latent"].to_pylist() == [latent] * 5
     assert table.of([]).num_rows == 0
 
 
@@ -55,6 +58,16 @@ def test_pieces_are_written_in_the_declared_schema(tmp_path: Path) -> None:
     assert stored["document"].to_pylist() == [0, 1, 2, 3, 4]
 
 
+def test_row_groups_are_full_whatever_the_pieces(tmp_path: Path) -> None:
+    with TableWriter(tmp_path, "activations_by_token") as writer:
+        for start in range(0, 3 * 50_000, 50_000):
+            writer.write(pa.table({"latent": np.arange(start, start + 50_000)}))
+    file = pq.ParquetFile(tmp_path / "activations_by_token.parquet")
+    sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sizes == [65_536, 65_536, 150_000 - 2 * 65_536]
+    assert file.read()["latent"].to_pylist() == list(range(150_000))
+
+
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     write_table(tmp_path, "documents", documents(0))
     assert pq.read_table(tmp_path / "documents.parquet").schema.equals(TABLES["documents"])
@@ -68,6 +81,8 @@ def test_a_missing_column_is_not_written(tmp_path: Path) -> None:
 def test_rows_are_read_over_the_border_of_row_groups(tmp_path: Path) -> None:
     write_table(tmp_path, "activations_by_token", pa.table({"latent": np.arange(3 * ROW_GROUP)}))
     shared = SharedFile(tmp_path / "activations_by_token.parquet")
-    for start, stop in ((0, 1), (ROW_GROUP - 1, ROW_GROUP + 1), (ROW_GROUP, 2 * ROW_GROUP), (5, 5)):
+    end = 3 * ROW_GROUP
+    spans = ((0, 1), (ROW_GROUP - 1, ROW_GROUP + 1), (ROW_GROUP, 2 * ROW_GROUP), (5, 5))
+    for start, stop in (*spans, (end - 1, end)):
         read = read_rows(shared, start, stop)["latent"].to_pylist()
         assert read == list(range(start, stop))

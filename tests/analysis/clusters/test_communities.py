@@ -12,7 +12,9 @@ from sklearn.metrics import adjusted_rand_score
 from analysis.bundle import TABLES, Bundle, LatentTable, write_table
 from analysis.clusters.communities import (
     Communities,
+    _Partition,
     association_graph,
+    choose_levels,
     clarke_2024,
     find_communities,
 )
@@ -177,3 +179,12 @@ def test_a_graph_that_is_small_enough_is_taken_whole(tmp_path: Path) -> None:
     assert found.sizes.tolist() == [2, 2] and found.edges == 2 and not found.in_range
     none = clarke_2024(partners, np.full(8, 20), eligible=np.zeros(8, dtype=bool))
     assert none.edges == 0 and none.sizes.tolist() == [] and (none.labels == -1).all()
+
+
+@pytest.mark.parametrize(("largest", "chosen"), [(50, 1), (51, 0)])
+def test_no_community_of_a_level_has_more_than_half_of_the_latents(
+    largest: int, chosen: int
+) -> None:
+    labels = np.repeat([0, 1, 2], [largest, 80 - largest, 20]).astype(np.int32)
+    partition = _Partition(1.0, (labels,) * 3, stability=0.9, modularity=0.5)
+    assert len(choose_levels([partition])) == chosen

@@ -169,6 +169,20 @@ def test_columns_follow_their_definitions(
     assert f"{firing * (firing - 1) // 2:,} pairs" in families[0].family
 
 
+def test_p_is_that_of_the_shift_and_q_is_larger(
+    world: PlantedRelations, found: tuple[pa.Table, list[RelationFamily]]
+) -> None:
+    rows = found[0].to_pandas()
+    for relation in ("duplicate", "implication", "absorption_candidate"):
+        own = rows[rows["relation"] == relation]
+        tests = shift_tests(
+            world.activations, kept_tokens(world.tables), own[["a", "b"]].to_numpy(dtype=np.int64)
+        )
+        p = tests.p_fewer if relation == "absorption_candidate" else tests.p_more
+        assert own["p_value"].tolist() == p.tolist()
+        assert (own["p_value"] < own["q_value"]).any()
+
+
 def test_exclusive_is_tested_on_the_parents_tokens(
     world: PlantedRelations, found: tuple[pa.Table, list[RelationFamily]]
 ) -> None:
@@ -373,6 +387,18 @@ def test_a_relation_is_listed_up_to_a_false_discovery_rate_of_five_percent(
         assert table["p_value"].to_pylist() == table["q_value"].to_pylist() == [0.05]
 
 
+def test_a_false_discovery_rate_just_above_five_percent_is_too_high(tmp_path: Path) -> None:
+    # Of 39 shifts of one document, two give no joint token: p is 2 / 39, or 0.0513.
+    length = 39
+    a = [0, 1, 2, 6, 8, 9, 14, 17, 19, 24, 29, 34]
+    b = [i for i in range(length) if i not in a and (i + 33) % length not in a]
+    joint = [sum((i + s) % length in a for i in b) for s in range(length)]
+    assert joint.count(0) == 2 and joint[0] == 0 and sum(joint) / length >= 3
+    table, families = found_in(tmp_path, [(length, [a, b]), *EMPTY], ALIKE)
+    assert families["absorption_candidate"].tested == 1
+    assert table.num_rows == 0
+
+
 def test_q_of_absorption_corrects_only_for_the_pairs_that_are_tested(tmp_path: Path) -> None:
     # As above, with a second pair of similar decoder vectors that never shares a document.
     a = [0, 1, 2, 4, 5, 8, 10, 13, 14, 16]
@@ -426,6 +452,34 @@ def test_a_pair_of_siblings_is_listed_with_the_parent_of_smallest_q(tmp_path: Pa
     assert [(row["a"], row["b"], row["parent"]) for row in exclusive] == [(0, 1, 2)]
     assert exclusive[0]["joint_tokens"] == 0
     assert exclusive[0]["expected_shifted"] == pytest.approx(48 * 5 * 5 / 10)
+    # Half of the ten shifts of a document give no joint token. Of two tests, p is the smaller one.
+    assert exclusive[0]["p_value"] == pytest.approx(0.5**48, rel=1e-9, abs=0)
+    assert exclusive[0]["q_value"] == pytest.approx(2 * 0.5**48, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("pair_documents", "tested"),
+    [
+        # Each document of two tokens adds a half, as above; the last one adds 10 / 21.
+        pytest.param([(2, [[0, 1], [0], [1]])] * 6, 1, id="three are expected"),
+        pytest.param(
+            [(2, [[0, 1], [0], [1]])] * 5 + [(21, [list(range(21)), [0], list(range(1, 11))])],
+            0,
+            id="fewer than three are expected",
+        ),
+    ],
+)
+def test_siblings_are_tested_if_three_joint_tokens_are_expected(
+    pair_documents: Documents, tested: int, tmp_path: Path
+) -> None:
+    # The parent is latent 0. Its children, 1 and 2, mostly fire in different documents.
+    run = list(range(50))
+    apart: Documents = [(400, [run, run, []]), (400, [run, [], run])] * 2
+    table, families = found_in(tmp_path, apart + pair_documents, np.eye(3))
+    assert listed(table, "implication") == {(1, 0), (2, 0)}
+    assert families["exclusive"].tested == tested
+    exclusive = table.filter(pa.compute.equal(table["relation"], "exclusive")).to_pylist()
+    assert [(row["a"], row["b"], row["parent"]) for row in exclusive] == [(1, 2, 0)] * tested
 
 
 def test_exclusive_siblings_are_not_listed_as_absorption_candidates(tmp_path: Path) -> None:

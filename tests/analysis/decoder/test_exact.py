@@ -140,3 +140,15 @@ def test_ranking_leaves_the_row_out_and_breaks_ties_by_id() -> None:
     neighbours, cosines = rank(unit, np.array([0], dtype=np.int32), candidates, 4)
     assert neighbours.tolist() == [[3, 1, 2, 4]]
     np.testing.assert_allclose(cosines, [[1, 0.5**0.5, 0.5**0.5, -1]], atol=1e-7)
+
+
+def test_no_cosine_is_beyond_one() -> None:
+    # Rounded to float32, unit rows are slightly longer or shorter than 1.
+    half = unit_rows(np.random.default_rng(6).standard_normal((500, 7), dtype=np.float32))
+    lengths = np.linalg.norm(half.astype(np.float64), axis=1)
+    assert np.float32(lengths.max() ** 2) > 1
+    unit = np.concatenate([half, half, -half])
+    rows = np.arange(500, dtype=np.int32)
+    candidates = np.stack([rows + 500, rows + 1_000], axis=1)
+    _, cosines = rank(unit, rows, candidates, 2)
+    assert cosines.max() == 1 and cosines.min() == -1

@@ -87,11 +87,11 @@ def test_a_zero_row_has_no_neighbours_and_is_none(decoder: np.ndarray) -> None:
 def test_cosines_of_pairs(decoder: np.ndarray) -> None:
     decoder = decoder.copy()
     decoder[5] = 0
-    pairs = np.array([[3, 399], [3, 3], [5, 7], [399, 3]])
+    pairs = np.array([[3, 399], [3, 3], [5, 7], [7, 5], [399, 3]])
     found = cosines_of_pairs(decoder, pairs)
     norms = np.linalg.norm(decoder[[3, 399]].astype(np.float64), axis=1)
     expected = float(decoder[3].astype(np.float64) @ decoder[399]) / norms.prod()
-    np.testing.assert_allclose(found, [expected, 1, np.nan, expected], atol=1e-6)
+    np.testing.assert_allclose(found, [expected, 1, np.nan, np.nan, expected], atol=1e-6)
     assert cosines_of_pairs(decoder, np.empty((0, 2), dtype=np.int64)).shape == (0,)
 
 
@@ -128,6 +128,7 @@ def test_the_approximate_graph_states_its_recall(
     exact = decoder_graph(W, eligible=eligible, k=10)
     near = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
     assert near.how.startswith(f"{how}, recall@10")
+    assert near.how.endswith("on a sample of 500 latents")
     shared = [
         len(set(a) & set(b)) / 10 for a, b in zip(exact.neighbours, near.neighbours, strict=True)
     ]
@@ -179,3 +180,9 @@ def test_dead_latents_have_neighbours_and_are_none(decoder: np.ndarray) -> None:
     order, _ = brute_force(decoder, eligible, 5)
     assert graph.neighbours[9].tolist() == order[9].tolist()
     assert 9 not in graph.neighbours
+
+
+def test_pynndescent_is_used_only_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "is_int8_fast", lambda width: True)
+    methods = [module._method(latents, 768, 100, 200) for latents in (100, 101, 200, 201)]
+    assert methods == ["exact", "int8", "int8", "pynndescent"]

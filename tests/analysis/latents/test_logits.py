@@ -66,3 +66,27 @@ def test_nothing_to_describe(weights: tuple[np.ndarray, np.ndarray]) -> None:
     table = logit_effects(np.zeros((2, D), np.float32), weights[1], [f"t{i}" for i in range(V)])
     assert table.num_rows == 0
     assert table.schema == TABLES["logits"]
+
+
+def test_blocks_fill_the_memory_and_the_last_is_shorter(
+    weights: tuple[np.ndarray, np.ndarray],
+) -> None:
+    steps: list[tuple[str, int, int]] = []
+    progress = Progress("effects", lambda *step: steps.append(step))
+    # Effects and their copy take 8 bytes a token: three of the eight latents at once.
+    names = [f"t{i}" for i in range(V)]
+    logit_effects(*weights, names, memory_bytes=3 * 8 * V, progress=progress)
+    assert steps == [("effects", done, 8) for done in (3, 6, 8)]
+
+
+def test_effects_are_stored_to_a_thousandth(weights: tuple[np.ndarray, np.ndarray]) -> None:
+    table = logit_effects(*weights, [f"t{i}" for i in range(V)])
+    thousandths = table["effect"].to_numpy().astype(np.float64) * 1_000
+    np.testing.assert_allclose(thousandths, thousandths.round(), atol=1e-2)
+
+
+def test_a_small_vocabulary_is_listed_whole_in_both_directions() -> None:
+    unembedding = np.array([[1.0, 4.0, 1.5, 0.5]], np.float32)
+    table = logit_effects(np.full((1, 1), 2.0, np.float32), unembedding, list("abcd"), top=10)
+    assert table["token"].to_pylist() == [*"bcad", *"dacb"]
+    assert table["rank"].to_pylist() == [0, 1, 2, 3] * 2
