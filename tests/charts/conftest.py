@@ -24,6 +24,7 @@ from analysis.bundle import (
     publish,
     write_table,
 )
+from analysis.cooccurrence.pair import Pair, read_pair
 
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
@@ -442,3 +443,22 @@ def make_bundle(folder: Path) -> Bundle:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+A, B = 5, 13
+"""The latents of `pair`."""
+
+
+@pytest.fixture(scope="module")
+def pair(tiny: Bundle) -> Pair:
+    return read_pair(tiny, A, B, threshold=2.0, window=50)
+
+
+@pytest.fixture(scope="module")
+def active(tiny: Bundle) -> np.ndarray:
+    """Which of the two is active on each kept token [kept, 2]."""
+    x = np.zeros((tiny.tokens.num_rows, 2))
+    for i, latent in enumerate((A, B)):
+        rows, values = tiny.activations.of_latent(latent)
+        x[rows, i] = values
+    return x[tiny.tokens["kept"].to_numpy(zero_copy_only=False)] > 2.0

@@ -10,25 +10,6 @@ from charts.pair_contexts import pair_context_strips
 from charts.pair_counts import _expected_text, pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
 
-
-@pytest.fixture(scope="module")
-def pair(tiny: Bundle) -> Pair:
-    return read_pair(tiny, A, B, threshold=2.0, window=50)
-
-
-@pytest.fixture(scope="module")
-def active(tiny: Bundle) -> np.ndarray:
-    """Which of the two is active on each kept token [kept, 2]."""
-    x = np.zeros((tiny.tokens.num_rows, 2))
-    for i, latent in enumerate((A, B)):
-        rows, values = tiny.activations.of_latent(latent)
-        x[rows, i] = values
-    return x[tiny.tokens["kept"].to_numpy(zero_copy_only=False)] > 2.0
-
-
-A, B = 5, 13
-
-
 FIGURES = (pair_counts, pair_conditionals, pair_expected, pair_strengths, joint_activations)
 
 
