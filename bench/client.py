@@ -1,0 +1,259 @@
+"""A client of a running dashboard that speaks Streamlit's WebSocket protocol, without a browser.
+
+    async with Client("http://127.0.0.1:8501") as client:
+        run = await client.open("map", "select=flag%3Ddead")
+        run = await client.set(run.widget("Colour"), "density")
+        bytes_of_png = await client.download(run.downloads[0])
+
+A client is one session, as one tab of a browser. It sends the query string unchanged, so that it
+can also send what a browser would not. It keeps the values of the widgets that it has set, because
+a browser reports the values of all widgets in every run. Requires the server to run Streamlit 1.67.
+"""
+
+import asyncio
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+_FINAL = (
+    ForwardMsg.FINISHED_SUCCESSFULLY,
+    ForwardMsg.FINISHED_WITH_COMPILE_ERROR,
+    ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
+)
+"""After the other status, FINISHED_EARLY_FOR_RERUN, the same run goes on."""
+_FIELDS = {
+    "button": "trigger_value",
+    "selectbox": "string_value",
+    "text_input": "string_value",
+    "number_input": "double_value",
+    "button_group": "string_array_value",
+    "vega_lite_chart": "json_value",
+    "dataframe": "json_value",
+    "checkbox": "bool_value",
+}
+"""The field of a widget's state that holds its value, by the type of the element."""
+
+
+@dataclass(frozen=True)
+class Widget:
+    """A drawn widget: what a reader can use."""
+
+    kind: str
+    """The type of its element, such as `selectbox`."""
+    id: str
+    label: str
+    options: tuple[str, ...] = ()
+    fragment: str = ""
+    """The fragment that runs when the widget changes; empty: the whole page."""
+
+
+@dataclass
+class Run:
+    """What the server sent in one run of a page."""
+
+    messages: list[ForwardMsg] = field(default_factory=list)
+    seconds: float = 0.0
+    """From the request until the run ended."""
+    first_chart: float | None = None
+    """Seconds from the request until the first chart; None without a chart."""
+    bytes: int = 0
+
+    def elements(self, kind: str) -> Iterator[Any]:
+        """The elements of a type, in the order in which they were drawn."""
+        for message in self.messages:
+            if _kind(message) == kind:
+                yield getattr(message.delta.new_element, kind)
+
+    @cached_property
+    def exceptions(self) -> list[str]:
+        """Exceptions that Streamlit shows itself: always a bug of the dashboard."""
+        events = (m.session_event for m in self.messages if m.WhichOneof("type") == "session_event")
+        return [
+            *(f"{e.type}: {e.message} {list(e.stack_trace)}" for e in self.elements("exception")),
+            *(
+                str(event.script_compilation_exception)
+                for event in events
+                if event.WhichOneof("type") == "script_compilation_exception"
+            ),
+        ]
+
+    @cached_property
+    def alerts(self) -> list[str]:
+        """The texts of errors, warnings and notices of the page."""
+        return [alert.body for alert in self.elements("alert")]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The Markdown of the page."""
+        return [markdown.body for markdown in self.elements("markdown")]
+
+    @cached_property
+    def charts(self) -> int:
+        """The number of charts that were drawn."""
+        return sum(1 for _ in self.elements("vega_lite_chart"))
+
+    @cached_property
+    def widgets(self) -> list[Widget]:
+        """The widgets that were drawn; the last one of each id."""
+        drawn: dict[str, Widget] = {}
+        for message in self.messages:
+            if (kind := _kind(message)) in _FIELDS:
+                element = getattr(message.delta.new_element, kind)
+                if element.id:
+                    drawn[element.id] = Widget(
+                        kind,
+                        element.id,
+                        getattr(element, "label", ""),
+                        tuple(map(_option, getattr(element, "options", ()))),
+                        message.delta.fragment_id,
+                    )
+        return list(drawn.values())
+
+    def widget(self, label: str) -> Widget:
+        """The widget with this label; raises LookupError if the page has none."""
+        for widget in self.widgets:
+            if widget.label == label:
+                return widget
+        raise LookupError(f"the page has no widget {label!r}")
+
+    @cached_property
+    def downloads(self) -> list[Any]:
+        """The download buttons: `label`, `id`, and `deferred_file_id` or `url`."""
+        return list(self.elements("download_button"))
+
+    @cached_property
+    def address(self) -> str | None:
+        """The query string that the page wrote to the address bar last; None if it wrote none."""
+        infos = (m for m in self.messages if m.WhichOneof("type") == "page_info_changed")
+        return next((m.page_info_changed.query_string for m in reversed(list(infos))), None)
+
+
+class Client:
+    """One session with a dashboard at `server`, such as http://127.0.0.1:8501."""
+
+    def __init__(self, server: str, headers: dict[str, str] | None = None) -> None:
+        self.server = server.rstrip("/")
+        self.headers = headers or {}
+        self.page, self.query, self.script = "", "", ""
+        self.session_id = ""
+        self._values: dict[str, tuple[str, Any]] = {}
+        self._socket: ClientConnection
+
+    async def __aenter__(self) -> "Client":
+        self._socket = await connect(
+            f"{self.server.replace('http', 'ws', 1)}/_stcore/stream",
+            subprotocols=["streamlit", "PLACEHOLDER_AUTH_TOKEN"],  # type: ignore[list-item]
+            additional_headers=self.headers,
+            max_size=None,
+            ping_interval=None,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._socket.close()
+
+    async def open(self, page: str = "", query: str = "", timeout: float = 60) -> Run:
+        """Open a page by its path, with a query string, as a reader who follows a link does.
+
+        The seconds of a timeout are those of the whole run; raises TimeoutError after them.
+        """
+        self.page, self.query, self.script, self._values = page, query, "", {}
+        return await self._run(timeout)
+
+    async def rerun(self, timeout: float = 60) -> Run:
+        """Run the current page again, with the values of the widgets as they are."""
+        return await self._run(timeout)
+
+    async def set(self, widget: Widget, value: Any = True, timeout: float = 60) -> Run:
+        """Give a widget a value, or press a button, and run the page or the widget's fragment."""
+        name = _FIELDS[widget.kind]
+        self._values[widget.id] = (name, value)
+        try:
+            return await self._run(timeout, widget.fragment)
+        finally:
+            if name == "trigger_value":
+                del self._values[widget.id]
+
+    async def download(self, button: Any, timeout: float = 60) -> bytes:
+        """The bytes that a download button gives; raises RuntimeError if the server refuses."""
+        url = button.url
+        if button.deferred_file_id:
+            ask = BackMsg()
+            request = ask.backend_operation_request
+            request.request_id = button.deferred_file_id
+            request.session_id = self.session_id
+            request.deferred_file.file_id = button.deferred_file_id
+            await self._socket.send(ask.SerializeToString())
+            async with asyncio.timeout(timeout):
+                while True:
+                    message = await self._receive()
+                    if message.WhichOneof("type") == "backend_operation_response":
+                        break
+            answer = message.backend_operation_response
+            if answer.error_msg:
+                raise RuntimeError(answer.error_msg)
+            url = answer.deferred_file.url
+        return await asyncio.to_thread(self._get, url, timeout)
+
+    def _get(self, url: str, timeout: float) -> bytes:
+        with urllib.request.urlopen(f"{self.server}{url}", timeout=timeout) as answer:
+            data: bytes = answer.read()
+        return data
+
+    async def _run(self, timeout: float, fragment: str = "") -> Run:
+        ask = BackMsg()
+        request = ask.rerun_script
+        request.query_string, request.page_name = self.query, self.page
+        request.page_script_hash, request.fragment_id = self.script, fragment
+        for widget_id, (name, value) in self._values.items():
+            state = request.widget_states.widgets.add()
+            state.id = widget_id
+            if name.endswith("array_value"):
+                getattr(state, name).data.extend(value)
+            else:
+                setattr(state, name, value)
+        start = time.perf_counter()
+        await self._socket.send(ask.SerializeToString())
+        run = Run()
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await self._receive()
+                run.messages.append(message)
+                run.bytes += message.ByteSize()
+                kind = message.WhichOneof("type")
+                if run.first_chart is None and _kind(message) == "vega_lite_chart":
+                    run.first_chart = time.perf_counter() - start
+                if kind == "new_session":
+                    self.session_id = message.new_session.initialize.session_id or self.session_id
+                elif kind == "navigation":
+                    self.script = message.navigation.page_script_hash
+                elif kind == "page_info_changed":
+                    self.query = message.page_info_changed.query_string
+                elif kind == "script_finished" and message.script_finished in _FINAL:
+                    break
+        run.seconds = time.perf_counter() - start
+        return run
+
+    async def _receive(self) -> ForwardMsg:
+        message = ForwardMsg()
+        data = await self._socket.recv()
+        message.ParseFromString(data if isinstance(data, bytes) else data.encode())
+        return message
+
+
+def _kind(message: ForwardMsg) -> str:
+    """The type of the element that a message draws; empty for other messages."""
+    if message.WhichOneof("type") != "delta":
+        return ""
+    return message.delta.new_element.WhichOneof("type") or ""
+
+
+def _option(option: Any) -> str:
+    return option if isinstance(option, str) else option.content

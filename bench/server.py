@@ -1,0 +1,88 @@
+"""A dashboard that is started for a measurement or a trial, and stopped after it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+STREAMLIT = (sys.executable, "-m", "streamlit", "run", "dashboard.py")
+PATIENCE = 120
+"""Seconds until a server must answer."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running dashboard."""
+
+    address: str
+    """http://127.0.0.1 and its port."""
+    process: psutil.Process
+    log: Path
+    """What it has printed."""
+
+    def cpu(self) -> float:
+        """CPU seconds of the process so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def memory(self) -> int:
+        """Bytes of memory that belong to the process alone; mapped files are not included."""
+        return int(self.process.memory_full_info().uss)
+
+
+@contextmanager
+def started(
+    bundles: Path,
+    log: Path,
+    command: Sequence[str] = STREAMLIT,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """A dashboard of the bundles in a folder on a free loopback port.
+
+    `command` starts it; `--server.port` is added. Raises RuntimeError with the end of the log if
+    it exits or does not answer.
+    """
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--server.headless=true", f"--server.port={port}"],
+            cwd=ROOT,
+            env=os.environ | {"CLEARWATER_BUNDLES": str(bundles), **(environment or {})},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_up(address, process, log)
+            yield Server(address, psutil.Process(process.pid), log)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that no one uses now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def _wait_until_up(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the dashboard did not start: {log.read_text()[-2000:]}")
