@@ -1,32 +1,49 @@
 """Clearwater's entry point: `streamlit run dashboard.py`, from any folder.
 
-Paths of pages are relative to this file. Streamlit reads `.streamlit/config.toml` next to it.
+The server imports this file once, as `dashboard`, for the server object `app`. Streamlit then runs
+it for every session and every rerun, as `__main__`, to draw a page. Paths of pages are relative to
+this file. Streamlit reads `.streamlit/config.toml` next to it.
 """
 
 import streamlit as st
 
-from pages.widgets import bundles, events, session, style
 
-st.set_page_config(
-    page_title="Clearwater",
-    page_icon="💧",
-    layout="wide",
-    initial_sidebar_state="collapsed",
-)
-style.apply()
-page = st.navigation(
-    [
-        st.Page("pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
-        st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:"),
-        st.Page("pages/clusters.py", title="Clusters", icon=":material/account_tree:"),
-        st.Page("pages/cooccurrence.py", title="Co-occurrence", icon=":material/hub:"),
-        st.Page("pages/pair.py", title="Pair", icon=":material/join_inner:"),
-        st.Page("pages/latent.py", title="Latent", icon=":material/target:"),
-    ],
-    position="top",
-)
-with st.sidebar:
-    bundles.bundle_picker()
-events.follow()
-page.run()
-session.write()
+def show() -> None:
+    """Draw the page that the address names."""
+    from pages.widgets import bundles, events, session, style
+
+    st.set_page_config(
+        page_title="Clearwater",
+        page_icon="💧",
+        layout="wide",
+        initial_sidebar_state="collapsed",
+    )
+    style.apply()
+    page = st.navigation(
+        [
+            st.Page(
+                "pages/overview.py", title="Overview", icon=":material/monitoring:", default=True
+            ),
+            st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:"),
+            st.Page("pages/clusters.py", title="Clusters", icon=":material/account_tree:"),
+            st.Page("pages/cooccurrence.py", title="Co-occurrence", icon=":material/hub:"),
+            st.Page("pages/pair.py", title="Pair", icon=":material/join_inner:"),
+            st.Page("pages/latent.py", title="Latent", icon=":material/target:"),
+        ],
+        position="top",
+    )
+    with st.sidebar:
+        bundles.bundle_picker()
+    events.follow()
+    page.run()
+    session.write()
+
+
+if __name__ == "dashboard":
+    from streamlit.starlette import App
+
+    from pages.server import health, warm_up
+
+    app = App(__file__, routes=health.ROUTES, lifespan=warm_up.lifespan)
+else:
+    show()

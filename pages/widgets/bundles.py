@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parents[2]
 _BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
+MOST_OPEN = 8
+"""Bundles that one server process keeps open."""
 
 
 def folders() -> list[Path]:
@@ -41,9 +43,19 @@ def registry() -> dict[str, Path]:
     return paths
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@st.cache_resource(show_spinner=False, max_entries=MOST_OPEN)
 def _opened(bundle_id: str, _path: Path) -> Bundle:
     return open_bundle(_path)
+
+
+def open_ahead() -> None:
+    """Open the bundles of this server and read the tables that every page uses."""
+    for bundle_id, path in list(registry().items())[:MOST_OPEN]:
+        try:
+            bundle = _opened(bundle_id, path)
+            _ = bundle.latents, bundle.clusters, bundle.memberships
+        except InputError:
+            continue
 
 
 def bundle_picker() -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from streamlit.web.server.app_discovery import discover_asgi_app
+
 from analysis.bundle import Bundle
 from tests.pages.conftest import ROOT
 
@@ -49,3 +51,15 @@ def test_the_theme_and_the_pages_are_found_from_any_folder(
         check=True,
     )
     assert done.stdout.split("\n")[:2] == ["#0f6e84", "0 Overview"]
+
+
+def test_streamlit_finds_the_server_object_which_imports_nothing_of_the_pages() -> None:
+    assert discover_asgi_app(ROOT / "dashboard.py").import_string == "dashboard:app"
+    probe = (
+        "import sys, dashboard; print(dashboard.app.script_path.name, "
+        "[m for m in sys.modules if m.startswith(('pages.widgets', 'charts', 'pyarrow'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "dashboard.py []"

@@ -1,0 +1,31 @@
+"""`/healthz`: whether a server process answers, and whether it is warm.
+
+Streamlit's own `/_stcore/health` answers as soon as the process does.
+"""
+
+import os
+from importlib import metadata
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from pages.server.warm_up import WARM
+
+
+def health(request: Request) -> JSONResponse:
+    """The version, the id of the process, and whether the warm-up has ended."""
+    return JSONResponse(
+        {"status": "ok", "version": _version(), "process": os.getpid(), "warm": WARM.is_set()},
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("clearwater")
+    except metadata.PackageNotFoundError:  # a checkout that was not installed
+        return "unknown"
+
+
+ROUTES = (Route("/healthz", health, methods=["GET"]),)

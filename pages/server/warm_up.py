@@ -1,0 +1,71 @@
+"""Import modules and open bundles before the first reader comes.
+
+The warm-up runs in a thread, so the server answers at once. Nothing of the pages is imported
+earlier, because Streamlit's caches must be declared after its runtime has started. It begins with
+what the first page needs; a reader who is already there waits for the same imports and not for
+others. The other pages follow after a pause, in which the first page of that reader is drawn.
+"""
+
+import ast
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from streamlit.starlette import App
+
+LOG = logging.getLogger(__name__)
+PAGES = Path(__file__).resolve().parents[1]
+FIRST = "overview"
+PAUSE = 4.0
+"""Seconds between the modules of the first page and those of the others."""
+IMPORTED_LATE = ("scipy.spatial", "scipy.special", "sknetwork.clustering", "sknetwork.embedding")
+"""Modules that charts import inside functions."""
+WARM = threading.Event()
+"""Set when the warm-up of this process has ended."""
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[None]:
+    """Start the warm-up with the server, and end it with the server."""
+    stop = threading.Event()
+    threading.Thread(target=warm_up, args=(stop, PAUSE), name="warm-up", daemon=True).start()
+    yield
+    stop.set()
+
+
+def warm_up(stop: threading.Event, pause: float) -> None:
+    """Import the modules of all pages and open the bundles; give up when `stop` is set."""
+    try:
+        for name in modules_of(PAGES / f"{FIRST}.py"):
+            import_module(name)
+        import_module("pages.widgets.bundles").open_ahead()
+        if stop.wait(pause):
+            return
+        for page in sorted(PAGES.glob("*.py")):
+            for name in modules_of(page):
+                import_module(name)
+        for name in IMPORTED_LATE:
+            import_module(name)
+    except Exception:  # a page shows the same error to its reader
+        LOG.exception("The warm-up failed; pages are loaded when they are opened.")
+    finally:
+        WARM.set()
+
+
+def modules_of(page: Path) -> Iterator[str]:
+    """The modules that the file of a page imports.
+
+    The file itself cannot be imported: it draws the page.
+    """
+    for node in ast.parse(page.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            if hasattr(import_module(node.module), "__path__"):
+                yield from (name for name in names if find_spec(name))

@@ -1,0 +1,77 @@
+"""The warm-up imports what pages import and opens the bundles."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from analysis.bundle import Bundle, open_bundle
+from pages.server import warm_up
+
+
+@pytest.fixture(autouse=True)
+def cold(monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle) -> None:
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
+    monkeypatch.setattr(warm_up, "WARM", threading.Event())
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module that only the last step of the warm-up imports."""
+    (tmp_path / "imported_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(warm_up, "IMPORTED_LATE", ("imported_late",))
+    monkeypatch.delitem(sys.modules, "imported_late", raising=False)
+    return "imported_late"
+
+
+def test_modules_are_read_from_the_file_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.py"
+    page.write_text(
+        "import json\nfrom os import path\nfrom pages.widgets import state\n"
+        "from pages.widgets.page import begin\nbegin('a', 'b')\n"
+    )
+    assert list(warm_up.modules_of(page)) == [
+        "json",
+        "os",
+        "pages.widgets",
+        "pages.widgets.state",
+        "pages.widgets.page",
+    ]
+
+
+def test_the_warm_up_loads_the_pages_and_opens_the_bundles(
+    late: str, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def noted(path: Path) -> Bundle:
+        opened.append(path)
+        return open_bundle(path)
+
+    monkeypatch.setattr("pages.widgets.bundles.open_bundle", noted)
+    warm_up.warm_up(threading.Event(), pause=0)
+    assert planted_bundle.path in opened
+    assert late in sys.modules
+    assert {"charts.density", "charts.pair", "pages.widgets.tables"} <= set(sys.modules)
+    assert warm_up.WARM.is_set()
+
+
+def test_a_server_that_stops_ends_the_warm_up(late: str) -> None:
+    stop = threading.Event()
+    stop.set()
+    warm_up.warm_up(stop, pause=60)
+    assert late not in sys.modules
+
+
+def test_a_module_that_fails_is_logged_and_does_not_stop_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(warm_up, "IMPORTED_LATE", ("no_such_module",))
+    warm_up.warm_up(threading.Event(), pause=0)
+    assert "The warm-up failed" in caplog.text
+    assert warm_up.WARM.is_set()
