@@ -1,6 +1,7 @@
 # make run      set everything up and open the dashboard on the shipped demo
 # make test     set everything up and pass the tests
 # make mutants  change the statistics in 150 places and see whether a test fails (an hour)
+# make faults   kill, damage and crowd builds and pages, and see whether anything breaks (an hour)
 # make demo     rebuild every part of the demo: corpus, model, SAE, bundle (about two hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -8,10 +9,10 @@ BIN := .venv/bin
 SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check model browser demo demo-bundle bench mutants docs clean
+.PHONY: help run dev test check model browser demo demo-bundle bench mutants faults docs clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -5
 
 .venv/run: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -69,6 +70,9 @@ bench: .venv/test model
 
 mutants: .venv/test
 	$(BIN)/python -m tests.mutants --sample 150 --minutes 60
+
+faults: .venv/test
+	$(BIN)/python -m tests.faults --minutes 60
 
 docs: .venv/run
 	$(BIN)/python -m analysis.bundle.document > docs/bundle.md

@@ -1,0 +1,168 @@
+"""Builds of a tiny world in processes of their own, which can be killed, and what they leave.
+
+A process is forked from a server in which everything is imported and compiled (`warm.py`), so a
+build takes about a second of CPU time.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from analysis.bundle import MANIFEST, TABLES
+from tests.faults.trial import FaultError
+from tests.planted import planted_activations, planted_sae
+
+SECONDS = 120.0
+"""No build of the tiny world takes longer."""
+NOT_COMPARED = ("timings",)
+"""Manifest fields that differ between two builds of the same input."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with an SAE, its activations and the bundle of an undisturbed build."""
+
+    folder: Path
+
+    @property
+    def whole(self) -> Path:
+        """The undisturbed bundle of seed 0."""
+        return self.folder / "whole"
+
+    @property
+    def other(self) -> Path:
+        """The undisturbed bundle of seed 7."""
+        return self.folder / "other"
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the undisturbed build."""
+        return float((self.folder / "seconds").read_text())
+
+    def arguments(self, out: Path, seed: int = 0) -> list[str]:
+        """The command line of a build."""
+        return [
+            *("build", "--sae", str(self.folder / "sae"), "--out", str(out)),
+            *("--activations", str(self.folder / "activations.parquet"), "--seed", str(seed)),
+        ]
+
+
+def prepare_world(folder: Path) -> None:
+    """Write the world, and build its bundles of two seeds without disturbance."""
+    world = World(folder)
+    planted_activations(folder, documents=12, document_tokens=100)
+    planted_sae(folder / "sae")
+    for out, seed in ((world.other, 7), (world.whole, 0)):
+        began = time.perf_counter()
+        done = command(world.arguments(out, seed), folder / f"{out.name}.log")
+        if done.code != 0:
+            raise RuntimeError(f"The undisturbed build failed: {done.output}")
+        (folder / "seconds").write_text(str(time.perf_counter() - began))
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    """Its exit code; minus the number of the signal that killed it."""
+    output: str
+    """What it printed on both streams."""
+
+    def check_message(self, *allowed: int) -> None:
+        """Raise FaultError if there is a traceback, or another exit code than those allowed."""
+        if "Traceback" in self.output:
+            raise FaultError(f"A traceback: {self.output[-3000:]}")
+        if self.code not in allowed:
+            raise FaultError(f"Exit code {self.code}: {self.output[-1500:]}")
+
+    @property
+    def sentence(self) -> str:
+        """The last line."""
+        lines = self.output.strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A command that runs in its own process."""
+
+    process: BaseProcess
+    log: Path
+
+    def wait(self, seconds: float = SECONDS) -> Done:
+        """Wait until it has ended. Raises FaultError if it hangs."""
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+            raise FaultError(f"It hangs: {self.log.read_text('utf-8')[-1500:]}")
+        return Done(self.process.exitcode, self.log.read_text("utf-8", errors="replace"))
+
+    def kill(self) -> None:
+        """SIGKILL, if it still runs."""
+        self.process.kill()
+        self.process.join()
+
+
+def start(arguments: Sequence[str], log: Path, before: Callable[[], None] | None = None) -> Started:
+    """Run the command line in a process of its own; `before`, picklable, is called in it first."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.warm"])
+    log.touch()
+    process = context.Process(target=_run, args=(list(arguments), log, before))
+    process.start()
+    return Started(process, log)
+
+
+def command(arguments: Sequence[str], log: Path, before: Callable[[], None] | None = None) -> Done:
+    """Run the command line to its end."""
+    return start(arguments, log, before).wait()
+
+
+def _run(arguments: list[str], log: Path, before: Callable[[], None] | None) -> None:
+    """In the process: the command line, with both streams in a file."""
+    stream = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(stream, 1)
+    os.dup2(stream, 2)
+    sys.argv = ["clearwater", *arguments]
+    from analysis.__main__ import main  # noqa: PLC0415 - its streams are those of the file
+
+    if before is not None:
+        before()
+    main()
+
+
+def check_equal(bundle: Path, whole: Path) -> None:
+    """Raise FaultError if a bundle has not the bytes of an undisturbed one."""
+    names = {file.name for file in bundle.iterdir()}
+    if names != {MANIFEST, *(f"{table}.parquet" for table in TABLES)}:
+        raise FaultError(f"The bundle has the files {sorted(names)}.")
+    different = [
+        table
+        for table in TABLES
+        if (bundle / f"{table}.parquet").read_bytes() != (whole / f"{table}.parquet").read_bytes()
+    ]
+    if _manifest(bundle) != _manifest(whole):
+        different.append(MANIFEST)
+    if different:
+        raise FaultError(f"A wrong bundle was published: {', '.join(different)} differ.")
+
+
+def _manifest(bundle: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((bundle / MANIFEST).read_text("utf-8"))
+    return {name: value for name, value in content.items() if name not in NOT_COMPARED}
+
+
+def check_nothing_left(folder: Path, *expected: str) -> None:
+    """Raise FaultError if a folder has other entries than those expected."""
+    names = sorted(path.name for path in folder.iterdir())
+    if names != sorted(expected):
+        raise FaultError(f"The folder has {names} in place of {sorted(expected)}.")

@@ -1,0 +1,29 @@
+"""Imported by the fork server: everything that a build compiles, so that its forks start at once.
+
+A process that has started threads must not be forked, so this one computes on a single thread, and
+its forks do too.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def warm() -> None:
+    """Build a small bundle."""
+    # Before numba is imported.
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # numba's only one that survives a fork
+    from analysis.build import build_bundle  # noqa: PLC0415
+    from analysis.settings import BuildRequest  # noqa: PLC0415
+    from tests.planted import planted_activations, planted_sae  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="clearwater-warm-") as temporary:
+        folder = Path(temporary)
+        activations = planted_activations(folder, documents=12, document_tokens=100).activations
+        sae = str(planted_sae(folder / "sae"))
+        build_bundle(BuildRequest(sae=sae, out=folder / "warm", activations=activations))
+
+
+warm()
