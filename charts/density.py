@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import DENSE_DENSITY, DENSE_TEXT, ULTRALOW_DENSITY, ULTRALOW_TEXT
 from analysis.runtime.numbers import NO_BREAK_SPACE, count, power
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import DENSITY
 from charts.core.numbers import COUNT
-from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, inline, layered
+from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, layered
 
 BINS_PER_DECADE = 5
 
@@ -34,7 +35,7 @@ def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     return Figure(
         name="density-histogram",
         title="How often latents are active",
-        chart=_chart(rows, mask is not None, n),
+        chart=_drawing(rows, mask is not None, n),
         rows=rows,
         caption=caption_of(bundle, unit="token", latents=selected, bins_per_decade=BINS_PER_DECADE),
         selections=(DENSITY.name,),
@@ -75,22 +76,46 @@ def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
     )
 
 
-def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
+def _drawing(rows: pa.Table, overlaid: bool, n: int) -> Drawing:
     dead_at = rows["log10_density"][0].as_py()
     first = rows["log10_density"][1].as_py()
-    ticks = [dead_at + 0.1, *range(int(np.ceil(first)), 1)]
+    # One string: Vega-Lite would join a list of lines with commas.
+    text_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
+    return _chart(overlaid).draw(
+        {
+            "rows": rows,
+            "thresholds": _thresholds(first),
+            "dead": pa.table({"at": [dead_at + 0.3], "text": [text_of_dead]}),
+        },
+        ticks=[dead_at + 0.1, *range(int(np.ceil(first)), 1)],
+        left_edge=dead_at - 0.15,
+        dead_bar_ends=dead_at + 0.5,
+    )
+
+
+def _thresholds(first: float) -> pa.Table:
+    """The thresholds of the flags that are inside the chart; `first` is its lowest bin."""
+    lines = [{"at": np.log10(DENSE_DENSITY), "text": f"dense > {DENSE_TEXT}", "align": 4}]
+    if first <= np.log10(ULTRALOW_DENSITY):
+        lines.append(
+            {"at": np.log10(ULTRALOW_DENSITY), "text": f"ultralow < {ULTRALOW_TEXT}", "align": 4}
+        )
+    return pa.Table.from_pylist(lines)
+
+
+@template
+def _chart(overlaid: bool) -> alt.LayerChart:
     axis = alt.Axis(
-        values=ticks,
+        values=each("ticks"),
         grid=False,
         title="density (fraction of kept tokens, log scale)",
         labelExpr=(
-            f"datum.value < {dead_at + 0.5} ? 'dead' : datum.value < -3 ? "
+            f"datum.value < {slot('dead_bar_ends')} ? 'dead' : datum.value < -3 ? "
             "'1e' + format(datum.value, 'd') : format(pow(10, datum.value), '.4~%')"
         ),
     )
-    x = alt.X(
-        "log10_density:Q", scale=alt.Scale(domain=[dead_at - 0.15, 0.02], nice=False), axis=axis
-    )
+    scale = alt.Scale(domain=[slot("left_edge"), 0.02], nice=False)
+    x = alt.X("log10_density:Q", scale=scale, axis=axis)
     colour = alt.condition(
         "datum.bin == 'dead'",
         alt.value("#c3c9cf" if overlaid else FLAG_COLOURS["dead"]),
@@ -101,7 +126,7 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
         alt.Tooltip("latents:Q", title="latents", format=COUNT),
         *([alt.Tooltip("selected:Q", title="selected", format=COUNT)] if overlaid else []),
     ]
-    base = alt.Chart(inline(rows))
+    base = alt.Chart(named("rows"))
     bars = (
         base.mark_rect(stroke=PAPER, strokeWidth=1)
         .encode(
@@ -133,25 +158,18 @@ def _chart(rows: pa.Table, overlaid: bool, n: int) -> alt.LayerChart:
                 tooltip=tooltip,
             )
         )
-    return layered(*layers, *_marks(dead_at, first, n), height=230)
+    return layered(*layers, *_marks(), height=230)
 
 
-def _marks(dead_at: float, first: float, n: int) -> list[alt.Chart]:
+def _marks() -> list[alt.Chart]:
     """The thresholds of the flags, and the text of the dead bar."""
-    lines = [{"at": np.log10(DENSE_DENSITY), "text": f"dense > {DENSE_TEXT}", "align": 4}]
-    if first <= np.log10(ULTRALOW_DENSITY):
-        lines.append(
-            {"at": np.log10(ULTRALOW_DENSITY), "text": f"ultralow < {ULTRALOW_TEXT}", "align": 4}
-        )
-    base = alt.Chart({"values": lines}).encode(x="at:Q")
+    base = alt.Chart(named("thresholds")).encode(x="at:Q")
     rule = base.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
     texts = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(
         y=alt.value(6), text="text:N"
     )
-    # One string: Vega-Lite would join a list of lines with commas.
-    lines_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
     dead = (
-        alt.Chart({"values": [{"at": dead_at + 0.3, "text": lines_of_dead}]})
+        alt.Chart(named("dead"))
         .mark_text(
             align="left",
             color=QUIET_INK,

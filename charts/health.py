@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import RULES
 from analysis.runtime.numbers import count, percent, short
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import FLAG, LATENT
 from charts.core.numbers import (
@@ -29,14 +30,15 @@ from charts.core.theme import (
     QUIET_INK,
     SEQUENTIAL,
     UNSELECTED,
-    colour_scale,
-    inline,
+    colour_stops,
+    colours_at,
     layered,
     styled,
 )
 
 MOST_POINTS = 20_000
 SCATTER_BINS = (90, 54)
+_SHADES = SEQUENTIAL[1:]
 
 
 def flag_counts(bundle: Bundle) -> Figure:
@@ -54,13 +56,26 @@ def flag_counts(bundle: Bundle) -> Figure:
     data = rows.append_column(
         "text", pa.array([f"{count(c)}  ({percent(c / max(len(flags), 1))})" for c in counts])
     )
-    base = alt.Chart(inline(data)).encode(
+    return Figure(
+        name="flag-counts",
+        title="Live, ultralow, dense and dead latents",
+        chart=_flag_bars().draw({"rows": data}, end=max(*counts, 1) * 1.18),
+        rows=rows,
+        caption=caption_of(bundle, unit="token"),
+        selections=(FLAG.name,),
+        note="Dead and ultralow refer to these N tokens; the latent may be active on other text.",
+    )
+
+
+@template
+def _flag_bars() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         y=alt.Y("flag:N", sort=list(RULES), title=None, axis=alt.Axis(labelFontSize=13)),
         x=alt.X(
             "latents:Q",
             title="latents",
             axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-            scale=alt.Scale(domain=[0, max(*counts, 1) * 1.18], nice=False),
+            scale=alt.Scale(domain=[0, slot("end")], nice=False),
         ),
         tooltip=[
             alt.Tooltip("flag:N"),
@@ -82,15 +97,7 @@ def flag_counts(bundle: Bundle) -> Figure:
         .add_params(FLAG.parameter())
     )
     text = base.mark_text(align="left", dx=6).encode(text="text:N")
-    return Figure(
-        name="flag-counts",
-        title="Live, ultralow, dense and dead latents",
-        chart=layered(bars, text, height=150),
-        rows=rows,
-        caption=caption_of(bundle, unit="token"),
-        selections=(FLAG.name,),
-        note="Dead and ultralow refer to these N tokens; the latent may be active on other text.",
-    )
+    return layered(bars, text, height=150)
 
 
 def active_latents_per_token(bundle: Bundle) -> Figure:
@@ -100,8 +107,26 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
     active = tokens["active_latents"].to_numpy(zero_copy_only=False)[kept]
     rows, mean = _active_histogram(active), float(active.mean()) if len(active) else 0.0
     most = max(rows["tokens"].to_pylist(), default=1)
+    marks = pa.table({"at": [mean + 0.5], "text": [f"mean (L0) {short(mean)}"]})
+    chart = _active_chart().draw(
+        {"rows": rows, "marks": marks},
+        # Room above the highest bar for the label of the mean.
+        end=1.15 * most,
+    )
+    return Figure(
+        name="active-latents-per-token",
+        title="Active latents per token",
+        chart=chart,
+        rows=rows,
+        caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
+        note="A TopK SAE has nearly the same number on every token; other SAEs have a wider range.",
+    )
+
+
+@template
+def _active_chart() -> alt.LayerChart:
     bars = (
-        alt.Chart(inline(rows))
+        alt.Chart(named("rows"))
         .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
         .encode(
             x=alt.X(
@@ -115,8 +140,7 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
                 "tokens:Q",
                 title="kept tokens",
                 axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-                # Room above the highest bar for the label of the mean.
-                scale=alt.Scale(domain=[0, 1.15 * most], nice=False),
+                scale=alt.Scale(domain=[0, slot("end")], nice=False),
             ),
             y2=alt.datum(0),
             tooltip=[
@@ -126,19 +150,10 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
             ],
         )
     )
-    at = alt.Chart({"values": [{"at": mean + 0.5, "text": f"mean (L0) {short(mean)}"}]}).encode(
-        x="at:Q"
-    )
+    at = alt.Chart(named("marks")).encode(x="at:Q")
     rule = at.mark_rule(color=HIGHLIGHT, strokeDash=[3, 3])
     texts = at.mark_text(align="left", dx=6, color=QUIET_INK).encode(y=alt.value(6), text="text:N")
-    return Figure(
-        name="active-latents-per-token",
-        title="Active latents per token",
-        chart=layered(bars, rule, texts, height=230),
-        rows=rows,
-        caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
-        note="A TopK SAE has nearly the same number on every token; other SAEs have a wider range.",
-    )
+    return layered(bars, rule, texts, height=230)
 
 
 def _active_histogram(active: np.ndarray) -> pa.Table:
@@ -174,7 +189,7 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
     return Figure(
         name="max-activation-vs-density",
         title="Strongest activation against density",
-        chart=styled(_bins(rows) if binned else _points(rows), 320),
+        chart=_binned_drawing(rows) if binned else _points_drawing(rows),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -185,9 +200,6 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
         selections=() if binned else (LATENT.name,),
         note="A rare latent has fewer tokens to reach a high maximum, so a slope is expected.",
     )
-
-
-_DENSITY_TICKS = alt.Axis(format=DENSITY_AXIS, tickCount=6)
 
 
 def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
@@ -208,13 +220,17 @@ def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
     )
 
 
-def _points(rows: pa.Table) -> alt.Chart:
+def _points_drawing(rows: pa.Table) -> Drawing:
     names = [shown_label(label) for label in rows["label"].to_pylist()]
-    flags = rows["flag"].cast("string")
-    data = rows.drop_columns(["label", "flag"]).append_column("name", pa.array(names))
+    data = rows.drop_columns(["label"]).append_column("name", pa.array(names, pa.string()))
+    return _points().draw({"rows": data})
+
+
+@template
+def _points() -> alt.Chart:
     x, y = _axes("density:Q", "max:Q")
-    return (
-        alt.Chart(inline(data.append_column("flag", flags)))
+    points = (
+        alt.Chart(named("rows"))
         .mark_circle(size=22, cursor="pointer")
         .encode(
             x=x,
@@ -232,6 +248,7 @@ def _points(rows: pa.Table) -> alt.Chart:
         .properties(name="strength_points")
         .add_params(LATENT.parameter())
     )
+    return styled(points, 320)
 
 
 def _binned(points: pa.Table) -> pa.Table:
@@ -257,17 +274,22 @@ def _binned(points: pa.Table) -> pa.Table:
     )
 
 
-def _bins(rows: pa.Table) -> alt.Chart:
-    x, y = _axes("density_from:Q", "max_from:Q")
+def _binned_drawing(rows: pa.Table) -> Drawing:
     most = float(pc.max(rows["selected"]).as_py() or 1)
+    return _bins().draw({"rows": rows}, stops=colour_stops(0, most, len(_SHADES), "symlog"))
+
+
+@template
+def _bins() -> alt.Chart:
+    x, y = _axes("density_from:Q", "max_from:Q")
     shade = alt.Color(
         "selected:Q",
         title="latents",
-        scale=colour_scale(0, most, SEQUENTIAL[1:], "symlog"),
+        scale=colours_at(each("stops"), _SHADES, "symlog"),
         legend=alt.Legend(tickCount=4, format=NUMBER_AXIS),
     )
-    return (
-        alt.Chart(inline(rows))
+    cells = (
+        alt.Chart(named("rows"))
         .mark_rect(stroke=PAPER, strokeWidth=0.3)
         .encode(
             x=x,
@@ -283,3 +305,4 @@ def _bins(rows: pa.Table) -> alt.Chart:
             ],
         )
     )
+    return styled(cells, 320)

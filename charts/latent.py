@@ -8,12 +8,13 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, density, short
+from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
 from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
 from charts.core.text import name_of, shown_token
-from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, inline, layered
+from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, layered
 
 HISTOGRAM_BINS = 40
 ROW = 22
@@ -33,8 +34,32 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
     check_latent(bundle, latent)
     _, values = bundle.activations.of_latent(latent)
     rows = _value_bins(values)
+    row = bundle.latents.slice(latent, 1).to_pylist()[0]
+    marks = [
+        {"at": row[key], "text": f"{key} {short(row[key])}"}
+        for key in ("median", "p90")
+        if row[key] is not None
+    ]
+    return Figure(
+        name=f"latent-{latent}-activations",
+        title=f"Activations of latent {latent}",
+        chart=_histogram().draw({"rows": rows, "marks": pa.Table.from_pylist(marks)}),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latent=latent,
+            active_tokens=count(len(values)),
+            density=density(row["density"]),
+        ),
+        note=f"The {count(len(values))} active tokens; the activation is 0 on all others.",
+    )
+
+
+@template
+def _histogram() -> alt.LayerChart:
     bars = (
-        alt.Chart(inline(rows))
+        alt.Chart(named("rows"))
         .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
         .encode(
             x=alt.X(
@@ -57,31 +82,12 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
             ],
         )
     )
-    row = bundle.latents.slice(latent, 1).to_pylist()[0]
-    marks = [
-        {"at": row[key], "text": f"{key} {short(row[key])}"}
-        for key in ("median", "p90")
-        if row[key] is not None
-    ]
-    at = alt.Chart({"values": marks}).encode(x="at:Q")
+    at = alt.Chart(named("marks")).encode(x="at:Q")
     rule = at.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
     texts = at.mark_text(align="left", dx=5, color=QUIET_INK, fontSize=11).encode(
         y=alt.value(6), text="text:N"
     )
-    return Figure(
-        name=f"latent-{latent}-activations",
-        title=f"Activations of latent {latent}",
-        chart=layered(bars, rule, texts, height=210),
-        rows=rows,
-        caption=caption_of(
-            bundle,
-            unit="token",
-            latent=latent,
-            active_tokens=count(len(values)),
-            density=density(row["density"]),
-        ),
-        note=f"The {count(len(values))} active tokens; the activation is 0 on all others.",
-    )
+    return layered(bars, rule, texts, height=210)
 
 
 def _value_bins(values: np.ndarray) -> pa.Table:
@@ -171,7 +177,7 @@ def _partner_rows(
 
 def _ranked_rows(
     rows: pa.Table, value: str, title: str, domain: tuple[float | None, float | None]
-) -> alt.LayerChart:
+) -> Drawing:
     """One bar per row, in row order, with the name, value and tooltip of the latent."""
     ids, labels = rows["latent"].to_pylist(), rows["label"].to_pylist()
     data = rows.drop_columns(["label"]).append_column(
@@ -181,15 +187,24 @@ def _ranked_rows(
     values = np.nan_to_num(rows[value].to_numpy(zero_copy_only=False).astype(np.float64))
     least = min(0.0, float(values.min(initial=0.0)))
     most = domain[1] if domain[1] is not None else float(values.max(initial=0.0)) or 1.0
+    counts = tuple(n for n in ("joint_tokens", "joint_documents") if n in rows.column_names)
+    others = tuple(n for n in rows.column_names[5:] if n != value) if counts else ()
+    return _ranked(value, title, counts, others).draw(
+        {"rows": data}, ends=[least, most * 1.14], height=46 + ROW * max(rows.num_rows, 1)
+    )
+
+
+@template
+def _ranked(
+    value: str, title: str, counts: tuple[str, ...], others: tuple[str, ...]
+) -> alt.LayerChart:
     x = alt.X(
         f"{value}:Q",
         title=title,
         axis=alt.Axis(tickCount=5),
-        scale=alt.Scale(domain=[least, most * 1.14], nice=False),
+        scale=alt.Scale(domain=each("ends"), nice=False),
     )
-    counts = [n for n in ("joint_tokens", "joint_documents") if n in rows.column_names]
-    others = [n for n in rows.column_names[5:] if n != value] if counts else []
-    base = alt.Chart(inline(data)).encode(
+    base = alt.Chart(named("rows")).encode(
         x=x,
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
         tooltip=[
@@ -206,7 +221,7 @@ def _ranked_rows(
         .add_params(LATENT.parameter())
     )
     texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="text:N")
-    return layered(bars, texts, height=46 + ROW * max(rows.num_rows, 1))
+    return layered(bars, texts)
 
 
 def logit_effects(bundle: Bundle, latent: int) -> Figure:
@@ -226,12 +241,28 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
     data = data.append_column("row", pa.array(range(rows.num_rows), pa.int32()))
     values = rows["effect"].to_numpy(zero_copy_only=False).astype(np.float64)
     reach = 1.25 * float(np.abs(values).max(initial=0.0)) or 1.0
-    base = alt.Chart(inline(data)).encode(
+    return Figure(
+        name=f"latent-{latent}-logits",
+        title=f"Tokens that latent {latent} promotes and suppresses",
+        chart=_effects().draw(
+            {"rows": data, "zero": pa.table({"at": [0]})},
+            ends=[-reach, reach],
+            height=46 + 17 * max(rows.num_rows, 1),
+        ),
+        rows=rows,
+        caption=caption_of(bundle, unit="vocabulary token", latent=latent),
+        note="The direct path only: later layers may use the direction in other ways.",
+    )
+
+
+@template
+def _effects() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         x=alt.X(
             "effect:Q",
             title="effect on the logit (unit decoder vector through the unembedding)",
             axis=alt.Axis(tickCount=7),
-            scale=alt.Scale(domain=[-reach, reach], nice=False),
+            scale=alt.Scale(domain=each("ends"), nice=False),
         ),
         y=alt.Y("row:O", axis=None),
         tooltip=[
@@ -244,7 +275,7 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
     bars = base.mark_bar(height={"band": 0.75}).encode(
         color=alt.condition(sign, alt.value(POSITIVE), alt.value(NEGATIVE))
     )
-    zero = alt.Chart({"values": [{"at": 0}]}).mark_rule(color=RULE).encode(x="at:Q")
+    zero = alt.Chart(named("zero")).mark_rule(color=RULE).encode(x="at:Q")
     left = (
         base.transform_filter(sign)
         .mark_text(align="right", dx=-6)
@@ -255,11 +286,4 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
         .mark_text(align="left", dx=6)
         .encode(x=alt.datum(0), text="token:N")
     )
-    return Figure(
-        name=f"latent-{latent}-logits",
-        title=f"Tokens that latent {latent} promotes and suppresses",
-        chart=layered(bars, zero, left, right, height=46 + 17 * max(rows.num_rows, 1)),
-        rows=rows,
-        caption=caption_of(bundle, unit="vocabulary token", latent=latent),
-        note="The direct path only: later layers may use the direction in other ways.",
-    )
+    return layered(bars, zero, left, right)

@@ -8,12 +8,13 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
 from analysis.runtime.numbers import count
+from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PAIR
 from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
-from charts.core.theme import ACCENT, QUIET_INK, inline, layered
+from charts.core.theme import ACCENT, QUIET_INK, layered
 
 ROW = 22
 
@@ -109,7 +110,7 @@ def ranked_pairs(
     return Figure(
         name=f"pairs-{measure}",
         title=f"Pairs that fire together, by {title_of(measure)}",
-        chart=_chart(rows, measure),
+        chart=_drawing(rows, measure),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -141,7 +142,7 @@ def _note(hidden: int | None, rare: int, minimum_joint: int) -> str:
     )
 
 
-def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
+def _drawing(rows: pa.Table, measure: str) -> Drawing:
     ends = [
         [
             name_of(i, t, 22)
@@ -155,13 +156,20 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
     largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
     most = range_of(measure)[1] or largest or 1.0
     data = data.append_column("text", pa.array(value_texts(rows[measure], measure), pa.string()))
-    others = [name for name in rows.column_names[6:] if name != measure]
-    base = alt.Chart(inline(data)).encode(
+    others = tuple(name for name in rows.column_names[6:] if name != measure)
+    return _chart(measure, others).draw(
+        {"rows": data}, end=most * 1.12, height=46 + ROW * max(rows.num_rows, 1)
+    )
+
+
+@template
+def _chart(measure: str, others: tuple[str, ...]) -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         x=alt.X(
             f"{measure}:Q",
             title=title_of(measure),
             axis=alt.Axis(tickCount=5),
-            scale=alt.Scale(domain=[0, most * 1.12], nice=False),
+            scale=alt.Scale(domain=[0, slot("end")], nice=False),
         ),
         y=alt.Y("pair:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
         tooltip=[
@@ -181,4 +189,4 @@ def _chart(rows: pa.Table, measure: str) -> alt.LayerChart:
         .add_params(PAIR.parameter())
     )
     texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="text:N")
-    return layered(bars, texts, height=46 + ROW * max(rows.num_rows, 1))
+    return layered(bars, texts)

@@ -16,6 +16,7 @@ from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.core import picture
+from charts.core.drawing import Drawing
 from charts.core.text import visible
 from charts.core.theme import EXPORT_WIDTH
 
@@ -70,7 +71,7 @@ class Figure:
 
     name: str
     title: str
-    chart: alt.Chart | alt.LayerChart
+    chart: Drawing | alt.Chart | alt.LayerChart
     rows: pa.Table
     caption: Caption
     selections: tuple[str, ...] = ()
@@ -92,8 +93,14 @@ class Figure:
         parameters = {**self.caption.parameters, "selection": selection}
         return replace(self, caption=replace(self.caption, parameters=parameters))
 
+    def for_browser(self) -> dict[str, Any]:
+        """The Vega-Lite specification at the width of its container, with its rows as Arrow."""
+        if isinstance(self.chart, Drawing):
+            return self.chart.for_browser()
+        return self.chart.to_dict()
+
     def specification(self) -> dict[str, Any]:
-        """The Vega-Lite specification, at a fixed width."""
+        """The Vega-Lite specification at a fixed width, with its rows as JSON values."""
         spec: dict[str, Any] = self.chart.to_dict()
         if spec.get("width") == "container":
             spec["width"] = EXPORT_WIDTH

@@ -95,38 +95,53 @@ def config() -> dict[str, Any]:
     }
 
 
-def styled(chart: Drawn, height: int) -> Drawn:
-    """The chart with the configuration, the height, and the width of its container."""
+def styled(chart: Drawn, height: int | None = None) -> Drawn:
+    """The chart with the configuration, the height, and the width of its container.
+
+    Without a height, `charts.core.drawing` makes a slot for it.
+    """
+    given = {} if height is None else {"height": height}
     return chart.properties(
+        **given,
         width="container",
-        height=height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         config=config(),
     )
 
 
-def layered(*layers: alt.Chart, height: int) -> alt.LayerChart:
+def layered(*layers: alt.Chart, height: int | None = None) -> alt.LayerChart:
     """A styled chart of layers; the last layer is on top."""
     return styled(alt.LayerChart(layer=list(layers)), height)
 
 
 def colour_scale(
-    least: float, most: float, colours: list[str], kind: Spacing = "linear"
+    least: float, most: float, colours: Sequence[str], kind: Spacing = "linear"
 ) -> alt.Scale:
     """A scale through the colours at equal steps, interpolated in RGB.
 
     "square" is linear, with colours closer together around 0, where most values are.
     """
+    return colours_at(colour_stops(least, most, len(colours), kind), colours, kind)
+
+
+def colour_stops(least: float, most: float, colours: int, kind: Spacing = "linear") -> list[float]:
+    """The values [colours] that have the colours of `colour_scale`."""
     if kind == "square":
-        even = np.linspace(-1 if least < 0 else 0, 1, len(colours))
+        even = np.linspace(-1 if least < 0 else 0, 1, colours)
         stops = np.sign(even) * even**2 * most
     elif kind == "symlog":
-        stops = np.expm1(np.linspace(np.log1p(least), np.log1p(most), len(colours)))
+        stops = np.expm1(np.linspace(np.log1p(least), np.log1p(most), colours))
     else:
-        stops = (np.geomspace if kind == "log" else np.linspace)(least, most, len(colours))
+        stops = (np.geomspace if kind == "log" else np.linspace)(least, most, colours)
+    values: list[float] = stops.tolist()
+    return values
+
+
+def colours_at(stops: Sequence[Any], colours: Sequence[str], kind: Spacing = "linear") -> alt.Scale:
+    """A scale with a colour at each stop; `stops` may be a slot of a template."""
     scale = "linear" if kind == "square" else kind
     return alt.Scale(
-        type=scale, domain=stops.tolist(), range=colours, interpolate="rgb", clamp=True
+        type=scale, domain=list(stops), range=list(colours), interpolate="rgb", clamp=True
     )
 
 

@@ -42,13 +42,13 @@ def show(figure: Figure, selection: str = "") -> None:
 
 def _chart(figure: Figure) -> None:
     renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
-    chart = figure.chart.properties(usermeta={"embedOptions": {"renderer": renderer}})
+    spec = figure.for_browser() | {"usermeta": {"embedOptions": {"renderer": renderer}}}
     key = key_of(figure.name, bool(figure.selections))
     if not figure.selections:
-        st.altair_chart(chart, theme=None, key=key, alt=figure.title)
+        st.vega_lite_chart(spec=spec, theme=None, key=key, alt=figure.title)
         return
-    st.altair_chart(
-        chart,
+    st.vega_lite_chart(
+        spec=spec,
         theme=None,
         key=key,
         on_select="rerun",

@@ -52,10 +52,10 @@ def test_a_chart_of_many_rows_is_drawn_on_a_canvas(
     extra: int, renderer: str, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    monkeypatch.setattr(st, "altair_chart", lambda chart, **_: drawn.append(chart))
+    monkeypatch.setattr(st, "vega_lite_chart", lambda *, spec, **_: drawn.append(spec))
     figure = density_histogram(planted_bundle)
     few = "pages.widgets.figure_card.MANY_MARKS"
     monkeypatch.setattr(few, figure.rows.num_rows - extra)
     show(figure)
-    assert drawn[0].to_dict()["usermeta"]["embedOptions"]["renderer"] == renderer
+    assert drawn[0]["usermeta"]["embedOptions"]["renderer"] == renderer
     assert MANY_MARKS == 2000
