@@ -11,11 +11,18 @@ from analysis.runtime.numbers import count
 from charts.cluster_level import level_of
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
-from charts.core.measures import check_measure, format_of, title_of
+from charts.core.measures import check_measure, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import unique_name_of_cluster
-from charts.core.theme import HIGHLIGHT, PAPER, inline, layered
-from charts.heatmap import MOST_NAMES, measure_scale, similarity_order
+from charts.core.theme import HIGHLIGHT, PAPER, layered
+from charts.heatmap import (
+    MOST_NAMES,
+    cell_colour,
+    cell_tooltip,
+    cells_of,
+    note_on_infinite,
+    similarity_order,
+)
 
 MOST_CLUSTERS = 100
 
@@ -55,6 +62,7 @@ def cluster_matrix(
             "is, so large clusters often co-occur for that reason only; phi and lift correct for "
             "size. Rows and columns are ordered by similarity, so blocks on the diagonal appear "
             "even without group structure."
+            f"{note_on_infinite(rows, measure)}"
             + (" Hover over a cell to see the names that do not fit." if n > MOST_NAMES else "")
         ),
     )
@@ -131,22 +139,19 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
     axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
     x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
     y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=names))
-    base = alt.Chart(inline(data)).encode(x=x, y=y)
+    base = cells_of(data, measure).encode(x=x, y=y)
     cells = (
         base.mark_rect(
-            stroke=PAPER, strokeWidth=0.5 if clusters <= MOST_NAMES else 0, cursor="pointer"
+            stroke=PAPER,
+            strokeWidth=0.5 if clusters <= MOST_NAMES else 0,
+            cursor="pointer",
         )
         .encode(
-            color=alt.Color(
-                f"{measure}:Q",
-                title=title_of(measure),
-                scale=measure_scale(rows, measure),
-                legend=alt.Legend(gradientLength=160, tickCount=5),
-            ),
+            color=cell_colour(rows, measure),
             tooltip=[
                 alt.Tooltip("a:N", title="cluster"),
                 alt.Tooltip("b:N", title="other"),
-                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
+                cell_tooltip(measure),
                 alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
                 alt.Tooltip("tokens:Q", title="active tokens of the cluster", format=COUNT),
                 alt.Tooltip("other_tokens:Q", title="active tokens of the other", format=COUNT),

@@ -1,5 +1,7 @@
 """Co-occurrence of a set of latents as a matrix."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -10,13 +12,13 @@ from scipy.spatial.distance import squareform
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
-from analysis.runtime.numbers import count
+from analysis.runtime.numbers import count, short
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CELL
 from charts.core.measures import check_measure, format_of, range_of, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
-from charts.core.theme import DIVERGING, PAPER, SEQUENTIAL, colour_scale, inline, styled
+from charts.core.theme import DIVERGING, PAPER, SEQUENTIAL, UNSELECTED, colour_scale, inline, styled
 
 MOST_LATENTS = 200
 MOST_NAMES = 40
@@ -27,7 +29,8 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
 
     `latents` [n] are ids; of more than 200, the 200 with the most active tokens are drawn. Rows
     and columns are ordered by cluster, then by average linkage. A click gives CELL: latent and
-    partner. Raises InputError for an unknown measure.
+    partner. The value of a pair can be minus infinity, see `similarity_order` and `cell_colour`.
+    Raises InputError for an unknown measure.
     """
     check_measure(measure)
     given = np.unique(np.asarray(latents, dtype=np.int64))
@@ -52,6 +55,7 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
         note=(
             f"{count(len(given))} latents{cut}. Rows and columns are ordered by cluster, "
             "then by similarity, so blocks on the diagonal appear even without group structure."
+            f"{note_on_infinite(rows, measure)}"
         ),
     )
 
@@ -85,11 +89,14 @@ def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Indices ordered by cluster, and clusters by the mean position of their leaves.
 
     The leaves come from average linkage, with the largest value minus the value as distance and
-    the optimal order of Bar-Joseph et al. 2001.
+    the optimal order of Bar-Joseph et al. 2001. Minus infinity, the PMI of latents that share no
+    token, counts as the least finite value, because linkage needs finite distances.
     """
     n = len(clusters)
     if n < 3:
         return np.argsort(clusters, kind="stable")
+    finite = np.isfinite(matrix)
+    matrix = np.where(finite, matrix, matrix[finite].min(initial=0.0))
     symmetric = (matrix + matrix.T) / 2
     distance = symmetric.max() - symmetric
     np.fill_diagonal(distance, 0.0)
@@ -99,7 +106,7 @@ def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     ids, member = np.unique(clusters, return_inverse=True)
     middle = np.bincount(member, place) / np.bincount(member)
     middle[ids < 0] = n  # latents without a cluster come last
-    return np.lexsort((place, middle[member]))
+    return np.lexsort((place, member, middle[member]))
 
 
 def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
@@ -113,15 +120,72 @@ def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
 
 
 def measure_scale(rows: pa.Table, measure: str) -> alt.Scale:
-    """The colour scale of a measure: diverging at 0 if it can be negative, from white otherwise."""
+    """The colour scale of a measure: diverging at 0 if it can be negative, from white otherwise.
+
+    A measure without a bound extends to the largest finite value of the rows.
+    """
     least, most = range_of(measure)
-    values = rows[measure].to_numpy(zero_copy_only=False)
-    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
-    if least is not None and least < 0:
-        return colour_scale(-1, 1, DIVERGING, "square")
-    return colour_scale(
-        0, most if most is not None else largest, ["#f7f9fb", *SEQUENTIAL[1:]], "square"
+    if most is None:
+        values = rows[measure].to_numpy(zero_copy_only=False)
+        most = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+    if least is None or least < 0:
+        return colour_scale(-most, most, DIVERGING, "square")
+    return colour_scale(0, most, ["#f7f9fb", *SEQUENTIAL[1:]], "square")
+
+
+def cell_colour(rows: pa.Table, measure: str) -> Any:
+    """The colour of a cell of `cells_of`: minus infinity is grey, because it is on no scale."""
+    scaled = alt.Color(
+        f"{_field(measure)}:Q",
+        title=title_of(measure),
+        scale=measure_scale(rows, measure),
+        legend=alt.Legend(gradientLength=160, tickCount=5),
     )
+    if _is_bounded_below(measure):
+        return scaled
+    return alt.condition(_is_finite(measure), scaled, alt.value(UNSELECTED))
+
+
+def cell_tooltip(measure: str) -> alt.Tooltip:
+    """The value of a cell of `cells_of` in its tooltip."""
+    if _is_bounded_below(measure):
+        return alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure))
+    return alt.Tooltip("cell_text:N", title=title_of(measure))
+
+
+def cells_of(data: pa.Table, measure: str) -> alt.Chart:
+    """A chart of cells without its encoding.
+
+    JSON holds minus infinity as null, which Vega draws and writes as 0. So a measure without a
+    lower bound has its text, and the number for the colour, in fields of their own.
+    """
+    chart = alt.Chart(inline(data))
+    if _is_bounded_below(measure):
+        return chart
+    number = f"format(datum.{measure}, '{format_of(measure)}')"
+    return chart.transform_calculate(
+        cell_text=f"{_is_finite(measure)} ? {number} : '{short(-np.inf)}'"
+    ).transform_calculate(cell_number=f"{_is_finite(measure)} ? datum.{measure} : 0")
+
+
+def _is_bounded_below(measure: str) -> bool:
+    return range_of(measure)[0] is not None
+
+
+def _field(measure: str) -> str:
+    return measure if _is_bounded_below(measure) else "cell_number"
+
+
+def _is_finite(measure: str) -> str:
+    """The condition in Vega, for which null is finite."""
+    return f"isValid(datum.{measure}) && isFinite(datum.{measure})"
+
+
+def note_on_infinite(rows: pa.Table, measure: str) -> str:
+    """What minus infinity means, if a row has it; else empty."""
+    if not np.isneginf(rows[measure].to_numpy(zero_copy_only=False)).any():
+        return ""
+    return f" Grey: the two share no token, and their {title_of(measure)} is {short(-np.inf)}."
 
 
 def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) -> alt.Chart:
@@ -136,21 +200,16 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
     axis = alt.Axis(labels=named, ticks=False, domain=False, labelLimit=170, labelFontSize=11)
     side = int(np.clip(len(latents) * 15, 260, 620))
     return styled(
-        alt.Chart(inline(data))
+        cells_of(data, measure)
         .mark_rect(stroke=PAPER, strokeWidth=0.5 if named else 0, cursor="pointer")
         .encode(
             x=alt.X("b:N", sort=names, title=None, axis=axis.copy(), scale=alt.Scale(domain=names)),
             y=alt.Y("a:N", sort=names, title=None, axis=axis, scale=alt.Scale(domain=names)),
-            color=alt.Color(
-                f"{measure}:Q",
-                title=title_of(measure),
-                scale=measure_scale(rows, measure),
-                legend=alt.Legend(gradientLength=160, tickCount=5),
-            ),
+            color=cell_colour(rows, measure),
             tooltip=[
                 alt.Tooltip("a:N", title="latent"),
                 alt.Tooltip("b:N", title="partner"),
-                alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),
+                cell_tooltip(measure),
                 alt.Tooltip("joint_tokens:Q", title="joint tokens", format=COUNT),
             ],
         )

@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 MISSING = "–"
+INFINITE = "∞"
 MINUS = "−"
 NO_BREAK_SPACE = "\u00a0"
 LEAST_PERCENTAGE = 0.0001
@@ -28,9 +29,11 @@ def count(value: int) -> str:
 
 
 def short(value: float | None) -> str:
-    """Three significant digits; an exponent only below 0.0001."""
+    """Three significant digits; an exponent only below 0.0001; ∞ if there is no bound."""
     if value is None or math.isnan(value):
         return MISSING
+    if math.isinf(value):
+        return INFINITE if value > 0 else f"{MINUS}{INFINITE}"
     text = f"{value:.3g}"
     if abs(value) >= 1:
         return _signed(f"{float(text):,.10g}")

@@ -1,5 +1,8 @@
 """The matrix of clusters, against independent counts."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,3 +55,12 @@ def test_pairs_without_a_stored_count_are_left_out_if_not_all_are_stored(
     monkeypatch.setattr(matrix_module, "EVERY_PAIR_UP_TO", 3)
     stored = tiny.cluster_pairs.to_pandas().query("level == 0")
     assert cluster_matrix(tiny, 0).rows.num_rows == 2 * len(stored)
+
+
+def test_clusters_that_share_no_token_have_a_pmi_of_minus_infinity(tiny: Bundle) -> None:
+    alone = replace(tiny)
+    vars(alone)["cluster_pairs"] = tiny.cluster_pairs.slice(0, 0)
+    figure = cluster_matrix(alone, 0, "pmi")
+    assert np.isneginf(figure.rows["pmi"].to_numpy()).all()
+    json.dumps(figure.specification(), allow_nan=False)
+    assert "PMI is −∞" in (figure.note or "")

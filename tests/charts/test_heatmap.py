@@ -1,11 +1,16 @@
 """The heatmap of co-occurrence, against independent counts."""
 
+import json
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.association import MEASURES
 from charts import heatmap
-from charts.heatmap import cooccurrence_heatmap
+from charts.core.export import export
+from charts.heatmap import cooccurrence_heatmap, measure_scale, note_on_infinite
 from tests.charts.dense import dense_matrix, phi
 
 CHOSEN = np.arange(0, 120, 3)
@@ -73,3 +78,60 @@ def test_small_heatmaps(tiny: Bundle, count: int) -> None:
     figure = cooccurrence_heatmap(tiny, CHOSEN[2 : 2 + count])
     assert figure.rows.num_rows == count * max(count - 1, 0)
     assert figure.chart.to_dict()
+
+
+def test_minus_infinity_counts_as_the_least_value_in_the_order() -> None:
+    block = np.kron(np.eye(3), np.ones((4, 4)))
+    never = np.where(block > 0, 2.0, -np.inf)
+    never[0, 4] = never[4, 0] = -3.0
+    least = np.where(np.isfinite(never), never, -3.0)
+    clusters = np.zeros(12, int)
+    assert heatmap.similarity_order(never, clusters).tolist() == (
+        heatmap.similarity_order(least, clusters).tolist()
+    )
+
+
+def test_all_of_minus_infinity_has_an_order() -> None:
+    order = heatmap.similarity_order(np.full((5, 5), -np.inf), np.array([1, 0, 1, 0, 0]))
+    assert {frozenset(order[:3]), frozenset(order[:2])} & {frozenset({1, 3, 4}), frozenset({0, 2})}
+
+
+@pytest.mark.parametrize(
+    ("measure", "values", "domain"),
+    [
+        ("phi", [0.2, -0.1], (-1, 1)),
+        ("jaccard", [0.2, 0.1], (0, 1)),
+        ("phi_over_max", [0.2, -7.0], (-1, 1)),
+        ("pmi", [-np.inf, 1.5, -2.5], (-2.5, 2.5)),
+        ("pmi", [-np.inf, -np.inf], (-1, 1)),
+        ("lift", [0.0, 8.0], (0, 8)),
+        ("joint", [0.0, 0.0], (0, 1)),
+    ],
+)
+def test_the_colours_span_the_finite_values(
+    measure: str, values: list[float], domain: tuple[float, float]
+) -> None:
+    scale = measure_scale(pa.table({measure: values}), measure).to_dict()
+    assert (scale["domain"][0], scale["domain"][-1]) == domain
+
+
+def test_a_note_says_what_minus_infinity_means() -> None:
+    assert note_on_infinite(pa.table({"pmi": [0.5, -2.0]}), "pmi") == ""
+    assert "PMI is −∞" in note_on_infinite(pa.table({"pmi": [0.5, -np.inf]}), "pmi")
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_of_dead_latents_gives_valid_json(tiny: Bundle, measure: str) -> None:
+    figure = cooccurrence_heatmap(tiny, np.arange(12), measure)
+    json.dumps(figure.specification(), allow_nan=False)
+    values = figure.rows[measure].to_numpy()
+    assert np.isneginf(values).any() == (measure == "pmi")
+    assert np.isfinite(values[~np.isneginf(values)]).all()
+
+
+def test_cells_of_minus_infinity_are_grey_and_are_written_as_such(tiny: Bundle) -> None:
+    figure = cooccurrence_heatmap(tiny, np.arange(4, 16), "pmi")
+    assert np.isneginf(figure.rows["pmi"].to_numpy()).sum() > 0
+    svg = export(figure, "svg").decode()
+    cells = svg.count('fill="#e3e3e3"')
+    assert cells == np.isneginf(figure.rows["pmi"].to_numpy()).sum()

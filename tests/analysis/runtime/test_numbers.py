@@ -19,7 +19,7 @@ def test_counts_have_thousands_separators(value: int, text: str) -> None:
         (0, "0"), (0.45, "0.45"), (0.456789, "0.457"), (-0.3, "−0.3"), (12.34, "12.3"),
         (999.6, "1,000"), (1234.5, "1,230"), (1234567, "1,230,000"), (0.000495, "0.000495"),
         (0.0001, "0.0001"), (0.00007312, "7.31e-5"), (-7e-10, "−7e-10"), (None, "–"),
-        (float("nan"), "–"),
+        (float("nan"), "–"), (float("inf"), "∞"), (float("-inf"), "−∞"),
     ],
 )  # fmt: skip
 def test_short_numbers_have_three_significant_digits(value: float | None, text: str) -> None:
