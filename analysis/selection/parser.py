@@ -42,8 +42,11 @@ LONGEST_TEXT = 20_000
 DEEPEST_NESTING = 50
 _LONGEST_QUOTED = 40
 """Characters of the input that an error message repeats."""
-_MOST_DIGITS = 9
-"""Ids with more digits do not fit in int32."""
+MOST_CONDITIONS = 100
+"""Each can take milliseconds to evaluate."""
+LARGEST_NUMBER = 999_999_999
+"""The largest id and the largest count. Both fit in int32, the type of ids in a bundle."""
+_MOST_DIGITS = len(str(LARGEST_NUMBER))
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>"(?:[^"\\]|\\.)*")
@@ -99,6 +102,7 @@ class _Reader:
         self.tokens = tokens
         self.position = 0
         self.depth = 0
+        self.conditions = 0
 
     def whole(self) -> Selection:
         selection = self._either()
@@ -138,6 +142,12 @@ class _Reader:
 
     def _condition(self) -> Selection:
         token = self._next("a condition")
+        self.conditions += 1
+        if self.conditions > MOST_CONDITIONS:
+            raise InputError(
+                f"Selection: the text has more than {MOST_CONDITIONS} conditions; simplify it, or "
+                "list ids as in latent=3,14."
+            )
         if token.kind == "string":
             return Search(re.sub(r"\\(.)", r"\1", token.text[1:-1]))
         if token.kind == "symbol":
@@ -155,10 +165,12 @@ class _Reader:
         self._expect(")")
         try:
             return _FUNCTIONS[name.text](values)
+        except InputError:
+            raise
         except (ValueError, TypeError, IndexError) as error:
+            call = f"{name.text}({','.join(values)})"
             raise InputError(
-                f"Selection: {name.text}({','.join(values)}) cannot be read; write it like "
-                f"{_EXAMPLES[name.text]}."
+                f"Selection: {_quoted(call)} cannot be read; write it like {_EXAMPLES[name.text]}."
             ) from error
 
     def _comparison(self, name: _Token) -> Selection:
@@ -238,9 +250,19 @@ def _finite(text: str, name: str) -> float:
 
 
 def _ids(values: list[str], name: str) -> tuple[int, ...]:
-    if not all(value.isdecimal() and len(value) <= _MOST_DIGITS for value in values):
-        raise InputError(f"Selection: {name}= takes numbers such as {name}=3,14.")
-    return tuple(sorted({int(value) for value in values}))
+    return tuple(sorted({_whole(value, f"an id in {name}=", f"{name}=3,14") for value in values}))
+
+
+def _whole(text: str, name: str, example: str, least: int = 0) -> int:
+    """A whole number from `least` to LARGEST_NUMBER: an id, or with `least` 1 a count."""
+    # The length is checked first, because int() refuses a text of thousands of digits.
+    is_whole = text.isdecimal() and len(text) <= _MOST_DIGITS
+    if not is_whole or not least <= int(text) <= LARGEST_NUMBER:
+        raise InputError(
+            f"Selection: {name} must be a whole number from {least} to {LARGEST_NUMBER:,}, "
+            f"not {_quoted(text)}; write it like {example}."
+        )
+    return int(text)
 
 
 def _latents(values: list[str]) -> Selection:
@@ -277,8 +299,16 @@ def _map_name(name: str = "decoder") -> MapName:
 
 
 def _near(values: list[str]) -> Selection:
-    latent, *count = (int(value) for value in values)
-    return Near(latent, *count)
+    latent, *count = values
+    return Near(_id_in("near", latent), *(_count_in("near", value) for value in count))
+
+
+def _id_in(function: str, text: str) -> int:
+    return _whole(text, f"the id in {function}()", _EXAMPLES[function])
+
+
+def _count_in(function: str, text: str) -> int:
+    return _whole(text, f"the count in {function}()", _EXAMPLES[function], least=1)
 
 
 def _partners(values: list[str]) -> Selection:
@@ -289,7 +319,9 @@ def _partners(values: list[str]) -> Selection:
             f"Selection: there is no measure {_quoted(measure)}; choose one of "
             f"{', '.join(MEASURES)}."
         )
-    return Partners(int(latent), measure, *(int(value) for value in count))
+    return Partners(
+        _id_in("partners", latent), measure, *(_count_in("partners", value) for value in count)
+    )
 
 
 _LISTS: dict[str, Callable[[list[str]], Selection]] = {

@@ -27,7 +27,7 @@ from analysis.selection import (
     Unclustered,
     parse,
 )
-from analysis.selection.parser import DEEPEST_NESTING
+from analysis.selection.parser import DEEPEST_NESTING, LARGEST_NUMBER, MOST_CONDITIONS
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 ids = st.lists(st.integers(0, 999_999), min_size=1, max_size=4, unique=True).map(
@@ -52,9 +52,9 @@ atoms: st.SearchStrategy[Selection] = st.one_of(
         st.tuples(numbers, numbers),
         st.sampled_from(list(MAP_COLUMNS)),
     ),
-    st.builds(Near, st.integers(0, 9999), st.one_of(st.none(), st.integers(0, 99))),
+    st.builds(Near, st.integers(0, 9999), st.one_of(st.none(), st.integers(1, 99))),
     st.builds(
-        Partners, st.integers(0, 9999), st.sampled_from(["phi", "jaccard"]), st.integers(0, 99)
+        Partners, st.integers(0, 9999), st.sampled_from(["phi", "jaccard"]), st.integers(1, 99)
     ),
 )
 
@@ -98,6 +98,9 @@ def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
         ("partners(7,lift)", Partners(7, "lift", 20)),
         ("partners(7,lift,3)", Partners(7, "lift", 3)),
         ("latent=999999999", Latents((999_999_999,))),
+        ("near(999999999,999999999)", Near(LARGEST_NUMBER, LARGEST_NUMBER)),
+        ("near(0,1)", Near(0, 1)),
+        ("partners(0,phi,1)", Partners(0, "phi", 1)),
         ("x" * LONGEST_TEXT, Search("x" * LONGEST_TEXT)),
         ("box(2,-1,5,0)", Box(-1, 2, 0, 5)),
         ("box(2,-1,5,0,cooccurrence)", Box(-1, 2, 0, 5, "cooccurrence")),
@@ -123,6 +126,14 @@ def test_bad_text_is_one_sentence(text: str) -> None:
         parse(text)
 
 
+def test_the_number_of_conditions_has_a_limit() -> None:
+    assert len(str(parse("|".join(["a"] * MOST_CONDITIONS)))) > MOST_CONDITIONS
+    with pytest.raises(InputError, match="more than 100 conditions"):
+        parse("|".join(["a"] * (MOST_CONDITIONS + 1)))
+    with pytest.raises(InputError, match="more than 100 conditions"):
+        parse("(" + "&".join(["!a"] * MOST_CONDITIONS) + ") | max>1")
+
+
 def test_nesting_has_a_limit() -> None:
     assert str(parse("!" * (DEEPEST_NESTING - 1) + "a")) == "!" * (DEEPEST_NESTING - 1) + '"a"'
     with pytest.raises(InputError, match="deeper than 50"):
@@ -141,7 +152,21 @@ def test_nesting_has_a_limit() -> None:
         ("flag=happy", "there is no flag happy; choose one of live, dead, ultralow, dense"),
         ("max=1,2", "max= takes one number, not 2"),
         ("density<abc", "density takes a finite number, not abc"),
-        ("near(x)", r"near(x) cannot be read; write it like near(4122,10)"),
+        ("near(1,2,3)", "near(1,2,3) cannot be read; write it like near(4122,10)"),
+        ("near(x)", "the id in near() must be a whole number from 0 to 999,999,999, not x"),
+        ("near(-1)", "the id in near() must be a whole number from 0"),
+        ("near(1000000000)", "the id in near() must be a whole number"),
+        ("near(5,99999999999999999999)", "the count in near() must be a whole number from 1 to"),
+        ("near(5,0)", "from 1 to 999,999,999, not 0; write it like near(4122,10)"),
+        ("near(5,2.5)", "not 2.5"),
+        ("partners(4122,phi,-3)", "the count in partners() must be a whole number from 1 to"),
+        (
+            "partners(-3)",
+            "the id in partners() must be a whole number from 0 to 999,999,999, not -3",
+        ),
+        ("partners(1,nothing)", "there is no measure nothing; choose one of phi, jaccard"),
+        ("latent=-1", "an id in latent= must be a whole number from 0 to 999,999,999, not -1"),
+        ("community=" + "9" * 9000, "not " + "9" * 40 + "; write it like community=3,14"),
     ],
 )
 def test_errors_name_the_place_and_the_remedy(text: str, message: str) -> None:
