@@ -65,11 +65,11 @@ def pairs_part(page: Page) -> None:
 def _choose_pairs(page: Page) -> ChosenPairs:
     of, by = st.columns(2)
     with of:
-        within = choices.subject(page.view.latent) == "selection"
+        within = choices.subject(_known_latent(page)) == "selection"
     with by:
         measure = choices.measure()
     latents, hide_flags = np.flatnonzero(page.mask), True
-    latent = page.view.latent
+    latent = _known_latent(page)
     if not within and latent is not None:
         latents = np.array([latent])
         # Every pair of a flagged latent would be hidden.
@@ -83,6 +83,12 @@ def _choose_pairs(page: Page) -> ChosenPairs:
             f"The ranking and the table cover all {numbers.count(len(latents))}."
         )
     return ChosenPairs(measure, latents, within, hide_flags, rows, drawn)
+
+
+def _known_latent(page: Page) -> int | None:
+    """The latent of the view; None if there is none, or the bundle does not have it."""
+    latent = page.view.latent
+    return latent if latent is not None and latent < page.bundle.latents.num_rows else None
 
 
 def strongest_latents(rows: pa.Table, latents: Ints) -> Ints:

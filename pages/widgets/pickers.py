@@ -149,7 +149,10 @@ _WINDOW = _Field("window", "Window, tokens", "Kept tokens per window. Windows en
 
 
 def pair_picker(page: Page) -> Pair:
-    """The pair of the view; without one, a latent and its strongest partner."""
+    """The pair of the view, else a latent and its strongest partner; end the page without pairs."""
+    if page.bundle.latents.num_rows < 2:
+        st.info("This SAE has one latent, so there is no pair to show.")
+        st.stop()
     a, b = _valid_pair(page.bundle, page.view)
     last = page.bundle.latents.num_rows - 1
     first, second, among, above, window, swap = st.columns(
