@@ -56,3 +56,72 @@ def test_a_cluster_with_a_recovery_of_one_half_is_not_weak(tiny: Bundle) -> None
     opacity = bars["encoding"]["opacity"]
     assert opacity["condition"]["test"] == "datum.recovery < 0.5"
     assert opacity["condition"]["value"] < opacity["value"]
+
+
+def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bundle, np.ndarray]:
+    """Clusters of these sizes from latent 0 on, and the mask with so many latents of each."""
+    count = len(sizes)
+    clusters = pa.table(
+        {
+            "cluster": pa.array(range(count), pa.int32()),
+            "level": [0] * count,
+            "label": ["sea"] * count,
+            "size": sizes,
+            "stability": [0.75] * count,
+            "bootstrap": [0.625] * count,
+            "x": [float(i) for i in range(count)],
+            "y": [0.0] * count,
+        }
+    )
+    owner = np.repeat(np.arange(count), sizes)
+    members = {"latent": np.arange(len(owner)), "level": [0] * len(owner), "cluster": owner}
+    first = np.cumsum(sizes) - sizes
+    mask = np.zeros(tiny.latents.num_rows, dtype=bool)
+    for start, chosen in zip(first, selected, strict=True):
+        mask[start : start + chosen] = True
+    bundle = SimpleNamespace(
+        clusters=clusters,
+        memberships=pa.table(members),
+        latents=tiny.latents,
+        name=tiny.name,
+        manifest=tiny.manifest,
+    )
+    return bundle, mask  # type: ignore[return-value]
+
+
+def test_clusters_with_equally_many_selected_latents_are_in_the_order_of_their_ids(
+    tiny: Bundle,
+) -> None:
+    bundle, mask = bundle_of(tiny, [4, 5, 4, 9, 5], [2, 0, 2, 1, 5])
+    mask[[110, 119]] = True  # in no cluster
+    figure = cluster_bars(bundle, mask)
+    assert figure.rows["cluster"].to_pylist() == [4, 0, 2, 3]
+    assert figure.rows["selected"].to_pylist() == [5, 2, 2, 1]
+    assert figure.rows["share"].to_pylist() == [1, 0.5, 0.5, 1 / 9]
+    assert dict(figure.caption.parameters) == {
+        "latents": 12, "cluster_level": 0, "without_cluster": 2,
+    }  # fmt: skip
+    assert "2 of these latents belong to no cluster." in str(figure.note)
+    assert figure.title == "Clusters of the selection"
+    assert cluster_bars(bundle).title == "Largest clusters"
+
+
+@pytest.mark.parametrize(("clusters", "left_out"), [(20, 0), (23, 3)])
+def test_at_most_twenty_clusters_are_drawn(tiny: Bundle, clusters: int, left_out: int) -> None:
+    bundle, _ = bundle_of(tiny, [4] * clusters, [4] * clusters)
+    figure = cluster_bars(bundle)
+    assert figure.rows["cluster"].to_pylist() == list(range(20))
+    assert (f"{left_out} smaller clusters are not drawn" in str(figure.note)) == (left_out > 0)
+
+
+def test_latents_that_are_not_on_the_map_are_counted_among_those_in_no_cluster(
+    tiny: Bundle,
+) -> None:
+    figure = cluster_bars(tiny, THIRD)
+    latents = tiny.latents.to_pandas()[THIRD]
+    none = int(latents["cluster"].isna().sum())
+    off_map = int((latents["cluster"].isna() & latents["x"].isna()).sum())
+    assert 0 < off_map < none
+    assert f"{none} of these latents belong to no cluster, {off_map} of them" in str(figure.note)
+    assert figure.caption.parameters["latents"] == THIRD.sum()
+    assert figure.caption.parameters["without_cluster"] == none

@@ -1,6 +1,9 @@
 """Flags, active latents per token and maximum activations, against independent counts."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -35,6 +38,22 @@ def test_wide_ranges_of_active_latents_are_binned_without_loss() -> None:
     assert rows["tokens"].sum() == 5000
     for _, row in rows.iterrows():
         assert row["tokens"] == ((active >= row["active_from"]) & (active < row["active_to"])).sum()
+
+
+@pytest.mark.parametrize(("values", "width"), [(60, 1), (61, 2), (120, 2), (121, 3)])
+def test_at_most_sixty_bins_of_equal_whole_width_hold_the_values(
+    tiny: Bundle, values: int, width: int
+) -> None:
+    table = {"kept": [True] * values + [False], "active_latents": [*range(7, 7 + values), 900]}
+    bundle = SimpleNamespace(tokens=pa.table(table), manifest=tiny.manifest, name=tiny.name)
+    rows = active_latents_per_token(bundle).rows.to_pandas()  # type: ignore[arg-type]
+    assert (rows["active_to"] - rows["active_from"] == width).all()
+    assert rows["tokens"].sum() == values
+    filled = rows[rows["tokens"] > 0]
+    assert len(filled) == -(-values // width) <= 60
+    assert filled["active_from"].iloc[0] == 7
+    # One empty bin at each side.
+    assert rows["tokens"].iloc[[0, -1]].tolist() == [0, 0] and len(rows) == len(filled) + 2
 
 
 def test_max_activation_has_every_live_latent_with_selected_ones_on_top(tiny: Bundle) -> None:

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from charts import map_names
-from charts.cluster_level import level_of
+from charts.cluster_level import Level, level_of
 from charts.map import latent_map
 
 
@@ -40,3 +40,65 @@ def test_a_highlighted_latent_that_is_not_on_the_map_has_no_ring(tiny: Bundle) -
     with_ring = latent_map(tiny, highlight=50).chart.to_dict()
     without = latent_map(tiny, highlight=0).chart.to_dict()
     assert len(with_ring["layer"]) == len(without["layer"]) + 3
+
+
+FRAME = (0.0, 10.0, 0.0, 10.0)
+
+
+def named(
+    sizes: list[int], selected: list[int], at: list[tuple[float, float]] | None = None
+) -> list[int]:
+    """The clusters that are named, of clusters given by their sizes and selected latents.
+
+    The clusters are far apart, unless their places are given.
+    """
+    table = pa.table(
+        {
+            "cluster": range(len(sizes)),
+            "size": sizes,
+            "label": [f"c{i}" for i in range(len(sizes))],
+        }
+    )
+    clusters = np.repeat(np.arange(len(sizes)), selected)
+    rows = pa.table({"cluster": pa.array(clusters, pa.int32()), "selected": [True] * len(clusters)})
+    clustering = Level(0, np.empty(0, np.int32), table, {})
+    place = np.array(at or [(2.0 + 6.0 * (i % 2), 0.5 + i / 2) for i in range(len(sizes))])
+    return map_names.names_on_map(clustering, place, rows, FRAME)["cluster"].to_pylist()
+
+
+def test_a_cluster_is_named_if_at_least_a_fifth_of_it_is_selected() -> None:
+    # The two of the first cluster are less than a twentieth of the 42 that are selected.
+    assert named([10, 40], [2, 40]) == [1, 0]
+    assert named([11, 40], [2, 40]) == [1]
+
+
+def test_a_cluster_is_named_if_it_has_at_least_a_twentieth_of_the_selection() -> None:
+    assert named([100, 38], [2, 38]) == [1, 0]
+    assert named([100, 39], [2, 39]) == [1]
+
+
+def test_clusters_with_most_selected_latents_are_named_first_and_ties_by_id() -> None:
+    assert named([9, 30, 9, 30], [5, 20, 5, 30]) == [3, 1, 0, 2]
+    same_place = [(5.0, 5.0)] * 3
+    assert named([9, 9, 9], [5, 9, 5], same_place) == [1]
+    assert named([9, 9, 9], [5, 5, 5], same_place) == [0]
+
+
+def test_only_clusters_inside_the_frame_or_on_its_edge_are_named() -> None:
+    on_edges = [(0.0, 5.0), (10.0, 2.0), (5.0, 0.0), (5.0, 10.0)]
+    assert named([9] * 4, [9] * 4, on_edges) == [0, 1, 2, 3]
+    outside = [(-0.1, 5.0), (10.1, 2.0), (5.0, -0.1), (5.0, 10.1)]
+    assert named([9] * 4, [9] * 4, outside) == []
+
+
+def test_at_most_28_clusters_are_named() -> None:
+    at = [(1.0 + 2.5 * (i % 4), 0.5 + i // 4) for i in range(36)]
+    assert named([9] * 36, [9] * 36, at) == list(range(28))
+
+
+def test_names_that_several_clusters_share_have_the_id_of_the_cluster() -> None:
+    table = pa.table({"cluster": [3, 4, 5], "size": [9] * 3, "label": ["sea", "law", "sea"]})
+    rows = pa.table({"cluster": pa.array([3, 4, 5], pa.int32()), "selected": [True] * 3})
+    place = np.array([(2.0, 2.0), (5.0, 5.0), (8.0, 8.0)])
+    names = map_names.names_on_map(Level(0, np.empty(0, np.int32), table, {}), place, rows, FRAME)
+    assert names["name"].to_pylist() == ["sea (3)", "law", "sea (5)"]

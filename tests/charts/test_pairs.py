@@ -1,17 +1,21 @@
 """The ranking of pairs, against independent counts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LatentTable, write_table
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime.errors import InputError
+from charts.core.measures import value_texts
 from charts.heatmap import cooccurrence_heatmap
 from charts.pairs import pair_rows, ranked_pairs
 from tests.charts.dense import dense_matrix, phi
+from tests.charts.drawn import domain_of, drawn_rows
 
 CHOSEN = np.arange(0, 120, 3)
 
@@ -91,3 +95,76 @@ def test_unknown_measures_are_refused(tiny: Bundle) -> None:
     for draw in (ranked_pairs, cooccurrence_heatmap):
         with pytest.raises(InputError, match="no measure 'chi'"):
             draw(tiny, CHOSEN, "chi")
+
+
+Stored = dict[tuple[int, int], int]
+"""Joint tokens by latent and partner."""
+
+
+def bundle_of(tiny: Bundle, stored: Stored, active: dict[int, int], folder: Path) -> Bundle:
+    """The tiny bundle with these partners; `active` has active tokens of live latents."""
+    latent, partner = np.array(list(stored)).T
+    table = {"latent": latent, "partner": partner, "joint_tokens": list(stored.values())}
+    rest = {"joint_documents": [1] * len(stored), "activation_cosine": [0.5] * len(stored)}
+    write_table(folder, "partners", pa.table(table | rest))
+    counts = tiny.latents["active_tokens"].to_numpy().copy()
+    counts[list(active)] = list(active.values())
+    place = tiny.latents.column_names.index("active_tokens")
+    bundle = replace(tiny)
+    vars(bundle)["latents"] = tiny.latents.set_column(place, "active_tokens", pa.array(counts))
+    vars(bundle)["partners"] = LatentTable(folder / "partners.parquet")
+    return bundle
+
+
+def ends_of(rows: pa.Table) -> list[tuple[int, int]]:
+    return list(zip(rows["latent"].to_pylist(), rows["partner"].to_pylist(), strict=True))
+
+
+# Latents 20 to 29 are live.
+def test_pairs_of_equal_strength_are_in_the_order_of_their_ids(
+    tiny: Bundle, tmp_path: Path
+) -> None:
+    stored = {(20, 26): 9, (20, 27): 9, (21, 24): 9, (22, 28): 12, (22, 29): 9}
+    bundle = bundle_of(tiny, stored, dict.fromkeys(range(20, 30), 40), tmp_path)
+    for measure in ("phi", "joint"):
+        rows = pair_rows(bundle, np.array([22, 21, 20]), measure)
+        assert ends_of(rows) == [(22, 28), (20, 26), (20, 27), (21, 24), (22, 29)]
+
+
+def test_the_rarer_latent_of_two_selected_ones_comes_first_and_of_equals_the_smaller_id(
+    tiny: Bundle, tmp_path: Path
+) -> None:
+    stored = {(20, 21): 9, (21, 20): 9, (22, 20): 8, (24, 22): 7, (22, 25): 6}
+    active = {20: 40, 21: 30, 22: 40, 24: 50, 25: 20}
+    bundle = bundle_of(tiny, stored, active, tmp_path)
+    rows = pair_rows(bundle, np.array([20, 21, 22, 24]), "joint")
+    # Latent 25 is rarer than 22, but it is not selected.
+    assert ends_of(rows) == [(21, 20), (20, 22), (22, 24), (22, 25)]
+    assert rows["p_b_given_a"].to_pylist() == [9 / 30, 8 / 40, 7 / 40, 6 / 40]
+
+
+def test_the_figure_has_thirty_pairs_by_default_and_states_how_many_there_are(
+    tiny: Bundle, tmp_path: Path
+) -> None:
+    stored = {(20, 22 + i): 3 + i for i in range(26)} | {(21, 24 + i): 2 + i for i in range(9)}
+    bundle = bundle_of(tiny, stored, dict.fromkeys(range(20, 50), 60), tmp_path)
+    # One pair has 2 joint tokens; pairs with latents 23 and 51 are with ultralow ones.
+    figure = ranked_pairs(bundle, np.array([20, 21, 21]), hide_flags=False)
+    assert figure.rows.num_rows == 30
+    assert figure.caption.parameters["pairs"] == "30 of 34 stored"
+    assert figure.caption.parameters["latents"] == 2
+    note = figure.note or ""
+    assert "1 pairs with fewer than 3 joint tokens are hidden" in note
+    assert "Pairs with dense and ultralow latents are included" in note
+    assert "hidden: they would dominate" not in note
+    within = ranked_pairs(bundle, np.arange(20, 26), "joint", within=True, hide_flags=False)
+    assert ends_of(within.rows) == [(20, 25), (20, 24), (20, 23), (20, 22), (21, 25)]
+
+
+def test_the_axis_of_a_bounded_measure_ends_behind_one(tiny: Bundle) -> None:
+    assert domain_of(ranked_pairs(tiny, CHOSEN, "jaccard"), "x") == pytest.approx([0, 1.12])
+    figure = ranked_pairs(tiny, CHOSEN, "lift")
+    largest = figure.rows["lift"][0].as_py()
+    assert domain_of(figure, "x") == pytest.approx([0, 1.12 * largest])
+    texts = [row["text"] for row in drawn_rows(figure, "pair", "text")]
+    assert texts == value_texts(figure.rows["lift"], "lift")

@@ -9,6 +9,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts.relations import RELATIONS, relation_points, relation_rows
 from tests.charts.conftest import CLUSTERS, DEAD, LISTED
+from tests.charts.drawn import domain_of, drawn_rows
 
 EVERY = np.ones(120, dtype=bool)
 
@@ -76,3 +77,57 @@ def test_a_pair_is_hidden_by_the_flag_of_its_parent_of_any_id(
     bundle = SimpleNamespace(latents=latents, relations=SimpleNamespace(all=lambda: listed))
     rows, count = relation_rows(bundle, EVERY)  # type: ignore[arg-type]
     assert (rows.num_rows, count) == (1 - hidden, hidden)
+
+
+def bundle_of(tiny: Bundle, rows: list[dict[str, object]]) -> Bundle:
+    """A bundle in which these relations are listed."""
+    first = tiny.relations.all().slice(0, 1).to_pylist()[0] | {"parent": None}
+    listed = pa.Table.from_pylist([first | row for row in rows], tiny.relations.all().schema)
+    return SimpleNamespace(  # type: ignore[return-value]
+        latents=tiny.latents,
+        relations=SimpleNamespace(all=lambda: listed),
+        manifest=tiny.manifest,
+        name=tiny.name,
+    )
+
+
+def test_relations_of_equal_q_are_in_the_order_of_their_ids(tiny: Bundle) -> None:
+    pairs = [(30, 20, 0.01), (20, 31, 0.01), (20, 30, 0.01), (40, 41, 0.001), (21, 22, 0.02)]
+    rows: list[dict[str, object]] = [{"a": a, "b": b, "q_value": q} for a, b, q in pairs]
+    shown, _ = relation_rows(bundle_of(tiny, rows), EVERY)
+    assert list(zip(shown["a"].to_pylist(), shown["b"].to_pylist(), strict=True)) == [
+        (40, 41), (20, 30), (20, 31), (30, 20), (21, 22),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("listed", "drawn"), [(2_000, 2_000), (2_001, 2_000)])
+def test_at_most_two_thousand_relations_are_drawn_those_with_the_smallest_q(
+    tiny: Bundle, listed: int, drawn: int
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"a": 20, "b": 30, "q_value": (listed - i) / 1e5} for i in range(listed)
+    ]
+    figure = relation_points(bundle_of(tiny, rows), EVERY)
+    assert figure.rows.num_rows == drawn == len(drawn_rows(figure, "a_name", "q"))
+    assert figure.rows["q_value"][0].as_py() == 1e-5
+    assert figure.caption.parameters["pairs"] == f"{drawn} of {listed}"
+    assert ("Drawn: the 2,000 of 2,001 pairs" in str(figure.note)) == (drawn < listed)
+
+
+def test_the_figure_shows_pairs_inside_the_selection_only_if_asked(tiny: Bundle) -> None:
+    chosen = EVERY.copy()
+    chosen[: DEAD + CLUSTERS] = False
+    for within in (False, True):
+        for hide_flags in (False, True):
+            rows, _ = relation_rows(tiny, chosen, hide_flags=hide_flags, within=within)
+            figure = relation_points(tiny, chosen, hide_flags=hide_flags, within=within)
+            assert figure.rows.equals(rows)
+
+
+def test_both_axes_have_one_scale_with_room_for_twice_the_largest_count(tiny: Bundle) -> None:
+    rows: list[dict[str, object]] = [
+        {"a": 20, "b": 30, "joint_tokens": 40, "expected_shifted": 7.5},
+        {"a": 21, "b": 31, "joint_tokens": 12, "expected_shifted": 90.0},
+    ]
+    figure = relation_points(bundle_of(tiny, rows), EVERY)
+    assert domain_of(figure, "x") == domain_of(figure, "y") == [0, 180]

@@ -1,15 +1,17 @@
 """Components equal scikit-learn's, and a bundle gives the scores of a cluster's tokens."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import scipy.sparse
 from safetensors.numpy import load_file
 from sklearn.decomposition import PCA
 
-from analysis.bundle import Bundle
+from analysis.bundle import Activations, Bundle, write_table
 from analysis.clusters import principal_components as module
 from analysis.clusters.principal_components import (
     principal_components,
@@ -129,7 +131,31 @@ def test_sampled_entries_are_the_activations_of_the_members(planted_bundle: Bund
     np.testing.assert_array_equal(again, values * in_sample[:, None])
 
 
-def test_scores_are_centred_and_ties_go_to_the_smaller_member(planted_bundle: Bundle) -> None:
+def test_scores_are_centred_and_tokens_ascend(planted_bundle: Bundle) -> None:
     scores = reconstruct(planted_bundle, 0, 10**9)
     np.testing.assert_allclose(scores.scores.mean(axis=0), 0, atol=1e-9)
     assert (np.diff(scores.tokens) > 0).all()
+
+
+def test_the_strongest_member_of_a_tie_is_the_smaller_one(tmp_path: Path) -> None:
+    # Token 4: members 5 and 7 tie. Token 9: all tie. Token 11: member 7 is the strongest.
+    rows = np.array([9, 11, 4, 9, 4, 9, 11], dtype=np.uint32)
+    values = np.array([2.0, 1.0, 3.0, 2.0, 3.0, 2.0, 4.0], dtype=np.float32)
+    write_table(tmp_path, "activations_by_latent", pa.table({"token": rows, "activation": values}))
+    counts = [0, 0, 2, 0, 0, 2, 0, 3]
+    bundle = SimpleNamespace(
+        activations=Activations(tmp_path, np.cumsum(counts), np.zeros(12, dtype=np.int64)),
+        clusters=pa.table({"cluster": [0], "active_tokens": [3]}),
+        cluster_components=pa.table({"cluster": [0], "share": [1.0], "tokens": [3]}),
+        cluster_loadings=pa.table(
+            {
+                "cluster": [0, 0, 0],
+                "latent": pa.array([2, 5, 7], pa.int32()),
+                "loadings": [[1.0], [1.0], [1.0]],
+            }
+        ),
+    )
+    found = reconstruct(bundle, 0)  # type: ignore[arg-type]
+    assert found.tokens.tolist() == [4, 9, 11]
+    assert found.strongest.tolist() == [5, 2, 7]
+    assert found.scores[:, 0].tolist() == pytest.approx([1 / 3, 1 / 3, -2 / 3])

@@ -151,6 +151,26 @@ def test_even_contexts_go_from_the_strongest_to_the_weakest(
     assert picked == sorted(picked, reverse=True)
 
 
+@pytest.mark.parametrize("most", [4, 7, 9])
+@pytest.mark.parametrize("where", WHERE)
+def test_even_contexts_are_at_the_nearest_whole_ranks_of_equal_steps(
+    bundle: Bundle, dense: np.ndarray, where: str, most: int
+) -> None:
+    pair = read_pair(bundle, 4, 5)
+    a, b = dense[:, 4] / dense[:, 4].max(), dense[:, 5] / dense[:, 5].max()
+    strength = {
+        "both": np.minimum(a, b),
+        "a": np.where(b > 0, 0, a),
+        "b": np.where(a > 0, 0, b),
+    }[where]
+    ranked = sorted(np.flatnonzero(strength), key=lambda row: (-strength[row], row))
+    wanted = [ranked[round(i * (len(ranked) - 1) / (most - 1))] for i in range(most)]
+    rows = pair_contexts(bundle, pair, where, most=most)  # type: ignore[arg-type]
+    document, position = (bundle.tokens[name].to_numpy() for name in ("document", "position"))
+    assert rows["document"].to_pylist() == document[wanted].tolist()
+    assert rows["position"].to_pylist() == position[wanted].tolist()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -202,3 +202,11 @@ def test_a_shared_term_needs_enough_holders(least: int, terms: int) -> None:
     ballot = explained_ballot([["sea", "ship"], ["sea"]])
     assert len(shared_terms(clusters, memberships, ballot, least)[0]) == terms
     assert LEAST_HOLDERS == 2
+
+
+def test_shared_terms_of_one_score_are_in_the_order_in_which_they_first_occur() -> None:
+    clusters, memberships = _clusters([0], [[0, 1]])
+    ballot = explained_ballot([["ship", "anchor", "sea"], ["sea", "anchor", "ship"]])
+    (found,) = shared_terms(clusters, memberships, ballot, 2)
+    assert len({term.score for term in found}) == 1
+    assert [ballot.shown[term.term] for term in found] == ["ship", "anchor", "sea"]

@@ -72,6 +72,15 @@ def test_top_windows_may_touch() -> None:
     assert tokens[picks.place[picks.kind == 0]].tolist() == [10, 21, 32, 49, 50]
 
 
+def test_of_equal_activations_the_earliest_is_the_first_top_context() -> None:
+    tokens = np.array([3, 20, 40, 60, 80, 95], dtype=np.uint32)
+    values = np.array([2.0, 5.0, 2.0, 5.0, 2.0, 2.0], dtype=np.float32)
+    block = LatentBlock(np.array([0]), np.array([len(tokens)]), tokens, values)
+    kept = KeptTokens.of(np.zeros(100, dtype=np.int64), np.ones(100, dtype=np.bool_))
+    picks = contexts._picks(block, kept, PARAMETERS)
+    assert tokens[picks.place[picks.kind == 0]].tolist() == [20, 60, 3, 40, 80]
+
+
 def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict[str, Any]]) -> None:
     for latent in (0, 57, 170):
         ordered = np.sort(stored.values[:, latent][stored.values[:, latent] > 0])

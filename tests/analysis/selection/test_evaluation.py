@@ -148,3 +148,14 @@ def test_joined_selections_are_set_operations(planted_bundle: Bundle) -> None:
         ("density>0.01 & !near(11)", dense - near),
     ):
         assert _selected(parse(text), planted_bundle) == expected
+
+
+def test_a_search_in_labels_and_explanations_ignores_case(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    for name, latent in (("label", 5), ("explanation", 7)):
+        texts = ["" if i != latent else "Striped ZEBRA, 42 km" for i in range(latents.num_rows)]
+        latents = latents.set_column(latents.column_names.index(name), name, [texts])
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = latents
+    for text in ('"zebra"', '"Zebra"', '"ZEBRA"', '"42 KM"'):
+        assert _selected(parse(text), bundle) == {5, 7}
