@@ -41,6 +41,10 @@ dev: .venv/run
 model: .venv/model
 
 browser:
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx \
+		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends nginx-light \
+			>/dev/null; } \
+		|| { echo "nginx is missing: install it to test several server processes."; exit 1; }
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
 		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium \
 			fonts-dejavu-core fonts-noto-cjk >/dev/null; } \

@@ -16,6 +16,7 @@ import typer
 from analysis import console
 from analysis.bundle import MANIFEST, WINDOW, Manifest, Parameters, Unit, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
+from analysis.runtime.memory import DEFAULT_CACHE_MEGABYTES
 from analysis.settings import (
     SAE_HELP,
     BuildRequest,
@@ -335,12 +336,19 @@ def serve(
     address: Annotated[
         str, typer.Option(help="Address to listen on; the default admits this machine only.")
     ] = "127.0.0.1",
+    workers: Annotated[
+        int,
+        typer.Option(help="Server processes behind one port; more than one needs nginx.", min=1),
+    ] = 1,
+    memory: Annotated[
+        int, typer.Option(help="Megabytes for the caches of all processes together.", min=64)
+    ] = DEFAULT_CACHE_MEGABYTES,
 ) -> None:
-    """Open the dashboard."""
+    """Serve the dashboard until it is stopped."""
     with _clear_errors():
         from analysis import serve as dashboard
 
-        dashboard.serve(folders or [], port, address)
+        dashboard.serve(folders or [], port, address, workers, memory)
 
 
 def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest]]:

@@ -140,7 +140,7 @@ class Client:
 
     def __init__(self, server: str, headers: dict[str, str] | None = None) -> None:
         self.server = server.rstrip("/")
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
         self.page, self.query, self.script = "", "", ""
         self.session_id = ""
         self._values: dict[str, tuple[str, Any]] = {}
@@ -154,6 +154,12 @@ class Client:
             max_size=None,
             ping_interval=None,
         )
+        # As a browser does: a cookie leads downloads to the process that has this session.
+        answer = self._socket.response
+        given = answer.headers.get_all("Set-Cookie") if answer else []
+        if given:
+            cookies = [self.headers.get("Cookie", ""), *(text.split(";")[0] for text in given)]
+            self.headers["Cookie"] = "; ".join(filter(None, cookies))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -203,7 +209,8 @@ class Client:
         return await asyncio.to_thread(self._get, url, timeout)
 
     def _get(self, url: str, timeout: float) -> bytes:
-        with urllib.request.urlopen(f"{self.server}{url}", timeout=timeout) as answer:
+        request = urllib.request.Request(f"{self.server}{url}", headers=self.headers)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
             data: bytes = answer.read()
         return data
 

@@ -1,4 +1,16 @@
-"""The one default for the memory that counting and sorting may use."""
+"""The defaults for the memory that counting, sorting and the caches of the dashboard may use."""
+
+import os
 
 MEMORY_BYTES = 512_000_000
 """In addition to the model and the SAE. It affects the size of blocks, never the result."""
+
+CACHE_MEGABYTES = "CLEARWATER_CACHE_MEGABYTES"
+"""Environment variable that limits the caches of one server process."""
+DEFAULT_CACHE_MEGABYTES = 512
+
+
+def cache_bytes() -> int:
+    """Bytes that the caches of this server process may hold together."""
+    named = os.environ.get(CACHE_MEGABYTES, "")
+    return (int(named) if named.isdecimal() else DEFAULT_CACHE_MEGABYTES) * 1_000_000

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from analysis.runtime.memory import MEMORY_BYTES
+import pytest
+
+from analysis.runtime.memory import CACHE_MEGABYTES, MEMORY_BYTES, cache_bytes
 from analysis.settings import BuildRequest, RefreshRequest, Resources
 
 
@@ -14,3 +16,11 @@ def test_every_request_has_the_same_default() -> None:
 
 def test_the_command_line_counts_in_megabytes() -> None:
     assert Resources(memory=64).memory_bytes == 64_000_000
+
+
+@pytest.mark.parametrize(("named", "expected"), [("300", 300e6), ("", 512e6), ("many", 512e6)])
+def test_the_environment_limits_the_caches_of_a_server_process(
+    named: str, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_MEGABYTES, named)
+    assert cache_bytes() == expected

@@ -1,0 +1,170 @@
+"""Several processes behind one port: sticky, restarted when they end, stopped together."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from analysis.serve.nginx import COOKIE, HERE
+from analysis.serve.supervisor import free_ports
+from tests.analysis.serve.conftest import needs_nginx
+from tests.conftest import ROOT
+
+pytestmark = needs_nginx
+
+ECHO = """
+import http.server, json, os, sys
+class Echo(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"process": os.getpid(), "host": self.headers["Host"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[-1])), Echo).serve_forever()
+"""
+"""A server process that answers with its own id."""
+MAIN = """
+import logging, os, sys
+from analysis.runtime.errors import InputError
+from analysis.serve.nginx import nginx_program
+from analysis.serve.supervisor import Plan, supervise
+logging.basicConfig(level=logging.INFO)
+worker = [sys.executable, "-c", sys.argv[1]]
+try:
+    supervise(Plan(nginx_program(), worker, 2, "127.0.0.1", int(sys.argv[2])), os.environ)
+except InputError as error:
+    sys.exit(str(error))
+"""
+
+
+@contextmanager
+def supervised(worker: str, log: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    (port,) = free_ports(1)
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, worker, str(port)],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process, port
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("supervisor") / "log.txt"
+
+
+@pytest.fixture(scope="module")
+def front(log: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    with supervised(ECHO, log) as (process, port):
+        until(lambda: "served by 2 processes" in log.read_text())
+        yield process, port
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def get(port: int, cookie: str = "") -> tuple[dict[str, object], str]:
+    """The answer of a server process, and the cookie that came with it."""
+    connection = http.client.HTTPConnection(HERE, port, timeout=10)
+    connection.request("GET", "/", headers={"Cookie": cookie} if cookie else {})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    body = json.loads(answer.read())
+    connection.close()
+    return body, (answer.getheader("Set-Cookie") or "").split(";")[0]
+
+
+def test_new_readers_are_spread_and_a_cookie_leads_back(
+    front: tuple["subprocess.Popen[bytes]", int],
+) -> None:
+    _, port = front
+    answers = [get(port) for _ in range(8)]
+    assert len({body["process"] for body, _ in answers}) == 2
+    assert {body["host"] for body, _ in answers} == {f"{HERE}:{port}"}
+    for body, cookie in answers:
+        assert cookie.startswith(f"{COOKIE}=")
+        for _ in range(5):
+            again, repeated = get(port, f"theme=dark; {cookie}")
+            assert again["process"] == body["process"]
+            assert repeated == ""
+    _, replaced = get(port, f"{COOKIE}=99")
+    assert replaced in {cookie for _, cookie in answers}
+
+
+def test_a_process_that_is_killed_is_replaced_and_its_readers_are_served_meanwhile(
+    front: tuple["subprocess.Popen[bytes]", int], log: Path
+) -> None:
+    _, port = front
+    body, cookie = get(port)
+    os.kill(int(str(body["process"])), signal.SIGKILL)
+    moved, replaced = get(port, cookie)
+    assert moved["process"] != body["process"]
+    assert replaced != cookie
+    until(lambda: get(port, cookie)[0]["process"] not in (body["process"], moved["process"]))
+    assert "ended (code -9) and is started again" in log.read_text()
+
+
+def test_nginx_is_replaced_when_it_is_killed(
+    front: tuple["subprocess.Popen[bytes]", int],
+) -> None:
+    process, port = front
+    own = next(c for c in psutil.Process(process.pid).children() if "nginx" in c.name())
+    own.kill()
+
+    def answers() -> bool:
+        try:
+            return bool(get(port))
+        except OSError:
+            return False
+
+    until(lambda: not own.is_running() and answers())
+
+
+def test_the_end_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with supervised(ECHO, log) as (process, port):
+        until(lambda: "served by 2 processes" in log.read_text())
+        every = psutil.Process(process.pid).children(recursive=True)
+        assert len(every) >= 4
+        files = [psutil.Process(c.pid).cmdline()[-1] for c in every if "nginx" in c.name()]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        assert not [c for c in every if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+        assert not any(Path(file).exists() for file in files if file.endswith(".conf"))
+        with pytest.raises(ConnectionRefusedError):
+            get(port)
+
+
+def test_a_process_that_does_not_start_ends_all_with_one_sentence(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with supervised("raise SystemExit('no bundle can be read')", log) as (process, port):
+        assert process.wait(timeout=30) == 1
+        assert log.read_text().splitlines()[-1] in (
+            "Server process 0 did not start; the reason is printed above.",
+            "Server process 1 did not start; the reason is printed above.",
+        )
+        assert "no bundle can be read" in log.read_text()
+        assert "Traceback" not in log.read_text()
+        with pytest.raises(ConnectionRefusedError):
+            get(port)
