@@ -8,6 +8,7 @@ from analysis.bundle import Bundle
 from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, PERCENT, stability_tooltips
@@ -17,6 +18,7 @@ from charts.core.theme import QUIET_INK, UNSELECTED, inline, layered
 MOST_CLUSTERS = 20
 
 
+@cached
 def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0) -> Figure:
     """Clusters by the number of their selected latents, with size and stability.
 

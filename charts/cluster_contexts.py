@@ -9,6 +9,7 @@ from analysis.runtime.arrays import Ints
 from analysis.runtime.errors import InputError
 from charts.cluster_evidence import cluster_row
 from charts.contexts import context_chart, context_rows
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.text import name_of
@@ -16,6 +17,7 @@ from charts.core.text import name_of
 MOST_POOLED = 12
 
 
+@cached
 def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") -> Figure:
     """Contexts of the members of a cluster, each labelled with its member.
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.text import shown_label
@@ -35,6 +36,7 @@ def cluster_row(bundle: Bundle, cluster: int) -> dict[str, Any]:
     return row
 
 
+@cached
 def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
     """The terms of a cluster, best first, with the share of members that have each."""
     row = cluster_row(bundle, cluster)

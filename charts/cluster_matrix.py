@@ -9,6 +9,7 @@ from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.runtime.numbers import count
 from charts.cluster_level import level_of
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, title_of
@@ -27,6 +28,7 @@ from charts.heatmap import (
 MOST_CLUSTERS = 100
 
 
+@cached
 def cluster_matrix(
     bundle: Bundle, level: int, measure: str = "phi", chosen: int | None = None
 ) -> Figure:

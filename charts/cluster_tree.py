@@ -9,6 +9,7 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, ID, stability_tooltips
@@ -27,6 +28,7 @@ NARROWEST_NAME = 30
 """Width in pixels from which a cluster shows its name."""
 
 
+@cached
 def cluster_tree(
     bundle: Bundle, selected: np.ndarray | None = None, chosen: int | None = None
 ) -> Figure:

@@ -13,6 +13,7 @@ from analysis.clusters.communities import Components
 from analysis.clusters.stability import WEAK
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction
+from charts.core.cache import cached
 from charts.core.figure import Figure, Value, caption_of
 from charts.core.interactions import COMMUNITY, COMPONENT, Click
 from charts.core.numbers import COUNT
@@ -35,6 +36,7 @@ def community_level(bundle: Bundle, level: int) -> CommunityLevel:
     raise InputError(f"{bundle.name} has no communities of level {level}; its levels are: {known}.")
 
 
+@cached
 def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = None) -> Figure:
     """The largest communities of a level. A click gives COMMUNITY.
 
@@ -67,6 +69,7 @@ def community_sizes(bundle: Bundle, level: int, selected: np.ndarray | None = No
     )
 
 
+@cached
 def component_sizes(
     bundle: Bundle, components: Components, selected: np.ndarray | None = None
 ) -> Figure:

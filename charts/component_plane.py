@@ -12,6 +12,7 @@ from analysis.clusters.principal_components import Reconstruction, reconstruct
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, percent
 from charts.cluster_evidence import cluster_row
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.numbers import ID, NUMBER, NUMBER_AXIS, PERCENT, PERCENT_AXIS
@@ -34,10 +35,12 @@ CLASSES: dict[str, str] = {
     "token": "the token",
 }
 HEIGHT = 430
+_reconstruction = cached(reconstruct)
 PLACED_FOR = (560, HEIGHT - 50)
 """Size in pixels that the placement of names assumes; on a wider plane they also fit."""
 
 
+@cached
 def component_plane(
     bundle: Bundle,
     cluster: int,
@@ -52,7 +55,7 @@ def component_plane(
     size = cluster_row(bundle, cluster)["size"]
     if classes not in CLASSES:
         raise InputError(f"Components: cannot colour by {classes!r}; choose member or token.")
-    reconstruction = reconstruct(bundle, cluster)
+    reconstruction = _reconstruction(bundle, cluster)
     known = len(reconstruction.shares)
     if known >= 2 and not (plane[0] != plane[1] and all(1 <= axis <= known for axis in plane)):
         raise InputError(
@@ -93,6 +96,7 @@ def _note(circle: Ring | None, reconstruction: Reconstruction) -> str:
     )
 
 
+@cached
 def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 2)) -> Figure:
     """The share of the reconstruction's variance that each component explains."""
     cluster_row(bundle, cluster)

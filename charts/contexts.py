@@ -21,6 +21,7 @@ from charts.concordance import (
     side_axis,
     titles_of,
 )
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import Click
 from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
@@ -36,6 +37,7 @@ _TITLES = {
 }
 
 
+@cached
 def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Figure:
     """Windows of the corpus, one line each, tokens shaded by their activation.
 

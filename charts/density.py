@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import DENSE_DENSITY, DENSE_TEXT, ULTRALOW_DENSITY, ULTRALOW_TEXT
 from analysis.runtime.numbers import NO_BREAK_SPACE, count, power
+from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import DENSITY
@@ -19,6 +20,7 @@ from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_I
 BINS_PER_DECADE = 5
 
 
+@cached
 def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     """Histogram of the log10 density of latents, with a separate bar for dead latents at the left.
 

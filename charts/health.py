@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import RULES
 from analysis.runtime.numbers import count, percent, short
+from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import FLAG, LATENT
@@ -41,6 +42,7 @@ SCATTER_BINS = (90, 54)
 _SHADES = SEQUENTIAL[1:]
 
 
+@cached
 def flag_counts(bundle: Bundle) -> Figure:
     """Number of live, ultralow, dense and dead latents."""
     flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
@@ -100,6 +102,7 @@ def _flag_bars() -> alt.LayerChart:
     return layered(bars, text, height=150)
 
 
+@cached
 def active_latents_per_token(bundle: Bundle) -> Figure:
     """Histogram of the number of active latents of each kept token; its mean is L0."""
     tokens = bundle.tokens
@@ -169,6 +172,7 @@ def _active_histogram(active: np.ndarray) -> pa.Table:
     )
 
 
+@cached
 def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     """Largest activation against density, one point per latent (binned above 20,000 latents).
 

@@ -13,6 +13,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
 from analysis.runtime.numbers import count, short
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CELL
 from charts.core.measures import check_measure, format_of, range_of, title_of
@@ -24,6 +25,7 @@ MOST_LATENTS = 200
 MOST_NAMES = 40
 
 
+@cached
 def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "phi") -> Figure:
     """Every pair of the given latents, coloured by a measure; the diagonal is blank.
 

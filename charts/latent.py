@@ -8,6 +8,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, density, short
+from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
@@ -29,6 +30,7 @@ def check_latent(bundle: Bundle, latent: int) -> None:
         )
 
 
+@cached
 def activation_histogram(bundle: Bundle, latent: int) -> Figure:
     """Histogram of the activations of a latent over its active tokens."""
     check_latent(bundle, latent)
@@ -104,6 +106,7 @@ def _value_bins(values: np.ndarray) -> pa.Table:
     )
 
 
+@cached
 def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
     """Nearest decoder vectors by cosine. A click gives LATENT, the latent of the row."""
     check_latent(bundle, latent)
@@ -127,6 +130,7 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
     )
 
 
+@cached
 def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: int = 15) -> Figure:
     """The first `limit` partners of a latent in the order of `ranked_partners`.
 
@@ -224,6 +228,7 @@ def _ranked(
     return layered(bars, texts)
 
 
+@cached
 def logit_effects(bundle: Bundle, latent: int) -> Figure:
     """Tokens that the decoder vector promotes (blue) and suppresses (red) through W_U."""
     check_latent(bundle, latent)

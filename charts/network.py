@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, title_of
@@ -37,6 +38,7 @@ STEPS = 200
 """Iterations of the layout."""
 
 
+@cached
 def neighbourhood(
     bundle: Bundle,
     latent: int,

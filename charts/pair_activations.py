@@ -7,6 +7,7 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import Pair, joint_sample
 from analysis.runtime.numbers import count
+from charts.core.cache import cached
 from charts.core.figure import Figure
 from charts.core.numbers import NUMBER
 from charts.core.theme import (
@@ -16,6 +17,7 @@ from charts.core.theme import (
 from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, pair_caption
 
 
+@cached
 def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
     """Scatter plot of the activations of both latents on tokens on which either is active."""
     rows = joint_sample(pair, seed=bundle.manifest.parameters.seed)

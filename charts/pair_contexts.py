@@ -20,6 +20,7 @@ from charts.concordance import (
     side_axis,
     titles_of,
 )
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.numbers import ID, NUMBER
 from charts.core.theme import INK, MONO, inline, layered
@@ -43,6 +44,7 @@ _PICKED: dict[Picking, str] = {
 }
 
 
+@cached
 def pair_context_strips(
     bundle: Bundle, pair: Pair, where: Where, picking: Picking = "even"
 ) -> Figure:

@@ -8,6 +8,7 @@ from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import expected, lift
 from analysis.cooccurrence.pair import Pair
 from analysis.runtime.numbers import count, percent, short
+from charts.core.cache import cached
 from charts.core.figure import Figure
 from charts.core.numbers import COUNT, NUMBER, PERCENT
 from charts.core.theme import (
@@ -26,6 +27,7 @@ from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, ROW, UNIT_WORDS, pair_c
 CELL_HEIGHT = 66
 
 
+@cached
 def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
     """The 2x2 tables by token, window and document, next to each other.
 
@@ -161,6 +163,7 @@ def _expected_text(value: float) -> str:
     return count(round(value)) if value >= 100 else short(value)
 
 
+@cached
 def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
     """The joint count by every unit, and the count expected for independent latents."""
     rows = pa.Table.from_pylist(

@@ -8,6 +8,7 @@ import pyarrow as pa
 from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import MEASURES, wilson_interval
 from analysis.cooccurrence.pair import Pair
+from charts.core.cache import cached
 from charts.core.figure import Figure
 from charts.core.measures import OF_VALUES, title_of
 from charts.core.numbers import COUNT, FRACTION
@@ -23,6 +24,7 @@ from charts.pair import A_COLOUR, B_COLOUR, ROW, pair_caption
 STRENGTHS = ("phi", "jaccard", "npmi")
 
 
+@cached
 def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
     """P(b given a) and P(a given b) by every unit, with 95 % Wilson intervals.
 
@@ -94,6 +96,7 @@ def _whiskers(rows: pa.Table, names: Sequence[str]) -> alt.LayerChart:
     return layered(ticks, lines, dots, height=6 * ROW + 60)
 
 
+@cached
 def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
     """Phi, Jaccard and NPMI by every unit; cosine and Pearson of the activations by token."""
     rows = [

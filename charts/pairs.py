@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
 from analysis.runtime.numbers import count
+from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PAIR
@@ -95,6 +96,7 @@ def _once(pairs: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool)
     )
 
 
+@cached
 def ranked_pairs(
     bundle: Bundle,
     latents: np.ndarray,
@@ -106,7 +108,8 @@ def ranked_pairs(
 ) -> Figure:
     """The strongest pairs of the selection. A click gives PAIR: latent and partner."""
     every, hidden, rare = _pairs(bundle, latents, measure, within, hide_flags, hide_rare=True)
-    rows = every.slice(0, limit)
+    # A slice would keep all pairs in memory.
+    rows = every.take(pa.array(range(min(limit, every.num_rows)), pa.int64()))
     return Figure(
         name=f"pairs-{measure}",
         title=f"Pairs that fire together, by {title_of(measure)}",

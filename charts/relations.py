@@ -9,6 +9,7 @@ from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, probability
+from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
 from charts.core.numbers import COUNT, FRACTION, NUMBER, NUMBER_AXIS
@@ -64,6 +65,7 @@ def relation_rows(
     return rows, int(hidden.sum())
 
 
+@cached
 def relation_points(
     bundle: Bundle,
     chosen: np.ndarray,

@@ -12,6 +12,7 @@ os.environ["NUMBA_NUM_THREADS"] = "4"
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
 from analysis.settings import BuildRequest
+from charts.core import cache
 from tests.planted import Planted, planted_activations, planted_sae
 
 # No test depends on the speed of the machine.
@@ -20,6 +21,12 @@ hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 DEMO_BUNDLE = ROOT / "data" / "demo"
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_figures() -> None:
+    """A test that changes a constant of a chart must not get the figure of another test."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ class Drawing:
     @property
     def nbytes(self) -> int:
         """Approximate memory, with the streams of Arrow."""
-        return 20_000 + sum(2 * rows.nbytes for rows in self.datasets.values())
+        return 20_000 + sum(2 * rows.get_total_buffer_size() for rows in self.datasets.values())
 
 
 @dataclass(frozen=True)

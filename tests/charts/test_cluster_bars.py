@@ -1,6 +1,6 @@
 """Bars of clusters, against independent counts."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pyarrow as pa
@@ -41,14 +41,9 @@ def test_a_cluster_with_a_recovery_of_one_half_is_not_weak(tiny: Bundle) -> None
         place = clusters.schema.get_field_index(name)
         values = pa.array(recovered, clusters.schema.field(name).type)
         clusters = clusters.set_column(place, name, values)
-    bundle = SimpleNamespace(
-        clusters=clusters,
-        memberships=tiny.memberships,
-        latents=tiny.latents,
-        name=tiny.name,
-        manifest=tiny.manifest,
-    )
-    chart = cluster_bars(bundle).chart.to_dict()  # type: ignore[arg-type]
+    bundle = dataclasses.replace(tiny)
+    bundle.__dict__["clusters"] = clusters
+    chart = cluster_bars(bundle).chart.to_dict()
     drawn = max(chart["datasets"].values(), key=len)
     weak = {row["recovery"]: row["text"].endswith(", weak") for row in drawn}
     assert weak == {0.5: False, 0.4375: True}
