@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +108,7 @@ def cached(
         result: _Result = entry.value
         return result
 
-    return shared
+    return cast("Callable[Concatenate[Bundle, _Arguments], _Result]", shared)
 
 
 def _owner(bundle: Bundle) -> int:
@@ -129,7 +129,7 @@ def key_of(value: Any) -> Hashable:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError("An array of objects has no key.")
-        content = hashlib.blake2b(np.ascontiguousarray(value), digest_size=16)
+        content = hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16)
         return ("array", value.dtype.str, value.shape, content.digest())
     if isinstance(value, tuple | list):
         return (type(value).__name__, *map(key_of, value))

@@ -74,14 +74,9 @@ def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bund
     mask = np.zeros(tiny.latents.num_rows, dtype=bool)
     for start, chosen in zip(first, selected, strict=True):
         mask[start : start + chosen] = True
-    bundle = SimpleNamespace(
-        clusters=clusters,
-        memberships=pa.table(members),
-        latents=tiny.latents,
-        name=tiny.name,
-        manifest=tiny.manifest,
-    )
-    return bundle, mask  # type: ignore[return-value]
+    bundle = dataclasses.replace(tiny)
+    bundle.__dict__ |= {"clusters": clusters, "memberships": pa.table(members)}
+    return bundle, mask
 
 
 def test_clusters_with_equally_many_selected_latents_are_in_the_order_of_their_ids(
