@@ -10,11 +10,16 @@ Row = dict[str, Any]
 
 def drawn_rows(figure: Figure, *columns: str) -> list[Row]:
     """The rows of the first data set of the specification that has these columns."""
-    specification = figure.specification()
-    for rows in (*specification.get("datasets", {}).values(), *_values(specification)):
+    for rows in every_data_set(figure):
         if rows and set(columns) <= set(rows[0]):
             return list(rows)
     return []
+
+
+def every_data_set(figure: Figure) -> list[list[Row]]:
+    """The rows of every data set of the specification."""
+    specification = figure.specification()
+    return [*specification.get("datasets", {}).values(), *_values(specification)]
 
 
 def domain_of(figure: Figure, channel: str) -> list[float]:

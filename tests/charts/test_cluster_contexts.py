@@ -1,9 +1,11 @@
 """Contexts of the members of a cluster, against independent counts."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -61,3 +63,43 @@ def test_more_active_members_have_more_random_contexts(tiny: Bundle) -> None:
     alive = tiny.latents["cluster"].is_valid().to_numpy()
     half = active[alive] > np.median(active[alive])
     assert counts[alive][half].sum() > 1.5 * counts[alive][~half].sum()
+
+
+def bundle_of(tiny: Bundle, latents: list[int], kind: str = "top") -> Bundle:
+    """The tiny bundle with one context per latent at its maximum, in clusters 3 and 4."""
+    maxima, row = tiny.latents["max"].to_pylist(), tiny.contexts.of(20).slice(0, 1).to_pylist()[0]
+    contexts = pa.Table.from_pylist(
+        [
+            row | {"latent": one, "kind": kind, "activation": maxima[one], "position": i}
+            for i, one in enumerate(latents)
+        ],
+        tiny.contexts.of(20).schema,
+    )
+    members = {"cluster": [3] * len(latents) + [4] * len(latents), "latent": latents * 2}
+    bundle = SimpleNamespace(
+        contexts=SimpleNamespace(of=lambda chosen: contexts),
+        memberships=pa.table(members),
+        **{name: getattr(tiny, name) for name in ("latents", "clusters", "documents")},
+        **{name: getattr(tiny, name) for name in ("manifest", "name")},
+    )
+    return cast("Bundle", bundle)
+
+
+def picked(bundle: Bundle, cluster: int, kind: Any) -> list[int]:
+    rows = cluster_contexts(bundle, cluster, kind).rows.to_pandas()
+    return list(rows["latent"][rows["is_picked"]])
+
+
+def test_equally_strong_contexts_are_ordered_by_active_tokens_then_by_id(tiny: Bundle) -> None:
+    active = tiny.latents["active_tokens"].to_pylist()
+    latents = list(range(20, 40))
+    wanted = sorted(latents, key=lambda i: (-active[i], i))
+    assert len({active[i] for i in latents}) < len(latents)
+    assert picked(bundle_of(tiny, latents[::-1]), 3, "top") == wanted[:12]
+
+
+def test_each_cluster_has_its_own_random_draw(tiny: Bundle) -> None:
+    bundle = bundle_of(tiny, list(range(20, 60)), "random")
+    one, other = picked(bundle, 3, "random"), picked(bundle, 4, "random")
+    assert len(one) == len(other) == 12
+    assert one != other

@@ -1,8 +1,10 @@
 """Evidence for the label of a cluster, against independent counts."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -10,6 +12,7 @@ from analysis.runtime.errors import InputError
 from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.component_plane import component_plane
+from tests.charts.drawn import domain_of, drawn_rows, encodings
 
 CLUSTER = 3
 
@@ -32,3 +35,22 @@ def test_evidence_counts_the_members_with_each_term(tiny: Bundle) -> None:
 def test_an_unknown_cluster_is_refused(tiny: Bundle, draw: Any) -> None:
     with pytest.raises(InputError, match="no cluster 99"):
         draw(tiny, 99)
+
+
+@pytest.mark.parametrize(
+    ("latents", "step"), [(5, 0.05), (8, 0.1), (10, 0.1), (11, 0.25), (20, 0.25)]
+)
+def test_the_axis_has_ticks_for_the_largest_share(tiny: Bundle, latents: int, step: float) -> None:
+    term = {"term": "42", "score": 1.0, "latents": latents}
+    row = tiny.clusters.slice(CLUSTER, 1).to_pylist()[0]
+    row |= {"size": 20, "terms": [term], "raised": [], "explained": []}
+    clusters = pa.Table.from_pylist([row], tiny.clusters.schema)
+    bundle = SimpleNamespace(clusters=clusters, manifest=tiny.manifest, name=tiny.name)
+    figure = cluster_evidence(bundle, CLUSTER)  # type: ignore[arg-type]
+    assert [drawn["text"] for drawn in drawn_rows(figure, "line", "text")] == [
+        f"{latents} of 20 members"
+    ]
+    share = latents / 20
+    assert domain_of(figure, "x") == pytest.approx([0, 1.6 * share])
+    values = next(e["x"]["axis"]["values"] for e in encodings(figure) if "axis" in e["x"])
+    assert values == pytest.approx([i * step for i in range(int(share / step + 1e-9) + 1)])

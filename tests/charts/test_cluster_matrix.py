@@ -9,6 +9,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts import cluster_matrix as matrix_module
 from charts.cluster_matrix import cluster_matrix
+from charts.heatmap import MOST_NAMES
 from tests.charts.dense import dense_matrix
 
 
@@ -64,3 +65,47 @@ def test_clusters_that_share_no_token_have_a_pmi_of_minus_infinity(tiny: Bundle)
     assert np.isneginf(figure.rows["pmi"].to_numpy()).all()
     json.dumps(figure.specification(), allow_nan=False)
     assert "PMI is −∞" in (figure.note or "")
+
+
+def test_every_pair_is_drawn_up_to_the_number_of_clusters_with_all_pairs_stored(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = replace(tiny)
+    vars(bundle)["cluster_pairs"] = tiny.cluster_pairs.slice(0, 5)
+    assert set(bundle.cluster_pairs["level"].to_pylist()) == {0}
+    for every, cells in ((8, 8 * 7), (7, 2 * 5)):
+        monkeypatch.setattr(matrix_module, "EVERY_PAIR_UP_TO", every)
+        assert cluster_matrix(bundle, 0, "joint").rows.num_rows == cells
+
+
+def test_a_level_of_up_to_a_hundred_clusters_is_drawn_whole(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert matrix_module.MOST_CLUSTERS == 100
+    for most, drawn in ((8, 8), (7, 7)):
+        monkeypatch.setattr(matrix_module, "MOST_CLUSTERS", most)
+        figure = cluster_matrix(tiny, 0)
+        assert figure.caption.parameters["clusters"] == f"{drawn} of 8"
+        assert ("are drawn" in str(figure.note)) == (drawn < 8)
+    # The chosen one replaces the least active of those that are drawn.
+    monkeypatch.setattr(matrix_module, "MOST_CLUSTERS", 3)
+    active = tiny.clusters["active_tokens"].to_numpy()[:8]
+    order = np.argsort(-active, kind="stable").tolist()
+    rows = cluster_matrix(tiny, 0, chosen=order[4]).rows
+    assert set(rows["cluster"].to_pylist()) == {order[0], order[1], order[4]}
+
+
+def test_names_that_do_not_fit_are_mentioned_above_the_limit(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MOST_NAMES == 40
+    for most, mentioned in ((8, False), (7, True)):
+        monkeypatch.setattr(matrix_module, "MOST_NAMES", most)
+        assert ("Hover over a cell" in str(cluster_matrix(tiny, 0).note)) == mentioned
+
+
+def test_each_cell_has_the_active_tokens_of_both_clusters(tiny: Bundle) -> None:
+    active = dict(enumerate(tiny.clusters["active_tokens"].to_pylist()))
+    for row in cluster_matrix(tiny, 0).rows.to_pylist():
+        assert row["tokens"] == active[row["cluster"]]
+        assert row["other_tokens"] == active[row["other"]]

@@ -53,3 +53,24 @@ def test_clusters_without_selected_latents_are_grey_and_the_chosen_is_outlined(
 
 def test_clusters_of_one_size_are_placed_by_their_id() -> None:
     assert _places([5, 5, 7], [0, 0, 0], [None, None, None]) == ([7, 12, 0], [12, 17, 7])
+
+
+def test_the_note_counts_the_clusters_and_the_latents_in_none_of_each_level(tiny: Bundle) -> None:
+    note = str(cluster_tree(tiny).note)
+    assert "From fine to coarse: 8 clusters, 12 latents in none; 2 clusters, 12 latents" in note
+    assert "recovery below 0.5" in note
+
+
+def test_larger_clusters_are_placed_first(tiny: Bundle) -> None:
+    rows = cluster_tree(tiny).rows.to_pandas()
+    coarse = rows[rows["level"] == 1].sort_values("start")
+    assert coarse["size"].is_monotonic_decreasing
+    for _, inside in rows[rows["level"] == 0].groupby("parent"):
+        assert inside.sort_values("start")["size"].is_monotonic_decreasing
+
+
+def test_the_colour_is_neutral_at_a_recovery_of_one_half(tiny: Bundle) -> None:
+    colour = cluster_tree(tiny, THIRD).specification()["layer"][0]["encoding"]["color"]
+    shown = colour["condition"]
+    assert shown["test"] == "datum.selected > 0"
+    assert (shown["field"], shown["scale"]["domain"]) == ("recovery", [0, 0.5, 1])

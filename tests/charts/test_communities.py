@@ -1,10 +1,14 @@
 """Communities and components, against independent counts."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.clusters.communities import clarke_2024
+from analysis.clusters.communities import Components, clarke_2024
 from analysis.runtime.errors import InputError
 from charts.communities import community_sizes, component_sizes, shared_words
 from charts.relations import relation_rows
@@ -46,3 +50,63 @@ def test_components_are_sorted_by_size_and_the_note_lists_the_differences(tiny: 
 def test_words_of_a_group_are_common_in_it_and_rare_elsewhere(tiny: Bundle) -> None:
     group = np.where(np.arange(LATENTS) % 10 == 3, 0, -1)  # its top tokens are all " Wort"
     assert shared_words(tiny, group, [0])[0].split(" · ")[0] == "Wort"
+
+
+def communities_of(tiny: Bundle, sizes: list[int], top: list[list[str]]) -> Bundle:
+    """Communities of these sizes from latent 0 on; the top tokens of every latent."""
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    rows = {"latent": np.arange(len(group)), "level": [0] * len(group), "community": group}
+    bundle = replace(tiny)
+    vars(bundle)["communities"] = pa.table(rows)
+    words = top + [[] for _ in range(LATENTS - len(top))]
+    place = tiny.latents.column_names.index("top_tokens")
+    vars(bundle)["latents"] = tiny.latents.set_column(
+        place, "top_tokens", pa.array(words, pa.list_(pa.string()))
+    )
+    return bundle
+
+
+@pytest.mark.parametrize(("communities", "title"), [(30, "The 30 of"), (31, "The largest 30 of")])
+def test_at_most_thirty_communities_are_drawn_and_equal_ones_by_id(
+    tiny: Bundle, communities: int, title: str
+) -> None:
+    figure = community_sizes(communities_of(tiny, [3] * communities, []), 0)
+    assert figure.rows["community"].to_pylist() == list(range(30))
+    assert figure.title.startswith(title)
+
+
+def test_words_are_those_of_two_members_or_more_rarest_first_and_at_most_four() -> None:
+    has = [list("abcdeg"), list("abcdeg"), list("b"), list("b"), list("bd"), []]
+    words = sorted({word for one in has for word in one})
+    pairs = [(i, words.index(word)) for i, one in enumerate(has) for word in one]
+    latents, codes = np.array(pairs).T
+    top = SimpleNamespace(words=pa.array(words), latents=latents, codes=codes)
+    bundle = SimpleNamespace(top_words=top)
+    group = np.array([0, 0, 1, 1, 2, 2])
+    # The six words of group 0 have two members each: b is in 5 of the 6 latents, d in 3.
+    assert shared_words(bundle, group, [0, 1, 2]) == ["a · c · e · g", "b", ""]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("stability", "weak"), [(0.5, False), (0.499, True)])
+def test_a_stability_of_one_half_is_not_weak(tiny: Bundle, stability: float, weak: bool) -> None:
+    levels = [
+        level.model_copy(update={"stability": stability}) for level in tiny.manifest.communities
+    ]
+    manifest = tiny.manifest.model_copy(update={"communities": levels})
+    note = str(community_sizes(replace(tiny, manifest=manifest), 0).note)
+    assert note.startswith(f"Stability {stability:.3f}")
+    assert ("below 0.5 it is weak evidence" in note) == weak
+
+
+def test_the_note_of_components_gives_their_threshold_and_whether_the_size_is_reached(
+    tiny: Bundle,
+) -> None:
+    components = Components(
+        labels=np.array([0] * 3 + [-1] * 117), sizes=np.array([3]), threshold=0.125, edges=4,
+        in_range=True,
+    )  # fmt: skip
+    figure = component_sizes(tiny, components)
+    assert "a Jaccard index of at least 0.125: the largest has 150 to 200" in str(figure.note)
+    assert figure.caption.parameters["jaccard_threshold"] == "0.125"
+    other = component_sizes(tiny, replace(components, in_range=False))
+    assert "no threshold gives one of 150 to 200" in str(other.note)

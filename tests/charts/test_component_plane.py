@@ -1,5 +1,6 @@
 """Planes of principal components, against independent counts."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from analysis.clusters.principal_components import reconstruct
 from analysis.runtime.errors import InputError
 from charts.cluster_contexts import cluster_contexts
 from charts.component_plane import component_plane, component_shares
+from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
+from tests.charts.drawn import drawn_rows
 
 CLUSTER = 3
 
@@ -62,3 +65,25 @@ def test_unknown_components_kinds_and_classes_are_refused(tiny: Bundle) -> None:
         cluster_contexts(tiny, CLUSTER, "interval")
     with pytest.raises(InputError, match="cannot colour by"):
         component_plane(tiny, CLUSTER, (1, 2), "word")  # type: ignore[arg-type]
+
+
+def test_the_largest_classes_have_the_first_colours(tiny: Bundle) -> None:
+    figure = component_plane(tiny, CLUSTER)
+    assert figure.name.endswith("components-1-2")
+    drawn = drawn_rows(figure, "colour", "class")
+    sizes = Counter(row["class"] for row in drawn)
+    colour = {row["class"]: row["colour"] for row in drawn}
+    least = max(5, 0.01 * len(drawn))
+    order = [one for one, size in sizes.most_common() if size >= least]
+    distinct = len({sizes[one] for one in order}) == len(order)
+    assert len(order) > 3
+    first = [colour[one] for one in order]
+    assert sorted(first, key=CLUSTER_COLOURS.index) == list(CLUSTER_COLOURS[: len(order)])
+    assert first == list(CLUSTER_COLOURS[: len(order)]) or not distinct
+    assert colour[order[0]] == CLUSTER_COLOURS[0] or sizes[order[0]] == sizes[order[1]]
+    assert {colour[one] for one in sizes if one not in order} <= {NO_CLUSTER}
+
+
+def test_the_note_adds_up_the_variance_of_all_components(tiny: Bundle) -> None:
+    note = str(component_shares(tiny, CLUSTER).note)
+    assert "the first 4 components explain 94\u00a0% of it" in note

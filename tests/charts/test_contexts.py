@@ -1,6 +1,10 @@
 """Contexts of a latent, against independent counts."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -28,3 +32,37 @@ def test_context_rows_are_the_stored_windows(tiny: Bundle, kind: str) -> None:
 def test_contexts_of_an_unknown_kind_are_refused(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="no kind 'best'"):
         context_strips(tiny, 20, "best")  # type: ignore[arg-type]
+
+
+def test_equally_strong_contexts_are_in_the_order_of_the_corpus(tiny: Bundle) -> None:
+    row = tiny.contexts.of(20).slice(0, 1).to_pylist()[0]
+    places = [(3, 40), (1, 90), (3, 7), (1, 20), (2, 5)]
+    stored = pa.Table.from_pylist(
+        [
+            row | {"kind": "top", "activation": 1.0 + (d == 2), "document": d, "position": p}
+            for d, p in places
+        ],
+        tiny.contexts.of(20).schema,
+    )
+    bundle = replace(tiny)
+    vars(bundle)["contexts"] = SimpleNamespace(of=lambda latent: stored)
+    rows = context_strips(bundle, 20).rows.to_pandas()
+    picked = rows[rows["is_picked"]]
+    found = list(zip(picked["document"], picked["position"], strict=True))
+    assert found == [(2, 5), (1, 20), (1, 90), (3, 7), (3, 40)]
+
+
+def test_each_token_is_the_one_at_its_document_and_position(tiny: Bundle) -> None:
+    table = tiny.tokens.to_pydict()
+    keys = zip(table["document"], table["position"], strict=True)
+    token = dict(zip(keys, table["token"], strict=True))
+    rows = context_strips(tiny, 20).rows.to_pylist()
+    assert len(rows) > 50
+    assert all(token[row["document"], row["position"]] == row["token"] for row in rows)
+
+
+def test_the_strongest_contexts_are_the_default_and_come_with_a_warning(tiny: Bundle) -> None:
+    figure = context_strips(tiny, 20)
+    assert figure.rows.equals(context_strips(tiny, 20, "top").rows)
+    assert "cleaner than it is" in str(figure.note)
+    assert "cleaner" not in str(context_strips(tiny, 20, "random").note)

@@ -1,10 +1,15 @@
 """The density histogram, against independent counts."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from charts.core.figure import Figure
 from charts.density import density_histogram
+from tests.charts.drawn import drawn_rows, every_data_set
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -40,3 +45,48 @@ def test_the_note_explains_dead_latents(tiny: Bundle) -> None:
     note = density_histogram(tiny).note or ""
     assert f"{tiny.manifest.tokens:,} tokens" in note
     assert "3/N = 1.9e-3" in note  # N is 1,550
+
+
+def histogram_of(tiny: Bundle, density: list[float], mask: np.ndarray | None = None) -> Figure:
+    """The histogram of these densities and 0 for all other latents."""
+    values = np.zeros(tiny.latents.num_rows)
+    values[: len(density)] = density
+    place = tiny.latents.column_names.index("density")
+    bundle = replace(tiny)
+    vars(bundle)["latents"] = tiny.latents.set_column(place, "density", pa.array(values))
+    return density_histogram(bundle, mask)
+
+
+def test_a_decade_has_five_bins_and_an_edge_belongs_to_the_bin_on_its_right(tiny: Bundle) -> None:
+    rows = histogram_of(tiny, [1e-3, 1e-2, 0.0099, 1.0]).rows.to_pandas()[1:]
+    assert len(rows) == 15
+    assert np.allclose(rows["density_from"], 10 ** (np.arange(-15, 0) / 5))
+    filled = rows[rows["latents"] > 0]
+    assert filled["density_from"].tolist() == pytest.approx([1e-3, 10**-2.2, 1e-2, 10**-0.2])
+    assert filled["latents"].tolist() == [1, 1, 1, 1]
+
+
+def test_without_a_live_latent_the_histogram_has_six_decades(tiny: Bundle) -> None:
+    rows = histogram_of(tiny, []).rows.to_pandas()
+    assert rows["latents"].tolist() == [120] + [0] * 30
+
+
+def test_the_threshold_of_ultralow_is_drawn_if_the_axis_reaches_it(tiny: Bundle) -> None:
+    for lowest, texts in (
+        (1e-6, ["dense > 10\u00a0%", "ultralow < 1e-6"]),
+        (1.7e-6, ["dense > 10\u00a0%"]),
+    ):
+        marks = drawn_rows(histogram_of(tiny, [lowest]), "at", "text", "align")
+        assert [mark["text"] for mark in marks] == texts
+        assert [mark["at"] for mark in marks] == pytest.approx([-1, -6][: len(marks)])
+
+
+def test_the_caption_counts_the_selected_latents(tiny: Bundle) -> None:
+    assert density_histogram(tiny, THIRD).caption.parameters["latents"] == "40 selected of 120"
+    assert density_histogram(tiny).caption.parameters["latents"] == "all latents"
+    assert "0 in 1,550 tokens:\nbelow 1.9e-3 at 95\u00a0%" in [
+        row["text"]
+        for rows in every_data_set(density_histogram(tiny))
+        for row in rows
+        if "text" in row
+    ]

@@ -9,6 +9,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts import health
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from tests.charts.drawn import domain_of, drawn_rows
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -93,3 +94,54 @@ def test_flags_have_a_count_and_a_percentage(tiny: Bundle) -> None:
         assert float(share.strip("()%\u00a0")) == pytest.approx(
             100 * row["latents"] / 120, rel=5e-3
         )
+
+
+def test_the_bars_of_the_flags_leave_room_for_their_texts(tiny: Bundle) -> None:
+    figure = flag_counts(tiny)
+    largest = max(figure.rows["latents"].to_pylist())
+    assert domain_of(figure, "x") == pytest.approx([0, 1.18 * largest])
+
+
+def test_the_mean_is_drawn_in_the_middle_of_its_bar_and_is_the_l0_of_the_caption(
+    tiny: Bundle,
+) -> None:
+    # A bar from 3 to 4 stands for 3 active latents, so a mean of 3 is at 3.5.
+    table = {"kept": [True] * 3 + [False], "active_latents": [1, 2, 4, 100]}
+    bundle = SimpleNamespace(tokens=pa.table(table), manifest=tiny.manifest, name=tiny.name)
+    figure = active_latents_per_token(bundle)  # type: ignore[arg-type]
+    (mark,) = drawn_rows(figure, "at", "text")
+    assert mark["at"] == pytest.approx(7 / 3 + 0.5)
+    assert mark["text"] == "mean (L0) 2.33"
+    assert figure.caption.parameters["l0"] == 2.33
+
+
+def test_points_are_in_the_order_of_their_ids_and_selected_ones_last(tiny: Bundle) -> None:
+    rows = max_activation_vs_density(tiny, THIRD).rows.to_pandas()
+    for selected in (False, True):
+        assert rows["latent"][rows["selected"] == selected].is_monotonic_increasing
+
+
+def test_points_are_binned_above_twenty_thousand(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert health.MOST_POINTS == 20_000
+    live = int((tiny.latents["active_tokens"].to_numpy() > 0).sum())
+    every = int((tiny.latents["active_tokens"].to_numpy()[THIRD] > 0).sum())
+    for most, drawn_as in ((live, "points"), (live - 1, "bins")):
+        monkeypatch.setattr(health, "MOST_POINTS", most)
+        figure = max_activation_vs_density(tiny, THIRD)
+        assert figure.caption.parameters["drawn_as"] == drawn_as
+        assert figure.caption.parameters["latents"] == f"{every} in colour of {live}"
+        assert figure.selections == (("picked",) if drawn_as == "points" else ())
+
+
+def test_bins_divide_the_densities_into_90_steps_and_the_activations_into_54(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "MOST_POINTS", 20)
+    rows = max_activation_vs_density(tiny, THIRD).rows.to_pandas()
+    latents = tiny.latents.to_pandas().query("active_tokens > 0")
+    for name, steps in (("density", 90), ("max", 54)):
+        whole = np.log10(latents[name].max()) - np.log10(latents[name].min())
+        step = np.log10(rows[f"{name}_to"]) - np.log10(rows[f"{name}_from"])
+        np.testing.assert_allclose(step, whole / steps, rtol=1e-4)

@@ -1,6 +1,7 @@
 """The heatmap of co-occurrence, against independent counts."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from charts import heatmap
 from charts.core.export import export
 from charts.heatmap import cooccurrence_heatmap, measure_scale, note_on_infinite
 from tests.charts.dense import dense_matrix, phi
+from tests.charts.drawn import domain_of, encodings
 
 CHOSEN = np.arange(0, 120, 3)
 
@@ -135,3 +137,42 @@ def test_cells_of_minus_infinity_are_grey_and_are_written_as_such(tiny: Bundle) 
     svg = export(figure, "svg").decode()
     cells = svg.count('fill="#e3e3e3"')
     assert cells == np.isneginf(figure.rows["pmi"].to_numpy()).sum()
+
+
+@pytest.mark.parametrize(("most", "drawn"), [(10, 10), (9, 9)])
+def test_latents_are_left_out_only_above_the_limit(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, most: int, drawn: int
+) -> None:
+    assert heatmap.MOST_LATENTS == 200
+    monkeypatch.setattr(heatmap, "MOST_LATENTS", most)
+    figure = cooccurrence_heatmap(tiny, np.arange(20, 30))
+    assert figure.caption.parameters["latents"] == f"{drawn} of 10"
+    assert ("with the most active tokens are drawn" in str(figure.note)) == (drawn < 10)
+
+
+def test_of_equally_active_latents_the_smaller_ids_are_drawn(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heatmap, "MOST_LATENTS", 4)
+    bundle = replace(tiny)
+    counts = tiny.latents["active_tokens"].to_numpy().copy()
+    counts[20:30] = 60
+    place = tiny.latents.column_names.index("active_tokens")
+    vars(bundle)["latents"] = tiny.latents.set_column(place, "active_tokens", pa.array(counts))
+    rows = cooccurrence_heatmap(bundle, np.arange(20, 30)).rows
+    assert set(rows["latent"].to_pylist()) == {20, 21, 22, 23}
+
+
+def test_up_to_forty_latents_have_names_on_the_axes(tiny: Bundle) -> None:
+    for count, named in ((40, True), (41, False)):
+        encoding = encodings(cooccurrence_heatmap(tiny, np.arange(20, 20 + count)))[0]
+        assert encoding["x"]["axis"]["labels"] is encoding["y"]["axis"]["labels"] is named
+
+
+def test_the_colours_of_a_measure_cover_its_own_range(tiny: Bundle) -> None:
+    for measure, ends in (("phi", (-1, 1)), ("jaccard", (0, 1)), ("npmi", (-1, 1))):
+        figure = cooccurrence_heatmap(tiny, np.arange(20, 26), measure)
+        assert domain_of(figure, "color") == pytest.approx(ends)
+    figure = cooccurrence_heatmap(tiny, np.arange(20, 26), "joint")
+    largest = max(figure.rows["joint_tokens"].to_pylist())
+    assert domain_of(figure, "color") == pytest.approx([0, largest])

@@ -1,9 +1,14 @@
 """The figures of one latent, against independent counts."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from charts.contexts import context_strips
 from charts.latent import (
@@ -13,6 +18,7 @@ from charts.latent import (
     logit_effects,
 )
 from tests.charts.dense import dense_matrix, phi
+from tests.charts.drawn import domain_of, drawn_rows
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +82,43 @@ def test_unknown_latents_are_refused(tiny: Bundle, draw, latent: int) -> None:  
 )
 def test_a_dead_latent_can_be_drawn(tiny: Bundle, draw) -> None:  # type: ignore[no-untyped-def]
     assert draw(tiny, 0).chart.to_dict()
+
+
+def test_a_latent_has_fifteen_partners_by_default(tiny: Bundle) -> None:
+    every = latent_partners(tiny, 20, "joint", limit=100).rows
+    assert every.num_rows > 15
+    assert latent_partners(tiny, 20, "joint").rows.equals(every.slice(0, 15))
+
+
+def test_equal_effects_are_in_the_order_of_their_rank_and_on_the_side_of_their_sign(
+    tiny: Bundle,
+) -> None:
+    effects = [("positive", 1, "b", 0.5), ("positive", 0, "a", 0.5), ("negative", 0, "d", 0.0),
+               ("negative", 1, "e", -1.5)]  # fmt: skip
+    columns = dict(
+        zip(("sign", "rank", "token", "effect"), zip(*effects, strict=True), strict=True)
+    )
+    stored = pa.table({name: list(values) for name, values in columns.items()})
+    bundle = replace(tiny)
+    vars(bundle)["logits"] = SimpleNamespace(of=lambda latent: stored)
+    figure = logit_effects(bundle, 20)
+    assert figure.rows["token"].to_pylist() == ["a", "b", "d", "e"]
+    assert domain_of(figure, "x") == pytest.approx([-1.25 * 1.5, 1.25 * 1.5])
+    filters = [
+        step["filter"]
+        for layer in figure.specification()["layer"]
+        for step in layer.get("transform", [])
+    ]
+    assert filters == ["datum.effect >= 0", "datum.effect < 0"]
+
+
+def test_the_median_and_the_ninth_decile_are_marked(tiny: Bundle) -> None:
+    _, values = tiny.activations.of_latent(20)
+    figure = activation_histogram(tiny, 20)
+    marks = drawn_rows(figure, "at", "text")
+    assert [mark["at"] for mark in marks] == pytest.approx(
+        [np.median(values), np.quantile(values, 0.9)]
+    )
+    assert [mark["text"].split()[0] for mark in marks] == ["median", "p90"]
+    density = tiny.latents["density"][20].as_py()
+    assert figure.caption.parameters["density"] == numbers.density(density)

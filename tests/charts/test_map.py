@@ -8,6 +8,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import percent
 from charts import map as charts_map
 from charts import map_names
 from charts.cluster_level import level_of
@@ -107,3 +108,41 @@ def test_the_map_by_co_occurrence_has_its_own_positions_box_and_names(tiny: Bund
     for cluster, centre in zip(clustering.table["cluster"].to_pylist(), centres, strict=True):
         inside = table[(clustering.of_latent == cluster) & table["x_cooccurrence"].notna()]
         assert np.allclose(centre, inside[["x_cooccurrence", "y_cooccurrence"]].median())
+
+
+def test_a_map_of_more_than_thirty_thousand_latents_is_an_image(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert charts_map.MOST_POINTS == 30_000
+    latents = latent_map(tiny).rows.num_rows
+    for most, selections in ((latents, ("box", "picked")), (latents - 1, ("box",))):
+        monkeypatch.setattr(charts_map, "MOST_POINTS", most)
+        assert latent_map(tiny).selections == selections
+
+
+def test_a_part_of_the_map_has_the_latents_inside_and_on_its_edges(tiny: Bundle) -> None:
+    rows = latent_map(tiny).rows.to_pandas()
+    xs, ys = np.sort(rows["x"]), np.sort(rows["y"])
+    viewport = (float(xs[10]), float(xs[-10]), float(ys[5]), float(ys[-5]))
+    figure = latent_map(tiny, viewport=viewport)
+    x0, x1, y0, y1 = viewport
+    inside = rows["x"].between(x0, x1) & rows["y"].between(y0, y1)
+    assert set(figure.rows["latent"].to_pylist()) == set(rows["latent"][inside])
+    shown = figure.rows.to_pandas()
+    assert [shown["x"].min(), shown["x"].max()] == [x0, x1]
+    assert [shown["y"].min(), shown["y"].max()] == [y0, y1]
+
+
+def test_the_caption_has_the_edges_of_the_part_and_the_finest_level(tiny: Bundle) -> None:
+    figure = latent_map(tiny, viewport=(-12.3456, 0.123456, -9.0, 1234.56))
+    assert figure.caption.parameters["viewport"] == "-12.35, 0.1235, -9, 1235"
+    assert figure.caption.parameters["cluster_level"] == 0
+    assert latent_map(tiny, level=1).caption.parameters["cluster_level"] == 1
+
+
+def test_the_note_gives_the_share_of_neighbours_that_both_maps_have(tiny: Bundle) -> None:
+    manifest = tiny.manifest.model_copy(update={"map_cooccurrence": tiny.manifest.map})
+    figure = latent_map(replace(tiny, manifest=manifest), colour="moved")
+    moved = np.mean([value for value in tiny.latents["moved"].to_pylist() if value is not None])
+    assert 0 < moved < 0.49
+    assert f"On average, {percent(1 - moved)} of the ten nearest" in str(figure.note)

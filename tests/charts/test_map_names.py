@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from analysis.bundle import Bundle
 from charts import map_names
@@ -102,3 +103,21 @@ def test_names_that_several_clusters_share_have_the_id_of_the_cluster() -> None:
     place = np.array([(2.0, 2.0), (5.0, 5.0), (8.0, 8.0)])
     names = map_names.names_on_map(Level(0, np.empty(0, np.int32), table, {}), place, rows, FRAME)
     assert names["name"].to_pylist() == ["sea (3)", "law", "sea (5)"]
+
+
+def test_the_centre_of_a_cluster_is_the_median_of_its_members(tiny: Bundle) -> None:
+    clustering = level_of(tiny, 0)
+    found = map_names.centres(tiny, clustering, "cooccurrence")
+    latents = tiny.latents.to_pandas()
+    for cluster, centre in zip(clustering.table["cluster"].to_pylist(), found, strict=True):
+        own = latents[clustering.of_latent == cluster][["x_cooccurrence", "y_cooccurrence"]]
+        assert centre == pytest.approx(own.median().to_numpy())
+        assert centre != pytest.approx(own.mean().to_numpy())
+
+
+def test_a_latent_on_the_edge_of_the_frame_has_its_ring(tiny: Bundle) -> None:
+    x, y = (tiny.latents[name][50].as_py() for name in ("x", "y"))
+    for frame in ((x, x + 1, y, y + 1), (x - 1, x, y - 1, y)):
+        assert len(map_names.ring(tiny, 50, frame, "decoder")) == 3
+    for frame in ((x + 0.1, x + 1, y, y + 1), (x - 1, x, y - 1, y - 0.1)):
+        assert map_names.ring(tiny, 50, frame, "decoder") == []

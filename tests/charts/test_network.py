@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
+from charts import network
 from charts.network import EDGES_EACH, _strongest, neighbourhood, spread
+from tests.charts.drawn import drawn_rows
 
 
 def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> None:
@@ -66,3 +68,49 @@ def test_edges_of_the_chosen_latent_and_the_four_strongest_of_each_are_drawn() -
         wanted |= set(sorted(own, key=lambda edge: 10 * edge[0] + edge[1])[:4])
     assert drawn == wanted
     assert (5, 6) not in drawn
+
+
+def test_a_pair_with_two_conditionals_has_the_larger_one(tiny: Bundle) -> None:
+    figure = neighbourhood(tiny, 20, "p_b_given_a", partners=10)
+    active = tiny.latents["active_tokens"].to_numpy()
+    stored = tiny.partners.all().to_pandas()
+    both = {(r.latent, r.partner) for r in stored.itertuples()}
+    checked = 0
+    for line in drawn_rows(figure, "a", "b", "of_chosen"):
+        a, b, joint = line["a"], line["b"], line["joint_tokens"]
+        given = [active[i] for i, pair in ((a, (a, b)), (b, (b, a))) if pair in both]
+        assert line["p_b_given_a"] == pytest.approx(joint / min(given))
+        checked += len(given) == 2 and active[a] != active[b]
+    assert checked > 5
+
+
+def test_the_chosen_latent_and_thirteen_partners_have_their_name_in_the_drawing(
+    tiny: Bundle,
+) -> None:
+    assert network.MOST_PARTNERS == 40
+    nodes = drawn_rows(neighbourhood(tiny, 20), "chosen", "text", "name")
+    assert len(nodes) > 14
+    assert [node["text"] for node in nodes[:14]] == [node["name"] for node in nodes[:14]]
+    assert not any(node["text"] for node in nodes[14:])
+    assert [node["chosen"] for node in nodes] == [True] + [False] * (len(nodes) - 1)
+
+
+def test_the_caption_and_the_note_count_partners_and_edges(tiny: Bundle) -> None:
+    figure = neighbourhood(tiny, 20, "jaccard", partners=12)
+    assert f"The 12 strongest partners with at least {3} joint tokens" in str(figure.note)
+    nodes = set(figure.rows["latent"].to_pylist())
+    stored = tiny.partners.all().to_pandas().query("joint_tokens >= 3")
+    among = {
+        frozenset((r.latent, r.partner))
+        for r in stored.itertuples()
+        if r.latent in nodes and r.partner in nodes
+    }
+    lines = drawn_rows(figure, "a", "b", "of_chosen")
+    assert figure.caption.parameters["edges"] == f"{len(lines)} of {len(among)} stored"
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_the_groups_are_the_communities_of_the_level(tiny: Bundle, level: int) -> None:
+    rows = neighbourhood(tiny, 20, level=level, partners=8).rows.to_pylist()
+    table = tiny.communities.to_pandas().query("level == @level").set_index("latent")["community"]
+    assert [row["group"] for row in rows] == [int(table[row["latent"]]) for row in rows]

@@ -1,10 +1,13 @@
 """Contexts of a pair, against independent counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.pair import WHERE, Pair, read_pair
+from analysis.cooccurrence.pair import WHERE, Pair, pair_contexts, read_pair
+from charts.pair import A_COLOUR, B_COLOUR
 from charts.pair_contexts import pair_context_strips
 
 A, B = 5, 13
@@ -30,3 +33,49 @@ def test_context_rows_are_contiguous_windows_with_both_latents(
     for name, latent in (("a", A), ("b", B)):
         most = tiny.latents["max"][latent].as_py()
         np.testing.assert_allclose(rows[f"{name}_ratio"], rows[name] / most, rtol=1e-6)
+
+
+def test_each_token_is_the_one_at_its_document_and_position(tiny: Bundle, pair: Pair) -> None:
+    table = tiny.tokens.to_pydict()
+    token = {
+        (document, position): text
+        for document, position, text in zip(
+            table["document"], table["position"], table["token"], strict=True
+        )
+    }
+    rows = pair_context_strips(tiny, pair, "a").rows.to_pylist()
+    assert len(rows) > 50
+    assert all(token[row["document"], row["position"]] == row["token"] for row in rows)
+
+
+def test_a_random_draw_uses_the_seed_of_the_bundle_and_even_ones_are_the_default(
+    tiny: Bundle, pair: Pair
+) -> None:
+    settings = tiny.manifest.parameters.model_copy(update={"seed": 5})
+    seeded = replace(tiny, manifest=tiny.manifest.model_copy(update={"parameters": settings}))
+    for where in WHERE:
+        total = int(pair.active(where).sum())
+        even = pair_context_strips(tiny, pair, where)
+        count = min(6, total)
+        assert even.caption.parameters["picked"] == f"even, {count} of {total}"
+        assert even.rows.equals(pair_context_strips(seeded, pair, where).rows)
+    drawn = pair_context_strips(seeded, pair, "a", "random").rows.to_pandas()
+    wanted = pair_contexts(tiny, pair, "a", "random", seed=5)
+    assert drawn["position"][drawn["is_picked"]].tolist() == wanted["position"].to_pylist()
+    other = pair_contexts(tiny, pair, "a", "random", seed=0)
+    assert wanted["position"].to_pylist() != other["position"].to_pylist()
+
+
+def test_the_upper_half_of_a_line_has_the_colour_of_a_and_the_lower_half_that_of_b(
+    tiny: Bundle, pair: Pair
+) -> None:
+    layers = pair_context_strips(tiny, pair, "both").specification()["layer"]
+    for layer, colour, ratio, edges in (
+        (layers[0], A_COLOUR, "a_ratio", ("0.08", "0.5")),
+        (layers[1], B_COLOUR, "b_ratio", ("0.5", "0.92")),
+    ):
+        assert layer["mark"]["color"] == colour
+        opacity = layer["encoding"]["fillOpacity"]
+        assert (opacity["field"], opacity["scale"]["range"]) == (ratio, [0, 0.8])
+        text = str(layer["transform"])
+        assert all(f"datum.context + {edge}'" in text for edge in edges)

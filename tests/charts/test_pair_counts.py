@@ -5,10 +5,13 @@ import pytest
 
 from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.pair import Pair, read_pair
+from analysis.runtime.numbers import percent, short
 from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
 from charts.pair_counts import _expected_text, pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
+from tests.charts.conftest import A, B
+from tests.charts.drawn import domain_of, drawn_rows
 
 FIGURES = (pair_counts, pair_conditionals, pair_expected, pair_strengths, joint_activations)
 
@@ -77,3 +80,35 @@ def test_the_colour_of_a_cell_is_the_binary_log_of_count_over_expected(
 )
 def test_an_expected_count_is_as_exact_as_the_count_above_it(value: float, text: str) -> None:
     assert _expected_text(value) == text
+
+
+def test_each_cell_has_its_place_its_count_its_share_and_its_name(tiny: Bundle, pair: Pair) -> None:
+    figure = pair_counts(tiny, pair)
+    cells = [row for row in drawn_rows(figure, "cell", "part") if row["unit"] == "window"]
+    table = pair.tables["window"]
+    counts = {(0, 0): table.n11, (0, 1): table.n10, (1, 0): table.n01, (1, 1): table.n00}
+    left = min(cell["x"] for cell in cells)
+    for cell in cells:
+        place = (cell["y"], round(cell["x"] - left))
+        assert cell["count"] == counts[place]
+        assert cell["text"] == f"{counts[place]:,}"
+        assert cell["part"] == percent(int(counts[place]) / float(table.n))
+        a, b = ("silent" if silent else "fires" for silent in place)
+        assert cell["cell"] == f"window: {A} {a}, {B} {b}"
+    assert len(cells) == 4
+    heads = [head["text"] for head in drawn_rows(figure, "colour", "text", "x", "y")]
+    for unit in UNITS:
+        assert f"{int(pair.tables[unit].n):,} {unit}s" in heads
+
+
+def test_the_text_beside_the_joint_count_is_the_lift(tiny: Bundle, pair: Pair) -> None:
+    figure = pair_expected(tiny, pair)
+    rows = figure.rows.to_pylist()
+    assert [row["text"] for row in drawn_rows(figure, "text", "lift")] == [
+        f"{short(row['lift'])} ×" for row in rows
+    ]
+    largest = max(max(row["joint"], row["expected"]) for row in rows)
+    assert domain_of(figure, "x") == pytest.approx([0, 3 * largest])
+    layers = figure.specification()["layer"]
+    (end,) = (layer["transform"][0] for layer in layers if layer.get("transform"))
+    assert end["calculate"] == "max(datum.joint, datum.expected)"

@@ -8,6 +8,7 @@ from analysis.cooccurrence.association import wilson_interval
 from analysis.cooccurrence.pair import Pair
 from charts.pair_strength import pair_conditionals, pair_strengths
 from tests.charts.conftest import A, B
+from tests.charts.drawn import domain_of
 
 
 def test_conditionals_have_their_wilson_interval_and_the_density_of_the_other(
@@ -31,3 +32,10 @@ def test_phi_is_the_pearson_correlation_of_binary_activity(
     assert rows["phi", "token"] == pytest.approx(np.corrcoef(active.T)[0, 1])
     assert rows["cosine of the activations", "token"] == pytest.approx(pair.cosine)
     assert len(rows) == 3 * len(UNITS) + 2
+
+
+def test_probabilities_range_from_zero_and_measures_from_minus_one(
+    tiny: Bundle, pair: Pair
+) -> None:
+    assert domain_of(pair_conditionals(tiny, pair), "x") == [0, 1]
+    assert domain_of(pair_strengths(tiny, pair), "x") == [-1, 1]

@@ -23,3 +23,9 @@ def test_the_range_is_open_without_a_bound() -> None:
     assert range_of("phi") == (-1, 1)
     assert range_of("jaccard") == (0, 1)
     assert range_of("lift")[1] is None
+
+
+def test_each_end_of_the_range_is_open_or_closed_independently() -> None:
+    assert range_of("phi_over_max") == (None, 1)
+    assert range_of("joint") == (0, None)
+    assert range_of("pmi") == (None, None)

@@ -1,6 +1,6 @@
 """Text of tokens and labels in charts."""
 
-from charts.core.text import cells, cut, shown_label, shown_token, visible
+from charts.core.text import cells, cut, name_of, shown_label, shown_token, visible
 
 
 def test_visible_text_has_no_control_or_direction_characters() -> None:
@@ -20,3 +20,9 @@ def test_tokens_are_cut_and_keep_their_spaces() -> None:
     assert shown_label(None) == ""
     assert cut("abcdef", 4) == "abc…"
     assert (cells("abc"), cells("日本"), cells("e\u0301")) == (3, 4, 1)
+
+
+def test_a_label_has_at_most_34_characters() -> None:
+    assert shown_label("x" * 34) == "x" * 34
+    assert shown_label("x" * 35) == "x" * 33 + "…"
+    assert name_of(7, "2 km") == "7 · 2 km" and name_of(7, "") == "7"
