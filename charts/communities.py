@@ -14,11 +14,12 @@ from analysis.clusters.stability import WEAK
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, Value, caption_of
 from charts.core.interactions import COMMUNITY, COMPONENT, Click
 from charts.core.numbers import COUNT
 from charts.core.text import shown_label
-from charts.core.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, inline, layered
+from charts.core.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, layered
 
 MOST_DRAWN = 30
 WORDS = 4
@@ -123,7 +124,7 @@ def _bars(
     return Figure(
         name=f"{column}-sizes-{len(ids)}",
         title=title.format(drawn=drawn),
-        chart=_chart(rows, picked),
+        chart=_drawing(rows, picked),
         rows=rows,
         caption=caption_of(bundle, unit="latent", **parameters),
         selections=(picked.name,),
@@ -150,7 +151,7 @@ def shared_words(bundle: Bundle, group: Groups, ids: Sequence[int]) -> list[str]
     return out
 
 
-def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
+def _drawing(rows: pa.Table, picked: Click) -> Drawing:
     (column,) = picked.fields
     names = [
         f"{number} · {words}" if words else str(number)
@@ -158,7 +159,15 @@ def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
     ]
     data = rows.drop_columns(["words"]).append_column("name", pa.array(names, pa.string()))
     most = max(rows["latents"].to_pylist(), default=1)
-    base = alt.Chart(inline(data)).encode(
+    return _chart(picked).draw(
+        {"rows": data}, end=most * 1.12, height=46 + ROW * max(rows.num_rows, 1)
+    )
+
+
+@template
+def _chart(picked: Click) -> alt.LayerChart:
+    (column,) = picked.fields
+    base = alt.Chart(named("rows")).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
         tooltip=[
             alt.Tooltip("name:N", title=column),
@@ -169,7 +178,7 @@ def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
     x = alt.X(
         "latents:Q",
         title="latents (dark: selected)",
-        scale=alt.Scale(domain=[0, most * 1.12], nice=False),
+        scale=alt.Scale(domain=[0, slot("end")], nice=False),
         axis=alt.Axis(tickCount=5, format=COUNT, tickMinStep=1),
     )
     bars = (
@@ -184,4 +193,4 @@ def _chart(rows: pa.Table, picked: Click) -> alt.LayerChart:
     texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(
         x=x, text=alt.Text("latents:Q", format=COUNT)
     )
-    return layered(bars, dark, texts, height=46 + ROW * max(rows.num_rows, 1))
+    return layered(bars, dark, texts)

@@ -13,6 +13,7 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, percent
 from charts.cluster_evidence import cluster_row
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.numbers import ID, NUMBER, NUMBER_AXIS, PERCENT, PERCENT_AXIS
@@ -25,7 +26,6 @@ from charts.core.theme import (
     PAPER,
     QUIET_INK,
     UNSELECTED,
-    inline,
     layered,
 )
 
@@ -68,7 +68,7 @@ def component_plane(
     return Figure(
         name=f"cluster-{cluster}-components-{plane[0]}-{plane[1]}",
         title=f"Reconstruction by the cluster: components {plane[0]} and {plane[1]}",
-        chart=_chart(rows, circle, names, reconstruction.shares, plane),
+        chart=_drawing(rows, circle, names, reconstruction.shares, plane),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -112,7 +112,22 @@ def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 
         }
     )
     tokens = int(table["tokens"][0].as_py()) if table.num_rows else 0
-    base = alt.Chart(inline(rows)).encode(
+    return Figure(
+        name=f"cluster-{cluster}-variance",
+        title="Variance that each component explains",
+        chart=_share_bars().draw({"rows": rows}),
+        rows=rows,
+        caption=caption_of(bundle, unit="token", cluster=cluster, tokens=tokens),
+        note=(
+            f"Variance of the reconstruction by the members, on {count(tokens)} sampled tokens; "
+            f"the first {rows.num_rows} components explain {percent(float(share.sum()), 2)} of it."
+        ),
+    )
+
+
+@template
+def _share_bars() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         x=alt.X("component:O", title="component", axis=alt.Axis(labelAngle=0)),
         tooltip=[
             alt.Tooltip("component:O"),
@@ -127,17 +142,7 @@ def component_shares(bundle: Bundle, cluster: int, plane: tuple[int, int] = (1, 
     texts = base.mark_text(dy=-7, color=QUIET_INK, fontSize=11).encode(
         y=y, text=alt.Text("share:Q", format=PERCENT)
     )
-    return Figure(
-        name=f"cluster-{cluster}-variance",
-        title="Variance that each component explains",
-        chart=layered(bars, texts, height=190),
-        rows=rows,
-        caption=caption_of(bundle, unit="token", cluster=cluster, tokens=tokens),
-        note=(
-            f"Variance of the reconstruction by the members, on {count(tokens)} sampled tokens; "
-            f"the first {rows.num_rows} components explain {percent(float(share.sum()), 2)} of it."
-        ),
-    )
+    return layered(bars, texts, height=190)
 
 
 def _classes(
@@ -188,13 +193,13 @@ def _rows(
     )
 
 
-def _chart(
+def _drawing(
     rows: pa.Table,
     circle: Ring | None,
     names: dict[int, str],
     shares: np.ndarray,
     plane: tuple[int, int],
-) -> alt.LayerChart:
+) -> Drawing:
     """Points, and the names of the largest classes at their centres; both axes have one scale."""
     coloured = circle.classes[np.argsort(-circle.tokens, kind="stable")].tolist() if circle else []
     colours = {
@@ -208,9 +213,32 @@ def _chart(
     data = data.append_column(
         "colour", pa.array([colours.get(c, NO_CLUSTER) for c in rows["class"].to_pylist()])
     )
-    x, y = _axes(rows, shares, plane)
+    middle, half = _extent(rows)
+    return _chart().draw(
+        {"points": data, "names": _names(half, circle, names)},
+        x_title=_axis_title(plane[0], shares),
+        y_title=_axis_title(plane[1], shares),
+        x_component=str(plane[0]),
+        y_component=str(plane[1]),
+        x_middle=middle[0],
+        y_middle=middle[1],
+        x_half=half[0],
+        y_half=half[1],
+    )
+
+
+def _axis_title(component: int, shares: np.ndarray) -> str:
+    if component > len(shares):
+        return f"component {component}"
+    share = percent(float(shares[component - 1]), 2)
+    return f"component {component} ({share} of the variance)"
+
+
+@template
+def _chart() -> alt.LayerChart:
+    x, y = _axes()
     points = (
-        alt.Chart(inline(data))
+        alt.Chart(named("points"))
         .mark_circle(size=20, opacity=0.6, cursor="pointer", clip=True)
         .encode(
             x=x,
@@ -220,8 +248,8 @@ def _chart(
                 alt.Tooltip("shown:N", title="token"),
                 alt.Tooltip("class:N"),
                 alt.Tooltip("latent:Q", title="member that fires most", format=ID),
-                alt.Tooltip("x:Q", title=f"component {plane[0]}", format=NUMBER),
-                alt.Tooltip("y:Q", title=f"component {plane[1]}", format=NUMBER),
+                alt.Tooltip("x:Q", title=f"component {slot('x_component')}", format=NUMBER),
+                alt.Tooltip("y:Q", title=f"component {slot('y_component')}", format=NUMBER),
                 alt.Tooltip("document:Q", format=ID),
                 alt.Tooltip("position:Q", format=ID),
             ],
@@ -229,7 +257,7 @@ def _chart(
         .properties(name="component_points")
         .add_params(LATENT.parameter())
     )
-    return layered(points, *_names(rows, circle, names), height=HEIGHT)
+    return layered(points, *_name_marks(), height=HEIGHT)
 
 
 def _extent(rows: pa.Table) -> tuple[list[float], list[float]]:
@@ -239,40 +267,34 @@ def _extent(rows: pa.Table) -> tuple[list[float], list[float]]:
     return middle, [float(v.max() - v.min()) * 0.55 or 1.0 for v in ends]
 
 
-def _axes(rows: pa.Table, shares: np.ndarray, plane: tuple[int, int]) -> tuple[alt.X, alt.Y]:
+def _axes() -> tuple[alt.X, alt.Y]:
     """Axes with equal units, so that a circle looks round and a weak component narrow."""
-    middle, half = _extent(rows)
-    tall = f"max({half[1]}, {half[0]} * height / width)"
-    wide = f"max({half[0]}, {half[1]} * width / height)"
+    x_half, y_half = slot("x_half"), slot("y_half")
+    tall = f"max({y_half}, {x_half} * height / width)"
+    wide = f"max({x_half}, {y_half} * width / height)"
 
-    def scale(at: float, reach: str) -> alt.Scale:
+    def scale(middle: str, reach: str) -> alt.Scale:
         return alt.Scale(
-            domainMin={"expr": f"{at} - {reach}"},
-            domainMax={"expr": f"{at} + {reach}"},
+            domainMin={"expr": f"{middle} - {reach}"},
+            domainMax={"expr": f"{middle} + {reach}"},
             nice=False,
             zero=False,
         )
 
-    def title(axis: int) -> str:
-        share = (
-            f" ({percent(float(shares[axis - 1]), 2)} of the variance)"
-            if axis <= len(shares)
-            else ""
-        )
-        return f"component {axis}{share}"
-
     ticks = alt.Axis(format=NUMBER_AXIS, tickCount=6)
     return (
-        alt.X("x:Q", title=title(plane[0]), axis=ticks, scale=scale(middle[0], wide)),
-        alt.Y("y:Q", title=title(plane[1]), axis=ticks.copy(), scale=scale(middle[1], tall)),
+        alt.X("x:Q", title=slot("x_title"), axis=ticks, scale=scale(slot("x_middle"), wide)),
+        alt.Y("y:Q", title=slot("y_title"), axis=ticks.copy(), scale=scale(slot("y_middle"), tall)),
     )
 
 
-def _names(rows: pa.Table, circle: Ring | None, names: dict[int, str]) -> list[alt.Chart]:
+_NAMES = pa.schema([("x", pa.float64()), ("y", pa.float64()), ("name", pa.string())])
+
+
+def _names(half: list[float], circle: Ring | None, names: dict[int, str]) -> pa.Table:
     """Names of the classes at the mean of their tokens, largest first, while they fit."""
     if circle is None:
-        return []
-    half = _extent(rows)[1]
+        return _NAMES.empty_table()
     pixels = min(PLACED_FOR[0] / (2 * half[0]), PLACED_FOR[1] / (2 * half[1]))
     boxes: list[tuple[float, float, float, float]] = []
     values = []
@@ -283,7 +305,11 @@ def _names(rows: pa.Table, circle: Ring | None, names: dict[int, str]) -> list[a
         if not any(overlap(box, other) for other in boxes):
             boxes.append(box)
             values.append({"x": x, "y": y, "name": name})
-    base = alt.Chart({"values": values}).encode(x="x:Q", y="y:Q", text="name:N")
+    return pa.Table.from_pylist(values, _NAMES)
+
+
+def _name_marks() -> list[alt.Chart]:
+    base = alt.Chart(named("names")).encode(x="x:Q", y="y:Q", text="name:N")
     halo = base.mark_text(
         fontSize=11,
         fontWeight="bold",

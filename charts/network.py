@@ -10,6 +10,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, title_of
@@ -24,7 +25,6 @@ from charts.core.theme import (
     RULE,
     bare_x,
     bare_y,
-    inline,
     layered,
 )
 from charts.latent import check_latent
@@ -62,7 +62,7 @@ def neighbourhood(
     return Figure(
         name=f"network-{latent}-{measure}",
         title=f"The neighbourhood of latent {latent}, by {title_of(measure)}",
-        chart=_chart(rows, lines, measure, by),
+        chart=_drawing(rows, lines, measure, by),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -181,7 +181,7 @@ def _edge_rows(edges: pa.Table, nodes: pa.Table, measure: str) -> pa.Table:
     return lines.append_column("of_chosen", pa.array((a == 0) | (b == 0)))
 
 
-def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.LayerChart:
+def _drawing(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> Drawing:
     names = [
         name_of(i, t, 24)
         for i, t in zip(nodes["latent"].to_pylist(), nodes["label"].to_pylist(), strict=True)
@@ -200,9 +200,14 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
             pa.string(),
         ),
     )
+    return _chart(measure).draw({"nodes": data, "edges": lines}, by=by)
+
+
+@template
+def _chart(measure: str) -> alt.LayerChart:
     x, y = bare_x("x:Q", (-1.2, 1.2)), bare_y("y:Q", (-1.1, 1.1))
     edges = (
-        alt.Chart(inline(lines))
+        alt.Chart(named("edges"))
         .mark_rule(strokeCap="round")
         .encode(
             x=x,
@@ -221,7 +226,7 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
             ],
         )
     )
-    base = alt.Chart(inline(data)).encode(x=x, y=y)
+    base = alt.Chart(named("nodes")).encode(x=x, y=y)
     points = (
         base.mark_circle(opacity=1, cursor="pointer", strokeWidth=2)
         .encode(
@@ -235,7 +240,7 @@ def _chart(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> alt.Layer
             tooltip=[
                 alt.Tooltip("name:N", title="latent"),
                 *density_tooltips(),
-                alt.Tooltip("group:N", title=by),
+                alt.Tooltip("group:N", title=slot("by")),
             ],
         )
         .properties(name="nodes")

@@ -8,12 +8,10 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import Pair, joint_sample
 from analysis.runtime.numbers import count
 from charts.core.cache import cached
+from charts.core.drawing import each, named, slot, template
 from charts.core.figure import Figure
 from charts.core.numbers import NUMBER
-from charts.core.theme import (
-    inline,
-    layered,
-)
+from charts.core.theme import layered
 from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, pair_caption
 
 
@@ -30,30 +28,16 @@ def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
     rows = rows.append_column("where", pa.array(where.tolist(), pa.string()))
     either = int(table.n11) + int(table.n10) + int(table.n01)
     names = ["both", f"only {pair.a}", f"only {pair.b}"]
-    chart = (
-        alt.Chart(inline(rows.select(["a", "b", "where", "token"])))
-        .mark_circle(size=22, opacity=0.5)
-        .encode(
-            x=alt.X("a:Q", title=f"activation of {pair.a}", scale=alt.Scale(nice=False)),
-            y=alt.Y("b:Q", title=f"activation of {pair.b}", scale=alt.Scale(nice=False)),
-            color=alt.Color(
-                "where:N",
-                title=None,
-                scale=alt.Scale(domain=names, range=[BOTH_COLOUR, A_COLOUR, B_COLOUR]),
-                legend=alt.Legend(orient="top"),
-            ),
-            tooltip=[
-                alt.Tooltip("where:N", title="active"),
-                alt.Tooltip("a:Q", title=str(pair.a), format=NUMBER),
-                alt.Tooltip("b:Q", title=str(pair.b), format=NUMBER),
-            ],
-        )
-    )
     drawn = f"{count(rows.num_rows)} of {count(either)}"
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-activations",
         title="Activations of both, token by token",
-        chart=layered(chart, height=300),
+        chart=_scatter().draw(
+            {"rows": rows.select(["a", "b", "where", "token"])},
+            names=names,
+            a=str(pair.a),
+            b=str(pair.b),
+        ),
         rows=rows,
         caption=pair_caption(bundle, pair, "token", drawn=drawn),
         note=(
@@ -61,6 +45,30 @@ def joint_activations(bundle: Bundle, pair: Pair) -> Figure:
             f"{count(int(table.n11))}. Points on an axis are tokens on which only one fires."
         ),
     )
+
+
+@template
+def _scatter() -> alt.LayerChart:
+    chart = (
+        alt.Chart(named("rows"))
+        .mark_circle(size=22, opacity=0.5)
+        .encode(
+            x=alt.X("a:Q", title=f"activation of {slot('a')}", scale=alt.Scale(nice=False)),
+            y=alt.Y("b:Q", title=f"activation of {slot('b')}", scale=alt.Scale(nice=False)),
+            color=alt.Color(
+                "where:N",
+                title=None,
+                scale=alt.Scale(domain=each("names"), range=[BOTH_COLOUR, A_COLOUR, B_COLOUR]),
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=[
+                alt.Tooltip("where:N", title="active"),
+                alt.Tooltip("a:Q", title=slot("a"), format=NUMBER),
+                alt.Tooltip("b:Q", title=slot("b"), format=NUMBER),
+            ],
+        )
+    )
+    return layered(chart, height=300)
 
 
 def _sampled(drawn: int, total: int) -> str:

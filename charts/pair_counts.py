@@ -9,6 +9,7 @@ from analysis.cooccurrence.association import expected, lift
 from analysis.cooccurrence.pair import Pair
 from analysis.runtime.numbers import count, percent, short
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure
 from charts.core.numbers import COUNT, NUMBER, PERCENT
 from charts.core.theme import (
@@ -19,7 +20,6 @@ from charts.core.theme import (
     bare_x,
     bare_y,
     colour_scale,
-    inline,
     layered,
 )
 from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, ROW, UNIT_WORDS, pair_caption
@@ -38,7 +38,7 @@ def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-counts",
         title=f"How often latents {pair.a} and {pair.b} fire together",
-        chart=_cell_chart(rows, pair),
+        chart=_cell_drawing(rows, pair),
         rows=rows,
         caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
         note=(
@@ -74,7 +74,7 @@ def _cells(pair: Pair) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
+def _cell_drawing(rows: pa.Table, pair: Pair) -> Drawing:
     data = rows.to_pylist()
     for row in data:
         left = 2.35 * UNITS.index(row["unit"]) + (0 if row["b_active"] else 1)
@@ -85,9 +85,16 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         row["part"] = percent(row["share"])
         row["chance"] = f"expected {_expected_text(row['expected'])}"
         row["cell"] = _named(row, pair)
+    return _cell_chart().draw(
+        {"cells": pa.Table.from_pylist(data), "headings": pa.Table.from_pylist(_headings(pair))}
+    )
+
+
+@template
+def _cell_chart() -> alt.LayerChart:
     end = 2.35 * len(UNITS) - 0.37
     across, down = (-0.72, end), (1.98, -0.62)
-    base = alt.Chart({"values": data})
+    base = alt.Chart(named("cells"))
     boxes = base.mark_rect(stroke=PAPER).encode(
         x=bare_x("x:Q", across),
         x2="x2:Q",
@@ -119,7 +126,7 @@ def _cell_chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
     counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-16).encode(text="text:N")
     parts = inside.mark_text(fontSize=11.5, dy=2).encode(text="part:N")
     chance = inside.mark_text(fontSize=10.5, color=QUIET_INK, dy=18).encode(text="chance:N")
-    heads = alt.Chart({"values": _headings(pair)})
+    heads = alt.Chart(named("headings"))
     words = heads.mark_text(fontSize=11.5).encode(
         x=bare_x("x:Q", across),
         y=bare_y("y:Q", down),
@@ -181,9 +188,25 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         "text", pa.array([f"{short(value)} ×" for value in rows["lift"].to_pylist()])
     )
     most = max(*rows["joint"].to_pylist(), *rows["expected"].to_pylist(), 1.0)
-    scale = alt.Scale(type="symlog", constant=1, domain=[0, 3 * most], nice=False)
     ticks = [0, *(10**power for power in range(int(np.log10(most)) + 1))]
-    base = alt.Chart(inline(data)).encode(
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-expected",
+        title="Joint count against chance",
+        chart=_expected_chart().draw({"rows": data}, end=3 * most, ticks=ticks),
+        rows=rows,
+        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        note=(
+            "Open ring: count expected if the two were independent, n1·n2 / N. Dot: observed "
+            "count. The number is the lift, observed over expected. The tests below compare "
+            "with chance."
+        ),
+    )
+
+
+@template
+def _expected_chart() -> alt.LayerChart:
+    scale = alt.Scale(type="symlog", constant=1, domain=[0, slot("end")], nice=False)
+    base = alt.Chart(named("rows")).encode(
         y=alt.Y("unit:N", sort=list(UNITS), title=None),
         tooltip=[
             alt.Tooltip("unit:N"),
@@ -196,7 +219,7 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         "expected:Q",
         scale=scale,
         title="units with both latents (symmetric log)",
-        axis=alt.Axis(values=ticks, format=COUNT),
+        axis=alt.Axis(values=each("ticks"), format=COUNT),
     )
     lines = base.mark_rule(color=RULE, strokeWidth=3).encode(x=x, x2="joint:Q")
     by_chance = base.mark_point(color=QUIET_INK, size=80, filled=False, strokeWidth=2).encode(x=x)
@@ -204,21 +227,10 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
     texts = base.mark_text(align="left", dx=10, fontSize=12).encode(
         x=alt.X("end:Q", scale=scale), text="text:N"
     )
-    return Figure(
-        name=f"pair-{pair.a}-{pair.b}-expected",
-        title="Joint count against chance",
-        chart=layered(
-            lines,
-            by_chance,
-            observed,
-            texts.transform_calculate(end="max(datum.joint, datum.expected)"),
-            height=3 * ROW + 60,
-        ),
-        rows=rows,
-        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
-        note=(
-            "Open ring: count expected if the two were independent, n1·n2 / N. Dot: observed "
-            "count. The number is the lift, observed over expected. The tests below compare "
-            "with chance."
-        ),
+    return layered(
+        lines,
+        by_chance,
+        observed,
+        texts.transform_calculate(end="max(datum.joint, datum.expected)"),
+        height=3 * ROW + 60,
     )

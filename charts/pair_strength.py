@@ -1,7 +1,5 @@
 """How strongly two latents co-occur: conditional probabilities and measures."""
 
-from collections.abc import Sequence
-
 import altair as alt
 import pyarrow as pa
 
@@ -9,6 +7,7 @@ from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.association import MEASURES, wilson_interval
 from analysis.cooccurrence.pair import Pair
 from charts.core.cache import cached
+from charts.core.drawing import each, named, template
 from charts.core.figure import Figure
 from charts.core.measures import OF_VALUES, title_of
 from charts.core.numbers import COUNT, FRACTION
@@ -16,7 +15,6 @@ from charts.core.theme import (
     ACCENT,
     QUIET_INK,
     RULE,
-    inline,
     layered,
 )
 from charts.pair import A_COLOUR, B_COLOUR, ROW, pair_caption
@@ -55,7 +53,7 @@ def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-conditionals",
         title="If one fires, does the other?",
-        chart=_whiskers(table, names),
+        chart=_whiskers().draw({"rows": table}, names=names),
         rows=table,
         caption=pair_caption(bundle, pair, "token, window and document", interval="Wilson 95 %"),
         note=(
@@ -66,10 +64,11 @@ def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
     )
 
 
-def _whiskers(rows: pa.Table, names: Sequence[str]) -> alt.LayerChart:
-    base = alt.Chart(inline(rows)).encode(
+@template
+def _whiskers() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         y=alt.Y("unit:N", sort=list(UNITS), title=None, scale=alt.Scale(paddingInner=0.2)),
-        yOffset=alt.YOffset("probability:N", sort=list(names)),
+        yOffset=alt.YOffset("probability:N", sort=each("names")),
         tooltip=[
             alt.Tooltip("probability:N"),
             alt.Tooltip("unit:N"),
@@ -83,7 +82,7 @@ def _whiskers(rows: pa.Table, names: Sequence[str]) -> alt.LayerChart:
     colour = alt.Color(
         "probability:N",
         title=None,
-        scale=alt.Scale(domain=list(names), range=[A_COLOUR, B_COLOUR]),
+        scale=alt.Scale(domain=each("names"), range=[A_COLOUR, B_COLOUR]),
         legend=alt.Legend(orient="top", symbolType="circle"),
     )
     scale = alt.Scale(domain=[0, 1], nice=False)
@@ -114,8 +113,29 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
     ]
     table = pa.Table.from_pylist(rows)
     order = list(dict.fromkeys(str(row["measure"]) for row in rows))
-    base = alt.Chart(inline(table)).encode(
-        y=alt.Y("measure:N", sort=order, title=None, axis=alt.Axis(grid=True, labelLimit=190)),
+    return Figure(
+        name=f"pair-{pair.a}-{pair.b}-strengths",
+        title="Strength of co-occurrence, by measure and unit",
+        chart=_strength_chart().draw(
+            {"rows": table, "zero": pa.table({"at": [0]})},
+            measures=order,
+            height=len(order) * ROW + 60,
+        ),
+        rows=table,
+        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        note=(
+            "Phi and NPMI depend on the number of units with neither latent; Jaccard does not. "
+            "Cosine and Pearson compare the activations over all kept tokens."
+        ),
+    )
+
+
+@template
+def _strength_chart() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
+        y=alt.Y(
+            "measure:N", sort=each("measures"), title=None, axis=alt.Axis(grid=True, labelLimit=190)
+        ),
         tooltip=[
             alt.Tooltip("measure:N"),
             alt.Tooltip("unit:N"),
@@ -141,15 +161,5 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
             legend=None,
         ),
     )
-    zero = alt.Chart({"values": [{"at": 0}]}).mark_rule(color=RULE).encode(x="at:Q")
-    return Figure(
-        name=f"pair-{pair.a}-{pair.b}-strengths",
-        title="Strength of co-occurrence, by measure and unit",
-        chart=layered(zero, dots, height=len(order) * ROW + 60),
-        rows=table,
-        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
-        note=(
-            "Phi and NPMI depend on the number of units with neither latent; Jaccard does not. "
-            "Cosine and Pearson compare the activations over all kept tokens."
-        ),
-    )
+    zero = alt.Chart(named("zero")).mark_rule(color=RULE).encode(x="at:Q")
+    return layered(zero, dots)

@@ -10,11 +10,12 @@ from analysis.latents.flags import is_flagged
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, probability
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
 from charts.core.numbers import COUNT, FRACTION, NUMBER, NUMBER_AXIS
 from charts.core.text import name_of
-from charts.core.theme import QUIET_INK, inline, layered
+from charts.core.theme import QUIET_INK, layered
 
 RELATIONS = {
     "duplicate": "duplicate",
@@ -89,7 +90,7 @@ def relation_points(
     return Figure(
         name=f"relations-{relation}",
         title="Relations between latents: joint tokens against chance",
-        chart=_chart(rows),
+        chart=_drawing(rows),
         rows=rows,
         caption=caption_of(
             bundle, unit="token", relation=relation, pairs=f"{rows.num_rows} of {every.num_rows}"
@@ -112,7 +113,7 @@ def _drawn(drawn: int, total: int) -> str:
     )
 
 
-def _chart(rows: pa.Table) -> alt.LayerChart:
+def _drawing(rows: pa.Table) -> Drawing:
     names = [
         [
             name_of(i, t)
@@ -128,11 +129,19 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
     most = max(
         (pc.max(rows[n]).as_py() or 1 for n in ("expected_shifted", "joint_tokens")), default=1
     )
-    scale = alt.Scale(type="symlog", constant=0.1, domain=[0, 2 * most], nice=False)
-    ticks = [0, *(10**power for power in range(-1, int(np.log10(max(most, 1))) + 1))]
-    axis = alt.Axis(values=ticks, format=NUMBER_AXIS)
+    return _chart().draw(
+        {"pairs": data, "chance": pa.table({"at": np.geomspace(0.01, 2 * most, 60)})},
+        end=2 * most,
+        ticks=[0, *(10**power for power in range(-1, int(np.log10(max(most, 1))) + 1))],
+    )
+
+
+@template
+def _chart() -> alt.LayerChart:
+    scale = alt.Scale(type="symlog", constant=0.1, domain=[0, slot("end")], nice=False)
+    axis = alt.Axis(values=each("ticks"), format=NUMBER_AXIS)
     points = (
-        alt.Chart(inline(data))
+        alt.Chart(named("pairs"))
         .mark_circle(size=55, opacity=0.75, cursor="pointer")
         .encode(
             x=alt.X(
@@ -164,7 +173,7 @@ def _chart(rows: pa.Table) -> alt.LayerChart:
         .add_params(RELATION.parameter())
     )
     chance = (
-        alt.Chart({"values": [{"at": value} for value in np.geomspace(0.01, 2 * most, 60)]})
+        alt.Chart(named("chance"))
         .mark_line(color=QUIET_INK, strokeDash=[4, 3], strokeWidth=1)
         .encode(x="at:Q", y="at:Q")
     )
