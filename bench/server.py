@@ -45,16 +45,17 @@ def started(
     log: Path,
     command: Sequence[str] = STREAMLIT,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = ("--server.headless=true", "--server.port={port}"),
 ) -> Iterator[Server]:
     """A dashboard of the bundles in a folder on a free loopback port.
 
-    `command` starts it; `--server.port` is added. Raises RuntimeError with the end of the log if
-    it exits or does not answer.
+    `command` starts it; `options` are added, with the port in them. Raises RuntimeError with the
+    end of the log if it exits or does not answer.
     """
     port = free_port()
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, "--server.headless=true", f"--server.port={port}"],
+            [*command, *(option.format(port=port) for option in options)],
             cwd=ROOT,
             env=os.environ | {"CLEARWATER_BUNDLES": str(bundles), **(environment or {})},
             stdout=output,

@@ -1,0 +1,263 @@
+"""How long readers wait when many use one server, and while one of them exports pictures.
+
+    .venv/bin/python -m bench.bench_load [--sessions 50] [--seconds 90] [--workers 1 --workers 2]
+
+Each session opens pages and uses their widgets (latent, cluster, measure, selection), and pauses
+for 5 to 15 seconds after each answer. Then one reader downloads 20 PNG pictures while another
+clicks. The client runs on the same machine; its CPU time is reported. Targets with two workers and
+50 sessions: p50 at most 0.5 s, p95 at most 1.5 s, no error; p95 beside the exports at most 1 s.
+"""
+
+import asyncio
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from analysis.bundle import open_bundle
+from analysis.serve.nginx import COOKIE
+from bench.client import Client, Run, Widget
+from bench.server import ROOT, Server, started
+
+PAGES = ("", "map", "clusters", "cooccurrence", "pair", "latent")
+SELECTIONS = ("", "density<0.01", "cluster=3", "flag=dead", '"the"', "cluster=5 & max>2")
+LATENTS = ("Latent", "Latent a", "Latent b")
+"""Number inputs that hold the id of a latent."""
+THINK = (5.0, 15.0)
+QUICK = (0.5, 1.5)
+"""Pauses of the reader who clicks beside the exports."""
+RAMP = 15.0
+"""Seconds over which the sessions start."""
+EXPORTS = 20
+TIMEOUT = 120.0
+
+
+@dataclass
+class Waits:
+    """What the readers of one trial waited for."""
+
+    finished: list[float] = field(default_factory=list)
+    """Seconds until the page was complete."""
+    first_chart: list[float] = field(default_factory=list)
+    """Seconds until the first chart, of the answers that have one."""
+    by_page: dict[str, list[float]] = field(default_factory=dict)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def note(self, page: str, run: Run) -> None:
+        """Add an answer."""
+        self.finished.append(run.seconds)
+        self.by_page.setdefault(page or "overview", []).append(run.seconds)
+        if run.first_chart is not None:
+            self.first_chart.append(run.first_chart)
+        self.errors.update(text[:120] for text in run.exceptions)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU seconds and private bytes of one process of the server."""
+
+    name: str
+    cpu: float
+    memory: int
+
+
+class Reader:
+    """One session and what it can click on."""
+
+    def __init__(self, client: Client, latents: int, seed: int) -> None:
+        self.client = client
+        self.latents = latents
+        self.random = random.Random(seed)
+        self.widgets: dict[str, Widget] = {}
+
+    async def open(self, page: str, query: str = "") -> Run:
+        """Open a page; its widgets replace those of the page before."""
+        run = await self.client.open(page, query or self.client.query, timeout=TIMEOUT)
+        self.widgets = {widget.id: widget for widget in run.widgets}
+        return run
+
+    async def click(self) -> Run:
+        """Open another page, or use a widget of this one."""
+        if self.random.random() < 0.35:
+            others = [page for page in PAGES if page != self.client.page]
+            return await self.open(self.random.choice(others))
+        widget, value = self.random.choice(list(choices(self.widgets.values(), self)))
+        run = await self.client.set(widget, value, timeout=TIMEOUT)
+        drawn = {widget.id: widget for widget in run.widgets}
+        self.widgets = self.widgets | drawn if widget.fragment else drawn
+        return run
+
+
+def choices(widgets: Iterable[Widget], reader: Reader) -> Iterable[tuple[Widget, object]]:
+    """Widgets that a reader may use, each with the value to set; every page has a selection."""
+    for widget in widgets:
+        if widget.kind == "selectbox" and widget.label != "Bundle" and len(widget.options) > 1:
+            yield widget, reader.random.choice(widget.options)
+        elif widget.kind == "number_input" and widget.label in LATENTS:
+            yield widget, float(reader.random.randrange(reader.latents))
+        elif widget.kind == "text_input" and widget.label == "Selection":
+            yield widget, reader.random.choice(SELECTIONS)
+
+
+def main(
+    sessions: Annotated[int, typer.Option(min=1)] = 50,
+    seconds: Annotated[float, typer.Option(min=1)] = 90.0,
+    workers: Annotated[list[int] | None, typer.Option()] = None,
+    bundle: Annotated[Path, typer.Option()] = ROOT / "data" / "demo",
+    exports: Annotated[bool, typer.Option()] = True,
+) -> None:
+    """Measure the dashboard with each number of workers."""
+    latents = len(open_bundle(bundle).latents)
+    for number in workers or [1, 2]:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "analysis", "serve", "--workers", str(number)]
+            log = Path(folder) / "log.txt"
+            with started(bundle, log, command, options=["--port={port}"]) as server:
+                _wait_until_warm(server.address, number)
+                print(f"\n{number} workers, {sessions} sessions, {seconds:.0f} s")
+                _measured(server, lambda: _load(server.address, latents, sessions, seconds))
+                if exports:
+                    print(f"{number} workers, one reader clicks, one exports {EXPORTS} pictures")
+                    _measured(server, lambda: _beside_exports(server.address, latents))
+
+
+def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> None:
+    """Run a trial and print its waits and what it cost."""
+
+    async def run() -> Waits:
+        return await trial()
+
+    before, own = _usage(server), time.process_time()
+    start = time.perf_counter()
+    waits = asyncio.run(run())
+    wall, own = time.perf_counter() - start, time.process_time() - own
+    _print_waits("until the page is complete", waits.finished)
+    _print_waits("until the first chart", waits.first_chart)
+    for page, values in sorted(waits.by_page.items()):
+        _print_waits(f"  {page}", values)
+    print(f"  errors: {sum(waits.errors.values())} {dict(waits.errors) or ''}")
+    for pid, now in _usage(server).items():
+        cpu = now.cpu - (before[pid].cpu if pid in before else 0)
+        each = 1000 * cpu / max(1, len(waits.finished))
+        print(
+            f"  {now.name:<16} CPU {cpu:6.1f} s ({100 * cpu / wall:3.0f} %), "
+            f"{each:5.1f} ms per answer, memory {now.memory / 1e6:,.0f} MB"
+        )
+    print(f"  {'client':<16} CPU {own:6.1f} s ({100 * own / wall:3.0f} %)")
+
+
+def _print_waits(name: str, values: list[float]) -> None:
+    if len(values) < 2:
+        return
+    cuts = statistics.quantiles(values, n=20, method="inclusive")
+    print(
+        f"  {name:<28} n {len(values):>5,}  p50 {statistics.median(values):5.2f} s  "
+        f"p95 {cuts[-1]:5.2f} s  largest {max(values):5.2f} s"
+    )
+
+
+def _usage(server: Server) -> dict[int, Usage]:
+    """The processes of the server by their id; those that draw pictures are gone too soon."""
+    used = {}
+    for process in (server.process, *server.process.children(recursive=True)):
+        try:
+            times, line = process.cpu_times(), process.cmdline()
+            serves = "streamlit" in line
+            name = "server process" if serves else "nginx" if "nginx" in line[0] else "supervisor"
+            memory = int(process.memory_full_info().uss)
+            used[process.pid] = Usage(name, times.user + times.system, memory)
+        except (psutil.NoSuchProcess, IndexError):
+            continue
+    return used
+
+
+async def _load(address: str, latents: int, sessions: int, seconds: float) -> Waits:
+    waits = Waits()
+    end = time.perf_counter() + RAMP + seconds
+    await asyncio.gather(
+        *(
+            _session(address, latents, seed, RAMP * seed / sessions, end, waits)
+            for seed in range(sessions)
+        )
+    )
+    return waits
+
+
+async def _session(
+    address: str, latents: int, seed: int, delay: float, end: float, waits: Waits
+) -> None:
+    await asyncio.sleep(delay)
+    try:
+        async with Client(address) as client:
+            reader = Reader(client, latents, seed)
+            page = reader.random.choice(PAGES)
+            waits.note(page, await reader.open(page))
+            while True:
+                pause = reader.random.uniform(*THINK)
+                if time.perf_counter() + pause > end:
+                    return
+                await asyncio.sleep(pause)
+                run = await reader.click()
+                waits.note(client.page, run)
+    except (TimeoutError, OSError) as error:
+        waits.errors[repr(error)[:120]] += 1
+
+
+async def _beside_exports(address: str, latents: int) -> Waits:
+    waits, done = Waits(), asyncio.Event()
+
+    async def export() -> None:
+        async with Client(address) as client:
+            exported = 0
+            while exported < EXPORTS:
+                for page in PAGES:
+                    run = await client.open(page, timeout=TIMEOUT)
+                    pictures = [b for b in run.downloads if b.label == "Picture, PNG"]
+                    for button in pictures[: EXPORTS - exported]:
+                        data = await client.download(button, timeout=TIMEOUT)
+                        if not data.startswith(b"\x89PNG"):
+                            waits.errors["not a PNG"] += 1
+                        exported += 1
+        done.set()
+
+    async def click() -> None:
+        async with Client(address) as client:
+            reader = Reader(client, latents, seed=1)
+            await reader.open("")
+            while not done.is_set():
+                await asyncio.sleep(reader.random.uniform(*QUICK))
+                waits.note(client.page, await reader.click())
+
+    start = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(export())
+        group.create_task(click())
+    print(f"  exported {EXPORTS} pictures in {time.perf_counter() - start:.1f} s")
+    return waits
+
+
+def _wait_until_warm(address: str, workers: int) -> None:
+    end = time.monotonic() + TIMEOUT
+    for number in range(workers):
+        headers = {"Cookie": f"{COOKIE}={number}"}
+        while time.monotonic() < end:
+            request = urllib.request.Request(f"{address}/healthz", headers=headers)
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                if json.loads(answer.read())["warm"]:
+                    break
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    typer.run(main)
