@@ -32,11 +32,15 @@ help:
 	$(BIN)/python -m data.recipes.model
 	@touch $@
 
+# A browser opens where there is a screen.
+SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
+OPEN := --server.headless $(if $(SCREEN),false,true)
+
 run: .venv/run
-	$(BIN)/streamlit run dashboard.py
+	$(BIN)/streamlit run dashboard.py $(OPEN)
 
 dev: .venv/run
-	$(BIN)/streamlit run dashboard.py --server.runOnSave true --server.fileWatcherType auto
+	$(BIN)/streamlit run dashboard.py $(OPEN) --server.runOnSave true --server.fileWatcherType auto
 
 model: .venv/model
 

@@ -11,6 +11,7 @@ import streamlit as st
 def show() -> None:
     """Draw the page that the address names."""
     from pages.widgets import bundles, events, session, style
+    from pages.widgets.failures import guarded
 
     st.set_page_config(
         page_title="Clearwater",
@@ -32,11 +33,20 @@ def show() -> None:
         ],
         position="top",
     )
-    with st.sidebar:
+    with st.sidebar, guarded("looking for bundles"):
         bundles.bundle_picker()
-    events.follow()
-    page.run()
+    with guarded("following a click in a chart"):
+        events.follow()
+    with guarded("drawing this page"):
+        page.run()
     session.write()
+
+
+def explain(error: Exception) -> bool:
+    """Show what no guard of a page has caught; True: Streamlit shows nothing of its own."""
+    from pages.widgets.failures import shown_instead
+
+    return shown_instead(error)
 
 
 if __name__ == "dashboard":
@@ -44,6 +54,11 @@ if __name__ == "dashboard":
 
     from pages.server import health, warm_up
 
-    app = App(__file__, routes=health.ROUTES, lifespan=warm_up.lifespan)
+    app = App(
+        __file__,
+        routes=health.ROUTES,
+        lifespan=warm_up.lifespan,
+        on_script_error=explain,
+    )
 else:
     show()

@@ -11,6 +11,7 @@ from analysis.bundle import MANIFEST, Bundle, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
 from analysis.serve import BUNDLES
 from pages.widgets import session
+from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def bundle_picker() -> None:
     )
 
 
+@guarded("doing what you asked for")
 def _take() -> None:
     """Start a new view: another bundle has other latents and clusters."""
     session.clear_brushes()

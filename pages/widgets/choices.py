@@ -14,6 +14,7 @@ from charts.component_plane import CLASSES, Classes
 from charts.map_view import COLOURS, Colour, colours_of, maps_of
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
+from pages.widgets.failures import guarded
 from pages.widgets.state import BY_CLUSTER, COMPONENTS, PooledContexts, Subject, Tab
 
 _MAPS: dict[MapName, str] = {
@@ -200,6 +201,7 @@ def _choice(
     )
 
 
+@guarded("doing what you asked for")
 def _take(field: str, key: str, after: Callable[[], None] | None = None) -> None:
     if st.session_state[key] is not None:
         session.change(**{field: st.session_state[key]})

@@ -45,6 +45,7 @@ from charts.core.interactions import (
 from charts.density import density_histogram
 from pages.widgets import session
 from pages.widgets.bundles import clarke_components, shown
+from pages.widgets.failures import guarded
 
 KEY = "figure"
 LATENT_PAGE = "pages/latent.py"
@@ -138,6 +139,7 @@ def open_pair(a: int, b: int) -> NoReturn:
     st.switch_page(PAIR_PAGE, query_params=view.to_query_params())
 
 
+@guarded("doing what you asked for")
 def choose_cluster(cluster: int) -> None:
     """Show a cluster and its level, and select its latents on every page."""
     clusters = shown().clusters

@@ -13,6 +13,7 @@ from analysis.selection import Cluster, Latents, Near, Partners, Selection
 from charts.cluster_evidence import cluster_row
 from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent
+from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.pickers import ChosenCluster
 from pages.widgets.trust import cluster_trust, explanation, label_score
@@ -92,6 +93,7 @@ def latent_links(bundle: Bundle, latent: int) -> None:
             st.button(words, on_click=_select, args=(selection,), key=f"select {words}")
 
 
+@guarded("doing what you asked for")
 def _select(selection: Selection) -> None:
     session.select(selection)
 

@@ -9,6 +9,7 @@ from charts.core.figure import Figure
 from charts.map import latent_map
 from charts.map_view import Colour, Viewport, part_of_map, whole_map
 from pages.widgets import choices, session
+from pages.widgets.failures import guarded
 from pages.widgets.page import Page
 
 STEP = 1.6
@@ -98,6 +99,7 @@ def _scaled_side(
     return start, start + length
 
 
+@guarded("doing what you asked for")
 def _show(viewport: Viewport | None) -> None:
     session.clear_brushes()
     session.change(viewport=viewport)

@@ -18,6 +18,7 @@ from analysis.selection import Search, evaluate
 from charts.core.text import name_of, shown_label
 from pages.widgets import choices, session
 from pages.widgets.events import choose_cluster, open_pair
+from pages.widgets.failures import guarded
 from pages.widgets.page import Page
 from pages.widgets.state import WIDEST_WINDOW, ViewState
 
@@ -113,10 +114,12 @@ def _step(column: DeltaGenerator, name: str, latent: int | None) -> None:
     )
 
 
+@guarded("doing what you asked for")
 def _take_latent(key: str) -> None:
     _go_to_latent(st.session_state[key])
 
 
+@guarded("doing what you asked for")
 def _go_to_latent(latent: int | None) -> None:
     if latent is not None:
         session.change(latent=int(latent))
@@ -262,6 +265,7 @@ def _partner_of(bundle: Bundle, a: int) -> None:
     _partner_box(bundle, a, f"or a partner of {a}, by phi", "phi", _PARTNER, _take_partner)
 
 
+@guarded("doing what you asked for")
 def _take_partner() -> None:
     if st.session_state[_PARTNER] is not None:
         session.change(partner=int(st.session_state[_PARTNER]))
@@ -290,10 +294,12 @@ def _whole_number(field: _Field, value: int, lowest: int, highest: int) -> None:
     )
 
 
+@guarded("doing what you asked for")
 def _take_field(field: _Field) -> None:
     session.change(**{field.name: st.session_state[field.key]})
 
 
+@guarded("doing what you asked for")
 def _go_to_pair(a: int, b: int) -> None:
     session.change(latent=a, partner=b)
 
@@ -366,6 +372,7 @@ def _same_latents(bundle: Bundle, cluster: int | None, level: int, ids: Sequence
     return int(counts.argmax()) if len(counts) else ids[0]
 
 
+@guarded("doing what you asked for")
 def _take_cluster() -> None:
     if st.session_state[_CLUSTER] is not None:
         choose_cluster(int(st.session_state[_CLUSTER]))

@@ -9,6 +9,7 @@ from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from analysis.selection import Everything, evaluate, parse
 from pages.widgets import session
+from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.state import ViewState
 
@@ -85,6 +86,7 @@ def _pending_error(view: ViewState) -> str:
     return str(error) if unchanged == view.select else ""
 
 
+@guarded("doing what you asked for")
 def _take() -> None:
     try:
         selection = parse(st.session_state[_FIELD])
@@ -95,6 +97,7 @@ def _take() -> None:
     session.select(selection)
 
 
+@guarded("doing what you asked for")
 def _clear() -> None:
     st.session_state.pop(_INVALID, None)
     session.select(Everything())

@@ -14,6 +14,7 @@ from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from charts.relations import RELATIONS, relation_rows
 from pages.widgets.events import choose_cluster, open_latent, open_pair
+from pages.widgets.failures import guarded
 from pages.widgets.page import Page
 from pages.widgets.pickers import ChosenCluster, level_clusters
 
@@ -136,6 +137,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     )
 
 
+@guarded("doing what you asked for")
 def _take_cluster(key: str, clusters: list[int]) -> None:
     clicked = _clicked_row(st.session_state[key], len(clusters))
     if clicked is not None:
