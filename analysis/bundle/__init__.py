@@ -30,12 +30,27 @@ from analysis.bundle.manifest import (
     RelationFamily,
     SaeSource,
     SelfCheck,
+    StoredTable,
 )
-from analysis.bundle.open import Bundle, TopWords, open_bundle, read_manifest
+from analysis.bundle.open import (
+    Bundle,
+    TopWords,
+    folder_identity,
+    open_bundle,
+    read_manifest,
+)
 from analysis.bundle.positions import UNITS, WINDOW, KeptTokens, Unit, Units, kept_tokens
 from analysis.bundle.publish import check_destination, content_id, publish, stored_content_id
 from analysis.bundle.schema import EVERY_PAIR_UP_TO, SCHEMA_VERSION, TABLES, ContextKind, column
-from analysis.bundle.tables import ROW_GROUP, LatentTable, SharedFile, TableWriter, write_table
+from analysis.bundle.table_file import TableFile
+from analysis.bundle.tables import (
+    ROW_GROUP,
+    LatentTable,
+    TableWriter,
+    read_rows,
+    read_table,
+    write_table,
+)
 
 __all__ = [
     "EVERY_PAIR_UP_TO",
@@ -64,7 +79,8 @@ __all__ = [
     "RelationFamily",
     "SaeSource",
     "SelfCheck",
-    "SharedFile",
+    "StoredTable",
+    "TableFile",
     "TableWriter",
     "TokenBlock",
     "TopWords",
@@ -73,11 +89,14 @@ __all__ = [
     "check_destination",
     "column",
     "content_id",
+    "folder_identity",
     "kept_tokens",
     "open_activations",
     "open_bundle",
     "publish",
     "read_manifest",
+    "read_rows",
+    "read_table",
     "spans_within",
     "stored_content_id",
     "write_table",

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.bundle.blocks import near_spans, spans_within
-from analysis.bundle.tables import ROW_GROUP, SharedFile, read_rows
+from analysis.bundle.damage import damaged
+from analysis.bundle.table_file import TableFile
+from analysis.bundle.tables import ROW_GROUP, read_rows
 from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
 
 WORKING_BYTES = 48
@@ -136,7 +137,10 @@ class Activations:
         values = np.empty(len(latents), dtype=np.float32)
         for i, latent in enumerate(latents):
             tokens, activations = self.of_latent(int(latent))
-            values[i] = activations[np.searchsorted(tokens, row)]
+            place = int(np.searchsorted(tokens, row))
+            if place == len(tokens) or tokens[place] != row:
+                raise damaged(self._by_token.path, "has pairs that activations_by_latent lacks")
+            values[i] = activations[place]
         return latents, values
 
     def latents_of_tokens(self, start: int, stop: int) -> tuple[UInt32s, Ints]:
@@ -144,6 +148,8 @@ class Activations:
         first = int(self.token_ends[start - 1]) if start else 0
         last = int(self.token_ends[stop - 1]) if stop else 0
         latents = read_rows(self._by_token, first, last)["latent"].to_numpy()
+        if latents.max(initial=0) >= max(len(self.latent_ends), 1):
+            raise damaged(self._by_token.path, "has latents that the SAE does not have")
         return latents, np.diff(self.token_ends[start:stop], prepend=first)
 
     def blocks_by_token(self, most: float = TOKEN_BLOCK) -> Iterator[TokenBlock]:
@@ -153,12 +159,12 @@ class Activations:
             yield TokenBlock(start, np.concatenate([[0], np.cumsum(counts)]), latents)
 
     @cached_property
-    def _by_latent(self) -> SharedFile:
-        return SharedFile(self.folder / "activations_by_latent.parquet")
+    def _by_latent(self) -> TableFile:
+        return TableFile(self.folder / "activations_by_latent.parquet")
 
     @cached_property
-    def _by_token(self) -> SharedFile:
-        return SharedFile(self.folder / "activations_by_token.parquet")
+    def _by_token(self) -> TableFile:
+        return TableFile(self.folder / "activations_by_token.parquet")
 
     @cached_property
     def _latent_starts(self) -> Ints:
@@ -177,19 +183,41 @@ class Activations:
         starts, ends = self._latent_starts[latents], self.latent_ends[latents]
         base = int(starts[0])
         rows = read_rows(self._by_latent, base, int(ends[-1]), columns)
+        self._check(rows, base)
         if (starts[1:] == ends[:-1]).all():
             return rows
         own = zip((starts - base).tolist(), (ends - starts).tolist(), strict=True)
         return pa.concat_tables([rows.slice(start, count) for start, count in own])
 
+    def _check(self, rows: pa.Table, base: int) -> None:
+        """Raise InputError unless tokens ascend in every latent and all numbers are valid.
+
+        `rows` are those of `activations_by_latent` from row `base`.
+        """
+        tokens = rows["token"].to_numpy()
+        if tokens.max(initial=0) >= max(len(self.token_ends), 1):
+            raise damaged(self._by_latent.path, "has rows of tokens that the bundle does not have")
+        # A number that does not ascend begins the next latent.
+        begins = base + 1 + np.flatnonzero(tokens[1:] <= tokens[:-1])
+        known = (
+            self.latent_ends[np.searchsorted(self.latent_ends, begins)] if len(begins) else begins
+        )
+        if not np.array_equal(known, begins):
+            raise damaged(self._by_latent.path, "has a latent whose tokens do not ascend")
+        if "activation" in rows.column_names:
+            values = rows["activation"].to_numpy()
+            if not np.isfinite([values.min(initial=0), values.max(initial=0)]).all():
+                raise damaged(self._by_latent.path, "has activations that are not finite")
+
 
 def open_activations(tables: Path, d_sae: int) -> Activations:
     """Open the stored activations in a folder of tables that is not yet a bundle."""
     counts = np.zeros(d_sae, dtype=np.int64)
-    file = pq.ParquetFile(tables / "activations_by_token.parquet", memory_map=True)
-    for batch in file.iter_batches():
-        counts += np.bincount(batch.column("latent").to_numpy(), minlength=d_sae)
-    active = pq.read_table(tables / "tokens.parquet", columns=["active_latents"], memory_map=True)
-    return Activations(
-        tables, np.cumsum(counts), np.cumsum(active["active_latents"].to_numpy(), dtype=np.int64)
-    )
+    file = TableFile(tables / "activations_by_token.parquet")
+    for group in range(file.groups):
+        latents = file.read(["latent"], [group])["latent"].to_numpy()
+        counts += np.bincount(latents, minlength=d_sae)
+    tokens = TableFile(tables / "tokens.parquet")
+    groups = [tokens.read(["active_latents"], [group]) for group in range(tokens.groups)]
+    active = np.concatenate([rows["active_latents"].to_numpy() for rows in groups] or [[]])
+    return Activations(tables, np.cumsum(counts), np.cumsum(active, dtype=np.int64))

@@ -13,9 +13,11 @@ import pyarrow as pa
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from analysis.bundle.cut_texts import MARK
 from analysis.bundle.manifest import MANIFEST, Manifest
 from analysis.bundle.older_schemas import OLDER
 from analysis.bundle.schema import SCHEMA_VERSION, TABLE_TITLES, TABLES
+from analysis.bundle.table_file import DEFAULT_GB, MEMORY_SETTING
 
 INTRODUCTION = f"""# The bundle, schema version {SCHEMA_VERSION}
 
@@ -25,6 +27,21 @@ tables. Each file stores the unit and the meaning of its columns as field metada
 
 This page is generated from the declarations in `analysis/bundle/schema.py` and
 `analysis/bundle/manifest.py` by `make docs`.
+"""
+CHECKS = f"""## How a bundle is checked
+
+Opening a bundle reads the manifest and the footers of the tables. It checks that the manifest and
+the footers are those that were written, that every column has its type, and that the numbers of
+rows are those of the manifest. Rows are checked when they are read: nulls, ranges, words, the order
+of the rows, and the counts of one table against those of another. A text that is longer than its
+range is cut, with "{MARK}" as its last character. What is damaged is refused in one sentence.
+
+Every page of a table has a checksum, and only the pages that are read are verified.
+`clearwater verify BUNDLE` reads everything. Bundles that were written before there were checksums
+open; damage in them is noticed only if a value is outside its range or contradicts another.
+
+One read of a table takes at most {DEFAULT_GB:g} GB of memory. The environment variable
+`{MEMORY_SETTING}` changes this limit.
 """
 ACTIVATIONS = """## How activations are stored
 
@@ -38,7 +55,14 @@ Activations are float32 values with 11 significant bits.
 
 def document() -> str:
     """The text of `docs/bundle.md`."""
-    parts = [INTRODUCTION, "## Tables\n", *map(_table, TABLES), ACTIVATIONS, "## Manifest\n"]
+    parts = [
+        INTRODUCTION,
+        "## Tables\n",
+        *map(_table, TABLES),
+        ACTIVATIONS,
+        CHECKS,
+        "## Manifest\n",
+    ]
     parts += [_model(model) for model in dict.fromkeys(_models(Manifest))]
     older = ", ".join(str(version) for version in sorted(OLDER)) or "none"
     parts.append(f"## Older schema versions\n\nOlder schema versions that are read: {older}.\n")
@@ -47,16 +71,16 @@ def document() -> str:
 
 def _table(name: str) -> str:
     rows = [
-        (f"`{c.name}`", _kind(c.type), "yes" if c.nullable else "", *_words(c))
+        (f"`{c.name}`", _kind(c.type), "yes" if c.nullable else "", *_texts(c))
         for c in TABLES[name]
     ]
-    heads = ("column", "type", "null", "unit", "meaning")
+    heads = ("column", "type", "null", "unit", "range", "meaning")
     return f"### {name}\n\n{TABLE_TITLES[name]}\n\n{_rows(heads, rows)}"
 
 
-def _words(column: pa.Field) -> tuple[str, str]:
+def _texts(column: pa.Field) -> Iterator[str]:
     metadata = column.metadata or {}
-    return metadata[b"unit"].decode(), metadata[b"meaning"].decode()
+    return (metadata[name].decode() for name in (b"unit", b"range", b"meaning"))
 
 
 def _kind(kind: pa.DataType) -> str:

@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MANIFEST = "manifest.json"
+HASH = "^[0-9a-f]{64}$"
+"""A SHA-256 in hexadecimal digits."""
 
 
 class _Strict(BaseModel):
@@ -17,9 +19,11 @@ class SaeSource(_Strict):
     name: str = Field(description="folder, file or repository as it was given")
     format: str = Field(description="name of the file format")
     architecture: str = Field(description="standard, topk, jumprelu, gated, …")
-    d_in: int = Field(description="width of the input")
-    d_sae: int = Field(description="number of latents")
-    d_out: int = Field(description="width of the output; differs from d_in in transcoders only")
+    d_in: int = Field(ge=1, description="width of the input")
+    d_sae: int = Field(ge=1, description="number of latents")
+    d_out: int = Field(
+        ge=1, description="width of the output; differs from d_in in transcoders only"
+    )
     hook_point: str | None = Field(description="in TransformerLens spelling; null if unknown")
     hook_module: str | None = Field(
         description="Hugging Face module whose output was read; null if activations were imported"
@@ -47,8 +51,8 @@ class ModelSource(_Strict):
 
     name: str = Field(description="folder, file or hub id as it was given")
     architecture: str = Field(description="class in transformers")
-    layers: int = Field(description="number of layers")
-    d_model: int = Field(description="width of the residual stream")
+    layers: int = Field(ge=0, description="number of layers")
+    d_model: int = Field(ge=0, description="width of the residual stream")
     dtype: str = Field(description="number type in which it ran")
     content_hash: str = Field(description="SHA-256 of its files")
 
@@ -66,8 +70,8 @@ class MaskSummary(_Strict):
 
     policy: str = Field(description="one sentence: which tokens are masked")
     special_token_ids: list[int] = Field(description="of the model's tokenizer")
-    special_tokens: int = Field(description="masked special tokens")
-    sink_tokens: int = Field(description="masked attention sinks")
+    special_tokens: int = Field(ge=0, description="masked special tokens")
+    sink_tokens: int = Field(ge=0, description="masked attention sinks")
 
 
 class SelfCheck(_Strict):
@@ -115,8 +119,8 @@ class MapQuality(_Strict):
         description="Venna and Kaski 2001, k = 10; null with too few latents"
     )
     knn_recall: float | None = Field(description="mean recall@10 of the latents on the map")
-    latents: int = Field(description="latents on the map")
-    left_out: int = Field(description="latents that are not on the map")
+    latents: int = Field(ge=0, description="latents on the map")
+    left_out: int = Field(ge=0, description="latents that are not on the map")
     graph: str = Field(description="how neighbours were computed")
     agreement: float | None = Field(
         default=None,
@@ -127,22 +131,22 @@ class MapQuality(_Strict):
 class ClusterLevel(_Strict):
     """One level of the clustering."""
 
-    level: int
-    clusters: int
-    noise: int
+    level: int = Field(ge=0)
+    clusters: int = Field(ge=0)
+    noise: int = Field(ge=0)
     stability: float = Field(description="mean adjusted Rand index between pairs of seeds")
 
 
 class CommunityLevel(_Strict):
     """One level of the co-occurrence communities."""
 
-    level: int
-    communities: int
+    level: int = Field(ge=0)
+    communities: int = Field(ge=0)
     resolution: float
     modularity: float = Field(description="modularity at this resolution")
     stability: float = Field(description="mean adjusted Rand index between pairs of seeds")
-    latents: int = Field(description="latents in a community")
-    edges: int = Field(description="edges of the graph; the same at every level")
+    latents: int = Field(ge=0, description="latents in a community")
+    edges: int = Field(ge=0, description="edges of the graph; the same at every level")
 
 
 class RelationFamily(_Strict):
@@ -151,22 +155,31 @@ class RelationFamily(_Strict):
     relation: str
     rule: str = Field(description="one sentence: the condition for listing a pair")
     family: str = Field(description="one sentence: the tests that the q-value corrects for")
-    tested: int
-    listed: int
+    tested: int = Field(ge=0)
+    listed: int = Field(ge=0)
 
 
 class LabelSummary(_Strict):
     """How labels were generated and scored."""
 
-    naming_documents: int = Field(description="documents used to generate labels")
-    held_out_documents: int = Field(description="documents used to score labels")
-    held_out_words: int = Field(description="words of the held-out documents; N in every score")
-    least_contexts: int = Field(description="active held-out words needed for a score")
+    naming_documents: int = Field(ge=0, description="documents used to generate labels")
+    held_out_documents: int = Field(ge=0, description="documents used to score labels")
+    held_out_words: int = Field(
+        ge=0, description="words of the held-out documents; N in every score"
+    )
+    least_contexts: int = Field(ge=0, description="active held-out words needed for a score")
     explanations: list[str] = Field(description="sources of explanations")
     explained: int = Field(default=0, description="latents and clusters with an explanation")
     explanations_scored: int = Field(
         0, description="latents and clusters whose explanation has a precision"
     )
+
+
+class StoredTable(_Strict):
+    """The hashes of one table's file."""
+
+    sha256: str = Field(description="of the whole file", pattern=HASH)
+    footer: str = Field(description="of its Parquet footer, verified when opened", pattern=HASH)
 
 
 class Manifest(_Strict):
@@ -178,8 +191,8 @@ class Manifest(_Strict):
     model: ModelSource | None
     corpus: CorpusSource
     parameters: Parameters
-    tokens: int = Field(description="kept tokens; N in every statistic")
-    documents: int
+    tokens: int = Field(ge=0, description="kept tokens; N in every statistic")
+    documents: int = Field(ge=0)
     mask: MaskSummary
     active_rule: str
     self_check: SelfCheck
@@ -193,3 +206,9 @@ class Manifest(_Strict):
     )
     versions: dict[str, str]
     timings: dict[str, float] = Field(description="seconds per step")
+    tables: dict[str, StoredTable] = Field(
+        default_factory=dict, description="hashes of every table; empty if they predate this field"
+    )
+    checksum: str = Field(
+        default="", description="SHA-256 of all fields but timings; empty if it predates this field"
+    )

@@ -1,6 +1,8 @@
 """Open a bundle, check that it is complete, and read its tables when they are used."""
 
+import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,14 +11,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from analysis.bundle import cross_checks
 from analysis.bundle.activations import Activations
+from analysis.bundle.checksums import check_footers, check_manifest
+from analysis.bundle.cut_texts import cut_texts
+from analysis.bundle.damage import MEND
+from analysis.bundle.footer_checks import check_columns, check_counts
 from analysis.bundle.manifest import MANIFEST, Manifest
 from analysis.bundle.older_schemas import CURRENT, REFRESH_TABLES, OlderSchema, reading_of
 from analysis.bundle.positions import KeptTokens, kept_tokens
+from analysis.bundle.ranges import Limits
+from analysis.bundle.row_checks import check_rows
 from analysis.bundle.schema import TABLES
+from analysis.bundle.table_file import TableFile
 from analysis.bundle.tables import LatentTable
 from analysis.runtime.errors import InputError
 
@@ -34,17 +43,27 @@ class TopWords:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An open bundle. Small tables are read whole, once; large tables are read by latent."""
+    """An open bundle. Small tables are read whole, once; large tables are read by latent.
+
+    Rows are checked against the schema when they are read. Every table raises InputError if it is
+    damaged.
+    """
 
     path: Path
     manifest: Manifest
     schema: OlderSchema = field(default=CURRENT, repr=False)
     """Defaults for what the bundle lacks, if an older version wrote it."""
+    identity: str = ""
+    """Changes when a file of the bundle is replaced; the key of everything derived from it."""
+    files: dict[str, TableFile] = field(default_factory=dict, repr=False, compare=False)
+    """The files of the tables, as they were when the bundle was opened."""
 
     @cached_property
     def latents(self) -> pa.Table:
         """One row per latent; row i is latent i."""
-        return self._read("latents")
+        rows, active = self._read("latents"), self._file("activations_by_latent").rows
+        cross_checks.check_latents(self._path("latents"), rows, self.manifest, active)
+        return rows
 
     @cached_property
     def top_words(self) -> TopWords:
@@ -63,7 +82,9 @@ class Bundle:
     @cached_property
     def memberships(self) -> pa.Table:
         """Which cluster a latent belongs to at every level."""
-        return self._read("memberships")
+        rows = self._read("memberships")
+        cross_checks.check_memberships(self._path("memberships"), rows, self.clusters, self.latents)
+        return rows
 
     @cached_property
     def communities(self) -> pa.Table:
@@ -73,7 +94,9 @@ class Bundle:
     @cached_property
     def cluster_pairs(self) -> pa.Table:
         """Joint tokens of two clusters of a level."""
-        return self._read("cluster_pairs")
+        rows = self._read("cluster_pairs")
+        cross_checks.check_cluster_pairs(self._path("cluster_pairs"), rows, self.clusters)
+        return rows
 
     @cached_property
     def cluster_components(self) -> pa.Table:
@@ -83,7 +106,9 @@ class Bundle:
     @cached_property
     def cluster_loadings(self) -> pa.Table:
         """The members' decoder vectors on these components."""
-        return self._read("cluster_loadings")
+        rows = self._read("cluster_loadings")
+        cross_checks.check_loadings(self._path("cluster_loadings"), rows, self.cluster_components)
+        return rows
 
     @cached_property
     def documents(self) -> pa.Table:
@@ -113,7 +138,9 @@ class Bundle:
     @cached_property
     def kept_tokens(self) -> KeptTokens:
         """Kept tokens, documents and windows."""
-        return kept_tokens(self.path)
+        kept = kept_tokens(self.path)
+        cross_checks.check_kept(self._path("tokens"), kept, self.documents, self.manifest)
+        return kept
 
     @cached_property
     def contexts(self) -> LatentTable:
@@ -129,57 +156,113 @@ class Bundle:
     def activations(self) -> Activations:
         """The sparse activations."""
         # Read one column only: for ten million tokens the whole table takes a second and 200 MB.
-        active = pq.read_table(self._file("tokens"), columns=["active_latents"], memory_map=True)
-        return Activations(
-            self.path,
-            np.cumsum(self.latents["active_tokens"].to_numpy(), dtype=np.int64),
-            np.cumsum(active["active_latents"].to_numpy(), dtype=np.int64),
+        active = self._checked("tokens", self._file("tokens").read(["active_latents"]))
+        ends = np.cumsum(active["active_latents"].to_numpy(), dtype=np.int64)
+        counted = int(ends[-1]) if len(ends) else 0
+        cross_checks.check_active(
+            self._path("tokens"), counted, self._file("activations_by_token").rows
         )
+        return Activations(
+            self.path, np.cumsum(self.latents["active_tokens"].to_numpy(), dtype=np.int64), ends
+        )
+
+    def pieces(self, table: str) -> Iterator[pa.Table]:
+        """All rows of a table, checked, one row group at a time."""
+        file = self._file(table)
+        for group in range(file.groups):
+            yield self._checked(table, file.read(groups=[group]))
 
     @property
     def name(self) -> str:
         """Name of the bundle's folder, for display."""
         return self.path.name
 
-    def _file(self, table: str) -> Path:
+    @property
+    def without_checksums(self) -> list[str]:
+        """The tables in which damage cannot be noticed, because an older version wrote them."""
+        return [table for table, file in self.files.items() if not file.has_checksums]
+
+    def _path(self, table: str) -> Path:
         return self.path / f"{table}.parquet"
 
+    def _file(self, table: str) -> TableFile:
+        if table not in self.files:
+            self.files[table] = TableFile(self._path(table))
+        return self.files[table]
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return Limits.of(self.manifest, self._file("tokens").rows)
+
+    def _checked(self, table: str, rows: pa.Table) -> pa.Table:
+        """Complete rows of a table that were read, and check them."""
+        rows = self.schema.completed(table, cut_texts(table, rows))
+        check_rows(self._path(table), rows, self._limits)
+        if table == "relations":
+            cross_checks.check_relations(self._path(table), rows, self.manifest)
+        if table == "contexts":
+            cross_checks.check_contexts(self._path(table), rows, self.documents)
+        return rows
+
     def _read(self, table: str) -> pa.Table:
-        rows = pq.read_table(self._file(table), memory_map=True)
-        return self.schema.completed(table, rows)
+        return self._checked(table, self._file(table).read())
 
     def _by_latent(self, table: str) -> LatentTable:
-        return LatentTable(self._file(table), partial(self.schema.completed, table))
+        return LatentTable(self._path(table), partial(self._checked, table), self._file(table))
 
 
 def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
-    """Open a bundle and check that it is complete.
+    """Open a bundle and check that it is complete and that its tables fit the manifest.
 
     A bundle of an older schema version opens if its missing columns and fields have defaults. With
     `to_refresh`, a bundle also opens if only its activations can be used; the other tables are then
     not checked.
 
-    Raises InputError if the folder is not a bundle, has a schema version that cannot be read, or
-    lacks a table or a column.
+    Raises InputError if the folder is not a bundle, has a schema version that cannot be read, lacks
+    a table or a column, or was changed after it was written. Rows are checked when they are read.
     """
     folder = Path(path)
+    identity = folder_identity(folder)
     content = _manifest_content(folder)
     schema = reading_of(folder / MANIFEST, content["schema_version"], to_refresh)
     manifest = _validated(folder / MANIFEST, schema.completed_manifest(content))
-    for table in REFRESH_TABLES if to_refresh and not schema.opens else TABLES:
-        _check_table(folder, table, schema)
-    return Bundle(folder, manifest, schema)
+    check_manifest(folder / MANIFEST, content)
+    tables = REFRESH_TABLES if to_refresh and not schema.opens else TABLES
+    files = {table: _table_file(folder, table) for table in tables}
+    for file in files.values():
+        check_columns(file, schema)
+    check_footers(files, manifest)
+    # A refresh computes the other tables again, so it does not matter what they hold.
+    used = {table: files[table] for table in (REFRESH_TABLES if to_refresh else files)}
+    check_counts(used, manifest)
+    return Bundle(folder, manifest, schema, identity, files)
+
+
+def folder_identity(folder: Path) -> str:
+    """Which files a bundle's folder holds now: changes when one is replaced, added or removed."""
+    names = [MANIFEST, *(f"{table}.parquet" for table in TABLES)]
+    digest = hashlib.sha256(str(folder.absolute()).encode())
+    for name in names:
+        try:
+            status = (folder / name).stat()
+        except OSError:
+            continue
+        facts = (name, status.st_ino, status.st_size, status.st_mtime_ns)
+        digest.update(repr(facts).encode())
+    return digest.hexdigest()[:16]
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read and check `manifest.json` only.
 
-    Raises InputError if it is missing, unreadable or invalid, or if its schema version cannot be
-    read.
+    Raises InputError if it is missing, unreadable, invalid or changed, or if its schema version
+    cannot be read.
     """
     content = _manifest_content(folder)
     schema = reading_of(folder / MANIFEST, content["schema_version"], to_refresh=False)
-    return _validated(folder / MANIFEST, schema.completed_manifest(content))
+    manifest = _validated(folder / MANIFEST, schema.completed_manifest(content))
+    check_manifest(folder / MANIFEST, content)
+    return manifest
 
 
 def _manifest_content(folder: Path) -> dict[str, Any]:
@@ -194,13 +277,13 @@ def _manifest_content(folder: Path) -> dict[str, Any]:
     if file.stat().st_size > LARGEST_MANIFEST_BYTES:
         raise InputError(
             f"{file}: has more than {LARGEST_MANIFEST_BYTES:,} bytes, too many for a manifest; "
-            "build the bundle again."
+            f"{MEND}."
         )
     try:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         content["schema_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{file}: is not a readable manifest; build the bundle again.") from error
+        raise InputError(f"{file}: is not a readable manifest; {MEND}.") from error
     return content
 
 
@@ -209,27 +292,11 @@ def _validated(file: Path, content: dict[str, Any]) -> Manifest:
         return Manifest.model_validate(content)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise InputError(
-            f"{file}: the field {place} is not valid; build the bundle again."
-        ) from error
+        raise InputError(f"{file}: the field {place} is not valid; {MEND}.") from error
 
 
-def _check_table(folder: Path, table: str, schema: OlderSchema) -> None:
+def _table_file(folder: Path, table: str) -> TableFile:
     file = folder / f"{table}.parquet"
     if not file.is_file():
-        raise InputError(f"{file}: is missing, so the bundle is incomplete; build it again.")
-    try:
-        stored = pq.read_schema(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(
-            f"{file}: is not a readable Parquet file; build the bundle again."
-        ) from error
-    for wanted in TABLES[table]:
-        index = stored.get_field_index(wanted.name)
-        if index < 0 and schema.lacks(table, wanted.name):
-            continue
-        if index < 0 or stored.field(index).type != wanted.type:
-            raise InputError(
-                f"{file}: lacks the column {wanted.name} of type {wanted.type}; "
-                "build the bundle again."
-            )
+        raise InputError(f"{file}: is missing, so the bundle is incomplete; {MEND}.")
+    return TableFile(file)

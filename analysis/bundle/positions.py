@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
+from analysis.bundle.damage import damaged
+from analysis.bundle.table_file import TableFile
 from analysis.runtime.arrays import Bools, Ints, UInt32s
 from analysis.runtime.errors import InputError
 
@@ -129,13 +130,15 @@ class KeptTokens:
 def kept_tokens(tables: Path) -> KeptTokens:
     """Read the kept tokens from `tokens.parquet` in a folder of tables, a piece at a time.
 
-    Raises InputError if the token table is empty.
+    Raises InputError if the token table is empty or damaged.
     """
-    file = pq.ParquetFile(tables / "tokens.parquet", memory_map=True)
-    before = np.empty(file.metadata.num_rows, dtype=np.uint32)
+    file = TableFile(tables / "tokens.parquet")
+    before = np.empty(file.rows, dtype=np.uint32)
     pieces: list[tuple[Ints, Ints, Ints]] = []  # ids, kept tokens and rows up to each last row
     row, position = 0, 0
-    for batch in file.iter_batches(PIECE_ROWS, columns=["document", "kept"]):
+    for batch in file.batches(PIECE_ROWS, ["document", "kept"]):
+        if any(column.null_count for column in batch.columns):
+            raise damaged(file.path, "lacks values in the columns document or kept")
         document = batch.column("document").to_numpy()
         kept = batch.column("kept").to_numpy(zero_copy_only=False)
         running = position + np.cumsum(kept, dtype=np.int64)
@@ -150,4 +153,6 @@ def kept_tokens(tables: Path) -> KeptTokens:
     if not pieces:
         raise InputError(f"{tables / 'tokens.parquet'}: has no tokens; build the bundle again.")
     documents, ends, row_ends = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    if (np.diff(documents) <= 0).any():
+        raise damaged(file.path, "is not sorted by document")
     return KeptTokens(before, ends, documents, row_ends)

@@ -1,17 +1,14 @@
 """Seal a finished working folder as a bundle: identify it, check it, rename it."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from analysis.bundle.checksums import content_hash_of, file_hash, sealed
 from analysis.bundle.manifest import MANIFEST, Manifest
 from analysis.bundle.open import Bundle, open_bundle
 from analysis.bundle.schema import TABLES
 from analysis.runtime.errors import InputError
-
-NOT_HASHED = ("bundle_id", "timings", "versions")
-"""Manifest fields that are not part of a bundle's content."""
 
 
 def publish(folder: Path, manifest: Manifest, destination: Path) -> Bundle:
@@ -20,7 +17,7 @@ def publish(folder: Path, manifest: Manifest, destination: Path) -> Bundle:
     The id is the hash of the tables and of the manifest without timings and versions, so equal
     content has an equal id. Raises InputError if the destination exists.
     """
-    identified = manifest.model_copy(update={"bundle_id": content_id(folder, manifest)})
+    identified = sealed(folder, manifest)
     (folder / MANIFEST).write_text(
         json.dumps(identified.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -51,12 +48,6 @@ def stored_content_id(folder: Path) -> str:
 
 
 def _content_id(folder: Path, manifest: dict[str, Any]) -> str:
-    digest = hashlib.sha256()
-    for table in sorted(TABLES):
-        file_path = folder / f"{table}.parquet"
-        if file_path.exists():
-            with file_path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    hashed = {k: v for k, v in manifest.items() if k not in NOT_HASHED}
-    digest.update(json.dumps(hashed, sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    files = {table: folder / f"{table}.parquet" for table in TABLES}
+    hashes = {table: file_hash(file) for table, file in files.items() if file.exists()}
+    return content_hash_of(hashes, manifest)

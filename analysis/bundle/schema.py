@@ -1,8 +1,10 @@
 """Every table and column of a bundle, with unit and meaning."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
+
+from analysis.bundle.ranges import Range, unit_range
 
 SCHEMA_VERSION = 2
 EVERY_PAIR_UP_TO = 1_000
@@ -12,10 +14,41 @@ ContextKind = Literal["top", "interval", "random"]
 
 
 def column(
-    name: str, kind: pa.DataType, unit: str, meaning: str, nullable: bool = False
+    name: str,
+    kind: pa.DataType,
+    unit: str,
+    meaning: str,
+    nullable: bool = False,
+    values: Range | None = None,
+    words: tuple[str, ...] = (),
 ) -> pa.Field:
-    """One column of a bundle table. Its unit and meaning are stored in the file."""
-    return pa.field(name, kind, nullable, {"unit": unit, "meaning": meaning})
+    """One column of a bundle table. Its unit, meaning and range are stored in the file.
+
+    `values` is the range of the values, by default that of the unit; for words, `words` is the
+    complete list. Every row that is read is checked against them (`row_checks.py`).
+    """
+    stated = ", ".join(words) or str(unit_range(unit) if values is None else values)
+    return pa.field(name, kind, nullable, {"unit": unit, "meaning": meaning, "range": stated})
+
+
+def _latent(name: str, meaning: str, nullable: bool = False) -> pa.Field:
+    return column(name, pa.int32(), "id", meaning, nullable, Range.LATENT)
+
+
+def _cluster(name: str, meaning: str, nullable: bool = False) -> pa.Field:
+    return column(name, pa.int32(), "id", meaning, nullable, Range.CLUSTER)
+
+
+def _document(meaning: str) -> pa.Field:
+    return column("document", pa.int64(), "id", meaning, values=Range.DOCUMENT)
+
+
+def _position(meaning: str) -> pa.Field:
+    return column("position", pa.int32(), "tokens", meaning, values=Range.AT_LEAST_ZERO)
+
+
+def _tokens(name: str, meaning: str) -> pa.Field:
+    return column(name, pa.list_(pa.string()), "text", meaning, values=Range.TOKEN)
 
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -55,7 +88,7 @@ _NAME_COLUMNS = [
 TABLES: dict[str, pa.Schema] = {
     "latents": pa.schema(
         [
-            column("latent", pa.int32(), "id", "index of the latent in the SAE"),
+            _latent("latent", "index of the latent in the SAE"),
             column("active_tokens", pa.int64(), "tokens", "kept tokens on which it is active"),
             column("active_documents", pa.int32(), "documents", "documents with an active token"),
             column("density", pa.float64(), "fraction", "active_tokens / kept tokens"),
@@ -66,7 +99,9 @@ TABLES: dict[str, pa.Schema] = {
             column("median", pa.float32(), "activation", "median over its active tokens", True),
             column("p90", pa.float32(), "activation", "90th percentile, active tokens", True),
             column("max", pa.float32(), "activation", "largest activation", True),
-            column("flag", _WORD, "word", "live, dead, ultralow or dense, by density"),
+            column(
+                "flag", _WORD, "word", "by density", words=("live", "dead", "ultralow", "dense")
+            ),
             column("decoder_norm", pa.float32(), "norm", "Euclidean norm of its row of W_dec"),
             column("x", pa.float32(), "map", "decoder map; null if not on the map", True),
             column("y", pa.float32(), "map", "decoder map; null if not on the map", True),
@@ -105,26 +140,24 @@ TABLES: dict[str, pa.Schema] = {
                 "1 - overlap of the 10 nearest on both maps",
                 True,
             ),
-            column("cluster", pa.int32(), "id", "cluster at level 0; null for noise", True),
+            _cluster("cluster", "cluster at level 0; null for noise", True),
             column("label", pa.string(), "text", "generated from its evidence; may be empty"),
-            column(
-                "top_tokens", pa.list_(pa.string()), "text", "highest-scoring tokens, best first"
-            ),
+            _tokens("top_tokens", "highest-scoring tokens, best first"),
             *_NAME_COLUMNS,
         ]
     ),
     "neighbours": pa.schema(
         [
-            column("latent", pa.int32(), "id", "the latent"),
+            _latent("latent", "the latent"),
             column("rank", pa.int16(), "rank", "0 is the nearest"),
-            column("neighbour", pa.int32(), "id", "another latent"),
+            _latent("neighbour", "another latent"),
             column("cosine", pa.float32(), "cosine", "cosine of the two rows of W_dec"),
         ]
     ),
     "partners": pa.schema(
         [
-            column("latent", pa.int32(), "id", "the latent"),
-            column("partner", pa.int32(), "id", "a latent that is active on the same tokens"),
+            _latent("latent", "the latent"),
+            _latent("partner", "a latent that is active on the same tokens"),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
             column(
                 "joint_documents", pa.int32(), "documents", "documents in which both are active"
@@ -136,13 +169,14 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "relations": pa.schema(
         [
-            column("a", pa.int32(), "id", "first latent; ascending"),
-            column("b", pa.int32(), "id", "second latent; a < b unless a implies b"),
+            _latent("a", "first latent; ascending"),
+            _latent("b", "second latent; a < b unless a implies b"),
             column(
                 "relation",
                 _WORD,
                 "word",
-                "duplicate, implication (a implies b), exclusive or absorption_candidate",
+                "how the two are related; in an implication, a implies b",
+                words=("duplicate", "implication", "exclusive", "absorption_candidate"),
             ),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
             column(
@@ -164,20 +198,14 @@ TABLES: dict[str, pa.Schema] = {
             column(
                 "cosine", pa.float32(), "cosine", "of the two rows of W_dec; null if one is 0", True
             ),
-            column("parent", pa.int32(), "id", "exclusive pairs: the latent that both imply", True),
+            _latent("parent", "exclusive pairs: the latent that both imply", True),
         ]
     ),
     "clusters": pa.schema(
         [
-            column("cluster", pa.int32(), "id", "unique over all levels"),
+            _cluster("cluster", "unique over all levels"),
             column("level", pa.int8(), "level", "0 is the finest"),
-            column(
-                "parent",
-                pa.int32(),
-                "id",
-                "cluster of the next coarser level; null at the coarsest",
-                True,
-            ),
+            _cluster("parent", "cluster of the next coarser level; null at the coarsest", True),
             column("size", pa.int32(), "latents", "number of members"),
             column("active_tokens", pa.int64(), "tokens", "kept tokens with an active member"),
             column("active_documents", pa.int32(), "documents", "documents with an active member"),
@@ -209,34 +237,35 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "memberships": pa.schema(
         [
-            column("latent", pa.int32(), "id", "the latent"),
+            _latent("latent", "the latent"),
             column("level", pa.int8(), "level", "0 is the finest"),
-            column("cluster", pa.int32(), "id", "its cluster; a latent without one has no row"),
+            _cluster("cluster", "its cluster; a latent without one has no row"),
         ]
     ),
     "communities": pa.schema(
         [
-            column("latent", pa.int32(), "id", "the latent"),
-            column("level", pa.int8(), "level", "0 is the finest"),
+            _latent("latent", "the latent"),
+            column("level", pa.int8(), "level", "0 is the finest", values=Range.COMMUNITY_LEVEL),
             column(
                 "community",
                 pa.int32(),
                 "id",
                 "unique over all levels; a latent without one has no row",
+                values=Range.COMMUNITY,
             ),
         ]
     ),
     "cluster_pairs": pa.schema(
         [
             column("level", pa.int8(), "level", "level of both clusters"),
-            column("cluster", pa.int32(), "id", "a cluster"),
-            column("other", pa.int32(), "id", "a cluster with a larger id; each pair has one row"),
+            _cluster("cluster", "a cluster"),
+            _cluster("other", "a cluster with a larger id; each pair has one row"),
             column("joint_tokens", pa.int64(), "tokens", "kept tokens on which both are active"),
         ]
     ),
     "cluster_components": pa.schema(
         [
-            column("cluster", pa.int32(), "id", "the cluster"),
+            _cluster("cluster", "the cluster"),
             column("component", pa.int8(), "rank", "principal component; 1 is the strongest"),
             column(
                 "share", pa.float32(), "fraction", "share of the variance of the reconstruction"
@@ -246,8 +275,8 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "cluster_loadings": pa.schema(
         [
-            column("cluster", pa.int32(), "id", "the cluster"),
-            column("latent", pa.int32(), "id", "a member"),
+            _cluster("cluster", "the cluster"),
+            _latent("latent", "a member"),
             column(
                 "loadings",
                 pa.list_(pa.float32()),
@@ -258,14 +287,14 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "contexts": pa.schema(
         [
-            column("latent", pa.int32(), "id", "the latent"),
-            column("kind", _WORD, "word", "top, interval or random"),
-            column("activation", pa.float32(), "activation", "activation on the picked token"),
-            column("document", pa.int64(), "id", "document of the context"),
+            _latent("latent", "the latent"),
             column(
-                "position", pa.int32(), "tokens", "position of the picked token in its document"
+                "kind", _WORD, "word", "how the context was picked", words=get_args(ContextKind)
             ),
-            column("tokens", pa.list_(pa.string()), "text", "readable tokens of the context"),
+            column("activation", pa.float32(), "activation", "activation on the picked token"),
+            _document("document of the context"),
+            _position("position of the picked token in its document"),
+            _tokens("tokens", "readable tokens of the context"),
             column(
                 "activations",
                 pa.list_(pa.float32()),
@@ -277,16 +306,22 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "logits": pa.schema(
         [
-            column("latent", pa.int32(), "id", "the latent"),
-            column("sign", _WORD, "word", "positive or negative"),
+            _latent("latent", "the latent"),
+            column("sign", _WORD, "word", "promoted or suppressed", words=("positive", "negative")),
             column("rank", pa.int16(), "rank", "0 is the strongest"),
-            column("token", pa.string(), "text", "token of the model's vocabulary, readable"),
+            column(
+                "token",
+                pa.string(),
+                "text",
+                "token of the model's vocabulary, readable",
+                values=Range.TOKEN,
+            ),
             column("effect", pa.float32(), "logit", "unit decoder vector times the unembedding"),
         ]
     ),
     "documents": pa.schema(
         [
-            column("document", pa.int64(), "id", "as in the corpus; ascending"),
+            _document("as in the corpus; ascending"),
             column("title", pa.string(), "text", "title from the corpus"),
             column("source", pa.string(), "text", "source from the corpus; may be empty"),
             column("tokens", pa.int32(), "tokens", "kept tokens"),
@@ -294,9 +329,9 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "tokens": pa.schema(
         [
-            column("document", pa.int64(), "id", "the document; ascending"),
-            column("position", pa.int32(), "tokens", "position in the document; ascending"),
-            column("token", _WORD, "text", "readable token"),
+            _document("the document; ascending"),
+            _position("position in the document; ascending"),
+            column("token", _WORD, "text", "readable token", values=Range.TOKEN),
             column(
                 "kept", pa.bool_(), "yes/no", "whether it counts; masked tokens have no activations"
             ),
@@ -312,7 +347,15 @@ TABLES: dict[str, pa.Schema] = {
         ]
     ),
     "activations_by_token": pa.schema(
-        [column("latent", pa.uint32(), "id", "active latent; ascending within a token")],
+        [
+            column(
+                "latent",
+                pa.uint32(),
+                "id",
+                "active latent; ascending within a token",
+                values=Range.LATENT,
+            )
+        ],
     ),
 }
 """Every table and column of a bundle.

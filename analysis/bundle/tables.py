@@ -1,106 +1,108 @@
 """Read and write the Parquet tables of a bundle: by row number, by latent, or in pieces."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import local
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from analysis.bundle.cut_texts import cut_texts
+from analysis.bundle.damage import damaged
 from analysis.bundle.schema import TABLES
+from analysis.bundle.table_file import CHECKSUM_KEY, TableFile
 
 ROW_GROUP = 65_536
 """Rows of every row group except the last, so that a row's number gives its row group."""
 
 
-class SharedFile:
-    """A Parquet file that any number of threads may read at the same time.
-
-    A ParquetFile is not thread-safe, and the sessions of a dashboard are threads. So each thread
-    has its own handle; all threads share the metadata, which is read once.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._own = local()
-        self.metadata: pq.FileMetaData = pq.read_metadata(path)
-
-    @property
-    def file(self) -> pq.ParquetFile:
-        """The handle of this thread."""
-        if not hasattr(self._own, "file"):
-            self._own.file = pq.ParquetFile(self._path, memory_map=True, metadata=self.metadata)
-        return self._own.file
-
-
-def _unchanged(rows: pa.Table) -> pa.Table:
-    return rows
-
-
 @dataclass(frozen=True)
 class LatentTable:
-    """A Parquet table sorted by its first column, a latent, and read by latent."""
+    """A Parquet table sorted by its first column, a latent, and read by latent.
+
+    Every read raises InputError if the rows are damaged.
+    """
 
     path: Path
-    complete: Callable[[pa.Table], pa.Table] = _unchanged
-    """Adds the columns that an older bundle lacks."""
+    complete: Callable[[pa.Table], pa.Table] | None = None
+    """Decodes rows that were read, checks them and adds the columns that an older bundle lacks."""
+    opened: TableFile | None = None
+    """The file of the table, if it is open."""
 
     @cached_property
-    def _shared(self) -> SharedFile:
-        return SharedFile(self.path)
-
-    @property
-    def _file(self) -> pq.ParquetFile:
-        return self._shared.file
+    def _file(self) -> TableFile:
+        return self.opened or TableFile(self.path)
 
     @cached_property
     def _spans(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last latent of every row group."""
-        meta = self._shared.metadata
+        meta = self._file.metadata
         stats = [meta.row_group(i).column(0).statistics for i in range(meta.num_row_groups)]
-        return np.array([s.min for s in stats if s]), np.array([s.max for s in stats if s])
+        if any(s is None or not s.has_min_max for s in stats):
+            raise damaged(self.path, "has row groups without the range of their latents")
+        first, last = np.array([s.min for s in stats]), np.array([s.max for s in stats])
+        if not ((first <= last).all() and (last[:-1] <= first[1:]).all()):
+            raise damaged(self.path, "is not sorted by latent")
+        return first, last
 
     @property
     def rows(self) -> int:
         """Number of rows of the whole table."""
-        return int(self._shared.metadata.num_rows)
+        return self._file.rows
 
     def of(self, latents: int | np.ndarray | list[int]) -> pa.Table:
         """The rows of the given latents, in the order of the table."""
         wanted = np.unique(np.atleast_1d(np.asarray(latents, dtype=np.int32)))
         first, last = self._spans
-        if len(wanted) == 0 or len(first) == 0:
-            return self.complete(self._file.schema_arrow.empty_table())
         left = np.searchsorted(wanted, first, side="left")
         right = np.searchsorted(wanted, last, side="right")
-        groups = np.flatnonzero(right > left).tolist()
-        rows = self._file.read_row_groups(groups)
-        return self.complete(rows.filter(pc.is_in(rows.column(0), pa.array(wanted))))
+        groups = np.flatnonzero(right > left)
+        rows = self._file.read(groups=groups.tolist())
+        ids = rows.column(0)
+        if rows.num_rows and not _within(ids, first[groups].min(), last[groups].max()):
+            raise damaged(self.path, "is not sorted by latent")
+        return self._completed(rows.filter(pc.is_in(ids, pa.array(wanted))))
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
-        for group in range(self._shared.metadata.num_row_groups):
-            yield self.complete(self._file.read_row_group(group))
+        for group in range(self._file.groups):
+            yield self._completed(self._file.read(groups=[group]))
 
     def all(self) -> pa.Table:
         """The whole table."""
-        return self.complete(self._file.read())
+        return self._completed(self._file.read())
+
+    def _completed(self, rows: pa.Table) -> pa.Table:
+        return cut_texts(self.path.stem, rows) if self.complete is None else self.complete(rows)
+
+
+def _within(ids: pa.ChunkedArray, low: int, high: int) -> bool:
+    """Whether ids ascend, and all are between two bounds."""
+    values = ids.to_numpy()
+    return bool(low <= values[0] and values[-1] <= high and (np.diff(values) >= 0).all())
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table's file as a whole, or some of its columns. Raises InputError if it is damaged."""
+    return cut_texts(path.stem, TableFile(path).read(columns))
 
 
 def read_rows(
-    shared: SharedFile, start: int, stop: int, columns: list[str] | None = None
+    file: TableFile, start: int, stop: int, columns: Sequence[str] | None = None
 ) -> pa.Table:
     """Rows start..stop-1 of a Parquet file written in row groups of ROW_GROUP."""
-    file = shared.file
     if stop <= start:
-        return file.schema_arrow.empty_table()
+        return file.read(columns, [])
     first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
-    table = file.read_row_groups(list(range(first, last + 1)), columns=columns)
-    return table.slice(start - first * ROW_GROUP, stop - start)
+    if last >= file.groups:
+        raise damaged(file.path, f"has {file.rows:,} rows, too few for the counts of the bundle")
+    rows = file.read(columns, range(first, last + 1))
+    if rows.num_rows < stop - first * ROW_GROUP:
+        raise damaged(file.path, f"has row groups of fewer than {ROW_GROUP:,} rows")
+    return rows.slice(start - first * ROW_GROUP, stop - start)
 
 
 _ENCODINGS = {
@@ -124,9 +126,11 @@ class TableWriter:
             self._schema,
             compression="zstd",
             compression_level=9,
+            write_page_checksum=True,
             use_dictionary=encodings is None,
             column_encoding=encodings,
         )
+        self._writer.add_key_value_metadata({CHECKSUM_KEY.decode(): "crc32"})
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
 

@@ -40,7 +40,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.bundle import (
     ROW_GROUP,
@@ -48,6 +47,7 @@ from analysis.bundle import (
     Activations,
     KeptTokens,
     RelationFamily,
+    TableFile,
     kept_tokens,
     write_table,
 )
@@ -260,8 +260,8 @@ def _nearly_always_together(
 def _candidates(stored: StoredLatents, partners: Path) -> _Candidates:
     """Read the partner table in pieces; a pair counts once even if both of its rows are stored."""
     pieces: list[Ints] = [np.empty((0, 3), dtype=np.int64)]
-    file = pq.ParquetFile(partners, memory_map=True)
-    for rows in file.iter_batches(ROW_GROUP, columns=["latent", "partner", "joint_tokens"]):
+    file = TableFile(partners)
+    for rows in file.batches(ROW_GROUP, ["latent", "partner", "joint_tokens"]):
         latent, partner, joint = (column.to_numpy().astype(np.int64) for column in rows.columns)
         pairs = np.sort(np.stack([latent, partner], axis=1), axis=1)
         lifted = association.lift(stored.tables(pairs, joint)) >= LEAST_LIFT
@@ -326,8 +326,8 @@ def _absorption_candidates(
 def _alike(neighbours: Path, n_latents: int) -> Ints:
     """Pairs [n, 2] of stored neighbours, a < b, whose cosine is above ALIKE."""
     keys: list[Ints] = [np.empty(0, dtype=np.int64)]
-    file = pq.ParquetFile(neighbours, memory_map=True)
-    for rows in file.iter_batches(ROW_GROUP, columns=["latent", "neighbour", "cosine"]):
+    file = TableFile(neighbours)
+    for rows in file.batches(ROW_GROUP, ["latent", "neighbour", "cosine"]):
         latent, neighbour = (rows.column(i).to_numpy().astype(np.int64) for i in range(2))
         near = rows.column("cosine").to_numpy() > ALIKE
         a, b = np.minimum(latent, neighbour), np.maximum(latent, neighbour)

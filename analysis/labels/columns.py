@@ -92,7 +92,7 @@ def label_tables(
     `kept_answers` is the file that stores a language model's answers. `memory_bytes` bounds blocks
     of activations. `seed` fixes which documents are held out.
     """
-    tokens = pq.read_table(material.tables / "tokens.parquet")
+    tokens = pq.read_table(material.tables / "tokens.parquet", page_checksum_verification=True)
     split = split_tokens(tokens, seed)
     terms = token_terms(tokens, split.naming)
     labels = labels_from_evidence(

@@ -62,7 +62,7 @@ def labels_from_evidence(
     tops = top_terms(evidence)
     ballot = token_ballot(evidence, tops)
     shared = shared_terms(material.clusters, material.memberships, ballot)
-    logits = pq.read_table(material.tables / "logits.parquet")
+    logits = pq.read_table(material.tables / "logits.parquet", page_checksum_verification=True)
     promoted = promoted_ballot(logits, material.latents.num_rows)
     return EvidenceLabels(
         latents=latent_names(evidence, tops),

@@ -14,7 +14,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.bundle import (
     ROW_GROUP,
@@ -24,8 +23,11 @@ from analysis.bundle import (
     KeptTokens,
     LatentBlock,
     Parameters,
+    TableFile,
     TableWriter,
+    read_rows,
 )
+from analysis.bundle.cut_texts import cut_texts
 from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT, Progress
@@ -219,15 +221,19 @@ def _activations_at(block: LatentBlock, owner: Ints, rows: Ints) -> Float32s:
 
 
 def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, Int32s]:
-    """Text and position of rows [m] of the token table, read one row group at a time."""
+    """Text and position of rows [m] of the token table, read one row group at a time.
+
+    Raises InputError if the table is damaged.
+    """
     unique, inverse = np.unique(rows, return_inverse=True)
-    file = pq.ParquetFile(tokens_file, memory_map=True)
+    file = TableFile(tokens_file)
     pieces: list[pa.Array] = [pa.array([], pa.string())]
     positions: list[npt.NDArray[Any]] = [np.empty(0, dtype=np.int32)]
     for group in np.unique(unique // ROW_GROUP):
         low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
-        table = file.read_row_group(int(group), columns=["token", "position"])
-        wanted = table.take(pa.array(unique[low:high] - group * ROW_GROUP))
+        first = int(group) * ROW_GROUP
+        table = read_rows(file, first, min(first + ROW_GROUP, file.rows), ["token", "position"])
+        wanted = cut_texts("tokens", table).take(pa.array(unique[low:high] - first))
         pieces += wanted["token"].cast(pa.string()).chunks
         positions.append(wanted["position"].to_numpy())
     text = pa.concat_arrays(pieces).take(pa.array(inverse))

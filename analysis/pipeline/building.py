@@ -49,7 +49,7 @@ class Building:
         self, table: BundleTable | ScratchTable, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """A table that an earlier step wrote, or some of its columns."""
-        return pq.read_table(self.path(table), columns=columns)
+        return pq.read_table(self.path(table), columns=columns, page_checksum_verification=True)
 
     def write(self, table: BundleTable | ScratchTable, rows: pa.Table) -> None:
         """Write a whole table; one of the bundle is cast to its declared schema."""

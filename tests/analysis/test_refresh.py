@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.build import build_bundle
-from analysis.bundle import SCHEMA_VERSION, TABLES, Bundle, Parameters, content_id, read_manifest
+from analysis.bundle import SCHEMA_VERSION, TABLES, Bundle, Parameters, read_manifest
 from analysis.refresh import refresh_bundle
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest, LabelSettings, RefreshRequest, SaeReading
 from bench.compare_bundles import compare_bundles
+from tests.bundles.sealing import reseal
 from tests.planted import planted_activations, planted_sae
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
@@ -84,7 +85,7 @@ def test_every_other_table_is_computed_again(
     shutil.copytree(old.path, emptied)
     for table in set(TABLES) - {*CARRIED, "latents"}:
         pq.write_table(TABLES[table].empty_table(), emptied / f"{table}.parquet")
-    _identify(emptied)
+    reseal(emptied)
     new = refresh_bundle(replace(request_, bundle=emptied))
     assert list(compare_bundles(old.path, new.path)) == []
 
@@ -118,13 +119,13 @@ def test_what_needs_the_model_is_carried_over(
     }
     manifest["sae"] |= {"name": "first name", "hook_module": "model.layers.1:output"}
     manifest["self_check"] |= {"explained_variance": 0.75, "fits": True, "verdict": "It fits."}
-    manifest["mask"] |= {"policy": "BOS only.", "special_tokens": 7, "sink_tokens": 3}
+    manifest["mask"] |= {"policy": "BOS only.", "special_token_ids": [7]}
     file.write_text(json.dumps(manifest))
     row = {"latent": 0, "sign": "positive", "rank": 0, "token": "sea", "effect": 1.5}
     pq.write_table(
         pa.Table.from_pylist([row], schema=TABLES["logits"]), with_model / "logits.parquet"
     )
-    _identify(with_model)
+    reseal(with_model)
     new = refresh_bundle(replace(request_, bundle=with_model)).manifest
     for name in ("model", "corpus", "self_check", "mask", "sae", "tokens", "documents"):
         wanted = manifest[name]
@@ -219,10 +220,3 @@ def test_explanations_are_added(request_: RefreshRequest, tmp_path: Path) -> Non
 def test_an_existing_folder_is_refused(old: Bundle, request_: RefreshRequest) -> None:
     with pytest.raises(InputError, match="already exists"):
         refresh_bundle(replace(request_, out=old.path))
-
-
-def _identify(folder: Path) -> None:
-    """Give a bundle that a test has changed the id of its content."""
-    made = read_manifest(folder)
-    identified = made.model_copy(update={"bundle_id": content_id(folder, made)})
-    (folder / "manifest.json").write_text(json.dumps(identified.model_dump()))

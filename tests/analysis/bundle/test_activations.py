@@ -10,7 +10,8 @@ import pytest
 
 from analysis.bundle import Bundle, activations
 from analysis.bundle.activations import Activations, open_activations
-from analysis.bundle.tables import ROW_GROUP, TableWriter, read_rows
+from analysis.bundle.tables import ROW_GROUP, TableWriter, read_rows, write_table
+from analysis.runtime.errors import InputError
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
 
@@ -143,11 +144,52 @@ def test_rows_are_located_by_number_over_many_row_groups(tmp_path: Path) -> None
     assert all(rows == ROW_GROUP for rows in groups[:-1])
     assert len(groups) > 1
     ends = np.cumsum(counts)
-    opened = Activations(tmp_path, ends, np.array([0]))
+    opened = Activations(tmp_path, ends, np.zeros(10**6, np.int64))
     for latent, (start, stop) in enumerate(zip(ends - counts, ends, strict=True)):
         found, own = opened.of_latent(latent)
         assert (found == tokens[start:stop]).all()
         assert (own == values[start:stop]).all()
+
+
+def write_activations(folder: Path, tokens: list[int], values: list[float]) -> Activations:
+    """Two latents with three activations each, on the rows of a token table of ten rows."""
+    with TableWriter(folder, "activations_by_latent") as writer:
+        writer.write(pa.table({"token": tokens, "activation": values}))
+    return Activations(folder, np.array([3, 6]), np.zeros(10, np.int64))
+
+
+def test_tokens_that_ascend_in_every_latent_are_read(tmp_path: Path) -> None:
+    opened = write_activations(tmp_path, [1, 2, 9, 2, 8, 9], [1.0] * 6)
+    assert [tokens.tolist() for _, tokens, _ in opened.each_of(np.arange(2))] == [
+        [1, 2, 9],
+        [2, 8, 9],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "value", "message"),
+    [
+        ([1, 2, 10, 2, 8, 9], 1.0, "rows of tokens that the bundle does not have"),
+        ([1, 9, 2, 2, 8, 9], 1.0, "tokens do not ascend"),
+        ([1, 2, 9, 2, 8, 8], 1.0, "tokens do not ascend"),
+        ([1, 2, 9, 2, 8, 9], float("inf"), "not finite"),
+        ([1, 2, 9, 2, 8, 9], float("nan"), "not finite"),
+    ],
+)
+def test_damaged_activations_are_named(
+    tmp_path: Path, tokens: list[int], value: float, message: str
+) -> None:
+    opened = write_activations(tmp_path, tokens, [1.0, 1.0, value, 1.0, 1.0, 1.0])
+    with pytest.raises(InputError, match=f"/activations_by_latent.parquet: has .*{message}"):
+        list(opened.each_of(np.arange(2)))
+
+
+def test_latents_that_the_sae_does_not_have_are_named(tmp_path: Path) -> None:
+    write_table(tmp_path, "activations_by_token", pa.table({"latent": [0, 1, 2]}))
+    opened = Activations(tmp_path, np.array([3, 6]), np.array([2, 3]))
+    assert opened.latents_of_tokens(0, 1)[0].tolist() == [0, 1]
+    with pytest.raises(InputError, match="latents that the SAE does not have"):
+        opened.latents_of_tokens(0, 2)
 
 
 def test_by_latent_and_by_token_hold_the_same_pairs(planted_bundle: Bundle) -> None:

@@ -24,7 +24,8 @@ def test_every_table_has_a_title_and_every_column_a_row() -> None:
         assert [row[0] for row in rows] == [f"| `{column.name}`" for column in schema]
         for row, column in zip(rows, schema, strict=True):
             assert row[3].encode() == column.metadata[b"unit"]
-            assert row[4].removesuffix(" |").encode() == column.metadata[b"meaning"]
+            assert row[4].encode() == column.metadata[b"range"]
+            assert row[5].removesuffix(" |").encode() == column.metadata[b"meaning"]
             assert row[2] == ("yes" if column.nullable else "")
 
 

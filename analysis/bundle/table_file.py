@@ -1,0 +1,167 @@
+"""The Parquet file of a table: its footer is read once, its pages are verified when they are read.
+
+Every table is written with a checksum per page. Only the pages that are read are verified, so that
+opening a bundle stays cheap. Before it reads, a file estimates the memory that the rows will take.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import local
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.bundle.damage import MEND, changed, damaged, reading, short_name
+from analysis.runtime.errors import InputError
+
+CHECKSUM_KEY = b"page_checksum"
+"""Key of the file metadata of tables whose pages have checksums."""
+MEMORY_SETTING = "CLEARWATER_TABLE_GB"
+"""Environment variable: most memory that one read of a table may take, in GB."""
+DEFAULT_GB = 1.0
+_TRAILER = 8
+"""Bytes after the footer of a Parquet file: its length, and `PAR1`."""
+_WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}
+"""Bytes of a value in memory; 8 for other types, and for a text's place in its dictionary."""
+
+
+def memory_limit() -> float:
+    """Bytes that one read may take. Raises InputError if the setting is not a positive number."""
+    text = os.environ.get(MEMORY_SETTING, "") or str(DEFAULT_GB)
+    try:
+        limit = float(text) * 1e9
+    except ValueError:
+        limit = 0.0
+    if not limit > 0:
+        raise InputError(f"{MEMORY_SETTING} is {text!r}; set it to a positive number of GB.")
+    return limit
+
+
+class TableFile:
+    """A table's file that any number of threads may read at the same time.
+
+    A ParquetFile is not thread-safe, and the sessions of a dashboard are threads. So each thread
+    has its own handle; all threads share the footer. Files are not mapped into memory: a page of a
+    mapped file that was cut short would end the whole server.
+
+    Raises InputError if the file is missing or its footer cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._own = local()
+        self._identity = file_identity(path)
+        with reading(path, "is not a readable Parquet file"):
+            footer = _footer(path)
+            self.footer_hash = hashlib.sha256(footer).hexdigest()
+            self.metadata: pq.FileMetaData = pq.read_metadata(pa.BufferReader(footer))
+            self.schema: pa.Schema = self.metadata.schema.to_arrow_schema()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.metadata.num_rows)
+
+    @property
+    def groups(self) -> int:
+        """Number of row groups."""
+        return int(self.metadata.num_row_groups)
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether its pages have checksums."""
+        return CHECKSUM_KEY in (self.metadata.metadata or {})
+
+    def read(
+        self, columns: Sequence[str] | None = None, groups: Iterable[int] | None = None
+    ) -> pa.Table:
+        """Read columns of row groups, by default all; texts are dictionaries.
+
+        Raises InputError if a page is damaged, if the file was replaced, or if the rows would take
+        more memory than allowed.
+        """
+        chosen = list(range(self.groups) if groups is None else groups)
+        expected = self._checked_size(chosen, columns)
+        with reading(self.path):
+            file = self._file
+            if chosen:
+                rows = file.read_row_groups(chosen, columns=columns)
+            else:
+                rows = file.schema_arrow.empty_table()
+                rows = rows if columns is None else rows.select(columns)
+            rows.validate(full=True)
+        if rows.num_rows != expected:
+            raise damaged(self.path, f"has {rows.num_rows:,} rows where {expected:,} are stated")
+        return rows
+
+    def batches(self, most_rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Read columns of all rows, at most `most_rows` at a time. Errors are those of `read`."""
+        for group in range(self.groups):
+            self._checked_size([group], columns)
+        with reading(self.path):
+            yield from self._file.iter_batches(most_rows, columns=list(columns))
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """Parquet paths of the columns with texts."""
+        schema = self.metadata.schema
+        columns = [schema.column(i) for i in range(len(schema.names))]
+        return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+    @property
+    def _file(self) -> pq.ParquetFile:
+        """The handle of this thread. Raises InputError if the file was replaced."""
+        if not hasattr(self._own, "file"):
+            self._own.file = pq.ParquetFile(
+                self.path,
+                metadata=self.metadata,
+                read_dictionary=self._texts,
+                page_checksum_verification=True,
+            )
+        if file_identity(self.path) != self._identity:
+            raise changed(self.path)
+        return self._own.file
+
+    def _checked_size(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
+        """Rows of the row groups. Raises InputError if they would take too much memory."""
+        rows, size = 0, 0
+        for group in map(self.metadata.row_group, groups):
+            rows += group.num_rows
+            for i in range(group.num_columns):
+                chunk = group.column(i)
+                if columns is None or chunk.path_in_schema.split(".")[0] in columns:
+                    width = _WIDTH.get(chunk.physical_type, 8)
+                    size += max(chunk.total_uncompressed_size, width * chunk.num_values)
+        limit = memory_limit()
+        if size > limit:
+            raise InputError(
+                f"{short_name(self.path)}: reading it takes about {size / 1e9:,.1f} GB, and the "
+                f"limit is {limit / 1e9:g} GB; raise {MEMORY_SETTING} if the table is meant to be "
+                f"this large, else {MEND}."
+            )
+        return rows
+
+
+def file_identity(path: Path) -> tuple[int, int, int]:
+    """Inode, size and time of the last change. Raises InputError if the file is missing."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise changed(path) from error
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _footer(path: Path) -> bytes:
+    """The bytes of the footer and the trailer."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _TRAILER, 0))
+        trailer = file.read(_TRAILER)
+        length = int.from_bytes(trailer[:4], "little") + _TRAILER
+        if trailer[4:] != b"PAR1" or length > size:
+            raise ValueError("is not a Parquet file")
+        file.seek(size - length)
+        return file.read(length)
