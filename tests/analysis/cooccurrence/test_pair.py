@@ -6,7 +6,14 @@ import scipy.spatial.distance
 import scipy.stats
 
 from analysis.bundle import UNITS, Bundle
-from analysis.cooccurrence.pair import WHERE, joint_sample, pair_contexts, read_pair
+from analysis.cooccurrence.pair import (
+    WHERE,
+    Pair,
+    PairValues,
+    joint_sample,
+    pair_contexts,
+    read_pair,
+)
 from analysis.runtime.errors import InputError
 from tests.charts.conftest import make_bundle
 
@@ -187,3 +194,31 @@ def test_invalid_pairs_raise_an_input_error(
     arguments = {"a": 20, "b": 28, "threshold": 0.0, "window": 256} | change
     with pytest.raises(InputError, match=f"(?i){message}"):
         read_pair(bundle, **arguments)  # type: ignore[arg-type]
+
+
+def pair_of(count: int, a: int = 1, b: int = 2) -> Pair:
+    """Two latents that are both active on so many tokens."""
+    values = PairValues(np.ones(count), np.ones(count))
+    return Pair(a, b, 0.0, 1, np.arange(count), values, {}, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("count", [2_999, 3_000, 3_001])
+def test_a_sample_has_three_thousand_rows_by_default(count: int) -> None:
+    drawn = joint_sample(pair_of(count))["token"].to_numpy()
+    assert len(drawn) == min(count, 3_000)
+    assert (np.diff(drawn) > 0).all()
+
+
+def test_each_pair_has_its_own_draw() -> None:
+    draws = [
+        joint_sample(pair_of(500, a, b), 50)["token"].to_pylist()
+        for a, b in ((1, 2), (2, 1), (3, 2), (1, 3))
+    ]
+    assert len({tuple(drawn) for drawn in draws}) == 4
+
+
+def test_a_pair_has_six_contexts_of_21_tokens_by_default(bundle: Bundle) -> None:
+    pair = read_pair(bundle, 4, 5)
+    found = pair_contexts(bundle, pair, "both")
+    assert found.num_rows == 6
+    assert max(len(tokens) for tokens in found["tokens"].to_pylist()) == 21

@@ -457,6 +457,15 @@ def test_a_pair_of_siblings_is_listed_with_the_parent_of_smallest_q(tmp_path: Pa
     assert exclusive[0]["q_value"] == pytest.approx(2 * 0.5**48, rel=1e-9, abs=0)
 
 
+def test_of_parents_with_equal_q_the_one_with_the_smallest_id_is_listed(tmp_path: Path) -> None:
+    even, odd, every = [0, 2, 4, 6, 8], [1, 3, 5, 7, 9], list(range(10))
+    documents = [(20, [every, even, odd, every])] * 40 + [(20, [every, [], [], every])] * 20
+    table, families = found_in(tmp_path, [*documents, (3_000, [[]] * 4)], np.eye(4))
+    assert families["exclusive"].tested == 2
+    exclusive = table.filter(pa.compute.equal(table["relation"], "exclusive")).to_pylist()
+    assert [(row["a"], row["b"], row["parent"]) for row in exclusive] == [(1, 2, 0)]
+
+
 @pytest.mark.parametrize(
     ("pair_documents", "tested"),
     [

@@ -118,6 +118,12 @@ def test_a_family_has_at_most_128_children_the_most_active_ones() -> None:
     assert families_of(star(128), np.ones(128, dtype=np.int64)).pairs_left_out == 0
 
 
+def test_of_equally_active_children_those_with_the_smallest_ids_are_compared() -> None:
+    shuffled = star(130)[np.random.default_rng(0).permutation(130)]
+    (family,) = families_of(shuffled, np.ones(130, dtype=np.int64)).families
+    assert family.children.tolist() == list(range(128))
+
+
 def test_small_families_come_first_and_fill_the_limit_exactly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.cooccurrence import significance
 from analysis.cooccurrence.significance import PairTest
-from pages.widgets.pair_tests import answer
+from pages.widgets.pair_tests import _row, answer
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +32,14 @@ def test_answers_at_the_threshold(
 
 def test_the_answer_is_undefined_if_nothing_is_expected(one_test: PairTest) -> None:
     assert answer(replace(one_test, expected=0.0, p_more=0.0, p_fewer=1.0)).startswith("undefined")
+
+
+def test_a_row_has_the_counts_and_both_p_values(one_test: PairTest) -> None:
+    test = replace(
+        one_test, observed=1_234, expected=56.78, std=7.891, p_more=0.0123, p_fewer=0.00045,
+        exact=True,
+    )  # fmt: skip
+    cells = [cell.strip() for cell in _row(test).strip("|").split("|")]
+    assert "; exact" in cells[0] and "; approximate" in _row(replace(test, exact=False))
+    assert cells[2].startswith("1,234 ")
+    assert [cell.replace("\\", "") for cell in cells[3:]] == ["56.8 ± 7.89", "0.012", "4.5e-4"]

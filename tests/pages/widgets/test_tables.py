@@ -1,11 +1,17 @@
 """The rows of the tables: which ones, in which order, and how many."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
+import streamlit as st
 
 from analysis.bundle import Bundle
 from pages.widgets import tables
-from pages.widgets.tables import _clicked_row, latent_rows
+from pages.widgets.pickers import ChosenCluster
+from pages.widgets.tables import _clicked_row, cluster_rows, latent_rows
 
 
 def test_selected_latents_are_listed_densest_first(planted_bundle: Bundle) -> None:
@@ -38,3 +44,49 @@ def test_the_column_of_explanations_is_left_out_if_all_are_empty(planted_bundle:
 )
 def test_the_clicked_row(cells: list[tuple[int, str]], rows: int, expected: int | None) -> None:
     assert _clicked_row({"selection": {"cells": cells}}, rows) == expected
+
+
+def test_latents_of_one_density_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    density = pa.array([0.25 if i % 2 else 0.5 for i in range(latents.num_rows)], pa.float64())
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = latents.set_column(
+        latents.column_names.index("density"), "density", density
+    )
+    mask = np.zeros(latents.num_rows, dtype=bool)
+    mask[[9, 3, 8, 4, 5, 6]] = True
+    assert latent_rows(bundle, mask)["latent"].to_pylist() == [4, 6, 8, 3, 5, 9]
+    assert tables.MOST_ROWS == 1_000
+
+
+def test_clusters_are_listed_with_their_selected_members_and_the_chosen_one_is_marked(
+    planted_bundle: Bundle,
+) -> None:
+    mask = np.arange(planted_bundle.latents.num_rows) % 3 == 0
+    members = planted_bundle.memberships.to_pandas().query("level == 0")
+    stored = planted_bundle.clusters.to_pandas().query("level == 0")
+    chosen = int(stored["cluster"].iloc[2])
+    page = SimpleNamespace(bundle=planted_bundle, mask=mask)
+    rows = cluster_rows(page, ChosenCluster(chosen, 0, mask, 2))  # type: ignore[arg-type]
+    order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
+    assert rows["cluster"].to_pylist() == [cluster for _, cluster in order]
+    for row in rows.to_pylist():
+        own = members["latent"][members["cluster"] == row["cluster"]]
+        assert row["selected"] == mask[own].sum()
+        assert row["chosen"] == ("▸" if row["cluster"] == chosen else "")
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (1_234, "**Pairs** · 1,234 · click"),
+        (1_000, "**Pairs** · 1,234, the 1,000 strongest shown · click"),
+    ],
+)
+def test_the_heading_states_how_many_rows_are_shown(
+    shown: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(st, "markdown", written.append)
+    tables._heading("Pairs", 1_234, shown, "strongest", "click")
+    assert written == [text]
