@@ -1,45 +1,53 @@
-"""Training activations of the demo SAE, harvested once into the cache.
+"""Training activations, harvested once into the cache: `python -m data.recipes.harvest`.
 
-Documents of the corpus are split at random into training and held-out documents. Blocks of the
-training documents are shuffled, so that each shard is a random sample of the corpus. A shard is one
-file, written by rename, so an interrupted harvest resumes with the missing shards.
+Documents of the corpus are split at random into training and held-out documents; the parts of one
+section, such as a chapter, stay on one side. Blocks of the training documents are shuffled, so that
+each shard is a random sample of the corpus. One forward pass gives the residual stream at all hook
+points of the plan. A shard is one file per hook point, written by rename, so an interrupted harvest
+resumes with the missing shards, also when some were deleted, and a larger plan keeps the shards of
+a smaller one.
 """
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import typer
 from pydantic import BaseModel, ConfigDict
 
-from analysis.harvest.corpus import corpus_hash, read_corpus
-from analysis.harvest.forward import hooked_activations
-from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.corpus import Document, corpus_hash, read_corpus
+from analysis.harvest.forward import hook_in, hooked_activations
+from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
 from analysis.harvest.models import DEMO_MODEL, LanguageModel, cache_folder, load_language_model
 from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.runtime.errors import InputError
 
-SHARD_BLOCKS = 128
+SHARD_BLOCKS = 64
+"""Documents per shard, about 12,000 tokens: some minutes of one busy core."""
 # On two cores, 1,024 tokens per pass are about 30 % faster than 4,096, because they fit the cache.
 BATCH_TOKENS = 1024
 
 
 class HarvestPlan(BaseModel):
-    """All settings that determine a harvest."""
+    """All settings that determine a harvest, for one or several hook points."""
 
     model_config = ConfigDict(frozen=True)
 
     corpus: Path
     model: str = DEMO_MODEL
-    hook: str = "blocks.12.hook_resid_post"
+    hooks: tuple[str, ...] = ("blocks.12.hook_resid_post",)
     block_tokens: int = 256
     train_tokens: int = 2_500_000
     """Positions, including special tokens and sinks."""
@@ -48,15 +56,16 @@ class HarvestPlan(BaseModel):
 
     @property
     def folder(self) -> Path:
-        """The folder in the cache, named by a hash of these settings and of the corpus."""
-        text = self.model_dump_json(exclude={"corpus"}) + corpus_hash(self.corpus)
+        """The folder in the cache, named by a hash of what determines the content of a shard."""
+        text = self.model_dump_json(exclude={"corpus", "hooks", "train_tokens"})
+        text += f"{SHARD_BLOCKS} {corpus_hash(self.corpus)}"
         return cache_folder() / "harvest" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Harvest:
-    """The shards of a finished harvest, each `[n, d_model]` bfloat16, special tokens and sinks
-    excluded.
+    """The shards of a finished harvest at one hook point, each `[n, d_model]` bfloat16, special
+    tokens and sinks excluded.
     """
 
     train: tuple[Path, ...]
@@ -67,47 +76,86 @@ class Harvest:
     """Training documents."""
 
 
+@dataclass(frozen=True)
+class Shard:
+    """Blocks whose activations are stored together, one file per hook point."""
+
+    folder: Path
+    part: str
+    """`train` or `heldout`."""
+    number: int
+    blocks: tuple[TokenBlock, ...]
+
+    def path(self, hook: str) -> Path:
+        """The file of a hook point."""
+        return self.folder / f"{self.part}-{self.number:05}-{hook}.npy"
+
+    @property
+    def counts_path(self) -> Path:
+        """The file of the counts of kept and masked positions."""
+        return self.folder / f"{self.part}-{self.number:05}.json"
+
+    def is_complete(self, hooks: Sequence[str]) -> bool:
+        """Whether no file is missing."""
+        return self.counts_path.exists() and all(self.path(hook).exists() for hook in hooks)
+
+
 def read_shard(path: Path) -> torch.Tensor:
     """Activations [n, d_model], bfloat16."""
     return torch.from_numpy(np.load(path).view(np.int16)).view(torch.bfloat16)
 
 
-def harvest(plan: HarvestPlan, workers: int = 2) -> Harvest:
-    """Harvest the missing shards, and list all shards."""
+def harvest(plan: HarvestPlan, workers: int = 2) -> dict[str, Harvest]:
+    """Harvest the missing shards, and list all shards by hook point.
+
+    With one worker, all work is done in this process, so that stopping it stops the harvest.
+    """
     folder = plan.folder
     folder.mkdir(parents=True, exist_ok=True)
     language_model = load_language_model(plan.model, torch.bfloat16)
-    train, heldout = _parted_blocks(plan, language_model)
-    policy = MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids)))
-    median_norm = _median_norm(plan, language_model, train)
-    jobs = [
-        (folder / f"{part}-{number:05}.npy", blocks[start : start + SHARD_BLOCKS])
+    train, heldout = parted_blocks(plan, language_model.tokenizer)
+    shards = [
+        Shard(folder, part, number, tuple(blocks[start : start + SHARD_BLOCKS]))
         for part, blocks in (("heldout", heldout), ("train", train))
         for number, start in enumerate(range(0, len(blocks), SHARD_BLOCKS))
     ]
-    missing = [(path, blocks) for path, blocks in jobs if not path.exists()]
-    print(f"harvest: {len(missing)} of {len(jobs)} shards to make in {folder}", flush=True)
-    _make_shards(plan, policy, median_norm, missing, workers)
+    missing = [shard for shard in shards if not shard.is_complete(plan.hooks)]
+    print(f"harvest: {len(missing)} of {len(shards)} shards to make in {folder}", flush=True)
+    if missing:
+        rule = SinkRule(
+            MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids))),
+            median_norms(plan, language_model, train),
+        )
+        _make_shards(plan, rule, missing, language_model, workers)
+    training = [shard for shard in shards if shard.part == "train"]
     counts = MaskCounts()
-    for path, _ in jobs:
-        if path.name.startswith("train"):
-            counts = counts + MaskCounts.model_validate_json(_counts_path(path).read_text())
-    return Harvest(
-        train=tuple(path for path, _ in jobs if path.name.startswith("train")),
-        heldout=tuple(path for path, _ in jobs if path.name.startswith("heldout")),
-        counts=counts,
-        documents=len({block.document for block in train}),
-    )
+    for shard in training:
+        counts = counts + MaskCounts.model_validate_json(shard.counts_path.read_text())
+    return {
+        hook: Harvest(
+            train=tuple(shard.path(hook) for shard in training),
+            heldout=tuple(s.path(hook) for s in shards if s.part == "heldout"),
+            counts=counts,
+            documents=len({block.document for block in train}),
+        )
+        for hook in plan.hooks
+    }
 
 
-def _parted_blocks(
-    plan: HarvestPlan, language_model: LanguageModel
-) -> tuple[list[TokenBlock], list[TokenBlock]]:
-    """Shuffled training blocks, and blocks of held-out documents."""
+def section_of(document: Document) -> tuple[str, str]:
+    """The section of which a document is a part: its source, and its title without the part."""
+    return document.source, re.sub(r" \(part \d+ of \d+\)$", "", document.title)
+
+
+def parted_blocks(plan: HarvestPlan, tokenizer: Any) -> tuple[list[TokenBlock], list[TokenBlock]]:
+    """Shuffled training blocks, a multiple of the size of a shard if the corpus has as many, and
+    blocks of held-out sections.
+    """
     documents = list(read_corpus(plan.corpus))
     generator = np.random.default_rng(plan.seed)
     shuffled = [documents[place] for place in generator.permutation(len(documents))]
-    blocks = list(token_blocks(shuffled, language_model.tokenizer, plan.block_tokens))
+    sections = {document.index: section_of(document) for document in documents}
+    blocks = list(token_blocks(shuffled, tokenizer, plan.block_tokens))
     ends = np.cumsum([len(block) for block in blocks])
     last_heldout = int(np.searchsorted(ends, plan.heldout_tokens))
     if last_heldout >= len(blocks) - 1:
@@ -115,46 +163,111 @@ def _parted_blocks(
             f"{plan.corpus} has too few tokens: {plan.heldout_tokens:,} are held out; "
             "give a larger corpus."
         )
+    apart = {sections[block.document] for block in blocks[: last_heldout + 1]}
     heldout = blocks[: last_heldout + 1]
-    apart = {block.document for block in heldout}
-    rest = [block for block in blocks if block.document not in apart]
+    rest = [block for block in blocks if sections[block.document] not in apart]
     rest = [rest[place] for place in generator.permutation(len(rest))]
     train_ends = np.cumsum([len(block) for block in rest])
     count = int(np.searchsorted(train_ends, plan.train_tokens)) + 1
-    return rest[:count], heldout
+    return rest[: -(-count // SHARD_BLOCKS) * SHARD_BLOCKS], heldout
 
 
-def _median_norm(
+@dataclass(frozen=True)
+class SinkRule:
+    """Which positions are left out, at all hook points together."""
+
+    policy: MaskPolicy
+    median_norms: tuple[float, ...]
+    """One per hook point of the plan."""
+
+    def kept(
+        self, token_ids: Any, attention_mask: Any, layers: Sequence[torch.Tensor]
+    ) -> tuple[npt.NDArray[np.bool_], MaskCounts]:
+        """The kept positions [batch, seq] and the counts by reason.
+
+        A position whose norm is that of a sink at one hook point is left out at all of them, so
+        that the rows of the layers belong to the same tokens.
+        """
+        ratios = [
+            x.float().norm(dim=-1).numpy() / median
+            for x, median in zip(layers, self.median_norms, strict=True)
+        ]
+        return batch_mask(token_ids, attention_mask, np.max(ratios, axis=0), 1.0, self.policy)
+
+
+def median_norms(
     plan: HarvestPlan, language_model: LanguageModel, blocks: Sequence[TokenBlock]
-) -> float:
+) -> tuple[float, ...]:
+    """The median norm at each hook point over the first training blocks."""
     batch = next(batches(blocks[:32], batch_tokens=4 * BATCH_TOKENS))
-    hook = parse_hook_point(plan.hook)
-    x = hooked_activations(language_model, hook, batch.token_ids)
-    return reference_norm(batch.attention_mask, x.float().norm(dim=-1).numpy())
+    layers = layer_activations(language_model, plan.hooks, batch.token_ids)
+    return tuple(
+        reference_norm(batch.attention_mask, x.float().norm(dim=-1).numpy()) for x in layers
+    )
+
+
+def layer_activations(
+    language_model: LanguageModel, hooks: Sequence[str], token_ids: Any
+) -> list[torch.Tensor]:
+    """Activations [batch, seq, d] at each hook point from one forward pass, in the given order.
+
+    The hook points are outputs of layers; the pass ends at the deepest one.
+    """
+    points = [hook_in(language_model, parse_hook_point(hook)) for hook in hooks]
+    if any(point.side != "output" for point in points):
+        raise InputError(f"{hooks} contains an input of a module: give outputs, as resid_post.")
+    deepest = max(points, key=lambda point: point.layer)
+    stored: dict[HookPoint, torch.Tensor] = {}
+    with ExitStack() as stack:
+        for point in points:
+            if point != deepest:
+                module = language_model.model.get_submodule(point.module)
+                handle = module.register_forward_hook(_storing(stored, point))
+                stack.callback(handle.remove)
+        stored[deepest] = hooked_activations(language_model, deepest, token_ids)
+    return [stored[point] for point in points]
+
+
+def _storing(stored: dict[HookPoint, torch.Tensor], point: HookPoint) -> Any:
+    def store(_: Any, __: Any, output: Any) -> None:
+        stored[point] = output[0] if isinstance(output, tuple) else output
+
+    return store
 
 
 def _make_shards(
     plan: HarvestPlan,
-    policy: MaskPolicy,
-    median_norm: float,
-    jobs: Sequence[tuple[Path, list[TokenBlock]]],
+    rule: SinkRule,
+    shards: Sequence[Shard],
+    language_model: LanguageModel,
     workers: int,
 ) -> None:
+    started, tokens = time.monotonic(), 0
+    for done, counts in enumerate(_made(plan, rule, shards, language_model, workers), start=1):
+        tokens += counts.kept
+        rate = tokens / (time.monotonic() - started)
+        print(f"harvest: shard {done}/{len(shards)}, {rate:,.0f} tokens/s, {counts}", flush=True)
+
+
+def _made(
+    plan: HarvestPlan,
+    rule: SinkRule,
+    shards: Sequence[Shard],
+    language_model: LanguageModel,
+    workers: int,
+) -> Iterator[MaskCounts]:
+    if workers == 1:
+        for shard in shards:
+            yield make_shard(shard, plan.hooks, rule, language_model)
+        return
     # One thread per process: processes do not wait for each other, as threads do at each
     # matrix product.
-    started, tokens = time.monotonic(), 0
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_open_model, initargs=(plan.model,)
     ) as pool:
-        futures = [
-            pool.submit(_make_shard, path, blocks, plan.hook, policy, median_norm)
-            for path, blocks in jobs
-        ]
-        for done, future in enumerate(as_completed(futures), start=1):
-            counts = future.result()
-            tokens += counts.kept
-            rate = tokens / (time.monotonic() - started)
-            print(f"harvest: shard {done}/{len(jobs)}, {rate:,.0f} tokens/s, {counts}", flush=True)
+        futures = [pool.submit(_make_shard, shard, plan.hooks, rule) for shard in shards]
+        for future in as_completed(futures):
+            yield future.result()
 
 
 _language_model: LanguageModel | None = None  # state of this worker process
@@ -166,37 +279,50 @@ def _open_model(name: str) -> None:
     _language_model = load_language_model(name, torch.bfloat16)
 
 
-def _make_shard(
-    path: Path, blocks: list[TokenBlock], hook: str, policy: MaskPolicy, median_norm: float
-) -> MaskCounts:
+def _make_shard(shard: Shard, hooks: Sequence[str], rule: SinkRule) -> MaskCounts:
     assert _language_model is not None
-    rows: list[torch.Tensor] = []
+    return make_shard(shard, hooks, rule, _language_model)
+
+
+def make_shard(
+    shard: Shard, hooks: Sequence[str], rule: SinkRule, language_model: LanguageModel
+) -> MaskCounts:
+    """Write the files of a shard, each under a temporary name that is then changed."""
+    rows: list[list[torch.Tensor]] = [[] for _ in hooks]
     counts = MaskCounts()
-    for kept, batch_counts in _kept_rows(_language_model, blocks, hook, policy, median_norm):
-        rows.append(kept)
+    for batch in batches(shard.blocks, BATCH_TOKENS):
+        layers = layer_activations(language_model, hooks, batch.token_ids)
+        kept, batch_counts = rule.kept(batch.token_ids, batch.attention_mask, layers)
         counts = counts + batch_counts
-    bits: npt.NDArray[np.int16] = torch.cat(rows).view(torch.int16).numpy()
-    _counts_path(path).write_text(counts.model_dump_json())
+        for kept_rows, x in zip(rows, layers, strict=True):
+            kept_rows.append(x[torch.from_numpy(kept)])
+    for hook, kept_rows in zip(hooks, rows, strict=True):
+        bits: npt.NDArray[np.int16] = torch.cat(kept_rows).view(torch.int16).numpy()
+        _write(shard.path(hook), bits)
+    shard.counts_path.write_text(counts.model_dump_json())
+    return counts
+
+
+def _write(path: Path, bits: npt.NDArray[np.int16]) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("wb") as stream:
         np.save(stream, bits)
     temporary.rename(path)
-    return counts
 
 
-def _kept_rows(
-    language_model: LanguageModel,
-    blocks: Sequence[TokenBlock],
-    hook: str,
-    policy: MaskPolicy,
-    median_norm: float,
-) -> Iterator[tuple[torch.Tensor, MaskCounts]]:
-    for batch in batches(blocks, BATCH_TOKENS):
-        x = hooked_activations(language_model, parse_hook_point(hook), batch.token_ids)
-        norms = x.float().norm(dim=-1).numpy()
-        kept, counts = batch_mask(batch.token_ids, batch.attention_mask, norms, median_norm, policy)
-        yield x[torch.from_numpy(kept)], counts
+def main(
+    corpus: Annotated[Path, typer.Option(help="Documents to harvest.")],
+    layers: Annotated[str, typer.Option(help="Layers, with commas between.")] = "8,12,16",
+    train_tokens: Annotated[int, typer.Option(help="Training positions.")] = 1_000_000,
+    workers: Annotated[int, typer.Option(help="Processes, of one thread each.")] = 1,
+) -> None:
+    """Harvest the residual stream after several layers."""
+    torch.set_num_threads(1)
+    hooks = tuple(f"blocks.{layer}.hook_resid_post" for layer in layers.split(","))
+    plan = HarvestPlan(corpus=corpus, hooks=hooks, train_tokens=train_tokens)
+    for hook, shards in harvest(plan, workers).items():
+        print(f"{hook}: {shards.counts} in {len(shards.train)} shards of {plan.folder}")
 
 
-def _counts_path(shard: Path) -> Path:
-    return shard.with_suffix(".json")
+if __name__ == "__main__":
+    typer.run(main)

@@ -66,7 +66,7 @@ class Training:
     aux_weight: float = 1 / 32
     aux_tokens: int = 512
     """Tokens per batch for the auxiliary loss."""
-    buffer_shards: int = 24
+    buffer_shards: int = 48
     """Shards over which rows are shuffled, about 700,000 tokens; bounds the memory."""
     seed: int = 0
 
@@ -398,8 +398,8 @@ def saelens_config(
         "metadata": {
             "sae_lens_version": "6.54.0",
             "sae_lens_training_version": None,
-            "hook_name": plan.hook,
-            "hf_hook_name": parse_hook_point(plan.hook).module,
+            "hook_name": plan.hooks[0],
+            "hf_hook_name": parse_hook_point(plan.hooks[0]).module,
             "model_name": "SmolLM2-135M-Instruct (Q4_1, dequantised)",
             "clearwater_model": plan.model,
             "context_size": plan.block_tokens,
@@ -425,7 +425,7 @@ def main(corpus: Path | None = None, out: Path | None = None, threads: int = 2) 
     numba.set_num_threads(min(threads, numba.get_num_threads()))
     plan = HarvestPlan(corpus=corpus or cache_folder() / "corpus" / "train.parquet")
     training = Training()
-    activations = harvest(plan, workers=threads)
+    activations = harvest(plan, workers=threads)[plan.hooks[0]]
     checkpoints = cache_folder() / "sae-checkpoints"
     train(plan, training, activations, checkpoints)
     out = out or Path(__file__).parents[1] / "sae" / SAE_NAME

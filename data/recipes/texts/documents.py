@@ -36,7 +36,7 @@ class Source:
 
     slug: str
     packages: tuple[str, ...]
-    """`npm:NAME@VERSION` or `apt:NAME`."""
+    """`npm:NAME@VERSION`, `pip:NAME==VERSION` or `apt:NAME`."""
     read: Callable[[Path], Iterable[Section]]
     licence: str
     characters: int

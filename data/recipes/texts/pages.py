@@ -1,8 +1,9 @@
 """Works published as HTML pages: LibreOffice help, Debian handbook, declarations of rights."""
 
 import functools
+import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -103,24 +104,41 @@ def is_english(paragraph: str) -> bool:
 
 
 @functools.cache
-def page_texts(folder: Path, pattern: str) -> tuple[tuple[str, ...], ...]:
-    """The paragraphs of each page of a folder, in the order of the paths."""
-    paths = sorted(folder.glob(pattern))
-    return tuple(tuple(page_paragraphs(path.read_text(encoding="utf-8"))) for path in paths)
+def page_texts(folder: Path, pattern: str, most: int = 5000) -> tuple[tuple[str, ...], ...]:
+    """The paragraphs of each page of a folder, in the order of the paths; of at most `most` pages.
+
+    A seeded random sample is taken of more pages.
+    """
+    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    if len(paths) > most:
+        paths = sorted(random.Random(0).sample(paths, most))
+    return tuple(
+        tuple(page_paragraphs(path.read_text(encoding="utf-8", errors="replace"))) for path in paths
+    )
 
 
-def _pages(folder: Path, pattern: str, seen: set[str], language: str) -> Iterator[Section]:
-    """One section per HTML page: the first paragraph is its heading."""
-    for page in page_texts(folder, pattern):
+def page_sections(
+    pages: Iterable[Sequence[str]], seen: set[str], language: str
+) -> Iterator[Section]:
+    """One section per HTML page: the first paragraph is its heading.
+
+    Paragraphs in `seen` and paragraphs of a translation that were left in English are dropped.
+    """
+    prose_length = 25 if language in {"ja", "zh", "ko"} else 60
+    for page in pages:
         paragraphs = unseen(page, seen)
         if language != "en":
             paragraphs = [p for p in paragraphs if not is_english(p)]
         while paragraphs and len(paragraphs[-1]) < 40:  # a heading whose text was dropped
             paragraphs.pop()
-        prose = sum(len(p) for p in paragraphs if len(p) >= 60)
+        prose = sum(len(p) for p in paragraphs if len(p) >= prose_length)
         if paragraphs and prose >= 0.5 * sum(map(len, paragraphs)):
             title = re.sub(r"^[\d.\s]+", "", paragraphs[0])[:120]
             yield Section(title, [title, *paragraphs[1:]], language)
+
+
+HELP_FOLDERS = {"en": "en-US", "pt": "pt-BR", "zh": "zh-CN"}
+"""Folder of a language of the LibreOffice help where it is not the language itself."""
 
 
 def libreoffice(language: str) -> Callable[[Path], Iterator[Section]]:
@@ -130,11 +148,11 @@ def libreoffice(language: str) -> Callable[[Path], Iterator[Section]]:
         seen: set[str] = set()
         if language != "en":
             english = fetch("apt:libreoffice-help-en-us", cache) / "usr/share/libreoffice/help"
-            list(_pages(english, "en-US/text/**/*.html", seen, "en"))
-        name = {"en": "en-us"}.get(language, language)
-        help_folder = fetch(f"apt:libreoffice-help-{name}", cache) / "usr/share/libreoffice/help"
-        tree = {"en": "en-US"}.get(language, language)
-        for section in _pages(help_folder, f"{tree}/text/**/*.html", seen, language):
+            list(page_sections(page_texts(english, "en-US/text/**/*.html"), seen, "en"))
+        tree = HELP_FOLDERS.get(language, language)
+        package = fetch(f"apt:libreoffice-help-{tree.lower()}", cache)
+        texts = page_texts(package / "usr/share/libreoffice/help", f"{tree}/text/**/*.html")
+        for section in page_sections(texts, seen, language):
             yield Section(f"LibreOffice: {section.title}", section.paragraphs, language)
 
     return read
@@ -147,8 +165,9 @@ def handbook(locale: str) -> Callable[[Path], Iterator[Section]]:
         book = fetch("apt:debian-handbook", cache) / "usr/share/doc/debian-handbook/html"
         seen: set[str] = set()
         if locale != "en-US":
-            list(_pages(book, "en-US/*.html", seen, "en"))
-        for section in _pages(book, f"{locale}/[!i]*.html", seen, locale[:2]):
+            list(page_sections(page_texts(book, "en-US/*.html"), seen, "en"))
+        texts = page_texts(book, f"{locale}/[!i]*.html")
+        for section in page_sections(texts, seen, locale[:2]):
             yield Section(f"Debian Handbook: {section.title}", section.paragraphs, locale[:2])
 
     return read
