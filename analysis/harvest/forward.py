@@ -3,7 +3,7 @@
 The forward pass ends at the hook: the layers above it and the language-model head are not run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Never
@@ -31,10 +31,11 @@ def hook_in(language_model: LanguageModel, hook: HookPoint) -> HookPoint:
     return replace(hook, family=_family(language_model.model))
 
 
+TokenIds = torch.Tensor | npt.NDArray[np.integer[Any]]
+
+
 def hooked_activations(
-    language_model: LanguageModel,
-    hook: HookPoint,
-    token_ids: torch.Tensor | npt.NDArray[np.integer[Any]],
+    language_model: LanguageModel, hook: HookPoint, token_ids: TokenIds
 ) -> torch.Tensor:
     """Activations [batch, seq, d] at a hook point, in the model's dtype.
 
@@ -42,16 +43,35 @@ def hooked_activations(
     it there, so no attention mask is needed. Activations on padding have no meaning. The heads
     of attn_z are concatenated, d = heads x head width. Raises InputError as `hook_in` does.
     """
+    with hooked(language_model, hook) as activations:
+        return activations(token_ids)
+
+
+@contextmanager
+def hooked(
+    language_model: LanguageModel, hook: HookPoint
+) -> Iterator[Callable[[TokenIds], torch.Tensor]]:
+    """`hooked_activations` of this model and hook, as a function that several threads may call.
+
+    Raises InputError as `hook_in` does.
+    """
     hook = hook_in(language_model, hook)
     model = language_model.model
-    input_ids = torch.as_tensor(token_ids, dtype=torch.long, device=model.device)
-    # With a mask, torch cannot use its causal kernel and attention takes eight times as long.
-    with torch.inference_mode(), _stopping_at(model, hook):
-        try:
-            model(input_ids=input_ids, use_cache=False)
-        except _HookReached as reached:
-            return reached.tensor
-    raise RuntimeError(f"The forward pass of {language_model.name} never reached {hook.module}.")
+
+    def activations(token_ids: TokenIds) -> torch.Tensor:
+        input_ids = torch.as_tensor(token_ids, dtype=torch.long, device=model.device)
+        # With a mask, torch cannot use its causal kernel and attention takes eight times as long.
+        with torch.inference_mode():
+            try:
+                model(input_ids=input_ids, use_cache=False)
+            except _HookReached as reached:
+                return reached.tensor
+        raise RuntimeError(
+            f"The forward pass of {language_model.name} never reached {hook.module}."
+        )
+
+    with _stopping_at(model, hook):
+        yield activations
 
 
 def unembedding(language_model: LanguageModel) -> torch.Tensor:

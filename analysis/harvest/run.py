@@ -1,23 +1,22 @@
 """Run a language model and an SAE over a corpus and keep the sparse activations, shard by shard.
 
-Memory holds one shard, and activations over all latents for a few hundred tokens. Each shard is
-made from the stored plan only, so shards can be made in any order and on several machines, and an
-interrupted harvest resumes with the missing ones. The bytes of a shard depend on none of this, nor
-on the number of threads.
+Memory holds one shard, and for each thread the activations over all latents for a few hundred
+tokens. Each shard is made from the stored plan only, so shards can be made in any order and on
+several machines, and an interrupted harvest resumes with the missing ones. The bytes of a shard
+depend on none of this, nor on the number of threads or the memory (`batch_threads.py`). They do
+depend on the processor's instructions and on the version of torch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import torch
 
-from analysis.harvest.forward import hooked_activations
-from analysis.harvest.hooks import HookPoint
-from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
+from analysis.harvest.mask import MaskCounts
+from analysis.harvest.model_run import BatchRead, BlockRead, HarvestSizes, Reading, running
 from analysis.harvest.models import LanguageModel
 from analysis.harvest.plan import (
     ShardPlan,
@@ -35,33 +34,17 @@ from analysis.harvest.shards import (
     VarianceSums,
     count_shards,
     read_facts,
-    rounded,
     shard_file,
     write_shard,
 )
-from analysis.harvest.token_blocks import TokenBatch, TokenBlock, batches
-from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
+from analysis.harvest.token_blocks import TokenBlock, batches
+from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.workers import LocalWorkers, Workers
-from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 
 def _ignore(kept: int) -> None:
     """Ignore a report."""
-
-
-@dataclass(frozen=True)
-class HarvestSizes:
-    """Sizes of the pieces of work; only shard_tokens and window_blocks affect the shards."""
-
-    shard_tokens: int = 65_536
-    """A shard ends with the window in which it reaches this many tokens."""
-    window_blocks: int = 32
-    """Number of blocks that are sorted by length together, to keep padding short."""
-    batch_tokens: int = 2_048
-    """Tokens of one forward pass."""
-    encode_rows: int = 512
-    """Tokens for which activations of all latents are held at once."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +63,6 @@ class HarvestSummary:
     def l0(self) -> float:
         """Mean active latents per kept token."""
         return self.active / self.tokens if self.tokens else 0.0
-
-
-@dataclass(frozen=True)
-class Reading:
-    """An SAE, a language model, and their input text."""
-
-    sae: SparseAutoencoder
-    language_model: LanguageModel
-    hook: HookPoint
-    blocks: Callable[[], Iterator[TokenBlock]]
-    """Tokenises the corpus and yields its blocks from the first."""
-    policy: MaskPolicy
-    active_threshold: float
-    """A latent is active where its float32 activation is above this."""
 
 
 def harvest(
@@ -135,8 +104,9 @@ def _make_plan(reading: Reading, folder: Path, sizes: HarvestSizes) -> ShardPlan
         raise _nothing_kept()
     window = read_blocks(folder, 0)[: sizes.window_blocks]
     first = next(batches(window, sizes.batch_tokens, sizes.window_blocks))
-    _, norms = _hooked(reading, first)
-    plan = ShardPlan(shards=shards, reference_norm=reference_norm(first.attention_mask, norms))
+    with running(reading, sizes) as run:
+        median = run.median_norm_of(first)
+    plan = ShardPlan(shards=shards, reference_norm=median)
     write_plan(folder, plan)
     return plan
 
@@ -178,11 +148,11 @@ class MakeShard:
         if plan is None:
             raise RuntimeError(f"{self.folder} has no plan of its shards.")
         reading, blocks = self.open_reading(), read_blocks(self.folder, number)
-        run = _Run(reading, self.sizes, plan.reference_norm)
         filling = _Filling(last_token_before(self.folder, number))
-        for start in range(0, len(blocks), self.sizes.window_blocks):
-            run.read(blocks[start : start + self.sizes.window_blocks], filling)
-            self.progress(filling.mask.kept)
+        with running(reading, self.sizes) as run:
+            for window, read in run.windows(blocks, plan.reference_norm):
+                filling.add(window, read)
+                self.progress(filling.mask.kept)
         shard = filling.shard(reading.language_model, plan.reference_norm)
         write_shard(self.folder, number, shard)
 
@@ -204,26 +174,24 @@ def _nothing_kept() -> InputError:
     return InputError("No token is left after masking; give a longer corpus.")
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One block with its activations."""
-
-    block: TokenBlock
-    kept: Bools
-    active: Int32s
-    latents: UInt32s
-    activations: Float32s
-
-
 @dataclass
 class _Filling:
     """The shard in progress."""
 
     last_before: tuple[int, int]
     """Document and position of the last token before this shard."""
-    parts: list[_Part] = field(default_factory=list)
+    parts: list[BlockRead] = field(default_factory=list)
     mask: MaskCounts = field(default_factory=MaskCounts)
     variance: VarianceSums | None = None
+
+    def add(self, window: list[TokenBlock], read: list[BatchRead]) -> None:
+        """Add the batches of a window, in the order of the corpus."""
+        parts = {id(part.block): part for batch in read for part in batch.parts}
+        self.parts += [parts[id(block)] for block in window]
+        for batch in read:
+            self.mask += batch.mask
+            if batch.variance is not None:
+                self.variance = self.variance + batch.variance if self.variance else batch.variance
 
     def shard(self, language_model: LanguageModel, median_norm: float) -> Shard:
         parts = self.parts
@@ -269,97 +237,3 @@ def readable_dictionary(language_model: LanguageModel, ids: Int32s) -> pa.Dictio
     texts = texts.dictionary_encode()
     codes = texts.indices.to_numpy()[place]
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), texts.dictionary)
-
-
-def _hooked(reading: Reading, batch: TokenBatch) -> tuple[torch.Tensor, Float32s]:
-    """Activations [batch, seq, d_in] at the hook point and their norms [batch, seq]."""
-    hooked = hooked_activations(reading.language_model, reading.hook, batch.token_ids)
-    if hooked.shape[-1] != reading.sae.d_in:
-        raise InputError(
-            f"The SAE reads {reading.sae.d_in} values per token, but "
-            f"{reading.language_model.name} has {hooked.shape[-1]} at {reading.hook}; choose the "
-            "model and the hook point that it was trained on."
-        )
-    norms = torch.linalg.vector_norm(hooked, dim=-1, dtype=torch.float32).cpu().numpy()
-    return hooked, norms
-
-
-def _wide(x: torch.Tensor) -> Floats:
-    """Convert to float64 in numpy, to sum over all tokens.
-
-    torch splits such sums by thread, so their last bits would depend on the number of threads. It
-    splits its other operations by output, which does not affect the result.
-    """
-    return x.cpu().numpy().astype(np.float64)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Runs the windows of one shard."""
-
-    reading: Reading
-    sizes: HarvestSizes
-    median_norm: float
-
-    def read(self, window: list[TokenBlock], filling: _Filling) -> None:
-        """Run one window of blocks and add it to the shard, in the order of the corpus."""
-        parts: dict[int, _Part] = {}
-        for batch in batches(window, self.sizes.batch_tokens, self.sizes.window_blocks):
-            read, counts, sums = self._read_batch(batch)
-            parts |= {id(part.block): part for part in read}
-            filling.mask += counts
-            if sums is not None:
-                filling.variance = filling.variance + sums if filling.variance else sums
-        filling.parts += [parts[id(block)] for block in window]
-
-    def _read_batch(self, batch: TokenBatch) -> tuple[list[_Part], MaskCounts, VarianceSums | None]:
-        hooked, norms = _hooked(self.reading, batch)
-        kept, counts = batch_mask(
-            batch.token_ids, batch.attention_mask, norms, self.median_norm, self.reading.policy
-        )
-        x = hooked[torch.from_numpy(kept).to(hooked.device)].float()
-        rows, latents, values, sums = self._encode(x)
-        active = np.zeros(kept.shape, dtype=np.int32)
-        active[kept] = np.bincount(rows, minlength=len(x))
-        ends = np.cumsum(active.sum(axis=1))
-        parts = []
-        for i, block in enumerate(batch.blocks):
-            span = slice(int(ends[i] - active[i].sum()), int(ends[i]))
-            n = len(block)
-            parts.append(_Part(block, kept[i, :n], active[i, :n], latents[span], values[span]))
-        return parts, counts, sums
-
-    def _encode(
-        self, x: torch.Tensor
-    ) -> tuple[
-        Ints,
-        UInt32s,
-        Float32s,
-        VarianceSums | None,
-    ]:
-        """Rows, latents and rounded activations [m] of inputs [n, d_in], and the sums."""
-        sae = self.reading.sae
-        encoded: list[tuple[torch.Tensor, ...]] = []
-        residual, step = 0.0, self.sizes.encode_rows
-        for start in range(0, len(x), step):
-            chunk = x[start : start + step]
-            rows, latents, values = sae.encode_sparse(chunk)
-            if sae.is_autoencoder:
-                missed = chunk - sae.decode_sparse(rows, latents, values, chunk)
-                residual += float(np.square(_wide(missed)).sum())
-            over = values > self.reading.active_threshold
-            encoded.append((rows[over] + start, latents[over], values[over]))
-        rows, latents, values = (
-            torch.cat([part[i] for part in encoded]) if encoded else torch.zeros(0)
-            for i in range(3)
-        )
-        sums = None
-        if sae.is_autoencoder:
-            wide = _wide(x)
-            sums = VarianceSums.of(len(x), residual, float(np.square(wide).sum()), wide.sum(axis=0))
-        return (
-            rows.cpu().numpy().astype(np.int64),
-            latents.cpu().numpy().astype(np.uint32),
-            rounded(values.float().cpu().numpy()),
-            sums,
-        )

@@ -21,9 +21,10 @@ from analysis.harvest.forward import hook_in, hooked_activations, unembedding
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.imported import find_tokens_file, import_activations
 from analysis.harvest.mask import MaskCounts, MaskPolicy
+from analysis.harvest.model_run import HarvestSizes, Reading
 from analysis.harvest.models import LanguageModel, load_language_model
 from analysis.harvest.readable import readable_tokens
-from analysis.harvest.run import Reading, harvest
+from analysis.harvest.run import harvest
 from analysis.harvest.token_blocks import TokenBlock, token_blocks
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
@@ -232,6 +233,7 @@ class TextSource:
                 shards,
                 workers=workers,
                 progress=lambda done: progress(done, max(total, done)),
+                sizes=HarvestSizes(memory_bytes=memory_bytes),
             )
         return {
             "tokens": summary.tokens,

@@ -20,14 +20,9 @@ from analysis.harvest.corpus import Document
 from analysis.harvest.forward import hooked_activations
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskPolicy
+from analysis.harvest.model_run import HarvestSizes, Reading
 from analysis.harvest.models import LanguageModel
-from analysis.harvest.run import (
-    HarvestSizes,
-    HarvestSummary,
-    MakeShard,
-    Reading,
-    harvest,
-)
+from analysis.harvest.run import HarvestSummary, MakeShard, harvest
 from analysis.harvest.shards import count_shards, read_shards, rounded, shard_file
 from analysis.harvest.store import write_activation_tables
 from analysis.harvest.token_blocks import TokenBlock, token_blocks
@@ -35,8 +30,10 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.workers import DaskWorkers
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 from tests.analysis.harvest.tiny_model import D_MODEL, WORDS, tiny_language_model
+from tests.threads import threads
 
 F = 48
+WIDE = 576
 HOOK = parse_hook_point("blocks.0.hook_resid_post")
 EMBEDDINGS = parse_hook_point("blocks.0.hook_resid_pre")
 SIZES = HarvestSizes(shard_tokens=90, window_blocks=4, batch_tokens=64, encode_rows=32)
@@ -50,16 +47,16 @@ def model() -> Iterator[LanguageModel]:
     torch.set_num_threads(threads)
 
 
-def topk_sae() -> SparseAutoencoder:
+def topk_sae(width: int = D_MODEL) -> SparseAutoencoder:
     rng = torch.Generator().manual_seed(1)
-    decoder = torch.nn.functional.normalize(torch.randn(F, D_MODEL, generator=rng), dim=1)
+    decoder = torch.nn.functional.normalize(torch.randn(F, width, generator=rng), dim=1)
     return SparseAutoencoder(
         format="test",
         architecture="topk",
         W_enc=20 * decoder.T.contiguous(),
         W_dec=decoder / 20,
         b_enc=0.01 * torch.randn(F, generator=rng),
-        b_dec=0.01 * torch.randn(D_MODEL, generator=rng),
+        b_dec=0.01 * torch.randn(width, generator=rng),
         k=5,
         applies_b_dec_to_input=True,
     )
@@ -181,19 +178,29 @@ def test_shards_are_the_same_in_any_order(model: LanguageModel, tmp_path: Path, 
     assert contents(tmp_path) == whole
 
 
-def test_the_number_of_threads_leaves_no_trace(model: LanguageModel, tmp_path: Path) -> None:
-    """In chunks that are large enough for torch to share out a sum."""
-    sizes = HarvestSizes(window_blocks=400, batch_tokens=8192, encode_rows=8192)
-    read = reading(model, lambda: corpus(documents=80))
-    found = []
-    for threads in (1, 2, 3):
-        folder = tmp_path / str(threads)
+@pytest.fixture(scope="module")
+def wide_reading() -> Reading:
+    """A model in which torch would cut the sums of a product by the number of threads."""
+    wide = tiny_language_model(width=WIDE, dtype=torch.bfloat16)
+    return reading(wide, lambda: corpus(documents=20), sae=topk_sae(WIDE))
+
+
+@pytest.mark.parametrize("setting", ["threads", "memory_bytes"])
+def test_threads_and_memory_leave_no_trace(
+    wide_reading: Reading, tmp_path: Path, setting: str
+) -> None:
+    shards = []
+    for value in (1, 2, 4) if setting == "threads" else (1, 10**9):
+        folder = tmp_path / str(value)
         folder.mkdir()
-        torch.set_num_threads(threads)
-        harvest(lambda: read, folder, sizes=sizes)
-        torch.set_num_threads(1)
-        found.append(contents(folder))
-    assert found[0] == found[1] == found[2]
+        sizes = HarvestSizes(shard_tokens=600, batch_tokens=512, encode_rows=128)
+        if setting == "memory_bytes":
+            sizes = replace(sizes, memory_bytes=value)
+        with threads(value if setting == "threads" else 4):
+            harvest(lambda: wide_reading, folder, sizes=sizes)
+        shards.append(contents(folder))
+    assert count_shards(folder) > 1
+    assert all(other == shards[0] for other in shards)
 
 
 @dataclass(frozen=True)

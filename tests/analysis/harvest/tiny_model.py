@@ -10,8 +10,10 @@ D_MODEL = 16
 WORDS = [f"word{i}" for i in range(40)]
 
 
-def tiny_language_model(seed: int = 0) -> LanguageModel:
-    """Two Llama layers of width 16 in float32; `<s>` is BOS with id 0, word i has id i + 2."""
+def tiny_language_model(
+    seed: int = 0, width: int = D_MODEL, dtype: torch.dtype = torch.float32
+) -> LanguageModel:
+    """Two Llama layers; `<s>` is BOS with id 0, word i has id i + 2."""
     torch.manual_seed(seed)
     vocabulary = {token: i for i, token in enumerate(["<s>", "</s>", *WORDS])}
     words = Tokenizer(models.WordLevel(vocabulary, unk_token="</s>"))
@@ -19,12 +21,12 @@ def tiny_language_model(seed: int = 0) -> LanguageModel:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>", eos_token="</s>")
     config = LlamaConfig(
         vocab_size=len(vocabulary),
-        hidden_size=D_MODEL,
-        intermediate_size=32,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=256,
     )
-    model = LlamaForCausalLM(config).eval().requires_grad_(False)
-    return LanguageModel(model, tokenizer, "tiny", "none", D_MODEL, 2, special_token_ids(tokenizer))
+    model = LlamaForCausalLM(config).to(dtype).eval().requires_grad_(False)
+    return LanguageModel(model, tokenizer, "tiny", "none", width, 2, special_token_ids(tokenizer))

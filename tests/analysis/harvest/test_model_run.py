@@ -1,0 +1,143 @@
+"""Batches through model and SAE: how much is encoded at once, and values that are not finite."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from time import sleep
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.harvest.corpus import Document
+from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.mask import MaskPolicy
+from analysis.harvest.model_run import HarvestSizes, Reading, running
+from analysis.harvest.models import LanguageModel
+from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
+from analysis.runtime.errors import InputError
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from tests.analysis.harvest.tiny_model import D_MODEL, tiny_language_model
+from tests.threads import threads
+
+EMBEDDINGS = parse_hook_point("blocks.0.hook_resid_pre")
+LATENTS = 24
+
+
+def text() -> Iterator[Document]:
+    """Documents of different lengths, so that batches have padding, without special tokens."""
+    for index in range(8):
+        words = [f"word{(index * 7 + place) % 40}" for place in range(4 + 2 * index)]
+        yield Document(index, "", "", " ".join(words))
+
+
+def identity_sae(**changes: torch.Tensor) -> SparseAutoencoder:
+    weights = {
+        "W_enc": torch.eye(D_MODEL, LATENTS),
+        "W_dec": torch.eye(LATENTS, D_MODEL),
+        "b_enc": torch.zeros(LATENTS),
+        "b_dec": torch.zeros(D_MODEL),
+    }
+    return SparseAutoencoder(format="test", architecture="standard", **(weights | changes))  # type: ignore[arg-type]
+
+
+def reading(
+    model: LanguageModel, sae: SparseAutoencoder, blocks: Callable[[], Iterator[TokenBlock]]
+) -> Reading:
+    policy = MaskPolicy(special_token_ids=tuple(sorted(model.special_token_ids)))
+    return Reading(sae, model, EMBEDDINGS, blocks, policy, 0.0)
+
+
+def latents_of(model: LanguageModel, sae: SparseAutoencoder, sizes: HarvestSizes) -> list[int]:
+    """The latents of every token, through the windows of a run."""
+    blocks = partial(token_blocks, text(), model.tokenizer, 12)
+    listed = list(blocks())
+    with running(reading(model, sae, blocks), sizes) as run:
+        read = [part for _, window in run.windows(listed, 1e9) for part in window]
+    return [int(latent) for batch in read for part in batch.parts for latent in part.latents]
+
+
+@pytest.mark.parametrize(
+    ("d_sae", "rows"), [(1, 512), (131_072, 512), (131_073, 511), (1 << 26, 1), (1 << 27, 1)]
+)
+def test_large_saes_encode_fewer_tokens_at_once(d_sae: int, rows: int) -> None:
+    assert HarvestSizes().rows(d_sae) == rows
+
+
+def test_encoders_fit_in_the_memory() -> None:
+    """512 tokens of 1,000 latents in float32, and a mask of one byte each."""
+    three = 3 * 5 * 512 * 1000
+    assert HarvestSizes(memory_bytes=three).encoders(1000) == 3
+    assert HarvestSizes(memory_bytes=three - 1).encoders(1000) == 2
+    assert HarvestSizes(memory_bytes=1).encoders(1000) == 1
+
+
+@dataclass(frozen=True, eq=False)
+class Counting(SparseAutoencoder):
+    """Notes how many threads encode at the same time."""
+
+    lock: ClassVar = Lock()
+    inside: ClassVar[list[int]] = [0]
+    most: ClassVar[list[int]] = [0]
+
+    def encode_sparse(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        with self.lock:
+            self.inside[0] += 1
+            self.most[0] = max(self.most[0], self.inside[0])
+        sleep(0.02)
+        with self.lock:
+            self.inside[0] -= 1
+        return super().encode_sparse(x)
+
+
+@pytest.mark.parametrize(("memory_bytes", "at_once"), [(1, 1), (10**9, 4)])
+def test_as_many_threads_encode_as_the_memory_holds(memory_bytes: int, at_once: int) -> None:
+    Counting.most[0] = 0
+    plain = identity_sae()
+    sae = Counting(**{name: getattr(plain, name) for name in plain.__dataclass_fields__})
+    sizes = HarvestSizes(batch_tokens=12, memory_bytes=memory_bytes)
+    model = tiny_language_model()
+    with threads(4):
+        assert latents_of(model, sae, sizes) == latents_of(model, plain, sizes)
+    assert Counting.most[0] == at_once
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_activations_that_are_not_finite_are_refused(value: float) -> None:
+    model = tiny_language_model()
+    model.model.get_input_embeddings().weight[9] = value
+    message = "tiny has activations at blocks.0.hook_resid_pre that are NaN or infinite in float32"
+    with pytest.raises(InputError, match=message):
+        latents_of(model, identity_sae(), HarvestSizes())
+
+
+def test_padding_may_hold_anything() -> None:
+    """Padding has the id 0, which the text does not have."""
+    sizes = HarvestSizes(batch_tokens=64)
+    model = tiny_language_model()
+    expected = latents_of(model, identity_sae(), sizes)
+    blocks = list(token_blocks(text(), model.tokenizer, 12))
+    assert any((batch.attention_mask == 0).any() for batch in batches(blocks, 64, 32))
+    model.model.get_input_embeddings().weight[0] = float("nan")
+    assert latents_of(model, identity_sae(), sizes) == expected
+
+
+def test_an_sae_whose_activations_overflow_is_refused() -> None:
+    model = tiny_language_model()
+    model.model.get_input_embeddings().weight[5] = 1.5
+    sae = identity_sae(W_enc=3e38 * torch.eye(D_MODEL, LATENTS))
+    with pytest.raises(InputError, match="The test SAE gives activations that are NaN or infinite"):
+        latents_of(model, sae, HarvestSizes())
+
+
+def test_median_norm_is_over_text_only() -> None:
+    model = tiny_language_model()
+    blocks = list(token_blocks(text(), model.tokenizer, 12))
+    batch = next(batches(blocks, 64, 32))
+    with running(reading(model, identity_sae(), lambda: iter(blocks)), HarvestSizes()) as run:
+        median = run.median_norm_of(batch)
+    embeddings = model.model.get_input_embeddings().weight.numpy()
+    ids = np.concatenate([block.token_ids for block in batch.blocks])
+    assert median == pytest.approx(np.median(np.linalg.norm(embeddings[ids], axis=1)))
