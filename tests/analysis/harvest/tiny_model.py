@@ -1,5 +1,7 @@
 """A language model small enough to run in milliseconds: random weights, a word-level tokenizer."""
 
+from typing import Any
+
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -28,5 +30,6 @@ def tiny_language_model(
         num_key_value_heads=2,
         max_position_embeddings=256,
     )
-    model = LlamaForCausalLM(config).to(dtype).eval().requires_grad_(False)
+    model: Any = LlamaForCausalLM(config)
+    model = model.to(dtype).eval().requires_grad_(False)
     return LanguageModel(model, tokenizer, "tiny", "none", width, 2, special_token_ids(tokenizer))
