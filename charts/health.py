@@ -12,6 +12,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import FLAG, LATENT
+from charts.core.names import shown_labels
 from charts.core.numbers import (
     COUNT,
     DENSITY,
@@ -22,7 +23,6 @@ from charts.core.numbers import (
     PERCENT,
     density_tooltips,
 )
-from charts.core.text import shown_label
 from charts.core.theme import (
     ACCENT,
     FLAG_COLOURS,
@@ -193,7 +193,7 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
     return Figure(
         name="max-activation-vs-density",
         title="Strongest activation against density",
-        chart=_binned_drawing(rows) if binned else _points_drawing(rows),
+        chart=_binned_drawing(rows) if binned else _points_drawing(bundle, rows),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -224,9 +224,9 @@ def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
     )
 
 
-def _points_drawing(rows: pa.Table) -> Drawing:
-    names = [shown_label(label) for label in rows["label"].to_pylist()]
-    data = rows.drop_columns(["label"]).append_column("name", pa.array(names, pa.string()))
+def _points_drawing(bundle: Bundle, rows: pa.Table) -> Drawing:
+    names = shown_labels(bundle).take(rows["latent"].combine_chunks())
+    data = rows.drop_columns(["label"]).append_column("name", names)
     return _points().draw({"rows": data})
 
 

@@ -1,5 +1,6 @@
 """Prepare text of tokens, labels and titles for display in charts."""
 
+import re
 import unicodedata
 
 LONGEST_TOKEN = 40
@@ -14,6 +15,15 @@ _BIDI = {
 _MARKS = {"\n": "↵", "\r": "↵", "\t": "→", "\u2028": "↵", "\u2029": "↵", "\0": ""}
 
 
+_COMBINING = ("Mn", "Me")
+_HIGH = re.compile("[\u0300-\U0010ffff]")
+"""Characters that can be combining marks; there are none below."""
+
+
+def _is_combining(char: str) -> bool:
+    return unicodedata.category(char) in _COMBINING
+
+
 def visible(text: str) -> str:
     """Replace every control and direction character by a visible mark.
 
@@ -21,13 +31,13 @@ def visible(text: str) -> str:
     ‹RLO›, and other control characters become ·. NUL is removed. Combining marks after the third on
     one character are removed, because they would cover neighbouring text.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and not any(map(_is_combining, _HIGH.findall(text))):
         return text
     out: list[str] = []
     combining = 0
     for char in text:
         category = unicodedata.category(char)
-        combining = combining + 1 if category in ("Mn", "Me") else 0
+        combining = combining + 1 if category in _COMBINING else 0
         if char in _MARKS:
             out.append(_MARKS[char])
         elif char in _BIDI:
