@@ -9,11 +9,12 @@ from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, PERCENT, stability_tooltips
 from charts.core.text import unique_name_of_cluster
-from charts.core.theme import QUIET_INK, UNSELECTED, inline, layered
+from charts.core.theme import QUIET_INK, UNSELECTED, layered
 
 MOST_CLUSTERS = 20
 
@@ -44,7 +45,7 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     return Figure(
         name="clusters",
         title="Clusters of the selection" if mask is not None else "Largest clusters",
-        chart=_chart(rows, clustering.colours),
+        chart=_drawing(rows, clustering.colours),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -65,7 +66,7 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
     )
 
 
-def _chart(rows: pa.Table, colours: dict[int, str]) -> alt.LayerChart:
+def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
     ids, recovered = rows["cluster"].to_pylist(), rows["recovery"].to_pylist()
     names = [
         unique_name_of_cluster(i, label, 30)
@@ -81,7 +82,12 @@ def _chart(rows: pa.Table, colours: dict[int, str]) -> alt.LayerChart:
         ),
     )
     longest = max(rows["size"].to_pylist(), default=1)
-    base = alt.Chart(inline(data)).encode(
+    return _chart().draw({"rows": data}, end=longest * 2.1, height=60 + 21 * max(rows.num_rows, 1))
+
+
+@template
+def _chart() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=190)),
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
@@ -95,7 +101,7 @@ def _chart(rows: pa.Table, colours: dict[int, str]) -> alt.LayerChart:
         "size:Q",
         title="latents (grey: not selected; pale: weak)",
         axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-        scale=alt.Scale(domain=[0, longest * 2.1], nice=False),
+        scale=alt.Scale(domain=[0, slot("end")], nice=False),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)
@@ -112,4 +118,4 @@ def _chart(rows: pa.Table, colours: dict[int, str]) -> alt.LayerChart:
     texts = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
         x=x, text="text:N"
     )
-    return layered(light, full, texts, height=60 + 21 * max(rows.num_rows, 1))
+    return layered(light, full, texts)

@@ -11,10 +11,11 @@ from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.text import shown_label
-from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, inline, layered
+from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, layered
 
 SOURCES = {
     "terms": "fires on",
@@ -55,7 +56,7 @@ def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
     return Figure(
         name=f"cluster-{cluster}-evidence",
         title="Evidence for the label",
-        chart=_chart(rows, row["size"]),
+        chart=_drawing(rows, row["size"]),
         rows=rows,
         caption=caption_of(bundle, unit="latent", cluster=cluster, members=row["size"]),
         note=(
@@ -74,7 +75,7 @@ _ROWS = pa.schema(
 )  # fmt: skip
 
 
-def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
+def _drawing(rows: pa.Table, size: int) -> Drawing:
     data = rows.drop_columns(["term"])
     names = [shown_label(term, 26) or "∅" for term in rows["term"].to_pylist()]
     sources = rows["source"].to_pylist()
@@ -92,13 +93,26 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
     labels = [
         n if s == SOURCES["terms"] else f"{s}: {n}" for n, s in zip(names, sources, strict=True)
     ]
-    base = alt.Chart(inline(data)).encode(
+    most = max(rows["share"].to_pylist(), default=1.0)
+    step = next(step for step in (0.05, 0.1, 0.25) if most <= 5 * step or step == 0.25)
+    return _chart().draw(
+        {"rows": data},
+        labels=json.dumps(labels, ensure_ascii=False),
+        ticks=[i * step for i in range(int(most / step) + 1)],
+        end=1.6 * most,  # room for the text after the bars
+        height=44 + _ROW * max(rows.num_rows, 1),
+    )
+
+
+@template
+def _chart() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
         y=alt.Y(
             "line:N",
             sort=None,
             title=None,
             axis=alt.Axis(
-                labelExpr=f"{json.dumps(labels, ensure_ascii=False)}[+datum.value]",
+                labelExpr=f"{slot('labels')}[+datum.value]",
                 labelLimit=170,
                 labelOverlap=False,
             ),
@@ -111,13 +125,11 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
             alt.Tooltip("share:Q", title="share of members", format=PERCENT),
         ],
     )
-    most = max(rows["share"].to_pylist(), default=1.0)
-    step = next(step for step in (0.05, 0.1, 0.25) if most <= 5 * step or step == 0.25)
     x = alt.X(
         "share:Q",
         title="share of members that have the term",
-        axis=alt.Axis(format=PERCENT_AXIS, values=[i * step for i in range(int(most / step) + 1)]),
-        scale=alt.Scale(domain=[0, 1.6 * most], nice=False),  # room for the text after the bars
+        axis=alt.Axis(format=PERCENT_AXIS, values=each("ticks")),
+        scale=alt.Scale(domain=[0, slot("end")], nice=False),
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=x,
@@ -128,4 +140,4 @@ def _chart(rows: pa.Table, size: int) -> alt.LayerChart:
     texts = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
         x=x, text="text:N"
     )
-    return layered(bars, texts, height=44 + _ROW * max(rows.num_rows, 1))
+    return layered(bars, texts)

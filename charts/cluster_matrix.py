@@ -10,6 +10,7 @@ from analysis.cooccurrence.association import measure_table
 from analysis.runtime.numbers import count
 from charts.cluster_level import level_of
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, title_of
@@ -21,6 +22,7 @@ from charts.heatmap import (
     cell_colour,
     cell_tooltip,
     cells_of,
+    measure_stops,
     note_on_infinite,
     similarity_order,
 )
@@ -53,7 +55,7 @@ def cluster_matrix(
     return Figure(
         name=f"cluster-matrix-{measure}",
         title=f"Which clusters fire together, by {title_of(measure)}",
-        chart=_chart(rows, n, measure, chosen),
+        chart=_drawing(rows, n, measure, chosen),
         rows=rows,
         caption=caption_of(
             bundle, unit="token", measure=measure, cluster_level=level, clusters=f"{n} of {every}"
@@ -123,7 +125,7 @@ def _rows(values: pa.Table, drawn: pa.Table, order: np.ndarray, measure: str) ->
     return rows.sort_by([("row", "ascending"), ("column", "ascending")])
 
 
-def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> alt.LayerChart:
+def _drawing(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> Drawing:
     data = rows.drop_columns(["label", "other_label", "row", "column"])
     names: list[str] = [""] * clusters
     for end, label, cluster, place in (
@@ -137,19 +139,30 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         for name, at in zip(of_row, rows[place].to_pylist(), strict=True):
             names[at] = name
         data = data.append_column(end, pa.array(of_row, pa.string()))
+    own = data.filter(pc.equal(data["cluster"], -1 if chosen is None else chosen)).slice(0, 1)
+    return _chart(measure, clusters <= MOST_NAMES).draw(
+        {"cells": data, "chosen": pa.table({"a": own["a"].combine_chunks()})},
+        names=names,
+        stops=measure_stops(rows, measure),
+        height=int(np.clip(clusters * 15, 260, 560)),
+    )
+
+
+@template
+def _chart(measure: str, has_names: bool) -> alt.LayerChart:
     # If the names do not all fit, Vega omits every other one.
     axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
-    x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=names))
-    y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=names))
-    base = cells_of(data, measure).encode(x=x, y=y)
+    x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=each("names")))
+    y = alt.Y("a:N", title=None, axis=axis, scale=alt.Scale(domain=each("names")))
+    base = cells_of(measure).encode(x=x, y=y)
     cells = (
         base.mark_rect(
             stroke=PAPER,
-            strokeWidth=0.5 if clusters <= MOST_NAMES else 0,
+            strokeWidth=0.5 if has_names else 0,
             cursor="pointer",
         )
         .encode(
-            color=cell_colour(rows, measure),
+            color=cell_colour(measure),
             tooltip=[
                 alt.Tooltip("a:N", title="cluster"),
                 alt.Tooltip("b:N", title="other"),
@@ -162,10 +175,9 @@ def _chart(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> a
         .properties(name="cluster_cells")
         .add_params(CLUSTER_PAIR.parameter())
     )
-    own = data.filter(pc.equal(data["cluster"], -1 if chosen is None else chosen)).slice(0, 1)
     outline = (
-        alt.Chart({"values": own.select(["a"]).to_pylist()})
+        alt.Chart(named("chosen"))
         .mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1.5)
         .encode(y=y, x=alt.value(0), x2=alt.value({"expr": "width"}))
     )
-    return layered(cells, outline, height=int(np.clip(clusters * 15, 260, 560)))
+    return layered(cells, outline)

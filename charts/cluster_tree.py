@@ -10,11 +10,12 @@ from analysis.bundle import Bundle
 from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, ID, stability_tooltips
 from charts.core.text import name_of_cluster
-from charts.core.theme import INK, PAPER, UNSELECTED, inline, layered
+from charts.core.theme import INK, PAPER, UNSELECTED, layered
 
 STABILITY = alt.Scale(
     domain=[0.0, WEAK, 1.0],
@@ -45,7 +46,7 @@ def cluster_tree(
     return Figure(
         name="cluster-tree",
         title="Clusters from coarse to fine",
-        chart=_chart(rows, chosen),
+        chart=_drawing(rows, chosen),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -105,7 +106,7 @@ def _places(
     return start, [s + w for s, w in zip(start, width, strict=True)]
 
 
-def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
+def _drawing(rows: pa.Table, chosen: int | None) -> Drawing:
     levels = sorted(set(rows["level"].to_pylist()), reverse=True)
     layers = {level: f"{rows['level'].to_pylist().count(level)} clusters" for level in levels}
     names = [
@@ -120,12 +121,23 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
         "layer", pa.array([layers[level] for level in rows["level"].to_pylist()], pa.string())
     )
     total = max(rows["end"].to_pylist(), default=1)
-    room = f"(datum.end - datum.start) / {total} * width - 8"
-    base = alt.Chart(inline(data)).encode(
-        x=alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, total], nice=False)),
+    return _chart().draw(
+        {"rows": data},
+        total=total,
+        layers=list(layers.values()),
+        chosen=-1 if chosen is None else chosen,
+        height=LAYER * max(len(levels), 1),
+    )
+
+
+@template
+def _chart() -> alt.LayerChart:
+    room = f"(datum.end - datum.start) / {slot('total')} * width - 8"
+    base = alt.Chart(named("rows")).encode(
+        x=alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, slot("total")], nice=False)),
         y=alt.Y(
             "layer:N",
-            sort=list(layers.values()),
+            sort=each("layers"),
             title=None,
             axis=alt.Axis(domain=False, ticks=False),
             scale=alt.Scale(paddingInner=0.06, paddingOuter=0.02),
@@ -159,7 +171,7 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
         .add_params(CLUSTER.parameter())
     )  # fmt: skip
     outline = (
-        base.transform_filter(f"datum.cluster == {-1 if chosen is None else chosen}")
+        base.transform_filter(f"datum.cluster == {slot('chosen')}")
         .mark_rect(filled=False, stroke=INK, strokeWidth=2.5)
         .encode(x2="end:Q")
     )
@@ -175,4 +187,4 @@ def _chart(rows: pa.Table, chosen: int | None) -> alt.LayerChart:
         ),
         opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
     )
-    return layered(box, outline, texts, height=LAYER * max(len(levels), 1))
+    return layered(box, outline, texts)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from charts.core.drawing import slot
 from charts.core.text import NO_BREAK_SPACE, cells, shown_label, shown_token
 from charts.core.theme import QUIET_INK
 
@@ -78,17 +79,22 @@ def around_picked(field: str) -> alt.X:
     )
 
 
-def side_axis(sides: list[str]) -> alt.Axis:
-    """The labels of the lines, at their left."""
+def side_axis() -> alt.Axis:
+    """The labels of the lines, at their left; the slot `sides` takes them from `side_labels`."""
     return alt.Axis(
         title=None,
-        labelExpr=f"{json.dumps(sides, ensure_ascii=False)}[floor(datum.value)]",
+        labelExpr=f"{slot('sides')}[floor(datum.value)]",
         labelLimit=150,
         labelColor=QUIET_INK,
         labelFontSize=11,
         domain=False,
         ticks=False,
     )
+
+
+def side_labels(sides: list[str]) -> str:
+    """The labels of the lines, for the slot of `side_axis`."""
+    return json.dumps(sides, ensure_ascii=False)
 
 
 def shade_scale(shades: list[str] | list[float]) -> alt.Scale:

@@ -19,13 +19,15 @@ from charts.concordance import (
     line_count,
     shade_scale,
     side_axis,
+    side_labels,
     titles_of,
 )
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import Click
 from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
-from charts.core.theme import ACTIVATION_RANGE, INK, MONO, PAPER, inline, layered
+from charts.core.theme import ACTIVATION_RANGE, INK, MONO, PAPER, layered
 from charts.latent import check_latent
 
 LINE = 26
@@ -124,18 +126,26 @@ _ROWS = pa.schema(
 
 def context_chart(
     rows: pa.Table, shade: str, sides: list[str], click: Click | None = None
-) -> alt.LayerChart:
+) -> Drawing:
     """The lines, labelled by `sides`; `shade` is the title of the legend."""
     kept = ["context", "latent", "position", "activation", "ratio", "picked_activation"]
     data = rows.select([*kept, "is_picked"])
     placed = drawn_tokens(rows)
     for name in placed.column_names:
         data = data.append_column(name, placed[name])
-    tokens = alt.Chart(inline(data))
-    x = around_picked("start:Q")
-    y = alt.Y(
-        "context:O", axis=side_axis(sides), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1)
+    return _chart(click).draw(
+        {"rows": data},
+        shade=shade,
+        sides=side_labels(sides),
+        height=8 + LINE * max(line_count(rows), 1),
     )
+
+
+@template
+def _chart(click: Click | None) -> alt.LayerChart:
+    tokens = alt.Chart(named("rows"))
+    x = around_picked("start:Q")
+    y = alt.Y("context:O", axis=side_axis(), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1))
     tooltip = [
         alt.Tooltip("shown:N", title="token"),
         alt.Tooltip("activation:Q", format=NUMBER),
@@ -145,7 +155,7 @@ def context_chart(
     ]
     colour = alt.Color(
         "ratio:Q",
-        title=shade,
+        title=slot("shade"),
         scale=shade_scale(ACTIVATION_RANGE),
         legend=alt.Legend(
             orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
@@ -166,7 +176,7 @@ def context_chart(
         x="word:Q", y=y, text="shown:N", tooltip=tooltip,
         color=alt.condition("datum.ratio > 0.8", alt.value(PAPER), alt.value(INK)),
     )  # fmt: skip
-    return layered(boxes, words, *_values(tokens, y), height=8 + LINE * max(line_count(rows), 1))
+    return layered(boxes, words, *_values(tokens, y))
 
 
 def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:

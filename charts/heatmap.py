@@ -14,12 +14,21 @@ from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
 from analysis.runtime.numbers import count, short
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CELL
 from charts.core.measures import check_measure, format_of, range_of, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
-from charts.core.theme import DIVERGING, PAPER, SEQUENTIAL, UNSELECTED, colour_scale, inline, styled
+from charts.core.theme import (
+    DIVERGING,
+    PAPER,
+    SEQUENTIAL,
+    UNSELECTED,
+    colour_stops,
+    colours_at,
+    styled,
+)
 
 MOST_LATENTS = 200
 MOST_NAMES = 40
@@ -50,7 +59,7 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
     return Figure(
         name=f"heatmap-{measure}",
         title=f"Which latents fire together, by {title_of(measure)}",
-        chart=_chart(bundle, rows, drawn[order], measure),
+        chart=_drawing(bundle, rows, drawn[order], measure),
         rows=rows,
         caption=caption_of(bundle, unit="token", measure=measure, latents=f"{n} of {len(given)}"),
         selections=(CELL.name,),
@@ -121,26 +130,42 @@ def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
     return values.sort_by([("row", "ascending"), ("column", "ascending")])
 
 
-def measure_scale(rows: pa.Table, measure: str) -> alt.Scale:
-    """The colour scale of a measure: diverging at 0 if it can be negative, from white otherwise.
+def measure_stops(rows: pa.Table, measure: str) -> list[float]:
+    """The values that have the colours of `measure_scale`.
 
     A measure without a bound extends to the largest finite value of the rows.
     """
-    least, most = range_of(measure)
+    most = range_of(measure)[1]
     if most is None:
         values = rows[measure].to_numpy(zero_copy_only=False)
         most = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
-    if least is None or least < 0:
-        return colour_scale(-most, most, DIVERGING, "square")
-    return colour_scale(0, most, ["#f7f9fb", *SEQUENTIAL[1:]], "square")
+    least = -most if _is_diverging(measure) else 0.0
+    return colour_stops(least, most, len(_colours(measure)), "square")
 
 
-def cell_colour(rows: pa.Table, measure: str) -> Any:
+def measure_scale(measure: str) -> alt.Scale:
+    """The colour scale of a measure: diverging at 0 if it can be negative, from white otherwise.
+
+    The slot `stops` takes the values of `measure_stops`.
+    """
+    return colours_at(each("stops"), _colours(measure), "square")
+
+
+def _is_diverging(measure: str) -> bool:
+    least = range_of(measure)[0]
+    return least is None or least < 0
+
+
+def _colours(measure: str) -> list[str]:
+    return DIVERGING if _is_diverging(measure) else ["#f7f9fb", *SEQUENTIAL[1:]]
+
+
+def cell_colour(measure: str) -> Any:
     """The colour of a cell of `cells_of`: minus infinity is grey, because it is on no scale."""
     scaled = alt.Color(
         f"{_field(measure)}:Q",
         title=title_of(measure),
-        scale=measure_scale(rows, measure),
+        scale=measure_scale(measure),
         legend=alt.Legend(gradientLength=160, tickCount=5),
     )
     if _is_bounded_below(measure):
@@ -155,13 +180,13 @@ def cell_tooltip(measure: str) -> alt.Tooltip:
     return alt.Tooltip("cell_text:N", title=title_of(measure))
 
 
-def cells_of(data: pa.Table, measure: str) -> alt.Chart:
-    """A chart of cells without its encoding.
+def cells_of(measure: str) -> alt.Chart:
+    """A chart of the cells in the dataset `cells`, without its encoding.
 
     JSON holds minus infinity as null, which Vega draws and writes as 0. So a measure without a
     lower bound has its text, and the number for the colour, in fields of their own.
     """
-    chart = alt.Chart(inline(data))
+    chart = alt.Chart(named("cells"))
     if _is_bounded_below(measure):
         return chart
     number = f"format(datum.{measure}, '{format_of(measure)}')"
@@ -190,7 +215,7 @@ def note_on_infinite(rows: pa.Table, measure: str) -> str:
     return f" Grey: the two share no token, and their {title_of(measure)} is {short(-np.inf)}."
 
 
-def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) -> alt.Chart:
+def _drawing(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) -> Drawing:
     labels = bundle.latents["label"].take(pa.array(latents)).to_pylist()
     names = [name_of(int(i), t, 22) for i, t in zip(latents, labels, strict=True)]
     data = rows.drop_columns(["row", "column"])
@@ -198,16 +223,36 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
         data = data.append_column(
             end, pa.array([names[i] for i in rows[place].to_pylist()], pa.string())
         )
-    named = len(latents) <= MOST_NAMES
-    axis = alt.Axis(labels=named, ticks=False, domain=False, labelLimit=170, labelFontSize=11)
-    side = int(np.clip(len(latents) * 15, 260, 620))
+    return _chart(measure, len(latents) <= MOST_NAMES).draw(
+        {"cells": data},
+        names=names,
+        stops=measure_stops(rows, measure),
+        height=int(np.clip(len(latents) * 15, 260, 620)),
+    )
+
+
+@template
+def _chart(measure: str, has_names: bool) -> alt.Chart:
+    axis = alt.Axis(labels=has_names, ticks=False, domain=False, labelLimit=170, labelFontSize=11)
+    x, y = (
+        alt.X(
+            "b:N",
+            sort=each("names"),
+            title=None,
+            axis=axis.copy(),
+            scale=alt.Scale(domain=each("names")),
+        ),
+        alt.Y(
+            "a:N", sort=each("names"), title=None, axis=axis, scale=alt.Scale(domain=each("names"))
+        ),
+    )
     return styled(
-        cells_of(data, measure)
-        .mark_rect(stroke=PAPER, strokeWidth=0.5 if named else 0, cursor="pointer")
+        cells_of(measure)
+        .mark_rect(stroke=PAPER, strokeWidth=0.5 if has_names else 0, cursor="pointer")
         .encode(
-            x=alt.X("b:N", sort=names, title=None, axis=axis.copy(), scale=alt.Scale(domain=names)),
-            y=alt.Y("a:N", sort=names, title=None, axis=axis, scale=alt.Scale(domain=names)),
-            color=cell_colour(rows, measure),
+            x=x,
+            y=y,
+            color=cell_colour(measure),
             tooltip=[
                 alt.Tooltip("a:N", title="latent"),
                 alt.Tooltip("b:N", title="partner"),
@@ -216,6 +261,5 @@ def _chart(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) ->
             ],
         )
         .properties(name="cells")
-        .add_params(CELL.parameter()),
-        side,
+        .add_params(CELL.parameter())
     )

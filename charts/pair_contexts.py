@@ -18,12 +18,14 @@ from charts.concordance import (
     line_count,
     shade_scale,
     side_axis,
+    side_labels,
     titles_of,
 )
 from charts.core.cache import cached
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.numbers import ID, NUMBER
-from charts.core.theme import INK, MONO, inline, layered
+from charts.core.theme import INK, MONO, layered
 from charts.pair import A_COLOUR, B_COLOUR
 
 LINE = 34
@@ -64,7 +66,7 @@ def pair_context_strips(
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-contexts-{where}-{picking}",
         title=titles[where],
-        chart=_chart(rows, pair),
+        chart=_drawing(rows, pair),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -108,22 +110,35 @@ def _token_rows(bundle: Bundle, pair: Pair, contexts: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(out, _ROWS)
 
 
-def _chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
+def _drawing(rows: pa.Table, pair: Pair) -> Drawing:
     data = rows.drop_columns(["token", "title", "document", "start", "end"])
     placed = drawn_tokens(rows)
     for name in placed.column_names:
         data = data.append_column(name, placed[name])
     lines = line_count(rows)
-    tokens = alt.Chart(inline(data)).encode(
+    return _chart().draw(
+        {"rows": data},
+        title_of_a=f"activation of {pair.a}",
+        title_of_b=f"activation of {pair.b}",
+        sides=side_labels(titles_of(rows)),
+        middles=[line + 0.5 for line in range(lines)],
+        lines=max(lines, 1),
+        height=8 + LINE * max(lines, 1),
+    )
+
+
+@template
+def _chart() -> alt.LayerChart:
+    tokens = alt.Chart(named("rows")).encode(
         tooltip=[
             alt.Tooltip("shown:N", title="token"),
-            alt.Tooltip("a:Q", title=f"activation of {pair.a}", format=NUMBER),
-            alt.Tooltip("b:Q", title=f"activation of {pair.b}", format=NUMBER),
+            alt.Tooltip("a:Q", title=slot("title_of_a"), format=NUMBER),
+            alt.Tooltip("b:Q", title=slot("title_of_b"), format=NUMBER),
             alt.Tooltip("source:N", title="document"),
             alt.Tooltip("position:Q", format=ID),
         ]
     )
-    y = _line(rows, lines)
+    y = _line()
     shades = [
         _between(tokens, y, *edges)
         .mark_rect(clip=True, color=colour)
@@ -146,15 +161,15 @@ def _chart(rows: pa.Table, pair: Pair) -> alt.LayerChart:
         .mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True)
         .encode(x=around_picked("word:Q"), y=y, text="shown:N")
     )
-    return layered(*shades, frames, words, height=8 + LINE * max(lines, 1))
+    return layered(*shades, frames, words)
 
 
-def _line(rows: pa.Table, lines: int) -> alt.Y:
+def _line() -> alt.Y:
     """One unit of y is one line of text; the first line is at the top."""
-    axis = side_axis(titles_of(rows))
-    axis.values = [line + 0.5 for line in range(lines)]
+    axis = side_axis()
+    axis.values = each("middles")
     axis.grid = False
-    scale = alt.Scale(domain=[max(lines, 1), 0], nice=False)
+    scale = alt.Scale(domain=[slot("lines"), 0], nice=False)
     return alt.Y("line:Q", axis=axis, scale=scale)
 
 

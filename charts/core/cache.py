@@ -80,7 +80,14 @@ class Results:
 
 
 _results = Results(LIMIT)
-_open: "dict[int, weakref.finalize[Any, Bundle]]" = {}
+_OWNER = "owner of cached results"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Owner:
+    """An open bundle as the owner of results; it ends with the bundle."""
+
+    of: int
 
 
 def clear() -> None:
@@ -113,15 +120,12 @@ def cached(
 
 def _owner(bundle: Bundle) -> int:
     """The identity of an open bundle: a bundle that is opened again may have other content."""
-    owner = id(bundle)
-    if owner not in _open:
-        _open[owner] = weakref.finalize(bundle, _closed, owner)
-    return owner
-
-
-def _closed(owner: int) -> None:
-    _open.pop(owner, None)
-    _results.forget(owner)
+    attributes = vars(bundle)
+    owner = attributes.get(_OWNER)
+    if owner is None or owner.of != id(bundle):  # a copy of a bundle is another bundle
+        owner = attributes[_OWNER] = _Owner(id(bundle))
+        weakref.finalize(owner, _results.forget, id(owner))
+    return id(owner)
 
 
 def key_of(value: Any) -> Hashable:

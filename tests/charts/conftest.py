@@ -25,6 +25,7 @@ from analysis.bundle import (
     write_table,
 )
 from analysis.cooccurrence.pair import Pair, read_pair
+from charts.core import cache
 
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
@@ -438,6 +439,12 @@ def make_bundle(folder: Path) -> Bundle:
         write_table(work, name, table)
     on_map = int((x > 0).any(0).sum())
     return publish(work, _manifest(int(kept.sum()), x, on_map), folder / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def _without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many tests draw the same figure with another constant of its module."""
+    monkeypatch.setattr(cache._results, "limit", 0)
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bund
     for start, chosen in zip(first, selected, strict=True):
         mask[start : start + chosen] = True
     bundle = dataclasses.replace(tiny)
-    bundle.__dict__ |= {"clusters": clusters, "memberships": pa.table(members)}
+    bundle.__dict__.update(clusters=clusters, memberships=pa.table(members))
     return bundle, mask
 
 

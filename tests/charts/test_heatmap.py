@@ -11,7 +11,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
 from charts import heatmap
 from charts.core.export import export
-from charts.heatmap import cooccurrence_heatmap, measure_scale, note_on_infinite
+from charts.heatmap import cooccurrence_heatmap, measure_stops, note_on_infinite
 from tests.charts.dense import dense_matrix, phi
 from tests.charts.drawn import domain_of, encodings
 
@@ -113,8 +113,8 @@ def test_all_of_minus_infinity_has_an_order() -> None:
 def test_the_colours_span_the_finite_values(
     measure: str, values: list[float], domain: tuple[float, float]
 ) -> None:
-    scale = measure_scale(pa.table({measure: values}), measure).to_dict()
-    assert (scale["domain"][0], scale["domain"][-1]) == domain
+    stops = measure_stops(pa.table({measure: values}), measure)
+    assert (stops[0], stops[-1]) == domain
 
 
 def test_a_note_says_what_minus_infinity_means() -> None:
