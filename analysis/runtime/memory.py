@@ -7,7 +7,7 @@ MEMORY_BYTES = 512_000_000
 
 CACHE_MEGABYTES = "CLEARWATER_CACHE_MEGABYTES"
 """Environment variable that limits the caches of one server process."""
-DEFAULT_CACHE_MEGABYTES = 512
+DEFAULT_CACHE_MEGABYTES = 256
 
 
 def cache_bytes() -> int:

@@ -64,7 +64,12 @@ def environment(folders: Sequence[Path], cache_megabytes: int) -> dict[str, str]
     paths = [*(str(folder.resolve()) for folder in folders), *([named] if named else [])]
     # One secret for all processes: a cookie that one signs must be valid for the others.
     secret = {"STREAMLIT_SERVER_COOKIE_SECRET": secrets.token_hex(32)}
-    settings = {"STREAMLIT_SERVER_HEADLESS": "true", CACHE_MEGABYTES: str(cache_megabytes)}
+    settings = {
+        "STREAMLIT_SERVER_HEADLESS": "true",
+        CACHE_MEGABYTES: str(cache_megabytes),
+        # The other half is for finished figures.
+        "STREAMLIT_SERVER_MAX_CACHE_DATA_SIZE": f"{cache_megabytes // 2}mb",
+    }
     return secret | os.environ | settings | ({BUNDLES: os.pathsep.join(paths)} if paths else {})
 
 

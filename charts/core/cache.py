@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
+from analysis.runtime.memory import cache_bytes
 
-LIMIT = 128 << 20
-"""Bytes of all results together."""
+LIMIT = cache_bytes() // 2
+"""Bytes of all results together. The other half is for what Streamlit caches."""
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 

@@ -79,6 +79,7 @@ def test_workers_share_the_memory_and_listen_on_this_machine_only(
     assert (plan.workers, plan.address, plan.port) == (3, "0.0.0.0", 8600)
     assert list(plan.worker[:7]) == [*command(), "--server.address", HERE]
     assert settings[CACHE_MEGABYTES] == "100"
+    assert settings["STREAMLIT_SERVER_MAX_CACHE_DATA_SIZE"] == "50mb"
 
 
 def test_a_port_in_use_is_refused_and_the_next_free_one_is_found(
