@@ -24,8 +24,9 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from analysis.bundle import TABLES, LabelSummary, Manifest, SaeSource
+from analysis.bundle import TABLES, Bundle, LabelSummary, Manifest, SaeSource, TableReport
 from analysis.runtime import numbers
+from analysis.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.harvest.self_check import SelfCheckReport
@@ -126,11 +127,6 @@ def print_files(files: Iterable[Path]) -> None:
         out.print(f"Wrote {file}", soft_wrap=True, markup=False)
 
 
-def print_left_out(error: Exception) -> None:
-    """Print why a bundle is not listed."""
-    err.print(Text.assemble(("Not listed: ", "yellow"), str(error)), soft_wrap=True)
-
-
 def print_bundle(made: Manifest, path: Path) -> None:
     """Print what a bundle was made from, and whether its SAE was read correctly."""
     check, sae = made.self_check, made.sae
@@ -173,11 +169,39 @@ def print_columns() -> None:
         out.print(table)
 
 
-def print_bundles(bundles: Iterable[tuple[str, Manifest]]) -> None:
-    """Print one line per bundle."""
+def print_table_report(report: TableReport) -> None:
+    """Print what reading one table completely has shown."""
+    size = f"{numbers.count(report.rows):>15} rows {report.bytes / 1e6:>10,.1f} MB"
+    verdict = ("damaged: ", "red") if report.problem else ("whole", "green")
+    out.print(Text.assemble(f"{report.table:<24}{size}  ", verdict, report.problem), soft_wrap=True)
+
+
+def print_whole(bundle: Bundle) -> None:
+    """Print that a bundle is whole, and by what that is known."""
+    without = len(bundle.without_checksums)
+    known = "every byte is the one that was written"
+    if without:
+        known = (
+            f"{without} of {len(bundle.files)} tables have no page checksums, because an older "
+            "version wrote them"
+        )
+    out.print(
+        f"{bundle.name} is whole: all rows are valid and its id, {bundle.manifest.bundle_id}, is "
+        f"that of its content; {known}.",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def print_bundles(bundles: Iterable[tuple[str, Manifest | InputError]]) -> None:
+    """Print one line per bundle; for one that cannot be read, the reason."""
     names = ("bundle", "id", "SAE", "latents", "tokens", "model")
     table = Table(*(Column(name, overflow="fold") for name in names))
     for name, made in bundles:
+        if isinstance(made, InputError):
+            table.add_row(name, "", Text(f"cannot be read: {made}", "red"))
+            continue
         table.add_row(
             name,
             made.bundle_id,

@@ -51,6 +51,7 @@ from analysis.bundle.tables import (
     read_table,
     write_table,
 )
+from analysis.bundle.verification import TableReport, verify
 
 __all__ = [
     "EVERY_PAIR_UP_TO",
@@ -81,6 +82,7 @@ __all__ = [
     "SelfCheck",
     "StoredTable",
     "TableFile",
+    "TableReport",
     "TableWriter",
     "TokenBlock",
     "TopWords",
@@ -99,5 +101,6 @@ __all__ = [
     "read_table",
     "spans_within",
     "stored_content_id",
+    "verify",
     "write_table",
 ]

@@ -1,13 +1,16 @@
 """The available bundles, the bundle of the view, and cached results of it."""
 
 import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from analysis.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from analysis.bundle import MANIFEST, Bundle, folder_identity, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
 from analysis.serve import BUNDLES
 from pages.widgets import session
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parents[2]
 _BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
+_STATED_ID = re.compile(rb'"bundle_id":\s*"([0-9a-f]{1,64})"')
+_HEAD_BYTES = 4096
+"""Bytes at the beginning of a manifest, among which is the id."""
 MOST_OPEN = 8
 """Bundles that one server process keeps open."""
 
@@ -31,29 +37,80 @@ def folders() -> list[Path]:
     return [*paths, HOME / "data", HOME / "bundles", Path.cwd() / "bundles"]
 
 
+@dataclass(frozen=True)
+class Offered:
+    """A folder that holds a bundle, or what is left of one."""
+
+    path: Path
+    identity: str
+    """Which files it had when it was listed."""
+    problem: str = ""
+    """Why it cannot be read, for readers of the page; empty if its manifest is valid."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the list."""
+        return f"{self.path.name} (cannot be read)" if self.problem else self.path.name
+
+
 @st.cache_data(ttl=20, show_spinner=False)
-def registry() -> dict[str, Path]:
-    """The path of every readable bundle by its id; a link can open only these."""
-    paths: dict[str, Path] = {}
-    for folder in folders():
-        for manifest in sorted([*folder.glob(MANIFEST), *folder.glob(f"*/{MANIFEST}")]):
-            try:
-                paths.setdefault(read_manifest(manifest.parent).bundle_id, manifest.parent)
-            except InputError:
-                continue
-    return paths
+def registry() -> dict[str, Offered]:
+    """Every bundle of this server by its id; a link can open only these.
+
+    A bundle that cannot be read is listed too, by the id that its manifest states or by its name.
+    """
+    entries = [_offered(path) for folder in folders() for path in _bundles_in(folder)]
+    bundles: dict[str, Offered] = {}
+    for bundle_id, offered in sorted(entries, key=lambda entry: bool(entry[1].problem)):
+        bundles.setdefault(bundle_id, offered)
+    return bundles
+
+
+def _bundles_in(folder: Path) -> list[Path]:
+    """Folders with a manifest, or with a table of latents that has lost its manifest."""
+    names = (MANIFEST, "latents.parquet")
+    places = (*names, *(f"*/{name}" for name in names))
+    return sorted({file.parent for place in places for file in folder.glob(place)})
+
+
+def _offered(path: Path) -> tuple[str, Offered]:
+    identity = folder_identity(path)
+    try:
+        return read_manifest(path).bundle_id, Offered(path, identity)
+    except InputError as error:
+        return _stated_id(path) or path.name, Offered(path, identity, error.public)
+
+
+def _stated_id(path: Path) -> str:
+    """The id in a manifest that cannot be read as a whole; empty if there is none."""
+    try:
+        with (path / MANIFEST).open("rb") as file:
+            stated = _STATED_ID.search(file.read(_HEAD_BYTES))
+    except OSError:
+        return ""
+    return stated[1].decode() if stated else ""
+
+
+def _current(bundle_id: str) -> Offered | None:
+    """The bundle of an id as its folder is now; None if this server does not have it."""
+    offered = registry().get(bundle_id)
+    if offered is None or folder_identity(offered.path) != offered.identity:
+        registry.clear()
+        offered = registry().get(bundle_id)
+    return offered
 
 
 @st.cache_resource(show_spinner=False, max_entries=MOST_OPEN)
-def _opened(bundle_id: str, _path: Path) -> Bundle:
+def _opened(bundle_id: str, identity: str, _path: Path) -> Bundle:
+    """An open bundle; with other files its folder has another identity, and is opened again."""
     return open_bundle(_path)
 
 
 def open_ahead() -> None:
     """Open the bundles of this server and read the tables that every page uses."""
-    for bundle_id, path in list(registry().items())[:MOST_OPEN]:
+    for bundle_id, offered in list(registry().items())[:MOST_OPEN]:
         try:
-            bundle = _opened(bundle_id, path)
+            bundle = _opened(bundle_id, offered.identity, offered.path)
             _ = bundle.latents, bundle.clusters, bundle.memberships
         except InputError:
             continue
@@ -61,24 +118,33 @@ def open_ahead() -> None:
 
 def bundle_picker() -> None:
     """Let the reader choose a bundle; end the page with the build command if there is none."""
-    paths = registry()
-    if not paths:
+    bundles = registry()
+    if not bundles:
+        registry.clear()
+        bundles = registry()
+    if not bundles:
         st.error("There is no bundle to show yet. Build one from your saved SAE:")
         st.code(_BUILD, language="bash")
         st.stop()
     view = session.current()
     if not view.bundle:
-        view = session.change(bundle=next(iter(paths)))
-    if view.bundle in paths:
+        view = session.change(bundle=next(iter(bundles)))
+    if view.bundle in bundles:
         st.session_state[_PICK] = view.bundle
     st.selectbox(
         "Bundle",
-        list(paths),
+        list(bundles),
         key=_PICK,
-        format_func=lambda bundle_id: paths[bundle_id].name,
+        format_func=lambda bundle_id: _name(bundles, bundle_id),
         on_change=_take,
         help=f"Clearwater searches `data`, `bundles` and the folders named in `{BUNDLES}`.",
     )
+
+
+def _name(bundles: Mapping[str, Offered], bundle_id: str) -> str:
+    """The name of a bundle, or its id if it has been removed."""
+    offered = bundles.get(bundle_id)
+    return bundle_id if offered is None else offered.name
 
 
 @guarded("doing what you asked for")
@@ -91,27 +157,28 @@ def _take() -> None:
 def shown() -> Bundle:
     """The bundle of the view; end the page with the reason if it cannot be opened."""
     bundle_id = session.current().bundle
-    path = registry().get(bundle_id)
-    if path is None:
+    offered = _current(bundle_id)
+    if offered is None:
         st.error(
             f"This link refers to the bundle {plain(bundle_id, 40)}, which is not on this server. "
             "Choose another bundle in the sidebar."
         )
         st.stop()
     try:
-        return _opened(bundle_id, path)
+        return _opened(bundle_id, offered.identity, offered.path)
     except InputError as error:
-        st.error(plain(str(error)))
+        name = plain(offered.path.name, 60)
+        st.error(f"The bundle {name} cannot be read. {plain(error.public, 1000)}")
         st.stop()
 
 
 def clarke_components(bundle: Bundle) -> "Components":
     """The components of Clarke et al. 2024 among all latents that are not dense."""
-    return _clarke_components(bundle.manifest.bundle_id, bundle)
+    return _clarke_components(bundle.identity, bundle)
 
 
 @st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
-def _clarke_components(bundle_id: str, _bundle: Bundle) -> "Components":
+def _clarke_components(identity: str, _bundle: Bundle) -> "Components":
     # Imported here because scipy would delay the first page by a second.
     from analysis.clusters.communities import clarke_2024  # noqa: PLC0415
 

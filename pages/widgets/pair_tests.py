@@ -27,7 +27,7 @@ def pair_tests(bundle: Bundle, pair: Pair) -> None:
     """Each question with its null, the observed and expected counts, and both p-values."""
     with st.container(border=True, gap="xsmall"):
         st.markdown("**Is it chance?**")
-        tests = _tests(bundle.manifest.bundle_id, pair.a, pair.b, bundle)
+        tests = _tests(bundle.identity, pair.a, pair.b, bundle)
         st.markdown(_HEADER + "\n".join(_row(test) for test in tests))
         threshold = bundle.manifest.parameters.active_threshold
         rule = f" The tests use the threshold of the bundle, activation > {threshold:g}."
@@ -36,7 +36,7 @@ def pair_tests(bundle: Bundle, pair: Pair) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _tests(bundle_id: str, a: int, b: int, _bundle: Bundle) -> tuple[PairTest, ...]:
+def _tests(identity: str, a: int, b: int, _bundle: Bundle) -> tuple[PairTest, ...]:
     return tests_of_pair(_bundle, a, b)
 
 

@@ -51,7 +51,10 @@ def provenance(bundle: Bundle) -> None:
     with st.expander("How this was made"):
         left, right = st.columns(2)
         with left:
-            _listing("The SAE and the model", _sources(bundle.manifest))
+            _listing(
+                "The SAE and the model",
+                _sources(bundle.manifest) | {"Checksums": checksums(bundle)},
+            )
             _listing("The tokens", _tokens(bundle.manifest))
         with right:
             _listing("The map and the clusters", _trust(bundle.manifest))
@@ -92,6 +95,17 @@ def _sources(manifest: Manifest) -> dict[str, object]:
         "Self-check": manifest.self_check.verdict or None,
         "Bundle": manifest.bundle_id,
     }
+
+
+def checksums(bundle: Bundle) -> str:
+    """Whether damage to the tables can be noticed."""
+    without = len(bundle.without_checksums)
+    if without == 0:
+        return "every table has them; pages are verified when they are read"
+    return (
+        f"{without} of {len(bundle.files)} tables have none, because an older version wrote them; "
+        "damage is noticed only where a value is impossible"
+    )
 
 
 def _norms(quantiles: Mapping[str, float]) -> str | None:

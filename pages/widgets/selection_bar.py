@@ -70,13 +70,13 @@ def selection_bar(bundle: Bundle) -> Bools:
 
 def _mask(bundle: Bundle, view: ViewState) -> Bools:
     try:
-        return _evaluated(bundle.manifest.bundle_id, view.select, bundle)
+        return _evaluated(bundle.identity, view.select, bundle)
     except InputError:
         return np.ones(bundle.latents.num_rows, dtype=bool)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _evaluated(bundle_id: str, text: str, _bundle: Bundle) -> Bools:
+def _evaluated(identity: str, text: str, _bundle: Bundle) -> Bools:
     return evaluate(parse(text), _bundle)
 
 

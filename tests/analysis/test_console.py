@@ -19,9 +19,11 @@ from analysis.bundle import (
     Parameters,
     SaeSource,
     SelfCheck,
+    TableReport,
 )
 from analysis.harvest.hooks import parse_hook_point
 from analysis.harvest.self_check import Measured, SelfCheckReport, Tried, Verdict
+from analysis.runtime.errors import InputError
 
 SAE = SaeSource(
     name="sea",
@@ -230,14 +232,28 @@ def test_logs_have_a_line_for_each_tenth(printed: Callable[[], str]) -> None:
 
 def test_errors_are_printed_as_they_are(printed: Callable[[], str]) -> None:
     console.print_error(ValueError("a[1]: is wrong"))
-    console.print_left_out(ValueError("b: is older"))
     console.print_files([Path("x.parquet")])
     console.print_conversion(Path("new"), ["folded"])
     text = printed()
     for words in (
         "Error: a[1]: is wrong",
-        "Not listed: b: is older",
         "Wrote x.parquet",
         "written new (SAELens) note folded",
     ):
         assert words in text
+
+
+def test_bundles_that_cannot_be_read_are_listed_with_the_reason(
+    printed: Callable[[], str],
+) -> None:
+    console.print_bundles([("one", MANIFEST), ("two", InputError("two: is [old]"))])
+    text = printed()
+    assert "cannot be read" in text and "[old]" in text and "one" in text
+
+
+def test_reports_of_tables(printed: Callable[[], str]) -> None:
+    console.print_table_report(TableReport("tokens", 1_234, 5_600_000, ""))
+    console.print_table_report(TableReport("logits", 5, 1, "b/logits.parquet: is [odd]."))
+    text = printed()
+    assert "tokens 1,234 rows 5.6 MB whole" in text
+    assert "logits 5 rows 0.0 MB damaged: b/logits.parquet: is [odd]." in text

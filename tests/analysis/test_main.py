@@ -1,5 +1,6 @@
 """The command line on real folders: its output, errors and files."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,26 @@ def test_a_release_is_looked_up_and_not_taken_for_a_path() -> None:
 
 def test_list_needs_bundles(tmp_path: Path) -> None:
     assert "contains no bundle" in run("list", tmp_path, code=1)
+
+
+def test_verify_and_list_name_what_is_damaged(tmp_path: Path) -> None:
+    older = Path(__file__).parents[1] / "bundles" / "schema-2"
+    for name in ("whole", "damaged", "refused"):
+        shutil.copytree(older, tmp_path / name)
+    file = tmp_path / "damaged" / "contexts.parquet"
+    content = bytearray(file.read_bytes())
+    content[4:400] = bytes(396)
+    file.write_bytes(content)
+    (tmp_path / "refused" / "logits.parquet").unlink()
+    text = run("verify", tmp_path / "whole")
+    assert "tokens 1,440 rows 0.0 MB whole" in text and "whole is whole: all rows" in text
+    assert "16 of 16 tables have no page checksums" in text
+    text = run("verify", tmp_path / "damaged", code=1)
+    assert "damaged: damaged/contexts.parquet: " in text and "is damaged. " in text
+    assert "logits.parquet: is missing" in run("verify", tmp_path / "refused", code=1)
+    text = run("list", tmp_path)
+    assert "cannot be read" in text and "logits.parquet" in text
+    assert text.count("planted-sae") == 2
 
 
 def test_a_scheduler_that_does_not_answer_ends_a_build_at_once(tmp_path: Path) -> None:

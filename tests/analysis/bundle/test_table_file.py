@@ -56,7 +56,7 @@ def test_large_tables_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = documents(tmp_path, 10_000)
-    monkeypatch.setenv(MEMORY_SETTING, "0.00029")
+    monkeypatch.setenv(MEMORY_SETTING, "0.00033")
     assert TableFile(path).read().num_rows == 10_000
     monkeypatch.setenv(MEMORY_SETTING, "0.00027")
     message = f"reading it takes about 0.0 GB, and the limit is 0.00027 GB; raise {MEMORY_SETTING}"

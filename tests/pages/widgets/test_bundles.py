@@ -1,12 +1,16 @@
 """Only bundles of this server are opened."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import ROOT, Open, charts
+from analysis.bundle import MANIFEST, Bundle
+from pages.widgets.bundles import registry
+from tests.pages.conftest import ROOT, Open, charts, texts
 
 
 def test_a_link_to_an_unknown_bundle_is_refused_with_one_sentence(open_page: Open) -> None:
@@ -24,3 +28,97 @@ def test_without_any_bundle_the_command_is_shown(
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
     assert "There is no bundle" in app.error[0].value
     assert app.code[0].value.startswith("clearwater build")
+
+
+@pytest.fixture
+def server(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, Callable[[], AppTest]]:
+    """A folder with the bundle `mine`, and a function that opens the link to it."""
+    shutil.copytree(planted_bundle.path, tmp_path / "mine")
+    monkeypatch.setattr("pages.widgets.bundles.folders", lambda: [tmp_path])
+    st.cache_data.clear()
+
+    def open_link() -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+        app.query_params["bundle"] = planted_bundle.manifest.bundle_id
+        return app.run()
+
+    return tmp_path, open_link
+
+
+def refused(app: AppTest) -> str:
+    """The one sentence of a page that shows no bundle."""
+    assert not app.exception and not charts(app)
+    (error,) = app.error
+    return error.value.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: (folder / MANIFEST).write_bytes(b""), "manifest.json: is not a readable"),
+        (lambda folder: (folder / MANIFEST).unlink(), "has no manifest.json"),
+        (lambda folder: (folder / "logits.parquet").unlink(), "logits.parquet: is missing"),
+    ],
+)
+def test_a_bundle_that_cannot_be_read_stays_in_the_list(
+    server: tuple[Path, Callable[[], AppTest]], damage: Callable[[Path], None], reason: str
+) -> None:
+    folder, _ = server
+    damage(folder / "mine")
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
+    text = refused(app)
+    assert text.startswith("The bundle mine cannot be read. ") and reason in text
+    assert str(folder) not in text
+    assert app.selectbox[0].options[0].startswith("mine")
+
+
+def test_the_link_to_a_damaged_manifest_gives_the_reason(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, open_link = server
+    manifest = folder / "mine" / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:-400])
+    assert "manifest.json: is not a readable manifest" in refused(open_link())
+    assert next(iter(registry().values())).name == "mine (cannot be read)"
+
+
+def test_a_bundle_is_followed_when_its_folder_is_renamed(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, open_link = server
+    assert charts(open_link())
+    (folder / "mine").rename(folder / "yours")
+    app = open_link()
+    assert not app.error and "yours" in texts(app)
+
+
+def test_a_bundle_that_was_removed_or_replaced_is_not_shown_from_memory(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, open_link = server
+    app = open_link()
+    assert charts(app)
+    (folder / "mine" / "latents.parquet").write_bytes(b"PAR1 other bytes")
+    assert "latents.parquet: is not a readable Parquet file" in refused(app.run())
+    shutil.rmtree(folder / "mine")
+    assert "is not on this server" in refused(app.run())
+    shutil.copytree(ROOT / "tests" / "bundles" / "schema-2", folder / "mine")
+    assert "is not on this server" in refused(app.run())
+    assert len(registry()) == 1
+
+
+def test_a_page_that_is_damaged_is_named_and_other_pages_work(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, open_link = server
+    file = folder / "mine" / "contexts.parquet"
+    content = bytearray(file.read_bytes())
+    content[200:232] = bytes(32)
+    file.write_bytes(content)
+    app = open_link()
+    assert not app.error and charts(app)
+    app.switch_page("pages/latent.py").run()
+    assert not app.exception
+    assert "contexts.parquet: " in app.error[0].value.replace("\\", "")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from analysis.bundle import Bundle
-from pages.widgets.provenance import facts, health_numbers, provenance
-from tests.pages.conftest import Open, texts
+from analysis.bundle import Bundle, open_bundle
+from pages.widgets.provenance import checksums, facts, health_numbers, provenance
+from tests.pages.conftest import ROOT, Open, texts
 
 
 def changed(bundle: Bundle, part: str, **values: Any) -> Bundle:
@@ -69,3 +69,9 @@ def test_every_level_and_parameter_is_listed(open_page: Open, planted_bundle: Bu
     for row in planted_bundle.manifest.clustering:
         assert f"| Level {row.level} | {row.clusters} clusters, {row.noise} latents" in text
     assert "| seed | 3 |" in text
+
+
+def test_bundles_without_checksums_say_so(planted_bundle: Bundle) -> None:
+    assert checksums(planted_bundle).startswith("every table has them")
+    older = open_bundle(ROOT / "tests" / "bundles" / "schema-2")
+    assert checksums(older).startswith("16 of 16 tables have none, because an older version")
