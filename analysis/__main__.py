@@ -25,6 +25,7 @@ from analysis.bundle import (
     verify,
 )
 from analysis.runtime.errors import InputError
+from analysis.runtime.interrupts import Terminated, sigterm_interrupts
 from analysis.runtime.memory import DEFAULT_CACHE_MEGABYTES
 from analysis.settings import (
     SAE_HELP,
@@ -40,7 +41,8 @@ from analysis.settings import (
 if TYPE_CHECKING:
     from analysis.saes import Overrides, SparseAutoencoder
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes after Ctrl-C and SIGTERM: 128 and the number of the signal."""
 DEFAULTS = Parameters()
 
 app = typer.Typer(
@@ -56,15 +58,17 @@ Out = Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")]
 
 @contextmanager
 def _clear_errors(advice: str = "") -> Iterator[None]:
-    """Bad input ends the command with one sentence and exit code 1, Ctrl-C with `advice`."""
+    """Bad input ends the command with one sentence and exit code 1, a signal with `advice`."""
     try:
-        yield
+        with sigterm_interrupts():
+            yield
     except InputError as error:
         console.print_error(error)
         raise typer.Exit(1) from error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signal:
         console.err.print(f"Stopped. {advice}".strip())
-        raise typer.Exit(INTERRUPTED) from None
+        terminated = isinstance(signal, Terminated)
+        raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
 
 
 RESUME = "Run the same command to resume."

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from analysis.bundle import (
     SCHEMA_VERSION,
+    TABLES,
     Bundle,
     Parameters,
     SelfCheck,
@@ -58,6 +59,7 @@ from analysis.pipeline.artifacts import (
     MEMBERSHIPS,
     NAME,
     NEIGHBOURS,
+    PARTNER_BLOCKS,
     PARTNERS,
     PICK_CONTEXTS,
     RELATIONS,
@@ -67,11 +69,17 @@ from analysis.pipeline.artifacts import (
     TOKENS,
 )
 from analysis.pipeline.assembly import Provenance, assemble
-from analysis.pipeline.building import Building, Step, forget_other_labels, run_steps
-from analysis.runtime.errors import InputError
+from analysis.pipeline.building import (
+    Building,
+    Step,
+    forget_other_labels,
+    forget_unfinished,
+    run_steps,
+)
+from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.progress import SILENT, Progress, Report
 from analysis.runtime.workers import open_workers
-from analysis.runtime.working_folder import open_working_folder
+from analysis.runtime.working_folder import claimed, open_working_folder
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.settings import BuildRequest, LabelSettings, SaeReading
 
@@ -103,7 +111,13 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
         title="latents",
     ),
     Step(PICK_CONTEXTS, steps.pick_contexts, reads=ACTIVATIONS, writes=(CONTEXTS,)),
-    Step(COUNT_PARTNERS, steps.count_partners, reads=ACTIVATIONS, writes=(PARTNERS,)),
+    Step(
+        COUNT_PARTNERS,
+        steps.count_partners,
+        reads=ACTIVATIONS,
+        writes=(PARTNERS,),
+        resumes_from=(PARTNER_BLOCKS,),
+    ),
     Step(
         FIND_COMMUNITIES,
         steps.find_communities,
@@ -176,20 +190,28 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     """Build a bundle, or resume an interrupted build of the same inputs.
 
     `report` is called with a step's name, the pieces done and all pieces. Raises InputError for
-    input that cannot be used; then nothing is written to `request.out`.
+    input that cannot be used, then nothing is written to `request.out`; if another process builds
+    the same bundle; and, as ResumableError, for a full disk or a lost scheduler.
     """
-    check_destination(request.out)
+    with claimed(request.out):
+        check_destination(request.out)
+        return _build(request, SILENT if report is None else Progress(report=report))
+
+
+def _build(request: BuildRequest, progress: Progress) -> Bundle:
     workers = open_workers(request.scheduler)
     sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
     labels = checked_labels(request.labels, sae)
     parameters = _settled(request, sae)
     source = _open_source(request, parameters, sae)
     work = open_working_folder(request.out, _inputs(parameters, sae, source))
-    progress = SILENT if report is None else Progress(report=report)
     build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress)
+    forget_unfinished(build, (*source_steps(source), *ACTIVATION_STEPS))
     forget_other_labels(build)
     try:
         timings = run_steps(build, source_steps(source))
+    except ResumableError:
+        raise
     except InputError:
         if not work.has_records():
             work.remove()
@@ -197,8 +219,19 @@ def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
     origin = _provenance(request, build, source)
     del source  # and with it the language model
     timings |= run_steps(build, ACTIVATION_STEPS)
-    bundle = publish(work.tables, assemble(build, origin, timings), request.out)
-    work.remove()
+    return finish(build, origin, timings, request.out)
+
+
+def finish(build: Building, origin: Provenance, timings: dict[str, float], out: Path) -> Bundle:
+    """Publish the bundle, whose steps are all finished, and remove the working folder."""
+    manifest = assemble(build, origin, timings)
+    written = {
+        Path(path).stem: digest
+        for path, digest in build.work.hashes().items()
+        if Path(path).stem in TABLES and path.startswith("tables/")
+    }
+    bundle = publish(build.work.tables, manifest, out, written)
+    build.work.remove()
     return bundle
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from analysis.build import ACTIVATION_STEPS, as_overrides, checked_labels
+from analysis.build import ACTIVATION_STEPS, as_overrides, checked_labels, finish
 from analysis.bundle import (
     SCHEMA_VERSION,
     Bundle,
@@ -24,7 +24,6 @@ from analysis.bundle import (
     Parameters,
     check_destination,
     open_bundle,
-    publish,
     stored_content_id,
 )
 from analysis.pipeline.artifacts import (
@@ -38,13 +37,19 @@ from analysis.pipeline.artifacts import (
     STORE,
     TOKENS,
 )
-from analysis.pipeline.assembly import Provenance, assemble
-from analysis.pipeline.building import Building, Step, forget_other_labels, run_steps
+from analysis.pipeline.assembly import Provenance
+from analysis.pipeline.building import (
+    Building,
+    Step,
+    forget_other_labels,
+    forget_unfinished,
+    run_steps,
+)
 from analysis.pipeline.records import DoneRecord, HarvestRecord, RowsRecord
 from analysis.runtime.errors import InputError
 from analysis.runtime.progress import SILENT, Progress, Report
 from analysis.runtime.workers import open_workers
-from analysis.runtime.working_folder import open_working_folder
+from analysis.runtime.working_folder import claimed, open_working_folder
 from analysis.saes import SparseAutoencoder, describe, load_sae
 from analysis.settings import RefreshRequest
 
@@ -56,10 +61,15 @@ def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bun
     """Make a new bundle from an old one, or resume an interrupted refresh.
 
     `report` is called with a step's name, the pieces done and all pieces. Raises InputError if the
-    bundle is damaged, the SAE is not the one it was built from, or a setting of the harvest is
-    changed.
+    bundle is damaged, the SAE is not the one it was built from, a setting of the harvest is
+    changed, or another process writes the same bundle.
     """
-    check_destination(request.out)
+    with claimed(request.out):
+        check_destination(request.out)
+        return _refresh(request, SILENT if report is None else Progress(report=report))
+
+
+def _refresh(request: RefreshRequest, progress: Progress) -> Bundle:
     old = open_bundle(request.bundle, to_refresh=True)
     parameters = _parameters(old, request)
     sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
@@ -69,13 +79,12 @@ def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bun
     workers = open_workers(request.scheduler)
     inputs = RefreshInputs(bundle=old.manifest.bundle_id, parameters=parameters)
     work = open_working_folder(request.out, inputs)
-    progress = SILENT if report is None else Progress(report=report)
     build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress)
+    steps = (*carried_steps(old), *ACTIVATION_STEPS)
+    forget_unfinished(build, steps)
     forget_other_labels(build)
-    timings = run_steps(build, (*carried_steps(old), *ACTIVATION_STEPS))
-    bundle = publish(work.tables, assemble(build, _provenance(old, sae), timings), request.out)
-    work.remove()
-    return bundle
+    timings = run_steps(build, steps)
+    return finish(build, _provenance(old, sae), timings, request.out)
 
 
 def carried_steps(old: Bundle) -> tuple[Step[Any], ...]:

@@ -145,7 +145,7 @@ def _active(
     return active
 
 
-def planted_sae(folder: Path, seed: int = 0) -> Path:
+def planted_sae(folder: Path, seed: int = 0, width: int = D_IN) -> Path:
     """Write a ReLU SAE of 32 inputs and 200 latents as a SAELens folder; returns the folder.
 
     The decoder vectors of a group are close to one centre; those of a duplicate pair differ by 1 %;
@@ -153,20 +153,20 @@ def planted_sae(folder: Path, seed: int = 0) -> Path:
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    decoder = rng.standard_normal((LATENTS, D_IN))
-    centres = rng.standard_normal((GROUPS, D_IN))
+    decoder = rng.standard_normal((LATENTS, width))
+    centres = rng.standard_normal((GROUPS, width))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     for group in range(GROUPS):
         first = group * MEMBERS
-        noise = 0.5 * rng.standard_normal((MEMBERS, D_IN)) / np.sqrt(D_IN)
+        noise = 0.5 * rng.standard_normal((MEMBERS, width)) / np.sqrt(width)
         decoder[first : first + MEMBERS] = centres[group] + noise
-        decoder[first + 8] = decoder[first + 1] + 0.01 * rng.standard_normal(D_IN) / np.sqrt(D_IN)
+        decoder[first + 8] = decoder[first + 1] + 0.01 * rng.standard_normal(width) / np.sqrt(width)
     decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
     weights = {
         "W_enc": decoder.T,
         "W_dec": decoder,
         "b_enc": np.full(LATENTS, -0.5),
-        "b_dec": 0.1 * rng.standard_normal(D_IN),
+        "b_dec": 0.1 * rng.standard_normal(width),
     }
     save_file(
         {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()},
@@ -174,7 +174,7 @@ def planted_sae(folder: Path, seed: int = 0) -> Path:
     )
     config = {
         "architecture": "standard",
-        "d_in": D_IN,
+        "d_in": width,
         "d_sae": LATENTS,
         "dtype": "float32",
         "device": "cpu",

@@ -32,6 +32,7 @@ import numpy.typing as npt
 
 from analysis.bundle import Activations, Unit, Units, spans_within
 from analysis.runtime.arrays import Float32s, Floats, Ints, UInt32s
+from analysis.runtime.durable import is_whole, whole_file
 from analysis.runtime.memory import MEMORY_BYTES
 
 _READ_BYTES = 24
@@ -94,13 +95,13 @@ def write_incidences(
     """Write one incidence for each threshold to `folder`/0, 1, ... and open them.
 
     `both_ways` also writes the order by unit, `with_values` also the activations. Incidences that
-    exist are opened and not written again. Raises ValueError for `with_values` if units are not
-    tokens.
+    exist and are not damaged are opened and not written again. Raises ValueError for `with_values`
+    if units are not tokens.
     """
     folders = [folder / str(i) for i in range(len(thresholds))]
     if with_values and units.kind != "token":
         raise ValueError(f"with_values needs token units, but the units are {units.kind} units")
-    if not all((place / _INCIDENCE).exists() for place in folders):
+    if not all(is_whole(place / _INCIDENCE) for place in folders):
         for place in folders:
             place.mkdir(parents=True, exist_ok=True)
         columns = _write_columns(activations, units, folders, thresholds, with_values, memory_bytes)
@@ -108,17 +109,19 @@ def write_incidences(
             unit_ends = np.zeros(1, dtype=np.int64)
             if both_ways:
                 unit_ends = _write_rows(place, ends, units.size, with_values, memory_bytes)
-            unfinished = place / "unfinished.npz"
-            np.savez(
-                unfinished,
-                kind=units.kind,
-                n_units=units.total,
-                threshold=threshold,
-                latent_ends=ends,
-                unit_ends=unit_ends,
-                squares=squares,
-            )
-            unfinished.replace(place / _INCIDENCE)
+            with (
+                whole_file(place / _INCIDENCE, sorted(place.glob("*.bin"))) as unfinished,
+                unfinished.open("wb") as stream,
+            ):
+                np.savez(
+                    stream,
+                    kind=units.kind,
+                    n_units=units.total,
+                    threshold=threshold,
+                    latent_ends=ends,
+                    unit_ends=unit_ends,
+                    squares=squares,
+                )
     return [open_incidence(place) for place in folders]
 
 

@@ -22,10 +22,11 @@ from analysis.bundle import TABLES, Activations, KeptTokens, TableWriter, spans_
 from analysis.cooccurrence.incidence import Incidence, open_incidence, write_incidences
 from analysis.cooccurrence.strongest import Kept, Ranking, strongest_partners
 from analysis.runtime.arrays import Floats, Int32s, Ints, UInt32s
+from analysis.runtime.durable import whole_file
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.threads import over_spans
-from analysis.runtime.workers import LocalWorkers, Workers, whole_file
+from analysis.runtime.workers import LocalWorkers, Workers
 
 BLOCK_ACTIVATIONS = 4 << 20
 """Most activations of a block of several latents: a few seconds of counting. It is a constant, not

@@ -9,6 +9,7 @@ DuckDB checks, joins and sorts the files. It stays within the memory setting and
 a folder next to the shards, so files of any size can be imported.
 """
 
+import errno
 import glob
 import os
 import shutil
@@ -79,7 +80,7 @@ def import_activations(
     a row occurs twice; the token of a row is not in the tokens file; the memory setting is too
     small.
     """
-    for old in folder.glob("*.arrow"):
+    for old in folder.glob("*.arrow*"):
         old.unlink()
     listed, notes = find_tokens_file(file, tokens_file)
     _check_columns(file, ACTIVATION_COLUMNS)
@@ -175,6 +176,8 @@ def _database(spill: Path, memory_bytes: int, file: Path) -> Iterator[duckdb.Duc
             "full; increase --memory, or free space."
         ) from error
     except (duckdb.Error, pa.ArrowException) as error:
+        if "No space left on device" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(spill)) from error
         reason = str(error).strip().partition("\n")[0][:200].rstrip(".:")
         raise InputError(
             f"{file}: cannot be read to its end and sorted ({reason}); write it again."

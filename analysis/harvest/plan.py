@@ -13,8 +13,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from analysis.harvest.token_blocks import TokenBlock
+from analysis.runtime.durable import is_whole, whole_file
 from analysis.runtime.errors import InputError
-from analysis.runtime.workers import whole_file
 
 PLAN = "plan.json"
 BLOCKS = "blocks.arrow"
@@ -110,6 +110,12 @@ def write_plan(folder: Path, plan: ShardPlan) -> None:
     """Write the plan, after which the harvest can be resumed."""
     with whole_file(folder / PLAN) as unfinished:
         unfinished.write_text(plan.model_dump_json(), encoding="utf-8")
+
+
+def stored_plan(folder: Path) -> ShardPlan | None:
+    """The plan with which a harvest resumes; None if it or the blocks are damaged or missing."""
+    whole = all(is_whole(folder / name) for name in (BLOCKS, PLAN))
+    return read_plan(folder) if whole else None
 
 
 def read_plan(folder: Path) -> ShardPlan | None:

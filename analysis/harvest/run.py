@@ -24,6 +24,7 @@ from analysis.harvest.plan import (
     last_token_before,
     read_blocks,
     read_plan,
+    stored_plan,
     write_blocks,
     write_plan,
 )
@@ -82,7 +83,7 @@ def harvest(
     """
     workers, sizes, folder = workers or LocalWorkers(), sizes or HarvestSizes(), folder.absolute()
     tally = _Tally(folder, progress)
-    plan = read_plan(folder) or _make_plan(open_reading(), folder, sizes)
+    plan = stored_plan(folder) or _make_plan(open_reading(), folder, sizes)
     workers.run(
         MakeShard(open_reading, folder, sizes, tally.within),
         range(plan.shards),

@@ -18,8 +18,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from analysis.harvest.mask import MaskCounts
+from analysis.runtime.durable import whole_file
 from analysis.runtime.errors import InputError
-from analysis.runtime.workers import whole_file
 
 _SCHEMA = pa.schema(
     [

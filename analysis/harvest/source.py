@@ -27,7 +27,7 @@ from analysis.harvest.readable import readable_tokens
 from analysis.harvest.run import harvest
 from analysis.harvest.token_blocks import TokenBlock, token_blocks
 from analysis.runtime.content import content_hash
-from analysis.runtime.errors import InputError
+from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.progress import Progress
 from analysis.runtime.workers import Workers
 from analysis.saes import Overrides, SparseAutoencoder, load_sae
@@ -94,12 +94,12 @@ class OpenReading:
     def __call__(self) -> Reading:
         """The same object each time.
 
-        Raises InputError if the files on this machine have other contents.
+        Raises ResumableError if the files on this machine have other contents.
         """
         if self not in _open_readings:
             source = self.address.open()
             if source.contents() != self.contents:
-                raise InputError(
+                raise ResumableError(
                     f"The machine {socket.gethostname()} has another SAE, model or corpus under "
                     "the same path; let all machines read them from one shared folder."
                 )

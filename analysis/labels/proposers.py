@@ -84,7 +84,8 @@ def proposed_names(
             if key not in known:
                 known[key] = proposer.answer(conversation)
                 # Start with a line break, so that a truncated line does not damage the next one.
-                file.write("\n" + json.dumps({"key": key, "answer": known[key]}))
+                entry = {"key": key, "answer": known[key], "sha256": _sha256(key, known[key])}
+                file.write("\n" + json.dumps(entry))
                 file.flush()
             names.append(name_in(known[key]))
             progress(done + 1, len(subjects))
@@ -103,16 +104,21 @@ def _as_text(tokenizer: Any, conversation: Sequence[Message]) -> str:
 
 
 def _kept_answers(file: Path) -> dict[str, str]:
-    """Answers by key; a line that was cut off is skipped."""
+    """Answers by key; a line that is cut off or damaged is skipped."""
     answers: dict[str, str] = {}
     if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in file.read_bytes().splitlines():
             try:
                 entry = json.loads(line)
-                answers[entry["key"]] = entry["answer"]
-            except (ValueError, KeyError):
+                if _sha256(entry["key"], entry["answer"]) == entry["sha256"]:
+                    answers[entry["key"]] = entry["answer"]
+            except (ValueError, LookupError, TypeError, AttributeError):
                 continue
     return answers
+
+
+def _sha256(key: str, answer: str) -> str:
+    return hashlib.sha256(f"{key}\0{answer}".encode()).hexdigest()
 
 
 def _key(name: str, conversation: Sequence[Message]) -> str:

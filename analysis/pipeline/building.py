@@ -1,5 +1,6 @@
 """The state of a build that every step may use, and how the steps are run."""
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,6 +117,8 @@ class Step(Generic[R]):
     writes: tuple[Artifact, ...] = ()
     title: str | None = None
     """What the console shows; None if the step itself reports its progress in pieces."""
+    resumes_from: tuple[Artifact, ...] = ()
+    """What an interrupted run leaves for the next; removed if what it was made from has changed."""
 
 
 def run_steps(build: Building, steps: Iterable[Step[Any]]) -> dict[str, float]:
@@ -145,6 +148,27 @@ def _run(build: Building, step: Step[R]) -> float:
         name = step.record.step.replace("_", " ")
         build.progress.named(f"{name}, finished earlier")(1, 1)
     return record.seconds
+
+
+def forget_unfinished(build: Building, steps: Iterable[Step[Any]]) -> None:
+    """Let steps run again whose record or files are damaged, and every step that read from them.
+
+    `steps` are all steps of the build, in order. Call it once when a build is resumed. Records
+    vanish from the last to the first, so an interruption leaves none without what it was made from.
+    """
+    changed: set[Artifact | RecordFile[Any]] = set()
+    unfinished: list[Step[Any]] = []
+    for step in steps:
+        outdated = not changed.isdisjoint(step.reads)
+        paths = [build.path(one) for one in step.writes]
+        if not outdated and build.work.is_finished(step.record, paths):
+            continue
+        unfinished.append(step)
+        changed |= {*step.writes, step.record}
+        for artifact in step.resumes_from if outdated else ():
+            shutil.rmtree(build.path(artifact), ignore_errors=True)
+    for step in reversed(unfinished):
+        build.work.forget(step.record)
 
 
 def forget_other_labels(build: Building) -> None:

@@ -1,4 +1,4 @@
-"""The one exception that bad input raises."""
+"""The exceptions that bad input and a lost machine or disk raise."""
 
 import re
 
@@ -19,3 +19,10 @@ class InputError(ValueError):
     def public(self) -> str:
         """The message for readers of a server: files by their names, without their folders."""
         return _FOLDER.sub("", _FOLDER_AT_START.sub("", str(self)))
+
+
+class ResumableError(InputError):
+    """Something other than the input stopped the work: a full disk, a lost scheduler.
+
+    What is finished is kept, and the same command resumes.
+    """

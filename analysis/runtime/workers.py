@@ -2,10 +2,11 @@
 
 A step is cut into numbered pieces, and each piece writes one file to a folder that all workers
 share. The file is written under a temporary name and renamed (`whole_file`), so a piece is finished
-if and only if its file exists; no other state is kept. A lost worker therefore costs only its
+if and only if its file is whole; no other state is kept. A lost worker therefore costs only its
 current piece, and an interrupted step resumes with the missing pieces on any number of workers.
 """
 
+import logging
 import socket
 import sys
 import threading
@@ -20,7 +21,9 @@ from uuid import uuid4
 
 import numba
 
-from analysis.runtime.errors import InputError
+from analysis.runtime.durable import is_whole, same_folder
+from analysis.runtime.errors import InputError, ResumableError
+from analysis.runtime.storage import clear_storage_errors
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -48,9 +51,9 @@ class Workers(Protocol):
     def run(
         self, task: Task, pieces: Iterable[int], file: File, finished: Finished | None = None
     ) -> None:
-        """Call task(piece) for each piece whose file does not exist.
+        """Call task(piece) for each piece whose file is not whole (`is_whole`).
 
-        On return, every file exists. An exception of a task is raised here, and pieces that were
+        On return, every file is whole. An exception of a task is raised here, and pieces that were
         not started are left undone.
         """
 
@@ -65,21 +68,6 @@ def open_workers(scheduler: str | None) -> Workers:
     workers = DaskWorkers(scheduler)
     workers.check()
     return workers
-
-
-@contextmanager
-def whole_file(file: Path) -> Iterator[Path]:
-    """A path to write to, renamed to `file` at the end and removed after an exception.
-
-    Its name is unique: two workers may write the same piece if one was believed lost.
-    """
-    unfinished = file.with_name(f"{file.stem}.{uuid4().hex}.unfinished")
-    try:
-        yield unfinished
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    unfinished.replace(file)
 
 
 class LocalWorkers:
@@ -107,6 +95,8 @@ class DaskWorkers:
     """Of the scheduler, such as `tcp://10.0.0.5:8786`."""
     patience: float = 30.0
     """Seconds to wait for the scheduler, and for its first worker."""
+    without_workers: float = 300.0
+    """Seconds to wait for another worker after the last one was lost."""
     seen_within: float = 60.0
     """Seconds within which a file that a worker wrote must be visible here."""
 
@@ -120,21 +110,32 @@ class DaskWorkers:
     ) -> None:
         """See `Workers.run`; pieces finish in any order.
 
-        Also raises InputError if no scheduler or worker answers, if a worker does not see the
-        folder or cannot import Clearwater, or if several workers were lost on one piece.
+        Also raises InputError if no scheduler or worker answers, or a worker does not see the
+        folder or cannot import Clearwater; and ResumableError if the scheduler or the workers are
+        lost.
         """
         finished = finished or _ignore
         undone = _undone(pieces, file, finished)
         piece = next(undone, None)
         if piece is None:
             return
-        with self._client() as client, _mark(file(piece).parent) as mark:
+        with (
+            self._scheduler_may_stop(),
+            self._client() as client,
+            _mark(file(piece).parent) as mark,
+        ):
+            worker_seen = time.monotonic()
             under_way: dict[Future[InputError | None], tuple[int, str]] = {}
             ended: SimpleQueue[Future[InputError | None]] = SimpleQueue()
             try:
                 while piece is not None or under_way:
                     busy = {worker for _, worker in under_way.values()}
-                    for worker in sorted(client.nthreads().keys() - busy):
+                    present = client.nthreads().keys()
+                    if present:
+                        worker_seen = time.monotonic()
+                    elif time.monotonic() - worker_seen > self.without_workers:
+                        raise self._workers_lost()
+                    for worker in sorted(present - busy):
                         if piece is None:
                             break
                         future = client.submit(
@@ -160,9 +161,34 @@ class DaskWorkers:
                 client.cancel(list(under_way))
 
     @contextmanager
+    def _scheduler_may_stop(self) -> Iterator[None]:
+        """Raise ResumableError in place of what distributed raises without a scheduler."""
+        from distributed.client import ClosedClientError  # noqa: PLC0415
+        from distributed.comm import CommClosedError  # noqa: PLC0415 - as below
+
+        try:
+            yield
+        except (CommClosedError, ClosedClientError, TimeoutError) as error:
+            raise self._scheduler_lost() from error
+
+    def _scheduler_lost(self) -> ResumableError:
+        return ResumableError(
+            f"{self.address}: the scheduler has stopped; start it again, then run the same "
+            "command to resume."
+        )
+
+    def _workers_lost(self) -> ResumableError:
+        return ResumableError(
+            f"{self.address}: the scheduler has lost its last worker and has had none for "
+            f"{self.without_workers:.0f} seconds; start some, then run the same command to resume."
+        )
+
+    @contextmanager
     def _client(self) -> Iterator["Client"]:
         from distributed import Client  # noqa: PLC0415 - not needed without a cluster
 
+        # What it logs about a lost scheduler is raised here, in one sentence.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
             client = Client(self.address, timeout=self.patience, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
@@ -187,19 +213,16 @@ class DaskWorkers:
         try:
             problem = future.result()
         except KilledWorker as error:
-            raise InputError(
+            raise ResumableError(
                 f"{self.address}: several workers were lost while writing {file.name}, probably "
                 "because they ran out of memory; give them more memory, or lower --memory."
             ) from error
         except CancelledError as error:
-            raise InputError(
-                f"{self.address}: the scheduler has stopped; start it again, then run the same "
-                "command to resume."
-            ) from error
+            raise self._scheduler_lost() from error
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != _OWN_PACKAGE:
                 raise
-            raise InputError(
+            raise ResumableError(
                 f"{self.address}: a worker cannot import Clearwater; start it in Clearwater's "
                 f"folder with `.venv/bin/python -m dask worker {self.address}`."
             ) from error
@@ -208,7 +231,7 @@ class DaskWorkers:
         waiting_since = time.monotonic()
         while not file.exists():  # a network file system may show it some seconds late
             if time.monotonic() - waiting_since > self.seen_within:
-                raise InputError(
+                raise ResumableError(
                     f"{file}: a worker wrote this file, but it is not visible here; put the bundle "
                     "into a folder that all machines share."
                 )
@@ -220,11 +243,12 @@ def _ignore(piece: int) -> None:
 
 
 def _undone(pieces: Iterable[int], file: File, finished: Finished) -> Iterator[int]:
-    """The pieces whose file does not exist when their turn comes; reports the others finished."""
+    """The pieces whose file is not whole when their turn comes; reports the others finished."""
     for piece in pieces:
-        if file(piece).exists():
+        if is_whole(file(piece)):
             finished(piece)
         else:
+            file(piece).unlink(missing_ok=True)  # damaged, or written by an older version
             yield piece
 
 
@@ -242,12 +266,13 @@ def _mark(folder: Path) -> Iterator[Path]:
 def _run_piece(task: Task, piece: int, file: Path, mark: Path) -> InputError | None:
     """On a worker: run one piece unless its file exists; InputError is returned, not raised.
 
+    So is the error of a disk.
     A raised error would be retried. A worker runs one piece at a time, however many threads it
     has: the piece uses them all, and neither the model nor the compiled code is reentrant.
     """
     with _ONE_PIECE:
         if not mark.exists():
-            return InputError(
+            return ResumableError(
                 f"{mark.parent}: the worker on {socket.gethostname()} does not see this folder; "
                 "put the bundle into a folder that all machines share under the same path."
             )
@@ -255,7 +280,8 @@ def _run_piece(task: Task, piece: int, file: Path, mark: Path) -> InputError | N
             return None
         _use_all_threads()
         try:
-            task(piece)
+            with clear_storage_errors(file.parent), same_folder(file.parent):
+                task(piece)
         except InputError as error:
             return error
     return None

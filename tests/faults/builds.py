@@ -7,6 +7,7 @@ build takes about a second of CPU time.
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,56 +16,99 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analysis.bundle import MANIFEST, TABLES
 from tests.faults.trial import FaultError
 from tests.planted import planted_activations, planted_sae
 
 SECONDS = 120.0
 """No build of the tiny world takes longer."""
+TEXT_TOKENS = 70_000
 NOT_COMPARED = ("timings",)
 """Manifest fields that differ between two builds of the same input."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A folder with an SAE, its activations and the bundle of an undisturbed build."""
+    """A folder with an SAE, its activations, a language model, a corpus and undisturbed bundles."""
 
     folder: Path
 
     @property
     def whole(self) -> Path:
-        """The undisturbed bundle of seed 0."""
+        """The undisturbed bundle of the activations and seed 0."""
         return self.folder / "whole"
 
     @property
     def other(self) -> Path:
-        """The undisturbed bundle of seed 7."""
+        """The undisturbed bundle of the activations and seed 7."""
         return self.folder / "other"
 
     @property
+    def text(self) -> Path:
+        """The undisturbed bundle of model and corpus, in two shards."""
+        return self.folder / "text"
+
+    @property
     def seconds(self) -> float:
-        """Wall-clock time of the undisturbed build."""
+        """Wall-clock time of the undisturbed build of activations."""
         return float((self.folder / "seconds").read_text())
 
     def arguments(self, out: Path, seed: int = 0) -> list[str]:
-        """The command line of a build."""
+        """The command line of a build of the activations."""
         return [
             *("build", "--sae", str(self.folder / "sae"), "--out", str(out)),
             *("--activations", str(self.folder / "activations.parquet"), "--seed", str(seed)),
         ]
 
+    def text_arguments(self, out: Path) -> list[str]:
+        """The command line of a build of model and corpus."""
+        return [
+            *("build", "--sae", str(self.folder / "text-sae"), "--out", str(out)),
+            *("--model", str(self.folder / "model"), "--corpus", str(self.folder / "corpus.jsonl")),
+        ]
+
+    def refresh(self, out: Path) -> list[str]:
+        """The command line that refreshes the bundle `whole`, which gives the same bytes."""
+        sae = str(self.folder / "sae")
+        return ["refresh", str(self.whole), "--sae", sae, "--out", str(out)]
+
 
 def prepare_world(folder: Path) -> None:
-    """Write the world, and build its bundles of two seeds without disturbance."""
+    """Write the world, and build its bundles without disturbance."""
     world = World(folder)
     planted_activations(folder, documents=12, document_tokens=100)
     planted_sae(folder / "sae")
-    for out, seed in ((world.other, 7), (world.whole, 0)):
+    write_text_input(folder)
+    for out, arguments in (
+        (world.text, world.text_arguments(world.text)),
+        (world.other, world.arguments(world.other, seed=7)),
+        (world.whole, world.arguments(world.whole)),
+    ):
         began = time.perf_counter()
-        done = command(world.arguments(out, seed), folder / f"{out.name}.log")
+        done = command(arguments, folder / f"{out.name}.log")
         if done.code != 0:
             raise RuntimeError(f"The undisturbed build failed: {done.output}")
         (folder / "seconds").write_text(str(time.perf_counter() - began))
+
+
+def write_text_input(folder: Path) -> None:
+    """Write a tiny model, an SAE of its width and a corpus of a little more than one shard."""
+    from tests.analysis.harvest.tiny_model import (  # noqa: PLC0415 - loads transformers
+        D_MODEL,
+        WORDS,
+        tiny_language_model,
+    )
+
+    tiny = tiny_language_model()
+    tiny.model.save_pretrained(folder / "model")
+    tiny.tokenizer.save_pretrained(folder / "model")
+    rng = np.random.default_rng(0)
+    documents = rng.choice(WORDS, (TEXT_TOKENS // 500, 500))
+    lines = (json.dumps({"text": " ".join(words)}) for words in documents)
+    (folder / "corpus.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    planted_sae(folder / "text-sae", width=D_MODEL)
 
 
 @dataclass(frozen=True)
@@ -129,6 +173,7 @@ def command(arguments: Sequence[str], log: Path, before: Callable[[], None] | No
 
 def _run(arguments: list[str], log: Path, before: Callable[[], None] | None) -> None:
     """In the process: the command line, with both streams in a file."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a fork server ignores it
     stream = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(stream, 1)
     os.dup2(stream, 2)

@@ -27,8 +27,10 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / ".faults" / "results.jsonl"
 PASSED, FAILED, CANNOT_RUN = "passed", "FAILED", "cannot run"
 SHOWN_NOTES = 12
-PARTS = ("builds", "frame", "trial", "warm")
+PARTS = ("builds", "frame", "kill_points", "trial", "warm")
 """Modules of this package that are not trials."""
+SHARED = ("builds.py", "kill_points.py", "warm.py")
+"""Those on which the results of trials depend."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def trials() -> dict[str, Trial]:
 def content_key(trial: Trial) -> str:
     """The hash of a trial's module and of the code under trial."""
     module = importlib.import_module(trial.run.__module__)
-    files = [Path(str(module.__file__)), Path(__file__).with_name("builds.py")]
+    files = [Path(str(module.__file__)), *map(Path(__file__).with_name, SHARED)]
     for name in trial.covers:
         place = ROOT / name
         files += sorted(place.rglob("*.py")) if place.is_dir() else [place]

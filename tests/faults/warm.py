@@ -10,13 +10,14 @@ from pathlib import Path
 
 
 def warm() -> None:
-    """Build a small bundle."""
+    """Build a small bundle of activations, and one of a model and a corpus."""
     # Before numba is imported.
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # numba's only one that survives a fork
     from analysis.build import build_bundle  # noqa: PLC0415
     from analysis.settings import BuildRequest  # noqa: PLC0415
+    from tests.faults.builds import write_text_input  # noqa: PLC0415
     from tests.planted import planted_activations, planted_sae  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="clearwater-warm-") as temporary:
@@ -24,6 +25,10 @@ def warm() -> None:
         activations = planted_activations(folder, documents=12, document_tokens=100).activations
         sae = str(planted_sae(folder / "sae"))
         build_bundle(BuildRequest(sae=sae, out=folder / "warm", activations=activations))
+        write_text_input(folder)
+        text_sae, model = str(folder / "text-sae"), str(folder / "model")
+        corpus = folder / "corpus.jsonl"
+        build_bundle(BuildRequest(sae=text_sae, out=folder / "text", model=model, corpus=corpus))
 
 
 warm()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,9 @@ import pytest
 from analysis.labels.requested import LabelSources
 from analysis.pipeline.artifacts import (
     DESCRIBE,
+    FINEST_CLUSTER,
     HARVEST,
+    MAP_COLUMNS,
     NAME,
     NEIGHBOURS,
     PICK_CONTEXTS,
@@ -19,10 +22,21 @@ from analysis.pipeline.artifacts import (
     Artifact,
     ScratchTable,
 )
-from analysis.pipeline.building import Building, Step, forget_other_labels, run_steps
+from analysis.pipeline.building import (
+    Building,
+    Step,
+    forget_other_labels,
+    forget_unfinished,
+    run_steps,
+)
 from analysis.pipeline.records import DoneRecord, RowsRecord
 from analysis.runtime.progress import Progress
-from analysis.runtime.working_folder import StepRecord, open_working_folder
+from analysis.runtime.working_folder import (
+    RecordFile,
+    StepRecord,
+    WorkingFolder,
+    open_working_folder,
+)
 from tests.analysis.pipeline.conftest import Finished
 
 
@@ -120,7 +134,7 @@ def test_labels_are_made_again_for_other_sources(finished: Finished, tmp_path: P
     given = tmp_path / "given.csv"
     given.write_text("latent,explanation\n3,ships\n")
     work = open_working_folder(tmp_path / "copy", StepRecord())
-    (work.path / NAME.path).write_text(record.model_dump_json())
+    work.run(NAME, lambda: record)
     forget_other_labels(replace(build, work=work, labels=LabelSources(explanations=given)))
     assert work.read(NAME) is None
     forget_other_labels(replace(build, work=work, labels=LabelSources(explanations=given)))
@@ -129,3 +143,73 @@ def test_labels_are_made_again_for_other_sources(finished: Finished, tmp_path: P
 def test_paths_are_relative_to_the_working_folder(build: Building) -> None:
     assert build.path(Artifact("shards")) == build.work.path / "shards"
     assert build.path(ScratchTable.named("map")) == build.work.path / "scratch" / "map.parquet"
+
+
+def _chain(ran: list[str]) -> tuple[Step[DoneRecord], ...]:
+    """a writes the statistics; b reads them; c reads nothing; d reads what b reports."""
+
+    def step(name: str, writes: ScratchTable | None, *reads: Any) -> Step[DoneRecord]:
+        def run(build: Building) -> DoneRecord:
+            ran.append(name)
+            if writes is not None:
+                build.write(writes, pa.table({"a": [1, 2, 3]}))
+            return DoneRecord()
+
+        record = RecordFile(name, DoneRecord)
+        outputs = () if writes is None else (writes,)
+        blocks = (Artifact(f"scratch/{name}"),)
+        return Step(record, run, reads=reads, writes=outputs, resumes_from=blocks)
+
+    return (
+        step("a", STATISTICS),
+        step("b", MAP_COLUMNS, STATISTICS),
+        step("c", FINEST_CLUSTER),
+        step("d", None, RecordFile("b", DoneRecord)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("damaged", "again"),
+    [
+        ("", ""),
+        ("scratch/statistics.parquet", "abd"),
+        ("scratch/map.parquet", "bd"),
+        ("scratch/finest.parquet", "c"),
+        ("steps/a.json", "abd"),
+        ("steps/b.json", "bd"),
+        ("steps/d.json", "d"),
+    ],
+)
+def test_a_damaged_step_and_what_read_from_it_run_again(
+    build: Building, damaged: str, again: str
+) -> None:
+    ran: list[str] = []
+    steps = _chain(ran)
+    run_steps(build, steps)
+    for name in "abcd":
+        (build.work.path / "scratch" / name).mkdir()
+    if damaged:
+        file = build.work.path / damaged
+        content = file.read_bytes()
+        file.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    ran.clear()
+    forget_unfinished(build, steps)
+    run_steps(build, steps)
+    assert "".join(ran) == again
+    # What an interrupted run left is kept unless something that the step reads has changed.
+    first = again[:1]
+    left = {name for name in "abcd" if (build.work.path / "scratch" / name).exists()}
+    assert left == set("abcd") - set(again) | set(first)
+
+
+def test_records_vanish_from_the_last_to_the_first(
+    build: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, no record remains of a step whose input is made again."""
+    steps = _chain([])
+    run_steps(build, steps)
+    build.path(STATISTICS).write_bytes(b"")
+    forgotten: list[str] = []
+    monkeypatch.setattr(WorkingFolder, "forget", lambda self, record: forgotten.append(record.step))
+    forget_unfinished(build, steps)
+    assert forgotten == ["d", "b", "a"]

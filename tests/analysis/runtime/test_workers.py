@@ -9,8 +9,9 @@ from pathlib import Path, PosixPath
 import pytest
 from distributed import LocalCluster
 
+from analysis.runtime.durable import sums_of, whole_file
 from analysis.runtime.errors import InputError
-from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers, open_workers, whole_file
+from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers, open_workers
 
 
 @pytest.fixture(params=["local", "dask"])
@@ -55,14 +56,20 @@ def files(folder: Path) -> dict[str, str]:
 
 def test_each_missing_piece_is_made_once(workers: Workers, tmp_path: Path) -> None:
     task = Square(tmp_path)
-    task.file(4).write_text("made before")
+    with whole_file(task.file(4)) as unfinished:
+        unfinished.write_text("made before")
+    for damaged in (7, 8):
+        with whole_file(task.file(damaged)) as unfinished:
+            unfinished.write_text("made before")
+    task.file(7).write_text("made befOre")
+    sums_of(task.file(8)).unlink()
     reported: list[int] = []
     workers.run(task, range(12), task.file, reported.append)
     expected = {f"{i}.txt": str(i**2) for i in range(12)} | {"4.txt": "made before"}
     assert files(tmp_path) == expected
     assert sorted(reported) == list(range(12))
     assert [task.began(i) for i in range(12)] == [int(i != 4) for i in range(12)]
-    assert len(list(tmp_path.iterdir())) == 12 + 11
+    assert len(list(tmp_path.iterdir())) == 2 * 12 + 11
 
 
 def test_what_a_task_raises_is_raised(workers: Workers, tmp_path: Path) -> None:

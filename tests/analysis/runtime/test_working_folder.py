@@ -1,15 +1,21 @@
 """A step runs once, its record is checked, and other inputs start from an empty folder."""
 
+import json
 import math
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
+from analysis.runtime.errors import InputError, ResumableError
+from analysis.runtime.folder_lock import lock_file
 from analysis.runtime.working_folder import (
     RecordFile,
     StepRecord,
     WorkingFolder,
+    claimed,
     open_working_folder,
 )
 
@@ -111,3 +117,153 @@ def test_equal_inputs_keep_the_folder_and_others_empty_it(tmp_path: Path) -> Non
     assert list(open_working_folder(tmp_path / "bundle", Inputs(seed=2)).tables.iterdir()) == []
     other.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def writing(folder: WorkingFolder, text: str = "0123456789") -> tuple[Path, Path]:
+    """Finish the step, which writes a table and a folder of two shards."""
+    table, shards = folder.tables / "t.parquet", folder.path / "shards"
+
+    def write() -> Counted:
+        table.write_text(text)
+        for name in ("0.arrow", "1.arrow", ".mark", "2.unfinished"):
+            (shards / name).write_text(f"{text} {name}")
+        return Counted(rows=1)
+
+    folder.run(COUNT, write, [table, shards])
+    return table, shards
+
+
+def test_a_record_names_its_files_by_their_content(folder: WorkingFolder) -> None:
+    writes = writing(folder)
+    record = folder.read(COUNT)
+    assert record is not None
+    assert [stored.path for stored in record.files] == [
+        "tables/t.parquet",
+        "shards/0.arrow",
+        "shards/1.arrow",
+    ]
+    assert folder.is_finished(COUNT, writes)
+    assert folder.hashes() == {stored.path: stored.sha256 for stored in record.files}
+    assert len(set(folder.hashes().values())) == 3
+    (folder.path / "shards" / ".other-mark").touch()
+    assert folder.is_finished(COUNT, writes)
+
+
+@pytest.mark.parametrize(
+    "damage", ["flip", "cut", "gone", "flipped shard", "more shards", "fewer shards"]
+)
+def test_a_step_whose_file_is_damaged_is_not_finished(folder: WorkingFolder, damage: str) -> None:
+    table, shards = writing(folder)
+    match damage:
+        case "flip":
+            table.write_text("0123456798")
+        case "cut":
+            os.truncate(table, 0)
+        case "gone":
+            table.unlink()
+        case "flipped shard":
+            (shards / "1.arrow").write_text("0123456798 1.arrow")
+        case "more shards":
+            (shards / "2.arrow").write_text("")
+        case "fewer shards":
+            (shards / "1.arrow").unlink()
+    assert folder.read(COUNT) is not None
+    assert not folder.is_finished(COUNT, [table, shards])
+
+
+def test_every_flipped_bit_of_a_record_is_noticed(folder: WorkingFolder) -> None:
+    writing(folder)
+    file = folder.path / COUNT.path
+    content, record = file.read_bytes(), folder.read(COUNT)
+    for place in range(len(content)):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert folder.read(COUNT) in (None, record)
+    file.write_bytes(content)
+    changed = json.loads(content)
+    changed["record"]["rows"] = 2
+    file.write_text(json.dumps(changed))
+    assert folder.read(COUNT) is None
+
+
+def test_the_record_of_other_inputs_is_not_read(folder: WorkingFolder, tmp_path: Path) -> None:
+    writes = writing(folder)
+    other = open_working_folder(tmp_path / "other", Inputs(seed=2))
+    for name in (COUNT.path, "tables/t.parquet", "shards/0.arrow", "shards/1.arrow"):
+        shutil.copy(folder.path / name, other.path / name)
+    assert other.read(COUNT) is None
+    assert not other.is_finished(
+        COUNT, [other.path / file.relative_to(folder.path) for file in writes]
+    )
+    assert other.hashes() == {}
+
+
+def test_a_foreign_folder_is_gone_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at any moment of emptying it: no part of it is under its name."""
+    out = tmp_path / "bundle"
+    writing(open_working_folder(out, Inputs(seed=1)))
+
+    def killed(path: Path, **options: object) -> None:
+        if path.exists():
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", killed)
+        open_working_folder(out, Inputs(seed=2))
+    assert [path.name for path in tmp_path.iterdir()] == [".bundle.removing"]
+    with claimed(out):
+        assert not (tmp_path / ".bundle.removing").exists()
+        folder = open_working_folder(out, Inputs(seed=2))
+        assert folder.read(COUNT) is None and list(folder.tables.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".bundle.building"]
+
+
+def test_the_inputs_are_written_once(tmp_path: Path) -> None:
+    """A full disk must not take the inputs of a build that is resumed."""
+    stored = open_working_folder(tmp_path / "bundle", Inputs(seed=1)).path / "inputs.json"
+    before = stored.stat()
+    open_working_folder(tmp_path / "bundle", Inputs(seed=1))
+    assert (stored.stat().st_ino, stored.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    stored.write_bytes(b"\xff")
+    open_working_folder(tmp_path / "bundle", Inputs(seed=1))
+    assert Inputs.model_validate_json(stored.read_bytes()) == Inputs(seed=1)
+
+
+def test_what_a_published_build_left_is_removed(tmp_path: Path) -> None:
+    """The process was killed after the tables were renamed to the bundle."""
+    out = tmp_path / "bundle"
+    open_working_folder(out, Inputs(seed=1)).tables.rename(out)
+    with claimed(out):
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["bundle"]
+    open_working_folder(out, Inputs(seed=1))
+    with claimed(out):  # tables are there: another build may be resumed when `out` is moved away
+        assert (tmp_path / ".bundle.building").is_dir()
+
+
+def test_one_process_writes_a_bundle(tmp_path: Path) -> None:
+    refused = pytest.raises(InputError, match="is writing this bundle")
+    with claimed(tmp_path / "bundle"):
+        assert lock_file(tmp_path / "bundle").exists()
+        with refused, claimed(tmp_path / "bundle"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out, problem in (
+        (tmp_path / "file" / "bundle", "a parent of it is a file; choose another folder"),
+        (tmp_path / "file" / "a" / "bundle", "a parent of it is a file; choose another folder"),
+        (tmp_path / ("n" * 256), r"the name of the new folder has 256 bytes, but may have 245"),
+        (tmp_path / ("é" * 123), r"the name of the new folder has 246 bytes, but may have 245"),
+        (Path("/".join([str(tmp_path), *["n" * 200] * 30])), "the name is too long; choose"),
+        (Path(), "is not the name of a new folder"),
+        (Path(".."), "is not the name of a new folder"),
+        (Path("/"), "is not the name of a new folder"),
+    ):
+        with pytest.raises(InputError, match=problem), claimed(out):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with claimed(tmp_path / ("n" * 245)):
+        open_working_folder(tmp_path / ("n" * 245), Inputs(seed=1)).remove()
+    with pytest.raises(ResumableError, match="the disk is full"), claimed(tmp_path / "bundle"):
+        raise OSError(28, "No space left on device")
