@@ -164,7 +164,7 @@ class DaskWorkers:
     def _scheduler_may_stop(self) -> Iterator[None]:
         """Raise ResumableError in place of what distributed raises without a scheduler."""
         from distributed.client import ClosedClientError  # noqa: PLC0415
-        from distributed.comm import CommClosedError  # noqa: PLC0415 - as below
+        from distributed.comm.core import CommClosedError  # noqa: PLC0415 - as below
 
         try:
             yield
