@@ -50,15 +50,20 @@ def explain(error: Exception) -> bool:
 
 
 if __name__ == "dashboard":
+    from pathlib import Path
+
+    from starlette.middleware import Middleware
     from streamlit.starlette import App
 
     from pages.server import health, warm_up
+    from pages.server.script_path import ScriptPathWithheld
 
     app = App(
         __file__,
         routes=health.ROUTES,
         lifespan=warm_up.lifespan,
         on_script_error=explain,
+        middleware=[Middleware(ScriptPathWithheld, Path(__file__).resolve())],
     )
 else:
     show()
