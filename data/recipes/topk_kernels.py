@@ -3,7 +3,11 @@
 Only k of the F latents are active on a token, so after the dense product of the encoder, all work
 is on k rows per token: reconstruction, backward pass, sum of the gradients per latent, and the Adam
 step. On two cores this is three times as fast as dense autograd. All arrays are float32 and
-C-contiguous; n tokens, F latents, d the width of the model, k active latents per token.
+C-contiguous; n tokens, F latents, d the width of the model, k places for active latents per token.
+
+A Matryoshka SAE reconstructs the input with each of G nested prefixes of its latents, and its error
+is the mean over the prefixes. A latent of group g is in the prefixes g to G - 1; all latents of
+another SAE are in group 0 of 1.
 """
 
 from typing import Any
@@ -23,34 +27,57 @@ def _compiled(kernel: Any) -> Any:
 
 
 @_compiled
-def errors_and_slopes(
-    x: Floats, W_dec: Floats, b_dec: Floats, ids: Ids, values: Floats
+def prefix_errors(
+    x: Floats, W_dec: Floats, b_dec: Floats, ids: Ids, values: Floats, groups: Ids, prefixes: int
 ) -> tuple[Floats, Floats]:
-    """Reconstruction errors x_hat - x [n, d], and gradients of half their square [n, k].
+    """Errors x_hat - x of all latents [n, d], and summed errors [n, G, d].
 
-    ids and values [n, k] are the active latents and their activations; a value of 0 is inactive
-    and has gradient 0.
+    ids and values [n, k] are the active latents and their activations; a value of 0 is inactive.
+    groups [F] is the group of each latent, `prefixes` is G. The summed error of a group is the sum
+    of the errors of the prefixes that contain it, divided by G: the gradient of half the mean
+    squared error by what a latent of the group adds.
     """
     tokens, d = x.shape
     errors = np.empty_like(x)
-    slopes = np.zeros_like(values)
+    summed = np.zeros((tokens, prefixes, d), np.float32)
+    share = np.float32(1) / np.float32(prefixes)
     for t in numba.prange(tokens):
-        error = errors[t]
         for c in range(d):
-            error[c] = b_dec[c] - x[t, c]
+            summed[t, 0, c] = b_dec[c] - x[t, c]
         for i in range(ids.shape[1]):
             value, row = values[t, i], W_dec[ids[t, i]]
             if value > 0:
+                part = summed[t, groups[ids[t, i]]]
                 for c in range(d):
-                    error[c] += value * row[c]
-        for i in range(ids.shape[1]):
+                    part[c] += value * row[c]
+        for g in range(1, prefixes):
+            for c in range(d):
+                summed[t, g, c] += summed[t, g - 1, c]
+        for c in range(d):
+            errors[t, c] = summed[t, prefixes - 1, c]
+            summed[t, prefixes - 1, c] *= share
+        for g in range(prefixes - 2, -1, -1):
+            for c in range(d):
+                summed[t, g, c] = summed[t, g, c] * share + summed[t, g + 1, c]
+    return errors, summed
+
+
+@_compiled
+def activation_slopes(
+    W_dec: Floats, ids: Ids, values: Floats, summed: Floats, groups: Ids
+) -> Floats:
+    """Gradients of half the squared error by the activations [n, k]; 0 where inactive."""
+    slopes = np.zeros_like(values)
+    for t in numba.prange(values.shape[0]):
+        for i in range(values.shape[1]):
             if values[t, i] > 0:
                 row = W_dec[ids[t, i]]
+                part = summed[t, groups[ids[t, i]]]
                 total = np.float32(0)
-                for c in range(d):
-                    total += error[c] * row[c]
+                for c in range(row.size):
+                    total += part[c] * row[c]
                 slopes[t, i] = total
-    return errors, slopes
+    return slopes
 
 
 @numba.njit(cache=True)
@@ -74,11 +101,17 @@ def entries_by_latent(ids: Ids, values: Floats, latents: int) -> tuple[Ids, Ids]
 
 @_compiled
 def gradients(
-    centred: Floats, errors: Floats, values: Floats, slopes: Floats, starts: Ids, places: Ids
+    centred: Floats,
+    summed: Floats,
+    values: Floats,
+    slopes: Floats,
+    starts: Ids,
+    places: Ids,
+    groups: Ids,
 ) -> tuple[Floats, Floats, Floats]:
     """Gradients of half the mean squared error: W_enc [F, d], W_dec [F, d] and b_enc [F].
 
-    centred [n, d] is the encoder's input, x - b_dec.
+    centred [n, d] is the encoder's input, x - b_dec; summed [n, G, d] of `prefix_errors`.
     """
     tokens, d = centred.shape
     latents, k = len(starts) - 1, values.shape[1]
@@ -90,8 +123,9 @@ def gradients(
             t, i = places[entry] // k, places[entry] % k
             value, slope = values[t, i] / tokens, slopes[t, i] / tokens
             bias[latent] += slope
+            error = summed[t, groups[latent]]
             for c in range(d):
-                decoder[latent, c] += value * errors[t, c]
+                decoder[latent, c] += value * error[c]
                 encoder[latent, c] += slope * centred[t, c]
     return encoder, decoder, bias
 

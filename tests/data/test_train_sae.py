@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numba
@@ -11,20 +12,22 @@ import torch
 from safetensors.torch import load_file
 
 from analysis.harvest.mask import MaskCounts
-from data.recipes.harvest import Harvest, HarvestPlan
+from analysis.saes import load_sae
+from data.recipes.harvest import Harvest, HarvestPlan, read_shard
+from data.recipes.publish_sae import batch_threshold, measured
+from data.recipes.sae_state import Architecture, State, Training
 from data.recipes.topk_kernels import (
+    activation_slopes,
     adam_rows,
     entries_by_latent,
-    errors_and_slopes,
     gradients,
+    prefix_errors,
 )
 from data.recipes.train_sae import (
     FINAL_DENSITY_TOKENS,
-    State,
-    Training,
     _add_auxiliary,
+    active_latents,
     learning_rate,
-    measured,
     train,
     training_batches,
     training_step,
@@ -49,8 +52,10 @@ def unit_rows(generator: np.random.Generator, rows: int, d: int) -> np.ndarray:
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
 
 
-def test_gradients_equal_autograd() -> None:
+@pytest.mark.parametrize("architecture", ["topk", "matryoshka"])
+def test_gradients_equal_autograd(architecture: Architecture) -> None:
     generator = np.random.default_rng(1)
+    training = Training(architecture=architecture, latents=LATENTS)
     x = generator.standard_normal((TOKENS, D)).astype(np.float32)
     arrays = {
         "W_enc": unit_rows(generator, LATENTS, D),
@@ -62,18 +67,57 @@ def test_gradients_equal_autograd() -> None:
     centred = torch.tensor(x) - p["b_dec"]
     values, ids = (centred @ p["W_enc"].T + p["b_enc"]).topk(K, dim=1)
     acts = torch.zeros(TOKENS, LATENTS).scatter(1, ids, values.relu())
-    loss = 0.5 * (acts @ p["W_dec"] + p["b_dec"] - torch.tensor(x)).square().sum(1).mean()
-    loss.backward()
+    ends = training.prefix_ends
+    assert ends == ((24,) if architecture == "topk" else (1, 3, 6, 12, 24))
+    losses = [
+        0.5
+        * (acts[:, :end] @ p["W_dec"][:end] + p["b_dec"] - torch.tensor(x)).square().sum(1).mean()
+        for end in ends
+    ]
+    (sum(losses, torch.zeros(())) / len(losses)).backward()
 
     active = values.relu().detach().numpy()
-    errors, slopes = errors_and_slopes(x, arrays["W_dec"], arrays["b_dec"], ids.numpy(), active)
+    groups = training.groups
+    errors, summed = prefix_errors(
+        x, arrays["W_dec"], arrays["b_dec"], ids.numpy(), active, groups, len(ends)
+    )
+    slopes = activation_slopes(arrays["W_dec"], ids.numpy(), active, summed, groups)
+    last = float(losses[-1].detach())
+    assert float(np.square(errors).sum(1).mean()) == pytest.approx(2 * last, rel=1e-5)
     starts, places = entries_by_latent(ids.numpy(), active, LATENTS)
-    encoder, decoder, bias = gradients(x - arrays["b_dec"], errors, active, slopes, starts, places)
-    shift = errors.mean(axis=0) - bias @ arrays["W_enc"]
+    encoder, decoder, bias = gradients(
+        x - arrays["b_dec"], summed, active, slopes, starts, places, groups
+    )
+    shift = summed[:, 0].mean(axis=0) - bias @ arrays["W_enc"]
     for ours, name in ((encoder, "W_enc"), (decoder, "W_dec"), (bias, "b_enc"), (shift, "b_dec")):
         gradient = p[name].grad
         assert gradient is not None
         np.testing.assert_allclose(ours, gradient.numpy(), atol=2e-6, err_msg=name)
+
+
+def test_the_groups_of_a_matryoshka_are_its_prefixes() -> None:
+    training = Training(architecture="matryoshka", latents=32)
+    assert training.prefix_ends == (2, 4, 8, 16, 32)
+    assert np.bincount(training.groups).tolist() == [2, 2, 4, 8, 16]
+    assert set(Training(latents=32).groups) == {0}
+
+
+def test_batch_topk_keeps_the_strongest_of_the_batch() -> None:
+    generator = np.random.default_rng(6)
+    training = Training(architecture="batchtopk", latents=LATENTS, k=K)
+    state = State.fresh(training, np.zeros(D, np.float32))
+    x = generator.standard_normal((TOKENS, D)).astype(np.float32)
+    x[: TOKENS // 2] *= 3  # these tokens get more latents
+    ids, values = active_latents(state, training, x)
+    pre = (torch.tensor(x).bfloat16() @ torch.tensor(state.W_enc).bfloat16().T).float().numpy()
+    threshold = np.sort(pre, axis=None)[-TOKENS * K]
+    expected = np.where(pre >= threshold, pre, 0)
+    acts = np.zeros_like(pre)
+    np.put_along_axis(acts, ids, values, axis=1)
+    np.testing.assert_allclose(acts, expected, atol=0.05)
+    counts = (acts > 0).sum(axis=1)
+    assert abs(counts.sum() - TOKENS * K) <= 3  # ties of bfloat16
+    assert counts[: TOKENS // 2].mean() > 1.5 * counts[TOKENS // 2 :].mean()
 
 
 def test_entries_are_all_active_places_sorted_by_latent() -> None:
@@ -214,6 +258,47 @@ def test_saved_folder_reconstructs_raw_inputs(
     assert config["metadata"]["quality"]["explained_variance"] == pytest.approx(explained, abs=1e-4)
     density = (acts > 0).mean()
     assert config["metadata"]["quality"]["l0"] == pytest.approx(density * 32, abs=1e-3)
+
+
+@pytest.mark.parametrize("architecture", ["batchtopk", "matryoshka"])
+def test_batch_topk_is_saved_with_the_threshold_of_its_k(
+    planted: tuple[np.ndarray, Harvest], tmp_path: Path, architecture: Architecture
+) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("only its hash is used")
+    training = replace(TRAINING, architecture=architecture, epochs=3)
+    state = train(HarvestPlan(corpus=corpus), training, planted[1], tmp_path)
+    folder = tmp_path / "epoch-3"
+    sae = load_sae(folder)
+    assert sae.architecture == "jumprelu"
+    x = torch.cat([read_shard(path).float() for path in planted[1].train])
+    acts = sae.encode(x).numpy()
+    assert (acts > 0).sum(axis=1).mean() == pytest.approx(K, rel=0.05)
+    config = json.loads((folder / "cfg.json").read_text())
+    assert config["metadata"]["quality"]["explained_variance"] > 0.8
+    assert config["metadata"]["quality"]["l0"] == pytest.approx(K, rel=0.1)
+    assert config["metadata"]["training_architecture_details"] == {"k": K}
+    if architecture == "matryoshka":
+        # Its first latents alone reconstruct more than those of the same number elsewhere.
+        early = acts.copy()
+        early[:, 16:] = 0
+        late = acts.copy()
+        late[:, :16] = 0
+        assert np.square(early @ state.W_dec).sum() > np.square(late @ state.W_dec).sum()
+
+
+def test_the_threshold_gives_k_active_latents(planted: tuple[np.ndarray, Harvest]) -> None:
+    generator = torch.Generator().manual_seed(3)
+    sae = {
+        "W_enc": torch.randn(32, 64, generator=generator).half(),
+        "b_enc": torch.zeros(64).half(),
+        "b_dec": torch.full((32,), 20.0).half(),
+    }
+    theta = batch_threshold(sae, 4, planted[1])
+    x = torch.cat([read_shard(path).float() for path in planted[1].train])
+    pre = (x - 20) @ sae["W_enc"].float()
+    assert theta.shape == (64,)
+    assert float((pre > theta.float()).sum(dim=1).float().mean()) == pytest.approx(4, rel=0.1)
 
 
 def test_sparsity_file_holds_log_densities(
