@@ -1,5 +1,6 @@
 """Fixture of a tiny bundle: random data, consistent in every table, with hostile text."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -445,6 +446,13 @@ def make_bundle(folder: Path) -> Bundle:
 def _without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many tests draw the same figure with another constant of its module."""
     monkeypatch.setattr(cache._results, "limit", 0)
+
+
+def with_tables(bundle: Bundle, **tables: Any) -> Bundle:
+    """The bundle with other tables."""
+    changed = replace(bundle)
+    vars(changed).update(tables)
+    return changed
 
 
 @pytest.fixture(scope="session")

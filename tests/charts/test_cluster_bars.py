@@ -8,6 +8,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts.cluster_bars import cluster_bars
+from tests.charts.conftest import with_tables
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -74,9 +75,7 @@ def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bund
     mask = np.zeros(tiny.latents.num_rows, dtype=bool)
     for start, chosen in zip(first, selected, strict=True):
         mask[start : start + chosen] = True
-    bundle = dataclasses.replace(tiny)
-    bundle.__dict__.update(clusters=clusters, memberships=pa.table(members))
-    return bundle, mask
+    return with_tables(tiny, clusters=clusters, memberships=pa.table(members)), mask
 
 
 def test_clusters_with_equally_many_selected_latents_are_in_the_order_of_their_ids(

@@ -1,7 +1,7 @@
 """Contexts of the members of a cluster, against independent counts."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts.cluster_contexts import MOST_POOLED, cluster_contexts
+from tests.charts.conftest import with_tables
 
 CLUSTER = 3
 
@@ -76,13 +77,11 @@ def bundle_of(tiny: Bundle, latents: list[int], kind: str = "top") -> Bundle:
         tiny.contexts.of(20).schema,
     )
     members = {"cluster": [3] * len(latents) + [4] * len(latents), "latent": latents * 2}
-    bundle = SimpleNamespace(
+    return with_tables(
+        tiny,
         contexts=SimpleNamespace(of=lambda chosen: contexts),
         memberships=pa.table(members),
-        **{name: getattr(tiny, name) for name in ("latents", "clusters", "documents")},
-        **{name: getattr(tiny, name) for name in ("manifest", "name")},
     )
-    return cast("Bundle", bundle)
 
 
 def picked(bundle: Bundle, cluster: int, kind: Any) -> list[int]:

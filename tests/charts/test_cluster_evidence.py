@@ -1,6 +1,5 @@
 """Evidence for the label of a cluster, against independent counts."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from analysis.runtime.errors import InputError
 from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.component_plane import component_plane
+from tests.charts.conftest import with_tables
 from tests.charts.drawn import domain_of, drawn_rows, encodings
 
 CLUSTER = 3
@@ -45,8 +45,7 @@ def test_the_axis_has_ticks_for_the_largest_share(tiny: Bundle, latents: int, st
     row = tiny.clusters.slice(CLUSTER, 1).to_pylist()[0]
     row |= {"size": 20, "terms": [term], "raised": [], "explained": []}
     clusters = pa.Table.from_pylist([row], tiny.clusters.schema)
-    bundle = SimpleNamespace(clusters=clusters, manifest=tiny.manifest, name=tiny.name)
-    figure = cluster_evidence(bundle, CLUSTER)  # type: ignore[arg-type]
+    figure = cluster_evidence(with_tables(tiny, clusters=clusters), CLUSTER)
     assert [drawn["text"] for drawn in drawn_rows(figure, "line", "text")] == [
         f"{latents} of 20 members"
     ]

@@ -1,7 +1,5 @@
 """Flags, active latents per token and maximum activations, against independent counts."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts import health
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from tests.charts.conftest import with_tables
 from tests.charts.drawn import domain_of, drawn_rows
 
 THIRD = np.arange(120) % 3 == 0
@@ -46,8 +45,8 @@ def test_at_most_sixty_bins_of_equal_whole_width_hold_the_values(
     tiny: Bundle, values: int, width: int
 ) -> None:
     table = {"kept": [True] * values + [False], "active_latents": [*range(7, 7 + values), 900]}
-    bundle = SimpleNamespace(tokens=pa.table(table), manifest=tiny.manifest, name=tiny.name)
-    rows = active_latents_per_token(bundle).rows.to_pandas()  # type: ignore[arg-type]
+    bundle = with_tables(tiny, tokens=pa.table(table))
+    rows = active_latents_per_token(bundle).rows.to_pandas()
     assert (rows["active_to"] - rows["active_from"] == width).all()
     assert rows["tokens"].sum() == values
     filled = rows[rows["tokens"] > 0]
@@ -107,8 +106,8 @@ def test_the_mean_is_drawn_in_the_middle_of_its_bar_and_is_the_l0_of_the_caption
 ) -> None:
     # A bar from 3 to 4 stands for 3 active latents, so a mean of 3 is at 3.5.
     table = {"kept": [True] * 3 + [False], "active_latents": [1, 2, 4, 100]}
-    bundle = SimpleNamespace(tokens=pa.table(table), manifest=tiny.manifest, name=tiny.name)
-    figure = active_latents_per_token(bundle)  # type: ignore[arg-type]
+    bundle = with_tables(tiny, tokens=pa.table(table))
+    figure = active_latents_per_token(bundle)
     (mark,) = drawn_rows(figure, "at", "text")
     assert mark["at"] == pytest.approx(7 / 3 + 0.5)
     assert mark["text"] == "mean (L0) 2.33"

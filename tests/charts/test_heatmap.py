@@ -159,6 +159,7 @@ def test_of_equally_active_latents_the_smaller_ids_are_drawn(
     counts[20:30] = 60
     place = tiny.latents.column_names.index("active_tokens")
     vars(bundle)["latents"] = tiny.latents.set_column(place, "active_tokens", pa.array(counts))
+    vars(bundle)["activations"] = tiny.activations
     rows = cooccurrence_heatmap(bundle, np.arange(20, 30)).rows
     assert set(rows["latent"].to_pylist()) == {20, 21, 22, 23}
 

@@ -103,6 +103,7 @@ Stored = dict[tuple[int, int], int]
 
 def bundle_of(tiny: Bundle, stored: Stored, active: dict[int, int], folder: Path) -> Bundle:
     """The tiny bundle with these partners; `active` has active tokens of live latents."""
+    stored = dict(sorted(stored.items()))
     latent, partner = np.array(list(stored)).T
     table = {"latent": latent, "partner": partner, "joint_tokens": list(stored.values())}
     rest = {"joint_documents": [1] * len(stored), "activation_cosine": [0.5] * len(stored)}

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts.relations import RELATIONS, relation_points, relation_rows
-from tests.charts.conftest import CLUSTERS, DEAD, LISTED
+from tests.charts.conftest import CLUSTERS, DEAD, LISTED, with_tables
 from tests.charts.drawn import domain_of, drawn_rows
 
 EVERY = np.ones(120, dtype=bool)
@@ -83,12 +83,7 @@ def bundle_of(tiny: Bundle, rows: list[dict[str, object]]) -> Bundle:
     """A bundle in which these relations are listed."""
     first = tiny.relations.all().slice(0, 1).to_pylist()[0] | {"parent": None}
     listed = pa.Table.from_pylist([first | row for row in rows], tiny.relations.all().schema)
-    return SimpleNamespace(  # type: ignore[return-value]
-        latents=tiny.latents,
-        relations=SimpleNamespace(all=lambda: listed),
-        manifest=tiny.manifest,
-        name=tiny.name,
-    )
+    return with_tables(tiny, relations=SimpleNamespace(all=lambda: listed))
 
 
 def test_relations_of_equal_q_are_in_the_order_of_their_ids(tiny: Bundle) -> None:
