@@ -10,6 +10,7 @@ import torch
 
 from analysis.runtime.errors import InputError
 from analysis.saes.description import describe
+from analysis.saes.finite import check_assembled
 from analysis.saes.locate import locate_sae
 from analysis.saes.overrides import Overrides
 from analysis.saes.registry import FORMATS, format_of
@@ -43,4 +44,6 @@ def load_sae(
     if "advertised_l0" in located.overrides:
         l0 = located.overrides["advertised_l0"]
         sae = replace(sae, metadata={**sae.metadata, "advertised_l0": l0})
-    return settings.applied(sae)
+    sae = settings.applied(sae)
+    check_assembled(sae, saved.weights)
+    return sae

@@ -29,9 +29,6 @@ MAX_ZIP_ENTRIES = 4096
 MAX_ZIP_RATIO = 8
 """Trained weights are close to noise, so zip saves at most a third; it saves 99.9 % of a bomb."""
 
-CHECKED_AT_ONCE = 1 << 20
-"""Values per block when values that are not finite are counted."""
-
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 """Safetensors dtypes that a saved SAE may hold; integers occur only as counters."""
 
@@ -298,24 +295,3 @@ def check_dense(path: Path, name: str, tensor: Tensor) -> None:
             f"{path}: tensor {name[:80]!r} declares {tensor.numel():,} values but stores fewer; "
             "save it again."
         )
-
-
-def check_finite(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> None:
-    """Refuse NaN, infinity, and values that would become infinite as `dtype`.
-
-    The smallest and the largest value are finite if and only if all values are, so a valid tensor
-    takes one pass without a temporary copy.
-    """
-    # A sum is faster. If it is finite, so are all values; if not, large values may have overflowed.
-    if tensor.dtype == dtype == torch.float32 and tensor.sum().isfinite():
-        return
-    if torch.stack(tensor.aminmax()).to(dtype).isfinite().all():
-        return
-    rows = max(1, CHECKED_AT_ONCE * len(tensor) // tensor.numel()) if tensor.ndim else 1
-    blocks = torch.split(tensor, rows) if tensor.ndim else (tensor,)
-    bad = sum(int((~block.to(dtype).isfinite()).sum()) for block in blocks)
-    raise InputError(
-        f"{path}: tensor {name[:80]!r} holds {bad:,} value{'s' * (bad > 1)} that "
-        f"{'are' if bad > 1 else 'is'} NaN or infinite, so the "
-        "weights are damaged; save or download them again."
-    )

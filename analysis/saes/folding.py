@@ -4,6 +4,9 @@ from dataclasses import replace
 from math import sqrt
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 SMALLEST_NORM = 1e-8
@@ -18,18 +21,31 @@ def folded_decoder_norms(
     W_enc, b_enc and the gate's biases are multiplied by each latent's norm. With `scale_threshold`
     so is the threshold, for formats that compare it with the pre-activation before scaling.
     """
-    norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
+    dtype = sae.W_dec.dtype
+    norms = divisible_norms(sae.W_dec)
     changes: dict[str, Any] = {
-        "W_enc": sae.W_enc * norms,
-        "b_enc": sae.b_enc * norms,
-        "W_dec": sae.W_dec / norms[:, None],
+        "W_enc": (sae.W_enc * norms).to(dtype),
+        "b_enc": (sae.b_enc * norms).to(dtype),
+        "W_dec": (sae.W_dec / norms[:, None]).to(dtype),
     }
     if sae.threshold is not None and scale_threshold:
-        changes["threshold"] = sae.threshold * norms
+        changes["threshold"] = (sae.threshold * norms).to(dtype)
     if sae.gate is not None:
         gate = sae.gate
-        changes["gate"] = type(gate)(gate.b_gate * norms, gate.r_mag, gate.b_mag * norms)
+        biases = ((bias * norms).to(dtype) for bias in (gate.b_gate, gate.b_mag))
+        changes["gate"] = replace(gate, **dict(zip(("b_gate", "b_mag"), biases, strict=True)))
     return sae.noting(note, **changes)
+
+
+def divisible_norms(W_dec: Tensor) -> Tensor:
+    """Norms of the decoder vectors [d_sae], at least SMALLEST_NORM, in float32 or float64.
+
+    Half precision cannot hold SMALLEST_NORM, and would divide by zero. A norm that overflows is
+    NaN, so that what is divided by it is refused (`finite.py`) and not zero.
+    """
+    dtype = torch.promote_types(W_dec.dtype, torch.float32)
+    norms = torch.linalg.vector_norm(W_dec, dim=1, dtype=dtype).clamp(min=SMALLEST_NORM)
+    return norms.masked_fill(norms.isinf(), torch.nan)
 
 
 def folded_mean_norm(

@@ -29,7 +29,7 @@ from typing import Any
 import torch
 
 from analysis.runtime.errors import InputError
-from analysis.saes.folding import SMALLEST_NORM, folded_mean_norm
+from analysis.saes.folding import divisible_norms, folded_mean_norm
 from analysis.saes.llamascopium import NORM, stored_norms
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -121,11 +121,11 @@ def _counts_decoder_norms(saved: Saved) -> bool:
 def _by_contribution(sae: SparseAutoencoder, saved: Saved) -> SparseAutoencoder:
     if not _counts_decoder_norms(saved) or sae.threshold is None:
         return sae
-    norms = sae.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
+    norms = divisible_norms(sae.W_dec)
     return sae.noting(
         "Thresholds were divided by the decoder norms, because sparsity_include_decoder_norm "
         "compares them with contributions to the output.",
-        threshold=sae.threshold / norms,
+        threshold=(sae.threshold / norms).to(sae.threshold.dtype),
     )
 
 

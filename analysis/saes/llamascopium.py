@@ -17,7 +17,7 @@ crosscoders, Lorsa), whose activations are not a function of one token and one p
 from typing import Any
 
 from analysis.runtime.errors import InputError
-from analysis.saes.folding import SMALLEST_NORM, folded_mean_norm
+from analysis.saes.folding import divisible_norms, folded_mean_norm
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 from analysis.saes.weights import WeightNames, Weights, kept_latents, positive, read_weights, scalar
@@ -87,18 +87,19 @@ def _activation(saved: Saved, weights: Weights) -> dict[str, Any]:
     act = saved.setting("act_fn", str)
     norms = None
     if saved.setting("sparsity_include_decoder_norm", bool, True):
-        norms = weights.W_dec.norm(dim=1).clamp(min=SMALLEST_NORM)
+        norms = divisible_norms(weights.W_dec)
     if act == "relu":
         return {"architecture": "standard"}
     if act == "jumprelu":
         threshold = weights.more[LOG_THRESHOLD].exp()
         return {
             "architecture": "jumprelu",
-            "threshold": threshold if norms is None else threshold / norms,
+            "threshold": threshold if norms is None else (threshold / norms).to(threshold.dtype),
         }
     if act in ("topk", "batchtopk"):
         k = kept_latents(saved.count("top_k"), weights.W_enc.shape[1], saved.config_path)
-        return {"architecture": "topk", "k": k, "selection_scale": norms}
+        scale = None if norms is None else norms.to(weights.W_dec.dtype)
+        return {"architecture": "topk", "k": k, "selection_scale": scale}
     raise InputError(
         f"{saved.config_path}: the act_fn {str(act)[:40]!r} is unknown; supported are relu, "
         "jumprelu, topk and batchtopk."

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from analysis.runtime.errors import InputError
 from analysis.saes import checks
+from analysis.saes.finite import check_finite
 from analysis.saes.tensors import TensorFile, open_tensors
 
 WEIGHTS_SUFFIXES = (".safetensors", ".npz", ".pt", ".pth")
@@ -169,11 +170,12 @@ def _config_next_to(file: Path) -> Path | None:
 
 
 def read_tensors(saved: Saved, request: Request, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Read the requested tensors in one dtype; check that values are finite and shapes agree.
+    """Read the requested tensors in one dtype; check that shapes agree and vectors are finite.
 
     Sizes are taken first from the configuration, then from the required tensors in their order.
-    Raises InputError, naming the tensor, if one is missing, unknown, of a wrong shape, empty or not
-    finite.
+    Matrices are only mapped: `finite.check_assembled` reads them once, in the finished SAE. Raises
+    InputError, naming the tensor, if one is missing, unknown, of a wrong shape or empty, or a
+    vector or number is not finite.
     """
     path, stored = saved.weights.path, saved.weights.tensors
     missing = [name for name in request.required if name not in stored]
@@ -220,5 +222,6 @@ def _check_shapes(saved: Saved, shapes: Mapping[str, str], sizes: Mapping[str, i
 
 def _read(weights: TensorFile, name: str, dtype: torch.dtype) -> Tensor:
     tensor = weights.load(name)
-    checks.check_finite(weights.path, name, tensor, dtype)
+    if tensor.ndim < 2:
+        check_finite(weights.path, name, tensor, dtype)
     return tensor.to(dtype)

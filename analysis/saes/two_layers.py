@@ -13,7 +13,7 @@ or normalising; weights are stored as by torch's linear layers, [F, d] and [d, F
 from dataclasses import replace
 
 from analysis.runtime.errors import InputError
-from analysis.saes.folding import SMALLEST_NORM
+from analysis.saes.folding import divisible_norms
 from analysis.saes.hook_names import layer_in
 from analysis.saes.saved import Options, Saved
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -92,12 +92,12 @@ def read_e2e(saved: Saved, options: Options) -> SparseAutoencoder:
         b_dec=f"{prefix}decoder.bias",
     )
     weights = read_weights(saved, options, names)
-    norms = weights.W_dec.norm(dim=1, keepdim=True).clamp(min=SMALLEST_NORM)
+    W_dec = weights.W_dec / divisible_norms(weights.W_dec)[:, None]
     hook = prefix.removeprefix("saes.").strip(".").replace("-", ".")
     return SparseAutoencoder(
         format="e2e_sae",
         architecture="standard",
-        **{**weights.arguments(), "W_dec": weights.W_dec / norms},
+        **{**weights.arguments(), "W_dec": W_dec.to(weights.W_dec.dtype)},
         hook_point=hook or None,
         notes=["The decoder vectors were scaled to norm 1, as e2e_sae does whenever it runs."],
     )
