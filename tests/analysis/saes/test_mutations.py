@@ -2,9 +2,9 @@
 
 What is damaged is structure: headers and directories, lengths, names, shapes, dtypes, values that
 are not finite, and the configuration's syntax, types and sizes. A bit that flips inside the data of
-a weight and leaves a finite number is out of reach: safetensors holds no checksum, so such a file
-is another, valid SAE (and so is one whose k or hook point was edited). The self-check on real
-tokens is what can see it.
+a weight, or a header that describes the data in another way, can leave another, valid SAE, because
+safetensors holds no checksum (and so can an edited k or hook point). Such a file is refused or
+opens with finite weights; the self-check on real tokens is what can see it.
 
 MUTATIONS in the environment sets how many files there are for each format: `MUTATIONS=200` for the
 full run.
@@ -27,7 +27,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from analysis.runtime.errors import InputError
-from analysis.saes import FORMATS, load_sae
+from analysis.saes import FORMATS, SparseAutoencoder, load_sae
 from tests.analysis.saes.cases import CASES, D, F, write
 
 ORACLES = Path(__file__).parents[2] / "oracles"
@@ -235,9 +235,65 @@ MUTATE: tuple[Callable[[Path, random.Random], None], ...] = (
 )
 
 
-def restored(folder: Path, original: dict[Path, bytes]) -> Iterator[int]:
+def flip_data(file: Path, rng: random.Random) -> None:
+    """Flip bits of weights; the exponent of a float32 is in every fourth byte."""
+    data = bytearray(file.read_bytes())
+    places = sorted(set(range(len(data))) - set(structure(file)))
+    for _ in range(rng.choice((1, 4, 64))):
+        data[rng.choice(places)] ^= 1 << rng.randrange(8)
+    file.write_bytes(data)
+
+
+def enlarge_values(file: Path, rng: random.Random) -> None:
+    """The largest, the smallest or no number, in one place or everywhere in a tensor."""
+    value = rng.choice((3e38, -3e38, 1e20, 1e-45, 0.0))
+    everywhere = rng.random() < 0.3
+
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        flat = tensor.clone().reshape(-1).to(torch.float32)
+        flat[slice(None) if everywhere else rng.randrange(len(flat))] = value
+        return flat.reshape(tensor.shape)
+
+    one_tensor(file, rng, change)
+
+
+def lie_in_header(file: Path, rng: random.Random) -> None:
+    """Let the header give other shapes, types, names or places of the same bytes."""
+    if file.suffix != ".safetensors":
+        return flip_bits(file, rng)
+    data = file.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + size])
+    first, second = (rng.choice([n for n in header if n != "__metadata__"]) for _ in range(2))
+    entry = header[first]
+    match rng.randrange(5):
+        case 0:
+            entry["shape"] = entry["shape"][::-1]
+        case 1:
+            entry["dtype"] = rng.choice(("F16", "BF16", "F64", "I32", "F8_E4M3", "", None))
+        case 2:
+            entry["shape"] = [*entry["shape"][:-1], rng.choice((0, -1, 1 << 62, 1.5, "x", None))]
+        case 3:
+            entry["data_offsets"] = header[second]["data_offsets"]
+        case _:
+            header[first], header[second] = header[second], header[first]
+    text = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
+    return None
+
+
+CHANGE_VALUES: tuple[Callable[[Path, random.Random], None], ...] = (
+    flip_data,
+    enlarge_values,
+    lie_in_header,
+)
+
+
+def restored(
+    folder: Path, original: dict[Path, bytes], mutations: int = MUTATIONS
+) -> Iterator[int]:
     """Counts the mutations, each on the original files."""
-    for trial in range(MUTATIONS):
+    for trial in range(mutations):
         for path, data in original.items():
             path.write_bytes(data)
         yield trial
@@ -263,3 +319,28 @@ def test_a_damaged_file_opens_equal_or_is_refused(format_name: str, tmp_path: Pa
             assert opened.content_hash == whole.content_hash, (mutate.__name__, trial)
         assert time.process_time() - began < SECONDS, mutate.__name__
     assert refused > 0.6 * MUTATIONS
+
+
+def open_or_refuse(file: Path) -> SparseAutoencoder | None:
+    """The SAE, all of whose weights are finite; None if it is refused in one sentence."""
+    try:
+        sae = load_sae(file, allow_pickle=True)
+    except InputError as error:
+        message = str(error)
+        assert "\n" not in message and message.endswith("."), message
+        assert str(file.parent) in message or "cfg.json" in message, message
+        return None
+    assert all(tensor.isfinite().all() for _, tensor in sae.tensors())
+    assert sae.decoder_norms().isfinite().all()
+    return sae
+
+
+@pytest.mark.parametrize("format_name", [entry.name for entry in FORMATS])
+def test_changed_values_stay_finite_or_are_refused(format_name: str, tmp_path: Path) -> None:
+    file = example(format_name, tmp_path)
+    original = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    rng, refused, mutations = random.Random(format_name), 0, MUTATIONS // 3
+    for trial in restored(tmp_path, original, mutations):
+        CHANGE_VALUES[trial % len(CHANGE_VALUES)](file, rng)
+        refused += open_or_refuse(file) is None
+    assert 0 < refused < mutations
