@@ -11,9 +11,10 @@ import torch
 
 from analysis.runtime.errors import InputError
 from analysis.saes import Overrides, SparseAutoencoder, load_sae
+from analysis.saes.checks import TensorInfo
 from analysis.saes.finite import check_assembled, check_finite, count_not_finite
 from analysis.saes.sparse_autoencoder import Gate
-from analysis.saes.tensors import TensorFile, TensorInfo
+from analysis.saes.tensors import TensorFile
 from tests.analysis.saes.cases import CASES, Case, inputs, tensors_of, write
 from tests.analysis.saes.test_mutations import read_all, write_all
 
