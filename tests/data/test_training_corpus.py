@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.recipes.corpus import SHIPPED
+from data.recipes.texts import games
 from data.recipes.texts.documents import Section
 from data.recipes.texts.games import plain_message, wesnoth_catalogues, wesnoth_scenarios
 from data.recipes.texts.manuals import manual_pages, roff_paragraphs
@@ -146,6 +147,31 @@ class TestReaders:
         assert wesnoth_catalogues(tmp_path, "fr")["wesnoth-httt"]["Hello"] == "Salut"
         assert wesnoth_catalogues(tmp_path, "fr")["wesnoth-httt"]["Yes"] == "Oui"
         assert "No" not in wesnoth_catalogues(tmp_path, "fr")["wesnoth-httt"]
+
+    def test_aligned_messages_are_translated_into_every_language_and_occur_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(games, "CAMPAIGNS", ("x",))
+        folder = tmp_path / "wesnoth-1.16-x/usr/share/games/wesnoth/1.16"
+        english = [
+            f"Message {'abc'[i]}: " + "the orcs have come back to us. " * 8 for i in range(3)
+        ]
+        short = "Too short to be a passage."
+        scenario = folder / "data/a/b/01.cfg"
+        scenario.parent.mkdir(parents=True)
+        lines = [f'_ "{text}"' for text in [*english, english[0], short]]
+        scenario.write_text("#textdomain wesnoth-x\n" + "\n".join(lines))
+        for language, done in (("fr", english), ("de", english[:2])):
+            path = folder / f"locale/{language}/LC_MESSAGES/wesnoth-x.mo"
+            path.parent.mkdir(parents=True)
+            entries = {"": "Content-Type: text/plain; charset=UTF-8\n", short: "Trop court."}
+            path.write_bytes(mo_file(entries | {text: f"{language} {text}" for text in done}))
+        found = games.aligned_messages(tmp_path, ("en", "fr", "de"), most=10)
+        assert sorted(found) == [
+            tuple(f"{language}{text}".strip() for language in ("", "fr ", "de "))
+            for text in english[:2]
+        ]
+        assert len(games.aligned_messages(tmp_path, ("en", "fr", "de"), most=1)) == 1
 
     def test_messages_are_plain_text(self) -> None:
         assert plain_message("female^<b>Run</b>,  $unit.name|!\nNow.") == "Run, ! Now."

@@ -1,8 +1,9 @@
 """Stories told in dialogue: the games Battle for Wesnoth and Endless Sky."""
 
 import gettext
+import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache as remembered
 from pathlib import Path
 
@@ -64,6 +65,29 @@ def wesnoth_catalogues(folder: Path, language: str) -> dict[str, dict[str, str]]
             if isinstance(original, str) and text != original
         }
     return catalogues
+
+
+def aligned_messages(
+    cache: Path, languages: Sequence[str], most: int, seed: int = 0
+) -> list[tuple[str, ...]]:
+    """A random choice of messages of Wesnoth in all of `languages`, English first.
+
+    They have 80 to 300 characters in English, are translated into each language, and occur once.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for campaign in CAMPAIGNS:
+        package = fetch(f"apt:wesnoth-1.16-{campaign}", cache)
+        folder = package / "usr/share/games/wesnoth/1.16"
+        catalogues = [wesnoth_catalogues(folder, language) for language in languages[1:]]
+        for _, messages in wesnoth_scenarios(folder):
+            for domain, text in messages:
+                own = [text, *(c.get(domain, {}).get(text, "") for c in catalogues)]
+                plain = tuple(plain_message(one) for one in own)
+                if all(plain) and 80 <= len(plain[0]) <= 300:
+                    found[plain[0]] = plain
+    chosen = sorted(found.values())
+    random.Random(seed).shuffle(chosen)
+    return chosen[:most]
 
 
 def plain_message(text: str) -> str:
