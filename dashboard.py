@@ -55,13 +55,13 @@ if __name__ == "dashboard":
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from pages.server import health, warm_up
+    from pages.server import health, start
     from pages.server.script_path import ScriptPathWithheld
 
     app = App(
         __file__,
         routes=health.ROUTES,
-        lifespan=warm_up.lifespan,
+        lifespan=start.lifespan,
         on_script_error=explain,
         middleware=[Middleware(ScriptPathWithheld, Path(__file__).resolve())],
     )

@@ -9,13 +9,10 @@ others. The other pages follow after a pause, in which the first page of that re
 import ast
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-
-from streamlit.starlette import App
 
 LOG = logging.getLogger(__name__)
 PAGES = Path(__file__).resolve().parents[1]
@@ -26,15 +23,6 @@ IMPORTED_LATE = ("scipy.spatial", "scipy.special", "sknetwork.clustering", "skne
 """Modules that charts import inside functions."""
 WARM = threading.Event()
 """Set when the warm-up of this process has ended."""
-
-
-@asynccontextmanager
-async def lifespan(_app: App) -> AsyncIterator[None]:
-    """Start the warm-up with the server, and end it with the server."""
-    stop = threading.Event()
-    threading.Thread(target=warm_up, args=(stop, PAUSE), name="warm-up", daemon=True).start()
-    yield
-    stop.set()
 
 
 def warm_up(stop: threading.Event, pause: float) -> None:

@@ -1,0 +1,34 @@
+"""What happens at the start of a server process: the warm-up, and a browser if one is wanted."""
+
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from streamlit.starlette import App
+
+from pages.server.warm_up import PAUSE, warm_up
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[None]:
+    """Start the warm-up with the server, and end it with the server."""
+    stop = threading.Event()
+    _in_background(warm_up, stop, PAUSE)
+    if not st.get_option("server.headless"):  # for an App, Streamlit opens no browser itself
+        _in_background(webbrowser.open, address())
+    yield
+    stop.set()
+
+
+def address() -> str:
+    """The address at which this machine reaches the server."""
+    host = st.get_option("server.address") or "localhost"
+    host = "localhost" if host in ("0.0.0.0", "::") else host
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"http://{host}:{st.get_option('server.port')}/{path}"
+
+
+def _in_background(target: Callable[..., object], *arguments: object) -> None:
+    threading.Thread(target=target, args=arguments, daemon=True).start()

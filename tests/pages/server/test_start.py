@@ -1,0 +1,54 @@
+"""The start of a server process."""
+
+import asyncio
+import threading
+import webbrowser
+
+import pytest
+import streamlit as st
+from streamlit.starlette import App
+
+from pages.server import start
+from tests.pages.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"server.address": "127.0.0.1"}, "http://127.0.0.1:8600/"),
+        ({"server.address": "0.0.0.0"}, "http://localhost:8600/"),
+        ({"server.address": None, "server.baseUrlPath": "/team/"}, "http://localhost:8600/team"),
+    ],
+)
+def test_the_address_is_one_that_this_machine_can_open(
+    options: dict[str, object], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every: dict[str, object] = {"server.port": 8600, "server.baseUrlPath": ""} | options
+    monkeypatch.setattr(st, "get_option", every.__getitem__)
+    assert start.address() == expected
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_the_warm_up_runs_and_a_browser_opens_unless_headless(
+    headless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, warmed = threading.Event(), threading.Event()
+    stops: list[threading.Event] = []
+
+    def warm_up(stop: threading.Event, pause: float) -> None:
+        assert pause > 0
+        stops.append(stop)
+        warmed.set()
+
+    async def run() -> None:
+        async with start.lifespan(App(ROOT / "dashboard.py")):
+            assert warmed.wait(10)
+            assert opened.wait(0.1 if headless else 10) is not headless
+            assert not stops[0].is_set()
+
+    monkeypatch.setattr(start, "warm_up", warm_up)
+    monkeypatch.setattr(webbrowser, "open", lambda _: opened.set())
+    options = {"server.headless": headless, "server.address": "::", "server.port": 1}
+    monkeypatch.setattr(st, "get_option", options.get)
+    asyncio.run(run())
+    assert stops[0].is_set()
