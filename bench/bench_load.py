@@ -147,13 +147,16 @@ def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> None:
     for page, values in sorted(waits.by_page.items()):
         _print_waits(f"  {page}", values)
     print(f"  errors: {sum(waits.errors.values())} {dict(waits.errors) or ''}")
+    total = 0.0
     for pid, now in _usage(server).items():
         cpu = now.cpu - (before[pid].cpu if pid in before else 0)
-        each = 1000 * cpu / max(1, len(waits.finished))
+        total += cpu
         print(
             f"  {now.name:<16} CPU {cpu:6.1f} s ({100 * cpu / wall:3.0f} %), "
-            f"{each:5.1f} ms per answer, memory {now.memory / 1e6:,.0f} MB"
+            f"memory {now.memory / 1e6:,.0f} MB"
         )
+    each = 1000 * total / max(1, len(waits.finished))
+    print(f"  {'together':<16} CPU {total:6.1f} s, {each:5.1f} ms per answer")
     print(f"  {'client':<16} CPU {own:6.1f} s ({100 * own / wall:3.0f} %)")
 
 
