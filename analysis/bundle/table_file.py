@@ -88,7 +88,8 @@ class TableFile:
         with reading(self.path):
             file = self._file
             if chosen:
-                rows = file.read_row_groups(chosen, columns=columns)
+                # Arrow reads lists of dictionaries only from one row group at a time.
+                rows = pa.concat_tables([file.read_row_group(group, columns) for group in chosen])
             else:
                 rows = file.schema_arrow.empty_table()
                 rows = rows if columns is None else rows.select(columns)

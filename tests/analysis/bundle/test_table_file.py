@@ -104,3 +104,14 @@ def test_what_is_not_parquet_is_refused(tmp_path: Path) -> None:
         path.write_bytes(damage)
         with pytest.raises(InputError, match=r"/documents.parquet: (is not a readable|cannot be)"):
             TableFile(path).read()
+
+
+def test_lists_of_texts_are_read_across_row_groups(tmp_path: Path) -> None:
+    # Arrow reads a list of dictionaries only from one row group at a time.
+    path = tmp_path / "lists.parquet"
+    tokens = [[f"token {i}", "a"] for i in range(20)]
+    pq.write_table(pa.table({"tokens": tokens}), path, row_group_size=8)
+    file = TableFile(path)
+    assert file.groups == 3
+    assert file.read()["tokens"].to_pylist() == tokens
+    assert file.read(groups=[0, 2])["tokens"].to_pylist() == tokens[:8] + tokens[16:]
