@@ -42,15 +42,11 @@ def cluster_matrix(
     level.
     """
     check_measure(measure)
-    clusters = level_of(bundle, level).table.sort_by("cluster")
-    drawn = _drawn(clusters, chosen)
-    values = _pairs(bundle, clusters, drawn, measure)
-    n = len(drawn)
-    matrix = np.zeros((n, n))
-    matrix[values["latent"].to_numpy(), values["partner"].to_numpy()] = values[measure].to_numpy()
-    order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
-    rows = _rows(values, clusters.take(drawn), order, measure)
+    clusters = level_of(bundle, level).table
     every = clusters.num_rows
+    ids = _most_active(clusters)
+    is_drawn = chosen is None or chosen in ids or chosen not in clusters["cluster"].to_pylist()
+    rows, n = _cells(bundle, level, measure, None if is_drawn else chosen)
     most = f"; only the {n} active on the most tokens are drawn" if n < every else ""
     return Figure(
         name=f"cluster-matrix-{measure}",
@@ -70,6 +66,26 @@ def cluster_matrix(
             + (" Hover over a cell to see the names that do not fit." if n > MOST_NAMES else "")
         ),
     )
+
+
+@cached
+def _cells(bundle: Bundle, level: int, measure: str, added: int | None) -> tuple[pa.Table, int]:
+    """The cells in drawing order, and the number of clusters drawn."""
+    clusters = level_of(bundle, level).table.sort_by("cluster")
+    drawn = _drawn(clusters, added)
+    values = _pairs(bundle, clusters, drawn, measure)
+    n = len(drawn)
+    matrix = np.zeros((n, n))
+    matrix[values["latent"].to_numpy(), values["partner"].to_numpy()] = values[measure].to_numpy()
+    order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
+    return _rows(values, clusters.take(drawn), order, measure), n
+
+
+def _most_active(clusters: pa.Table) -> list[int]:
+    """The clusters that are active on the most tokens; the smaller id first among equals."""
+    order = [("active_tokens", "descending"), ("cluster", "ascending")]
+    ids: list[int] = clusters.sort_by(order)["cluster"].slice(0, MOST_CLUSTERS).to_pylist()
+    return ids
 
 
 def _drawn(clusters: pa.Table, chosen: int | None) -> np.ndarray:
@@ -132,13 +148,13 @@ def _drawing(rows: pa.Table, clusters: int, measure: str, chosen: int | None) ->
         ("a", "label", "cluster", "row"),
         ("b", "other_label", "other", "column"),
     ):
-        of_row = [
-            unique_name_of_cluster(i, text, 22)
-            for i, text in zip(rows[cluster].to_pylist(), rows[label].to_pylist(), strict=True)
-        ]
-        for name, at in zip(of_row, rows[place].to_pylist(), strict=True):
-            names[at] = name
-        data = data.append_column(end, pa.array(of_row, pa.string()))
+        at = rows[place].to_numpy()
+        places, first = np.unique(at, return_index=True)
+        for i, row in zip(places.tolist(), first.tolist(), strict=True):
+            names[i] = unique_name_of_cluster(
+                rows[cluster][row].as_py(), rows[label][row].as_py(), 22
+            )
+        data = data.append_column(end, pa.array(names, pa.string()).take(pa.array(at)))
     own = data.filter(pc.equal(data["cluster"], -1 if chosen is None else chosen)).slice(0, 1)
     return _chart(measure, clusters <= MOST_NAMES).draw(
         {"cells": data, "chosen": pa.table({"a": own["a"].combine_chunks()})},
