@@ -24,7 +24,9 @@ from tests.planted import planted_activations, planted_sae
 
 SECONDS = 120.0
 """No build of the tiny world takes longer."""
-TEXT_TOKENS = 70_000
+TEXT_TOKENS = 75_000
+TEXT_SCALE = 8
+"""The activations of the tiny model are small."""
 NOT_COMPARED = ("timings",)
 """Manifest fields that differ between two builds of the same input."""
 
@@ -67,6 +69,7 @@ class World:
         return [
             *("build", "--sae", str(self.folder / "text-sae"), "--out", str(out)),
             *("--model", str(self.folder / "model"), "--corpus", str(self.folder / "corpus.jsonl")),
+            *("--input-scale", str(TEXT_SCALE)),
         ]
 
     def refresh(self, out: Path) -> list[str]:
