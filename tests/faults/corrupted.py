@@ -30,7 +30,7 @@ def prepare(folder: Path) -> None:
     world = World(folder)
     for name, after, number in (
         ("finished", "manifest.json", 0),
-        ("counting", "scratch/partners", 14),
+        ("counting", "scratch/partners/tokens", 14),
         ("harvesting", "000001.arrow", 0),
     ):
         place = folder / "left" / name

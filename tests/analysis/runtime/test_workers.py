@@ -1,17 +1,25 @@
 """Pieces of work on this machine and on a real Dask cluster of two processes."""
 
+import errno
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
 
 import pytest
 from distributed import LocalCluster
 
-from analysis.runtime.durable import sums_of, whole_file
-from analysis.runtime.errors import InputError
+from analysis.runtime.durable import is_whole, sums_of, whole_file
+from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers, open_workers
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(params=["local", "dask"])
@@ -174,6 +182,93 @@ def test_no_scheduler_or_no_worker_is_refused(tmp_path: Path) -> None:
         workers = DaskWorkers(empty.scheduler_address, patience=0.2)
         with pytest.raises(InputError, match="the scheduler has no worker; start some with"):
             workers.check()
+
+
+@dataclass(frozen=True)
+class Full:
+    """Fails as on a worker whose disk is full, and counts how often it is tried."""
+
+    folder: Path
+
+    def file(self, piece: int) -> Path:
+        return self.folder / f"{piece}.txt"
+
+    def __call__(self, piece: int) -> None:
+        with (self.folder / "began").open("a") as log:
+            log.write("x")
+        raise OSError(errno.ENOSPC, "No space left on device", "/elsewhere/0.unfinished")
+
+
+def test_a_full_disk_of_a_worker_is_named_and_not_tried_again(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    task = Full(tmp_path)
+    with pytest.raises(ResumableError, match=f"^{tmp_path}: the disk is full; free some space"):
+        DaskWorkers(cluster.scheduler_address).run(task, range(1), task.file)
+    assert (tmp_path / "began").read_text() == "x"
+
+
+@dataclass(frozen=True)
+class GivenUp(Square):
+    """While the piece is made, its folder is renamed and another build makes a new one."""
+
+    def __call__(self, piece: int) -> None:
+        self.folder.rename(self.folder.with_name("aside"))
+        self.folder.mkdir()
+        super().__call__(piece)
+
+
+def test_a_piece_of_a_build_that_was_given_up_is_not_adopted(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    task = GivenUp(folder)
+    with pytest.raises(ResumableError, match="a file was removed while it was in use"):
+        DaskWorkers(cluster.scheduler_address).run(task, range(1), task.file)
+    assert [file.name for file in folder.iterdir()] == ["began-0"]
+    assert not task.file(0).exists()
+
+
+@contextmanager
+def own_cluster() -> Iterator[tuple[str, subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
+    """A scheduler and a worker in processes that can be killed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    dask = [sys.executable, "-m", "dask"]
+    with ExitStack() as stack:
+        parts = []
+        for arguments in (
+            ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
+            ["worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
+        ):
+            part = subprocess.Popen([*dask, *arguments], stderr=subprocess.DEVNULL, cwd=ROOT)
+            stack.callback(part.wait)
+            stack.callback(part.kill)
+            parts.append(part)
+        yield address, parts[0], parts[1]
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("scheduler", "the scheduler has stopped; start it again, then run the same command"),
+        ("worker", "has lost its last worker and has had none for 1 seconds; start some, then"),
+    ],
+)
+def test_a_lost_cluster_leaves_the_rest_undone(tmp_path: Path, lost: str, message: str) -> None:
+    task = Square(tmp_path)
+    with own_cluster() as (address, scheduler, worker):
+
+        def lose(piece: int) -> None:
+            (scheduler if lost == "scheduler" else worker).kill()
+
+        workers = DaskWorkers(address, without_workers=1.0)
+        with pytest.raises(ResumableError, match=message):
+            workers.run(task, range(1000), task.file, lose)
+    assert is_whole(task.file(0)) and not task.file(999).exists()
 
 
 def test_without_a_scheduler_this_process_works() -> None:
