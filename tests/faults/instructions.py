@@ -35,7 +35,7 @@ def run(case: Case) -> Outcome:
     if case.number < PUBLISHING:
         point = at(after=MANIFEST, number=case.number)
     elif case.number < PUBLISHING + CLEANING:
-        point = at(after=MANIFEST, number=draw.randrange(PUBLISHING, 40))
+        point = at(after=MANIFEST, number=draw.randrange(PUBLISHING, 30))
     else:
         leave_unfinished(world, out, case.folder / "first.log")
         point = at(number=case.number - PUBLISHING - CLEANING + draw.randrange(2) * 8)
