@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from analysis.bundle import read_manifest
 from analysis.cooccurrence.association import MEASURES
+from analysis.runtime.memory import CACHE_MEGABYTES
 from analysis.selection import FLAGS, NUMERIC_COLUMNS
 from bench.client import Client, Run, Widget
 from bench.server import ROOT, Server, started
@@ -33,6 +34,8 @@ MOST_CPU = 2.0
 """Seconds of the server for one link, once its caches are warm."""
 MOST_GROWTH = 0.10
 LINKS_OF_A_SESSION = 10
+SMALL_CACHE = "32"
+"""Megabytes, so that the caches are full early and only a leak makes memory grow."""
 FAILURE = re.compile(r"Something went wrong while .*error [0-9a-f]{8}")
 
 HOSTILE = (
@@ -250,7 +253,7 @@ def trial_of(bundle: Path, number: int, draw: random.Random, log: Path) -> Outco
     """Follow `number` links on a new server of a bundle."""
     manifest = read_manifest(bundle)
     secrets = (str(bundle.parent), str(ROOT), str(Path.home()) + "/", str(log.parent), "Traceback")
-    with started(bundle, log) as server:
+    with started(bundle, log, environment={CACHE_MEGABYTES: SMALL_CACHE}) as server:
         if number >= MANY:
             asyncio.run(_warm(server))
         links = [random_link(draw, manifest.bundle_id, manifest.sae.d_sae) for _ in range(number)]

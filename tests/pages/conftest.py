@@ -1,6 +1,6 @@
 """The dashboard without a browser, on the planted bundle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,18 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from pages.widgets.events import KEY
+from pages.widgets.failures import LOG
 from pages.widgets.session import GENERATION
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def no_failure(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A page shows a bug as a sentence, so that `app.exception` is empty; the log has it."""
+    yield
+    assert [r.getMessage() for r in caplog.get_records("call") if r.name == LOG.name] == []
 
 
 @pytest.fixture

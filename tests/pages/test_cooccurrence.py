@@ -18,6 +18,12 @@ def test_every_part_of_the_cooccurrence_page_opens_by_its_link(open_page: Open, 
     assert app.query_params.get("tab", "pairs") == tab
 
 
+def test_a_latent_that_the_bundle_lacks_is_no_subject(open_page: Open) -> None:
+    app = open_page("cooccurrence", subject="latent", latent=99_999)
+    assert not app.error
+    assert app.query_params.get("subject", "selection") == "selection"
+
+
 def test_the_components_of_clarke_can_be_chosen_instead_of_a_level(
     open_page: Open, planted_bundle: Bundle
 ) -> None:

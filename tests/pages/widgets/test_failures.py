@@ -45,6 +45,11 @@ def failing() -> None:
     st.markdown("after the page")
 
 
+@pytest.fixture(autouse=True)
+def no_failure() -> None:
+    """The tests of this file fail on purpose."""
+
+
 @pytest.fixture
 def app() -> AppTest:
     return AppTest.from_function(failing).run()
