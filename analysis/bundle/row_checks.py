@@ -120,8 +120,6 @@ def _points(x: str, y: str) -> Check:
 
 def _clusters(rows: pa.Table) -> str | None:
     ids, level = _numbers(rows, "cluster"), rows["level"].to_numpy()
-    if len(np.unique(ids)) < len(ids):
-        return "has the same cluster twice"
     of_id = np.zeros(int(ids.max(initial=-1)) + 1, dtype=np.int64)
     of_id[ids] = level
     parents = rows["parent"]
@@ -138,6 +136,21 @@ def _sorted_by(column: str) -> Check:
         return None if _ascends(_numbers(rows, column)) else "is not sorted by latent"
 
     return Check((column,), problem)
+
+
+def _in_order(*columns: str) -> Check:
+    """Rows ascend by the columns, the first of which counts most, and no row occurs twice."""
+
+    def problem(rows: pa.Table) -> str | None:
+        above = np.zeros(max(rows.num_rows - 1, 0), dtype=bool)
+        equal = ~above
+        for column in columns:
+            step = np.diff(_numbers(rows, column))
+            above |= equal & (step > 0)
+            equal &= step == 0
+        return None if above.all() else f"is not sorted by {', '.join(columns)}"
+
+    return Check(columns, problem)
 
 
 def _contexts(rows: pa.Table) -> str | None:
@@ -184,9 +197,13 @@ CONSISTENT: dict[str, tuple[Check, ...]] = {
         _points("x", "y"),
         _points("x_cooccurrence", "y_cooccurrence"),
     ),
-    "clusters": (Check(("cluster", "level", "parent"), _clusters),),
+    "clusters": (_in_order("cluster"), Check(("cluster", "level", "parent"), _clusters)),
+    "memberships": (_in_order("latent", "level"),),
+    "communities": (_in_order("latent", "level"),),
+    "cluster_pairs": (_in_order("level", "cluster", "other"),),
+    "cluster_components": (_in_order("cluster", "component"),),
     "relations": (_sorted_by("a"),),
-    "neighbours": (_sorted_by("latent"),),
+    "neighbours": (_in_order("latent", "rank"),),
     "partners": (_sorted_by("latent"),),
     "logits": (_sorted_by("latent"),),
     "contexts": (_sorted_by("latent"), Check(("tokens", "activations", "peak"), _contexts)),
@@ -195,6 +212,9 @@ CONSISTENT: dict[str, tuple[Check, ...]] = {
         Check(("document", "position"), _places),
         Check(("kept", "active_latents"), _masked),
     ),
-    "cluster_loadings": (Check(("cluster", "loadings"), _loadings),),
+    "cluster_loadings": (
+        _in_order("cluster", "latent"),
+        Check(("cluster", "loadings"), _loadings),
+    ),
 }
 """What the columns of a table satisfy together."""

@@ -161,7 +161,7 @@ def shown() -> Bundle:
     if offered is None:
         st.error(
             f"This link refers to the bundle {plain(bundle_id, 40)}, which is not on this server. "
-            "Choose another bundle in the sidebar."
+            f"Choose another bundle in the sidebar.{_unread()}"
         )
         st.stop()
     try:
@@ -170,6 +170,13 @@ def shown() -> Bundle:
         name = plain(offered.path.name, 60)
         st.error(f"The bundle {name} cannot be read. {plain(error.public, 1000)}")
         st.stop()
+
+
+def _unread() -> str:
+    """The bundles that cannot be read and whose ids are unknown: a link may refer to one."""
+    unread = [b for bundle_id, b in registry().items() if b.problem and bundle_id == b.path.name]
+    sentences = [f" {plain(b.path.name, 60)} cannot be read: {plain(b.problem)}" for b in unread]
+    return "".join(sentences[:3])
 
 
 def clarke_components(bundle: Bundle) -> "Components":

@@ -133,20 +133,20 @@ def test_rows_of_latents() -> None:
 
 
 def test_rows_of_clusters() -> None:
-    good: dict[str, list[Any]] = {"cluster": [0, 3, 1], "level": [0, 1, 0], "parent": [3, None, 3]}
+    good: dict[str, list[Any]] = {"cluster": [0, 1, 3], "level": [0, 0, 1], "parent": [3, 3, None]}
     passes("clusters", **good)
-    assert "the same cluster twice" in problem("clusters", **(good | {"cluster": [0, 3, 0]}))
+    assert "is not sorted by cluster" in problem("clusters", **(good | {"cluster": [0, 0, 3]}))
     assert "a parent that is not a cluster" in problem(
-        "clusters", **(good | {"parent": [2, None, 3]})
+        "clusters", **(good | {"parent": [2, 3, None]})
     )
     assert "a parent at the level of its cluster" in problem(
-        "clusters", **(good | {"parent": [1, None, 3]})
+        "clusters", **(good | {"parent": [1, 3, None]})
     )
 
 
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("relations", "a"), ("neighbours", "latent"), ("partners", "latent"), ("logits", "latent")],
+    [("relations", "a"), ("partners", "latent"), ("logits", "latent")],
 )
 def test_tables_sorted_by_latent(table: str, column: str) -> None:
     passes(table, **{column: [1, 1, 4]})
@@ -191,3 +191,28 @@ def test_loadings_of_a_cluster_have_one_length() -> None:
     assert "different lengths in one cluster" in problem(
         "cluster_loadings", cluster=[0, 0, 1], loadings=[[1.0], [], []]
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "first", "second"),
+    [
+        ("neighbours", "latent", "rank"),
+        ("memberships", "latent", "level"),
+        ("communities", "latent", "level"),
+        ("cluster_components", "cluster", "component"),
+        ("cluster_loadings", "cluster", "latent"),
+        ("cluster_pairs", "level", "cluster"),
+    ],
+)
+def test_tables_sorted_by_several_columns(table: str, first: str, second: str) -> None:
+    good: dict[str, list[Any]] = {first: [0, 0, 1], second: [0, 1, 0]}
+    if table == "communities":  # the manifest has one level
+        good = {first: [0, 1, 2], second: [0, 0, 0]}
+    if table == "cluster_pairs":
+        good |= {"other": [3, 3, 3]}
+    passes(table, **good)
+    for swapped in ([1, 0, 2], [0, 2, 1], [2, 1, 0]):
+        rows_ = {name: [values[i] for i in swapped] for name, values in good.items()}
+        assert f"is not sorted by {first}, {second}" in problem(table, **rows_)
+    twice = {name: [values[0], values[0]] for name, values in good.items()}
+    assert "is not sorted by" in problem(table, **twice)

@@ -122,3 +122,13 @@ def test_a_page_that_is_damaged_is_named_and_other_pages_work(
     app.switch_page("pages/latent.py").run()
     assert not app.exception
     assert "contexts.parquet: " in app.error[0].value.replace("\\", "")
+
+
+def test_a_link_whose_bundle_has_lost_its_manifest_names_what_cannot_be_read(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, open_link = server
+    (folder / "mine" / MANIFEST).write_bytes(bytes(5_000))
+    text = refused(open_link())
+    assert "is not on this server" in text
+    assert "mine cannot be read: manifest.json: is not a readable manifest" in text
