@@ -131,6 +131,17 @@ def _clusters(rows: pa.Table) -> str | None:
     return None
 
 
+_STATISTICS = ("mean", "std", "median", "p90", "max")
+
+
+def _active(rows: pa.Table) -> str | None:
+    active = pc.greater(rows["active_tokens"], 0)
+    for column in _STATISTICS:
+        if not pc.is_valid(rows[column]).equals(active):
+            return f"has latents for which {column} contradicts active_tokens"
+    return None
+
+
 def _sorted_by(column: str) -> Check:
     def problem(rows: pa.Table) -> str | None:
         return None if _ascends(_numbers(rows, column)) else "is not sorted by latent"
@@ -194,6 +205,7 @@ def _loadings(rows: pa.Table) -> str | None:
 CONSISTENT: dict[str, tuple[Check, ...]] = {
     "latents": (
         Check(("latent",), _numbered),
+        Check(("active_tokens", *_STATISTICS), _active),
         _points("x", "y"),
         _points("x_cooccurrence", "y_cooccurrence"),
     ),

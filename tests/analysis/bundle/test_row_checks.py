@@ -216,3 +216,12 @@ def test_tables_sorted_by_several_columns(table: str, first: str, second: str) -
         assert f"is not sorted by {first}, {second}" in problem(table, **rows_)
     twice = {name: [values[0], values[0]] for name, values in good.items()}
     assert "is not sorted by" in problem(table, **twice)
+
+
+def test_only_active_latents_have_statistics() -> None:
+    good: dict[str, list[Any]] = {"active_tokens": [0, 3]}
+    good |= {name: [None, 1.0] for name in ("mean", "std", "median", "p90", "max")}
+    passes("latents", **good)
+    for name in ("mean", "max"):
+        for values in ([None, None], [1.0, 1.0]):
+            assert f"for which {name} contradicts" in problem("latents", **good | {name: values})
