@@ -5,7 +5,9 @@ section, such as a chapter, stay on one side. Blocks of the training documents a
 each shard is a random sample of the corpus. One forward pass gives the residual stream at all hook
 points of the plan. A shard is one file per hook point, written by rename, so an interrupted harvest
 resumes with the missing shards, also when some were deleted, and a larger plan keeps the shards of
-a smaller one.
+a smaller one. The blocks are stored beside the shards, so that resuming does not tokenise again.
+
+Rows are stored in bfloat16, or in half the space as int8 with one scale per column and shard.
 """
 
 import hashlib
@@ -18,13 +20,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import typer
 from pydantic import BaseModel, ConfigDict
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from analysis.harvest.corpus import Document, corpus_hash, read_corpus
 from analysis.harvest.forward import hook_in, hooked_activations
@@ -38,6 +42,7 @@ SHARD_BLOCKS = 64
 """Documents per shard, about 12,000 tokens: some minutes of one busy core."""
 # On two cores, 1,024 tokens per pass are about 30 % faster than 4,096, because they fit the cache.
 BATCH_TOKENS = 1024
+INT8 = ".safetensors"
 
 
 class HarvestPlan(BaseModel):
@@ -49,6 +54,8 @@ class HarvestPlan(BaseModel):
     model: str = DEMO_MODEL
     hooks: tuple[str, ...] = ("blocks.12.hook_resid_post",)
     block_tokens: int = 256
+    stored_as: Literal["bfloat16", "int8"] = "bfloat16"
+    """Number type of the shards; 10 M tokens of width 576 take 11.5 GB or 5.8 GB."""
     train_tokens: int = 2_500_000
     """Positions, including special tokens and sinks."""
     heldout_tokens: int = 100_000
@@ -57,15 +64,15 @@ class HarvestPlan(BaseModel):
     @property
     def folder(self) -> Path:
         """The folder in the cache, named by a hash of what determines the content of a shard."""
-        text = self.model_dump_json(exclude={"corpus", "hooks", "train_tokens"})
+        text = self.model_dump_json(exclude={"corpus", "hooks", "stored_as", "train_tokens"})
         text += f"{SHARD_BLOCKS} {corpus_hash(self.corpus)}"
         return cache_folder() / "harvest" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Harvest:
-    """The shards of a finished harvest at one hook point, each `[n, d_model]` bfloat16, special
-    tokens and sinks excluded.
+    """The shards of a finished harvest at one hook point, each `[n, d_model]`, special tokens and
+    sinks excluded.
     """
 
     train: tuple[Path, ...]
@@ -85,10 +92,11 @@ class Shard:
     """`train` or `heldout`."""
     number: int
     blocks: tuple[TokenBlock, ...]
+    suffix: str
 
     def path(self, hook: str) -> Path:
         """The file of a hook point."""
-        return self.folder / f"{self.part}-{self.number:05}-{hook}.npy"
+        return self.folder / f"{self.part}-{self.number:05}-{hook}{self.suffix}"
 
     @property
     def counts_path(self) -> Path:
@@ -102,7 +110,34 @@ class Shard:
 
 def read_shard(path: Path) -> torch.Tensor:
     """Activations [n, d_model], bfloat16."""
+    if path.suffix == INT8:
+        stored = load_file(path)
+        return (stored["rows"].float() * stored["scale"]).bfloat16()
     return torch.from_numpy(np.load(path).view(np.int16)).view(torch.bfloat16)
+
+
+def write_shard(path: Path, rows: torch.Tensor) -> None:
+    """Write activations [n, d_model] bfloat16 under a temporary name, then rename.
+
+    int8 has one scale per column, because some columns are a hundred times as large as others.
+    """
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    if path.suffix == INT8:
+        scale = (rows.float().abs().amax(dim=0) / 127).clamp(min=1e-12)
+        whole = (rows.float() / scale).round().to(torch.int8)
+        save_file({"rows": whole, "scale": scale}, temporary)
+    else:
+        with temporary.open("wb") as stream:
+            np.save(stream, rows.view(torch.int16).numpy())
+    temporary.rename(path)
+
+
+def shard_rows(path: Path) -> int:
+    """The number of rows of a shard, without reading them."""
+    if path.suffix == INT8:
+        with safe_open(path, framework="pt") as stored:
+            return int(stored.get_slice("rows").get_shape()[0])
+    return int(np.load(path, mmap_mode="r").shape[0])
 
 
 def harvest(plan: HarvestPlan, workers: int = 2) -> dict[str, Harvest]:
@@ -112,16 +147,17 @@ def harvest(plan: HarvestPlan, workers: int = 2) -> dict[str, Harvest]:
     """
     folder = plan.folder
     folder.mkdir(parents=True, exist_ok=True)
-    language_model = load_language_model(plan.model, torch.bfloat16)
-    train, heldout = parted_blocks(plan, language_model.tokenizer)
+    train, heldout = stored_blocks(plan)
+    suffix = INT8 if plan.stored_as == "int8" else ".npy"
     shards = [
-        Shard(folder, part, number, tuple(blocks[start : start + SHARD_BLOCKS]))
+        Shard(folder, part, number, tuple(blocks[start : start + SHARD_BLOCKS]), suffix)
         for part, blocks in (("heldout", heldout), ("train", train))
         for number, start in enumerate(range(0, len(blocks), SHARD_BLOCKS))
     ]
     missing = [shard for shard in shards if not shard.is_complete(plan.hooks)]
     print(f"harvest: {len(missing)} of {len(shards)} shards to make in {folder}", flush=True)
     if missing:
+        language_model = load_language_model(plan.model, torch.bfloat16)
         rule = SinkRule(
             MaskPolicy(special_token_ids=tuple(sorted(language_model.special_token_ids))),
             median_norms(plan, language_model, train),
@@ -170,6 +206,32 @@ def parted_blocks(plan: HarvestPlan, tokenizer: Any) -> tuple[list[TokenBlock], 
     train_ends = np.cumsum([len(block) for block in rest])
     count = int(np.searchsorted(train_ends, plan.train_tokens)) + 1
     return rest[: -(-count // SHARD_BLOCKS) * SHARD_BLOCKS], heldout
+
+
+def stored_blocks(plan: HarvestPlan) -> tuple[list[TokenBlock], list[TokenBlock]]:
+    """The training and the held-out blocks, from the harvest's folder if they are stored there."""
+    path = plan.folder / f"blocks-{plan.train_tokens}.npz"
+    if not path.exists():
+        tokenizer = load_language_model(plan.model, torch.bfloat16).tokenizer
+        train, heldout = parted_blocks(plan, tokenizer)
+        every = [*train, *heldout]
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        with temporary.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                token_ids=np.concatenate([block.token_ids for block in every]),
+                ends=np.cumsum([len(block) for block in every]),
+                document=np.array([block.document for block in every]),
+                start=np.array([block.start for block in every]),
+                train=np.array(len(train)),
+            )
+        temporary.rename(path)
+        return train, heldout
+    stored = np.load(path)
+    texts = np.split(stored["token_ids"], stored["ends"][:-1])
+    numbers = zip(stored["document"].tolist(), stored["start"].tolist(), texts, strict=True)
+    blocks = [TokenBlock(document, start, ids) for document, start, ids in numbers]
+    return blocks[: int(stored["train"])], blocks[int(stored["train"]) :]
 
 
 @dataclass(frozen=True)
@@ -297,17 +359,9 @@ def make_shard(
         for kept_rows, x in zip(rows, layers, strict=True):
             kept_rows.append(x[torch.from_numpy(kept)])
     for hook, kept_rows in zip(hooks, rows, strict=True):
-        bits: npt.NDArray[np.int16] = torch.cat(kept_rows).view(torch.int16).numpy()
-        _write(shard.path(hook), bits)
+        write_shard(shard.path(hook), torch.cat(kept_rows))
     shard.counts_path.write_text(counts.model_dump_json())
     return counts
-
-
-def _write(path: Path, bits: npt.NDArray[np.int16]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        np.save(stream, bits)
-    temporary.rename(path)
 
 
 def main(
@@ -315,11 +369,17 @@ def main(
     layers: Annotated[str, typer.Option(help="Layers, with commas between.")] = "8,12,16",
     train_tokens: Annotated[int, typer.Option(help="Training positions.")] = 1_000_000,
     workers: Annotated[int, typer.Option(help="Processes, of one thread each.")] = 1,
+    int8: Annotated[bool, typer.Option(help="Store in half the space.")] = False,
 ) -> None:
     """Harvest the residual stream after several layers."""
     torch.set_num_threads(1)
     hooks = tuple(f"blocks.{layer}.hook_resid_post" for layer in layers.split(","))
-    plan = HarvestPlan(corpus=corpus, hooks=hooks, train_tokens=train_tokens)
+    plan = HarvestPlan(
+        corpus=corpus,
+        hooks=hooks,
+        train_tokens=train_tokens,
+        stored_as="int8" if int8 else "bfloat16",
+    )
     for hook, shards in harvest(plan, workers).items():
         print(f"{hook}: {shards.counts} in {len(shards.train)} shards of {plan.folder}")
 

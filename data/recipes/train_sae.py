@@ -25,7 +25,7 @@ import torch
 import typer
 
 from analysis.harvest.models import cache_folder
-from data.recipes.harvest import Harvest, HarvestPlan, harvest, read_shard
+from data.recipes.harvest import Harvest, HarvestPlan, harvest, read_shard, shard_rows
 from data.recipes.publish_sae import MOST_TIMES_K, publish
 from data.recipes.sae_state import (
     State,
@@ -170,7 +170,7 @@ def _add_auxiliary(
 def train(plan: HarvestPlan, training: Training, activations: Harvest, checkpoints: Path) -> State:
     """Train to the end, from the last checkpoint if there is one; save after every epoch."""
     scale, mean = input_scale(activations.train)
-    total = sum(np.load(path, mmap_mode="r").shape[0] for path in activations.train)
+    total = sum(shard_rows(path) for path in activations.train)
     steps_per_epoch = total // training.batch_tokens
     steps = steps_per_epoch * training.epochs
     checkpoint = checkpoints / f"{plan.folder.name}-{fingerprint(training)}.safetensors"

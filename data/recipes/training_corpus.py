@@ -105,6 +105,10 @@ def _prose() -> list[WideSource]:
             for genre in ("news", "reviews", "science", "law and government", "essays", "fiction")
         ),
         WideSource("endless-sky", "dialogue", games.endless_sky, "GPL-3+ / CC-BY-SA-4.0", 700_000),
+        WideSource("crawl", "fiction", games.crawl, "GPL-2+", 120_000),
+        WideSource("anarchist-faq", "essays",
+                   html_manual("anarchism", "usr/share/doc/anarchism/html/*.html",
+                               "Anarchist FAQ"), "GPL-2", 200_000),
         *(
             WideSource(f"wesnoth-{language}", "dialogue", games.wesnoth(language),
                        "GPL-2+ / CC-BY-SA-4.0", 500_000 if language == "en" else 100_000)

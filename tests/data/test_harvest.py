@@ -133,6 +133,47 @@ def test_an_interrupted_shard_leaves_no_file_under_its_name(
     assert list(plan.folder.glob("*.npy")) == []
 
 
+def test_stored_blocks_are_those_of_the_corpus(
+    plan: HarvestPlan, model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan.folder.mkdir(parents=True)
+    recipe.stored_blocks(plan)
+    monkeypatch.setattr(recipe, "parted_blocks", None)  # not called again
+    for stored, made in zip(
+        recipe.stored_blocks(plan), parted_blocks(plan, model.tokenizer), strict=True
+    ):
+        assert [(b.document, b.start) for b in stored] == [(b.document, b.start) for b in made]
+        assert all((a.token_ids == b.token_ids).all() for a, b in zip(stored, made, strict=True))
+
+
+def test_int8_shards_keep_every_column_to_a_thousandth_of_its_variance(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    spread = torch.tensor([0.01, 1.0, 300.0, 0.0])
+    x = (torch.randn(2000, 4, generator=generator) * spread + 5 * spread).bfloat16()
+    path = tmp_path / f"shard{recipe.INT8}"
+    recipe.write_shard(path, x)
+    back = read_shard(path)
+    assert back.dtype == torch.bfloat16
+    assert recipe.shard_rows(path) == 2000
+    error = (back.float() - x.float()).square().mean(dim=0)
+    # The mean is five standard deviations from 0 here, so the steps are coarser than usual.
+    assert (error <= 1.5e-3 * spread.square()).all()
+    recipe.write_shard(tmp_path / "shard.npy", x)
+    assert torch.equal(read_shard(tmp_path / "shard.npy"), x)
+    assert recipe.shard_rows(tmp_path / "shard.npy") == 2000
+    assert path.stat().st_size < 0.6 * (tmp_path / "shard.npy").stat().st_size
+
+
+def test_int8_and_bfloat16_are_harvested_beside_each_other(plan: HarvestPlan) -> None:
+    full = harvest(plan, workers=1)[HOOKS[0]]
+    small = harvest(plan.model_copy(update={"stored_as": "int8"}), workers=1)[HOOKS[0]]
+    assert {path.parent for path in full.train + small.train} == {plan.folder}
+    assert set(full.train).isdisjoint(small.train)
+    for a, b in zip(full.train, small.train, strict=True):
+        x = read_shard(a).float()
+        assert float((read_shard(b).float() - x).abs().max()) < 0.02 * float(x.abs().max())
+
+
 def test_a_larger_plan_keeps_the_shards_of_a_smaller_one(plan: HarvestPlan) -> None:
     small = harvest(plan, workers=1)[HOOKS[0]]
     large = harvest(plan.model_copy(update={"train_tokens": 480}), workers=1)[HOOKS[0]]

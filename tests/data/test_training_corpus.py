@@ -14,6 +14,7 @@ from data.recipes.texts.documents import Section
 from data.recipes.texts.games import plain_message, wesnoth_catalogues, wesnoth_scenarios
 from data.recipes.texts.manuals import manual_pages, roff_paragraphs
 from data.recipes.texts.packages import fetch
+from data.recipes.texts.pages import page_texts
 from data.recipes.texts.passages import (
     Passage,
     Piece,
@@ -172,6 +173,21 @@ class TestReaders:
             for text in english[:2]
         ]
         assert len(games.aligned_messages(tmp_path, ("en", "fr", "de"), most=1)) == 1
+
+    def test_descriptions_of_monsters_follow_their_names(self) -> None:
+        long = "Once a talented weaver, she was cursed by being made half a spider."
+        text = (
+            f"%%%%\n# Uniques\nArachne\n\n{long[:30]}\n{long[30:]}\n%%%%\nRun\n\n{{{{ {long} }}}}\n"
+        )
+        joined = f"{long[:30].strip()} {long[30:].strip()}"
+        assert games.crawl_descriptions(text + "%%%%\nBat\n\nIt flies.\n") == [f"Arachne: {joined}"]
+
+    def test_pages_of_source_code_are_skipped(self, tmp_path: Path) -> None:
+        for name in ("a.html", "_modules/b.html", "genindex.html"):
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"<p>{name}</p>")
+        assert page_texts(tmp_path, "**/*.html") == (("a.html",),)
 
     def test_messages_are_plain_text(self) -> None:
         assert plain_message("female^<b>Run</b>,  $unit.name|!\nNow.") == "Run, ! Now."

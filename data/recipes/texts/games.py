@@ -1,4 +1,4 @@
-"""Stories told in dialogue: the games Battle for Wesnoth and Endless Sky."""
+"""Stories and descriptions: the games Battle for Wesnoth, Endless Sky and Dungeon Crawl."""
 
 import gettext
 import random
@@ -108,3 +108,32 @@ def endless_sky(cache: Path) -> Iterator[Section]:
             paragraphs = [text for text in texts if len(text) > 15]
             if sum(map(len, paragraphs)) > 500:
                 yield Section(f"{title} {number}", paragraphs)
+
+
+CRAWL_SECTION = 12
+"""Descriptions of Dungeon Crawl in one section."""
+
+
+def crawl(cache: Path) -> Iterator[Section]:
+    """Descriptions of monsters, spells and places in Dungeon Crawl, without its quotations."""
+    folder = fetch("apt:crawl-common", cache) / "usr/share/crawl/dat/descript"
+    for path in sorted(folder.glob("*.txt")):
+        if path.stem == "quotes":  # of other authors
+            continue
+        entries = crawl_descriptions(path.read_text(encoding="utf-8"))
+        for start in range(0, len(entries), CRAWL_SECTION):
+            yield Section(
+                f"Dungeon Crawl: {path.stem} {start}", entries[start : start + CRAWL_SECTION]
+            )
+
+
+def crawl_descriptions(text: str) -> list[str]:
+    """The entries of a file: after a line of `%%%%` and comments, a name, then its description."""
+    found = []
+    for entry in re.split(r"^%{4}$", text, flags=re.MULTILINE):
+        lines = [line for line in entry.strip().splitlines() if not line.startswith("#")]
+        name, *description = lines or [""]
+        plain = re.sub(r"\s+", " ", MARKUP.sub("", " ".join(description))).strip()
+        if len(plain) > 60 and not re.search(r"[{}@]|<<", plain):  # programs and variables
+            found.append(f"{name.strip().removesuffix(' spell')}: {plain}")
+    return found

@@ -16,6 +16,8 @@ SKIPPED_CLASSES = {
     "docnav", "toc", "howtoget", "noteicon", "debug", "MAC", "relatedtopics", "mediaobject",
     "footnote", "footnotes", "qandaset",
 }  # fmt: skip
+SKIPPED_PAGES = re.compile(r"/_modules/|/_sources/|genindex|py-modindex")
+"""Pages of source code and indices in the documentation of Python packages."""
 SKIPPED_IDS = {"banner", "title", "SearchFrame", "DonationFrame"}
 
 
@@ -109,7 +111,11 @@ def page_texts(folder: Path, pattern: str, most: int = 5000) -> tuple[tuple[str,
 
     A seeded random sample is taken of more pages.
     """
-    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    paths = sorted(
+        path
+        for path in folder.glob(pattern)
+        if path.is_file() and not SKIPPED_PAGES.search(path.as_posix())
+    )
     if len(paths) > most:
         paths = sorted(random.Random(0).sample(paths, most))
     return tuple(
