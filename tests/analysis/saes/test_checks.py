@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from analysis.runtime.errors import InputError
-from analysis.saes import load_sae
-from analysis.saes.checks import parse_json, safetensors_header
+from analysis.saes import checks, load_sae
+from analysis.saes.checks import parse_json, read_json, safetensors_header
 from analysis.saes.tensors import open_tensors
 
 ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
@@ -433,3 +433,54 @@ def test_opening_maps_the_file_instead_of_copying_it(tmp_path: Path) -> None:
     assert {name: opened.load(name).tolist() for name in opened.tensors} == {
         name: tensor.tolist() for name, tensor in weights.items()
     }
+
+
+def test_a_configuration_has_at_most_its_limit_of_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cfg.json"
+    file.write_text('{"k": 12}')
+    monkeypatch.setattr(checks, "MAX_JSON_BYTES", 9)
+    assert read_json(file) == {"k": 12}
+    monkeypatch.setattr(checks, "MAX_JSON_BYTES", 8)
+    with pytest.raises(InputError, match="has 9 bytes, but"):
+        read_json(file)
+
+
+def test_json_is_nested_at_most_to_its_limit() -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"a": ' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+    assert parse_json(nested(checks.MAX_JSON_DEPTH), "cfg.json")
+    with pytest.raises(InputError, match="more than 32 levels"):
+        parse_json(nested(checks.MAX_JSON_DEPTH + 1), "cfg.json")
+
+
+@pytest.mark.parametrize("limit", ["MAX_HEADER_BYTES", "MAX_TENSORS"])
+def test_a_header_has_at_most_its_limits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    file = folder / WEIGHTS
+    size = struct.unpack("<Q", file.read_bytes()[:8])[0]
+    exact = size if limit == "MAX_HEADER_BYTES" else len(safetensors_header(file))
+    monkeypatch.setattr(checks, limit, exact)
+    assert safetensors_header(file)
+    monkeypatch.setattr(checks, limit, exact - 1)
+    with pytest.raises(InputError, match=r"at most|between 1 and"):
+        safetensors_header(file)
+
+
+def test_an_archive_has_at_most_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "params.npz"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(10_000))
+        archive.writestr("b", b"")
+    monkeypatch.setattr(checks, "MAX_ZIP_ENTRIES", 2)
+    monkeypatch.setattr(checks, "MAX_ZIP_RATIO", 10_000 / file.stat().st_size)
+    checks.zip_directory(file).close()
+    monkeypatch.setattr(checks, "MAX_ZIP_RATIO", 9_999 / file.stat().st_size)
+    with pytest.raises(InputError, match="would unpack to 10,000"):
+        checks.zip_directory(file)
+    monkeypatch.setattr(checks, "MAX_ZIP_ENTRIES", 1)
+    with pytest.raises(InputError, match="has 2 entries"):
+        checks.zip_directory(file)

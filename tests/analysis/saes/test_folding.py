@@ -71,3 +71,13 @@ def test_a_mean_norm_becomes_root_d() -> None:
     torch.testing.assert_close(folded.encode(X), plain.encode(X * root / 3))
     torch.testing.assert_close(folded.reconstruct(X), plain.reconstruct(X * root / 3) * 5 / root)
     assert "3 of the file" in folded.notes[0]
+
+
+def test_mean_norms_of_a_transcoder_use_the_width_of_their_own_side() -> None:
+    generator = torch.Generator().manual_seed(5)
+    W_dec = torch.randn(10, 9, generator=generator, dtype=torch.float64)
+    b_dec = torch.randn(9, generator=generator, dtype=torch.float64)
+    plain = sae(W_dec=W_dec, b_dec=b_dec)
+    folded = folded_mean_norm(plain, 3.0, 5.0, "the file")
+    expected = plain.reconstruct(X * 6**0.5 / 3) * 5 / 3  # the root of nine values is 3
+    torch.testing.assert_close(folded.reconstruct(X), expected)
