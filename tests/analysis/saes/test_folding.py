@@ -2,7 +2,12 @@
 
 import torch
 
-from analysis.saes.folding import folded_decoder_norms, folded_mean_norm, folded_scale
+from analysis.saes.folding import (
+    divisible_norms,
+    folded_decoder_norms,
+    folded_mean_norm,
+    folded_scale,
+)
 from analysis.saes.sparse_autoencoder import Gate, SparseAutoencoder
 
 
@@ -81,3 +86,11 @@ def test_mean_norms_of_a_transcoder_use_the_width_of_their_own_side() -> None:
     folded = folded_mean_norm(plain, 3.0, 5.0, "the file")
     expected = plain.reconstruct(X * 6**0.5 / 3) * 5 / 3  # the root of nine values is 3
     torch.testing.assert_close(folded.reconstruct(X), expected)
+
+
+def test_norms_to_divide_by_are_at_least_the_smallest_and_not_infinite() -> None:
+    W_dec = torch.tensor([[0.0, 0.0], [0.0, 2e-8], [3.0, 4.0], [1e30, 1e30]])
+    expected = torch.tensor([1e-8, 2e-8, 5.0, torch.nan])
+    torch.testing.assert_close(divisible_norms(W_dec), expected, equal_nan=True, atol=0, rtol=1e-6)
+    half = divisible_norms(W_dec[:3].half())
+    assert half.dtype == torch.float32 and half[0] == expected[0]
