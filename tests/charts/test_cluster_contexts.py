@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from analysis.bundle import Bundle
@@ -76,10 +77,14 @@ def bundle_of(tiny: Bundle, latents: list[int], kind: str = "top") -> Bundle:
         ],
         tiny.contexts.of(20).schema,
     )
+
+    def of(chosen: np.ndarray, columns: list[str] | None = None) -> pa.Table:
+        return contexts.filter(pc.is_in(contexts["latent"], pa.array(chosen, pa.int32())))
+
     members = {"cluster": [3] * len(latents) + [4] * len(latents), "latent": latents * 2}
     return with_tables(
         tiny,
-        contexts=SimpleNamespace(of=lambda chosen: contexts),
+        contexts=SimpleNamespace(of=of),
         memberships=pa.table(members),
     )
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.bundle import Bundle
 from analysis.bundle.schema import TABLES
 from analysis.bundle.table_file import TableFile
 from analysis.bundle.tables import (
@@ -36,6 +37,20 @@ def test_rows_of_some_latents(tmp_path: Path) -> None:
     for latent in (13_106, 13_107, 13_108):
         assert table.of(latent)["latent"].to_pylist() == [latent] * 5
     assert table.of([]).num_rows == 0
+    some = table.of([19_999], ["latent", "neighbour"])
+    assert some.to_pydict() == {"latent": [19_999] * 5, "neighbour": [0] * 5}
+
+
+def test_the_contexts_of_a_latent_are_in_few_rows_to_decode(
+    tmp_path: Path, planted_bundle: Bundle
+) -> None:
+    few = planted_bundle.contexts.all()
+    rows = pa.concat_tables([few] * (9_000 // few.num_rows + 1)).sort_by("latent")
+    write_table(tmp_path, "contexts", rows)
+    file = pq.ParquetFile(tmp_path / "contexts.parquet").metadata
+    assert [file.row_group(i).num_rows for i in range(2)] == [4_096, 4_096]
+    wanted = np.asarray(rows["latent"]) == 7
+    assert LatentTable(tmp_path / "contexts.parquet").of(7).num_rows == wanted.sum() > 0
 
 
 def documents(count: int) -> pa.Table:
