@@ -8,9 +8,9 @@ contains too do not count: shared names, digits, punctuation and pieces of words
 
 Two languages agree on a latent if it fires on the same passages in both more often than if the
 passages were paired at random within groups of similar length. The test is that of Mantel and
-Haenszel (1959); the family are all latents and pairs of languages. A latent is multilingual if
-three or more languages agree with each other on it. The same count with passages that are paired
-at random says how many to expect by chance.
+Haenszel (1959). The family are all latents and pairs of languages in which the latent fires on five
+passages or more. A latent is multilingual if three or more languages agree with each other on it.
+The same count with passages that are paired at random says how many to expect by chance.
 """
 
 import itertools
@@ -111,7 +111,10 @@ def agreeing_pairs(fires: Fires, groups: npt.NDArray[np.int64]) -> npt.NDArray[n
         np.stack(rows)
         for rows in zip(*(agreement_z(fires[a], fires[b], groups) for a, b in pairs), strict=True)
     )
-    q = benjamini_hochberg(stats.norm.sf(z).ravel(), z.size).reshape(z.shape)
+    passages = fires.sum(axis=1)
+    tested = np.stack([np.minimum(passages[a], passages[b]) >= LEAST_JOINT for a, b in pairs])
+    q = np.ones(z.shape)
+    q[tested] = benjamini_hochberg(stats.norm.sf(z[tested]), int(tested.sum()))
     return (q <= Q) & (joint >= LEAST_JOINT)
 
 

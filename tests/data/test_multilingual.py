@@ -9,6 +9,7 @@ import torch
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 from data.recipes.multilingual import (
     agreeing_languages,
+    agreeing_pairs,
     agreement_z,
     counted,
     firing,
@@ -81,6 +82,20 @@ def test_planted_multilingual_latents_are_the_ones_found() -> None:
     assert result.by_chance == 0
     assert result.tested == 40
     assert result.passages == 400
+
+
+def test_latents_that_hardly_fire_do_not_count_as_tests() -> None:
+    generator = np.random.default_rng(3)
+    fires = generator.random((3, 200, 30)) < 0.3
+    fires[1:] |= fires[0] & (generator.random((2, 200, 30)) < 0.35)  # a weak agreement
+    groups = np.zeros(200, np.int64)
+    rare = np.zeros((3, 200, 4000), np.bool_)
+    rare[:, :4] = True  # on four passages
+    alone = agreeing_pairs(fires, groups)
+    assert 10 < alone.sum() < 80
+    together = agreeing_pairs(np.concatenate([fires, rare], axis=2), groups)
+    assert (together[:, :30] == alone).all()
+    assert not together[:, 30:].any()
 
 
 def test_a_shuffled_pairing_gives_nothing() -> None:
