@@ -84,6 +84,7 @@ faults: .venv/test
 
 docs: .venv/run
 	$(BIN)/python -m analysis.bundle.document > docs/bundle.md
+	$(BIN)/python docs/modules.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

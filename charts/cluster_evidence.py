@@ -98,7 +98,7 @@ def _drawing(rows: pa.Table, size: int) -> Drawing:
     return _chart().draw(
         {"rows": data},
         labels=json.dumps(labels, ensure_ascii=False),
-        ticks=[i * step for i in range(int(most / step) + 1)],
+        ticks=[i * step for i in range(int(most / step + 1e-9) + 1)],  # 0.3 / 0.1 is below 3
         end=1.6 * most,  # room for the text after the bars
         height=44 + _ROW * max(rows.num_rows, 1),
     )

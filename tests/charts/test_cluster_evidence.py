@@ -38,7 +38,7 @@ def test_an_unknown_cluster_is_refused(tiny: Bundle, draw: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("latents", "step"), [(5, 0.05), (8, 0.1), (10, 0.1), (11, 0.25), (20, 0.25)]
+    ("latents", "step"), [(5, 0.05), (6, 0.1), (8, 0.1), (10, 0.1), (11, 0.25), (20, 0.25)]
 )
 def test_the_axis_has_ticks_for_the_largest_share(tiny: Bundle, latents: int, step: float) -> None:
     term = {"term": "42", "score": 1.0, "latents": latents}
