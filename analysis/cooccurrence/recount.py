@@ -8,23 +8,28 @@ not change.
 
 import json
 import math
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
 from analysis.cooccurrence.incidence import Incidence, open_incidence, write_incidences
 from analysis.cooccurrence.partners import block_spans, run_blocks, write_rows
 from analysis.cooccurrence.strongest import Ranking, strongest_partners
+from analysis.runtime.durable import sync
 from analysis.runtime.errors import InputError
+from analysis.runtime.folder_lock import hold
 from analysis.runtime.progress import SILENT, Progress
+from analysis.runtime.storage import clear_storage_errors
 from analysis.runtime.workers import Workers
+from analysis.runtime.working_folder import discard, open_folder
 
 MEANINGS = {
     "latent": "a",
@@ -58,7 +63,17 @@ class CountRequest:
 
     def file_name(self, threshold: float) -> str:
         """The name of the file of one threshold."""
-        return f"partners-{self.unit_name}-above-{threshold:g}.parquet"
+        return f"partners-{self.unit_name}-above-{_exact(threshold)}.parquet"
+
+
+class _Inputs(BaseModel):
+    """What the blocks in a working folder depend on."""
+
+    bundle_id: str
+    unit: str
+    thresholds: tuple[float, ...]
+    partners_kept: int
+    minimum_joint: int
 
 
 @dataclass(frozen=True)
@@ -104,39 +119,71 @@ def recount(
 
     Columns: latent, partner, latent_count, partner_count and joint (units), then every measure. The
     metadata give the bundle, unit, N, active rule and mask. If every file of this count exists,
-    nothing is counted; an interrupted count resumes.
+    nothing is counted; an interrupted count resumes, unless another one of this unit has begun in
+    the folder since.
 
     Raises InputError if a threshold is not a number or is below the bundle's active threshold,
-    below which it stores no activations; or a file of the same name holds another count.
+    below which it stores no activations; a file of the same name holds another count; or another
+    process counts by this unit in the folder. Raises ResumableError for what the disk refuses.
     """
     _check_thresholds(bundle, request.thresholds)
-    out.mkdir(parents=True, exist_ok=True)
+    with clear_storage_errors(out), hold(out / request.unit_name, "this count"):
+        return _recount(bundle, request, out, workers, progress)
+
+
+def _recount(
+    bundle: Bundle, request: CountRequest, out: Path, workers: Workers, progress: Progress
+) -> list[Path]:
     files = [out / request.file_name(threshold) for threshold in request.thresholds]
     # Check every file, even after a missing one, because any may hold another count.
     finished = [
         _is_finished(file, _describe(bundle, request, threshold))
         for file, threshold in zip(files, request.thresholds, strict=True)
     ]
+    place = (out / f".{request.unit_name}.counting").absolute()
     if all(finished):
+        discard(place, _inputs(bundle, request))
         return files
-    work = (out / f".{request.unit_name}.counting").absolute()
+    work = open_folder(place, _inputs(bundle, request))
     incidences = write_incidences(
         bundle.activations,
         bundle.kept_tokens.units(request.unit, request.window),
-        work / "incidences",
+        place / "incidences",
         thresholds=request.thresholds,
         memory_bytes=request.memory_bytes,
     )
     for i, (incidence, file) in enumerate(zip(incidences, files, strict=True)):
-        folder = work / f"blocks-{i}"
+        if finished[i]:
+            continue
+        folder = place / f"blocks-{i}"
         folder.mkdir(exist_ok=True)
-        task = _BlockCount(work / "incidences" / str(i), folder, request.ranking)
+        task = _BlockCount(place / "incidences" / str(i), folder, request.ranking)
         spans = list(block_spans(incidence.counts))
         run_blocks(workers, task, spans, task.file, progress)
         blocks = [task.file(block) for block in range(len(spans))]
-        _write(_describe(bundle, request, incidence.threshold), incidence, blocks, file)
-    shutil.rmtree(work)
+        unfinished = place / file.name
+        _write(_describe(bundle, request, incidence.threshold), incidence, blocks, unfinished)
+        sync(unfinished)
+        unfinished.replace(file)
+        sync(out)
+    work.remove()
     return files
+
+
+def _inputs(bundle: Bundle, request: CountRequest) -> _Inputs:
+    return _Inputs(
+        bundle_id=bundle.manifest.bundle_id,
+        unit=request.unit_name,
+        thresholds=request.thresholds,
+        partners_kept=request.ranking.partners_kept,
+        minimum_joint=request.ranking.minimum_joint,
+    )
+
+
+def _exact(threshold: float) -> str:
+    """Six digits, or as many as it takes to read the same number back."""
+    text = f"{threshold:g}"
+    return text if float(text) == threshold else repr(threshold)
 
 
 def _check_thresholds(bundle: Bundle, thresholds: Sequence[float]) -> None:
@@ -146,8 +193,9 @@ def _check_thresholds(bundle: Bundle, thresholds: Sequence[float]) -> None:
             raise InputError(f"--above {threshold}: is not a number; give one such as 1.5.")
         if threshold < least:
             raise InputError(
-                f"{bundle.path}: stores only activations above {least:g}, so --above "
-                f"{threshold:g} cannot be counted; build the bundle with a lower --active-above."
+                f"{bundle.path}: stores only activations above {_exact(least)}, so --above "
+                f"{_exact(threshold)} cannot be counted; build the bundle with a lower "
+                "--active-above."
             )
 
 
@@ -155,7 +203,7 @@ def _describe(bundle: Bundle, request: CountRequest, threshold: float) -> _Descr
     return _Description(
         bundle_id=bundle.manifest.bundle_id,
         unit=request.unit_name,
-        active_rule=f"activation > {threshold:g}",
+        active_rule=f"activation > {_exact(threshold)}",
         mask=bundle.manifest.mask.policy,
         partners_kept=request.ranking.partners_kept,
         minimum_joint=request.ranking.minimum_joint,
@@ -182,21 +230,15 @@ def _is_finished(file: Path, description: _Description) -> bool:
 def _write(
     description: _Description, incidence: Incidence, blocks: Sequence[Path], file: Path
 ) -> None:
-    """Concatenate the blocks with their measures; the file is renamed when it is complete."""
+    """Concatenate the blocks with their measures; there is at least one block."""
     metadata = asdict(description) | {"n_units": incidence.n_units}
-    unfinished = file.with_suffix(".unfinished")
-    writer: pq.ParquetWriter | None = None
-    for rows in _with_measures(incidence, blocks):
-        if writer is None:
-            fields = [
-                field.with_metadata({"meaning": MEANINGS[field.name]}) for field in rows.schema
-            ]
-            schema = pa.schema(fields, {_METADATA: json.dumps(metadata)})
-            writer = pq.ParquetWriter(unfinished, schema, compression="zstd")
-        writer.write_table(rows.cast(writer.schema))
-    if writer is not None:
-        writer.close()
-        unfinished.replace(file)
+    tables = _with_measures(incidence, blocks)
+    first = next(tables)
+    fields = [field.with_metadata({"meaning": MEANINGS[field.name]}) for field in first.schema]
+    schema = pa.schema(fields, {_METADATA: json.dumps(metadata)})
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for rows in chain([first], tables):
+            writer.write_table(rows.cast(schema))
 
 
 def _with_measures(incidence: Incidence, blocks: Sequence[Path]) -> Iterator[pa.Table]:

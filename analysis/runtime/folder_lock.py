@@ -1,4 +1,4 @@
-"""One build at a time for a folder.
+"""One writer at a time for a folder.
 
 The lock is one of the kernel (`flock`) on a file next to the folder, so it is released when the
 process ends in whatever way. The file names its holder, only for the message, and is removed at the
@@ -39,11 +39,12 @@ def lock_file(folder: Path) -> Path:
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, what: str = "this bundle") -> Iterator[None]:
     """Hold the lock of a folder that need not exist; its parents are made.
 
-    Parents that were made and are empty at the end are removed. Raises InputError if another
-    process, or this one, holds the lock, and OSError if the file cannot be made.
+    Parents that were made and are empty at the end are removed. Raises InputError, which says
+    `what` the holder writes, if another process or this one holds the lock, and OSError if the file
+    cannot be made.
     """
     file = lock_file(folder)
     made = [parent for parent in folder.parents if not parent.exists()]
@@ -53,7 +54,7 @@ def hold(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise InputError(
-            f"{folder}: {_holder(file)} is writing this bundle; wait until it has finished, or "
+            f"{folder}: {_holder(file)} is writing {what}; wait until it has finished, or "
             "choose another folder."
         ) from error
     try:

@@ -170,7 +170,7 @@ def claimed(out: Path) -> Iterator[None]:
     one.
     """
     with clear_storage_errors(out):
-        _check_name(out)
+        check_name(out)
     with clear_storage_errors(out), hold(out):
         shutil.rmtree(_aside(_working_path(out)), ignore_errors=True)
         work = _working_path(out)
@@ -180,19 +180,59 @@ def claimed(out: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def new_folder(out: Path, what: str) -> Iterator[Path]:
+    """A folder to write files to, renamed to `out` at the end and removed after an exception.
+
+    Raises InputError if `out` has files or no name, or another process writes `what` there; and
+    ResumableError for what the disk refuses.
+    """
+    with clear_storage_errors(out):
+        check_name(out)
+    with clear_storage_errors(out), hold(out, what):
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise InputError(f"{out}: already exists and is not empty; give a new or empty folder.")
+        partial = out.with_name(f".{out.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)  # a killed process left it
+        partial.mkdir()
+        try:
+            yield partial
+            for file in (*partial.iterdir(), partial):
+                sync(file)
+            partial.replace(out)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        sync(out.parent)
+
+
 def open_working_folder(out: Path, inputs: BaseModel) -> WorkingFolder:
     """The working folder of the bundle `out`, emptied if it was made for other inputs."""
-    wanted = inputs.model_dump_json(indent=2)
-    folder = WorkingFolder(_working_path(out), _sha256(wanted))
-    stored = folder.path / "inputs.json"
-    if folder.path.exists() and not _has_text(stored, wanted):
-        folder.remove()
+    folder = open_folder(_working_path(out), inputs)
     for part in PARTS:
-        (folder.path / part).mkdir(parents=True, exist_ok=True)
+        (folder.path / part).mkdir(exist_ok=True)
+    return folder
+
+
+def open_folder(path: Path, inputs: BaseModel) -> WorkingFolder:
+    """The working folder at `path`, emptied if it was made for other inputs."""
+    wanted = inputs.model_dump_json(indent=2)
+    folder = WorkingFolder(path, _sha256(wanted))
+    stored = path / "inputs.json"
+    if path.exists() and not _has_text(stored, wanted):
+        folder.remove()
+    path.mkdir(parents=True, exist_ok=True)
     if not stored.exists():
         write_whole(stored, wanted)
-        sync(folder.path.parent)
+        sync(path.parent)
     return folder
+
+
+def discard(path: Path, inputs: BaseModel) -> None:
+    """Remove the working folder at `path` if it is of these inputs, and one removed in part."""
+    shutil.rmtree(_aside(path), ignore_errors=True)
+    if _has_text(path / "inputs.json", inputs.model_dump_json(indent=2)):
+        _remove(path)
 
 
 def _working_path(out: Path) -> Path:
@@ -212,7 +252,7 @@ def _remove(path: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _check_name(out: Path) -> None:
+def check_name(out: Path) -> None:
     """Raise InputError if the path has no name, or the names next to it would be too long."""
     if out.name in ("", ".."):
         raise InputError(f"{out}: is not the name of a new folder; choose a name.")

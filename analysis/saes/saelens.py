@@ -14,7 +14,6 @@ pre-activations; abstopk, whose activations are signed; tanh-relu of old version
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from analysis.runtime.errors import InputError
+from analysis.runtime.working_folder import new_folder
 from analysis.saes import checks
 from analysis.saes.folding import folded_decoder_norms
 from analysis.saes.saved import Options, Request, Saved, read_tensors
@@ -340,12 +340,10 @@ SAVED_ARCHITECTURE = {
 def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     """Write an SAE of any format as a SAELens 6 folder, which SAELens and this package open.
 
-    The folder appears complete or not at all. Raises InputError if it is not empty, or SAELens has
-    no such architecture (ranked or grouped top-k, and topk transcoders).
+    The folder appears complete or not at all. Raises InputError if it is not empty, another process
+    writes it, or SAELens has no such architecture (ranked or grouped top-k, and topk transcoders).
     """
     folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(f"{folder}: already exists and is not empty; give a new or empty folder.")
     is_transcoder = not sae.undoes_normalisation or sae.d_out != sae.d_in or sae.W_skip is not None
     architecture = SAVED_ARCHITECTURE.get((is_transcoder, sae.architecture))
     if architecture is None or sae.one_per_group or sae.selection_scale is not None:
@@ -359,12 +357,11 @@ def save_saelens(sae: SparseAutoencoder, folder: str | Path) -> Path:
     if sae.gate is not None:
         tensors.pop("b_enc")
     config = _config(sae, architecture)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(tensors, partial / "sae_weights.safetensors")
-    (partial / "cfg.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    return partial.replace(folder)
+    with new_folder(folder, "this SAE") as partial:
+        save_file(tensors, partial / "sae_weights.safetensors")
+        text = json.dumps(config, indent=1) + "\n"
+        (partial / "cfg.json").write_text(text, encoding="utf-8")
+    return folder
 
 
 def _config(sae: SparseAutoencoder, architecture: str) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """A ready bundle counted again, by every unit, against its own activations as a matrix."""
 
 import json
+import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,8 +16,8 @@ from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, TwoByTwo
 from analysis.cooccurrence.recount import CountRequest, recount
 from analysis.cooccurrence.strongest import Ranking
-from analysis.runtime.errors import InputError
-from analysis.runtime.workers import LocalWorkers
+from analysis.runtime.errors import InputError, ResumableError
+from analysis.runtime.workers import File, Finished, LocalWorkers, Task
 from tests.charts.conftest import make_bundle
 from tests.planted import LATENTS
 
@@ -107,3 +111,160 @@ def test_a_threshold_below_the_bundles_is_refused(planted_bundle: Bundle, tmp_pa
             LocalWorkers(),
         )
     assert not (tmp_path / "out").exists()
+
+
+class StoppedError(Exception):
+    """Stands for a kill: nothing is cleaned up in the working folder."""
+
+
+class StoppingWorkers(LocalWorkers):
+    """Stops after the blocks of the first threshold."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(
+        self, task: Task, pieces: Iterable[int], file: File, finished: Finished | None = None
+    ) -> None:
+        self.runs += 1
+        if self.runs > 1:
+            raise StoppedError
+        super().run(task, pieces, file, finished)
+
+
+def stopped(bundle: Bundle, asked: CountRequest, out: Path) -> None:
+    """Leave a count that was interrupted after its first threshold, before its file was written."""
+    with pytest.raises(StoppedError):
+        recount(bundle, asked, out, StoppingWorkers())
+    (out / asked.file_name(asked.thresholds[0])).unlink(missing_ok=True)
+
+
+def contents(files: list[Path]) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"thresholds": (0.0, 1.0)}, {"thresholds": (0.5, 1.5)}),
+        ({"ranking": Ranking(LATENTS, 1)}, {"ranking": Ranking(3, 1)}),
+        ({"ranking": Ranking(2, 1)}, {"ranking": Ranking(2, 40)}),
+    ],
+    ids=["thresholds", "partners", "minimum joint"],
+)
+def test_an_interrupted_count_is_not_resumed_as_another(
+    planted_bundle: Bundle, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    asked = replace(request("token"), **after)
+    whole = contents(recount(planted_bundle, asked, tmp_path / "whole", LocalWorkers()))
+    stopped(planted_bundle, replace(request("token"), **before), tmp_path / "out")
+    files = recount(planted_bundle, asked, tmp_path / "out", LocalWorkers())
+    assert contents(files) == whole
+    assert sorted((tmp_path / "out").iterdir()) == sorted(files)
+
+
+def test_an_interrupted_count_is_not_resumed_at_the_next_larger_threshold(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    # In float64, in which activations are compared with thresholds.
+    values = planted_bundle.activations.of_latent(0)[1].astype(np.float64)
+    value = float(np.median(values[: len(values) // 2 * 2 - 1]))  # one of the values
+    below = float(np.nextafter(value, 0))
+    stopped(planted_bundle, replace(request("token"), thresholds=(below, 9.0)), tmp_path)
+    asked = replace(request("token"), thresholds=(value, 9.0))
+    (file, _) = recount(planted_bundle, asked, tmp_path, LocalWorkers())
+    rows = pq.read_table(file).to_pandas()
+    assert set(rows[rows.latent == 0]["latent_count"]) == {np.count_nonzero(values > value)}
+    assert np.count_nonzero(values > value) < np.count_nonzero(values > below)
+
+
+def test_an_interrupted_count_of_another_bundle_is_not_resumed(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    other = make_bundle(tmp_path)
+    asked = replace(request("token"), thresholds=(0.0, 0.5))
+    whole = contents(recount(other, asked, tmp_path / "whole", LocalWorkers()))
+    stopped(planted_bundle, asked, tmp_path / "out")
+    assert contents(recount(other, asked, tmp_path / "out", LocalWorkers())) == whole
+
+
+def test_an_interrupted_count_resumes_and_counts_damaged_blocks_again(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    whole = contents(recount(planted_bundle, request("window"), tmp_path / "whole", LocalWorkers()))
+    stopped(planted_bundle, request("window"), tmp_path / "out")
+    (intact,) = (tmp_path / "out").glob(".*.counting/blocks-0/*.arrow")
+    written = intact.stat().st_mtime_ns
+    stopped(planted_bundle, request("window"), tmp_path / "out")
+    assert intact.stat().st_mtime_ns == written
+    damaged = bytearray(intact.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    intact.write_bytes(damaged)
+    files = recount(planted_bundle, request("window"), tmp_path / "out", LocalWorkers())
+    assert contents(files) == whole
+
+
+def test_a_finished_threshold_is_not_written_again(planted_bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(StoppedError):
+        recount(planted_bundle, request("token"), tmp_path, StoppingWorkers())
+    first = tmp_path / "partners-token-above-0.parquet"
+    written = first.stat().st_mtime_ns
+    recount(planted_bundle, request("token"), tmp_path, LocalWorkers())
+    assert first.stat().st_mtime_ns == written
+
+
+def test_what_a_killed_count_leaves_of_cleaning_up_is_removed(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    stopped(planted_bundle, request("token"), tmp_path / "out")
+    left = tmp_path / "out" / ".token.counting"
+    shutil.copytree(left, tmp_path / "left")
+    files = recount(planted_bundle, request("token"), tmp_path / "out", LocalWorkers())
+    for name in (".token.counting", ".token.removing"):
+        shutil.copytree(tmp_path / "left", tmp_path / "out" / name)
+        recount(planted_bundle, request("token"), tmp_path / "out", LocalWorkers())
+        assert sorted((tmp_path / "out").iterdir()) == sorted(files)
+    stopped(planted_bundle, replace(request("token"), thresholds=(0.5, 1.5)), tmp_path / "out")
+    recount(planted_bundle, request("token"), tmp_path / "out", LocalWorkers())
+    assert left.exists()  # it belongs to the other count, which can still be resumed
+
+
+def test_a_second_count_at_once_is_told_who_counts(planted_bundle: Bundle, tmp_path: Path) -> None:
+    class SecondCount(LocalWorkers):
+        def run(
+            self, task: Task, pieces: Iterable[int], file: File, finished: Finished | None = None
+        ) -> None:
+            with pytest.raises(InputError, match=rf"process {os.getpid()} on .* this count; wait"):
+                recount(planted_bundle, request("token"), tmp_path, LocalWorkers())
+            recount(planted_bundle, request("document"), tmp_path, LocalWorkers())
+            super().run(task, pieces, file, finished)
+
+    recount(planted_bundle, request("token"), tmp_path, SecondCount())
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_thresholds_have_distinct_names(planted_bundle: Bundle, tmp_path: Path) -> None:
+    near = replace(request("token"), thresholds=(0.5, 0.5000001, 0.5000004))
+    files = recount(planted_bundle, near, tmp_path, LocalWorkers())
+    names = ["0.5", "0.5000001", "0.5000004"]
+    assert [file.name for file in files] == [f"partners-token-above-{n}.parquet" for n in names]
+    rules = [
+        json.loads(pq.read_schema(file).metadata[b"clearwater"])["active_rule"] for file in files
+    ]
+    assert rules == [f"activation > {name}" for name in names]
+    for threshold, name in [(0.0, "0"), (1.25, "1.25"), (3e7, "3e+07"), (1e-9, "1e-09")]:
+        assert near.file_name(threshold) == f"partners-token-above-{name}.parquet"
+
+
+def test_a_count_without_rows_is_a_file(planted_bundle: Bundle, tmp_path: Path) -> None:
+    asked = replace(request("token"), thresholds=(0.0, 1e9))
+    some, none = recount(planted_bundle, asked, tmp_path, LocalWorkers())
+    assert pq.read_table(none).num_rows == 0
+    assert pq.read_schema(none).equals(pq.read_schema(some))
+    recount(planted_bundle, asked, tmp_path, LocalWorkers())
+
+
+def test_a_folder_that_is_a_file_is_refused(planted_bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ResumableError, match="a parent of it is a file"):
+        recount(planted_bundle, request("token"), tmp_path / "file", LocalWorkers())

@@ -29,6 +29,8 @@ def test_a_second_holder_is_refused_and_told_who_holds(tmp_path: Path) -> None:
         who = f"process {os.getpid()} on {socket.gethostname()}, started 20"
         assert str(caught.value).startswith(f"{folder}: {who}")
         assert "UTC, is writing this bundle; wait until it has finished, or" in str(caught.value)
+        with pytest.raises(InputError, match="UTC, is writing this SAE;"), hold(folder, "this SAE"):
+            pass
         with hold(tmp_path / "other"):
             pass
     with hold(folder):

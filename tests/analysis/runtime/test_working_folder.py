@@ -1,5 +1,6 @@
 """A step runs once, its record is checked, and other inputs start from an empty folder."""
 
+import errno
 import json
 import math
 import os
@@ -16,6 +17,9 @@ from analysis.runtime.working_folder import (
     StepRecord,
     WorkingFolder,
     claimed,
+    discard,
+    new_folder,
+    open_folder,
     open_working_folder,
 )
 
@@ -267,3 +271,45 @@ def test_folders_that_cannot_be_written_are_named(tmp_path: Path) -> None:
         open_working_folder(tmp_path / ("n" * 245), Inputs(seed=1)).remove()
     with pytest.raises(ResumableError, match="the disk is full"), claimed(tmp_path / "bundle"):
         raise OSError(28, "No space left on device")
+
+
+def test_a_folder_is_discarded_only_for_its_own_inputs(tmp_path: Path) -> None:
+    path, aside = tmp_path / ".token.counting", tmp_path / ".token.removing"
+    open_folder(path, Inputs(seed=1))
+    aside.mkdir()
+    discard(path, Inputs(seed=2))
+    assert path.exists() and not aside.exists()
+    discard(path, Inputs(seed=1))
+    assert list(tmp_path.iterdir()) == []
+    discard(path, Inputs(seed=1))
+
+
+def test_a_new_folder_appears_at_the_end_without_what_a_killed_process_left(tmp_path: Path) -> None:
+    out, partial = tmp_path / "sae", tmp_path / ".sae.partial"
+    partial.mkdir()
+    (partial / "foreign").touch()
+    out.mkdir()
+    with new_folder(out, "this SAE") as folder:
+        (folder / "cfg.json").write_text("{}")
+        assert list(out.iterdir()) == []
+        with (
+            pytest.raises(InputError, match="is writing this SAE; wait"),
+            new_folder(out, "this SAE"),
+        ):
+            pass
+    assert [file.name for file in out.iterdir()] == ["cfg.json"]
+    with pytest.raises(InputError, match="already exists"), new_folder(out, "this SAE"):
+        pass
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_new_folder_is_not_there_after_an_exception(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ResumableError, match="sae: the disk is full; free some space"),
+        new_folder(tmp_path / "sae", "this SAE") as folder,
+    ):
+        (folder / "cfg.json").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="not the name of a new folder"), new_folder(Path(), "it"):
+        pass
