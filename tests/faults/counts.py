@@ -15,8 +15,8 @@ OPERATIONS = 60
 """A count has about as many file operations."""
 STEP = 7
 """From one case to the next; without a common divisor with OPERATIONS."""
-FIRST = 31
-"""Case 0 is killed here: some blocks are finished."""
+FIRST = 40
+"""Case 0 is killed here: its blocks are finished, and no file of the count is."""
 REFUSED, ANOTHER = "is writing this count", "holds another count"
 
 
