@@ -12,7 +12,7 @@ from tests.faults.trial import Case, FaultError, Outcome, Trial
 
 OPERATIONS = 12
 """A conversion has about as many file operations."""
-FIRST = 5
+FIRST = 6
 """Case 0 is killed here: the first file is written."""
 REFUSED, EXISTS = "is writing this SAE", "already exists"
 
