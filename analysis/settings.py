@@ -1,4 +1,4 @@
-"""All settings of a caller, declared once for Python and for the command line.
+"""The settings that several commands share, declared once for Python and for the command line.
 
 Fields with an `Option` are command-line options of that name; `with_groups` turns a parameter
 of such a group into its options. This module loads neither torch nor a model.

@@ -1,4 +1,4 @@
-"""How strongly two latents co-occur: conditional probabilities and measures."""
+"""How strongly two latents co-occur: conditional probabilities with intervals, and measures."""
 
 import altair as alt
 import pyarrow as pa

@@ -2,8 +2,9 @@
 
     python docs/modules.py
 
-Each module is listed with the first sentence of its docstring and the numbers and lists that it
-defines, so that a reader who wants to change something finds the file without searching.
+Each module is listed with the first paragraph of its docstring and the numbers and lists that it
+defines: constants, fields with a default and default arguments. A reader who wants to change
+something finds the file without searching.
 """
 
 import ast
@@ -37,7 +38,7 @@ def _tables() -> Iterator[str]:
         rows = [_row(module) for module in modules if not _is_test(module)]
         if rows:
             title = f"`{folder.relative_to(ROOT)}/`"
-            yield f"| {title} | what it does | numbers and lists to change |\n|---|---|---|"
+            yield f"| {title} | what it does | numbers and lists |\n|---|---|---|"
             yield "\n".join(rows) + "\n"
 
 
@@ -57,8 +58,9 @@ def _is_test(module: Path) -> bool:
 def _row(module: Path) -> str:
     tree = ast.parse(module.read_text(encoding="utf-8"))
     first = (ast.get_docstring(tree) or "").split("\n\n")[0].replace("\n", " ")
-    constants = ", ".join(f"`{name}`" for name in _constants(tree))
-    return f"| `{module.name}` | {_cell(first)} | {constants} |"
+    names = [*_constants(tree), *_defaults(tree)]
+    numbers = ", ".join(f"`{name}`" for name in names)
+    return f"| `{module.name}` | {_cell(first)} | {numbers} |"
 
 
 def _cell(text: str) -> str:
@@ -76,6 +78,43 @@ def _constants(tree: ast.Module) -> Iterator[str]:
             continue
         if target.id.isupper() and not target.id.startswith("_") and _is_setting(node.value):
             yield target.id
+
+
+def _defaults(tree: ast.Module) -> Iterator[str]:
+    """Fields of classes and arguments of public functions whose default is a number."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+            names = [
+                field.target.id
+                for field in fields
+                if isinstance(field.target, ast.Name) and _is_number(field.value)
+            ]
+            if names:
+                yield f"{node.name}({', '.join(names)})"
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith(("_", "main")):
+            arguments = node.args
+            pairs = [
+                *zip(reversed(arguments.args), reversed(arguments.defaults), strict=False),
+                *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+            ]
+            names = [argument.arg for argument, value in pairs if _is_number(value)]
+            if names:
+                yield f"{node.name}({', '.join(names)})"
+
+
+def _is_number(value: ast.expr | None) -> bool:
+    """A number, or a pydantic field with a number as its default."""
+    if (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id == "Field"
+    ):
+        given = {keyword.arg: keyword.value for keyword in value.keywords}
+        value = given.get("default") or (value.args[0] if value.args else None)
+    if not isinstance(value, ast.Constant) or isinstance(value.value, bool):
+        return False
+    return isinstance(value.value, int | float)
 
 
 def _is_setting(value: ast.expr | None) -> bool:
