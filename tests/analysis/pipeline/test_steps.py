@@ -9,8 +9,12 @@ import pytest
 
 from analysis.build import ACTIVATION_STEPS, source_steps
 from analysis.bundle import TABLES
-from analysis.pipeline.artifacts import ACTIVE_TOKENS, CONTEXTS, BundleTable
+from analysis.clusters import communities
+from analysis.clusters.communities import Communities
+from analysis.pipeline.artifacts import ACTIVE_TOKENS, COMMUNITIES, CONTEXTS, BundleTable
 from analysis.pipeline.building import Step, run_steps
+from analysis.pipeline.steps import find_communities
+from analysis.runtime.errors import InputError
 from analysis.runtime.working_folder import RecordFile, StepRecord, open_working_folder
 from tests.analysis.pipeline.conftest import Finished, building
 
@@ -54,8 +58,9 @@ def test_a_step_needs_all_that_it_declares(name: str, finished: Finished, tmp_pa
             if needed is not left_out:
                 shutil.copy(finished.build.work.path / needed.path, work.path / needed.path)
         less = building(finished.build.sae, finished.build.parameters, work)
-        with pytest.raises((RuntimeError, OSError)):
+        with pytest.raises((RuntimeError, OSError, InputError)) as caught:
             step.run(less)
+        assert Path(left_out.path).stem in str(caught.value)
         work.remove()
 
 
@@ -79,6 +84,20 @@ def test_steps_have_different_names_and_records(finished: Finished) -> None:
     records: list[RecordFile[StepRecord]] = [step.record for step in steps]
     assert len({record.path for record in records}) == len(records)
     assert list(finished.timings) == [record.step for record in records]
+
+
+def test_communities_are_found_with_the_seed_of_the_build(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    def recorded(*_: object, seed: int = 0, **__: object) -> Communities:
+        seeds.append(seed)
+        return Communities(finished.build.read(COMMUNITIES), ())
+
+    monkeypatch.setattr(communities, "find_communities", recorded)
+    find_communities(finished.build)
+    assert seeds == [finished.build.parameters.seed] == [1]
 
 
 def test_active_tokens_are_those_of_the_imported_rows(finished: Finished) -> None:

@@ -106,7 +106,7 @@ def test_near_is_the_latent_and_its_nearest_decoder_vectors(planted_bundle: Bund
     assert _selected(Near(11), planted_bundle) == every | {11}
 
 
-@pytest.mark.parametrize("text", ["near(200)", "partners(200)", "near(-1)", "latent=200"])
+@pytest.mark.parametrize("text", ["near(200)", "partners(200)", "latent=200"])
 def test_unknown_latents_select_nothing(planted_bundle: Bundle, text: str) -> None:
     assert planted_bundle.latents.num_rows == 200
     assert not evaluate(parse(text), planted_bundle).any()
