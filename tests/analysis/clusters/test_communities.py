@@ -188,3 +188,10 @@ def test_no_community_of_a_level_has_more_than_half_of_the_latents(
     labels = np.repeat([0, 1, 2], [largest, 80 - largest, 20]).astype(np.int32)
     partition = _Partition(1.0, (labels,) * 3, stability=0.9, modularity=0.5)
     assert len(choose_levels([partition])) == chosen
+
+
+def test_the_largest_community_may_have_most_of_the_latents_that_are_in_one() -> None:
+    """Half of all latents, but five eighths of those in a community."""
+    labels = np.repeat([0, 1, -1], [50, 30, 20]).astype(np.int32)
+    partition = _Partition(1.0, (labels,) * 3, stability=0.9, modularity=0.5)
+    assert choose_levels([partition]) == [partition]

@@ -183,3 +183,4 @@ def test_each_reason_for_an_empty_list(demo: Bundle) -> None:
     )
     assert "more often than chance" in reason_for_no_partners(demo, 400, int(joint.max()))
     assert "is active on" in reason_for_no_partners(demo, 400, tokens + 1)
+    assert "shares at most" in reason_for_no_partners(demo, 400, tokens)

@@ -48,6 +48,7 @@ def test_the_advice_follows_from_recall(recall: float, advice: str) -> None:
 @pytest.mark.parametrize(("trustworthiness", "is_weak"), [(0.9, False), (0.89, True)])
 def test_low_trustworthiness_is_stated(trustworthiness: float, is_weak: bool) -> None:
     sentence = sentence_of(quality(0.7, trustworthiness=trustworthiness))
+    assert ("trustworthiness" in sentence) == is_weak
     assert ("trustworthiness is 0.890 (at most 1; 0.900 or more is good)" in sentence) == is_weak
 
 

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from analysis.harvest.hooks import HookPoint
+from analysis.harvest.mask import kept_mask
 from analysis.harvest.self_check import (
     Measured,
     Sample,
@@ -115,6 +117,19 @@ def test_the_sample_holds_kept_tokens_of_many_documents(sample: Sample) -> None:
     assert len(sample.activations(HookPoint(1, "resid_pre"))) == 400
     blocks = list(sample.blocks())
     assert len({block.document for block in blocks}) == len(blocks) > 4
+
+
+def test_a_long_document_gives_at_most_96_tokens(tmp_path: Path) -> None:
+    file = tmp_path / "long.jsonl"
+    long = json.dumps({"text": " ".join(WORDS * 6)}) + "\n"
+    file.write_text(long * 4)
+    sample = Sample(tiny_language_model(), file, tokens=200)
+    policy = sample.policy
+    kept = [
+        int(kept_mask(block.token_ids, policy.special_token_ids, policy.sink_positions).sum())
+        for block in sample.blocks()
+    ]
+    assert kept == [96, 96, 8]
 
 
 def test_measured_as_the_formulas_say(sample: Sample, sae: SparseAutoencoder) -> None:

@@ -1,19 +1,25 @@
 """A whole build: imported and proposed explanations are stored and scored like the labels."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis import build
 from analysis.build import build_bundle
-from analysis.bundle import Bundle, Parameters
+from analysis.bundle import TABLES, Activations, Bundle, Parameters, write_table
+from analysis.labels.columns import label_tables
+from analysis.labels.material import Material
 from analysis.labels.requested import LabelSources
-from analysis.labels.split import split_tokens
+from analysis.labels.split import held_out_documents, split_tokens
 from analysis.runtime.errors import InputError
+from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.progress import SILENT
 from analysis.selection import evaluate, parse
 from analysis.settings import BuildRequest
 from tests.analysis.labels.chat_server import ChatServer
@@ -133,3 +139,67 @@ def test_bad_sources_are_refused_before_anything_is_run(
     with pytest.raises(InputError, match=problem):
         build_bundle(replace(request_, out=tmp_path / "bundle", labels=sources))
     assert list(tmp_path.iterdir()) == []
+
+
+PLACES = 9
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Material:
+    """Nine documents with a place each; both latents of the cluster fire once in every document.
+
+    Each latent has one context from every document, which names its place.
+    """
+    words = [word for i in range(PLACES) for word in (" whale", " of", f" place{i}")]
+    write_table(tmp_path, "tokens", pa.table({
+        "document": np.repeat(np.arange(PLACES), 3),
+        "position": np.tile(np.arange(3), PLACES),
+        "token": words,
+        "kept": np.ones(len(words), dtype=bool),
+        "active_latents": np.tile([1, 0, 1], PLACES),
+    }))  # fmt: skip
+    rows = np.arange(len(words)).reshape(PLACES, 3)
+    active = pa.table({"token": rows[:, [0, 2]].T.ravel(), "activation": np.ones(2 * PLACES)})
+    write_table(tmp_path, "activations_by_latent", active)
+    write_table(tmp_path, "activations_by_token", pa.table({"latent": np.tile([0, 1], PLACES)}))
+    write_table(tmp_path, "contexts", pa.table({
+        "latent": np.repeat([0, 1], PLACES),
+        "kind": ["top"] * (2 * PLACES),
+        "activation": np.ones(2 * PLACES),
+        "document": np.tile(np.arange(PLACES), 2),
+        "position": np.repeat([0, 2], PLACES),
+        "tokens": [[" whale", " of", f" place{i}"] for i in range(PLACES)] * 2,
+        "activations": [[1.0, 0.0, 1.0]] * (2 * PLACES),
+        "peak": np.repeat([0, 2], PLACES),
+    }))  # fmt: skip
+    write_table(tmp_path, "logits", TABLES["logits"].empty_table())
+    ends = np.array([PLACES, 2 * PLACES]), np.cumsum(np.tile([1, 0, 1], PLACES))
+    return Material(
+        tmp_path,
+        Activations(tmp_path, *ends),
+        pa.table({"latent": [0, 1], "active_tokens": [PLACES] * 2, "flag": ["live"] * 2}),
+        pa.table({"cluster": [0], "level": [0]}),
+        pa.table({"latent": [0, 1], "level": [0, 0], "cluster": [0, 0]}),
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_held_out_document_reaches_a_prompt(
+    places: Material, server: ChatServer, tmp_path: Path, seed: int
+) -> None:
+    label_tables(
+        places,
+        LabelSources(endpoint=server.address, endpoint_model="some-model", latents=2),
+        seed=seed,
+        kept_answers=tmp_path / "answers",
+        memory_bytes=MEMORY_BYTES,
+        progress=SILENT,
+    )
+    held_out = held_out_documents(np.arange(PLACES), seed)
+    assert held_out.sum() == 3
+    naming = set(np.flatnonzero(~held_out).tolist())
+    asked = [request["messages"][-1]["content"] for _, _, request in server.seen]
+    assert len(asked) == 3
+    of_cluster, *of_latents = ({int(i) for i in re.findall(r"place(\d+)", text)} for text in asked)
+    assert of_cluster and of_cluster <= naming
+    assert of_latents == [naming, naming]

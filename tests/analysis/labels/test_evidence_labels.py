@@ -1,13 +1,17 @@
 """Labels of the planted bundle: they name the planted topics, for latents and clusters alike."""
 
-import numpy as np
+from pathlib import Path
 
-from analysis.bundle import Bundle
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import TABLES, Activations, Bundle, write_table
 from analysis.labels.evidence_labels import labels_from_evidence
 from analysis.labels.material import Material
 from analysis.labels.split import split_tokens
 from analysis.labels.terms import token_terms
-from analysis.runtime.progress import Progress
+from analysis.runtime.progress import SILENT, Progress
+from tests.analysis.labels.conftest import LAW, RARE, SEA
 from tests.planted import TOPICS
 
 
@@ -32,3 +36,30 @@ def test_labels_are_words_of_the_planted_topics(planted_bundle: Bundle) -> None:
     assert [name.text for name in labels.clusters] == planted_bundle.clusters["label"].to_pylist()
     assert labels.cluster_promoted == [[]] * planted_bundle.clusters.num_rows
     assert np.mean([len(row) > 0 for row in labels.cluster_terms]) > 0.9
+
+
+def test_a_cluster_has_the_tokens_that_at_least_two_members_promote(
+    small_tokens: pa.Table, small_activations: Activations, tmp_path: Path
+) -> None:
+    promoted = [(SEA, " tide", 3.0), (SEA, " storm", 1.0), (LAW, " storm", 1.0)]
+    rows = [
+        {"latent": latent, "sign": "positive", "rank": 0, "token": token, "effect": effect}
+        for latent, token, effect in promoted
+    ]
+    write_table(tmp_path, "logits", pa.Table.from_pylist(rows))
+    latents = len(small_activations.latent_ends)
+    members = {"latent": [SEA, LAW, RARE], "level": [0] * 3, "cluster": [0] * 3}
+    material = Material(
+        tmp_path,
+        small_activations,
+        pa.table({"flag": ["live"] * latents}),
+        pa.table({"cluster": [0], "level": [0]}),
+        pa.table(members, schema=TABLES["memberships"]),
+    )
+    split = split_tokens(small_tokens, 0)
+    terms = token_terms(small_tokens, split.naming)
+    labels = labels_from_evidence(material, terms, split, 1 << 24, SILENT)
+    (raised,) = labels.cluster_promoted
+    assert [(labels.promoted.shown[one.term], one.latents) for one in raised] == [("storm", 2)]
+    fired_on = [labels.tokens.shown[one.term] for one in labels.cluster_terms[0]]
+    assert "sail" in fired_on  # of one member; only promoted tokens need two

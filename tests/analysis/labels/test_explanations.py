@@ -172,6 +172,7 @@ def test_texts_are_not_interpreted() -> None:
         ('the word "the" in any context', ["the"]),
         ("references to 'Monday' or Tuesday", ["monday", "tuesday"]),
         ("a patient’s dose of C", ["patient’s", "dose"]),
+        ("lengths in km or m", ["lengths", "km"]),
         ("", []),
     ],
 )

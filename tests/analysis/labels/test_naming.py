@@ -196,6 +196,12 @@ def test_terms_that_repeat_an_earlier_one_are_not_shown() -> None:
     assert top_tokens(evidence, top_terms(evidence)) == [["patient", "pat", "ill"]]
 
 
+def test_a_stem_of_four_letters_repeats_what_it_is_contained_in() -> None:
+    words = ["ships", "ship", "sea"]
+    evidence = replace(one_latent([0.5] * 3, [0.9, 0.8, 0.7]), shown=words, core=words)
+    assert top_tokens(evidence, top_terms(evidence)) == [["ships", "sea"]]
+
+
 @pytest.mark.parametrize(("least", "terms"), [(1, 2), (2, 1)])
 def test_a_shared_term_needs_enough_holders(least: int, terms: int) -> None:
     clusters, memberships = _clusters([0], [[0, 1]])

@@ -6,8 +6,19 @@ import pytest
 import torch
 
 from analysis.saes import load_sae
-from tests.analysis.saes.cases import HOOK, Case, D, F, changed, trainer, write
-from tests.analysis.saes.format_tests import FormatTests, opened, refusal
+from tests.analysis.saes.cases import (
+    CASES,
+    HOOK,
+    Case,
+    D,
+    F,
+    changed,
+    expected,
+    inputs,
+    trainer,
+    write,
+)
+from tests.analysis.saes.format_tests import FormatTests, assert_agrees, opened, refusal
 
 
 class TestDictionaryLearning(FormatTests):
@@ -38,6 +49,13 @@ class TestDictionaryLearning(FormatTests):
 )
 def test_what_cannot_be_encoded_is_refused(case: Case, message: str, tmp_path: Path) -> None:
     assert message in refusal(case, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["dl_batch_top_k", "dl_matryoshka"])
+def test_a_threshold_of_zero_is_one(name: str, tmp_path: Path) -> None:
+    case = changed(name, given={**CASES[name].given, "threshold": torch.tensor(0.0)})
+    sae = load_sae(write(case, tmp_path), allow_pickle=True)
+    assert_agrees(sae, inputs(), expected(case, inputs()))
 
 
 def test_the_trainer_names_model_hook_point_and_l0(tmp_path: Path) -> None:

@@ -134,6 +134,15 @@ def test_a_scaling_factor_counts_on_decoding_only(topk: Path) -> None:
     torch.testing.assert_close(after.decode(acts), before.decode(2 * acts))
 
 
+def test_l0_in_training_is_the_sum_of_the_densities(tmp_path: Path) -> None:
+    """SAELens stores log10 of the density of each latent."""
+    folder = Path(shutil.copytree(ORACLE / "standard_none", tmp_path / "sae"))
+    assert load_sae(folder).advertised_l0 is None
+    density = torch.tensor([0.25] * 30 + [0.1] * 30 + [1e-20] * 4)
+    save_file({"sparsity": density.log10()}, folder / "sparsity.safetensors")
+    assert load_sae(folder).advertised_l0 == pytest.approx(30 * 0.25 + 30 * 0.1, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
