@@ -98,6 +98,8 @@ def is_int8_fast(width: int) -> bool:
 
     `width` is the number of columns of the matrices.
     """
+    if not hasattr(torch, "_int_mm"):
+        return False
     return _seconds(torch.int8, width) < _seconds(torch.float32, width)
 
 
