@@ -27,10 +27,9 @@ import typer
 
 from analysis.bundle import open_bundle
 from analysis.serve.nginx import COOKIE
-from bench.client import Client, Run, Widget
+from bench.client import PAGES, Client, Run, Widget
 from bench.server import ROOT, Server, started
 
-PAGES = ("", "map", "clusters", "cooccurrence", "pair", "latent")
 SELECTIONS = ("", "density<0.01", "cluster=3", "flag=dead", '"the"', "cluster=5 & max>2")
 LATENTS = ("Latent", "Latent a", "Latent b")
 """Number inputs that hold the id of a latent."""

@@ -16,6 +16,7 @@ from analysis.bundle.activations import (
     open_activations,
 )
 from analysis.bundle.blocks import spans_within
+from analysis.bundle.checksums import stored_content_id
 from analysis.bundle.manifest import (
     MANIFEST,
     ClusterLevel,
@@ -40,7 +41,7 @@ from analysis.bundle.open import (
     read_manifest,
 )
 from analysis.bundle.positions import UNITS, WINDOW, KeptTokens, Unit, Units, kept_tokens
-from analysis.bundle.publish import check_destination, content_id, publish, stored_content_id
+from analysis.bundle.publish import check_destination, publish
 from analysis.bundle.schema import EVERY_PAIR_UP_TO, SCHEMA_VERSION, TABLES, ContextKind, column
 from analysis.bundle.table_file import TableFile
 from analysis.bundle.tables import (
@@ -90,7 +91,6 @@ __all__ = [
     "Units",
     "check_destination",
     "column",
-    "content_id",
     "folder_identity",
     "kept_tokens",
     "open_activations",

@@ -16,6 +16,7 @@ from analysis.bundle.damage import damaged
 from analysis.bundle.manifest import MANIFEST, Manifest, StoredTable
 from analysis.bundle.schema import TABLES
 from analysis.bundle.table_file import TableFile
+from analysis.runtime.content import content_hash
 
 NOT_IDENTIFYING = ("bundle_id", "timings", "versions", "tables", "checksum")
 """Manifest fields that are not part of a bundle's content. The files of the tables are hashed."""
@@ -24,16 +25,10 @@ NOT_CHECKED = ("checksum", "timings")
 """Manifest fields that its checksum leaves out, so that builds of equal content are equal."""
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def stored_tables(folder: Path) -> dict[str, StoredTable]:
     """The hashes of every table in a folder."""
     return {
-        table: StoredTable(sha256=file_hash(path), footer=TableFile(path).footer_hash)
+        table: StoredTable(sha256=content_hash([path]), footer=TableFile(path).footer_hash)
         for table in sorted(TABLES)
         if (path := folder / f"{table}.parquet").exists()
     }
@@ -49,6 +44,17 @@ def content_hash_of(hashes: Mapping[str, str], manifest: Mapping[str, Any]) -> s
         digest.update(bytes.fromhex(hashes[table]))
     digest.update(_canonical(manifest, NOT_IDENTIFYING))
     return digest.hexdigest()[:16]
+
+
+def stored_content_id(folder: Path) -> str:
+    """The content id of a published bundle of any schema version, from the stored bytes.
+
+    It equals the stored `bundle_id` unless a file was changed.
+    """
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    files = {table: folder / f"{table}.parquet" for table in TABLES}
+    hashes = {table: content_hash([file]) for table, file in files.items() if file.exists()}
+    return content_hash_of(hashes, content)
 
 
 def manifest_checksum(content: Mapping[str, Any]) -> str:

@@ -4,12 +4,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from analysis.bundle.checksums import content_hash_of, file_hash, sealed
+from analysis.bundle.checksums import sealed
 from analysis.bundle.manifest import MANIFEST, Manifest
 from analysis.bundle.open import Bundle, open_bundle
-from analysis.bundle.schema import TABLES
 from analysis.runtime.durable import sync, write_whole
 from analysis.runtime.errors import InputError, ResumableError
 
@@ -48,23 +46,3 @@ def check_destination(destination: Path) -> None:
     """Raise InputError if the path of a new bundle exists."""
     if os.path.lexists(destination):
         raise InputError(f"{destination}: already exists; choose another folder or remove it.")
-
-
-def content_id(folder: Path, manifest: Manifest) -> str:
-    """The first 16 hexadecimal digits of the sha256 of tables and manifest."""
-    return _content_id(folder, manifest.model_dump())
-
-
-def stored_content_id(folder: Path) -> str:
-    """The content id of a published bundle of any schema version, from the stored bytes.
-
-    It equals the stored `bundle_id` unless a file was changed.
-    """
-    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    return _content_id(folder, content)
-
-
-def _content_id(folder: Path, manifest: dict[str, Any]) -> str:
-    files = {table: folder / f"{table}.parquet" for table in TABLES}
-    hashes = {table: file_hash(file) for table, file in files.items() if file.exists()}
-    return content_hash_of(hashes, manifest)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.bundle.checksums import content_hash_of, file_hash
+from analysis.bundle.checksums import content_hash_of
 from analysis.bundle.damage import damaged
 from analysis.bundle.manifest import MANIFEST
 from analysis.bundle.open import Bundle
 from analysis.bundle.tables import LatentTable
+from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
 from analysis.runtime.hashing import mixed
 
@@ -59,7 +60,7 @@ def _checked_hash(bundle: Bundle, table: str) -> str:
     """SHA-256 of a table's file. Raises InputError if it is not that of the manifest."""
     file = bundle.files[table].path
     try:
-        actual = file_hash(file)
+        actual = content_hash([file])
     except OSError as error:
         raise damaged(file, "cannot be read") from error
     stored = bundle.manifest.tables.get(table)

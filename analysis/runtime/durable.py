@@ -5,7 +5,6 @@ gets its name. Beside a piece of a long step, `NAME.sum` holds its size and SHA-
 resumed step does not trust damaged pieces.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,8 +14,10 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from analysis.runtime.content import content_hash
+
 UNFINISHED = ".unfinished"
-"""How the name of a file ends that is being written."""
+"""Suffix of the name of a file that is being written."""
 
 
 class StoredFile(BaseModel):
@@ -33,10 +34,8 @@ class StoredFile(BaseModel):
     @staticmethod
     def of(folder: Path, file: Path) -> "StoredFile":
         """The file as it is on the disk, by its path relative to `folder`."""
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            size = os.fstat(stream.fileno()).st_size
-        return StoredFile(path=file.relative_to(folder).as_posix(), size=size, sha256=digest)
+        path = file.relative_to(folder).as_posix()
+        return StoredFile(path=path, size=file.stat().st_size, sha256=content_hash([file]))
 
     def is_intact(self, folder: Path) -> bool:
         """Whether the file in `folder` has this content."""
@@ -79,8 +78,9 @@ def write_whole(file: Path, text: str) -> None:
 def whole_file(file: Path, others: Iterable[Path] = ()) -> Iterator[Path]:
     """A path to write to, renamed to `file` at the end and removed after an exception.
 
-    Its name is unique: two workers may write the same piece if one was believed lost. `others` are
-    files in the same folder, complete at the end, that are whole only together with this one.
+    Its name is unique: two workers write the same piece if one of them only seemed to be lost.
+    `others` are files in the same folder, complete at the end, that are whole only together with
+    this one.
     """
     unfinished = file.with_name(f"{file.stem}.{uuid4().hex}{UNFINISHED}")
     try:

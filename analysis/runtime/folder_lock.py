@@ -1,7 +1,7 @@
 """One writer at a time for a folder.
 
-The lock is one of the kernel (`flock`) on a file next to the folder, so it is released when the
-process ends in whatever way. The file names its holder, only for the message, and is removed at the
+The lock is one of the kernel (`flock`) on a file next to the folder, so it is released however the
+process ends. The file names its holder, only for the message, and is removed at the
 end; a file that a killed process left is taken over.
 """
 
@@ -61,7 +61,7 @@ def hold(folder: Path, what: str = "this bundle") -> Iterator[None]:
         file.write_text(Holder.this_process().model_dump_json(), encoding="utf-8")
         yield
     finally:
-        # Removed while it is held: whoever has opened it sees that it has no name any more.
+        # Removed while it is held: a process that has it open notices that it was removed.
         with suppress(OSError):
             file.unlink(missing_ok=True)
         lock.release()

@@ -144,13 +144,13 @@ def measured(
             rows = np.flatnonzero(groups == group)
             one[rows] = one[generator.permutation(rows)]
     chance = agreeing_languages(agreeing_pairs(shuffled, groups), len(languages))
-    found = np.flatnonzero(most >= 3)
-    best = sorted(found.tolist(), key=lambda f: (-most[f], -int(pairs[:, f].sum()), f))
+    in_three = np.flatnonzero(most >= 3)
+    best = sorted(in_three.tolist(), key=lambda f: (-most[f], -int(pairs[:, f].sum()), f))
     return Agreement(
         passages=fires.shape[1],
         languages=tuple(languages),
         tested=int(((fires.sum(axis=1) >= LEAST_JOINT).sum(axis=0) >= 3).sum()),
-        in_three=len(found),
+        in_three=len(in_three),
         in_all=int((most == len(languages)).sum()),
         by_chance=int((chance >= 3).sum()),
         latents=tuple(best),

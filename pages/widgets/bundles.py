@@ -147,7 +147,7 @@ def _name(bundles: Mapping[str, Offered], bundle_id: str) -> str:
     return bundle_id if offered is None else offered.name
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take() -> None:
     """Start a new view: another bundle has other latents and clusters."""
     session.clear_brushes()

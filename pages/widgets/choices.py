@@ -201,7 +201,7 @@ def _choice(
     )
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take(field: str, key: str, after: Callable[[], None] | None = None) -> None:
     if st.session_state[key] is not None:
         session.change(**{field: st.session_state[key]})

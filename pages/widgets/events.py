@@ -139,7 +139,7 @@ def open_pair(a: int, b: int) -> NoReturn:
     st.switch_page(PAIR_PAGE, query_params=view.to_query_params())
 
 
-@guarded("doing what you asked for")
+@guarded()
 def choose_cluster(cluster: int) -> None:
     """Show a cluster and its level, and select its latents on every page."""
     clusters = shown().clusters

@@ -24,7 +24,7 @@ _LONGEST = 1000
 
 
 @contextmanager
-def guarded(doing: str) -> Iterator[None]:
+def guarded(doing: str = "handling your input") -> Iterator[None]:
     """Show an exception of the block, or of the decorated function, as one sentence.
 
     `doing` completes "Something went wrong while …".
@@ -37,7 +37,7 @@ def guarded(doing: str) -> Iterator[None]:
 
 def shown_instead(error: Exception) -> bool:
     """Show what no guard has caught; Streamlit calls this, and on True shows nothing of its own."""
-    _show(error, "answering you")
+    _show(error, "handling your request")
     return True
 
 
@@ -54,5 +54,5 @@ def report(error: Exception, doing: str) -> str:
     LOG.error("error %s while %s", identifier, doing, exc_info=error)
     return (
         f"Something went wrong while {doing} (error {identifier}). The rest of the dashboard still "
-        "works. Whoever runs this server finds the cause under this number in its log."
+        "works. The cause is in the server's log, under this number."
     )

@@ -93,7 +93,7 @@ def latent_links(bundle: Bundle, latent: int) -> None:
             st.button(words, on_click=_select, args=(selection,), key=f"select {words}")
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _select(selection: Selection) -> None:
     session.select(selection)
 

@@ -99,7 +99,7 @@ def _scaled_side(
     return start, start + length
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _show(viewport: Viewport | None) -> None:
     session.clear_brushes()
     session.change(viewport=viewport)

@@ -114,12 +114,12 @@ def _step(column: DeltaGenerator, name: str, latent: int | None) -> None:
     )
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take_latent(key: str) -> None:
     _go_to_latent(st.session_state[key])
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _go_to_latent(latent: int | None) -> None:
     if latent is not None:
         session.change(latent=int(latent))
@@ -265,7 +265,7 @@ def _partner_of(bundle: Bundle, a: int) -> None:
     _partner_box(bundle, a, f"or a partner of {a}, by phi", "phi", _PARTNER, _take_partner)
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take_partner() -> None:
     if st.session_state[_PARTNER] is not None:
         session.change(partner=int(st.session_state[_PARTNER]))
@@ -294,12 +294,12 @@ def _whole_number(field: _Field, value: int, lowest: int, highest: int) -> None:
     )
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take_field(field: _Field) -> None:
     session.change(**{field.name: st.session_state[field.key]})
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _go_to_pair(a: int, b: int) -> None:
     session.change(latent=a, partner=b)
 
@@ -372,7 +372,7 @@ def _same_latents(bundle: Bundle, cluster: int | None, level: int, ids: Sequence
     return int(counts.argmax()) if len(counts) else ids[0]
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take_cluster() -> None:
     if st.session_state[_CLUSTER] is not None:
         choose_cluster(int(st.session_state[_CLUSTER]))

@@ -86,7 +86,7 @@ def _pending_error(view: ViewState) -> str:
     return str(error) if unchanged == view.select else ""
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take() -> None:
     try:
         selection = parse(st.session_state[_FIELD])
@@ -97,7 +97,7 @@ def _take() -> None:
     session.select(selection)
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _clear() -> None:
     st.session_state.pop(_INVALID, None)
     session.select(Everything())

@@ -137,7 +137,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     )
 
 
-@guarded("doing what you asked for")
+@guarded()
 def _take_cluster(key: str, clusters: list[int]) -> None:
     clicked = _clicked_row(st.session_state[key], len(clusters))
     if clicked is not None:

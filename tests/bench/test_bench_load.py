@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from analysis.bundle import Bundle
-from bench.bench_load import LATENTS, PAGES, SELECTIONS, Reader, Waits, choices
-from bench.client import Client, Run, Widget
+from bench.bench_load import LATENTS, SELECTIONS, Reader, Waits, choices
+from bench.client import PAGES, Client, Run, Widget
 from bench.server import started
 
 WIDGETS = [

@@ -20,7 +20,7 @@ from analysis.bundle import read_manifest
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime.memory import CACHE_MEGABYTES
 from analysis.selection import FLAGS, NUMERIC_COLUMNS
-from bench.client import Client, Run, Widget
+from bench.client import PAGES, Client, Run, Widget
 from bench.server import ROOT, Server, started
 from pages.widgets.state import OLD_NAMES, ViewState
 from tests.conftest import DEMO_BUNDLE
@@ -29,7 +29,6 @@ from tests.faults.trial import Case, FaultError, Outcome, Trial
 
 FEW, MANY = 20, 500
 """Links of the first case, which the tests run, and of every other case."""
-PAGES = ("", "map", "clusters", "cooccurrence", "pair", "latent")
 MOST_CPU = 2.0
 """Seconds of the server for one link, once its caches are warm."""
 MOST_GROWTH = 0.10

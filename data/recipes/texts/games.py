@@ -22,7 +22,7 @@ MARKUP = re.compile(r"<[^>]{1,60}>|\$[\w.|]+")
 @remembered
 def wesnoth_scenarios(folder: Path) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """(name, ((text domain, English message), …)) of each file, messages in the order of play."""
-    found = []
+    scenarios = []
     for path in sorted((folder / "data").rglob("*.cfg")):
         domain, messages = "wesnoth", []
         for match in TRANSLATABLE.finditer(path.read_text(encoding="utf-8", errors="replace")):
@@ -30,8 +30,8 @@ def wesnoth_scenarios(folder: Path) -> tuple[tuple[str, tuple[tuple[str, str], .
             if match.group(2):
                 messages.append((domain, match.group(2).replace('""', '"')))
         if sum(len(text) for _, text in messages) > 700:
-            found.append((" ".join(path.parts[-3:])[:-4].replace("_", " "), tuple(messages)))
-    return tuple(found)
+            scenarios.append((" ".join(path.parts[-3:])[:-4].replace("_", " "), tuple(messages)))
+    return tuple(scenarios)
 
 
 def wesnoth(language: str) -> Callable[[Path], Iterator[Section]]:
@@ -74,7 +74,7 @@ def aligned_messages(
 
     They have 80 to 300 characters in English, are translated into each language, and occur once.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    aligned: dict[str, tuple[str, ...]] = {}
     for campaign in CAMPAIGNS:
         package = fetch(f"apt:wesnoth-1.16-{campaign}", cache)
         folder = package / "usr/share/games/wesnoth/1.16"
@@ -84,8 +84,8 @@ def aligned_messages(
                 own = [text, *(c.get(domain, {}).get(text, "") for c in catalogues)]
                 plain = tuple(plain_message(one) for one in own)
                 if all(plain) and 80 <= len(plain[0]) <= 300:
-                    found[plain[0]] = plain
-    chosen = sorted(found.values())
+                    aligned[plain[0]] = plain
+    chosen = sorted(aligned.values())
     random.Random(seed).shuffle(chosen)
     return chosen[:most]
 
@@ -129,11 +129,11 @@ def crawl(cache: Path) -> Iterator[Section]:
 
 def crawl_descriptions(text: str) -> list[str]:
     """The entries of a file: after a line of `%%%%` and comments, a name, then its description."""
-    found = []
+    entries = []
     for entry in re.split(r"^%{4}$", text, flags=re.MULTILINE):
         lines = [line for line in entry.strip().splitlines() if not line.startswith("#")]
         name, *description = lines or [""]
         plain = re.sub(r"\s+", " ", MARKUP.sub("", " ".join(description))).strip()
         if len(plain) > 60 and not re.search(r"[{}@]|<<", plain):  # programs and variables
-            found.append(f"{name.strip().removesuffix(' spell')}: {plain}")
-    return found
+            entries.append(f"{name.strip().removesuffix(' spell')}: {plain}")
+    return entries

@@ -78,8 +78,8 @@ def _flush(line_parts: list[str], paragraphs: list[str]) -> None:
 
 def _arguments(rest: str, glue: str) -> str:
     """The arguments of a macro; quotes keep spaces in one argument."""
-    found = re.findall(r'"([^"]*)"|(\S+)', rest.replace("\\ ", "\u00a0"))
-    return glue.join(quoted or plain for quoted, plain in found).replace("\u00a0", " ")
+    matches = re.findall(r'"([^"]*)"|(\S+)', rest.replace("\\ ", "\u00a0"))
+    return glue.join(quoted or plain for quoted, plain in matches).replace("\u00a0", " ")
 
 
 def unescaped(text: str) -> str:

@@ -70,14 +70,14 @@ def test_masked_tokens_are_no_units(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path)
     kept = int(np.sum(bundle.tokens["kept"].to_pylist()))
     assert kept < bundle.tokens.num_rows
-    asked = CountRequest("token", 1, (0.0,), Ranking(8, 1), 1 << 28)
-    (file,) = recount(bundle, asked, tmp_path / "out", LocalWorkers())
+    wanted = CountRequest("token", 1, (0.0,), Ranking(8, 1), 1 << 28)
+    (file,) = recount(bundle, wanted, tmp_path / "out", LocalWorkers())
     rows = pq.read_table(file).to_pandas()
     n1, n2 = rows["latent_count"], rows["partner_count"]
     assert np.allclose(rows["expected"], n1 * n2 / kept, rtol=1e-12)
     assert np.allclose(rows["lift"], rows["joint"] * kept / (n1 * n2), rtol=1e-12)
-    said = json.loads(pq.read_schema(file).metadata[b"clearwater"])
-    assert said["n_units"] == kept
+    metadata = json.loads(pq.read_schema(file).metadata[b"clearwater"])
+    assert metadata["n_units"] == kept
 
 
 def test_what_was_counted_is_not_counted_again(planted_bundle: Bundle, tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ class StoppingWorkers(LocalWorkers):
         super().run(task, pieces, file, finished)
 
 
-def stopped(bundle: Bundle, asked: CountRequest, out: Path) -> None:
+def stopped(bundle: Bundle, wanted: CountRequest, out: Path) -> None:
     """Leave a count that was interrupted after its first threshold, before its file was written."""
     with pytest.raises(StoppedError):
-        recount(bundle, asked, out, StoppingWorkers())
-    (out / asked.file_name(asked.thresholds[0])).unlink(missing_ok=True)
+        recount(bundle, wanted, out, StoppingWorkers())
+    (out / wanted.file_name(wanted.thresholds[0])).unlink(missing_ok=True)
 
 
 def contents(files: list[Path]) -> dict[str, bytes]:
@@ -155,10 +155,10 @@ def contents(files: list[Path]) -> dict[str, bytes]:
 def test_an_interrupted_count_is_not_resumed_as_another(
     planted_bundle: Bundle, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    asked = replace(request("token"), **after)
-    whole = contents(recount(planted_bundle, asked, tmp_path / "whole", LocalWorkers()))
+    wanted = replace(request("token"), **after)
+    whole = contents(recount(planted_bundle, wanted, tmp_path / "whole", LocalWorkers()))
     stopped(planted_bundle, replace(request("token"), **before), tmp_path / "out")
-    files = recount(planted_bundle, asked, tmp_path / "out", LocalWorkers())
+    files = recount(planted_bundle, wanted, tmp_path / "out", LocalWorkers())
     assert contents(files) == whole
     assert sorted((tmp_path / "out").iterdir()) == sorted(files)
 
@@ -171,8 +171,8 @@ def test_an_interrupted_count_is_not_resumed_at_the_next_larger_threshold(
     value = float(np.median(values[: len(values) // 2 * 2 - 1]))  # one of the values
     below = float(np.nextafter(value, 0))
     stopped(planted_bundle, replace(request("token"), thresholds=(below, 9.0)), tmp_path)
-    asked = replace(request("token"), thresholds=(value, 9.0))
-    (file, _) = recount(planted_bundle, asked, tmp_path, LocalWorkers())
+    wanted = replace(request("token"), thresholds=(value, 9.0))
+    (file, _) = recount(planted_bundle, wanted, tmp_path, LocalWorkers())
     rows = pq.read_table(file).to_pandas()
     assert set(rows[rows.latent == 0]["latent_count"]) == {np.count_nonzero(values > value)}
     assert np.count_nonzero(values > value) < np.count_nonzero(values > below)
@@ -182,10 +182,10 @@ def test_an_interrupted_count_of_another_bundle_is_not_resumed(
     planted_bundle: Bundle, tmp_path: Path
 ) -> None:
     other = make_bundle(tmp_path)
-    asked = replace(request("token"), thresholds=(0.0, 0.5))
-    whole = contents(recount(other, asked, tmp_path / "whole", LocalWorkers()))
-    stopped(planted_bundle, asked, tmp_path / "out")
-    assert contents(recount(other, asked, tmp_path / "out", LocalWorkers())) == whole
+    wanted = replace(request("token"), thresholds=(0.0, 0.5))
+    whole = contents(recount(other, wanted, tmp_path / "whole", LocalWorkers()))
+    stopped(planted_bundle, wanted, tmp_path / "out")
+    assert contents(recount(other, wanted, tmp_path / "out", LocalWorkers())) == whole
 
 
 def test_an_interrupted_count_resumes_and_counts_damaged_blocks_again(
@@ -257,11 +257,11 @@ def test_thresholds_have_distinct_names(planted_bundle: Bundle, tmp_path: Path) 
 
 
 def test_a_count_without_rows_is_a_file(planted_bundle: Bundle, tmp_path: Path) -> None:
-    asked = replace(request("token"), thresholds=(0.0, 1e9))
-    some, none = recount(planted_bundle, asked, tmp_path, LocalWorkers())
+    wanted = replace(request("token"), thresholds=(0.0, 1e9))
+    some, none = recount(planted_bundle, wanted, tmp_path, LocalWorkers())
     assert pq.read_table(none).num_rows == 0
     assert pq.read_schema(none).equals(pq.read_schema(some))
-    recount(planted_bundle, asked, tmp_path, LocalWorkers())
+    recount(planted_bundle, wanted, tmp_path, LocalWorkers())
 
 
 def test_a_folder_that_is_a_file_is_refused(planted_bundle: Bundle, tmp_path: Path) -> None:
