@@ -147,7 +147,10 @@ class Activations:
         """Active latents of the token rows start..stop-1, one after the other, and their counts."""
         first = int(self.token_ends[start - 1]) if start else 0
         last = int(self.token_ends[stop - 1]) if stop else 0
-        latents = read_rows(self._by_token, first, last)["latent"].to_numpy()
+        stored = read_rows(self._by_token, first, last)["latent"]
+        if stored.null_count:
+            raise damaged(self._by_token.path, "has rows without a latent")
+        latents = stored.to_numpy()
         if latents.max(initial=0) >= max(len(self.latent_ends), 1):
             raise damaged(self._by_token.path, "has latents that the SAE does not have")
         return latents, np.diff(self.token_ends[start:stop], prepend=first)
@@ -194,6 +197,8 @@ class Activations:
 
         `rows` are those of `activations_by_latent` from row `base`.
         """
+        if rows["token"].null_count:
+            raise damaged(self._by_latent.path, "has rows without a token")
         tokens = rows["token"].to_numpy()
         if tokens.max(initial=0) >= max(len(self.token_ends), 1):
             raise damaged(self._by_latent.path, "has rows of tokens that the bundle does not have")

@@ -208,3 +208,25 @@ def test_by_latent_and_by_token_hold_the_same_pairs(planted_bundle: Bundle) -> N
         assert found == expected
     latents, counts = stored.latents_of_tokens(0, planted_bundle.tokens.num_rows)
     assert len(latents) == len(by_latent) == counts.sum()
+
+
+def without_first(file: Path, column: str) -> None:
+    """Remove the first value of a column of a table's file."""
+    rows = pq.read_table(file)
+    values = pa.array([None, *rows[column].to_pylist()[1:]], rows[column].type)
+    pq.write_table(rows.set_column(rows.column_names.index(column), column, values), file)
+
+
+def test_a_missing_latent_is_named(tmp_path: Path) -> None:
+    write_table(tmp_path, "activations_by_token", pa.table({"latent": [0, 1, 1]}))
+    without_first(tmp_path / "activations_by_token.parquet", "latent")
+    opened = Activations(tmp_path, np.array([3, 6]), np.array([2, 3]))
+    with pytest.raises(InputError, match=r"by_token.* has rows without a latent"):
+        opened.latents_of_tokens(0, 2)
+
+
+def test_a_missing_token_is_named(tmp_path: Path) -> None:
+    opened = write_activations(tmp_path, [1, 2, 9, 2, 8, 9], [1.0] * 6)
+    without_first(tmp_path / "activations_by_latent.parquet", "token")
+    with pytest.raises(InputError, match=r"by_latent.* has rows without a token"):
+        list(opened.each_of(np.arange(2)))
