@@ -1,4 +1,4 @@
-"""How often the latents are active: the density histogram."""
+"""The density histogram: how often latents are active, and what "dead" means in N tokens (3/N)."""
 
 from itertools import pairwise
 

@@ -2,9 +2,9 @@
 
     python docs/modules.py
 
-Each module is listed with the first paragraph of its docstring and the numbers and lists that it
-defines: constants, fields with a default and default arguments. A reader who wants to change
-something finds the file without searching.
+Each module is listed with its docstring, the names of its functions and classes, and the numbers
+and lists that it defines: constants, fields with a default and default arguments. A reader who
+wants to change something finds the file without searching.
 """
 
 import ast
@@ -38,7 +38,8 @@ def _tables() -> Iterator[str]:
         rows = [_row(module) for module in modules if not _is_test(module)]
         if rows:
             title = f"`{folder.relative_to(ROOT)}/`"
-            yield f"| {title} | what it does | numbers and lists |\n|---|---|---|"
+            yield f"| {title} | what it does | functions and classes | numbers and lists |"
+            yield "|---|---|---|---|"
             yield "\n".join(rows) + "\n"
 
 
@@ -57,15 +58,22 @@ def _is_test(module: Path) -> bool:
 
 def _row(module: Path) -> str:
     tree = ast.parse(module.read_text(encoding="utf-8"))
-    first = (ast.get_docstring(tree) or "").split("\n\n")[0].replace("\n", " ")
-    names = [*_constants(tree), *_defaults(tree)]
-    numbers = ", ".join(f"`{name}`" for name in names)
-    return f"| `{module.name}` | {_cell(first)} | {numbers} |"
+    parts = tree.body
+    functions = [p.name for p in parts if isinstance(p, ast.FunctionDef | ast.ClassDef)]
+    listed = _listed(functions), _listed([*_constants(tree), *_defaults(tree)])
+    return (
+        f"| `{module.name}` | {_prose(ast.get_docstring(tree) or '')} | {listed[0]} | {listed[1]} |"
+    )
 
 
-def _cell(text: str) -> str:
-    """Text that does not end the cell of a Markdown table."""
-    return text.replace("|", "\\|")
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _prose(docstring: str) -> str:
+    """The paragraphs of a docstring as one cell of a table, without formulas and examples."""
+    paragraphs = (p for p in docstring.split("\n\n") if not p.startswith("    "))
+    return " ".join(" ".join(p.split()) for p in paragraphs).replace("|", "\\|")
 
 
 def _constants(tree: ast.Module) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""The state of a build that every step may use, and how the steps are run."""
+"""The state of a build that every step may use. Runs the steps, and skips those finished earlier.
+
+It also prints their titles and times.
+"""
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence

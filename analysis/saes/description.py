@@ -1,4 +1,7 @@
-"""The description of one SAE: what `inspect` prints, a bundle stores and the pages show."""
+"""The description of one SAE: what `inspect` prints, a bundle stores and the pages show.
+
+The words for the quantiles of the norms are in `console.py` and `pages/widgets/provenance.py`.
+"""
 
 import torch
 

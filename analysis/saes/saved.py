@@ -1,4 +1,4 @@
-"""A saved SAE whose format is not yet recognised: its weights file and its configuration.
+"""A saved SAE as stored: its weights file and configuration, with the checks of its shapes.
 
 Readers request tensors by name and symbolic shape (`{"W_enc": "d_in d_sae"}`). Shapes are checked
 against each other and against the configuration; a contradiction is reported in one sentence.
