@@ -142,7 +142,8 @@ def reading_order(
     stale = np.zeros(len(items), dtype=np.int64)  # number of items chosen when the gain was new
     while heap and len(chosen) < most:
         gain, i = heapq.heappop(heap)
-        added = np.asarray(items[i])[~covered[items[i]]]
+        added: Ints = np.asarray(items[i], dtype=np.int64)
+        added = added[~covered[added]]
         more = _shares(mass, added)
         if stale[i] != len(chosen):
             # Gains only fall, so an item whose new gain is still the largest is the best.
@@ -196,9 +197,7 @@ def _first_gains(mass: Mass, items: Sequence[Ints | Int32s]) -> list[float]:
     alone.data = np.sqrt(alone.data / mass.total[alone.indices])
     of_latent = np.asarray(alone.sum(axis=1)).ravel() / len(mass.total)
     return [
-        float(of_latent[item[0]])
-        if len(item) == 1
-        else float(np.sqrt(_shares(mass, np.asarray(item))).mean())
+        float(of_latent[item[0]]) if len(item) == 1 else float(np.sqrt(_shares(mass, item)).mean())
         for item in items
     ]
 

@@ -23,9 +23,8 @@ from analysis.selection import FLAGS, NUMERIC_COLUMNS
 from bench.client import PAGES, Client, Run, Widget
 from bench.server import ROOT, Server, started
 from pages.widgets.state import OLD_NAMES, ViewState
-from tests.conftest import DEMO_BUNDLE
 from tests.faults.builds import World, prepare_world
-from tests.faults.trial import Case, FaultError, Outcome, Trial
+from tests.faults.trial import DEMO_BUNDLE, Case, FaultError, Outcome, Trial
 
 FEW, MANY = 20, 500
 """Links of the first case, which the tests run, and of every other case."""

@@ -20,10 +20,9 @@ from bench.server import ROOT, Server, started
 from charts.component_plane import CLASSES
 from charts.map_view import COLOURS
 from charts.relations import ALL, RELATIONS
-from tests.conftest import DEMO_BUNDLE
 from tests.faults.links import check
 from tests.faults.odd_bundles import ODD, prepare_bundles
-from tests.faults.trial import Case, FaultError, Outcome, Trial
+from tests.faults.trial import DEMO_BUNDLE, Case, FaultError, Outcome, Trial
 
 KINDS = (*ODD, "planted", "schema 2", "demo")
 SAMPLE = 3

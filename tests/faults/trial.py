@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DEMO_BUNDLE = Path(__file__).parents[2] / "data" / "demo"
+"""Not taken from `tests.conftest`, which sets the number of threads of a process that imports it.
+"""
+
 
 class FaultError(Exception):
     """What must never happen. The message is one sentence: what was done and what came of it."""

@@ -24,7 +24,8 @@ def of(dense: Floats) -> Mass:
 
 def by_brute_force(dense: Floats, items: list[Ints], most: int) -> list[int]:
     """Try every item at every step."""
-    total, chosen, covered = dense.sum(axis=0), [], np.zeros(len(dense), dtype=bool)
+    chosen: list[int] = []
+    total, covered = dense.sum(axis=0), np.zeros(len(dense), dtype=bool)
 
     def value(mask: np.ndarray) -> float:
         return float(np.sqrt(dense[mask].sum(axis=0) / total).mean())
