@@ -5,7 +5,7 @@
     fraction       0.450             three decimals: coefficients, shares that are compared
     percent        61 %              three significant digits and a no-break space
     density        1.2e-4 (0.012 %)  two significant digits, as a number and as a percentage
-    probability    0.034  5.8e-303   two significant digits
+    probability    0.034  5.8e-203   two significant digits
 
 A number below 1 keeps its leading zero, an exponent has no leading zeros, a negative number has a
 minus sign (U+2212), and a missing value is an en dash. `charts.core.numbers` has the same notation
@@ -21,6 +21,8 @@ INFINITE = "∞"
 MINUS = "−"
 NO_BREAK_SPACE = "\u00a0"
 LEAST_PERCENTAGE = 0.0001
+LEAST_PROBABILITY = 1e-300
+"""Smaller chances are not computed: they underflow."""
 
 
 def count(value: int) -> str:
@@ -82,9 +84,9 @@ def power(value: float) -> str:
 
 
 def probability(p: float) -> str:
-    """A p- or q-value; 0 is an underflow and becomes a bound."""
-    if p <= 0:
-        return "< 1e-307"
+    """A p- or q-value; below 1e-300 only this bound, because smaller chances underflow."""
+    if p < LEAST_PROBABILITY:
+        return f"below {LEAST_PROBABILITY:g}"
     return f"{p:.2g}" if p >= 1e-3 else power(p)
 
 

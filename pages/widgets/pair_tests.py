@@ -80,7 +80,7 @@ def _listed(bundle: Bundle, pair: Pair) -> None:
         parent = f" Both imply {row['parent']}." if row["parent"] is not None else ""
         q = numbers.probability(row["q_value"])
         st.markdown(
-            f"Listed as **{plain(name)}**, q {plain(q if q.startswith('<') else f'= {q}')}."
+            f"Listed as **{plain(name)}**, q {plain(q if q.startswith('below') else f'= {q}')}."
             f"{parent} q corrects for all tests of this family: {plain(rule.family, 1000)}",
             help=plain(rule.rule, 2000),
         )

@@ -63,8 +63,8 @@ def test_densities_are_a_number_and_a_percentage() -> None:
 
 @pytest.mark.parametrize(
     "p, text",
-    [(1, "1"), (0.0347, "0.035"), (0.001, "0.001"), (0.00099, "9.9e-4"), (5.8e-303, "5.8e-303"),
-     (0.0, "< 1e-307")],
+    [(1, "1"), (0.0347, "0.035"), (0.001, "0.001"), (0.00099, "9.9e-4"), (1e-300, "1.0e-300"),
+     (9.9e-301, "below 1e-300"), (2.2e-308, "below 1e-300"), (0.0, "below 1e-300")],
 )  # fmt: skip
 def test_probabilities_have_two_significant_digits(p: float, text: str) -> None:
     assert probability(p) == text
