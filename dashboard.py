@@ -56,14 +56,14 @@ if __name__ == "dashboard":
     from streamlit.starlette import App
 
     from pages.server import health, start
-    from pages.server.script_path import ScriptPathWithheld
+    from pages.server.messages import MessageFilter
 
     app = App(
         __file__,
         routes=health.ROUTES,
         lifespan=start.lifespan,
         on_script_error=explain,
-        middleware=[Middleware(ScriptPathWithheld, Path(__file__).resolve())],
+        middleware=[Middleware(MessageFilter, Path(__file__).resolve())],
     )
 else:
     show()

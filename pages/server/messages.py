@@ -1,0 +1,71 @@
+"""What browsers do not get to know or to do, of what Streamlit offers every client.
+
+Streamlit sends the path of `dashboard.py` in every run. On request it sends the branch, the remote
+and the names of changed files of the Git repository that the script is in, and clears the caches of
+all sessions. The pages use none of it.
+"""
+
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REFUSED = ("load_git_info", "clear_cache")
+"""Requests of clients that do not reach Streamlit."""
+
+
+class MessageFilter:
+    """A middleware that drops requests and withholds the path of the script, in WebSockets."""
+
+    def __init__(self, app: ASGIApp, script: Path) -> None:
+        self.app = app
+        self.script = script
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; only those of WebSockets are changed."""
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+
+        async def allowed() -> Message:
+            while True:
+                message = await receive()
+                if not is_refused(message.get("bytes")):
+                    return message
+
+        async def withholding(message: Message) -> None:
+            sent = message.get("bytes")
+            if sent and str(self.script).encode() in sent:
+                message = {**message, "bytes": without_path(sent, self.script)}
+            await send(message)
+
+        await self.app(scope, allowed, withholding)
+
+
+def is_refused(received: bytes | None) -> bool:
+    """Whether a message of a client is one of the refused requests."""
+    if not received:
+        return False
+    # Imported here because they delay the start of the server.
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415
+
+    try:
+        return BackMsg.FromString(received).WhichOneof("type") in REFUSED
+    except DecodeError:  # Streamlit refuses it
+        return False
+
+
+def without_path(sent: bytes, script: Path) -> bytes:
+    """A message of Streamlit in which the session names its script without its folder.
+
+    The browser needs only something that tells apps apart, so it gets the name of the file.
+    """
+    # Imported here because it delays the start of the server.
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: PLC0415
+
+    message = ForwardMsg()
+    message.ParseFromString(sent)
+    if message.WhichOneof("type") != "new_session":
+        return sent
+    message.new_session.main_script_path = script.name
+    return message.SerializeToString()
