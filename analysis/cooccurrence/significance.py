@@ -102,10 +102,23 @@ def tests_of_pair(bundle: Bundle, a: int, b: int) -> tuple[PairTest, ...]:
         raise ValueError(f"a and b must be different latents, but both are {a}")
     kept = bundle.kept_tokens
     positions = positions_of(bundle.activations, kept, np.array([min(a, b), max(a, b)]))
+    return _tests_of_two(positions, kept)
+
+
+def compile_tests() -> None:
+    """Compile the kernels of `tests_of_pair`, or load them from numba's cache.
+
+    Compiling takes tens of seconds. The kernels run on two latents that fire on the same tokens.
+    """
+    kept = KeptTokens.of(np.array([0, 0, 1]), np.ones(3, dtype=bool))
+    _tests_of_two(Positions(np.array([0, 2, 0, 2]), np.array([2, 4])), kept)
+
+
+def _tests_of_two(positions: Positions, kept: KeptTokens) -> tuple[PairTest, ...]:
     pair = np.array([[0, 1]])
     shifted = circular_shift(positions, stretches(kept), pair)
     n1, n2 = np.diff(positions.ends, prepend=0)
-    table = TwoByTwo.from_margins(shifted.observed, n1, n2, bundle.manifest.tokens)
+    table = TwoByTwo.from_margins(shifted.observed, n1, n2, kept.total)
     return (
         _single("tokens", token_tests(table)),
         _single("documents", document_permutation(positions, kept, strata_of(kept), pair)),

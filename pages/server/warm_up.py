@@ -1,9 +1,11 @@
-"""Import modules and open bundles before the first reader comes.
+"""Import modules, open bundles and compile kernels before the first reader comes.
 
 The warm-up runs in a thread, so the server answers at once. Nothing of the pages is imported
 earlier, because Streamlit's caches must be declared after its runtime has started. It begins with
 what the first page needs; a reader who is already there waits for the same imports and not for
-others. The other pages follow after a pause, in which the first page of that reader is drawn.
+others. The other pages follow after a pause, in which the first page of that reader is drawn. Last
+come the kernels of the Pair page: the first start of an installation compiles them, later ones load
+them from numba's cache.
 """
 
 import ast
@@ -26,7 +28,7 @@ WARM = threading.Event()
 
 
 def warm_up(stop: threading.Event, pause: float) -> None:
-    """Import the modules of all pages and open the bundles; give up when `stop` is set."""
+    """Import the modules of all pages, open the bundles and compile; give up when `stop` is set."""
     try:
         for name in modules_of(PAGES / f"{FIRST}.py"):
             import_module(name)
@@ -38,6 +40,7 @@ def warm_up(stop: threading.Event, pause: float) -> None:
                 import_module(name)
         for name in IMPORTED_LATE:
             import_module(name)
+        import_module("analysis.cooccurrence.significance").compile_tests()
     except Exception:  # a page shows the same error to its reader
         LOG.exception("The warm-up failed; pages are loaded when they are opened.")
     finally:

@@ -1,5 +1,6 @@
 """Tests of pairs against scipy and brute force, on a planted world."""
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numba
@@ -12,6 +13,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence import null_models, significance
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.cooccurrence.significance import (
+    compile_tests,
     document_tests,
     shift_tests,
     token_tests,
@@ -144,3 +146,25 @@ def test_one_pair_with_a_dead_latent_and_with_itself(planted_bundle: Bundle) -> 
         assert (test.observed, test.expected, test.p_more, test.p_fewer) == (0, 0.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="must be different latents, but both are 3"):
         significance.tests_of_pair(planted_bundle, 3, 3)
+
+
+def test_kernels_are_compiled_for_the_arguments_that_a_pair_gives(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[tuple[str, tuple[object, ...]]] = []
+
+    def noting(name: str, kernel: Callable[..., None]) -> Callable[..., None]:
+        def noted(*arguments: object) -> None:
+            called.append((name, tuple(map(numba.typeof, arguments))))
+            kernel(*arguments)
+
+        return noted
+
+    for name in ("_shift_pairs", "_document_pairs"):
+        monkeypatch.setattr(null_models, name, noting(name, getattr(null_models, name)))
+    compile_tests()
+    compiled = called.copy()
+    called.clear()
+    significance.tests_of_pair(planted_bundle, 160, 161)
+    assert len(compiled) == 2
+    assert called == compiled
