@@ -1,9 +1,9 @@
 """Hashes that identify a bundle, and show whether its files are those that were written.
 
-The manifest stores the SHA-256 of every table and of its Parquet footer. Opening a bundle verifies
-the manifest and the footers, reading a table verifies the pages that are read (by the checksums in
-the file), and `clearwater verify` verifies all bytes. Bundles that predate these fields open, and
-say that they cannot be verified.
+The manifest stores the SHA-256 of every table and of its Parquet footer, and its number of rows.
+Opening a bundle verifies the manifest and the footers, reading a table verifies the pages that are
+read (by the checksums in the file), and `clearwater verify` verifies all bytes. Bundles that
+predate these fields open, and say that they cannot be verified.
 """
 
 import hashlib
@@ -26,12 +26,17 @@ NOT_CHECKED = ("checksum", "timings")
 
 
 def stored_tables(folder: Path) -> dict[str, StoredTable]:
-    """The hashes of every table in a folder."""
+    """The hashes and the number of rows of every table in a folder."""
     return {
-        table: StoredTable(sha256=content_hash([path]), footer=TableFile(path).footer_hash)
+        table: _stored_table(path)
         for table in sorted(TABLES)
         if (path := folder / f"{table}.parquet").exists()
     }
+
+
+def _stored_table(path: Path) -> StoredTable:
+    file = TableFile(path)
+    return StoredTable(sha256=content_hash([path]), footer=file.footer_hash, rows=file.rows)
 
 
 def content_hash_of(hashes: Mapping[str, str], manifest: Mapping[str, Any]) -> str:

@@ -33,13 +33,13 @@ def check_columns(file: TableFile, schema: OlderSchema) -> None:
 
 def check_counts(files: Mapping[str, TableFile], manifest: Manifest) -> None:
     """Raise InputError unless every table has the number of rows that the manifest states."""
-    expected = expected_rows(manifest)
     for table, file in files.items():
-        if file.rows != expected.get(table, file.rows):
-            raise damaged(
-                file.path,
-                f"has {file.rows:,} rows, but the manifest states {expected[table]:,}",
-            )
+        for counts in (expected_rows(manifest), stated_rows(manifest)):
+            if file.rows != counts.get(table, file.rows):
+                raise damaged(
+                    file.path,
+                    f"has {file.rows:,} rows, but the manifest states {counts[table]:,}",
+                )
         if table in READ_BY_ROW and file.groups != -(-file.rows // ROW_GROUP):
             raise damaged(file.path, f"is not stored in row groups of {ROW_GROUP:,} rows")
     by_latent, by_token = files["activations_by_latent"], files["activations_by_token"]
@@ -50,8 +50,14 @@ def check_counts(files: Mapping[str, TableFile], manifest: Manifest) -> None:
         )
 
 
+def stated_rows(manifest: Manifest) -> dict[str, int]:
+    """Rows of the tables for which the manifest states them; older bundles state none."""
+    stored = manifest.tables.items()
+    return {table: file.rows for table, file in stored if file.rows is not None}
+
+
 def expected_rows(manifest: Manifest) -> dict[str, int]:
-    """Rows of the tables whose number follows from the manifest."""
+    """Rows of the tables whose number follows from other fields of the manifest."""
     mask = manifest.mask
     return {
         "latents": manifest.sae.d_sae,

@@ -176,10 +176,13 @@ class LabelSummary(_Strict):
 
 
 class StoredTable(_Strict):
-    """The hashes of one table's file."""
+    """The hashes and the number of rows of one table's file."""
 
     sha256: str = Field(description="of the whole file", pattern=HASH)
     footer: str = Field(description="of its Parquet footer, verified when opened", pattern=HASH)
+    rows: int | None = Field(
+        default=None, ge=0, description="checked when opened; null if it predates this field"
+    )
 
 
 class Manifest(_Strict):
@@ -207,7 +210,8 @@ class Manifest(_Strict):
     versions: dict[str, str]
     timings: dict[str, float] = Field(description="seconds per step")
     tables: dict[str, StoredTable] = Field(
-        default_factory=dict, description="hashes of every table; empty if they predate this field"
+        default_factory=dict,
+        description="hashes and rows of every table; empty if they predate this field",
     )
     checksum: str = Field(
         default="", description="SHA-256 of all fields but timings; empty if it predates this field"

@@ -165,7 +165,7 @@ def hostile_manifest(folder: Path, draw: random.Random) -> str:
 def _rewritten(folder: Path, table: str, rows: pa.Table) -> None:
     pq.write_table(rows, _file(folder, table), row_group_size=65_536)
     if json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("checksum"):
-        reseal(folder)
+        reseal(folder, count_rows=False)
 
 
 def _changed_column(
@@ -253,7 +253,7 @@ def huge_tokens(folder: Path, draw: random.Random) -> str:
         with pq.ParquetWriter(_file(folder, table), rows.schema) as writer:
             writer.write_table(rows)
     if json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("checksum"):
-        reseal(folder)
+        reseal(folder, count_rows=False)
     return f"{table}.{column.name} has huge texts"
 
 

@@ -5,11 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from analysis.bundle import MANIFEST, TABLES, Bundle, open_bundle
 from analysis.bundle.checksums import manifest_checksum, sealed, stored_tables
 from analysis.runtime.errors import InputError
+from tests.bundles.sealing import reseal
 
 
 @pytest.fixture
@@ -31,6 +33,7 @@ def test_the_manifest_holds_the_hash_of_every_file(planted_bundle: Bundle) -> No
         assert stored.sha256 == hashlib.sha256(content).hexdigest()
         length = int.from_bytes(content[-8:-4], "little")
         assert stored.footer == hashlib.sha256(content[-8 - length :]).hexdigest()
+        assert stored.rows == pq.read_table(planted_bundle.path / f"{table}.parquet").num_rows
     assert planted_bundle.without_checksums == []
 
 
@@ -80,6 +83,30 @@ def test_a_table_without_its_hash_is_refused(copy: Path) -> None:
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match="has no hash of the table logits"):
         open_bundle(copy)
+
+
+@pytest.mark.parametrize("table", ["neighbours", "partners", "contexts", "memberships"])
+def test_rows_that_are_missing_are_noticed_even_with_new_hashes(copy: Path, table: str) -> None:
+    file = copy / f"{table}.parquet"
+    rows = pq.read_table(file)
+    pq.write_table(rows.slice(0, rows.num_rows - 1), file)
+    reseal(copy, count_rows=False)
+    message = (
+        f"copy/{table}.parquet: has {rows.num_rows - 1:,} rows, but the manifest states "
+        f"{rows.num_rows:,};"
+    )
+    with pytest.raises(InputError, match=message):
+        open_bundle(copy)
+
+
+def test_a_manifest_that_predates_the_numbers_of_rows_opens(copy: Path) -> None:
+    file = copy / MANIFEST
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for stored in content["tables"].values():
+        del stored["rows"]
+    content["checksum"] = manifest_checksum(content)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert open_bundle(copy).manifest.bundle_id == content["bundle_id"]
 
 
 def test_only_tables_that_exist_are_hashed(copy: Path) -> None:

@@ -6,12 +6,20 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from analysis.bundle.footer_checks import check_columns, check_counts, expected_rows
+from analysis.bundle import StoredTable
+from analysis.bundle.footer_checks import (
+    check_columns,
+    check_counts,
+    expected_rows,
+    stated_rows,
+)
 from analysis.bundle.older_schemas import CURRENT, OlderSchema
 from analysis.bundle.schema import TABLES
 from analysis.bundle.tables import ROW_GROUP
 from analysis.runtime.errors import InputError
 from tests.bundles.hand_made import manifest
+
+HASH = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,13 @@ def footers() -> dict[str, Footer]:
     }
 
 
-def check(table: str = "", **changes: int) -> None:
+def check(table: str = "", stated: dict[str, int | None] | None = None, **changes: int) -> None:
     files = footers()
     if table:
         files[table] = replace(files[table], **changes)  # type: ignore[arg-type]
-    check_counts(files, manifest())  # type: ignore[arg-type]
+    tables = {t: StoredTable(sha256=HASH, footer=HASH, rows=n) for t, n in (stated or {}).items()}
+    made = manifest().model_copy(update={"tables": tables})
+    check_counts(files, made)  # type: ignore[arg-type]
 
 
 def test_the_numbers_of_the_manifest() -> None:
@@ -64,6 +74,21 @@ def test_other_numbers_of_rows_are_refused(table: str) -> None:
         message = f"b/{table}.parquet: has {rows} rows, but the manifest states {wanted};"
         with pytest.raises(InputError, match=message):
             check(table, rows=rows)
+
+
+@pytest.mark.parametrize("table", ["partners", "contexts", "relations"])
+def test_numbers_that_the_manifest_states_for_each_table(table: str) -> None:
+    rows = footers()[table].rows
+    check(stated={table: rows})
+    check(stated={table: None, "logits": None})
+    for wrong in (rows - 1, rows + 1):
+        message = f"b/{table}.parquet: has {rows} rows, but the manifest states {wrong};"
+        with pytest.raises(InputError, match=message):
+            check(stated={table: wrong})
+
+
+def test_older_manifests_state_no_numbers_of_rows() -> None:
+    assert stated_rows(manifest()) == {}
 
 
 def test_tables_that_are_read_by_row_have_whole_row_groups() -> None:
