@@ -17,7 +17,8 @@ from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import ACCENT, QUIET_INK, layered
 
-ROW = 22
+ROW = 30
+"""Pixels, for the two lines of a name."""
 
 
 def pair_rows(
@@ -154,7 +155,7 @@ def _drawing(rows: pa.Table, measure: str) -> Drawing:
         for e in ("latent", "partner")
     ]
     data = rows.drop_columns(["latent_label", "partner_label"])
-    pairs = [f"{a}  +  {b}" for a, b in zip(*ends, strict=True)]
+    pairs = [f"{a}\n+ {b}" for a, b in zip(*ends, strict=True)]
     data = data.append_column("pair", pa.array(pairs, pa.string()))
     largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
     most = range_of(measure)[1] or largest or 1.0
@@ -174,7 +175,18 @@ def _chart(measure: str, others: tuple[str, ...]) -> alt.LayerChart:
             axis=alt.Axis(tickCount=5),
             scale=alt.Scale(domain=[0, slot("end")], nice=False),
         ),
-        y=alt.Y("pair:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
+        y=alt.Y(
+            "pair:N",
+            sort=None,
+            title=None,
+            # Each latent on a line of its own, so that a phone has room for the bars.
+            axis=alt.Axis(
+                labelExpr="split(datum.label, '\\n')",
+                labelLimit=165,
+                labelFontSize=11,
+                labelOffset=-6,
+            ),
+        ),
         tooltip=[
             alt.Tooltip("pair:N"),
             alt.Tooltip(f"{measure}:Q", title=title_of(measure), format=format_of(measure)),

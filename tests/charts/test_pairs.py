@@ -85,6 +85,19 @@ def test_dense_latents_and_rare_pairs_are_hidden_and_counted(tiny: Bundle) -> No
     assert min(shown["joint_tokens"].to_pylist()) >= least
 
 
+def test_each_latent_of_a_pair_is_named_on_its_own_line(tiny: Bundle) -> None:
+    figure = ranked_pairs(tiny, CHOSEN, limit=5)
+    rows = drawn_rows(figure, "pair")
+    assert len(rows) == 5
+    for row in rows:
+        first, second = row["pair"].split("\n")  # labels have no line breaks in charts
+        assert first.split(" ")[0] == str(row["latent"])
+        assert second.split(" ")[:2] == ["+", str(row["partner"])]
+        assert max(len(first), len(second)) <= 32
+    axis = figure.specification()["layer"][0]["encoding"]["y"]["axis"]
+    assert "'\\n'" in axis["labelExpr"]
+
+
 def test_an_empty_selection_gives_an_empty_figure(tiny: Bundle) -> None:
     figure = ranked_pairs(tiny, np.array([], dtype=int))
     assert figure.rows.num_rows == 0
