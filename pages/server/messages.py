@@ -46,7 +46,7 @@ def is_refused(received: bytes | None) -> bool:
     if not received:
         return False
     # Imported here because they delay the start of the server.
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
     from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415
 
     try:
