@@ -1,12 +1,13 @@
 """The scores of terms against a plain loop over the activations."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import Activations
+from analysis.bundle import Activations, write_table
 from analysis.labels.evidence import (
     BEFORE_SHARE,
     BEFORE_WEIGHT,
@@ -16,7 +17,7 @@ from analysis.labels.evidence import (
     Evidence,
     token_evidence,
 )
-from analysis.labels.terms import token_terms
+from analysis.labels.terms import TokenTerms, token_terms
 from analysis.runtime.progress import Progress
 from tests.analysis.labels.conftest import N
 
@@ -88,3 +89,41 @@ def test_progress_counts_latents(small_activations: Activations, small_tokens: p
         progress=Progress("labels", lambda *given: reported.append(given)),
     )
     assert reported[-1] == ("labels", 7, 7)
+
+
+def one_latent(folder: Path, rows: list[int], words: int) -> tuple[Evidence, TokenTerms]:
+    """The evidence of a latent with activation 1 on some rows of a text of different words."""
+    tokens = pa.table(
+        {
+            "document": np.zeros(words, dtype=np.int64),
+            "position": np.arange(words, dtype=np.int32),
+            "token": pa.array([f" {chr(97 + i)}" for i in range(words)]).dictionary_encode(),
+            "kept": np.ones(words, dtype=bool),
+        }
+    )
+    at = {"token": np.array(rows, dtype=np.uint32), "activation": np.ones(len(rows), np.float32)}
+    write_table(folder, "activations_by_latent", pa.table(at))
+    activations = Activations(folder, np.array([len(rows)]), np.zeros(words, dtype=np.int64))
+    terms = token_terms(tokens)
+    return token_evidence(activations, terms, naming=np.ones(words, dtype=bool)), terms
+
+
+def shown(evidence: Evidence, terms: TokenTerms) -> list[str]:
+    return sorted(terms.shown[term] for term in evidence.term[0] if term >= 0)
+
+
+def test_a_share_of_exactly_twice_the_frequency_counts_and_ties_go_to_the_smaller_term(
+    tmp_path: Path,
+) -> None:
+    # Two of four words have half of the activation each, and a quarter of the tokens each.
+    evidence, terms = one_latent(tmp_path, [0, 1], 4)
+    assert shown(evidence, terms) == ["a", "a →", "b"]
+    assert evidence.term[0, :2].tolist() == sorted(evidence.term[0, :2].tolist())
+    assert np.unique(evidence.score[0, :2]).size == 1
+
+
+def test_a_word_before_counts_from_a_fifth_of_the_activation_on(tmp_path: Path) -> None:
+    evidence, terms = one_latent(tmp_path, [1, 5, 9, 13, 17], 20)
+    assert shown(evidence, terms) == sorted([*"bfjnr", *(f"{word} →" for word in "aeimq")])
+    six, terms = one_latent(tmp_path, [1, 5, 9, 13, 17, 19], 20)
+    assert shown(six, terms) == [*"bfjnrt"]

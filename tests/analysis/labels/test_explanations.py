@@ -192,3 +192,50 @@ def test_words_are_found_among_the_terms() -> None:
     terms = token_terms(tokens)
     found = word_terms([["whale", "nothing"], ["strawberry"], ["berry"]], terms)
     assert [[terms.shown[term] for term in row] for row in found] == [["Whale"], ["strawberry"], []]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.jsonl.gz"])
+def test_files_of_exactly_the_largest_size_are_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps({"index": i, "description": "x" * 200}) + "\n" for i in (1, 2)]
+    content = ("latent,label\n1,x\n" if name == "a.csv" else "".join(lines)).encode()
+    stored = gzip.compress(content) if name.endswith(".gz") else content
+    (tmp_path / name).write_bytes(stored)
+    monkeypatch.setattr(explanations, "MOST_BYTES", len(content))
+    assert 1 in read_explanations(tmp_path / name, 8)
+    monkeypatch.setattr(explanations, "MOST_BYTES", len(content) - 1)
+    with pytest.raises(InputError, match=r"larger than|unpacks to more than"):
+        read_explanations(tmp_path / name, 8)
+
+
+@pytest.mark.parametrize("marks", ['""', "''", "“”", "«»"])
+def test_function_words_count_in_quotes_of_up_to_sixty_characters(marks: str) -> None:
+    for letters, words in ((56, ["the", "x" * 56]), (57, ["x" * 57])):
+        assert content_words(f"{marks[0]}the {'x' * letters}{marks[1]}") == words
+
+
+def test_texts_are_cut_after_a_thousand_characters() -> None:
+    assert clean_text("x" * 1_000) == "x" * 1_000
+    assert clean_text("x" * 1_001) == "x" * 999 + "…"
+    assert clean_text("a" + " " * 2_000 + "b") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        ({"feature": 1, "index": 2, "latent": 3, "label": "a"}, {3: "a"}),
+        ({"feature": 1, "index": 2, "label": "a"}, {2: "a"}),
+        ({"feature": 1, "explanation": "c", "description": "b", "label": "a"}, {1: "a"}),
+        ({"feature": 1, "explanation": "c", "description": "b"}, {1: "b"}),
+        (
+            {"index": 1, "explanations": [{"description": "first"}, {"description": "x"}]},
+            {1: "first"},
+        ),
+    ],
+)
+def test_of_several_names_the_first_known_one_counts(
+    record: dict[str, object], text: dict[int, str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    assert read_explanations(tmp_path / "a.jsonl", 4) == text

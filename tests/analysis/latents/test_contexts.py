@@ -152,3 +152,22 @@ def key(row: dict[str, Any]) -> tuple[int, str]:
 
 def places(written: list[dict[str, Any]], latent: int, kind: str) -> list[int]:
     return [r["document"] * 333 + r["position"] for r in written if key(r) == (latent, kind)]
+
+
+@pytest.mark.parametrize(("length", "rows"), [(4, [8, 9, 10, 11]), (5, [8, 9, 10, 11, 12])])
+def test_of_an_even_context_the_first_half_comes_before_the_picked_token(
+    length: int, rows: list[int]
+) -> None:
+    kept = KeptTokens.of(np.repeat([0, 1], 50), np.ones(100, dtype=np.bool_))
+    around = contexts.rows_around(kept, np.array([10, 50, 49]), length)
+    assert around.rows[:length].tolist() == rows
+    assert around.peak.tolist() == [2, 0, 2]
+    assert around.lengths.tolist() == [length, length - 2, 3]
+
+
+def test_a_latent_with_as_many_active_tokens_as_contexts_shows_each_once() -> None:
+    tokens = np.array([3, 20, 40, 60, 80], dtype=np.uint32)
+    block = LatentBlock(np.array([0]), np.array([5]), tokens, np.ones(5, dtype=np.float32))
+    kept = KeptTokens.of(np.zeros(100, dtype=np.int64), np.ones(100, dtype=np.bool_))
+    picks = contexts._picks(block, kept, PARAMETERS)
+    assert tokens[picks.place[picks.kind == 2]].tolist() == tokens.tolist()

@@ -90,3 +90,8 @@ def test_a_small_vocabulary_is_listed_whole_in_both_directions() -> None:
     table = logit_effects(np.full((1, 1), 2.0, np.float32), unembedding, list("abcd"), top=10)
     assert table["token"].to_pylist() == [*"bcad", *"dacb"]
     assert table["rank"].to_pylist() == [0, 1, 2, 3] * 2
+
+
+def test_ten_tokens_are_listed_in_each_direction(weights: tuple[np.ndarray, np.ndarray]) -> None:
+    table = logit_effects(*weights, [f"t{i}" for i in range(V)])
+    assert table.num_rows == (F - 1) * 2 * 10

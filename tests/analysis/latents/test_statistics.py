@@ -82,3 +82,10 @@ def test_histogram_counts_every_activation(stored: Stored) -> None:
 def test_histogram_of_a_dead_latent(stored: Stored) -> None:
     counts, edges = activation_histogram(stored.activations, 190, bins=10)
     assert counts.tolist() == [0] * 10 and edges[-1] == 1
+
+
+def test_a_histogram_has_forty_bins_unless_told_otherwise(stored: Stored) -> None:
+    values = stored.values[:, 12][stored.values[:, 12] > 0]
+    counts, edges = activation_histogram(stored.activations, 12)
+    assert len(counts) == 40
+    assert counts[:20].sum() == (values < np.float32(edges[20])).sum()
