@@ -35,7 +35,17 @@ def building(sae: SparseAutoencoder, parameters: Parameters, work: WorkingFolder
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder: Path = tmp_path_factory.mktemp("pipeline")
     planted = planted_activations(folder, documents=12, document_tokens=100)
-    parameters = Parameters(seed=1, epochs=20)
+    # None of the settings that the steps read has its default.
+    parameters = Parameters(
+        seed=1,
+        epochs=20,
+        partners_kept=20,
+        minimum_joint=6,
+        neighbours=9,
+        context_tokens=7,
+        contexts_per_kind=3,
+        minimum_cluster=4,
+    )
     sae = load_sae(planted_sae(folder / "sae"))
     source = ActivationsSource(sae, planted.activations, None, parameters)
     work = open_working_folder(folder / "bundle", StepRecord())

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,7 +12,16 @@ from analysis.build import ACTIVATION_STEPS, source_steps
 from analysis.bundle import TABLES
 from analysis.clusters import communities
 from analysis.clusters.communities import Communities
-from analysis.pipeline.artifacts import ACTIVE_TOKENS, COMMUNITIES, CONTEXTS, BundleTable
+from analysis.cooccurrence.strongest import Ranking
+from analysis.pipeline import steps
+from analysis.pipeline.artifacts import (
+    ACTIVE_TOKENS,
+    COMMUNITIES,
+    CONTEXTS,
+    FINEST_CLUSTER,
+    MEMBERSHIPS,
+    BundleTable,
+)
 from analysis.pipeline.building import Step, run_steps
 from analysis.pipeline.steps import find_communities
 from analysis.runtime.errors import InputError
@@ -65,8 +75,8 @@ def test_a_step_needs_all_that_it_declares(name: str, finished: Finished, tmp_pa
 
 
 def test_every_table_of_the_bundle_is_written_once(finished: Finished) -> None:
-    steps: tuple[Step[StepRecord], ...] = (*source_steps(finished.source), *ACTIVATION_STEPS)
-    written = [artifact for step in steps for artifact in step.writes]
+    every: tuple[Step[StepRecord], ...] = (*source_steps(finished.source), *ACTIVATION_STEPS)
+    written = [artifact for step in every for artifact in step.writes]
     tables = [artifact.name for artifact in written if isinstance(artifact, BundleTable)]
     assert sorted(tables) == sorted(TABLES)
     assert len(written) == len(set(written))
@@ -80,8 +90,8 @@ def test_what_is_read_was_written_before(finished: Finished) -> None:
 
 
 def test_steps_have_different_names_and_records(finished: Finished) -> None:
-    steps = (*source_steps(finished.source), *ACTIVATION_STEPS)
-    records: list[RecordFile[StepRecord]] = [step.record for step in steps]
+    every = (*source_steps(finished.source), *ACTIVATION_STEPS)
+    records: list[RecordFile[StepRecord]] = [step.record for step in every]
     assert len({record.path for record in records}) == len(records)
     assert list(finished.timings) == [record.step for record in records]
 
@@ -98,6 +108,80 @@ def test_communities_are_found_with_the_seed_of_the_build(
     monkeypatch.setattr(communities, "find_communities", recorded)
     find_communities(finished.build)
     assert seeds == [finished.build.parameters.seed] == [1]
+
+
+class _CalledError(Exception):
+    """Ends a step where it calls its room."""
+
+
+def _arguments(
+    step: str, called: str, finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with which a step calls a function of its room."""
+
+    def stop(*given: object, **named: object) -> None:
+        raise _CalledError(given, named)
+
+    monkeypatch.setattr(f"analysis.pipeline.steps.{called}", stop)
+    with pytest.raises(_CalledError) as ended:
+        getattr(steps, step)(finished.build)
+    given, named = ended.value.args
+    return given, named
+
+
+@pytest.mark.parametrize(
+    ("step", "called", "settings"),
+    [
+        ("find_neighbours", "decoder_graph", {"k": 9, "seed": 1}),
+        ("lay_out", "decoder_map", {"seed": 1, "epochs": 20}),
+        ("lay_out_by_cooccurrence", "partner_graph", {"k": 9}),
+        ("lay_out_by_cooccurrence", "cooccurrence_map", {"seed": 1, "epochs": 20}),
+        ("find_clusters", "cluster", {"seed": 1, "minimum_cluster": 4, "epochs": 20}),
+        ("name_latents_and_clusters", "label_tables", {"seed": 1}),
+    ],
+)
+def test_a_step_uses_the_settings_of_the_build(
+    step: str,
+    called: str,
+    settings: dict[str, int],
+    finished: Finished,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, named = _arguments(step, called, finished, monkeypatch)
+    assert {name: named[name] for name in settings} == settings
+
+
+def test_partners_are_ranked_by_the_settings_of_the_build(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, _ = _arguments("count_partners", "partners.count_partners", finished, monkeypatch)
+    assert Ranking(20, 6) in given
+
+
+def test_only_latents_that_fired_are_neighbours_on_the_map_and_in_clusters(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latents = pq.read_table(finished.planted.activations)["latent"].to_numpy()
+    fired = np.isin(np.arange(200), latents)
+    for step, called in (("lay_out", "decoder_map"), ("find_clusters", "cluster")):
+        given, _ = _arguments(step, called, finished, monkeypatch)
+        assert np.array_equal(given[2], fired)
+    _, named = _arguments("find_neighbours", "decoder_graph", finished, monkeypatch)
+    assert np.array_equal(named["eligible"], fired) and not fired.all()
+
+
+def test_contexts_have_the_length_and_number_of_the_build(finished: Finished) -> None:
+    rows = finished.build.read(CONTEXTS).to_pandas()
+    assert rows["tokens"].map(len).max() == 7
+    assert rows.groupby(["latent", "kind"], observed=True).size().max() == 3
+
+
+def test_the_finest_cluster_is_null_where_there_is_none(finished: Finished) -> None:
+    members = finished.build.read(MEMBERSHIPS).to_pandas()
+    members = members[members["level"] == 0].set_index("latent")["cluster"]
+    finest = finished.build.read(FINEST_CLUSTER)["cluster"].to_pylist()
+    assert finest == [members.get(latent) for latent in range(200)]
+    assert 0 in finest and None in finest
 
 
 def test_active_tokens_are_those_of_the_imported_rows(finished: Finished) -> None:
