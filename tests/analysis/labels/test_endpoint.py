@@ -82,3 +82,10 @@ def test_a_bounded_number_of_bytes_is_read(
     else:
         with pytest.raises(InputError, match="not a chat completion"):
             Endpoint(server.address, "m").answer(messages(SEA_SUBJECT))
+
+
+def test_an_answer_has_at_most_twenty_tokens(server: ChatServer) -> None:
+    endpoint = Endpoint(server.address, "m")
+    endpoint.answer(messages(SEA_SUBJECT))
+    assert server.seen[0][2]["max_tokens"] == 20
+    assert endpoint.seconds == 120

@@ -1,15 +1,22 @@
 """What a language model is shown, and the name that is read from its answer."""
 
-import pytest
+from collections.abc import Sequence
+from pathlib import Path
 
-from analysis.bundle import Bundle
-from analysis.labels.naming import promoted_ballot
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.sparse
+
+from analysis.bundle import TABLES, Bundle, LatentTable, write_table
+from analysis.labels.naming import Ballot, SharedTerm, promoted_ballot
 from analysis.labels.prompts import (
     CONTEXTS,
     EXAMPLE,
     INSTRUCTION,
     LONGEST_NAME,
     Subject,
+    cluster_subjects,
     latent_subjects,
     messages,
     name_in,
@@ -70,3 +77,66 @@ def test_only_contexts_of_the_naming_documents_are_shown(
     for context in shown:
         plain = context.replace("[[", "").replace("]]", "")
         assert any(plain in text for text in texts)
+
+
+def stored_contexts(folder: Path, latents: Sequence[int], tokens: int = 1) -> LatentTable:
+    """Two top contexts and a random one for each latent, in documents 0 (weaker), 1 and 1."""
+    row = {"activation": 1.0, "position": 0, "activations": [1.0] * tokens, "peak": tokens // 2}
+    rows = [
+        row | {"latent": one, "kind": kind, "document": document, "tokens": [word] * tokens}
+        for one in latents
+        for kind, document, word in (
+            ("top", 0, f" first{one}"), ("top", 1, f" second{one}"), ("random", 1, f" odd{one}")
+        )
+    ]  # fmt: skip
+    columns = {name: [one[name] for one in rows] for name in TABLES["contexts"].names}
+    write_table(folder, "contexts", pa.table(columns))
+    return LatentTable(folder / "contexts.parquet")
+
+
+def ballot(rows: Sequence[Sequence[float]]) -> Ballot:
+    """Latents x terms: the votes, and 1 where a vote is not 0; the terms are a, b, c and so on."""
+    votes = scipy.sparse.csr_matrix(np.array(rows, dtype=np.float64))
+    shown = [chr(97 + i) for i in range(votes.shape[1])]
+    return Ballot(votes, (votes > 0).astype(np.int64), shown, shown)
+
+
+def test_a_cluster_shows_the_first_context_of_the_members_with_most_of_its_terms(
+    tmp_path: Path,
+) -> None:
+    votes = ballot([[1, 1, 0]] * 5 + [[0, 0, 1]] + [[1, 0, 0], [1, 1, 0]])
+    terms = [SharedTerm(0, 1.0, 7), SharedTerm(1, 0.5, 6)]
+    [subject] = cluster_subjects(
+        [np.arange(8)[::-1]], [terms], [["up"]], votes, stored_contexts(tmp_path, range(8)), [0, 1]
+    )
+    assert (subject.terms, subject.promoted) == (["a", "b"], ["up"])
+    assert subject.contexts == [f"[[first{one}]]" for one in (0, 1, 2, 3, 4, 7)]
+
+
+def test_contexts_of_other_documents_and_kinds_are_left_out(tmp_path: Path) -> None:
+    contexts = stored_contexts(tmp_path, range(2))
+    votes = ballot([[1.0], [1.0]])
+    [subject] = cluster_subjects(
+        [np.arange(2)], [[SharedTerm(0, 1.0, 2)]], [[]], votes, contexts, [1]
+    )
+    assert subject.contexts == ["[[second0]]", "[[second1]]"]
+    [one] = latent_subjects([1], [["x"], ["y"]], votes, contexts, [0, 1])
+    assert one.contexts == ["[[first1]]", "[[second1]]"]
+    assert one.terms == ["y"]
+
+
+def test_promoted_tokens_come_in_the_order_of_their_votes(tmp_path: Path) -> None:
+    votes = ballot([[0.2, 0.5, 0.0, 0.2, 0.1]])
+    [one] = latent_subjects([0], [[]], votes, stored_contexts(tmp_path, [0]), [0])
+    assert one.promoted == ["b", "a", "d", "e"]
+
+
+def test_eight_tokens_are_shown_on_either_side(tmp_path: Path) -> None:
+    contexts = stored_contexts(tmp_path, [0], tokens=21)
+    [one] = latent_subjects([0], [[]], ballot([[1.0]]), contexts, [0])
+    side = " ".join(["first0"] * 8)
+    assert one.contexts == [f"{side} [[first0]] {side}"]
+
+
+def test_a_name_has_at_most_eighty_characters() -> None:
+    assert name_in("x" * 81) == "x" * 80

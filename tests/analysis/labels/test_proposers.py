@@ -7,6 +7,7 @@ import pytest
 from analysis.harvest.models import model_folder
 from analysis.labels.endpoint import Endpoint
 from analysis.labels.proposers import LocalModel, proposed_names
+from analysis.runtime.progress import Progress
 from tests.analysis.labels.chat_server import ChatServer
 from tests.analysis.labels.conftest import LAW_SUBJECT, SEA_SUBJECT
 
@@ -35,3 +36,20 @@ def test_the_demos_model_proposes_the_same_names_again(tmp_path: Path) -> None:
     )
     assert once == twice
     assert all(once)
+
+
+def test_an_answer_that_was_changed_is_requested_again(server: ChatServer, tmp_path: Path) -> None:
+    kept = tmp_path / "answers.jsonl"
+    endpoint = Endpoint(server.address, "some-model")
+    first = proposed_names(endpoint, [SEA_SUBJECT], kept)
+    kept.write_text(kept.read_text().replace("whale", "shark"))
+    assert proposed_names(endpoint, [SEA_SUBJECT], kept) == first
+    assert len(server.seen) == 2
+
+
+def test_progress_counts_the_named_subjects(server: ChatServer, tmp_path: Path) -> None:
+    reported: list[tuple[str, int, int]] = []
+    progress = Progress("names", lambda *step: reported.append(step))
+    subjects = [SEA_SUBJECT, LAW_SUBJECT]
+    proposed_names(Endpoint(server.address, "m"), subjects, tmp_path / "answers.jsonl", progress)
+    assert reported == [("names", 1, 2), ("names", 2, 2)]

@@ -50,3 +50,34 @@ def test_latents_outside_the_sae_are_refused(explanations: Path) -> None:
     LabelSources(explanations=explanations).check(3)
     with pytest.raises(InputError, match="explains latent 2, but the SAE has 2 latents"):
         LabelSources(explanations=explanations).check(2)
+
+
+@pytest.mark.parametrize(
+    ("sources", "problem"),
+    [
+        (
+            LabelSources(model="a", endpoint="http://host/v1", endpoint_model="b"),
+            "not both",
+        ),
+        (LabelSources(endpoint="http://host/v1"), "together"),
+        (LabelSources(endpoint_model="b"), "together"),
+        (LabelSources(latents=1), "--label-latents needs --label-model or --label-endpoint"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    sources: LabelSources, problem: str
+) -> None:
+    with pytest.raises(InputError, match=problem):
+        sources.check(3)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        LabelSources(),
+        LabelSources(model="a", latents=1),
+        LabelSources(endpoint="http://host/v1", endpoint_model="b", latents=1),
+    ],
+)
+def test_settings_that_fit_are_accepted(sources: LabelSources) -> None:
+    sources.check(3)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from analysis.labels.terms import MOST_PIECES, TokenTerms, token_terms
 
@@ -106,3 +107,64 @@ def test_a_word_has_a_largest_number_of_pieces() -> None:
 def test_an_empty_table_has_no_terms() -> None:
     terms = terms_of([])
     assert len(terms.word) == len(terms.shown) == 0
+
+
+def test_a_word_of_twelve_pieces_is_one_and_the_thirteenth_begins_another() -> None:
+    pieces = [" x", *"abcdefghijkl"]
+    terms = terms_of(pieces)
+    assert shown(terms, terms.word) == ["xabcdefghijk"] * 12 + ["l"]
+
+
+@pytest.mark.parametrize(("spaced", "is_joined"), [(2, True), (1, False)])
+def test_words_are_joined_if_two_of_a_hundred_tokens_begin_with_a_space(
+    spaced: int, is_joined: bool
+) -> None:
+    texts = [f" {chr(0x3B1 + i)}" for i in range(spaced)]
+    texts += [chr(0x400 + i) for i in range(100 - spaced)]
+    terms = terms_of(texts)
+    assert (terms.occurrence[-1] == terms.occurrence[-2]) == is_joined
+
+
+def test_a_shown_term_has_at_most_forty_characters() -> None:
+    terms = terms_of([" " + "a" * 40, " " + "b" * 41])
+    assert shown(terms, terms.word) == ["a" * 40, "b" * 39 + "…"]
+
+
+def test_spaces_are_counted_from_two_on() -> None:
+    terms = terms_of([" a", "  ", " b"])
+    assert shown(terms, terms.word)[1] == "␣×2"
+
+
+def test_bytes_are_joined_unless_their_character_is_of_a_script_without_spaces() -> None:
+    # E2 begins a dash, which continues; E3 begins a kana, which does not.
+    for lead, joined in (("e2 80 94", True), ("e3 81 82", False)):
+        terms = terms_of([" a", f"⟨{lead}⟩"])
+        assert (terms.word[0] == terms.word[1]) == joined
+
+
+@pytest.mark.parametrize(
+    ("character", "is_joined"),
+    [
+        ("b", True),
+        ("\u0301", True),  # a combining accent
+        ("9", False),
+        ("²", False),  # a number, but not a digit
+        ("ก", False),  # Thai, Lao, Tibetan
+        ("ﬀ", True),
+        ("豈", False),  # U+F900
+        ("𠀀", False),  # U+20000
+    ],
+)
+def test_letters_continue_a_word(character: str, is_joined: bool) -> None:
+    terms = terms_of([" a", character])
+    assert (terms.word[0] == terms.word[1]) == is_joined
+
+
+def test_digits_continue_digits_only() -> None:
+    terms = terms_of([" 1", "2", "²"])
+    assert terms.word[0] == terms.word[1] != terms.word[2]
+
+
+def test_a_word_is_shown_without_the_marks_around_it() -> None:
+    terms = terms_of([' ("whale",', " don't"])
+    assert shown(terms, terms.word) == ["whale", "don't"]
