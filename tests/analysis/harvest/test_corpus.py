@@ -146,3 +146,37 @@ def test_corpus_hash_follows_the_content(tmp_path: Path) -> None:
     assert corpus_hash(as_dataset(tmp_path)) == corpus_hash(tmp_path / "dataset")
     with pytest.raises(InputError, match="There is no corpus"):
         corpus_hash(tmp_path / "nothing")
+
+
+def test_documents_of_exactly_the_largest_size_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "MAX_DOCUMENT_CHARACTERS", 10)
+    row = json.dumps({"text": "🐋" * 10}, ensure_ascii=False)
+    for name, text in (("a.txt", "🐋" * 10), ("b.jsonl", row)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (document,) = read_corpus(tmp_path / name)
+        assert document.text == "🐋" * 10
+    (tmp_path / "a.txt").write_text("🐋" * 10 + "x", encoding="utf-8")
+    with pytest.raises(InputError, match="41 bytes, which is too large"):
+        list(read_corpus(tmp_path / "a.txt"))
+    (tmp_path / "a.txt").write_text("x" * 11, encoding="utf-8")
+    with pytest.raises(InputError, match="has 11 characters"):
+        list(read_corpus(tmp_path / "a.txt"))
+
+
+def test_a_folder_with_several_kinds_of_files_is_read_from_the_first(tmp_path: Path) -> None:
+    kinds = ("txt", "jsonl", "parquet", "arrow")
+    for kind in kinds:
+        file = tmp_path / f"a.{kind}"
+        table = pa.table({"text": [kind]})
+        if kind == "txt":
+            file.write_text(kind)
+        elif kind == "jsonl":
+            file.write_text(json.dumps({"text": kind}))
+        elif kind == "parquet":
+            pq.write_table(table, file)
+        else:
+            with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
+                out.write_table(table)
+        assert [document.text for document in read_corpus(tmp_path)] == [kind]

@@ -17,6 +17,7 @@ from analysis.harvest.self_check import (
     Tried,
     _advice,
     _misfit,
+    _other_hooks,
     judge,
     measure,
     self_check,
@@ -224,3 +225,67 @@ def test_a_model_of_another_width_is_reported(sample: Sample, sae: SparseAutoenc
         self_check(narrow, sample)
     with pytest.raises(InputError, match="give it with --hook"):
         self_check(replace(sae, hook_point=None), sample)
+
+
+def reported(
+    measured: Measured, sae: SparseAutoencoder, sample: Sample, patch: pytest.MonkeyPatch
+) -> SelfCheckReport:
+    """The report on an SAE for which every reading gives the same numbers."""
+    patch.setattr("analysis.harvest.self_check.measure", lambda *_: measured)
+    return self_check(sae, sample)
+
+
+@pytest.mark.parametrize(
+    ("explained", "is_tried"), [(0.6, False), (0.5999, True), (None, False), (0.29, True)]
+)
+def test_other_readings_are_tried_below_the_usual_explained_variance(
+    explained: float | None,
+    is_tried: bool,
+    sae: SparseAutoencoder,
+    sample: Sample,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = reported(Measured(100, 8.0, explained), sae, sample, monkeypatch)
+    assert bool(report.tried) == is_tried
+
+
+def test_other_readings_are_tried_at_another_hook_point(
+    sae: SparseAutoencoder, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.harvest.self_check.measure", lambda *_: Measured(100, 8.0, 0.9))
+    assert self_check(sae, sample, "blocks.1.hook_resid_post").tried
+    # Two names of one place.
+    assert not self_check(sae, sample, "blocks.0.hook_resid_post").tried
+
+
+def test_two_layers_on_either_side_are_tried(
+    sae: SparseAutoencoder, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer's input is the output of the layer before it, which is not tried twice."""
+    monkeypatch.setattr(Sample, "activations", lambda *_: torch.zeros(1, D_MODEL))
+    monkeypatch.setattr("analysis.harvest.self_check.measure", lambda *_: Measured(100, 8.0, 0.1))
+    six = replace(sample, language_model=replace(sample.language_model, n_layers=6))
+    assert [one.option for one in _other_hooks(sae, six, HookPoint(3, "resid_post"))] == [
+        "--hook blocks.1.hook_resid_pre",
+        "--hook blocks.3.hook_resid_pre",
+        "--hook blocks.1.hook_resid_post",
+        "--hook blocks.4.hook_resid_post",
+        "--hook blocks.5.hook_resid_post",
+    ]
+    last = [one.option for one in _other_hooks(sae, six, HookPoint(5, "resid_post"))]
+    assert last[-1] == "--hook blocks.3.hook_resid_post" and not any("6" in one for one in last)
+
+
+def test_a_sample_has_three_hundred_tokens_by_default(sample: Sample) -> None:
+    default = Sample(sample.language_model, sample.corpus)
+    assert len(default.activations(HookPoint(0, "resid_pre"))) == 300
+
+
+def test_explained_variance_is_compared_to_two_decimals() -> None:
+    first, second = (_misfit(Measured(100, 30.0, value), 30) for value in (0.72, 0.71))
+    assert first < second
+
+
+def test_a_change_that_leaves_exactly_four_fifths_is_recommended(sae: SparseAutoencoder) -> None:
+    tried = [Tried("with a change", "--change", Measured(100, 8.0, 0.6))]
+    assert str(_advice(sae, Measured(100, 8.0, 0.5), tried)).endswith("give --change.")

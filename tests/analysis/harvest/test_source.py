@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from analysis.bundle import Parameters
-from analysis.harvest.source import OpenReading, TextAddress, TextSource
+from analysis.harvest.mask import MaskCounts, MaskPolicy
+from analysis.harvest.source import OpenReading, TextAddress, TextSource, _mask_summary
 from analysis.runtime.errors import InputError
 from analysis.saes.saelens import save_saelens
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -62,3 +64,36 @@ def test_another_content_under_the_same_path_is_refused(source: TextSource, tmp_
     address = replace(source.address, corpus=other)
     with pytest.raises(InputError, match="has another SAE, model or corpus under the same path"):
         OpenReading(address, source.contents())()
+
+
+def changed(source: TextSource, hook: str | None = None, **settings: Any) -> TextSource:
+    """The source with other parameters; nothing that it has loaded is loaded again."""
+    parameters = source.parameters.model_copy(update=settings)
+    address = replace(source.address, parameters=parameters, hook=hook or source.address.hook)
+    other = replace(source, address=address)
+    other.__dict__["language_model"] = source.language_model
+    return other
+
+
+def test_the_parameters_decide_what_is_read_and_what_is_active(source: TextSource) -> None:
+    kept = [len(block) - 1 for block in changed(source, max_tokens=20).blocks()]
+    assert sum(kept) == 20  # the first token of each block is a sink
+    with_bos = list(changed(source, prepend_bos=True).blocks())
+    assert [block.token_ids[0] for block in with_bos] == [0] * len(with_bos)
+    assert changed(source, active_threshold=0.25).reading().active_threshold == 0.25
+
+
+def test_a_given_hook_point_replaces_that_of_the_sae(source: TextSource) -> None:
+    named = replace(source, sae=replace(source.sae, hook_point="blocks.0.hook_resid_pre"))
+    assert str(named.hook) == "blocks.0.hook_resid_post"
+    unnamed = replace(named, address=replace(named.address, hook=None))
+    assert str(unnamed.hook) == "blocks.0.hook_resid_pre"
+
+
+def test_sinks_by_position_and_by_norm_are_summed() -> None:
+    counts = MaskCounts(kept=7, special=3, sink_position=20, sink_norm=100)
+    summary = _mask_summary(MaskPolicy(special_token_ids=(1, 2)), counts)
+    assert (summary.special_tokens, summary.sink_tokens) == (3, 120)
+    assert summary.special_token_ids == [1, 2]
+    for words in ("any position (3)", "each block (20)", "exceeds 100 times the median (100)"):
+        assert words in summary.policy

@@ -484,3 +484,64 @@ def test_an_archive_has_at_most_its_limits(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(checks, "MAX_ZIP_ENTRIES", 1)
     with pytest.raises(InputError, match="has 2 entries"):
         checks.zip_directory(file)
+
+
+def header_file(path: Path, header: bytes) -> Path:
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    return path
+
+
+@pytest.mark.parametrize(("beyond", "is_read"), [(0, True), (1, False)])
+def test_the_limits_of_files_are_as_documented(beyond: int, is_read: bool, tmp_path: Path) -> None:
+    """256 KB of header with 512 tensors, 1 MB and 32 levels of JSON, and a pickle of 512 KB."""
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    padded = json.dumps({"a": entry}).encode().ljust((256 << 10) + beyond)
+    many = json.dumps({f"t{i}": entry for i in range(512 + beyond)}).encode()
+    config = tmp_path / "cfg.json"
+    config.write_bytes(b"{}".ljust((1 << 20) + beyond))
+    depth = 32 + beyond
+    nested = b'{"a": ' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("data.pkl", bytes((512 << 10) + beyond))
+    with zipfile.ZipFile(archive) as opened:
+        for read in (
+            lambda: safetensors_header(header_file(tmp_path / "padded", padded)),
+            lambda: safetensors_header(header_file(tmp_path / "many", many)),
+            lambda: read_json(config) == {},
+            lambda: parse_json(nested, "cfg.json"),
+            lambda: checks.read_pickle(archive, opened, "data.pkl"),
+        ):
+            if is_read:
+                assert read()
+            else:
+                with pytest.raises(InputError):
+                    read()
+
+
+@pytest.mark.parametrize(("factor", "is_read"), [(7.9, True), (8.1, False)])
+def test_an_archive_unpacks_to_at_most_eight_times_its_size(
+    factor: float, is_read: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.npz"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("noise", random.Random(0).randbytes(100_000))
+        archive.writestr("zeros", bytes(int((factor - 1) * 100_000 + factor * 900)))
+    if is_read:
+        checks.zip_directory(file).close()
+    else:
+        with pytest.raises(InputError, match="would unpack to"):
+            checks.zip_directory(file)
+
+
+@pytest.mark.parametrize(("entries", "is_read"), [(4_096, True), (4_097, False)])
+def test_an_archive_has_at_most_4096_entries(entries: int, is_read: bool, tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        for i in range(entries):
+            archive.writestr(f"{i}", b"")
+    if is_read:
+        checks.zip_directory(file).close()
+    else:
+        with pytest.raises(InputError, match="has 4,097 entries"):
+            checks.zip_directory(file)

@@ -62,3 +62,10 @@ def test_norms_are_reported_at_their_quantiles() -> None:
 def test_one_latent_has_one_norm() -> None:
     quantiles = decoder_norm_quantiles(of_norms(torch.tensor([2.0], dtype=torch.float64)))
     assert {round(value, 5) for value in quantiles.values()} == {2.0}
+
+
+def test_a_quantile_is_the_nearest_norm() -> None:
+    """Of nine norms the 95 % quantile is at place 7.6, so it is the last one."""
+    quantiles = decoder_norm_quantiles(of_norms(torch.arange(9, dtype=torch.float64)))
+    rounded = {name: round(value, 5) for name, value in quantiles.items()}
+    assert rounded == {"min": 0, "p05": 0, "median": 4, "p95": 8, "max": 8}

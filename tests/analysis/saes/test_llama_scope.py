@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.saes import load_sae
-from tests.analysis.saes.cases import HOOK, HYPERPARAMETERS, Case, changed, write
+from tests.analysis.saes.cases import CASES, HOOK, HYPERPARAMETERS, Case, changed, write
 from tests.analysis.saes.format_tests import FormatTests, opened, refusal
 
 
@@ -48,3 +48,21 @@ def test_top_k_is_the_advertised_l0(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_encoded_is_refused(case: Case, message: str, tmp_path: Path) -> None:
     assert message in refusal(case, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("llama_scope", {"dataset_average_activation_norm": {"in": 5.0}}),
+        ("llama_scope", {"act_fn": None, "sparsity_include_decoder_norm": None}),
+        ("llama_scope_r1", {"norm_activation": None}),
+        ("llama_scope_r1", {"hook_point_out": None}),
+    ],
+)
+def test_settings_that_are_missing_have_the_defaults_of_openmoss(
+    name: str, change: dict[str, object], tmp_path: Path
+) -> None:
+    """The output has the norm of the input; norms are of the data set and count decoder norms."""
+    shorter = changed(name, config={**(CASES[name].config or {}), **change})
+    sae = load_sae(write(shorter, tmp_path / "shorter"))
+    assert sae.content_hash == opened(name, tmp_path / "whole").content_hash

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from analysis.runtime.errors import InputError
 from analysis.saes import Overrides, load_sae
-from analysis.saes.saelens import save_saelens
+from analysis.saes.saelens import save_saelens, upgraded
 from tests.oracles.residual import residual_stream
 
 ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
@@ -149,6 +149,7 @@ def test_l0_in_training_is_the_sum_of_the_densities(tmp_path: Path) -> None:
         ({"d_in": 48}, "d_in is 32, but it is 48"),
         ({"d_sae": 63}, "d_sae is 64, but it is 63"),
         ({"d_in": -1}, "must be positive"),
+        ({"d_in": 0}, "d_in is 0, but must be positive"),
         ({"d_in": "32"}, "type int"),
         ({"d_sae": True}, "type int"),
         ({"k": None}, "needs k between 1 and 64"),
@@ -185,3 +186,49 @@ def test_live_saelens_opens_what_is_converted(name: str, tmp_path: Path) -> None
     with torch.no_grad():
         close(sae.encode(x), theirs.encode(given))
         close(sae.reconstruct(x), theirs(given).reshape(len(x), -1))
+
+
+def test_a_density_above_one_counts_as_one(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(ORACLE / "standard_none", tmp_path / "sae"))
+    sparsity = torch.tensor([0.5] * 4 + [-20.0] * 60)
+    save_file({"sparsity": sparsity}, folder / "sparsity.safetensors")
+    assert load_sae(folder).advertised_l0 == pytest.approx(4, rel=1e-6)
+
+
+def test_k_is_the_advertised_l0_whatever_was_measured(topk: Path) -> None:
+    save_file({"sparsity": torch.zeros(64)}, topk / "sparsity.safetensors")
+    assert load_sae(topk).advertised_l0 == 8
+
+
+@pytest.mark.parametrize(
+    ("version", "is_old"), [("5.10.4", True), ("6.0.0", False), ("10.1.0", False), (None, True)]
+)
+def test_configurations_before_version_6_are_upgraded(version: str | None, is_old: bool) -> None:
+    old = {"hook_point": "a", "activation_fn_str": "relu", "sae_lens_version": version}
+    expected = {"hook_name": "a", "activation_fn": "relu", "sae_lens_version": version}
+    upgrade = upgraded(old)
+    assert upgrade == (expected | {"normalize_activations": "none"} if is_old else old)
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [(True, "expected_average_only_in"), (False, "none"), (None, "none"), ("layer_norm",) * 2],
+)
+def test_old_configurations_state_whether_they_normalise(
+    stored: bool | str | None, read: str
+) -> None:
+    assert upgraded({"normalize_activations": stored})["normalize_activations"] == read
+
+
+def test_b_dec_is_subtracted_unless_the_configuration_says_otherwise(topk: Path) -> None:
+    config = json.loads((topk / "cfg.json").read_text())
+    config.pop("apply_b_dec_to_input", None)
+    (topk / "cfg.json").write_text(json.dumps(config))
+    assert load_sae(topk).applies_b_dec_to_input
+    assert not load_sae(rewrite(topk, apply_b_dec_to_input=False)).applies_b_dec_to_input
+
+
+def test_the_metadata_of_version_6_precede_the_top_level(topk: Path) -> None:
+    metadata = {"hook_name": "blocks.1.hook_resid_pre"}
+    sae = load_sae(rewrite(topk, hook_name="blocks.7.hook_resid_pre", metadata=metadata))
+    assert sae.hook_point == "blocks.1.hook_resid_pre"

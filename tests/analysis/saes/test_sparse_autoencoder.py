@@ -212,3 +212,13 @@ def test_what_reads_and_writes_one_hook_point_is_an_autoencoder() -> None:
     assert sae_of(hook_point="a", hook_point_out="a").is_autoencoder
     assert not sae_of(hook_point="a", hook_point_out="b").is_autoencoder
     assert not sae_of(W_dec=torch.zeros(F, D + 1)).is_autoencoder
+
+
+def test_a_gate_at_exactly_zero_is_closed() -> None:
+    zero, one = torch.zeros(F, dtype=torch.float64), torch.ones(F, dtype=torch.float64)
+    sae = sae_of(architecture="gated", gate=Gate(b_gate=zero, r_mag=zero, b_mag=one))
+    assert not sae.encode(torch.zeros(1, D, dtype=torch.float64)).any()
+
+
+def test_an_l0_that_the_file_states_precedes_k() -> None:
+    assert sae_of(architecture="topk", k=3, metadata={"advertised_l0": 2.5}).advertised_l0 == 2.5
