@@ -1,12 +1,16 @@
 """Pairs of latents that fire together, ranked."""
 
+from typing import NamedTuple
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.association import measure_table
 from analysis.latents.flags import is_flagged
+from analysis.runtime.arrays import Ints
 from analysis.runtime.numbers import count
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
@@ -19,9 +23,27 @@ from charts.core.theme import ACCENT, QUIET_INK, layered
 
 ROW = 30
 """Pixels, for the two lines of a name."""
+MOST_LISTED = 1_000
+"""Pairs of a ranking that are kept, for a table and for charts."""
 
 
-def pair_rows(
+class RankedPairs(NamedTuple):
+    """The strongest pairs of a selection, and how many others there are."""
+
+    rows: pa.Table
+    """Strongest first. Columns: latent and partner, their labels, the joint counts, every measure.
+    The selected latent comes first; if both are selected, the rarer one does, so that P(b given a)
+    is the larger of the two conditional probabilities."""
+    total: int
+    """Pairs that are ranked, also those that are not in `rows`."""
+    hidden: int
+    """Other pairs, with a dense or an ultralow latent."""
+    rare: int
+    """Other pairs, with fewer joint tokens than the bundle's `minimum_joint`."""
+
+
+@cached
+def strongest_pairs(
     bundle: Bundle,
     latents: np.ndarray,
     measure: str = "phi",
@@ -29,72 +51,69 @@ def pair_rows(
     within: bool = False,
     hide_flags: bool = True,
     hide_rare: bool = True,
-) -> pa.Table:
-    """Every stored pair with a latent of the selection, once, strongest first.
+    most: int | None = MOST_LISTED,
+) -> RankedPairs:
+    """The `most` strongest of the stored pairs with a latent of the selection, each pair once.
 
     `latents` [n] are ids. With `within`, both latents must be selected. `hide_flags` excludes pairs
     with a dense or an ultralow latent, which would dominate the ranking; `hide_rare` excludes pairs
-    with fewer joint tokens than the bundle's `minimum_joint`, which are too few to rank. Columns:
-    latent and partner (selected latent first; if both are selected, the rarer one), their labels,
-    the joint counts, every measure. Raises InputError for an unknown measure.
+    with too few joint tokens to rank. Raises InputError for an unknown measure.
     """
-    return _pairs(bundle, latents, measure, within, hide_flags, hide_rare)[0]
-
-
-def _pairs(
-    bundle: Bundle,
-    latents: np.ndarray,
-    measure: str,
-    within: bool,
-    hide_flags: bool,
-    hide_rare: bool,
-) -> tuple[pa.Table, int, int]:
-    """The pairs, the number hidden for a flag, and the number of others hidden as rare."""
     check_measure(measure)
     chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
     chosen[np.asarray(latents, dtype=np.int64)] = True
-    active = bundle.latents["active_tokens"].to_numpy()
-    pairs = _once(bundle.partners.of(np.flatnonzero(chosen)), chosen, active, within)
-    hidden = 0
+    stored = bundle.partners.of(np.flatnonzero(chosen))
+    a, b = (stored[end].to_numpy() for end in ("latent", "partner"))
+    pair = np.minimum(a, b).astype(np.int64) * len(chosen) + np.maximum(a, b)
+    left = chosen[b] if within else np.ones(len(a), dtype=bool)
+    hidden = rare = 0
     if hide_flags:
         flagged = is_flagged(bundle.latents)
-        shown = ~flagged[pairs["latent"].to_numpy()] & ~flagged[pairs["partner"].to_numpy()]
-        hidden = int((~shown).sum())
-        pairs = pairs.filter(pa.array(shown))
-    rare = 0
+        without = ~flagged[a] & ~flagged[b]
+        hidden = _distinct(pair[left & ~without])
+        left &= without
     if hide_rare:
-        often = pc.greater_equal(pairs["joint_tokens"], bundle.manifest.parameters.minimum_joint)
-        rare = pairs.num_rows - pc.sum(often).as_py() if pairs.num_rows else 0
-        pairs = pairs.filter(often)
-    rows = measured(bundle, pairs, measure)
-    rows = rows.sort_by(
-        [(measure, "descending"), ("latent", "ascending"), ("partner", "ascending")]
-    )
+        often = stored["joint_tokens"].to_numpy() >= bundle.manifest.parameters.minimum_joint
+        rare = _distinct(pair[left & ~often])
+        left &= often
+    # Both latents of a pair may list it.
+    places = np.flatnonzero(left)
+    pairs = stored.take(places[np.unique(pair[places], return_index=True)[1]])
+    ranked = _ranked(bundle, _rarer_first(bundle, pairs, chosen), measure, most)
+    return RankedPairs(ranked, pairs.num_rows, hidden, rare)
+
+
+def _distinct(ids: Ints) -> int:
+    """The number of different ids; `numpy.unique` takes a hundred times as long for millions."""
+    ordered = np.sort(ids)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(len(ordered), 1)
+
+
+def _rarer_first(bundle: Bundle, pairs: pa.Table, chosen: np.ndarray) -> pa.Table:
+    """The pairs with the rarer latent first if both are in `chosen` [n_latents]."""
+    active = bundle.latents["active_tokens"].to_numpy()
+    a, b = pairs["latent"].to_numpy(), pairs["partner"].to_numpy()
+    rarer = (active[b] < active[a]) | ((active[b] == active[a]) & (b < a))
+    swap = chosen[a] & chosen[b] & rarer
+    for place, ends in enumerate((np.where(swap, b, a), np.where(swap, a, b))):
+        pairs = pairs.set_column(place, pairs.field(place), pa.array(ends, pa.int32()))
+    return pairs
+
+
+def _ranked(bundle: Bundle, pairs: pa.Table, measure: str, most: int | None) -> pa.Table:
+    """The `most` strongest pairs, with their labels and all measures; ties by their ids."""
+    values = measure_table(pairs, bundle.latents, bundle.manifest.tokens, [measure])[measure]
+    strength = values.to_numpy()
+    if most is not None and most < len(strength):
+        # Sorting all pairs would take longer than all the rest.
+        weakest = np.partition(strength, -most)[-most]
+        places = np.flatnonzero(strength >= weakest)
+        pairs, strength = pairs.take(places), strength[places]
+    order = np.lexsort((pairs["partner"].to_numpy(), pairs["latent"].to_numpy(), -strength))
+    rows = measured(bundle, pairs.take(order[:most]), measure)
     for at, end in ((2, "latent"), (3, "partner")):
         rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
-    return rows, hidden, rare
-
-
-def _once(pairs: pa.Table, chosen: np.ndarray, active: np.ndarray, within: bool) -> pa.Table:
-    """Each unordered pair once, although both of its latents may list it.
-
-    The selected latent comes first. If both are selected, the rarer one does, so that P(b given a)
-    is the larger of the two conditional probabilities.
-    """
-    a, b = pairs["latent"].to_numpy(), pairs["partner"].to_numpy()
-    keep = chosen[b] if within else np.ones(len(a), dtype=bool)
-    both = chosen[a] & chosen[b]
-    swap = both & ((active[b] < active[a]) | ((active[b] == active[a]) & (b < a)))
-    first, second = np.where(swap, b, a), np.where(swap, a, b)
-    order = np.lexsort((second, first))
-    new = np.ones(len(a), dtype=bool)
-    new[1:] = (np.diff(first[order]) != 0) | (np.diff(second[order]) != 0)
-    rows = order[new]
-    rows = rows[keep[rows]]
-    taken = pairs.take(pa.array(rows))
-    return taken.set_column(0, taken.field(0), pa.array(first[rows], pa.int32())).set_column(
-        1, taken.field(1), pa.array(second[rows], pa.int32())
-    )
+    return rows
 
 
 @cached
@@ -108,9 +127,8 @@ def ranked_pairs(
     hide_flags: bool = True,
 ) -> Figure:
     """The strongest pairs of the selection. A click gives PAIR: latent and partner."""
-    every, hidden, rare = _pairs(bundle, latents, measure, within, hide_flags, hide_rare=True)
-    # A slice would keep all pairs in memory.
-    rows = every.take(pa.array(range(min(limit, every.num_rows)), pa.int64()))
+    every = strongest_pairs(bundle, latents, measure, within=within, hide_flags=hide_flags)
+    rows = every.rows.take(np.arange(min(limit, every.rows.num_rows)))  # a slice would keep all
     return Figure(
         name=f"pairs-{measure}",
         title=f"Pairs that fire together, by {title_of(measure)}",
@@ -120,13 +138,17 @@ def ranked_pairs(
             bundle,
             unit="token",
             measure=measure,
-            pairs=f"{rows.num_rows} of {every.num_rows} stored",
+            pairs=f"{rows.num_rows} of {every.total} stored",
             latents=len(np.unique(latents)),
             minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
         selections=(PAIR.name,),
-        note=_note(hidden if hide_flags else None, rare, bundle.manifest.parameters.minimum_joint),
+        note=_note(
+            every.hidden if hide_flags else None,
+            every.rare,
+            bundle.manifest.parameters.minimum_joint,
+        ),
     )
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.bundle.cut_texts import cut_texts
 from analysis.bundle.damage import damaged
 from analysis.bundle.schema import TABLES
 from analysis.bundle.table_file import CHECKSUM_KEY, TableFile
+from analysis.runtime.arrays import Int32s
 
 ROW_GROUP = 65_536
 """Rows of every row group except the last, so that a row's number gives its row group."""
@@ -71,10 +71,11 @@ class LatentTable:
         right = np.searchsorted(wanted, last, side="right")
         groups = np.flatnonzero(right > left)
         rows = self._file.read(columns, groups.tolist())
-        ids = rows.column(0)
-        if rows.num_rows and not _within(ids, first[groups].min(), last[groups].max()):
+        ids = rows.column(0).to_numpy()
+        if len(ids) and not _within(ids, first[groups].min(), last[groups].max()):
             raise damaged(self.path, "is not sorted by latent")
-        return self._completed(rows.filter(pc.is_in(ids, pa.array(wanted))))
+        is_wanted = np.isin(ids, wanted)
+        return self._completed(rows if is_wanted.all() else rows.filter(pa.array(is_wanted)))
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
@@ -89,10 +90,9 @@ class LatentTable:
         return cut_texts(self.path.stem, rows) if self.complete is None else self.complete(rows)
 
 
-def _within(ids: pa.ChunkedArray, low: int, high: int) -> bool:
+def _within(ids: Int32s, low: int, high: int) -> bool:
     """Whether ids ascend, and all are between two bounds."""
-    values = ids.to_numpy()
-    return bool(low <= values[0] and values[-1] <= high and (np.diff(values) >= 0).all())
+    return bool(low <= ids[0] and ids[-1] <= high and (ids[1:] >= ids[:-1]).all())
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

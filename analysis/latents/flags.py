@@ -44,5 +44,5 @@ def flag_codes(density: Floats) -> Int32s:
 
 def is_flagged(latents: pa.Table) -> Bools:
     """Which rows [n] of the latent table are dense or ultralow."""
-    flags = latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-    return np.isin(flags, FLAGGED)
+    flagged = pc.is_in(latents["flag"].cast("string"), pa.array(FLAGGED))
+    return np.asarray(flagged.to_numpy(zero_copy_only=False))

@@ -13,7 +13,7 @@ from analysis.runtime.arrays import Ints
 from charts.communities import community_sizes, component_sizes
 from charts.heatmap import cooccurrence_heatmap
 from charts.network import neighbourhood
-from charts.pairs import pair_rows, ranked_pairs
+from charts.pairs import RankedPairs, ranked_pairs, strongest_pairs
 from charts.relations import ALL, relation_points, relation_rows
 from pages.widgets import choices
 from pages.widgets.bundles import clarke_components
@@ -37,7 +37,7 @@ class ChosenPairs:
     within: bool
     """Whether both latents of a pair are in `latents`."""
     hide_flags: bool
-    rows: pa.Table
+    ranked: RankedPairs
     drawn: Ints
     """The latents of the heatmap: all of `latents`, or those of the strongest pairs."""
 
@@ -59,7 +59,7 @@ def pairs_part(page: Page) -> None:
             ),
             page.selection,
         )
-    pair_table(chosen.rows, chosen.measure)
+    pair_table(chosen.ranked, chosen.measure)
 
 
 def _choose_pairs(page: Page) -> ChosenPairs:
@@ -74,15 +74,15 @@ def _choose_pairs(page: Page) -> ChosenPairs:
         latents = np.array([latent])
         # Every pair of a flagged latent would be hidden.
         hide_flags = page.bundle.latents["flag"][latent].as_py() not in FLAGGED
-    rows = pair_rows(page.bundle, latents, measure, within=within, hide_flags=hide_flags)
+    ranked = strongest_pairs(page.bundle, latents, measure, within=within, hide_flags=hide_flags)
     draws_all = within and len(latents) <= MOST_DRAWN
-    drawn = latents if draws_all else strongest_latents(rows, latents)
+    drawn = latents if draws_all else strongest_latents(ranked.rows, latents)
     if len(drawn) < len(latents):
         st.markdown(
             f"The heatmap shows the {numbers.count(len(drawn))} latents of the strongest pairs. "
             f"The ranking and the table cover all {numbers.count(len(latents))}."
         )
-    return ChosenPairs(measure, latents, within, hide_flags, rows, drawn)
+    return ChosenPairs(measure, latents, within, hide_flags, ranked, drawn)
 
 
 def _known_latent(page: Page) -> int | None:

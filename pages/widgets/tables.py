@@ -12,6 +12,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
+from charts.pairs import RankedPairs
 from charts.relations import RELATIONS, relation_rows
 from pages.widgets.events import choose_cluster, open_latent, open_pair
 from pages.widgets.failures import guarded
@@ -156,12 +157,12 @@ def cluster_rows(page: Page, chosen: ChosenCluster) -> pa.Table:
     return rows.append_column("chosen", pa.array(marks)).select(list(_CLUSTER_COLUMNS))
 
 
-def pair_table(pairs: pa.Table, measure: str) -> None:
-    """Pairs as `charts.pairs.pair_rows` ranks them; a click opens the pair."""
+def pair_table(pairs: RankedPairs, measure: str) -> None:
+    """The strongest pairs; a click opens the pair."""
     columns = _pair_columns(measure)
-    rows = pairs.select(list(columns)).slice(0, MOST_ROWS)
+    rows = pairs.rows.select(list(columns))
     hint = "click a row to open the pair"
-    _heading("Pairs", pairs.num_rows, rows.num_rows, "strongest", hint)
+    _heading("Pairs", pairs.total, rows.num_rows, "strongest", hint)
     clicked = _clickable(rows, columns, "pairs")
     if clicked is not None:
         open_pair(rows["latent"][clicked].as_py(), rows["partner"][clicked].as_py())

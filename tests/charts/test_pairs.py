@@ -13,11 +13,15 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.runtime.errors import InputError
 from charts.core.measures import value_texts
 from charts.heatmap import cooccurrence_heatmap
-from charts.pairs import pair_rows, ranked_pairs
+from charts.pairs import MOST_LISTED, ranked_pairs, strongest_pairs
 from tests.charts.dense import dense_matrix, phi
 from tests.charts.drawn import domain_of, drawn_rows
 
 CHOSEN = np.arange(0, 120, 3)
+
+
+def pair_rows(bundle: Bundle, latents: np.ndarray, measure: str = "phi", **hide: bool) -> pa.Table:
+    return strongest_pairs(bundle, latents, measure, most=None, **hide).rows
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,30 @@ def test_dense_latents_and_rare_pairs_are_hidden_and_counted(tiny: Bundle) -> No
     shown = pair_rows(strict, CHOSEN)
     assert shown.num_rows == len(flagged) - sum(flagged) - sum(few)
     assert min(shown["joint_tokens"].to_pylist()) >= least
+
+
+@pytest.mark.parametrize("measure", ["phi", "joint", "p_b_given_a"])
+def test_the_strongest_are_the_first_of_all_even_among_equals(tiny: Bundle, measure: str) -> None:
+    every = strongest_pairs(tiny, CHOSEN, measure, hide_rare=False, most=None)
+    values = every.rows[measure].to_numpy()
+    assert every.rows.num_rows == every.total < MOST_LISTED
+    ties = np.flatnonzero(values[1:] == values[:-1]) + 1
+    assert len(ties) or measure == "phi"
+    for most in (1, 2, *ties[:3].tolist(), every.total - 1, every.total, every.total + 1):
+        some = strongest_pairs(tiny, CHOSEN, measure, hide_rare=False, most=most)
+        assert some.rows.equals(every.rows.slice(0, most))
+        assert some[1:] == every[1:]
+
+
+def test_pairs_that_both_latents_list_are_counted_once(tiny: Bundle, tmp_path: Path) -> None:
+    stored = {(20, 21): 9, (21, 20): 9, (20, 22): 2, (22, 20): 2, (22, 24): 1, (23, 20): 8}
+    stored |= {(20, 23): 8, (23, 24): 1}
+    bundle = bundle_of(tiny, stored, {20: 40, 21: 30, 22: 40, 24: 50}, tmp_path)
+    pairs = strongest_pairs(bundle, np.arange(20, 25))  # 23 is ultralow
+    assert (pairs.total, pairs.hidden, pairs.rare) == (1, 2, 2)
+    assert ends_of(pairs.rows) == [(21, 20)]
+    none = strongest_pairs(bundle, np.array([30]))
+    assert (none.rows.num_rows, none.total, none.hidden, none.rare) == (0, 0, 0, 0)
 
 
 def test_each_latent_of_a_pair_is_named_on_its_own_line(tiny: Bundle) -> None:
