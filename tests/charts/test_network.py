@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_matrix
+from sknetwork.embedding import Spring
 
 from analysis.bundle import Bundle
 from charts import network
-from charts.network import EDGES_EACH, _strongest, neighbourhood, spread
+from charts.network import EDGES_EACH, STEPS, _strongest, neighbourhood, spread
 from tests.charts.drawn import drawn_rows
 
 
@@ -45,6 +47,21 @@ def test_the_layout_is_reproducible_bounded_and_groups_connected_nodes() -> None
     same = block[:, None] == block
     assert apart[same].mean() < 0.5 * apart[~same].mean()
     assert spread(1, np.array([], int), np.array([], int)).shape == (1, 2)
+
+
+@pytest.mark.parametrize(("nodes", "edges"), [(2, 1), (10, 12), (41, 130)])
+def test_the_layout_is_that_of_scikit_network(nodes: int, edges: int) -> None:
+    rng = np.random.default_rng(nodes)
+    every = np.column_stack(np.triu_indices(nodes, 1))
+    a, b = every[np.sort(rng.choice(len(every), edges, replace=False))].T
+    turn = np.arange(nodes) * np.pi * (3 - 5**0.5)
+    start = (
+        np.column_stack([np.cos(turn), np.sin(turn)]) * (np.arange(nodes)[:, None] / nodes) ** 0.5
+    )
+    adjacency = coo_matrix((np.ones(edges), (a, b)), shape=(nodes, nodes)).tocsr()
+    place = Spring(n_iter=STEPS).fit(adjacency + adjacency.T, position_init=start).embedding_
+    place -= place[0]
+    assert spread(nodes, a, b) == pytest.approx(place / np.abs(place).max(axis=0), abs=1e-6)
 
 
 def test_a_latent_without_partners_is_the_only_node(tiny: Bundle) -> None:
