@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
+from charts.core.cache import cached
 from charts.core.text import name_of_cluster
 from charts.core.theme import NO_CLUSTER, cluster_colours
 
@@ -35,6 +36,7 @@ class Level:
         return [self.colours.get(int(cluster), NO_CLUSTER) for cluster in self.of_latent]
 
 
+@cached
 def level_of(bundle: Bundle, level: int) -> Level:
     """The clustering at a level, 0 the finest; raises InputError if there is no such level."""
     clusters = bundle.clusters.filter(pc.equal(bundle.clusters["level"], level))

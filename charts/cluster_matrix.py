@@ -1,5 +1,7 @@
 """Co-occurrence of the clusters of a level as a matrix."""
 
+from typing import NamedTuple
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ from analysis.cooccurrence.association import measure_table
 from analysis.runtime.numbers import count
 from charts.cluster_level import level_of
 from charts.core.cache import cached
-from charts.core.drawing import Drawing, each, named, template
+from charts.core.drawing import Drawing, drawable, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER_PAIR
 from charts.core.measures import check_measure, title_of
@@ -46,12 +48,13 @@ def cluster_matrix(
     every = clusters.num_rows
     ids = _most_active(clusters)
     is_drawn = chosen is None or chosen in ids or chosen not in clusters["cluster"].to_pylist()
-    rows, n = _cells(bundle, level, measure, None if is_drawn else chosen)
+    cells = _cells(bundle, level, measure, None if is_drawn else chosen)
+    rows, n = cells.rows, len(cells.names)
     most = f"; only the {n} active on the most tokens are drawn" if n < every else ""
     return Figure(
         name=f"cluster-matrix-{measure}",
         title=f"Which clusters fire together, by {title_of(measure)}",
-        chart=_drawing(rows, n, measure, chosen),
+        chart=_drawing(cells, measure, chosen),
         rows=rows,
         caption=caption_of(
             bundle, unit="token", measure=measure, cluster_level=level, clusters=f"{n} of {every}"
@@ -68,9 +71,19 @@ def cluster_matrix(
     )
 
 
+class _Cells(NamedTuple):
+    """The cells of a matrix, which do not depend on the cluster that is outlined."""
+
+    rows: pa.Table
+    """In drawing order."""
+    drawn: pa.Table
+    """What the chart shows of them."""
+    names: list[str]
+    """Of the clusters, in drawing order."""
+
+
 @cached
-def _cells(bundle: Bundle, level: int, measure: str, added: int | None) -> tuple[pa.Table, int]:
-    """The cells in drawing order, and the number of clusters drawn."""
+def _cells(bundle: Bundle, level: int, measure: str, added: int | None) -> _Cells:
     clusters = level_of(bundle, level).table.sort_by("cluster")
     drawn = _drawn(clusters, added)
     values = _pairs(bundle, clusters, drawn, measure)
@@ -78,7 +91,15 @@ def _cells(bundle: Bundle, level: int, measure: str, added: int | None) -> tuple
     matrix = np.zeros((n, n))
     matrix[values["latent"].to_numpy(), values["partner"].to_numpy()] = values[measure].to_numpy()
     order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
-    return _rows(values, clusters.take(drawn), order, measure), n
+    rows = _rows(values, clusters.take(drawn), order, measure)
+    names = [
+        unique_name_of_cluster(cluster, label, 22)
+        for cluster, label in zip(
+            *(clusters[name].take(drawn[order]).to_pylist() for name in ("cluster", "label")),
+            strict=True,
+        )
+    ]
+    return _Cells(rows, _drawn_cells(rows, names), names)
 
 
 def _most_active(clusters: pa.Table) -> list[int]:
@@ -141,25 +162,23 @@ def _rows(values: pa.Table, drawn: pa.Table, order: np.ndarray, measure: str) ->
     return rows.sort_by([("row", "ascending"), ("column", "ascending")])
 
 
-def _drawing(rows: pa.Table, clusters: int, measure: str, chosen: int | None) -> Drawing:
-    data = rows.drop_columns(["label", "other_label", "row", "column"])
-    names: list[str] = [""] * clusters
-    for end, label, cluster, place in (
-        ("a", "label", "cluster", "row"),
-        ("b", "other_label", "other", "column"),
-    ):
-        at = rows[place].to_numpy()
-        places, first = np.unique(at, return_index=True)
-        for i, row in zip(places.tolist(), first.tolist(), strict=True):
-            names[i] = unique_name_of_cluster(
-                rows[cluster][row].as_py(), rows[label][row].as_py(), 22
-            )
-        data = data.append_column(end, pa.array(names, pa.string()).take(pa.array(at)))
-    own = data.filter(pc.equal(data["cluster"], -1 if chosen is None else chosen)).slice(0, 1)
+def _drawn_cells(rows: pa.Table, names: list[str]) -> pa.Table:
+    """The cells with the names of their clusters."""
+    cells = rows.drop_columns(["label", "other_label", "row", "column"])
+    texts = pa.array(names, pa.string())
+    for end, place in (("a", "row"), ("b", "column")):
+        cells = cells.append_column(end, texts.take(rows[place].combine_chunks()))
+    return drawable(cells)
+
+
+def _drawing(cells: _Cells, measure: str, chosen: int | None) -> Drawing:
+    clusters = len(cells.names)
+    own = pc.index(cells.rows["cluster"], -1 if chosen is None else chosen).as_py()
+    outlined = cells.drawn["a"].slice(max(own, 0), 1 if own >= 0 else 0)
     return _chart(measure, clusters <= MOST_NAMES).draw(
-        {"cells": data, "chosen": pa.table({"a": own["a"].combine_chunks()})},
-        names=names,
-        stops=measure_stops(rows, measure),
+        {"cells": cells.drawn, "chosen": pa.table({"a": outlined.combine_chunks()})},
+        names=cells.names,
+        stops=measure_stops(cells.rows, measure),
         height=int(np.clip(clusters * 15, 260, 560)),
     )
 

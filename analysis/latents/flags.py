@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.runtime.arrays import Bools, Floats, Int32s
 from analysis.runtime.numbers import percent, short
