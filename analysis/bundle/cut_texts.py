@@ -53,11 +53,19 @@ def _decoded(array: pa.Array, kind: pa.DataType, most: int) -> pa.Array:
         return short if pa.types.is_dictionary(kind) else short.dictionary_decode()
     if pa.types.is_list(array.type):
         values = _decoded(array.values, kind.value_type, most)
-        return pa.ListArray.from_arrays(array.offsets, values, kind)
+        # A copy: pyarrow takes no mask with the offsets of a slice.
+        offsets = pa.array(array.offsets.to_numpy())
+        return pa.ListArray.from_arrays(offsets, values, kind, mask=_nulls(array))
     if pa.types.is_struct(array.type):
         parts = [_decoded(array.field(i), kind.field(i).type, most) for i in range(kind.num_fields)]
-        return pa.StructArray.from_arrays(parts, fields=[kind.field(i) for i in range(len(parts))])
+        fields = [kind.field(i) for i in range(len(parts))]
+        return pa.StructArray.from_arrays(parts, fields=fields, mask=_nulls(array))
     return array
+
+
+def _nulls(array: pa.Array) -> pa.Array | None:
+    """Which rows are null, so that a row that may not be is refused later; None if none is."""
+    return pc.is_null(array) if array.null_count else None
 
 
 def _shortened(texts: pa.Array, most: int) -> pa.Array:

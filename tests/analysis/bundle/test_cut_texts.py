@@ -61,3 +61,22 @@ def test_tables_that_are_not_of_a_bundle_are_decoded_too() -> None:
 def test_null_is_kept() -> None:
     table = cut_texts("documents", pa.table({"title": encoded(["a", None])}))  # type: ignore[list-item]
     assert table["title"].to_pylist() == ["a", None]
+
+
+def test_a_list_that_is_null_stays_null_and_not_empty() -> None:
+    lists = pa.ListArray.from_arrays(
+        pa.array([0, 1, 1, 2], pa.int32()),
+        encoded(["a", "b"]),
+        mask=pa.array([False, True, False]),
+    )
+    for rows, expected in ((lists, [["a"], None, ["b"]]), (lists.slice(1), [None, ["b"]])):
+        table = cut_texts("contexts", pa.table({"tokens": rows}))
+        assert table["tokens"].to_pylist() == expected
+        assert table["tokens"].null_count == 1
+
+
+def test_a_struct_that_is_null_stays_null() -> None:
+    structs = pa.StructArray.from_arrays(
+        [encoded(["a", "b"])], ["term"], mask=pa.array([True, False])
+    )
+    assert cut_texts("odd", pa.table({"odd": structs}))["odd"].to_pylist() == [None, {"term": "b"}]
