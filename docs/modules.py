@@ -16,7 +16,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- modules -->\n", "<!-- end of modules -->\n"
 FOLDERS = ("analysis", "charts", "pages", "bench", "data/recipes", "deploy")
 """Each of these and each folder below them is one table."""
-TESTS = ("tests", "tests/faults")
+TESTS = ("tests", "tests/faults", "tests/browser")
 """Listed without the folders below them, which mirror the folders above, and without test files."""
 
 
@@ -53,7 +53,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _is_test(module: Path) -> bool:
-    return module.name.startswith("test_") or module.name == "conftest.py"
+    return module.name.startswith("test_")
 
 
 def _row(module: Path) -> str:
