@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -9,6 +11,7 @@ from rich.console import Console
 from analysis import console
 from analysis.bundle import (
     TABLES,
+    Bundle,
     ClusterLevel,
     CorpusSource,
     LabelSummary,
@@ -257,3 +260,20 @@ def test_reports_of_tables(printed: Callable[[], str]) -> None:
     text = printed()
     assert "tokens 1,234 rows 5.6 MB whole" in text
     assert "logits 5 rows 0.0 MB damaged: b/logits.parquet: is [odd]." in text
+
+
+def whole_bundle(without: list[str]) -> Bundle:
+    """An open bundle of three tables, of which these have no page checksums."""
+    files = dict.fromkeys(("tokens", "logits", "latents"))
+    known = {"name": "sea", "files": files, "without_checksums": without, "manifest": MANIFEST}
+    return cast("Bundle", SimpleNamespace(**known))
+
+
+def test_a_whole_bundle_says_by_what_that_is_known(printed: Callable[[], str]) -> None:
+    console.print_whole(whole_bundle([]))
+    assert printed() == (
+        "sea is whole: all rows are valid and its id, b1, is that of its content; every byte is "
+        "the one that was written."
+    )
+    console.print_whole(whole_bundle(["logits", "tokens"]))
+    assert "2 of 3 tables have no page checksums" in printed()

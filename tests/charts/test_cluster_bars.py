@@ -114,3 +114,10 @@ def test_latents_that_are_not_on_the_map_are_counted_among_those_in_no_cluster(
     assert f"{none} of these latents belong to no cluster, {off_map} of them" in str(figure.note)
     assert figure.caption.parameters["latents"] == THIRD.sum()
     assert figure.caption.parameters["without_cluster"] == none
+
+
+def test_the_tooltip_gives_counts_and_a_percentage(tiny: Bundle) -> None:
+    tooltip = cluster_bars(tiny).chart.to_dict()["layer"][0]["encoding"]["tooltip"]
+    formats = {entry["field"]: entry.get("format") for entry in tooltip}
+    assert formats["selected"] == formats["size"] == ",d"
+    assert formats["share"] == ".3~p"

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from analysis.bundle import Bundle
-from charts.cluster_contexts import MOST_POOLED, cluster_contexts
+from charts.cluster_contexts import MOST_POOLED, _ranking, cluster_contexts
 from tests.charts.conftest import with_tables
 
 CLUSTER = 3
@@ -107,3 +107,12 @@ def test_each_cluster_has_its_own_random_draw(tiny: Bundle) -> None:
     one, other = picked(bundle, 3, "random"), picked(bundle, 4, "random")
     assert len(one) == len(other) == 12
     assert one != other
+
+
+def test_a_member_is_as_likely_whatever_the_number_of_its_contexts(tiny: Bundle) -> None:
+    """Two members with equally many active tokens: one with 50 contexts, one with a single one."""
+    latents = pa.table({"max": [1.0, 1.0], "active_tokens": [7, 7]})
+    stored = pa.table({"latent": [0] * 50 + [1], "document": [0] * 51, "position": list(range(51))})
+    bundle = with_tables(tiny, latents=latents)
+    first = [_ranking(bundle, stored, "random", cluster)[0] for cluster in range(300)]
+    assert np.mean(np.array(first) == 50) == pytest.approx(0.5, abs=0.12)

@@ -1,10 +1,18 @@
 """Positions and shades of the tokens on a line."""
 
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import read_pair
-from charts.concordance import CELL, activation_ratio, shade_scale
+from charts.concordance import (
+    CELL,
+    FONT_SIZE,
+    activation_ratio,
+    drawn_tokens,
+    shade_scale,
+    titles_of,
+)
 from charts.contexts import context_strips
 from charts.core.text import cells, shown_token
 from charts.pair_contexts import pair_context_strips
@@ -41,3 +49,15 @@ def test_contexts_of_latents_and_pairs_use_the_same_shade_scale(tiny: Bundle) ->
     for layer, ratio in zip(layers[:2], ("a_ratio", "b_ratio"), strict=True):
         opacity = layer["encoding"]["fillOpacity"]
         assert (opacity["field"], opacity["scale"]["domain"]) == (ratio, [0, 1])
+
+
+def test_a_character_is_six_tenths_of_the_font_size_wide_and_titles_are_cut() -> None:
+    title = "a" * 23
+    rows = pa.table(
+        {"token": [" sea"], "title": [title], "start": [0], "end": [4], "is_picked": [True]}
+    )
+    [drawn] = drawn_tokens(rows).to_pylist()
+    assert drawn["end"] - drawn["start"] == pytest.approx(4 * 0.6 * FONT_SIZE)
+    assert drawn["word"] == pytest.approx(0.6 * FONT_SIZE)
+    assert drawn["source"] == title
+    assert titles_of(rows) == ["a" * 21 + "…"]

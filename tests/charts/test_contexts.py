@@ -10,6 +10,7 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from charts.contexts import context_strips
+from charts.core.theme import INK, PAPER
 
 
 @pytest.mark.parametrize("kind", ["top", "interval", "random"])
@@ -66,3 +67,11 @@ def test_the_strongest_contexts_are_the_default_and_come_with_a_warning(tiny: Bu
     assert figure.rows.equals(context_strips(tiny, 20, "top").rows)
     assert "cleaner than it is" in str(figure.note)
     assert "cleaner" not in str(context_strips(tiny, 20, "random").note)
+
+
+def test_words_are_white_on_shades_above_four_fifths(tiny: Bundle) -> None:
+    layers = context_strips(tiny, 20).chart.to_dict()["layer"]
+    (words,) = (one for one in layers if one["encoding"].get("text", {}).get("field") == "shown")
+    colour = words["encoding"]["color"]
+    assert colour["condition"]["test"] == "datum.ratio > 0.8"
+    assert (colour["condition"]["value"], colour["value"]) == (PAPER, INK)

@@ -90,3 +90,9 @@ def test_the_caption_counts_the_selected_latents(tiny: Bundle) -> None:
         for row in rows
         if "text" in row
     ]
+
+
+def test_ticks_below_a_tenth_of_a_percent_are_powers_of_ten(tiny: Bundle) -> None:
+    axis = density_histogram(tiny).chart.to_dict()["layer"][0]["encoding"]["x"]["axis"]
+    assert "datum.value < -3 ? '1e' + format(datum.value, 'd')" in axis["labelExpr"]
+    assert "format(pow(10, datum.value), '.4~%')" in axis["labelExpr"]

@@ -144,3 +144,9 @@ def test_bins_divide_the_densities_into_90_steps_and_the_activations_into_54(
         whole = np.log10(latents[name].max()) - np.log10(latents[name].min())
         step = np.log10(rows[f"{name}_to"]) - np.log10(rows[f"{name}_from"])
         np.testing.assert_allclose(step, whole / steps, rtol=1e-4)
+
+
+def test_the_histogram_of_active_latents_leaves_room_for_the_mean(tiny: Bundle) -> None:
+    figure = active_latents_per_token(tiny)
+    largest = max(figure.rows["tokens"].to_pylist())
+    assert domain_of(figure, "y") == pytest.approx([0, 1.15 * largest])

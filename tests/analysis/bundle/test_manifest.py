@@ -21,3 +21,21 @@ def test_unknown_fields_are_refused() -> None:
 def test_a_manifest_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Parameters().seed = 1
+
+
+def test_settings_have_their_documented_defaults() -> None:
+    assert Parameters().model_dump() == {
+        "max_tokens": None,
+        "block_tokens": 256,
+        "prepend_bos": False,
+        "active_threshold": 0.0,
+        "seed": 0,
+        "partners_kept": 32,
+        "minimum_joint": 10,
+        "neighbours": 15,
+        "context_tokens": 21,
+        "contexts_per_kind": 6,
+        "minimum_cluster": 5,
+        "epochs": None,
+        "dtype": "bfloat16",
+    }

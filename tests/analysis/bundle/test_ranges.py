@@ -31,3 +31,13 @@ def test_every_column_has_a_range(planted_bundle: Bundle) -> None:
 def test_texts_are_longer_than_tokens() -> None:
     assert longest(Range.TOKEN) == LONGEST_TOKEN < longest(Range.TEXT) == LONGEST_TEXT
     assert unit_range("text") == Range.TEXT
+
+
+def test_tokens_have_256_characters_and_texts_4096() -> None:
+    assert Range.TOKEN.value == "at most 256 characters"
+    assert Range.TEXT.value == "at most 4,096 characters"
+
+
+def test_a_rounded_fraction_may_be_outside_by_a_ten_thousandth() -> None:
+    assert limits().bounds[Range.FRACTION] == (-0.0001, 1.0001)
+    assert limits().bounds[Range.COSINE] == (-1.0001, 1.0001)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.analysis.saes.cases import HOOK, batch_config, changed
+from analysis.saes import load_sae
+from tests.analysis.saes.cases import HOOK, batch_config, changed, write
 from tests.analysis.saes.format_tests import FormatTests, opened, refusal
 
 
@@ -24,3 +25,10 @@ def test_what_the_format_does_not_store_or_use_is_noted(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     unknown = changed("batch_topk_vanilla", config=batch_config("gumbel"))
     assert "sae_type 'gumbel' is unknown" in refusal(unknown, tmp_path)
+
+
+def test_inputs_are_not_normalised_unless_the_configuration_says_so(tmp_path: Path) -> None:
+    config = batch_config("vanilla")
+    del config["input_unit_norm"]
+    silent = changed("batch_topk_vanilla", config=config)
+    assert load_sae(write(silent, tmp_path), allow_pickle=True).normalisation == "none"

@@ -79,3 +79,26 @@ def test_the_submodule_names_the_hook_point(
     config = trainer("AutoEncoderTopK", k=5, submodule_name=module)
     sae = load_sae(write(changed("dl_top_k", config=config), tmp_path), allow_pickle=True)
     assert (sae.hook_point, len(sae.notes)) == (hook, notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "l0"),
+    [
+        ("dl_batch_top_k", "BatchTopKSAE", 7),
+        ("dl_matryoshka", "MatryoshkaBatchTopKSAE", 7),
+        ("dl_auto_encoder", "AutoEncoder", None),
+    ],
+)
+def test_the_k_of_training_by_batch_is_the_advertised_l0(
+    name: str, kind: str, l0: float | None, tmp_path: Path
+) -> None:
+    file = write(changed(name, config=trainer(kind, k=7)), tmp_path)
+    assert load_sae(file, allow_pickle=True).advertised_l0 == l0
+
+
+def test_the_k_of_the_tensors_precedes_that_of_the_trainer(tmp_path: Path) -> None:
+    config = trainer("AutoEncoderTopK", k=9)
+    case = changed("dl_top_k", config=config, given={"k": torch.tensor(4)})
+    assert load_sae(write(case, tmp_path / "tensor"), allow_pickle=True).k == 4
+    case = changed("dl_top_k", config=config, given={})
+    assert load_sae(write(case, tmp_path / "trainer"), allow_pickle=True).k == 9

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from analysis.saes import load_sae
 from tests.analysis.saes.cases import CASES, HOOK, HYPERPARAMETERS, Case, changed, write
@@ -66,3 +67,17 @@ def test_settings_that_are_missing_have_the_defaults_of_openmoss(
     shorter = changed(name, config={**(CASES[name].config or {}), **change})
     sae = load_sae(write(shorter, tmp_path / "shorter"))
     assert sae.content_hash == opened(name, tmp_path / "whole").content_hash
+
+
+def test_the_output_of_an_r1_transcoder_has_the_norm_of_its_own_hook_point(tmp_path: Path) -> None:
+    out = "blocks.3.hook_mlp_out"
+    given = {
+        f"dataset_average_activation_norm.{hook}": torch.tensor(norm)
+        for hook, norm in ((HOOK, 4.0), (out, 2.0))
+    }
+    config = {**(CASES["llama_scope_r1"].config or {}), "hook_point_out": out}
+    case = changed("llama_scope_r1", config=config, given=given)
+    sae = load_sae(write(case, tmp_path / "transcoder"))
+    plain = opened("llama_scope_r1", tmp_path / "sae")
+    torch.testing.assert_close(sae.W_enc, plain.W_enc)
+    torch.testing.assert_close(sae.W_dec, plain.W_dec / 2)
