@@ -100,6 +100,7 @@ def test_an_unknown_normalisation_names_the_known_ones() -> None:
 
 
 def test_a_bias_of_another_width_cannot_be_subtracted() -> None:
-    wide = sae_of(W_dec=torch.zeros(F, 9), b_dec=torch.zeros(9))
-    with pytest.raises(InputError, match="b_dec has 9 values and the input 4"):
-        Overrides(subtract_b_dec=True).applied(wide)
+    for width in (9, 3):
+        other = sae_of(W_dec=torch.zeros(F, width), b_dec=torch.zeros(width))
+        with pytest.raises(InputError, match=f"b_dec has {width} values and the input 4"):
+            Overrides(subtract_b_dec=True).applied(other)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.saes.cases import D, F, changed
+from analysis.saes.refused import reason
+from analysis.saes.saved import open_saved
+from tests.analysis.saes.cases import CASES, D, F, changed, write
 from tests.analysis.saes.format_tests import refusal
 
 
@@ -22,3 +24,8 @@ def test_the_reason_is_given(
 ) -> None:
     text = refusal(changed("goodfire", shapes=shapes), tmp_path)
     assert "this cannot be analysed" in text and message in text
+
+
+@pytest.mark.parametrize("name", ["goodfire", "neel", "gemma_scope_2"])
+def test_matrices_of_one_layer_are_accepted(name: str, tmp_path: Path) -> None:
+    assert reason(open_saved(write(CASES[name], tmp_path), allow_pickle=True)) is None
