@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.power import is_too_rare, smallest_lift_of_counts
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, density, short
@@ -140,6 +141,7 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
     check_measure(measure)
     minimum_joint = bundle.manifest.parameters.minimum_joint
     rows = _partner_rows(bundle, latent, measure, minimum_joint, limit)
+    power = _shown_lift(bundle, latent)
     return Figure(
         name=f"latent-{latent}-partners-{measure}",
         title=f"Latents that fire with latent {latent}, by {title_of(measure)}",
@@ -154,10 +156,26 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
         ),
         selections=(LATENT.name,),
         note=(
-            "Tokens of one document are not independent: also compare the joint documents."
+            f"Tokens of one document are not independent: also compare the joint documents. {power}"
             if rows.num_rows
-            else reason_for_no_partners(bundle, latent, minimum_joint)
-        ),
+            else f"{reason_for_no_partners(bundle, latent, minimum_joint)} {power}"
+        ).strip(),
+    )
+
+
+def _shown_lift(bundle: Bundle, latent: int) -> str:
+    """What a partner that is missing from the list means; empty for a dead latent."""
+    active = bundle.latents["active_tokens"].to_numpy()
+    if active[latent] == 0:
+        return ""
+    typical = int(np.median(active[active > 0]))
+    lift = smallest_lift_of_counts(int(active[latent]), typical, bundle.manifest.tokens)
+    if not is_too_rare(lift):
+        return f"With a latent of median density, a lift of {short(lift)} or more would show."
+    could = f"only a lift of {short(lift)} or more" if np.isfinite(lift) else "no lift at all"
+    return (
+        "It is too rare to tell with which latents it does not fire: with one of median density, "
+        f"these tokens could show {could}."
     )
 
 

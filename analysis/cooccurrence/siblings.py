@@ -19,8 +19,8 @@ from analysis.cooccurrence.null_models import (
     Positions,
     circular_shift,
     positions_of,
-    stretches,
 )
+from analysis.cooccurrence.position_profile import Stretches, bins_of, stretches
 from analysis.cooccurrence.significance import WORKING_BYTES
 from analysis.runtime.arrays import Ints
 from analysis.runtime.memory import MEMORY_BYTES
@@ -99,13 +99,13 @@ def sibling_tests(
 ) -> SiblingTests:
     """Test the siblings of each family for which the shift expects at least `least_expected`."""
     counts = activations.latent_counts
-    ends = stretches(kept)
+    ends = stretches(kept).ends
     tested: list[SiblingTests] = []
     done = 0
     for batch in _batches(families, counts, memory_bytes):
         latents = np.unique(np.concatenate([[each.parent, *each.children] for each in batch]))
         positions = positions_of(activations, kept, latents)
-        tested += [_tested(each, latents, positions, ends, least_expected) for each in batch]
+        tested += [_tested(each, latents, positions, kept, ends, least_expected) for each in batch]
         done += len(batch)
         progress(done, len(families))
     return _joined(tested)
@@ -140,14 +140,20 @@ def _batches(families: list[Family], counts: Ints, memory_bytes: int) -> Iterato
 
 
 def _tested(
-    family: Family, latents: Ints, positions: Positions, ends: Ints, least_expected: float
+    family: Family,
+    latents: Ints,
+    positions: Positions,
+    kept: KeptTokens,
+    ends: Ints,
+    least_expected: float,
 ) -> SiblingTests:
     """The sibling pairs of one family that are tested; `latents` are those of `positions`."""
     parent = positions.of(int(np.searchsorted(latents, family.parent)))
     children = [positions.of(int(i)) for i in np.searchsorted(latents, family.children)]
     pairs = np.column_stack(np.triu_indices(len(children), 1))
-    inside = _inside(parent, children)
-    tests = circular_shift(inside, np.searchsorted(parent, ends), pairs, least_expected)
+    inside, bins = _inside(parent, children), bins_of(kept, parent)
+    shifted = Stretches.of(np.searchsorted(parent, ends), bins)
+    tests = circular_shift(inside, bins[inside.tokens], shifted, pairs, least_expected)
     chosen = np.flatnonzero(tests.expected >= least_expected)
     a, b = family.children[pairs[chosen]].T
     return SiblingTests(a, b, np.full(len(chosen), family.parent), tests.take(chosen))

@@ -8,10 +8,10 @@ Three questions, each with its null:
   those of the signed root of G^2; chi-square would understate p for rare latents.
 - *Do they share documents?* Documents are permuted within strata of similar length.
 - *Do they share tokens, given the documents that they share?* One latent is shifted inside each
-  document.
+  document, and the mean is corrected by the position profiles of both latents.
 
-`null_models` has the last two. To test many pairs, activations are read in blocks that fit the
-memory setting.
+`document_null` and `null_models` have the last two. To test many pairs, activations are read in
+blocks that fit the memory setting.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,15 +23,20 @@ from scipy import stats
 
 from analysis.bundle import Activations, Bundle, KeptTokens, spans_within
 from analysis.cooccurrence.association import TwoByTwo, expected, g_squared
+from analysis.cooccurrence.document_null import (
+    document_parts,
+    document_permutation,
+    strata_of,
+)
 from analysis.cooccurrence.null_models import (
     PairTests,
     Positions,
     circular_shift,
-    document_permutation,
     positions_of,
-    strata_of,
-    stretches,
+    shift_parts,
 )
+from analysis.cooccurrence.position_profile import BINS, bins_of, stretches
+from analysis.cooccurrence.power import smallest_lift
 from analysis.runtime.arrays import Ints
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT, Progress
@@ -66,6 +71,8 @@ class PairTest:
     """P(X <= observed), in (0, 1]."""
     exact: bool
     """False where the tails are approximate: from G^2, or from a saddlepoint."""
+    smallest_lift: float | None
+    """The smallest lift that the test could have shown, as in `power`; None for tokens."""
 
 
 class _Wording(NamedTuple):
@@ -87,7 +94,8 @@ _WORDING: dict[Kind, _Wording] = {
     ),
     "shift": _Wording(
         "Do they share tokens, beyond sharing documents?",
-        "one is shifted against the other inside each document, wrapping around at its end",
+        "one is shifted against the other inside each document, wrapping around at its end, with a "
+        "correction for where in documents each of the two fires",
         "kept tokens on which both fire",
     ),
 }
@@ -116,18 +124,21 @@ def compile_tests() -> None:
 
 def _tests_of_two(positions: Positions, kept: KeptTokens) -> tuple[PairTest, ...]:
     pair = np.array([[0, 1]])
-    shifted = circular_shift(positions, stretches(kept), pair)
+    bins, whole, strata = bins_of(kept, positions.tokens), stretches(kept), strata_of(kept)
+    shifted = circular_shift(positions, bins, whole, pair)
+    permuted = document_permutation(positions, kept, strata, pair)
     n1, n2 = np.diff(positions.ends, prepend=0)
     table = TwoByTwo.from_margins(shifted.observed, n1, n2, kept.total)
+    by_document = smallest_lift(document_parts(positions, kept, strata))
     return (
-        _single("tokens", token_tests(table)),
-        _single("documents", document_permutation(positions, kept, strata_of(kept), pair)),
-        _single("shift", shifted),
+        _single("tokens", token_tests(table), None),
+        _single("documents", permuted, by_document),
+        _single("shift", shifted, smallest_lift(shift_parts(positions, bins, whole))),
     )
 
 
-def _single(kind: Kind, tests: PairTests) -> PairTest:
-    """The only test in `tests`, with its wording."""
+def _single(kind: Kind, tests: PairTests, lift: float | None) -> PairTest:
+    """The only test in `tests`, with its wording and the smallest lift that it could have shown."""
     return PairTest(
         kind,
         *_WORDING[kind],
@@ -137,6 +148,7 @@ def _single(kind: Kind, tests: PairTests) -> PairTest:
         p_more=float(tests.p_more[0]),
         p_fewer=float(tests.p_fewer[0]),
         exact=bool(tests.exact[0]),
+        smallest_lift=lift,
     )
 
 
@@ -192,10 +204,11 @@ def shift_tests(
     A pair whose expected count is below `least_expected` is counted but not tested: its p-values
     are 1.
     """
-    ends = stretches(kept)
+    whole = stretches(kept)
 
     def test(positions: Positions, local: Ints) -> PairTests:
-        return circular_shift(positions, ends, local, least_expected)
+        bins = bins_of(kept, positions.tokens)
+        return circular_shift(positions, bins, whole, local, least_expected)
 
     return _in_blocks(activations, kept, pairs, test, memory_bytes, progress)
 
@@ -226,7 +239,8 @@ def _in_blocks(
 
 def _groups(activations: Activations, pairs: Ints, memory_bytes: int) -> Iterator[Ints]:
     """Indices of pairs [n, 2] whose latents come from the same two blocks of latents."""
-    spans = list(spans_within(activations.latent_counts, memory_bytes // (2 * WORKING_BYTES)))
+    held = activations.latent_counts + BINS * 8 // WORKING_BYTES  # with the profile of each latent
+    spans = list(spans_within(held, memory_bytes // (2 * WORKING_BYTES)))
     block = np.repeat(np.arange(len(spans)), [stop - start for start, stop in spans])
     key = block[pairs[:, 0]] * len(spans) + block[pairs[:, 1]]
     order = np.argsort(key, kind="stable")

@@ -26,6 +26,7 @@ SMALLEST = np.finfo(np.float64).tiny
 
 _UNDERFLOW = 1e-300
 _STEEPEST = 1024.0  # only chances that underflowed could need a steeper tilt
+_SAME_MEAN = 1e-9
 _NEAR_MEAN = 1e-3  # in standard deviations; nearer, the two terms of the formula cancel
 
 
@@ -82,6 +83,58 @@ def tails_of_sum(parts: Parts, observed: int, largest: int) -> Tails:
     total = _convolved(chances, ends, width)
     more, fewer = total[above:].sum(), total[: above + 1].sum()
     return Tails(mean, std, _chance(more), _chance(fewer), True)
+
+
+@numba.njit(nogil=True, cache=True)
+def tilted(parts: Parts, mean: float) -> Parts:
+    """The parts with chances proportional to p(k) exp(t k), where t gives the sum this mean.
+
+    Of all distributions with this mean, these are nearest to the given ones (in relative entropy;
+    Csiszar 1975). A mean that the sum cannot have is replaced by the nearest that it can have.
+    """
+    chances, ends, lows = parts
+    present, most = _mean(chances, ends)
+    wanted = mean - lows.sum()
+    if most == 0 or abs(wanted - present) <= _SAME_MEAN * most:
+        return parts
+    wanted = min(max(wanted, _SAME_MEAN * most), (1.0 - _SAME_MEAN) * most)
+    t = _tilt(chances, ends, wanted)
+    result = np.empty_like(chances)
+    start = 0
+    for i in range(len(ends)):
+        part = chances[start : ends[i]]
+        origin = len(part) - 1 if t > 0 else 0
+        weight = 0.0
+        for k in range(len(part)):
+            result[start + k] = part[k] * math.exp(t * (k - origin))
+            weight += result[start + k]
+        result[start : ends[i]] /= weight
+        start = ends[i]
+    return Parts(result, ends, lows)
+
+
+@numba.njit(nogil=True, cache=True)
+def _mean(chances: Floats, ends: Ints) -> tuple[float, int]:
+    """The mean of the sum above its smallest value, and its largest value above that."""
+    mean, most, start = 0.0, 0, 0
+    for i in range(len(ends)):
+        for k in range(ends[i] - start):
+            mean += k * chances[start + k]
+        most += ends[i] - start - 1
+        start = ends[i]
+    return mean, most
+
+
+def distribution_of_sum(parts: Parts) -> Floats | None:
+    """The chances of the sum, from its smallest value upwards.
+
+    None if the convolution takes more than LARGEST_CONVOLUTION multiplications.
+    """
+    lengths = np.diff(parts.ends, prepend=0)
+    widths = 1 + np.cumsum(lengths - 1)
+    if (widths * lengths).sum() > LARGEST_CONVOLUTION:
+        return None
+    return _convolved(parts.chances, parts.ends, int(widths[-1]) if len(widths) else 1)
 
 
 @numba.njit(nogil=True, cache=True)

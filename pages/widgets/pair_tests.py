@@ -1,10 +1,13 @@
 """Whether a pair co-occurs by chance: the tests in plain words, and the pair's listed relations."""
 
+import math
+
 import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import Pair
+from analysis.cooccurrence.power import LEVEL, POWER, is_too_rare
 from analysis.cooccurrence.significance import PairTest, tests_of_pair
 from analysis.runtime import numbers
 from charts.relations import RELATIONS
@@ -17,6 +20,8 @@ _HEADER = (
     "| p, as few or fewer |\n|---|---|--:|--:|--:|--:|\n"
 )
 _CAVEAT = (
+    f"A lift could have been shown if it were significant at {LEVEL:g} with a probability of "
+    f"{POWER:g}. "
     "Each p is for this one pair and is not corrected for looking at many pairs; the q of a listed "
     "relation is. Bursts mislead the test by token: two unrelated latents that are active in "
     "the same documents pass it."
@@ -54,14 +59,27 @@ def _row(test: PairTest) -> str:
 
 
 def answer(test: PairTest) -> str:
-    """Whether the pair co-occurs more or less often than under the null."""
+    """Whether the pair co-occurs more or less often than under the null, or is too rare to tell."""
     if test.expected == 0:
         return "undefined: one of them is never active here"
     if test.p_more < SIGNIFICANT:
         return f"more than by chance (p < {SIGNIFICANT:g})"
     if test.p_fewer < SIGNIFICANT:
         return f"less than by chance (p < {SIGNIFICANT:g})"
-    return f"no clear difference from chance (p ≥ {SIGNIFICANT:g})"
+    return _undecided(test.smallest_lift)
+
+
+def _undecided(lift: float | None) -> str:
+    """What no difference means, given the smallest lift that the test could have shown."""
+    unclear = f"no clear difference from chance (p ≥ {SIGNIFICANT:g})"
+    if lift is None:
+        return unclear
+    if not math.isfinite(lift):
+        return "too rare to tell: these documents could not show any lift"
+    if is_too_rare(lift):
+        could = f"only a lift of {numbers.short(lift)} or more"
+        return f"too rare to tell: these documents could show {could}"
+    return f"{unclear}, although a lift of {numbers.short(lift)} could have been shown"
 
 
 def _listed(bundle: Bundle, pair: Pair) -> None:

@@ -1,11 +1,13 @@
 """The figures of one latent, against independent counts."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from analysis.bundle import Bundle
 from analysis.runtime import numbers
@@ -122,3 +124,27 @@ def test_the_median_and_the_ninth_decile_are_marked(tiny: Bundle) -> None:
     assert [mark["text"].split()[0] for mark in marks] == ["median", "p90"]
     density = tiny.latents["density"][20].as_py()
     assert figure.caption.parameters["density"] == numbers.density(density)
+
+
+def test_a_rare_latent_is_told_from_one_that_does_not_fire_with_others(
+    planted_bundle: Bundle,
+) -> None:
+    active = planted_bundle.latents["active_tokens"].to_numpy()
+    typical = int(np.median(active[active > 0]))
+    order = np.argsort(active, kind="stable")
+    rare, dead = int(order[active[order] > 0][0]), int(order[0])
+    frequent = int(order[-1])
+    tokens = planted_bundle.manifest.tokens
+
+    def poisson_power(latent: int, lift: float) -> float:
+        mean = active[latent] * typical / tokens
+        critical = np.flatnonzero(stats.poisson.sf(np.arange(tokens) - 1, mean) <= 0.05)[0]
+        return float(stats.poisson.sf(critical - 1, lift * mean))
+
+    note = latent_partners(planted_bundle, frequent).note
+    shown = re.search(r"median density, a lift of ([0-9.]+) or more would show", note)
+    assert shown and poisson_power(frequent, float(shown[1])) == pytest.approx(0.8, abs=0.02)
+    assert float(shown[1]) <= 2
+    assert "It is too rare to tell" in latent_partners(planted_bundle, rare).note
+    assert active[dead] == 0
+    assert "lift" not in latent_partners(planted_bundle, dead).note

@@ -18,12 +18,13 @@ from analysis.bundle import (
     kept_tokens,
     write_table,
 )
-from analysis.cooccurrence import relations
+from analysis.cooccurrence import position_profile, relations, siblings, significance
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.cooccurrence.fdr import benjamini_hochberg
 from analysis.cooccurrence.null_models import PairTests
 from analysis.cooccurrence.relations import StoredLatents, find_relations
 from analysis.cooccurrence.significance import document_tests, shift_tests, token_tests
+from tests.analysis.cooccurrence import plain_profiles
 from tests.planted_relations import LATENTS, PlantedRelations, planted_relations, write_world
 
 Pairs = set[tuple[int, int]]
@@ -190,11 +191,10 @@ def test_exclusive_is_tested_on_the_parents_tokens(
     document = pq.read_table(world.tables / "tokens.parquet")["document"].to_numpy()
     row = next(rows[rows["relation"] == "exclusive"].itertuples())
     parent, a, b = (world.activations.of_latent(int(i))[0] for i in (row.parent, row.a, row.b))
-    expected = sum(
-        np.isin(parent[document[parent] == d], a).sum()
-        * np.isin(parent[document[parent] == d], b).sum()
-        / (document[parent] == d).sum()
-        for d in np.unique(document[parent])
+    kept = kept_tokens(world.tables)
+    bins = plain_profiles.bins_of_documents(kept.lengths.tolist())[kept.before[parent]]
+    expected = plain_profiles.expected_joint(
+        document[parent], bins, np.isin(parent, a), np.isin(parent, b)
     )
     assert row.expected_shifted == pytest.approx(expected)
 
@@ -321,6 +321,17 @@ def test_similar_decoders_have_a_cosine_above_three_tenths(tmp_path: Path) -> No
     assert pairs.tolist() == [[2, 3], [3, 4]]
 
 
+@pytest.fixture
+def one_bin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put all tokens in one bin, because hand-made corpora say the same at every position."""
+
+    def bins_of(_: KeptTokens, tokens: np.ndarray) -> np.ndarray:
+        return np.zeros(len(tokens), dtype=np.uint8)
+
+    for module in (position_profile, siblings, significance):
+        monkeypatch.setattr(module, "bins_of", bins_of)
+
+
 def found_in(
     folder: Path, documents: list[tuple[int, list[list[int]]]], decoder: np.ndarray
 ) -> tuple[pa.Table, dict[str, RelationFamily]]:
@@ -363,6 +374,7 @@ EMPTY: Documents = [(400, [[], []])]
         pytest.param(10 * APART + 30 * TOGETHER, 1, False, id="more than expected"),
     ],
 )
+@pytest.mark.usefixtures("one_bin")
 def test_absorption_shares_at_most_half_of_three_or_more_expected_tokens(
     documents: Documents, tested: int, absorbed: bool, tmp_path: Path
 ) -> None:
@@ -372,6 +384,7 @@ def test_absorption_shares_at_most_half_of_three_or_more_expected_tokens(
 
 
 @pytest.mark.parametrize(("length", "absorbed"), [(20, True), (19, False)])
+@pytest.mark.usefixtures("one_bin")
 def test_a_relation_is_listed_up_to_a_false_discovery_rate_of_five_percent(
     length: int, absorbed: bool, tmp_path: Path
 ) -> None:
@@ -387,6 +400,7 @@ def test_a_relation_is_listed_up_to_a_false_discovery_rate_of_five_percent(
         assert table["p_value"].to_pylist() == table["q_value"].to_pylist() == [0.05]
 
 
+@pytest.mark.usefixtures("one_bin")
 def test_a_false_discovery_rate_just_above_five_percent_is_too_high(tmp_path: Path) -> None:
     # Of 39 shifts of one document, two give no joint token: p is 2 / 39, or 0.0513.
     length = 39
@@ -399,6 +413,7 @@ def test_a_false_discovery_rate_just_above_five_percent_is_too_high(tmp_path: Pa
     assert table.num_rows == 0
 
 
+@pytest.mark.usefixtures("one_bin")
 def test_q_of_absorption_corrects_only_for_the_pairs_that_are_tested(tmp_path: Path) -> None:
     # As above, with a second pair of similar decoder vectors that never shares a document.
     a = [0, 1, 2, 4, 5, 8, 10, 13, 14, 16]
@@ -413,6 +428,7 @@ def test_q_of_absorption_corrects_only_for_the_pairs_that_are_tested(tmp_path: P
 
 @pytest.mark.parametrize("dead", [0, 1])
 @pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.usefixtures("one_bin")
 def test_duplicates_are_corrected_for_all_pairs_of_latents_that_fire(
     dead: int, others: int, tmp_path: Path
 ) -> None:
@@ -436,6 +452,7 @@ def test_duplicates_are_corrected_for_all_pairs_of_latents_that_fire(
     assert listed(table, "duplicate") == (set() if others else {(0, 1)})
 
 
+@pytest.mark.usefixtures("one_bin")
 def test_a_pair_of_siblings_is_listed_with_the_parent_of_smallest_q(tmp_path: Path) -> None:
     # Latents 0 and 1 exclude each other on the first ten tokens of documents. Both parents, 2 and
     # 3, fire there, but parent 3 not in all documents, so its q is larger.
@@ -457,6 +474,7 @@ def test_a_pair_of_siblings_is_listed_with_the_parent_of_smallest_q(tmp_path: Pa
     assert exclusive[0]["q_value"] == pytest.approx(2 * 0.5**48, rel=1e-9, abs=0)
 
 
+@pytest.mark.usefixtures("one_bin")
 def test_of_parents_with_equal_q_the_one_with_the_smallest_id_is_listed(tmp_path: Path) -> None:
     even, odd, every = [0, 2, 4, 6, 8], [1, 3, 5, 7, 9], list(range(10))
     documents = [(20, [every, even, odd, every])] * 40 + [(20, [every, [], [], every])] * 20
@@ -478,6 +496,7 @@ def test_of_parents_with_equal_q_the_one_with_the_smallest_id_is_listed(tmp_path
         ),
     ],
 )
+@pytest.mark.usefixtures("one_bin")
 def test_siblings_are_tested_if_three_joint_tokens_are_expected(
     pair_documents: Documents, tested: int, tmp_path: Path
 ) -> None:
@@ -491,6 +510,7 @@ def test_siblings_are_tested_if_three_joint_tokens_are_expected(
     assert [(row["a"], row["b"], row["parent"]) for row in exclusive] == [(1, 2, 0)] * tested
 
 
+@pytest.mark.usefixtures("one_bin")
 def test_exclusive_siblings_are_not_listed_as_absorption_candidates(tmp_path: Path) -> None:
     even, odd, every = [0, 2, 4, 6, 8], [1, 3, 5, 7, 9], list(range(10))
     documents = [(20, [even, odd, every])] * 30 + [(900, [[], [], []])]

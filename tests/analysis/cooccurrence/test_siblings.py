@@ -10,6 +10,7 @@ from analysis.cooccurrence import siblings
 from analysis.cooccurrence.siblings import Family, families_of, sibling_tests
 from analysis.cooccurrence.significance import WORKING_BYTES
 from analysis.runtime.progress import Progress
+from tests.analysis.cooccurrence import plain_profiles
 from tests.planted_relations import write_world
 
 DOCUMENT = np.repeat(np.arange(12), 40)
@@ -39,16 +40,12 @@ FAMILIES = [Family(5, np.array([6, 7])), Family(0, np.array([1, 2, 3, 4]))]
 
 
 def joint_counts(parent: int, a: int, b: int) -> tuple[int, float]:
-    """Joint tokens on the parent's tokens, and their mean over all shifts inside documents."""
-    observed, mean = 0, 0.0
-    for document in range(12):
-        bits = activity()[document == DOCUMENT]
-        on_parent = bits[bits[:, parent]]
-        first, second = on_parent[:, a], on_parent[:, b]
-        observed += int((first & second).sum())
-        shifts = [(first & np.roll(second, s)).sum() for s in range(len(on_parent))]
-        mean += float(np.mean(shifts)) if shifts else 0.0
-    return observed, mean
+    """Joint tokens on the parent's tokens, and their mean by the plain version of the null."""
+    on_parent = activity()[:, parent]
+    bits = activity()[on_parent]
+    bins = plain_profiles.bins_of_documents([40] * 12)[on_parent]
+    mean = plain_profiles.expected_joint(DOCUMENT[on_parent], bins, bits[:, a], bits[:, b])
+    return int((bits[:, a] & bits[:, b]).sum()), mean
 
 
 def test_siblings_are_counted_on_the_parents_tokens(world: tuple[Activations, KeptTokens]) -> None:

@@ -8,17 +8,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.cooccurrence.tails import LARGEST_CONVOLUTION, SMALLEST, Parts, Tails, tails_of_sum
+from analysis.cooccurrence import tails as tails_module
+from analysis.cooccurrence.tails import (
+    LARGEST_CONVOLUTION,
+    SMALLEST,
+    Parts,
+    Tails,
+    distribution_of_sum,
+    tails_of_sum,
+    tilted,
+)
 
 Given = list[tuple[int, list[float]]]
 """For each part its smallest value, and the chances of the values from there upwards."""
 
 
-def tails(parts: Given, observed: int, largest: int = LARGEST_CONVOLUTION) -> Tails:
+def parts_of(parts: Given) -> Parts:
     chances = np.array([chance for _, part in parts for chance in part])
     ends = np.cumsum([len(part) for _, part in parts], dtype=np.int64)
     lows = np.array([low for low, _ in parts], dtype=np.int64)
-    return tails_of_sum(Parts(chances, ends, lows), observed, largest)
+    return Parts(chances, ends, lows)
+
+
+def tails(parts: Given, observed: int, largest: int = LARGEST_CONVOLUTION) -> Tails:
+    return tails_of_sum(parts_of(parts), observed, largest)
 
 
 def binomials(n: int, p: np.ndarray) -> Given:
@@ -85,3 +98,35 @@ def test_the_cost_is_the_multiplications_of_the_convolution() -> None:
     cost = 2 * 2 + 4 * 3 + 5 * 2
     assert tails(three, 2, largest=cost).exact
     assert not tails(three, 2, largest=cost - 1).exact
+
+
+@pytest.mark.parametrize(("n", "p", "q"), [(30, 0.2, 0.31), (30, 0.2, 0.02), (400, 0.5, 0.9)])
+def test_a_tilted_binomial_is_a_binomial(n: int, p: float, q: float) -> None:
+    given_parts = [(2, stats.binom.pmf(np.arange(n + 1), n, p).tolist()), (0, [1 - p, p])]
+    result = tilted(parts_of(given_parts), 2 + (n + 1) * q)
+    assert result.chances[: n + 1] == pytest.approx(stats.binom.pmf(np.arange(n + 1), n, q))
+    assert result.chances[n + 1 :] == pytest.approx([1 - q, q])
+    assert result.lows.tolist() == [2, 0]
+
+
+def test_a_sum_that_has_the_mean_already_is_not_tilted() -> None:
+    given_parts = parts_of([(1, [0.5, 0.25, 0.25]), (0, [1.0])])
+    assert tilted(given_parts, 1.75).chances.tolist() == given_parts.chances.tolist()
+    certain = parts_of([(3, [1.0])])
+    assert tilted(certain, 5.0).chances.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("mean", "reached"), [(9.0, 3.0), (3.0, 3.0), (1.0, 1.0), (-2.0, 1.0)])
+def test_a_mean_out_of_reach_becomes_the_nearest(mean: float, reached: float) -> None:
+    result = tilted(parts_of([(1, [0.9, 0.1]), (0, [0.999, 0.001])]), mean)
+    assert tails_of_sum(result, 1, LARGEST_CONVOLUTION).mean == pytest.approx(reached, abs=1e-6)
+
+
+def test_the_distribution_of_a_sum_is_the_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    chances = distribution_of_sum(parts_of(binomials(3, np.full(20, 0.3))))
+    assert chances == pytest.approx(stats.binom.pmf(np.arange(61), 60, 0.3))
+    # 4 (1 + 3) multiplications for the first of two parts, and 4 (1 + 6) for the second.
+    monkeypatch.setattr(tails_module, "LARGEST_CONVOLUTION", 44)
+    assert distribution_of_sum(parts_of(binomials(3, np.full(2, 0.3)))) is not None
+    monkeypatch.setattr(tails_module, "LARGEST_CONVOLUTION", 43)
+    assert distribution_of_sum(parts_of(binomials(3, np.full(2, 0.3)))) is None

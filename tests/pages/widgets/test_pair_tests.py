@@ -1,5 +1,6 @@
 """Answers to the question whether a pair co-occurs by chance."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -43,3 +44,23 @@ def test_a_row_has_the_counts_and_both_p_values(one_test: PairTest) -> None:
     assert "; exact" in cells[0] and "; approximate" in _row(replace(test, exact=False))
     assert cells[2].startswith("1,234 ")
     assert [cell.replace("\\", "") for cell in cells[3:]] == ["56.8 ± 7.89", "0.012", "4.5e-4"]
+
+
+@pytest.mark.parametrize(
+    ("lift", "expected"),
+    [
+        (None, "no clear difference from chance (p ≥ 0.001)"),
+        (1.25, "no clear difference from chance (p ≥ 0.001), although a lift of 1.25 could have "
+         "been shown"),
+        (2.0, "no clear difference from chance (p ≥ 0.001), although a lift of 2 could have been "
+         "shown"),
+        (7.5, "too rare to tell: these documents could show only a lift of 7.5 or more"),
+        (math.inf, "too rare to tell: these documents could not show any lift"),
+    ],
+)  # fmt: skip
+def test_rare_pairs_are_told_from_unrelated_ones(
+    one_test: PairTest, lift: float | None, expected: str
+) -> None:
+    undecided = replace(one_test, expected=3.0, p_more=0.3, p_fewer=0.6, smallest_lift=lift)
+    assert answer(undecided) == expected
+    assert answer(replace(undecided, p_more=1e-9)).startswith("more than by chance")
