@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence import null_models, significance
+from analysis.cooccurrence import document_null, null_models, position_profile, significance
 from analysis.cooccurrence.association import TwoByTwo
 from analysis.cooccurrence.significance import (
     compile_tests,
@@ -153,18 +153,23 @@ def test_kernels_are_compiled_for_the_arguments_that_a_pair_gives(
 ) -> None:
     called: list[tuple[str, tuple[object, ...]]] = []
 
-    def noting(name: str, kernel: Callable[..., None]) -> Callable[..., None]:
-        def noted(*arguments: object) -> None:
+    def noting(name: str, kernel: Callable[..., object]) -> Callable[..., object]:
+        def noted(*arguments: object) -> object:
             called.append((name, tuple(map(numba.typeof, arguments))))
-            kernel(*arguments)
+            return kernel(*arguments)
 
         return noted
 
-    for name in ("_shift_pairs", "_document_pairs"):
-        monkeypatch.setattr(null_models, name, noting(name, getattr(null_models, name)))
+    kernels = [
+        *((null_models, name) for name in ("_shift_pairs", "_shift_chances", "tilted")),
+        *((document_null, name) for name in ("_document_pairs", "_stratum_chances")),
+        (position_profile, "_count_widths"),
+    ]
+    for module, name in kernels:
+        monkeypatch.setattr(module, name, noting(name, getattr(module, name)))
     compile_tests()
     compiled = called.copy()
     called.clear()
     significance.tests_of_pair(planted_bundle, 160, 161)
-    assert len(compiled) == 2
+    assert {name for name, _ in compiled} == {name for _, name in kernels}
     assert called == compiled
