@@ -1,10 +1,13 @@
 """Prepare text of tokens, labels and titles for display in charts."""
 
+import functools
 import re
 import unicodedata
 
 LONGEST_TOKEN = 40
 LONGEST_LABEL = 34
+KEPT_TOKENS = 32_768
+"""Tokens whose text is kept: every chart of tokens shows many of them again; about 10 MB."""
 NO_BREAK_SPACE = "\u00a0"
 
 _BIDI = {
@@ -54,6 +57,7 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+@functools.lru_cache(maxsize=KEPT_TOKENS)
 def shown_token(token: str) -> str:
     """A token for a chart: visible, cut to 40 characters.
 
