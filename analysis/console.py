@@ -146,7 +146,7 @@ def print_bundle(made: Manifest, path: Path) -> None:
     ]
     rows += [
         (
-            f"clusters, level {level.level}",
+            f"clusters, {level.space} level {level.level}",
             f"{numbers.count(level.clusters)} clusters; {numbers.count(level.noise)} live latents "
             f"are in none; stability over seeds {numbers.fraction(level.stability)} (1 is best)",
         )

@@ -4,10 +4,10 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count, fraction
-from charts.cluster_level import level_of
+from charts.cluster_level import level_of, level_words
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
@@ -20,7 +20,9 @@ MOST_CLUSTERS = 20
 
 
 @cached
-def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0) -> Figure:
+def cluster_bars(
+    bundle: Bundle, mask: np.ndarray | None = None, level: LevelName | None = None
+) -> Figure:
     """Clusters by the number of their selected latents, with size and stability.
 
     `mask` [n_latents] bool is the selection, None all latents. A click gives CLUSTER.
@@ -51,13 +53,13 @@ def cluster_bars(bundle: Bundle, mask: np.ndarray | None = None, level: int = 0)
             bundle,
             unit="latent",
             latents=int(chosen.sum()),
-            cluster_level=level,
+            cluster_level=level_words(clustering.name),
             without_cluster=noise,
         ),
         selections=(CLUSTER.name,),
         note=(
             "Recovery (0 to 1): the smaller of the overlaps with clusters of other seeds and of "
-            f"resampled edges; below {WEAK:g} a cluster is weak evidence"
+            f"resampled latents; below {WEAK:g} a cluster is weak evidence"
             + (f". {count(left_out)} smaller clusters are not drawn" if left_out else "")
             + f". {count(noise)} of these latents belong to no cluster"
             + (f", {count(off_map)} of them because they are not on the map" if off_map else "")

@@ -1,4 +1,4 @@
-"""Which cluster each latent belongs to at one level, and the colour of each cluster."""
+"""Which cluster each latent has at one level of one space, and the colour of each cluster."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName, Space
 from analysis.runtime.errors import InputError
 from charts.core.cache import cached
 from charts.core.text import name_of_cluster
 from charts.core.theme import NO_CLUSTER, cluster_colours
+
+SPACE_WORDS: dict[Space, str] = {"decoder": "decoder", "cooccurrence": "co-occurrence"}
+"""What the clusters of each space are called."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Level:
     rows of the cluster table at this level, largest first.
     """
 
-    level: int
+    name: LevelName
     of_latent: np.ndarray
     table: pa.Table
     colours: dict[int, str]
@@ -37,15 +40,33 @@ class Level:
 
 
 @cached
-def level_of(bundle: Bundle, level: int) -> Level:
-    """The clustering at a level, 0 the finest; raises InputError if there is no such level."""
-    clusters = bundle.clusters.filter(pc.equal(bundle.clusters["level"], level))
-    known = sorted(set(bundle.clusters["level"].to_pylist()))
-    if level not in known and known:
-        raise InputError(f"Map: there is no cluster level {level}; choose one of {known}.")
+def level_of(bundle: Bundle, name: LevelName | None = None) -> Level:
+    """The clustering at a level; None for the one that is shown first.
+
+    Raises InputError if there is no such level.
+    """
+    known = [level.name for level in bundle.manifest.clustering]
+    if name is None:
+        first = bundle.manifest.first_level()
+        name = first.name if first else LevelName("decoder", 0)
+    if name not in known and bundle.clusters.num_rows:
+        words = ", ".join(map(level_words, known))
+        raise InputError(f"Clusters: there is no {level_words(name)}; choose one of {words}.")
+    clusters = at_level(bundle.clusters, name)
     clusters = clusters.sort_by([("size", "descending"), ("cluster", "ascending")])
-    members = bundle.memberships.filter(pc.equal(bundle.memberships["level"], level))
+    members = at_level(bundle.memberships, name)
     of_latent = np.full(bundle.latents.num_rows, -1, dtype=np.int32)
     of_latent[members["latent"].to_numpy()] = members["cluster"].to_numpy()
     x, y = (clusters[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
-    return Level(level, of_latent, clusters, cluster_colours(clusters["cluster"].to_numpy(), x, y))
+    return Level(name, of_latent, clusters, cluster_colours(clusters["cluster"].to_numpy(), x, y))
+
+
+def at_level(rows: pa.Table, name: LevelName) -> pa.Table:
+    """The rows of a table with the columns space and level that are of one level."""
+    of_space = pc.equal(rows["space"].cast(pa.string()), name.space)
+    return rows.filter(pc.and_(of_space, pc.equal(rows["level"], name.level)))
+
+
+def level_words(name: LevelName) -> str:
+    """The name of a level in a sentence, such as "co-occurrence level 0"."""
+    return f"{SPACE_WORDS[name.space]} level {name.level}"

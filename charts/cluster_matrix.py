@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.bundle import EVERY_PAIR_UP_TO, Bundle
+from analysis.bundle import EVERY_PAIR_UP_TO, Bundle, LevelName
 from analysis.cooccurrence.association import measure_table
 from analysis.runtime.numbers import count
-from charts.cluster_level import level_of
+from charts.cluster_level import level_of, level_words
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, drawable, each, named, template
 from charts.core.figure import Figure, caption_of
@@ -34,7 +34,10 @@ MOST_CLUSTERS = 100
 
 @cached
 def cluster_matrix(
-    bundle: Bundle, level: int, measure: str = "phi", chosen: int | None = None
+    bundle: Bundle,
+    level: LevelName | None = None,
+    measure: str = "phi",
+    chosen: int | None = None,
 ) -> Figure:
     """Every pair of clusters of a level, coloured by a measure; the diagonal is blank.
 
@@ -44,11 +47,12 @@ def cluster_matrix(
     level.
     """
     check_measure(measure)
-    clusters = level_of(bundle, level).table
+    clustering = level_of(bundle, level)
+    clusters = clustering.table
     every = clusters.num_rows
     ids = _most_active(clusters)
     is_drawn = chosen is None or chosen in ids or chosen not in clusters["cluster"].to_pylist()
-    cells = _cells(bundle, level, measure, None if is_drawn else chosen)
+    cells = _cells(bundle, clustering.name, measure, None if is_drawn else chosen)
     rows, n = cells.rows, len(cells.names)
     most = f"; only the {n} active on the most tokens are drawn" if n < every else ""
     return Figure(
@@ -57,7 +61,11 @@ def cluster_matrix(
         chart=_drawing(cells, measure, chosen),
         rows=rows,
         caption=caption_of(
-            bundle, unit="token", measure=measure, cluster_level=level, clusters=f"{n} of {every}"
+            bundle,
+            unit="token",
+            measure=measure,
+            cluster_level=level_words(clustering.name),
+            clusters=f"{n} of {every}",
         ),
         selections=(CLUSTER_PAIR.name,),
         note=(
@@ -83,7 +91,7 @@ class _Cells(NamedTuple):
 
 
 @cached
-def _cells(bundle: Bundle, level: int, measure: str, added: int | None) -> _Cells:
+def _cells(bundle: Bundle, level: LevelName, measure: str, added: int | None) -> _Cells:
     clusters = level_of(bundle, level).table.sort_by("cluster")
     drawn = _drawn(clusters, added)
     values = _pairs(bundle, clusters, drawn, measure)
@@ -125,7 +133,6 @@ def _pairs(bundle: Bundle, clusters: pa.Table, drawn: np.ndarray, measure: str) 
     """
     n, ids = len(drawn), clusters["cluster"].to_numpy()[drawn]
     stored = bundle.cluster_pairs
-    stored = stored.filter(pc.equal(stored["level"], clusters["level"][0])) if n else stored
     a, b = (stored[name].to_numpy() for name in ("cluster", "other"))
     both = np.isin(a, ids) & np.isin(b, ids)
     i, j = np.searchsorted(ids, a[both]), np.searchsorted(ids, b[both])

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, Space
 from analysis.clusters.stability import WEAK, recovery
 from analysis.runtime.numbers import count
+from charts.cluster_level import SPACE_WORDS, level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
@@ -31,17 +33,22 @@ NARROWEST_NAME = 30
 
 @cached
 def cluster_tree(
-    bundle: Bundle, selected: np.ndarray | None = None, chosen: int | None = None
+    bundle: Bundle,
+    selected: np.ndarray | None = None,
+    chosen: int | None = None,
+    space: Space | None = None,
 ) -> Figure:
-    """Every cluster as a box, coarse levels above fine ones, each under its parent.
+    """Every cluster of a space as a box, coarse levels above fine ones, each under its parent.
 
-    Clusters without a member in `selected` [n_latents] bool are grey. `chosen` is outlined.
-    A click gives CLUSTER.
+    Without `space`, it is the one shown first. Clusters without a member in `selected` [n_latents]
+    bool are grey. `chosen` is outlined. A click gives CLUSTER.
     """
-    rows = _rows(bundle, selected)
+    of_space = space or level_of(bundle).name.space
+    rows = _rows(bundle, selected, of_space)
     sizes = [
         f"{count(level.clusters)} clusters, {count(level.noise)} latents in none"
         for level in bundle.manifest.clustering
+        if level.space == of_space
     ]
     return Figure(
         name="cluster-tree",
@@ -51,6 +58,7 @@ def cluster_tree(
         caption=caption_of(
             bundle,
             unit="latent",
+            space=SPACE_WORDS[of_space],
             levels=len(sizes),
             clusters=rows.num_rows,
             coloured_by="recovery, the smaller of stability and bootstrap",
@@ -59,34 +67,38 @@ def cluster_tree(
         note=(
             "The width of a cluster is its number of latents, or that of its finer clusters if "
             "they have more; a finer cluster has at least half of its latents in its parent. Blue "
-            "clusters reappear with other seeds and with resampled edges; orange ones (recovery "
+            "clusters reappear with other seeds and with resampled latents; orange ones (recovery "
             f"below {WEAK:g}) are weak evidence. "
             f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
 
 
-def _rows(bundle: Bundle, selected: np.ndarray | None) -> pa.Table:
-    """The cluster table with the number of selected latents and the ends of each box."""
+def _rows(bundle: Bundle, selected: np.ndarray | None, space: Space) -> pa.Table:
+    """The clusters of a space with the number of selected latents and the ends of each box."""
     clusters = bundle.clusters
-    count = clusters.num_rows
+    clusters = clusters.filter(pc.equal(clusters["space"].cast(pa.string()), space))
+    ids = clusters["cluster"].to_numpy()
     chosen = np.ones(bundle.latents.num_rows, bool) if selected is None else selected
     members = bundle.memberships
     inside = members["cluster"].to_numpy()[chosen[members["latent"].to_numpy()]]
     start, end = _places(
-        clusters["size"].to_pylist(), clusters["level"].to_pylist(), clusters["parent"].to_pylist()
+        clusters["size"].to_pylist(),
+        clusters["level"].to_pylist(),
+        pc.index_in(clusters["parent"], clusters["cluster"].combine_chunks()).to_pylist(),
     )
     kept = ["cluster", "level", "parent", "label", "size", "stability", "bootstrap"]
     rows = clusters.select(kept)
     rows = rows.append_column("recovery", recovery(clusters))
-    rows = rows.append_column("selected", pa.array(np.bincount(inside, minlength=count)))
+    counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
+    rows = rows.append_column("selected", pa.array(counts[ids]))
     return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
 
 
 def _places(
     sizes: Sequence[int], levels: Sequence[int], parents: Sequence[int | None]
 ) -> tuple[list[int], list[int]]:
-    """Where each cluster starts and ends along its layer, in latents.
+    """Where each cluster starts and ends along its layer, in latents; parents are rows.
 
     Clusters are ordered from the coarsest level to the finest, then by size.
     """

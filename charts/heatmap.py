@@ -5,7 +5,6 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
@@ -13,6 +12,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
 from analysis.runtime.numbers import count, short
+from charts.cluster_level import level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
@@ -92,8 +92,9 @@ def _pair_table(bundle: Bundle, latents: np.ndarray) -> pa.Table:
 
 
 def _clusters(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
-    """The finest cluster of each latent, -1 for none."""
-    return pc.fill_null(bundle.latents["cluster"], -1).to_numpy()[latents]
+    """The cluster of each latent at the level shown first, -1 for none."""
+    of_latent: np.ndarray = level_of(bundle).of_latent[latents]
+    return of_latent
 
 
 def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.decoder.map_verdict import MapName, quality_of_map
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction, percent
 from analysis.selection import MAP_COLUMNS
-from charts.cluster_level import Level, level_of
+from charts.cluster_level import Level, level_of, level_words
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT
 from charts.core.theme import (
@@ -37,7 +37,7 @@ def latent_map(
     *,
     selected: np.ndarray | None = None,
     colour: Colour = "cluster",
-    level: int = 0,
+    level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
     map_name: MapName = "decoder",
@@ -78,7 +78,7 @@ def latent_map(
             bundle,
             unit="latent",
             colour=COLOURS[colour],
-            cluster_level=level,
+            cluster_level=level_words(clustering.name),
             latents=f"{coloured} in colour of {rows.num_rows}",
             **({} if viewport is None else {"viewport": ", ".join(map(_edge, viewport))}),
         ),

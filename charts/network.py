@@ -3,11 +3,11 @@
 import altair as alt
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from analysis.bundle import Bundle
+from analysis.bundle import CLUSTER_COLUMNS, Bundle, Space
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
+from charts.cluster_level import SPACE_WORDS, level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
@@ -44,26 +44,26 @@ def neighbourhood(
     bundle: Bundle,
     latent: int,
     measure: str = "phi",
-    level: int | None = None,
+    space: Space | None = None,
     partners: int = MOST_PARTNERS,
 ) -> Figure:
     """A latent, its strongest partners by a measure, and the strongest edges among them.
 
-    Nodes are coloured by the finest cluster, or by the community at `level`. Partners and edges
-    come from `ranked_partners`. A click gives LATENT. Raises InputError for an unknown latent or
-    measure.
+    Nodes are coloured by the cluster of the level that is shown first in a space; without `space`,
+    it is the space shown first. Partners and edges come from `ranked_partners`. A click gives
+    LATENT. Raises InputError for an unknown latent or measure.
     """
     check_latent(bundle, latent)
     check_measure(measure)
     nodes, edges, among = _graph(bundle, latent, measure, partners)
     place = spread(len(nodes), edges["a_index"].to_numpy(), edges["b_index"].to_numpy())
-    rows = _node_rows(bundle, nodes, place, latent, level)
+    by = space or level_of(bundle).name.space
+    rows = _node_rows(bundle, nodes, place, latent, by)
     lines = _edge_rows(edges, rows, measure)
-    by = "finest cluster" if level is None else f"community of level {level}"
     return Figure(
         name=f"network-{latent}-{measure}",
         title=f"The neighbourhood of latent {latent}, by {title_of(measure)}",
-        chart=_drawing(rows, lines, measure, by),
+        chart=_drawing(rows, lines, measure, f"{SPACE_WORDS[by]} cluster"),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -159,22 +159,14 @@ def spread(nodes: int, a: Ints, b: Ints) -> Floats:
     return np.asarray(place / np.maximum(np.abs(place).max(axis=0), 1e-9))
 
 
-def _node_rows(
-    bundle: Bundle, nodes: Ints, place: Floats, latent: int, level: int | None
-) -> pa.Table:
+def _node_rows(bundle: Bundle, nodes: Ints, place: Floats, latent: int, space: Space) -> pa.Table:
     at = pa.array(nodes)
-    if level is None:
-        group = bundle.latents["cluster"].take(at).to_pylist()
-    else:
-        rows = bundle.communities.filter(pc.equal(bundle.communities["level"], level))
-        known = dict(zip(rows["latent"].to_pylist(), rows["community"].to_pylist(), strict=True))
-        group = [known.get(int(node)) for node in nodes]
     return pa.table(
         {
             "latent": pa.array(nodes, pa.int32()),
             "label": bundle.latents["label"].take(at),
             "density": bundle.latents["density"].take(at),
-            "group": pa.array(group, pa.int32()),
+            "group": bundle.latents[CLUSTER_COLUMNS[space]].take(at),
             "chosen": pa.array(nodes == latent),
             "x": place[:, 0],
             "y": place[:, 1],

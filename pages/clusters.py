@@ -17,12 +17,12 @@ from pages.widgets.trust import clustering_trust
 
 page = begin(
     "Clusters",
-    "Which groups of latents have similar decoder vectors, how reliable is each group, and what do "
+    "Which groups of latents are similar or fire together, how reliable is each group, and what do "
     "its members respond to? Click or choose a cluster to show it and to select its latents.",
 )
 chosen = cluster_picker(page)
 clustering_trust(page.bundle, chosen.level)
-show(cluster_tree(page.bundle, page.selected, chosen.cluster), page.selection)
+show(cluster_tree(page.bundle, page.selected, chosen.cluster, chosen.level.space), page.selection)
 cluster_table(page, chosen)
 cluster_head(page.bundle, chosen)
 left, right = st.columns([2, 3])

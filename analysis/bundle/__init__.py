@@ -19,10 +19,11 @@ from analysis.bundle.blocks import spans_within
 from analysis.bundle.checksums import stored_content_id
 from analysis.bundle.manifest import (
     MANIFEST,
+    SPACES,
     ClusterLevel,
-    CommunityLevel,
     CorpusSource,
     LabelSummary,
+    LevelName,
     Manifest,
     MapQuality,
     MaskSummary,
@@ -31,6 +32,7 @@ from analysis.bundle.manifest import (
     RelationFamily,
     SaeSource,
     SelfCheck,
+    Space,
     StoredTable,
 )
 from analysis.bundle.open import (
@@ -42,7 +44,14 @@ from analysis.bundle.open import (
 )
 from analysis.bundle.positions import UNITS, WINDOW, KeptTokens, Unit, Units, kept_tokens
 from analysis.bundle.publish import check_destination, publish
-from analysis.bundle.schema import EVERY_PAIR_UP_TO, SCHEMA_VERSION, TABLES, ContextKind, column
+from analysis.bundle.schema import (
+    CLUSTER_COLUMNS,
+    EVERY_PAIR_UP_TO,
+    SCHEMA_VERSION,
+    TABLES,
+    ContextKind,
+    column,
+)
 from analysis.bundle.table_file import TableFile
 from analysis.bundle.tables import (
     ROW_GROUP,
@@ -55,10 +64,12 @@ from analysis.bundle.tables import (
 from analysis.bundle.verification import TableReport, verify
 
 __all__ = [
+    "CLUSTER_COLUMNS",
     "EVERY_PAIR_UP_TO",
     "MANIFEST",
     "ROW_GROUP",
     "SCHEMA_VERSION",
+    "SPACES",
     "TABLES",
     "UNITS",
     "WINDOW",
@@ -66,13 +77,13 @@ __all__ = [
     "Activations",
     "Bundle",
     "ClusterLevel",
-    "CommunityLevel",
     "ContextKind",
     "CorpusSource",
     "KeptTokens",
     "LabelSummary",
     "LatentBlock",
     "LatentTable",
+    "LevelName",
     "Manifest",
     "MapQuality",
     "MaskSummary",
@@ -81,6 +92,7 @@ __all__ = [
     "RelationFamily",
     "SaeSource",
     "SelfCheck",
+    "Space",
     "StoredTable",
     "TableFile",
     "TableReport",

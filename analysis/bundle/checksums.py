@@ -14,6 +14,7 @@ from typing import Any
 
 from analysis.bundle.damage import damaged
 from analysis.bundle.manifest import MANIFEST, Manifest, StoredTable
+from analysis.bundle.older_schemas import CURRENT, OLDER
 from analysis.bundle.schema import TABLES
 from analysis.bundle.table_file import TableFile
 from analysis.runtime.content import content_hash
@@ -57,7 +58,8 @@ def stored_content_id(folder: Path) -> str:
     It equals the stored `bundle_id` unless a file was changed.
     """
     content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    files = {table: folder / f"{table}.parquet" for table in TABLES}
+    older = OLDER.get(content["schema_version"], CURRENT)
+    files = {table: folder / f"{table}.parquet" for table in (*TABLES, *older.removed_tables)}
     hashes = {table: content_hash([file]) for table, file in files.items() if file.exists()}
     return content_hash_of(hashes, content)
 

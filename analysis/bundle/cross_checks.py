@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle.damage import damaged
-from analysis.bundle.manifest import Manifest
+from analysis.bundle.manifest import SPACES, Manifest
 from analysis.bundle.positions import KeptTokens
+from analysis.bundle.schema import CLUSTER_COLUMNS
+from analysis.runtime.arrays import Ints
 
 DENSITY_ERROR = 1e-6
 """Largest difference between a stored density and active_tokens / kept tokens."""
@@ -33,26 +35,40 @@ def check_active(file: Path, counted: int, stored: int) -> None:
 
 
 def check_memberships(
-    file: Path, memberships: pa.Table, clusters: pa.Table, latents: pa.Table
+    file: Path,
+    memberships: pa.Table,
+    clusters: pa.Table,
+    latents: pa.Table,
+    manifest: Manifest,
 ) -> None:
-    """Levels and sizes are those of the clusters, and level 0 is the cluster of each latent."""
-    cluster, level = (memberships[name].to_numpy() for name in ("cluster", "level"))
+    """Levels and sizes are those of the clusters, and latents has the levels shown first."""
+    cluster, level = memberships["cluster"].to_numpy(), _levels(memberships)
     ids, size = clusters["cluster"].to_numpy(), clusters["size"].to_numpy()
-    if not np.array_equal(level, clusters["level"].to_numpy()[np.argsort(ids)][cluster]):
+    if not np.array_equal(level, _levels(clusters)[np.argsort(ids)][cluster]):
         raise damaged(file, "has members at another level than their cluster")
     if not np.array_equal(np.bincount(cluster, minlength=len(ids))[ids], size):
         raise damaged(file, "has other numbers of members than the table clusters")
-    finest = np.full(latents.num_rows, -1)
-    finest[memberships["latent"].to_numpy()[level == 0]] = cluster[level == 0]
-    if not np.array_equal(finest, pc.fill_null(latents["cluster"], -1).to_numpy()):
-        raise damaged(file, "has other clusters than the table latents")
+    for space, column in CLUSTER_COLUMNS.items():
+        first = manifest.first_level(space)
+        shown = np.full(latents.num_rows, -1)
+        if first is not None:
+            inside = level == SPACES.index(space) * 2**8 + first.level
+            shown[memberships["latent"].to_numpy()[inside]] = cluster[inside]
+        if not np.array_equal(shown, pc.fill_null(latents[column], -1).to_numpy()):
+            raise damaged(file, "has other clusters than the table latents")
+
+
+def _levels(rows: pa.Table) -> Ints:
+    """A number for the space and level of each row."""
+    is_other = np.asarray(pc.equal(rows["space"].cast(pa.string()), SPACES[1]))
+    return is_other * 2**8 + rows["level"].to_numpy().astype(np.int64)
 
 
 def check_cluster_pairs(file: Path, pairs: pa.Table, clusters: pa.Table) -> None:
-    """Both clusters of a pair are at its level, and the second has the larger id."""
+    """Both clusters of a pair are of its space and level, and the second has the larger id."""
     first, second = (pairs[name].to_numpy() for name in ("cluster", "other"))
-    of_id = clusters["level"].to_numpy()[np.argsort(clusters["cluster"].to_numpy())]
-    level = pairs["level"].to_numpy()
+    of_id = _levels(clusters)[np.argsort(clusters["cluster"].to_numpy())]
+    level = _levels(pairs)
     if not (np.array_equal(of_id[first], level) and np.array_equal(of_id[second], level)):
         raise damaged(file, "has pairs of clusters that are not at their level")
     if not (first < second).all():

@@ -64,6 +64,5 @@ def expected_rows(manifest: Manifest) -> dict[str, int]:
         "documents": manifest.documents,
         "tokens": manifest.tokens + mask.special_tokens + mask.sink_tokens,
         "clusters": sum(level.clusters for level in manifest.clustering),
-        "communities": sum(level.latents for level in manifest.communities),
         "relations": sum(family.listed for family in manifest.relations),
     }

@@ -1,10 +1,14 @@
 """`manifest.json`: what a bundle is, where it comes from and how it was made."""
 
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MANIFEST = "manifest.json"
+Space = Literal["decoder", "cooccurrence"]
+"""What makes latents similar: their decoder vectors, or firing on the same tokens."""
+SPACES: tuple[Space, ...] = get_args(Space)
+"""In the order of their clusters' ids."""
 HASH = "^[0-9a-f]{64}$"
 """A SHA-256 in hexadecimal digits."""
 
@@ -128,25 +132,37 @@ class MapQuality(_Strict):
     )
 
 
+class LevelName(NamedTuple):
+    """Which level of clusters."""
+
+    space: Space
+    level: int
+    """0 is the finest of its space."""
+
+
 class ClusterLevel(_Strict):
-    """One level of the clustering."""
+    """One level of the clusters in one space."""
 
-    level: int = Field(ge=0)
+    space: Space = Field(description="what makes the latents of a cluster similar")
+    level: int = Field(ge=0, description="0 is the finest of its space")
     clusters: int = Field(ge=0)
-    noise: int = Field(ge=0)
+    noise: int = Field(ge=0, description="clustered latents that are in no cluster of this level")
     stability: float = Field(description="mean adjusted Rand index between pairs of seeds")
+    shown_first: bool = Field(
+        default=False, description="whether it is the level of its space that is shown first"
+    )
+    null_draws: int = Field(
+        default=0, ge=0, description="draws in which there is nothing to find; 0 if none was made"
+    )
+    null_latents: int = Field(default=0, ge=0, description="latents of each draw")
+    null_stability: float | None = Field(
+        default=None, description="the same stability in these draws, mean; null without draws"
+    )
 
-
-class CommunityLevel(_Strict):
-    """One level of the co-occurrence communities."""
-
-    level: int = Field(ge=0)
-    communities: int = Field(ge=0)
-    resolution: float
-    modularity: float = Field(description="modularity at this resolution")
-    stability: float = Field(description="mean adjusted Rand index between pairs of seeds")
-    latents: int = Field(ge=0, description="latents in a community")
-    edges: int = Field(ge=0, description="edges of the graph; the same at every level")
+    @property
+    def name(self) -> LevelName:
+        """The space and the level."""
+        return LevelName(self.space, self.level)
 
 
 class RelationFamily(_Strict):
@@ -202,7 +218,9 @@ class Manifest(_Strict):
     map: MapQuality
     map_cooccurrence: MapQuality | None = None
     clustering: list[ClusterLevel]
-    communities: list[CommunityLevel] = Field(default_factory=list)
+    clusters_shown_first: Space = Field(
+        default="decoder", description="the space whose clusters are shown first"
+    )
     relations: list[RelationFamily]
     labels: LabelSummary | None = Field(
         default=None, description="null in bundles that predate this field"
@@ -216,3 +234,16 @@ class Manifest(_Strict):
     checksum: str = Field(
         default="", description="SHA-256 of all fields but timings; empty if it predates this field"
     )
+
+    def first_level(self, space: Space | None = None) -> ClusterLevel | None:
+        """The level of a space that is shown first, None if there is none.
+
+        Without `space`, it is the space whose clusters are shown first, or the other one if only
+        that has levels.
+        """
+        wanted = [space] if space else [self.clusters_shown_first, *SPACES]
+        for one in wanted:
+            for level in self.clustering:
+                if level.space == one and level.shown_first:
+                    return level
+        return None

@@ -11,7 +11,7 @@ When you raise SCHEMA_VERSION, add the previous version to OLDER:
 Also add a small bundle of the previous version to `tests/bundles/` (see the README there).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class OlderSchema:
     """Values of missing manifest fields, e.g. {"labels": None}."""
     removed_fields: frozenset[str] = frozenset()
     """Manifest fields that no longer exist; they are ignored."""
+    levels: Callable[[Any], Any] = field(default=lambda levels: levels)
+    """Completes the value of the manifest field `clustering`, which may be damaged."""
+    removed_tables: tuple[str, ...] = ()
+    """Tables that no longer exist. They are not read, but the bundle's id depends on them."""
 
     def lacks(self, table: str, column: str) -> bool:
         """Whether a column may be missing."""
@@ -61,6 +65,8 @@ class OlderSchema:
     def completed_manifest(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The content of a manifest with its missing fields filled in."""
         kept = {name: v for name, v in content.items() if name not in self.removed_fields}
+        if "clustering" in kept:
+            kept["clustering"] = self.levels(kept["clustering"])
         return {**self.fields, **kept}
 
 
@@ -68,9 +74,36 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
+def _levels_of_schema_2(levels: Any) -> Any:
+    """All clusters are of the decoder, and the finest level is shown first."""
+    if not isinstance(levels, list):
+        return levels
+    return [
+        {"space": "decoder", "shown_first": row.get("level") == 0, **row}
+        if isinstance(row, dict)
+        else row
+        for row in levels
+    ]
+
+
 CURRENT = OlderSchema()
 """A bundle of this version lacks nothing."""
-OLDER: dict[int, OlderSchema] = {}
+OLDER: dict[int, OlderSchema] = {
+    2: OlderSchema(
+        columns={
+            ("latents", "cluster_cooccurrence"): None,
+            ("clusters", "space"): "decoder",
+            ("clusters", "stability_null"): None,
+            ("clusters", "bootstrap_null"): None,
+            ("clusters", "believable"): None,
+            ("memberships", "space"): "decoder",
+            ("cluster_pairs", "space"): "decoder",
+        },
+        removed_fields=frozenset({"communities"}),
+        levels=_levels_of_schema_2,
+        removed_tables=("communities",),
+    )
+}
 """Older schema versions that are read. Bundles of version 1 have no entry."""
 
 

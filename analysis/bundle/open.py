@@ -76,20 +76,17 @@ class Bundle:
 
     @cached_property
     def clusters(self) -> pa.Table:
-        """One row per cluster of every level."""
+        """One row per cluster of every space and level."""
         return self._read("clusters")
 
     @cached_property
     def memberships(self) -> pa.Table:
-        """Which cluster a latent belongs to at every level."""
+        """Which cluster a latent belongs to, in every space and at every level."""
         rows = self._read("memberships")
-        cross_checks.check_memberships(self._path("memberships"), rows, self.clusters, self.latents)
+        cross_checks.check_memberships(
+            self._path("memberships"), rows, self.clusters, self.latents, self.manifest
+        )
         return rows
-
-    @cached_property
-    def communities(self) -> pa.Table:
-        """Which co-occurrence community a latent belongs to at every level."""
-        return self._read("communities")
 
     @cached_property
     def cluster_pairs(self) -> pa.Table:

@@ -20,9 +20,7 @@ class Range(StrEnum):
 
     LATENT = "0 to d_sae - 1"
     CLUSTER = "0 to clusters - 1"
-    COMMUNITY = "0 to communities - 1"
     LEVEL = "0 to levels - 1"
-    COMMUNITY_LEVEL = "0 to levels of communities - 1"
     TOKEN_ROW = "0 to rows of tokens - 1"
     DOCUMENT = "an id of documents"
     LATENTS = "0 to d_sae"
@@ -77,15 +75,13 @@ class Limits:
     def of(manifest: Manifest, token_rows: int) -> "Limits":
         """The limits that the counts of a manifest and the rows of the token table give."""
         clusters = sum(level.clusters for level in manifest.clustering)
-        communities = sum(level.communities for level in manifest.communities)
+        coarsest = max((level.level for level in manifest.clustering), default=-1)
         largest = float(np.finfo(np.float64).max)
         return Limits(
             {
                 Range.LATENT: (0, manifest.sae.d_sae - 1),
                 Range.CLUSTER: (0, clusters - 1),
-                Range.COMMUNITY: (0, communities - 1),
-                Range.LEVEL: (0, len(manifest.clustering) - 1),
-                Range.COMMUNITY_LEVEL: (0, len(manifest.communities) - 1),
+                Range.LEVEL: (0, coarsest),
                 Range.TOKEN_ROW: (0, token_rows - 1),
                 Range.LATENTS: (0, manifest.sae.d_sae),
                 Range.TOKENS: (0, manifest.tokens),

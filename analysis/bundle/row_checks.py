@@ -121,12 +121,15 @@ def _points(x: str, y: str) -> Check:
 def _clusters(rows: pa.Table) -> str | None:
     ids, level = _numbers(rows, "cluster"), rows["level"].to_numpy()
     of_id = np.zeros(int(ids.max(initial=-1)) + 1, dtype=np.int64)
-    of_id[ids] = level
-    parents = rows["parent"]
-    has_parent = np.asarray(pc.is_valid(parents))
-    if not np.isin(parents.drop_null().to_numpy(), ids).all():
+    of_id[ids] = np.arange(len(ids))
+    has_parent = np.asarray(pc.is_valid(rows["parent"]))
+    parents = rows["parent"].drop_null().to_numpy()
+    if not np.isin(parents, ids).all():
         return "has a parent that is not a cluster"
-    if (of_id[parents.drop_null().to_numpy()] <= level[has_parent]).any():
+    space = np.asarray(pc.equal(rows["space"].cast(pa.string()), "decoder"))
+    if (space[of_id[parents]] != space[has_parent]).any():
+        return "has a parent in another space"
+    if (level[of_id[parents]] <= level[has_parent]).any():
         return "has a parent at the level of its cluster or below"
     return None
 
@@ -209,10 +212,9 @@ CONSISTENT: dict[str, tuple[Check, ...]] = {
         _points("x", "y"),
         _points("x_cooccurrence", "y_cooccurrence"),
     ),
-    "clusters": (_in_order("cluster"), Check(("cluster", "level", "parent"), _clusters)),
-    "memberships": (_in_order("latent", "level"),),
-    "communities": (_in_order("latent", "level"),),
-    "cluster_pairs": (_in_order("level", "cluster", "other"),),
+    "clusters": (_in_order("cluster"), Check(("cluster", "space", "level", "parent"), _clusters)),
+    "memberships": (_in_order("latent", "cluster"),),
+    "cluster_pairs": (_in_order("cluster", "other"),),
     "cluster_components": (_in_order("cluster", "component"),),
     "relations": (_sorted_by("a"),),
     "neighbours": (_in_order("latent", "rank"),),

@@ -4,12 +4,16 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
+from analysis.bundle.manifest import SPACES, Space
 from analysis.bundle.ranges import Range, unit_range
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+CLUSTER_COLUMNS: dict[Space, str] = {"decoder": "cluster", "cooccurrence": "cluster_cooccurrence"}
+"""The column of the latent table that holds a latent's cluster of the level shown first."""
 EVERY_PAIR_UP_TO = 1_000
 """A level with more clusters stores only the strongest pairs of clusters; other levels, all."""
 
+_WORD = pa.dictionary(pa.int32(), pa.string())
 ContextKind = Literal["top", "interval", "random"]
 
 
@@ -39,6 +43,10 @@ def _cluster(name: str, meaning: str, nullable: bool = False) -> pa.Field:
     return column(name, pa.int32(), "id", meaning, nullable, Range.CLUSTER)
 
 
+def _space() -> pa.Field:
+    return column("space", _WORD, "word", "what makes the latents similar", words=SPACES)
+
+
 def _document(meaning: str) -> pa.Field:
     return column("document", pa.int64(), "id", meaning, values=Range.DOCUMENT)
 
@@ -51,7 +59,6 @@ def _tokens(name: str, meaning: str) -> pa.Field:
     return column(name, pa.list_(pa.string()), "text", meaning, values=Range.TOKEN)
 
 
-_WORD = pa.dictionary(pa.int32(), pa.string())
 _TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
 _NAME_COLUMNS = [
     column(
@@ -140,7 +147,12 @@ TABLES: dict[str, pa.Schema] = {
                 "1 - overlap of the 10 nearest on both maps",
                 True,
             ),
-            _cluster("cluster", "cluster at level 0; null for noise", True),
+            _cluster("cluster", "decoder cluster at the level shown first; null if none", True),
+            _cluster(
+                "cluster_cooccurrence",
+                "co-occurrence cluster at the level shown first; null if none",
+                True,
+            ),
             column("label", pa.string(), "text", "generated from its evidence; may be empty"),
             _tokens("top_tokens", "highest-scoring tokens, best first"),
             *_NAME_COLUMNS,
@@ -203,8 +215,9 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "clusters": pa.schema(
         [
-            _cluster("cluster", "unique over all levels"),
-            column("level", pa.int8(), "level", "0 is the finest"),
+            _cluster("cluster", "unique over all spaces and levels"),
+            _space(),
+            column("level", pa.int8(), "level", "0 is the finest of its space"),
             _cluster("parent", "cluster of the next coarser level; null at the coarsest", True),
             column("size", pa.int32(), "latents", "number of members"),
             column("active_tokens", pa.int64(), "tokens", "kept tokens with an active member"),
@@ -229,7 +242,28 @@ TABLES: dict[str, pa.Schema] = {
                 "bootstrap",
                 pa.float32(),
                 "fraction",
-                "agreement over resampled edges; weak below 0.5",
+                "agreement over resampled latents; weak below 0.5",
+            ),
+            column(
+                "stability_null",
+                pa.float32(),
+                "fraction",
+                "largest stability of a cluster of this level in a null draw; null without draws",
+                True,
+            ),
+            column(
+                "bootstrap_null",
+                pa.float32(),
+                "fraction",
+                "largest bootstrap of a cluster of this level in a null draw; null without draws",
+                True,
+            ),
+            column(
+                "believable",
+                pa.bool_(),
+                "yes/no",
+                "both at least 0.5 and above their null; null without draws",
+                True,
             ),
             column("x", pa.float32(), "map", "median x of its members", True),
             column("y", pa.float32(), "map", "median y of its members", True),
@@ -238,25 +272,14 @@ TABLES: dict[str, pa.Schema] = {
     "memberships": pa.schema(
         [
             _latent("latent", "the latent"),
-            column("level", pa.int8(), "level", "0 is the finest"),
+            _space(),
+            column("level", pa.int8(), "level", "0 is the finest of its space"),
             _cluster("cluster", "its cluster; a latent without one has no row"),
-        ]
-    ),
-    "communities": pa.schema(
-        [
-            _latent("latent", "the latent"),
-            column("level", pa.int8(), "level", "0 is the finest", values=Range.COMMUNITY_LEVEL),
-            column(
-                "community",
-                pa.int32(),
-                "id",
-                "unique over all levels; a latent without one has no row",
-                values=Range.COMMUNITY,
-            ),
         ]
     ),
     "cluster_pairs": pa.schema(
         [
+            _space(),
             column("level", pa.int8(), "level", "level of both clusters"),
             _cluster("cluster", "a cluster"),
             _cluster("other", "a cluster with a larger id; each pair has one row"),
@@ -372,10 +395,9 @@ TABLE_TITLES = {
     "neighbours": "Nearest latents by the cosine of their W_dec rows. Sorted by latent.",
     "partners": "Strongest co-occurrence partners of each latent. Sorted by latent.",
     "relations": "Duplicates, implications, exclusive pairs, absorption candidates. Sorted by a.",
-    "clusters": "One row per cluster of every level.",
-    "memberships": "The cluster of each latent at every level.",
-    "communities": "The co-occurrence community of each latent at every level.",
-    "cluster_pairs": "Joint tokens of two clusters of the same level.",
+    "clusters": "One row per cluster of every space and level. Sorted by cluster.",
+    "memberships": "The clusters of each latent. Sorted by latent and cluster.",
+    "cluster_pairs": "Joint tokens of two clusters of the same space and level.",
     "cluster_components": "Principal components of each cluster's part of the reconstruction.",
     "cluster_loadings": "Projections of the members' W_dec rows on these components.",
     "contexts": "Excerpts of the corpus around active tokens. Sorted by latent.",

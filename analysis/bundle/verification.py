@@ -46,10 +46,17 @@ def verify(bundle: Bundle) -> Iterator[TableReport]:
     manifest = bundle.path / MANIFEST
     problem = ""
     if len(hashes) == len(bundle.files):
+        hashes |= _hashes_of_removed_tables(bundle)
         content = json.loads(manifest.read_text(encoding="utf-8"))
         if content_hash_of(hashes, content) != bundle.manifest.bundle_id:
             problem = str(damaged(manifest, "its id is not that of its tables and settings"))
     yield TableReport("manifest", 1, _size(manifest), problem)
+
+
+def _hashes_of_removed_tables(bundle: Bundle) -> dict[str, str]:
+    """The SHA-256 of tables that this version does not read, but on which the id depends."""
+    files = {table: bundle.path / f"{table}.parquet" for table in bundle.schema.removed_tables}
+    return {table: content_hash([file]) for table, file in files.items() if file.exists()}
 
 
 def _size(file: Path) -> int:

@@ -13,6 +13,7 @@ cluster by phi; ties go to the smaller id.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numba
 import numpy as np
@@ -48,21 +49,19 @@ def cluster_activity(
 ) -> ClusterActivity:
     """Count the clusters of every level, and their pairs; `n_tokens` is the number of kept tokens.
 
-    `clusters` has at least cluster and level and is sorted by both, with the ids 0, 1, ... over all
-    levels. `memberships` is the bundle's table.
+    `clusters` has at least cluster, space and level, with the ids 0, 1, ...; the clusters of a
+    space and level follow each other. `memberships` is the bundle's table.
     """
     count = clusters.num_rows
     tokens, in_documents = np.zeros(count, np.int64), np.zeros(count, np.int64)
     pairs = [TABLES["cluster_pairs"].empty_table()]
-    levels = clusters["level"].to_numpy()
-    for level in np.unique(levels):
-        first, stop = np.searchsorted(levels, [level, level + 1])
-        of_latent = _clusters_of_latents(memberships, int(level), len(activations.latent_ends))
+    for first, stop in _level_spans(clusters):
+        of_latent = _clusters_of_latents(memberships, first, stop, len(activations.latent_ends))
         counted = _count_level(
-            activations, kept, _Level(int(first), int(stop), of_latent), n_tokens, memory_bytes
+            activations, kept, _Level(first, stop, of_latent), n_tokens, memory_bytes
         )
         tokens[first:stop], in_documents[first:stop] = counted.tokens, counted.documents
-        pairs.append(_pair_rows(counted, int(level), int(first)))
+        pairs.append(_pair_rows(counted, clusters.slice(first, 1), first))
     density = _mean_densities(activations, memberships, count, n_tokens)
     fields = [TABLES["clusters"].field(name) for name in _COLUMNS]
     columns = [tokens, in_documents.astype(np.int32), density.astype(np.float32)]
@@ -93,12 +92,22 @@ class _Counted:
     joint: Ints
 
 
-def _clusters_of_latents(memberships: pa.Table, level: int, n_latents: int) -> Int32s:
-    """The cluster of every latent at a level, -1 for none."""
-    at_level = memberships["level"].to_numpy() == level
+def _level_spans(clusters: pa.Table) -> Iterator[tuple[int, int]]:
+    """The first cluster of each level of a space, and the one after its last."""
+    spaces, levels = clusters["space"].to_pylist(), clusters["level"].to_pylist()
+    first = 0
+    for _, group in groupby(zip(spaces, levels, strict=True)):
+        stop = first + len(list(group))
+        yield first, stop
+        first = stop
+
+
+def _clusters_of_latents(memberships: pa.Table, first: int, stop: int, n_latents: int) -> Int32s:
+    """Which of the clusters first..stop-1 every latent is in, -1 for none."""
+    clusters = memberships["cluster"].to_numpy()
+    inside = (clusters >= first) & (clusters < stop)
     cluster_of = np.full(n_latents, -1, dtype=np.int32)
-    latents = memberships["latent"].to_numpy()[at_level]
-    cluster_of[latents] = memberships["cluster"].to_numpy()[at_level]
+    cluster_of[memberships["latent"].to_numpy()[inside]] = clusters[inside]
     return cluster_of
 
 
@@ -239,11 +248,16 @@ def _kept_pairs(rows: Ints, start: int, tokens: Ints, n_tokens: int) -> tuple[In
     return np.minimum(a, b), np.maximum(a, b), joint
 
 
-def _pair_rows(counted: _Counted, level: int, first: int) -> pa.Table:
-    """The bundle's rows of the pairs of one level, sorted by both clusters."""
+def _pair_rows(counted: _Counted, one: pa.Table, first: int) -> pa.Table:
+    """The bundle's rows of the pairs of one level, sorted by both clusters.
+
+    `one` is the row of a cluster of the level.
+    """
+    rows = pa.array(np.zeros(len(counted.a), np.int64))
     return pa.table(
         {
-            "level": np.full(len(counted.a), level, dtype=np.int8),
+            "space": one["space"].take(rows),
+            "level": one["level"].take(rows),
             "cluster": (counted.a + first).astype(np.int32),
             "other": (counted.b + first).astype(np.int32),
             "joint_tokens": counted.joint,

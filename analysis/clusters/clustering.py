@@ -1,9 +1,11 @@
-"""Clusters of decoder vectors at several levels of detail, with their stability: a build step.
+"""Clusters of latents in two spaces at several levels, with their stability: a build step.
 
-HDBSCAN on a five-dimensional UMAP of the shared kNN graph, as in Bricken et al. 2023, and never on
-the 2-D map, where planted clusters are lost. The embedding is repeated with several seeds
-(`hierarchy`); the levels are the cuts on which the seeds agree best (`levels`). Levels need not be
-nested: a cluster's parent is the cluster of the next level that holds at least half of its members.
+The spaces: latents are similar if their decoder vectors are, or if they fire on the same tokens.
+Both are a graph of nearest neighbours, and both are clustered in the same way: HDBSCAN on a
+five-dimensional UMAP of the graph, as in Bricken et al. 2023, and never on the 2-D map, where
+planted clusters are lost. The embedding is repeated with several seeds (`hierarchy`); the levels
+are the cuts on which the seeds agree best (`levels`). Levels need not be nested: a cluster's parent
+is the cluster of the next level that holds at least half of its members.
 
 Two numbers measure how stable a cluster is (`stability`): its best Jaccard overlap over the seeds,
 and over bootstraps of the graph in which each latent's neighbours are drawn with replacement.
@@ -16,8 +18,8 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import TABLES, ClusterLevel
-from analysis.clusters.hierarchy import cluster_labels, hierarchy, resampled
+from analysis.bundle import CLUSTER_COLUMNS, SPACES, TABLES, ClusterLevel, Space
+from analysis.clusters.hierarchy import cluster_labels, hierarchy, resampled, smoothed_start
 from analysis.clusters.levels import Cut, all_cuts, choose_levels
 from analysis.clusters.stability import NOISE, cluster_stability
 from analysis.decoder.graph import NeighbourGraph
@@ -34,16 +36,29 @@ BOOTSTRAPS = 2
 
 @dataclass(frozen=True)
 class Clustering:
-    """The clusters of every level, without labels."""
+    """The clusters of every space and level, without labels."""
 
     memberships: pa.Table
     """The bundle's `memberships` table."""
     clusters: pa.Table
-    """cluster, level, parent, size, stability, bootstrap, as in the bundle's `clusters` table."""
+    """The first columns of the bundle's `clusters` table, and those about stability."""
     levels: tuple[ClusterLevel, ...]
-    """From the finest to the coarsest; at least one."""
-    finest: Int32s
-    """int32 [F], the cluster of level 0; -1 for none."""
+    """Of each space from the finest to the coarsest; at least one of each space."""
+    shown: dict[str, Int32s]
+    """For each of CLUSTER_COLUMNS, int32 [F]: the cluster at the level of a space that is shown
+    first; -1 for none."""
+
+
+@dataclass(frozen=True)
+class SpaceClusters:
+    """The clusters of one space, from the finest level to the coarsest."""
+
+    space: Space
+    latents: Int32s
+    """int32 [n], those that were clustered."""
+    levels: tuple["_Level", ...]
+    first: int
+    """The level that is shown first."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +78,30 @@ class _Level:
 
 
 def cluster(
-    W_dec: np.ndarray,
+    space: Space,
     graph: NeighbourGraph,
     eligible: Bools,
+    W_dec: np.ndarray | None = None,
     *,
     seed: int = 0,
     minimum_cluster: int = 5,
     epochs: int | None = None,
-) -> Clustering:
-    """Cluster the eligible [F] latents of W_dec [F, d] at up to three levels.
+) -> SpaceClusters:
+    """Cluster the eligible [F] latents of one space at up to three levels.
 
-    Cluster ids are unique over the levels: level 0 first, and the largest first inside a level.
-    There are no clusters if there are no more latents than UMAP needs neighbours.
+    The embedding starts from the principal components of W_dec [F, d], or without it from random
+    positions that are smoothed over the graph. There are no clusters if there are no more latents
+    than UMAP needs neighbours.
     """
     fuzzy = fuzzy_graph(graph, eligible)
     n = len(fuzzy.latents)
     cuts: list[Cut] = []
     bootstraps: list[Floats] = []
     if n > max(NEIGHBOURS, 2 * minimum_cluster):
-        start = start_positions(W_dec, fuzzy.latents, DIMENSIONS)
+        if W_dec is None:
+            start = smoothed_start(fuzzy, DIMENSIONS, seed)
+        else:
+            start = start_positions(W_dec, fuzzy.latents, DIMENSIONS)
         trees = [hierarchy(start, fuzzy, minimum_cluster, seed + i, epochs) for i in range(SEEDS)]
         bootstraps = [
             hierarchy(start, resampled(fuzzy, seed + i), minimum_cluster, seed + i, epochs)
@@ -90,8 +110,8 @@ def cluster(
         cuts = choose_levels(all_cuts(trees, minimum_cluster), minimum_cluster)
     if not cuts:
         cuts = [Cut((np.full(n, NOISE),), 0.0)]
-    levels = [_largest_first(cut, bootstraps) for cut in cuts]
-    return _assemble(levels, fuzzy.latents, len(W_dec))
+    levels = tuple(_largest_first(cut, bootstraps) for cut in cuts)
+    return SpaceClusters(space, fuzzy.latents, levels, 0)
 
 
 def place(clusters: pa.Table, memberships: pa.Table, x: Float32s, y: Float32s) -> pa.Table:
@@ -134,37 +154,70 @@ def _largest_first(cut: Cut, bootstraps: Sequence[Floats]) -> _Level:
     )
 
 
-def _assemble(levels: Sequence[_Level], latents: Int32s, F: int) -> Clustering:
-    """Number the clusters over all levels and find the parents; `latents` [n] are those of rows."""
-    firsts = np.cumsum([0, *(len(level.sizes) for level in levels)])
-    labels = np.full((len(levels), F), NOISE, dtype=np.int32)
-    for row, level, first in zip(labels, levels, firsts[:-1], strict=True):
-        row[latents] = np.where(level.labels >= 0, level.labels + first, NOISE)
-    count = int(firsts[-1])
-    parent = _parents(labels, count)
-    columns = {
-        "cluster": np.arange(count),
-        "level": np.repeat(np.arange(len(levels)), np.diff(firsts)),
-        "parent": pa.array(parent, mask=parent < 0),
-        "size": np.concatenate([level.sizes for level in levels]),
-        "stability": np.concatenate([level.stability for level in levels]),
-        "bootstrap": np.concatenate([level.bootstrap for level in levels]),
-    }
-    schema = pa.schema([TABLES["clusters"].field(name) for name in columns])
+def assemble(spaces: Sequence[SpaceClusters], F: int) -> Clustering:
+    """Number the clusters over all spaces and levels, and find the parents; F latents in all.
+
+    `spaces` are in the order of SPACES. Cluster ids are unique: level 0 of a space first, and the
+    largest first inside a level.
+    """
+    tables: list[pa.Table] = []
+    labels: list[Int32s] = []
+    first = 0
+    for one in spaces:
+        own = _labels(one, F, first)
+        tables.append(_cluster_rows(one, own, first))
+        labels.append(own)
+        first += tables[-1].num_rows
+    levels = [(SPACES.index(one.space), i) for one in spaces for i in range(len(one.levels))]
     return Clustering(
-        memberships=_memberships(labels),
-        clusters=pa.table(columns).cast(schema),
+        memberships=_memberships(np.concatenate(labels), np.array(levels)),
+        clusters=pa.concat_tables(tables),
         levels=tuple(
             ClusterLevel(
+                space=one.space,
                 level=i,
                 clusters=len(level.sizes),
                 noise=int((level.labels < 0).sum()),
                 stability=round(level.agreement, 6),
+                shown_first=i == one.first,
             )
-            for i, level in enumerate(levels)
+            for one in spaces
+            for i, level in enumerate(one.levels)
         ),
-        finest=labels[0],
+        shown={
+            CLUSTER_COLUMNS[one.space]: own[one.first]
+            for one, own in zip(spaces, labels, strict=True)
+        },
     )
+
+
+def _labels(clusters: SpaceClusters, F: int, first: int) -> Int32s:
+    """The clusters [levels, F] of a space, numbered from `first` on; -1 for none."""
+    labels = np.full((len(clusters.levels), F), NOISE, dtype=np.int32)
+    for row, level in zip(labels, clusters.levels, strict=True):
+        row[clusters.latents] = np.where(level.labels >= 0, level.labels + first, NOISE)
+        first += len(level.sizes)
+    return labels
+
+
+def _cluster_rows(clusters: SpaceClusters, labels: Int32s, first: int) -> pa.Table:
+    """The rows of a space in the cluster table; `labels` [levels, F] count from `first` on."""
+    counts = [len(level.sizes) for level in clusters.levels]
+    parent = _parents(np.where(labels >= 0, labels - first, NOISE), sum(counts))
+    columns = {
+        "cluster": np.arange(first, first + sum(counts)),
+        "space": pa.array([clusters.space] * sum(counts), pa.string()).dictionary_encode(),
+        "level": np.repeat(np.arange(len(counts)), counts),
+        "parent": pa.array(parent + first, mask=parent < 0),
+        "size": np.concatenate([level.sizes for level in clusters.levels]),
+        "stability": np.concatenate([level.stability for level in clusters.levels]),
+        "bootstrap": np.concatenate([level.bootstrap for level in clusters.levels]),
+        "stability_null": pa.nulls(sum(counts)),
+        "bootstrap_null": pa.nulls(sum(counts)),
+        "believable": pa.nulls(sum(counts)),
+    }
+    schema = pa.schema([TABLES["clusters"].field(name) for name in columns])
+    return pa.table(columns).cast(schema)
 
 
 def _parents(labels: Int32s, count: int) -> Int32s:
@@ -186,14 +239,19 @@ def _parents(labels: Int32s, count: int) -> Int32s:
     return parent
 
 
-def _memberships(labels: Int32s) -> pa.Table:
-    """The labels [levels, F] as the bundle's `memberships` table, sorted by latent and level."""
-    latents, levels = np.nonzero(labels.T >= 0)
+def _memberships(labels: Int32s, levels: Ints) -> pa.Table:
+    """The labels [rows, F] as the bundle's `memberships` table, sorted by latent and cluster.
+
+    `levels` [rows, 2] are the index of the space and the level of each row.
+    """
+    latents, rows = np.nonzero(labels.T >= 0)
+    spaces = pa.DictionaryArray.from_arrays(levels[rows, 0].astype(np.int32), list(SPACES))
     return pa.table(
         {
             "latent": latents.astype(np.int32),
-            "level": levels.astype(np.int8),
-            "cluster": labels[levels, latents],
+            "space": spaces,
+            "level": levels[rows, 1].astype(np.int8),
+            "cluster": labels[rows, latents],
         },
         schema=TABLES["memberships"],
     )

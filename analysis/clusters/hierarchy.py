@@ -31,6 +31,7 @@ EPOCHS_OF_MANY = 50
 JITTER = 0.1
 """Random shift of the start, relative to its largest coordinate. With a smaller one the seeds agree
 because they start alike: for pure noise, stability reaches .3 and more."""
+SMOOTHINGS = 10
 APART = 1e6
 """Distance between parts of the graph that no edge joins; larger than any in an embedding."""
 
@@ -50,6 +51,23 @@ def hierarchy(
     epochs = epochs or (EPOCHS if len(start) < MANY else EPOCHS_OF_MANY)
     points = embed(start, fuzzy, min_dist=0.0, seed=seed, epochs=epochs, jitter=JITTER)
     return np.asarray(mst_to_linkage_tree(spanning_tree(points, fuzzy.weights, minimum_cluster)))
+
+
+def smoothed_start(fuzzy: FuzzyGraph, dimensions: int, seed: int) -> Float32s:
+    """Start positions float32 [n, dimensions] from the graph alone.
+
+    Random positions, each moved to the weighted mean of its own and its neighbours' `SMOOTHINGS`
+    times, and scaled. Latents that are joined by many paths start close to each other.
+    """
+    graph = scipy.sparse.csr_matrix(fuzzy.weights, dtype=np.float64)
+    weight = 1 + np.asarray(graph.sum(axis=1)).ravel()
+    shape = (len(fuzzy.latents), dimensions)
+    points = np.random.default_rng(seed).standard_normal(shape)
+    for _ in range(SMOOTHINGS):
+        points = (points + graph @ points) / weight[:, None]
+        points -= points.mean(axis=0)
+        points /= np.maximum(np.sqrt((points**2).mean(axis=0)), 1e-12)
+    return points.astype(np.float32)
 
 
 def resampled(fuzzy: FuzzyGraph, seed: int) -> FuzzyGraph:

@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse
 
+from analysis.bundle import SPACES
 from analysis.labels.evidence import Evidence
+from analysis.runtime.arrays import Ints
 
 TOP_TOKENS = 8
 """Maximum number of terms shown for a latent."""
@@ -141,11 +143,11 @@ def shared_terms(
 ) -> list[list[SharedTerm]]:
     """The terms [clusters] that the members of each cluster share, best first.
 
-    Clusters are compared with those of the same level. `clusters` is sorted by cluster and has
-    cluster and level; `memberships` is the bundle's table. A term counts if at least
+    Clusters are compared with those of the same space and level. `clusters` is sorted by cluster
+    and has cluster, space and level; `memberships` is the bundle's table. A term counts if at least
     `least_latents` members hold it.
     """
-    cluster, level = clusters["cluster"].to_numpy(), clusters["level"].to_numpy()
+    cluster, level = clusters["cluster"].to_numpy(), _levels(clusters)
     member, cluster_of = (memberships[name].to_numpy() for name in ("latent", "cluster"))
     terms_of: dict[int, list[SharedTerm]] = {}
     for ids in (cluster[level == one] for one in np.unique(level)):
@@ -170,11 +172,17 @@ def cluster_names(
     """The label of each cluster, distinct within its level."""
     taken: dict[tuple[int, str], int] = {}
     names: list[Name] = []
-    for level, row in zip(clusters["level"].to_pylist(), terms, strict=True):
+    for level, row in zip(_levels(clusters).tolist(), terms, strict=True):
         ids = [shared.term for shared in row]
         label, count = _distinct([shown[t] for t in ids], level, taken)
         names.append(Name(label, ids[:count]))
     return names
+
+
+def _levels(clusters: pa.Table) -> Ints:
+    """A number for the space and level of each cluster."""
+    is_first = np.asarray(pc.equal(clusters["space"].cast(pa.string()), SPACES[0]))
+    return np.where(is_first, 0, 2**8) + clusters["level"].to_numpy().astype(np.int64)
 
 
 def _label_terms(evidence: Evidence, latent: int, columns: Sequence[int]) -> list[int]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from analysis.pipeline.records import (
     ClusterRecord,
-    CommunityRecord,
     DoneRecord,
     HarvestRecord,
     LabelRecord,
@@ -60,7 +59,6 @@ BY_LATENT = BundleTable.named("activations_by_latent")
 LOGITS = BundleTable.named("logits")
 CONTEXTS = BundleTable.named("contexts")
 PARTNERS = BundleTable.named("partners")
-COMMUNITIES = BundleTable.named("communities")
 NEIGHBOURS = BundleTable.named("neighbours")
 RELATIONS = BundleTable.named("relations")
 MEMBERSHIPS = BundleTable.named("memberships")
@@ -78,8 +76,9 @@ MAP_COLUMNS = ScratchTable.named("map")
 """x, y, map_recall and map_agreement, one row per latent; null if it is not on the map."""
 COOCCURRENCE_MAP_COLUMNS = ScratchTable.named("map_cooccurrence")
 """x_cooccurrence, y_cooccurrence and moved, one row per latent."""
-FINEST_CLUSTER = ScratchTable.named("finest")
-"""cluster, one row per latent; null if it is in no cluster of the finest level."""
+SHOWN_CLUSTERS = ScratchTable.named("shown_clusters")
+"""cluster and cluster_cooccurrence, one row per latent; null if it is in no cluster of the level
+that is shown first."""
 CLUSTER_TREE = ScratchTable.named("clusters")
 """One row per cluster of every level, with parent, size and stability."""
 MEASURED_CLUSTERS = ScratchTable.named("measured")
@@ -91,7 +90,6 @@ LOGIT_EFFECTS = RecordFile("effects_on_logits", RowsRecord)
 DESCRIBE = RecordFile("describe_latents", DoneRecord)
 PICK_CONTEXTS = RecordFile("pick_contexts", RowsRecord)
 COUNT_PARTNERS = RecordFile("count_partners", RowsRecord)
-FIND_COMMUNITIES = RecordFile("find_communities", CommunityRecord)
 FIND_NEIGHBOURS = RecordFile("find_neighbours", NeighbourRecord)
 FIND_RELATIONS = RecordFile("find_relations", RelationRecord)
 LAY_OUT = RecordFile("lay_out", MapRecord)

@@ -17,7 +17,6 @@ from analysis.bundle import (
 from analysis.pipeline.artifacts import (
     DOCUMENTS,
     FIND_CLUSTERS,
-    FIND_COMMUNITIES,
     FIND_RELATIONS,
     HARVEST,
     LAY_OUT,
@@ -34,7 +33,6 @@ RECORDED_PACKAGES = (
     "numba",
     "umap-learn",
     "fast_hdbscan",
-    "scikit-network",
 )
 
 
@@ -65,7 +63,7 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
         map=build.record(LAY_OUT).quality,
         map_cooccurrence=build.record(LAY_OUT_COOCCURRENCE).quality,
         clustering=build.record(FIND_CLUSTERS).levels,
-        communities=build.record(FIND_COMMUNITIES).levels,
+        clusters_shown_first="cooccurrence",
         relations=build.record(FIND_RELATIONS).families,
         labels=build.record(NAME).summary,
         versions={name: version(name) for name in RECORDED_PACKAGES},

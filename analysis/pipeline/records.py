@@ -6,7 +6,6 @@ from pydantic import Field
 
 from analysis.bundle import (
     ClusterLevel,
-    CommunityLevel,
     LabelSummary,
     MapQuality,
     MaskSummary,
@@ -34,12 +33,6 @@ class HarvestRecord(StepRecord):
     mask: MaskSummary
 
 
-class CommunityRecord(StepRecord):
-    """The levels of the communities."""
-
-    levels: list[CommunityLevel]
-
-
 class NeighbourRecord(StepRecord):
     """How the nearest neighbours were computed."""
 
@@ -60,7 +53,7 @@ class MapRecord(StepRecord):
 
 
 class ClusterRecord(StepRecord):
-    """The levels of the clustering."""
+    """The levels of the clusters in all spaces."""
 
     levels: list[ClusterLevel]
 

@@ -3,17 +3,18 @@
 What a step reads and writes is declared where it is listed, in `analysis/build.py`.
 """
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.bundle import TABLES, LatentTable
-from analysis.clusters import communities
+from analysis.bundle import TABLES
 from analysis.clusters.activity import cluster_activity
-from analysis.clusters.clustering import cluster, place
+from analysis.clusters.clustering import assemble, cluster, place
 from analysis.clusters.component_tables import write_components
 from analysis.cooccurrence import partners, relations
-from analysis.cooccurrence.partner_graph import partner_graph
+from analysis.cooccurrence.partner_graph import LEAST_JOINT, partner_graph
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.decoder.umap_map import LatentMap, cooccurrence_map, decoder_map, moved
@@ -30,10 +31,8 @@ from analysis.pipeline.artifacts import (
     CLUSTER_PAIRS,
     CLUSTER_TREE,
     CLUSTERS,
-    COMMUNITIES,
     COOCCURRENCE_MAP_COLUMNS,
     FIND_NEIGHBOURS,
-    FINEST_CLUSTER,
     LATENTS,
     LAY_OUT,
     LOGITS,
@@ -44,12 +43,12 @@ from analysis.pipeline.artifacts import (
     PARTNER_BLOCKS,
     PARTNERS,
     SHARDS,
+    SHOWN_CLUSTERS,
     STATISTICS,
 )
 from analysis.pipeline.building import Building
 from analysis.pipeline.records import (
     ClusterRecord,
-    CommunityRecord,
     DoneRecord,
     HarvestRecord,
     LabelRecord,
@@ -138,22 +137,6 @@ def count_partners(build: Building) -> RowsRecord:
     return RowsRecord(rows=rows)
 
 
-def find_communities(build: Building) -> CommunityRecord:
-    """Communities of latents that fire together, at several levels, with their stability."""
-    flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
-    result = communities.find_communities(
-        LatentTable(build.path(PARTNERS)),
-        build.active_tokens,
-        build.n_tokens,
-        dense=np.asarray(pc.equal(flags, "dense")),
-        partners_kept=build.parameters.partners_kept,
-        minimum_joint=build.parameters.minimum_joint,
-        seed=build.parameters.seed,
-    )
-    build.write(COMMUNITIES, result.table)
-    return CommunityRecord(levels=list(result.levels))
-
-
 def find_neighbours(build: Building) -> NeighbourRecord:
     """The cosine kNN graph of the decoder, which the map and the clusters share."""
     graph = decoder_graph(
@@ -227,19 +210,33 @@ def lay_out_by_cooccurrence(build: Building) -> MapRecord:
 
 
 def find_clusters(build: Building) -> ClusterRecord:
-    """Clusters of the decoder at several levels, with their stability."""
-    clustering = cluster(
-        build.decoder,
-        _graph(build),
-        build.fired,
-        seed=build.parameters.seed,
-        minimum_cluster=build.parameters.minimum_cluster,
-        epochs=build.parameters.epochs,
+    """Clusters by decoder similarity and by co-occurrence at several levels."""
+    parameters = build.parameters
+    settings: dict[str, Any] = {
+        "seed": parameters.seed,
+        "minimum_cluster": parameters.minimum_cluster,
+        "epochs": parameters.epochs,
+    }
+    flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
+    live = np.asarray(pc.equal(flags, "live"))
+    partners = partner_graph(
+        build.read(PARTNERS, ["latent", "partner", "joint_tokens"]),
+        build.read(ACTIVE_TOKENS),
+        build.n_tokens,
+        least_joint=LEAST_JOINT,
+        eligible=live,
+    )
+    clustering = assemble(
+        [
+            cluster("decoder", _graph(build), build.fired, build.decoder, **settings),
+            cluster("cooccurrence", partners, live, **settings),
+        ],
+        build.sae.d_sae,
     )
     build.write(MEMBERSHIPS, clustering.memberships)
     build.write(CLUSTER_TREE, clustering.clusters)
-    finest = pa.array(clustering.finest, mask=clustering.finest < 0)
-    build.write(FINEST_CLUSTER, pa.table({"cluster": finest}))
+    shown = {name: pa.array(v, mask=v < 0) for name, v in clustering.shown.items()}
+    build.write(SHOWN_CLUSTERS, pa.table(shown))
     return ClusterRecord(levels=list(clustering.levels))
 
 
@@ -276,7 +273,7 @@ def name_latents_and_clusters(build: Building) -> LabelRecord:
         build.read(STATISTICS),
         drawn,
         build.read(COOCCURRENCE_MAP_COLUMNS),
-        build.read(FINEST_CLUSTER),
+        build.read(SHOWN_CLUSTERS),
     )
     memberships = build.read(MEMBERSHIPS)
     x, y = (drawn[axis].to_numpy() for axis in ("x", "y"))

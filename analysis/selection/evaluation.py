@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.bundle import Bundle
+from analysis.bundle import CLUSTER_COLUMNS, Bundle
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.selection.grammar import (
@@ -16,7 +16,6 @@ from analysis.selection.grammar import (
     And,
     Box,
     Cluster,
-    Community,
     Compare,
     Everything,
     Flag,
@@ -53,7 +52,7 @@ def evaluate(selection: Selection, bundle: Bundle) -> Bools:
             return reduce(np.logical_or, (evaluate(part, bundle) for part in parts))
         case Not(part):
             return ~evaluate(part, bundle)
-        case Latents() | Cluster() | Community() | Near() | Partners():
+        case Latents() | Cluster() | Near() | Partners():
             return _mask_of(bundle, _selected_ids(selection, bundle))
         case _:
             return _matching(selection, bundle)
@@ -71,21 +70,19 @@ def _matching(selection: Compare | Box | Search | Flag | Unclustered, bundle: Bu
             return _containing(bundle, text)
         case Flag(flags):
             return np.asarray(pc.is_in(bundle.latents["flag"].cast(pa.string()), pa.array(flags)))
-        case Unclustered():
-            return np.asarray(pc.is_null(bundle.latents["cluster"]))
+        case Unclustered(space):
+            first = bundle.manifest.first_level(space)
+            column = CLUSTER_COLUMNS[first.space if first else space or "decoder"]
+            return np.asarray(pc.is_null(bundle.latents[column]))
 
 
-def _selected_ids(
-    selection: Latents | Cluster | Community | Near | Partners, bundle: Bundle
-) -> Ints:
+def _selected_ids(selection: Latents | Cluster | Near | Partners, bundle: Bundle) -> Ints:
     """The ids that a condition lists or looks up in another table."""
     match selection:
         case Latents(ids):
             return np.array(ids, dtype=np.int64)
         case Cluster(ids):
-            return _members(bundle.memberships, "cluster", ids)
-        case Community(ids):
-            return _members(bundle.communities, "community", ids)
+            return _members(bundle.memberships, ids)
         case Near(latent, count):
             rows = bundle.neighbours.of(_existing(bundle, latent)).slice(0, count)
             return np.append(rows["neighbour"].to_numpy(), _existing(bundle, latent))
@@ -95,9 +92,9 @@ def _selected_ids(
             return np.append(rows["partner"].to_numpy(), own)
 
 
-def _members(table: pa.Table, group: str, ids: tuple[int, ...]) -> Ints:
-    """The latents of a membership table that belong to any of the groups."""
-    rows = table.filter(pc.is_in(table[group], pa.array(ids, pa.int32())))
+def _members(memberships: pa.Table, ids: tuple[int, ...]) -> Ints:
+    """The latents that belong to any of the clusters."""
+    rows = memberships.filter(pc.is_in(memberships["cluster"], pa.array(ids, pa.int32())))
     members: Ints = rows["latent"].to_numpy().astype(np.int64)
     return members
 

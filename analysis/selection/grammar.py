@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
+from analysis.bundle import Space
 from analysis.decoder.map_verdict import MapName
 
 MAP_COLUMNS: dict[MapName, tuple[str, str]] = {
@@ -59,7 +60,7 @@ class Latents:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The members of any of the given clusters. Ids are unique across levels."""
+    """The members of any of the given clusters. Ids are unique across spaces and levels."""
 
     ids: tuple[int, ...]
 
@@ -68,21 +69,16 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Community:
-    """The members of any of the given communities. Ids are unique across levels."""
-
-    ids: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"community={_joined(self.ids)}"
-
-
-@dataclass(frozen=True)
 class Unclustered:
-    """Latents that belong to no cluster of the finest level."""
+    """Latents that are in no cluster of the level shown first in a space.
+
+    None is the space whose clusters are shown first.
+    """
+
+    space: Space | None = None
 
     def __str__(self) -> str:
-        return "cluster=none"
+        return "cluster=none" + ("" if self.space is None else f",{self.space}")
 
 
 @dataclass(frozen=True)
@@ -190,7 +186,6 @@ Selection = (
     Everything
     | Latents
     | Cluster
-    | Community
     | Unclustered
     | Flag
     | Compare

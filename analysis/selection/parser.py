@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from analysis.bundle import SPACES
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
 from analysis.latents.flags import FLAGS
@@ -23,7 +24,6 @@ from analysis.selection.grammar import (
     And,
     Box,
     Cluster,
-    Community,
     Compare,
     Everything,
     Flag,
@@ -180,6 +180,11 @@ class _Reader:
             return _LISTS[name.text](values)
         if name.text == "feature" and sign == "=":
             return _latents(values)
+        if name.text == "community":
+            raise InputError(
+                "Selection: community= is of an earlier version; latents that fire together are "
+                "now clusters of the space cooccurrence, so choose one on the page Clusters."
+            )
         if name.text not in NUMERIC_COLUMNS:
             known = ", ".join((*_LISTS, *NUMERIC_COLUMNS))
             raise InputError(
@@ -270,11 +275,17 @@ def _latents(values: list[str]) -> Selection:
 
 
 def _clusters(values: list[str]) -> Selection:
-    return Unclustered() if values == ["none"] else Cluster(_ids(values, "cluster"))
-
-
-def _communities(values: list[str]) -> Selection:
-    return Community(_ids(values, "community"))
+    if values[0] != "none":
+        return Cluster(_ids(values, "cluster"))
+    spaces = [space for space in SPACES if values[1:] == [space]]
+    if values[1:] and not spaces:
+        condition = _quoted(f"cluster={','.join(values)}")
+        raise InputError(
+            f"Selection: {condition} cannot be read; write "
+            f"cluster=none, or cluster=none with one of {', '.join(SPACES)}, such as "
+            f"cluster=none,{SPACES[0]}."
+        )
+    return Unclustered(*spaces)
 
 
 def _flags(values: list[str]) -> Selection:
@@ -327,7 +338,6 @@ def _partners(values: list[str]) -> Selection:
 _LISTS: dict[str, Callable[[list[str]], Selection]] = {
     "latent": _latents,
     "cluster": _clusters,
-    "community": _communities,
     "flag": _flags,
 }
 _FUNCTIONS: dict[str, Callable[[list[str]], Selection]] = {

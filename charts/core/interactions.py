@@ -57,7 +57,6 @@ CELL = Click("picked_cell", ("latent", "partner"))
 RELATION = Click("picked_relation", ("a", "b"))
 CLUSTER = Click("picked_cluster", ("cluster",))
 CLUSTER_PAIR = Click("picked_pair_of_clusters", ("cluster", "other"))
-COMMUNITY = Click("picked_community", ("community",))
 COMPONENT = Click("picked_component", ("component",))
 FLAG = Click("picked_flag", ("flag",))
 
@@ -66,7 +65,7 @@ COOCCURRENCE_BOX = Interval("box_of_cooccurrence", ("x", "y"), ("x", "y"))
 DENSITY = Interval("density", ("log10_density",), ("x",))
 
 INTERACTIONS: tuple[Click | Interval, ...] = (
-    LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMMUNITY, COMPONENT, FLAG,
+    LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, FLAG,
     BOX, COOCCURRENCE_BOX, DENSITY,
 )  # fmt: skip
 """Every interaction of the charts."""

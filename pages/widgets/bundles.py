@@ -18,7 +18,7 @@ from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
 if TYPE_CHECKING:
-    from analysis.clusters.communities import Components
+    from analysis.clusters.jaccard_components import Components
 
 HOME = Path(__file__).resolve().parents[2]
 _BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
@@ -187,7 +187,7 @@ def clarke_components(bundle: Bundle) -> "Components":
 @st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
 def _clarke_components(identity: str, _bundle: Bundle) -> "Components":
     # Imported here because scipy would delay the first page by a second.
-    from analysis.clusters.communities import clarke_2024  # noqa: PLC0415
+    from analysis.clusters.jaccard_components import clarke_2024  # noqa: PLC0415
 
     flags = _bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
     return clarke_2024(

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.bundle import Bundle, ContextKind
+from analysis.bundle import Bundle, ClusterLevel, ContextKind, LevelName, Space
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
@@ -15,12 +15,13 @@ from charts.map_view import COLOURS, Colour, colours_of, maps_of
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
-from pages.widgets.state import BY_CLUSTER, COMPONENTS, PooledContexts, Subject, Tab
+from pages.widgets.state import PooledContexts, Subject, Tab
 
-_MAPS: dict[MapName, str] = {
+_SPACES: dict[Space, str] = {
     "decoder": "decoder similarity",
     "cooccurrence": "co-occurrence",
 }
+_LEVEL = "pick level"
 _CONTEXTS: dict[ContextKind, str] = {
     "top": "strongest",
     "interval": "evenly spaced",
@@ -32,7 +33,7 @@ _FLAGGED = ("hidden", "shown")
 _TABS: dict[Tab, str] = {
     "pairs": "Pairs",
     "relations": "Relations",
-    "communities": "Communities",
+    "components": "Components",
     "neighbourhood": "Neighbourhood",
 }
 
@@ -52,7 +53,7 @@ def measure() -> str:
 def map_name(bundle: Bundle) -> MapName:
     """Which map is shown; a bundle may have only the one by decoder similarity."""
     chosen: MapName = _choice(
-        "map", "Map by", maps_of(bundle), lambda name: _MAPS[name], after=_show_whole_map
+        "map", "Map by", maps_of(bundle), lambda name: _SPACES[name], after=_show_whole_map
     )
     return chosen
 
@@ -70,12 +71,37 @@ def colour(bundle: Bundle, map_name: MapName) -> Colour:
     return chosen
 
 
-def level(bundle: Bundle) -> int:
-    """The level of the clusters; 0 is the finest."""
-    sizes = {row.level: numbers.count(row.clusters) for row in bundle.manifest.clustering}
-    if not sizes:
-        return 0
-    return int(_choice("level", "Level", list(sizes), lambda n: f"{sizes[n]} clusters"))
+def level(bundle: Bundle) -> LevelName | None:
+    """The space and level of the clusters; None if there are no clusters."""
+    levels = {row.name: row for row in bundle.manifest.clustering}
+    view = session.current()
+    space = view.space or (None if view.level is None else "decoder")
+    first = bundle.manifest.first_level(space) or bundle.manifest.first_level()
+    if first is None:
+        return bundle.manifest.clustering[0].name if levels else None
+    chosen = LevelName(first.space, first.level if view.level is None else view.level)
+    if chosen not in levels:
+        chosen = first.name
+    st.session_state[_LEVEL] = chosen
+    st.selectbox(
+        "Clusters",
+        list(levels),
+        key=_LEVEL,
+        format_func=lambda name: _level_words(levels[name]),
+        on_change=_take_level,
+    )
+    return chosen
+
+
+def _level_words(level: ClusterLevel) -> str:
+    return f"by {_SPACES[level.space]}: {numbers.count(level.clusters)}"
+
+
+@guarded()
+def _take_level() -> None:
+    name = st.session_state[_LEVEL]
+    if name is not None:
+        session.change(space=name.space, level=name.level)
 
 
 def subject(latent: int | None) -> Subject:
@@ -129,27 +155,13 @@ def flagged_are_hidden() -> bool:
     return bool(_choice("flagged", "Dense and ultralow latents", _FLAGGED, str) == "hidden")
 
 
-def communities(bundle: Bundle) -> int | None:
-    """A level of the communities; None for the components of Clarke et al. 2024."""
-    words: dict[int | str, str] = {
-        row.level: f"level {row.level}: {numbers.count(row.communities)} communities, "
-        f"stability {numbers.short(row.stability)}"
-        for row in bundle.manifest.communities
-    }
-    words[COMPONENTS] = "Clarke et al. 2024: components above a Jaccard threshold"
-    chosen = _choice("communities", "Communities", list(words), lambda option: words[option])
-    return None if chosen == COMPONENTS else int(chosen)
-
-
-def network_colour(bundle: Bundle) -> int | None:
-    """The colour of the latents of a network: a level of communities, or None for clusters."""
-    words: dict[int | str, str] = {BY_CLUSTER: "finest cluster"}
-    words |= {
-        row.level: f"community, level {row.level} ({numbers.count(row.communities)})"
-        for row in bundle.manifest.communities
-    }
-    chosen = _choice("network", "Colour", list(words), lambda option: words[option])
-    return None if chosen == BY_CLUSTER else int(chosen)
+def network_colour(bundle: Bundle) -> Space:
+    """Whose clusters colour the latents of a network; the first option is shown first."""
+    first = bundle.manifest.clusters_shown_first
+    known = {level.space for level in bundle.manifest.clustering} or {first}
+    options = sorted(known, key=lambda space: space != first)
+    chosen: Space = _choice("network", "Colour", options, lambda space: f"{_SPACES[space]} cluster")
+    return chosen
 
 
 def picking() -> Picking:

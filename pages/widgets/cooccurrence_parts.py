@@ -10,8 +10,8 @@ import streamlit as st
 from analysis.latents.flags import FLAGGED
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Ints
-from charts.communities import community_sizes, component_sizes
 from charts.heatmap import cooccurrence_heatmap
+from charts.jaccard_components import component_sizes
 from charts.network import neighbourhood
 from charts.pairs import RankedPairs, ranked_pairs, strongest_pairs
 from charts.relations import ALL, relation_points, relation_rows
@@ -117,16 +117,12 @@ def _relation_counts(page: Page, *, hide_flags: bool) -> dict[str, int]:
     return {**{row["values"]: row["counts"] for row in counts}, ALL: rows.num_rows}
 
 
-def communities_part(page: Page) -> None:
-    """Groups of latents that fire together; a click selects one."""
-    level = choices.communities(page.bundle)
+def components_part(page: Page) -> None:
+    """The components of Clarke et al. 2024; a click selects one."""
     left, right = st.columns(2)
     with left:
-        if level is None:
-            components = clarke_components(page.bundle)
-            show(component_sizes(page.bundle, components, page.selected), page.selection)
-        else:
-            show(community_sizes(page.bundle, level, page.selected), page.selection)
+        components = clarke_components(page.bundle)
+        show(component_sizes(page.bundle, components, page.selected), page.selection)
     with right:
         latent_table(page.bundle, page.mask, "Selected latents")
 
@@ -138,13 +134,13 @@ def neighbourhood_part(page: Page) -> None:
     with by:
         measure = choices.measure()
     with colour:
-        level = choices.network_colour(page.bundle)
-    show(neighbourhood(page.bundle, latent, measure, level))
+        space = choices.network_colour(page.bundle)
+    show(neighbourhood(page.bundle, latent, measure, space))
 
 
 PARTS: dict[Tab, Callable[[Page], None]] = {
     "pairs": pairs_part,
     "relations": relations_part,
-    "communities": communities_part,
+    "components": components_part,
     "neighbourhood": neighbourhood_part,
 }

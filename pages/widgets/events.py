@@ -16,7 +16,6 @@ from analysis.decoder.map_verdict import MapName
 from analysis.selection import (
     Box,
     Cluster,
-    Community,
     Compare,
     Everything,
     Flag,
@@ -31,7 +30,6 @@ from charts.core.interactions import (
     CELL,
     CLUSTER,
     CLUSTER_PAIR,
-    COMMUNITY,
     COMPONENT,
     COOCCURRENCE_BOX,
     DENSITY,
@@ -144,7 +142,8 @@ def choose_cluster(cluster: int) -> None:
     """Show a cluster and its level, and select its latents on every page."""
     clusters = shown().clusters
     if 0 <= cluster < clusters.num_rows:
-        session.change(cluster=cluster, level=clusters["level"][cluster].as_py())
+        space, level = (clusters[name][cluster].as_py() for name in ("space", "level"))
+        session.change(cluster=cluster, space=space, level=level)
         selection = session.current().selection
         session.select(replaced(selection, _is_cluster, Cluster((cluster,))))
 
@@ -216,7 +215,6 @@ _CLICKED = {
     clicked.click.name: clicked
     for clicked in (
         ClickedPart(CLUSTER_PAIR, _is_cluster, _two_clusters),
-        ClickedPart(COMMUNITY, _is(Community), lambda row: Community((int(row["community"]),))),
         ClickedPart(COMPONENT, _is(Latents), _component),
         ClickedPart(FLAG, _is(Flag), lambda row: Flag((str(row["flag"]),))),
     )

@@ -5,12 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.bundle import Bundle
+from analysis.bundle import CLUSTER_COLUMNS, SPACES, Bundle
 from analysis.cooccurrence.pair import Pair
 from analysis.latents.flags import DENSE_TEXT, RULES
 from analysis.runtime import numbers
 from analysis.selection import Cluster, Latents, Near, Partners, Selection
 from charts.cluster_evidence import cluster_row
+from charts.cluster_level import SPACE_WORDS
 from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
@@ -71,10 +72,16 @@ def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
             "1 is best.",
         ),
         "Cluster": (
-            "none" if row["cluster"] is None else str(row["cluster"]),
-            "Its cluster at the finest level.",
+            _clusters_of(row),
+            "Its clusters at the level shown first: by co-occurrence, and by decoder similarity.",
         ),
     }
+
+
+def _clusters_of(row: Row) -> str:
+    """The clusters of a latent, by co-occurrence first, such as "12, 3" or "none"."""
+    both = (row[CLUSTER_COLUMNS[space]] for space in reversed(SPACES))
+    return ", ".join(str(one) for one in both if one is not None) or "none"
 
 
 def latent_links(bundle: Bundle, latent: int) -> None:
@@ -84,9 +91,10 @@ def latent_links(bundle: Bundle, latent: int) -> None:
         "its nearest decoder vectors": Near(latent),
         "its partners": Partners(latent, session.current().measure),
     }
-    cluster = bundle.latents["cluster"][latent].as_py()
-    if cluster is not None:
-        selections["its cluster"] = Cluster((cluster,))
+    for space, column in CLUSTER_COLUMNS.items():
+        cluster = bundle.latents[column][latent].as_py()
+        if cluster is not None:
+            selections[f"its {SPACE_WORDS[space]} cluster"] = Cluster((cluster,))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("Select", width="content")
         for words, selection in selections.items():
@@ -122,7 +130,7 @@ def cluster_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
         ),
         "Bootstrap": (
             numbers.short(row["bootstrap"]),
-            "The same overlap, with clusters from graphs whose edges were resampled.",
+            "The same overlap, with clusters of resampled latents.",
         ),
         "Active tokens": (
             f"{numbers.count(active)} ({numbers.share(active, tokens)})",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import latent_map
@@ -22,8 +23,8 @@ class MapChoice:
 
     name: MapName
     colour: Colour
-    level: int
-    """Of the clusters; 0 is the finest."""
+    level: LevelName | None
+    """Of the clusters; None if there are none."""
     viewport: Viewport | None
     """The shown part; None for all of the map."""
 

@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.cooccurrence.pair import Pair, read_pair
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.selection import Search, evaluate
+from charts.cluster_level import at_level
 from charts.core.text import name_of, shown_label
 from pages.widgets import choices, session
 from pages.widgets.events import choose_cluster, open_pair
@@ -312,7 +313,7 @@ class ChosenCluster:
     """The cluster that a page is about."""
 
     cluster: int
-    level: int
+    level: LevelName
     members: Bools
     """[n_latents]"""
     components: int
@@ -323,11 +324,13 @@ def cluster_picker(page: Page) -> ChosenCluster:
     """The cluster of the view, else the largest of its level; end the page without clusters."""
     bundle = page.bundle
     if bundle.clusters.num_rows == 0:
-        st.info("This SAE has no clusters: its decoder vectors form no dense groups.")
+        st.info("This SAE has no clusters: its latents form no dense groups.")
         st.stop()
+    if page.view.level is None and page.view.cluster is not None:
+        _show_level_of(bundle, page.view.cluster)
     at, which = st.columns([1, 3])
     with at:
-        level = choices.level(bundle)
+        level = choices.level(bundle) or LevelName("decoder", 0)
     rows = level_clusters(bundle, level)
     ids, labels = rows["cluster"].to_pylist(), rows["label"].to_pylist()
     if page.view.cluster not in ids:
@@ -349,9 +352,16 @@ def cluster_picker(page: Page) -> ChosenCluster:
     return ChosenCluster(cluster, level, members, int((stored == cluster).sum()))
 
 
-def level_clusters(bundle: Bundle, level: int) -> pa.Table:
+def _show_level_of(bundle: Bundle, cluster: int) -> None:
+    """Show the level of a cluster, if the bundle has it: a link may name the cluster only."""
+    if cluster < bundle.clusters.num_rows:
+        space, level = (bundle.clusters[name][cluster].as_py() for name in ("space", "level"))
+        session.change(space=space, level=level)
+
+
+def level_clusters(bundle: Bundle, level: LevelName) -> pa.Table:
     """The rows of the cluster table at a level, largest first."""
-    rows = bundle.clusters.filter(pc.equal(bundle.clusters["level"], level))
+    rows = at_level(bundle.clusters, level)
     return rows.sort_by([("size", "descending"), ("cluster", "ascending")])
 
 
@@ -361,12 +371,11 @@ def _members(bundle: Bundle, cluster: int) -> np.ndarray:
     return members
 
 
-def _same_latents(bundle: Bundle, cluster: int | None, level: int, ids: Sequence[int]) -> int:
+def _same_latents(bundle: Bundle, cluster: int | None, level: LevelName, ids: Sequence[int]) -> int:
     """The cluster of a level that shares the most latents with a cluster; else the first id."""
     if cluster is None:
         return ids[0]
-    rows = bundle.memberships
-    others = rows.filter(pc.equal(rows["level"], level))
+    others = at_level(bundle.memberships, level)
     shared = np.isin(others["latent"].to_numpy(), _members(bundle, cluster))
     counts = np.bincount(others["cluster"].to_numpy()[shared])
     return int(counts.argmax()) if len(counts) else ids[0]

@@ -8,6 +8,7 @@ import streamlit as st
 from analysis.bundle import Bundle, Manifest
 from analysis.latents.flags import DENSE_TEXT
 from analysis.runtime import numbers
+from charts.cluster_level import level_words
 from pages.widgets.heads import metrics
 from pages.widgets.markdown import plain
 
@@ -130,7 +131,7 @@ def _tokens(manifest: Manifest) -> dict[str, object]:
 
 def _trust(manifest: Manifest) -> dict[str, object]:
     levels = {
-        f"Level {row.level}": f"{numbers.count(row.clusters)} clusters, "
+        f"{level_words(row.name).capitalize()}": f"{numbers.count(row.clusters)} clusters, "
         f"{numbers.count(row.noise)} latents in no cluster, "
         f"stability {numbers.short(row.stability)}"
         for row in manifest.clustering

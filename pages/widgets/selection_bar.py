@@ -23,7 +23,6 @@ A selection is a query for latents. Every chart on every page shows the result.
 | `"python"` | latents whose label, explanation or top tokens contain the text |
 | `density<0.01` | by a number: density, max, mean, active_tokens, map_recall … |
 | `cluster=12` or `cluster=none` | the members of a cluster, or of none |
-| `community=3` | the members of a community of latents that fire together |
 | `flag=dead` | dead, ultralow, dense or live latents |
 | `latent=3,14` | these latents |
 | `near(4122)` | a latent and its nearest decoder vectors |

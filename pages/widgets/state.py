@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from analysis.bundle import WINDOW, ContextKind
+from analysis.bundle import WINDOW, ContextKind, Space
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
@@ -21,7 +21,7 @@ from charts.component_plane import Classes
 from charts.map_view import Colour, Viewport
 from charts.relations import ALL, RELATIONS
 
-Tab = Literal["pairs", "relations", "communities", "neighbourhood"]
+Tab = Literal["pairs", "relations", "components", "neighbourhood"]
 """The parts of the Co-occurrence page."""
 Subject = Literal["selection", "latent"]
 """Whose pairs the Co-occurrence page lists."""
@@ -29,10 +29,6 @@ Flagged = Literal["hidden", "shown"]
 """Whether pairs with a dense or an ultralow latent are listed."""
 PooledContexts = Literal["top", "random"]
 """Which contexts of a cluster's members are shown."""
-COMPONENTS: Literal["components"] = "components"
-"""In place of a level of communities: the components of Clarke et al. 2024."""
-BY_CLUSTER: Literal["cluster"] = "cluster"
-"""In place of a level of communities: the network is coloured by the finest cluster."""
 
 LONGEST_NAME = 100
 WIDEST_WINDOW = 1_000_000
@@ -42,14 +38,14 @@ SIGNIFICANT_DIGITS = 4
 
 OLD_NAMES = {
     "loud": "flagged",
-    "community_level": "communities",
     "network_level": "network",
     "layout": "map",
 }
 """Query parameters of earlier versions and their current names."""
 OLD_VALUES = {
-    ("communities", "-1"): COMPONENTS,
-    ("network", "-1"): BY_CLUSTER,
+    ("tab", "communities"): "components",
+    ("network", "-1"): "decoder",
+    ("network", "cluster"): "decoder",
 }
 """Current names of query parameters with values of earlier versions, and the current values."""
 
@@ -78,7 +74,7 @@ def _rectangle(viewport: Viewport) -> Viewport:
 
 Id = Annotated[int, Field(ge=0, lt=2**31)]
 Level = Annotated[int, Field(ge=0, lt=2**7)]
-"""A level of clusters or of communities; 0 is the finest."""
+"""A level of clusters; 0 is the finest of its space."""
 Component = Annotated[int, Field(ge=1, lt=2**7)]
 """A principal component, counted from 1."""
 Measure = Annotated[str, _one_of(MEASURES)]
@@ -97,8 +93,11 @@ class ViewState(BaseModel):
     bundle: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     select: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
     measure: Measure = "phi"
-    level: Level = 0
-    """Of the clusters."""
+    space: Space | None = None
+    """Of the clusters; None for the one that is shown first. Without a space, a level is of the
+    decoder, as in links of earlier versions."""
+    level: Level | None = None
+    """Of the clusters; None for the one of the space that is shown first."""
 
     # Map
     map: MapName = "decoder"
@@ -120,8 +119,8 @@ class ViewState(BaseModel):
     subject: Subject = "selection"
     relation: Relation = ALL
     flagged: Flagged = "hidden"
-    communities: Level | Literal["components"] = 0
-    network: Level | Literal["cluster"] = BY_CLUSTER
+    network: Space | None = None
+    """Whose clusters colour the network; None for the space that is shown first."""
 
     # Latent and Pair
     latent: Id | None = None

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import MapName, quality_of_map, quality_sentence
 from analysis.runtime import numbers
@@ -29,10 +29,10 @@ def map_trust(bundle: Bundle, map_name: MapName) -> None:
         st.markdown(f":material/info: **How reliable is this map?** {sentence}")
 
 
-def clustering_trust(bundle: Bundle, level: int) -> None:
+def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
     """Warn if other seeds give other clusters at this level."""
     for row in bundle.manifest.clustering:
-        if row.level == level and row.stability < WEAK:
+        if row.name == level and row.stability < WEAK:
             st.warning(
                 f"The {numbers.count(row.clusters)} clusters of this level are weak evidence: "
                 f"other seeds give other clusters (stability {numbers.short(row.stability)}; "
@@ -41,9 +41,9 @@ def clustering_trust(bundle: Bundle, level: int) -> None:
 
 
 def cluster_trust(stability: float, bootstrap: float) -> None:
-    """Warn if other seeds or resampled edges do not give this cluster."""
+    """Warn if other seeds or resampled latents do not give this cluster."""
     if min(stability, bootstrap) < WEAK:
-        causes = {"other seeds": stability, "resampled edges": bootstrap}
+        causes = {"other seeds": stability, "resampled latents": bootstrap}
         weak = " and ".join(cause for cause, overlap in causes.items() if overlap < WEAK)
         st.warning(
             f"This cluster is weak evidence: {weak} give other clusters (stability "

@@ -66,8 +66,8 @@ MANIFEST = Manifest(
     ),
     map=MapQuality(trustworthiness=0.9, knn_recall=0.5, latents=1, left_out=0, graph="exact"),
     clustering=[
-        ClusterLevel(level=0, clusters=1_111, noise=2_222, stability=0.3333),
-        ClusterLevel(level=1, clusters=44, noise=55, stability=0.6666),
+        ClusterLevel(space="cooccurrence", level=0, clusters=1_111, noise=2_222, stability=0.3333),
+        ClusterLevel(space="cooccurrence", level=1, clusters=44, noise=55, stability=0.6666),
     ],
     relations=[],
     labels=LabelSummary(

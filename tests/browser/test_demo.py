@@ -28,7 +28,7 @@ PAGES = (
     "clusters",
     "cooccurrence",
     "cooccurrence?tab=relations",
-    "cooccurrence?tab=communities",
+    "cooccurrence?tab=components",
     "cooccurrence?tab=neighbourhood",
     "pair",
     "latent",
@@ -100,7 +100,7 @@ def test_a_click_opens_each_part_of_the_cooccurrence_page(open_page: OpenPage) -
     page = open_page("cooccurrence")
     for part, shown in (
         ("Relations", "Relations between latents: joint tokens against chance"),
-        ("Communities", "communities of level"),
+        ("Components", "components, Clarke et al. 2024"),
         ("Neighbourhood", "The neighbourhood of latent"),
         ("Pairs", "Which latents fire together"),
     ):

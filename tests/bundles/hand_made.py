@@ -2,7 +2,6 @@
 
 from analysis.bundle import (
     ClusterLevel,
-    CommunityLevel,
     CorpusSource,
     Manifest,
     MapQuality,
@@ -16,15 +15,15 @@ from analysis.bundle.ranges import Limits
 
 
 def manifest() -> Manifest:
-    """10 latents, 100 kept of 120 tokens in 7 documents, 5 clusters, 4 communities, 2 relations."""
+    """10 latents, 100 kept of 120 tokens in 7 documents, 5 clusters, 2 relations."""
     levels = [
-        ClusterLevel(level=i, clusters=n, noise=0, stability=1.0) for i, n in ((0, 3), (1, 2))
+        ClusterLevel(
+            space="decoder", level=i, clusters=n, noise=0, stability=1.0, shown_first=i == 0
+        )
+        for i, n in ((0, 3), (1, 2))
     ]
-    communities = CommunityLevel(
-        level=0, communities=4, resolution=1, modularity=0, stability=1, latents=8, edges=9
-    )
     return Manifest(
-        schema_version=2,
+        schema_version=3,
         sae=SaeSource(
             name="sae",
             format="saelens",
@@ -52,7 +51,6 @@ def manifest() -> Manifest:
             trustworthiness=None, knn_recall=None, latents=10, left_out=0, graph="exact"
         ),
         clustering=levels,
-        communities=[communities],
         relations=[
             RelationFamily(relation="duplicate", rule="", family="", tested=2, listed=2),
         ],

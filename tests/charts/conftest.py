@@ -13,7 +13,6 @@ from analysis.bundle import (
     TABLES,
     Bundle,
     ClusterLevel,
-    CommunityLevel,
     CorpusSource,
     Manifest,
     MapQuality,
@@ -29,6 +28,10 @@ from analysis.cooccurrence.pair import Pair, read_pair
 from charts.core import cache
 
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
+NEXT_CLUSTER = CLUSTERS + CLUSTERS // 4
+"""The first cluster by co-occurrence, after the two levels of the decoder."""
+TOGETHER = 6
+"""Clusters by co-occurrence."""
 DEAD, DENSE, KEPT_OUT = 4, 3, 10
 ULTRALOW = (12, 23, 51)
 """Flagged by hand: with this few tokens, no latent has a density below 1e-6."""
@@ -98,6 +101,9 @@ def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) ->
             "y_cooccurrence": pa.array(place[:, 0], mask=dead),
             "moved": pa.array(np.linspace(1, 0, LATENTS, dtype=np.float32), mask=dead),
             "cluster": pa.array(cluster.astype(np.int32), mask=(cluster < 0) | dead),
+            "cluster_cooccurrence": pa.array(
+                (NEXT_CLUSTER + np.arange(LATENTS) % TOGETHER).astype(np.int32), mask=dead
+            ),
             "label": [
                 HOSTILE[i % len(HOSTILE)] if i % 5 == 0 else f"{WORDS[i % 10]} and {WORDS[i % 7]}"
                 for i in range(LATENTS)
@@ -128,30 +134,39 @@ def _scores(i: int) -> dict[str, Any]:
 def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
     cluster = latents["cluster"].to_numpy(zero_copy_only=False)
     x, y = (latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
+    other = latents["cluster_cooccurrence"].to_numpy(zero_copy_only=False) - NEXT_CLUSTER
     rows, members = [], []
-    for level, width in ((0, 1), (1, 4)):
-        for i in range(CLUSTERS // width):
-            inside = np.flatnonzero(cluster // width == i)
-            own = i if level == 0 else CLUSTERS + i
+    for space, level, width in (("decoder", 0, 1), ("decoder", 1, 4), ("cooccurrence", 0, 1)):
+        count, of_latent = (CLUSTERS, cluster) if space == "decoder" else (TOGETHER, other)
+        for i in range(count // width):
+            inside = np.flatnonzero(of_latent // width == i)
+            own = len(rows)
+            stability, bootstrap = 0.3 + 0.09 * i, 0.25 + 0.09 * i
             rows.append(
                 {
                     "cluster": own,
+                    "space": space,
                     "level": level,
-                    "parent": CLUSTERS + i // 4 if level == 0 else None,
+                    "parent": CLUSTERS + i // 4 if (space, level) == ("decoder", 0) else None,
                     "size": len(inside),
                     "label": HOSTILE[i] if i < 2 else f"{WORDS[i]}, {WORDS[i - 1]}",
                     "terms": [{"term": WORDS[i], "score": 1.0, "latents": 3}],
                     "raised": [{"term": HOSTILE[i], "score": 1.0, "latents": 2}],
                     "explained": [],
                     **_scores(own),
-                    "stability": 0.3 + 0.09 * i,
-                    "bootstrap": 0.25 + 0.09 * i,
+                    "stability": stability,
+                    "bootstrap": bootstrap,
+                    "stability_null": 0.4,
+                    "bootstrap_null": 0.55,
+                    "believable": stability >= 0.5 and bootstrap > 0.55,
                     "x": float(np.nanmedian(x[inside])),
                     "y": float(np.nanmedian(y[inside])),
                 }
             )
-            members += [{"latent": int(m), "level": level, "cluster": own} for m in inside]
-    members.sort(key=lambda row: (row["latent"], row["level"]))
+            members += [
+                {"latent": int(m), "space": space, "level": level, "cluster": own} for m in inside
+            ]
+    members.sort(key=lambda row: (row["latent"], row["cluster"]))
     tables = [
         pa.Table.from_pylist(t, TABLES[name])
         for t, name in ((rows, "clusters"), (members, "memberships"))
@@ -198,9 +213,13 @@ def _cluster_tables(
         kind = TABLES["clusters"].field(name).type
         place = clusters.schema.get_field_index(name)
         clusters = clusters.set_column(place, name, pa.array(values, kind))
-    level, joint = clusters["level"].to_numpy(), active.T.astype(np.int64) @ active
+    names = zip(clusters["space"].to_pylist(), clusters["level"].to_pylist(), strict=True)
+    level, joint = np.array([f"{a} {b}" for a, b in names]), active.T.astype(np.int64) @ active
     a, b = np.nonzero(np.triu(joint, 1) * (level[:, None] == level))
-    pairs = pa.table({"level": level[a], "cluster": a, "other": b, "joint_tokens": joint[a, b]})
+    pairs = clusters.select(["space", "level", "cluster"]).take(a)
+    pairs = pairs.append_column("other", pa.array(b)).append_column(
+        "joint_tokens", pa.array(joint[a, b])
+    )
     rng = np.random.default_rng(11)
     order = np.argsort(ids, kind="stable")
     loadings = [rng.normal(size=4).astype(np.float32) for _ in order]
@@ -236,15 +255,6 @@ def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
             rows.append((i, j, int(joint[i, j]), documents, cosine))
     names = TABLES["partners"].names
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-
-
-def _communities() -> pa.Table:
-    """The planted groups at level 0; unions of four of them at level 1."""
-    live = np.repeat(np.arange(DEAD, LATENTS), 2)
-    level = np.tile([0, 1], LATENTS - DEAD)
-    group = live % CLUSTERS
-    community = np.where(level == 0, group, CLUSTERS + group // 4)
-    return pa.table({"latent": live, "level": level, "community": community})
 
 
 def _relations(x: np.ndarray, kept: np.ndarray) -> pa.Table:
@@ -368,15 +378,15 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
             graph="exact",
         ),
         clustering=[
-            ClusterLevel(level=0, clusters=CLUSTERS, noise=12, stability=0.8),
-            ClusterLevel(level=1, clusters=CLUSTERS // 4, noise=12, stability=0.9),
-        ],
-        communities=[
-            CommunityLevel(
-                level=level, communities=count, resolution=4.0, modularity=0.5, stability=0.8,
-                latents=LATENTS - DEAD, edges=500,
+            ClusterLevel(
+                space=space, level=level, clusters=count, noise=noise, stability=0.8 + 0.1 * level,
+                shown_first=level == 0, null_draws=5, null_latents=LATENTS, null_stability=0.1,
             )
-            for level, count in ((0, CLUSTERS), (1, CLUSTERS // 4))
+            for space, level, count, noise in (
+                ("decoder", 0, CLUSTERS, 12),
+                ("decoder", 1, CLUSTERS // 4, 12),
+                ("cooccurrence", 0, TOGETHER, 0),
+            )
         ],
         relations=[
             RelationFamily(
@@ -408,7 +418,6 @@ def make_bundle(folder: Path) -> Bundle:
         "partners": _partners(x, document),
         **_cluster_tables(clusters, memberships, x, document, int(kept.sum())),
         "memberships": memberships,
-        "communities": _communities(),
         "relations": _relations(x, kept),
         "contexts": _contexts(x, words, rng),
         "logits": _logits(vocabulary, rng),

@@ -60,6 +60,7 @@ def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bund
     clusters = pa.table(
         {
             "cluster": pa.array(range(count), pa.int32()),
+            "space": ["decoder"] * count,
             "level": [0] * count,
             "label": ["sea"] * count,
             "size": sizes,
@@ -70,7 +71,12 @@ def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bund
         }
     )
     owner = np.repeat(np.arange(count), sizes)
-    members = {"latent": np.arange(len(owner)), "level": [0] * len(owner), "cluster": owner}
+    members = {
+        "latent": np.arange(len(owner)),
+        "space": ["decoder"] * len(owner),
+        "level": [0] * len(owner),
+        "cluster": owner,
+    }
     first = np.cumsum(sizes) - sizes
     mask = np.zeros(tiny.latents.num_rows, dtype=bool)
     for start, chosen in zip(first, selected, strict=True):
@@ -88,7 +94,7 @@ def test_clusters_with_equally_many_selected_latents_are_in_the_order_of_their_i
     assert figure.rows["selected"].to_pylist() == [5, 2, 2, 1]
     assert figure.rows["share"].to_pylist() == [1, 0.5, 0.5, 1 / 9]
     assert dict(figure.caption.parameters) == {
-        "latents": 12, "cluster_level": 0, "without_cluster": 2,
+        "latents": 12, "cluster_level": "decoder level 0", "without_cluster": 2,
     }  # fmt: skip
     assert "2 of these latents belong to no cluster." in str(figure.note)
     assert figure.title == "Clusters of the selection"

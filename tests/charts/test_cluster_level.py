@@ -1,20 +1,22 @@
 """Clusters of a level, against the membership table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.runtime.errors import InputError
-from charts.cluster_level import level_of
+from charts.cluster_level import level_of, level_words
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
 
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_every_latent_has_the_cluster_of_its_level_or_none(tiny: Bundle, level: int) -> None:
-    members = tiny.memberships.to_pandas().query("level == @level")
+    members = tiny.memberships.to_pandas().query("space == 'decoder' and level == @level")
     wanted = np.full(tiny.latents.num_rows, -1)
     wanted[members["latent"]] = members["cluster"]
-    of_latent = level_of(tiny, level).of_latent
+    of_latent = level_of(tiny, LevelName("decoder", level)).of_latent
     assert of_latent.dtype == np.int32
     np.testing.assert_array_equal(of_latent, wanted)
     assert (wanted < 0).any()
@@ -22,15 +24,15 @@ def test_every_latent_has_the_cluster_of_its_level_or_none(tiny: Bundle, level: 
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_clusters_are_those_of_the_level_largest_first(tiny: Bundle, level: int) -> None:
-    table = level_of(tiny, level).table
-    stored = tiny.clusters.to_pandas().query("level == @level")
+    table = level_of(tiny, LevelName("decoder", level)).table
+    stored = tiny.clusters.to_pandas().query("space == 'decoder' and level == @level")
     order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
     assert table["cluster"].to_pylist() == [cluster for _, cluster in order]
     assert table["size"].to_pylist() == [-size for size, _ in order]
 
 
 def test_a_cluster_is_called_by_its_label_or_its_id(tiny: Bundle) -> None:
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     table = clustering.table
     named = table.set_column(
         table.schema.get_field_index("label"),
@@ -38,13 +40,15 @@ def test_a_cluster_is_called_by_its_label_or_its_id(tiny: Bundle) -> None:
         [["", "  ", None, "river, sea", *["a\nb"] * (table.num_rows - 4)]],
     )
     ids = table["cluster"].to_pylist()
-    names = type(clustering)(0, clustering.of_latent, named, clustering.colours).names()
+    names = type(clustering)(
+        clustering.name, clustering.of_latent, named, clustering.colours
+    ).names()
     assert [names[i] for i in ids[:3]] == [f"cluster {i}" for i in ids[:3]]
     assert [names[i] for i in ids[3:]] == ["river, sea", *["a↵b"] * (len(ids) - 4)]
 
 
 def test_latents_have_the_colour_of_their_cluster_and_grey_without_one(tiny: Bundle) -> None:
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     colours = clustering.colour_of_latents()
     assert len(colours) == tiny.latents.num_rows
     for cluster, colour in zip(clustering.of_latent.tolist(), colours, strict=True):
@@ -56,5 +60,17 @@ def test_latents_have_the_colour_of_their_cluster_and_grey_without_one(tiny: Bun
 
 
 def test_a_level_that_does_not_exist_is_refused(tiny: Bundle) -> None:
-    with pytest.raises(InputError, match=r"no cluster level 2; choose one of \[0, 1\]"):
-        level_of(tiny, 2)
+    with pytest.raises(InputError, match="no decoder level 2; choose one of decoder level 0, d"):
+        level_of(tiny, LevelName("decoder", 2))
+
+
+def test_a_level_is_of_one_space_and_the_one_shown_first_is_the_default(tiny: Bundle) -> None:
+    together = level_of(tiny, LevelName("cooccurrence", 0))
+    stored = tiny.memberships.to_pandas().query("space == 'cooccurrence'")
+    members = np.flatnonzero(together.of_latent >= 0)
+    assert members.tolist() == stored["latent"].tolist()
+    assert together.of_latent[members].tolist() == stored["cluster"].tolist()
+    assert level_of(tiny).name == ("decoder", 0)
+    manifest = tiny.manifest.model_copy(update={"clusters_shown_first": "cooccurrence"})
+    assert level_of(replace(tiny, manifest=manifest)).name == ("cooccurrence", 0)
+    assert level_words(together.name) == "co-occurrence level 0"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from charts import cluster_matrix as matrix_module
 from charts.cluster_matrix import cluster_matrix
 from charts.heatmap import MOST_NAMES
@@ -20,10 +20,11 @@ def members(bundle: Bundle, cluster: int) -> np.ndarray:
 
 @pytest.mark.parametrize("level, measure", [(0, "phi"), (0, "jaccard"), (0, "joint"), (1, "phi")])
 def test_the_matrix_equals_numpy(tiny: Bundle, level: int, measure: str) -> None:
-    rows = cluster_matrix(tiny, level, measure).rows.to_pandas()
+    rows = cluster_matrix(tiny, LevelName("decoder", level), measure).rows.to_pandas()
     active = dense_matrix(tiny)
     kept = tiny.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
-    ids = [c for c, own in enumerate(tiny.clusters["level"].to_pylist()) if own == level]
+    stored = tiny.clusters.to_pandas().query("space == 'decoder' and level == @level")
+    ids = stored["cluster"].tolist()
     on = {c: active[kept][:, members(tiny, c)].any(axis=1) for c in ids}
     assert len(rows) == len(ids) * (len(ids) - 1)
     for row in rows.to_dict("records"):
@@ -45,7 +46,7 @@ def test_a_matrix_of_many_clusters_keeps_the_most_active_and_the_chosen(
     active = tiny.clusters["active_tokens"].to_numpy()[:8]
     order = np.argsort(-active, kind="stable")
     least = int(order[-1])
-    figure = cluster_matrix(tiny, 0, chosen=least)
+    figure = cluster_matrix(tiny, None, chosen=least)
     assert set(figure.rows["cluster"].to_pylist()) == {*order[:3].tolist(), least}
     assert "only the 4 active on the most tokens are drawn" in (figure.note or "")
 
@@ -54,14 +55,14 @@ def test_pairs_without_a_stored_count_are_left_out_if_not_all_are_stored(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matrix_module, "EVERY_PAIR_UP_TO", 3)
-    stored = tiny.cluster_pairs.to_pandas().query("level == 0")
-    assert cluster_matrix(tiny, 0).rows.num_rows == 2 * len(stored)
+    stored = tiny.cluster_pairs.to_pandas().query("space == 'decoder' and level == 0")
+    assert cluster_matrix(tiny).rows.num_rows == 2 * len(stored)
 
 
 def test_clusters_that_share_no_token_have_a_pmi_of_minus_infinity(tiny: Bundle) -> None:
     alone = replace(tiny)
     vars(alone)["cluster_pairs"] = tiny.cluster_pairs.slice(0, 0)
-    figure = cluster_matrix(alone, 0, "pmi")
+    figure = cluster_matrix(alone, None, "pmi")
     assert np.isneginf(figure.rows["pmi"].to_numpy()).all()
     json.dumps(figure.specification(), allow_nan=False)
     assert "PMI is −∞" in (figure.note or "")
@@ -75,7 +76,7 @@ def test_every_pair_is_drawn_up_to_the_number_of_clusters_with_all_pairs_stored(
     assert set(bundle.cluster_pairs["level"].to_pylist()) == {0}
     for every, cells in ((8, 8 * 7), (7, 2 * 5)):
         monkeypatch.setattr(matrix_module, "EVERY_PAIR_UP_TO", every)
-        assert cluster_matrix(bundle, 0, "joint").rows.num_rows == cells
+        assert cluster_matrix(bundle, None, "joint").rows.num_rows == cells
 
 
 def test_a_level_of_up_to_a_hundred_clusters_is_drawn_whole(
@@ -84,14 +85,14 @@ def test_a_level_of_up_to_a_hundred_clusters_is_drawn_whole(
     assert matrix_module.MOST_CLUSTERS == 100
     for most, drawn in ((8, 8), (7, 7)):
         monkeypatch.setattr(matrix_module, "MOST_CLUSTERS", most)
-        figure = cluster_matrix(tiny, 0)
+        figure = cluster_matrix(tiny)
         assert figure.caption.parameters["clusters"] == f"{drawn} of 8"
         assert ("are drawn" in str(figure.note)) == (drawn < 8)
     # The chosen one replaces the least active of those that are drawn.
     monkeypatch.setattr(matrix_module, "MOST_CLUSTERS", 3)
     active = tiny.clusters["active_tokens"].to_numpy()[:8]
     order = np.argsort(-active, kind="stable").tolist()
-    rows = cluster_matrix(tiny, 0, chosen=order[4]).rows
+    rows = cluster_matrix(tiny, None, chosen=order[4]).rows
     assert set(rows["cluster"].to_pylist()) == {order[0], order[1], order[4]}
 
 
@@ -101,11 +102,11 @@ def test_names_that_do_not_fit_are_mentioned_above_the_limit(
     assert MOST_NAMES == 40
     for most, mentioned in ((8, False), (7, True)):
         monkeypatch.setattr(matrix_module, "MOST_NAMES", most)
-        assert ("Hover over a cell" in str(cluster_matrix(tiny, 0).note)) == mentioned
+        assert ("Hover over a cell" in str(cluster_matrix(tiny).note)) == mentioned
 
 
 def test_each_cell_has_the_active_tokens_of_both_clusters(tiny: Bundle) -> None:
     active = dict(enumerate(tiny.clusters["active_tokens"].to_pylist()))
-    for row in cluster_matrix(tiny, 0).rows.to_pylist():
+    for row in cluster_matrix(tiny).rows.to_pylist():
         assert row["tokens"] == active[row["cluster"]]
         assert row["other_tokens"] == active[row["other"]]

@@ -7,11 +7,20 @@ import numpy as np
 from analysis.bundle import Bundle
 from charts.cluster_tree import _places, cluster_tree
 from charts.core.theme import UNSELECTED
+from tests.charts.conftest import NEXT_CLUSTER, TOGETHER
 
 THIRD = np.arange(120) % 3 == 0
 
 
 CLUSTER = 3
+
+
+def test_the_tree_of_another_space(tiny: Bundle) -> None:
+    figure = cluster_tree(tiny, space="cooccurrence")
+    assert figure.rows["cluster"].to_pylist() == list(range(NEXT_CLUSTER, NEXT_CLUSTER + TOGETHER))
+    assert figure.rows["selected"].to_pylist() == figure.rows["size"].to_pylist()
+    assert figure.caption.parameters["space"] == "co-occurrence"
+    assert "From fine to coarse: 6 clusters, 0 latents in none." in str(figure.note)
 
 
 def members(bundle: Bundle, cluster: int) -> np.ndarray:
@@ -21,7 +30,7 @@ def members(bundle: Bundle, cluster: int) -> np.ndarray:
 
 def test_the_tree_places_every_cluster_inside_its_parent(tiny: Bundle) -> None:
     rows = cluster_tree(tiny, THIRD, CLUSTER).rows.to_pandas().set_index("cluster")
-    assert rows.index.tolist() == tiny.clusters["cluster"].to_pylist()
+    assert rows.index.tolist() == list(range(NEXT_CLUSTER))
     for cluster, row in rows.iterrows():
         assert row["end"] - row["start"] >= row["size"]
         assert row["selected"] == THIRD[members(tiny, int(str(cluster)))].sum()

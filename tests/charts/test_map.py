@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import percent
 from charts import map as charts_map
@@ -25,13 +25,14 @@ def datasets(figure: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_map_rows_are_the_latents_on_the_map(tiny: Bundle, level: int) -> None:
-    figure = latent_map(tiny, selected=THIRD, level=level)
+    figure = latent_map(tiny, selected=THIRD, level=LevelName("decoder", level))
     rows, table = figure.rows.to_pandas(), tiny.latents.to_pandas()
     assert set(rows["latent"]) == set(table["latent"][table["x"].notna()])
     assert np.array_equal(rows["x"], table["x"][rows["latent"]])
     assert np.array_equal(rows["selected"], THIRD[rows["latent"]])
     assert rows["selected"].is_monotonic_increasing
-    members = tiny.memberships.to_pandas().query("level == @level").set_index("latent")["cluster"]
+    stored = tiny.memberships.to_pandas().query("space == 'decoder' and level == @level")
+    members = stored.set_index("latent")["cluster"]
     for latent, cluster in zip(rows["latent"], rows["cluster"], strict=True):
         assert cluster == members[latent] if latent in members.index else np.isnan(cluster)
 
@@ -76,8 +77,8 @@ def test_a_large_map_becomes_an_image_with_the_box_over_it(
 def test_unknown_colour_and_level_are_refused(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="cannot colour by"):
         latent_map(tiny, colour="nothing")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="no cluster level 7"):
-        latent_map(tiny, level=7)
+    with pytest.raises(InputError, match="no decoder level 7"):
+        latent_map(tiny, level=LevelName("decoder", 7))
 
 
 def test_colours_do_not_depend_on_the_selection(tiny: Bundle) -> None:
@@ -103,7 +104,7 @@ def test_the_map_by_co_occurrence_has_its_own_positions_box_and_names(tiny: Bund
     assert np.array_equal(rows["x"], table["x_cooccurrence"][rows["latent"]])
     assert np.array_equal(rows["moved"], table["moved"][rows["latent"]])
     assert figure.selections == ("box_of_cooccurrence", "picked")
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     centres = map_names.centres(tiny, clustering, "cooccurrence")
     for cluster, centre in zip(clustering.table["cluster"].to_pylist(), centres, strict=True):
         inside = table[(clustering.of_latent == cluster) & table["x_cooccurrence"].notna()]
@@ -136,8 +137,10 @@ def test_a_part_of_the_map_has_the_latents_inside_and_on_its_edges(tiny: Bundle)
 def test_the_caption_has_the_edges_of_the_part_and_the_finest_level(tiny: Bundle) -> None:
     figure = latent_map(tiny, viewport=(-12.3456, 0.123456, -9.0, 1234.56))
     assert figure.caption.parameters["viewport"] == "-12.35, 0.1235, -9, 1235"
-    assert figure.caption.parameters["cluster_level"] == 0
-    assert latent_map(tiny, level=1).caption.parameters["cluster_level"] == 1
+    assert figure.caption.parameters["cluster_level"] == "decoder level 0"
+    assert latent_map(tiny, level=LevelName("decoder", 1)).caption.parameters["cluster_level"] == (
+        "decoder level 1"
+    )
 
 
 def test_the_note_gives_the_share_of_neighbours_that_both_maps_have(tiny: Bundle) -> None:

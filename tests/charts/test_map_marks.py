@@ -55,7 +55,7 @@ def test_the_domain_of_a_colour(
 
 
 def test_a_log_colour_is_half_way_at_the_geometric_mean(tiny: Bundle) -> None:
-    rgb = _rgb(column("density", [0.001, 0.01, 0.1, None]), "density", level_of(tiny, 0))
+    rgb = _rgb(column("density", [0.001, 0.01, 0.1, None]), "density", level_of(tiny))
     stops = np.array([channels(stop) for stop in SEQUENTIAL_POINTS])
     np.testing.assert_allclose(rgb[0], stops[0])
     np.testing.assert_allclose(rgb[1], (stops[2] + stops[3]) / 2)
@@ -64,13 +64,13 @@ def test_a_log_colour_is_half_way_at_the_geometric_mean(tiny: Bundle) -> None:
 
 
 def test_a_share_is_coloured_linearly_from_zero(tiny: Bundle) -> None:
-    rgb = _rgb(column("map_recall", [0.0, 0.2, 0.5, 1.0]), "map_recall", level_of(tiny, 0))
+    rgb = _rgb(column("map_recall", [0.0, 0.2, 0.5, 1.0]), "map_recall", level_of(tiny))
     stops = np.array([channels(stop) for stop in SEQUENTIAL_POINTS])
     np.testing.assert_allclose(rgb, [stops[0], stops[1], (stops[2] + stops[3]) / 2, stops[5]])
 
 
 def test_clusters_of_an_image_have_their_own_colours(tiny: Bundle) -> None:
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     rows = latent_map(tiny).rows
     wanted = [channels(clustering.colour_of_latents()[i]) for i in rows["latent"].to_pylist()]
     np.testing.assert_array_equal(_rgb(rows, "cluster", clustering), wanted)
@@ -95,7 +95,7 @@ def test_an_image_fills_the_frame_and_shows_selected_points_in_colour(tiny: Bund
 
 
 def test_points_are_smaller_the_more_there_are(tiny: Bundle) -> None:
-    clustering, rows = level_of(tiny, 0), latent_map(tiny).rows
+    clustering, rows = level_of(tiny), latent_map(tiny).rows
     many = pa.concat_tables([rows] * 40)  # 4,640 rows
     for table, size in ((rows, 46), (many, pytest.approx(90_000 / 4_640)), (many.slice(0, 0), 46)):
         chart = points(table, FRAME, "cluster", clustering, BOX).to_dict()
@@ -109,7 +109,7 @@ def test_points_are_smaller_the_more_there_are(tiny: Bundle) -> None:
 
 
 def test_a_point_has_six_top_tokens_and_the_colour_of_its_cluster(tiny: Bundle) -> None:
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     rows = latent_map(tiny).rows.slice(0, 2)
     tokens = pa.array([[f"t{i}" for i in range(9)], None], pa.list_(pa.string()))
     rows = rows.set_column(rows.schema.get_field_index("top_tokens"), "top_tokens", tokens)
@@ -120,7 +120,7 @@ def test_a_point_has_six_top_tokens_and_the_colour_of_its_cluster(tiny: Bundle) 
 
 
 def test_the_value_of_the_colour_is_in_the_tooltip_once(tiny: Bundle) -> None:
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     for colour, times in (("density", 2), ("max", 1), ("map_recall", 1)):
         rows = latent_map(tiny, colour=colour).rows  # type: ignore[arg-type]
         spec = points(rows, FRAME, colour, clustering, BOX).to_dict()  # type: ignore[arg-type]

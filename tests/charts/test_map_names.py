@@ -12,7 +12,7 @@ from charts.map import latent_map
 
 def test_names_never_overlap(tiny: Bundle) -> None:
     rng = np.random.default_rng(1)
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     rows = latent_map(tiny).rows
     frame = (-9.0, 9.0, -9.0, 9.0)
     for _ in range(5):
@@ -106,7 +106,7 @@ def test_names_that_several_clusters_share_have_the_id_of_the_cluster() -> None:
 
 
 def test_the_centre_of_a_cluster_is_the_median_of_its_members(tiny: Bundle) -> None:
-    clustering = level_of(tiny, 0)
+    clustering = level_of(tiny)
     found = map_names.centres(tiny, clustering, "cooccurrence")
     latents = tiny.latents.to_pandas()
     for cluster, centre in zip(clustering.table["cluster"].to_pylist(), found, strict=True):

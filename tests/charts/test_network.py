@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import coo_matrix
 from sknetwork.embedding import Spring
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, Space
 from charts import network
 from charts.network import EDGES_EACH, STEPS, _strongest, neighbourhood, spread
 from tests.charts.drawn import drawn_rows
@@ -126,8 +126,13 @@ def test_the_caption_and_the_note_count_partners_and_edges(tiny: Bundle) -> None
     assert figure.caption.parameters["edges"] == f"{len(lines)} of {len(among)} stored"
 
 
-@pytest.mark.parametrize("level", [0, 1])
-def test_the_groups_are_the_communities_of_the_level(tiny: Bundle, level: int) -> None:
-    rows = neighbourhood(tiny, 20, level=level, partners=8).rows.to_pylist()
-    table = tiny.communities.to_pandas().query("level == @level").set_index("latent")["community"]
-    assert [row["group"] for row in rows] == [int(table[row["latent"]]) for row in rows]
+@pytest.mark.parametrize(
+    ("space", "column"),
+    [(None, "cluster"), ("decoder", "cluster"), ("cooccurrence", "cluster_cooccurrence")],
+)
+def test_the_groups_are_the_clusters_of_the_space(
+    tiny: Bundle, space: Space | None, column: str
+) -> None:
+    rows = neighbourhood(tiny, 20, space=space, partners=8).rows.to_pylist()
+    stored = tiny.latents[column].to_pylist()
+    assert [row["group"] for row in rows] == [stored[row["latent"]] for row in rows]

@@ -131,7 +131,6 @@ HOSTILE: tuple[tuple[str, Any], ...] = (
     ("parameters.neighbours", -1),
     ("parameters.context_tokens", 0),
     ("clustering", []),
-    ("communities", []),
     ("relations", []),
     ("labels", None),
     ("versions", {"<b>": "\u202e" * 1_000}),

@@ -102,12 +102,12 @@ def _value(draw: random.Random, name: str, latents: int) -> str:
         "viewport": lambda: ",".join(_edge(draw) for _ in range(4)),
         "pooled": lambda: draw.choice(("top", "random")),
         "classes": lambda: draw.choice(("member", "token")),
-        "tab": lambda: draw.choice(("pairs", "relations", "communities", "neighbourhood")),
+        "tab": lambda: draw.choice(("pairs", "relations", "components", "neighbourhood")),
         "subject": lambda: draw.choice(("selection", "latent")),
         "relation": lambda: draw.choice(("all", "duplicate", "implication", "exclusive")),
         "flagged": lambda: draw.choice(("hidden", "shown")),
-        "communities": lambda: draw.choice(("0", "1", "components", "127", "-1")),
-        "network": lambda: draw.choice(("0", "1", "cluster", "127")),
+        "space": lambda: draw.choice(("decoder", "cooccurrence", "map")),
+        "network": lambda: draw.choice(("decoder", "cooccurrence", "cluster", "127")),
         "contexts": lambda: draw.choice(("top", "interval", "random")),
         "threshold": lambda: draw.choice(("0", "0.5", "3", "1e-300", "1e300", "-2")),
         "window": lambda: draw.choice(("1", "2", "256", "999999", "1000000", "1000001")),
@@ -275,8 +275,8 @@ async def _warm(server: Server) -> None:
     async with Client(server.address) as client:
         for page in PAGES:
             await client.open(page, timeout=300)
-        for tab in ("relations", "communities", "neighbourhood"):
-            await client.open("cooccurrence", f"tab={tab}&communities=components", timeout=300)
+        for tab in ("relations", "components", "neighbourhood"):
+            await client.open("cooccurrence", f"tab={tab}", timeout=300)
         await client.open("map", "map=cooccurrence", timeout=300)
 
 

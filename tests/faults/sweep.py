@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlencode
 
-from analysis.bundle import ContextKind, read_manifest
+from analysis.bundle import SPACES, ContextKind, read_manifest
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
@@ -37,6 +37,7 @@ PICKERS: list[tuple[str, Values]] = [
         {
             "map": get_args(MapName),
             "colour": list(COLOURS),
+            "space": SPACES,
             "level": (0, 1, 9),
             "viewport": ("", "-1,1,-1,1", "90,91,90,91"),
         },
@@ -45,6 +46,7 @@ PICKERS: list[tuple[str, Values]] = [
         "clusters",
         {
             "measure": list(MEASURES),
+            "space": SPACES,
             "level": (0, 1),
             "classes": list(CLASSES),
             "component": (1, 2),
@@ -64,10 +66,14 @@ PICKERS: list[tuple[str, Values]] = [
         "cooccurrence",
         {"tab": ["relations"], "relation": (ALL, *RELATIONS), "flagged": ("hidden", "shown")},
     ),
-    ("cooccurrence", {"tab": ["communities"], "communities": (0, 1, "components")}),
+    ("cooccurrence", {"tab": ["components"]}),
     (
         "cooccurrence",
-        {"tab": ["neighbourhood"], "measure": list(MEASURES), "network": (0, 1, "cluster")},
+        {
+            "tab": ["neighbourhood"],
+            "measure": list(MEASURES),
+            "network": SPACES,
+        },
     ),
     ("latent", {"contexts": get_args(ContextKind), "measure": list(MEASURES)}),
     ("latent", {"latent": ("", 0, 1, 99999)}),

@@ -10,13 +10,14 @@ def test_a_click_in_the_tree_shows_a_cluster_and_selects_it_on_every_page(
     open_page: Open, planted_bundle: Bundle
 ) -> None:
     coarse = planted_bundle.clusters.num_rows - 1
-    level = planted_bundle.clusters["level"][coarse].as_py()
+    level, space = (planted_bundle.clusters[name][coarse].as_py() for name in ("level", "space"))
     app = open_page("clusters", select="density<0.5")
-    assert app.subheader[0].value.startswith("Cluster 0")
+    first = planted_bundle.clusters["space"].to_pylist().index("cooccurrence")
+    assert app.subheader[0].value.startswith(f"Cluster {first}")
     act_in_chart(app, "cluster-tree", picked_cluster=[{"cluster": coarse}])
     assert app.query_params["select"] == f"density<0.5 & cluster={coarse}"
     assert app.subheader[0].value.startswith(f"Cluster {coarse}")
-    assert app.query_params.get("level", "0") == str(level)
+    assert (app.query_params["space"], app.query_params["level"]) == (space, str(level))
 
 
 def test_a_link_shows_its_cluster_and_its_components(
@@ -38,10 +39,13 @@ def test_a_cell_of_the_cluster_matrix_selects_both_clusters(open_page: Open) -> 
     assert app.query_params["select"] == "cluster=2,4"
 
 
-def test_an_unknown_cluster_in_a_link_is_replaced_by_the_largest(open_page: Open) -> None:
+def test_an_unknown_cluster_in_a_link_is_replaced_by_the_largest(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
     app = open_page("clusters", cluster=10**6)
     assert not app.exception
-    assert app.subheader[0].value.startswith("Cluster 0")
+    first = planted_bundle.clusters["space"].to_pylist().index("cooccurrence")
+    assert app.subheader[0].value.startswith(f"Cluster {first}")
 
 
 def test_another_level_shows_the_cluster_with_the_same_latents(
@@ -49,12 +53,13 @@ def test_another_level_shows_the_cluster_with_the_same_latents(
 ) -> None:
     monkeypatch.setenv("CLEARWATER_BUNDLES", str(ROOT / "data"))
     members = open_bundle(ROOT / "data" / "demo").memberships.to_pandas()
+    members = members[members["space"] == "decoder"]
     largest = members.loc[members["level"] == 1, "cluster"].min()
     checked = 0
     for fine in members.loc[members["level"] == 0, "cluster"].unique()[:3].tolist():
         latents = members.loc[members["cluster"] == fine, "latent"]
         above = members[(members["level"] == 1) & members["latent"].isin(latents)]["cluster"]
-        app = open_page("clusters", cluster=fine, level=1)
+        app = open_page("clusters", cluster=fine, space="decoder", level=1)
         assert int(app.query_params["cluster"]) in (above.mode().tolist() or [largest])
         checked += not above.empty
     assert checked

@@ -5,7 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
-from analysis.clusters.communities import clarke_2024
+from analysis.clusters.jaccard_components import clarke_2024
 from pages.widgets.cooccurrence_parts import PARTS
 from tests.pages.conftest import Open, act_in_chart, charts, texts
 
@@ -24,10 +24,8 @@ def test_a_latent_that_the_bundle_lacks_is_no_subject(open_page: Open) -> None:
     assert app.query_params.get("subject", "selection") == "selection"
 
 
-def test_the_components_of_clarke_can_be_chosen_instead_of_a_level(
-    open_page: Open, planted_bundle: Bundle
-) -> None:
-    app = open_page("cooccurrence", tab="communities", community_level=-1)
+def test_the_components_of_clarke_are_a_part(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("cooccurrence", tab="components")
     assert not app.exception
     assert "Clarke et al" in texts(app)
     before = app.query_params.get("select", "")
@@ -43,19 +41,13 @@ def clarke_sizes(bundle: Bundle) -> list[int]:
     return list(clarke_2024(bundle.partners, active, eligible=~dense).sizes)
 
 
-def test_a_click_on_a_community_selects_it(open_page: Open, planted_bundle: Bundle) -> None:
-    app = open_page("cooccurrence", tab="communities")
-    count = planted_bundle.manifest.communities[0].communities
-    act_in_chart(app, f"community-sizes-{count}", picked_community=[{"community": 1}])
-    assert app.query_params["select"] == "community=1"
-    size = sum(one == 1 for one in planted_bundle.communities["community"].to_pylist())
-    assert f"**{size}** of 200 latents" in texts(app)
-
-
-def test_links_of_earlier_versions_open_the_same_part(open_page: Open) -> None:
-    app = open_page("cooccurrence", tab="communities", community_level=-1)
-    assert app.query_params["communities"] == "components"
+def test_links_of_earlier_versions_open_the_components_in_place_of_communities(
+    open_page: Open,
+) -> None:
+    app = open_page("cooccurrence", tab="communities", community_level=-1, select="community=3")
+    assert app.query_params["tab"] == "components"
     assert "community_level" not in app.query_params
+    assert "is of an earlier version" in " ".join(e.value for e in app.error)
 
 
 def test_pairs_with_flagged_latents_are_hidden_by_default(open_page: Open) -> None:

@@ -22,9 +22,13 @@ def test_another_map_is_shown_as_a_whole(open_page: Open) -> None:
 
 
 def test_the_levels_are_those_of_the_clustering(open_page: Open, planted_bundle: Bundle) -> None:
-    level = planted_bundle.clusters["level"].to_pylist()
-    options = open_page("map").selectbox(key="pick level").options
-    assert options == [f"{level.count(n)} clusters" for n in range(max(level) + 1)]
+    picker = open_page("map").selectbox(key="pick level")
+    rows = planted_bundle.clusters.to_pylist()
+    names = [(row["space"], row["level"]) for row in rows]
+    words = {"decoder": "decoder similarity", "cooccurrence": "co-occurrence"}
+    order = sorted(set(names), key=lambda name: (name[0] != "decoder", name[1]))
+    assert picker.options == [f"by {words[name[0]]}: {names.count(name)}" for name in order]
+    assert picker.value == ("cooccurrence", 0)
 
 
 def test_the_table_counts_the_selected_latents(open_page: Open, planted_bundle: Bundle) -> None:

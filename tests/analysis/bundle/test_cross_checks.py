@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import cross_checks
+from analysis.bundle import ClusterLevel, Manifest, cross_checks
 from analysis.bundle.positions import KeptTokens
 from analysis.runtime.errors import InputError
 from tests.bundles.hand_made import manifest
@@ -26,38 +26,83 @@ def test_latents_follow_from_the_counts() -> None:
         check([10, 20], [0.1, 0.2001])
 
 
+SPACE_OF = ["decoder", "decoder", "decoder", "cooccurrence"]
+"""The space of each cluster."""
 CLUSTERS = pa.table(
-    {"cluster": [2, 0, 1], "level": pa.array([1, 0, 0], pa.int8()), "size": [3, 1, 2]}
+    {
+        "cluster": [2, 0, 1, 3],
+        "space": SPACE_OF,
+        "level": pa.array([1, 0, 0, 0], pa.int8()),
+        "size": [3, 1, 2, 1],
+    }
 )
-LATENTS = pa.table({"cluster": pa.array([1, None, 0, 1], pa.int32())})
+LATENTS = pa.table(
+    {
+        "cluster": pa.array([1, None, 0, 1], pa.int32()),
+        "cluster_cooccurrence": pa.array([None, 3, None, None], pa.int32()),
+    }
+)
+RIGHT = [(0, 0, 1), (2, 0, 0), (3, 0, 1), (0, 1, 2), (2, 1, 2), (3, 1, 2), (1, 0, 3)]
+"""Latent, level and cluster."""
+
+
+def spaces_manifest(first: int = 0) -> Manifest:
+    """Two levels of the decoder, of which one is shown first, and one by co-occurrence."""
+    levels = [("decoder", 0, first == 0), ("decoder", 1, first == 1), ("cooccurrence", 0, True)]
+    rows = [
+        ClusterLevel(
+            space=space, level=level, clusters=1, noise=0, stability=1.0, shown_first=shown
+        )  # type: ignore[arg-type]
+        for space, level, shown in levels
+    ]
+    return manifest().model_copy(update={"clustering": rows})
 
 
 @pytest.mark.parametrize(
-    ("latent", "level", "cluster", "message"),
+    ("row", "other", "message"),
     [
-        ([0, 2, 3, 0, 2, 3], [0, 0, 0, 1, 1, 1], [1, 0, 1, 2, 2, 2], ""),
-        ([0, 2, 3, 0, 2, 3], [0, 0, 0, 1, 1, 0], [1, 0, 1, 2, 2, 2], "at another level"),
-        ([0, 2, 3, 0, 2], [0, 0, 0, 1, 1], [1, 0, 1, 2, 2], "other numbers of members"),
-        ([0, 1, 3, 0, 2, 3], [0, 0, 0, 1, 1, 1], [1, 0, 1, 2, 2, 2], "than the table latents"),
+        (0, (0, 0, 1), ""),
+        (5, (3, 0, 2), "at another level"),
+        (6, (1, 1, 3), "at another level"),
+        (5, None, "other numbers of members"),
+        (1, (1, 0, 0), "than the table latents"),
+        (6, (2, 0, 3), "than the table latents"),
     ],
 )
 def test_memberships_are_those_of_the_clusters(
-    latent: list[int], level: list[int], cluster: list[int], message: str
+    row: int, other: tuple[int, int, int] | None, message: str
 ) -> None:
-    table = pa.table({"latent": latent, "level": level, "cluster": cluster})
+    rows = [*RIGHT[:row], *([] if other is None else [other]), *RIGHT[row + 1 :]]
+    latent, level, cluster = zip(*rows, strict=True)
+    columns = {"latent": latent, "level": level, "cluster": cluster}
+    table = pa.table({**columns, "space": [SPACE_OF[c] for c in cluster]})
     if not message:
-        cross_checks.check_memberships(FILE, table, CLUSTERS, LATENTS)
+        cross_checks.check_memberships(FILE, table, CLUSTERS, LATENTS, spaces_manifest())
         return
     with pytest.raises(InputError, match=message):
-        cross_checks.check_memberships(FILE, table, CLUSTERS, LATENTS)
+        cross_checks.check_memberships(FILE, table, CLUSTERS, LATENTS, spaces_manifest())
+
+
+def test_the_clusters_of_latents_are_those_of_the_level_shown_first() -> None:
+    latent, level, cluster = zip(*RIGHT, strict=True)
+    columns = {"latent": latent, "level": level, "cluster": cluster}
+    table = pa.table({**columns, "space": [SPACE_OF[c] for c in cluster]})
+    with pytest.raises(InputError, match="than the table latents"):
+        cross_checks.check_memberships(FILE, table, CLUSTERS, LATENTS, spaces_manifest(first=1))
+    place = LATENTS.schema.get_field_index("cluster")
+    coarse = LATENTS.set_column(place, "cluster", pa.array([2, None, 2, 2], pa.int32()))
+    cross_checks.check_memberships(FILE, table, CLUSTERS, coarse, spaces_manifest(first=1))
 
 
 def test_pairs_of_clusters() -> None:
-    def check(level: int, cluster: int, other: int) -> None:
-        table = pa.table({"level": [level], "cluster": [cluster], "other": [other]})
-        cross_checks.check_cluster_pairs(FILE, table, CLUSTERS)
+    def check(level: int, cluster: int, other: int, space: str = "decoder") -> None:
+        columns = {"level": [level], "cluster": [cluster], "other": [other], "space": [space]}
+        cross_checks.check_cluster_pairs(FILE, pa.table(columns), CLUSTERS)
 
     check(0, 0, 1)
+    for other, space in ((1, "cooccurrence"), (3, "decoder"), (3, "cooccurrence")):
+        with pytest.raises(InputError, match="not at their level"):
+            check(0, 0, other, space)
     for level, other in ((1, 1), (0, 2)):
         with pytest.raises(InputError, match="not at their level"):
             check(level, 0, other)

@@ -62,7 +62,6 @@ def test_the_numbers_of_the_manifest() -> None:
         "documents": 7,
         "tokens": 120,
         "clusters": 5,
-        "communities": 8,
         "relations": 2,
     }
 

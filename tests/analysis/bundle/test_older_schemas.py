@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from analysis.bundle import (
     open_bundle,
     read_manifest,
     stored_content_id,
+    verify,
 )
 from analysis.bundle.older_schemas import OLDER, REFRESH_TABLES, OlderSchema
 from analysis.runtime.errors import InputError
@@ -62,8 +64,8 @@ def test_every_table_of_a_kept_bundle_is_read(folder: Path) -> None:
             continue
         table = getattr(bundle, name)
         rows = table.all() if isinstance(table, LatentTable) else table
-        assert rows.column_names == schema.names, name
-        assert rows.schema.types == schema.types, name
+        kinds = dict(zip(schema.names, schema.types, strict=True))
+        assert dict(zip(rows.column_names, rows.schema.types, strict=True)) == kinds, name
 
 
 def test_the_kept_bundle_of_schema_2_shows_what_was_planted(tmp_path: Path) -> None:
@@ -98,14 +100,13 @@ def test_a_missing_column_and_field_are_filled_in(
     without_column(copy, "latents", "moved")
     without_column(copy, "partners", "joint_documents")
     with_version(copy, 1, without="labels")
-    older = OlderSchema(
-        columns={
-            ("latents", "flag"): "live",
-            ("latents", "moved"): None,
-            ("partners", "joint_documents"): 7,
-        },
-        fields={"labels": None},
-    )
+    columns = {
+        **OLDER[2].columns,
+        ("latents", "flag"): "live",
+        ("latents", "moved"): None,
+        ("partners", "joint_documents"): 7,
+    }
+    older = replace(OLDER[2], columns=columns, fields={"labels": None})
     monkeypatch.setitem(OLDER, 1, older)
     bundle, whole = open_bundle(copy), open_bundle(SCHEMA_2)
     assert bundle.manifest.labels is None and bundle.manifest.tokens == whole.manifest.tokens
@@ -124,7 +125,8 @@ def test_only_the_named_columns_may_be_missing(copy: Path, monkeypatch: pytest.M
     without_column(copy, "latents", "moved")
     without_column(copy, "latents", "median")
     with_version(copy, 1)
-    monkeypatch.setitem(OLDER, 1, OlderSchema(columns={("latents", "moved"): None}))
+    columns = {**OLDER[2].columns, ("latents", "moved"): None}
+    monkeypatch.setitem(OLDER, 1, replace(OLDER[2], columns=columns))
     with pytest.raises(InputError, match="lacks the column median of type float"):
         open_bundle(copy)
 
@@ -143,7 +145,8 @@ def test_a_field_that_no_longer_exists_is_ignored(
     (copy / MANIFEST).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match="the field mood is not valid"):
         open_bundle(copy)
-    monkeypatch.setitem(OLDER, 1, OlderSchema(removed_fields=frozenset({"mood"})))
+    removed = frozenset({"mood", *OLDER[2].removed_fields})
+    monkeypatch.setitem(OLDER, 1, replace(OLDER[2], removed_fields=removed))
     assert open_bundle(with_version(copy, 1)).manifest.tokens == 1_440
     assert read_manifest(copy).tokens == 1_440
 
@@ -151,7 +154,7 @@ def test_a_field_that_no_longer_exists_is_ignored(
 def test_a_bundle_that_only_refresh_reads(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (copy / "relations.parquet").unlink()
     with_version(copy, 1)
-    monkeypatch.setitem(OLDER, 1, OlderSchema(opens=False))
+    monkeypatch.setitem(OLDER, 1, replace(OLDER[2], opens=False))
     command = f"`clearwater refresh {copy} --sae SAE --out NEW`"
     for read in (open_bundle, read_manifest):
         with pytest.raises(InputError, match="schema version 1") as caught:
@@ -172,7 +175,7 @@ def test_refresh_checks_every_table_of_a_bundle_that_opens(copy: Path) -> None:
 
 def test_schema_1_is_built_again(copy: Path) -> None:
     for to_refresh in (False, True):
-        with pytest.raises(InputError, match="reads version 2; build the bundle again") as caught:
+        with pytest.raises(InputError, match="reads version 3; build the bundle again") as caught:
             open_bundle(with_version(copy, 1), to_refresh=to_refresh)
     assert "`clearwater build --sae SAE --model MODEL --corpus CORPUS --out NEW`" in str(
         caught.value
@@ -191,5 +194,45 @@ def test_the_error_for_a_newer_or_unknown_schema_recommends_an_update(
 def test_the_id_of_a_stored_bundle_notices_a_change(planted_bundle: Bundle, copy: Path) -> None:
     assert stored_content_id(planted_bundle.path) == planted_bundle.manifest.bundle_id
     before = stored_content_id(copy)
-    without_column(copy, "communities", "level")
+    without_column(copy, "memberships", "level")
     assert stored_content_id(copy) != before
+
+
+def test_the_clusters_of_schema_2_are_of_the_decoder_and_nothing_is_known_of_nulls() -> None:
+    bundle = open_bundle(SCHEMA_2)
+    levels = bundle.manifest.clustering
+    assert [level.level for level in levels] == list(range(len(levels))) != []
+    assert {level.space for level in levels} == {"decoder"}
+    assert [level.shown_first for level in levels] == [True] + [False] * (len(levels) - 1)
+    assert {level.null_draws for level in levels} == {0}
+    assert bundle.manifest.clusters_shown_first == "decoder"
+    assert bundle.manifest.first_level() == levels[0]
+    assert bundle.manifest.first_level("cooccurrence") is None
+    for table in (bundle.clusters, bundle.memberships, bundle.cluster_pairs):
+        assert set(table["space"].to_pylist()) == {"decoder"}
+    for column in ("stability_null", "bootstrap_null", "believable"):
+        assert bundle.clusters[column].null_count == bundle.clusters.num_rows
+    assert bundle.latents["cluster_cooccurrence"].null_count == LATENTS
+    stored = pq.read_table(SCHEMA_2 / "latents.parquet")["cluster"]
+    assert bundle.latents["cluster"].equals(stored)
+
+
+def test_the_id_of_schema_2_depends_on_a_table_that_is_not_read(copy: Path) -> None:
+    assert [report.problem for report in verify(open_bundle(SCHEMA_2))].count("") == len(TABLES) + 1
+    without_column(copy, "communities", "level")
+    assert stored_content_id(copy) != open_bundle(SCHEMA_2).manifest.bundle_id
+    problems = {report.table: report.problem for report in verify(open_bundle(copy))}
+    assert "its id is not that of its tables" in problems.pop("manifest")
+    (copy / "communities.parquet").unlink()
+    problems = {report.table: report.problem for report in verify(open_bundle(copy))}
+    assert "its id is not that of its tables" in problems.pop("manifest")
+    assert set(problems.values()) == {""}
+
+
+@pytest.mark.parametrize("levels", [3, "x", [5], [{}], [{"level": "x"}], None])
+def test_damaged_levels_of_schema_2_are_refused(copy: Path, levels: object) -> None:
+    content = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    text = json.dumps(content | {"clustering": levels, "checksum": ""})
+    (copy / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"the field clustering.* is not valid"):
+        open_bundle(copy)

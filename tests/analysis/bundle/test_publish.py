@@ -36,11 +36,11 @@ def test_a_table_that_changed_since_it_was_written_is_not_published(
     copy: Path, tmp_path: Path
 ) -> None:
     manifest = open_bundle(copy).manifest
-    file = copy / "communities.parquet"
+    file = copy / "memberships.parquet"
     written = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest()}
     content = file.read_bytes()
     file.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
-    with pytest.raises(ResumableError, match=r"communities\.parquet: has changed since"):
+    with pytest.raises(ResumableError, match=r"memberships\.parquet: has changed since"):
         publish(copy, manifest, tmp_path / "published", written)
     assert copy.exists() and not (tmp_path / "published").exists()
     file.write_bytes(content)

@@ -54,8 +54,6 @@ NAN, INF = float("nan"), float("inf")
         ("memberships", "latent", [0, 9], [10, -1]),
         ("memberships", "level", [0, 1], [2, -1]),
         ("memberships", "cluster", [0, 4], [5, -1]),
-        ("communities", "level", [0], [1]),
-        ("communities", "community", [0, 3], [4, -1]),
         ("clusters", "size", [0, 10], [11, -1]),
         ("clusters", "active_documents", [0, 7], [8]),
         ("clusters", "active_tokens", [0, 100], [101]),
@@ -134,6 +132,7 @@ def test_rows_of_latents() -> None:
 
 def test_rows_of_clusters() -> None:
     good: dict[str, list[Any]] = {"cluster": [0, 1, 3], "level": [0, 0, 1], "parent": [3, 3, None]}
+    good["space"] = ["decoder"] * 3
     passes("clusters", **good)
     assert "is not sorted by cluster" in problem("clusters", **(good | {"cluster": [0, 0, 3]}))
     assert "a parent that is not a cluster" in problem(
@@ -142,6 +141,8 @@ def test_rows_of_clusters() -> None:
     assert "a parent at the level of its cluster" in problem(
         "clusters", **(good | {"parent": [1, 3, None]})
     )
+    for space in (["decoder", "decoder", "cooccurrence"], ["cooccurrence", "decoder", "decoder"]):
+        assert "a parent in another space" in problem("clusters", **(good | {"space": space}))
 
 
 @pytest.mark.parametrize(
@@ -197,19 +198,14 @@ def test_loadings_of_a_cluster_have_one_length() -> None:
     ("table", "first", "second"),
     [
         ("neighbours", "latent", "rank"),
-        ("memberships", "latent", "level"),
-        ("communities", "latent", "level"),
+        ("memberships", "latent", "cluster"),
         ("cluster_components", "cluster", "component"),
         ("cluster_loadings", "cluster", "latent"),
-        ("cluster_pairs", "level", "cluster"),
+        ("cluster_pairs", "cluster", "other"),
     ],
 )
 def test_tables_sorted_by_several_columns(table: str, first: str, second: str) -> None:
     good: dict[str, list[Any]] = {first: [0, 0, 1], second: [0, 1, 0]}
-    if table == "communities":  # the manifest has one level
-        good = {first: [0, 1, 2], second: [0, 0, 0]}
-    if table == "cluster_pairs":
-        good |= {"other": [3, 3, 3]}
     passes(table, **good)
     for swapped in ([1, 0, 2], [0, 2, 1], [2, 1, 0]):
         rows_ = {name: [values[i] for i in swapped] for name, values in good.items()}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.clusters.clustering import Clustering, cluster
+from analysis.clusters.clustering import Clustering, assemble, cluster
 from analysis.decoder.graph import decoder_graph
 
 GROUPS, MEMBERS, D = 20, 15, 64
@@ -20,7 +20,8 @@ def planted() -> np.ndarray:
 def clustered(W: np.ndarray, eligible: np.ndarray | None = None, seed: int = 0) -> Clustering:
     """The clusters of a decoder [F, d]; None: every latent is eligible."""
     mask = np.ones(len(W), dtype=bool) if eligible is None else eligible
-    return cluster(W, decoder_graph(W, eligible=mask), mask, seed=seed)
+    clusters = cluster("decoder", decoder_graph(W, eligible=mask), mask, W, seed=seed)
+    return assemble([clusters], len(W))
 
 
 @pytest.fixture(scope="session")

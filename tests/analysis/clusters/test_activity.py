@@ -21,7 +21,13 @@ def two_levels(n_latents: int) -> tuple[pa.Table, pa.Table, np.ndarray]:
     coarse = SIZES[0] + rng.integers(0, SIZES[1], n_latents)
     of = np.stack([fine, coarse])
     levels = np.repeat([0, 1], SIZES).astype(np.int8)
-    clusters = pa.table({"cluster": np.arange(sum(SIZES), dtype=np.int32), "level": levels})
+    clusters = pa.table(
+        {
+            "cluster": np.arange(sum(SIZES), dtype=np.int32),
+            "space": pa.array(["decoder"] * sum(SIZES)).dictionary_encode(),
+            "level": levels,
+        }
+    )
     latents, level = np.nonzero(of.T >= 0)
     memberships = pa.table(
         {
@@ -78,7 +84,7 @@ def test_joint_tokens_equal_a_dense_product(stored: Stored) -> None:
         if level[a] == level[b] and joint[a, b]
     }
     rows = zip(*(pairs[name].to_pylist() for name in pairs.column_names), strict=True)
-    found = {(a, b): (own, n) for own, a, b, n in rows}
+    found = {(a, b): (own, n) for _, own, a, b, n in rows}
     assert len(found) == pairs.num_rows
     assert {pair: n for pair, (_, n) in found.items()} == wanted
     assert all(level[a] == own for (a, _), (own, _) in found.items())

@@ -5,19 +5,19 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from analysis.bundle import TABLES
+from analysis.bundle import SPACES, TABLES
 from analysis.clusters import clustering as module
 from analysis.clusters.clustering import Clustering, place
 from analysis.clusters.levels import Cut
 from analysis.clusters.stability import WEAK
-from analysis.decoder.graph import decoder_graph
+from analysis.decoder.graph import NeighbourGraph, decoder_graph
 from tests.analysis.clusters.conftest import GROUPS, MEMBERS, clustered, planted
 from tests.threads import COUNTS, threads
 
 
 def test_planted_groups_are_recovered(found: Clustering) -> None:
     truth = np.repeat(np.arange(GROUPS), MEMBERS)
-    assert adjusted_rand_score(truth, found.finest) >= 0.95
+    assert adjusted_rand_score(truth, found.shown["cluster"]) >= 0.95
     assert found.levels[0].stability >= 0.95
     rows = found.clusters.filter(pc.equal(found.clusters["level"], 0))
     assert np.median(rows["stability"].to_numpy()) >= 0.95
@@ -47,8 +47,8 @@ def test_the_tables_agree_with_each_other(found: Clustering) -> None:
         assert level.noise == GROUPS * MEMBERS - rows["size"].sum()
         assert rows["size"].is_monotonic_decreasing
     fine = memberships[memberships["level"] == 0].set_index("latent")["cluster"]
-    assert (found.finest[fine.index] == fine).all()
-    assert (found.finest >= 0).sum() == len(fine)
+    assert (found.shown["cluster"][fine.index] == fine).all()
+    assert (found.shown["cluster"] >= 0).sum() == len(fine)
 
 
 def test_a_parent_holds_half_of_its_children_one_level_up(found: Clustering) -> None:
@@ -76,16 +76,16 @@ def test_latents_that_are_left_out_are_in_no_cluster_and_are_not_noise() -> None
     eligible = np.ones(len(W), dtype=bool)
     eligible[::10] = False
     found = clustered(W, eligible)
-    assert (found.finest[~eligible] == -1).all()
+    assert (found.shown["cluster"][~eligible] == -1).all()
     level = found.levels[0]
-    assert level.noise + (found.finest >= 0).sum() == eligible.sum()
+    assert level.noise + (found.shown["cluster"] >= 0).sum() == eligible.sum()
 
 
 def test_no_byte_depends_on_the_threads(found: Clustering) -> None:
     for count in COUNTS[:2]:
         with threads(count):
             again = clustered(planted())
-        assert again.finest.tobytes() == found.finest.tobytes()
+        assert again.shown["cluster"].tobytes() == found.shown["cluster"].tobytes()
         assert again.clusters.equals(found.clusters)
 
 
@@ -121,10 +121,14 @@ def test_loose_groups_are_found_among_isotropic_latents(isotropic: int) -> None:
     cosine = rng.uniform(0.25, 0.6, 40)[truth, None]
     members = np.sqrt(cosine) * unit(40)[truth] + np.sqrt(1 - cosine) * unit(1_000)
     found = clustered(np.vstack([members, unit(isotropic)]).astype(np.float32))
-    assert adjusted_rand_score(truth, found.finest[:1_000]) >= 0.95
+    assert adjusted_rand_score(truth, found.shown["cluster"][:1_000]) >= 0.95
     clusters = found.clusters.to_pandas().set_index("cluster")
-    planted_ones = np.unique(found.finest[:1_000][found.finest[:1_000] >= 0])
-    real = [i for i in planted_ones if 2 * (found.finest[:1_000] == i).sum() > clusters["size"][i]]
+    planted_ones = np.unique(found.shown["cluster"][:1_000][found.shown["cluster"][:1_000] >= 0])
+    real = [
+        i
+        for i in planted_ones
+        if 2 * (found.shown["cluster"][:1_000] == i).sum() > clusters["size"][i]
+    ]
     assert clusters.loc[real, "stability"].median() >= 0.95
     assert clusters.loc[real, "bootstrap"].median() >= 0.8
     noise = clusters[(clusters["level"] == 0) & ~clusters.index.isin(real)]
@@ -167,6 +171,50 @@ def test_too_few_latents_for_umap_or_two_clusters_are_noise(
     W = planted()[: 2 * MEMBERS][:latents]
     everyone = np.ones(latents, dtype=bool)
     graph = decoder_graph(W, eligible=everyone)
-    result = module.cluster(W, graph, everyone, minimum_cluster=minimum_cluster)
+    clusters = module.cluster("decoder", graph, everyone, W, minimum_cluster=minimum_cluster)
+    result = module.assemble([clusters], latents)
     assert result.levels[0].noise == latents
     assert result.levels[0].stability == 0.0
+
+
+def test_the_same_way_finds_blocks_of_a_graph_without_vectors() -> None:
+    """Twenty groups of fifteen; the neighbours of a latent are in its group, and two are not."""
+    rng = np.random.default_rng(3)
+    truth = np.repeat(np.arange(20), 15)
+    near = np.stack([rng.permutation(np.flatnonzero(truth == truth[i]))[:12] for i in range(300)])
+    near = np.where(near == np.arange(300)[:, None], -1, near)
+    near = np.hstack([near, rng.integers(0, 300, (300, 2))]).astype(np.int32)
+    near = np.take_along_axis(near, np.argsort(near < 0, axis=1, kind="stable"), axis=1)
+    values = np.where(near < 0, np.nan, 0.3).astype(np.float32)
+    graph = NeighbourGraph(near, values, "planted", 1.0)
+    eligible = np.ones(300, dtype=bool)
+    clusters = module.cluster("cooccurrence", graph, eligible)
+    shown = module.assemble([clusters], 300).shown["cluster_cooccurrence"]
+    assert adjusted_rand_score(truth, shown) >= 0.95
+
+
+def test_ids_are_unique_over_spaces_and_parents_stay_in_their_space(found: Clustering) -> None:
+    W, everyone = planted(), np.ones(GROUPS * MEMBERS, dtype=bool)
+    graph = decoder_graph(W, eligible=everyone)
+    spaces = [module.cluster(space, graph, everyone, W) for space in SPACES]
+    both = module.assemble(spaces, len(W))
+    rows, alone = both.clusters.to_pandas(), found.clusters.to_pandas()
+    count = len(alone)
+    assert rows["cluster"].tolist() == list(range(2 * count))
+    assert rows["space"].tolist() == ["decoder"] * count + ["cooccurrence"] * count
+    for column in ("level", "size", "stability", "bootstrap"):
+        assert rows[column].tolist() == alone[column].tolist() * 2
+    parents = alone["parent"].tolist()
+    assert rows["parent"].fillna(-1).tolist() == [
+        -1 if np.isnan(p) else p + shift for shift in (0, count) for p in parents
+    ]
+    members = both.memberships.to_pandas()
+    assert list(zip(members["latent"], members["cluster"], strict=True)) == sorted(
+        zip(members["latent"], members["cluster"], strict=True)
+    )
+    assert (both.shown["cluster"] == found.shown["cluster"]).all()
+    moved = np.where(both.shown["cluster"] < 0, -1, both.shown["cluster"] + count)
+    assert (both.shown["cluster_cooccurrence"] == moved).all()
+    assert [level.name for level in both.levels] == [
+        (space, level.level) for space in SPACES for level in found.levels
+    ]

@@ -178,7 +178,7 @@ def places(tmp_path: Path) -> Material:
         tmp_path,
         Activations(tmp_path, *ends),
         pa.table({"latent": [0, 1], "active_tokens": [PLACES] * 2, "flag": ["live"] * 2}),
-        pa.table({"cluster": [0], "level": [0]}),
+        pa.table({"cluster": [0], "space": ["decoder"], "level": [0]}),
         pa.table({"latent": [0, 1], "level": [0, 0], "cluster": [0, 0]}),
     )
 

@@ -49,11 +49,12 @@ def test_a_cluster_has_the_tokens_that_at_least_two_members_promote(
     write_table(tmp_path, "logits", pa.Table.from_pylist(rows))
     latents = len(small_activations.latent_ends)
     members = {"latent": [SEA, LAW, RARE], "level": [0] * 3, "cluster": [0] * 3}
+    members["space"] = ["decoder"] * 3
     material = Material(
         tmp_path,
         small_activations,
         pa.table({"flag": ["live"] * latents}),
-        pa.table({"cluster": [0], "level": [0]}),
+        pa.table({"cluster": [0], "space": ["decoder"], "level": [0]}),
         pa.table(members, schema=TABLES["memberships"]),
     )
     split = split_tokens(small_tokens, 0)

@@ -60,12 +60,16 @@ def test_a_label_is_made_of_its_terms(evidence: Evidence, names: list[Name]) -> 
 def _clusters(levels: list[int], members: list[list[int]]) -> tuple[pa.Table, pa.Table]:
     """The cluster and the membership table of clusters given by their members."""
     clusters = pa.table(
-        {"cluster": pa.array(range(len(levels)), pa.int32()), "level": pa.array(levels, pa.int8())}
+        {
+            "cluster": pa.array(range(len(levels)), pa.int32()),
+            "space": ["decoder"] * len(levels),
+            "level": pa.array(levels, pa.int8()),
+        }
     )
-    rows = [(m, levels[c], c) for c, ids in enumerate(members) for m in ids]
+    rows = [(m, "decoder", levels[c], c) for c, ids in enumerate(members) for m in ids]
     columns = {
         name: [row[place] for row in rows]
-        for place, name in enumerate(("latent", "level", "cluster"))
+        for place, name in enumerate(("latent", "space", "level", "cluster"))
     }
     return clusters, pa.table(columns, schema=TABLES["memberships"])
 
@@ -116,7 +120,7 @@ def test_clusters_with_equal_members_get_different_names(evidence: Evidence) -> 
 
 
 def test_without_clusters_there_are_no_names(evidence: Evidence) -> None:
-    clusters = TABLES["clusters"].empty_table().select(["cluster", "level"])
+    clusters = TABLES["clusters"].empty_table().select(["cluster", "space", "level"])
     assert _named(clusters, TABLES["memberships"].empty_table(), evidence) == ([], [])
 
 

@@ -12,12 +12,12 @@ import pytest
 from analysis.labels.requested import LabelSources
 from analysis.pipeline.artifacts import (
     DESCRIBE,
-    FINEST_CLUSTER,
     HARVEST,
     MAP_COLUMNS,
     NAME,
     NEIGHBOURS,
     PICK_CONTEXTS,
+    SHOWN_CLUSTERS,
     STATISTICS,
     Artifact,
     ScratchTable,
@@ -163,7 +163,7 @@ def _chain(ran: list[str]) -> tuple[Step[DoneRecord], ...]:
     return (
         step("a", STATISTICS),
         step("b", MAP_COLUMNS, STATISTICS),
-        step("c", FINEST_CLUSTER),
+        step("c", SHOWN_CLUSTERS),
         step("d", None, RecordFile("b", DoneRecord)),
     )
 
@@ -174,7 +174,7 @@ def _chain(ran: list[str]) -> tuple[Step[DoneRecord], ...]:
         ("", ""),
         ("scratch/statistics.parquet", "abd"),
         ("scratch/map.parquet", "bd"),
-        ("scratch/finest.parquet", "c"),
+        ("scratch/shown_clusters.parquet", "c"),
         ("steps/a.json", "abd"),
         ("steps/b.json", "bd"),
         ("steps/d.json", "d"),

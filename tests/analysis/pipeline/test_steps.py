@@ -9,21 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.build import ACTIVATION_STEPS, source_steps
-from analysis.bundle import TABLES
-from analysis.clusters import communities
-from analysis.clusters.communities import Communities
+from analysis.bundle import CLUSTER_COLUMNS, SPACES, TABLES, Space
 from analysis.cooccurrence.strongest import Ranking
 from analysis.pipeline import steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
-    COMMUNITIES,
     CONTEXTS,
-    FINEST_CLUSTER,
+    FIND_CLUSTERS,
     MEMBERSHIPS,
+    SHOWN_CLUSTERS,
     BundleTable,
 )
 from analysis.pipeline.building import Step, run_steps
-from analysis.pipeline.steps import find_communities
 from analysis.runtime.errors import InputError
 from analysis.runtime.working_folder import RecordFile, StepRecord, open_working_folder
 from tests.analysis.pipeline.conftest import Finished, building
@@ -96,20 +93,6 @@ def test_steps_have_different_names_and_records(finished: Finished) -> None:
     assert list(finished.timings) == [record.step for record in records]
 
 
-def test_communities_are_found_with_the_seed_of_the_build(
-    finished: Finished, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seeds: list[int] = []
-
-    def recorded(*_: object, seed: int = 0, **__: object) -> Communities:
-        seeds.append(seed)
-        return Communities(finished.build.read(COMMUNITIES), ())
-
-    monkeypatch.setattr(communities, "find_communities", recorded)
-    find_communities(finished.build)
-    assert seeds == [finished.build.parameters.seed] == [1]
-
-
 class _CalledError(Exception):
     """Ends a step where it calls its room."""
 
@@ -176,12 +159,21 @@ def test_contexts_have_the_length_and_number_of_the_build(finished: Finished) ->
     assert rows.groupby(["latent", "kind"], observed=True).size().max() == 3
 
 
-def test_the_finest_cluster_is_null_where_there_is_none(finished: Finished) -> None:
+@pytest.mark.parametrize("space", SPACES)
+def test_the_cluster_shown_first_is_null_where_there_is_none(
+    finished: Finished, space: Space
+) -> None:
+    (first,) = (
+        level
+        for level in finished.build.record(FIND_CLUSTERS).levels
+        if level.space == space and level.shown_first
+    )
     members = finished.build.read(MEMBERSHIPS).to_pandas()
-    members = members[members["level"] == 0].set_index("latent")["cluster"]
-    finest = finished.build.read(FINEST_CLUSTER)["cluster"].to_pylist()
-    assert finest == [members.get(latent) for latent in range(200)]
-    assert 0 in finest and None in finest
+    members = members[(members["space"] == space) & (members["level"] == first.level)]
+    of_latent = members.set_index("latent")["cluster"]
+    shown = finished.build.read(SHOWN_CLUSTERS)[CLUSTER_COLUMNS[space]].to_pylist()
+    assert shown == [of_latent.get(latent) for latent in range(200)]
+    assert None in shown and len(set(shown)) > 2
 
 
 def test_active_tokens_are_those_of_the_imported_rows(finished: Finished) -> None:

@@ -34,7 +34,7 @@ def _words(row: Row) -> str:
         ("latent=3,7,4000", lambda r: r["latent"] in (3, 7)),
         ('"whale"', lambda r: "whale" in _words(r)),
         ('"WHALE" | latent=0', lambda r: r["latent"] == 0 or "whale" in _words(r)),
-        ("cluster=none", lambda r: r["cluster"] is None),
+        ("cluster=none", lambda r: r["cluster_cooccurrence"] is None),
         ("cluster=0", lambda r: r["cluster"] == 0),
         (
             "flag=live & density>0.001 & max<3",
@@ -132,11 +132,27 @@ def test_clusters_of_any_level_are_those_of_the_membership_table(planted_bundle:
         assert _selected(Cluster((cluster,)), planted_bundle) == expected
 
 
-def test_communities_are_those_of_their_table(planted_bundle: Bundle) -> None:
-    rows = planted_bundle.communities.to_pylist()
-    expected = {row["latent"] for row in rows if row["community"] in (0, 2)}
-    assert _selected(parse("community=0,2"), planted_bundle) == expected
+def test_clusters_of_both_spaces_are_selected_by_their_id(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.memberships.to_pylist()
+    last = planted_bundle.clusters.num_rows - 1
+    assert planted_bundle.clusters["space"][last].as_py() == "cooccurrence"
+    expected = {row["latent"] for row in rows if row["cluster"] in (0, last)}
+    assert _selected(parse(f"cluster=0,{last}"), planted_bundle) == expected
     assert len(expected) > 3
+
+
+def test_none_is_of_the_space_shown_first_or_of_the_one_that_is_named(
+    planted_bundle: Bundle,
+) -> None:
+    bundle = planted_bundle
+    assert bundle.manifest.clusters_shown_first == "cooccurrence"
+    for text, column in (
+        ("cluster=none", "cluster_cooccurrence"),
+        ("cluster=none,cooccurrence", "cluster_cooccurrence"),
+        ("cluster=none,decoder", "cluster"),
+    ):
+        stored = enumerate(bundle.latents[column].to_pylist())
+        assert _selected(parse(text), bundle) == {i for i, own in stored if own is None}
 
 
 def test_joined_selections_are_set_operations(planted_bundle: Bundle) -> None:

@@ -40,6 +40,7 @@ def _is_box(part: Selection) -> bool:
         (Everything(), ""),
         (Latents((3, 14)), "latent=3,14"),
         (Unclustered(), "cluster=none"),
+        (Unclustered("decoder"), "cluster=none,decoder"),
         (Flag(("dead", "dense")), "flag=dead,dense"),
         (Compare("density", "<", 0.01), "density<0.01"),
         (Compare("max", ">=", 2.0), "max>=2"),

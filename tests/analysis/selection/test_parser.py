@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.bundle import SPACES
 from analysis.runtime.errors import InputError
 from analysis.selection import (
     FLAGS,
@@ -13,7 +14,6 @@ from analysis.selection import (
     And,
     Box,
     Cluster,
-    Community,
     Compare,
     Everything,
     Flag,
@@ -36,8 +36,7 @@ ids = st.lists(st.integers(0, 999_999), min_size=1, max_size=4, unique=True).map
 atoms: st.SearchStrategy[Selection] = st.one_of(
     st.builds(Latents, ids),
     st.builds(Cluster, ids),
-    st.builds(Community, ids),
-    st.just(Unclustered()),
+    st.builds(Unclustered, st.sampled_from((None, *SPACES))),
     st.builds(Flag, st.sets(st.sampled_from(FLAGS), min_size=1).map(lambda s: tuple(sorted(s)))),
     st.builds(
         Compare,
@@ -92,7 +91,7 @@ def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
             "max>1 & max<2 | latent=5",
             Or((And((Compare("max", ">", 1), Compare("max", "<", 2))), Latents((5,)))),
         ),
-        ("community = 2,0,0", Community((0, 2))),
+        ("cluster = none , decoder", Unclustered("decoder")),
         ("near(7,3)", Near(7, 3)),
         ("partners(7)", Partners(7, "phi", 20)),
         ("partners(7,lift)", Partners(7, "lift", 20)),
@@ -113,7 +112,8 @@ def test_spellings(text: str, selection: Selection) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "cluster=", "community=none", "density<", "(whale", "whale)", '"open', "box(1,2,3)",
+        "cluster=", "cluster=none,3", "cluster=none,decoder,decoder", "cluster=none,map",
+        "density<", "(whale", "whale)", '"open', "box(1,2,3)",
         "near()", "near(x)", "partners(1,nothing)", "colour=3", "density<abc", "latent=-1",
         "flag=happy", "& whale", "max=1,2", "(" * 200, "x" * 30_000, "density<1e999",
         "near(1,2,3)", "latent=99999999999",
@@ -166,10 +166,15 @@ def test_nesting_has_a_limit() -> None:
         ),
         ("partners(1,nothing)", "there is no measure nothing; choose one of phi, jaccard"),
         ("latent=-1", "an id in latent= must be a whole number from 0 to 999,999,999, not -1"),
-        ("community=" + "9" * 9000, "not " + "9" * 40 + "; write it like community=3,14"),
+        ("cluster=" + "9" * 9000, "not " + "9" * 40 + "; write it like cluster=3,14"),
     ],
 )
 def test_errors_name_the_place_and_the_remedy(text: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         parse(text)
     assert message in str(error.value)
+
+
+def test_communities_of_an_old_link_get_a_sentence() -> None:
+    with pytest.raises(InputError, match="community= is of an earlier version; latents that fire"):
+        parse("density<0.1 & community=3")

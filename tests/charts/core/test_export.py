@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from analysis.bundle import Bundle
-from analysis.clusters.communities import Components, clarke_2024
+from analysis.clusters.jaccard_components import Components, clarke_2024
 from analysis.cooccurrence.pair import read_pair
 from analysis.runtime.errors import InputError
 from charts import map as charts_map
@@ -21,7 +21,6 @@ from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import cluster_tree
-from charts.communities import community_sizes, component_sizes
 from charts.component_plane import component_plane, component_shares
 from charts.contexts import context_strips
 from charts.core import picture
@@ -31,6 +30,7 @@ from charts.core.theme import inline, styled
 from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
 from charts.heatmap import cooccurrence_heatmap
+from charts.jaccard_components import component_sizes
 from charts.latent import (
     activation_histogram,
     latent_neighbours,
@@ -74,13 +74,12 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         joint_activations(bundle, pair),
         pair_context_strips(bundle, pair, "a"),
         relation_points(bundle, mask),
-        community_sizes(bundle, 0, mask),
         component_sizes(bundle, components(bundle)),
         neighbourhood(bundle, 20),
         cluster_tree(bundle, mask, 3),
         cluster_evidence(bundle, 3),
         cluster_contexts(bundle, 3),
-        cluster_matrix(bundle, 0, chosen=3),
+        cluster_matrix(bundle, None, chosen=3),
         component_plane(bundle, 3),
         component_shares(bundle, 3),
     ]

@@ -23,8 +23,7 @@ def test_a_measure_is_offered_with_its_formula(open_page: Open) -> None:
 def test_a_value_that_the_bundle_does_not_have_becomes_the_first_option(open_page: Open) -> None:
     app = open_page("map", level=99)
     assert not app.exception
-    assert app.selectbox(key="pick level").value == 0
-    assert "level" not in app.query_params
+    assert app.selectbox(key="pick level").value == ("decoder", 0)
 
 
 def test_the_pairs_of_a_latent_are_offered_once_one_was_looked_at(open_page: Open) -> None:
@@ -48,13 +47,13 @@ def test_a_relation_is_offered_with_its_number_of_pairs(
     assert duplicates.endswith(f"({relation.count('duplicate')})")
 
 
-def test_levels_of_communities_come_before_the_components(
+def test_the_network_can_be_coloured_by_the_clusters_of_either_space(
     open_page: Open, planted_bundle: Bundle
 ) -> None:
-    options = open_page("cooccurrence", tab="communities").selectbox(key="pick communities").options
-    levels = planted_bundle.communities["level"].to_pylist()
-    assert len(options) == len(set(levels)) + 1
-    assert options[0].startswith("level 0:") and options[-1].startswith("Clarke et al. 2024")
+    picker = open_page("cooccurrence", tab="neighbourhood", latent=3).selectbox(key="pick network")
+    assert planted_bundle.manifest.clusters_shown_first == "cooccurrence"
+    assert picker.options == ["co-occurrence cluster", "decoder similarity cluster"]
+    assert picker.value == "cooccurrence"
 
 
 def test_the_two_components_of_a_plane_differ(open_page: Open) -> None:

@@ -9,7 +9,7 @@ from tests.pages.conftest import Open, texts
 
 
 def test_the_parts_in_their_order() -> None:
-    assert list(PARTS) == ["pairs", "relations", "communities", "neighbourhood"]
+    assert list(PARTS) == ["pairs", "relations", "components", "neighbourhood"]
 
 
 def test_the_heatmap_draws_the_latents_of_the_strongest_pairs() -> None:

@@ -7,6 +7,7 @@ from pages.widgets.heads import cluster_numbers, latent_numbers
 LATENT: dict[str, Any] = {
     "density": 0.00012, "active_tokens": 1234, "active_documents": 56, "median": 1.5, "max": 7.25,
     "decoder_norm": 0.5, "map_recall": 0.3, "cluster": 0,
+    "cluster_cooccurrence": 7,
 }  # fmt: skip
 CLUSTER: dict[str, Any] = {
     "size": 1234, "stability": 0.25, "bootstrap": 0.75, "active_tokens": 500, "mean_density": 0.01
@@ -24,10 +25,12 @@ def test_numbers_of_a_latent() -> None:
         "Maximum": "7.25",
         "Decoder norm": "0.5",
         "Map recall": "0.3",
-        "Cluster": "0",
+        "Cluster": "7, 0",
     }
     assert "10,000,000 kept tokens" in cells["Density"][1]
-    assert latent_numbers(LATENT | {"cluster": None}, 1)["Cluster"][0] == "none"
+    alone = LATENT | {"cluster_cooccurrence": None}
+    assert latent_numbers(alone, 1)["Cluster"][0] == "0"
+    assert latent_numbers(alone | {"cluster": None}, 1)["Cluster"][0] == "none"
 
 
 def test_numbers_of_a_cluster() -> None:

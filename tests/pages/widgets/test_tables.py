@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import streamlit as st
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from pages.widgets import tables
 from pages.widgets.pickers import ChosenCluster
 from pages.widgets.tables import _clicked_row, cluster_rows, latent_rows
@@ -63,11 +63,11 @@ def test_clusters_are_listed_with_their_selected_members_and_the_chosen_one_is_m
     planted_bundle: Bundle,
 ) -> None:
     mask = np.arange(planted_bundle.latents.num_rows) % 3 == 0
-    members = planted_bundle.memberships.to_pandas().query("level == 0")
-    stored = planted_bundle.clusters.to_pandas().query("level == 0")
+    members = planted_bundle.memberships.to_pandas().query("space == 'cooccurrence' and level == 0")
+    stored = planted_bundle.clusters.to_pandas().query("space == 'cooccurrence' and level == 0")
     chosen = int(stored["cluster"].iloc[2])
     page = SimpleNamespace(bundle=planted_bundle, mask=mask)
-    rows = cluster_rows(page, ChosenCluster(chosen, 0, mask, 2))  # type: ignore[arg-type]
+    rows = cluster_rows(page, ChosenCluster(chosen, LevelName("cooccurrence", 0), mask, 2))  # type: ignore[arg-type]
     order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
     assert rows["cluster"].to_pylist() == [cluster for _, cluster in order]
     for row in rows.to_pylist():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import streamlit as st
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from pages.widgets.trust import cluster_trust, clustering_trust, explanation, label_score
 
 
@@ -95,8 +95,8 @@ def test_labels_without_a_score(monkeypatch: pytest.MonkeyPatch, planted_bundle:
     [
         (0.5, 0.5, []),
         (0.49, 0.5, ["other seeds give other clusters (stability 0.49, bootstrap 0.5"]),
-        (0.5, 0.49, ["resampled edges give other clusters (stability 0.5, bootstrap 0.49"]),
-        (0.1, 0.2, ["other seeds and resampled edges give other clusters"]),
+        (0.5, 0.49, ["resampled latents give other clusters (stability 0.5, bootstrap 0.49"]),
+        (0.1, 0.2, ["other seeds and resampled latents give other clusters"]),
     ],
 )
 def test_weak_clusters(
@@ -116,7 +116,8 @@ def test_weak_levels(
     written = captions(monkeypatch)
     level = planted_bundle.manifest.clustering[0].model_copy(update={"stability": stability})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
-    clustering_trust(replace(planted_bundle, manifest=manifest), level.level)
+    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
     assert bool(written) == warns
-    clustering_trust(replace(planted_bundle, manifest=manifest), level.level + 1)
+    other = LevelName("cooccurrence", level.level)
+    clustering_trust(replace(planted_bundle, manifest=manifest), other)
     assert bool(written) == warns
