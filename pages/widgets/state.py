@@ -38,13 +38,11 @@ SIGNIFICANT_DIGITS = 4
 
 OLD_NAMES = {
     "loud": "flagged",
-    "network_level": "network",
     "layout": "map",
 }
 """Query parameters of earlier versions and their current names."""
 OLD_VALUES = {
     ("tab", "communities"): "components",
-    ("network", "-1"): "decoder",
     ("network", "cluster"): "decoder",
 }
 """Current names of query parameters with values of earlier versions, and the current values."""

@@ -14,6 +14,7 @@ from analysis.bundle import (
     Bundle,
     ClusterLevel,
     CorpusSource,
+    LevelName,
     Manifest,
     MapQuality,
     MaskSummary,
@@ -135,7 +136,8 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
     cluster = latents["cluster"].to_numpy(zero_copy_only=False)
     x, y = (latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
     other = latents["cluster_cooccurrence"].to_numpy(zero_copy_only=False) - NEXT_CLUSTER
-    rows, members = [], []
+    rows: list[dict[str, Any]] = []
+    members: list[dict[str, Any]] = []
     for space, level, width in (("decoder", 0, 1), ("decoder", 1, 4), ("cooccurrence", 0, 1)):
         count, of_latent = (CLUSTERS, cluster) if space == "decoder" else (TOGETHER, other)
         for i in range(count // width):
@@ -382,10 +384,10 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
                 space=space, level=level, clusters=count, noise=noise, stability=0.8 + 0.1 * level,
                 shown_first=level == 0, null_draws=5, null_latents=LATENTS, null_stability=0.1,
             )
-            for space, level, count, noise in (
-                ("decoder", 0, CLUSTERS, 12),
-                ("decoder", 1, CLUSTERS // 4, 12),
-                ("cooccurrence", 0, TOGETHER, 0),
+            for (space, level), count, noise in (
+                (LevelName("decoder", 0), CLUSTERS, 12),
+                (LevelName("decoder", 1), CLUSTERS // 4, 12),
+                (LevelName("cooccurrence", 0), TOGETHER, 0),
             )
         ],
         relations=[

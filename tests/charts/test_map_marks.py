@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from charts.cluster_level import Level, level_of
 from charts.core.interactions import BOX
 from charts.core.theme import SEQUENTIAL_POINTS
@@ -77,7 +77,7 @@ def test_clusters_of_an_image_have_their_own_colours(tiny: Bundle) -> None:
 
 
 def test_an_image_fills_the_frame_and_shows_selected_points_in_colour(tiny: Bundle) -> None:
-    clustering = Level(0, np.array([0, 0]), pa.table({}), {0: "#ff0000"})
+    clustering = Level(LevelName("decoder", 0), np.array([0, 0]), pa.table({}), {0: "#ff0000"})
     rows = pa.table({"latent": [0, 1], "x": [2.0, 8.0], "y": [2.0, 8.0], "selected": [True, False]})
     spec = image(rows, FRAME, "cluster", clustering, BOX).to_dict()
     (drawn,) = (

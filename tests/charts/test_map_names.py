@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from charts import map_names
 from charts.cluster_level import Level, level_of
 from charts.map import latent_map
@@ -22,7 +22,7 @@ def test_names_never_overlap(tiny: Bundle) -> None:
                 field = table.schema.field(i)
                 values = rng.uniform(-3, 3, table.num_rows).astype(np.float32)
                 table = table.set_column(i, field, pa.array(values))
-        moved = type(clustering)(0, clustering.of_latent, table, clustering.colours)
+        moved = type(clustering)(clustering.name, clustering.of_latent, table, clustering.colours)
         centres = np.column_stack([table[name].to_numpy() for name in ("x", "y")])
         names = map_names.names_on_map(moved, centres, rows, frame).to_pylist()
         assert names
@@ -62,7 +62,7 @@ def named(
     )
     clusters = np.repeat(np.arange(len(sizes)), selected)
     rows = pa.table({"cluster": pa.array(clusters, pa.int32()), "selected": [True] * len(clusters)})
-    clustering = Level(0, np.empty(0, np.int32), table, {})
+    clustering = Level(LevelName("decoder", 0), np.empty(0, np.int32), table, {})
     place = np.array(at or [(2.0 + 6.0 * (i % 2), 0.5 + i / 2) for i in range(len(sizes))])
     return map_names.names_on_map(clustering, place, rows, FRAME)["cluster"].to_pylist()
 
@@ -101,7 +101,9 @@ def test_names_that_several_clusters_share_have_the_id_of_the_cluster() -> None:
     table = pa.table({"cluster": [3, 4, 5], "size": [9] * 3, "label": ["sea", "law", "sea"]})
     rows = pa.table({"cluster": pa.array([3, 4, 5], pa.int32()), "selected": [True] * 3})
     place = np.array([(2.0, 2.0), (5.0, 5.0), (8.0, 8.0)])
-    names = map_names.names_on_map(Level(0, np.empty(0, np.int32), table, {}), place, rows, FRAME)
+    names = map_names.names_on_map(
+        Level(LevelName("decoder", 0), np.empty(0, np.int32), table, {}), place, rows, FRAME
+    )
     assert names["name"].to_pylist() == ["sea (3)", "law", "sea (5)"]
 
 

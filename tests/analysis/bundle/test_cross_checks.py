@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import ClusterLevel, Manifest, cross_checks
+from analysis.bundle import ClusterLevel, LevelName, Manifest, cross_checks
 from analysis.bundle.positions import KeptTokens
 from analysis.runtime.errors import InputError
 from tests.bundles.hand_made import manifest
@@ -48,12 +48,12 @@ RIGHT = [(0, 0, 1), (2, 0, 0), (3, 0, 1), (0, 1, 2), (2, 1, 2), (3, 1, 2), (1, 0
 
 def spaces_manifest(first: int = 0) -> Manifest:
     """Two levels of the decoder, of which one is shown first, and one by co-occurrence."""
-    levels = [("decoder", 0, first == 0), ("decoder", 1, first == 1), ("cooccurrence", 0, True)]
+    levels = [(LevelName("decoder", i), first == i) for i in (0, 1)]
     rows = [
         ClusterLevel(
             space=space, level=level, clusters=1, noise=0, stability=1.0, shown_first=shown
-        )  # type: ignore[arg-type]
-        for space, level, shown in levels
+        )
+        for (space, level), shown in (*levels, (LevelName("cooccurrence", 0), True))
     ]
     return manifest().model_copy(update={"clustering": rows})
 

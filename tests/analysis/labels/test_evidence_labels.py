@@ -1,6 +1,7 @@
 """Labels of the planted bundle: they name the planted topics, for latents and clusters alike."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +49,7 @@ def test_a_cluster_has_the_tokens_that_at_least_two_members_promote(
     ]
     write_table(tmp_path, "logits", pa.Table.from_pylist(rows))
     latents = len(small_activations.latent_ends)
-    members = {"latent": [SEA, LAW, RARE], "level": [0] * 3, "cluster": [0] * 3}
+    members: dict[str, Any] = {"latent": [SEA, LAW, RARE], "level": [0] * 3, "cluster": [0] * 3}
     members["space"] = ["decoder"] * 3
     material = Material(
         tmp_path,

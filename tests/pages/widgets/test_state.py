@@ -87,7 +87,6 @@ def test_a_complete_view_is_restored_from_the_address_bar() -> None:
         ({"loud": "shown"}, {"flagged": "shown"}),
         ({"loud": "hidden"}, {}),
         ({"tab": "communities", "community_level": "2"}, {"tab": "components"}),
-        ({"network_level": "-1"}, {"network": "decoder"}),
         ({"network": "cluster"}, {"network": "decoder"}),
         ({"network": "0"}, {}),
         ({"layout": "cooccurrence"}, {"map": "cooccurrence"}),
@@ -124,7 +123,7 @@ INVALID = [
     ("contexts", "all"), ("select", "a" * 20_001), ("bundle", "a" * 101), ("window", "0"),
     ("window", "1000001"), ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"),
     ("relation", "friends"), ("space", "map"), ("network", "-2"), ("network", "0"),
-    ("network_level", "-2"), ("loud", "maybe"), ("flagged", "maybe"), ("picking", "all"),
+("loud", "maybe"), ("flagged", "maybe"), ("picking", "all"),
 ]  # fmt: skip
 
 
