@@ -1,5 +1,6 @@
 """Clusters: which latents form groups, and what does each group respond to?"""
 
+import numpy as np
 import streamlit as st
 
 from charts.cluster_contexts import cluster_contexts
@@ -8,6 +9,7 @@ from charts.cluster_matrix import cluster_matrix
 from charts.cluster_tree import cluster_tree
 from charts.component_plane import component_plane, component_shares
 from pages.widgets import choices
+from pages.widgets.blind_test import blind_test_button, running_test
 from pages.widgets.figure_card import show
 from pages.widgets.heads import cluster_head
 from pages.widgets.page import begin
@@ -20,11 +22,13 @@ page = begin(
     "Which groups of latents are similar or fire together, how reliable is each group, and what do "
     "its members respond to? Click or choose a cluster to show it and to select its latents.",
 )
+running_test(page, "cluster")
 chosen = cluster_picker(page)
 clustering_trust(page.bundle, chosen.level)
 show(cluster_tree(page.bundle, page.selected, chosen.cluster, chosen.level.space), page.selection)
 cluster_table(page, chosen)
 cluster_head(page.bundle, chosen)
+blind_test_button(page.bundle, "cluster", chosen.cluster, np.flatnonzero(chosen.members).tolist())
 left, right = st.columns([2, 3])
 with left:
     show(cluster_evidence(page.bundle, chosen.cluster))

@@ -5,6 +5,7 @@ import streamlit as st
 from charts.contexts import context_strips
 from charts.latent import activation_histogram, latent_neighbours, latent_partners, logit_effects
 from pages.widgets import choices
+from pages.widgets.blind_test import blind_test_button, running_test
 from pages.widgets.figure_card import show
 from pages.widgets.heads import latent_head, latent_links
 from pages.widgets.page import begin
@@ -15,9 +16,12 @@ page = begin(
     "What does this latent respond to, which latents are related to it, and which tokens does it "
     "promote?",
 )
+running_test(page, "latent")
 latent = latent_picker(page)
 latent_head(page.bundle, latent)
-latent_links(page.bundle, latent)
+with st.container(horizontal=True):
+    latent_links(page.bundle, latent)
+    blind_test_button(page.bundle, "latent", latent, [latent])
 which, by, pair = st.columns(3)
 with which:
     kind = choices.contexts()

@@ -61,7 +61,17 @@ class IntruderScores:
 
 
 @dataclass(frozen=True)
-class _Trials:
+class Trials:
+    """n trials that can be shown."""
+
+    group: Ints
+    """[n] the latent or cluster, as an index into the groups; ascending."""
+    contexts: Ints
+    """[n, SHOWN] rows of the token table; the last is the foreign one."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
     """The contexts of n trials, as rows of the token table."""
 
     group: Ints
@@ -89,23 +99,54 @@ def intruder_scores(
     contexts. Foreign contexts come from latents of other groups of the same size class: any latent
     that is in some group.
     """
+    trials = draw_trials(
+        groups,
+        activations,
+        kept,
+        held_out=held_out,
+        seed=seed,
+        memory_bytes=memory_bytes,
+        progress=progress,
+    )
+    picked = picked_by_words(trials.contexts, terms, kept, memory_bytes)
+    count = np.bincount(trials.group, minlength=len(groups))
+    right = np.bincount(trials.group, picked, minlength=len(groups))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return IntruderScores((right / count).astype(np.float32), count.astype(np.int32))
+
+
+def draw_trials(
+    groups: Sequence[Ints | Int32s],
+    activations: Activations,
+    kept: KeptTokens,
+    *,
+    held_out: Bools,
+    seed: int,
+    trials: int = TRIALS,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress = SILENT,
+) -> Trials:
+    """Draw up to `trials` trials of each group; the other arguments are as in `intruder_scores`."""
     most_rows = memory_bytes // WORKING_BYTES
     latents = np.unique(np.concatenate([np.empty(0, np.int64), *groups])).astype(np.int64)
-    pool = _pools(latents, activations, kept, held_out, seed, most_rows, progress)
-    trials = _drawn(groups, latents, pool, kept, seed)
-    _drop_active(trials, groups, activations, latents, most_rows)
-    foreign = _first_that_fits(trials.foreign)
+    pool = _pools(latents, activations, kept, held_out, seed, most_rows, progress, trials)
+    drawn = _drawn(groups, latents, pool, kept, seed)
+    _drop_active(drawn, groups, activations, latents, most_rows)
+    foreign = _first_that_fits(drawn.foreign)
     made = foreign != _NONE
-    contexts = np.column_stack([trials.own[made], foreign[made]])
+    return Trials(drawn.group[made], np.column_stack([drawn.own[made], foreign[made]]))
+
+
+def picked_by_words(
+    contexts: Ints, terms: TokenTerms, kept: KeptTokens, memory_bytes: int = MEMORY_BYTES
+) -> Floats:
+    """How far the words pick the last of the contexts [n, SHOWN]: 1, 0, or 1 / k in a tie of k."""
     picked = np.empty(len(contexts))
     most = max(1, memory_bytes // _VECTOR_BYTES)
     vectors = partial(_vectors, terms=terms, kept=kept)
     for start in range(0, len(contexts), most):
         picked[start : start + most] = _picked_foreign(contexts[start : start + most], vectors)
-    count = np.bincount(trials.group[made], minlength=len(groups))
-    right = np.bincount(trials.group[made], picked, minlength=len(groups))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return IntruderScores((right / count).astype(np.float32), count.astype(np.int32))
+    return picked
 
 
 def _pools(
@@ -116,19 +157,20 @@ def _pools(
     seed: int,
     most_rows: float,
     progress: Progress,
+    trials: int = TRIALS,
 ) -> Ints:
-    """Held-out active rows int64 [latents, POOL]; each OWN of a latent are of different documents.
+    """Held-out active rows int64 [latents, OWN · trials]; each OWN are of different documents.
 
     A latent that is active in fewer than OWN held-out documents has the row -1 everywhere.
     """
-    pool = np.full((len(latents), POOL), _NONE, dtype=np.int64)
+    pool = np.full((len(latents), OWN * trials), _NONE, dtype=np.int64)
     if not len(latents):
         return pool
     for i, (latent, tokens, values) in enumerate(activations.each_of(latents, most_rows)):
         strongest = _strongest(tokens, values, kept, held_out)
         if len(strongest) >= OWN:
             random = np.random.default_rng([seed, latent])
-            order = random.random((TRIALS, len(strongest)))
+            order = random.random((trials, len(strongest)))
             pool[i] = strongest[np.argpartition(order, OWN - 1, axis=1)[:, :OWN].ravel()]
         if (i + 1) % 1_000 == 0:
             progress(i + 1, len(latents))
@@ -151,7 +193,7 @@ def _strongest(tokens: UInt32s, values: Float32s, kept: KeptTokens, held_out: Bo
 
 def _drawn(
     groups: Sequence[Ints | Int32s], latents: Ints, pool: Ints, kept: KeptTokens, seed: int
-) -> _Trials:
+) -> _Drawn:
     """The contexts of all trials of all groups; a candidate of a document in the trial is -1."""
     has_pool = pool[:, 0] != _NONE
     donors = np.flatnonzero(has_pool)
@@ -162,7 +204,7 @@ def _drawn(
         if not len(places):
             continue
         if len(members) == 1:
-            rows = pool[places[0]].reshape(TRIALS, OWN)
+            rows = pool[places[0]].reshape(-1, OWN)
         else:
             random = np.random.default_rng([seed, len(groups), i])
             rows = _of_members(pool[places], kept, random)
@@ -172,22 +214,26 @@ def _drawn(
     random = np.random.default_rng([seed, len(groups)])
     shape = (len(owns), CANDIDATES)
     if not len(owns):
-        return _Trials(groups_of, owns, np.empty(shape, dtype=np.int64))
-    foreign = pool[donors[random.integers(0, len(donors), shape)], random.integers(0, POOL, shape)]
+        return _Drawn(groups_of, owns, np.empty(shape, dtype=np.int64))
+    columns = random.integers(0, pool.shape[1], shape)
+    foreign = pool[donors[random.integers(0, len(donors), shape)], columns]
     inside = kept.documents_of(owns)
     same = (kept.documents_of(foreign)[:, :, None] == inside[:, None, :]).any(axis=2)
     foreign[same] = _NONE
-    return _Trials(groups_of, owns, foreign)
+    return _Drawn(groups_of, owns, foreign)
 
 
 def _of_members(pool: Ints, kept: KeptTokens, random: np.random.Generator) -> Ints:
-    """Up to TRIALS rows [t, OWN], each of different documents and, if there are enough, members."""
+    """As many rows [t, OWN] as the pool [members, OWN · t] allows, each of different documents.
+
+    Each is also of different members if there are enough.
+    """
     rows: list[Ints] = []
     document = kept.documents_of(pool)
-    for _ in range(TRIALS):
+    for _ in range(pool.shape[1] // OWN):
         # Members in a random order, then again with another context of each.
-        members, columns = random.permutation(len(pool)), random.permutation(POOL)
-        places = np.arange(min(len(pool) * POOL, MOST_TRIED))
+        members, columns = random.permutation(len(pool)), random.permutation(pool.shape[1])
+        places = np.arange(min(pool.size, MOST_TRIED))
         drawn = members[places % len(pool)], columns[places // len(pool)]
         _, first = np.unique(document[drawn], return_index=True)
         if len(first) >= OWN:
@@ -196,7 +242,7 @@ def _of_members(pool: Ints, kept: KeptTokens, random: np.random.Generator) -> In
 
 
 def _drop_active(
-    trials: _Trials,
+    trials: _Drawn,
     groups: Sequence[Ints | Int32s],
     activations: Activations,
     latents: Ints,

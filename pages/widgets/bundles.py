@@ -13,12 +13,14 @@ import streamlit as st
 from analysis.bundle import MANIFEST, Bundle, folder_identity, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
 from analysis.serve import BUNDLES
+from charts.core.cache import cached
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
 if TYPE_CHECKING:
     from analysis.clusters.jaccard_components import Components
+    from analysis.labels.corpus_terms import CorpusTerms
 
 HOME = Path(__file__).resolve().parents[2]
 _BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
@@ -195,3 +197,12 @@ def _clarke_components(identity: str, _bundle: Bundle) -> "Components":
         _bundle.latents["active_tokens"].to_numpy(),
         eligible=np.asarray(flags != "dense"),
     )
+
+
+@cached
+def terms_of_corpus(bundle: Bundle) -> "CorpusTerms":
+    """The terms of the tokens of a bundle, read once."""
+    # Imported here because numba would delay the first page.
+    from analysis.labels.corpus_terms import corpus_terms  # noqa: PLC0415
+
+    return corpus_terms(bundle)

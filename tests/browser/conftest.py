@@ -58,7 +58,8 @@ def server(served_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         process = subprocess.Popen(
             [*command, *(f"--server.{name}={value}" for name, value in options.items())],
             cwd=ROOT,
-            env=os.environ | {"CLEARWATER_BUNDLES": str(served_bundle)},
+            env=os.environ
+            | {"CLEARWATER_BUNDLES": str(served_bundle), "CLEARWATER_ANSWERS": str(log.parent)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
