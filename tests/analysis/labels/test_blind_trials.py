@@ -80,7 +80,7 @@ def test_members_of_a_large_cluster_are_evenly_spaced(
     monkeypatch.setattr(module, "MOST_MEMBERS", 3)
     values = dense_values(planted)
     rows = np.array([trial.rows[:OWN] for trial in blind_trials(planted_bundle, MEMBERS, 5)])
-    assert (values[np.ix_(rows.ravel(), [160, 164, 168])] > 0).any(axis=1).all()
+    assert (values[np.ix_(rows.ravel(), np.array([160, 164, 168]))] > 0).any(axis=1).all()
 
 
 def test_held_out_rows_are_those_of_the_labels(planted_bundle: Bundle) -> None:

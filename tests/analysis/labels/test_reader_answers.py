@@ -1,6 +1,7 @@
 """Answers of readers: whole lines, in the folder that is named."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,7 +9,6 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from analysis.labels import reader_answers
 from analysis.labels.reader_answers import FILE, FOLDER, Answer, answers_folder, store_answer
 from analysis.runtime.errors import InputError
 
@@ -57,8 +57,8 @@ def test_a_full_disk_leaves_no_part_of_a_line(
 ) -> None:
     store_answer(ANSWER)
     before = (folder / FILE).read_bytes()
-    write = reader_answers.os.write
-    monkeypatch.setattr(reader_answers.os, "write", lambda file, line: write(file, line[:10]))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:10]))
     with pytest.raises(InputError, match="the disk is full"):
         store_answer(ANSWER)
     assert (folder / FILE).read_bytes() == before
