@@ -9,13 +9,11 @@ clicks. The client runs on the same machine; its CPU time is reported. Targets w
 """
 
 import asyncio
-import json
 import random
 import statistics
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,7 +26,7 @@ import typer
 from analysis.bundle import open_bundle
 from analysis.serve.nginx import COOKIE
 from bench.client import PAGES, Client, Run, Widget
-from bench.server import ROOT, Server, started
+from bench.server import ROOT, Server, started, wait_until_warm
 
 SELECTIONS = ("", "density<0.01", "cluster=3", "flag=dead", '"the"', "cluster=5 & max>2")
 LATENTS = ("Latent", "Latent a", "Latent b")
@@ -123,7 +121,8 @@ def main(
             command = [sys.executable, "-m", "analysis", "serve", "--workers", str(number)]
             log = Path(folder) / "log.txt"
             with started(bundle, log, command, options=["--port={port}"]) as server:
-                _wait_until_warm(server.address, number)
+                for worker in range(number):
+                    wait_until_warm(server.address, f"{COOKIE}={worker}")
                 print(f"\n{number} workers, {sessions} sessions, {seconds:.0f} s")
                 _measured(server, lambda: _load(server.address, latents, sessions, seconds))
                 if exports:
@@ -247,18 +246,6 @@ async def _beside_exports(address: str, latents: int) -> Waits:
         group.create_task(click())
     print(f"  exported {EXPORTS} pictures in {time.perf_counter() - start:.1f} s")
     return waits
-
-
-def _wait_until_warm(address: str, workers: int) -> None:
-    end = time.monotonic() + TIMEOUT
-    for number in range(workers):
-        headers = {"Cookie": f"{COOKIE}={number}"}
-        while time.monotonic() < end:
-            request = urllib.request.Request(f"{address}/healthz", headers=headers)
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                if json.loads(answer.read())["warm"]:
-                    break
-            time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from analysis.bundle import Bundle, open_bundle
 from bench.client import Client
-from bench.server import ROOT, Server, started
+from bench.server import ROOT, Server, started, wait_until_warm
 
 PAUSE = 0.25
 """Seconds after a run in which the server finishes what belongs to it."""
@@ -88,6 +88,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         started(given.bundle.parent, Path(folder) / "log", command, environment) as server,
     ):
+        wait_until_warm(server.address)
         for page, queries in views(bundle, given.reruns + 1).items():
             if given.pages and page not in given.pages:
                 continue

@@ -1,5 +1,6 @@
 """A dashboard that is started for a measurement or a trial, and stopped after it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -76,6 +77,21 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
+
+
+def wait_until_warm(address: str, cookie: str = "") -> None:
+    """Wait until the warm-up of a server process ends; `cookie` names one of several processes.
+
+    The warm-up takes CPU time that belongs to no page.
+    """
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        request = urllib.request.Request(f"{address}/healthz", headers={"Cookie": cookie})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            if json.loads(answer.read())["warm"]:
+                return
+        time.sleep(0.2)
+    raise RuntimeError(f"the dashboard is not warm after {PATIENCE} seconds")
 
 
 def _wait_until_up(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
