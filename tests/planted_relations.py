@@ -197,12 +197,17 @@ def _evens(ids: range) -> range:
 
 
 def write_world(
-    folder: Path, document: np.ndarray, kept: np.ndarray, active: np.ndarray, decoder: np.ndarray
+    folder: Path,
+    document: np.ndarray,
+    kept: np.ndarray,
+    active: np.ndarray,
+    decoder: np.ndarray,
+    values: np.ndarray | None = None,
 ) -> Activations:
     """Write tokens, activations, partners and neighbours to `folder`.
 
-    `document` [tokens] ascends from 0, `kept` is bool [tokens], `active` bool [tokens, latents] and
-    `decoder` [latents, d].
+    `document` [tokens] ascends from 0, `kept` is bool [tokens], `active` bool [tokens, latents],
+    `decoder` [latents, d] and `values` float32 [tokens, latents], by default 1.
     """
     shards = folder / "shards"
     shards.mkdir(parents=True)
@@ -215,7 +220,7 @@ def write_world(
         kept=kept,
         active=active.sum(axis=1).astype(np.int32),
         latents=latents.astype(np.uint32),
-        activations=np.ones(len(rows), dtype=np.float32),
+        activations=np.ones(len(rows), np.float32) if values is None else values[active],
         facts=ShardFacts(
             mask=MaskCounts(kept=int(kept.sum()), special=int((~kept).sum())),
             active=len(rows),

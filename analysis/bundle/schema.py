@@ -180,6 +180,13 @@ TABLES: dict[str, pa.Schema] = {
             column(
                 "activation_cosine", pa.float32(), "cosine", "cosine of the activations, 3 decimals"
             ),
+            column(
+                "activation_pearson",
+                pa.float32(),
+                "correlation",
+                "Pearson's r of the activations, 3 decimals; null in bundles of schema 2",
+                True,
+            ),
         ]
     ),
     "relations": pa.schema(

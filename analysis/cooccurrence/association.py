@@ -235,25 +235,3 @@ def measure_table(
     for name in measures:
         pairs = pairs.append_column(name, pa.array(MEASURES[name].of(table), pa.float64()))
     return pairs
-
-
-def with_pearson(pairs: pa.Table, latents: pa.Table, n_tokens: int) -> pa.Table:
-    """Add a column `activation_pearson` float64 to the pairs: Pearson's r over all kept tokens.
-
-    It follows from the stored cosine and the moments of each latent. With E over all N tokens,
-    zeros included, r = (cos sqrt(E a^2 E b^2) - E a E b) / sqrt(Var a Var b), and 0 for 0/0. `mean`
-    and `std` of the latent table are over active tokens, so E a = density mean and
-    E a^2 = density (std^2 + mean^2).
-    """
-    density = latents["active_tokens"].to_numpy() / n_tokens
-    mean, std = (
-        np.nan_to_num(latents[name].to_numpy(zero_copy_only=False).astype(np.float64))
-        for name in ("mean", "std")
-    )
-    first, square = density * mean, density * (std**2 + mean**2)
-    a, b = pairs["latent"].to_numpy(), pairs["partner"].to_numpy()
-    cosine = pairs["activation_cosine"].to_numpy().astype(np.float64)
-    covariance = cosine * np.sqrt(square[a] * square[b]) - first[a] * first[b]
-    variance = np.maximum(square - first**2, 0.0)
-    pearson = np.clip(_ratio(covariance, np.sqrt(variance[a] * variance[b])), -1.0, 1.0)
-    return pairs.append_column("activation_pearson", pa.array(pearson))

@@ -10,7 +10,7 @@ Each threshold has a folder with
 - `units.bin`: the units of latent 0, of latent 1, ..., ascending (compressed sparse columns),
 - `ranks.bin`: the latents of unit 0, of unit 1, ... (compressed sparse rows),
 - `values_by_latent.bin` and `values_by_unit.bin`: the activations in both orders, on request,
-- `incidence.npz`: the running counts of both orders, and the sums of squared activations.
+- `incidence.npz`: the running counts of both orders, and moments of the activations.
 
 Memory: the memory setting plus a few bytes for each token and latent.
 
@@ -63,8 +63,10 @@ class Incidence:
     """[m] activations in the order of `units`; empty unless written. Tokens only."""
     values_by_unit: Float32s
     """[m] activations in the order of `ranks`; empty unless written."""
-    squares: Floats
-    """[F] sums of squared activations above the threshold."""
+    means: Floats
+    """[F] means of the activations above the threshold; 0 for a latent without any."""
+    deviations: Floats
+    """[F] sums of their squared deviations from the mean."""
 
     @property
     def counts(self) -> Ints:
@@ -105,7 +107,9 @@ def write_incidences(
         for place in folders:
             place.mkdir(parents=True, exist_ok=True)
         columns = _write_columns(activations, units, folders, thresholds, with_values, memory_bytes)
-        for place, threshold, (ends, squares) in zip(folders, thresholds, columns, strict=True):
+        for place, threshold, (ends, means, deviations) in zip(
+            folders, thresholds, columns, strict=True
+        ):
             unit_ends = np.zeros(1, dtype=np.int64)
             if both_ways:
                 unit_ends = _write_rows(place, ends, units.size, with_values, memory_bytes)
@@ -120,7 +124,8 @@ def write_incidences(
                     threshold=threshold,
                     latent_ends=ends,
                     unit_ends=unit_ends,
-                    squares=squares,
+                    means=means,
+                    deviations=deviations,
                 )
     return [open_incidence(place) for place in folders]
 
@@ -140,7 +145,8 @@ def open_incidence(folder: Path) -> Incidence:
             _mapped(folder / "ranks.bin", _rank_kind(len(latent_ends) - 1)),
             _mapped(folder / "values_by_latent.bin", np.float32),
             _mapped(folder / "values_by_unit.bin", np.float32),
-            facts["squares"],
+            facts["means"],
+            facts["deviations"],
         )
 
 
@@ -172,23 +178,26 @@ def _write_columns(
     thresholds: Sequence[float],
     with_values: bool,
     memory_bytes: int,
-) -> list[tuple[Ints, Floats]]:
+) -> list[tuple[Ints, Floats, Floats]]:
     """Write `units.bin` (and `values_by_latent.bin`) of every threshold in one pass.
 
-    Returns the ends [F + 1] and the sums of squares [F] of each threshold.
+    Returns the ends [F + 1], means [F] and squared deviations [F] of each threshold.
     """
     F = len(activations.latent_ends)
-    totals = [(np.zeros(F + 1, np.int64), np.zeros(F)) for _ in thresholds]
+    totals = [(np.zeros(F + 1, np.int64), np.zeros(F), np.zeros(F)) for _ in thresholds]
     for folder in folders:
         (folder / "units.bin").write_bytes(b"")
         (folder / "values_by_latent.bin").write_bytes(b"")
     for block in activations.blocks_by_latent(most_rows=max(1, memory_bytes // _READ_BYTES)):
         start, stop = int(block.latents[0]), int(block.latents[-1]) + 1
         rows, values = block.tokens, block.activations
-        for folder, threshold, (ends, squares) in zip(folders, thresholds, totals, strict=True):
+        for folder, threshold, (ends, means, deviations) in zip(
+            folders, thresholds, totals, strict=True
+        ):
             distinct = np.empty(len(rows), dtype=np.uint32)
             kept = np.empty(len(rows) if with_values else 0, dtype=np.float32)
-            sizes, squared = ends[start + 1 : stop + 1], squares[start:stop]
+            sizes = ends[start + 1 : stop + 1]
+            moments = means[start:stop], deviations[start:stop]
             total = _distinct_units(
                 rows,
                 values,
@@ -198,11 +207,11 @@ def _write_columns(
                 distinct,
                 kept,
                 sizes,
-                squared,
+                moments,
             )
             _append(folder / "units.bin", distinct[:total])
             _append(folder / "values_by_latent.bin", kept[:total])
-    return [(np.cumsum(ends), squares) for ends, squares in totals]
+    return [(np.cumsum(ends), means, deviations) for ends, means, deviations in totals]
 
 
 def _append(file: Path, values: npt.NDArray[Any]) -> None:
@@ -249,7 +258,7 @@ def _distinct_units(  # noqa: PLR0913, PLR0917 - a kernel
     distinct: UInt32s,
     kept: Float32s,
     sizes: Ints,
-    squares: Floats,
+    moments: tuple[Floats, Floats],
 ) -> int:
     """Write the distinct units of each latent, ascending, to `distinct`; returns their number.
 
@@ -257,20 +266,27 @@ def _distinct_units(  # noqa: PLR0913, PLR0917 - a kernel
     each latent end. Fills `sizes` and `squares` [latents], and `kept` with the values unless it is
     empty.
     """
+    means, deviations = moments
     total, k = 0, 0
     for i in range(len(ends)):
-        first = total
+        first, start = total, k
+        active, added = 0, 0.0
         while k < ends[i]:
             value = np.float64(values[k])
             if value > threshold:
                 unit = of_row[rows[k]]
-                squares[i] += value * value
+                active, added = active + 1, added + value
                 if total == first or distinct[total - 1] != unit:
                     distinct[total] = unit
                     if len(kept):
                         kept[total] = values[k]
                     total += 1
             k += 1
+        means[i] = added / max(active, 1)
+        for j in range(start, k):
+            value = np.float64(values[j])
+            if value > threshold:
+                deviations[i] += (value - means[i]) ** 2
         sizes[i] = total - first
     return total
 

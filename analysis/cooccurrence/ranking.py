@@ -36,9 +36,9 @@ def ranked_partners(
     the number of partners of each latent, by default all of them.
 
     Returns the columns of the `partners` table (latent, partner, joint_tokens, joint_documents,
-    activation_cosine) and the measure as a float64 column under its name. Rows ascend in latent,
-    then descend in the measure; ties go to the smaller partner id. Raises KeyError for an unknown
-    measure. An id that the bundle does not have gives no rows.
+    activation_cosine, activation_pearson) and the measure as a float64 column under its name. Rows
+    ascend in latent, then descend in the measure; ties go to the smaller partner id. Raises
+    KeyError for an unknown measure. An id that the bundle does not have gives no rows.
     """
     at_least = bundle.manifest.parameters.minimum_joint if minimum_joint is None else minimum_joint
     pairs = bundle.partners.of(latents)

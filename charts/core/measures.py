@@ -5,7 +5,7 @@ import math
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.association import MEASURES, measure_table, with_pearson
+from analysis.cooccurrence.association import MEASURES, measure_table
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import fraction, short
 from charts.core.numbers import FRACTION, NUMBER
@@ -28,9 +28,7 @@ def measured(bundle: Bundle, pairs: pa.Table, measure: str) -> pa.Table:
     check_measure(measure)
     names = [measure, *(name for name in MEASURES if name not in (measure, "joint"))]
     n_tokens = bundle.manifest.tokens
-    rows = measure_table(
-        with_pearson(pairs, bundle.latents, n_tokens), bundle.latents, n_tokens, names
-    )
+    rows = measure_table(pairs, bundle.latents, n_tokens, names)
     counts = [name for name in pairs.column_names if name not in OF_VALUES]
     return rows.select([*counts, *names, *OF_VALUES])
 

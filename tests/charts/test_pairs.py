@@ -148,6 +148,7 @@ def bundle_of(tiny: Bundle, stored: Stored, active: dict[int, int], folder: Path
     latent, partner = np.array(list(stored)).T
     table = {"latent": latent, "partner": partner, "joint_tokens": list(stored.values())}
     rest = {"joint_documents": [1] * len(stored), "activation_cosine": [0.5] * len(stored)}
+    rest["activation_pearson"] = [0.5] * len(stored)
     write_table(folder, "partners", pa.table(table | rest))
     counts = tiny.latents["active_tokens"].to_numpy().copy()
     counts[list(active)] = list(active.values())

@@ -33,7 +33,8 @@ def incidence_of(bits: Bools) -> Incidence:
         ranks=rank_of[by_unit].astype(np.uint16),
         values_by_latent=np.empty(0, np.float32),
         values_by_unit=np.empty(0, np.float32),
-        squares=np.zeros(bits.shape[1]),
+        means=np.zeros(bits.shape[1]),
+        deviations=np.zeros(bits.shape[1]),
     )
 
 

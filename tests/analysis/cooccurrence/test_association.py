@@ -24,7 +24,6 @@ from analysis.cooccurrence.association import (
     phi_over_max,
     pmi,
     wilson_interval,
-    with_pearson,
 )
 
 cells = st.integers(0, 10**9)
@@ -165,32 +164,6 @@ def test_measures_that_are_bounded_by_one_reach_it() -> None:
         *("phi", "jaccard", "npmi", "p_b_given_a", "p_a_given_b", "dice", "overlap"),
         "phi_over_max",
     }
-
-
-def test_pearson_of_the_activations_follows_from_the_cosine() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.gamma(2.0, 1.0, (400, 3)) * (rng.random((400, 3)) < (0.2, 0.5, 1.0))
-    active = x > 0
-    latents = pa.table(
-        {
-            "active_tokens": active.sum(axis=0),
-            "mean": [float(x[active[:, i], i].mean()) for i in range(3)],
-            "std": [float(x[active[:, i], i].std()) for i in range(3)],
-        }
-    )
-    a, b = np.array([0, 1, 0]), np.array([1, 2, 2])
-    norms = np.sqrt((x**2).sum(axis=0))
-    pairs = pa.table(
-        {
-            "latent": pa.array(a, pa.int32()),
-            "partner": pa.array(b, pa.int32()),
-            "activation_cosine": (x[:, a] * x[:, b]).sum(axis=0) / (norms[a] * norms[b]),
-        }
-    )
-    table = with_pearson(pairs, latents, len(x))
-    expected = [np.corrcoef(x[:, i], x[:, j])[0, 1] for i, j in zip(a, b, strict=True)]
-    assert table["activation_pearson"].to_numpy() == pytest.approx(expected, abs=1e-9)
-    assert table.column_names == [*pairs.column_names, "activation_pearson"]
 
 
 def test_measure_table_derives_columns_from_integers() -> None:

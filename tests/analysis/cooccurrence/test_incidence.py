@@ -46,8 +46,12 @@ def test_thresholds_of_one_pass_are_those_of_the_matrix(stored: Stored, tmp_path
         unit = np.repeat(np.arange(len(by_unit)), np.diff(incidence.unit_ends))
         by_unit[unit, incidence.latent_of_rank[incidence.ranks]] = incidence.values_by_unit
         assert np.array_equal(by_unit, np.where(above, stored.values, 0))
-        squares = (np.where(above, stored.values, 0).astype(np.float64) ** 2).sum(axis=0)
-        assert incidence.squares == pytest.approx(squares)
+        wide = np.where(above, stored.values, np.nan).astype(np.float64)
+        fires = above.any(axis=0)
+        assert incidence.means[fires] == pytest.approx(np.nanmean(wide[:, fires], axis=0))
+        spread = np.nanvar(wide[:, fires], axis=0) * above[:, fires].sum(axis=0)
+        assert incidence.deviations[fires] == pytest.approx(spread, rel=1e-9, abs=1e-9)
+        assert not incidence.means[~fires].any() and not incidence.deviations[~fires].any()
 
 
 @pytest.mark.parametrize("window", [1, 7, 256])

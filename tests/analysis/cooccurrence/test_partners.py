@@ -10,7 +10,7 @@ import pytest
 from distributed import LocalCluster
 
 from analysis.cooccurrence import partners
-from analysis.cooccurrence.association import TwoByTwo, phi, with_pearson
+from analysis.cooccurrence.association import TwoByTwo, phi
 from analysis.cooccurrence.partners import PartnerCount, block_spans
 from analysis.cooccurrence.strongest import Ranking
 from analysis.runtime.progress import Progress
@@ -18,6 +18,7 @@ from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers
 from tests.analysis.conftest import Stored
 from tests.analysis.cooccurrence.dense import must_and_may
 from tests.planted import LATENTS
+from tests.planted_relations import write_world
 
 RANKING = Ranking(8, 10)
 
@@ -76,17 +77,45 @@ def test_cosine_of_the_activations(stored: Stored, table: pa.Table) -> None:
 
 def test_pearson_of_the_activations(stored: Stored, table: pa.Table) -> None:
     values = stored.values.astype(np.float64)
-    active = values > 0
-    n = active.sum(axis=0)
-    mean = values.sum(axis=0) / np.maximum(n, 1)
-    spread = ((values - mean) ** 2 * active).sum(axis=0) / np.maximum(n, 1)
-    moments = {"active_tokens": n, "mean": mean, "std": np.sqrt(spread)}
-    rows = with_pearson(table, pa.table(moments), stored.planted.n_tokens)
-    direct = np.asarray(np.corrcoef(values[:, active.any(axis=0)].T))
-    place = np.cumsum(active.any(axis=0)) - 1
+    fires = values.any(axis=0)
+    direct = np.asarray(np.corrcoef(values[:, fires].T))
+    place = np.cumsum(fires) - 1
     latent, partner = ends(table)
-    found = rows["activation_pearson"].to_numpy()
-    assert found == pytest.approx(direct[place[latent], place[partner]], abs=1e-3)
+    pearson = table["activation_pearson"].to_numpy()
+    assert pearson == pytest.approx(direct[place[latent], place[partner]], abs=6e-4)
+    rounded = np.round(pearson.astype(np.float64), 3)
+    assert np.array_equal(pearson, rounded.astype(np.float32)), "three decimals are stored"
+
+
+@pytest.mark.parametrize("mean", [10.0, 1e5])
+def test_pearson_of_latents_that_are_always_active(mean: float, tmp_path: Path) -> None:
+    # Their cosine is 1.000 to three decimals, whatever their correlation is.
+    rng = np.random.default_rng(4)
+    common = rng.standard_normal(4_000)
+    noise = rng.standard_normal((4_000, 3))
+    values = mean + 0.2 * np.column_stack([common, 0.6 * common + 0.8 * noise[:, 0], noise[:, 1:]])
+    values[:, 3] = mean / 3  # constant
+    values = values.astype(np.float32)
+    write_world(
+        tmp_path / "tables",
+        np.repeat(np.arange(4), 1_000),
+        np.ones(4_000, dtype=bool),
+        np.ones((4_000, 4), dtype=bool),
+        np.random.default_rng(1).standard_normal((4, 8)).astype(np.float32),
+        values,
+    )
+    rows = pq.read_table(tmp_path / "tables" / "partners.parquet")
+    latent, partner = ends(rows)
+    assert len(latent) == 12
+    wide = values.astype(np.float64)
+    direct = np.asarray(np.corrcoef(wide[:, :3].T))
+    for a, b, cosine, pearson in zip(
+        latent, partner, rows["activation_cosine"].to_pylist(),
+        rows["activation_pearson"].to_pylist(), strict=True,
+    ):  # fmt: skip
+        expected = 0.0 if 3 in (a, b) else direct[a, b]
+        assert pearson == pytest.approx(expected, abs=6e-4)
+        assert cosine == pytest.approx(1, abs=1e-3)
 
 
 def test_planted_duplicates_are_first_partners(stored: Stored, table: pa.Table) -> None:

@@ -153,7 +153,8 @@ def test_a_partner_that_is_met_exactly_as_often_as_by_chance_is_not_listed(
     # Three latents on 100 of 1,000 tokens: independent ones share 10 tokens.
     joint = pa.array([10, 11], pa.int64())
     rows = {"latent": [0, 0], "partner": [1, 2], "joint_tokens": joint, "joint_documents": [1, 1]}
-    write_table(tmp_path, "partners", pa.table(rows | {"activation_cosine": [0.1, 0.1]}))
+    values = {"activation_cosine": [0.1, 0.1], "activation_pearson": [0.1, 0.1]}
+    write_table(tmp_path, "partners", pa.table(rows | values))
     bundle = replace(demo, manifest=demo.manifest.model_copy(update={"tokens": 1_000}))
     vars(bundle)["latents"] = pa.table({"active_tokens": [100, 100, 100]})
     vars(bundle)["partners"] = LatentTable(tmp_path / "partners.parquet")

@@ -258,6 +258,7 @@ def candidates_of(
         "joint_tokens": pa.array(joint, pa.int64()),
         "joint_documents": pa.array([1] * len(rows), pa.int32()),
         "activation_cosine": pa.array([0.0] * len(rows), pa.float32()),
+        "activation_pearson": pa.array([0.0] * len(rows), pa.float32()),
     }
     write_table(folder, "partners", pa.table(table))
     candidates = relations._candidates(
