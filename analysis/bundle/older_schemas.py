@@ -92,6 +92,7 @@ OLDER: dict[int, OlderSchema] = {
     2: OlderSchema(
         columns={
             ("latents", "cluster_cooccurrence"): None,
+            ("partners", "activation_pearson"): None,
             ("clusters", "space"): "decoder",
             ("clusters", "stability_null"): None,
             ("clusters", "bootstrap_null"): None,

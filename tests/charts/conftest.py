@@ -247,6 +247,8 @@ def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
     active = (x > 0).astype(np.int64)
     joint = active.T @ active
     lengths = np.linalg.norm(x, axis=0)
+    with np.errstate(invalid="ignore"):
+        pearson = np.corrcoef(x.T)
     rows = []
     for i in range(LATENTS):
         order = [j for j in np.argsort(-joint[i], kind="stable") if j != i and joint[i, j] >= 3]
@@ -254,7 +256,7 @@ def _partners(x: np.ndarray, document: np.ndarray) -> pa.Table:
             both = (active[:, i] & active[:, j]).astype(bool)
             documents = len(np.unique(document[both]))
             cosine = float(x[:, i] @ x[:, j]) / float(lengths[i] * lengths[j])
-            rows.append((i, j, int(joint[i, j]), documents, cosine))
+            rows.append((i, j, int(joint[i, j]), documents, cosine, float(pearson[i, j])))
     names = TABLES["partners"].names
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
