@@ -26,7 +26,7 @@ from analysis.harvest.hooks import spelled_hook_point
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
 from analysis.labels.requested import LabelSources
-from analysis.pipeline import steps
+from analysis.pipeline import reading_steps, steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     BY_LATENT,
@@ -45,6 +45,9 @@ from analysis.pipeline.artifacts import (
     FIND_NEIGHBOURS,
     FIND_RELATIONS,
     HARVEST,
+    INTRUDER_TEST,
+    INTRUDERS_OF_CLUSTERS,
+    INTRUDERS_OF_LATENTS,
     LATENTS,
     LAY_OUT,
     LAY_OUT_COOCCURRENCE,
@@ -59,6 +62,9 @@ from analysis.pipeline.artifacts import (
     PARTNER_BLOCKS,
     PARTNERS,
     PICK_CONTEXTS,
+    READ_IN_ORDER,
+    READING_OF_CLUSTERS,
+    READING_OF_LATENTS,
     RELATIONS,
     SHARDS,
     SHOWN_CLUSTERS,
@@ -157,6 +163,18 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
         writes=(CLUSTER_PAIRS, MEASURED_CLUSTERS, CLUSTER_COMPONENTS, CLUSTER_LOADINGS),
     ),
     Step(
+        READ_IN_ORDER,
+        reading_steps.read_in_order,
+        reads=(*ACTIVATIONS, STATISTICS, RELATIONS, MEMBERSHIPS, CLUSTER_TREE, FIND_CLUSTERS),
+        writes=(READING_OF_LATENTS, READING_OF_CLUSTERS),
+    ),
+    Step(
+        INTRUDER_TEST,
+        reading_steps.intruder_test,
+        reads=(*ACTIVATIONS, STATISTICS, MEMBERSHIPS, CLUSTER_TREE),
+        writes=(INTRUDERS_OF_LATENTS, INTRUDERS_OF_CLUSTERS),
+    ),
+    Step(
         NAME,
         steps.name_latents_and_clusters,
         reads=(
@@ -168,6 +186,10 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
             SHOWN_CLUSTERS,
             MEMBERSHIPS,
             MEASURED_CLUSTERS,
+            READING_OF_LATENTS,
+            READING_OF_CLUSTERS,
+            INTRUDERS_OF_LATENTS,
+            INTRUDERS_OF_CLUSTERS,
             CONTEXTS,
             LOGITS,
         ),

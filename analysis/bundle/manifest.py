@@ -191,6 +191,31 @@ class LabelSummary(_Strict):
     )
 
 
+class ReadingCoverage(_Strict):
+    """What the first items of the reading order cover."""
+
+    items: int = Field(ge=1, description="items that are read")
+    latents: int = Field(ge=0, description="latents of these items")
+    mass: float = Field(ge=0, le=1, description="share of the activation mass that they cover")
+    documents: float = Field(
+        ge=0, le=1, description="share of the documents with at least half of the mass covered"
+    )
+    random_mass: float = Field(
+        ge=0, le=1, description="mass covered by as many items in a random order, mean"
+    )
+
+
+class ReadingSummary(_Strict):
+    """The reading order: the fewest clusters and latents that cover most of the activation."""
+
+    live: int = Field(ge=0, description="latents that are covered: live ones")
+    distinct: int = Field(
+        ge=0, description="of these, neither a duplicate of an earlier one nor implying another"
+    )
+    documents: int = Field(ge=0, description="documents of which the mass was taken")
+    coverage: list[ReadingCoverage]
+
+
 class StoredTable(_Strict):
     """The hashes and the number of rows of one table's file."""
 
@@ -223,6 +248,9 @@ class Manifest(_Strict):
     )
     relations: list[RelationFamily]
     labels: LabelSummary | None = Field(
+        default=None, description="null in bundles that predate this field"
+    )
+    reading: ReadingSummary | None = Field(
         default=None, description="null in bundles that predate this field"
     )
     versions: dict[str, str]

@@ -93,7 +93,12 @@ OLDER: dict[int, OlderSchema] = {
         columns={
             ("latents", "cluster_cooccurrence"): None,
             ("partners", "activation_pearson"): None,
+            ("latents", "reading_item"): None,
+            ("latents", "reading_rank"): None,
+            ("latents", "intruder"): None,
             ("clusters", "space"): "decoder",
+            ("clusters", "reading_item"): None,
+            ("clusters", "intruder"): None,
             ("clusters", "stability_null"): None,
             ("clusters", "bootstrap_null"): None,
             ("clusters", "believable"): None,

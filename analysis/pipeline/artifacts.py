@@ -13,6 +13,7 @@ from analysis.pipeline.records import (
     LabelRecord,
     MapRecord,
     NeighbourRecord,
+    ReadingRecord,
     RelationRecord,
     RowsRecord,
 )
@@ -84,6 +85,15 @@ CLUSTER_TREE = ScratchTable.named("clusters")
 MEASURED_CLUSTERS = ScratchTable.named("measured")
 """CLUSTER_TREE and how often each cluster is active."""
 
+READING_OF_LATENTS = ScratchTable.named("reading_latents")
+"""reading_item and reading_rank, one row per latent; null if it is not live."""
+READING_OF_CLUSTERS = ScratchTable.named("reading_clusters")
+"""reading_item, one row per cluster; null if it is not in the reading order."""
+INTRUDERS_OF_LATENTS = ScratchTable.named("intruders_latents")
+"""intruder, one row per latent; null without a trial."""
+INTRUDERS_OF_CLUSTERS = ScratchTable.named("intruders_clusters")
+"""intruder, one row per cluster; null without a trial."""
+
 HARVEST = RecordFile("harvest", HarvestRecord)
 STORE = RecordFile("store", DoneRecord)
 LOGIT_EFFECTS = RecordFile("effects_on_logits", RowsRecord)
@@ -96,4 +106,6 @@ LAY_OUT = RecordFile("lay_out", MapRecord)
 LAY_OUT_COOCCURRENCE = RecordFile("lay_out_by_cooccurrence", MapRecord)
 FIND_CLUSTERS = RecordFile("find_clusters", ClusterRecord)
 MEASURE_CLUSTERS = RecordFile("measure_clusters", RowsRecord)
+READ_IN_ORDER = RecordFile("read_in_order", ReadingRecord)
+INTRUDER_TEST = RecordFile("intruder_test", DoneRecord)
 NAME = RecordFile("name_latents_and_clusters", LabelRecord)

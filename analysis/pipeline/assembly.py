@@ -22,6 +22,7 @@ from analysis.pipeline.artifacts import (
     LAY_OUT,
     LAY_OUT_COOCCURRENCE,
     NAME,
+    READ_IN_ORDER,
 )
 from analysis.pipeline.building import Building
 
@@ -66,6 +67,7 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
         clusters_shown_first="cooccurrence",
         relations=build.record(FIND_RELATIONS).families,
         labels=build.record(NAME).summary,
+        reading=build.record(READ_IN_ORDER).summary,
         versions={name: version(name) for name in RECORDED_PACKAGES},
         timings=dict(timings),
     )

@@ -62,9 +62,11 @@ class Building:
         else:
             pq.write_table(rows, self.path(table))
 
-    def write_columns(self, table: ScratchTable, columns: dict[str, np.ndarray]) -> None:
-        """Write float columns of the latent table; NaN becomes null."""
-        arrays = {name: pa.array(v, mask=~np.isfinite(v)) for name, v in columns.items()}
+    def write_columns(
+        self, table: ScratchTable, columns: dict[str, np.ndarray], kind: pa.DataType | None = None
+    ) -> None:
+        """Write float columns, by default in their own type; NaN becomes null."""
+        arrays = {name: pa.array(v, kind, mask=~np.isfinite(v)) for name, v in columns.items()}
         self.write(table, pa.table(arrays))
 
     def record(self, record: RecordFile[R]) -> R:

@@ -9,6 +9,7 @@ from analysis.bundle import (
     LabelSummary,
     MapQuality,
     MaskSummary,
+    ReadingSummary,
     RelationFamily,
 )
 from analysis.runtime.working_folder import StepRecord
@@ -56,6 +57,12 @@ class ClusterRecord(StepRecord):
     """The levels of the clusters in all spaces."""
 
     levels: list[ClusterLevel]
+
+
+class ReadingRecord(StepRecord):
+    """What the reading order covers."""
+
+    summary: ReadingSummary
 
 
 class LabelRecord(StepRecord):

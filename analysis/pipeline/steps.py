@@ -33,6 +33,8 @@ from analysis.pipeline.artifacts import (
     CLUSTERS,
     COOCCURRENCE_MAP_COLUMNS,
     FIND_NEIGHBOURS,
+    INTRUDERS_OF_CLUSTERS,
+    INTRUDERS_OF_LATENTS,
     LATENTS,
     LAY_OUT,
     LOGITS,
@@ -42,6 +44,8 @@ from analysis.pipeline.artifacts import (
     NEIGHBOURS,
     PARTNER_BLOCKS,
     PARTNERS,
+    READING_OF_CLUSTERS,
+    READING_OF_LATENTS,
     SHARDS,
     SHOWN_CLUSTERS,
     STATISTICS,
@@ -274,10 +278,17 @@ def name_latents_and_clusters(build: Building) -> LabelRecord:
         drawn,
         build.read(COOCCURRENCE_MAP_COLUMNS),
         build.read(SHOWN_CLUSTERS),
+        build.read(READING_OF_LATENTS),
+        build.read(INTRUDERS_OF_LATENTS),
     )
     memberships = build.read(MEMBERSHIPS)
     x, y = (drawn[axis].to_numpy() for axis in ("x", "y"))
-    clusters = place(build.read(MEASURED_CLUSTERS), memberships, x, y)
+    measured = _side_by_side(
+        build.read(MEASURED_CLUSTERS),
+        build.read(READING_OF_CLUSTERS),
+        build.read(INTRUDERS_OF_CLUSTERS),
+    )
+    clusters = place(measured, memberships, x, y)
     labelled = label_tables(
         Material(build.work.tables, build.activations, latents, clusters, memberships),
         build.labels,

@@ -1,0 +1,165 @@
+"""The steps that tell a reader where to begin: the reading order and the intruder test."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from analysis.bundle import ReadingCoverage, ReadingSummary
+from analysis.labels.intruder import intruder_scores
+from analysis.labels.split import split_tokens
+from analysis.labels.terms import token_terms
+from analysis.latents.reading_order import (
+    Mass,
+    ReadingOrder,
+    families,
+    mass_by_document,
+    random_coverage,
+    ranks_of_latents,
+    reading_order,
+)
+from analysis.pipeline.artifacts import (
+    CLUSTER_TREE,
+    FIND_CLUSTERS,
+    INTRUDERS_OF_CLUSTERS,
+    INTRUDERS_OF_LATENTS,
+    MEMBERSHIPS,
+    READING_OF_CLUSTERS,
+    READING_OF_LATENTS,
+    RELATIONS,
+    STATISTICS,
+    TOKENS,
+)
+from analysis.pipeline.building import Building
+from analysis.pipeline.records import DoneRecord, ReadingRecord
+from analysis.runtime.arrays import Bools, Int32s, Ints
+
+STATED = (10, 20, 50, 100, 200, 500, 1_000)
+"""Numbers of items for which the manifest states the coverage."""
+
+
+def read_in_order(build: Building) -> ReadingRecord:
+    """Order the clusters that are shown first and the latents by what they cover."""
+    statistics = build.read(STATISTICS)
+    live = _live(statistics)
+    mass = mass_by_document(
+        build.activations,
+        build.kept,
+        statistics["decoder_norm"].to_numpy().astype(np.float64),
+        live,
+        statistics["active_documents"].to_numpy().astype(np.int64),
+        memory_bytes=build.memory_bytes,
+        progress=build.progress.named("reading order, latents"),
+    )
+    duplicates, implications = (
+        _pairs(build, relation, live) for relation in ("duplicate", "implication")
+    )
+    of_latent = [one[live[one]] for one in families(len(live), duplicates, implications)]
+    heads = np.flatnonzero(live & np.array([len(one) > 0 for one in of_latent], dtype=bool))
+    clusters = _shown_clusters(build)
+    members = _members(build)
+    items: list[Ints | Int32s] = [members[cluster] for cluster in clusters]
+    items = [one[live[one]] for one in items] + [of_latent[head] for head in heads]
+    order = reading_order(mass, items)
+    _write(build, order, clusters, heads, mass, [items[i] for i in order.item], live)
+    return ReadingRecord(
+        summary=ReadingSummary(
+            live=int(live.sum()),
+            distinct=int((~np.isin(heads, implications[:, 0])).sum()),
+            documents=len(mass.total),
+            coverage=[
+                ReadingCoverage(
+                    items=n,
+                    latents=int(order.latents[:n].sum()),
+                    mass=round(float(order.mass[n - 1]), 6),
+                    documents=round(float(order.documents[n - 1]), 6),
+                    random_mass=round(random_coverage(mass, items, n, build.parameters.seed), 6),
+                )
+                for n in STATED
+                if n <= len(order.item)
+            ],
+        )
+    )
+
+
+def intruder_test(build: Building) -> DoneRecord:
+    """See how often words give away the foreign one among five contexts."""
+    tokens = pq.read_table(build.path(TOKENS), page_checksum_verification=True)
+    split = split_tokens(tokens, build.parameters.seed)
+    live = np.flatnonzero(_live(build.read(STATISTICS)))
+    members = _members(build)
+    scores = intruder_scores(
+        [*live[:, None], *members],
+        build.activations,
+        build.kept,
+        token_terms(tokens, split.naming),
+        held_out=split.held_out,
+        seed=build.parameters.seed,
+        memory_bytes=build.memory_bytes,
+        progress=build.progress.named("intruder test, latents"),
+    )
+    of_latent = np.full(build.sae.d_sae, np.nan, dtype=np.float32)
+    of_latent[live] = scores.right[: len(live)]
+    build.write_columns(INTRUDERS_OF_LATENTS, {"intruder": of_latent})
+    build.write_columns(INTRUDERS_OF_CLUSTERS, {"intruder": scores.right[len(live) :]})
+    return DoneRecord()
+
+
+def _live(statistics: pa.Table) -> Bools:
+    """bool [F], the latents that are neither dead, ultralow nor dense."""
+    return np.asarray(pc.equal(statistics["flag"].cast("string"), "live"))
+
+
+def _pairs(build: Building, relation: str, live: Bools) -> Ints:
+    """The pairs (a, b) int64 [n, 2] of one relation between live latents."""
+    rows = build.read(RELATIONS, ["a", "b", "relation"])
+    rows = rows.filter(pc.equal(rows["relation"].cast("string"), relation))
+    pairs = np.column_stack([rows["a"].to_numpy(), rows["b"].to_numpy()]).astype(np.int64)
+    return pairs[live[pairs].all(axis=1)]
+
+
+def _members(build: Building) -> list[Int32s]:
+    """The latents of each cluster, in the order of the cluster table."""
+    rows = build.read(MEMBERSHIPS, ["latent", "cluster"])
+    cluster = rows["cluster"].to_numpy()
+    order = np.argsort(cluster, kind="stable")
+    ends = np.cumsum(np.bincount(cluster, minlength=build.read(CLUSTER_TREE).num_rows))
+    return np.split(rows["latent"].to_numpy()[order], ends[:-1]) if len(ends) else []
+
+
+def _shown_clusters(build: Building) -> Ints:
+    """Clusters at the levels shown first, without those that a null draw matches."""
+    tree = build.read(CLUSTER_TREE)
+    shown = {
+        (one.space, one.level) for one in build.record(FIND_CLUSTERS).levels if one.shown_first
+    }
+    spaces, levels = tree["space"].cast("string").to_pylist(), tree["level"].to_pylist()
+    at = [place in shown for place in zip(spaces, levels, strict=True)]
+    believable = pc.fill_null(tree["believable"], True).to_numpy()
+    return np.flatnonzero(np.array(at, dtype=bool) & believable)
+
+
+def _write(
+    build: Building,
+    order: ReadingOrder,
+    clusters: Ints,
+    heads: Ints,
+    mass: Mass,
+    ordered: Sequence[Ints | Int32s],
+    live: Bools,
+) -> None:
+    """Write the places of clusters and latents in the order."""
+    place = np.full(len(clusters) + len(heads), np.nan)
+    place[order.item] = np.arange(len(order.item))
+    of_cluster = np.full(build.read(CLUSTER_TREE).num_rows, np.nan)
+    of_cluster[clusters] = place[: len(clusters)]
+    of_latent = np.full(len(live), np.nan)
+    of_latent[heads] = place[len(clusters) :]
+    rank = ranks_of_latents(mass, ordered, live).astype(np.float64)
+    rank[rank < 0] = np.nan
+    build.write_columns(
+        READING_OF_LATENTS, {"reading_item": of_latent, "reading_rank": rank}, pa.int32()
+    )
+    build.write_columns(READING_OF_CLUSTERS, {"reading_item": of_cluster}, pa.int32())
