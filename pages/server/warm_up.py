@@ -21,8 +21,8 @@ PAGES = Path(__file__).resolve().parents[1]
 FIRST = "overview"
 PAUSE = 4.0
 """Seconds between the modules of the first page and those of the others."""
-IMPORTED_LATE = ("scipy.spatial", "scipy.special")
-"""Modules that charts import inside functions."""
+IMPORTED_LATE = ("analysis.labels.selection_profile", "scipy.spatial", "scipy.special")
+"""Modules that charts and widgets import inside functions."""
 WARM = threading.Event()
 """Set when the warm-up of this process has ended."""
 

@@ -18,6 +18,7 @@ from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from charts.core.text import visible
+from pages.widgets import session
 from pages.widgets.bundles import terms_of_corpus
 from pages.widgets.failures import guarded
 from pages.widgets.heads import metrics
@@ -109,6 +110,7 @@ def _start(bundle: Bundle, kind: Kind, subject: str, members: Sequence[int]) -> 
     seed = secrets.randbelow(_SEEDS)
     trials = blind_trials(bundle, np.asarray(members), seed)
     if trials:
+        session.change(explain="hidden")
         st.session_state[_TEST] = BlindTest(bundle.manifest.bundle_id, kind, subject, seed, trials)
     else:
         st.session_state[_NO_TRIALS] = subject

@@ -9,6 +9,7 @@ from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from analysis.selection import Everything, evaluate, parse
 from pages.widgets import session
+from pages.widgets.explained_selection import explain_button, explained_selection
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.state import ViewState
@@ -58,12 +59,14 @@ def selection_bar(bundle: Bundle) -> Bools:
             type="tertiary",
             icon=":material/close:",
         )
+        explain_button(mask)
         with st.popover("Syntax", type="tertiary", icon=":material/help:", width="content"):
             st.markdown(_SYNTAX)
         with st.popover("Share", type="tertiary", icon=":material/link:", width="content"):
             _link(view)
     if error := pending or view.selection_error:
         st.error(plain(error))
+    explained_selection(bundle, mask, view.select)
     return mask
 
 

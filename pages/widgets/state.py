@@ -27,6 +27,8 @@ Subject = Literal["selection", "latent"]
 """Whose pairs the Co-occurrence page lists."""
 Flagged = Literal["hidden", "shown"]
 """Whether pairs with a dense or an ultralow latent are listed."""
+Explanation = Literal["hidden", "shown"]
+"""Whether the selection is explained below its bar."""
 PooledContexts = Literal["top", "random"]
 """Which contexts of a cluster's members are shown."""
 
@@ -90,6 +92,7 @@ class ViewState(BaseModel):
 
     bundle: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
     select: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    explain: Explanation = "hidden"
     measure: Measure = "phi"
     space: Space | None = None
     """Of the clusters; None for the one that is shown first. Without a space, a level is of the

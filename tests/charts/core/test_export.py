@@ -45,7 +45,9 @@ from charts.pair_counts import pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
 from charts.pairs import ranked_pairs
 from charts.relations import relation_points
+from charts.selection_bars import cluster_overlap_bars, enriched_bars, partner_bars
 from tests.charts.conftest import HOSTILE
+from tests.charts.test_selection_bars import CLUSTERS, PARTNERS, TERMS
 
 SOME = np.arange(0, 120, 3)
 
@@ -82,6 +84,10 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         cluster_matrix(bundle, None, chosen=3),
         component_plane(bundle, 3),
         component_shares(bundle, 3),
+        enriched_bars(bundle, "terms", TERMS, "8 latents"),
+        enriched_bars(bundle, "label_words", TERMS.drop_columns(["tokens"]), "8 latents"),
+        partner_bars(bundle, PARTNERS, "8 latents"),
+        cluster_overlap_bars(bundle, CLUSTERS, "8 latents"),
     ]
 
 

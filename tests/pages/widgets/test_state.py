@@ -11,6 +11,7 @@ from pages.widgets.state import OLD_NAMES, PARAMETERS, ViewState
 DEFAULTS = {
     "bundle": "",
     "select": "",
+    "explain": "hidden",
     "measure": "phi",
     "space": None,
     "level": None,
@@ -37,6 +38,7 @@ DEFAULTS = {
 OTHERS: dict[str, tuple[object, str]] = {
     "bundle": ("abc", "abc"),
     "select": ('cluster=12 & "a&b"', 'cluster=12 & "a&b"'),
+    "explain": ("shown", "shown"),
     "measure": ("jaccard", "jaccard"),
     "space": ("decoder", "decoder"),
     "level": (2, "2"),

@@ -1,0 +1,97 @@
+"""What the selected latents have in common, against the rest; computed on request."""
+
+import math
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.runtime import numbers
+from analysis.runtime.arrays import Bools
+from charts.core.cache import cached
+from charts.selection_bars import cluster_overlap_bars, enriched_bars, partner_bars
+from pages.widgets import session
+from pages.widgets.bundles import terms_of_corpus
+from pages.widgets.failures import guarded
+from pages.widgets.figure_card import show
+
+if TYPE_CHECKING:
+    from analysis.labels.selection_profile import SelectionProfile
+
+
+def explain_button(mask: Bools) -> None:
+    """Show or hide the explanation of the selection, a mask [n_latents]."""
+    is_shown = session.current().explain == "shown"
+    is_part = bool(mask.any()) and not mask.all()
+    st.button(
+        "Hide the explanation" if is_shown else "Explain this selection",
+        key="explain",
+        on_click=_toggle,
+        disabled=not is_part and not is_shown,
+        type="tertiary",
+        icon=":material/lightbulb:",
+        help="Words, labels, partners and clusters that the selected latents have in common, "
+        "against the rest. Select some of the latents first.",
+    )
+
+
+@guarded()
+def _toggle() -> None:
+    session.change(explain="hidden" if session.current().explain == "shown" else "shown")
+
+
+def explained_selection(bundle: Bundle, mask: Bools, selection: str) -> None:
+    """The explanation of a selection with the mask [n_latents], if the view shows it."""
+    if session.current().explain != "shown":
+        return
+    if mask.all() or not mask.any():
+        st.info("There is no selection to explain: select some of the latents, but not all.")
+        return
+    with st.container(border=True, key="explanation"):
+        profile = _profile(bundle, mask)
+        counted = _counted(profile)
+        st.markdown(f"**What the selected latents have in common, against the rest** · {counted}.")
+        _numbers(profile)
+        left, right = st.columns(2)
+        with left:
+            show(enriched_bars(bundle, "terms", profile.terms, counted), selection)
+            show(partner_bars(bundle, profile.partners, counted), selection)
+        with right:
+            every = f"{numbers.count(int(mask.sum()))} selected and all others"
+            show(enriched_bars(bundle, "label_words", profile.label_words, every), selection)
+            show(cluster_overlap_bars(bundle, profile.clusters, every), selection)
+
+
+@cached
+def _profile(bundle: Bundle, mask: Bools) -> "SelectionProfile":
+    # Imported here because numba would delay the first page.
+    from analysis.labels.selection_profile import selection_profile  # noqa: PLC0415
+
+    return selection_profile(bundle, mask, terms_of_corpus(bundle))
+
+
+def _counted(profile: "SelectionProfile") -> str:
+    """Which latents and documents were counted."""
+    sample = profile.sample
+    selected = _part(len(sample.selected), sample.all_selected)
+    rest = _part(len(sample.rest), sample.all_rest)
+    return f"{selected} selected and {rest} other active latents, {profile.documents} documents"
+
+
+def _part(read: int, of: int) -> str:
+    """A number, or an even sample of a number."""
+    if read == of:
+        return numbers.count(of)
+    return f"{numbers.count(read)} evenly spaced of {numbers.count(of)}"
+
+
+def _numbers(profile: "SelectionProfile") -> None:
+    flags = ", ".join(f"{numbers.count(n)} {flag}" for flag, n in profile.flags.items())
+    st.markdown(
+        f"Median density {_density(profile.density)}, of the rest "
+        f"{_density(profile.density_rest)}. Selected: {flags}."
+    )
+
+
+def _density(value: float) -> str:
+    return numbers.MISSING if math.isnan(value) else numbers.density(value)

@@ -1,0 +1,86 @@
+"""Bars of what a selection has in common."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from charts.core.figure import Figure
+from charts.core.interactions import CLUSTER, LATENT
+from charts.selection_bars import MOST_BARS, cluster_overlap_bars, enriched_bars, partner_bars
+
+TERMS = pa.table(
+    {
+        "term": ["ship", "<b>sail", "tide →", "wave"],
+        "share": [0.2, 0.1, 0.01, 0.3],
+        "share_rest": [0.01, 0.0, 0.005, 0.25],
+        "lift": [20.0, 1234.5, 2.0, 1.2],
+        "latents": [6, 4, 1, 1],
+        "latents_rest": [1, 0, 2, 50],
+        "tokens": [100, 50, 3, 700],
+        "q": [1e-6, 0.0499, 0.05, 1.0],
+    }
+)
+PARTNERS = pa.table(
+    {
+        "partner": pa.array([7, 9], pa.int32()),
+        "label": ["seven", ""],
+        "latents": [5, 2],
+        "share": [0.5, 0.2],
+        "share_rest": [0.0, 0.6],
+        "phi": [0.4, 0.1],
+    }
+)
+CLUSTERS = pa.table(
+    {
+        "cluster": pa.array([3, 12], pa.int32()),
+        "label": ["sea", ""],
+        "space": ["decoder", "cooccurrence"],
+        "level": pa.array([0, 1], pa.int8()),
+        "size": [10, 40],
+        "shared": [5, 4],
+        "overlap": [0.4, 0.1],
+    }
+)
+
+
+def drawn(figure: Figure) -> list[dict[str, Any]]:
+    (rows,) = figure.chart.to_dict()["datasets"].values()
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_terms_are_blue_only_if_they_are_unlikely_by_chance(tiny: Bundle) -> None:
+    figure = enriched_bars(tiny, "terms", TERMS, "8 of 20 latents")
+    assert [row["is_sure"] for row in drawn(figure)] == [True, True, False, False]
+    assert [row["name"] for row in drawn(figure)] == TERMS["term"].to_pylist()
+    assert drawn(figure)[1]["text"] == "1,230 ×, 4 latents"
+    assert figure.rows.equals(TERMS)
+    assert "latents 8 of 20 latents" in figure.caption.text and "by latent" in figure.caption.text
+
+
+def test_the_axis_has_room_for_the_longest_bar_or_tick(tiny: Bundle) -> None:
+    def end(figure: Figure) -> float:
+        scale = figure.chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]
+        return float(scale["domain"][1])
+
+    assert end(enriched_bars(tiny, "terms", TERMS, "")) == pytest.approx(2 * 0.3)
+    assert end(partner_bars(tiny, PARTNERS, "")) == pytest.approx(2 * 0.6)
+    assert end(enriched_bars(tiny, "terms", TERMS.slice(0, 0), "")) == pytest.approx(2)
+
+
+def test_partners_and_clusters_can_be_clicked(tiny: Bundle) -> None:
+    partners, clusters = partner_bars(tiny, PARTNERS, ""), cluster_overlap_bars(tiny, CLUSTERS, "")
+    assert partners.selections == (LATENT.name,) and clusters.selections == (CLUSTER.name,)
+    assert [row["latent"] for row in drawn(partners)] == [7, 9]
+    assert [row["name"] for row in drawn(partners)] == ["7 · seven", "9"]
+    assert [row["cluster"] for row in drawn(clusters)] == [3, 12]
+    assert [row["text"] for row in drawn(clusters)] == ["5 of 10", "4 of 40"]
+    assert [row["share"] for row in drawn(clusters)] == [0.4, 0.1]
+
+
+def test_few_bars_are_drawn(tiny: Bundle) -> None:
+    many = pa.concat_tables([TERMS] * 5)
+    figure = enriched_bars(tiny, "label_words", many, "")
+    assert figure.rows.num_rows == len(drawn(figure)) == MOST_BARS

@@ -1,0 +1,51 @@
+"""The explanation of a selection below its bar."""
+
+import pytest
+
+from tests.pages.conftest import Open, charts, click, texts
+
+TITLES = (
+    "**Fires on, more than the rest**",
+    "**Words of its labels**",
+    "**Fires together with, outside of the selection**",
+    "**Clusters that it overlaps most**",
+)
+
+
+@pytest.mark.parametrize("page", ["overview", "latent"])
+def test_the_button_explains_the_selection_and_hides_it_again(open_page: Open, page: str) -> None:
+    app = open_page(page, select="latent=0,1,2,3,4,5,6,7", latent=3)
+    before = len(charts(app))
+    assert not any(title in texts(app) for title in TITLES)
+    click(app, "Explain this selection")
+    assert not app.exception and app.query_params["explain"] == "shown"
+    assert all(title in texts(app) for title in TITLES)
+    assert "8 selected and 186 other active latents, 60 documents" in texts(app)
+    assert "Selected: 8 live." in texts(app)
+    # The selection is a whole topic but for two near-duplicates, which fire together with it.
+    assert len(charts(app)) == before + 4
+    click(app, "Hide the explanation")
+    assert "explain" not in app.query_params and len(charts(app)) == before
+
+
+def test_a_link_shows_the_explanation(open_page: Open) -> None:
+    app = open_page("overview", select="latent=0,1,2", explain="shown")
+    assert all(title in texts(app) for title in TITLES)
+
+
+@pytest.mark.parametrize("select", ["", '"no such token anywhere"'])
+def test_everything_and_nothing_are_not_explained(open_page: Open, select: str) -> None:
+    app = open_page("overview", select=select)
+    button = next(b for b in app.button if b.label == "Explain this selection")
+    assert button.disabled
+    shown = open_page("overview", select=select, explain="shown")
+    assert "no selection to explain" in shown.info[0].value
+    click(shown, "Hide the explanation")
+    assert not shown.info
+
+
+def test_a_selection_of_dead_latents_has_nothing_in_common(open_page: Open) -> None:
+    app = open_page("overview", select="flag=dead", explain="shown")
+    assert not app.exception and not app.error
+    assert "0 selected and 194 other active latents" in texts(app)
+    assert "Selected: 6 dead." in texts(app)
