@@ -175,6 +175,32 @@ class RelationFamily(_Strict):
     listed: int = Field(ge=0)
 
 
+class MemberScores(_Strict):
+    """How well the words of the other members predict a member, over all members of clusters."""
+
+    clusters: int = Field(ge=0)
+    covered: float = Field(ge=0, le=1, description="share of the live latents that are members")
+    members: int = Field(ge=0, description="members with a score; duplicates count once")
+    lift: float | None = Field(description="median lift; null without scores")
+    share: float | None = Field(description="share of the members with a lift of 5 or more")
+    lift_other_words: float | None = Field(
+        description="median lift without a member's own three most telling words"
+    )
+    share_other_words: float | None = Field(
+        description="share of the members for which that is 2 or more"
+    )
+
+
+class LevelScores(_Strict):
+    """The label score of the clusters of one level, beside random clusters."""
+
+    space: Space
+    level: int = Field(ge=0)
+    clusters: MemberScores = Field(description="the clusters of the level")
+    random: MemberScores = Field(description="their members, dealt at random to the same sizes")
+    draws: int = Field(ge=0, description="how often they were dealt")
+
+
 class LabelSummary(_Strict):
     """How labels were generated and scored."""
 
@@ -187,7 +213,16 @@ class LabelSummary(_Strict):
     explanations: list[str] = Field(description="sources of explanations")
     explained: int = Field(default=0, description="latents and clusters with an explanation")
     explanations_scored: int = Field(
-        0, description="latents and clusters whose explanation has a precision"
+        0, description="latents and clusters whose explanation has a score"
+    )
+    levels: list[LevelScores] = Field(
+        default_factory=list, description="label scores of the clusters of every level"
+    )
+    first_word: MemberScores | None = Field(
+        default=None, description="the same for live latents grouped by their best word"
+    )
+    shown_first_reason: str = Field(
+        default="", description="one sentence: why the clusters of one space are shown first"
     )
 
 

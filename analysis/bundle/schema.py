@@ -63,37 +63,10 @@ def _tokens(name: str, meaning: str) -> pa.Field:
 
 
 _TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
-_NAME_COLUMNS = [
-    column(
-        "label_precision",
-        pa.float32(),
-        "fraction",
-        "share of the words that the label predicts on which it is active",
-        True,
-    ),
-    column(
-        "label_recall",
-        pa.float32(),
-        "fraction",
-        "share of the words on which it is active that the label predicts",
-        True,
-    ),
-    column("label_lift", pa.float32(), "ratio", "precision / share of all words; 1 = chance", True),
-    column("label_contexts", pa.int32(), "words", "held-out words on which it is active"),
+_EXPLANATION_COLUMNS = [
     column("explanation", pa.string(), "text", "imported or proposed; empty if there is none"),
     column("explanation_source", _WORD, "text", "imported: FILE, model: NAME, or empty"),
-    column(
-        "explanation_precision",
-        pa.float32(),
-        "fraction",
-        "as label_precision, for the explanation",
-        True,
-    ),
-    column(
-        "explanation_recall", pa.float32(), "fraction", "as label_recall, for the explanation", True
-    ),
 ]
-"""Scores of labels on held-out documents (`labels/scoring.py`), for latents and for clusters."""
 
 TABLES: dict[str, pa.Schema] = {
     "latents": pa.schema(
@@ -181,7 +154,50 @@ TABLES: dict[str, pa.Schema] = {
             ),
             column("label", pa.string(), "text", "generated from its evidence; may be empty"),
             _tokens("top_tokens", "highest-scoring tokens, best first"),
-            *_NAME_COLUMNS,
+            column(
+                "label_precision",
+                pa.float32(),
+                "fraction",
+                "share of the held-out words that the label predicts on which it is active",
+                True,
+            ),
+            column(
+                "label_recall",
+                pa.float32(),
+                "fraction",
+                "share of the held-out words on which it is active that the label predicts",
+                True,
+            ),
+            column(
+                "label_lift",
+                pa.float32(),
+                "ratio",
+                "precision / share of all words; 1 = chance",
+                True,
+            ),
+            column("label_contexts", pa.int32(), "words", "held-out words on which it is active"),
+            column(
+                "outside_label",
+                pa.float32(),
+                "fraction",
+                "share of its held-out activation on tokens without a term of the label",
+                True,
+            ),
+            *_EXPLANATION_COLUMNS,
+            column(
+                "explanation_precision",
+                pa.float32(),
+                "fraction",
+                "as label_precision, for the explanation",
+                True,
+            ),
+            column(
+                "explanation_recall",
+                pa.float32(),
+                "fraction",
+                "as label_recall, for the explanation",
+                True,
+            ),
         ]
     ),
     "neighbours": pa.schema(
@@ -271,7 +287,8 @@ TABLES: dict[str, pa.Schema] = {
                 "trials in which words give away a foreign context; chance is 0.2",
                 True,
             ),
-            column("label", pa.string(), "text", "its highest-scoring terms"),
+            column("label", pa.string(), "text", "what several members fire most on"),
+            column("evidence", pa.string(), "text", "one sentence: how many members it fits"),
             column(
                 "terms",
                 pa.list_(_TERM),
@@ -282,7 +299,44 @@ TABLES: dict[str, pa.Schema] = {
             column(
                 "explained", pa.list_(_TERM), "terms", "words in explanations of several members"
             ),
-            *_NAME_COLUMNS,
+            column(
+                "member_lift",
+                pa.float32(),
+                "ratio",
+                "held-out activity of a member on the words of the others, 1 = chance; median",
+                True,
+            ),
+            column(
+                "member_share", pa.float32(), "fraction", "share of members with a lift >= 5", True
+            ),
+            column(
+                "member_lift_other_words",
+                pa.float32(),
+                "ratio",
+                "as member_lift, without the member's own three most telling words",
+                True,
+            ),
+            *_EXPLANATION_COLUMNS,
+            column(
+                "explanation_lift",
+                pa.float32(),
+                "ratio",
+                "activity of a member on the words of the explanation, 1 = chance; median",
+                True,
+            ),
+            column(
+                "main_source",
+                pa.string(),
+                "text",
+                "source with more than half of its activity; empty if there is none",
+            ),
+            column(
+                "main_source_share",
+                pa.float32(),
+                "fraction",
+                "share of its activity in one source, the largest; null without two sources",
+                True,
+            ),
             column(
                 "stability", pa.float32(), "fraction", "agreement between seeds; weak below 0.5"
             ),

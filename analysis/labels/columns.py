@@ -15,22 +15,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import TABLES, LabelSummary, LatentTable
+from analysis.labels.cluster_evidence import evidence_sentences, explanation_lifts
+from analysis.labels.cluster_scores import score_clusters
 from analysis.labels.evidence_labels import EvidenceLabels, labels_from_evidence
-from analysis.labels.explanations import content_words, word_terms
+from analysis.labels.explanations import content_words, unspaced_words, word_terms
+from analysis.labels.main_source import main_sources
 from analysis.labels.material import Material
-from analysis.labels.naming import (
-    LEAST_HOLDERS,
-    Name,
-    SharedTerm,
-    explained_ballot,
-    shared_terms,
-)
+from analysis.labels.naming import LEAST_HOLDERS, SharedTerm, explained_ballot, shared_terms
+from analysis.labels.outside_label import outside_label
 from analysis.labels.prompts import Subject, cluster_subjects, latent_subjects
 from analysis.labels.proposers import proposed_names
-from analysis.labels.requested import LabelSources
+from analysis.labels.requested import Imported, LabelSources
 from analysis.labels.scoring import LEAST_CONTEXTS, Scores, score_names
 from analysis.labels.split import Split, split_tokens
-from analysis.labels.terms import TokenTerms, token_terms
+from analysis.labels.terms import TokenTerms, terms_of_units
+from analysis.labels.units import token_units
+from analysis.labels.unspaced import words_of_latents
+from analysis.runtime.arrays import Float32s
 from analysis.runtime.progress import Progress
 
 
@@ -69,13 +70,12 @@ class _Explanations:
 
 
 @dataclass(frozen=True)
-class _LabelScores:
-    """The scores of the labels and of the explanations."""
+class _LatentScores:
+    """The scores of the labels and explanations of the latents."""
 
-    latents: Scores
-    clusters: Scores
-    latent_explanations: Scores
-    cluster_explanations: Scores
+    labels: Scores
+    explanations: Scores
+    outside_label: Float32s
 
 
 def label_tables(
@@ -90,36 +90,82 @@ def label_tables(
     """Label every latent and cluster, and score the labels and explanations.
 
     `kept_answers` is the file that stores a language model's answers. `memory_bytes` bounds blocks
-    of activations. `seed` fixes which documents are held out.
+    of activations. `seed` fixes which documents are held out and the random clusters.
     """
     tokens = pq.read_table(material.tables / "tokens.parquet", page_checksum_verification=True)
     split = split_tokens(tokens, seed)
-    terms = token_terms(tokens, split.naming)
+    imported = sources.imported(material.latents.num_rows)
+    terms = _terms(material, tokens, split, imported, memory_bytes)
     labels = labels_from_evidence(
         material, terms, split, memory_bytes, progress.named("labels, latents")
     )
-    explained = _explain(material, sources, labels, split, kept_answers, progress)
-    scores = _score(material, terms, split, labels, explained, memory_bytes)
+    explained = _explain(material, sources, imported, labels, split, kept_answers, progress)
+    scores = _score_latents(material, terms, split, labels, explained.latents, memory_bytes)
+    of_clusters = score_clusters(
+        material,
+        labels.words,
+        terms,
+        held_out=split.held_out,
+        seed=seed,
+        memory_bytes=memory_bytes,
+    )
+    explanation_lift = explanation_lifts(
+        [one.text for one in explained.clusters], material, terms, split, memory_bytes
+    )
     latent_columns = {
         "label": [name.text for name in labels.latents],
         "top_tokens": labels.top_tokens,
-        **_score_columns(scores.latents, explained.latents, scores.latent_explanations),
+        **_score_columns(scores, explained.latents),
     }
     cluster_columns = {
         "label": [name.text for name in labels.clusters],
+        "evidence": evidence_sentences(
+            labels.clusters, of_clusters.lift, material.clusters["size"].to_pylist()
+        ),
         **_evidence_columns(material, labels, explained.latents),
-        **_score_columns(scores.clusters, explained.clusters, scores.cluster_explanations),
+        "member_lift": of_clusters.lift,
+        "member_share": of_clusters.share,
+        "member_lift_other_words": of_clusters.other_words,
+        "explanation": [one.text for one in explained.clusters],
+        "explanation_source": [one.source for one in explained.clusters],
+        "explanation_lift": explanation_lift,
+        **_source_columns(material, tokens, memory_bytes),
     }
+    summary = LabelSummary(
+        naming_documents=len(split.ids) - int(split.is_held_out.sum()),
+        held_out_documents=int(split.is_held_out.sum()),
+        held_out_words=scores.labels.words,
+        least_contexts=LEAST_CONTEXTS,
+        explanations=sorted({one.source for one in explained.all} - {""}),
+        explained=sum(one.text != "" for one in explained.all),
+        explanations_scored=int(
+            np.isfinite(scores.explanations.precision).sum() + np.isfinite(explanation_lift).sum()
+        ),
+        levels=of_clusters.levels,
+        first_word=of_clusters.first_word,
+    )
     return Labelled(
         _with_columns(material.latents, TABLES["latents"], latent_columns),
         _with_columns(material.clusters, TABLES["clusters"], cluster_columns),
-        _summary(split, explained, scores),
+        summary,
     )
+
+
+def _terms(
+    material: Material, tokens: pa.Table, split: Split, imported: Imported, memory_bytes: int
+) -> TokenTerms:
+    """The terms of the corpus, with the words of scripts without spaces that are asked for."""
+    units = token_units(tokens)
+    lexicon = words_of_latents(material.activations, units, split.naming, memory_bytes=memory_bytes)
+    for text in imported.texts.values():
+        lexicon.update(unspaced_words(text))
+    return terms_of_units(units, split.naming, lexicon)
 
 
 def _explain(
     material: Material,
     sources: LabelSources,
+    imported: Imported,
     labels: EvidenceLabels,
     split: Split,
     kept_answers: Path,
@@ -127,7 +173,6 @@ def _explain(
 ) -> _Explanations:
     """Imported explanations, then names that a language model proposes for what has none."""
     F, C = material.latents.num_rows, material.clusters.num_rows
-    imported = sources.imported(F)
     latents = [
         Explanation(imported.texts[latent], imported.source)
         if latent in imported.texts
@@ -155,7 +200,7 @@ def _subjects(
     promoted = [[labels.promoted.shown[t.term] for t in row] for row in labels.cluster_promoted]
     return [
         *cluster_subjects(
-            material.specific_members,
+            material.members,
             labels.cluster_terms,
             promoted,
             labels.tokens,
@@ -178,30 +223,35 @@ def _densest_unexplained(
     return list(islice(eligible, most))
 
 
-def _score(
+def _score_latents(
     material: Material,
     terms: TokenTerms,
     split: Split,
     labels: EvidenceLabels,
-    explained: _Explanations,
+    explanations: Sequence[Explanation],
     memory_bytes: int,
-) -> _LabelScores:
-    """Score all labels and explanations in one pass over the held-out activations."""
-    words = word_terms([content_words(one.text) for one in explained.all], terms)
-    explanations = [
-        Name(one.text, term_ids) for one, term_ids in zip(explained.all, words, strict=True)
-    ]
-    names = [*labels.latents, *labels.clusters, *explanations]
+) -> _LatentScores:
+    """Score the labels and explanations of the latents on the held-out activations."""
+    label_terms = [name.terms for name in labels.latents]
+    words = word_terms([content_words(one.text) for one in explanations], terms)
     single = np.arange(material.latents.num_rows)[:, None]
     scores = score_names(
-        [*single, *material.specific_members] * 2,
-        [name.terms for name in names],
+        [*single, *single],
+        [*label_terms, *words],
         material.activations,
         terms,
         held_out=split.held_out,
         memory_bytes=memory_bytes,
     )
-    return _LabelScores(*scores.parts([len(labels.latents), len(labels.clusters)] * 2))
+    outside = outside_label(
+        label_terms,
+        material.activations,
+        terms,
+        held_out=split.held_out,
+        memory_bytes=memory_bytes,
+    )
+    of_labels, of_explanations = scores.parts([len(single)] * 2)
+    return _LatentScores(of_labels, of_explanations, outside)
 
 
 def _with_columns(
@@ -214,19 +264,32 @@ def _with_columns(
     return table
 
 
-def _score_columns(
-    label: Scores, explanations: Sequence[Explanation], explained: Scores
-) -> dict[str, Any]:
+def _score_columns(scores: _LatentScores, explanations: Sequence[Explanation]) -> dict[str, Any]:
     return {
-        "label_precision": label.precision,
-        "label_recall": label.recall,
-        "label_lift": label.lift,
-        "label_contexts": label.active,
+        "label_precision": scores.labels.precision,
+        "label_recall": scores.labels.recall,
+        "label_lift": scores.labels.lift,
+        "label_contexts": scores.labels.active,
+        "outside_label": scores.outside_label,
         "explanation": [one.text for one in explanations],
         "explanation_source": [one.source for one in explanations],
-        "explanation_precision": explained.precision,
-        "explanation_recall": explained.recall,
+        "explanation_precision": scores.explanations.precision,
+        "explanation_recall": scores.explanations.recall,
     }
+
+
+def _source_columns(material: Material, tokens: pa.Table, memory_bytes: int) -> dict[str, Any]:
+    documents = pq.read_table(
+        material.tables / "documents.parquet", page_checksum_verification=True
+    )
+    main = main_sources(
+        material.members,
+        material.activations,
+        documents,
+        tokens["document"].to_numpy(),
+        memory_bytes=memory_bytes,
+    )
+    return {"main_source": main.name, "main_source_share": main.share}
 
 
 def _evidence_columns(
@@ -234,7 +297,7 @@ def _evidence_columns(
 ) -> dict[str, list[list[dict[str, Any]]]]:
     """What the members of each cluster share, for each kind of evidence."""
     words = explained_ballot([content_words(one.text) for one in explanations])
-    shared = shared_terms(material.clusters, material.memberships, words, LEAST_HOLDERS)
+    shared = shared_terms(material.members, material.levels, words, LEAST_HOLDERS)
     return {
         "terms": _rows(labels.cluster_terms, labels.tokens.shown),
         "raised": _rows(labels.cluster_promoted, labels.promoted.shown),
@@ -249,17 +312,3 @@ def _rows(
         [{"term": shown[t.term], "score": t.score, "latents": t.latents} for t in row]
         for row in terms
     ]
-
-
-def _summary(split: Split, explained: _Explanations, scores: _LabelScores) -> LabelSummary:
-    held_out = int(split.is_held_out.sum())
-    scored = (scores.latent_explanations, scores.cluster_explanations)
-    return LabelSummary(
-        naming_documents=len(split.ids) - held_out,
-        held_out_documents=held_out,
-        held_out_words=scores.latents.words,
-        least_contexts=LEAST_CONTEXTS,
-        explanations=sorted({one.source for one in explained.all} - {""}),
-        explained=sum(one.text != "" for one in explained.all),
-        explanations_scored=sum(int(np.isfinite(part.precision).sum()) for part in scored),
-    )

@@ -1,10 +1,12 @@
 """The terms on which each latent fires more than other latents do, by class-based TF-IDF.
 
-The classes are the latents (Grootendorst 2022). A term is a word, a piece of a word, or the word
-before (`terms.py`). With s its share of the latent's activation, f its share of the corpus and h
-the number of tokens with it on which the latent fires, its score is
+The classes are the latents (Grootendorst 2022). A term is a word, a piece of a word, the word
+before, or a phrase (`terms.py`). With s its share of the latent's activation, f its occurrences per
+token of the corpus and h the number of tokens with it on which the latent fires, its score is
 
-    s · log(1 + s / f) · h / (h + 1) · (1 for a word, .75 for a piece, .7 for the word before)
+    s · log(1 + s / f) · h / (h + 1) · weight
+
+where a word has weight 1, a piece .75, the word before .7 and a phrase .8.
 
 f takes the place of the frequency over classes, so a latent that fires only on "the" can be called
 "the".
@@ -24,18 +26,20 @@ from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT, Progress
 
-KEPT = 24
+KEPT = 32
 """Terms kept of every latent, best first."""
 
 LEAST_LIFT = 2.0
-"""A term counts if its share is at least this many times its share of the corpus."""
+"""A term counts if its share is at least this many times its occurrences per token."""
 
 PIECE_WEIGHT = 0.75
 """Factor of the score of a piece: a whole word ranks before its pieces."""
 BEFORE_WEIGHT = 0.7
 """Factor of the score of the word before: the word itself ranks before it."""
-BEFORE_SHARE = 0.2
-"""A word before counts only if at least this share of the activation follows it."""
+PHRASE_WEIGHT = 0.8
+"""Factor of the score of a phrase: its word ranks before it unless the phrase is far rarer."""
+CONTEXT_SHARE = 0.2
+"""A word before and a phrase count only if they have at least this share of the activation."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,10 @@ def token_evidence(
     """
     importance = np.ones(len(terms.shown))
     importance[terms.first_piece : terms.first_before] = PIECE_WEIGHT
-    importance[terms.first_before :] = BEFORE_WEIGHT
+    importance[terms.first_before : terms.first_second] = BEFORE_WEIGHT
+    importance[terms.first_second :] = PHRASE_WEIGHT
     least_share = LEAST_LIFT * terms.frequency
-    least_share[terms.first_before :] = np.maximum(least_share[terms.first_before :], BEFORE_SHARE)
+    least_share[terms.first_before :] = np.maximum(least_share[terms.first_before :], CONTEXT_SHARE)
     F = len(activations.latent_ends)
     active = np.zeros(F, dtype=np.int64)
     best = (
@@ -88,7 +93,7 @@ def token_evidence(
         _weigh(
             (block.tokens.astype(np.int64), block.activations, offsets),
             naming,
-            (terms.word, terms.piece, terms.before),
+            terms.kinds,
             terms.frequency,
             importance,
             least_share,

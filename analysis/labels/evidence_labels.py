@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
+from analysis.labels.cluster_names import ClusterName, cluster_names
+from analysis.labels.descriptions import readable_terms
 from analysis.labels.evidence import token_evidence
 from analysis.labels.material import Material
+from analysis.labels.member_lifts import WordVotes, word_votes
 from analysis.labels.naming import (
     LEAST_HOLDERS,
     Ballot,
     Name,
     SharedTerm,
-    cluster_names,
     latent_names,
     promoted_ballot,
     shared_terms,
@@ -32,7 +34,7 @@ class EvidenceLabels:
     """[F]"""
     top_tokens: list[list[str]]
     """[F], the best terms of each latent as text."""
-    clusters: list[Name]
+    clusters: list[ClusterName]
     """[C]"""
     cluster_terms: list[list[SharedTerm]]
     """[C], what the members of each cluster fire on."""
@@ -42,6 +44,8 @@ class EvidenceLabels:
     """The vocabulary of `cluster_terms`."""
     promoted: Ballot
     """The vocabulary of `cluster_promoted`."""
+    words: WordVotes
+    """The votes of the latents over whole words."""
 
 
 def labels_from_evidence(
@@ -61,17 +65,16 @@ def labels_from_evidence(
     )
     tops = top_terms(evidence)
     ballot = token_ballot(evidence, tops)
-    shared = shared_terms(material.clusters, material.memberships, ballot)
+    members, levels = material.members, material.levels
     logits = pq.read_table(material.tables / "logits.parquet", page_checksum_verification=True)
     promoted = promoted_ballot(logits, material.latents.num_rows)
     return EvidenceLabels(
         latents=latent_names(evidence, tops),
         top_tokens=top_tokens(evidence, tops),
-        clusters=cluster_names(material.clusters, shared, ballot.shown),
-        cluster_terms=shared,
-        cluster_promoted=shared_terms(
-            material.clusters, material.memberships, promoted, LEAST_HOLDERS
-        ),
+        clusters=cluster_names(members, levels, evidence, tops, readable_terms(terms)),
+        cluster_terms=shared_terms(members, levels, ballot),
+        cluster_promoted=shared_terms(members, levels, promoted, LEAST_HOLDERS),
         tokens=ballot,
         promoted=promoted,
+        words=word_votes(evidence, terms.first_piece),
     )

@@ -16,7 +16,10 @@ import csv
 import gzip
 import json
 import re
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,8 @@ import pyarrow.parquet as pq
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from analysis.labels.terms import TokenTerms
+from analysis.labels.unspaced import LONGEST as LONGEST_WORD
+from analysis.labels.unspaced import in_unspaced_word, is_unspaced
 from analysis.runtime.errors import InputError
 
 LONGEST = 1_000
@@ -52,8 +57,9 @@ ABOUT_TEXT = frozenset(
 )
 """Words of explanations that describe text and do not occur in it."""
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_QUOTED = re.compile(r"[\"“‘`«]([^\"“”‘’`«»]{1,60})[\"”’`»]|(?<!\w)'([^']{1,60})'(?!\w)")
+_QUOTED = re.compile(
+    r"[\"“‘`«「『]([^\"“”‘’`«»「」『』]{1,60})[\"”’`»」』]|(?<!\w)'([^']{1,60})'(?!\w)"
+)
 
 
 def read_explanations(path: Path, latents: int) -> dict[int, str]:
@@ -105,20 +111,92 @@ def clean_text(text: str) -> str:
 def content_words(text: str) -> list[str]:
     """The words of an explanation that can occur in the text that it describes, each once.
 
-    In lower case. English function words and words about text are left out unless quoted.
+    In lower case. English function words and words about text are left out unless quoted. Text in
+    scripts without spaces is not divided into words.
     """
     quoted = " ".join(first or second for first, second in _QUOTED.findall(text)).casefold()
-    words = _WORD.findall(quoted)
-    for word in _WORD.findall(text.casefold()):
-        if word not in ENGLISH_STOP_WORDS and word not in ABOUT_TEXT and len(word) > 1:
-            words.append(word)
+    words = [run for word in _words(quoted) for run in _runs(word)]
+    for word in _words(text.casefold()):
+        for run in _runs(word):
+            if run not in ENGLISH_STOP_WORDS and run not in ABOUT_TEXT and _is_word(run):
+                words.append(run)
     return list(dict.fromkeys(words))
 
 
+def unspaced_words(text: str) -> list[str]:
+    """The words of an explanation in scripts without spaces, where quotes or spaces divide them."""
+    return [word for word in content_words(text) if in_unspaced_word(word)]
+
+
 def word_terms(words: Iterable[Sequence[str]], terms: TokenTerms) -> list[list[int]]:
-    """The terms of kind `word` of each list of words; words that the corpus lacks are left out."""
-    known = {core: term for term, core in enumerate(terms.core[: terms.first_piece])}
-    return [[known[word] for word in row if word in known] for row in words]
+    """The terms of kind `word` of each list of words; words that the corpus lacks are left out.
+
+    A word in a script without spaces has the terms that contain it. If there is none, it is a
+    sentence: then it has the longest terms that it contains.
+    """
+    vocabulary = terms.core[: terms.first_piece]
+    known = {core: term for term, core in enumerate(vocabulary)}
+    unspaced = _Unspaced(vocabulary)
+    rows = []
+    for row in words:
+        found: list[int] = []
+        for word in row:
+            if in_unspaced_word(word):
+                found += unspaced.terms_of(word)
+            elif word in known:
+                found.append(known[word])
+        rows.append(list(dict.fromkeys(found)))
+    return rows
+
+
+class _Unspaced:
+    """The terms in scripts without spaces, searched by parts of their text."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        """Search in the terms `vocabulary`, in lower case."""
+        self.terms = [term for term, core in enumerate(vocabulary) if in_unspaced_word(core)]
+        self.known = {vocabulary[term]: term for term in self.terms}
+        self.text = "\n".join(["", *(vocabulary[term] for term in self.terms), ""])
+        ends = [0, *accumulate(len(vocabulary[term]) + 1 for term in self.terms)]
+        self.starts = [end + 1 for end in ends]
+
+    def terms_of(self, word: str) -> list[int]:
+        """The terms that contain the word; one character only stands for itself."""
+        if len(word) == 1:
+            return [self.known[word]] if word in self.known else []
+        containing = []
+        at = self.text.find(word)
+        while at >= 0:
+            place = bisect_right(self.starts, at) - 1
+            containing.append(self.terms[place])
+            at = self.text.find(word, self.starts[place + 1])
+        return containing or self._contained(word)
+
+    def _contained(self, sentence: str) -> list[int]:
+        """The longest terms of at least two characters in a sentence, from left to right."""
+        found, start = [], 0
+        while start < len(sentence):
+            ends = range(min(len(sentence), start + LONGEST_WORD), start + 1, -1)
+            end = next((end for end in ends if sentence[start:end] in self.known), None)
+            if end is not None:
+                found.append(self.known[sentence[start:end]])
+            start = end or start + 1
+        return found
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text: letters with their combining marks, digits, and apostrophes inside."""
+    spaced = (c if c in "'’" or unicodedata.category(c)[0] in "LMN" else " " for c in text)
+    return [bare for word in "".join(spaced).split() if (bare := word.strip("'’"))]
+
+
+def _runs(word: str) -> list[str]:
+    """The parts of a word in scripts with and without spaces."""
+    return ["".join(run) for _, run in groupby(word, is_unspaced)]
+
+
+def _is_word(run: str) -> bool:
+    return len(run) > 1 or is_unspaced(run)
 
 
 def _belongs(file: Path) -> bool:

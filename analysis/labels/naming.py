@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse
 
-from analysis.bundle import SPACES
 from analysis.labels.evidence import Evidence
-from analysis.runtime.arrays import Ints
+from analysis.runtime.arrays import Int32s, Ints
 
 TOP_TOKENS = 8
 """Maximum number of terms shown for a latent."""
@@ -139,50 +138,44 @@ def explained_ballot(words: Sequence[Sequence[str]]) -> Ballot:
 
 
 def shared_terms(
-    clusters: pa.Table, memberships: pa.Table, ballot: Ballot, least_latents: int = 1
+    members: Sequence[Ints | Int32s],
+    levels: Sequence[tuple[str, int]],
+    ballot: Ballot,
+    least_latents: int = 1,
 ) -> list[list[SharedTerm]]:
-    """The terms [clusters] that the members of each cluster share, best first.
+    """The terms [C] that the members of each cluster share, best first.
 
-    Clusters are compared with those of the same space and level. `clusters` is sorted by cluster
-    and has cluster, space and level; `memberships` is the bundle's table. A term counts if at least
-    `least_latents` members hold it.
+    `members` [C] are the latents of each cluster and `levels` [C] its space and level; clusters are
+    compared with those of the same level. A term counts if at least `least_latents` members hold
+    it.
     """
-    cluster, level = clusters["cluster"].to_numpy(), _levels(clusters)
-    member, cluster_of = (memberships[name].to_numpy() for name in ("latent", "cluster"))
-    terms_of: dict[int, list[SharedTerm]] = {}
-    for ids in (cluster[level == one] for one in np.unique(level)):
-        inside = np.isin(cluster_of, ids)
-        ones = np.ones(int(inside.sum()), dtype=np.float32)
-        membership = scipy.sparse.csr_matrix(
-            (ones, (np.searchsorted(ids, cluster_of[inside]), member[inside])),
-            shape=(len(ids), ballot.votes.shape[0]),
-        )
-        weights, holders = (
-            _class_tf_idf(membership @ ballot.votes),
-            (membership @ ballot.holds).tocsr(),
-        )
-        for row, one in enumerate(ids.tolist()):
-            terms_of[one] = _cluster_terms(weights, holders, row, ballot.core, least_latents)
-    return [terms_of[one] for one in cluster.tolist()]
+    terms: list[list[SharedTerm]] = [[] for _ in members]
+    by_level: dict[tuple[str, int], list[int]] = {}
+    for place, level in enumerate(levels):
+        by_level.setdefault(level, []).append(place)
+    for places in by_level.values():
+        membership = membership_matrix([members[place] for place in places], ballot.votes.shape[0])
+        weights = _class_tf_idf(membership @ ballot.votes)
+        holders = (membership @ ballot.holds).tocsr()
+        for row, place in enumerate(places):
+            terms[place] = _cluster_terms(weights, holders, row, ballot.core, least_latents)
+    return terms
 
 
-def cluster_names(
-    clusters: pa.Table, terms: Sequence[Sequence[SharedTerm]], shown: Sequence[str]
-) -> list[Name]:
-    """The label of each cluster, distinct within its level."""
-    taken: dict[tuple[int, str], int] = {}
-    names: list[Name] = []
-    for level, row in zip(_levels(clusters).tolist(), terms, strict=True):
-        ids = [shared.term for shared in row]
-        label, count = _distinct([shown[t] for t in ids], level, taken)
-        names.append(Name(label, ids[:count]))
-    return names
+def membership_matrix(members: Sequence[Ints | Int32s], latents: int) -> scipy.sparse.csr_matrix:
+    """float32 [C, latents], 1 for every member of each cluster."""
+    row = np.repeat(np.arange(len(members)), [len(ids) for ids in members])
+    column = np.concatenate([np.empty(0, dtype=np.int64), *members])
+    ones = np.ones(len(row), dtype=np.float32)
+    return scipy.sparse.csr_matrix((ones, (row, column)), shape=(len(members), latents))
 
 
-def _levels(clusters: pa.Table) -> Ints:
-    """A number for the space and level of each cluster."""
-    is_first = np.asarray(pc.equal(clusters["space"].cast(pa.string()), SPACES[0]))
-    return np.where(is_first, 0, 2**8) + clusters["level"].to_numpy().astype(np.int64)
+def levels_of(clusters: pa.Table) -> list[tuple[str, int]]:
+    """The space and the level of each cluster."""
+    levels = clusters["level"].to_pylist()
+    if "space" not in clusters.column_names:
+        return [("decoder", level) for level in levels]
+    return list(zip(clusters["space"].to_pylist(), levels, strict=True))
 
 
 def _label_terms(evidence: Evidence, latent: int, columns: Sequence[int]) -> list[int]:
@@ -278,16 +271,3 @@ def _cluster_terms(
         SharedTerm(int(terms[k]), float(scores[k]), int(counts[k]))
         for k in _without_echoes(terms, core, CLUSTER_TERMS)
     ]
-
-
-def _distinct(
-    texts: Sequence[str], level: int, taken: dict[tuple[int, str], int]
-) -> tuple[str, int]:
-    """A label that is new on the level, and its number of texts: with more texts or a number."""
-    if not texts:
-        return "", 0
-    counts = range(min(LABEL_TERMS, len(texts)), len(texts) + 1)
-    options = {SEPARATOR.join(texts[:n]): n for n in counts}
-    label = next((text for text in options if (level, text) not in taken), [*options][-1])
-    again = taken[level, label] = taken.get((level, label), 0) + 1
-    return (label if again == 1 else f"{label} ({again})"), options[label]

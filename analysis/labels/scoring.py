@@ -116,7 +116,7 @@ def score_names(
             (block.latents, block.offsets),
             held_out[rows],
             terms.occurrence[rows],
-            tuple(kind[rows] for kind in (terms.word, terms.piece, terms.before)),
+            tuple(kind[rows] for kind in terms.kinds),
             of_latent,
             of_term,
             words,

@@ -1,140 +1,155 @@
-"""The terms of each token: words and pieces of words, as people read them.
+"""The terms of each token: words, pieces of words and phrases, as people read them.
 
 A language model reads pieces of words; people read words. So each row of the token table has up to
-three terms: the **word** that contains the token, the **piece** if the token is only part of a word
-("…ing", "straw…"), and the word **before** it ("united →"). A latent is named by the terms that it
-follows most closely.
+five terms:
+
+- the **word** that contains the token;
+- the **piece**, if the token is only part of a word: "straw…", "…ing", or "…berr…" in its middle;
+- the word **before** it ("united →");
+- the **phrase** of the word and the one before it, and that of the word and the one after it
+  ("united states", for both of its words), if it occurs often enough.
 
 A piece continues the word to its left if both are letters or both are digits, without a space
-between them. Scripts written without spaces are not joined. Bytes shown as ⟨e4 bd⟩ are joined into
-the characters that they encode. Words that differ only in case are the same term, which is shown in
-its most frequent form.
+between them. In scripts without spaces a word is an entry of a lexicon (`unspaced.py`). Words that
+differ only in case are the same term, which is shown in its most frequent form.
 """
 
-import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from analysis.labels.units import Units, sequence_hashes, token_units
+from analysis.labels.unspaced import is_unspaced, segmented
+from analysis.runtime.arrays import Bools, Int32s, Ints
 
 MOST_PIECES = 12
-"""Most pieces of a word, so that scripts without spaces do not make endless words."""
+"""Most pieces of a word, so that a text without spaces does not make endless words."""
 
 LONGEST_SHOWN = 40
 """Characters of a term that are shown; the rest is cut."""
-SPACED_TOKENS = 0.02
-"""If a smaller share of the distinct tokens has a leading space, each token counts as a word."""
+SPACED_UNITS = 0.02
+"""If a smaller share of the distinct units has a leading space, each of them counts as a word."""
+LEAST_PHRASE = 5
+"""Counted occurrences of two words in a row from which they are a phrase."""
 
 NOT_JOINED, LETTER, DIGIT = 0, 1, 2
-_BYTES = re.compile(r"((?:⟨[0-9a-f]{2}(?: [0-9a-f]{2})*⟩)+)")
-_UNSPACED = ((0x0E00, 0x0EFF), (0x2E80, 0xABFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-_FIRST_UNSPACED_BYTE = 0xE3
-"""UTF-8 lead byte from which on most characters belong to scripts without spaces."""
 
 
 @dataclass(frozen=True)
 class TokenTerms:
     """The terms of each row of the token table; -1 if it has none of that kind."""
 
-    word: np.ndarray
-    """int32 [N], the word that contains the token."""
-    piece: np.ndarray
-    """int32 [N], the token itself if it is only part of a word."""
-    before: np.ndarray
-    """int32 [N], the word before it in the document."""
+    kinds: tuple[np.ndarray, ...]
+    """int32 [N] of each kind: word, piece, before, second and first word of a phrase."""
     shown: list[str]
     """[V], every term as it is shown."""
     core: list[str]
     """[V], its letters in lower case; a term whose core contains another's repeats it."""
     frequency: np.ndarray
-    """float64 [V], share of the counted tokens that have the term."""
+    """float64 [V], occurrences of the term over the counted tokens."""
     occurrence: np.ndarray
     """int32 [N], which word of the corpus contains the token, counted from 0."""
     first_piece: int
-    """Terms from this one on are of the kind `piece`."""
+    """Terms from this one on are pieces."""
     first_before: int
-    """Terms from this one on are of the kind `before`."""
+    """Terms from this one on are words before."""
+    first_second: int
+    """Terms from this one on are phrases, as terms of their second word."""
+    first_first: int
+    """Terms from this one on are the same phrases, as terms of their first word."""
+
+    @property
+    def word(self) -> np.ndarray:
+        """int32 [N], the word that contains the token."""
+        return self.kinds[0]
+
+    @property
+    def piece(self) -> np.ndarray:
+        """int32 [N], the unit of the token if it is only part of a word."""
+        return self.kinds[1]
+
+    @property
+    def before(self) -> np.ndarray:
+        """int32 [N], the word before it in the document."""
+        return self.kinds[2]
+
+    @property
+    def second(self) -> np.ndarray:
+        """int32 [N], the phrase whose second word contains the token."""
+        return self.kinds[3]
+
+    @property
+    def first(self) -> np.ndarray:
+        """int32 [N], the phrase whose first word contains the token."""
+        return self.kinds[4]
 
 
 def token_terms(tokens: pa.Table, counted: np.ndarray | None = None) -> TokenTerms:
-    """The terms of the bundle's `tokens` table [N].
+    """The terms of the bundle's `tokens` table [N], without a lexicon.
 
     `counted` bool [N] selects the tokens that count for the frequencies; None is the kept ones.
     """
-    codes, texts = _dictionary(tokens["token"])
-    document, position = tokens["document"].to_numpy(), tokens["position"].to_numpy()
-    left, right = _joints(texts)
-    follows = (document[1:] == document[:-1]) & (position[1:] == position[:-1] + 1)
-    continues = np.zeros(len(codes), dtype=bool)
-    continues[1:] = follows & (left[codes[1:]] == right[codes[:-1]]) & (left[codes[1:]] > 0)
+    counted = np.asarray(tokens["kept"], bool) if counted is None else counted
+    return terms_of_units(token_units(tokens), counted)
+
+
+def terms_of_units(units: Units, counted: Bools, lexicon: Collection[str] = ()) -> TokenTerms:
+    """The terms of the rows [N] of some units.
+
+    `counted` bool [N] selects the tokens that count for the frequencies. `lexicon` has words of
+    scripts without spaces, in lower case.
+    """
+    left, right = _joints(units.texts)
+    code = units.code
+    continues = units.follows.copy()
+    continues[1:] &= (left[code[1:]] == right[code[:-1]]) & (left[code[1:]] > 0)
     _cut_long(continues)
+    continues |= segmented(units, lexicon)
 
     starts = np.flatnonzero(~continues)
-    word_of_row = np.cumsum(~continues) - 1
-    word, words = _word_terms(codes, texts, starts)
-    piece, pieces = _piece_terms(codes, texts, continues)
-    word = word[word_of_row]
-    first_row = starts[word_of_row] if len(starts) else starts
-    before = _word_before(word, first_row, np.append(False, follows))
-    offset = len(words)
-    piece[piece >= 0] += offset
-    before[before >= 0] += offset + len(pieces)
-    shown = [*words, *pieces, *(f"{text} →" for text in words)]
-    core = [t.casefold() for t in [*words, *(p.strip("…") for p in pieces), *words]]
-    counted = np.asarray(tokens["kept"], bool) if counted is None else counted
+    word, words = _word_terms(units, starts)
+    piece, pieces = _piece_terms(units, continues)
+    is_next = units.follows[starts]
+    before = np.where(is_next, np.append(-1, word[:-1])[: len(word)], -1)
+    occurrence = np.cumsum(~continues) - 1
+    second, phrases = _phrase_terms(word, before, words, _counts(units, counted, occurrence))
+    first = np.append(second[1:], -1)[: len(second)]
+    firsts = np.cumsum([len(words), len(pieces), len(words), len(phrases)]).tolist()
+    row = occurrence[units.of_row].astype(np.int32)
+    kinds = (word[row], piece[units.of_row], before[row], second[row], first[row])
+    for kind, offset in zip(kinds[1:], firsts, strict=True):
+        kind[kind >= 0] += offset
+    shown = [*words, *pieces, *(f"{text} →" for text in words), *phrases, *phrases]
+    core = [*words, *(p.strip("…") for p in pieces), *words, *phrases, *phrases]
     return TokenTerms(
-        word,
-        piece,
-        before,
-        shown,
-        core,
-        frequency=_frequency((word, piece, before), counted, len(shown)),
-        occurrence=word_of_row.astype(np.int32),
-        first_piece=offset,
-        first_before=offset + len(pieces),
+        kinds=tuple(kind.astype(np.int32) for kind in kinds),
+        shown=shown,
+        core=[text.casefold() for text in core],
+        frequency=_frequency(kinds, (row, units.of_row, row, row, row), counted, len(shown)),
+        occurrence=row,
+        first_piece=firsts[0],
+        first_before=firsts[1],
+        first_second=firsts[2],
+        first_first=firsts[3],
     )
-
-
-def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Codes int32 [N] into the distinct texts of a column; tokenizer marks become spaces."""
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column)
-    whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], column.type)
-    texts = [re.sub("^[Ġ▁]", " ", text or "") for text in whole.dictionary.to_pylist()]
-    return whole.indices.to_numpy(zero_copy_only=False).astype(np.int32), texts
 
 
 def _joints(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """What each text can be joined with on its left and on its right, uint8 [n] each."""
-    left = np.array([_left_joint(text) for text in texts], dtype=np.uint8)
-    right = np.array([_right_joint(text) for text in texts], dtype=np.uint8)
+    left = np.array([_joint(text[0]) if text else NOT_JOINED for text in texts], dtype=np.uint8)
+    right = np.array([_joint(text[-1]) if text else NOT_JOINED for text in texts], dtype=np.uint8)
     spaced = sum(text.startswith(" ") for text in texts)
-    if spaced < SPACED_TOKENS * len(texts):
+    if spaced < SPACED_UNITS * len(texts):
         left[:] = NOT_JOINED
     return left, right
 
 
-def _left_joint(text: str) -> int:
-    if match := _BYTES.match(text):
-        lead = int(match[1][1:3], 16)
-        return NOT_JOINED if lead >= _FIRST_UNSPACED_BYTE else LETTER
-    return _joint(text[0]) if text else NOT_JOINED
-
-
-def _right_joint(text: str) -> int:
-    if text.endswith("⟩") and _BYTES.search(text):
-        return LETTER
-    return _joint(text[-1]) if text else NOT_JOINED
-
-
 def _joint(character: str) -> int:
-    if any(low <= ord(character) <= high for low, high in _UNSPACED):
+    if is_unspaced(character):
         return NOT_JOINED
     category = unicodedata.category(character)
     if category[0] in "LM":
@@ -154,43 +169,33 @@ def _cut_long(continues: np.ndarray) -> None:
             pieces = 1
 
 
-def _word_terms(
-    codes: np.ndarray, texts: Sequence[str], starts: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
+def _word_terms(units: Units, starts: Ints) -> tuple[Int32s, list[str]]:
     """The term int32 of each word, and the terms."""
-    ends = np.append(starts[1:], len(codes)).astype(np.int64)
+    ends = np.append(starts[1:], len(units.code)).astype(np.int64)
     _, first, inverse, counts = np.unique(
-        _hashes(codes, starts, ends), return_index=True, return_inverse=True, return_counts=True
+        sequence_hashes(units.code, starts, ends),
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
     )
-    surfaces = [_surface("".join(texts[c] for c in codes[starts[i] : ends[i]])) for i in first]
+    surfaces = [
+        _surface("".join(units.texts[c] for c in units.code[starts[i] : ends[i]])) for i in first
+    ]
     term, words = _fold(surfaces, counts)
     return term[inverse], words
 
 
-@numba.njit(cache=True)
-def _hashes(codes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """A 64-bit FNV-1a hash of the codes of each word."""
-    result = np.empty(len(starts), dtype=np.uint64)
-    for i in range(len(starts)):
-        value = np.uint64(14695981039346656037)
-        for j in range(starts[i], ends[i]):
-            value = (value ^ np.uint64(codes[j] + 1)) * np.uint64(1099511628211)
-        result[i] = value
-    return result
-
-
-def _piece_terms(
-    codes: np.ndarray, texts: Sequence[str], continues: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
-    """The piece int32 [N] of each token that is only part of a word, and the pieces."""
-    part = continues | np.append(continues[1:], False)
+def _piece_terms(units: Units, continues: Bools) -> tuple[Int32s, list[str]]:
+    """The piece int32 [U] of each unit that is only part of a word, and the pieces."""
+    goes_on = np.append(continues[1:], False)[: len(continues)]
+    part = continues | goes_on
     keys, inverse, counts = np.unique(
-        np.where(part, codes.astype(np.int64) * 2 + continues, -1),
+        np.where(part, units.code.astype(np.int64) * 4 + 2 * continues + goes_on, -1),
         return_inverse=True,
         return_counts=True,
     )
     pieces = [
-        f"…{_surface(texts[key // 2])}" if key % 2 else f"{_surface(texts[key // 2])}…"
+        "…" * (key // 2 % 2) + _surface(units.texts[key // 4]) + "…" * (key % 2)
         for key in keys.tolist()
     ]
     if len(keys) and keys[0] == -1:
@@ -201,13 +206,44 @@ def _piece_terms(
     return piece, shown
 
 
-def _word_before(word: np.ndarray, first_row: np.ndarray, follows: np.ndarray) -> np.ndarray:
-    """The word int32 [N] directly before the word of each row; -1 at a document's start."""
-    has_one = follows[first_row]
-    return np.where(has_one, word[first_row - 1], -1).astype(np.int32)
+def _phrase_terms(
+    word: Int32s, before: Ints, words: Sequence[str], counts: Ints
+) -> tuple[Ints, list[str]]:
+    """The phrase of each word and the one before it [words of the corpus], and the phrases.
+
+    counts: the counted tokens of each word of the corpus; phrases of words without a letter and
+    those that occur less often than LEAST_PHRASE are left out.
+    """
+    lettered = np.array([any(c.isalpha() for c in text) for text in words], dtype=bool)
+    can = (before >= 0) & (counts > 0)
+    can[can] = lettered[word[can]] & lettered[before[can]]
+    pair, inverse, times = np.unique(
+        before[can] * len(words) + word[can], return_inverse=True, return_counts=True
+    )
+    kept = times >= LEAST_PHRASE
+    number = np.where(kept, np.cumsum(kept) - 1, -1)
+    phrase = np.full(len(word), -1, dtype=np.int64)
+    phrase[can] = number[inverse]
+    first, second = np.divmod(pair[kept], max(len(words), 1))
+    texts = [
+        _phrase(words[a], words[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)
+    ]
+    return phrase, texts
 
 
-def _fold(surfaces: Sequence[str], counts: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _phrase(first: str, second: str) -> str:
+    """Two words as they are written; scripts without spaces have none."""
+    joined = is_unspaced(first[-1]) and is_unspaced(second[0])
+    return first + ("" if joined else " ") + second
+
+
+def _counts(units: Units, counted: Bools, occurrence: Ints) -> Ints:
+    """Counted tokens of each word of the corpus."""
+    words = int(occurrence[-1]) + 1 if len(occurrence) else 0
+    return np.bincount(occurrence[units.of_row[counted]], minlength=words)
+
+
+def _fold(surfaces: Sequence[str], counts: np.ndarray) -> tuple[Int32s, list[str]]:
     """Merge surfaces that differ only in case: the term of each, and each term's commonest form."""
     terms: dict[str, int] = {}
     shown: list[str] = []
@@ -222,8 +258,7 @@ def _fold(surfaces: Sequence[str], counts: np.ndarray) -> tuple[np.ndarray, list
 
 
 def _surface(text: str) -> str:
-    """A word or piece as it is shown: without surrounding spaces, and bytes as characters."""
-    text = _BYTES.sub(lambda match: _decoded(match[1]), text)
+    """A word or piece as it is shown: without surrounding spaces and punctuation."""
     bare = text.strip(" ")
     if not bare:
         return "␣" if len(text) <= 1 else f"␣×{len(text)}"
@@ -233,18 +268,18 @@ def _surface(text: str) -> str:
     return bare if len(bare) <= LONGEST_SHOWN else bare[: LONGEST_SHOWN - 1] + "…"
 
 
-def _decoded(marks: str) -> str:
-    """The text that bytes such as ⟨e4 bd⟩⟨a0⟩ encode; unchanged if they are not valid UTF-8."""
-    raw = bytes.fromhex(marks.replace("⟨", " ").replace("⟩", " "))
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return marks
+def _frequency(
+    kinds: Sequence[Int32s], owners: Sequence[Int32s], counted: Bools, terms: int
+) -> np.ndarray:
+    """Occurrences of each term over the counted tokens, float64 [terms].
 
-
-def _frequency(kinds: Sequence[np.ndarray], counted: np.ndarray, terms: int) -> np.ndarray:
-    """Share of the counted tokens that have each term, float64 [terms]."""
+    kinds int32 [N] are the terms of every row, and owners int32 [N] of which word or unit they are:
+    a word of several tokens occurs once.
+    """
+    rows = np.flatnonzero(counted)
     counts = np.zeros(terms)
-    for rows in kinds:
-        counts += np.bincount(rows[counted & (rows >= 0)], minlength=terms)
-    return counts / max(int(counted.sum()), 1)
+    for kind, owner in zip(kinds, owners, strict=True):
+        first = np.append(True, np.diff(owner[rows]) != 0)[: len(rows)]
+        term = kind[rows[first]]
+        counts += np.bincount(term[term >= 0], minlength=terms)
+    return counts / max(len(rows), 1)
