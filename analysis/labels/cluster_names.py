@@ -3,8 +3,8 @@
 A member **fires most on** a term that is among its `TELLING` best terms. A name has up to
 `LABEL_TERMS` terms that at least `LEAST_HOLDERS` members fire most on. They are chosen one after
 another: each time the term with the largest score (class-based TF-IDF, see `naming.py`) times the
-share of its holders that no earlier term of the name has. It has up to `MOST_TERMS` if fewer than
-half of the members fire most on the first ones.
+share of its holders that no earlier term of the name has; a term of at least half of the members
+counts in full. There are up to `MOST_TERMS` if fewer than half fire most on the first ones.
 
 Whole words and phrases come first. Punctuation, pieces of words and single letters name a cluster
 only if its words do not: if fewer than `FEW` times as many members fire most on a word of the name
@@ -165,6 +165,7 @@ def _chosen(
         return [], 0
     while len(chosen) < (LABEL_TERMS if 2 * covered.sum() >= len(holds) else MOST_TERMS):
         new = (holds & ~covered[:, None]).sum(axis=0) / np.maximum(holds.sum(axis=0), 1)
+        new[2 * holds.sum(axis=0) >= len(holds)] = 1
         repeats = np.array([any(own & words[i] for i in chosen) for own in words])
         gain = np.where(repeats, 0, scores * new)
         best = int(np.argmax(gain))

@@ -177,9 +177,9 @@ def _word(shown: str) -> tuple[Kind, str]:
     if letters:
         is_word = len(letters) > 1 or is_unspaced(letters[0]) or len(shown) > 2
         return (Kind.PLAIN, shown) if is_word else (Kind.LETTER, shown)
-    if any(c.isdigit() for c in shown):
+    signs = shown.split("×", maxsplit=1)[0] if shown.startswith("␣×") else shown
+    if any(c.isdigit() for c in signs):
         return Kind.GROUP, "numbers"
-    signs = shown.split("×", maxsplit=1)[0]
     if signs == "↵" * len(signs) and len(signs) > 1:
         return Kind.GROUP, "blank lines"
     names = list(dict.fromkeys(_NAME_OF_SIGN.get(c, "") for c in signs))

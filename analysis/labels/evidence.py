@@ -2,7 +2,7 @@
 
 The classes are the latents (Grootendorst 2022). A term is a word, a piece of a word, the word
 before, or a phrase (`terms.py`). With s its share of the latent's activation, f its occurrences per
-token of the corpus and h the number of tokens with it on which the latent fires, its score is
+token and h the number of tokens with it on which the latent fires, its score is
 
     s · log(1 + s / f) · h / (h + 1) · weight
 
@@ -30,7 +30,7 @@ KEPT = 32
 """Terms kept of every latent, best first."""
 
 LEAST_LIFT = 2.0
-"""A term counts if its share is at least this many times its occurrences per token."""
+"""A term counts if its share is at least this many times its share of the corpus."""
 
 PIECE_WEIGHT = 0.75
 """Factor of the score of a piece: a whole word ranks before its pieces."""
@@ -94,7 +94,7 @@ def token_evidence(
             (block.tokens.astype(np.int64), block.activations, offsets),
             naming,
             terms.kinds,
-            terms.frequency,
+            terms.rate,
             importance,
             least_share,
             active[start:stop],
@@ -109,7 +109,7 @@ def _weigh(
     block: tuple[np.ndarray, np.ndarray, np.ndarray],
     naming: np.ndarray,
     kinds: tuple[np.ndarray, ...],
-    frequency: np.ndarray,
+    rate: np.ndarray,
     importance: np.ndarray,
     least_share: np.ndarray,
     active: np.ndarray,
@@ -119,12 +119,12 @@ def _weigh(
 
     block: rows int64 and values float32 [m] of the activations, and offsets [n + 1] where each
     latent's begin; naming bool [N] are the rows that count; kinds are the terms int32 [N] of
-    every token; frequency, importance and least_share are [V].
+    every token; rate, importance and least_share are [V].
     """
     rows, values, offsets = block
-    weight = np.zeros(len(frequency))
-    hits = np.zeros(len(frequency), dtype=np.int64)
-    touched = np.empty(len(frequency), dtype=np.int32)
+    weight = np.zeros(len(rate))
+    hits = np.zeros(len(rate), dtype=np.int64)
+    touched = np.empty(len(rate), dtype=np.int32)
     for i in range(len(offsets) - 1):
         total, count = 0.0, 0
         for at in range(offsets[i], offsets[i + 1]):
@@ -145,7 +145,7 @@ def _weigh(
             share = weight[t] / total if total > 0 else 0.0
             # One token is little evidence; ten are nearly as good as many.
             sureness = hits[t] / (hits[t] + 1.0)
-            rarity = np.log1p(share / max(frequency[t], 1e-12))
+            rarity = np.log1p(share / max(rate[t], 1e-12))
             if share >= least_share[t]:
                 _insert(i, t, share, share * rarity * sureness * importance[t], best)
             weight[t], hits[t] = 0.0, 0

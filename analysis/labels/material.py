@@ -12,7 +12,6 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import Activations
-from analysis.labels.naming import levels_of
 from analysis.runtime.arrays import Bools, Int32s, Ints
 
 
@@ -63,7 +62,8 @@ class Material:
     @cached_property
     def levels(self) -> list[tuple[str, int]]:
         """The space and the level of each cluster."""
-        return levels_of(self.clusters)
+        spaces, levels = (self.clusters[name].to_pylist() for name in ("space", "level"))
+        return list(zip(spaces, levels, strict=True))
 
     @cached_property
     def dense(self) -> Bools:

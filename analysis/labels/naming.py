@@ -170,14 +170,6 @@ def membership_matrix(members: Sequence[Ints | Int32s], latents: int) -> scipy.s
     return scipy.sparse.csr_matrix((ones, (row, column)), shape=(len(members), latents))
 
 
-def levels_of(clusters: pa.Table) -> list[tuple[str, int]]:
-    """The space and the level of each cluster."""
-    levels = clusters["level"].to_pylist()
-    if "space" not in clusters.column_names:
-        return [("decoder", level) for level in levels]
-    return list(zip(clusters["space"].to_pylist(), levels, strict=True))
-
-
 def _label_terms(evidence: Evidence, latent: int, columns: Sequence[int]) -> list[int]:
     """The terms of a latent's label, out of some columns of its evidence that are best first."""
     if evidence.active[latent] < LEAST_TOKENS:
@@ -202,9 +194,9 @@ def _without_echoes(terms: np.ndarray, core: Sequence[str], most: int) -> list[i
 
 
 def _echo(text: str, earlier: str) -> bool:
-    """Whether two cores are the same word, or one contains the other as a stem or a piece."""
+    """Whether one core contains the other: as a stem, a piece, or a word of a phrase."""
     short, long = sorted((text, earlier), key=len)
-    return short == long or (len(short) >= SHORTEST_STEM and short in long)
+    return (len(short) >= SHORTEST_STEM and short in long) or short in (long, *long.split())
 
 
 def _word_ballot(

@@ -50,7 +50,9 @@ class TokenTerms:
     core: list[str]
     """[V], its letters in lower case; a term whose core contains another's repeats it."""
     frequency: np.ndarray
-    """float64 [V], occurrences of the term over the counted tokens."""
+    """float64 [V], share of the counted tokens that have the term."""
+    rate: np.ndarray
+    """float64 [V], occurrences of the term per counted token; a word of several tokens is one."""
     occurrence: np.ndarray
     """int32 [N], which word of the corpus contains the token, counted from 0."""
     first_piece: int
@@ -120,16 +122,20 @@ def terms_of_units(units: Units, counted: Bools, lexicon: Collection[str] = ()) 
     first = np.append(second[1:], -1)[: len(second)]
     firsts = np.cumsum([len(words), len(pieces), len(words), len(phrases)]).tolist()
     row = occurrence[units.of_row].astype(np.int32)
-    kinds = (word[row], piece[units.of_row], before[row], second[row], first[row])
+    kinds = tuple(
+        rows.astype(np.int32)
+        for rows in (word[row], piece[units.of_row], before[row], second[row], first[row])
+    )
     for kind, offset in zip(kinds[1:], firsts, strict=True):
         kind[kind >= 0] += offset
     shown = [*words, *pieces, *(f"{text} →" for text in words), *phrases, *phrases]
     core = [*words, *(p.strip("…") for p in pieces), *words, *phrases, *phrases]
     return TokenTerms(
-        kinds=tuple(kind.astype(np.int32) for kind in kinds),
+        kinds=kinds,
         shown=shown,
         core=[text.casefold() for text in core],
-        frequency=_frequency(kinds, (row, units.of_row, row, row, row), counted, len(shown)),
+        frequency=_frequency(kinds, counted, len(shown)),
+        rate=_rate(kinds, (row, units.of_row, row, row, row), counted, len(shown)),
         occurrence=row,
         first_piece=firsts[0],
         first_before=firsts[1],
@@ -268,18 +274,26 @@ def _surface(text: str) -> str:
     return bare if len(bare) <= LONGEST_SHOWN else bare[: LONGEST_SHOWN - 1] + "…"
 
 
-def _frequency(
+def _frequency(kinds: Sequence[Int32s], counted: Bools, terms: int) -> np.ndarray:
+    """Share of the counted tokens that have each term, float64 [terms]."""
+    counts = np.zeros(terms)
+    for rows in kinds:
+        counts += np.bincount(rows[counted & (rows >= 0)], minlength=terms)
+    return counts / max(int(counted.sum()), 1)
+
+
+def _rate(
     kinds: Sequence[Int32s], owners: Sequence[Int32s], counted: Bools, terms: int
 ) -> np.ndarray:
-    """Occurrences of each term over the counted tokens, float64 [terms].
+    """Occurrences of each term per counted token, float64 [terms].
 
-    kinds int32 [N] are the terms of every row, and owners int32 [N] of which word or unit they are:
-    a word of several tokens occurs once.
+    owners int32 [N] are the words or units of the corpus to which the terms of a kind belong.
     """
+    starts = [counted.copy() for _ in owners]
     rows = np.flatnonzero(counted)
+    for start, owner in zip(starts, owners, strict=True):
+        start[rows[1:]] = np.diff(owner[rows]) != 0
     counts = np.zeros(terms)
-    for kind, owner in zip(kinds, owners, strict=True):
-        first = np.append(True, np.diff(owner[rows]) != 0)[: len(rows)]
-        term = kind[rows[first]]
-        counts += np.bincount(term[term >= 0], minlength=terms)
+    for kind, start in zip(kinds, starts, strict=True):
+        counts += np.bincount(kind[start & (kind >= 0)], minlength=terms)
     return counts / max(len(rows), 1)

@@ -95,7 +95,8 @@ def _check_clusters(bundle: Bundle) -> None:
     assert sea and all(len(row["explained"]) > 1 for row in sea)
     for row in sea:
         assert {term["term"] for term in row["explained"]} <= set(TOPICS["sea"].split())
-        assert row["label_lift"] > 2
+        assert row["member_lift"] > 2
+        assert row["explanation_lift"] is None or row["explanation_lift"] >= 0
     assert all(row["raised"] == [] for row in rows)  # imported activations have no model
 
 
@@ -173,13 +174,20 @@ def places(tmp_path: Path) -> Material:
         "peak": np.repeat([0, 2], PLACES),
     }))  # fmt: skip
     write_table(tmp_path, "logits", TABLES["logits"].empty_table())
+    write_table(tmp_path, "relations", TABLES["relations"].empty_table())
+    write_table(tmp_path, "documents", pa.table({
+        "document": np.arange(PLACES),
+        "title": ["a"] * PLACES,
+        "source": ["a"] * PLACES,
+        "tokens": [2] * PLACES,
+    }))  # fmt: skip
     ends = np.array([PLACES, 2 * PLACES]), np.cumsum(np.tile([1, 0, 1], PLACES))
     return Material(
         tmp_path,
         Activations(tmp_path, *ends),
         pa.table({"latent": [0, 1], "active_tokens": [PLACES] * 2, "flag": ["live"] * 2}),
-        pa.table({"cluster": [0], "space": ["decoder"], "level": [0]}),
-        pa.table({"latent": [0, 1], "level": [0, 0], "cluster": [0, 0]}),
+        pa.table({"cluster": [0], "space": ["decoder"], "level": [0], "size": [2]}),
+        pa.table({"latent": [0, 1], "cluster": [0, 0]}),
     )
 
 

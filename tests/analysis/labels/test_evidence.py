@@ -9,10 +9,11 @@ import pytest
 
 from analysis.bundle import Activations, write_table
 from analysis.labels.evidence import (
-    BEFORE_SHARE,
     BEFORE_WEIGHT,
+    CONTEXT_SHARE,
     KEPT,
     LEAST_LIFT,
+    PHRASE_WEIGHT,
     PIECE_WEIGHT,
     Evidence,
     token_evidence,
@@ -38,14 +39,14 @@ def test_scores_equal_a_plain_computation(
         weight: dict[int, float] = {}
         hits: dict[int, int] = {}
         for row, value in zip(rows, values, strict=True):
-            for kind in (terms.word, terms.piece, terms.before):
+            for kind in terms.kinds:
                 if (term := int(kind[row])) >= 0:
                     weight[term] = weight.get(term, 0.0) + float(value)
                     hits[term] = hits.get(term, 0) + 1
         scores = {}
         for term, sum_ in weight.items():
             share = sum_ / float(values.astype(np.float64).sum())
-            score = share * math.log(1 + share / terms.frequency[term])
+            score = share * math.log(1 + share / terms.rate[term])
             score *= hits[term] / (hits[term] + 1)
             if share < LEAST_LIFT * terms.frequency[term]:
                 continue
@@ -53,8 +54,9 @@ def test_scores_equal_a_plain_computation(
                 scores[term] = score
             elif term < terms.first_before:
                 scores[term] = PIECE_WEIGHT * score
-            elif share >= BEFORE_SHARE:
-                scores[term] = BEFORE_WEIGHT * score
+            elif share >= CONTEXT_SHARE:
+                is_before = term < terms.first_second
+                scores[term] = (BEFORE_WEIGHT if is_before else PHRASE_WEIGHT) * score
         best = sorted(scores, key=lambda t: (-np.float32(scores[t]), t))[:KEPT]
         found = evidence.term[latent]
         assert set(found[found >= 0].tolist()) == set(best)
@@ -75,8 +77,8 @@ def test_no_byte_depends_on_the_memory(
 
 
 def test_thresholds_have_their_stated_values() -> None:
-    values = LEAST_LIFT, PIECE_WEIGHT, BEFORE_WEIGHT, BEFORE_SHARE, KEPT
-    assert values == (2.0, 0.75, 0.7, 0.2, 24)
+    values = LEAST_LIFT, PIECE_WEIGHT, BEFORE_WEIGHT, PHRASE_WEIGHT, CONTEXT_SHARE, KEPT
+    assert values == (2.0, 0.75, 0.7, 0.8, 0.2, 32)
 
 
 def test_progress_counts_latents(small_activations: Activations, small_tokens: pa.Table) -> None:

@@ -1,10 +1,10 @@
 """Labels of the planted bundle: they name the planted topics, for latents and clusters alike."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from analysis.bundle import TABLES, Activations, Bundle, write_table
 from analysis.labels.evidence_labels import labels_from_evidence
@@ -35,6 +35,7 @@ def test_labels_are_words_of_the_planted_topics(planted_bundle: Bundle) -> None:
         assert {word.casefold() for word in words} <= set(topic.casefold().split())
     assert [name.text for name in labels.latents] == planted_bundle.latents["label"].to_pylist()
     assert [name.text for name in labels.clusters] == planted_bundle.clusters["label"].to_pylist()
+    assert labels.words.votes.sum(axis=1).max() == pytest.approx(1)
     assert labels.cluster_promoted == [[]] * planted_bundle.clusters.num_rows
     assert np.mean([len(row) > 0 for row in labels.cluster_terms]) > 0.9
 
@@ -48,15 +49,14 @@ def test_a_cluster_has_the_tokens_that_at_least_two_members_promote(
         for latent, token, effect in promoted
     ]
     write_table(tmp_path, "logits", pa.Table.from_pylist(rows))
+    write_table(tmp_path, "relations", TABLES["relations"].empty_table())
     latents = len(small_activations.latent_ends)
-    members: dict[str, Any] = {"latent": [SEA, LAW, RARE], "level": [0] * 3, "cluster": [0] * 3}
-    members["space"] = ["decoder"] * 3
     material = Material(
         tmp_path,
         small_activations,
-        pa.table({"flag": ["live"] * latents}),
+        pa.table({"flag": ["live"] * latents, "active_tokens": [9] * latents}),
         pa.table({"cluster": [0], "space": ["decoder"], "level": [0]}),
-        pa.table(members, schema=TABLES["memberships"]),
+        pa.table({"latent": [SEA, LAW, RARE], "cluster": [0] * 3}),
     )
     split = split_tokens(small_tokens, 0)
     terms = token_terms(small_tokens, split.naming)

@@ -14,10 +14,12 @@ from analysis.labels.explanations import (
     clean_text,
     content_words,
     read_explanations,
+    unspaced_words,
     word_terms,
 )
-from analysis.labels.terms import token_terms
+from analysis.labels.terms import TokenTerms, token_terms
 from analysis.runtime.errors import InputError
+from tests.analysis.labels.corpora import token_table
 
 TEXTS = {0: "whales and the sea", 3: '"=cmd" <b>courts</b>', 7: "日本の地名"}
 
@@ -174,6 +176,11 @@ def test_texts_are_not_interpreted() -> None:
         ("a patient’s dose of C", ["patient’s", "dose"]),
         ("lengths in km or m", ["lengths", "km"]),
         ("", []),
+        ("คำว่า “สตรอเบอร์รี่”", ["สตรอเบอร์รี่", "คำว่า"]),
+        ("हिन्दी शब्द", ["हिन्दी", "शब्द"]),
+        ("「草莓」 and 水", ["草莓", "水"]),
+        ("草莓cake的", ["草莓", "cake", "的"]),
+        ("rock'n'roll ’tis", ["rock'n'roll", "tis"]),
     ],
 )
 def test_content_words(text: str, words: list[str]) -> None:
@@ -239,3 +246,28 @@ def test_of_several_names_the_first_known_one_counts(
 ) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps(record))
     assert read_explanations(tmp_path / "a.jsonl", 4) == text
+
+
+def _unspaced_terms(*words: str) -> TokenTerms:
+    return token_terms(token_table(list(words)))
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("草莓", ["草莓", "草莓酱"]),
+        ("草", ["草"]),
+        ("莓", []),
+        ("喜欢草莓酱的人", ["喜欢", "草莓酱"]),
+        ("蓝莓", []),
+        ("สตรอเบอร์รี่", ["สตรอเบอร์รี่"]),
+    ],
+)
+def test_words_without_spaces_are_found_in_and_around_terms(word: str, found: list[str]) -> None:
+    terms = _unspaced_terms("草莓", "草", "草莓酱", "喜欢", "的", "人", "สตรอเบอร์รี่", " sea")
+    (row,) = word_terms([[word]], terms)
+    assert [terms.shown[term] for term in row] == found
+
+
+def test_only_words_without_spaces_join_the_lexicon() -> None:
+    assert unspaced_words('the sea, "草莓" and คำ') == ["草莓", "คำ"]

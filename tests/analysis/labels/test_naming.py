@@ -13,8 +13,6 @@ from analysis.labels.naming import (
     LEAST_SHARE,
     RELATIVE_SCORE,
     Name,
-    SharedTerm,
-    cluster_names,
     explained_ballot,
     latent_names,
     promoted_ballot,
@@ -57,50 +55,16 @@ def test_a_label_is_made_of_its_terms(evidence: Evidence, names: list[Name]) -> 
         assert name.text == " · ".join(evidence.shown[term] for term in name.terms)
 
 
-def _clusters(levels: list[int], members: list[list[int]]) -> tuple[pa.Table, pa.Table]:
-    """The cluster and the membership table of clusters given by their members."""
-    clusters = pa.table(
-        {
-            "cluster": pa.array(range(len(levels)), pa.int32()),
-            "space": ["decoder"] * len(levels),
-            "level": pa.array(levels, pa.int8()),
-        }
-    )
-    rows = [(m, "decoder", levels[c], c) for c, ids in enumerate(members) for m in ids]
-    columns = {
-        name: [row[place] for row in rows]
-        for place, name in enumerate(("latent", "space", "level", "cluster"))
-    }
-    return clusters, pa.table(columns, schema=TABLES["memberships"])
-
-
-def _named(
-    clusters: pa.Table, memberships: pa.Table, evidence: Evidence
-) -> tuple[list[str], list[list[SharedTerm]]]:
-    ballot = token_ballot(evidence, top_terms(evidence))
-    shared = shared_terms(clusters, memberships, ballot)
-    names = cluster_names(clusters, shared, ballot.shown)
-    assert [name.text.split(" (")[0] for name in names] == [
-        " · ".join(ballot.shown[term] for term in name.terms) for name in names
-    ]
-    return [name.text for name in names], shared
-
-
-def test_clusters_are_named_by_their_members_and_differ(evidence: Evidence) -> None:
-    tables = _clusters([0, 0, 1], [[SEA, RARE], [LAW], [SEA]])
-    labels, shared = _named(*tables, evidence)
-    assert "sail" in labels[0]
-    assert set(labels[1].split(" · ")) == {"court", "judge"}
-    assert set(labels[2].split(" · ")) == {"whale", "ship"}
-    members_with = {evidence.shown[found.term]: found.latents for found in shared[0]}
-    assert members_with["whale"] == 1
+def _level(*levels: int) -> list[tuple[str, int]]:
+    """Levels of the decoder space."""
+    return [("decoder", level) for level in levels]
 
 
 def test_the_score_of_a_shared_term_is_class_based_tf_idf(evidence: Evidence) -> None:
     """tf · log(1 + A / f) · n / (n + 1), computed from dense votes."""
     members = [[SEA, FRUIT], [LAW, SEA, THE]]
-    _, shared = _named(*_clusters([0, 0], members), evidence)
     ballot = token_ballot(evidence, top_terms(evidence))
+    shared = shared_terms([np.array(ids) for ids in members], _level(0, 0), ballot)
     votes, holds = (np.asarray(m.todense()) for m in (ballot.votes, ballot.holds))
     of_class = np.array([votes[ids].sum(axis=0) for ids in members])
     mean, of_term = of_class.sum(axis=1).mean(), of_class.sum(axis=0)
@@ -113,20 +77,20 @@ def test_the_score_of_a_shared_term_is_class_based_tf_idf(evidence: Evidence) ->
             assert found.score == pytest.approx(weight, rel=1e-5)
 
 
-def test_clusters_with_equal_members_get_different_names(evidence: Evidence) -> None:
-    labels, _ = _named(*_clusters([0, 0, 1], [[SEA], [SEA], [SEA]]), evidence)
-    assert labels[0] != labels[1]
-    assert labels[0] == labels[2]
-
-
-def test_without_clusters_there_are_no_names(evidence: Evidence) -> None:
-    clusters = TABLES["clusters"].empty_table().select(["cluster", "space", "level"])
-    assert _named(clusters, TABLES["memberships"].empty_table(), evidence) == ([], [])
-
-
-def test_clusters_without_evidence_have_no_name(evidence: Evidence) -> None:
-    labels, _ = _named(*_clusters([0, 0], [[SILENT], [EVERYTHING]]), evidence)
-    assert labels == ["", ""]
+def test_clusters_are_compared_inside_their_space_and_level(evidence: Evidence) -> None:
+    ballot = token_ballot(evidence, top_terms(evidence))
+    sea, law = np.array([SEA]), np.array([SEA, LAW])
+    alone, other_level, other_space, both = (
+        shared_terms(members, levels, ballot)[0]
+        for members, levels in [
+            ([sea], _level(0)),
+            ([sea, law], _level(0, 1)),
+            ([sea, law], [("decoder", 0), ("cooccurrence", 0)]),
+            ([sea, law], _level(0, 0)),
+        ]
+    )
+    assert alone == other_level == other_space
+    assert both != alone
 
 
 def test_members_share_promoted_tokens_and_words_of_explanations() -> None:
@@ -140,13 +104,13 @@ def test_members_share_promoted_tokens_and_words_of_explanations() -> None:
             "effect": [3.0, 1.0, -2.0, 2.0, 2.0, 1.0, 1.0],
         }
     ).cast(TABLES["logits"])  # fmt: skip
-    clusters, memberships = _clusters([0, 0], [[0, 1], [2, 3]])
+    members, levels = [np.array([0, 1]), np.array([2, 3])], _level(0, 0)
     promoted = promoted_ballot(logits, 4)
-    found = shared_terms(clusters, memberships, promoted, 2)
+    found = shared_terms(members, levels, promoted, 2)
     assert [[promoted.shown[t.term] for t in row] for row in found] == [["Whale"], []]
     assert promoted.votes.sum(axis=1).ravel().tolist() == [[1, 1, 1, 0]]
     explained = explained_ballot([["sea", "animals"], ["sea", "ships"], ["law"], []])
-    found = shared_terms(clusters, memberships, explained, 2)
+    found = shared_terms(members, levels, explained, 2)
     assert [[(explained.shown[t.term], t.latents) for t in row] for row in found] == [
         [("sea", 2)],
         [],
@@ -208,15 +172,13 @@ def test_a_stem_of_four_letters_repeats_what_it_is_contained_in() -> None:
 
 @pytest.mark.parametrize(("least", "terms"), [(1, 2), (2, 1)])
 def test_a_shared_term_needs_enough_holders(least: int, terms: int) -> None:
-    clusters, memberships = _clusters([0], [[0, 1]])
     ballot = explained_ballot([["sea", "ship"], ["sea"]])
-    assert len(shared_terms(clusters, memberships, ballot, least)[0]) == terms
+    assert len(shared_terms([np.array([0, 1])], _level(0), ballot, least)[0]) == terms
     assert LEAST_HOLDERS == 2
 
 
 def test_shared_terms_of_one_score_are_in_the_order_in_which_they_first_occur() -> None:
-    clusters, memberships = _clusters([0], [[0, 1]])
     ballot = explained_ballot([["ship", "anchor", "sea"], ["sea", "anchor", "ship"]])
-    (found,) = shared_terms(clusters, memberships, ballot, 2)
+    (found,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
     assert len({term.score for term in found}) == 1
     assert [ballot.shown[term.term] for term in found] == ["ship", "anchor", "sea"]

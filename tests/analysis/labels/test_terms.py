@@ -4,7 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.labels.terms import MOST_PIECES, TokenTerms, token_terms
+from analysis.labels.terms import (
+    LEAST_PHRASE,
+    MOST_PIECES,
+    TokenTerms,
+    terms_of_units,
+    token_terms,
+)
+from analysis.labels.units import token_units
 
 
 def terms_of(*documents: list[str], kept: list[bool] | None = None) -> TokenTerms:
@@ -32,7 +39,7 @@ def test_pieces_are_joined_to_words() -> None:
         "The", *berries, ",", "2023", "2023", "2023", "2023", "↵", "cat",
     ]  # fmt: skip
     assert shown(terms, terms.piece) == [
-        None, "straw…", "…berr", "…ies", None, "2…", "…0", "…2", "…3", None, None,
+        None, "straw…", "…berr…", "…ies", None, "2…", "…0…", "…2…", "…3", None, None,
     ]  # fmt: skip
 
 
@@ -67,7 +74,7 @@ def test_bytes_become_the_characters_that_they_are_part_of() -> None:
     terms = terms_of([" caf", "⟨c3⟩", "⟨a9⟩", " ", "⟨e4 bd⟩", "⟨a0⟩", "⟨e5⟩", "⟨a5 bd⟩", " x"])
     assert shown(terms, terms.word)[:3] == ["café"] * 3
     assert shown(terms, terms.word)[4:8] == ["你", "你", "好", "好"]
-    assert shown(terms, terms.piece)[1] == "…⟨c3⟩"
+    assert shown(terms, terms.piece)[:4] == ["caf…", "…é", "…é", None]
 
 
 def test_scripts_without_spaces_are_not_joined() -> None:
@@ -89,6 +96,56 @@ def test_tokens_without_any_spaces_are_whole_words() -> None:
 def test_marks_of_tokenizers_are_read_as_spaces() -> None:
     terms = terms_of(["Ġthe", "Ġwhale", "s", "▁swim"])
     assert shown(terms, terms.word) == ["the", "whales", "whales", "swim"]
+
+
+def test_a_rate_counts_occurrences_per_kept_token() -> None:
+    """A word of several tokens occurs once; so does a character of several bytes."""
+    terms = terms_of([" straw", "berry", " caf", "⟨c3⟩", "⟨a9⟩", " straw", "berry"])
+    word, piece = terms.rate[terms.word], terms.rate[terms.piece]
+    assert word.tolist() == [2 / 7, 2 / 7, 1 / 7, 1 / 7, 1 / 7, 2 / 7, 2 / 7]
+    assert piece.tolist() == [2 / 7, 2 / 7, 1 / 7, 1 / 7, 1 / 7, 2 / 7, 2 / 7]
+    assert terms.rate[terms.before[-1]] == 1 / 7
+    assert terms.frequency[terms.word].tolist() == [4 / 7, 4 / 7, 3 / 7, 3 / 7, 3 / 7, 4 / 7, 4 / 7]
+
+
+def test_two_words_that_occur_often_enough_are_a_phrase_for_both() -> None:
+    text = [" the", " United", " Sta", "tes", ","]
+    terms = terms_of(
+        *[text] * LEAST_PHRASE, [" the", " sea"] * (LEAST_PHRASE - 1), [" the", " sea"]
+    )
+    assert shown(terms, terms.second)[:5] == [
+        None, "the United", "United States", "United States", None,
+    ]  # fmt: skip
+    assert shown(terms, terms.first)[:5] == [
+        "the United", "United States", None, None, None,
+    ]  # fmt: skip
+    place = terms.shown.index("United States")
+    assert terms.shown[place + terms.first_first - terms.first_second] == "United States"
+    assert "the sea" in terms.shown
+    fewer = terms_of(*[text] * (LEAST_PHRASE - 1))
+    assert "United States" not in fewer.shown
+    assert (fewer.second == -1).all() and (fewer.first == -1).all()
+
+
+def test_only_counted_tokens_make_a_phrase() -> None:
+    documents = [[" a", " b"]] * LEAST_PHRASE
+    assert "a b" in terms_of(*documents).shown
+    assert "a b" not in terms_of(*documents, kept=[True] * 9 + [False]).shown
+
+
+def test_an_entry_of_the_lexicon_is_one_word() -> None:
+    document = ["我", "吃", "草", "莓", "。"]
+    table = pa.table(
+        {
+            "document": np.zeros(5, np.int64),
+            "position": np.arange(5, dtype=np.int32),
+            "token": pa.array(document).dictionary_encode(),
+        }
+    )
+    terms = terms_of_units(token_units(table), np.ones(5, dtype=bool), {"草莓"})
+    assert shown(terms, terms.word) == ["我", "吃", "草莓", "草莓", "。"]
+    assert shown(terms, terms.piece) == [None, None, "草…", "…莓", None]
+    assert terms.occurrence.tolist() == [0, 1, 2, 2, 3]
 
 
 def test_frequencies_count_only_kept_tokens() -> None:
