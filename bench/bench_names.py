@@ -147,9 +147,10 @@ def score(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"write": write, "score": score}
     command, *given = sys.argv[1:] or [""]
-    if command in commands and given:
-        commands[command](*given)
+    if command == "write" and len(given) > 1:
+        write(*given)
+    elif command == "score" and given:
+        score(given[0])
     else:
         print(__doc__)

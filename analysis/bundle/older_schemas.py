@@ -40,6 +40,8 @@ class OlderSchema:
     """Whether pages can show such a bundle. If not, only `clearwater refresh` reads it."""
     columns: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     """Value in every row of a missing (table, column); None is null."""
+    removed_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of each table that no longer exist; they are left out."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Values of missing manifest fields, e.g. {"labels": None}."""
     removed_fields: frozenset[str] = frozenset()
@@ -54,7 +56,9 @@ class OlderSchema:
         return (table, column) in self.columns
 
     def completed(self, table: str, rows: pa.Table) -> pa.Table:
-        """The rows of a table with its missing columns filled in."""
+        """The rows of a table with its missing columns filled in, without those removed."""
+        removed = self.removed_columns.get(table, ())
+        rows = rows.drop_columns([name for name in rows.column_names if name in removed])
         for wanted in TABLES[table]:
             if wanted.name not in rows.column_names and self.lacks(table, wanted.name):
                 value = pa.scalar(self.columns[table, wanted.name], _plain(wanted.type))
@@ -99,11 +103,29 @@ OLDER: dict[int, OlderSchema] = {
             ("clusters", "space"): "decoder",
             ("clusters", "reading_item"): None,
             ("clusters", "intruder"): None,
+            ("latents", "outside_label"): None,
+            ("clusters", "evidence"): "",
+            ("clusters", "member_lift"): None,
+            ("clusters", "member_share"): None,
+            ("clusters", "member_lift_other_words"): None,
+            ("clusters", "explanation_lift"): None,
+            ("clusters", "main_source"): "",
+            ("clusters", "main_source_share"): None,
             ("clusters", "stability_null"): None,
             ("clusters", "bootstrap_null"): None,
             ("clusters", "believable"): None,
             ("memberships", "space"): "decoder",
             ("cluster_pairs", "space"): "decoder",
+        },
+        removed_columns={
+            "clusters": (
+                "label_precision",
+                "label_recall",
+                "label_lift",
+                "label_contexts",
+                "explanation_precision",
+                "explanation_recall",
+            )
         },
         removed_fields=frozenset({"communities"}),
         levels=_levels_of_schema_2,

@@ -14,6 +14,7 @@ from analysis.bundle import (
     SaeSource,
     SelfCheck,
 )
+from analysis.labels.cluster_scores import space_shown_first
 from analysis.pipeline.artifacts import (
     DOCUMENTS,
     FIND_CLUSTERS,
@@ -50,6 +51,12 @@ class Provenance:
 def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) -> Manifest:
     """The manifest of a bundle whose steps are all finished; `timings` in seconds."""
     harvested = build.record(HARVEST)
+    levels = build.record(FIND_CLUSTERS).levels
+    labels = build.record(NAME).summary
+    shown = {level.name for level in levels if level.shown_first}
+    first, reason = space_shown_first(
+        [one for one in labels.levels if (one.space, one.level) in shown]
+    )
     return Manifest(
         schema_version=SCHEMA_VERSION,
         sae=origin.sae,
@@ -63,10 +70,10 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
         self_check=origin.self_check,
         map=build.record(LAY_OUT).quality,
         map_cooccurrence=build.record(LAY_OUT_COOCCURRENCE).quality,
-        clustering=build.record(FIND_CLUSTERS).levels,
-        clusters_shown_first="cooccurrence",
+        clustering=levels,
+        clusters_shown_first=first,
         relations=build.record(FIND_RELATIONS).families,
-        labels=build.record(NAME).summary,
+        labels=labels.model_copy(update={"shown_first_reason": reason}),
         reading=build.record(READ_IN_ORDER).summary,
         versions={name: version(name) for name in RECORDED_PACKAGES},
         timings=dict(timings),

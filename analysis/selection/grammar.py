@@ -32,6 +32,7 @@ NUMERIC_COLUMNS = (
     "label_precision",
     "label_recall",
     "label_lift",
+    "outside_label",
     "map_agreement",
     "moved",
 )

@@ -17,7 +17,13 @@ from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.pickers import ChosenCluster
-from pages.widgets.trust import cluster_trust, explanation, label_score
+from pages.widgets.trust import (
+    cluster_evidence,
+    cluster_explanation,
+    cluster_trust,
+    explanation,
+    label_score,
+)
 
 Row = Mapping[str, Any]
 _NAME_LENGTH = 120
@@ -40,8 +46,8 @@ def latent_head(bundle: Bundle, latent: int) -> None:
     """The name, the label's score and the statistics of a latent."""
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
     st.subheader(f"Latent {latent}{_name(row['label'])}", anchor=False)
-    label_score(row, bundle, "the latent")
-    explanation(row, bundle, "the latent")
+    label_score(row, bundle)
+    explanation(row, bundle)
     if warning := _FLAGS.get(row["flag"]):
         st.warning(warning)
     metrics(latent_numbers(row, bundle.manifest.tokens))
@@ -110,8 +116,8 @@ def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
     """The name, the label's score and the numbers of a cluster, and links to others."""
     row = cluster_row(bundle, chosen.cluster)
     st.subheader(f"Cluster {chosen.cluster}{_name(row['label'] or 'no label')}", anchor=False)
-    label_score(row, bundle, "the cluster")
-    explanation(row, bundle, "the cluster")
+    cluster_evidence(row, bundle)
+    cluster_explanation(row)
     cluster_trust(row["stability"], row["bootstrap"])
     metrics(cluster_numbers(row, bundle.manifest.tokens))
     _cluster_links(row)

@@ -55,6 +55,11 @@ _LATENT_COLUMNS = {
     "cluster": _id("cluster"),
     "label_precision": _PRECISION,
     "label_recall": _RECALL,
+    "outside_label": _number(
+        "outside",
+        "%.2f",
+        "Share of its held-out activation on tokens that the label does not name. 0 is best.",
+    ),
     "density": _number("density", "%.1e", "Fraction of the kept tokens on which it is active."),
     "max": _number("max", "%.2f", "Largest activation."),
     "flag": _TEXT("flag", width="small"),
@@ -73,10 +78,23 @@ _CLUSTER_COLUMNS = {
     "bootstrap": _number(
         "bootstrap", "%.2f", "Agreement over graphs with resampled edges, from 0 to 1."
     ),
-    "label_precision": _PRECISION,
-    "label_recall": _RECALL,
-    "label_lift": _number(
-        "lift", "%.1f", "Precision over the share of all held-out words. 1 is chance."
+    "member_lift": _number(
+        "member lift",
+        "%.1f",
+        "On held-out documents, how often a member fires on the words that the other members name, "
+        "against chance (1). Median over the members; 5 and more is good.",
+    ),
+    "member_share": _number(
+        "members that fit", "%.2f", "Share of the members with a lift of at least 5."
+    ),
+    "member_lift_other_words": _number(
+        "lift, other words",
+        "%.1f",
+        "The same lift without a member's own three most telling words: what the members share "
+        "beyond one word. 2 and more is good.",
+    ),
+    "main_source": _TEXT(
+        "source", width="small", help="The source with more than half of its activity."
     ),
     "active_tokens": _count("active tokens", "Kept tokens with an active member."),
     "mean_density": _number("mean density", "%.1e", "Mean density of its members."),

@@ -52,69 +52,117 @@ def cluster_trust(stability: float, bootstrap: float) -> None:
         )
 
 
-def explanation(row: Row, bundle: Bundle, subject: str) -> None:
-    """The explanation of a row of the latent or cluster table and its score, if it has one.
-
-    `subject` is "the latent" or "the cluster".
-    """
+def explanation(row: Row, bundle: Bundle) -> None:
+    """The explanation of a row of the latent table and its score, if it has one."""
     if not row["explanation"]:
         return
-    st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
+    _explanation_text(row)
     precision, recall = row["explanation_precision"], row["explanation_recall"]
     if precision is not None and recall is not None:
-        score = _precision_and_recall(precision, recall, None, "explanation", subject)
+        score = _precision_and_recall(precision, recall, None, "explanation")
     elif recall is not None:
         score = "it names no held-out word, so its precision is undefined."
     else:
         score = (
             "no score. Either none of its words occurs in this corpus (function words, and words "
-            "about text such as “token”, count only in quotes), or "
-            f"{subject} is active on too few words."
+            "about text such as “token”, count only in quotes), or the latent is active on too few "
+            "words."
         )
     st.caption(f"Explanation{_held_out(bundle)}: {score}")
 
 
-def label_score(row: Row, bundle: Bundle, subject: str) -> None:
-    """How well the label predicts activity in held-out documents.
-
-    `subject` is "the latent" or "the cluster".
-    """
+def label_score(row: Row, bundle: Bundle) -> None:
+    """How well the label of a latent predicts its activity in held-out documents."""
     if not row["label"]:
         return
     precision, recall, lift = (row[f"label_{name}"] for name in ("precision", "recall", "lift"))
     if precision is not None and recall is not None:
-        score = _precision_and_recall(precision, recall, lift, "label", subject)
+        score = _precision_and_recall(precision, recall, lift, "label")
     elif recall is not None:
         score = "the label predicts no held-out word, so its precision is undefined."
     else:
-        score = f"no score, because {subject} is active on too few of them."
+        score = "no score, because the latent is active on too few of them."
+    if row["outside_label"] is not None:
+        outside = numbers.percent(row["outside_label"], 2)
+        score += f" {outside} of its activation is on tokens that the label does not name."
     st.caption(f"Label{_held_out(bundle)}: {score}")
 
 
-def _precision_and_recall(
-    precision: float, recall: float, lift: float | None, what: str, subject: str
-) -> str:
-    """The score with its meaning, such as "precision 50 % (of the words that …)"."""
-    by_chance = "" if lift is None else f", {numbers.short(lift)} times as often as by chance"
-    return (
-        f"precision {numbers.percent(precision)} (of the words that the {what} predicts, {subject} "
-        f"fires on this share{by_chance}), recall {numbers.percent(recall)} (of the words on which "
-        f"{subject} fires, the {what} predicts this share). "
-        f"{_verdict(precision, recall, lift, what, subject)}"
+def cluster_evidence(row: Row, bundle: Bundle) -> None:
+    """The evidence for the name of a cluster, its score beside random clusters, and its source."""
+    if row["evidence"]:
+        st.caption(plain(row["evidence"], 1000))
+    if row["member_share"] is not None:
+        st.caption(_member_score(row, bundle))
+    if row["main_source"]:
+        share = numbers.percent(row["main_source_share"], 2)
+        st.info(
+            f"{share} of the activity of this cluster is in one source, "
+            f"{plain(row['main_source'], 80)}: it may describe this source more than a meaning."
+        )
+
+
+def cluster_explanation(row: Row) -> None:
+    """The explanation of a row of the cluster table and its score, if it has one."""
+    if not row["explanation"]:
+        return
+    _explanation_text(row)
+    lift = row["explanation_lift"]
+    st.caption(
+        "Explanation: no score, because none of its words occurs in the held-out documents or the "
+        "members are active on too few."
+        if lift is None
+        else f"Explanation: on held-out documents a member fires on its words "
+        f"{numbers.short(lift)} times as often as by chance (median)."
     )
 
 
-def _verdict(precision: float, recall: float, lift: float | None, what: str, subject: str) -> str:
+def _member_score(row: Row, bundle: Bundle) -> str:
+    """How many members fit a cluster, beside random clusters of its level."""
+    sentence = (
+        f"{numbers.percent(row['member_share'], 2)} of the members fire at least 5 times as often "
+        "as by chance on the words that the others name"
+    )
+    labels = bundle.manifest.labels
+    for level in labels.levels if labels else []:
+        is_own = (level.space, level.level) == (row["space"], row["level"])
+        if is_own and level.random.share is not None:
+            sentence += f" (random clusters: {numbers.percent(level.random.share, 2)})"
+    if row["member_lift_other_words"] is None:
+        return f"{sentence}."
+    return (
+        f"{sentence}. Without a member's own three most telling words it is "
+        f"{numbers.short(row['member_lift_other_words'])} times as often (median): what the "
+        "members share beyond one word."
+    )
+
+
+def _explanation_text(row: Row) -> None:
+    st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
+
+
+def _precision_and_recall(precision: float, recall: float, lift: float | None, what: str) -> str:
+    """The score with its meaning, such as "precision 50 % (of the words that …)"."""
+    by_chance = "" if lift is None else f", {numbers.short(lift)} times as often as by chance"
+    return (
+        f"precision {numbers.percent(precision)} (of the words that the {what} predicts, the "
+        f"latent fires on this share{by_chance}), recall {numbers.percent(recall)} (of the words "
+        f"on which the latent fires, the {what} predicts this share). "
+        f"{_verdict(precision, recall, lift, what)}"
+    )
+
+
+def _verdict(precision: float, recall: float, lift: float | None, what: str) -> str:
     if lift is not None and lift < NO_BETTER:
-        return f"This is no better than chance, because {subject} fires nearly everywhere."
+        return "This is no better than chance, because the latent fires nearly everywhere."
     right, complete = precision >= GOOD_PRECISION, recall >= GOOD_RECALL
     if right and complete:
-        return f"The {what} is mostly right and covers most of what {subject} fires on."
+        return f"The {what} is mostly right and covers most of what the latent fires on."
     if right:
-        return f"The {what} is right where it applies and misses most of what {subject} fires on."
+        return f"The {what} is right where it applies and misses most of what the latent fires on."
     if complete:
-        return f"The {what} is too broad: it covers most of what {subject} fires on, and more."
-    return f"The {what} is a weak description of what {subject} fires on."
+        return f"The {what} is too broad: it covers most of what the latent fires on, and more."
+    return f"The {what} is a weak description of what the latent fires on."
 
 
 def _held_out(bundle: Bundle) -> str:

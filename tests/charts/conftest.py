@@ -112,23 +112,40 @@ def _latents(x: np.ndarray, kept: np.ndarray, document: np.ndarray, rng: Any) ->
             "top_tokens": [
                 [HOSTILE[i % len(HOSTILE)], f" {WORDS[i % 10]}"] for i in range(LATENTS)
             ],
-            **{name: [_scores(i)[name] for i in range(LATENTS)] for name in _scores(0)},
+            **{name: [_label_scores(i)[name] for i in range(LATENTS)] for name in _label_scores(0)},
         }
     )
 
 
-def _scores(i: int) -> dict[str, Any]:
-    """Scores and explanation of latent or cluster i; every fourth has none."""
+def _label_scores(i: int) -> dict[str, Any]:
+    """Scores and explanation of latent i; every fourth has none."""
     scored = i % 4 > 0
     return {
         "label_precision": 0.9 - 0.1 * (i % 4) if scored else None,
         "label_recall": 0.1 * (i % 4) if scored else None,
         "label_lift": 20.0 / (i % 4) if scored else None,
         "label_contexts": 40 if scored else 3,
+        "outside_label": 0.2 * (i % 4) if scored else None,
         "explanation": HOSTILE[i % len(HOSTILE)] if scored else "",
         "explanation_source": "imported: explanations.csv" if scored else "",
         "explanation_precision": 0.5 if scored else None,
         "explanation_recall": 0.25 if scored else None,
+    }
+
+
+def _member_scores(i: int) -> dict[str, Any]:
+    """Scores, explanation and source of cluster i; every fourth has none."""
+    scored = i % 4 > 0
+    return {
+        "evidence": f"7 of 9 members fire most on “{HOSTILE[i % len(HOSTILE)]}”.",
+        "member_lift": 5.0 * i if scored else None,
+        "member_share": 0.2 * (i % 4) if scored else None,
+        "member_lift_other_words": 1.5 * i if scored else None,
+        "explanation": HOSTILE[i % len(HOSTILE)] if scored else "",
+        "explanation_source": "imported: explanations.csv" if scored else "",
+        "explanation_lift": 2.5 if scored else None,
+        "main_source": HOSTILE[i % len(HOSTILE)] if i % 3 == 0 else "",
+        "main_source_share": 0.6 if i % 3 == 0 else 0.3,
     }
 
 
@@ -155,7 +172,7 @@ def _clusters(latents: pa.Table) -> tuple[pa.Table, pa.Table]:
                     "terms": [{"term": WORDS[i], "score": 1.0, "latents": 3}],
                     "raised": [{"term": HOSTILE[i], "score": 1.0, "latents": 2}],
                     "explained": [],
-                    **_scores(own),
+                    **_member_scores(own),
                     "stability": stability,
                     "bootstrap": bootstrap,
                     "stability_null": 0.4,

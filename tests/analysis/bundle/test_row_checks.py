@@ -58,7 +58,7 @@ NAN, INF = float("nan"), float("inf")
         ("clusters", "active_documents", [0, 7], [8]),
         ("clusters", "active_tokens", [0, 100], [101]),
         ("clusters", "stability", [0.0, 1.0, 1.00005], [1.01, -0.01, NAN]),
-        ("clusters", "label_lift", [0.0, 1e30, None], [-0.1, INF, NAN]),
+        ("clusters", "member_lift", [0.0, 1e30, None], [-0.1, INF, NAN]),
         ("clusters", "x", [-1e30, 1e30, None], [INF, -INF, NAN]),
         ("cluster_components", "component", [0, 8], [-1]),
         ("activations_by_latent", "token", [0, 119], [120]),

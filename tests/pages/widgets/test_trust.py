@@ -6,7 +6,16 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle, LevelName
-from pages.widgets.trust import cluster_trust, clustering_trust, explanation, label_score
+from analysis.runtime import numbers
+from pages.widgets.markdown import plain
+from pages.widgets.trust import (
+    cluster_evidence,
+    cluster_explanation,
+    cluster_trust,
+    clustering_trust,
+    explanation,
+    label_score,
+)
 
 
 def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> str:
@@ -14,7 +23,7 @@ def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bund
     shown: list[str] = []
     monkeypatch.setattr(st, "markdown", shown.append)
     monkeypatch.setattr(st, "caption", shown.append)
-    explanation(row, bundle, "the latent")
+    explanation(row, bundle)
     return " ".join(shown)
 
 
@@ -47,7 +56,7 @@ def test_an_explanation_is_shown_with_its_score(
 def captions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that Streamlit is called with."""
     written: list[str] = []
-    for element in ("markdown", "caption", "warning"):
+    for element in ("markdown", "caption", "warning", "info"):
         monkeypatch.setattr(st, element, written.append)
     return written
 
@@ -72,20 +81,83 @@ def test_the_score_of_a_label(
 ) -> None:
     written = captions(monkeypatch)
     scores = {"label_precision": precision, "label_recall": recall, "label_lift": lift}
-    label_score({"label": "dogs"} | scores, planted_bundle, "the latent")
+    label_score({"label": "dogs", "outside_label": 0.734} | scores, planted_bundle)
     (text,) = written
     assert f"precision {100 * precision:g}\u00a0%" in text
     assert f"recall {100 * recall:g}\u00a0%" in text
     assert f"{lift:g} times as often as by chance" in text
     assert verdict in text
+    assert text.endswith("73\u00a0% of its activation is on tokens that the label does not name.")
+
+
+CLUSTER: dict[str, object] = {
+    "space": "decoder",
+    "level": 0,
+    "evidence": "7 of 9 members fire most on “noun”.",
+    "member_share": 0.694,
+    "member_lift_other_words": 1.23,
+    "main_source": "",
+    "main_source_share": 0.3,
+}
+
+
+def test_the_score_of_a_cluster_stands_beside_random_clusters(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    cluster_evidence(CLUSTER, planted_bundle)
+    assert written[0] == plain("7 of 9 members fire most on “noun”.")
+    labels = planted_bundle.manifest.labels
+    assert labels is not None
+    random = next(one.random for one in labels.levels if (one.space, one.level) == ("decoder", 0))
+    assert written[1].startswith(
+        "69\u00a0% of the members fire at least 5 times as often as by chance on the words that "
+        f"the others name (random clusters: {numbers.percent(random.share, 2)}). Without a member's "
+        "own three most telling words it is 1.23 times as often (median)"
+    )
+    assert len(written) == 2
+
+
+def test_a_cluster_of_one_source_is_marked(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    row = CLUSTER | {"main_source": "sotu", "main_source_share": 0.57}
+    cluster_evidence(row | {"evidence": "", "member_share": None}, planted_bundle)
+    assert written == [
+        "57\u00a0% of the activity of this cluster is in one source, sotu: it may describe this "
+        "source more than a meaning."
+    ]
+    cluster_evidence(CLUSTER | {"member_lift_other_words": None, "level": 9}, planted_bundle)
+    assert written[-1].endswith("on the words that the others name.")
+
+
+@pytest.mark.parametrize(
+    ("lift", "expected"), [(2.5, "2.5 times as often as by chance"), (None, "no score")]
+)
+def test_the_explanation_of_a_cluster_has_a_lift(
+    lift: float | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = captions(monkeypatch)
+    row = {"explanation": "dogs", "explanation_source": "model: m", "explanation_lift": lift}
+    cluster_explanation(row)
+    assert "dogs" in written[0] and plain("model: m") in written[0] and expected in written[1]
+    cluster_explanation(row | {"explanation": ""})
+    assert len(written) == 2
 
 
 def test_labels_without_a_score(monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle) -> None:
     written = captions(monkeypatch)
-    row = {"label": "dogs", "label_precision": None, "label_recall": 0.0, "label_lift": None}
-    label_score(row, planted_bundle, "the latent")
-    label_score(row | {"label_recall": None}, planted_bundle, "the latent")
-    label_score(row | {"label": ""}, planted_bundle, "the latent")
+    row: dict[str, object] = {
+        "label": "dogs",
+        "label_precision": None,
+        "label_recall": 0.0,
+        "label_lift": None,
+        "outside_label": None,
+    }
+    label_score(row, planted_bundle)
+    label_score(row | {"label_recall": None}, planted_bundle)
+    label_score(row | {"label": ""}, planted_bundle)
     assert "its precision is undefined" in written[0] and "no score" in written[1]
     assert len(written) == 2
 
