@@ -112,8 +112,8 @@ def test_the_score_of_a_cluster_stands_beside_random_clusters(
     random = next(one.random for one in labels.levels if (one.space, one.level) == ("decoder", 0))
     assert written[1].startswith(
         "69\u00a0% of the members fire at least 5 times as often as by chance on the words that "
-        f"the others name (random clusters: {numbers.percent(random.share, 2)}). Without a member's "
-        "own three most telling words it is 1.23 times as often (median)"
+        f"the others name (random clusters: {numbers.percent(random.share, 2)}). Without a "
+        "member's own three most telling words it is 1.23 times as often (median)"
     )
     assert len(written) == 2
 
