@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pyarrow.parquet as pq
 
 from analysis.bundle import CorpusSource, ModelSource, SaeSource, SelfCheck
+from analysis.labels.cluster_scores import space_shown_first
 from analysis.pipeline.artifacts import FIND_CLUSTERS, LAY_OUT, LAY_OUT_COOCCURRENCE, NAME
 from analysis.pipeline.assembly import Provenance, assemble
 from tests.analysis.pipeline.conftest import Finished
@@ -44,6 +45,11 @@ def test_numbers_are_those_of_the_tables(finished: Finished) -> None:
     assert made.map_cooccurrence == finished.build.record(LAY_OUT_COOCCURRENCE).quality
     assert made.map != made.map_cooccurrence
     assert made.clustering == finished.build.record(FIND_CLUSTERS).levels
-    assert made.labels == finished.build.record(NAME).summary
+    summary = finished.build.record(NAME).summary
+    shown = {level.name for level in made.clustering if level.shown_first}
+    first = space_shown_first([one for one in summary.levels if (one.space, one.level) in shown])
+    assert made.labels is not None
+    assert (made.clusters_shown_first, made.labels.shown_first_reason) == first
+    assert made.labels.model_copy(update={"shown_first_reason": ""}) == summary
     assert made.timings == finished.timings
     assert made.versions["numpy"] == version("numpy")
