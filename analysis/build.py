@@ -26,7 +26,7 @@ from analysis.harvest.hooks import spelled_hook_point
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
 from analysis.labels.requested import LabelSources
-from analysis.pipeline import reading_steps, steps
+from analysis.pipeline import cluster_steps, reading_steps, steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     BY_LATENT,
@@ -41,6 +41,7 @@ from analysis.pipeline.artifacts import (
     COUNT_PARTNERS,
     DESCRIBE,
     DOCUMENTS,
+    DRAW_NULLS,
     FIND_CLUSTERS,
     FIND_NEIGHBOURS,
     FIND_RELATIONS,
@@ -51,6 +52,8 @@ from analysis.pipeline.artifacts import (
     LATENTS,
     LAY_OUT,
     LAY_OUT_COOCCURRENCE,
+    LINK_LATENTS,
+    LINKS,
     LOGIT_EFFECTS,
     LOGITS,
     MAP_COLUMNS,
@@ -58,7 +61,10 @@ from analysis.pipeline.artifacts import (
     MEASURED_CLUSTERS,
     MEMBERSHIPS,
     NAME,
+    NEAREST,
     NEIGHBOURS,
+    NULL_CUTS,
+    NULL_DRAWS,
     PARTNER_BLOCKS,
     PARTNERS,
     PICK_CONTEXTS,
@@ -126,7 +132,7 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
         FIND_NEIGHBOURS,
         steps.find_neighbours,
         reads=(ACTIVE_TOKENS,),
-        writes=(NEIGHBOURS,),
+        writes=(NEIGHBOURS, NEAREST),
         title="neighbours",
     ),
     Step(
@@ -150,9 +156,23 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
         title="map of co-occurrence",
     ),
     Step(
+        LINK_LATENTS,
+        cluster_steps.link_latents,
+        reads=(*ACTIVATIONS, STATISTICS),
+        writes=(LINKS,),
+        title="links of co-occurrence",
+    ),
+    Step(
+        DRAW_NULLS,
+        cluster_steps.draw_nulls,
+        reads=(*ACTIVATIONS, STATISTICS),
+        writes=(NULL_CUTS,),
+        resumes_from=(NULL_DRAWS,),
+    ),
+    Step(
         FIND_CLUSTERS,
-        steps.find_clusters,
-        reads=(NEIGHBOURS, FIND_NEIGHBOURS, PARTNERS, STATISTICS, ACTIVE_TOKENS, HARVEST),
+        cluster_steps.find_clusters,
+        reads=(NEAREST, LINKS, NULL_CUTS, STATISTICS, ACTIVE_TOKENS),
         writes=(MEMBERSHIPS, CLUSTER_TREE, SHOWN_CLUSTERS),
         title="clusters",
     ),

@@ -3,35 +3,31 @@
 The spaces: latents are similar if their decoder vectors are, or if they fire on the same tokens.
 Both are a graph of nearest neighbours, and both are clustered in the same way: HDBSCAN on a
 five-dimensional UMAP of the graph, as in Bricken et al. 2023, and never on the 2-D map, where
-planted clusters are lost. The embedding is repeated with several seeds (`hierarchy`); the levels
-are the cuts on which the seeds agree best (`levels`). Levels need not be nested: a cluster's parent
-is the cluster of the next level that holds at least half of its members.
+planted clusters are lost. The hierarchy is repeated with other seeds and without a part of the
+latents (`repeats`); the levels are the cuts that are worth most (`levels`). Levels need not be
+nested: a cluster's parent is the cluster of the next level that holds at least half of its members.
 
-Two numbers measure how stable a cluster is (`stability`): its best Jaccard overlap over the seeds,
-and over bootstraps of the graph in which each latent's neighbours are drawn with replacement.
+Two numbers measure how stable a cluster is: its best Jaccard overlap with any cluster of the
+hierarchies of the other seeds, and of the resampled latents. Both stand beside their nulls
+(`null_draws`): the largest value of any cluster of the same level where there is nothing to find. A
+cluster is believable if both are at least WEAK and above their nulls.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, TABLES, ClusterLevel, Space
-from analysis.clusters.hierarchy import cluster_labels, hierarchy, resampled, smoothed_start
 from analysis.clusters.levels import Cut, all_cuts, choose_levels
-from analysis.clusters.stability import NOISE, cluster_stability
+from analysis.clusters.null_draws import NullCut, NullDraws, null_cut, sample_worth
+from analysis.clusters.repeats import repeats
+from analysis.clusters.stability import NOISE, WEAK
 from analysis.decoder.graph import NeighbourGraph
-from analysis.decoder.umap_embedding import NEIGHBOURS, fuzzy_graph, start_positions
 from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints
-
-DIMENSIONS = 5
-"""Dimensions of the embedding. With ten it takes three times as long, finds the same planted
-groups, separates their families less well (stability .8 instead of .9), and lets seeds agree more
-on noise: .3 instead of .1 for isotropic vectors of width 256, .55 instead of .35 for width 48."""
-SEEDS = 3
-BOOTSTRAPS = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,8 @@ class SpaceClusters:
     space: Space
     latents: Int32s
     """int32 [n], those that were clustered."""
+    left_out: int
+    """Eligible latents that were not clustered, because they have too few neighbours."""
     levels: tuple["_Level", ...]
     first: int
     """The level that is shown first."""
@@ -72,46 +70,56 @@ class _Level:
     stability: Floats
     """float64 [clusters], best overlap over the other seeds."""
     bootstrap: Floats
-    """float64 [clusters], best overlap over the bootstraps."""
+    """float64 [clusters], best overlap over the resampled latents."""
     agreement: float
     """Mean agreement over the pairs of seeds."""
+    null: NullCut | None
+    """What the same cut gives where there is nothing to find; None if nothing was drawn."""
+    null_latents: int = 0
 
 
 def cluster(
     space: Space,
     graph: NeighbourGraph,
     eligible: Bools,
-    W_dec: np.ndarray | None = None,
+    W_dec: Float32s | None = None,
     *,
     seed: int = 0,
     minimum_cluster: int = 5,
     epochs: int | None = None,
+    nulls: tuple[NullDraws, pa.Table] | None = None,
 ) -> SpaceClusters:
     """Cluster the eligible [F] latents of one space at up to three levels.
 
-    The embedding starts from the principal components of W_dec [F, d], or without it from random
-    positions that are smoothed over the graph. There are no clusters if there are no more latents
+    `graph` has 30 neighbours of each latent, and W_dec [F, d] is that of the decoder space. `nulls`
+    are the draws of the space and their rows. There are no clusters if there are no more latents
     than UMAP needs neighbours.
     """
-    fuzzy = fuzzy_graph(graph, eligible)
-    n = len(fuzzy.latents)
-    cuts: list[Cut] = []
-    bootstraps: list[Floats] = []
-    if n > max(NEIGHBOURS, 2 * minimum_cluster):
-        if W_dec is None:
-            start = smoothed_start(fuzzy, DIMENSIONS, seed)
-        else:
-            start = start_positions(W_dec, fuzzy.latents, DIMENSIONS)
-        trees = [hierarchy(start, fuzzy, minimum_cluster, seed + i, epochs) for i in range(SEEDS)]
-        bootstraps = [
-            hierarchy(start, resampled(fuzzy, seed + i), minimum_cluster, seed + i, epochs)
-            for i in range(SEEDS, SEEDS + BOOTSTRAPS)
-        ]
-        cuts = choose_levels(all_cuts(trees, minimum_cluster), minimum_cluster)
-    if not cuts:
-        cuts = [Cut((np.full(n, NOISE),), 0.0)]
-    levels = tuple(_largest_first(cut, bootstraps) for cut in cuts)
-    return SpaceClusters(space, fuzzy.latents, levels, 0)
+    repeated = repeats(
+        graph, eligible, W_dec, seed=seed, minimum_cluster=minimum_cluster, epochs=epochs
+    )
+    draws, rows = nulls or (None, None)
+
+    def null(cut: Cut) -> NullCut | None:
+        return None if draws is None else null_cut(rows, cut, draws.draws)
+
+    def null_worth(cut: Cut) -> float:
+        at = null(cut)
+        if at is None:
+            return 0.0
+        # Where a sample was drawn, the cut is compared with the same sample of the data.
+        sampled = sample_worth(rows, cut)
+        return at.worth + (0.0 if sampled is None else cut.worth - sampled)
+
+    cuts, first = choose_levels(list(all_cuts(repeated, minimum_cluster)), null_worth)
+    n = len(repeated.latents)
+    levels = [
+        _largest_first(cut, null(cut), 0 if draws is None else len(draws.latents)) for cut in cuts
+    ]
+    nothing = _Level(np.full(n, NOISE), *(np.empty(0),) * 3, 0.0, None)  # type: ignore[arg-type]
+    return SpaceClusters(
+        space, repeated.latents, int(eligible.sum()) - n, tuple(levels) or (nothing,), first
+    )
 
 
 def place(clusters: pa.Table, memberships: pa.Table, x: Float32s, y: Float32s) -> pa.Table:
@@ -131,26 +139,22 @@ def place(clusters: pa.Table, memberships: pa.Table, x: Float32s, y: Float32s) -
     return clusters
 
 
-def _largest_first(cut: Cut, bootstraps: Sequence[Floats]) -> _Level:
-    """The clusters of the first seed of a cut, numbered by size, with their overlaps.
-
-    `bootstraps` are single-linkage trees [n - 1, 4].
-    """
+def _largest_first(cut: Cut, null: NullCut | None, null_latents: int) -> _Level:
+    """The clusters of the first seed of a cut, numbered by size, with their overlaps."""
     shown = cut.by_seed[0]
     sizes = np.bincount(shown[shown >= 0], minlength=cut.clusters)
     order = np.argsort(-sizes, kind="stable")
     number = np.empty(cut.clusters + 1, dtype=np.int64)
     number[order] = np.arange(cut.clusters)
     number[NOISE] = NOISE
-    again = [
-        cluster_labels(tree, cut.smallest)[cut.extraction] for tree in bootstraps if cut.clusters
-    ]
     return _Level(
         labels=number[shown],
         sizes=sizes[order],
-        stability=cluster_stability(shown, cut.by_seed[1:])[order],
-        bootstrap=cluster_stability(shown, again)[order],
-        agreement=cut.stability,
+        stability=cut.stability[order],
+        bootstrap=cut.bootstrap[order],
+        agreement=cut.agreement,
+        null=null,
+        null_latents=null_latents,
     )
 
 
@@ -177,9 +181,10 @@ def assemble(spaces: Sequence[SpaceClusters], F: int) -> Clustering:
                 space=one.space,
                 level=i,
                 clusters=len(level.sizes),
-                noise=int((level.labels < 0).sum()),
+                noise=one.left_out + int((level.labels < 0).sum()),
                 stability=round(level.agreement, 6),
                 shown_first=i == one.first,
+                **_null_fields(level),
             )
             for one in spaces
             for i, level in enumerate(one.levels)
@@ -212,12 +217,38 @@ def _cluster_rows(clusters: SpaceClusters, labels: Int32s, first: int) -> pa.Tab
         "size": np.concatenate([level.sizes for level in clusters.levels]),
         "stability": np.concatenate([level.stability for level in clusters.levels]),
         "bootstrap": np.concatenate([level.bootstrap for level in clusters.levels]),
-        "stability_null": pa.nulls(sum(counts)),
-        "bootstrap_null": pa.nulls(sum(counts)),
-        "believable": pa.nulls(sum(counts)),
+        **_null_columns(clusters.levels),
     }
     schema = pa.schema([TABLES["clusters"].field(name) for name in columns])
     return pa.table(columns).cast(schema)
+
+
+def _null_fields(level: _Level) -> dict[str, Any]:
+    """The fields of the manifest about the nulls of a level."""
+    if level.null is None:
+        return {}
+    return {
+        "null_draws": level.null.draws,
+        "null_latents": level.null_latents,
+        "null_stability": round(level.null.agreement, 6),
+    }
+
+
+def _null_columns(levels: Sequence[_Level]) -> dict[str, list[Any]]:
+    """The columns of the cluster table about the nulls; null if nothing was drawn."""
+    columns: dict[str, list[Any]] = {"stability_null": [], "bootstrap_null": [], "believable": []}
+    for level in levels:
+        null, count = level.null, len(level.sizes)
+        if null is None:
+            columns = {name: [*values, *[None] * count] for name, values in columns.items()}
+            continue
+        believable = (np.minimum(level.stability, level.bootstrap) >= WEAK) & (
+            (level.stability > null.stability) & (level.bootstrap > null.bootstrap)
+        )
+        columns["stability_null"] += [null.stability] * count
+        columns["bootstrap_null"] += [null.bootstrap] * count
+        columns["believable"] += believable.tolist()
+    return columns
 
 
 def _parents(labels: Int32s, count: int) -> Int32s:

@@ -6,7 +6,7 @@ neighbours in the graph are joined, so latents that are close in the embedding b
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numba
 import numpy as np
@@ -41,7 +41,7 @@ EXTRACTIONS: tuple[Extraction, ...] = ("leaf", "eom")
 
 
 def hierarchy(
-    start: Float32s, fuzzy: FuzzyGraph, minimum_cluster: int, seed: int, epochs: int | None
+    start: Float32s, fuzzy: FuzzyGraph, seed: int, minimum_cluster: int, epochs: int | None
 ) -> Floats:
     """Single-linkage tree float64 [n - 1, 4] of one embedding of the graph, from start [n, D].
 
@@ -68,23 +68,6 @@ def smoothed_start(fuzzy: FuzzyGraph, dimensions: int, seed: int) -> Float32s:
         points -= points.mean(axis=0)
         points /= np.maximum(np.sqrt((points**2).mean(axis=0)), 1e-12)
     return points.astype(np.float32)
-
-
-def resampled(fuzzy: FuzzyGraph, seed: int) -> FuzzyGraph:
-    """Bootstrap the graph: draw each latent's edges with replacement, as many as it has.
-
-    The weight of an edge is half the number of draws from both of its ends.
-    """
-    random = np.random.default_rng(seed)
-    rows = scipy.sparse.csr_matrix(fuzzy.weights)
-    degrees = np.diff(rows.indptr).astype(np.int64)
-    own = np.repeat(np.arange(len(degrees)), degrees)
-    drawn = rows.indptr[own] + (random.random(len(own)) * degrees[own]).astype(np.int64)
-    times = np.bincount(drawn, minlength=len(own)).astype(np.float32)
-    once = scipy.sparse.csr_matrix((rows.data * times, rows.indices, rows.indptr), rows.shape)
-    weights = (once + once.T) / 2
-    weights.eliminate_zeros()
-    return FuzzyGraph(fuzzy.latents, fuzzy.neighbours, weights)
 
 
 def spanning_tree(
@@ -154,3 +137,70 @@ def cluster_labels(linkage: Floats, smallest: int) -> Mapping[Extraction, Ints]:
         extraction: np.asarray(get_cluster_label_vector(condensed, chosen, 0.0, n_samples=n))
         for extraction, chosen in clusters.items()
     }
+
+
+class TreeClusters(NamedTuple):
+    """All clusters of a hierarchy, at any size. Cluster 0 is the one of all latents."""
+
+    of_latent: Ints
+    """int64 [m], the smallest cluster that holds each latent."""
+    above: Ints
+    """int64 [clusters], the next larger one that holds each cluster; -1 for the first."""
+    sizes: Ints
+    """int64 [clusters], latents."""
+
+
+def tree_clusters(tree: Floats, smallest: int) -> TreeClusters:
+    """The clusters of at least `smallest` latents of the condensed tree of a hierarchy."""
+    m = len(tree) + 1
+    condensed = condense_tree(tree, min_cluster_size=smallest)
+    parent, child = np.asarray(condensed.parent), np.asarray(condensed.child)
+    above = np.full(int(parent.max(initial=m)) - m + 1, -1, dtype=np.int64)
+    sizes = np.full(len(above), m, dtype=np.int64)
+    is_cluster = child >= m
+    above[child[is_cluster] - m] = parent[is_cluster] - m
+    sizes[child[is_cluster] - m] = np.asarray(condensed.child_size)[is_cluster]
+    of_latent = np.zeros(m, dtype=np.int64)
+    of_latent[child[~is_cluster]] = parent[~is_cluster] - m
+    return TreeClusters(of_latent, above, sizes)
+
+
+def best_overlaps(labels: Ints, tree: TreeClusters, rows: Ints) -> Floats:
+    """For each cluster of labels [n] the best Jaccard overlap with any cluster of a hierarchy.
+
+    `rows` [m] says which of the n latents the hierarchy has; only these are compared. The cluster
+    of all latents does not count. Hennig 2007, "Cluster-wise assessment of cluster stability".
+    """
+    clusters = int(labels.max(initial=-1)) + 1
+    own = labels[rows]
+    order = np.argsort(own, kind="stable")
+    starts = np.searchsorted(own[order], np.arange(clusters + 1))
+    best = np.zeros(clusters)
+    _fill_overlaps(order, starts, *tree, best)
+    return best
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_overlaps(
+    order: Ints, starts: Ints, of_latent: Ints, above: Ints, sizes: Ints, best: Floats
+) -> None:
+    """Fill the best overlap [clusters]; members of cluster c are order[starts[c]:starts[c + 1]].
+
+    `of_latent` is the smallest cluster of the hierarchy that holds a latent, `above` the one that
+    holds a cluster; 0 is the one of all latents.
+    """
+    shared = np.zeros(len(above), dtype=np.int64)
+    for c in range(len(best)):
+        members = order[starts[c] : starts[c + 1]]
+        for member in members:
+            node = of_latent[member]
+            while node > 0:
+                shared[node] += 1
+                node = above[node]
+        for member in members:
+            node = of_latent[member]
+            while node > 0 and shared[node]:
+                both = shared[node]
+                best[c] = max(best[c], both / (len(members) + sizes[node] - both))
+                shared[node] = 0
+                node = above[node]

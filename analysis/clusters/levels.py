@@ -1,26 +1,37 @@
 """Choose the cuts of the hierarchies that become the levels of the clustering.
 
-Every hierarchy is cut at several smallest cluster sizes and by both extractions. A cut is judged by
-how far the seeds agree on it, and the levels are the cuts on which they agree best. Pure noise also
-has clusters, but they differ between seeds.
+Every hierarchy is cut at several smallest cluster sizes and by both extractions. A cut is worth its
+stability, the agreement of the seeds, times the share of the latents that it covers, minus what the
+same cut is worth on average where there is nothing to find (`null_draws`). The cut that is worth
+most is shown first. It is never chosen for its number of clusters: a cut that shatters a large
+cluster has the most. The other levels are coarser or finer cuts that are worth most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from analysis.clusters.hierarchy import EXTRACTIONS, Extraction, cluster_labels
+import numpy as np
+
+from analysis.clusters.hierarchy import (
+    EXTRACTIONS,
+    Extraction,
+    best_overlaps,
+    cluster_labels,
+    tree_clusters,
+)
+from analysis.clusters.repeats import LEFT_OUT, Repeats
 from analysis.clusters.stability import NOISE, WEAK, mean_agreement
 from analysis.runtime.arrays import Floats, Ints
 
 RUNG = 1.6
 """Factor between one smallest cluster size that is tried and the next."""
-FINEST_SIZES = 2.0
-"""The finest level is chosen among smallest sizes up to this many times `minimum_cluster`."""
-COARSER = (2.5, 10.0)
-"""A level has fewer clusters than the level below it by a factor in this range."""
+APART = (2.5, 10.0)
+"""The numbers of clusters of two neighbouring levels differ by a factor in this range."""
 FEWEST = 3
-"""Clusters that a coarser level has at least."""
+"""Clusters that a level has at least, if any cut has as many."""
 MOST_LEVELS = 3
+NEARLY_AS_GOOD = 0.02
+"""Of cuts whose worth differs by less, the one with the most clusters is taken."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +40,15 @@ class Cut:
 
     by_seed: tuple[Ints, ...]
     """For each seed the cluster of every latent, int64 [n]; -1 for noise."""
-    stability: float
-    """Mean agreement over the pairs of seeds."""
-    smallest: int = 0
+    agreement: float
+    """Mean agreement over the pairs of seeds: the stability of the cut."""
+    smallest: int
     """Smallest cluster size that the cut allows, in latents."""
-    extraction: Extraction = "leaf"
+    extraction: Extraction
+    stability: Floats
+    """float64 [clusters], best overlap in the hierarchies of other seeds, mean."""
+    bootstrap: Floats
+    """float64 [clusters], best overlap in the hierarchies of resampled latents, mean."""
 
     @property
     def clusters(self) -> int:
@@ -48,47 +63,82 @@ class Cut:
     @property
     def worth(self) -> float:
         """Stability times the share of latents in a cluster."""
-        return self.stability * self.covered
+        return self.agreement * self.covered
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What cuts of different hierarchies have in common."""
+        return self.smallest, self.extraction
 
 
-def all_cuts(linkages: Sequence[Floats], minimum_cluster: int) -> list[Cut]:
-    """Every cut of the trees [n - 1, 4] that is tried, by ascending smallest cluster size."""
-    n = len(linkages[0]) + 1
-    cuts: list[Cut] = []
+def all_cuts(repeated: Repeats, minimum_cluster: int) -> Iterator[Cut]:
+    """Every cut of the trees that is tried, by ascending smallest cluster size."""
+    n = len(repeated.latents)
+    every = np.arange(n)
+    others = [(tree_clusters(tree, minimum_cluster), every) for tree in repeated.trees[1:]]
+    fewer = smallest_resampled(minimum_cluster)
+    resampled = [(tree_clusters(tree, fewer), rows) for tree, rows in repeated.resampled]
     size = minimum_cluster
-    while size == minimum_cluster or size <= n / FEWEST:
-        labels = [cluster_labels(linkage, size) for linkage in linkages]
-        of_size = []
+    while repeated.trees and (size == minimum_cluster or size <= n / FEWEST):
+        labels = [cluster_labels(tree, size) for tree in repeated.trees]
+        most = 0
         for extraction in EXTRACTIONS:
             by_seed = tuple(one[extraction] for one in labels)
-            of_size.append(Cut(by_seed, mean_agreement(by_seed), size, extraction))
-        cuts += of_size
+            again = [
+                [best_overlaps(by_seed[0], tree, rows) for tree, rows in some]
+                for some in (others, resampled)
+            ]
+            stability, bootstrap = (np.mean(some, axis=0) for some in again)
+            cut = Cut(by_seed, mean_agreement(by_seed), size, extraction, stability, bootstrap)
+            most = max(most, cut.clusters)
+            yield cut
         # A larger size finds no more clusters than this one.
-        if max(cut.clusters for cut in of_size) < FEWEST:
-            break
+        if most < FEWEST:
+            return
         size = round(size * RUNG)
-    return cuts
 
 
-def choose_levels(cuts: Sequence[Cut], minimum_cluster: int) -> list[Cut]:
-    """The fine cut on which the seeds agree best, then coarser ones that are not weak.
+def smallest_resampled(minimum_cluster: int) -> int:
+    """The smallest cluster that is compared where a part of the latents is left out.
 
-    Empty if the fine cut has no cluster.
+    A cluster of the smallest size keeps (1 - LEFT_OUT) of its members on average, and may lose one
+    more.
     """
-    fine = [cut for cut in cuts if cut.smallest <= FINEST_SIZES * minimum_cluster]
-    # Excess of mass sometimes returns two or three clusters of everything: that is not fine.
-    most = max(cut.clusters for cut in fine)
-    fine = [cut for cut in fine if 2 * cut.clusters >= most]
-    levels = [max(fine, key=lambda cut: (cut.stability, cut.clusters))]
-    while len(levels) < MOST_LEVELS:
-        below = levels[-1].clusters
-        coarser = [
-            cut
-            for cut in cuts
-            if max(FEWEST, below / COARSER[1]) <= cut.clusters <= below / COARSER[0]
-            and cut.stability >= WEAK
-        ]
-        if not coarser:
+    return max(2, int(minimum_cluster * (1 - LEFT_OUT)) - 1)
+
+
+def choose_levels(cuts: Sequence[Cut], null_worth: Callable[[Cut], float]) -> tuple[list[Cut], int]:
+    """The levels from the finest to the coarsest, and the one that is shown first.
+
+    `null_worth` is the worth of a cut where there is nothing to find. Other levels than the first
+    are not weak and worth more than that. Empty if no cut has a cluster.
+    """
+    usable = [cut for cut in cuts if cut.clusters >= FEWEST] or [c for c in cuts if c.clusters]
+    if not usable:
+        return [], 0
+
+    def above(cut: Cut) -> float:
+        return cut.worth - null_worth(cut)
+
+    def best(some: Sequence[Cut]) -> Cut | None:
+        if not some:
+            return None
+        most = max(map(above, some))
+        near = [cut for cut in some if above(cut) >= most - NEARLY_AS_GOOD]
+        return max(near, key=lambda cut: (cut.clusters, above(cut)))
+
+    first = best(usable)
+    assert first is not None
+    sound = [cut for cut in usable if cut.agreement >= WEAK and above(cut) > 0]
+    coarser: list[Cut] = []
+    while len(coarser) < MOST_LEVELS - 1:
+        below = (coarser or [first])[-1].clusters
+        low, high = max(FEWEST, below / APART[1]), below / APART[0]
+        found = best([cut for cut in sound if low <= cut.clusters <= high])
+        if found is None:
             break
-        levels.append(max(coarser, key=lambda cut: (cut.worth, cut.clusters)))
-    return levels if levels[0].clusters else []
+        coarser.append(found)
+    low, high = first.clusters * APART[0], first.clusters * APART[1]
+    finer = best([cut for cut in sound if low <= cut.clusters <= high])
+    levels = [*([] if finer is None else [finer]), first, *coarser][:MOST_LEVELS]
+    return levels, int(finer is not None)

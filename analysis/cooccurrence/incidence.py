@@ -20,18 +20,18 @@ larger rank means rarer, or as rare with a smaller id. Ranks have 16 bits if the
 the bytes that counting reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from analysis.bundle import Activations, Unit, Units, spans_within
-from analysis.runtime.arrays import Float32s, Floats, Ints, UInt32s
+from analysis.bundle import LatentBlock, Unit, Units, spans_within
+from analysis.runtime.arrays import Float32s, Floats, Int32s, Ints, UInt32s
 from analysis.runtime.durable import is_whole, whole_file
 from analysis.runtime.memory import MEMORY_BYTES
 
@@ -40,6 +40,21 @@ _READ_BYTES = 24
 _PLACED_BYTES = 16
 """Memory for each activation while it is sorted by unit."""
 _INCIDENCE = "incidence.npz"
+
+
+class ByLatent(Protocol):
+    """Activations that are read by latent, such as `Activations`."""
+
+    @property
+    def latent_ends(self) -> Ints:
+        """[F] where each latent's activations end."""
+        ...
+
+    def blocks_by_latent(
+        self, latents: Ints | Int32s | None = None, most_rows: float = ...
+    ) -> Iterator[LatentBlock]:
+        """Yield the activations of all latents in blocks."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class Incidence:
 
 
 def write_incidences(
-    activations: Activations,
+    activations: ByLatent,
     units: Units,
     folder: Path,
     *,
@@ -172,7 +187,7 @@ def _mapped(file: Path, kind: type[Any]) -> npt.NDArray[Any]:
 
 
 def _write_columns(
-    activations: Activations,
+    activations: ByLatent,
     units: Units,
     folders: Sequence[Path],
     thresholds: Sequence[float],

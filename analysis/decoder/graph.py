@@ -22,7 +22,7 @@ from analysis.bundle import TABLES
 from analysis.decoder.exact import cosines_of_rows, nearest, nearest_within, rank
 from analysis.decoder.products import is_int8_fast
 from analysis.decoder.vectors import row_norms, unit_rows
-from analysis.runtime.arrays import Bools, Float32s, Int32s
+from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.threads import over_spans
@@ -66,6 +66,30 @@ class NeighbourGraph:
     def k(self) -> int:
         """Neighbours of each latent; fewer than requested if few latents are eligible."""
         return int(self.neighbours.shape[1])
+
+    def spread(self, latents: Ints, F: int) -> "NeighbourGraph":
+        """The graph of F latents, from one whose row i is latents[i]; others have no neighbours."""
+        neighbours = np.full((F, self.k), -1, dtype=np.int32)
+        cosines = np.full((F, self.k), np.nan, dtype=np.float32)
+        known = self.neighbours >= 0
+        near = np.full(known.shape, -1, dtype=np.int32)
+        near[known] = latents[self.neighbours[known]]
+        neighbours[latents], cosines[latents] = near, self.cosines
+        return NeighbourGraph(neighbours, cosines, self.how, self.recall)
+
+    def among(self, kept: Bools, k: int) -> "NeighbourGraph":
+        """The first k neighbours of every latent that are in `kept` [F], and only for those.
+
+        It is exact for latents that have k neighbours left.
+        """
+        known = self.neighbours >= 0
+        known[known] = kept[self.neighbours[known]]
+        known &= kept[:, None]
+        order = np.argsort(~known, axis=1, kind="stable")[:, :k]
+        left = np.take_along_axis(known, order, 1)
+        near = np.where(left, np.take_along_axis(self.neighbours, order, 1), -1)
+        cosines = np.where(left, np.take_along_axis(self.cosines, order, 1), np.nan)
+        return NeighbourGraph(near, cosines.astype(np.float32), self.how, self.recall)
 
 
 def decoder_graph(

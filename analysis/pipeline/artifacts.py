@@ -13,6 +13,7 @@ from analysis.pipeline.records import (
     LabelRecord,
     MapRecord,
     NeighbourRecord,
+    NullRecord,
     ReadingRecord,
     RelationRecord,
     RowsRecord,
@@ -52,6 +53,9 @@ class ScratchTable(Artifact):
 SHARDS = Artifact("shards")
 PARTNER_BLOCKS = Artifact("scratch/partners")
 ANSWERS = Artifact("scratch/answers.jsonl")
+NULL_DRAWS = Artifact("scratch/nulls")
+JOINT_FILES = Artifact("scratch/joint")
+"""Working files of a graph of co-occurrence; removed after use."""
 
 TOKENS = BundleTable.named("tokens")
 DOCUMENTS = BundleTable.named("documents")
@@ -80,6 +84,12 @@ COOCCURRENCE_MAP_COLUMNS = ScratchTable.named("map_cooccurrence")
 SHOWN_CLUSTERS = ScratchTable.named("shown_clusters")
 """cluster and cluster_cooccurrence, one row per latent; null if it is in no cluster of the level
 that is shown first."""
+NEAREST = ScratchTable.named("nearest")
+"""As the table neighbours, with twice as many neighbours of each latent."""
+LINKS = ScratchTable.named("links")
+"""As NEAREST, for the strongest partners above the shift; cosine is phi."""
+NULL_CUTS = ScratchTable.named("null_cuts")
+"""Every cut of every null draw, in both spaces (`clusters/null_draws.py`)."""
 CLUSTER_TREE = ScratchTable.named("clusters")
 """One row per cluster of every level, with parent, size and stability."""
 MEASURED_CLUSTERS = ScratchTable.named("measured")
@@ -104,6 +114,8 @@ FIND_NEIGHBOURS = RecordFile("find_neighbours", NeighbourRecord)
 FIND_RELATIONS = RecordFile("find_relations", RelationRecord)
 LAY_OUT = RecordFile("lay_out", MapRecord)
 LAY_OUT_COOCCURRENCE = RecordFile("lay_out_by_cooccurrence", MapRecord)
+LINK_LATENTS = RecordFile("link_latents", DoneRecord)
+DRAW_NULLS = RecordFile("draw_nulls", NullRecord)
 FIND_CLUSTERS = RecordFile("find_clusters", ClusterRecord)
 MEASURE_CLUSTERS = RecordFile("measure_clusters", RowsRecord)
 READ_IN_ORDER = RecordFile("read_in_order", ReadingRecord)

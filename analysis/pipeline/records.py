@@ -53,6 +53,12 @@ class MapRecord(StepRecord):
     quality: MapQuality
 
 
+class NullRecord(StepRecord):
+    """How often the clusters were computed where there is nothing to find."""
+
+    draws: dict[str, int] = Field(description="by space")
+
+
 class ClusterRecord(StepRecord):
     """The levels of the clusters in all spaces."""
 

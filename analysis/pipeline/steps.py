@@ -3,18 +3,16 @@
 What a step reads and writes is declared where it is listed, in `analysis/build.py`.
 """
 
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analysis.bundle import TABLES
 from analysis.clusters.activity import cluster_activity
-from analysis.clusters.clustering import assemble, cluster, place
+from analysis.clusters.clustering import place
 from analysis.clusters.component_tables import write_components
 from analysis.cooccurrence import partners, relations
-from analysis.cooccurrence.partner_graph import LEAST_JOINT, partner_graph
+from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.cooccurrence.strongest import Ranking
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.decoder.umap_map import LatentMap, cooccurrence_map, decoder_map, moved
@@ -41,6 +39,7 @@ from analysis.pipeline.artifacts import (
     MAP_COLUMNS,
     MEASURED_CLUSTERS,
     MEMBERSHIPS,
+    NEAREST,
     NEIGHBOURS,
     PARTNER_BLOCKS,
     PARTNERS,
@@ -52,7 +51,6 @@ from analysis.pipeline.artifacts import (
 )
 from analysis.pipeline.building import Building
 from analysis.pipeline.records import (
-    ClusterRecord,
     DoneRecord,
     HarvestRecord,
     LabelRecord,
@@ -142,13 +140,14 @@ def count_partners(build: Building) -> RowsRecord:
 
 
 def find_neighbours(build: Building) -> NeighbourRecord:
-    """The cosine kNN graph of the decoder, which the map and the clusters share."""
-    graph = decoder_graph(
-        build.decoder,
-        eligible=build.fired,
-        k=build.parameters.neighbours,
-        seed=build.parameters.seed,
-    )
+    """The cosine kNN graph of the decoder, which the map and the clusters share.
+
+    The clusters leave some latents out, so they need more neighbours than are stored.
+    """
+    k = build.parameters.neighbours
+    graph = decoder_graph(build.decoder, eligible=build.fired, k=2 * k, seed=build.parameters.seed)
+    build.write(NEAREST, neighbour_table(graph))
+    graph = replace(graph, neighbours=graph.neighbours[:, :k], cosines=graph.cosines[:, :k])
     build.write(NEIGHBOURS, neighbour_table(graph))
     return NeighbourRecord(how=graph.how, recall=graph.recall)
 
@@ -211,37 +210,6 @@ def lay_out_by_cooccurrence(build: Building) -> MapRecord:
     }
     build.write_columns(COOCCURRENCE_MAP_COLUMNS, columns)
     return MapRecord(quality=placed.quality)
-
-
-def find_clusters(build: Building) -> ClusterRecord:
-    """Clusters by decoder similarity and by co-occurrence at several levels."""
-    parameters = build.parameters
-    settings: dict[str, Any] = {
-        "seed": parameters.seed,
-        "minimum_cluster": parameters.minimum_cluster,
-        "epochs": parameters.epochs,
-    }
-    flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
-    live = np.asarray(pc.equal(flags, "live"))
-    partners = partner_graph(
-        build.read(PARTNERS, ["latent", "partner", "joint_tokens"]),
-        build.read(ACTIVE_TOKENS),
-        build.n_tokens,
-        least_joint=LEAST_JOINT,
-        eligible=live,
-    )
-    clustering = assemble(
-        [
-            cluster("decoder", _graph(build), build.fired, build.decoder, **settings),
-            cluster("cooccurrence", partners, live, **settings),
-        ],
-        build.sae.d_sae,
-    )
-    build.write(MEMBERSHIPS, clustering.memberships)
-    build.write(CLUSTER_TREE, clustering.clusters)
-    shown = {name: pa.array(v, mask=v < 0) for name, v in clustering.shown.items()}
-    build.write(SHOWN_CLUSTERS, pa.table(shown))
-    return ClusterRecord(levels=list(clustering.levels))
 
 
 def measure_clusters(build: Building) -> RowsRecord:

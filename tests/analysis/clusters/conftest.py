@@ -20,7 +20,7 @@ def planted() -> np.ndarray:
 def clustered(W: np.ndarray, eligible: np.ndarray | None = None, seed: int = 0) -> Clustering:
     """The clusters of a decoder [F, d]; None: every latent is eligible."""
     mask = np.ones(len(W), dtype=bool) if eligible is None else eligible
-    clusters = cluster("decoder", decoder_graph(W, eligible=mask), mask, W, seed=seed)
+    clusters = cluster("decoder", decoder_graph(W, eligible=mask, k=30), mask, W, seed=seed)
     return assemble([clusters], len(W))
 
 

@@ -9,6 +9,7 @@ from analysis.bundle import SPACES, TABLES
 from analysis.clusters import clustering as module
 from analysis.clusters.clustering import Clustering, place
 from analysis.clusters.levels import Cut
+from analysis.clusters.null_draws import NullCut
 from analysis.clusters.stability import WEAK
 from analysis.decoder.graph import NeighbourGraph, decoder_graph
 from tests.analysis.clusters.conftest import GROUPS, MEMBERS, clustered, planted
@@ -156,12 +157,48 @@ def test_half_of_the_members_is_enough_for_a_parent_and_less_is_not() -> None:
 
 
 def test_clusters_are_numbered_by_size_inside_a_level() -> None:
-    cut = Cut((np.array([0, 1, 1, 2, 2, 2, -1]), np.array([0, 1, 1, 2, 2, 0, 0])), 0.7)
-    level = module._largest_first(cut, [])
+    labels = (np.array([0, 1, 1, 2, 2, 2, -1]), np.array([0, 1, 1, 2, 2, 0, 0]))
+    stability, bootstrap = np.array([0.1, 0.2, 0.3]), np.array([0.4, 0.5, 0.6])
+    cut = Cut(labels, 0.7, 5, "leaf", stability, bootstrap)
+    level = module._largest_first(cut, None, 0)
     assert level.labels.tolist() == [2, 1, 1, 0, 0, 0, -1]
     assert level.sizes.tolist() == [3, 2, 1]
-    np.testing.assert_allclose(level.stability, [2 / 3, 1, 1 / 3])
-    assert level.bootstrap.tolist() == [0, 0, 0]
+    assert level.stability.tolist() == [0.3, 0.2, 0.1]
+    assert level.bootstrap.tolist() == [0.6, 0.5, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("stability", "bootstrap", "believable"),
+    [
+        (0.9, 0.9, True), (0.6, 0.9, False), (0.9, 0.7, False), (0.61, 0.71, True),
+        (0.5, 0.9, False),
+    ],
+)  # fmt: skip
+def test_a_believable_cluster_is_above_both_nulls(
+    stability: float, bootstrap: float, believable: bool
+) -> None:
+    null = NullCut(draws=5, agreement=0.1, worth=0.0, stability=0.6, bootstrap=0.7)
+    assert believable_of(stability, bootstrap, null) == believable
+
+
+@pytest.mark.parametrize(
+    ("stability", "bootstrap", "believable"),
+    [(0.5, 0.5, True), (0.49, 0.9, False), (0.9, 0.49, False)],
+)
+def test_a_weak_cluster_is_not_believable(
+    stability: float, bootstrap: float, believable: bool
+) -> None:
+    nothing = NullCut(draws=5, agreement=0.0, worth=0.0, stability=0.0, bootstrap=0.0)
+    assert believable_of(stability, bootstrap, nothing) == believable
+
+
+def believable_of(stability: float, bootstrap: float, null: NullCut) -> bool:
+    cut = Cut((np.zeros(6, int),), 0.7, 5, "leaf", np.array([stability]), np.array([bootstrap]))
+    level = module._largest_first(cut, null, 6)
+    columns = module._null_columns([level])
+    assert columns["stability_null"] == [null.stability]
+    assert columns["bootstrap_null"] == [null.bootstrap]
+    return bool(columns["believable"][0])
 
 
 @pytest.mark.parametrize(("latents", "minimum_cluster"), [(15, 5), (16, 8)])
@@ -170,7 +207,7 @@ def test_too_few_latents_for_umap_or_two_clusters_are_noise(
 ) -> None:
     W = planted()[: 2 * MEMBERS][:latents]
     everyone = np.ones(latents, dtype=bool)
-    graph = decoder_graph(W, eligible=everyone)
+    graph = decoder_graph(W, eligible=everyone, k=30)
     clusters = module.cluster("decoder", graph, everyone, W, minimum_cluster=minimum_cluster)
     result = module.assemble([clusters], latents)
     assert result.levels[0].noise == latents
@@ -195,7 +232,7 @@ def test_the_same_way_finds_blocks_of_a_graph_without_vectors() -> None:
 
 def test_ids_are_unique_over_spaces_and_parents_stay_in_their_space(found: Clustering) -> None:
     W, everyone = planted(), np.ones(GROUPS * MEMBERS, dtype=bool)
-    graph = decoder_graph(W, eligible=everyone)
+    graph = decoder_graph(W, eligible=everyone, k=30)
     spaces = [module.cluster(space, graph, everyone, W) for space in SPACES]
     both = module.assemble(spaces, len(W))
     rows, alone = both.clusters.to_pandas(), found.clusters.to_pandas()

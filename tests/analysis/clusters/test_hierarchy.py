@@ -9,13 +9,16 @@ from scipy.spatial.distance import cdist
 from analysis.clusters import hierarchy as module
 from analysis.clusters.hierarchy import (
     APART,
+    TreeClusters,
+    best_overlaps,
     cluster_labels,
     hierarchy,
-    resampled,
+    smoothed_start,
     spanning_tree,
+    tree_clusters,
 )
 from analysis.decoder.graph import decoder_graph
-from analysis.decoder.umap_embedding import FuzzyGraph, fuzzy_graph, start_positions
+from analysis.decoder.umap_embedding import fuzzy_graph, start_positions
 from tests.analysis.clusters.conftest import planted
 from tests.threads import COUNTS, threads
 
@@ -44,29 +47,6 @@ def test_parts_without_an_edge_are_joined_last() -> None:
     assert len(tree) == 11
     assert tree[-1, 2] > APART
     assert (tree[:-1, 2] < 1).all()
-
-
-def test_a_bootstrap_keeps_the_weight_of_an_edge_on_average() -> None:
-    W = planted()
-    everyone = np.ones(len(W), dtype=bool)
-    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
-    drawn = [resampled(fuzzy, seed).weights for seed in range(200)]
-    assert abs(drawn[0] - drawn[0].T).max() == 0
-    assert drawn[0].nnz < fuzzy.weights.nnz
-    mean = sum(drawn[1:], drawn[0]) / len(drawn)
-    assert abs((mean - fuzzy.weights).sum()) < 0.01 * fuzzy.weights.sum()
-    assert abs(mean - fuzzy.weights).max() < 0.35
-
-
-def test_a_bootstrap_draws_as_many_edges_as_each_latent_has() -> None:
-    """With all weights 1, half the sum of a symmetric result is the number of draws."""
-    ring = np.roll(np.eye(40), 1, axis=1) + np.roll(np.eye(40), -1, axis=1)
-    fuzzy = FuzzyGraph(
-        np.arange(40, dtype=np.int32), np.empty((40, 0), np.int32), scipy.sparse.csr_matrix(ring)
-    )
-    weights = resampled(fuzzy, 0).weights
-    assert weights.sum() == 80
-    assert set(np.unique(weights.toarray())) <= {0, 0.5, 1, 1.5, 2}
 
 
 def test_the_core_distance_is_that_of_the_nth_neighbour_in_the_graph() -> None:
@@ -103,9 +83,9 @@ def test_no_byte_of_the_tree_depends_on_the_threads_and_all_on_the_seed() -> Non
     seen = set()
     for count in COUNTS:
         with threads(count):
-            seen.add(hierarchy(start, fuzzy, 5, 0, 20).tobytes())
+            seen.add(hierarchy(start, fuzzy, 0, 5, 20).tobytes())
     assert len(seen) == 1
-    assert hierarchy(start, fuzzy, 5, 1, 20).tobytes() not in seen
+    assert hierarchy(start, fuzzy, 1, 5, 20).tobytes() not in seen
 
 
 @pytest.mark.parametrize(("many", "epochs"), [(300, 20), (301, 30)])
@@ -118,5 +98,59 @@ def test_many_latents_get_fewer_epochs(
     everyone = np.ones(len(W), dtype=bool)
     fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
     start = start_positions(W, fuzzy.latents, 5)
-    default, stated = (hierarchy(start, fuzzy, 5, 0, given) for given in (None, epochs))
+    default, stated = (hierarchy(start, fuzzy, 0, 5, given) for given in (None, epochs))
     assert default.tobytes() == stated.tobytes()
+
+
+def test_the_best_overlap_is_that_with_any_cluster_of_the_condensed_tree() -> None:
+    rng = np.random.default_rng(1)
+    tree = linkage(rng.normal(size=(60, 2)) ** 3, "single")
+    rows = np.sort(rng.choice(80, 60, replace=False))
+    labels = rng.integers(-1, 5, 80)
+    labels[rows[:6]] = 5
+    nodes = tree_clusters(tree, 4)
+    holds = [{i for i in range(60) if c in chain(nodes, i)} for c in range(len(nodes.sizes))]
+    assert [len(one) for one in holds] == nodes.sizes.tolist()
+    assert (
+        all(holds[c] < holds[nodes.above[c]] for c in range(1, len(holds))) and nodes.above[0] == -1
+    )
+    wanted = []
+    for c in range(6):
+        own = {i for i in range(60) if labels[rows[i]] == c}
+        wanted.append(max(len(own & one) / len(own | one) for one in holds[1:]))
+    np.testing.assert_allclose(best_overlaps(labels, nodes, rows), wanted)
+
+
+def chain(nodes: TreeClusters, latent: int) -> list[int]:
+    """All clusters that hold a latent."""
+    one = [int(nodes.of_latent[latent])]
+    while nodes.above[one[-1]] >= 0:
+        one.append(int(nodes.above[one[-1]]))
+    return one
+
+
+def test_a_cluster_that_is_split_elsewhere_still_exists_there() -> None:
+    tree = blobs([12, 9, 10])
+    split = np.repeat([0, 1, 2], [12, 9, 10])
+    together = np.repeat([0, 1], [12, 19])
+    every = np.arange(31)
+    nodes = tree_clusters(tree, 4)
+    assert best_overlaps(split, nodes, every).tolist() == [1, 1, 1]
+    assert best_overlaps(together, nodes, every).max() == 1
+    assert best_overlaps(np.full(31, -1), nodes, every).tolist() == []
+    # All latents together are no cluster.
+    assert best_overlaps(np.zeros(31, int), nodes, every)[0] < 1
+
+
+def test_a_smoothed_start_brings_neighbours_together() -> None:
+    W = planted()
+    everyone = np.ones(len(W), dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
+    start = smoothed_start(fuzzy, 5, 0)
+    assert start.shape == (300, 5) and start.dtype == np.float32
+    assert np.array_equal(start, smoothed_start(fuzzy, 5, 0))
+    assert not np.array_equal(start, smoothed_start(fuzzy, 5, 1))
+    gaps = cdist(start, start)
+    edges = fuzzy.weights.toarray() > 0.5
+    assert np.median(gaps[edges]) < 0.5 * np.median(gaps)
+    np.testing.assert_allclose(start.std(axis=0), 1, rtol=1e-3)

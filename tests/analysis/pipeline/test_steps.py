@@ -9,15 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.build import ACTIVATION_STEPS, source_steps
-from analysis.bundle import CLUSTER_COLUMNS, SPACES, TABLES, Space
+from analysis.bundle import TABLES
 from analysis.cooccurrence.strongest import Ranking
 from analysis.pipeline import steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     CONTEXTS,
-    FIND_CLUSTERS,
-    MEMBERSHIPS,
-    SHOWN_CLUSTERS,
     BundleTable,
 )
 from analysis.pipeline.building import Step, run_steps
@@ -115,11 +112,10 @@ def _arguments(
 @pytest.mark.parametrize(
     ("step", "called", "settings"),
     [
-        ("find_neighbours", "decoder_graph", {"k": 9, "seed": 1}),
+        ("find_neighbours", "decoder_graph", {"k": 18, "seed": 1}),
         ("lay_out", "decoder_map", {"seed": 1, "epochs": 20}),
         ("lay_out_by_cooccurrence", "partner_graph", {"k": 9}),
         ("lay_out_by_cooccurrence", "cooccurrence_map", {"seed": 1, "epochs": 20}),
-        ("find_clusters", "cluster", {"seed": 1, "minimum_cluster": 4, "epochs": 20}),
         ("name_latents_and_clusters", "label_tables", {"seed": 1}),
     ],
 )
@@ -141,14 +137,13 @@ def test_partners_are_ranked_by_the_settings_of_the_build(
     assert Ranking(20, 6) in given
 
 
-def test_only_latents_that_fired_are_neighbours_on_the_map_and_in_clusters(
+def test_only_latents_that_fired_are_neighbours_and_on_the_map(
     finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     latents = pq.read_table(finished.planted.activations)["latent"].to_numpy()
     fired = np.isin(np.arange(200), latents)
-    for step, called in (("lay_out", "decoder_map"), ("find_clusters", "cluster")):
-        given, _ = _arguments(step, called, finished, monkeypatch)
-        assert np.array_equal(given[2], fired)
+    given, _ = _arguments("lay_out", "decoder_map", finished, monkeypatch)
+    assert np.array_equal(given[2], fired)
     _, named = _arguments("find_neighbours", "decoder_graph", finished, monkeypatch)
     assert np.array_equal(named["eligible"], fired) and not fired.all()
 
@@ -157,23 +152,6 @@ def test_contexts_have_the_length_and_number_of_the_build(finished: Finished) ->
     rows = finished.build.read(CONTEXTS).to_pandas()
     assert rows["tokens"].map(len).max() == 7
     assert rows.groupby(["latent", "kind"], observed=True).size().max() == 3
-
-
-@pytest.mark.parametrize("space", SPACES)
-def test_the_cluster_shown_first_is_null_where_there_is_none(
-    finished: Finished, space: Space
-) -> None:
-    (first,) = (
-        level
-        for level in finished.build.record(FIND_CLUSTERS).levels
-        if level.space == space and level.shown_first
-    )
-    members = finished.build.read(MEMBERSHIPS).to_pandas()
-    members = members[(members["space"] == space) & (members["level"] == first.level)]
-    of_latent = members.set_index("latent")["cluster"]
-    shown = finished.build.read(SHOWN_CLUSTERS)[CLUSTER_COLUMNS[space]].to_pylist()
-    assert shown == [of_latent.get(latent) for latent in range(200)]
-    assert None in shown and len(set(shown)) > 2
 
 
 def test_active_tokens_are_those_of_the_imported_rows(finished: Finished) -> None:

@@ -1,0 +1,159 @@
+"""The steps that cluster the latents in both spaces, and where there is nothing to find."""
+
+import shutil
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Space
+from analysis.clusters.clustering import assemble, cluster
+from analysis.clusters.null_draws import (
+    SAMPLE,
+    Graph,
+    NullDraws,
+    moment_root,
+    noise_vectors,
+)
+from analysis.cooccurrence.shift_graph import shift_graph
+from analysis.decoder.graph import decoder_graph, graph_of_table, neighbour_table
+from analysis.decoder.vectors import row_norms
+from analysis.pipeline.artifacts import (
+    CLUSTER_TREE,
+    JOINT_FILES,
+    LINKS,
+    MEMBERSHIPS,
+    NEAREST,
+    NULL_CUTS,
+    NULL_DRAWS,
+    SHOWN_CLUSTERS,
+    STATISTICS,
+    ScratchTable,
+)
+from analysis.pipeline.building import Building
+from analysis.pipeline.records import ClusterRecord, DoneRecord, NullRecord
+from analysis.runtime.arrays import Bools
+
+
+def link_latents(build: Building) -> DoneRecord:
+    """The graph of latents that fire together more often than a shift explains."""
+    latents = np.flatnonzero(_live(build))
+    graph = shift_graph(
+        build.activations,
+        build.kept,
+        latents,
+        build.path(JOINT_FILES),
+        k=2 * build.parameters.neighbours,
+        memory_bytes=build.memory_bytes,
+    )
+    build.write(LINKS, neighbour_table(graph.spread(latents, build.sae.d_sae)))
+    return DoneRecord()
+
+
+def draw_nulls(build: Building) -> NullRecord:
+    """Cluster vectors of the same spectrum, and shifted activations, as often as is affordable."""
+    rows: list[pa.Table] = []
+    draws: dict[str, int] = {}
+    for one in _draws(build):
+        graph_of = _decoder_draw(build, one) if one.space == "decoder" else _shifted(build, one)
+        rows.append(
+            one.run(
+                graph_of,
+                build.path(NULL_DRAWS),
+                progress=build.progress.named(f"null draws, {one.space}"),
+                **_settings(build),
+            )
+        )
+        draws[one.space] = one.draws
+    build.write(NULL_CUTS, pa.concat_tables(rows))
+    shutil.rmtree(build.path(NULL_DRAWS))
+    return NullRecord(draws=draws)
+
+
+def find_clusters(build: Building) -> ClusterRecord:
+    """Clusters by decoder similarity and by co-occurrence at several levels."""
+    null_rows = build.read(NULL_CUTS)
+    spaces = []
+    for one in _draws(build):
+        is_decoder = one.space == "decoder"
+        spaces.append(
+            cluster(
+                one.space,
+                _graph(build, NEAREST if is_decoder else LINKS),
+                build.fired if is_decoder else _live(build),
+                build.decoder if is_decoder else None,
+                nulls=(one, null_rows.filter(pc.equal(null_rows["space"], one.space))),
+                **_settings(build),
+            )
+        )
+    clustering = assemble(spaces, build.sae.d_sae)
+    build.write(MEMBERSHIPS, clustering.memberships)
+    build.write(CLUSTER_TREE, clustering.clusters)
+    shown = {name: pa.array(v, mask=v < 0) for name, v in clustering.shown.items()}
+    build.write(SHOWN_CLUSTERS, pa.table(shown))
+    return ClusterRecord(levels=list(clustering.levels))
+
+
+def _settings(build: Building) -> dict[str, Any]:
+    return {
+        "seed": build.parameters.seed,
+        "minimum_cluster": build.parameters.minimum_cluster,
+        "epochs": build.parameters.epochs,
+    }
+
+
+def _draws(build: Building) -> list[NullDraws]:
+    """The draws of each space, in the order of the spaces."""
+    has_vector = build.fired & (row_norms(build.decoder) > 0)
+    eligible: dict[Space, Bools] = {"decoder": has_vector, "cooccurrence": _live(build)}
+    return [NullDraws.of(space, of, build.parameters.seed) for space, of in eligible.items()]
+
+
+def _decoder_draw(build: Building, draws: NullDraws) -> Any:
+    """Vectors of the same spectrum; as draw SAMPLE those of the decoder."""
+    root = moment_root(build.decoder, draws.latents)
+
+    def graph_of(draw: int) -> Graph:
+        seed = [build.parameters.seed, draw + 1]
+        vectors = noise_vectors(root, len(draws.latents), seed)
+        if draw == SAMPLE:
+            vectors = build.decoder[draws.latents]
+        graph = decoder_graph(
+            vectors,
+            eligible=np.ones(len(vectors), dtype=bool),
+            k=2 * build.parameters.neighbours,
+            seed=build.parameters.seed,
+        )
+        return graph, vectors
+
+    return graph_of
+
+
+def _shifted(build: Building, draws: NullDraws) -> Any:
+    """Activations of which every latent is shifted; as draw SAMPLE those that are stored."""
+
+    def graph_of(draw: int) -> Graph:
+        graph = shift_graph(
+            build.activations,
+            build.kept,
+            draws.latents,
+            build.path(JOINT_FILES),
+            k=2 * build.parameters.neighbours,
+            shift=None if draw == SAMPLE else build.parameters.seed * 1_000 + draw,
+            memory_bytes=build.memory_bytes,
+        )
+        return graph, None
+
+    return graph_of
+
+
+def _live(build: Building) -> Bools:
+    """The latents that are neither dead nor ultralow nor dense, bool [d_sae]."""
+    flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
+    return np.asarray(pc.equal(flags, "live"))
+
+
+def _graph(build: Building, table: ScratchTable) -> Any:
+    """A graph that an earlier step wrote."""
+    return graph_of_table(build.read(table), build.sae.d_sae, "", 1.0)

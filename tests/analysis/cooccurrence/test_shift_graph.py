@@ -1,0 +1,147 @@
+"""The graph above the shift, against a dense brute force."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.cooccurrence import shift_graph as module
+from analysis.cooccurrence.position_profile import stretches
+from analysis.cooccurrence.shift_graph import FALSE_NEIGHBOURS, LEAST_JOINT, shift_graph
+from tests.analysis.conftest import Stored
+from tests.charts.conftest import make_bundle
+from tests.planted import DEAD, DENSE, INDEPENDENT
+from tests.threads import COUNTS, threads
+
+CHOSEN = np.array([i for i in range(200) if i not in DEAD and i not in DENSE and i % 7])
+
+
+def plain(stored: Stored, k: int) -> list[list[int]]:
+    """The neighbours of every chosen latent, as latents, from the dense matrix of kept tokens."""
+    bits = stored.bits[:, CHOSEN]
+    joint, n, N = bits.T @ bits, bits.sum(axis=0), len(bits)
+    in_stretch = np.add.reduceat(bits, np.append(0, stretches(stored.kept).ends[:-1]))
+    lengths = np.diff(stretches(stored.kept).ends, prepend=0)
+    expected = in_stretch.T @ (in_stretch / lengths[:, None])
+    rows = []
+    for a in range(len(CHOSEN)):
+        passing = []
+        for b in range(len(CHOSEN)):
+            j, e = joint[a, b], expected[a, b]
+            phi = np.corrcoef(bits[:, a], bits[:, b])[0, 1] if joint[a, b] else 0.0
+            if a == b or j < LEAST_JOINT or phi <= 0 or j <= e:
+                continue
+            if j * np.log(j / e) - j + e > np.log(len(CHOSEN) / FALSE_NEIGHBOURS):
+                passing.append((-round(phi, 9), CHOSEN[b]))
+        rows.append([int(latent) for _, latent in sorted(passing)[:k]])
+    assert stored.kept.total == N and (n > 0).all()
+    return rows
+
+
+def test_neighbours_are_the_strongest_partners_that_meet_more_often_than_shifts_explain(
+    stored: Stored, tmp_path: Path
+) -> None:
+    graph = shift_graph(stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=12)
+    assert not (tmp_path / "joint").exists()
+    near = [[int(CHOSEN[i]) for i in row if i >= 0] for row in graph.neighbours]
+    wanted = plain(stored, 12)
+    assert near == wanted
+    assert 5 < np.mean([len(row) for row in wanted]) < 11
+    bits = stored.bits[:, CHOSEN]
+    for a in (0, 60, len(CHOSEN) - 1):
+        for b, phi in zip(graph.neighbours[a], graph.cosines[a], strict=True):
+            known = np.corrcoef(bits[:, a], bits[:, b])[0, 1] if b >= 0 else np.nan
+            assert phi == pytest.approx(known, rel=1e-5, nan_ok=True)
+
+
+def test_most_neighbours_are_of_the_planted_group_and_independent_latents_have_few(
+    stored: Stored, tmp_path: Path
+) -> None:
+    graph = shift_graph(stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=9)
+    known = graph.neighbours >= 0
+    group = np.where(CHOSEN < 160, CHOSEN // 10, -1)
+    own = np.broadcast_to(group[:, None], known.shape)
+    same = own[known] == group[graph.neighbours[known]]
+    assert same[own[known] >= 0].mean() > 0.9
+    independent = np.isin(CHOSEN, INDEPENDENT)
+    assert known[independent].sum() <= 0.2 * independent.sum()
+
+
+def test_shifted_latents_have_hardly_any_neighbours(stored: Stored, tmp_path: Path) -> None:
+    for shift in (0, 7):
+        graph = shift_graph(
+            stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=9, shift=shift
+        )
+        assert (graph.neighbours >= 0).sum(axis=1).mean() < 0.5
+
+
+def test_a_shift_turns_every_latent_inside_every_stretch_by_one_distance() -> None:
+    rng = np.random.default_rng(0)
+    ends = np.array([40, 41, 100])
+    lists = [np.sort(rng.choice(100, size, replace=False)) for size in (30, 1, 100, 55)]
+    latents = np.array([3, 4, 9, 70])
+    latent_ends = np.cumsum([len(one) for one in lists])
+    places = np.concatenate(lists).astype(np.int64)
+    module._shift(places, latent_ends, latents, ends, 5)
+    distances = set()
+    for before, after in zip(lists, np.split(places, latent_ends[:-1]), strict=True):
+        assert (np.diff(after) > 0).all()
+        for begin, end in zip((0, 40, 41), ends, strict=True):
+            inside = before[(before >= begin) & (before < end)] - begin
+            moved = set(after[(after >= begin) & (after < end)] - begin)
+            turns = [by for by in range(end - begin) if set((inside + by) % (end - begin)) == moved]
+            assert turns
+            distances.add((len(turns), turns[0]))
+    assert len(distances) > 4
+
+
+def test_masked_tokens_are_in_no_count_and_nothing_is_shifted_onto_them(tmp_path: Path) -> None:
+    tiny = make_bundle(tmp_path)
+    kept = tiny.kept_tokens
+    assert kept.total < kept.rows
+    latents = np.flatnonzero(tiny.latents["active_tokens"].to_numpy() > 0)
+    positions = np.flatnonzero(tiny.tokens["kept"].to_numpy(zero_copy_only=False))
+    active = np.zeros((kept.total, len(latents)))
+    for i, latent in enumerate(latents):
+        rows = tiny.activations.of_latent(int(latent))[0]
+        active[np.searchsorted(positions, rows), i] = 1
+    graph = shift_graph(tiny.activations, kept, latents, tmp_path / "joint", k=6)
+    known = graph.neighbours >= 0
+    assert known.sum() > 10
+    for a, b in zip(*np.nonzero(known), strict=True):
+        phi = np.corrcoef(active[:, a], active[:, graph.neighbours[a, b]])[0, 1]
+        assert graph.cosines[a, b] == pytest.approx(phi, rel=1e-5)
+    chosen = module._Chosen(tiny.activations, kept, latents, stretches(kept).ends, shift=2)
+    for block in chosen.blocks_by_latent():
+        assert np.isin(block.tokens, positions).all()
+
+
+def test_shifts_differ_between_seeds_and_are_repeated_by_one() -> None:
+    def shifted(seed: int) -> list[int]:
+        places = np.arange(0, 1_000, 7, dtype=np.int64)
+        module._shift(places, np.array([len(places)]), np.array([2]), np.array([300, 1_000]), seed)
+        return list(places)
+
+    assert shifted(1) == shifted(1) != shifted(2)
+
+
+def test_no_byte_depends_on_threads_or_memory(stored: Stored, tmp_path: Path) -> None:
+    made = []
+    for count in COUNTS[:2]:
+        with threads(count):
+            made.append(
+                shift_graph(
+                    stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=9, shift=3,
+                    memory_bytes=1 << (14 + 6 * count),
+                )
+            )  # fmt: skip
+    assert made[0].neighbours.tobytes() == made[1].neighbours.tobytes()
+    assert made[0].cosines.tobytes() == made[1].cosines.tobytes()
+
+
+def test_no_latents_have_no_graph(stored: Stored, tmp_path: Path) -> None:
+    none = np.empty(0, dtype=np.int64)
+    graph = shift_graph(stored.activations, stored.kept, none, tmp_path / "joint", k=9)
+    assert graph.neighbours.shape == (0, 9)
+    spread = graph.spread(none, 4)
+    assert spread.neighbours.shape == (4, 9) and (spread.neighbours == -1).all()
