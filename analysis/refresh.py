@@ -143,7 +143,12 @@ def _take_over(source: Path, target: Path) -> None:
 
 def _parameters(old: Bundle, request: RefreshRequest) -> Parameters:
     stored = old.manifest.parameters
-    wanted = request.parameters or stored
+    defaults = {
+        name: getattr(Parameters(), name)
+        for name, value in old.schema.old_defaults.items()
+        if getattr(stored, name) == value
+    }
+    wanted = request.parameters or stored.model_copy(update=defaults)
     for name in HARVEST_PARAMETERS:
         if getattr(wanted, name) != getattr(stored, name):
             raise InputError(

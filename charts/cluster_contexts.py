@@ -30,8 +30,8 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
         raise InputError(f"Contexts of a cluster: there is no kind {kind!r}; choose top or random.")
     size = cluster_row(bundle, cluster)["size"]
     members = bundle.memberships.filter(pc.equal(bundle.memberships["cluster"], cluster))
-    stored = _of_kind(bundle.contexts.of(members["latent"].to_numpy(), _RANKED_BY), kind)
-    drawn = _whole(bundle, stored, _ranking(bundle, stored, kind, cluster), kind)
+    stored = _of_kind(bundle.contexts.of(members["latent"].to_numpy()), kind)
+    drawn = stored.take(pa.array(_ranking(bundle, stored, kind, cluster)))
     rows = context_rows(bundle, drawn)
     labels = bundle.latents["label"]
     sides = [
@@ -61,20 +61,8 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
     )
 
 
-_RANKED_BY = ("latent", "kind", "activation", "document", "position")
-"""The columns that decide which contexts are drawn; the others take ten times as long to read."""
-
-
 def _of_kind(contexts: pa.Table, kind: ContextKind) -> pa.Table:
     return contexts.filter(pc.equal(contexts["kind"].cast("string"), kind))
-
-
-def _whole(bundle: Bundle, stored: pa.Table, picked: Ints, kind: ContextKind) -> pa.Table:
-    """The picked rows [n] of `stored`, with all columns; only rows of their latents are read."""
-    latent = stored["latent"].to_numpy()
-    wanted = np.unique(latent[picked])
-    rows = np.flatnonzero(np.isin(latent, wanted))  # both tables list these latents in one order
-    return _of_kind(bundle.contexts.of(wanted), kind).take(np.searchsorted(rows, picked))
 
 
 def _ranking(bundle: Bundle, stored: pa.Table, kind: ContextKind, cluster: int) -> Ints:

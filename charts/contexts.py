@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, ContextKind
+from analysis.latents.windows import WindowReader
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import short
 from charts.concordance import (
@@ -34,9 +35,12 @@ LINE = 26
 """Height of a line in pixels."""
 _TITLES = {
     "top": "Strongest contexts",
-    "interval": "Contexts evenly spaced by activation",
+    "interval": "Contexts from equal intervals of activation",
     "random": "Random active contexts",
 }
+RANKED_UNTIL = 3
+_BY_RANK = "Contexts evenly spaced by rank"
+"""Bundles before schema 3 picked the contexts of intervals at even steps of rank."""
 
 
 @cached
@@ -56,9 +60,11 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
     )
     largest = short(bundle.latents["max"][latent].as_py() or 0.0)
     rows = context_rows(bundle, contexts)
+    by_rank = kind == "interval" and bundle.manifest.schema_version < RANKED_UNTIL
+    title = _BY_RANK if by_rank else _TITLES[kind]
     return Figure(
         name=f"latent-{latent}-contexts-{kind}",
-        title=f"{_TITLES[kind]} of latent {latent}",
+        title=f"{title} of latent {latent}",
         chart=context_chart(
             rows, f"activation / the latent's own maximum ({largest})", titles_of(rows)
         ),
@@ -71,8 +77,8 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
             largest_activation=largest,
         ),
         note=(
-            "The strongest contexts make a latent look cleaner than it is: also read the evenly "
-            "spaced and the random ones."
+            "The strongest contexts make a latent look cleaner than it is: also read those of "
+            "equal intervals and the random ones."
             if kind == "top"
             else "Windows of the corpus, as examples only: no statistic is computed from them."
         ),
@@ -85,6 +91,7 @@ def context_rows(bundle: Bundle, contexts: pa.Table) -> pa.Table:
     `ratio` is the activation divided by the maximum of the context's latent; `start` and `end` are
     columns from the picked token.
     """
+    contexts = WindowReader.of(bundle).read(contexts, bundle.manifest.parameters.context_tokens)
     titles: dict[int, str] = {}
     if contexts.num_rows:
         documents = (bundle.documents[name].to_pylist() for name in ("document", "title"))

@@ -107,8 +107,8 @@ class Parameters(_Strict):
     partners_kept: int = Field(default=32, description="partners kept per latent and ranking")
     minimum_joint: int = Field(default=10, description="fewest joint tokens of a ranked pair")
     neighbours: int = Field(default=15, description="stored nearest decoder vectors per latent")
-    context_tokens: int = Field(default=21, description="tokens of a context")
-    contexts_per_kind: int = Field(default=6, description="contexts of each kind per latent")
+    context_tokens: int = Field(default=21, description="tokens of the window of a context")
+    contexts_per_kind: int = Field(default=20, description="contexts of each kind per latent")
     minimum_cluster: int = Field(
         default=5, description="smallest cluster size that is tried, in latents"
     )

@@ -48,6 +48,8 @@ class OlderSchema:
     """Manifest fields that no longer exist; they are ignored."""
     levels: Callable[[Any], Any] = field(default=lambda levels: levels)
     """Completes the value of the manifest field `clustering`, which may be damaged."""
+    old_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters whose default has changed since, with the old default."""
     removed_tables: tuple[str, ...] = ()
     """Tables that no longer exist. They are not read, but the bundle's id depends on them."""
 
@@ -128,6 +130,7 @@ OLDER: dict[int, OlderSchema] = {
             )
         },
         removed_fields=frozenset({"communities"}),
+        old_defaults={"contexts_per_kind": 6},
         levels=_levels_of_schema_2,
         removed_tables=("communities",),
     )

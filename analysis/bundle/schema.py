@@ -419,14 +419,6 @@ TABLES: dict[str, pa.Schema] = {
             column("activation", pa.float32(), "activation", "activation on the picked token"),
             _document("document of the context"),
             _position("position of the picked token in its document"),
-            _tokens("tokens", "readable tokens of the context"),
-            column(
-                "activations",
-                pa.list_(pa.float32()),
-                "activation",
-                "activation on each of these tokens",
-            ),
-            column("peak", pa.int16(), "index", "index of the picked token in the context"),
         ]
     ),
     "logits": pa.schema(
@@ -502,7 +494,8 @@ TABLE_TITLES = {
     "cluster_pairs": "Joint tokens of two clusters of the same space and level.",
     "cluster_components": "Principal components of each cluster's part of the reconstruction.",
     "cluster_loadings": "Projections of the members' W_dec rows on these components.",
-    "contexts": "Excerpts of the corpus around active tokens. Sorted by latent.",
+    "contexts": "Active tokens that show what a latent responds to. Windows around them are read "
+    "from `tokens`. Sorted by latent.",
     "logits": "Promoted and suppressed tokens; empty without a model. Sorted by latent.",
     "documents": "One row per document.",
     "tokens": "The token table: one row per token of the corpus, masked tokens included.",

@@ -17,11 +17,8 @@ from analysis.runtime.arrays import Int32s
 
 ROW_GROUP = 65_536
 """Rows of every row group except the last, so that a row's number gives its row group."""
-CONTEXT_ROWS = 4_096
-"""Rows of the row groups of the contexts, which are read by latent.
-
-Their lists of tokens are slow to decode. On the demo, one latent takes 6 ms; with ROW_GROUP it
-takes 75 ms, in a file of two thirds of the size."""
+CONTEXT_ROWS = 16_384
+"""Rows of the row groups of the contexts, of which one latent is read for a page."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +58,11 @@ class LatentTable:
     def of(
         self, latents: int | np.ndarray | list[int], columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """The rows of the given latents, in the order of the table; or some of their columns.
+        """The rows of the given latents, in the order of the table.
 
-        The first of `columns` is the latent.
+        The first of `columns` is the latent; by default all columns of the schema.
         """
+        columns = self._columns if columns is None else columns
         wanted = np.unique(np.atleast_1d(np.asarray(latents, dtype=np.int32)))
         first, last = self._spans
         left = np.searchsorted(wanted, first, side="left")
@@ -80,11 +78,18 @@ class LatentTable:
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
         for group in range(self._file.groups):
-            yield self._completed(self._file.read(groups=[group]))
+            yield self._completed(self._file.read(self._columns, [group]))
 
     def all(self) -> pa.Table:
         """The whole table."""
-        return self._completed(self._file.read())
+        return self._completed(self._file.read(self._columns))
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        """The columns of the schema that the file has; an older bundle may have others."""
+        declared = TABLES.get(self.path.stem)
+        names = self._file.schema.names
+        return names if declared is None else [name for name in declared.names if name in names]
 
     def _completed(self, rows: pa.Table) -> pa.Table:
         return cut_texts(self.path.stem, rows) if self.complete is None else self.complete(rows)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from analysis.bundle import UNITS, WINDOW, Bundle, Unit
 from analysis.cooccurrence import Picking, Where
 from analysis.cooccurrence.association import TwoByTwo
-from analysis.latents.contexts import read_tokens, rows_around
+from analysis.latents.windows import read_tokens, rows_around
 from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.runtime.errors import InputError
 

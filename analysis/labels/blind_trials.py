@@ -15,7 +15,7 @@ import numpy as np
 from analysis.bundle import Bundle
 from analysis.labels.intruder import OWN, SHOWN, draw_trials
 from analysis.labels.split import held_out_documents
-from analysis.latents.contexts import read_tokens, rows_around
+from analysis.latents.windows import read_tokens, rows_around
 from analysis.runtime.arrays import Bools, Int32s, Ints
 
 MOST_TRIALS = 24

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bundle import TABLES, LabelSummary, LatentTable
+from analysis.bundle import TABLES, LabelSummary, LatentTable, kept_tokens
 from analysis.labels.cluster_evidence import evidence_sentences, explanation_lifts
 from analysis.labels.cluster_scores import score_clusters
 from analysis.labels.evidence_labels import EvidenceLabels, labels_from_evidence
@@ -31,6 +31,7 @@ from analysis.labels.split import Split, split_tokens
 from analysis.labels.terms import TokenTerms, terms_of_units
 from analysis.labels.units import token_units
 from analysis.labels.unspaced import words_of_latents
+from analysis.latents.windows import WindowReader
 from analysis.runtime.arrays import Float32s
 from analysis.runtime.progress import Progress
 
@@ -196,6 +197,7 @@ def _subjects(
 ) -> list[Subject]:
     """The prompt material of every cluster, then of some latents."""
     contexts = LatentTable(material.tables / "contexts.parquet")
+    windows = WindowReader(material.tables, kept_tokens(material.tables), material.activations)
     documents = split.ids[~split.is_held_out].tolist()
     promoted = [[labels.promoted.shown[t.term] for t in row] for row in labels.cluster_promoted]
     return [
@@ -205,9 +207,10 @@ def _subjects(
             promoted,
             labels.tokens,
             contexts,
+            windows,
             documents,
         ),
-        *latent_subjects(latents, labels.top_tokens, labels.promoted, contexts, documents),
+        *latent_subjects(latents, labels.top_tokens, labels.promoted, contexts, windows, documents),
     ]
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import LatentTable
 from analysis.labels.naming import Ballot, SharedTerm
+from analysis.latents.windows import WindowReader
 
 Message = dict[str, str]
 """A turn in OpenAI's message format, with `role` and `content`."""
@@ -72,10 +73,11 @@ def latent_subjects(
     top_tokens: Sequence[Sequence[str]],
     promoted: Ballot,
     contexts: LatentTable,
+    windows: WindowReader,
     documents: Collection[int],
 ) -> list[Subject]:
     """The subjects of some latents; `top_tokens` [F]; contexts only from the given documents."""
-    marked = _top_contexts(contexts, latents, documents)
+    marked = _top_contexts(contexts, windows, latents, documents)
     return [
         Subject(top_tokens[latent], _most_promoted(promoted, latent), marked.get(latent, []))
         for latent in latents
@@ -88,6 +90,7 @@ def cluster_subjects(
     promoted: Sequence[Sequence[str]],
     ballot: Ballot,
     contexts: LatentTable,
+    windows: WindowReader,
     documents: Collection[int],
 ) -> list[Subject]:
     """The subjects of clusters, with the best context of the members that hold most of its terms.
@@ -101,7 +104,8 @@ def cluster_subjects(
         held = ballot.holds[ids][:, term_ids].sum(axis=1)
         order = np.lexsort((ids, -np.asarray(held).ravel()))
         chosen.append(ids[order[:CONTEXTS]].tolist())
-    marked = _top_contexts(contexts, {latent for row in chosen for latent in row}, documents)
+    latents = {latent for row in chosen for latent in row}
+    marked = _top_contexts(contexts, windows, latents, documents)
     return [
         Subject(
             [ballot.shown[shared.term] for shared in row],
@@ -118,18 +122,24 @@ def _most_promoted(promoted: Ballot, latent: int) -> list[str]:
 
 
 def _top_contexts(
-    contexts: LatentTable, latents: Collection[int], documents: Collection[int]
+    contexts: LatentTable,
+    windows: WindowReader,
+    latents: Collection[int],
+    documents: Collection[int],
 ) -> dict[int, list[str]]:
-    """The top contexts of some latents in the given documents, marked, best first."""
+    """The first CONTEXTS top contexts of some latents in the given documents, marked."""
     rows = contexts.of(sorted(latents))
     top = rows.filter(
         pc.and_(
             pc.equal(pc.cast(rows["kind"], pa.string()), "top"),
             pc.is_in(rows["document"], pa.array(sorted(documents), pa.int64())),
         )
-    ).select(["latent", "tokens", "peak"])
+    )
+    latent = top["latent"].to_numpy()
+    rank = np.arange(len(latent)) - np.searchsorted(latent, latent)
+    read = windows.read(top.filter(pa.array(rank < CONTEXTS)), 2 * _WINDOW + 1)
     marked: dict[int, list[str]] = {}
-    for row in top.to_pylist():
+    for row in read.select(["latent", "tokens", "peak"]).to_pylist():
         marked.setdefault(row["latent"], []).append(_marked(row["tokens"], row["peak"]))
     return marked
 

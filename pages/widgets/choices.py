@@ -24,7 +24,7 @@ _SPACES: dict[Space, str] = {
 _LEVEL = "pick level"
 _CONTEXTS: dict[ContextKind, str] = {
     "top": "strongest",
-    "interval": "evenly spaced",
+    "interval": "equal intervals",
     "random": "random",
 }
 _PICKINGS: dict[Picking, str] = {"even": "evenly spaced", "random": "random"}

@@ -310,7 +310,7 @@ def _relations(x: np.ndarray, kept: np.ndarray) -> pa.Table:
     return pa.Table.from_pylist(rows, TABLES["relations"])
 
 
-def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
+def _contexts(x: np.ndarray, rng: Any) -> pa.Table:
     rows = []
     for latent in range(LATENTS):
         active = np.flatnonzero(x[:, latent] > 0)
@@ -322,8 +322,6 @@ def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
         for kind, rowset in picks.items():
             for row in rowset:
                 document, position = divmod(int(row), LENGTH)
-                start, stop = max(position - 10, 0), min(position + 11, LENGTH)
-                window = range(document * LENGTH + start, document * LENGTH + stop)
                 rows.append(
                     {
                         "latent": latent,
@@ -331,9 +329,6 @@ def _contexts(x: np.ndarray, tokens: list[str], rng: Any) -> pa.Table:
                         "activation": float(x[row, latent]),
                         "document": document,
                         "position": position,
-                        "tokens": [tokens[t] for t in window],
-                        "activations": [float(x[t, latent]) for t in window],
-                        "peak": position - start,
                     }
                 )
     return pa.Table.from_pylist(rows, TABLES["contexts"])
@@ -440,7 +435,7 @@ def make_bundle(folder: Path) -> Bundle:
         **_cluster_tables(clusters, memberships, x, document, int(kept.sum())),
         "memberships": memberships,
         "relations": _relations(x, kept),
-        "contexts": _contexts(x, words, rng),
+        "contexts": _contexts(x, rng),
         "logits": _logits(vocabulary, rng),
         "documents": pa.table(
             {

@@ -19,7 +19,8 @@ def test_context_rows_are_the_stored_windows(tiny: Bundle, kind: str) -> None:
     stored = stored[stored["kind"] == kind]
     rows = context_strips(tiny, 20, kind).rows.to_pandas()  # type: ignore[arg-type]
     assert rows["context"].nunique() == len(stored) > 0
-    assert len(rows) == stored["tokens"].map(len).sum()
+    width = np.minimum(stored["position"], 10) + np.minimum(130 - stored["position"], 11)
+    assert len(rows) == width.sum()
     best = stored["activation"].max()
     first = rows[rows["context"] == 0]
     assert first["picked_activation"].iloc[0] == best
@@ -75,3 +76,10 @@ def test_words_are_white_on_shades_above_four_fifths(tiny: Bundle) -> None:
     colour = words["encoding"]["color"]
     assert colour["condition"]["test"] == "datum.ratio > 0.8"
     assert (colour["condition"]["value"], colour["value"]) == (PAPER, INK)
+
+
+def test_intervals_of_older_bundles_are_of_rank(tiny: Bundle) -> None:
+    assert context_strips(tiny, 20, "interval").title.startswith("Contexts from equal intervals")
+    older = replace(tiny, manifest=tiny.manifest.model_copy(update={"schema_version": 2}))
+    assert context_strips(older, 20, "interval").title.startswith("Contexts evenly spaced by rank")
+    assert context_strips(older, 20, "random").title.startswith("Random")

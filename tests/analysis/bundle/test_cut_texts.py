@@ -16,9 +16,9 @@ def encoded(values: list[str]) -> pa.Array:
 
 def test_long_tokens_are_cut_with_a_mark() -> None:
     lists = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), encoded([LONG, "a", FITS]))
-    table = cut_texts("contexts", pa.table({"tokens": lists}))
-    assert table["tokens"].to_pylist() == [[CUT, "a"], [FITS]]
-    assert table["tokens"].type == TABLES["contexts"].field("tokens").type
+    table = cut_texts("latents", pa.table({"top_tokens": lists}))
+    assert table["top_tokens"].to_pylist() == [[CUT, "a"], [FITS]]
+    assert table["top_tokens"].type == TABLES["latents"].field("top_tokens").type
 
 
 def test_titles_may_be_longer_than_tokens() -> None:
@@ -48,8 +48,8 @@ def test_terms_are_cut_and_their_numbers_kept() -> None:
 def test_slices_and_several_chunks_keep_their_rows() -> None:
     lists = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), encoded(["a", "b", "c"]))
     column = pa.chunked_array([lists.slice(1), lists, lists.slice(0, 0)])
-    table = cut_texts("contexts", pa.table({"tokens": column}))
-    assert table["tokens"].to_pylist() == [["c"], ["a", "b"], ["c"]]
+    table = cut_texts("latents", pa.table({"top_tokens": column}))
+    assert table["top_tokens"].to_pylist() == [["c"], ["a", "b"], ["c"]]
 
 
 def test_tables_that_are_not_of_a_bundle_are_decoded_too() -> None:
@@ -70,9 +70,9 @@ def test_a_list_that_is_null_stays_null_and_not_empty() -> None:
         mask=pa.array([False, True, False]),
     )
     for rows, expected in ((lists, [["a"], None, ["b"]]), (lists.slice(1), [None, ["b"]])):
-        table = cut_texts("contexts", pa.table({"tokens": rows}))
-        assert table["tokens"].to_pylist() == expected
-        assert table["tokens"].null_count == 1
+        table = cut_texts("latents", pa.table({"top_tokens": rows}))
+        assert table["top_tokens"].to_pylist() == expected
+        assert table["top_tokens"].null_count == 1
 
 
 def test_a_struct_that_is_null_stays_null() -> None:

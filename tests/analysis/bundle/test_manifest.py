@@ -34,7 +34,7 @@ def test_settings_have_their_documented_defaults() -> None:
         "minimum_joint": 10,
         "neighbours": 15,
         "context_tokens": 21,
-        "contexts_per_kind": 6,
+        "contexts_per_kind": 20,
         "minimum_cluster": 5,
         "epochs": None,
         "dtype": "bfloat16",

@@ -147,30 +147,11 @@ def test_rows_of_clusters() -> None:
 
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("relations", "a"), ("partners", "latent"), ("logits", "latent")],
+    [("relations", "a"), ("partners", "latent"), ("logits", "latent"), ("contexts", "latent")],
 )
 def test_tables_sorted_by_latent(table: str, column: str) -> None:
     passes(table, **{column: [1, 1, 4]})
     assert "is not sorted by latent" in problem(table, **{column: [1, 4, 1]})
-
-
-def contexts(**changes: list[Any]) -> dict[str, list[Any]]:
-    two: dict[str, list[Any]] = {
-        "latent": [0, 1],
-        "tokens": [["a", "b"], ["c"]],
-        "activations": [[0.0, 1.0], [2.0]],
-        "peak": [1, 0],
-    }
-    return two | changes
-
-
-def test_rows_of_contexts() -> None:
-    passes("contexts", **contexts())
-    assert "is not sorted by latent" in problem("contexts", **contexts(latent=[1, 0]))
-    assert "unequal numbers of tokens" in problem(
-        "contexts", **contexts(activations=[[0.0], [2.0]])
-    )
-    assert "whose peak is not one of" in problem("contexts", **contexts(peak=[1, 1]))
 
 
 def test_rows_of_documents_and_tokens() -> None:

@@ -45,10 +45,10 @@ def test_the_contexts_of_a_latent_are_in_few_rows_to_decode(
     tmp_path: Path, planted_bundle: Bundle
 ) -> None:
     few = planted_bundle.contexts.all()
-    rows = pa.concat_tables([few] * (9_000 // few.num_rows + 1)).sort_by("latent")
+    rows = pa.concat_tables([few] * (33_000 // few.num_rows + 1)).sort_by("latent")
     write_table(tmp_path, "contexts", rows)
     file = pq.ParquetFile(tmp_path / "contexts.parquet").metadata
-    assert [file.row_group(i).num_rows for i in range(2)] == [4_096, 4_096]
+    assert [file.row_group(i).num_rows for i in range(2)] == [16_384, 16_384]
     wanted = np.asarray(rows["latent"]) == 7
     assert LatentTable(tmp_path / "contexts.parquet").of(7).num_rows == wanted.sum() > 0
 

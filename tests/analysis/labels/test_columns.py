@@ -169,9 +169,6 @@ def places(tmp_path: Path) -> Material:
         "activation": np.ones(2 * PLACES),
         "document": np.tile(np.arange(PLACES), 2),
         "position": np.repeat([0, 2], PLACES),
-        "tokens": [[" whale", " of", f" place{i}"] for i in range(PLACES)] * 2,
-        "activations": [[1.0, 0.0, 1.0]] * (2 * PLACES),
-        "peak": np.repeat([0, 2], PLACES),
     }))  # fmt: skip
     write_table(tmp_path, "logits", TABLES["logits"].empty_table())
     write_table(tmp_path, "relations", TABLES["relations"].empty_table())

@@ -1,5 +1,6 @@
-"""Contexts are real windows and picked correctly, independently of the order of work."""
+"""Contexts are picked correctly, independently of the order of work."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +30,13 @@ def write(stored: Stored, **settings: Any) -> bytes:
     return (stored.tables / "contexts.parquet").read_bytes()
 
 
-def test_every_window_is_a_piece_of_its_document(
+def test_every_context_is_an_active_token_of_its_document(
     stored: Stored, written: list[dict[str, Any]]
 ) -> None:
-    tokens = pq.read_table(stored.tables / "tokens.parquet").to_pandas()
-    text, document = tokens["token"].astype(str).to_numpy(), tokens["document"].to_numpy()
+    assert list(written[0]) == ["latent", "kind", "activation", "document", "position"]
     for row in written:
-        at = row["document"] * 333 + row["position"]
-        window = np.arange(at - row["peak"], at - row["peak"] + len(row["tokens"]))
-        assert row["tokens"] == text[window].tolist()
-        assert (document[window] == row["document"]).all()
-        assert row["activations"] == stored.values[window, row["latent"]].tolist()
-        assert row["activation"] == row["activations"][row["peak"]] > 0
-        whole = 5 <= row["position"] < 333 - 5
-        assert (len(row["tokens"]) == 11 and row["peak"] == 5) or not whole
-        assert max(0, row["position"] - 5) == row["position"] - row["peak"]
+        value = stored.values[row["document"] * 333 + row["position"], row["latent"]]
+        assert row["activation"] == value > 0
 
 
 def test_top_windows_are_the_largest_that_do_not_overlap(
@@ -81,14 +74,43 @@ def test_of_equal_activations_the_earliest_is_the_first_top_context() -> None:
     assert tokens[picks.place[picks.kind == 0]].tolist() == [20, 60, 3, 40, 80]
 
 
-def test_intervals_take_one_from_each_fifth(stored: Stored, written: list[dict[str, Any]]) -> None:
+def test_intervals_of_equal_width_give_equally_many(
+    stored: Stored, written: list[dict[str, Any]]
+) -> None:
     for latent in (0, 57, 170):
-        ordered = np.sort(stored.values[:, latent][stored.values[:, latent] > 0])
-        found = [r["activation"] for r in written if key(r) == (latent, "interval")][::-1]
-        for i, value in enumerate(found):
-            low, high = i * len(ordered) // 5, (i + 1) * len(ordered) // 5
-            assert ordered[low] <= value <= ordered[high - 1]
-        assert len(found) == 5
+        values = stored.values[:, latent].astype(np.float64)
+        bounds = np.arange(6) * values.max() / 5
+        inside = [(values > low) & (values <= high) for low, high in pairwise(bounds)]
+        found = [r["activation"] for r in written if key(r) == (latent, "interval")]
+        assert found == sorted(found, reverse=True)
+        wanted = [min(1, int(one.sum())) for one in inside]
+        counted, _ = np.histogram(found, bounds)
+        assert counted.tolist() == wanted
+
+
+def test_ten_intervals_share_twenty_contexts() -> None:
+    values = np.linspace(0.001, 1, 1_000).astype(np.float32)
+    values[values > 0.9] = 0.05  # one interval is empty
+    values[-1] = 1.0  # and has one activation instead
+    found = contexts._pick_intervals(values, 20, np.random.default_rng(0))
+    assert len(set(found.tolist())) == 19
+    counted, _ = np.histogram(values[found], np.arange(11) / 10)
+    assert counted.tolist() == [2] * 9 + [1]
+    assert (np.diff(values[found]) <= 0).all()
+    few = contexts._pick_intervals(values, 13, np.random.default_rng(0))
+    counted, _ = np.histogram(values[few], np.arange(11) / 10)
+    assert counted.tolist() == [1, 1, 1, 2, 1, 1, 2, 1, 1, 1]
+
+
+def test_an_activation_on_a_bound_belongs_to_the_interval_below() -> None:
+    values = np.array([0.5, 1.0, 0.25, 0.75, 0.2500001], dtype=np.float32)
+    found = [
+        values[contexts._pick_intervals(values, 4, np.random.default_rng(seed))].tolist()
+        for seed in range(20)
+    ]
+    assert {row[0] for row in found} == {1.0} and {row[1] for row in found} == {0.75}
+    assert {row[2] for row in found} == {np.float32(0.5), np.float32(0.2500001)}
+    assert {row[3] for row in found} == {0.25}
 
 
 def test_random_ones_are_different_active_tokens(
@@ -105,7 +127,9 @@ def test_random_ones_are_drawn_evenly(stored: Stored, monkeypatch: pytest.Monkey
     tokens, _ = stored.activations.of_latent(199)
     ranks: list[float] = []
     for seed in range(40):
-        picks = contexts._picks(block_of(stored, 199), stored.kept, Parameters(seed=seed))
+        picks = contexts._picks(
+            block_of(stored, 199), stored.kept, Parameters(seed=seed, contexts_per_kind=6)
+        )
         chosen = picks.place[picks.kind == 2]
         ranks += (chosen / len(tokens)).tolist()
     assert len(ranks) == 240 and len(set(ranks)) > 230
@@ -136,10 +160,10 @@ def test_dead_latents_have_none_and_rare_ones_few(
     assert [r["latent"] for r in written] == sorted(r["latent"] for r in written)
 
 
-def test_intervals_of_fewer_activations_than_requested() -> None:
-    values = np.array([3.0, 1.0, 2.0], dtype=np.float32)
-    found = contexts._pick_intervals(values, 5, np.random.default_rng(0))
-    assert values[found].tolist() == [3.0, 2.0, 1.0]
+def test_a_latent_with_few_activations_gives_each_once() -> None:
+    values = np.array([3.0, 0.1, 0.2, 2.0], dtype=np.float32)
+    found = contexts._pick_intervals(values, 20, np.random.default_rng(0))
+    assert values[found].tolist() == [3.0, 2.0, np.float32(0.2), np.float32(0.1)]
 
 
 def block_of(stored: Stored, latent: int) -> LatentBlock:
@@ -152,17 +176,6 @@ def key(row: dict[str, Any]) -> tuple[int, str]:
 
 def places(written: list[dict[str, Any]], latent: int, kind: str) -> list[int]:
     return [r["document"] * 333 + r["position"] for r in written if key(r) == (latent, kind)]
-
-
-@pytest.mark.parametrize(("length", "rows"), [(4, [8, 9, 10, 11]), (5, [8, 9, 10, 11, 12])])
-def test_of_an_even_context_the_first_half_comes_before_the_picked_token(
-    length: int, rows: list[int]
-) -> None:
-    kept = KeptTokens.of(np.repeat([0, 1], 50), np.ones(100, dtype=np.bool_))
-    around = contexts.rows_around(kept, np.array([10, 50, 49]), length)
-    assert around.rows[:length].tolist() == rows
-    assert around.peak.tolist() == [2, 0, 2]
-    assert around.lengths.tolist() == [length, length - 2, 3]
 
 
 def test_a_latent_with_as_many_active_tokens_as_contexts_shows_each_once() -> None:

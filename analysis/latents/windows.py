@@ -1,0 +1,156 @@
+"""Windows of the corpus: the tokens around a picked token, inside its document.
+
+Every reader of contexts reads their windows here, of any length. Only the row groups of the token
+table that hold the windows are read, and the activations of the latents that are shown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import (
+    ROW_GROUP,
+    Activations,
+    Bundle,
+    KeptTokens,
+    TableFile,
+    read_rows,
+)
+from analysis.bundle.cut_texts import cut_texts
+from analysis.bundle.damage import damaged
+from analysis.runtime.arrays import Float32s, Int32s, Ints
+
+
+class Windows(NamedTuple):
+    """Rows of the token table around p picked tokens, inside their documents."""
+
+    document: Ints
+    """[p] index of the document."""
+    peak: Ints
+    """[p] index of the picked token in its window."""
+    offsets: Ints
+    """[p + 1] window i has rows[offsets[i]:offsets[i + 1]]."""
+    rows: Ints
+    """[offsets[p]] rows of the token table."""
+
+    @property
+    def lengths(self) -> Ints:
+        """[p] tokens of each window."""
+        return np.diff(self.offsets)
+
+    def lists(self, values: pa.Array | Float32s) -> pa.ListArray:
+        """One list per window, from one value for each of the rows."""
+        return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pa.array(values))
+
+
+def rows_around(kept: KeptTokens, picked: Ints, length: int) -> Windows:
+    """The windows of `length` tokens around picked rows [p]: length // 2 tokens come before.
+
+    A window is shorter if its document begins or ends inside it.
+    """
+    document = kept.documents_of(picked)
+    first = picked - length // 2
+    start = np.maximum(kept.row_starts[document], first)
+    stop = np.minimum(kept.row_ends[document], first + length)
+    offsets = np.concatenate([[0], np.cumsum(stop - start)])
+    rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], stop - start)
+    return Windows(document, picked - start, offsets, rows)
+
+
+@dataclass(frozen=True)
+class WindowReader:
+    """Reads the windows of contexts from the tables of a bundle, finished or not."""
+
+    tables: Path
+    """The folder of the tables."""
+    kept: KeptTokens
+    activations: Activations
+
+    @staticmethod
+    def of(bundle: Bundle) -> "WindowReader":
+        """The reader of an open bundle."""
+        return WindowReader(bundle.path, bundle.kept_tokens, bundle.activations)
+
+    def read(self, contexts: pa.Table, length: int) -> pa.Table:
+        """Rows of the contexts table with their windows of `length` tokens.
+
+        Adds tokens [n], activations [n] (of the context's latent; 0 where it is not active) and
+        peak, the index of the picked token. Raises InputError if a table is damaged, or a context
+        is at a position that its document does not have.
+        """
+        document, position = (contexts[name].to_numpy() for name in ("document", "position"))
+        place = np.minimum(
+            np.searchsorted(self.kept.documents, document), len(self.kept.documents) - 1
+        )
+        starts, ends = self.kept.row_starts[place], self.kept.row_ends[place]
+        around = rows_around(self.kept, np.minimum(starts + position, ends - 1), length)
+        text, positions = read_tokens(self._tokens_file, around.rows)
+        if not np.array_equal(positions[around.offsets[:-1] + around.peak], position):
+            # An imported document may lack positions.
+            around = rows_around(self.kept, self._rows_of(place, position), length)
+            text, _ = read_tokens(self._tokens_file, around.rows)
+        values = self._activations(contexts["latent"].to_numpy(), around)
+        return (
+            contexts.append_column("tokens", around.lists(text))
+            .append_column("activations", around.lists(values))
+            .append_column("peak", pa.array(around.peak.astype(np.int16)))
+        )
+
+    @property
+    def _tokens_file(self) -> Path:
+        return self.tables / "tokens.parquet"
+
+    def _rows_of(self, place: Ints, position: Int32s) -> Ints:
+        """Rows [p] of the tokens at positions [p] of documents, given by index [p]."""
+        file = TableFile(self._tokens_file)
+        rows = np.empty(len(place), dtype=np.int64)
+        for document in np.unique(place):
+            start, stop = self.kept.row_starts[document], self.kept.row_ends[document]
+            own = read_rows(file, int(start), int(stop), ["position"])["position"].to_numpy()
+            chosen = np.flatnonzero(place == document)
+            found = np.minimum(np.searchsorted(own, position[chosen]), len(own) - 1)
+            if not np.array_equal(own[found], position[chosen]):
+                raise damaged(
+                    self.tables / "contexts.parquet", "has positions that their documents lack"
+                )
+            rows[chosen] = start + found
+        return rows
+
+    def _activations(self, latents: Int32s, around: Windows) -> Float32s:
+        """The activation of each window's latent [p] on each of its rows."""
+        owner = np.repeat(latents, around.lengths)
+        values = np.zeros(len(owner), dtype=np.float32)
+        for latent, tokens, own in self.activations.each_of(np.unique(latents)):
+            chosen = np.flatnonzero(owner == latent)
+            rows = around.rows[chosen]
+            found = np.minimum(np.searchsorted(tokens, rows), max(len(tokens) - 1, 0))
+            if len(tokens):
+                values[chosen] = np.where(tokens[found] == rows, own[found], np.float32(0))
+        return values
+
+
+def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, Int32s]:
+    """Text and position of rows [m] of the token table. Raises InputError if it is damaged."""
+    read = token_rows(tokens_file, rows, ["token", "position"])
+    text = pa.concat_arrays([pa.array([], pa.string()), *read["token"].cast(pa.string()).chunks])
+    return text, read["position"].to_numpy().astype(np.int32)
+
+
+def token_rows(tokens_file: Path, rows: Ints, columns: Sequence[str]) -> pa.Table:
+    """Columns of rows [m] of the token table, read one row group at a time.
+
+    Raises InputError if the table is damaged.
+    """
+    unique, inverse = np.unique(rows, return_inverse=True)
+    file = TableFile(tokens_file)
+    pieces = [cut_texts("tokens", file.read(columns, []))]
+    for group in np.unique(unique // ROW_GROUP):
+        low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
+        first = int(group) * ROW_GROUP
+        table = read_rows(file, first, min(first + ROW_GROUP, file.rows), columns)
+        pieces.append(cut_texts("tokens", table.take(pa.array(unique[low:high] - first))))
+    return pa.concat_tables(pieces).take(pa.array(inverse))
