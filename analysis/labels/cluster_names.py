@@ -7,9 +7,11 @@ share of its holders that no earlier term of the name has; a term of at least ha
 counts in full. There are up to `MOST_TERMS` if fewer than half fire most on the first ones.
 
 Whole words and phrases come first. Punctuation, pieces of words and single letters name a cluster
-only if its words do not: if fewer than `FEW` times as many members fire most on a word of the name
-as on such a description. They are then described in words (`descriptions.py`). Names are distinct
-within a level of a space.
+only if its words do not: if the words have less than `FEW` times the share of the members'
+activation that these have, and fewer members fire most on them. They are then described in words
+(`descriptions.py`). A name that fits fewer than `MIXED` of the members begins with "mixed". Names
+are distinct within a level of a space: the second of two equal names gets a further term of its own
+cluster.
 """
 
 from collections.abc import Sequence
@@ -35,7 +37,7 @@ TELLING = 3
 MOST_TERMS = 5
 """Terms of a name that needs many to describe half of the members."""
 FEW = 0.5
-"""Words name a cluster if they are telling for this share of the members that signs are for."""
+"""Words name a cluster if they have at least this part of the activation that signs have."""
 MIXED = 0.25
 """Share of the members below which a name does not describe the cluster as a whole."""
 
@@ -73,9 +75,10 @@ def cluster_names(
         shared_terms(members, levels, _ballot(evidence, telling, readable, which))
         for which in (plain, ~plain)
     )
+    shares = _shares(evidence, readable, telling.shape)
     taken: set[tuple[str, int, str]] = set()
     return [
-        _named(level, ids, by_words, by_signs, telling, readable, taken)
+        _named(level, ids, by_words, by_signs, (telling, shares), readable, taken)
         for level, ids, by_words, by_signs in zip(levels, members, words, signs, strict=True)
     ]
 
@@ -97,6 +100,18 @@ def _ones(
     result.sum_duplicates()
     result.data[:] = 1
     return result
+
+
+def _shares(
+    evidence: Evidence, readable: Readable, shape: tuple[int, int]
+) -> scipy.sparse.csr_matrix:
+    """float32 [F, R], the share of a latent's activation on each readable term.
+
+    It can exceed 1 where a token has several terms with one description.
+    """
+    latent, column = np.nonzero(evidence.term >= 0)
+    term = readable.of_term[evidence.term[latent, column]]
+    return scipy.sparse.csr_matrix((evidence.share[latent, column], (latent, term)), shape)
 
 
 def _ballot(
@@ -123,38 +138,51 @@ def _named(
     members: Ints | Int32s,
     words: Sequence[SharedTerm],
     signs: Sequence[SharedTerm],
-    telling: scipy.sparse.csr_matrix,
+    of_latents: tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix],
     readable: Readable,
     taken: set[tuple[str, int, str]],
 ) -> ClusterName:
-    """The name of one cluster, new on its level."""
-    of_members = telling[members]
-    by_words, with_words = _chosen(words, of_members, readable)
-    by_signs, with_signs = _chosen(signs, of_members, readable)
-    ranked = [*words, *signs] if with_words >= FEW * with_signs else [*signs, *words]
-    chosen = by_words if ranked[:1] == list(words[:1]) else by_signs
+    """The name of one cluster, new on its level.
+
+    of_latents: what each latent fires most on, and the shares of its activation, [F, R] each.
+    """
+    of_members, shares = (matrix[members] for matrix in of_latents)
+    by_words, by_signs = (_chosen(terms, of_members, readable) for terms in (words, signs))
+    with_words, with_signs = (_activation(shares, chosen) for chosen in (by_words, by_signs))
+    of_words, of_signs = (_holders(of_members, chosen) for chosen in (by_words, by_signs))
+    use_words = with_words >= FEW * with_signs or of_words >= of_signs
+    ranked = [*words, *signs] if use_words else [*signs, *words]
+    chosen = by_words if use_words else by_signs
     # Without a term that members share, the best terms of single members are better than nothing.
     chosen = chosen or [term.term for term in ranked[:LABEL_TERMS]]
     more = [t.term for t in ranked if t.term not in chosen]
-    fits = int((of_members[:, chosen].sum(axis=1) > 0).sum()) if chosen else 0
+    fits = _holders(of_members, chosen)
     start = "mixed: " if fits < MIXED * len(members) else ""
     text, used = _distinct(start, chosen, more, level, readable, taken)
     return ClusterName(
         text,
         [readable.kinds[t] for t in used],
         [readable.texts[t] for t in used],
-        holders=int((of_members[:, used].sum(axis=1) > 0).sum()) if used else 0,
+        holders=_holders(of_members, used),
         members=len(members),
     )
 
 
+def _holders(telling: scipy.sparse.csr_matrix, terms: Sequence[int]) -> int:
+    """Members that fire most on one of some terms."""
+    return int((telling[:, list(terms)].sum(axis=1) > 0).sum())
+
+
+def _activation(shares: scipy.sparse.csr_matrix, terms: Sequence[int]) -> float:
+    """Mean share of the members' activation on some terms; shares [m, R] of each."""
+    of_member = np.asarray(shares[:, list(terms)].sum(axis=1)).ravel()
+    return float(np.minimum(of_member, 1).mean()) if len(of_member) else 0.0
+
+
 def _chosen(
     terms: Sequence[SharedTerm], telling: scipy.sparse.csr_matrix, readable: Readable
-) -> tuple[list[int], int]:
-    """The terms of a name, and how many members fire most on one of them.
-
-    telling [m, R]: what each member fires most on.
-    """
+) -> list[int]:
+    """The terms of a name; telling [m, R]: what each member fires most on."""
     shared = [term for term in terms if term.latents >= LEAST_HOLDERS]
     holds = np.asarray(telling[:, [term.term for term in shared]].todense()) > 0
     scores = np.array([term.score for term in shared])
@@ -162,7 +190,7 @@ def _chosen(
     covered = np.zeros(len(holds), dtype=bool)
     chosen: list[int] = []
     if not shared:
-        return [], 0
+        return []
     while len(chosen) < (LABEL_TERMS if 2 * covered.sum() >= len(holds) else MOST_TERMS):
         new = (holds & ~covered[:, None]).sum(axis=0) / np.maximum(holds.sum(axis=0), 1)
         new[2 * holds.sum(axis=0) >= len(holds)] = 1
@@ -173,7 +201,7 @@ def _chosen(
             break
         chosen.append(best)
         covered |= holds[:, best]
-    return [shared[i].term for i in chosen], int(covered.sum())
+    return [shared[i].term for i in chosen]
 
 
 def _distinct(

@@ -75,12 +75,22 @@ def test_more_terms_describe_clusters_without_a_common_word() -> None:
     assert narrow.text == "sea · law · tax"
 
 
-@pytest.mark.parametrize(("words", "text"), [(2, "whale"), (1, "commas")])
-def test_signs_name_a_cluster_only_if_its_words_do_not(words: int, text: str) -> None:
-    """Two of four members are half as many as all."""
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        # Each best term has twice the activation of the second, and four times that of the third.
+        ([["?commas", "whale"]] * 4, "whale"),
+        ([["?commas", "ship", "whale"]] * 4, "ship · whale"),
+        ([["?commas", "whale"]] * 3 + [["?commas"]], "commas"),
+        ([["?commas"]] * 2 + [["whale", "?commas"]] * 2, "whale"),
+        ([["?commas"]] * 3 + [["whale"]] * 2, "whale"),
+        ([["?commas"]] * 5 + [["whale"]] * 2, "commas"),
+    ],
+)
+def test_signs_name_a_cluster_only_if_its_words_do_not(members: list[Best], text: str) -> None:
+    """Words need half of the activation of signs, or as many members."""
     assert FEW == 0.5
-    with_word = [["?commas", "whale"]] * words
-    (name,) = _named([with_word + [["?commas"]] * (4 - words)])
+    (name,) = _named([members])
     assert name.text == text
 
 
