@@ -103,6 +103,14 @@ def build(
     active_above: Annotated[
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
     ] = DEFAULTS.active_threshold,
+    null_draws: Annotated[
+        int | None,
+        typer.Option(
+            help="How often the clusters are computed where there is nothing to find. Default: 39 "
+            "up to 4,000 latents, 5 above.",
+            min=1,
+        ),
+    ] = DEFAULTS.null_draws,
 ) -> None:
     """Build a bundle from a saved SAE, its model and a corpus.
 
@@ -119,7 +127,12 @@ def build(
             labels=labels,
             memory_bytes=resources.memory_bytes,
             scheduler=resources.scheduler,
-            parameters=Parameters(max_tokens=tokens, seed=seed, active_threshold=active_above),
+            parameters=Parameters(
+                max_tokens=tokens,
+                seed=seed,
+                active_threshold=active_above,
+                null_draws=null_draws,
+            ),
         )
         from analysis.build import build_bundle
 

@@ -44,6 +44,6 @@ def planted_bundle(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -
         sae=str(sae),
         out=folder / "planted",
         activations=planted.activations,
-        parameters=Parameters(seed=3),
+        parameters=Parameters(seed=3, null_draws=5),
     )
     return build_bundle(request)

@@ -113,6 +113,9 @@ class Parameters(_Strict):
         default=5, description="smallest cluster size that is tried, in latents"
     )
     epochs: int | None = Field(default=None, description="of the maps; null chooses by size")
+    null_draws: int | None = Field(
+        default=None, ge=1, description="of the clusters, in each space; null chooses by size"
+    )
     dtype: str = Field(default="bfloat16", description="number type of the language model")
 
 

@@ -71,14 +71,14 @@ class NullDraws:
     """Whether these are only some of the latents that are clustered."""
 
     @staticmethod
-    def of(space: Space, eligible: Bools, seed: int) -> "NullDraws":
-        """The draws for the eligible [F] latents of a space."""
+    def of(space: Space, eligible: Bools, seed: int, draws: int | None = None) -> "NullDraws":
+        """The draws for the eligible [F] latents of a space; None chooses their number by size."""
         latents = np.flatnonzero(eligible)
         is_sample = len(latents) > MOST_LATENTS
         if is_sample:
             random = np.random.default_rng(seed)
             latents = np.sort(random.choice(latents, MOST_LATENTS, replace=False))
-        draws = MANY if len(latents) <= MANY_UP_TO else FEW
+        draws = draws or (MANY if len(latents) <= MANY_UP_TO else FEW)
         return NullDraws(space, latents, draws, is_sample)
 
     @property

@@ -42,6 +42,8 @@ SPREAD_OF_START = 10.0
 
 LANES = 32
 """Vertices of a block."""
+ALONE = 16
+"""Blocks up to which one thread moves them all: waking others takes longer."""
 
 _F = np.float32
 _U = np.uint64
@@ -117,7 +119,10 @@ def optimise(
         key = _U((seed * GOLDEN_GAMMA + epoch * 0xD1342543DE82EF95) % 2**64)
         this_epoch = _Epoch(key, _F(1 - epoch / epochs), samples)
         move = partial(_move, before, after, forces, _Curve(*map(_F, curve)), this_epoch)
-        over_spans(len(forces.pushes), move, spans_per_thread=4)
+        if len(forces.pushes) <= ALONE:
+            move(0, len(forces.pushes))
+        else:
+            over_spans(len(forces.pushes), move, spans_per_thread=4)
         before, after = after, before
     points = np.empty(start.shape, dtype=_F)
     points[order] = before

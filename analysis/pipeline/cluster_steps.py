@@ -107,7 +107,11 @@ def _draws(build: Building) -> list[NullDraws]:
     """The draws of each space, in the order of the spaces."""
     has_vector = build.fired & (row_norms(build.decoder) > 0)
     eligible: dict[Space, Bools] = {"decoder": has_vector, "cooccurrence": _live(build)}
-    return [NullDraws.of(space, of, build.parameters.seed) for space, of in eligible.items()]
+    parameters = build.parameters
+    return [
+        NullDraws.of(space, of, parameters.seed, parameters.null_draws)
+        for space, of in eligible.items()
+    ]
 
 
 def _decoder_draw(build: Building, draws: NullDraws) -> Any:

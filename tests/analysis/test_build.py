@@ -25,7 +25,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> BuildRequest:
         sae=str(sae),
         out=folder / "bundle",
         activations=made.activations,
-        parameters=Parameters(seed=1, epochs=30),
+        parameters=Parameters(seed=1, epochs=30, null_draws=1),
     )
 
 
@@ -86,7 +86,9 @@ def test_twice_the_same_seed_is_the_same_bundle(small: BuildRequest, tmp_path: P
         contents.append({t: (bundle.path / f"{t}.parquet").read_bytes() for t in TABLES})
     assert ids[0] == ids[1]
     assert contents[0] == contents[1]
-    other = replace(small, out=tmp_path / "three", parameters=Parameters(seed=2, epochs=30))
+    other = replace(
+        small, out=tmp_path / "three", parameters=Parameters(seed=2, epochs=30, null_draws=1)
+    )
     assert build_bundle(other).manifest.bundle_id != ids[0]
 
 
@@ -136,7 +138,9 @@ def test_other_inputs_start_a_new_build(small: BuildRequest, tmp_path: Path) -> 
 
     with pytest.raises(_Interrupted):
         build_bundle(request, stop_at_contexts)
-    changed = replace(request, parameters=Parameters(seed=5, epochs=30, active_threshold=1.0))
+    changed = replace(
+        request, parameters=Parameters(seed=5, epochs=30, active_threshold=1.0, null_draws=1)
+    )
     assert build_bundle(changed).manifest.active_rule == "activation > 1"
 
 

@@ -33,7 +33,7 @@ def old(tmp_path_factory: pytest.TempPathFactory, sae: Path) -> Bundle:
     """A bundle of 1,200 tokens whose settings are not the defaults."""
     folder = tmp_path_factory.mktemp("old")
     planted = planted_activations(folder, documents=12, document_tokens=100)
-    parameters = Parameters(seed=4, epochs=30, partners_kept=9, context_tokens=11)
+    parameters = Parameters(seed=4, epochs=30, partners_kept=9, context_tokens=11, null_draws=1)
     request = BuildRequest(
         sae=str(sae), out=folder / "old", activations=planted.activations, parameters=parameters
     )

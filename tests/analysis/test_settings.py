@@ -68,7 +68,7 @@ def test_the_rooms_use_the_same_fields() -> None:
 FLAGS = {
     "build": (
         "--sae --out --model --corpus --hook --prepend-bos --no-prepend-bos --activations "
-        "--tokens-file --tokens --seed --active-above --explanations --label-model "
+        "--tokens-file --tokens --seed --active-above --null-draws --explanations --label-model "
         "--label-endpoint --label-endpoint-model --label-latents --memory --scheduler --format "
         "--transpose --no-transpose --centre-input --no-centre-input --subtract-b-dec "
         "--no-subtract-b-dec --normalise --input-scale"

@@ -28,7 +28,7 @@ def main() -> None:
             sae=str(planted_sae(folder / "planted-sae")),
             out=HERE / f"schema-{SCHEMA_VERSION}",
             activations=planted.activations,
-            parameters=Parameters(seed=SEED, context_tokens=9, contexts_per_kind=3),
+            parameters=Parameters(seed=SEED, context_tokens=9, contexts_per_kind=3, null_draws=9),
         )
         build_bundle(request)
 

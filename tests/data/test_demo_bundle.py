@@ -34,7 +34,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         out=tmp_path_factory.mktemp("demo") / "small",
         model=DEMO_MODEL,
         corpus=CORPUS,
-        parameters=Parameters(max_tokens=TOKENS, epochs=10),
+        parameters=Parameters(max_tokens=TOKENS, epochs=10, null_draws=1),
     )
     return build_bundle(request)
 

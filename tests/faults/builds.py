@@ -62,6 +62,7 @@ class World:
         return [
             *("build", "--sae", str(self.folder / "sae"), "--out", str(out)),
             *("--activations", str(self.folder / "activations.parquet"), "--seed", str(seed)),
+            *("--null-draws", "1"),
         ]
 
     def text_arguments(self, out: Path) -> list[str]:
@@ -69,7 +70,7 @@ class World:
         return [
             *("build", "--sae", str(self.folder / "text-sae"), "--out", str(out)),
             *("--model", str(self.folder / "model"), "--corpus", str(self.folder / "corpus.jsonl")),
-            *("--input-scale", str(TEXT_SCALE)),
+            *("--input-scale", str(TEXT_SCALE), "--null-draws", "1"),
         ]
 
     def refresh(self, out: Path) -> list[str]:

@@ -20,7 +20,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.build import build_bundle
-from analysis.bundle import MANIFEST, TABLES, open_bundle
+from analysis.bundle import MANIFEST, TABLES, Parameters, open_bundle
 from analysis.serve import BUNDLES
 from analysis.settings import BuildRequest
 from charts.core import cache
@@ -45,7 +45,13 @@ def prepare(folder: Path) -> None:
     """Build the bundle of a small planted world, with checksums."""
     world = planted_activations(folder / "world", documents=12, document_tokens=120, seed=3)
     sae = str(planted_sae(folder / "sae"))
-    build_bundle(BuildRequest(sae=sae, out=folder / "mine", activations=world.activations))
+    request = BuildRequest(
+        sae=sae,
+        out=folder / "mine",
+        activations=world.activations,
+        parameters=Parameters(null_draws=1),
+    )
+    build_bundle(request)
 
 
 def run(case: Case) -> Outcome:

@@ -121,6 +121,8 @@ def prepare_bundles(folder: Path) -> None:
 
 def _build(world: Path, out: Path, options: list[str]) -> None:
     inputs = ["--sae", str(world / "sae"), "--activations", str(world / "activations.parquet")]
-    done = command(["build", *inputs, "--out", str(out), *options], world / "log")
+    done = command(
+        ["build", *inputs, "--out", str(out), "--null-draws", "1", *options], world / "log"
+    )
     if done.code != 0:
         raise RuntimeError(f"{out.name} was not built: {done.output[-1500:]}")

@@ -16,6 +16,7 @@ def warm() -> None:
         os.environ[name] = "1"
     os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # numba's only one that survives a fork
     from analysis.build import build_bundle  # noqa: PLC0415
+    from analysis.bundle import Parameters  # noqa: PLC0415
     from analysis.settings import BuildRequest  # noqa: PLC0415
     from tests.faults.builds import write_text_input  # noqa: PLC0415
     from tests.planted import planted_activations, planted_sae  # noqa: PLC0415
@@ -24,11 +25,16 @@ def warm() -> None:
         folder = Path(temporary)
         activations = planted_activations(folder, documents=12, document_tokens=100).activations
         sae = str(planted_sae(folder / "sae"))
-        build_bundle(BuildRequest(sae=sae, out=folder / "warm", activations=activations))
+        few = Parameters(null_draws=1)
+        out = folder / "warm"
+        build_bundle(BuildRequest(sae=sae, out=out, activations=activations, parameters=few))
         write_text_input(folder)
         text_sae, model = str(folder / "text-sae"), str(folder / "model")
         corpus = folder / "corpus.jsonl"
-        build_bundle(BuildRequest(sae=text_sae, out=folder / "text", model=model, corpus=corpus))
+        out = folder / "text"
+        build_bundle(
+            BuildRequest(sae=text_sae, out=out, model=model, corpus=corpus, parameters=few)
+        )
 
 
 warm()

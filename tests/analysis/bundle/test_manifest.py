@@ -37,5 +37,6 @@ def test_settings_have_their_documented_defaults() -> None:
         "contexts_per_kind": 20,
         "minimum_cluster": 5,
         "epochs": None,
+        "null_draws": None,
         "dtype": "bfloat16",
     }

@@ -39,7 +39,7 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> BuildRequest:
         sae=str(planted_sae(folder / "sae")),
         out=folder / "bundle",
         activations=made.activations,
-        parameters=Parameters(seed=1),
+        parameters=Parameters(seed=1, null_draws=1),
         labels=LabelSources(explanations=folder / "labels.csv"),
     )
 

@@ -45,6 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         context_tokens=7,
         contexts_per_kind=3,
         minimum_cluster=4,
+        null_draws=3,
     )
     sae = load_sae(planted_sae(folder / "sae"))
     source = ActivationsSource(sae, planted.activations, None, parameters)
