@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle, LevelName
-from analysis.clusters.stability import WEAK, recovery
+from analysis.clusters.stability import WEAK, recovery, weak
 from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of, level_words
 from charts.core.cache import cached
@@ -34,7 +34,7 @@ def cluster_bars(
     ids = table["cluster"].to_numpy()
     selected = np.array([counts[i] if i < len(counts) else 0 for i in ids], dtype=np.int64)
     rows = table.select(["cluster", "label", "size", "stability", "bootstrap"])
-    rows = rows.append_column("recovery", recovery(table))
+    rows = rows.append_column("recovery", recovery(table)).append_column("weak", weak(table))
     rows = rows.append_column("selected", pa.array(selected))
     rows = rows.append_column("share", pa.array(selected / np.maximum(table["size"].to_numpy(), 1)))
     rows = rows.filter(pa.array(selected > 0))
@@ -59,7 +59,8 @@ def cluster_bars(
         selections=(CLUSTER.name,),
         note=(
             "Recovery (0 to 1): the smaller of the overlaps with clusters of other seeds and of "
-            f"resampled latents; below {WEAK:g} a cluster is weak evidence"
+            f"resampled latents; below {WEAK:g}, or if the same computation reaches as much where "
+            "there is nothing to find, a cluster is weak evidence"
             + (f". {count(left_out)} smaller clusters are not drawn" if left_out else "")
             + f". {count(noise)} of these latents belong to no cluster"
             + (f", {count(off_map)} of them because they are not on the map" if off_map else "")
@@ -69,7 +70,8 @@ def cluster_bars(
 
 
 def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
-    ids, recovered = rows["cluster"].to_pylist(), rows["recovery"].to_pylist()
+    ids = rows["cluster"].to_pylist()
+    recovered = zip(rows["recovery"].to_pylist(), rows["weak"].to_pylist(), strict=True)
     names = [
         unique_name_of_cluster(i, label, 30)
         for i, label in zip(ids, rows["label"].to_pylist(), strict=True)
@@ -79,7 +81,7 @@ def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
     data = data.append_column(
         "text",
         pa.array(
-            [f"recovery {fraction(s)}" + (", weak" if s < WEAK else "") for s in recovered],
+            [f"recovery {fraction(s)}" + (", weak" if w else "") for s, w in recovered],
             pa.string(),
         ),
     )
@@ -112,7 +114,7 @@ def _chart() -> alt.LayerChart:
         .encode(
             x=alt.X("selected:Q"),
             color=alt.Color("colour:N", scale=None),
-            opacity=alt.condition(f"datum.recovery < {WEAK}", alt.value(0.45), alt.value(0.95)),
+            opacity=alt.condition("datum.weak", alt.value(0.45), alt.value(0.95)),
         )
         .properties(name="cluster_bars")
         .add_params(CLUSTER.parameter())

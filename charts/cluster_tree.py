@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, Space
-from analysis.clusters.stability import WEAK, recovery
+from analysis.clusters.stability import WEAK, recovery, weak
 from analysis.runtime.numbers import count
 from charts.cluster_level import SPACE_WORDS, level_of
 from charts.core.cache import cached
@@ -68,7 +68,8 @@ def cluster_tree(
             "The width of a cluster is its number of latents, or that of its finer clusters if "
             "they have more; a finer cluster has at least half of its latents in its parent. Blue "
             "clusters reappear with other seeds and with resampled latents; orange ones (recovery "
-            f"below {WEAK:g}) are weak evidence. "
+            f"below {WEAK:g}) are weak evidence, and so are pale ones: the same computation "
+            "reaches as much where there is nothing to find. "
             f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
@@ -89,7 +90,7 @@ def _rows(bundle: Bundle, selected: np.ndarray | None, space: Space) -> pa.Table
     )
     kept = ["cluster", "level", "parent", "label", "size", "stability", "bootstrap"]
     rows = clusters.select(kept)
-    rows = rows.append_column("recovery", recovery(clusters))
+    rows = rows.append_column("recovery", recovery(clusters)).append_column("weak", weak(clusters))
     counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
     rows = rows.append_column("selected", pa.array(counts[ids]))
     return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
@@ -166,6 +167,7 @@ def _chart() -> alt.LayerChart:
         base.mark_rect(stroke=PAPER, strokeWidth=1, cursor="pointer")
         .encode(
             x2="end:Q",
+            opacity=alt.condition("datum.weak", alt.value(0.45), alt.value(1)),
             color=alt.condition(
                 "datum.selected > 0",
                 alt.Color(

@@ -1,4 +1,4 @@
-"""Stability of clusterings: the agreement of two of them, and the overlap of their clusters.
+"""Stability of clusterings: the agreement of two of them, and which clusters are weak.
 
 Pages import it, so it loads neither numba nor torch.
 
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.runtime.arrays import Floats, Int32s, Ints
+from analysis.runtime.arrays import Int32s, Ints
 
 NOISE = -1
 """Label of a latent that is in no cluster."""
@@ -47,35 +47,22 @@ def mean_agreement(clusterings: Sequence[Ints | Int32s]) -> float:
     return float(np.mean([agreement(a, b) for a, b in combinations(clusterings, 2)]))
 
 
-def cluster_stability(labels: Ints | Int32s, others: Sequence[Ints | Int32s]) -> Floats:
-    """For each cluster of labels [n], its best Jaccard overlap in each of the others, averaged.
-
-    Hennig 2007, "Cluster-wise assessment of cluster stability". 1 if every other clustering has the
-    same cluster; 0 without others.
-    """
-    count = int(labels.max(initial=NOISE)) + 1
-    sizes = np.bincount(labels[labels >= 0], minlength=count)
-    best = np.zeros((len(others), count))
-    for i, other in enumerate(others):
-        both = (labels >= 0) & (other >= 0)
-        width = int(other.max(initial=0)) + 1
-        pair, joint = np.unique(
-            labels[both].astype(np.int64) * width + other[both], return_counts=True
-        )
-        own, theirs = np.divmod(pair, width)
-        other_sizes = np.bincount(other[other >= 0], minlength=width)
-        overlap = joint / (sizes[own] + other_sizes[theirs] - joint)
-        np.maximum.at(best[i], own, overlap)
-    return np.asarray(best.mean(axis=0)) if len(others) else np.zeros(count)
-
-
 def recovery(clusters: pa.Table) -> pa.ChunkedArray:
     """The lower of stability and bootstrap of every row of the cluster table; 0 to 1.
 
     Stability is the overlap with the clusters of other seeds, bootstrap that with the clusters of
-    resampled edges. Null if neither was measured.
+    resampled latents. Null if neither was measured.
     """
     return pc.min_element_wise(clusters["stability"], clusters["bootstrap"], skip_nulls=True)
+
+
+def weak(clusters: pa.Table) -> pa.ChunkedArray:
+    """Whether every row of the cluster table is weak evidence: not believable.
+
+    Where nothing is known of nulls, a cluster is weak if its recovery is below WEAK.
+    """
+    unstable = pc.less(recovery(clusters), WEAK)
+    return pc.fill_null(pc.coalesce(pc.invert(clusters["believable"]), unstable), False)
 
 
 def _pairs(counts: np.ndarray) -> float:

@@ -46,10 +46,10 @@ LOCALE: dict[str, Any] = {
 
 
 def stability_tooltips() -> list[alt.Tooltip]:
-    """The recovery of a cluster with other seeds and from resampled edges."""
+    """The recovery of a cluster with other seeds and from resampled latents."""
     return [
         alt.Tooltip("stability:Q", title="stability (other seeds)", format=FRACTION),
-        alt.Tooltip("bootstrap:Q", title="bootstrap (resampled edges)", format=FRACTION),
+        alt.Tooltip("bootstrap:Q", title="bootstrap (resampled latents)", format=FRACTION),
     ]
 
 

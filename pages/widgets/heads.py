@@ -118,7 +118,7 @@ def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
     st.subheader(f"Cluster {chosen.cluster}{_name(row['label'] or 'no label')}", anchor=False)
     cluster_evidence(row, bundle)
     cluster_explanation(row)
-    cluster_trust(row["stability"], row["bootstrap"])
+    cluster_trust(row)
     metrics(cluster_numbers(row, bundle.manifest.tokens))
     _cluster_links(row)
 

@@ -76,7 +76,9 @@ _CLUSTER_COLUMNS = {
         "stability", "%.2f", "Agreement over seeds, from 0 to 1. Below 0.5 it is weak evidence."
     ),
     "bootstrap": _number(
-        "bootstrap", "%.2f", "Agreement over graphs with resampled edges, from 0 to 1."
+        "bootstrap",
+        "%.2f",
+        "Agreement over resampled latents, from 0 to 1. Below 0.5 it is weak evidence.",
     ),
     "member_lift": _number(
         "member lift",

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.bundle import Bundle, LevelName
+from analysis.bundle import Bundle, LevelName, Space
 from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import MapName, quality_of_map, quality_sentence
 from analysis.runtime import numbers
@@ -30,8 +30,15 @@ def map_trust(bundle: Bundle, map_name: MapName) -> None:
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
-    """Warn if other seeds give other clusters at this level."""
+    """Warn if other seeds give other clusters at this level; name its null."""
     for row in bundle.manifest.clustering:
+        if row.name == level and row.null_stability is not None:
+            st.caption(
+                f"Stability {numbers.short(row.stability)}. Where there is nothing to find, the "
+                f"same computation gives {numbers.short(row.null_stability)}: the mean of "
+                f"{numbers.count(row.null_draws)} draws of {numbers.count(row.null_latents)} "
+                f"latents, {_NULLS[row.space]}."
+            )
         if row.name == level and row.stability < WEAK:
             st.warning(
                 f"The {numbers.count(row.clusters)} clusters of this level are weak evidence: "
@@ -40,8 +47,16 @@ def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
             )
 
 
-def cluster_trust(stability: float, bootstrap: float) -> None:
-    """Warn if other seeds or resampled latents do not give this cluster."""
+_NULLS: dict[Space, str] = {
+    "decoder": "random vectors with the spectrum of the decoder",
+    "cooccurrence": "each shifted alone inside the documents",
+}
+"""What a null draw of a space is."""
+
+
+def cluster_trust(row: Row) -> None:
+    """Warn if seeds, resampled latents or nothing at all give as good a cluster as this row's."""
+    stability, bootstrap = row["stability"], row["bootstrap"]
     if min(stability, bootstrap) < WEAK:
         causes = {"other seeds": stability, "resampled latents": bootstrap}
         weak = " and ".join(cause for cause, overlap in causes.items() if overlap < WEAK)
@@ -49,6 +64,13 @@ def cluster_trust(stability: float, bootstrap: float) -> None:
             f"This cluster is weak evidence: {weak} give other clusters (stability "
             f"{numbers.short(stability)}, bootstrap {numbers.short(bootstrap)}; below {WEAK:g} "
             "draw no conclusions from it)."
+        )
+    elif row["believable"] is False:
+        st.warning(
+            "This cluster is weak evidence: where there is nothing to find, the same computation "
+            f"gives clusters of stability up to {numbers.short(row['stability_null'])} and "
+            f"bootstrap up to {numbers.short(row['bootstrap_null'])} (this one has "
+            f"{numbers.short(stability)} and {numbers.short(bootstrap)})."
         )
 
 

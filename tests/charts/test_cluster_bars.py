@@ -31,7 +31,8 @@ def test_weak_clusters_are_marked_and_pale(tiny: Bundle) -> None:
     for row in drawn:
         recovered = min(row["stability"], row["bootstrap"])
         assert row["text"].startswith(f"recovery {recovered:.3f}")
-        assert row["text"].endswith(", weak") == (recovered < 0.5)
+        # Of the tiny bundle, a cluster is believable if its bootstrap is above .55.
+        assert row["text"].endswith(", weak") == row["weak"] == (recovered <= 0.55)
     assert {row["text"].endswith(", weak") for row in drawn} == {True, False}
 
 
@@ -42,6 +43,8 @@ def test_a_cluster_with_a_recovery_of_one_half_is_not_weak(tiny: Bundle) -> None
         place = clusters.schema.get_field_index(name)
         values = pa.array(recovered, clusters.schema.field(name).type)
         clusters = clusters.set_column(place, name, values)
+    place = clusters.schema.get_field_index("believable")
+    clusters = clusters.set_column(place, "believable", pa.nulls(clusters.num_rows, pa.bool_()))
     bundle = dataclasses.replace(tiny)
     bundle.__dict__["clusters"] = clusters
     chart = cluster_bars(bundle).chart.to_dict()
@@ -50,7 +53,7 @@ def test_a_cluster_with_a_recovery_of_one_half_is_not_weak(tiny: Bundle) -> None
     assert weak == {0.5: False, 0.4375: True}
     (bars,) = (layer for layer in chart["layer"] if layer["encoding"].get("opacity"))
     opacity = bars["encoding"]["opacity"]
-    assert opacity["condition"]["test"] == "datum.recovery < 0.5"
+    assert opacity["condition"]["test"] == "datum.weak"
     assert opacity["condition"]["value"] < opacity["value"]
 
 
@@ -66,6 +69,7 @@ def bundle_of(tiny: Bundle, sizes: list[int], selected: list[int]) -> tuple[Bund
             "size": sizes,
             "stability": [0.75] * count,
             "bootstrap": [0.625] * count,
+            "believable": pa.nulls(count, pa.bool_()),
             "x": [float(i) for i in range(count)],
             "y": [0.0] * count,
         }

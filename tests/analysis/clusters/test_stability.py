@@ -12,9 +12,9 @@ from sklearn.metrics import adjusted_rand_score
 from analysis.clusters.stability import (
     WEAK,
     agreement,
-    cluster_stability,
     mean_agreement,
     recovery,
+    weak,
 )
 
 
@@ -67,21 +67,6 @@ def test_mean_agreement_is_over_every_pair_once() -> None:
     assert len({agreement(a, b) for a, b in combinations(labels, 2)}) == 6
 
 
-def test_cluster_stability_is_the_best_jaccard_overlap() -> None:
-    labels = np.array([0, 0, 0, 1, 1, -1])
-    others = [np.array([5, 5, 1, 1, 1, 1]), np.array([-1, -1, -1, -1, -1, -1])]
-    expected = [np.mean([2 / 3, 0]), np.mean([2 / 4, 0])]
-    np.testing.assert_allclose(cluster_stability(labels, others), expected)
-    assert cluster_stability(labels, []).tolist() == [0, 0]
-
-
-def test_cluster_stability_equals_sets() -> None:
-    labels, other = partly_equal(2)
-    sets = [[set(np.flatnonzero(one == c)) for c in range(6)] for one in (labels, other)]
-    expected = [max(len(a & b) / len(a | b) for b in sets[1] if b) for a in sets[0]]
-    np.testing.assert_allclose(cluster_stability(labels, [other]), expected)
-
-
 def test_half_is_the_limit_of_weak() -> None:
     assert WEAK == 0.5
 
@@ -95,3 +80,12 @@ def test_pages_get_the_limit_without_numba_and_torch() -> None:
 def test_recovery_is_the_smaller_of_both_and_ignores_missing_values() -> None:
     table = pa.table({"stability": [0.9, 0.4, None, None], "bootstrap": [0.7, 0.8, 0.3, None]})
     assert recovery(table).to_pylist() == [0.7, 0.4, 0.3, None]
+
+
+def test_what_is_not_believable_is_weak_and_without_nulls_what_has_a_small_recovery() -> None:
+    rows = {
+        "stability": [0.9, 0.9, 0.9, 0.5, 0.49, 0.9],
+        "bootstrap": [0.9, 0.9, 0.9, 0.9, 0.9, 0.3],
+        "believable": [True, False, None, None, None, None],
+    }
+    assert weak(pa.table(rows)).to_pylist() == [False, True, False, False, True, True]

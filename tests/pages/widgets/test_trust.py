@@ -175,7 +175,7 @@ def test_weak_clusters(
     stability: float, bootstrap: float, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = captions(monkeypatch)
-    cluster_trust(stability, bootstrap)
+    cluster_trust({"stability": stability, "bootstrap": bootstrap, "believable": None})
     assert len(written) == len(expected)
     for text, part in zip(written, expected, strict=True):
         assert part in text
@@ -186,10 +186,42 @@ def test_weak_levels(
     stability: float, warns: bool, monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
 ) -> None:
     written = captions(monkeypatch)
-    level = planted_bundle.manifest.clustering[0].model_copy(update={"stability": stability})
+    level = planted_bundle.manifest.clustering[0].model_copy(
+        update={"stability": stability, "null_stability": None}
+    )
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
     clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
     assert bool(written) == warns
     other = LevelName("cooccurrence", level.level)
     clustering_trust(replace(planted_bundle, manifest=manifest), other)
     assert bool(written) == warns
+
+
+def test_a_cluster_that_is_not_above_its_null_is_weak(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = captions(monkeypatch)
+    row = {
+        "stability": 0.75, "bootstrap": 0.7, "believable": False, "stability_null": 0.8,
+        "bootstrap_null": 0.6,
+    }  # fmt: skip
+    cluster_trust(row)
+    assert "clusters of stability up to 0.8 and bootstrap up to 0.6" in written[0]
+    cluster_trust(row | {"believable": True})
+    assert len(written) == 1
+
+
+def test_the_null_of_a_level_is_named(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    level = planted_bundle.manifest.clustering[-1].model_copy(
+        update={"stability": 0.9, "null_stability": 0.125, "null_draws": 5, "null_latents": 186}
+    )
+    manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
+    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
+    assert level.space == "cooccurrence"
+    assert "gives 0.13" in written[0] or "gives 0.12" in written[0]
+    assert "5 draws of 186 latents, each shifted alone inside the documents" in written[0]
+    nothing = level.model_copy(update={"null_stability": None})
+    manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
+    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
+    assert len(written) == 1
