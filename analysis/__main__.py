@@ -1,4 +1,4 @@
-"""The command line: `build | refresh | count | inspect | convert | list | verify | serve`.
+"""The command line: build, refresh, count, cluster, inspect, convert, list, verify, serve.
 
 Modules that load torch or a model are imported by the command that needs them, so that `--help`
 and `list` answer at once. Longer than 400 lines because every command is here with its options.
@@ -19,6 +19,7 @@ from analysis.bundle import (
     WINDOW,
     Manifest,
     Parameters,
+    Space,
     Unit,
     open_bundle,
     read_manifest,
@@ -238,6 +239,54 @@ def count(
                 Progress("co-occurrence, latents", report),
             )
         console.print_files(files)
+
+
+@app.command()
+def cluster(
+    path: Annotated[Path, typer.Argument(help="A bundle.")],
+    select: Annotated[
+        str, typer.Option(help="A selection, as in the dashboard; by default all latents.")
+    ] = "",
+    space: Annotated[
+        Space | None,
+        typer.Option(help="decoder or cooccurrence. Default: the one that the bundle shows first."),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(help="Null draws, in which latents are shifted inside documents.", min=0)
+    ] = 39,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new Parquet file of the clusters.")
+    ] = None,
+) -> None:
+    """Cluster the selected latents of a bundle, and print the clusters.
+
+    By co-occurrence, the stability of each cluster stands beside the largest of any cluster where
+    every latent is shifted alone inside its documents. The bundle is not changed.
+    """
+    with _clear_errors():
+        bundle = open_bundle(path)
+        if out is not None and out.exists():
+            raise InputError(f"{out}: exists already; give a new file.")
+        from analysis.clusters.inside import cluster_inside, write_inner_clusters
+        from analysis.labels.enrichment import shared_label_words
+        from analysis.runtime.progress import Progress
+        from analysis.selection import evaluate, parse
+
+        mask = evaluate(parse(select), bundle)
+        with console.bars() as report:
+            found = cluster_inside(
+                bundle,
+                mask,
+                space or bundle.manifest.clusters_shown_first,
+                draws=draws,
+                progress=Progress("clusters and null draws", report),
+            )
+        members = found.clusters["members"].to_pylist()
+        words = shared_label_words(bundle.latents["label"].to_pylist(), members, mask)
+        console.print_inner_clusters(found, words)
+        if out is not None:
+            write_inner_clusters(found, words, bundle, select, out)
+            console.print_files([out])
 
 
 @app.command()

@@ -29,6 +29,7 @@ from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 
 if TYPE_CHECKING:
+    from analysis.clusters.inside import InnerClusters
     from analysis.harvest.self_check import SelfCheckReport
 
 out = Console()
@@ -45,6 +46,8 @@ NORMALISATIONS = {
     "constant_norm_rescale": "each token scaled to the norm √d_in (constant_norm_rescale)",
     "layer_norm": "each token standardised: mean 0, standard deviation 1 (layer_norm)",
 }
+MOST_MEMBERS = 12
+"""Members of a cluster that are printed."""
 NOT_STATED = "not stated in its files"
 NORMS = {
     "min": "smallest",
@@ -211,6 +214,38 @@ def print_bundles(bundles: Iterable[tuple[str, Manifest | InputError]]) -> None:
             made.model.name if made.model else "imported",
         )
     out.print(table)
+
+
+def print_inner_clusters(found: "InnerClusters", words: Iterable[Iterable[str]]) -> None:
+    """Print one line per cluster of a selection, and what its stability is compared with."""
+    names = ("latents", "stability", "bootstrap", "believable", "words", "members")
+    table = Table(*(Column(name, overflow="fold") for name in names))
+    for row, own in zip(found.clusters.to_pylist(), words, strict=True):
+        believable = row["believable"]
+        members = ",".join(map(str, row["members"][:MOST_MEMBERS]))
+        table.add_row(
+            numbers.count(row["size"]),
+            numbers.fraction(row["stability"]),
+            numbers.fraction(row["bootstrap"]),
+            numbers.MISSING if believable is None else "yes" if believable else "no",
+            Text(" · ".join(own)),
+            members + ("…" if row["size"] > MOST_MEMBERS else ""),
+        )
+    out.print(table)
+    null = "There is no null in this space, or none was drawn."
+    if found.draws and found.clusters.num_rows:
+        first = found.clusters.to_pylist()[0]
+        null = (
+            f"Largest values in {numbers.count(found.draws)} null draws: stability "
+            f"{numbers.fraction(first['stability_null'])}, bootstrap "
+            f"{numbers.fraction(first['bootstrap_null'])}."
+        )
+    out.print(
+        f"{numbers.count(found.clusters.num_rows)} clusters of {numbers.count(found.latents)} "
+        f"latents by {found.space}; agreement of the seeds {numbers.fraction(found.agreement)}. "
+        f"{null}",
+        soft_wrap=True,
+    )
 
 
 def print_sae(summary: SaeSource, title: str, model_name: str | None) -> None:

@@ -12,22 +12,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.clusters.stability import WEAK
 from analysis.runtime import numbers
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Caption, Figure, Value, caption_of
-from charts.core.interactions import CLUSTER, LATENT, Click
-from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
+from charts.core.interactions import CLUSTER, INNER_CLUSTER, LATENT, Click
+from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS, stability_tooltips
 from charts.core.text import name_of, shown_label, unique_name_of_cluster
 from charts.core.theme import ACCENT, HIGHLIGHT, QUIET_INK, UNSELECTED, layered
 
 MOST_BARS = 12
+MOST_INNER = 40
 SIGNIFICANT = 0.05
 """q from which a bar may be chance."""
 _ROW = 22
 _NAME = 26
 """Characters of a name at a bar."""
 
-Part = Literal["terms", "label_words", "partners", "clusters"]
+Part = Literal["terms", "label_words", "partners", "clusters", "inside"]
 
 
 def enriched_bars(
@@ -111,6 +113,60 @@ def cluster_overlap_bars(bundle: Bundle, table: pa.Table, counted: str) -> Figur
     )
 
 
+def inner_cluster_bars(
+    bundle: Bundle, table: pa.Table, words: list[list[str]], draws: int, counted: str
+) -> Figure:
+    """The clusters inside a selection, as `inside.py` finds them; a click selects one.
+
+    `words` describe each cluster.
+    """
+    named = table.append_column("words", pa.array(words, pa.list_(pa.string())))
+    rows = named.slice(0, MOST_INNER)
+    texts = [
+        f"{numbers.count(size)} latents, stability {numbers.short(stability)}"
+        for size, stability in zip(
+            rows["size"].to_pylist(), rows["stability"].to_pylist(), strict=True
+        )
+    ]
+    members = [",".join(map(str, one)) for one in rows["members"].to_pylist()]
+    data = rows.drop_columns(["members", "words"]).append_column("members", pa.array(members))
+    data = data.append_column("share", rows["size"])
+    data = data.append_column("share_rest", pa.nulls(rows.num_rows, pa.float64()))
+    recovered = np.minimum(rows["stability"].to_numpy(), rows["bootstrap"].to_numpy())
+    is_sure = (
+        np.array([bool(one) for one in rows["believable"].to_pylist()], dtype=bool)
+        if draws
+        else recovered >= WEAK
+    )
+    names = [" · ".join(one) or "no shared word" for one in rows["words"].to_pylist()]
+    beyond = f" {numbers.count(table.num_rows - rows.num_rows)} smaller ones are not drawn."
+    return Figure(
+        name="selection-inside",
+        title=f"{numbers.count(table.num_rows)} clusters inside the selection",
+        chart=_drawing("inside", data, names, texts, is_sure),
+        rows=rows,
+        caption=_caption(bundle, counted, "latent", null_draws=draws),
+        selections=(INNER_CLUSTER.name,),
+        note=(
+            (
+                "Blue: believable, that is stability and bootstrap are at least "
+                f"{WEAK:g} and above the largest of any cluster in {draws} draws in which every "
+                "latent is shifted alone inside its documents "
+                f"({_largest(rows, 'stability_null')} and {_largest(rows, 'bootstrap_null')}). "
+                if draws
+                else f"Blue: stability and bootstrap are at least {WEAK:g}. There is no null, "
+                "because a bundle has no decoder vectors, so none of them is called believable. "
+            )
+            + "Named by words that several labels share. Click to select one."
+            + (beyond if rows.num_rows < table.num_rows else "")
+        ),
+    )
+
+
+def _largest(rows: pa.Table, column: str) -> str:
+    return numbers.short(pc.max(rows[column]).as_py())
+
+
 def _caption(bundle: Bundle, counted: str, unit: str, **parameters: Value) -> Caption:
     return caption_of(bundle, unit=unit, latents=counted, **parameters)
 
@@ -138,8 +194,9 @@ _AXES: dict[Part, str] = {
     "label_words": "share of the latents",
     "partners": "share of the latents that have this partner",
     "clusters": "overlap (Jaccard)",
+    "inside": "latents",
 }
-_CLICKS: dict[Part, Click] = {"partners": LATENT, "clusters": CLUSTER}
+_CLICKS: dict[Part, Click] = {"partners": LATENT, "clusters": CLUSTER, "inside": INNER_CLUSTER}
 
 
 def _tooltips(part: Part) -> list[alt.Tooltip]:
@@ -161,6 +218,12 @@ def _tooltips(part: Part) -> list[alt.Tooltip]:
             alt.Tooltip("space:N"),
             alt.Tooltip("level:Q"),
         ],
+        "inside": [
+            alt.Tooltip("size:Q", title="latents", format=COUNT),
+            *stability_tooltips(),
+            alt.Tooltip("stability_null:Q", title="largest stability in the null", format=NUMBER),
+            alt.Tooltip("bootstrap_null:Q", title="largest bootstrap in the null", format=NUMBER),
+        ],
     }
     return [alt.Tooltip("name:N"), *own[part]]
 
@@ -181,7 +244,7 @@ def _chart(part: Part) -> alt.LayerChart:
     x = alt.X(
         "share:Q",
         title=_AXES[part],
-        axis=alt.Axis(format=PERCENT_AXIS, tickCount=4),
+        axis=alt.Axis(format=COUNT if part == "inside" else PERCENT_AXIS, tickCount=4),
         scale=alt.Scale(domain=[0, slot("end")], nice=False),
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(

@@ -19,6 +19,7 @@ At most `MOST_SELECTED` of the latents and `MOST_REST` others are read: those in
 groups of the activations. Memory: one block of activations, and six numbers for each term.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ HELD = 0.05
 SIGNIFICANT = 0.05
 """q below which a term is listed first."""
 KEPT_TERMS = 200
+NAMING_WORDS = 3
+"""Label words that describe a group."""
 SEPARATOR = " · "
 """Between the words of a label."""
 
@@ -161,6 +164,30 @@ def enriched_label_words(labels: Sequence[str], mask: Bools, live: Bools) -> pa.
             "q": q[order],
         }
     )
+
+
+def shared_label_words(
+    labels: Sequence[str], groups: Sequence[Sequence[int]], mask: Bools
+) -> list[list[str]]:
+    """Up to `NAMING_WORDS` words of the labels [F] for each group of latents of the mask [F].
+
+    A word is in the labels of at least two latents of the group, and more frequent than in all of
+    the mask; the best have the largest a · log((a / n) / (b / m)), where a of the n latents of the
+    group and b of the m of the mask have the word.
+    """
+    every = np.flatnonzero(mask).tolist()
+    of_mask = Counter(word for i in every for word in _words_of(labels[i]))
+    names = []
+    for group in groups:
+        held = Counter(word for i in group for word in _words_of(labels[i]))
+        score = {
+            word: a * math.log(a / len(group) / (of_mask[word] / len(every)))
+            for word, a in held.items()
+            if a > 1
+        }
+        best = sorted((word for word in score if score[word] > 0), key=lambda w: (-score[w], w))
+        names.append(best[:NAMING_WORDS])
+    return names
 
 
 def _words_of(label: str) -> set[str]:

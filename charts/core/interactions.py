@@ -58,6 +58,7 @@ RELATION = Click("picked_relation", ("a", "b"))
 CLUSTER = Click("picked_cluster", ("cluster",))
 CLUSTER_PAIR = Click("picked_pair_of_clusters", ("cluster", "other"))
 COMPONENT = Click("picked_component", ("component",))
+INNER_CLUSTER = Click("picked_inner_cluster", ("members",))
 FLAG = Click("picked_flag", ("flag",))
 
 BOX = Interval("box", ("x", "y"), ("x", "y"))
@@ -65,7 +66,8 @@ COOCCURRENCE_BOX = Interval("box_of_cooccurrence", ("x", "y"), ("x", "y"))
 DENSITY = Interval("density", ("log10_density",), ("x",))
 
 INTERACTIONS: tuple[Click | Interval, ...] = (
-    LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, FLAG,
+    LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, INNER_CLUSTER,
+    FLAG,
     BOX, COOCCURRENCE_BOX, DENSITY,
 )  # fmt: skip
 """Every interaction of the charts."""

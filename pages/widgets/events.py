@@ -34,6 +34,7 @@ from charts.core.interactions import (
     COOCCURRENCE_BOX,
     DENSITY,
     FLAG,
+    INNER_CLUSTER,
     LATENT,
     PAIR,
     RELATION,
@@ -196,6 +197,11 @@ def _two_clusters(row: Row) -> Selection:
     return Cluster(tuple(sorted((int(row["cluster"]), int(row["other"])))))
 
 
+def _members(row: Row) -> Selection:
+    """The latents that a mark lists as text, such as "3,14"."""
+    return Latents(tuple(int(latent) for latent in str(row["members"]).split(",")))
+
+
 def _pair_of(a: str, b: str) -> Callable[[Row], None]:
     def go(row: Row) -> None:
         open_pair(int(row[a]), int(row[b]))
@@ -216,6 +222,7 @@ _CLICKED = {
     for clicked in (
         ClickedPart(CLUSTER_PAIR, _is_cluster, _two_clusters),
         ClickedPart(COMPONENT, _is(Latents), _component),
+        ClickedPart(INNER_CLUSTER, lambda part: True, _members),
         ClickedPart(FLAG, _is(Flag), lambda row: Flag((str(row["flag"]),))),
     )
 }

@@ -12,6 +12,7 @@ from charts.core.cache import cached
 from charts.selection_bars import cluster_overlap_bars, enriched_bars, partner_bars
 from pages.widgets import session
 from pages.widgets.bundles import terms_of_corpus
+from pages.widgets.clusters_inside import clusters_inside
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
 
@@ -60,6 +61,7 @@ def explained_selection(bundle: Bundle, mask: Bools, selection: str) -> None:
             every = f"{numbers.count(int(mask.sum()))} selected and all others"
             show(enriched_bars(bundle, "label_words", profile.label_words, every), selection)
             show(cluster_overlap_bars(bundle, profile.clusters, every), selection)
+        clusters_inside(bundle, mask, selection)
 
 
 @cached

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from analysis import console
 from analysis.__main__ import app
+from analysis.bundle import Bundle
 from analysis.harvest.models import LanguageModel
 from analysis.saes import load_sae
 from tests.analysis.harvest.tiny_model import WORDS, tiny_language_model
@@ -166,3 +168,21 @@ def test_a_scheduler_that_does_not_answer_ends_a_build_at_once(tmp_path: Path) -
     )  # fmt: skip
     assert "no: no Dask scheduler answers; start one with `dask scheduler`" in text
     assert not list(tmp_path.iterdir())
+
+
+def test_cluster_prints_the_clusters_of_a_selection_and_writes_them(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    file = tmp_path / "clusters.parquet"
+    topics = "latent=" + ",".join(map(str, range(80)))
+    options = ("--select", topics, "--space", "cooccurrence", "--draws", 1, "--out", file)
+    text = run("cluster", planted_bundle.path, *options)
+    table = pq.read_table(file)
+    assert f"{table.num_rows} clusters of " in text and "in 1 null draws" in text
+    assert "believable" in text and f"Wrote {file}" in text
+    for row in table.to_pylist():
+        assert set(row["members"]) <= set(range(80)) and row["size"] == len(row["members"])
+    assert "exists already" in run("cluster", planted_bundle.path, *options, code=1)
+    decoder = run("cluster", planted_bundle.path, "--select", topics, "--space", "decoder")
+    assert "by decoder" in decoder and "There is no null in this space" in decoder
+    assert "expected" in run("cluster", planted_bundle.path, "--select", "density <", code=1)

@@ -7,8 +7,15 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts.core.figure import Figure
-from charts.core.interactions import CLUSTER, LATENT
-from charts.selection_bars import MOST_BARS, cluster_overlap_bars, enriched_bars, partner_bars
+from charts.core.interactions import CLUSTER, INNER_CLUSTER, LATENT
+from charts.selection_bars import (
+    MOST_BARS,
+    MOST_INNER,
+    cluster_overlap_bars,
+    enriched_bars,
+    inner_cluster_bars,
+    partner_bars,
+)
 
 TERMS = pa.table(
     {
@@ -43,6 +50,19 @@ CLUSTERS = pa.table(
         "overlap": [0.4, 0.1],
     }
 )
+
+INNER = pa.table(
+    {
+        "size": pa.array([3, 2], pa.int32()),
+        "stability": [0.9, 0.5],
+        "bootstrap": [0.8, 0.4999],
+        "stability_null": [0.7, 0.7],
+        "bootstrap_null": [0.6, 0.6],
+        "believable": [True, False],
+        "members": [[3, 1, 4], [5, 9]],
+    }
+)
+WORDS = [["ship", "sea"], []]
 
 
 def drawn(figure: Figure) -> list[dict[str, Any]]:
@@ -84,3 +104,32 @@ def test_few_bars_are_drawn(tiny: Bundle) -> None:
     many = pa.concat_tables([TERMS] * 5)
     figure = enriched_bars(tiny, "label_words", many, "")
     assert figure.rows.num_rows == len(drawn(figure)) == MOST_BARS
+
+
+def test_inner_clusters_are_blue_if_they_are_believable(tiny: Bundle) -> None:
+    figure = inner_cluster_bars(tiny, INNER, WORDS, 5, "5 of the selection")
+    rows = drawn(figure)
+    assert [row["is_sure"] for row in rows] == [True, False]
+    assert [row["members"] for row in rows] == ["3,1,4", "5,9"]
+    assert [row["name"] for row in rows] == ["ship · sea", "no shared word"]
+    assert rows[0]["text"] == "3 latents, stability 0.9"
+    assert figure.selections == (INNER_CLUSTER.name,) and "null draws 5" in figure.caption.text
+    assert "in 5 draws" in str(figure.note) and "(0.7 and 0.6)" in str(figure.note)
+    assert figure.rows.drop_columns(["words"]).equals(INNER)
+
+
+def test_without_a_null_inner_clusters_are_blue_if_they_are_stable(tiny: Bundle) -> None:
+    nothing = pa.nulls(2, pa.bool_())
+    table = INNER.set_column(5, "believable", nothing)
+    at_limit = table.set_column(2, "bootstrap", pa.array([0.5, 0.4999]))
+    figure = inner_cluster_bars(tiny, at_limit, WORDS, 0, "")
+    assert [row["is_sure"] for row in drawn(figure)] == [True, False]
+    assert "There is no null" in str(figure.note)
+
+
+def test_few_inner_clusters_are_drawn(tiny: Bundle) -> None:
+    many = pa.concat_tables([INNER] * 21)
+    figure = inner_cluster_bars(tiny, many, WORDS * 21, 5, "")
+    assert figure.title == "42 clusters inside the selection"
+    assert figure.rows.num_rows == len(drawn(figure)) == MOST_INNER
+    assert "2 smaller ones are not drawn" in str(figure.note)

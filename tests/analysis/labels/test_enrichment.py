@@ -15,6 +15,7 @@ from analysis.labels.enrichment import (
     enriched_label_words,
     enriched_terms,
     sampled_latents,
+    shared_label_words,
 )
 from analysis.labels.evidence import LEAST_LIFT
 from analysis.runtime.arrays import Ints
@@ -166,6 +167,16 @@ def test_label_words_are_counted_once_for_each_latent() -> None:
     assert rows["a"]["lift"] == pytest.approx((3.5 / 5) / (1.5 / 4))
     p = [stats.hypergeom.sf(2, 7, 4, 4), stats.hypergeom.sf(0, 7, 1, 4), 1.0]
     assert [rows["a"]["q"], rows["b"]["q"]] == pytest.approx(stats.false_discovery_control(p)[:2])
+
+
+def test_groups_are_described_by_words_that_several_members_share() -> None:
+    labels = ["a · b", "a · b · c", "a · c", "c", "c · d", "c", "z", "a"]
+    mask = np.arange(8) < 6
+    groups = [[0, 1], [3, 4, 5], [2]]
+    # a: 2 of 2 against 3 of 6; b: 2 of 2 against 2 of 6; c in 1 only, d in one member only.
+    assert shared_label_words(labels, groups, mask) == [["b", "a"], ["c"], []]
+    everything = [[0, 1, 2, 3, 4, 5]]
+    assert shared_label_words(labels, everything, mask) == [[]]
 
 
 def test_without_selected_latents_there_are_no_terms(

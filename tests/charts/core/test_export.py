@@ -45,9 +45,14 @@ from charts.pair_counts import pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
 from charts.pairs import ranked_pairs
 from charts.relations import relation_points
-from charts.selection_bars import cluster_overlap_bars, enriched_bars, partner_bars
+from charts.selection_bars import (
+    cluster_overlap_bars,
+    enriched_bars,
+    inner_cluster_bars,
+    partner_bars,
+)
 from tests.charts.conftest import HOSTILE
-from tests.charts.test_selection_bars import CLUSTERS, PARTNERS, TERMS
+from tests.charts.test_selection_bars import CLUSTERS, INNER, PARTNERS, TERMS, WORDS
 
 SOME = np.arange(0, 120, 3)
 
@@ -88,6 +93,7 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         enriched_bars(bundle, "label_words", TERMS.drop_columns(["tokens"]), "8 latents"),
         partner_bars(bundle, PARTNERS, "8 latents"),
         cluster_overlap_bars(bundle, CLUSTERS, "8 latents"),
+        inner_cluster_bars(bundle, INNER, WORDS, 5, "8 latents"),
     ]
 
 

@@ -1,0 +1,163 @@
+"""Cluster the selected latents when a reader asks for it, in a thread with progress and stop."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from analysis.bundle import Bundle, Space
+from analysis.runtime import numbers
+from analysis.runtime.arrays import Bools
+from analysis.runtime.progress import Progress
+from charts.selection_bars import inner_cluster_bars
+from pages.widgets import session
+from pages.widgets.background import Background
+from pages.widgets.failures import guarded
+from pages.widgets.figure_card import show
+from pages.widgets.markdown import plain
+
+if TYPE_CHECKING:
+    from analysis.clusters.inside import InnerClusters
+
+MOST_LATENTS = 2_000
+"""More are clustered on the command line."""
+WAIT = 0.5
+"""Seconds between two looks at the progress."""
+_JOB = "clusters inside"
+_SPACES: dict[Space, str] = {"decoder": "decoder similarity", "cooccurrence": "co-occurrence"}
+
+
+class _Named(NamedTuple):
+    """The clusters, and the words that describe each."""
+
+    found: "InnerClusters"
+    words: list[list[str]]
+
+
+class _Job(NamedTuple):
+    """What was clustered, and the computation."""
+
+    bundle: str
+    """The identity of the bundle."""
+    selection: str
+    work: Background[_Named]
+
+
+def clusters_inside(bundle: Bundle, mask: Bools, selection: str) -> None:
+    """Offer to cluster the latents of the mask [n_latents], and show the result."""
+    if int(mask.sum()) > MOST_LATENTS:
+        _command(bundle, selection)
+        return
+    job: _Job | None = st.session_state.get(_JOB)
+    is_here = job is not None and (job.bundle, job.selection) == (bundle.identity, selection)
+    _offer(bundle, mask, selection, is_here and job is not None and job.work.is_running)
+    if job is None or not is_here:
+        return
+    if job.work.is_running:
+        st.fragment(_wait, run_every=WAIT)(job)
+    elif not job.work.was_stopped or job.work.result is not None:
+        _result(bundle, job, selection)
+
+
+def _offer(bundle: Bundle, mask: Bools, selection: str, is_running: bool) -> None:
+    """A button for each space; first the one whose clusters are shown."""
+    first = _space_shown_first(bundle)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("**Cluster inside it**", width="content")
+        for space in sorted(_SPACES, key=lambda space: space != first):
+            st.button(
+                f"by {_SPACES[space]}",
+                key=f"cluster inside {space}",
+                icon=":material/bubble_chart:",
+                on_click=_start,
+                args=(bundle, mask, selection, space),
+                disabled=is_running,
+                help="Cluster the selected latents"
+                + (
+                    ", with the stability of each cluster beside its null. This takes some seconds."
+                    if space == "cooccurrence"
+                    else ". A bundle has no decoder vectors, so there is no null."
+                ),
+            )
+
+
+@guarded()
+def _start(bundle: Bundle, mask: Bools, selection: str, space: Space) -> None:
+    earlier: _Job | None = st.session_state.get(_JOB)
+    if earlier is not None:
+        earlier.work.stop()
+
+    def work(progress: Progress) -> _Named:
+        # Imported here because numba and UMAP would delay the first page.
+        from analysis.clusters.inside import cluster_inside  # noqa: PLC0415
+        from analysis.labels.enrichment import shared_label_words  # noqa: PLC0415
+
+        found = cluster_inside(bundle, mask, space, progress=progress)
+        members = found.clusters["members"].to_pylist()
+        labels = bundle.latents["label"].to_pylist()
+        return _Named(found, shared_label_words(labels, members, mask))
+
+    started = Background(work, "clustering the selection")
+    st.session_state[_JOB] = _Job(bundle.identity, selection, started)
+
+
+@guarded("clustering the selection")
+def _wait(job: _Job) -> None:
+    """The progress of a computation, until it ends."""
+    job.work.wait(WAIT / 2)
+    if not job.work.is_running:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = "Waiting for another computation" if job.work.is_waiting else "Clustering"
+        if not job.work.is_waiting and job.work.total > 1:
+            words += f": {numbers.count(job.work.done)} of {numbers.count(job.work.total)} steps"
+        st.progress(job.work.done / max(job.work.total, 1), words)
+        st.button(
+            "Stop",
+            key="stop clustering",
+            icon=":material/stop:",
+            type="tertiary",
+            on_click=job.work.stop,
+        )
+
+
+def _result(bundle: Bundle, job: _Job, selection: str) -> None:
+    if job.work.problem or job.work.result is None:
+        st.error(plain(job.work.problem, 1000))
+        return
+    found, words = job.work.result
+    if not found.clusters.num_rows:
+        st.info(
+            f"There are no clusters by {_SPACES[found.space]} inside the selection: "
+            f"{numbers.count(found.latents)} of its latents are live and have a neighbour in it, "
+            "and they form no dense groups."
+        )
+        return
+    sure = int(np.sum([bool(one) for one in found.clusters["believable"].to_pylist()]))
+    believable = f"{numbers.count(sure)} believable" if found.draws else "no null"
+    st.markdown(
+        f"**Inside, by {_SPACES[found.space]}** · {numbers.count(found.latents)} latents, "
+        f"{numbers.count(found.clusters.num_rows)} clusters, {believable}; agreement of the seeds "
+        f"{numbers.short(found.agreement)}."
+    )
+    counted = f"{numbers.count(found.latents)} of the selection"
+    show(inner_cluster_bars(bundle, found.clusters, words, found.draws, counted), selection)
+
+
+def _command(bundle: Bundle, selection: str) -> None:
+    """The command that clusters a large selection."""
+    quoted = selection.replace("'", "'\\''")
+    st.markdown(
+        f"**Cluster inside it.** The page clusters up to {numbers.count(MOST_LATENTS)} latents. "
+        "For more, run:"
+    )
+    st.code(
+        f"clearwater cluster {bundle.name} --select '{quoted}' "
+        f"--space {_space_shown_first(bundle)} --out clusters.parquet",
+        language="bash",
+    )
+
+
+def _space_shown_first(bundle: Bundle) -> Space:
+    """The space that the view shows, else the one that the bundle shows first."""
+    return session.current().space or bundle.manifest.clusters_shown_first

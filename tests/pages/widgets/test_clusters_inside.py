@@ -1,0 +1,69 @@
+"""Clustering the selection from its explanation."""
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.widgets import clusters_inside
+from tests.pages.conftest import Open, act_in_chart, click, texts
+
+TOPICS = "latent=" + ",".join(map(str, range(80)))
+
+
+def finished(app: AppTest) -> AppTest:
+    end = time.monotonic() + 60
+    while app.session_state["clusters inside"].work.is_running and time.monotonic() < end:
+        app.session_state["clusters inside"].work.wait(1)
+    return app.run()
+
+
+def test_the_selection_is_clustered_on_request_and_a_cluster_can_be_selected(
+    open_page: Open,
+) -> None:
+    app = open_page("overview", select=TOPICS, explain="shown", space="cooccurrence")
+    assert "**Inside, by" not in texts(app)
+    app = finished(click(app, "by co-occurrence"))
+    assert not app.exception and not app.error
+    assert "**Inside, by co-occurrence**" in texts(app) and "believable" in texts(app)
+    assert "clusters inside the selection**" in texts(app)
+    act_in_chart(app, "selection-inside", picked_inner_cluster=[{"members": "3,4,8"}])
+    assert app.query_params["select"] == "latent=3,4,8"
+    assert "**Inside, by" not in texts(app)
+
+
+def test_a_running_computation_can_be_stopped(open_page: Open) -> None:
+    app = open_page("overview", select=TOPICS, explain="shown", space="cooccurrence")
+    click(app, "by co-occurrence")
+    app.session_state["clusters inside"].work.stop()
+    app = finished(app)
+    # It may have ended before it was stopped; it never fails.
+    assert not app.error
+    assert not app.button(key="cluster inside decoder").disabled
+
+
+def test_few_latents_form_no_clusters(open_page: Open) -> None:
+    app = open_page("overview", select="latent=0,1,2", explain="shown", space="cooccurrence")
+    app = finished(click(app, "by co-occurrence"))
+    assert "There are no clusters by co-occurrence" in app.info[0].value
+
+
+def test_for_many_latents_the_command_is_shown(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters_inside, "MOST_LATENTS", 79)
+    app = open_page("overview", select=f'{TOPICS} | "it\'s"', explain="shown", space="decoder")
+    (code,) = (one.value for one in app.code if one.value.startswith("clearwater"))
+    assert code.startswith("clearwater cluster planted --select 'latent=0,1,")
+    assert "it'\\''s" in code and "--space decoder" in code
+    assert "by co-occurrence" not in [button.label for button in app.button]
+
+
+def test_the_space_of_the_view_comes_first_and_decoder_clusters_have_no_null(
+    open_page: Open,
+) -> None:
+    app = open_page("overview", select=TOPICS, explain="shown", space="cooccurrence")
+    labels = [button.label for button in app.button if button.label.startswith("by ")]
+    assert labels == ["by co-occurrence", "by decoder similarity"]
+    app = finished(click(app, "by decoder similarity"))
+    assert "**Inside, by decoder similarity**" in texts(app) and "no null" in texts(app)
