@@ -1,4 +1,4 @@
-"""Overview: is this SAE healthy?"""
+"""Overview: what is in this SAE, and is it healthy?"""
 
 import streamlit as st
 
@@ -7,13 +7,17 @@ from charts.health import active_latents_per_token, flag_counts, max_activation_
 from pages.widgets.figure_card import show
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, provenance
+from pages.widgets.reading import open_chosen, what_is_in_here
 
 page = begin(
     "Overview",
-    "Is this SAE healthy? How often do its latents fire, how many are dead or dense, and how much "
-    "of the variance of the model's activations does it explain?",
+    "What did this SAE learn, and is it healthy? How often do its latents fire, how many are dead "
+    "or dense, and how much of the variance of the model's activations does it explain?",
 )
+open_chosen()
 facts(page.bundle)
+what_is_in_here(page.bundle)
+st.subheader("Is it healthy?", anchor=False)
 left, right = st.columns(2)
 with left:
     show(density_histogram(page.bundle, page.selected), page.selection)

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis.bundle import Bundle
+from analysis.clusters.stability import WEAK
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
@@ -49,6 +50,19 @@ _RECALL = _number(
     "%.2f",
     "Of the held-out words that are active, the share that the label predicts. 1 is best.",
 )
+_INTRUDER = _number(
+    "intruder",
+    "%.2f",
+    "Share of trials in which the words of five held-out contexts give away the foreign one. "
+    "Chance is 0.2.",
+)
+_READING = _NUMBER(
+    "reading",
+    format="%d",
+    width="small",
+    help="Place in the reading order, which covers most activation with the fewest clusters and "
+    "latents. 0 is the first.",
+)
 _LATENT_COLUMNS = {
     "latent": _id("latent"),
     "label": _TEXT("label", width="medium"),
@@ -60,7 +74,9 @@ _LATENT_COLUMNS = {
         "%.2f",
         "Share of its held-out activation on tokens that the label does not name. 0 is best.",
     ),
+    "intruder": _INTRUDER,
     "density": _number("density", "%.1e", "Fraction of the kept tokens on which it is active."),
+    "reading_rank": _READING,
     "max": _number("max", "%.2f", "Largest activation."),
     "flag": _TEXT("flag", width="small"),
     "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
@@ -73,12 +89,14 @@ _CLUSTER_COLUMNS = {
     "size": _count("latents"),
     "selected": _count("selected", "Members that are selected."),
     "stability": _number(
-        "stability", "%.2f", "Agreement over seeds, from 0 to 1. Below 0.5 it is weak evidence."
+        "stability",
+        "%.2f",
+        f"Agreement over seeds, from 0 to 1. Below {WEAK:g} it is weak evidence.",
     ),
     "bootstrap": _number(
         "bootstrap",
         "%.2f",
-        "Agreement over resampled latents, from 0 to 1. Below 0.5 it is weak evidence.",
+        f"Agreement over resampled latents, from 0 to 1. Below {WEAK:g} it is weak evidence.",
     ),
     "member_lift": _number(
         "member lift",
@@ -98,6 +116,8 @@ _CLUSTER_COLUMNS = {
     "main_source": _TEXT(
         "source", width="small", help="The source with more than half of its activity."
     ),
+    "intruder": _INTRUDER,
+    "reading_item": _READING,
     "active_tokens": _count("active tokens", "Kept tokens with an active member."),
     "mean_density": _number("mean density", "%.1e", "Mean density of its members."),
 }
@@ -121,19 +141,21 @@ _RELATION_COLUMNS = {
 
 
 def latent_table(bundle: Bundle, mask: Bools, name: str, height: int = HEIGHT) -> None:
-    """The latents of a mask [n_latents], densest first; a click opens the latent."""
+    """The latents of a mask [n_latents] in reading order; a click opens the latent."""
     rows = latent_rows(bundle, mask)
     total = int(mask.sum())
-    _heading(name, total, rows.num_rows, "densest", "click a row to open its latent")
+    order = "first in reading order" if bundle.manifest.reading else "densest"
+    _heading(name, total, rows.num_rows, order, "click a row to open its latent")
     clicked = _clickable(rows, _LATENT_COLUMNS, f"table of {name.lower()}", height)
     if clicked is not None:
         open_latent(rows["latent"][clicked].as_py())
 
 
 def latent_rows(bundle: Bundle, mask: Bools) -> pa.Table:
-    """At most MOST_ROWS selected rows of the latent table, densest first."""
+    """At most MOST_ROWS selected rows of the latent table, in reading order, then densest first."""
     rows = bundle.latents.select(list(_LATENT_COLUMNS)).take(np.flatnonzero(mask))
-    order = pc.sort_indices(rows, [("density", "descending"), ("latent", "ascending")])
+    keys = ("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")
+    order = pc.sort_indices(rows, keys, null_placement="at_end")
     rows = rows.take(order[:MOST_ROWS])
     has_explanations = pc.any(pc.not_equal(rows["explanation"], "")).as_py()
     return rows if has_explanations else rows.drop_columns(["explanation"])

@@ -1,0 +1,98 @@
+"""The first clusters of the reading order, each with its name, size and one context."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from analysis.latents.windows import WindowReader
+from analysis.runtime.arrays import Ints
+from charts.cluster_level import level_of
+from charts.core.cache import cached
+from charts.core.text import shown_label, visible
+
+WINDOW = 24
+"""Tokens of a context."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader sees of one cluster before opening it."""
+
+    cluster: int
+    name: str
+    """Its label; empty if it has none."""
+    size: int
+    """Latents."""
+    stability: float
+    stability_null: float | None
+    """Largest stability of a cluster when there is nothing to find; None without draws."""
+    member_lift: float | None
+    """Held-out activity of a member on the words of the others, over chance; None without it."""
+    member: int
+    """The member whose context is shown."""
+    before: str
+    token: str
+    """The token on which the member is active."""
+    after: str
+
+
+@cached
+def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
+    """The first `most` clusters of the reading order, or the largest if the bundle has no order.
+
+    The context is the strongest one of the member that comes first in the reading order.
+    """
+    clusters = bundle.clusters
+    if clusters["reading_item"].null_count < clusters.num_rows:
+        clusters = clusters.filter(pc.is_valid(clusters["reading_item"]))
+        order = [("reading_item", "ascending")]
+    else:
+        clusters = level_of(bundle).table
+        order = [("size", "descending"), ("cluster", "ascending")]
+    rows = clusters.sort_by(order).slice(0, most).to_pylist()
+    members = _first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
+    shown = _contexts(bundle, members)
+    return tuple(
+        Card(
+            row["cluster"],
+            shown_label(row["label"]),
+            row["size"],
+            row["stability"],
+            row["stability_null"],
+            row.get("member_lift"),
+            member,
+            *shown.get(member, ("", "", "")),
+        )
+        for row, member in zip(rows, members.tolist(), strict=True)
+    )
+
+
+def _first_members(bundle: Bundle, clusters: Ints) -> Ints:
+    """Of each cluster [n] the member that comes first in the reading order, or is most active."""
+    member, cluster = (bundle.memberships[name].to_numpy() for name in ("latent", "cluster"))
+    rank = pc.fill_null(bundle.latents["reading_rank"], 2**31 - 1).to_numpy()[member]
+    active = bundle.latents["active_tokens"].to_numpy()[member]
+    order = np.lexsort((member, -active, rank, cluster))
+    first = np.searchsorted(cluster[order], clusters)
+    return member[order][first].astype(np.int64)
+
+
+def _contexts(bundle: Bundle, latents: Ints) -> dict[int, tuple[str, str, str]]:
+    """The strongest context of each latent [n]: the text before its token, the token, and after."""
+    contexts = bundle.contexts.of(np.unique(latents))
+    contexts = contexts.filter(pc.equal(contexts["kind"].cast("string"), "top"))
+    order = [("latent", "ascending"), ("activation", "descending"), ("position", "ascending")]
+    contexts = contexts.sort_by(order)
+    first = np.unique(contexts["latent"].to_numpy(), return_index=True)[1]
+    windows = WindowReader.of(bundle).read(contexts.take(first), WINDOW)
+    columns = (windows[name].to_pylist() for name in ("latent", "tokens", "peak"))
+    return {
+        latent: (_joined(tokens[:peak]), _joined([tokens[peak]]), _joined(tokens[peak + 1 :]))
+        for latent, tokens, peak in zip(*columns, strict=True)
+    }
+
+
+def _joined(tokens: list[str]) -> str:
+    return visible("".join(tokens))
