@@ -32,6 +32,8 @@ from analysis.runtime.progress import SILENT, Progress
 
 MOST_ITEMS = 1_000
 """Items in the order."""
+LARGEST_CLUSTER = 100
+"""Latents of the largest cluster that can be read at once: larger ones have no single meaning."""
 COVERED_DOCUMENT = 0.5
 """A document counts as covered if at least this share of its mass is."""
 ENTRY_BYTES = 16

@@ -12,6 +12,7 @@ from analysis.labels.intruder import intruder_scores
 from analysis.labels.split import split_tokens
 from analysis.labels.terms import token_terms
 from analysis.latents.reading_order import (
+    LARGEST_CLUSTER,
     Mass,
     ReadingOrder,
     families,
@@ -130,7 +131,10 @@ def _members(build: Building) -> list[Int32s]:
 
 
 def _shown_clusters(build: Building) -> Ints:
-    """Clusters at the levels shown first, without those that a null draw matches."""
+    """Clusters at the levels shown first that are believable and small enough to be read at once.
+
+    Without null draws, every cluster is taken as believable.
+    """
     tree = build.read(CLUSTER_TREE)
     shown = {
         (one.space, one.level) for one in build.record(FIND_CLUSTERS).levels if one.shown_first
@@ -138,7 +142,8 @@ def _shown_clusters(build: Building) -> Ints:
     spaces, levels = tree["space"].cast("string").to_pylist(), tree["level"].to_pylist()
     at = [place in shown for place in zip(spaces, levels, strict=True)]
     believable = pc.fill_null(tree["believable"], True).to_numpy()
-    return np.flatnonzero(np.array(at, dtype=bool) & believable)
+    small = tree["size"].to_numpy() <= LARGEST_CLUSTER
+    return np.flatnonzero(np.array(at, dtype=bool) & believable & small)
 
 
 def _write(

@@ -155,7 +155,7 @@ def latent_rows(bundle: Bundle, mask: Bools) -> pa.Table:
     """At most MOST_ROWS selected rows of the latent table, in reading order, then densest first."""
     rows = bundle.latents.select(list(_LATENT_COLUMNS)).take(np.flatnonzero(mask))
     keys = ("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")
-    order = pc.sort_indices(rows, keys, null_placement="at_end")
+    order = pc.sort_indices(rows, keys)
     rows = rows.take(order[:MOST_ROWS])
     has_explanations = pc.any(pc.not_equal(rows["explanation"], "")).as_py()
     return rows if has_explanations else rows.drop_columns(["explanation"])

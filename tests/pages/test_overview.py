@@ -3,6 +3,8 @@
 import numpy as np
 
 from analysis.bundle import Bundle
+from charts.cluster_cards import cluster_cards
+from pages.widgets.reading import FEW, MANY
 from tests.pages.conftest import Open, texts
 from tests.planted import DEAD, DENSE, LATENTS
 
@@ -29,4 +31,31 @@ def test_the_numbers_of_the_planted_bundle(open_page: Open, planted_bundle: Bund
 def test_the_overview_says_how_the_bundle_was_made(open_page: Open, planted_bundle: Bundle) -> None:
     text = texts(open_page("overview"))
     assert planted_bundle.manifest.bundle_id in text
-    assert "Is this SAE healthy?" in text
+    assert "Is it healthy?" in text
+
+
+def test_the_overview_first_shows_what_is_in_the_sae(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("overview")
+    headings = [heading.value for heading in app.subheader]
+    assert headings[:2] == ["What is in here?", "Is it healthy?"]
+    cards = cluster_cards(planted_bundle, FEW)
+    buttons = [button for button in app.button if button.label == "Show the cluster"]
+    assert [button.key for button in buttons] == [f"card {card.cluster}" for card in cards]
+    assert f"{cards[0].size} latents" in texts(app).replace("\\", "")
+
+
+def test_more_clusters_are_shown_on_request(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("overview")
+    app.toggle(key="more cards").set_value(True).run()
+    buttons = [button for button in app.button if button.label == "Show the cluster"]
+    assert len(buttons) == len(cluster_cards(planted_bundle, MANY)) > FEW
+
+
+def test_a_card_opens_its_cluster(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("overview")
+    second = cluster_cards(planted_bundle, FEW)[1]
+    app.button(key=f"card {second.cluster}").click().run()
+    assert f"Cluster {second.cluster}" in texts(app)
+    assert not app.exception

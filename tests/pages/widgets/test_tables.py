@@ -14,22 +14,29 @@ from pages.widgets.pickers import ChosenCluster
 from pages.widgets.tables import _clicked_row, cluster_rows, latent_rows
 
 
-def test_selected_latents_are_listed_densest_first(planted_bundle: Bundle) -> None:
+def _expected(bundle: Bundle, latents: list[int]) -> list[int]:
+    """In reading order; those without a place follow by density, and then by id."""
+    rank, density = (bundle.latents[name].to_pylist() for name in ("reading_rank", "density"))
+    return sorted(
+        latents, key=lambda i: (rank[i] is None, rank[i] if rank[i] is not None else -density[i], i)
+    )
+
+
+def test_selected_latents_are_listed_in_reading_order(planted_bundle: Bundle) -> None:
     mask = np.zeros(planted_bundle.latents.num_rows, dtype=bool)
-    mask[[3, 170, 8, 190]] = True
-    density = planted_bundle.latents["density"].to_pylist()
-    expected = sorted([3, 170, 8, 190], key=lambda i: (-density[i], i))
+    mask[[3, 170, 8, 190, 196, 199, 0]] = True
+    expected = _expected(planted_bundle, [3, 170, 8, 190, 196, 199, 0])
     assert latent_rows(planted_bundle, mask)["latent"].to_pylist() == expected
+    assert expected[-3:] == [199, 196, 190]  # dense ones, then a dead one
 
 
-def test_only_the_densest_rows_are_listed(
+def test_only_the_first_rows_are_listed(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "MOST_ROWS", 3)
-    density = planted_bundle.latents["density"].to_pylist()
-    rows = latent_rows(planted_bundle, np.ones(len(density), dtype=bool))
-    expected = sorted(range(len(density)), key=lambda i: (-density[i], i))[:3]
-    assert rows["latent"].to_pylist() == expected
+    everything = list(range(planted_bundle.latents.num_rows))
+    rows = latent_rows(planted_bundle, np.ones(len(everything), dtype=bool))
+    assert rows["latent"].to_pylist() == _expected(planted_bundle, everything)[:3]
 
 
 def test_the_column_of_explanations_is_left_out_if_all_are_empty(planted_bundle: Bundle) -> None:
@@ -50,9 +57,12 @@ def test_latents_of_one_density_are_in_the_order_of_their_ids(planted_bundle: Bu
     latents = planted_bundle.latents
     density = pa.array([0.25 if i % 2 else 0.5 for i in range(latents.num_rows)], pa.float64())
     bundle = replace(planted_bundle)
-    vars(bundle)["latents"] = latents.set_column(
-        latents.column_names.index("density"), "density", density
-    )
+    for name, values in (
+        ("density", density),
+        ("reading_rank", pa.nulls(latents.num_rows, pa.int32())),
+    ):
+        latents = latents.set_column(latents.column_names.index(name), name, values)
+    vars(bundle)["latents"] = latents
     mask = np.zeros(latents.num_rows, dtype=bool)
     mask[[9, 3, 8, 4, 5, 6]] = True
     assert latent_rows(bundle, mask)["latent"].to_pylist() == [4, 6, 8, 3, 5, 9]

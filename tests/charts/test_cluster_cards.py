@@ -1,0 +1,53 @@
+"""The cards are the first clusters of the reading order, each with a true context."""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from charts.cluster_cards import WINDOW, cluster_cards
+from charts.cluster_level import level_of
+
+
+def test_cards_follow_the_reading_order(planted_bundle: Bundle) -> None:
+    clusters = planted_bundle.clusters
+    places = clusters["reading_item"].to_pylist()
+    ordered = sorted((place, i) for i, place in enumerate(places) if place is not None)
+    cards = cluster_cards(planted_bundle, 5)
+    assert [card.cluster for card in cards] == [i for _, i in ordered[:5]]
+    row = clusters.slice(cards[0].cluster, 1).to_pylist()[0]
+    assert (cards[0].size, cards[0].stability) == (row["size"], row["stability"])
+    assert cards[0].member_lift == row["member_lift"]
+    assert len(cluster_cards(planted_bundle, 1_000)) == len(ordered)
+
+
+def test_the_context_is_one_of_the_corpus_on_which_the_member_is_active(
+    planted_bundle: Bundle,
+) -> None:
+    tokens = planted_bundle.tokens["token"].cast("string").to_pylist()
+    for card in cluster_cards(planted_bundle, 6):
+        rows, values = planted_bundle.activations.of_latent(card.member)
+        strongest = [tokens[row] for row in rows[values == values.max()].tolist()]
+        assert card.token in strongest
+        assert f"{card.before}{card.token}{card.after}" in "".join(tokens)
+        assert card.before or card.after
+        members = planted_bundle.memberships
+        inside = members.filter(pc.equal(members["cluster"], card.cluster))["latent"].to_pylist()
+        assert card.member in inside
+        ranks = planted_bundle.latents["reading_rank"].to_pylist()
+        known = [ranks[latent] for latent in inside if ranks[latent] is not None]
+        assert ranks[card.member] == min(known)
+    assert WINDOW > 10
+
+
+def test_without_a_reading_order_the_largest_clusters_come_first(planted_bundle: Bundle) -> None:
+    clusters = planted_bundle.clusters
+    index = clusters.schema.get_field_index("reading_item")
+    nothing = pa.nulls(clusters.num_rows, pa.int32())
+    older = dataclasses.replace(planted_bundle)
+    older.__dict__["clusters"] = clusters.set_column(index, clusters.schema.field(index), nothing)
+    sizes = [card.size for card in cluster_cards(older, 4)]
+    largest = np.sort(level_of(planted_bundle).table["size"].to_numpy())[::-1][:4]
+    assert sizes == largest.tolist()

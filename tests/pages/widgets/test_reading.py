@@ -1,0 +1,43 @@
+"""What the Overview says is in the SAE."""
+
+from analysis.bundle import Bundle, ReadingCoverage, ReadingSummary
+from charts.cluster_cards import cluster_cards
+from pages.widgets import reading
+from pages.widgets.reading import coverage_sentence
+
+
+def with_reading(bundle: Bundle, summary: ReadingSummary | None) -> Bundle:
+    changed = bundle.manifest.model_copy(update={"reading": summary})
+    return Bundle(bundle.path, changed, bundle.schema, bundle.identity, bundle.files)
+
+
+def covered(items: int, mass: float) -> ReadingCoverage:
+    return ReadingCoverage(items=items, latents=items, mass=mass, documents=1, random_mass=mass / 4)
+
+
+def test_the_sentence_states_the_first_200_items(planted_bundle: Bundle) -> None:
+    coverage = [covered(100, 0.5), covered(200, 0.64), covered(500, 0.8)]
+    summary = ReadingSummary(live=190, distinct=150, documents=3, coverage=coverage)
+    sentence = coverage_sentence(with_reading(planted_bundle, summary))
+    assert sentence.startswith("200 latents, of which 190 are live and 150 distinct ")
+    assert "first 200 clusters and latents cover 64 % " in sentence.replace("\u00a0", " ")
+    assert "random order, 16 %" in sentence.replace("\u00a0", " ")
+
+
+def test_a_short_order_states_what_there_is(planted_bundle: Bundle) -> None:
+    summary = ReadingSummary(live=20, distinct=15, documents=3, coverage=[covered(10, 0.9)])
+    assert "first 10 clusters and latents" in coverage_sentence(
+        with_reading(planted_bundle, summary)
+    )
+
+
+def test_an_older_bundle_says_how_to_get_an_order(planted_bundle: Bundle) -> None:
+    assert "clearwater refresh" in coverage_sentence(with_reading(planted_bundle, None))
+
+
+def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
+    card = cluster_cards(planted_bundle, 1)[0]
+    facts = reading._facts(card).replace("\\", "")
+    assert facts.startswith(f"{card.size} latents · stability ")
+    assert ("by chance" in facts) == (card.stability_null is not None)
+    assert ("fires" in facts) == (card.member_lift is not None)
