@@ -130,7 +130,12 @@ def _ballot(
     holds.data[~np.repeat(which, np.diff(holds.indptr))] = 0
     holds = holds.tocsr()
     holds.eliminate_zeros()
-    return Ballot(votes, holds, readable.texts, [text.casefold() for text in readable.texts])
+    # A description that contains another one ("quotation marks with commas") does not repeat it.
+    core = [
+        text.casefold() if is_plain else str(place)
+        for place, (text, is_plain) in enumerate(zip(readable.texts, readable.plain, strict=True))
+    ]
+    return Ballot(votes, holds, readable.texts, core)
 
 
 def _named(
@@ -186,7 +191,7 @@ def _chosen(
     shared = [term for term in terms if term.latents >= LEAST_HOLDERS]
     holds = np.asarray(telling[:, [term.term for term in shared]].todense()) > 0
     scores = np.array([term.score for term in shared])
-    words = [set(readable.texts[term.term].casefold().split()) for term in shared]
+    words = [_words(term.term, readable) for term in shared]
     covered = np.zeros(len(holds), dtype=bool)
     chosen: list[int] = []
     if not shared:
@@ -202,6 +207,13 @@ def _chosen(
         chosen.append(best)
         covered |= holds[:, best]
     return [shared[i].term for i in chosen]
+
+
+def _words(term: int, readable: Readable) -> set[str]:
+    """What no other term of a name repeats: the words of a word or phrase, or a description."""
+    if readable.kinds[term] is not Kind.PLAIN:
+        return {f"description {term}"}
+    return set(readable.texts[term].casefold().split())
 
 
 def _distinct(

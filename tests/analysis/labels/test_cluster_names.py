@@ -94,6 +94,14 @@ def test_signs_name_a_cluster_only_if_its_words_do_not(members: list[Best], text
     assert name.text == text
 
 
+def test_a_description_does_not_repeat_one_that_it_contains() -> None:
+    members = [["?quotes with commas", "?commas"]] * 4 + [["?commas"]] * 3
+    other = [["?commas"]] * 9
+    name, _ = _named([members, other])
+    assert set(name.terms) == {"commas", "quotes with commas"}
+    assert name.holders == 7
+
+
 def test_terms_of_no_two_members_are_the_last_resort() -> None:
     """A quarter of the members is not a mix; less is."""
     names = _named([[["whale"], ["court"]], [["sea"], [], [], [], []], [["tax"], [], [], []]])
