@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bundle import Bundle
+from analysis.labels.corpus_terms import held_out_rows
 from analysis.labels.intruder import OWN, SHOWN, draw_trials
-from analysis.labels.split import held_out_documents
 from analysis.latents.windows import read_tokens, rows_around
-from analysis.runtime.arrays import Bools, Int32s, Ints
+from analysis.runtime.arrays import Int32s, Ints
 
 MOST_TRIALS = 24
 """Trials that are drawn for one test, more than a reader finishes in a minute."""
@@ -79,14 +79,6 @@ def blind_trials(bundle: Bundle, subject: Ints | Int32s, seed: int) -> tuple[Bli
         )
         for i, (order, rows) in enumerate(zip(places, contexts, strict=True))
     )
-
-
-def held_out_rows(bundle: Bundle) -> Bools:
-    """bool [N], the kept rows of the token table in held-out documents."""
-    kept = bundle.kept_tokens
-    held_out = held_out_documents(kept.documents, bundle.manifest.parameters.seed)
-    is_kept = np.diff(kept.before.astype(np.int64), append=kept.total) > 0
-    return np.asarray(is_kept & np.repeat(held_out, kept.row_ends - kept.row_starts))
 
 
 def _donors(bundle: Bundle, subject: Ints | Int32s, seed: int) -> list[Ints]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
+from analysis.labels.split import held_out_documents
 from analysis.labels.terms import TokenTerms, token_terms
 from analysis.runtime.arrays import Bools, Int32s
 
@@ -48,6 +49,14 @@ def corpus_terms(bundle: Bundle, most_tokens: int = MOST_TOKENS) -> CorpusTerms:
         documents=int(is_read.sum()),
         is_whole=step == 1,
     )
+
+
+def held_out_rows(bundle: Bundle) -> Bools:
+    """bool [N], the kept rows of the token table in held-out documents."""
+    kept = bundle.kept_tokens
+    held_out = held_out_documents(kept.documents, bundle.manifest.parameters.seed)
+    is_kept = np.diff(kept.before.astype(np.int64), append=kept.total) > 0
+    return np.asarray(is_kept & np.repeat(held_out, kept.row_ends - kept.row_starts))
 
 
 def _rows(bundle: Bundle, wanted: Bools) -> pa.Table:

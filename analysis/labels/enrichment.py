@@ -104,12 +104,11 @@ def enriched_terms(
     tokens = np.zeros((2, len(terms.shown)), dtype=np.int64)
     # Least share of a latent that holds the term.
     held = np.maximum(HELD, LEAST_LIFT * terms.frequency)
-    kinds = (terms.word, terms.piece, terms.before)
     for block in activations.blocks_by_latent(np.union1d(sample.selected, sample.rest)):
         _add_shares(
             (block.tokens, block.activations, block.ends, is_selected[block.latents]),
             corpus.place,
-            kinds,
+            terms.kinds,
             held,
             (sums, holders, tokens),
         )
@@ -222,10 +221,11 @@ def _ranked(listed: Ints, score: Floats, q: Floats) -> Ints:
 
 def _without_repeats(order: Ints, terms: TokenTerms) -> Ints:
     """The first `KEPT_TERMS` of the terms that repeat no better term of another kind."""
+    firsts = (terms.first_piece, terms.first_before, terms.first_second, terms.first_first)
     kept: list[int] = []
     seen: dict[str, int] = {}
     for term in order.tolist():
-        kind = int(term >= terms.first_piece) + int(term >= terms.first_before)
+        kind = sum(term >= first for first in firsts)
         core = terms.core[term]
         if seen.setdefault(core, kind) == kind:
             kept.append(term)

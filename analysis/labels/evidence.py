@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from analysis.bundle import Activations
+from analysis.cooccurrence.incidence import ByLatent
 from analysis.labels.terms import TokenTerms
 from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints
 from analysis.runtime.memory import MEMORY_BYTES
@@ -61,7 +61,7 @@ class Evidence:
 
 
 def token_evidence(
-    activations: Activations,
+    activations: ByLatent,
     terms: TokenTerms,
     *,
     naming: Bools,

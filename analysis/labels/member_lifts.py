@@ -23,7 +23,7 @@ import numba
 import numpy as np
 import scipy.sparse
 
-from analysis.bundle import Activations
+from analysis.cooccurrence.incidence import ByLatent
 from analysis.labels.evidence import KEPT, Evidence
 from analysis.labels.naming import membership_matrix
 from analysis.labels.scoring import LEAST_CONTEXTS
@@ -84,7 +84,7 @@ def word_votes(evidence: Evidence, first_piece: int) -> WordVotes:
 def member_lifts(
     groupings: Sequence[Grouping],
     words: WordVotes,
-    activations: Activations,
+    activations: ByLatent,
     terms: TokenTerms,
     *,
     held_out: Bools,

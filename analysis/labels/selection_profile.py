@@ -19,6 +19,7 @@ from analysis.labels.enrichment import (
     enriched_terms,
     sampled_latents,
 )
+from analysis.labels.group_lift import GroupLift, group_lifts
 from analysis.runtime.arrays import Bools, Floats, Ints
 
 PARTNERS = 20
@@ -50,6 +51,10 @@ class SelectionProfile:
     """Median over the other active latents."""
     flags: dict[str, int]
     """Latents of the mask with each flag."""
+    lift: GroupLift
+    """How well the other sampled latents predict one of them, on held-out documents."""
+    lift_rest: GroupLift
+    """The same for as many latents of the rest: a group with nothing in common."""
 
 
 def selection_profile(bundle: Bundle, mask: Bools, corpus: CorpusTerms) -> SelectionProfile:
@@ -60,6 +65,7 @@ def selection_profile(bundle: Bundle, mask: Bools, corpus: CorpusTerms) -> Selec
     density = latents["density"].to_numpy()
     flags = latents["flag"].cast("string").to_numpy(zero_copy_only=False)
     names, counts = np.unique(flags[mask], return_counts=True)
+    lift, lift_rest = group_lifts(bundle, sample, corpus)
     return SelectionProfile(
         sample=sample,
         documents=corpus.documents,
@@ -70,6 +76,8 @@ def selection_profile(bundle: Bundle, mask: Bools, corpus: CorpusTerms) -> Selec
         density=_median(density[mask & active]),
         density_rest=_median(density[~mask & active]),
         flags=dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        lift=lift,
+        lift_rest=lift_rest,
     )
 
 

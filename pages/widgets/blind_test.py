@@ -21,8 +21,8 @@ from charts.core.text import visible
 from pages.widgets import session
 from pages.widgets.bundles import terms_of_corpus
 from pages.widgets.failures import guarded
-from pages.widgets.heads import metrics
 from pages.widgets.markdown import plain
+from pages.widgets.metrics import metrics
 from pages.widgets.page import Page
 
 if TYPE_CHECKING:

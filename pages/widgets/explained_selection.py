@@ -15,6 +15,7 @@ from pages.widgets.bundles import terms_of_corpus
 from pages.widgets.clusters_inside import clusters_inside
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
+from pages.widgets.metrics import metrics
 
 if TYPE_CHECKING:
     from analysis.labels.selection_profile import SelectionProfile
@@ -88,11 +89,32 @@ def _part(read: int, of: int) -> str:
 
 
 def _numbers(profile: "SelectionProfile") -> None:
-    flags = ", ".join(f"{numbers.count(n)} {flag}" for flag, n in profile.flags.items())
-    st.markdown(
-        f"Median density {_density(profile.density)}, of the rest "
-        f"{_density(profile.density_rest)}. Selected: {flags}."
+    lift, rest = profile.lift, profile.lift_rest
+    metrics(
+        {
+            "Median density": (
+                _density(profile.density),
+                f"Over the active latents. Of the rest: {_density(profile.density_rest)}.",
+            ),
+            "Member lift": (
+                f"{numbers.short(lift.lift)}, random {numbers.short(rest.lift)}",
+                "How often a selected latent fires on the words that the others name, in held-out "
+                f"documents, against chance: median over {numbers.count(lift.members)} latents. "
+                "Random: the same for as many latents of the rest.",
+            ),
+            "Lift of 5 or more": (
+                f"{numbers.percent(lift.share)}, random {numbers.percent(rest.share)}",
+                "Share of the latents whose lift is at least 5.",
+            ),
+            "Without their own words": (
+                f"{numbers.short(lift.other_words)}, random {numbers.short(rest.other_words)}",
+                "The median lift without a latent's own three most telling words, so that one "
+                "shared word does not pass for a shared meaning.",
+            ),
+        }
     )
+    flags = ", ".join(f"{numbers.count(n)} {flag}" for flag, n in profile.flags.items())
+    st.caption(f"Selected: {flags}.")
 
 
 def _density(value: float) -> str:

@@ -16,6 +16,7 @@ from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.metrics import metrics
 from pages.widgets.pickers import ChosenCluster
 from pages.widgets.trust import (
     cluster_evidence,
@@ -33,13 +34,6 @@ _FLAGS = {
     "dense": f"Dense: this latent is active on more than {DENSE_TEXT} of the tokens, so it "
     "co-occurs with nearly all others.",
 }
-
-
-def metrics(cells: Mapping[str, tuple[str, str]]) -> None:
-    """A row of numbers, each as name: (value, meaning); columns are as wide as their text."""
-    widths = [max(len(name) + 4.0, 1.5 * len(value)) for name, (value, _) in cells.items()]
-    for column, (name, (value, meaning)) in zip(st.columns(widths), cells.items(), strict=True):
-        column.metric(name, value, help=meaning)
 
 
 def latent_head(bundle: Bundle, latent: int) -> None:

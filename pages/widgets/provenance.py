@@ -9,8 +9,8 @@ from analysis.bundle import Bundle, Manifest
 from analysis.latents.flags import DENSE_TEXT
 from analysis.runtime import numbers
 from charts.cluster_level import level_words
-from pages.widgets.heads import metrics
 from pages.widgets.markdown import plain
+from pages.widgets.metrics import metrics
 
 
 def facts(bundle: Bundle) -> None:

@@ -11,10 +11,9 @@ from analysis.labels.blind_trials import (
     MOST_TRIALS,
     BlindTrial,
     blind_trials,
-    held_out_rows,
 )
+from analysis.labels.corpus_terms import held_out_rows
 from analysis.labels.intruder import OWN, SHOWN
-from analysis.labels.split import split_tokens
 from tests.analysis.conftest import dense_values
 from tests.planted import DEAD, Planted
 
@@ -81,9 +80,3 @@ def test_members_of_a_large_cluster_are_evenly_spaced(
     values = dense_values(planted)
     rows = np.array([trial.rows[:OWN] for trial in blind_trials(planted_bundle, MEMBERS, 5)])
     assert (values[np.ix_(rows.ravel(), np.array([160, 164, 168]))] > 0).any(axis=1).all()
-
-
-def test_held_out_rows_are_those_of_the_labels(planted_bundle: Bundle) -> None:
-    split = split_tokens(planted_bundle.tokens, planted_bundle.manifest.parameters.seed)
-    assert np.array_equal(held_out_rows(planted_bundle), split.held_out)
-    assert 0.2 < split.held_out.mean() < 0.4

@@ -3,7 +3,8 @@
 import numpy as np
 
 from analysis.bundle import Bundle
-from analysis.labels.corpus_terms import corpus_terms
+from analysis.labels.corpus_terms import corpus_terms, held_out_rows
+from analysis.labels.split import split_tokens
 from analysis.labels.terms import token_terms
 
 
@@ -31,3 +32,9 @@ def test_a_corpus_of_exactly_the_limit_is_read_whole(planted_bundle: Bundle) -> 
     rows = planted_bundle.tokens.num_rows
     assert corpus_terms(planted_bundle, most_tokens=rows).is_whole
     assert not corpus_terms(planted_bundle, most_tokens=rows - 1).is_whole
+
+
+def test_held_out_rows_are_those_of_the_labels(planted_bundle: Bundle) -> None:
+    split = split_tokens(planted_bundle.tokens, planted_bundle.manifest.parameters.seed)
+    assert np.array_equal(held_out_rows(planted_bundle), split.held_out)
+    assert 0.2 < split.held_out.mean() < 0.4

@@ -1,5 +1,7 @@
 """The explanation of a selection below its bar."""
 
+import re
+
 import pytest
 
 from tests.pages.conftest import Open, charts, click, texts
@@ -22,6 +24,10 @@ def test_the_button_explains_the_selection_and_hides_it_again(open_page: Open, p
     assert all(title in texts(app) for title in TITLES)
     assert "8 selected and 186 other active latents, 60 documents" in texts(app)
     assert "Selected: 8 live." in texts(app)
+    shown = {metric.label: metric.value for metric in app.metric}
+    lift, random = re.findall(r"[\d.]+", shown["Member lift"])
+    # Words of one topic against random latents.
+    assert float(lift) > 2 * float(random) and "random" in shown["Without their own words"]
     # The selection is a whole topic but for two near-duplicates, which fire together with it.
     assert len(charts(app)) == before + 4
     click(app, "Hide the explanation")
