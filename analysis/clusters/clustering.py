@@ -111,7 +111,13 @@ def cluster(
         sampled = sample_worth(rows, cut)
         return at.worth + (0.0 if sampled is None else cut.worth - sampled)
 
-    cuts, first = choose_levels(list(all_cuts(repeated, minimum_cluster)), null_worth)
+    def believable(cut: Cut) -> int:
+        at = null(cut)
+        return (
+            cut.clusters if at is None else int(above_null(cut.stability, cut.bootstrap, at).sum())
+        )
+
+    cuts, first = choose_levels(list(all_cuts(repeated, minimum_cluster)), null_worth, believable)
     n = len(repeated.latents)
     levels = [
         _largest_first(cut, null(cut), 0 if draws is None else len(draws.latents)) for cut in cuts
@@ -223,6 +229,12 @@ def _cluster_rows(clusters: SpaceClusters, labels: Int32s, first: int) -> pa.Tab
     return pa.table(columns).cast(schema)
 
 
+def above_null(stability: Floats, bootstrap: Floats, null: NullCut) -> Bools:
+    """Which clusters are believable: not weak, and above the largest values of all draws."""
+    stable = (stability >= WEAK) & (stability > null.stability)
+    return np.asarray(stable & (bootstrap >= WEAK) & (bootstrap > null.bootstrap))
+
+
 def _null_fields(level: _Level) -> dict[str, Any]:
     """The fields of the manifest about the nulls of a level."""
     if level.null is None:
@@ -242,9 +254,7 @@ def _null_columns(levels: Sequence[_Level]) -> dict[str, list[Any]]:
         if null is None:
             columns = {name: [*values, *[None] * count] for name, values in columns.items()}
             continue
-        believable = (np.minimum(level.stability, level.bootstrap) >= WEAK) & (
-            (level.stability > null.stability) & (level.bootstrap > null.bootstrap)
-        )
+        believable = above_null(level.stability, level.bootstrap, null)
         columns["stability_null"] += [null.stability] * count
         columns["bootstrap_null"] += [null.bootstrap] * count
         columns["believable"] += believable.tolist()

@@ -31,7 +31,7 @@ FEWEST = 3
 """Clusters that a level has at least, if any cut has as many."""
 MOST_LEVELS = 3
 NEARLY_AS_GOOD = 0.02
-"""Of cuts whose worth differs by less, the one with the most clusters is taken."""
+"""Of cuts whose worth differs by less, the one with the most believable clusters is taken."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,16 @@ def smallest_resampled(minimum_cluster: int) -> int:
     return max(2, int(minimum_cluster * (1 - LEFT_OUT)) - 1)
 
 
-def choose_levels(cuts: Sequence[Cut], null_worth: Callable[[Cut], float]) -> tuple[list[Cut], int]:
+def choose_levels(
+    cuts: Sequence[Cut],
+    null_worth: Callable[[Cut], float],
+    believable: Callable[[Cut], int] = lambda cut: cut.clusters,
+) -> tuple[list[Cut], int]:
     """The levels from the finest to the coarsest, and the one that is shown first.
 
-    `null_worth` is the worth of a cut where there is nothing to find. Other levels than the first
-    are not weak and worth more than that. Empty if no cut has a cluster.
+    `null_worth` is the worth of a cut where there is nothing to find, `believable` the number of
+    its clusters that are believable. Other levels than the first are not weak and worth more than
+    their null. Empty if no cut has a cluster.
     """
     usable = [cut for cut in cuts if cut.clusters >= FEWEST] or [c for c in cuts if c.clusters]
     if not usable:
@@ -125,7 +130,7 @@ def choose_levels(cuts: Sequence[Cut], null_worth: Callable[[Cut], float]) -> tu
             return None
         most = max(map(above, some))
         near = [cut for cut in some if above(cut) >= most - NEARLY_AS_GOOD]
-        return max(near, key=lambda cut: (cut.clusters, above(cut)))
+        return max(near, key=lambda cut: (believable(cut), cut.clusters, above(cut)))
 
     first = best(usable)
     assert first is not None

@@ -61,6 +61,14 @@ def test_of_cuts_that_are_worth_nearly_as_much_the_finer_is_taken(less: float, c
     assert levels[first].clusters == chosen
 
 
+def test_of_cuts_that_are_worth_nearly_as_much_that_with_most_believable_clusters_is_taken() -> (
+    None
+):
+    cuts = [cut(60, 0.9), cut(50, 0.9, 8)]
+    levels, first = choose_levels(cuts, no_null, lambda one: {60: 3, 50: 40}[one.clusters])
+    assert levels[first].clusters == 50
+
+
 @pytest.mark.parametrize(("clusters", "chosen"), [(41, False), (40, True), (10, True), (9, False)])
 def test_a_coarser_level_has_fewer_clusters_by_a_factor_in_the_range(
     clusters: int, chosen: bool
