@@ -1,11 +1,11 @@
 """Options of the maps of the latents: which maps there are, their colours and their viewports."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from analysis.bundle import Bundle
-from analysis.decoder.map_verdict import MapName
+from analysis.decoder.map_verdict import MapName, first_map
 from analysis.selection import MAP_COLUMNS
 
 Colour = Literal["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
@@ -26,8 +26,11 @@ SHARES = ("map_recall", "map_agreement", "moved")
 
 
 def maps_of(bundle: Bundle) -> list[MapName]:
-    """The maps that the bundle has."""
-    return ["decoder"] if bundle.manifest.map_cooccurrence is None else ["decoder", "cooccurrence"]
+    """The maps that the bundle has; the one that opens first comes first."""
+    if bundle.manifest.map_cooccurrence is None:
+        return ["decoder"]
+    first = first_map(bundle.manifest)
+    return sorted(get_args(MapName), key=lambda name: name != first)
 
 
 def colours_of(bundle: Bundle, map_name: MapName = "decoder") -> list[Colour]:

@@ -1,6 +1,6 @@
 """What a reader may conclude from a map, in words. Pages import it, so it loads no torch."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from analysis.bundle import Manifest, MapQuality
 from analysis.runtime.numbers import fraction, percent
@@ -19,6 +19,31 @@ LEAST_TRUSTWORTHINESS = 0.9
 def quality_of_map(manifest: Manifest, name: MapName) -> MapQuality | None:
     """The measured quality of one of the bundle's maps; None if it was not measured."""
     return manifest.map if name == "decoder" else manifest.map_cooccurrence
+
+
+def first_map(manifest: Manifest) -> MapName:
+    """The map that opens first: the one with the better kNN recall; in a tie, the decoder's."""
+    other = manifest.map_cooccurrence
+    if other is None or other.knn_recall is None:
+        return "decoder"
+    return "cooccurrence" if other.knn_recall > (manifest.map.knn_recall or 0.0) else "decoder"
+
+
+def first_map_sentence(manifest: Manifest) -> str:
+    """Which map opens first and why; empty if the bundle has one map only."""
+    recalls = [quality_of_map(manifest, name) for name in get_args(MapName)]
+    known = [one.knn_recall for one in recalls if one is not None and one.knn_recall is not None]
+    if len(known) < len(recalls):
+        return ""
+    first = first_map(manifest)
+    words = {"decoder": "decoder similarity", "cooccurrence": "co-occurrence"}
+    (other,) = (name for name in words if name != first)
+    shares = dict(zip(get_args(MapName), known, strict=True))
+    return (
+        f"The map by {words[first]} opens first: it keeps {percent(shares[first])} of the ten "
+        f"nearest of a latent in its space, and the map by {words[other]} "
+        f"{percent(shares[other])}."
+    )
 
 
 def quality_sentence(quality: MapQuality) -> str:

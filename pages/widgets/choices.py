@@ -52,6 +52,10 @@ def measure() -> str:
 
 def map_name(bundle: Bundle) -> MapName:
     """Which map is shown; a bundle may have only the one by decoder similarity."""
+    view = session.current()
+    if view.map is None and view.viewport is not None:
+        # In links of earlier versions, a viewport without a map is one of the decoder's.
+        session.change(map="decoder")
     chosen: MapName = _choice(
         "map", "Map by", maps_of(bundle), lambda name: _SPACES[name], after=_show_whole_map
     )

@@ -101,7 +101,8 @@ class ViewState(BaseModel):
     """Of the clusters; None for the one of the space that is shown first."""
 
     # Map
-    map: MapName = "decoder"
+    map: MapName | None = None
+    """None for the one that opens first, or for the decoder's if the viewport is given."""
     colour: Colour = "cluster"
     viewport: Rectangle | None = None
     """The part of the map that is shown; None for all of it."""

@@ -7,7 +7,12 @@ import streamlit as st
 
 from analysis.bundle import Bundle, LevelName, Space
 from analysis.clusters.stability import WEAK
-from analysis.decoder.map_verdict import MapName, quality_of_map, quality_sentence
+from analysis.decoder.map_verdict import (
+    MapName,
+    first_map_sentence,
+    quality_of_map,
+    quality_sentence,
+)
 from analysis.runtime import numbers
 from charts.relations import ALL, RELATIONS
 from pages.widgets.markdown import plain
@@ -26,7 +31,8 @@ def map_trust(bundle: Bundle, map_name: MapName) -> None:
     quality = quality_of_map(bundle.manifest, map_name)
     if quality is not None:
         sentence = plain(quality_sentence(quality), 1000)
-        st.markdown(f":material/info: **How reliable is this map?** {sentence}")
+        first = plain(first_map_sentence(bundle.manifest), 1000)
+        st.markdown(f":material/info: **How reliable is this map?** {sentence} {first}")
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:

@@ -1,16 +1,31 @@
 """The Map page: its two maps, its level, and the table of the selection."""
 
 from analysis.bundle import Bundle
+from analysis.decoder.map_verdict import first_map
 from tests.pages.conftest import Open, charts, texts
 
 
 def test_the_chosen_map_is_drawn(open_page: Open) -> None:
-    by_decoder = open_page("map")
+    by_decoder = open_page("map", map="decoder")
     assert "**Map of the decoder vectors**" in texts(by_decoder)
     other = open_page("map", map="cooccurrence")
     assert not other.exception and len(charts(other)) == 3
     assert other.selectbox(key="pick map").value == "cooccurrence"
     assert "**Map of the decoder vectors**" not in texts(other)
+
+
+def test_the_map_with_the_better_recall_opens_first(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    first = first_map(planted_bundle.manifest)
+    app = open_page("map")
+    assert app.selectbox(key="pick map").value == first
+    assert "opens first: it keeps" in texts(app)
+
+
+def test_a_viewport_without_a_map_is_one_of_the_decoder(open_page: Open) -> None:
+    app = open_page("map", viewport="-1,1,-2,2")
+    assert app.selectbox(key="pick map").value == "decoder"
 
 
 def test_another_map_is_shown_as_a_whole(open_page: Open) -> None:

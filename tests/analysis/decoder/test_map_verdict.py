@@ -6,7 +6,12 @@ import sys
 import pytest
 
 from analysis.bundle import Bundle, MapQuality
-from analysis.decoder.map_verdict import quality_of_map, quality_sentence
+from analysis.decoder.map_verdict import (
+    first_map,
+    first_map_sentence,
+    quality_of_map,
+    quality_sentence,
+)
 
 LAST = "Distances and gaps between groups mean little on any UMAP."
 
@@ -78,3 +83,31 @@ def test_the_verdict_loads_neither_torch_nor_numba() -> None:
     code = "import sys, analysis.decoder.map_verdict; print({'torch', 'numba'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("decoder", "cooccurrence", "first"),
+    [
+        (0.4, 0.5, "cooccurrence"),
+        (0.5, 0.5, "decoder"),
+        (0.5, 0.4, "decoder"),
+        (None, 0.4, "cooccurrence"),
+        (0.1, None, "decoder"),
+        (None, None, "decoder"),
+    ],
+)
+def test_the_map_with_the_better_recall_opens_first(
+    planted_bundle: Bundle, decoder: float | None, cooccurrence: float | None, first: str
+) -> None:
+    maps = {"map": quality(decoder), "map_cooccurrence": quality(cooccurrence)}
+    manifest = planted_bundle.manifest.model_copy(update=maps)
+    assert first_map(manifest) == first
+    sentence = first_map_sentence(manifest).replace("\u00a0", " ")
+    if decoder is None or cooccurrence is None:
+        assert sentence == ""
+    else:
+        better, worse = max(decoder, cooccurrence), min(decoder, cooccurrence)
+        assert f"keeps {better:.0%}".replace("%", " %") in sentence
+        assert sentence.endswith(f"{worse:.0%}".replace("%", " %") + ".")
+    alone = manifest.model_copy(update={"map_cooccurrence": None})
+    assert first_map(alone) == "decoder" and first_map_sentence(alone) == ""

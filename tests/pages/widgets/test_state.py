@@ -15,7 +15,7 @@ DEFAULTS = {
     "measure": "phi",
     "space": None,
     "level": None,
-    "map": "decoder",
+    "map": None,
     "colour": "cluster",
     "viewport": None,
     "cluster": None,
@@ -92,7 +92,7 @@ def test_a_complete_view_is_restored_from_the_address_bar() -> None:
         ({"network": "cluster"}, {"network": "decoder"}),
         ({"network": "0"}, {}),
         ({"layout": "cooccurrence"}, {"map": "cooccurrence"}),
-        ({"layout": "decoder"}, {}),
+        ({"layout": "decoder"}, {"map": "decoder"}),
         ({"latent": "-1", "partner": "-1", "cluster": "-1"}, {}),
         (
             {"viewport": "-1.5,2,0,3.25", "latent": "7"},
