@@ -45,8 +45,8 @@ class BlindTest:
     bundle: str
     """The id of the bundle."""
     kind: Kind
-    subject: str
-    """Such as "latent 12"."""
+    number: int
+    """The id of the latent or cluster."""
     seed: int
     trials: "tuple[BlindTrial, ...]"
     started: float = field(default_factory=time.monotonic)
@@ -56,6 +56,11 @@ class BlindTest:
     """Seconds from the start until the current trial was shown."""
     problem: str = ""
     """Why answers are not stored; empty if they are."""
+
+    @property
+    def subject(self) -> str:
+        """Such as "latent 12"."""
+        return f"{self.kind} {self.number}"
 
     @property
     def elapsed(self) -> float:
@@ -93,7 +98,7 @@ def blind_test_button(bundle: Bundle, kind: Kind, number: int, members: Sequence
         help="Five contexts, one of which is foreign: find it. A minute, without names and labels. "
         "The answers are stored on this server, without your name.",
         on_click=_start,
-        args=(bundle, kind, f"{kind} {number}", members),
+        args=(bundle, kind, number, members),
     )
     if st.session_state.get(_NO_TRIALS) == f"{kind} {number}":
         st.info(
@@ -103,7 +108,7 @@ def blind_test_button(bundle: Bundle, kind: Kind, number: int, members: Sequence
 
 
 @guarded()
-def _start(bundle: Bundle, kind: Kind, subject: str, members: Sequence[int]) -> None:
+def _start(bundle: Bundle, kind: Kind, number: int, members: Sequence[int]) -> None:
     # Imported here because numba would delay the first page.
     from analysis.labels.blind_trials import blind_trials  # noqa: PLC0415
 
@@ -111,9 +116,9 @@ def _start(bundle: Bundle, kind: Kind, subject: str, members: Sequence[int]) -> 
     trials = blind_trials(bundle, np.asarray(members), seed)
     if trials:
         session.change(explain="hidden")
-        st.session_state[_TEST] = BlindTest(bundle.manifest.bundle_id, kind, subject, seed, trials)
+        st.session_state[_TEST] = BlindTest(bundle.manifest.bundle_id, kind, number, seed, trials)
     else:
-        st.session_state[_NO_TRIALS] = subject
+        st.session_state[_NO_TRIALS] = f"{kind} {number}"
 
 
 @guarded("showing the test")
@@ -243,6 +248,10 @@ def _result(bundle: Bundle, test: BlindTest) -> None:
                     "The same trials, judged by a rule that knows no meaning: foreign is the "
                     "context that shares the least words with the others.",
                 ),
+                "The words, in the bundle": (
+                    numbers.percent(_score_of_bundle(bundle, test)),
+                    "The automatic score of this subject: the same rule in other trials.",
+                ),
                 "Chance": (numbers.percent(CHANCE), f"One of {SHOWN} contexts is foreign."),
             }
         )
@@ -275,6 +284,13 @@ def _by_words(bundle: Bundle, test: BlindTest) -> float | None:
         return None
     rows = np.array([trial.rows for trial in test.trials[: len(test.places)]])
     return float(picked_by_words(rows, corpus.terms, bundle.kept_tokens).sum())
+
+
+def _score_of_bundle(bundle: Bundle, test: BlindTest) -> float | None:
+    """The automatic score that the bundle stores; None if it has none."""
+    table = bundle.latents if test.kind == "latent" else bundle.clusters
+    score: float | None = table["intruder"][test.number].as_py()
+    return score
 
 
 def _answered_trials(test: BlindTest) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.bundle import Bundle
 from analysis.labels.blind_trials import ShownContext
 from analysis.labels.reader_answers import FILE, FOLDER
+from analysis.runtime import numbers
 from pages.widgets import blind_test
 from pages.widgets.blind_test import SECONDS, BlindTest
 from tests.pages.conftest import Open, charts, click, texts
@@ -31,7 +33,7 @@ def choose(app: AppTest, number: int, place: int) -> AppTest:
 
 @pytest.mark.parametrize(("page", "subject"), [("latent", "latent 3"), ("clusters", "cluster 0")])
 def test_the_test_hides_the_page_and_scores_the_answers(
-    open_page: Open, answers: Path, page: str, subject: str
+    open_page: Open, planted_bundle: Bundle, answers: Path, page: str, subject: str
 ) -> None:
     app = click(open_page(page, latent=3, cluster=0), "Test yourself")
     assert not app.exception and not charts(app)
@@ -42,7 +44,9 @@ def test_the_test_hides_the_page_and_scores_the_answers(
     choose(app, 1, (trials[1].foreign + 1) % 5)
     assert "2 answered" in texts(app)
     click(app, "Stop")
-    you, words, chance = (metric.value for metric in app.metric)
+    you, words, stored, chance = (metric.value for metric in app.metric)
+    table = planted_bundle.latents if page == "latent" else planted_bundle.clusters
+    assert stored == numbers.percent(table["intruder"][int(subject.split()[1])].as_py())
     assert you == "1 of 2 (50\u00a0%)" and chance == "20\u00a0%"
     assert words.split(" ")[1:3] == ["of", "2"]
     lines = [json.loads(line) for line in answers.read_text().splitlines()]
