@@ -113,7 +113,7 @@ def test_a_page_that_is_damaged_is_named_and_other_pages_work(
     server: tuple[Path, Callable[[], AppTest]],
 ) -> None:
     folder, open_link = server
-    file = folder / "mine" / "contexts.parquet"
+    file = folder / "mine" / "neighbours.parquet"
     content = bytearray(file.read_bytes())
     content[200:232] = bytes(32)
     file.write_bytes(content)
@@ -121,7 +121,7 @@ def test_a_page_that_is_damaged_is_named_and_other_pages_work(
     assert not app.error and charts(app)
     app.switch_page("pages/latent.py").run()
     assert not app.exception
-    assert "contexts.parquet: " in app.error[0].value.replace("\\", "")
+    assert "neighbours.parquet: " in app.error[0].value.replace("\\", "")
 
 
 def test_a_link_whose_bundle_has_lost_its_manifest_names_what_cannot_be_read(
