@@ -32,6 +32,10 @@ JITTER = 0.1
 """Random shift of the start, relative to its largest coordinate. With a smaller one the seeds agree
 because they start alike: for pure noise, stability reaches .3 and more."""
 SMOOTHINGS = 10
+"""Steps that smooth random start positions over the graph."""
+MOST_LARGER = 20
+"""A cluster is compared with clusters up to this many times as large; the overlap with larger ones
+is below .05. Without a limit, a hierarchy that is thousands of clusters deep takes minutes."""
 APART = 1e6
 """Distance between parts of the graph that no edge joins; larger than any in an embedding."""
 
@@ -169,7 +173,8 @@ def best_overlaps(labels: Ints, tree: TreeClusters, rows: Ints) -> Floats:
     """For each cluster of labels [n] the best Jaccard overlap with any cluster of a hierarchy.
 
     `rows` [m] says which of the n latents the hierarchy has; only these are compared. The cluster
-    of all latents does not count. Hennig 2007, "Cluster-wise assessment of cluster stability".
+    of all latents does not count, nor do those of more than MOST_LARGER times as many latents.
+    Hennig 2007, "Cluster-wise assessment of cluster stability".
     """
     clusters = int(labels.max(initial=-1)) + 1
     own = labels[rows]
@@ -194,7 +199,7 @@ def _fill_overlaps(
         members = order[starts[c] : starts[c + 1]]
         for member in members:
             node = of_latent[member]
-            while node > 0:
+            while node > 0 and sizes[node] <= MOST_LARGER * len(members):
                 shared[node] += 1
                 node = above[node]
         for member in members:

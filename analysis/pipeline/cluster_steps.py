@@ -119,10 +119,11 @@ def _decoder_draw(build: Building, draws: NullDraws) -> Any:
     root = moment_root(build.decoder, draws.latents)
 
     def graph_of(draw: int) -> Graph:
-        seed = [build.parameters.seed, draw + 1]
-        vectors = noise_vectors(root, len(draws.latents), seed)
         if draw == SAMPLE:
             vectors = build.decoder[draws.latents]
+        else:
+            seed = [build.parameters.seed, draw]
+            vectors = noise_vectors(root, len(draws.latents), seed)
         graph = decoder_graph(
             vectors,
             eligible=np.ones(len(vectors), dtype=bool),

@@ -142,6 +142,18 @@ def test_a_cluster_that_is_split_elsewhere_still_exists_there() -> None:
     assert best_overlaps(np.zeros(31, int), nodes, every)[0] < 1
 
 
+def test_much_larger_clusters_are_not_compared() -> None:
+    nodes = tree_clusters(blobs([12, 9, 10]), 4)
+    labels = np.full(31, -1)
+    labels[:3] = 0
+    assert best_overlaps(labels, nodes, np.arange(31)).tolist() == [3 / 12]
+    assert module.MOST_LARGER == 20
+    many = nodes._replace(sizes=nodes.sizes * 20)
+    assert best_overlaps(labels, many, np.arange(31)).tolist() == [0.0]
+    largest = nodes._replace(sizes=nodes.sizes * 5)
+    assert best_overlaps(labels, largest, np.arange(31)).tolist() == [3 / 60]
+
+
 def test_a_smoothed_start_brings_neighbours_together() -> None:
     W = planted()
     everyone = np.ones(len(W), dtype=bool)
