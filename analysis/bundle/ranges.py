@@ -94,6 +94,12 @@ class Limits:
         )
 
 
+def any_limits() -> Limits:
+    """The limits that hold in every bundle, for rows that are read without a manifest."""
+    largest = float(np.finfo(np.float64).max)
+    return Limits({Range.AT_LEAST_ZERO: (0, largest), Range.FINITE: (-largest, largest)})
+
+
 def longest(stated: str) -> int:
     """Characters that a text of the stated range may have."""
     return LONGEST_TOKEN if stated == Range.TOKEN else LONGEST_TEXT

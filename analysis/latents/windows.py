@@ -22,6 +22,8 @@ from analysis.bundle import (
 )
 from analysis.bundle.cut_texts import cut_texts
 from analysis.bundle.damage import damaged
+from analysis.bundle.ranges import any_limits
+from analysis.bundle.row_checks import check_rows
 from analysis.runtime.arrays import Float32s, Int32s, Ints
 
 
@@ -152,5 +154,7 @@ def token_rows(tokens_file: Path, rows: Ints, columns: Sequence[str]) -> pa.Tabl
         low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
         first = int(group) * ROW_GROUP
         table = read_rows(file, first, min(first + ROW_GROUP, file.rows), columns)
-        pieces.append(cut_texts("tokens", table.take(pa.array(unique[low:high] - first))))
+        piece = cut_texts("tokens", table.take(pa.array(unique[low:high] - first)))
+        check_rows(tokens_file, piece, any_limits())
+        pieces.append(piece)
     return pa.concat_tables(pieces).take(pa.array(inverse))

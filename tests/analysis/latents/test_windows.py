@@ -10,7 +10,7 @@ import pytest
 
 from analysis.bundle import TABLES, Activations, KeptTokens, Parameters, write_table
 from analysis.latents.contexts import write_contexts
-from analysis.latents.windows import WindowReader, rows_around
+from analysis.latents.windows import WindowReader, read_tokens, rows_around
 from analysis.runtime.errors import InputError
 from tests.analysis.conftest import Stored
 
@@ -93,6 +93,17 @@ def test_a_position_that_the_document_lacks_is_damage(tmp_path: Path) -> None:
     for place in ((3, 7), (3, 41), (8, 0)):
         with pytest.raises(InputError, match="has positions that their documents lack"):
             reader.read(contexts_at([place]), 3)
+
+
+def test_a_position_below_zero_in_a_window_is_damage(tmp_path: Path) -> None:
+    reader, tokens = imported(tmp_path)
+    tokens["position"][2] = -3
+    write_table(tmp_path, "tokens", pa.table(tokens))
+    with pytest.raises(InputError, match="the column position has values"):
+        read_tokens(tmp_path / "tokens.parquet", np.array([1, 2]))
+    text, _ = read_tokens(tmp_path / "tokens.parquet", np.array([1, 3]))
+    assert text.to_pylist() == ["b", "d"]
+    assert reader.kept.rows == len(tokens["position"])
 
 
 def test_a_dead_latent_has_no_activations(tmp_path: Path) -> None:
