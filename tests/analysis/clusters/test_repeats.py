@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.clusters import repeats as module
-from analysis.clusters.repeats import BOOTSTRAPS, SEEDS, repeats
+from analysis.clusters.repeats import SEEDS, repeats
 from analysis.decoder.graph import NeighbourGraph, decoder_graph
 from tests.analysis.clusters.conftest import GROUPS, MEMBERS, planted
 
@@ -26,9 +26,10 @@ def test_the_hierarchies_are_repeated(with_vectors: bool) -> None:
     made = repeats(graph, everyone, W if with_vectors else None, epochs=20)
     n = F - 1
     assert made.latents.tolist() == [i for i in range(F) if i != 3]
-    assert len(made.trees) == SEEDS and all(tree.shape == (n - 1, 4) for tree in made.trees)
+    # As docs/statistics.md says: three seeds, and twice without a random tenth.
+    assert len(made.trees) == 3 and all(tree.shape == (n - 1, 4) for tree in made.trees)
     assert not np.array_equal(made.trees[0], made.trees[1])
-    assert len(made.resampled) == BOOTSTRAPS
+    assert len(made.resampled) == 2
     for tree, rows in made.resampled:
         assert len(tree) == len(rows) - 1
         assert (np.diff(rows) > 0).all() and rows.max() < n
@@ -66,3 +67,20 @@ def test_no_latents_and_no_neighbours() -> None:
         np.full((4, 30), -1, np.int32), np.full((4, 30), np.nan, np.float32), "", 1
     )
     assert repeats(alone, ~nobody).trees == ()
+
+
+def test_a_tenth_of_the_latents_is_left_out() -> None:
+    n = 1_500
+    near = (np.arange(n)[:, None] + np.arange(1, 8)) % n
+    made = repeats(graph_of(near.tolist()), np.ones(n, dtype=bool), epochs=1)
+    kept = np.mean([len(rows) for _, rows in made.resampled]) / n
+    # Four standard deviations of two draws.
+    assert abs(kept - 0.9) < 4 * np.sqrt(0.9 * 0.1 / (2 * n))
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+def test_the_embedding_has_five_dimensions(with_vectors: bool) -> None:
+    W, everyone = planted(), np.ones(F, dtype=bool)
+    fuzzy = module._core(decoder_graph(W, eligible=everyone, k=30), everyone, 5)
+    start = module._start(fuzzy, W if with_vectors else None, 0)
+    assert start.shape == (F, 5) and start.any(axis=0).all()

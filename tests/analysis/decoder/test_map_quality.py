@@ -123,3 +123,24 @@ def test_twenty_latents_are_too_few() -> None:
     W = planted(1, 21, 16, 0.8)
     assert trustworthiness(W, np.arange(20), points(20), 0) is None
     assert trustworthiness(W, np.arange(21), points(21), 0) is not None
+
+
+@pytest.mark.parametrize(
+    ("latents", "rows"), [(2_048, 2_048), (3_000, 2_048), (40_000, 1_677), (100_000, 1_024)]
+)
+def test_from_1024_to_2048_latents_are_sampled(
+    latents: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2^26 cosines, as far as these bounds allow: 2^26 / 40,000 = 1,677."""
+
+    class SampledError(Exception):
+        pass
+
+    def counted(points: np.ndarray, sample: np.ndarray, k: int) -> np.ndarray:
+        assert (len(sample), len(np.unique(sample)), k) == (rows, rows, 10)
+        raise SampledError
+
+    monkeypatch.setattr(module, "map_neighbours", counted)
+    flat = points(latents)
+    with pytest.raises(SampledError):
+        trustworthiness(flat, np.arange(latents), flat, 0)

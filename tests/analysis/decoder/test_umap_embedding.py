@@ -35,6 +35,32 @@ def test_edges_are_umap_learns_times_a_power_of_their_cosine(
     assert COSINE_POWER == 0.75
 
 
+def test_a_missing_neighbour_counts_as_far_away_as_the_opposite_vector() -> None:
+    """The distance 1 - cosine of opposite vectors is 2."""
+    rng = np.random.default_rng(2)
+    F, k = 40, 14
+    neighbours = (np.arange(F)[:, None] + np.arange(1, k + 1)).astype(np.int32) % F
+    cosines = -np.sort(-rng.uniform(0.1, 0.9, (F, k)), axis=1).astype(np.float32)
+    missing = np.arange(k) >= rng.integers(3, k + 1, F)[:, None]
+    neighbours[missing], cosines[missing] = -1, np.nan
+    fuzzy = fuzzy_graph(NeighbourGraph(neighbours, cosines, "", 1.0), np.ones(F, dtype=bool))
+    distances = np.where(missing, 2.0, 1 - cosines)
+    reference, _, _ = fuzzy_simplicial_set(
+        np.empty((F, 0), np.float32),
+        15,
+        np.random.RandomState(0),
+        "cosine",
+        knn_indices=np.column_stack([np.arange(F, dtype=np.int32), neighbours]),
+        knn_dists=np.column_stack([np.zeros(F), distances]).astype(np.float32),
+    )
+    edges = np.zeros((F, F))
+    rows, places = np.nonzero(~missing)
+    edges[rows, neighbours[rows, places]] = cosines[rows, places]
+    expected = reference.toarray() * np.maximum(edges, edges.T) ** 0.75
+    assert missing.any(axis=1).sum() > F / 2
+    np.testing.assert_allclose(fuzzy.weights.toarray(), expected, atol=1e-6)
+
+
 def test_neighbours_are_rows_of_the_graph(graph: NeighbourGraph, eligible: np.ndarray) -> None:
     fuzzy = fuzzy_graph(graph, eligible)
     np.testing.assert_array_equal(fuzzy.latents[fuzzy.neighbours], graph.neighbours[fuzzy.latents])

@@ -8,7 +8,7 @@ from sklearn.metrics import silhouette_score
 
 from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.decoder.graph import NeighbourGraph, decoder_graph
-from analysis.decoder.umap_embedding import start_positions
+from analysis.decoder.umap_embedding import embed, fuzzy_graph, start_positions
 from analysis.decoder.umap_map import LatentMap, cooccurrence_map, decoder_map, moved
 from tests.analysis.decoder.conftest import (
     GROUPS,
@@ -64,6 +64,20 @@ def test_planted_groups_are_apart_on_the_map(latent_map: LatentMap, eligible: np
     assert silhouette_score(latent_map.points, truth) > 0.6
     assert latent_map.quality.trustworthiness is not None
     assert latent_map.quality.trustworthiness > 0.9
+
+
+def test_maps_have_the_stated_minimal_distance_and_negative_samples(
+    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray
+) -> None:
+    """min_dist .05 of Bricken et al. 2023, and 25 negative samples, on both maps."""
+    first = decoder_map(decoder, graph, eligible, seed=3, epochs=5, seeds=1)
+    fuzzy = fuzzy_graph(graph, eligible)
+    start = start_positions(decoder, fuzzy.latents, 2)
+    expected = embed(start, fuzzy, min_dist=0.05, seed=3, epochs=5, samples=25)
+    np.testing.assert_array_equal(first.points, expected)
+    second = cooccurrence_map(graph, first, seed=3, epochs=5)
+    expected = embed(first.points, fuzzy, min_dist=0.05, seed=3, epochs=5, samples=25)
+    np.testing.assert_array_equal(second.points, expected)
 
 
 @pytest.mark.parametrize("latents", [0, 1, 2, 6])

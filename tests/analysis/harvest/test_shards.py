@@ -32,6 +32,15 @@ def test_rounded_is_the_nearest_number_of_eleven_bits(value: float) -> None:
     assert float(rounded(np.array([value], np.float32))[0]) == nearest
 
 
+@pytest.mark.parametrize(
+    ("value", "nearest"),
+    [(2049.0, 2048.0), (2049.5, 2050.0), (2051.0, 2052.0), (4098.0, 4096.0), (4102.0, 4104.0)],
+)
+def test_ties_are_rounded_to_even(value: float, nearest: float) -> None:
+    """2,048 is 1024 · 2 and 2,052 is 1026 · 2: from 2,048 on, eleven bits are steps of two."""
+    assert float(rounded(np.array([value], np.float32))[0]) == nearest
+
+
 @given(st.lists(st.floats(0, float(np.finfo(np.float32).max), width=32), max_size=30))
 def test_rounding_keeps_order_zero_and_finiteness(values: list[float]) -> None:
     given_values = np.sort(np.array(values, dtype=np.float32))

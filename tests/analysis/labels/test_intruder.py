@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.bundle import KeptTokens
 from analysis.labels import intruder
 from analysis.labels.intruder import CHANCE, OWN, POOL, REACH, SHOWN, TRIALS, intruder_scores
 from analysis.labels.terms import TokenTerms, token_terms
@@ -89,6 +90,19 @@ def test_contexts_are_the_strongest_of_the_strongest_held_out_documents(
             assert value[row] == strongest[int(document[row])] >= limit
         for trial in document[rows].reshape(TRIALS, OWN):
             assert len(set(trial.tolist())) == OWN
+
+
+@pytest.mark.parametrize(("documents", "taken"), [(3, 3), (4, 4), (16, 4), (17, 5), (100, 25)])
+def test_contexts_are_of_the_quarter_of_documents_where_the_latent_is_most_active(
+    documents: int, taken: int
+) -> None:
+    """Two active tokens in every document: the second of each is the stronger one."""
+    rows = np.arange(2 * documents)
+    kept = KeptTokens.of(rows // 2, np.ones(2 * documents, dtype=bool))
+    values = np.where(rows % 2, 1.0 + rows * 7 % 31 / 31, 0.5).astype(np.float32)
+    held_out = np.ones(2 * documents, dtype=bool)
+    chosen = intruder._strongest(rows.astype(np.uint32), values, kept, held_out)
+    assert chosen.tolist() == sorted(rows[1::2], key=lambda row: (-values[row], row))[:taken]
 
 
 def test_foreign_contexts_are_of_another_document_and_not_active(

@@ -136,6 +136,15 @@ def test_random_orders_cover_their_share() -> None:
     assert 0 < random_coverage(of(dense), items, 30, seed=0) < 1
 
 
+def test_random_coverage_is_the_mean_of_twenty_orders() -> None:
+    mass = np.arange(1.0, 31.0) ** 2
+    random = np.random.default_rng(5)
+    shares = [mass[random.permutation(30)[:6]].sum() / mass.sum() for _ in range(20)]
+    items = [np.array([i]) for i in range(30)]
+    covered = random_coverage(of(mass[:, None]), items, 6, seed=5)
+    assert covered == pytest.approx(np.mean(shares), rel=1e-12)
+
+
 def test_latents_are_ranked_by_their_item_and_then_by_their_mass() -> None:
     dense = np.array([[1.0], [5.0], [3.0], [9.0], [9.0], [0.0]])
     eligible = np.array([True, True, True, True, True, False])

@@ -102,3 +102,21 @@ def test_the_k_of_the_tensors_precedes_that_of_the_trainer(tmp_path: Path) -> No
     assert load_sae(write(case, tmp_path / "tensor"), allow_pickle=True).k == 4
     case = changed("dl_top_k", config=config, given={})
     assert load_sae(write(case, tmp_path / "trainer"), allow_pickle=True).k == 9
+
+
+@pytest.mark.parametrize(
+    ("norm", "is_folded"),
+    [(0.991, True), (1.00002, True), (0.99998, True), (1.000005, False), (1.0, False)],
+)
+def test_decoder_norms_are_folded_unless_they_are_one(
+    norm: float, is_folded: bool, tmp_path: Path
+) -> None:
+    """dictionary_learning compares with `torch.allclose`: norms within 1e-5 are left alone."""
+    decoder = torch.nn.functional.normalize(torch.randn(D, F, dtype=torch.float64), dim=0)
+    case = changed("dl_auto_encoder", given={"decoder.weight": (norm * decoder).float()})
+    sae = load_sae(write(case, tmp_path), allow_pickle=True)
+    torch.testing.assert_close(
+        sae.decoder_norms(), torch.full((F,), 1.0 if is_folded else norm), rtol=1e-6, atol=0
+    )
+    assert any("scaled to norm 1" in note for note in sae.notes) == is_folded
+    assert_agrees(sae, inputs(), expected(case, inputs()))
