@@ -50,7 +50,9 @@ def is_unspaced(character: str) -> bool:
 
 def in_unspaced_word(text: str) -> bool:
     """Whether a text consists of letters, marks and digits of scripts without spaces."""
-    return bool(text) and all(is_unspaced(c) and unicodedata.category(c)[0] in "LMN" for c in text)
+    if text.isascii():  # also the empty text
+        return False
+    return all(is_unspaced(c) and unicodedata.category(c)[0] in "LMN" for c in text)
 
 
 def segmented(units: Units, lexicon: Collection[str]) -> Bools:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import CLUSTER_COLUMNS, SPACES, Bundle, Space
 from analysis.selection import Box, Cluster, Near, Partners, Selection, evaluate, parse
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ def _words(row: Row) -> str:
         ("latent=3,7,4000", lambda r: r["latent"] in (3, 7)),
         ('"whale"', lambda r: "whale" in _words(r)),
         ('"WHALE" | latent=0', lambda r: r["latent"] == 0 or "whale" in _words(r)),
-        ("cluster=none", lambda r: r["cluster_cooccurrence"] is None),
+        ("cluster=none,cooccurrence", lambda r: r["cluster_cooccurrence"] is None),
         ("cluster=0", lambda r: r["cluster"] == 0),
         (
             "flag=live & density>0.001 & max<3",
@@ -141,13 +141,14 @@ def test_clusters_of_both_spaces_are_selected_by_their_id(planted_bundle: Bundle
     assert len(expected) > 3
 
 
+@pytest.mark.parametrize("first", SPACES)
 def test_none_is_of_the_space_shown_first_or_of_the_one_that_is_named(
-    planted_bundle: Bundle,
+    planted_bundle: Bundle, first: Space
 ) -> None:
-    bundle = planted_bundle
-    assert bundle.manifest.clusters_shown_first == "cooccurrence"
+    manifest = planted_bundle.manifest.model_copy(update={"clusters_shown_first": first})
+    bundle = replace(planted_bundle, manifest=manifest)
     for text, column in (
-        ("cluster=none", "cluster_cooccurrence"),
+        ("cluster=none", CLUSTER_COLUMNS[first]),
         ("cluster=none,cooccurrence", "cluster_cooccurrence"),
         ("cluster=none,decoder", "cluster"),
     ):
