@@ -117,8 +117,14 @@ def _wait(job: _Job) -> None:
             key="stop clustering",
             icon=":material/stop:",
             type="tertiary",
-            on_click=job.work.stop,
+            on_click=_stop,
+            args=(job,),
         )
+
+
+@guarded()
+def _stop(job: _Job) -> None:
+    job.work.stop()
 
 
 def _result(bundle: Bundle, job: _Job, selection: str) -> None:

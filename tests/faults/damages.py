@@ -167,19 +167,25 @@ def _rewritten(folder: Path, table: str, rows: pa.Table) -> None:
         reseal(folder, count_rows=False)
 
 
+def _stored_columns(folder: Path, table: str) -> list[pa.Field]:
+    """The declared columns that the file has: a bundle of an older schema lacks some."""
+    stored = pq.read_schema(_file(folder, table)).names
+    return [column for column in TABLES[table] if column.name in stored]
+
+
 def _changed_column(
     folder: Path,
     draw: random.Random,
-    kinds: Callable[[pa.DataType], bool],
+    wanted: Callable[[pa.Field], bool],
     value: Any,
     unit: str = "",
 ) -> str:
     """Set some values of a column to `value`; null if it is None."""
     columns = [
         (table, column)
-        for table, schema in TABLES.items()
-        for column in schema
-        if kinds(column.type)
+        for table in TABLES
+        for column in _stored_columns(folder, table)
+        if wanted(column)
         and unit in ("", column.metadata[b"unit"].decode())
         and pq.read_metadata(_file(folder, table)).num_rows
     ]
@@ -200,23 +206,28 @@ def out_of_range(folder: Path, draw: random.Random) -> str:
     value = 120 if unsigned else -3
     signed = pa.types.is_signed_integer
     kinds = pa.types.is_integer if unsigned else signed
-    return _changed_column(folder, draw, kinds, value) + f" has values {value}"
+    changed = _changed_column(folder, draw, lambda column: kinds(column.type), value)
+    return f"{changed} has values {value}"
 
 
 def nulls(folder: Path, draw: random.Random) -> str:
-    """Put nulls in a column."""
-    return _changed_column(folder, draw, lambda kind: True, None) + " has nulls"
+    """Put nulls in a column that may have none."""
+    return _changed_column(folder, draw, lambda column: not column.nullable, None) + " has nulls"
 
 
 def not_finite(folder: Path, draw: random.Random) -> str:
     """Put NaN or infinity in a column."""
     value = float(draw.choice(("nan", "inf", "-inf")))
-    return _changed_column(folder, draw, pa.types.is_floating, value) + f" has values {value}"
+    changed = _changed_column(folder, draw, lambda one: pa.types.is_floating(one.type), value)
+    return f"{changed} has values {value}"
 
 
 def unknown_words(folder: Path, draw: random.Random) -> str:
     """Put an unknown word in a column of words."""
-    return _changed_column(folder, draw, pa.types.is_dictionary, "odd", "word") + " has odd words"
+    changed = _changed_column(
+        folder, draw, lambda one: pa.types.is_dictionary(one.type), "odd", "word"
+    )
+    return f"{changed} has odd words"
 
 
 def huge_tokens(folder: Path, draw: random.Random) -> str:
@@ -226,7 +237,7 @@ def huge_tokens(folder: Path, draw: random.Random) -> str:
         listed = kind.value_type if pa.types.is_list(kind) else kind
         return bool(pa.types.is_string(listed) or pa.types.is_dictionary(listed))
 
-    columns = [(t, c) for t, schema in TABLES.items() for c in schema if has_texts(c.type)]
+    columns = [(t, c) for t in TABLES for c in _stored_columns(folder, t) if has_texts(c.type)]
     table, column = draw.choice([(t, c) for t, c in columns if c.metadata[b"unit"] == b"text"])
     rows = pq.read_table(_file(folder, table))
     if pa.types.is_list(column.type):
@@ -259,7 +270,7 @@ def huge_tokens(folder: Path, draw: random.Random) -> str:
 def wrong_type(folder: Path, draw: random.Random) -> str:
     """Store a column of numbers as texts."""
     table = any_table(draw)
-    column = draw.choice([c for c in TABLES[table] if not c.type.num_fields])
+    column = draw.choice([c for c in _stored_columns(folder, table) if not c.type.num_fields])
     rows = pq.read_table(_file(folder, table))
     index = rows.schema.get_field_index(column.name)
     texts = rows[column.name].cast(pa.string())

@@ -37,7 +37,7 @@ def test_a_link_shows_its_cluster_and_its_components(
     assert f"Cluster 3 · {row['label']}" in text
     assert "components 3 and 1" in text
     weak = [warning for warning in app.warning if "This cluster is weak evidence" in warning.value]
-    assert bool(weak) == (row["stability"] < 0.5)
+    assert bool(weak) == (not row["believable"])
 
 
 def test_a_cell_of_the_cluster_matrix_selects_both_clusters(open_page: Open) -> None:

@@ -10,7 +10,7 @@ from tests.pages.conftest import Open, click
 
 
 def test_zoom_to_the_selection_out_and_back(open_page: Open, planted_bundle: Bundle) -> None:
-    app = open_page("map", select="cluster=1")
+    app = open_page("map", map="decoder", select="cluster=1")
     buttons = {button.label: button for button in app.button}
     assert buttons["Out"].disabled and buttons["Whole map"].disabled
     buttons["To the selection"].click().run()
@@ -51,7 +51,7 @@ def test_another_map_is_shown_whole(open_page: Open) -> None:
     app = open_page("map", viewport="0,1,0,1")
     assert app.query_params["viewport"] == "0,1,0,1"
     box = app.selectbox(key="pick map")
-    assert box.label == "Map by" and box.options[0] == "decoder similarity"
+    assert box.label == "Map by" and box.value == "decoder"
     box.set_value("cooccurrence").run()
     assert not app.exception
     assert app.query_params["map"] == "cooccurrence" and "viewport" not in app.query_params
