@@ -18,7 +18,7 @@ from analysis.clusters.hierarchy import (
     tree_clusters,
 )
 from analysis.decoder.graph import decoder_graph
-from analysis.decoder.umap_embedding import fuzzy_graph, start_positions
+from analysis.decoder.umap_embedding import embed, fuzzy_graph, start_positions
 from tests.analysis.clusters.conftest import planted
 from tests.threads import COUNTS, threads
 
@@ -88,18 +88,27 @@ def test_no_byte_of_the_tree_depends_on_the_threads_and_all_on_the_seed() -> Non
     assert hierarchy(start, fuzzy, 1, 5, 20).tobytes() not in seen
 
 
-@pytest.mark.parametrize(("many", "epochs"), [(300, 20), (301, 30)])
+@pytest.mark.parametrize(("many", "epochs"), [(300, 50), (301, 100)])
 def test_many_latents_get_fewer_epochs(
     many: int, epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("EPOCHS", 30), ("EPOCHS_OF_MANY", 20), ("MANY", many)):
-        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "MANY", many)
     W = planted()
     everyone = np.ones(len(W), dtype=bool)
     fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
     start = start_positions(W, fuzzy.latents, 5)
     default, stated = (hierarchy(start, fuzzy, 0, 5, given) for given in (None, epochs))
     assert default.tobytes() == stated.tobytes()
+
+
+def test_the_embedding_starts_with_a_jitter_of_a_tenth() -> None:
+    W = planted()
+    everyone = np.ones(len(W), dtype=bool)
+    fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
+    start = start_positions(W, fuzzy.latents, 5)
+    points = embed(start, fuzzy, min_dist=0.0, seed=3, epochs=10, jitter=0.1)
+    expected = spanning_tree(points, fuzzy.weights, 5)[:, 2]
+    np.testing.assert_array_equal(hierarchy(start, fuzzy, 3, 5, 10)[:, 2], expected)
 
 
 def test_the_best_overlap_is_that_with_any_cluster_of_the_condensed_tree() -> None:
@@ -166,3 +175,9 @@ def test_a_smoothed_start_brings_neighbours_together() -> None:
     edges = fuzzy.weights.toarray() > 0.5
     assert np.median(gaps[edges]) < 0.5 * np.median(gaps)
     np.testing.assert_allclose(start.std(axis=0), 1, rtol=1e-3)
+    # Ten times the weighted mean of a latent and its neighbours.
+    steps = np.eye(300) + fuzzy.weights.toarray().astype(np.float64)
+    steps /= steps.sum(axis=1, keepdims=True)
+    points = np.random.default_rng(0).standard_normal((300, 5))
+    points = np.linalg.matrix_power(steps - steps.mean(axis=0), 10) @ points
+    np.testing.assert_allclose(start, points / np.sqrt((points**2).mean(axis=0)), atol=1e-4)

@@ -6,7 +6,6 @@ import pytest
 from analysis.clusters.levels import (
     APART,
     FEWEST,
-    NEARLY_AS_GOOD,
     RUNG,
     Cut,
     all_cuts,
@@ -56,7 +55,7 @@ def test_worth_is_that_above_the_null() -> None:
 
 @pytest.mark.parametrize(("less", "chosen"), [(0.9, 60), (1.1, 50)])
 def test_of_cuts_that_are_worth_nearly_as_much_the_finer_is_taken(less: float, chosen: int) -> None:
-    cuts = [cut(60, 0.9 - less * NEARLY_AS_GOOD), cut(50, 0.9, 8)]
+    cuts = [cut(60, 0.9 - less * 0.02), cut(50, 0.9, 8)]
     levels, first = choose_levels(cuts, no_null)
     assert levels[first].clusters == chosen
 

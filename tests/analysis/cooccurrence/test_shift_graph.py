@@ -7,7 +7,7 @@ import pytest
 
 from analysis.cooccurrence import shift_graph as module
 from analysis.cooccurrence.position_profile import stretches
-from analysis.cooccurrence.shift_graph import FALSE_NEIGHBOURS, LEAST_JOINT, shift_graph
+from analysis.cooccurrence.shift_graph import shift_graph
 from tests.analysis.conftest import Stored
 from tests.charts.conftest import make_bundle
 from tests.planted import DEAD, DENSE, INDEPENDENT
@@ -17,7 +17,10 @@ CHOSEN = np.array([i for i in range(200) if i not in DEAD and i not in DENSE and
 
 
 def plain(stored: Stored, k: int) -> list[list[int]]:
-    """The neighbours of every chosen latent, as latents, from the dense matrix of kept tokens."""
+    """The neighbours of every chosen latent, as latents, from the dense matrix of kept tokens.
+
+    The rule and its numbers are those of docs/statistics.md.
+    """
     bits = stored.bits[:, CHOSEN]
     joint, n, N = bits.T @ bits, bits.sum(axis=0), len(bits)
     in_stretch = np.add.reduceat(bits, np.append(0, stretches(stored.kept).ends[:-1]))
@@ -29,9 +32,9 @@ def plain(stored: Stored, k: int) -> list[list[int]]:
         for b in range(len(CHOSEN)):
             j, e = joint[a, b], expected[a, b]
             phi = np.corrcoef(bits[:, a], bits[:, b])[0, 1] if joint[a, b] else 0.0
-            if a == b or j < LEAST_JOINT or phi <= 0 or j <= e:
+            if a == b or j < 3 or phi <= 0 or j <= e:
                 continue
-            if j * np.log(j / e) - j + e > np.log(len(CHOSEN) / FALSE_NEIGHBOURS):
+            if j * np.log(j / e) - j + e > np.log(len(CHOSEN) / 0.05):
                 passing.append((-round(phi, 9), CHOSEN[b]))
         rows.append([int(latent) for _, latent in sorted(passing)[:k]])
     assert stored.kept.total == N and (n > 0).all()

@@ -133,19 +133,32 @@ def test_the_map_is_as_trustworthy_as_umap_learns(
     assert ours >= theirs - 0.01
 
 
-@pytest.mark.parametrize(("latents", "epochs"), [(20, 30), (21, 10)])
+@pytest.mark.parametrize(("latents", "epochs"), [(20, 1_000), (21, 500)])
 def test_many_latents_get_fewer_epochs(
     latents: int, epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("EPOCHS", 30), ("EPOCHS_OF_MANY", 10), ("MANY", 21)):
-        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "MANY", 21)
     W = planted(3, 7, 10, 0.5)[:latents]
     everyone = np.ones(latents, dtype=bool)
     fuzzy = fuzzy_graph(decoder_graph(W, eligible=everyone), everyone)
     start = start_positions(W, fuzzy.latents, 2)
     default = embed(start, fuzzy, min_dist=0.1, seed=0)
-    stated = embed(start, fuzzy, min_dist=0.1, seed=0, epochs=epochs)
+    stated = embed(start, fuzzy, min_dist=0.1, seed=0, epochs=epochs, jitter=1e-4, samples=10)
     assert default.tobytes() == stated.tobytes()
+
+
+@pytest.mark.parametrize(("latents", "epochs"), [(49_999, 1_000), (50_000, 500)])
+def test_50000_latents_are_many(
+    latents: int,
+    epochs: int,
+    graph: NeighbourGraph,
+    eligible: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(module, "optimise", lambda *_, **settings: given.append(settings))
+    embed(np.ones((latents, 2), np.float32), fuzzy_graph(graph, eligible), min_dist=0.1, seed=6)
+    assert given == [{"epochs": epochs, "seed": 6, "samples": 10}]
 
 
 def test_few_latents_keep_their_initial_positions() -> None:

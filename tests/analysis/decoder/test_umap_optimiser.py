@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 from umap.umap_ import find_ab_params
 
-from analysis.decoder.umap_optimiser import DAMPING, PUSHES_PER_PULL, SPREAD_OF_START, optimise
+from analysis.decoder.umap_optimiser import optimise
 from tests.threads import COUNTS, threads
 
 CURVE = find_ab_params(1.0, 0.05)
@@ -31,7 +31,7 @@ def start(request: pytest.FixtureRequest) -> np.ndarray:
 
 def stretched(start: np.ndarray) -> np.ndarray:
     low, high = start.min(axis=0), start.max(axis=0)
-    return SPREAD_OF_START * (start - low) / (high - low)
+    return 10 * (start - low) / (high - low)
 
 
 def attraction(
@@ -48,7 +48,7 @@ def attraction(
     strength /= 1 + a * squared**b
     force = np.zeros_like(points)
     np.add.at(force, edges.row, strength[:, None] * gaps)
-    damped = 1 + DAMPING * np.bincount(edges.row, strength, minlength=len(points))
+    damped = 1 + 0.5 * np.bincount(edges.row, strength, minlength=len(points))
     return force, damped[:, None]
 
 
@@ -76,7 +76,7 @@ def test_many_samples_push_as_the_mean_of_all_vertices_does(
     squared = (gaps**2).sum(axis=2, keepdims=True)
     force = np.clip(-2 * b / ((0.001 + squared) * (1 + a * squared**b)) * gaps, -4, 4)
     share = np.asarray(weights.sum(axis=1))[chosen] / weights.max()
-    expected = PUSHES_PER_PULL * share * force.mean(axis=1)
+    expected = 5 * share * force.mean(axis=1)
     pushes = ((pushed - pulled) * attraction(before, weights)[1])[chosen]
     assert np.abs(pushes - expected).mean() < 0.1 * np.abs(expected).mean()
 

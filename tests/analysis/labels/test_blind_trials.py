@@ -7,8 +7,6 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.labels import blind_trials as module
 from analysis.labels.blind_trials import (
-    CONTEXT_TOKENS,
-    MOST_TRIALS,
     BlindTrial,
     blind_trials,
 )
@@ -32,7 +30,7 @@ def test_a_trial_shows_four_contexts_of_the_subject_and_one_foreign(
     values = dense_values(planted)
     document = np.asarray(pq.read_table(planted.tokens)["document"])
     # A trial is left out if no candidate for its foreign context fits.
-    assert MOST_TRIALS - 6 <= len(trials) <= MOST_TRIALS
+    assert 24 - 4 <= len(trials) <= 24
     for trial in trials:
         rows = np.array(trial.rows)
         assert len(trial.contexts) == len(set(document[rows].tolist())) == SHOWN
@@ -46,7 +44,7 @@ def test_the_texts_are_those_of_the_rows_around(
 ) -> None:
     tokens = pq.read_table(planted.tokens)
     document, token = np.asarray(tokens["document"]), tokens["token"].to_pylist()
-    around = CONTEXT_TOKENS // 2
+    around = 10
     for trial in trials:
         foreign = trial.contexts[trial.foreign]
         row = trial.rows[-1]
@@ -80,3 +78,24 @@ def test_members_of_a_large_cluster_are_evenly_spaced(
     values = dense_values(planted)
     rows = np.array([trial.rows[:OWN] for trial in blind_trials(planted_bundle, MEMBERS, 5)])
     assert (values[np.ix_(rows.ravel(), np.array([160, 164, 168]))] > 0).any(axis=1).all()
+
+
+@pytest.mark.parametrize(("members", "shown"), [(200, 200), (201, 101), (400, 200), (401, 134)])
+def test_at_most_200_members_and_48_other_latents_are_asked_for_contexts(
+    members: int, shown: int, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subject has no live latent, so all of these are others."""
+    drawn: list[tuple[int, int]] = []
+
+    class DrawnError(Exception):
+        pass
+
+    def draw_trials(groups: list[np.ndarray], *_: object, **settings: object) -> None:
+        drawn.append((len(groups[0]), len(groups) - 1))
+        assert settings["trials"] == 24
+        raise DrawnError
+
+    monkeypatch.setattr(module, "draw_trials", draw_trials)
+    with pytest.raises(DrawnError):
+        blind_trials(planted_bundle, np.arange(1_000, 1_000 + members), 5)
+    assert drawn == [(shown, 48)]

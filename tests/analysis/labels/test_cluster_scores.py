@@ -8,6 +8,7 @@ import pytest
 
 from analysis.bundle import LevelScores, MemberScores, Space, write_table
 from analysis.bundle.schema import TABLES
+from analysis.labels import cluster_scores
 from analysis.labels.cluster_scores import (
     GOOD_LIFT,
     GOOD_OTHER_LIFT,
@@ -196,3 +197,13 @@ def test_the_reason_is_one_sentence_with_both_numbers() -> None:
     )
     _, sentence = space_shown_first([])
     assert "no cluster predicts its members" in sentence
+
+
+@pytest.mark.parametrize(
+    ("members", "draws"), [(100, 20), (1_000, 20), (1_053, 19), (19_999, 2), (20_000, 1)]
+)
+def test_members_are_dealt_until_there_are_20000_and_at_most_20_times(
+    members: int, draws: int
+) -> None:
+    dealt = cluster_scores._random([np.arange(10), np.arange(10, members)], 0)
+    assert [[len(ids) for ids in one] for one in dealt] == [[10, members - 10]] * draws

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.bundle import KeptTokens
 from analysis.labels import intruder
-from analysis.labels.intruder import CHANCE, OWN, POOL, REACH, SHOWN, TRIALS, intruder_scores
+from analysis.labels.intruder import CHANCE, OWN, SHOWN, TRIALS, intruder_scores
 from analysis.labels.terms import TokenTerms, token_terms
 from analysis.runtime.arrays import Bools, Ints
 from analysis.runtime.progress import SILENT
@@ -45,7 +45,7 @@ def test_planted_topics_are_recognised_and_random_groups_are_not(
     # A binomial of 30 · 8 and of 60 · 8 trials, four standard deviations.
     assert abs(np.nanmean(parts[1]) - CHANCE) < 0.11
     assert abs(np.nanmean(parts[2]) - CHANCE) < 0.08
-    assert (scores.trials <= TRIALS).all() and scores.trials[: len(topics)].min() == TRIALS
+    assert (scores.trials <= 8).all() and scores.trials[: len(topics)].min() == 8
 
 
 def test_scores_depend_on_the_seed_alone(
@@ -74,7 +74,7 @@ def test_contexts_are_the_strongest_of_the_strongest_held_out_documents(
 ) -> None:
     latents = np.arange(160)
     drawn = pools(stored, held_out, latents)
-    assert drawn.shape == (160, POOL)
+    assert drawn.shape == (160, 4 * 8)
     for latent, rows in zip(latents, drawn, strict=True):
         value = np.where(held_out[: len(stored.values)], stored.values[:, latent], 0.0)
         document = stored.kept.documents_of(np.arange(len(value)))
@@ -113,6 +113,7 @@ def test_foreign_contexts_are_of_another_document_and_not_active(
     trials = intruder._drawn(groups, latents, pools(stored, held_out, latents), stored.kept, 0)
     intruder._drop_active(trials, groups, stored.activations, latents, 1 << 20)
     assert np.unique(trials.group).tolist() == [0, 1, 2, 3]
+    assert trials.foreign.shape == (4 * 8, 6)
     fits = 0
     for group, own, foreign in zip(trials.group, trials.own, trials.foreign, strict=True):
         documents = set(stored.kept.documents_of(own).tolist())
@@ -139,7 +140,7 @@ def test_the_judge_picks_the_context_that_shares_the_least(
         vectors = np.zeros((SHOWN, len(terms.shown)))
         for i, row in enumerate(trial.tolist()):
             document = int(stored.kept.documents_of(np.array([row]))[0])
-            for at in range(row - REACH, row + REACH + 1):
+            for at in range(row - 10, row + 11):
                 if not starts[document] <= at < ends[document]:
                     continue
                 for kind in (terms.word, terms.piece, terms.before):

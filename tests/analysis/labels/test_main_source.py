@@ -82,3 +82,17 @@ def test_without_two_sources_there_is_no_share(
         found = main_sources(MEMBERS, activations, table, DOCUMENTS)
         assert found.name == [""] * 4
         assert np.isnan(found.share).all()
+
+
+@pytest.mark.parametrize(("count", "is_counted"), [(1_000, True), (1_001, False)])
+def test_more_than_1000_sources_are_not_counted(
+    count: int, is_counted: bool, tmp_path: Path
+) -> None:
+    documents = np.arange(count)
+    table = pa.table(
+        {"document": documents, "source": [f"s{i}" for i in documents], "tokens": [1] * count}
+    )
+    activations = stored_activations(tmp_path, (documents[:, None] == 5).astype(float))
+    found = main_sources([np.array([0])], activations, table, documents)
+    assert found.name == (["s5"] if is_counted else [""])
+    assert np.isfinite(found.share).tolist() == [is_counted]

@@ -166,6 +166,39 @@ def test_a_word_grows_only_while_nearly_all_occurrences_agree(tmp_path: Path) ->
     assert _found(documents, [2 * i + 1 for i in range(10)], tmp_path) == {"草莓"}
 
 
+@pytest.mark.parametrize("others", [54, 55])
+def test_the_core_of_a_word_has_a_tenth_of_the_tokens(others: int, tmp_path: Path) -> None:
+    """Six of 60 or 61 tokens; each of the others is of another word."""
+    documents = [["草", "莓"]] * 6 + [[chr(0x5000 + i)] for i in range(others)]
+    rows = [*range(1, 12, 2), *range(12, 12 + others)]
+    assert _found(documents, rows, tmp_path) == ({"草莓"} if others == 54 else set())
+
+
+def test_at_most_three_words_are_read_off_one_latent(tmp_path: Path) -> None:
+    words = ["草莓", "大象", "电脑", "河流"]
+    documents = [list(word) for word in words for _ in range(5)]
+    found = _found(documents, list(range(1, 40, 2)), tmp_path)
+    assert len(found) == 3 and found < set(words)
+    (tmp_path / "runs").mkdir()
+    found = _found(documents, list(range(40)), tmp_path / "runs")
+    assert len(found) == 3 and found < set(words)
+
+
+@pytest.mark.parametrize("characters", [16, 17])
+def test_the_longest_word_has_16_characters(characters: int, tmp_path: Path) -> None:
+    """Units of two characters, so that there are few of them."""
+    word = "".join(chr(0x5000 + i) for i in range(characters))
+    document = [word[i : i + 2] for i in range(0, characters, 2)]
+    found = _found([document] * 5, list(range(5 * len(document))), tmp_path)
+    assert found == ({word} if characters == 16 else set())
+
+
+def test_a_word_grows_to_16_units(tmp_path: Path) -> None:
+    text = [chr(0x5000 + i) for i in range(21)]
+    found = _found([text] * 6, [21 * i + 20 for i in range(6)], tmp_path)
+    assert found == {"".join(text[-16:])}
+
+
 def test_scripts() -> None:
     assert [is_unspaced(c) for c in "aя한ñ9 "] == [False] * 6
     assert all(is_unspaced(c) for c in "草いカข່ກខမ𠀀")

@@ -88,6 +88,12 @@ def test_items_that_add_nothing_are_left_out_and_ties_go_to_the_first() -> None:
     assert tie.item.tolist() == [0, 1]
 
 
+def test_an_order_has_at_most_1000_items() -> None:
+    mass = of(np.eye(1_010))
+    items = [np.array([i]) for i in range(1_010)]
+    assert len(reading_order(mass, items).item) == 1_000
+
+
 def test_nothing_to_read() -> None:
     empty = Mass(scipy.sparse.csr_array((3, 0)), np.empty(0), 0)
     order = reading_order(empty, [np.array([0]), np.array([1, 2])])
