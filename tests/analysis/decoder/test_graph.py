@@ -1,5 +1,7 @@
 """The kNN graph against a brute-force float64 product, ties, dead latents and zero rows."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,54 @@ def test_int8_is_used_only_for_many_latents_and_if_fast(
         eligible = np.ones(latents, dtype=bool)
         graph = decoder_graph(W[:latents], eligible=eligible, k=3, largest_exact=100)
         assert graph.how.startswith(how)
+
+
+@pytest.mark.parametrize(
+    ("latents", "method"),
+    [(32_768, "exact"), (32_769, "int8"), (262_144, "int8"), (262_145, "pynndescent")],
+)
+def test_the_method_follows_from_the_number_of_latents(
+    latents: int, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search itself is left out: only the limits of `decoder_graph` are asked for."""
+    monkeypatch.setattr(module, "is_int8_fast", lambda width: True)
+    chosen: list[str] = []
+    choose = module._method
+
+    class ChosenError(Exception):
+        pass
+
+    def recorded(count: int, width: int, exact: int, compared: int) -> None:
+        assert count == 20
+        chosen.append(choose(latents, width, exact, compared))
+        raise ChosenError
+
+    monkeypatch.setattr(module, "_method", recorded)
+    with pytest.raises(ChosenError):
+        decoder_graph(np.eye(20, dtype=np.float32), eligible=np.ones(20, dtype=bool))
+    assert chosen == [method]
+
+
+@pytest.mark.parametrize(("k", "searched"), [(10, 16), (30, 46)])
+def test_pynndescent_searches_half_as_many_again(
+    k: int, searched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one more, because it counts the latent itself."""
+    counts: list[int] = []
+
+    class CountedError(Exception):
+        pass
+
+    def recorded(*_: object, **settings: Any) -> None:
+        counts.append(settings["n_neighbors"])
+        raise CountedError
+
+    monkeypatch.setattr(module, "NNDescent", recorded)
+    W = np.random.default_rng(6).normal(size=(200, 8)).astype(np.float32)
+    everyone = np.ones(200, dtype=bool)
+    with pytest.raises(CountedError):
+        decoder_graph(W, eligible=everyone, k=k, largest_exact=10, largest_compared=10)
+    assert counts == [searched]
 
 
 def test_the_recall_is_the_share_of_the_true_neighbours() -> None:
