@@ -74,8 +74,8 @@ def test_a_tenth_of_the_latents_is_left_out() -> None:
     near = (np.arange(n)[:, None] + np.arange(1, 8)) % n
     made = repeats(graph_of(near.tolist()), np.ones(n, dtype=bool), epochs=1)
     kept = np.mean([len(rows) for _, rows in made.resampled]) / n
-    # Four standard deviations of two draws.
-    assert abs(kept - 0.9) < 4 * np.sqrt(0.9 * 0.1 / (2 * n))
+    # Two standard deviations of two draws; the seed is fixed.
+    assert abs(kept - 0.9) < 2 * np.sqrt(0.9 * 0.1 / (2 * n))
 
 
 @pytest.mark.parametrize("with_vectors", [True, False])
