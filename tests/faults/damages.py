@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import MANIFEST, TABLES
+from analysis.bundle.ranges import Range
 from tests.bundles.sealing import reseal
 
 Damage = Callable[[Path, random.Random], str]
@@ -201,13 +202,18 @@ def _changed_column(
 
 
 def out_of_range(folder: Path, draw: random.Random) -> str:
-    """Put large or negative whole numbers in a column."""
-    unsigned = draw.random() < 0.5
-    value = 120 if unsigned else -3
-    signed = pa.types.is_signed_integer
-    kinds = pa.types.is_integer if unsigned else signed
-    changed = _changed_column(folder, draw, lambda column: kinds(column.type), value)
-    return f"{changed} has values {value}"
+    """Put large or negative whole numbers in a column that has a limit on that side."""
+    value = draw.choice((-3, 120, 2**30))
+
+    def wanted(column: pa.Field) -> bool:
+        if value < 0:
+            return bool(pa.types.is_signed_integer(column.type))
+        limited = column.metadata[b"range"].decode() != Range.AT_LEAST_ZERO
+        is_byte = limited and pa.types.is_int8(column.type)
+        is_wide = limited and pa.types.is_integer(column.type) and column.type.bit_width >= 32
+        return bool(is_byte if value == 120 else is_wide)
+
+    return _changed_column(folder, draw, wanted, value) + f" has values {value}"
 
 
 def nulls(folder: Path, draw: random.Random) -> str:
