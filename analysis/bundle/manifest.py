@@ -305,11 +305,13 @@ class Manifest(_Strict):
         """The level of a space that is shown first, None if there is none.
 
         Without `space`, it is the space whose clusters are shown first, or the other one if only
-        that has levels.
+        that has clusters.
         """
         wanted = [space] if space else [self.clusters_shown_first, *SPACES]
-        for one in wanted:
-            for level in self.clustering:
-                if level.space == one and level.shown_first:
-                    return level
-        return None
+        first = [
+            level
+            for one in wanted
+            for level in self.clustering
+            if level.space == one and level.shown_first
+        ]
+        return next((level for level in first if level.clusters), first[0] if first else None)

@@ -333,6 +333,9 @@ def cluster_picker(page: Page) -> ChosenCluster:
         level = choices.level(bundle) or LevelName("decoder", 0)
     rows = level_clusters(bundle, level)
     ids, labels = rows["cluster"].to_pylist(), rows["label"].to_pylist()
+    if not ids:
+        st.info("There are no clusters at this level; choose another one.")
+        st.stop()
     if page.view.cluster not in ids:
         session.change(cluster=_same_latents(bundle, page.view.cluster, level, ids))
     cluster = session.current().cluster

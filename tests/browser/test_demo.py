@@ -124,7 +124,7 @@ Array.from(document.querySelectorAll('.vega-embed')).filter(chart => {
 def test_a_box_on_the_map_changes_every_chart_and_a_link_restores_it(
     open_page: OpenPage, bundle: Bundle
 ) -> None:
-    page = open_page("map")
+    page = open_page("map?map=decoder")
     total = bundle.latents.num_rows
     assert selected(page) == total
     expect(figure(page, "Largest clusters")).to_be_visible()
@@ -162,7 +162,7 @@ def test_the_selection_is_kept_from_page_to_page(open_page: OpenPage) -> None:
 
 def test_a_point_of_the_map_opens_its_latent(open_page: OpenPage, bundle: Bundle) -> None:
     latent, place = lonely_latent(bundle)
-    page = open_page("map")
+    page = open_page("map?map=decoder")
     chart = figure(page, "Map of the decoder vectors")
     box = chart.bounding_box()
     assert box is not None

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from analysis.bundle import Bundle, Manifest, Parameters
+from analysis.bundle import Bundle, ClusterLevel, Manifest, Parameters, Space
 
 
 def test_a_manifest_survives_json(planted_bundle: Bundle) -> None:
@@ -40,3 +40,21 @@ def test_settings_have_their_documented_defaults() -> None:
         "null_draws": None,
         "dtype": "bfloat16",
     }
+
+
+def test_the_level_shown_first_has_clusters_if_any_has(planted_bundle: Bundle) -> None:
+    def level(space: Space, clusters: int, level: int = 0, first: bool = True) -> ClusterLevel:
+        return ClusterLevel(
+            space=space, level=level, clusters=clusters, noise=1, stability=1.0, shown_first=first
+        )
+
+    def first(*levels: ClusterLevel, space: Space | None = None) -> ClusterLevel | None:
+        changed = {"clustering": list(levels), "clusters_shown_first": "cooccurrence"}
+        return planted_bundle.manifest.model_copy(update=changed).first_level(space)
+
+    decoder, empty = level("decoder", 3, 1), level("cooccurrence", 0)
+    assert first(decoder, level("cooccurrence", 2)) == level("cooccurrence", 2)
+    assert first(level("decoder", 5, first=False), decoder, empty) == decoder
+    assert first(decoder, empty, space="cooccurrence") == empty
+    assert first(level("decoder", 0), empty) == empty
+    assert first(level("decoder", 3, first=False)) is None
