@@ -6,7 +6,7 @@ from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
 from pages.widgets.figure_card import show
 from pages.widgets.page import begin
-from pages.widgets.provenance import facts, provenance
+from pages.widgets.provenance import facts, provenance, self_check_warning
 from pages.widgets.reading import open_chosen, what_is_in_here
 
 page = begin(
@@ -15,9 +15,10 @@ page = begin(
     "or dense, and how much of the variance of the model's activations does it explain?",
 )
 open_chosen()
-facts(page.bundle)
+self_check_warning(page.bundle)
 what_is_in_here(page.bundle)
 st.subheader("Is it healthy?", anchor=False)
+facts(page.bundle)
 left, right = st.columns(2)
 with left:
     show(density_histogram(page.bundle, page.selected), page.selection)

@@ -14,8 +14,12 @@ from pages.widgets.metrics import metrics
 
 
 def facts(bundle: Bundle) -> None:
-    """The health of the SAE as a row of numbers, and a warning if the self-check failed."""
+    """The health of the SAE as a row of numbers."""
     metrics(health_numbers(bundle))
+
+
+def self_check_warning(bundle: Bundle) -> None:
+    """A warning if the self-check failed: the rest of the page then means little."""
     check = bundle.manifest.self_check
     if check.fits is False:
         st.warning(plain(check.verdict))

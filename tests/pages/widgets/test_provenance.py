@@ -7,7 +7,12 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle, open_bundle
-from pages.widgets.provenance import checksums, facts, health_numbers, provenance
+from pages.widgets.provenance import (
+    checksums,
+    health_numbers,
+    provenance,
+    self_check_warning,
+)
 from tests.pages.conftest import ROOT, Open, texts
 
 
@@ -33,7 +38,7 @@ def test_a_failed_self_check_is_a_warning(
 ) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(st, "warning", warnings.append)
-    facts(changed(planted_bundle, "self_check", fits=fits, verdict="It does not fit"))
+    self_check_warning(changed(planted_bundle, "self_check", fits=fits, verdict="It does not fit"))
     assert warnings == (["It does not fit"] if warns else [])
 
 
