@@ -274,18 +274,18 @@ def cluster(
 
         mask = evaluate(parse(select), bundle)
         with console.bars() as report:
-            found = cluster_inside(
+            inner = cluster_inside(
                 bundle,
                 mask,
                 space or bundle.manifest.clusters_shown_first,
                 draws=draws,
                 progress=Progress("clusters and null draws", report),
             )
-        members = found.clusters["members"].to_pylist()
+        members = inner.clusters["members"].to_pylist()
         words = shared_label_words(bundle.latents["label"].to_pylist(), members, mask)
-        console.print_inner_clusters(found, words)
+        console.print_inner_clusters(inner, words)
         if out is not None:
-            write_inner_clusters(found, words, bundle, select, out)
+            write_inner_clusters(inner, words, bundle, select, out)
             console.print_files([out])
 
 

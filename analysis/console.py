@@ -216,11 +216,11 @@ def print_bundles(bundles: Iterable[tuple[str, Manifest | InputError]]) -> None:
     out.print(table)
 
 
-def print_inner_clusters(found: "InnerClusters", words: Iterable[Iterable[str]]) -> None:
+def print_inner_clusters(inner: "InnerClusters", words: Iterable[Iterable[str]]) -> None:
     """Print one line per cluster of a selection, and what its stability is compared with."""
     names = ("latents", "stability", "bootstrap", "believable", "words", "members")
     table = Table(*(Column(name, overflow="fold") for name in names))
-    for row, own in zip(found.clusters.to_pylist(), words, strict=True):
+    for row, own in zip(inner.clusters.to_pylist(), words, strict=True):
         believable = row["believable"]
         members = ",".join(map(str, row["members"][:MOST_MEMBERS]))
         table.add_row(
@@ -233,16 +233,16 @@ def print_inner_clusters(found: "InnerClusters", words: Iterable[Iterable[str]])
         )
     out.print(table)
     null = "There is no null in this space, or none was drawn."
-    if found.draws and found.clusters.num_rows:
-        first = found.clusters.to_pylist()[0]
+    if inner.draws and inner.clusters.num_rows:
+        first = inner.clusters.to_pylist()[0]
         null = (
-            f"Largest values in {numbers.count(found.draws)} null draws: stability "
+            f"Largest values in {numbers.count(inner.draws)} null draws: stability "
             f"{numbers.fraction(first['stability_null'])}, bootstrap "
             f"{numbers.fraction(first['bootstrap_null'])}."
         )
     out.print(
-        f"{numbers.count(found.clusters.num_rows)} clusters of {numbers.count(found.latents)} "
-        f"latents by {found.space}; agreement of the seeds {numbers.fraction(found.agreement)}. "
+        f"{numbers.count(inner.clusters.num_rows)} clusters of {numbers.count(inner.latents)} "
+        f"latents by {inner.space}; agreement of the seeds {numbers.fraction(inner.agreement)}. "
         f"{null}",
         soft_wrap=True,
     )

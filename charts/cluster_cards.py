@@ -61,7 +61,7 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
             row["size"],
             row["stability"],
             row["stability_null"],
-            row.get("member_lift"),
+            row["member_lift"],
             member,
             *shown.get(member, ("", "", "")),
         )

@@ -76,9 +76,9 @@ class Limits:
         """The limits that the counts of a manifest and the rows of the token table give."""
         clusters = sum(level.clusters for level in manifest.clustering)
         coarsest = max((level.level for level in manifest.clustering), default=-1)
-        largest = float(np.finfo(np.float64).max)
         return Limits(
             {
+                **any_limits().bounds,
                 Range.LATENT: (0, manifest.sae.d_sae - 1),
                 Range.CLUSTER: (0, clusters - 1),
                 Range.LEVEL: (0, coarsest),
@@ -88,8 +88,6 @@ class Limits:
                 Range.DOCUMENTS: (0, manifest.documents),
                 Range.FRACTION: (-ROUNDING, 1 + ROUNDING),
                 Range.COSINE: (-1 - ROUNDING, 1 + ROUNDING),
-                Range.AT_LEAST_ZERO: (0, largest),
-                Range.FINITE: (-largest, largest),
             }
         )
 

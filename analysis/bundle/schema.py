@@ -63,6 +63,13 @@ def _tokens(name: str, meaning: str) -> pa.Field:
 
 
 _TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
+_INTRUDER = column(
+    "intruder",
+    pa.float32(),
+    "fraction",
+    "trials in which words give away a foreign context; chance is 0.2",
+    True,
+)
 _EXPLANATION_COLUMNS = [
     column("explanation", pa.string(), "text", "imported or proposed; empty if there is none"),
     column("explanation_source", _WORD, "text", "imported: FILE, model: NAME, or empty"),
@@ -145,13 +152,7 @@ TABLES: dict[str, pa.Schema] = {
                 True,
                 Range.AT_LEAST_ZERO,
             ),
-            column(
-                "intruder",
-                pa.float32(),
-                "fraction",
-                "trials in which words give away a foreign context; chance is 0.2",
-                True,
-            ),
+            _INTRUDER,
             column("label", pa.string(), "text", "generated from its evidence; may be empty"),
             _tokens("top_tokens", "highest-scoring tokens, best first"),
             column(
@@ -280,13 +281,7 @@ TABLES: dict[str, pa.Schema] = {
                 True,
                 Range.AT_LEAST_ZERO,
             ),
-            column(
-                "intruder",
-                pa.float32(),
-                "fraction",
-                "trials in which words give away a foreign context; chance is 0.2",
-                True,
-            ),
+            _INTRUDER,
             column("label", pa.string(), "text", "what several members fire most on"),
             column("evidence", pa.string(), "text", "one sentence: how many members it fits"),
             column(

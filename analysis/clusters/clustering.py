@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, TABLES, ClusterLevel, Space
 from analysis.clusters.levels import Cut, all_cuts, choose_levels
+from analysis.clusters.members import members_of_clusters
 from analysis.clusters.null_draws import NullCut, NullDraws, null_cut, sample_worth
 from analysis.clusters.repeats import repeats
 from analysis.clusters.stability import NOISE, WEAK
@@ -134,10 +135,7 @@ def place(clusters: pa.Table, memberships: pa.Table, x: Float32s, y: Float32s) -
     `x` and `y` [F] are the coordinates of the map, NaN for latents that are not on it.
     """
     centres = np.full((2, clusters.num_rows), np.nan, dtype=np.float32)
-    order = np.argsort(memberships["cluster"].to_numpy(), kind="stable")
-    members = memberships["latent"].to_numpy()[order]
-    ends = np.cumsum(clusters["size"].to_numpy())
-    for i, inside in enumerate(np.split(members, ends[:-1]) if len(ends) else []):
+    for i, inside in enumerate(members_of_clusters(memberships, clusters.num_rows)):
         centres[:, i] = np.median(x[inside]), np.median(y[inside])
     for name, values in zip(("x", "y"), centres, strict=True):
         column = pa.array(values, mask=np.isnan(values))

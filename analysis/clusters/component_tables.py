@@ -7,7 +7,6 @@ batch.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import scipy.sparse
 from threadpoolctl import threadpool_limits
 
 from analysis.bundle import TABLES, Activations, TableWriter, spans_within
+from analysis.clusters.members import members_of_clusters
 from analysis.clusters.principal_components import SAMPLE, Components, principal_components, sampled
 from analysis.harvest.shards import rounded
 from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
@@ -51,12 +51,7 @@ def write_components(
     W_dec [F, d]; `clusters` has at least cluster and active_tokens and is sorted by cluster;
     `memberships` is the bundle's table. `progress` counts clusters.
     """
-    order = np.argsort(memberships["cluster"].to_numpy(), kind="stable")
-    latents = memberships["latent"].to_numpy()[order]
-    starts = np.searchsorted(
-        memberships["cluster"].to_numpy()[order], np.arange(clusters.num_rows + 1)
-    )
-    members = [latents[a:b] for a, b in pairwise(starts)]
+    members = members_of_clusters(memberships, clusters.num_rows)
     active = clusters["active_tokens"].to_numpy()
     counts = activations.latent_counts
     with (

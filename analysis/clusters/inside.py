@@ -22,6 +22,7 @@ from analysis.clusters.clustering import SpaceClusters, assemble, cluster
 from analysis.clusters.null_draws import Graph, NullDraws
 from analysis.cooccurrence.shift_graph import shift_graph
 from analysis.decoder.graph import graph_of_table
+from analysis.latents.flags import is_live
 from analysis.runtime.arrays import Bools, Ints
 from analysis.runtime.durable import whole_file
 from analysis.runtime.errors import InputError
@@ -59,22 +60,21 @@ def cluster_inside(
     progress: Progress = SILENT,
 ) -> InnerClusters:
     """Cluster the live latents of the mask [F]. `progress` counts the draws, then the data."""
-    flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-    latents = np.flatnonzero(mask & (flags == "live"))
+    latents = np.flatnonzero(mask & is_live(bundle.latents))
     draws = draws if space == "cooccurrence" and len(latents) else 0
     if space == "decoder":
-        found = _by_decoder(bundle, latents)
+        grouped = _by_decoder(bundle, latents)
     else:
-        found = _by_cooccurrence(bundle, latents, draws, progress)
+        grouped = _by_cooccurrence(bundle, latents, draws, progress)
     progress(draws + 1, draws + 1)
-    level = found.levels[found.first]
-    inside = latents[found.latents]
-    table = assemble([found], len(latents)).clusters
-    of_level = table.filter(np.asarray(table["level"]) == found.first).select(list(COLUMNS))
+    level = grouped.levels[grouped.first]
+    inside = latents[grouped.latents]
+    table = assemble([grouped], len(latents)).clusters
+    of_level = table.filter(np.asarray(table["level"]) == grouped.first).select(list(COLUMNS))
     members = [inside[level.labels == i].tolist() for i in range(len(level.sizes))]
     return InnerClusters(
         space=space,
-        latents=len(found.latents),
+        latents=len(grouped.latents),
         agreement=level.agreement,
         draws=draws,
         clusters=of_level.append_column("members", pa.array(members, pa.list_(pa.int32()))),
@@ -140,7 +140,7 @@ def _by_decoder(bundle: Bundle, latents: Ints) -> SpaceClusters:
 
 
 def write_inner_clusters(
-    found: InnerClusters, words: Sequence[Sequence[str]], bundle: Bundle, selection: str, file: Path
+    inner: InnerClusters, words: Sequence[Sequence[str]], bundle: Bundle, selection: str, file: Path
 ) -> None:
     """Write the clusters and the words [n] that describe each; the metadata say how they were made.
 
@@ -152,14 +152,14 @@ def write_inner_clusters(
     made = {
         "bundle": manifest.bundle_id,
         "selection": selection,
-        "space": found.space,
-        "latents": found.latents,
-        "agreement": found.agreement,
-        "null_draws": found.draws,
+        "space": inner.space,
+        "latents": inner.latents,
+        "agreement": inner.agreement,
+        "null_draws": inner.draws,
         "tokens": manifest.tokens,
         "active_rule": manifest.active_rule,
         "mask": manifest.mask.policy,
     }
-    table = found.clusters.append_column("words", pa.array(words, pa.list_(pa.string())))
+    table = inner.clusters.append_column("words", pa.array(words, pa.list_(pa.string())))
     with whole_file(file) as unfinished:
         pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(made)}), unfinished)

@@ -139,10 +139,10 @@ def choose_levels(
     while len(coarser) < MOST_LEVELS - 1:
         below = (coarser or [first])[-1].clusters
         low, high = max(FEWEST, below / APART[1]), below / APART[0]
-        found = best([cut for cut in sound if low <= cut.clusters <= high])
-        if found is None:
+        next_coarser = best([cut for cut in sound if low <= cut.clusters <= high])
+        if next_coarser is None:
             break
-        coarser.append(found)
+        coarser.append(next_coarser)
     low, high = first.clusters * APART[0], first.clusters * APART[1]
     finer = best([cut for cut in sound if low <= cut.clusters <= high])
     levels = [*([] if finer is None else [finer]), first, *coarser][:MOST_LEVELS]

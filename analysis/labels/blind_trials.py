@@ -15,6 +15,7 @@ import numpy as np
 from analysis.bundle import Bundle
 from analysis.labels.corpus_terms import held_out_rows
 from analysis.labels.intruder import OWN, SHOWN, draw_trials
+from analysis.latents.flags import is_live
 from analysis.latents.windows import read_tokens, rows_around
 from analysis.runtime.arrays import Int32s, Ints
 
@@ -83,8 +84,7 @@ def blind_trials(bundle: Bundle, subject: Ints | Int32s, seed: int) -> tuple[Bli
 
 def _donors(bundle: Bundle, subject: Ints | Int32s, seed: int) -> list[Ints]:
     """Live latents other than the subject, each as a group of its own."""
-    flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-    others = np.setdiff1d(np.flatnonzero(flags == "live"), subject)
+    others = np.setdiff1d(np.flatnonzero(is_live(bundle.latents)), subject)
     random = np.random.default_rng([seed, SHOWN])
     chosen = np.sort(random.choice(others, min(DONORS, len(others)), replace=False))
     return [np.array([latent]) for latent in chosen.tolist()]

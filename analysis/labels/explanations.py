@@ -139,13 +139,13 @@ def word_terms(words: Iterable[Sequence[str]], terms: TokenTerms) -> list[list[i
     unspaced = _Unspaced(vocabulary)
     rows = []
     for row in words:
-        found: list[int] = []
+        chosen: list[int] = []
         for word in row:
             if in_unspaced_word(word):
-                found += unspaced.terms_of(word)
+                chosen += unspaced.terms_of(word)
             elif word in known:
-                found.append(known[word])
-        rows.append(list(dict.fromkeys(found)))
+                chosen.append(known[word])
+        rows.append(list(dict.fromkeys(chosen)))
     return rows
 
 
@@ -174,14 +174,14 @@ class _Unspaced:
 
     def _contained(self, sentence: str) -> list[int]:
         """The longest terms of at least two characters in a sentence, from left to right."""
-        found, start = [], 0
+        chosen, start = [], 0
         while start < len(sentence):
             ends = range(min(len(sentence), start + LONGEST_WORD), start + 1, -1)
             end = next((end for end in ends if sentence[start:end] in self.known), None)
             if end is not None:
-                found.append(self.known[sentence[start:end]])
+                chosen.append(self.known[sentence[start:end]])
             start = end or start + 1
-        return found
+        return chosen
 
 
 def _words(text: str) -> list[str]:

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import scipy.sparse
-from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import Activations
+from analysis.latents.duplicates import duplicate_groups
+from analysis.latents.flags import is_live
 from analysis.runtime.arrays import Bools, Int32s, Ints
 
 
@@ -73,7 +73,7 @@ class Material:
     @cached_property
     def live(self) -> Bools:
         """bool [F], the latents that fire and are neither dense nor ultralow."""
-        return np.array(self.latents["flag"].to_pylist()) == "live"
+        return is_live(self.latents)
 
     @cached_property
     def duplicates(self) -> Ints:
@@ -84,7 +84,5 @@ class Material:
             page_checksum_verification=True,
         )
         pairs = relations.filter(pc.equal(pc.cast(relations["relation"], "string"), "duplicate"))
-        a, b = (pairs[name].to_numpy() for name in ("a", "b"))
-        F = self.latents.num_rows
-        graph = scipy.sparse.csr_matrix((np.ones(len(a), bool), (a, b)), shape=(F, F))
-        return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+        ends = np.column_stack([pairs[name].to_numpy() for name in ("a", "b")])
+        return duplicate_groups(self.latents.num_rows, ends.astype(np.int64))

@@ -20,6 +20,7 @@ from analysis.labels.enrichment import (
     sampled_latents,
 )
 from analysis.labels.group_lift import GroupLift, group_lifts
+from analysis.latents.flags import is_live
 from analysis.runtime.arrays import Bools, Floats, Ints
 
 PARTNERS = 20
@@ -71,7 +72,7 @@ def selection_profile(bundle: Bundle, mask: Bools, corpus: CorpusTerms) -> Selec
         documents=corpus.documents,
         terms=enriched_terms(bundle.activations, sample, corpus),
         label_words=enriched_label_words(latents["label"].to_pylist(), mask, active),
-        partners=_shared_partners(bundle, sample, mask | (flags != "live")),
+        partners=_shared_partners(bundle, sample, mask | ~is_live(latents)),
         clusters=_overlapping_clusters(bundle, mask),
         density=_median(density[mask & active]),
         density_rest=_median(density[~mask & active]),
@@ -89,8 +90,8 @@ def _shared_partners(bundle: Bundle, sample: SampledLatents, left_out: Bools) ->
     """The partners not `left_out` [F] that most of the selected latents have."""
     counts, strength = _partner_counts(bundle, sample.selected, left_out)
     counts_rest, _ = _partner_counts(bundle, sample.rest, left_out)
-    found = np.flatnonzero(counts)
-    best = found[np.lexsort((found, -strength[found], -counts[found]))][:KEPT]
+    shared = np.flatnonzero(counts)
+    best = shared[np.lexsort((shared, -strength[shared], -counts[shared]))][:KEPT]
     return pa.table(
         {
             "partner": best.astype(np.int32),

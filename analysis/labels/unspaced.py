@@ -89,7 +89,7 @@ def words_of_latents(
     if not inside.any():
         return set()
     follows = units.follows & inside & np.append(False, inside[:-1])
-    found: set[str] = set()
+    words: set[str] = set()
     spans = np.zeros((MOST_WORDS, 2), dtype=np.int64)
     for block in activations.blocks_by_latent(most_rows=memory_bytes // _ROW_BYTES):
         for _, tokens, _ in block.each():
@@ -100,8 +100,8 @@ def words_of_latents(
                 for start, stop in spans[: _read_off(at, units.code, follows, spans)].tolist():
                     word = "".join(units.texts[c] for c in units.code[start:stop]).strip()
                     if 1 < len(word) <= LONGEST:
-                        found.add(word.casefold())
-    return found
+                        words.add(word.casefold())
+    return words
 
 
 def _unspaced_units(units: Units) -> Bools:

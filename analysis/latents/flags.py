@@ -47,3 +47,9 @@ def is_flagged(latents: pa.Table) -> Bools:
     """Which rows [n] of the latent table are dense or ultralow."""
     flagged = pc.is_in(latents["flag"].cast("string"), pa.array(FLAGGED))
     return np.asarray(flagged.to_numpy(zero_copy_only=False))
+
+
+def is_live(latents: pa.Table) -> Bools:
+    """Which rows [n] of the latent table are neither dead nor dense nor ultralow."""
+    live = pc.equal(latents["flag"].cast("string"), "live")
+    return np.asarray(live.to_numpy(zero_copy_only=False))

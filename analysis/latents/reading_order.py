@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import WORKING_BYTES, Activations, KeptTokens
+from analysis.latents.duplicates import duplicate_groups
 from analysis.runtime.arrays import Bools, Floats, Int32s, Ints
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT, Progress
@@ -116,14 +116,11 @@ def families(F: int, duplicates: Ints, implications: Ints) -> list[Ints]:
     pairs (a, b) where a implies b: a is read with b. Of a set of duplicates, the family is that of
     its smallest id, and the others have an empty one.
     """
-    ones = np.ones(len(duplicates), dtype=np.int8)
-    graph = scipy.sparse.coo_array((ones, tuple(duplicates.reshape(-1, 2).T)), shape=(F, F))
-    _, component = connected_components(graph, directed=False)
-    # Components are numbered by their first latent.
-    first = np.unique(component, return_index=True)[1]
+    group = duplicate_groups(F, duplicates)
+    first = np.unique(group, return_index=True)[1]
     child, parent = implications.reshape(-1, 2).T
     inside = np.concatenate([np.arange(F), child])
-    head = first[component[np.concatenate([np.arange(F), parent])]]
+    head = first[group[np.concatenate([np.arange(F), parent])]]
     order = np.lexsort((inside, head))
     ends = np.cumsum(np.bincount(head, minlength=F))
     return [np.unique(part) for part in np.split(inside[order], ends[:-1])]

@@ -114,12 +114,12 @@ class WindowReader:
             start, stop = self.kept.row_starts[document], self.kept.row_ends[document]
             own = read_rows(file, int(start), int(stop), ["position"])["position"].to_numpy()
             chosen = np.flatnonzero(place == document)
-            found = np.minimum(np.searchsorted(own, position[chosen]), len(own) - 1)
-            if not np.array_equal(own[found], position[chosen]):
+            at = np.minimum(np.searchsorted(own, position[chosen]), len(own) - 1)
+            if not np.array_equal(own[at], position[chosen]):
                 raise damaged(
                     self.tables / "contexts.parquet", "has positions that their documents lack"
                 )
-            rows[chosen] = start + found
+            rows[chosen] = start + at
         return rows
 
     def _activations(self, latents: Int32s, around: Windows) -> Float32s:
@@ -129,9 +129,9 @@ class WindowReader:
         for latent, tokens, own in self.activations.each_of(np.unique(latents)):
             chosen = np.flatnonzero(owner == latent)
             rows = around.rows[chosen]
-            found = np.minimum(np.searchsorted(tokens, rows), max(len(tokens) - 1, 0))
+            place = np.minimum(np.searchsorted(tokens, rows), max(len(tokens) - 1, 0))
             if len(tokens):
-                values[chosen] = np.where(tokens[found] == rows, own[found], np.float32(0))
+                values[chosen] = np.where(tokens[place] == rows, own[place], np.float32(0))
         return values
 
 

@@ -1,6 +1,7 @@
 """The steps that cluster the latents in both spaces, and where there is nothing to find."""
 
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from analysis.clusters.null_draws import (
     noise_vectors,
 )
 from analysis.cooccurrence.shift_graph import shift_graph
-from analysis.decoder.graph import decoder_graph, graph_of_table, neighbour_table
+from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.decoder.vectors import row_norms
+from analysis.latents.flags import is_live
 from analysis.pipeline.artifacts import (
     CLUSTER_TREE,
     JOINT_FILES,
@@ -114,7 +116,7 @@ def _draws(build: Building) -> list[NullDraws]:
     ]
 
 
-def _decoder_draw(build: Building, draws: NullDraws) -> Any:
+def _decoder_draw(build: Building, draws: NullDraws) -> Callable[[int], Graph]:
     """Vectors of the same spectrum; as draw SAMPLE those of the decoder."""
     root = moment_root(build.decoder, draws.latents)
 
@@ -135,7 +137,7 @@ def _decoder_draw(build: Building, draws: NullDraws) -> Any:
     return graph_of
 
 
-def _shifted(build: Building, draws: NullDraws) -> Any:
+def _shifted(build: Building, draws: NullDraws) -> Callable[[int], Graph]:
     """Activations of which every latent is shifted; as draw SAMPLE those that are stored."""
 
     def graph_of(draw: int) -> Graph:
@@ -155,10 +157,9 @@ def _shifted(build: Building, draws: NullDraws) -> Any:
 
 def _live(build: Building) -> Bools:
     """The latents that are neither dead nor ultralow nor dense, bool [d_sae]."""
-    flags = build.read(STATISTICS, ["flag"])["flag"].cast("string")
-    return np.asarray(pc.equal(flags, "live"))
+    return is_live(build.read(STATISTICS, ["flag"]))
 
 
-def _graph(build: Building, table: ScratchTable) -> Any:
+def _graph(build: Building, table: ScratchTable) -> NeighbourGraph:
     """A graph that an earlier step wrote."""
     return graph_of_table(build.read(table), build.sae.d_sae, "", 1.0)

@@ -8,9 +8,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.bundle import ReadingCoverage, ReadingSummary
+from analysis.clusters.members import members_of_clusters
 from analysis.labels.intruder import intruder_scores
 from analysis.labels.split import split_tokens
 from analysis.labels.terms import token_terms
+from analysis.latents.flags import is_live
 from analysis.latents.reading_order import (
     LARGEST_CLUSTER,
     Mass,
@@ -44,7 +46,7 @@ STATED = (10, 20, 50, 100, 200, 500, 1_000)
 def read_in_order(build: Building) -> ReadingRecord:
     """Order the clusters that are shown first and the latents by what they cover."""
     statistics = build.read(STATISTICS)
-    live = _live(statistics)
+    live = is_live(statistics)
     mass = mass_by_document(
         build.activations,
         build.kept,
@@ -89,7 +91,7 @@ def intruder_test(build: Building) -> DoneRecord:
     """See how often words give away the foreign one among five contexts."""
     tokens = pq.read_table(build.path(TOKENS), page_checksum_verification=True)
     split = split_tokens(tokens, build.parameters.seed)
-    live = np.flatnonzero(_live(build.read(STATISTICS)))
+    live = np.flatnonzero(is_live(build.read(STATISTICS)))
     members = _members(build)
     scores = intruder_scores(
         [*live[:, None], *members],
@@ -108,11 +110,6 @@ def intruder_test(build: Building) -> DoneRecord:
     return DoneRecord()
 
 
-def _live(statistics: pa.Table) -> Bools:
-    """bool [F], the latents that are neither dead, ultralow nor dense."""
-    return np.asarray(pc.equal(statistics["flag"].cast("string"), "live"))
-
-
 def _pairs(build: Building, relation: str, live: Bools) -> Ints:
     """The pairs (a, b) int64 [n, 2] of one relation between live latents."""
     rows = build.read(RELATIONS, ["a", "b", "relation"])
@@ -124,10 +121,7 @@ def _pairs(build: Building, relation: str, live: Bools) -> Ints:
 def _members(build: Building) -> list[Int32s]:
     """The latents of each cluster, in the order of the cluster table."""
     rows = build.read(MEMBERSHIPS, ["latent", "cluster"])
-    cluster = rows["cluster"].to_numpy()
-    order = np.argsort(cluster, kind="stable")
-    ends = np.cumsum(np.bincount(cluster, minlength=build.read(CLUSTER_TREE).num_rows))
-    return np.split(rows["latent"].to_numpy()[order], ends[:-1]) if len(ends) else []
+    return members_of_clusters(rows, build.read(CLUSTER_TREE).num_rows)
 
 
 def _shown_clusters(build: Building) -> Ints:

@@ -30,7 +30,7 @@ _SPACES: dict[Space, str] = {"decoder": "decoder similarity", "cooccurrence": "c
 class _Named(NamedTuple):
     """The clusters, and the words that describe each."""
 
-    found: "InnerClusters"
+    inner: "InnerClusters"
     words: list[list[str]]
 
 
@@ -92,10 +92,10 @@ def _start(bundle: Bundle, mask: Bools, selection: str, space: Space) -> None:
         from analysis.clusters.inside import cluster_inside  # noqa: PLC0415
         from analysis.labels.enrichment import shared_label_words  # noqa: PLC0415
 
-        found = cluster_inside(bundle, mask, space, progress=progress)
-        members = found.clusters["members"].to_pylist()
+        inner = cluster_inside(bundle, mask, space, progress=progress)
+        members = inner.clusters["members"].to_pylist()
         labels = bundle.latents["label"].to_pylist()
-        return _Named(found, shared_label_words(labels, members, mask))
+        return _Named(inner, shared_label_words(labels, members, mask))
 
     started = Background(work, "clustering the selection")
     st.session_state[_JOB] = _Job(bundle.identity, selection, started)
@@ -131,23 +131,23 @@ def _result(bundle: Bundle, job: _Job, selection: str) -> None:
     if job.work.problem or job.work.result is None:
         st.error(plain(job.work.problem, 1000))
         return
-    found, words = job.work.result
-    if not found.clusters.num_rows:
+    inner, words = job.work.result
+    if not inner.clusters.num_rows:
         st.info(
-            f"There are no clusters by {_SPACES[found.space]} inside the selection: "
-            f"{numbers.count(found.latents)} of its latents are live and have a neighbour in it, "
+            f"There are no clusters by {_SPACES[inner.space]} inside the selection: "
+            f"{numbers.count(inner.latents)} of its latents are live and have a neighbour in it, "
             "and they form no dense groups."
         )
         return
-    sure = int(np.sum([bool(one) for one in found.clusters["believable"].to_pylist()]))
-    believable = f"{numbers.count(sure)} believable" if found.draws else "no null"
+    sure = int(np.sum([bool(one) for one in inner.clusters["believable"].to_pylist()]))
+    believable = f"{numbers.count(sure)} believable" if inner.draws else "no null"
     st.markdown(
-        f"**Inside, by {_SPACES[found.space]}** · {numbers.count(found.latents)} latents, "
-        f"{numbers.count(found.clusters.num_rows)} clusters, {believable}; agreement of the seeds "
-        f"{numbers.short(found.agreement)}."
+        f"**Inside, by {_SPACES[inner.space]}** · {numbers.count(inner.latents)} latents, "
+        f"{numbers.count(inner.clusters.num_rows)} clusters, {believable}; agreement of the seeds "
+        f"{numbers.short(inner.agreement)}."
     )
-    counted = f"{numbers.count(found.latents)} of the selection"
-    show(inner_cluster_bars(bundle, found.clusters, words, found.draws, counted), selection)
+    counted = f"{numbers.count(inner.latents)} of the selection"
+    show(inner_cluster_bars(bundle, inner.clusters, words, inner.draws, counted), selection)
 
 
 def _command(bundle: Bundle, selection: str) -> None:

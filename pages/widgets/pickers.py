@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis.bundle import Bundle, LevelName
 from analysis.cooccurrence.pair import Pair, read_pair
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.selection import Search, evaluate
@@ -224,7 +225,7 @@ def _explain_replacement(view: ViewState, last: int, a: int, b: int) -> None:
 
 def _most_active(bundle: Bundle) -> int:
     """The live latent with the most active tokens."""
-    live = pc.equal(bundle.latents["flag"].cast("string"), "live").to_numpy(zero_copy_only=False)
+    live = is_live(bundle.latents)
     return int(np.argmax(np.where(live, bundle.latents["active_tokens"].to_numpy(), -1)))
 
 

@@ -8,7 +8,15 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import TABLES
-from analysis.latents.flags import DENSE_TEXT, FLAGS, RULES, ULTRALOW_TEXT, flag_codes, is_flagged
+from analysis.latents.flags import (
+    DENSE_TEXT,
+    FLAGS,
+    RULES,
+    ULTRALOW_TEXT,
+    flag_codes,
+    is_flagged,
+    is_live,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,7 @@ def test_dense_and_ultralow_latents_are_flagged() -> None:
     flags = pa.array(["live", "dead", "ultralow", "dense"]).dictionary_encode()
     latents = pa.table({"flag": flags})
     assert is_flagged(latents).tolist() == [False, False, True, True]
+    assert is_live(latents).tolist() == [True, False, False, False]
 
 
 def test_rules_name_the_thresholds() -> None:

@@ -94,6 +94,7 @@ def test_a_decoder_draw_is_noise_and_the_sample_is_the_decoder(finished: Finishe
     graph_of = module._decoder_draw(finished.build, decoder)
     (graph, noise), (_, other), (_, own) = graph_of(0), graph_of(1), graph_of(SAMPLE)
     assert graph.k == 18 and len(graph.neighbours) == len(decoder.latents)
+    assert own is not None and noise is not None and other is not None
     assert np.array_equal(own, finished.build.decoder[decoder.latents])
     assert noise.shape == other.shape == own.shape
     assert not np.array_equal(noise, other)
