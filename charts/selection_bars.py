@@ -241,10 +241,18 @@ def _chart(part: Part) -> alt.LayerChart:
         ),
         tooltip=_tooltips(part),
     )
+    # The axis leaves room for the texts, and so may end above 100 %, where there is no share.
+    axis = (
+        alt.Axis(format=COUNT, tickCount=4)
+        if part == "inside"
+        else alt.Axis(
+            format=PERCENT_AXIS, tickCount=4, labelExpr="datum.value > 1 ? '' : datum.label"
+        )
+    )
     x = alt.X(
         "share:Q",
         title=_AXES[part],
-        axis=alt.Axis(format=COUNT if part == "inside" else PERCENT_AXIS, tickCount=4),
+        axis=axis,
         scale=alt.Scale(domain=[0, slot("end")], nice=False),
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
