@@ -184,9 +184,20 @@ def _run(arguments: list[str], log: Path, before: Callable[[], None] | None) -> 
     sys.argv = ["clearwater", *arguments]
     from analysis.__main__ import main  # noqa: PLC0415 - its streams are those of the file
 
+    _renew_thread_pool()
     if before is not None:
         before()
     main()
+
+
+def _renew_thread_pool() -> None:
+    """Let torch replace the thread pool that a fork has broken, while there is one thread.
+
+    Two threads that use torch first, such as those that load a model, would both try.
+    """
+    import torch  # noqa: PLC0415 - not all commands need it, but the fork server has loaded it
+
+    torch.set_num_threads(torch.get_num_threads())
 
 
 def check_equal(bundle: Path, whole: Path) -> None:
