@@ -11,6 +11,7 @@ word is a search.
 """
 
 from analysis.latents.flags import FLAGS
+from analysis.selection.drawing import drawn_box, drawn_lasso
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
     MAP_COLUMNS,
@@ -21,6 +22,7 @@ from analysis.selection.grammar import (
     Compare,
     Everything,
     Flag,
+    Lasso,
     Latents,
     Near,
     Not,
@@ -45,6 +47,7 @@ __all__ = [
     "Compare",
     "Everything",
     "Flag",
+    "Lasso",
     "Latents",
     "Near",
     "Not",
@@ -54,6 +57,8 @@ __all__ = [
     "Selection",
     "Unclustered",
     "both",
+    "drawn_box",
+    "drawn_lasso",
     "evaluate",
     "parse",
     "replaced",

@@ -19,6 +19,7 @@ from analysis.selection.grammar import (
     Compare,
     Everything,
     Flag,
+    Lasso,
     Latents,
     Near,
     Not,
@@ -28,6 +29,7 @@ from analysis.selection.grammar import (
     Selection,
     Unclustered,
 )
+from analysis.selection.polygon import inside_polygon
 
 _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
     "<": operator.lt,
@@ -58,7 +60,9 @@ def evaluate(selection: Selection, bundle: Bundle) -> Bools:
             return _matching(selection, bundle)
 
 
-def _matching(selection: Compare | Box | Search | Flag | Unclustered, bundle: Bundle) -> Bools:
+def _matching(
+    selection: Compare | Box | Lasso | Search | Flag | Unclustered, bundle: Bundle
+) -> Bools:
     """The latents whose own row of the latent table meets the condition."""
     match selection:
         case Compare(column, sign, value):
@@ -66,6 +70,9 @@ def _matching(selection: Compare | Box | Search | Flag | Unclustered, bundle: Bu
         case Box(x0, x1, y0, y1, on_map):
             x, y = (_numbers(bundle, axis) for axis in MAP_COLUMNS[on_map])
             return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+        case Lasso(points, on_map):
+            x, y = (_numbers(bundle, axis) for axis in MAP_COLUMNS[on_map])
+            return inside_polygon(x, y, np.array(points))
         case Search(text):
             return _containing(bundle, text)
         case Flag(flags):

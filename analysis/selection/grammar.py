@@ -37,6 +37,8 @@ NUMERIC_COLUMNS = (
     "moved",
 )
 """Columns of the latent table that a selection can compare with a number."""
+FEWEST_CORNERS, MOST_CORNERS = 3, 100
+"""Corners of a lasso."""
 PARTNERS_COUNT = 20
 """Partners that `partners(ID)` selects."""
 
@@ -131,6 +133,19 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Lasso:
+    """Latents inside a polygon of a map, by the even-odd rule (see `inside_polygon`)."""
+
+    points: tuple[tuple[float, float], ...]
+    """The corners (x, y), 3 to MOST_CORNERS; the last is joined to the first."""
+    map: MapName = "decoder"
+
+    def __str__(self) -> str:
+        corners = ",".join(_number(number) for point in self.points for number in point)
+        return f"lasso({corners}{'' if self.map == 'decoder' else f',{self.map}'})"
+
+
+@dataclass(frozen=True)
 class Near:
     """A latent and its `count` nearest decoder vectors; None for all that the bundle stores."""
 
@@ -192,6 +207,7 @@ Selection = (
     | Compare
     | Search
     | Box
+    | Lasso
     | Near
     | Partners
     | Not

@@ -19,7 +19,9 @@ from analysis.decoder.map_verdict import MapName
 from analysis.latents.flags import FLAGS
 from analysis.runtime.errors import InputError
 from analysis.selection.grammar import (
+    FEWEST_CORNERS,
     MAP_COLUMNS,
+    MOST_CORNERS,
     NUMERIC_COLUMNS,
     And,
     Box,
@@ -27,6 +29,7 @@ from analysis.selection.grammar import (
     Compare,
     Everything,
     Flag,
+    Lasso,
     Latents,
     Near,
     Not,
@@ -302,6 +305,18 @@ def _box(values: list[str]) -> Selection:
     return Box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1), on_map)
 
 
+def _lasso(values: list[str]) -> Selection:
+    on_map = _map_name(values.pop()) if values[-1] in MAP_COLUMNS else _map_name()
+    numbers = [_finite(value, "lasso") for value in values]
+    corners = tuple(zip(numbers[::2], numbers[1::2], strict=False))
+    if len(numbers) % 2 or not FEWEST_CORNERS <= len(corners) <= MOST_CORNERS:
+        raise InputError(
+            f"Selection: lasso() takes the x and y of {FEWEST_CORNERS} to {MOST_CORNERS} corners, "
+            f"not {len(numbers)} numbers; write it like {_EXAMPLES['lasso']}."
+        )
+    return Lasso(corners, on_map)
+
+
 def _map_name(name: str = "decoder") -> MapName:
     for known in MAP_COLUMNS:
         if name == known:
@@ -342,7 +357,13 @@ _LISTS: dict[str, Callable[[list[str]], Selection]] = {
 }
 _FUNCTIONS: dict[str, Callable[[list[str]], Selection]] = {
     "box": _box,
+    "lasso": _lasso,
     "near": _near,
     "partners": _partners,
 }
-_EXAMPLES = {"box": "box(-1,2,0,3)", "near": "near(4122,10)", "partners": "partners(4122,phi,20)"}
+_EXAMPLES = {
+    "box": "box(-1,2,0,3)",
+    "lasso": "lasso(0,0,2,0,1,3)",
+    "near": "near(4122,10)",
+    "partners": "partners(4122,phi,20)",
+}

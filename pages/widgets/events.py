@@ -23,6 +23,7 @@ from analysis.selection import (
     Selection,
     Unclustered,
     both,
+    drawn_box,
     replaced,
 )
 from charts.core.interactions import (
@@ -165,8 +166,8 @@ def _component(row: Row) -> Selection:
 
 def _box(on_map: MapName) -> Callable[[Ends], Selection]:
     def part(ends: Ends) -> Selection:
-        (x0, x1), (y0, y1) = ((round(low, 4), round(high, 4)) for low, high in ends)
-        return Box(x0, x1, y0, y1, on_map)
+        (x0, x1), (y0, y1) = ends
+        return drawn_box(x0, x1, y0, y1, on_map)
 
     return part
 

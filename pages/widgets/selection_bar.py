@@ -29,6 +29,7 @@ A selection is a query for latents. Every chart on every page shows the result.
 | `near(4122)` | a latent and its nearest decoder vectors |
 | `partners(4122,phi,20)` | a latent and its 20 strongest partners by phi |
 | `box(-1,2,0,3)` | a rectangle of the map |
+| `lasso(0,0,2,0,1,3)` | a polygon of the map: x and y of its corners |
 
 Join conditions with `&` (and), `|` (or), `!` (not) and parentheses.
 """

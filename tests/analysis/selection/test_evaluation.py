@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, Bundle, Space
-from analysis.selection import Box, Cluster, Near, Partners, Selection, evaluate, parse
+from analysis.selection import Box, Cluster, Lasso, Near, Partners, Selection, evaluate, parse
 
 Row = dict[str, Any]
 
@@ -79,6 +79,18 @@ def test_a_box_selects_the_points_inside_and_on_its_edges(planted_bundle: Bundle
     corner = placed[0]
     point = Box(corner["x"], corner["x"], corner["y"], corner["y"])
     assert corner["latent"] in _selected(point, planted_bundle)
+
+
+def test_a_rectangular_lasso_selects_the_points_of_the_box(planted_bundle: Bundle) -> None:
+    placed = [row for row in planted_bundle.latents.to_pylist() if row["x"] is not None]
+    xs, ys = (sorted(row[axis] for row in placed) for axis in ("x", "y"))
+    x0, x1 = (xs[20] + xs[21]) / 2, (xs[-60] + xs[-61]) / 2
+    y0, y1 = (ys[10] + ys[11]) / 2, (ys[-20] + ys[-21]) / 2
+    lasso = Lasso(((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+    assert _selected(lasso, planted_bundle) == _selected(Box(x0, x1, y0, y1), planted_bundle)
+    other = replace(lasso, map="cooccurrence")
+    box = Box(x0, x1, y0, y1, "cooccurrence")
+    assert _selected(other, planted_bundle) == _selected(box, planted_bundle)
 
 
 def test_a_box_on_the_other_map_reads_the_coordinates_of_that_map(planted_bundle: Bundle) -> None:
