@@ -8,9 +8,11 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, LevelName, Space
 from analysis.runtime.errors import InputError
+from analysis.selection import MAP_COLUMNS
 from charts.core.cache import cached
+from charts.core.hues import cluster_colours
 from charts.core.text import name_of_cluster
-from charts.core.theme import NO_CLUSTER, cluster_colours
+from charts.core.theme import NO_CLUSTER
 
 SPACE_WORDS: dict[Space, str] = {"decoder": "decoder", "cooccurrence": "co-occurrence"}
 """What the clusters of each space are called."""
@@ -57,8 +59,28 @@ def level_of(bundle: Bundle, name: LevelName | None = None) -> Level:
     members = at_level(bundle.memberships, name)
     of_latent = np.full(bundle.latents.num_rows, -1, dtype=np.int32)
     of_latent[members["latent"].to_numpy()] = members["cluster"].to_numpy()
-    x, y = (clusters[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
-    return Level(name, of_latent, clusters, cluster_colours(clusters["cluster"].to_numpy(), x, y))
+    ids = clusters["cluster"].to_numpy()
+    maps = [medians(bundle, of_latent, ids, columns) for columns in MAP_COLUMNS.values()]
+    return Level(name, of_latent, clusters, cluster_colours(ids, *maps))
+
+
+def medians(
+    bundle: Bundle, of_latent: np.ndarray, clusters: np.ndarray, columns: tuple[str, str]
+) -> np.ndarray:
+    """Median position [clusters, 2] of the members of each cluster on a map; NaN if none is on it.
+
+    `columns` are those of the latent table that hold the coordinates.
+    """
+    place = np.column_stack([bundle.latents[c].to_numpy(zero_copy_only=False) for c in columns])
+    on_map = np.flatnonzero((of_latent >= 0) & np.isfinite(place).all(axis=1))
+    order = on_map[np.argsort(of_latent[on_map], kind="stable")]
+    starts = np.searchsorted(of_latent[order], clusters, side="left")
+    ends = np.searchsorted(of_latent[order], clusters, side="right")
+    centres = np.full((len(clusters), 2), np.nan)
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if end > start:
+            centres[i] = np.median(place[order[start:end]], axis=0)
+    return centres
 
 
 def at_level(rows: pa.Table, name: LevelName) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import MapName
 from analysis.selection import MAP_COLUMNS
-from charts.cluster_level import Level
+from charts.cluster_level import Level, medians
 from charts.core.placement import Box, overlap
 from charts.core.text import cells, shown_label
 from charts.core.theme import (
@@ -18,7 +18,7 @@ from charts.core.theme import (
     PAPER,
     inline,
 )
-from charts.map_view import Viewport, places
+from charts.map_view import Viewport
 
 HEIGHT = 600
 
@@ -32,20 +32,8 @@ PLACED_FOR = (560, HEIGHT)
 
 def centres(bundle: Bundle, clustering: Level, map_name: MapName) -> np.ndarray:
     """Median position [clusters, 2] of the members of each cluster of the table, or NaN."""
-    table = clustering.table
-    if map_name == "decoder":
-        return np.column_stack([table[n].to_numpy(zero_copy_only=False) for n in ("x", "y")])
-    place = np.column_stack(places(bundle, map_name))
-    on_map = np.flatnonzero((clustering.of_latent >= 0) & np.isfinite(place).all(axis=1))
-    order = on_map[np.argsort(clustering.of_latent[on_map], kind="stable")]
-    owner, ids = clustering.of_latent[order], table["cluster"].to_numpy()
-    ends = np.searchsorted(owner, ids, side="right")
-    starts = np.searchsorted(owner, ids, side="left")
-    centres = np.full((len(ids), 2), np.nan)
-    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        if end > start:
-            centres[i] = np.median(place[order[start:end]], axis=0)
-    return centres
+    ids = clustering.table["cluster"].to_numpy()
+    return medians(bundle, clustering.of_latent, ids, MAP_COLUMNS[map_name])
 
 
 def _named_clusters(

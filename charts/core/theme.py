@@ -173,26 +173,3 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
         short = exact.astype(str).astype(np.float64) if exact.dtype == np.float32 else exact
         return [value if np.isfinite(value) else None for value in short.tolist()]
     return column.to_pylist()
-
-
-def cluster_colours(clusters: np.ndarray, x: np.ndarray, y: np.ndarray) -> dict[int, str]:
-    """A colour for each cluster that differs from the colours of its nearest neighbours.
-
-    There are more clusters than hues, so hues repeat: in the given order, each cluster takes the
-    least used hue that none of the eight nearest centres has. The result depends only on the
-    clusters, not on the selection.
-    """
-    hues, used = np.full(len(clusters), -1), np.zeros(len(CLUSTER_COLOURS), dtype=int)
-    centres = np.nan_to_num(np.column_stack([x, y]).astype(np.float64))
-    if len(clusters) == 0:
-        return {}
-    # Imported here because it takes 0.25 s, which would delay the first page.
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
-    near = cKDTree(centres).query(centres, k=min(9, len(clusters)))[1].reshape(len(clusters), -1)
-    for i in range(len(clusters)):
-        taken = {int(h) for h in hues[near[i]] if h >= 0}
-        free = [h for h in range(len(CLUSTER_COLOURS)) if h not in taken]
-        hues[i] = min(free, key=lambda h: (used[h], h))
-        used[hues[i]] += 1
-    return {int(c): CLUSTER_COLOURS[h] for c, h in zip(clusters, hues, strict=True)}

@@ -1,0 +1,179 @@
+"""Codes of the latents, against the tables of the bundle."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import TABLES, Bundle, LevelName
+from analysis.runtime.errors import InputError
+from analysis.selection import evaluate, parse
+from charts import map_columns
+from charts.cluster_level import level_of
+from charts.core.hues import on_dark
+from charts.map_columns import colouring, offered_columns, packed, part_of
+from tests.charts.conftest import with_tables
+
+
+def test_every_numeric_and_word_column_is_offered_except_ids_and_places(tiny: Bundle) -> None:
+    offered = offered_columns(tiny)
+    wanted = {
+        field.name
+        for field in TABLES["latents"]
+        if pa.types.is_integer(field.type)
+        or pa.types.is_floating(field.type)
+        or pa.types.is_dictionary(field.type)
+    }
+    wanted -= {"latent", "x", "y", "x_cooccurrence", "y_cooccurrence"}
+    wanted -= {"cluster", "cluster_cooccurrence"}
+    # In this bundle all decoder norms are 1, so their colour would say nothing.
+    frame = tiny.latents.select(sorted(wanted)).to_pandas()
+    wanted = {name for name in wanted if frame[name].nunique() > 1}
+    assert "decoder_norm" not in wanted
+    assert set(offered) == wanted | {"cluster", "association"}
+    assert offered["density"].meaning == "active_tokens / kept tokens (fraction)"
+    assert len({offer.title for offer in offered.values()}) == len(offered)
+
+
+@pytest.mark.parametrize("level", [LevelName("decoder", 0), LevelName("cooccurrence", 0), None])
+def test_clusters_have_the_code_and_colour_of_their_entry(
+    tiny: Bundle, level: LevelName | None
+) -> None:
+    colours, clustering = colouring(tiny, "cluster", level), level_of(tiny, level)
+    for latent, cluster in enumerate(clustering.of_latent.tolist()):
+        code = int(colours.codes[latent])
+        assert (code == 0) == (cluster < 0)
+        if code:
+            assert colours.ids[code - 1] == cluster
+            assert colours.light[code] == clustering.colours[cluster]
+            assert colours.dark[code] == on_dark(clustering.colours[cluster])
+    for entry in colours.entries:
+        assert entry.total == (clustering.of_latent == colours.ids[entry.code - 1]).sum()
+    assert colours.codes.dtype == np.uint8
+
+
+def test_many_clusters_need_two_bytes(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    clusters = level_of(tiny).table.num_rows
+    for steps, dtype in ((clusters - 1, np.uint16), (clusters, np.uint8)):
+        monkeypatch.setattr(map_columns, "STEPS", steps)
+        assert colouring(tiny, "cluster").codes.dtype == dtype
+
+
+def test_words_have_a_code_each_most_frequent_first(tiny: Bundle) -> None:
+    colours = colouring(tiny, "flag")
+    flags = tiny.latents["flag"].cast("string").to_pylist()
+    labels = [entry.label for entry in colours.entries]
+    assert [labels[code - 1] for code in colours.codes.tolist()] == flags
+    totals = [entry.total for entry in colours.entries]
+    assert totals == sorted((flags.count(label) for label in labels), reverse=True)
+
+
+def test_a_word_that_no_latent_has_gets_no_entry(tiny: Bundle) -> None:
+    words = pa.DictionaryArray.from_arrays(
+        pa.array([i % 2 if i else None for i in range(tiny.latents.num_rows)], pa.int32()),
+        pa.array(["live", "dense", "dead"]),
+    )
+    place = tiny.latents.schema.get_field_index("flag")
+    bundle = with_tables(tiny, latents=tiny.latents.set_column(place, "flag", words))
+    colours = colouring(bundle, "flag")
+    assert [entry.label for entry in colours.entries] == ["dense", "live"]
+    assert colours.codes[:4].tolist() == [0, 1, 2, 1]
+
+
+@pytest.mark.parametrize("name", ["density", "map_recall", "label_lift", "active_tokens"])
+def test_numbers_keep_their_order_and_missing_ones_have_no_code(tiny: Bundle, name: str) -> None:
+    colours = colouring(tiny, name)
+    values = tiny.latents[name].cast("float64").to_numpy(zero_copy_only=False)
+    known = np.isfinite(values)
+    np.testing.assert_array_equal(colours.codes > 0, known)
+    order = np.argsort(values[known])
+    assert (np.diff(colours.codes[known][order].astype(int)) >= 0).all()
+    assert sum(entry.total for entry in colours.entries) == known.sum()
+
+
+def test_partners_are_coloured_by_the_measure_and_others_are_pale(tiny: Bundle) -> None:
+    latent = 13
+    colours = colouring(tiny, "association", latent=latent, measure="jaccard")
+    pairs = tiny.partners.of(latent).to_pylist()
+    active = tiny.latents["active_tokens"].to_pylist()
+    jaccard = {
+        row["partner"]: row["joint_tokens"]
+        / (active[latent] + active[row["partner"]] - row["joint_tokens"])
+        for row in pairs
+    }
+    assert set(np.flatnonzero(colours.codes)) == {latent, *jaccard}
+    assert colours.codes[latent] == 255
+    ranked = sorted(jaccard, key=lambda i: jaccard[i])
+    codes = [int(colours.codes[i]) for i in ranked]
+    assert codes == sorted(codes)
+    assert codes[0] < codes[-1] == 255
+    assert "latent 13" in colours.title
+    assert sum(entry.total for entry in colours.entries) == len(jaccard)
+
+
+@pytest.mark.parametrize(
+    ("name", "latent", "measure", "words"),
+    [
+        ("nothing", None, "phi", "cannot colour by 'nothing'; choose one of cluster"),
+        ("association", None, "phi", "choose a latent"),
+        ("association", 500, "phi", "there is no latent 500"),
+        ("association", 13, "psi", "no measure 'psi'"),
+        ("x", None, "phi", "cannot colour by 'x'"),
+    ],
+)
+def test_what_does_not_exist_is_refused(
+    tiny: Bundle, name: str, latent: int | None, measure: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        colouring(tiny, name, latent=latent, measure=measure)
+
+
+def unpacked(content: bytes) -> tuple[dict[str, Any], bytes]:
+    length = int.from_bytes(content[:4], "little")
+    return json.loads(content[4 : 4 + length]), content[4 + length :]
+
+
+@pytest.mark.parametrize("name", ["cluster", "density"])
+def test_the_packed_form_holds_everything_a_legend_needs(tiny: Bundle, name: str) -> None:
+    colours = colouring(tiny, name)
+    header, codes = unpacked(packed(colours))
+    assert codes == colours.codes.tobytes()
+    assert int.from_bytes(packed(colours)[:4], "little") % 4 == 0
+    assert header["bytes"] == colours.codes.dtype.itemsize
+    largest = int(colours.codes.max())
+    assert len(header["palette"]["light"]) == len(header["palette"]["dark"]) > largest
+    assert [entry["total"] for entry in header["entries"]] == [e.total for e in colours.entries]
+    assert (header["scale"] is None) == (name == "cluster")
+
+
+@pytest.mark.parametrize("name", ["cluster", "flag", "density", "map_recall", "label_recall"])
+def test_an_entry_selects_exactly_its_latents(tiny: Bundle, name: str) -> None:
+    colours = colouring(tiny, name)
+    for entry in colours.entries:
+        selection = part_of(colours, entry.code)
+        assert parse(str(selection)) == selection
+        inside = (colours.codes >= entry.code) & (colours.codes <= entry.last)
+        np.testing.assert_array_equal(evaluate(selection, tiny), inside)
+        assert inside.sum() == entry.total
+
+
+def test_a_part_of_an_association_is_a_list_of_ids(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colours = colouring(tiny, "association", latent=13)
+    entry = max(colours.entries, key=lambda one: one.total)
+    inside = np.flatnonzero((colours.codes >= entry.code) & (colours.codes <= entry.last))
+    assert str(part_of(colours, entry.code)) == f"latent={','.join(map(str, inside))}"
+    monkeypatch.setattr(map_columns, "MOST_IDS", len(inside))
+    part_of(colours, entry.code)
+    monkeypatch.setattr(map_columns, "MOST_IDS", len(inside) - 1)
+    with pytest.raises(InputError, match="too many to select"):
+        part_of(colours, entry.code)
+
+
+def test_an_entry_that_does_not_exist_is_refused(tiny: Bundle) -> None:
+    with pytest.raises(InputError, match="no entry 77"):
+        part_of(replace(colouring(tiny, "cluster")), 77)
