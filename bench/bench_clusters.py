@@ -1,18 +1,26 @@
 """Clusters of planted worlds and of pure noise, beside other methods.
 
-    .venv/bin/python -m bench.bench_clusters [--worlds NAME ...] [--seeds N] [--noise N] [--draws N]
+    .venv/bin/python -m bench.bench_clusters [--worlds NAME ...] [--seeds N] [--noise N]
+        [--shapes 2000x8 ...] [--draws N] [--evoc PYTHON] [--results FILE]
 
 Planted decoders and planted co-occurrence, each clustered as a build does, with null draws. Prints
 the adjusted Rand index of the level that is shown first against the planted clusters, among their
 members; the share of the other latents that are in a cluster; and the share of clusters that are
-believable. Beside it: HDBSCAN on a 10-D UMAP (Bricken et al. 2023), and Leiden on the same graph.
-`--noise N` draws N decoders of pure noise of each shape and counts those with a believable cluster.
+believable. Beside it: HDBSCAN on a 10-D UMAP (Bricken et al. 2023), Leiden on the same graph, and
+EVoC on the decoder if PYTHON, an interpreter that has the package `evoc`, is given. `--noise N`
+draws N decoders of pure noise of each shape and counts those with a believable cluster.
+
+Every result is appended to FILE, and a second run does only what FILE lacks. The tables are printed
+from it.
 """
 
 import argparse
+import json
+import os
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fast_hdbscan
@@ -36,6 +44,8 @@ NEIGHBOURS = 30
 NOISE = ((1_000, 256), (1_000, 16), (160, 24), (2_000, 8))
 """Latents and width."""
 TOKENS_OF_DOCUMENT = 200
+MOST_OF_UMAP = 20_000
+"""Latents up to which umap-learn is run."""
 
 
 def _unit(rng: np.random.Generator, rows: int, width: int = 256) -> np.ndarray:
@@ -203,57 +213,198 @@ def leiden(graph: NeighbourGraph) -> np.ndarray:
     return labels
 
 
-def report(name: str, way: str, labels: np.ndarray, truth: np.ndarray, more: str = "") -> None:
-    """Print the scores of one clustering [F]; noise counts as clusters of one."""
+EVOC = """
+import sys, numpy, evoc
+rows = numpy.load(sys.argv[1])
+numpy.save(sys.argv[2], evoc.EVoC(random_state=0).fit_predict(rows))
+"""
+
+
+def by_evoc(python: str, W_dec: np.ndarray) -> np.ndarray:
+    """The clusters of EVoC with its defaults, computed by another interpreter."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows, labels = Path(folder, "rows.npy"), Path(folder, "labels.npy")
+        np.save(rows, W_dec)
+        # Its threads call compiled code at once, which only this threading layer allows.
+        environment = {**os.environ, "NUMBA_THREADING_LAYER": "omp"}
+        subprocess.run([python, "-c", EVOC, str(rows), str(labels)], check=True, env=environment)
+        return np.asarray(np.load(labels))
+
+
+Scores = dict[str, float | str | None]
+"""One result, as it is stored."""
+
+
+def scores(labels: np.ndarray, truth: np.ndarray) -> Scores:
+    """The scores of one clustering [F]; noise counts as clusters of one."""
     single = np.where(labels < 0, len(labels) + np.arange(len(labels)), labels)
     inside = truth >= 0
-    score = adjusted_rand_score(truth[inside], single[inside])
-    others = f"{(labels[~inside] >= 0).mean():.2f}" if (~inside).any() else "-"
-    count = len(np.unique(labels[labels >= 0]))
-    print(f"{name:24} {way:18} ARI {score:.3f}  others clustered {others:>4}  {count:5} {more}")
+    return {
+        "ari": float(adjusted_rand_score(truth[inside], single[inside])),
+        "others": float((labels[~inside] >= 0).mean()) if (~inside).any() else None,
+        "clusters": len(np.unique(labels[labels >= 0])),
+    }
 
 
-def _shown(found: Clustering) -> tuple[np.ndarray, str]:
+def _shown(found: Clustering) -> tuple[np.ndarray, Scores]:
     (column,) = found.shown
     first = next(level for level in found.levels if level.shown_first)
     rows = found.clusters.to_pandas()
     rows = rows[rows["level"] == first.level]
-    believable = rows["believable"].astype(float).mean()
-    return found.shown[column], (
-        f"clusters, {believable:.0%} believable, stability {first.stability:.2f} "
-        f"(null {first.null_stability:.2f})"
+    return found.shown[column], {
+        "believable": float(rows["believable"].astype(float).mean()),
+        "stability": first.stability,
+        "null": first.null_stability,
+    }
+
+
+class Results:
+    """The results of a file, by their key; new ones are appended."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self.rows: dict[str, Scores] = {}
+        if file is not None and file.exists():
+            for line in file.read_text().splitlines():
+                row = json.loads(line)
+                self.rows[row.pop("key")] = row
+
+    def add(self, key: str, row: Scores) -> None:
+        """Store and print one result."""
+        self.rows[key] = row
+        print(key, {name: _short(value) for name, value in row.items()}, flush=True)
+        if self._file is not None:
+            with self._file.open("a") as sink:
+                sink.write(json.dumps({"key": key, **row}) + "\n")
+
+
+def _short(value: float | str | None) -> float | str | None:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+Way = tuple[str, Callable[[], np.ndarray]]
+
+
+def run_world(name: str, seed: int, results: Results, draws: int | None, evoc: str | None) -> None:
+    """Cluster one planted world in every way that has no result yet."""
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        ours, graph, truth, others = (
+            _world_together(rng, folder, draws)
+            if name == "co-occurrence"
+            else _world_of_decoder(name, rng, draws, evoc)
+        )
+        key = f"{name} | {seed} | Clearwater"
+        if key not in results.rows:
+            started = time.process_time()
+            labels, more = _shown(ours())
+            seconds = time.process_time() - started
+            results.add(key, {**scores(labels, truth), **more, "seconds": seconds})
+        ways: list[Way] = [("Leiden", lambda: leiden(graph())), *others]
+        for way, clustering in ways:
+            key = f"{name} | {seed} | {way}"
+            if key not in results.rows:
+                results.add(key, scores(clustering(), truth))
+
+
+World = tuple[Callable[[], Clustering], Callable[[], NeighbourGraph], np.ndarray, list[Way]]
+"""A world: its clustering, its graph, the planted clusters, and ways that only decoders have."""
+
+
+def _world_together(rng: np.random.Generator, folder: Path, draws: int | None) -> World:
+    activations, kept, truth = together(rng, folder)
+    done: list[tuple[Clustering, NeighbourGraph]] = []
+
+    def both() -> tuple[Clustering, NeighbourGraph]:
+        if not done:
+            done.append(clustered_together(activations, kept, folder, draws))
+        return done[0]
+
+    return lambda: both()[0], lambda: both()[1], truth, []
+
+
+def _world_of_decoder(
+    name: str, rng: np.random.Generator, draws: int | None, evoc: str | None
+) -> World:
+    W_dec, truth = DECODERS[name](rng)
+    everyone = np.ones(len(W_dec), dtype=bool)
+    others: list[Way] = []
+    if len(W_dec) <= MOST_OF_UMAP:
+        others.append(("HDBSCAN, 10-D UMAP", lambda: hdbscan_on_umap(W_dec)))
+    if evoc is not None:
+        others.append(("EVoC", lambda: by_evoc(evoc, W_dec)))
+    return (
+        lambda: clustered(W_dec, draws),
+        lambda: decoder_graph(W_dec, eligible=everyone, k=NEIGHBOURS),
+        truth,
+        others,
     )
 
 
-def main(worlds: list[str], seeds: int, noise: int, draws: int | None) -> None:
-    """Print a line for every world, seed and way, then the noise runs."""
-    for seed in range(100, 100 + seeds):
-        for name in worlds:
-            rng = np.random.default_rng(seed)
-            started = time.perf_counter()
-            if name == "co-occurrence":
-                with tempfile.TemporaryDirectory() as temporary:
-                    folder = Path(temporary)
-                    activations, kept, truth = together(rng, folder)
-                    found, graph = clustered_together(activations, kept, folder, draws)
-            else:
-                W_dec, truth = DECODERS[name](rng)
-                found = clustered(W_dec, draws)
-                everyone = np.ones(len(W_dec), dtype=bool)
-                graph = decoder_graph(W_dec, eligible=everyone, k=NEIGHBOURS)
-            labels, more = _shown(found)
-            more += f", {time.perf_counter() - started:.0f} s"
-            report(f"{name}, seed {seed}", "Clearwater", labels, truth, more)
-            report(f"{name}, seed {seed}", "Leiden", leiden(graph), truth)
-            if name != "co-occurrence" and len(W_dec) <= 20_000:
-                report(f"{name}, seed {seed}", "HDBSCAN, 10-D UMAP", hdbscan_on_umap(W_dec), truth)
-    for latents, width in NOISE if noise else ():
-        runs = [
-            clustered(_unit(np.random.default_rng(1_000 + run), latents, width), draws).clusters
-            for run in range(noise)
-        ]
-        clean = sum(not any(rows["believable"].to_pylist()) for rows in runs)
-        print(f"noise {latents:,} x {width}: no believable cluster in {clean} of {noise} runs")
+def table_of_worlds(results: Results) -> Iterator[str]:
+    """A Markdown row for every world and way: means over the seeds, and the lowest index."""
+    groups: dict[tuple[str, str], list[Scores]] = {}
+    for key, row in results.rows.items():
+        name, _, way = key.split(" | ")
+        if name != "noise":
+            groups.setdefault((name, way), []).append(row)
+    yield "| world | way | seeds | ARI (lowest) | others clustered | clusters | believable |"
+    yield "|---|---|---|---|---|---|---|"
+    for (name, way), rows in groups.items():
+
+        def mean(field: str, rows: list[Scores] = rows) -> float | None:
+            known = [float(row[field] or 0) for row in rows if row.get(field) is not None]
+            return float(np.mean(known)) if known else None
+
+        index = [float(row["ari"] or 0) for row in rows]
+        others, believable = (
+            "" if (share := mean(field)) is None else f"{share:.0%}"
+            for field in ("others", "believable")
+        )
+        yield (
+            f"| {name} | {way} | {len(rows)} | {np.mean(index):.3f} ({min(index):.3f}) | {others} "
+            f"| {mean('clusters'):.0f} | {believable} |"
+        )
+
+
+def table_of_noise(results: Results) -> Iterator[str]:
+    """A Markdown row for every shape of noise."""
+    shapes: dict[str, list[Scores]] = {}
+    for key, row in results.rows.items():
+        name, _, shape = key.split(" | ")
+        if name == "noise":
+            shapes.setdefault(shape, []).append(row)
+    yield "| latents x width | runs | runs without a believable cluster | clusters of a run |"
+    yield "|---|---|---|---|"
+    for shape, rows in shapes.items():
+        clean = sum(row["believable"] == 0 for row in rows)
+        clusters = np.mean([float(row["clusters"] or 0) for row in rows])
+        yield f"| {shape} | {len(rows)} | {clean} | {clusters:.0f} |"
+
+
+def run_noise(latents: int, width: int, run: int, results: Results, draws: int | None) -> None:
+    """Cluster one decoder of pure noise; of all levels, count the believable clusters."""
+    key = f"noise | {run} | {latents} x {width}"
+    if key in results.rows:
+        return
+    W_dec = _unit(np.random.default_rng(1_000 + run), latents, width)
+    rows = clustered(W_dec, draws).clusters
+    believable = sum(bool(one) for one in rows["believable"].to_pylist())
+    results.add(key, {"clusters": rows.num_rows, "believable": believable})
+
+
+def main(options: argparse.Namespace) -> None:
+    """Do what the file of results lacks, and print the tables."""
+    results = Results(options.results)
+    for seed in range(100, 100 + options.seeds):
+        for name in options.worlds:
+            run_world(name, seed, results, options.draws, options.evoc)
+    for run in range(options.noise):
+        for shape in options.shapes:
+            latents, width = map(int, shape.split("x"))
+            run_noise(latents, width, run, results, options.draws)
+    print(*table_of_worlds(results), "", *table_of_noise(results), sep="\n")
 
 
 if __name__ == "__main__":
@@ -262,6 +413,9 @@ if __name__ == "__main__":
     parser.add_argument("--worlds", nargs="*", choices=every, default=every)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--noise", type=int, default=20)
+    shapes = [f"{latents}x{width}" for latents, width in NOISE]
+    parser.add_argument("--shapes", nargs="*", choices=shapes, default=shapes)
     parser.add_argument("--draws", type=int, help="null draws; by default as many as a build has")
-    options = parser.parse_args()
-    main(options.worlds, options.seeds, options.noise, options.draws)
+    parser.add_argument("--evoc", metavar="PYTHON", help="an interpreter that has evoc")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="JSON lines, appended")
+    main(parser.parse_args())

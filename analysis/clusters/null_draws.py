@@ -148,7 +148,12 @@ def _write(file: Path, rows: list[dict[str, object]]) -> None:
 
 @dataclass(frozen=True)
 class NullCut:
-    """What one cut gives where there is nothing to find. A draw without the cut counts as 0."""
+    """What one cut gives where there is nothing to find.
+
+    A draw that has no cluster at the cut covers nothing there, so its agreement and worth are 0.
+    Its largest stability and bootstrap are those of its coarsest finer cut: that noise has no
+    clusters of such a size does not make some believable.
+    """
 
     draws: int
     agreement: float
@@ -163,13 +168,17 @@ class NullCut:
 
 def null_cut(rows: pa.Table, cut: Cut, draws: int) -> NullCut:
     """The draws of one cut; `rows` are those of one space."""
-    same = pc.and_(
-        pc.equal(rows["smallest"], cut.smallest), pc.equal(rows["extraction"], cut.extraction)
+    not_coarser = pc.and_(
+        pc.equal(rows["extraction"], cut.extraction), pc.less_equal(rows["smallest"], cut.smallest)
     )
-    rows = rows.filter(pc.and_(same, pc.not_equal(rows["draw"], SAMPLE)))
-    agreement, covered, stability, bootstrap = (
-        rows[name].to_numpy() for name in ("agreement", "covered", "stability", "bootstrap")
-    )
+    has_clusters = pc.and_(pc.greater(rows["clusters"], 0), pc.not_equal(rows["draw"], SAMPLE))
+    rows = rows.filter(pc.and_(not_coarser, has_clusters))
+    order = np.lexsort((rows["smallest"].to_numpy(), rows["draw"].to_numpy()))
+    draw = rows["draw"].to_numpy()[order]
+    coarsest = rows.take(order[np.diff(draw, append=SAMPLE) != 0])
+    own = coarsest.filter(pc.equal(coarsest["smallest"], cut.smallest))
+    agreement, covered = (own[name].to_numpy() for name in ("agreement", "covered"))
+    stability, bootstrap = (coarsest[name].to_numpy() for name in ("stability", "bootstrap"))
     return NullCut(
         draws=draws,
         agreement=float(agreement.sum()) / max(draws, 1),

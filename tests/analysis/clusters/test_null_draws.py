@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.clusters import null_draws as module
-from analysis.clusters.clustering import assemble, cluster
+from analysis.clusters.clustering import above_null, assemble, cluster
 from analysis.clusters.levels import Cut
 from analysis.clusters.null_draws import (
     FEW,
@@ -113,10 +113,41 @@ def test_a_cut_has_the_mean_worth_and_the_largest_values_of_the_same_cut_of_all_
     assert null.agreement == pytest.approx(0.6 / 4)
     assert null.worth == pytest.approx((0.1 + 0.1) / 4)
     assert (null.stability, null.bootstrap) == (0.6, 0.7)
-    absent = null_cut(rows, cut_of(13, "leaf"), 4)
-    assert (absent.agreement, absent.worth, absent.stability, absent.bootstrap) == (0, 0, 0, 0)
     assert sample_worth(rows, cut_of(5, "leaf")) == pytest.approx(0.4)
     assert sample_worth(rows, cut_of(8, "leaf")) is None
+
+
+def test_a_draw_without_clusters_at_a_cut_counts_with_its_coarsest_finer_cut() -> None:
+    rows = rows_of(
+        (SAMPLE, 13, "leaf", 1.0, 1.0, 1.0, 1.0),
+        (0, 8, "leaf", 0.5, 0.2, 0.6, 0.3),
+        (0, 5, "leaf", 0.5, 0.2, 0.9, 0.9),
+        (0, 8, "eom", 0.5, 0.2, 0.8, 0.7),
+        (1, 5, "leaf", 0.5, 0.2, 0.7, 0.8),
+        (1, 13, "leaf", 0.5, 0.4, 0.2, 0.35),
+        (1, 20, "leaf", 0.5, 0.4, 0.9, 0.9),
+    )
+    null = null_cut(rows, cut_of(13, "leaf"), 4)
+    assert (null.agreement, null.worth) == pytest.approx((0.1, 0.05))
+    assert (null.stability, null.bootstrap) == (0.6, 0.35)
+    coarser = null_cut(rows, cut_of(34, "leaf"), 4)
+    assert (coarser.agreement, coarser.worth) == (0, 0)
+    assert (coarser.stability, coarser.bootstrap) == (0.9, 0.9)
+    # A cut that is listed, but has no cluster, is no counterpart.
+    at = rows.column_names.index("clusters")
+    empty = rows.set_column(at, rows.field(at), pa.array([4, 4, 4, 4, 4, 0, 4], pa.int32()))
+    assert null_cut(empty, cut_of(13, "leaf"), 4).stability == 0.7
+    assert null_cut(rows.slice(0, 0), cut_of(5, "leaf"), 4).stability == 0
+
+
+def test_coarse_clusters_that_no_draw_has_are_judged_by_what_the_draws_have() -> None:
+    """Two halves of a space of noise are as stable as chance makes its small clusters."""
+    stable = np.array([0.85, 0.85])
+    halves = Cut((np.repeat([0, 1], 50),), 0.9, 40, "eom", stable, stable)
+    noise = rows_of((0, 5, "eom", 0.4, 0.3, 0.84, 0.9), (1, 5, "eom", 0.4, 0.3, 0.7, 0.8))
+    assert not above_null(stable, stable, null_cut(noise, halves, 2)).any()
+    wide = rows_of((0, 5, "eom", 0.4, 0.1, 0.5, 0.4), (1, 5, "eom", 0.4, 0.1, 0.3, 0.4))
+    assert above_null(stable, stable, null_cut(wide, halves, 2)).all()
 
 
 @pytest.mark.parametrize(("latents", "width"), [(300, 256), (160, 24), (400, 8)])
