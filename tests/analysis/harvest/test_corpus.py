@@ -13,6 +13,7 @@ import pytest
 from analysis.harvest import corpus
 from analysis.harvest.corpus import Document, corpus_hash, read_corpus
 from analysis.runtime.errors import InputError
+from tests.analysis.harvest.claimed_sizes import claim_uncompressed_bytes
 
 TEXTS = ["Call me Ishmael.", "  ", "Ça va ?\nOui.", "def f(x):\n\treturn x"]
 
@@ -180,3 +181,24 @@ def test_a_folder_with_several_kinds_of_files_is_read_from_the_first(tmp_path: P
             with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
                 out.write_table(table)
         assert [document.text for document in read_corpus(tmp_path)] == [kind]
+
+
+def test_row_groups_with_two_gibibytes_of_text_are_read_and_larger_ones_refused(
+    tmp_path: Path,
+) -> None:
+    path = parquet_of(text=["One.", "Two."])(tmp_path)
+    claim_uncompressed_bytes(path, 2 << 30)
+    assert [document.text for document in read_corpus(path)] == ["One.", "Two."]
+    claim_uncompressed_bytes(path, (2 << 30) + 1)
+    with pytest.raises(InputError, match="holds 2,147,483,649 bytes of text"):
+        list(read_corpus(path))
+
+
+def test_a_document_has_at_most_20_million_characters(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_bytes(b"x" * 20_000_000)
+    (document,) = read_corpus(path)
+    assert len(document.text) == 20_000_000
+    path.write_bytes(b"x" * 20_000_001)
+    with pytest.raises(InputError, match="more than the 20,000,000 allowed"):
+        list(read_corpus(path))

@@ -14,6 +14,7 @@ from analysis.harvest.imported import ImportSummary, import_activations
 from analysis.harvest.shards import read_shards
 from analysis.runtime.errors import InputError
 from analysis.runtime.progress import Progress
+from tests.analysis.harvest.claimed_sizes import claim_uncompressed_bytes
 from tests.analysis.conftest import Stored
 from tests.planted import LATENTS
 
@@ -207,3 +208,51 @@ def test_token_columns_of_other_string_kinds(tmp_path: Path) -> None:
         read(tmp_path, other)
         (shard,) = read_shards(tmp_path / "shards")
         assert shard.token.to_pylist() == [" a", "<b>"]
+
+
+def test_a_shard_has_at_most_65_536_tokens(tmp_path: Path) -> None:
+    summary = read(tmp_path, table(), tokens(list(range(65_537))))
+    first, second = read_shards(tmp_path / "shards")
+    assert summary.tokens == 65_537 and (len(first), len(second)) == (65_536, 1)
+    assert second.position.tolist() == [65_536]
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "processors", "memory", "threads"),
+    [
+        (1, 16, 64_000_000, 1),
+        (64_000_001, 16, 64_000_001, 1),
+        (249_999_999, 16, 249_999_999, 1),
+        (250_000_000, 16, 250_000_000, 2),
+        (1_000_000_000, 3, 1_000_000_000, 3),
+    ],
+)
+def test_each_thread_of_the_sorting_has_125_megabytes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    memory_bytes: int,
+    processors: int,
+    memory: int,
+    threads: int,
+) -> None:
+    used: list[dict[str, Any]] = []
+    connect = imported.duckdb.connect
+
+    def noted(name: str, config: dict[str, Any]) -> Any:
+        used.append(config)
+        return connect(name, config=config)
+
+    monkeypatch.setattr(imported.duckdb, "connect", noted)
+    monkeypatch.setattr(imported.os, "cpu_count", lambda: processors)
+    assert read(tmp_path, table(), memory_bytes=memory_bytes).active == 3
+    assert (used[0]["memory_limit"], used[0]["threads"]) == (f"{memory}B", threads)
+
+
+def test_row_groups_of_two_gibibytes_are_read_and_larger_ones_refused(tmp_path: Path) -> None:
+    file = tmp_path / "made.parquet"
+    pq.write_table(table(), file)
+    claim_uncompressed_bytes(file, 2 << 30)
+    assert import_activations(file, None, 8, tmp_path, parameters=Parameters()).active == 3
+    claim_uncompressed_bytes(file, (2 << 30) + 1)
+    with pytest.raises(InputError, match="row group 0 holds 2,147,483,649 bytes"):
+        import_activations(file, None, 8, tmp_path, parameters=Parameters())

@@ -30,6 +30,7 @@ def test_each_position_is_left_out_for_one_reason() -> None:
     assert counts == MaskCounts(kept=3, special=2, sink_position=1, sink_norm=1)
     # Padding is counted nowhere.
     assert counts.kept + counts.special + counts.sink_position + counts.sink_norm == 7
+    assert MaskCounts() + counts == counts
     assert counts + counts == MaskCounts(kept=6, special=4, sink_position=2, sink_norm=2)
     assert reference_norm(batch.attention_mask, norms) == 15_000  # of the seven text positions
 
