@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.cluster_cards import WINDOW, cluster_cards
+from charts.cluster_cards import cluster_cards
 from charts.cluster_level import level_of
 
 
@@ -39,7 +39,12 @@ def test_the_context_is_one_of_the_corpus_on_which_the_member_is_active(
         ranks = planted_bundle.latents["reading_rank"].to_pylist()
         known = [ranks[latent] for latent in inside if ranks[latent] is not None]
         assert ranks[card.member] == min(known)
-    assert WINDOW > 10
+
+
+def test_a_context_has_24_tokens_and_ends_with_its_document(planted_bundle: Bundle) -> None:
+    words = [(card.before.split(), card.after.split()) for card in cluster_cards(planted_bundle, 6)]
+    assert max(len(before) for before, _ in words) == 12
+    assert max(len(after) for _, after in words) == 11
 
 
 def test_without_a_reading_order_the_largest_clusters_come_first(planted_bundle: Bundle) -> None:
@@ -51,3 +56,16 @@ def test_without_a_reading_order_the_largest_clusters_come_first(planted_bundle:
     sizes = [card.size for card in cluster_cards(older, 4)]
     largest = np.sort(level_of(planted_bundle).table["size"].to_numpy())[::-1][:4]
     assert sizes == largest.tolist()
+
+
+def test_without_a_reading_order_the_most_active_member_is_shown(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    index = latents.schema.get_field_index("reading_rank")
+    older = dataclasses.replace(planted_bundle)
+    nothing = pa.nulls(latents.num_rows, pa.int32())
+    older.__dict__["latents"] = latents.set_column(index, latents.schema.field(index), nothing)
+    active = latents["active_tokens"].to_pylist()
+    members = planted_bundle.memberships.to_pylist()
+    for card in cluster_cards(older, 4):
+        inside = [row["latent"] for row in members if row["cluster"] == card.cluster]
+        assert card.member == min(inside, key=lambda latent: (-active[latent], latent))

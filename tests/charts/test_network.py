@@ -7,7 +7,7 @@ from sknetwork.embedding import Spring
 
 from analysis.bundle import Bundle, Space
 from charts import network
-from charts.network import EDGES_EACH, STEPS, _strongest, neighbourhood, spread
+from charts.network import EDGES_EACH, _strongest, neighbourhood, spread
 from tests.charts.drawn import drawn_rows
 
 
@@ -59,7 +59,7 @@ def test_the_layout_is_that_of_scikit_network(nodes: int, edges: int) -> None:
         np.column_stack([np.cos(turn), np.sin(turn)]) * (np.arange(nodes)[:, None] / nodes) ** 0.5
     )
     adjacency = coo_matrix((np.ones(edges), (a, b)), shape=(nodes, nodes)).tocsr()
-    place = Spring(n_iter=STEPS).fit(adjacency + adjacency.T, position_init=start).embedding_
+    place = Spring(n_iter=200).fit(adjacency + adjacency.T, position_init=start).embedding_
     place -= place[0]
     assert spread(nodes, a, b) == pytest.approx(place / np.abs(place).max(axis=0), abs=1e-6)
 

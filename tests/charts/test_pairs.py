@@ -211,3 +211,13 @@ def test_the_axis_of_a_bounded_measure_ends_behind_one(tiny: Bundle) -> None:
     assert domain_of(figure, "x") == pytest.approx([0, 1.12 * largest])
     texts = [row["text"] for row in drawn_rows(figure, "pair", "text")]
     assert texts == value_texts(figure.rows["lift"], "lift")
+
+
+def test_a_ranking_keeps_its_thousand_strongest_pairs(tiny: Bundle, tmp_path: Path) -> None:
+    ends = [(a, b) for a in range(20, 70) for b in range(a + 1, 70)][:1_001]
+    stored = {pair: 3 + i // 500 for i, pair in enumerate(ends)}
+    bundle = bundle_of(tiny, stored, dict.fromkeys(range(20, 70), 40), tmp_path)
+    pairs = strongest_pairs(bundle, np.arange(20, 70), "joint", hide_flags=False)
+    assert pairs.total == 1_001
+    # 501 pairs have 4 joint tokens or more, and of the others the last one is left out.
+    assert sorted(ends_of(pairs.rows)) == sorted(set(ends) - {ends[499]})

@@ -9,8 +9,6 @@ from analysis.bundle import Bundle
 from charts.core.figure import Figure
 from charts.core.interactions import CLUSTER, INNER_CLUSTER, LATENT
 from charts.selection_bars import (
-    MOST_BARS,
-    MOST_INNER,
     cluster_overlap_bars,
     enriched_bars,
     inner_cluster_bars,
@@ -102,8 +100,13 @@ def test_partners_and_clusters_can_be_clicked(tiny: Bundle) -> None:
 
 def test_few_bars_are_drawn(tiny: Bundle) -> None:
     many = pa.concat_tables([TERMS] * 5)
-    figure = enriched_bars(tiny, "label_words", many, "")
-    assert figure.rows.num_rows == len(drawn(figure)) == MOST_BARS
+    partners, clusters = pa.concat_tables([PARTNERS] * 7), pa.concat_tables([CLUSTERS] * 7)
+    for figure in (
+        enriched_bars(tiny, "label_words", many, ""),
+        partner_bars(tiny, partners, ""),
+        cluster_overlap_bars(tiny, clusters, ""),
+    ):
+        assert figure.rows.num_rows == len(drawn(figure)) == 12
 
 
 def test_inner_clusters_are_blue_if_they_are_believable(tiny: Bundle) -> None:
@@ -131,5 +134,5 @@ def test_few_inner_clusters_are_drawn(tiny: Bundle) -> None:
     many = pa.concat_tables([INNER] * 21)
     figure = inner_cluster_bars(tiny, many, WORDS * 21, 5, "")
     assert figure.title == "42 clusters inside the selection"
-    assert figure.rows.num_rows == len(drawn(figure)) == MOST_INNER
+    assert figure.rows.num_rows == len(drawn(figure)) == 40
     assert "2 smaller ones are not drawn" in str(figure.note)
