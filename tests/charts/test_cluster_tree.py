@@ -1,6 +1,7 @@
 """The tree of clusters, against independent counts."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -83,3 +84,13 @@ def test_the_colour_is_neutral_at_a_recovery_of_one_half(tiny: Bundle) -> None:
     shown = colour["condition"]
     assert shown["test"] == "datum.selected > 0"
     assert (shown["field"], shown["scale"]["domain"]) == ("recovery", [0, 0.5, 1])
+
+
+def test_a_box_shows_its_name_from_a_width_of_30_pixels_beside_the_margins(tiny: Bundle) -> None:
+    texts = cluster_tree(tiny).chart.to_dict()["layer"][2]["encoding"]
+    condition, shown, hidden = texts["opacity"]["value"]["expr"].replace(" : ", " ? ").split(" ? ")
+    assert (shown, hidden) == ("1", "0")
+    total = int(cluster_tree(tiny).rows["end"].to_numpy().max())
+    for width, is_shown in ((38 * total, False), (38 * total + 1, True)):
+        box = SimpleNamespace(start=5, end=6)  # one latent wide, with a margin of 8 pixels
+        assert eval(condition, {"datum": box, "width": width}) is is_shown

@@ -56,6 +56,8 @@ def test_shares_add_up_and_mark_the_plane(tiny: Bundle) -> None:
     assert rows["share"].tolist() == [0.5, 0.25, 0.125, 0.0625]
     assert np.allclose(rows["cumulative"], np.cumsum(rows["share"]))
     assert rows["component"][rows["in_plane"]].tolist() == [2, 4]
+    default = component_shares(tiny, CLUSTER).rows.to_pandas()
+    assert default["component"][default["in_plane"]].tolist() == [1, 2]
 
 
 def test_unknown_components_kinds_and_classes_are_refused(tiny: Bundle) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.harvest.batch_threads import AHEAD, batch_threads, in_order, usable_threads
+from analysis.harvest.batch_threads import batch_threads, in_order, usable_threads
 from tests.analysis.harvest.tiny_model import tiny_language_model
 from tests.threads import threads
 
@@ -57,8 +57,8 @@ def test_few_items_are_under_way() -> None:
 
     with batch_threads(2) as pool:
         ahead = [taken - result for result in in_order(pool, lambda item: item, items(), 2)]
-    # The next item is taken from the source before the first result is waited for.
-    assert max(ahead) == 2 * AHEAD + 1 and len(ahead) == 20
+    # Two per thread, and the next item, which is taken before the first result is waited for.
+    assert max(ahead) == 2 * 2 + 1 and len(ahead) == 20
 
 
 def test_an_error_of_a_batch_is_raised() -> None:

@@ -12,6 +12,8 @@ WORDS = {
     "草": (Kind.PLAIN, "草"),
     "é": (Kind.LETTER, "é"),
     " A": (Kind.LETTER, "A"),
+    " B2": (Kind.LETTER, "B2"),
+    " x86": (Kind.PLAIN, "x86"),
     " 1984": (Kind.GROUP, "numbers"),
     "3.5": (Kind.GROUP, "numbers"),
     ".": (Kind.GROUP, "full stops"),

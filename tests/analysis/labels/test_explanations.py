@@ -13,12 +13,14 @@ from analysis.labels.explanations import (
     LONGEST,
     clean_text,
     content_words,
+    explanation_files,
     read_explanations,
     unspaced_words,
     word_terms,
 )
 from analysis.labels.terms import TokenTerms, token_terms
 from analysis.runtime.errors import InputError
+from tests.analysis.harvest.claimed_sizes import claim_uncompressed_bytes
 from tests.analysis.labels.corpora import token_table
 
 TEXTS = {0: "whales and the sea", 3: '"=cmd" <b>courts</b>', 7: "日本の地名"}
@@ -225,7 +227,9 @@ def test_function_words_count_in_quotes_of_up_to_sixty_characters(marks: str) ->
 def test_texts_are_cut_after_a_thousand_characters() -> None:
     assert clean_text("x" * 1_000) == "x" * 1_000
     assert clean_text("x" * 1_001) == "x" * 999 + "…"
-    assert clean_text("a" + " " * 2_000 + "b") == "a b"
+    # White space is joined in the first 4,000 characters.
+    assert clean_text("a" + " " * 3_998 + "b") == "a b"
+    assert clean_text("a" + " " * 3_999 + "b") == "a"
 
 
 @pytest.mark.parametrize(
@@ -271,3 +275,21 @@ def test_words_without_spaces_are_found_in_and_around_terms(word: str, found: li
 
 def test_only_words_without_spaces_join_the_lexicon() -> None:
     assert unspaced_words('the sea, "草莓" and คำ') == ["草莓", "คำ"]
+
+
+def test_files_have_at_most_512_megabytes_stored_and_unpacked(tmp_path: Path) -> None:
+    text = tmp_path / "a.csv"
+    with text.open("wb") as file:
+        file.truncate(512 << 20)  # without taking space on the disk
+    assert explanation_files(text) == [text]
+    with text.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(InputError, match="larger than 512 MB"):
+        explanation_files(text)
+    table = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"latent": [1], "label": ["x"]}), table)
+    claim_uncompressed_bytes(table, 512 << 20)
+    assert read_explanations(table, 8) == {1: "x"}
+    claim_uncompressed_bytes(table, (512 << 20) + 1)
+    with pytest.raises(InputError, match="unpacks to more than 512 MB"):
+        read_explanations(table, 8)
