@@ -1,4 +1,4 @@
-"""Parquet files whose footer claims more bytes than they hold, as files made to exhaust memory do."""
+"""Parquet files whose footer claims more bytes than they hold, as files that exhaust memory do."""
 
 from pathlib import Path
 

@@ -14,8 +14,8 @@ from analysis.harvest.imported import ImportSummary, import_activations
 from analysis.harvest.shards import read_shards
 from analysis.runtime.errors import InputError
 from analysis.runtime.progress import Progress
-from tests.analysis.harvest.claimed_sizes import claim_uncompressed_bytes
 from tests.analysis.conftest import Stored
+from tests.analysis.harvest.claimed_sizes import claim_uncompressed_bytes
 from tests.planted import LATENTS
 
 
