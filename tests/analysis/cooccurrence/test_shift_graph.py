@@ -1,5 +1,6 @@
 """The graph above the shift, against a dense brute force."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from analysis.cooccurrence import shift_graph as module
 from analysis.cooccurrence.position_profile import stretches
 from analysis.cooccurrence.shift_graph import shift_graph
 from tests.analysis.conftest import Stored
+from tests.analysis.cooccurrence.dense import incidence_of
+from tests.analysis.cooccurrence.test_null_models import kept_documents
 from tests.charts.conftest import make_bundle
 from tests.planted import DEAD, DENSE, INDEPENDENT
 from tests.threads import COUNTS, threads
@@ -148,3 +151,39 @@ def test_no_latents_have_no_graph(stored: Stored, tmp_path: Path) -> None:
     assert graph.neighbours.shape == (0, 9)
     spread = graph.spread(none, 4)
     assert spread.neighbours.shape == (4, 9) and (spread.neighbours == -1).all()
+
+
+def neighbours_of(sets: Sequence[range], lengths: list[int], latent: int) -> list[int]:
+    """The neighbours of a latent, of latents that are active on these tokens of documents."""
+    bits = np.zeros((sum(lengths), len(sets)), dtype=bool)
+    for own, tokens in enumerate(sets):
+        bits[tokens, own] = True
+    kept = kept_documents(lengths)
+    near, _ = module._strongest(incidence_of(bits), kept, np.cumsum(lengths), len(sets) - 1)
+    return sorted(int(b) for b in near[latent] if b >= 0)
+
+
+@pytest.mark.parametrize(("joint", "neighbours"), [(3, [1]), (2, [])])
+def test_neighbours_share_three_tokens(joint: int, neighbours: list[int]) -> None:
+    assert neighbours_of([range(joint), range(joint)], [4_000], 0) == neighbours
+
+
+def test_one_of_twenty_latents_would_have_a_neighbour_by_chance() -> None:
+    """The bound of the docstring, with a 20th, for partners that are more and more frequent."""
+    counts = range(43, 62)
+    joint, tokens, latents = 3, 1_000, 1 + len(counts)
+    sets = [range(joint), *(range(count) for count in counts)]
+    expected = np.array([joint * count / tokens for count in counts])
+    bound = joint * np.log(joint / expected) - joint + expected
+    wanted = (1 + np.flatnonzero(bound > np.log(20 * latents))).tolist()
+    assert 0 < len(wanted) < len(counts)
+    assert neighbours_of(sets, [tokens], 0) == wanted
+
+
+@pytest.mark.parametrize(("stronger", "neighbours"), [(63, [64]), (64, [])])
+def test_the_64_strongest_partners_are_compared_with_the_shift(
+    stronger: int, neighbours: list[int]
+) -> None:
+    """Latent 0 and the stronger partners are active on all of a short document."""
+    sets = [range(20), *[range(10)] * stronger, range(10, 16)]
+    assert neighbours_of(sets, [10, 990], 0) == neighbours

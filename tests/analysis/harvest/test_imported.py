@@ -1,8 +1,10 @@
 """Imported activations: the same shards for any row order, and one sentence for each fault."""
 
+import os
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -236,14 +238,14 @@ def test_each_thread_of_the_sorting_has_125_megabytes(
     threads: int,
 ) -> None:
     used: list[dict[str, Any]] = []
-    connect = imported.duckdb.connect
+    connect = duckdb.connect
 
     def noted(name: str, config: dict[str, Any]) -> Any:
         used.append(config)
         return connect(name, config=config)
 
-    monkeypatch.setattr(imported.duckdb, "connect", noted)
-    monkeypatch.setattr(imported.os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(duckdb, "connect", noted)
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
     assert read(tmp_path, table(), memory_bytes=memory_bytes).active == 3
     assert (used[0]["memory_limit"], used[0]["threads"]) == (f"{memory}B", threads)
 

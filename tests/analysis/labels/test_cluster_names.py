@@ -85,6 +85,11 @@ def test_more_terms_describe_clusters_without_a_common_word() -> None:
         ([["?commas"]] * 2 + [["whale", "?commas"]] * 2, "whale"),
         ([["?commas"]] * 3 + [["whale"]] * 2, "whale"),
         ([["?commas"]] * 5 + [["whale"]] * 2, "commas"),
+        # Exactly half of the activation, on fewer members.
+        ([["whale", "?commas"]] * 2 + [["?commas"]] * 3, "whale"),
+        ([["whale", "?commas"]] * 2 + [["?commas"]] * 4, "commas"),
+        # Less than half of it, on exactly as many members.
+        ([["?commas", "?stops", "whale"]] * 2, "whale"),
     ],
 )
 def test_signs_name_a_cluster_only_if_its_words_do_not(members: list[Best], text: str) -> None:

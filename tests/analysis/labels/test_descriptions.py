@@ -1,5 +1,6 @@
 """What terms are called, and how descriptions are joined to a phrase."""
 
+import numpy as np
 import pytest
 
 from analysis.labels.descriptions import Kind, described, listed, readable_terms
@@ -93,6 +94,7 @@ def test_signs_with_one_name_are_one_term() -> None:
         ([(Kind.SIGN, "():")], "the sign “():”"),
         ([(Kind.SIGN, "():"), (Kind.SIGN, "☺")], "the signs “():” or “☺”"),
         ([(Kind.LETTER, "a")], "the letter a"),
+        ([(Kind.LETTER, "A")], "the letter A"),
         ([(Kind.LETTER, "a"), (Kind.LETTER, "B")], "the letters a and B"),
         ([(Kind.LETTER, "A"), (Kind.LETTER, "B")], "the capital letters A and B"),
         ([(Kind.AFTER, "open")], "text after “open”"),
@@ -109,3 +111,17 @@ def test_words_are_quoted_where_they_are_not_a_name() -> None:
     assert described(kinds, texts, "or") == "“noun”, “verb” or commas"
     assert listed(["a"], "and") == "a"
     assert listed(["a", "b", "c"], "and") == "a, b and c"
+
+
+def test_terms_of_every_kind_are_called_by_their_kind() -> None:
+    phrases = [[" United", " States"]] * LEAST_PHRASE
+    terms = token_terms(token_table([" straw", "berr", "ies", " whale"], *phrases))
+    readable = readable_terms(terms)
+    kinds = [readable.kinds[place] for place in readable.of_term]
+    ends = (terms.first_piece, terms.first_before, terms.first_second)
+    words, pieces, before, phrases_and_rest = (
+        set(part.tolist()) for part in np.split(np.array(kinds, dtype=object), ends)
+    )
+    assert words == phrases_and_rest == {Kind.PLAIN}
+    assert pieces == {Kind.BEGINNING, Kind.MIDDLE, Kind.ENDING}
+    assert before == {Kind.AFTER}

@@ -111,6 +111,8 @@ def test_what_no_guard_has_caught_is_shown_too(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(st, "error", shown.append)
     assert shown_instead(InputError("/a/b/c.txt: is empty; write it."))
     assert shown_instead(ValueError("/a/b"))
+    assert shown_instead(InputError("x" * 2_000))
+    assert len(shown[2]) == 1_000
     assert shown[0] == r"c\.txt\: is empty; write it\." and SENTENCE.match(shown[1])
 
 

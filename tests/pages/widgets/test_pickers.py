@@ -2,9 +2,17 @@
 
 import numpy as np
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.selection import Search, evaluate
-from pages.widgets.pickers import _hits, _next_selected
+from pages.widgets.pickers import (
+    _hits,
+    _most_active,
+    _next_selected,
+    _same_latents,
+    _suggested_partner,
+    level_clusters,
+    strongest_partners,
+)
 from tests.pages.conftest import Open
 
 
@@ -50,3 +58,62 @@ def test_hits_are_listed_densest_first(planted_bundle: Bundle) -> None:
     assert found == sorted(found, key=lambda i: -density[i])
     assert sorted(found) == np.flatnonzero(evaluate(Search("WHALE"), planted_bundle)).tolist()
     assert _hits(planted_bundle, "") == []
+
+
+def test_the_forty_strongest_partners_are_offered(planted_bundle: Bundle) -> None:
+    dense = 198
+    stored = planted_bundle.partners.of([dense]).to_pylist()
+    often = [row for row in stored if row["joint_tokens"] >= 10]
+    assert len(often) > 40
+    often.sort(key=lambda row: (-row["joint_tokens"], row["partner"]))
+    offered = strongest_partners(planted_bundle, dense, "joint")
+    assert offered == [row["partner"] for row in often[:40]]
+
+
+def test_a_live_partner_is_suggested_if_there_is_one(planted_bundle: Bundle) -> None:
+    flags = planted_bundle.latents["flag"].to_pylist()
+    passed_over = 0
+    for latent in range(0, 190, 5):
+        strongest = strongest_partners(planted_bundle, latent, "phi")
+        live = [partner for partner in strongest if flags[partner] == "live"]
+        assert _suggested_partner(planted_bundle, latent) == live[0]
+        passed_over += strongest[0] != live[0]
+    # A latent without partners, and one whose partners are all dense.
+    assert flags[192] == "dead" and _suggested_partner(planted_bundle, 192) == 193
+
+
+def test_the_most_active_live_latent(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.latents.to_pylist()
+    live = [row for row in rows if row["flag"] == "live"]
+    most = max(live, key=lambda row: row["active_tokens"])
+    assert any(row["active_tokens"] > most["active_tokens"] for row in rows)
+    assert _most_active(planted_bundle) == most["latent"]
+
+
+def test_the_cluster_of_another_space_with_most_of_the_same_latents(
+    planted_bundle: Bundle,
+) -> None:
+    other = LevelName("cooccurrence", 0)
+    ids = level_clusters(planted_bundle, other)["cluster"].to_pylist()
+    sizes = planted_bundle.clusters["size"].to_pylist()
+    assert ids == sorted(ids, key=lambda i: (-sizes[i], i)) and len(ids) > 10
+    members: dict[int, set[int]] = {}
+    for row in planted_bundle.memberships.to_pylist():
+        members.setdefault(row["cluster"], set()).add(row["latent"])
+    for cluster in range(6):
+        same = _same_latents(planted_bundle, cluster, other, ids)
+        shared = {i: len(members[i] & members[cluster]) for i in ids}
+        assert shared[same] == max(shared.values()) > 0
+    assert _same_latents(planted_bundle, None, other, ids) == ids[0]
+
+
+def test_fifty_hits_are_offered_of_all_that_are_counted(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("latent")
+    app.text_input("words of the latent").set_value("a").run()
+    hits = _hits(planted_bundle, "a")
+    assert len(hits) > 50
+    (box,) = (box for box in app.selectbox if box.label.endswith(" hits"))
+    assert box.label == f"{len(hits)} hits"
+    assert [option.split(" ")[0] for option in box.options] == [str(i) for i in hits[:50]]

@@ -1,9 +1,10 @@
 """What the Overview says is in the SAE."""
 
 from analysis.bundle import Bundle, ReadingCoverage, ReadingSummary
-from charts.cluster_cards import cluster_cards
+from charts.cluster_cards import Card, cluster_cards
 from pages.widgets import reading
 from pages.widgets.reading import coverage_sentence
+from tests.pages.conftest import Open
 
 
 def with_reading(bundle: Bundle, summary: ReadingSummary | None) -> Bundle:
@@ -41,3 +42,25 @@ def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
     assert facts.startswith(f"{card.size} latents · stability ")
     assert ("by chance" in facts) == (card.stability_null is not None)
     assert ("fires" in facts) == (card.member_lift is not None)
+
+
+def test_a_card_shows_ninety_characters_on_both_sides_of_its_token() -> None:
+    card = Card(
+        cluster=1, name="sea", size=5, stability=0.5, stability_null=None, member_lift=None,
+        member=3, before="a" + "b" * 90, token="sail", after="c" * 90 + "d",
+    )  # fmt: skip
+    before, after = "b" * 90, "c" * 90
+    assert reading._context(card) == f"… {before} :blue-background[sail] {after} …"
+
+
+def test_nine_cards_are_shown_and_up_to_sixty_on_demand(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    def cards() -> int:
+        return sum(button.label == "Show the cluster" for button in app.button)
+
+    app = open_page("overview")
+    assert cards() == 9
+    (toggle,) = (toggle for toggle in app.toggle if toggle.label == "Show up to 60 clusters")
+    app = toggle.set_value(True).run()
+    assert 9 < cards() == len(cluster_cards(planted_bundle, 60))
