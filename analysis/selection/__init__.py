@@ -6,33 +6,39 @@
 
 `parse` reads such a text, `str` writes it in one canonical form that fits in an address bar, and
 `evaluate` computes the selected latents from the tables of a bundle. The same text works for every
-bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are also accepted, and a bare
-word is a search.
+bundle. `&` binds tighter than `|`. The words `and`, `or` and `not` are also accepted. A bare word
+is a search, and conditions side by side are joined by and.
 """
 
 from analysis.latents.flags import FLAGS
+from analysis.selection.combining import both, conjuncts, parts_of, replaced, without
 from analysis.selection.drawing import drawn_box, drawn_lasso
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
     MAP_COLUMNS,
     NUMERIC_COLUMNS,
+    RELATIONS,
     And,
+    Between,
     Box,
     Cluster,
     Compare,
     Everything,
     Flag,
+    InContext,
     Lasso,
     Latents,
     Near,
     Not,
     Or,
     Partners,
+    Pattern,
+    Related,
     Search,
     Selection,
+    Span,
     Unclustered,
-    both,
-    replaced,
+    ids_of,
 )
 from analysis.selection.parser import LONGEST_TEXT, parse
 
@@ -41,25 +47,35 @@ __all__ = [
     "LONGEST_TEXT",
     "MAP_COLUMNS",
     "NUMERIC_COLUMNS",
+    "RELATIONS",
     "And",
+    "Between",
     "Box",
     "Cluster",
     "Compare",
     "Everything",
     "Flag",
+    "InContext",
     "Lasso",
     "Latents",
     "Near",
     "Not",
     "Or",
     "Partners",
+    "Pattern",
+    "Related",
     "Search",
     "Selection",
+    "Span",
     "Unclustered",
     "both",
+    "conjuncts",
     "drawn_box",
     "drawn_lasso",
     "evaluate",
+    "ids_of",
     "parse",
+    "parts_of",
     "replaced",
+    "without",
 ]

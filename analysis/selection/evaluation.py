@@ -11,25 +11,34 @@ import pyarrow.compute as pc
 from analysis.bundle import CLUSTER_COLUMNS, Bundle
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
+from analysis.selection.context_index import context_index
 from analysis.selection.grammar import (
     MAP_COLUMNS,
     And,
+    Between,
     Box,
     Cluster,
     Compare,
     Everything,
     Flag,
+    Ids,
+    InContext,
     Lasso,
     Latents,
     Near,
     Not,
     Or,
     Partners,
+    Pattern,
+    Related,
     Search,
     Selection,
+    Span,
     Unclustered,
 )
 from analysis.selection.polygon import inside_polygon
+from analysis.selection.related_pairs import related_pairs
+from analysis.selection.text_search import containing, latents_matching, matching
 
 _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
     "<": operator.lt,
@@ -40,10 +49,16 @@ _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
 }
 
 
+_OfPlace = Compare | Between | Box | Lasso
+_OfWords = Search | Pattern | InContext | Flag | Unclustered
+_OfIds = Latents | Cluster | Near | Partners | Related
+
+
 def evaluate(selection: Selection, bundle: Bundle) -> Bools:
     """Which latents of the bundle are selected: a mask [n_latents].
 
-    Ids that the bundle does not have select nothing.
+    Ids that the bundle does not have select nothing. Raises InputError if a regular expression
+    takes too long, or the corpus is too large to search in contexts.
     """
     match selection:
         case Everything():
@@ -54,27 +69,47 @@ def evaluate(selection: Selection, bundle: Bundle) -> Bools:
             return reduce(np.logical_or, (evaluate(part, bundle) for part in parts))
         case Not(part):
             return ~evaluate(part, bundle)
-        case Latents() | Cluster() | Near() | Partners():
+        case Compare() | Between() | Box() | Lasso():
+            return _with_numbers(selection, bundle)
+        case _:
+            return _others(selection, bundle)
+
+
+def _others(selection: _OfWords | _OfIds, bundle: Bundle) -> Bools:
+    match selection:
+        case Latents(ids):
+            return _mask_of_ids(ids, bundle.latents.num_rows)
+        case Cluster() | Near() | Partners() | Related():
             return _mask_of(bundle, _selected_ids(selection, bundle))
         case _:
-            return _matching(selection, bundle)
+            return _with_words(selection, bundle)
 
 
-def _matching(
-    selection: Compare | Box | Lasso | Search | Flag | Unclustered, bundle: Bundle
-) -> Bools:
-    """The latents whose own row of the latent table meets the condition."""
+def _with_numbers(selection: _OfPlace, bundle: Bundle) -> Bools:
+    """Latents whose numbers meet the condition. A missing number meets none."""
     match selection:
         case Compare(column, sign, value):
             return _COMPARISONS[sign](_numbers(bundle, column), value)
+        case Between(column, low, high):
+            values = _numbers(bundle, column)
+            return (values >= low) & (values <= high)
         case Box(x0, x1, y0, y1, on_map):
             x, y = (_numbers(bundle, axis) for axis in MAP_COLUMNS[on_map])
             return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
         case Lasso(points, on_map):
             x, y = (_numbers(bundle, axis) for axis in MAP_COLUMNS[on_map])
             return inside_polygon(x, y, np.array(points))
+
+
+def _with_words(selection: _OfWords, bundle: Bundle) -> Bools:
+    """Latents whose texts, flag or lack of a cluster meets the condition."""
+    match selection:
         case Search(text):
-            return _containing(bundle, text)
+            return latents_matching(bundle, containing(text))
+        case Pattern(text):
+            return latents_matching(bundle, matching(text))
+        case InContext(text):
+            return context_index(bundle).latents_with(text)
         case Flag(flags):
             return np.asarray(pc.is_in(bundle.latents["flag"].cast(pa.string()), pa.array(flags)))
         case Unclustered(space):
@@ -83,27 +118,39 @@ def _matching(
             return np.asarray(pc.is_null(bundle.latents[column]))
 
 
-def _selected_ids(selection: Latents | Cluster | Near | Partners, bundle: Bundle) -> Ints:
-    """The ids that a condition lists or looks up in another table."""
+def _selected_ids(selection: Cluster | Near | Partners | Related, bundle: Bundle) -> Ints:
+    """The ids that a condition looks up in another table."""
     match selection:
-        case Latents(ids):
-            return np.array(ids, dtype=np.int64)
         case Cluster(ids):
-            return _members(bundle.memberships, ids)
+            return _members(bundle, ids)
         case Near(latent, count):
-            rows = bundle.neighbours.of(_existing(bundle, latent)).slice(0, count)
-            return np.append(rows["neighbour"].to_numpy(), _existing(bundle, latent))
+            own = _existing(bundle, latent)
+            rows = bundle.neighbours.of(own).slice(0, count)
+            return np.append(rows["neighbour"].to_numpy(), own)
         case Partners(latent, measure, count):
             own = _existing(bundle, latent)
             rows = ranked_partners(bundle, own, measure, most=count)
             return np.append(rows["partner"].to_numpy(), own)
+        case Related(latent, kind):
+            own = _existing(bundle, latent) if latent is not None else np.empty(0, dtype=np.int64)
+            return np.append(related_pairs(bundle).ends(latent, kind), own)
 
 
-def _members(memberships: pa.Table, ids: tuple[int, ...]) -> Ints:
+def _members(bundle: Bundle, ids: Ids) -> Ints:
     """The latents that belong to any of the clusters."""
-    rows = memberships.filter(pc.is_in(memberships["cluster"], pa.array(ids, pa.int32())))
-    members: Ints = rows["latent"].to_numpy().astype(np.int64)
+    chosen = _mask_of_ids(ids, bundle.clusters.num_rows)
+    rows = bundle.memberships
+    members: Ints = rows["latent"].to_numpy()[chosen[rows["cluster"].to_numpy()]]
     return members
+
+
+def _mask_of_ids(ids: Ids, total: int) -> Bools:
+    """The ids and spans of ids as a mask [total]."""
+    mask = np.zeros(total, dtype=bool)
+    for one in ids:
+        first, last = one if isinstance(one, Span) else (one, one)
+        mask[first : last + 1] = True
+    return mask
 
 
 def _existing(bundle: Bundle, latent: int) -> Ints:
@@ -121,14 +168,3 @@ def _numbers(bundle: Bundle, column: str) -> Floats:
     """A numeric column as float64. Missing numbers are NaN, which matches no comparison."""
     values: Floats = bundle.latents[column].cast(pa.float64()).to_numpy(zero_copy_only=False)
     return values
-
-
-def _containing(bundle: Bundle, text: str) -> Bools:
-    """Latents whose label, explanation or one of whose top tokens contains the text."""
-    mask: Bools = np.zeros(bundle.latents.num_rows, dtype=bool)
-    for column in ("label", "explanation"):
-        mask |= np.asarray(pc.match_substring(bundle.latents[column], text, ignore_case=True))
-    words = bundle.top_words
-    hits = np.asarray(pc.match_substring(words.words, text, ignore_case=True))
-    mask[words.latents[hits[words.codes]]] = True
-    return mask

@@ -4,11 +4,13 @@ A selection is a query over the latents of a bundle. `str` writes it in one cano
 in an address bar; `analysis.selection.parser` reads it back as an equal selection.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from typing import NamedTuple
 
-from analysis.bundle import Space
+import pyarrow as pa
+
+from analysis.bundle import TABLES, Space
 from analysis.decoder.map_verdict import MapName
 
 MAP_COLUMNS: dict[MapName, tuple[str, str]] = {
@@ -16,27 +18,15 @@ MAP_COLUMNS: dict[MapName, tuple[str, str]] = {
     "cooccurrence": ("x_cooccurrence", "y_cooccurrence"),
 }
 """The columns of the latent table that hold a latent's coordinates on each of the two maps."""
-NUMERIC_COLUMNS = (
-    "active_tokens",
-    "active_documents",
-    "density",
-    "mean",
-    "std",
-    "median",
-    "p90",
-    "max",
-    "decoder_norm",
-    "x",
-    "y",
-    "map_recall",
-    "label_precision",
-    "label_recall",
-    "label_lift",
-    "outside_label",
-    "map_agreement",
-    "moved",
+NUMERIC_COLUMNS = tuple(
+    column.name
+    for column in TABLES["latents"]
+    if column.metadata[b"unit"] != b"id"
+    and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
 )
 """Columns of the latent table that a selection can compare with a number."""
+RELATIONS = ("duplicate", "implication", "exclusive", "absorption_candidate")
+"""Kinds of relation, as in the relations table."""
 FEWEST_CORNERS, MOST_CORNERS = 3, 100
 """Corners of a lasso."""
 PARTNERS_COUNT = 20
@@ -51,11 +41,24 @@ class Everything:
         return ""
 
 
+class Span(NamedTuple):
+    """All ids from the first to the last, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}..{self.last}"
+
+
+Ids = tuple[int | Span, ...]
+
+
 @dataclass(frozen=True)
 class Latents:
     """The latents with the given ids."""
 
-    ids: tuple[int, ...]
+    ids: Ids
 
     def __str__(self) -> str:
         return f"latent={_joined(self.ids)}"
@@ -65,7 +68,7 @@ class Latents:
 class Cluster:
     """The members of any of the given clusters. Ids are unique across spaces and levels."""
 
-    ids: tuple[int, ...]
+    ids: Ids
 
     def __str__(self) -> str:
         return f"cluster={_joined(self.ids)}"
@@ -107,14 +110,50 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Between:
+    """Latents whose number in a column is in a range, ends included."""
+
+    column: str
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.column}={_number(self.low)}..{_number(self.high)}"
+
+
+@dataclass(frozen=True)
 class Search:
     """Latents whose label, explanation or top tokens contain the text, in upper or lower case."""
 
     text: str
 
     def __str__(self) -> str:
-        escaped = self.text.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return _quoted(self.text)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Latents whose label, explanation or one of whose top tokens matches a regular expression.
+
+    Upper and lower case are equal. The syntax is that of RE2, which has no look-around and no
+    back-references and therefore needs a time that is linear in the text.
+    """
+
+    text: str
+    """As it is written between the slashes: a slash in it is escaped."""
+
+    def __str__(self) -> str:
+        return f"/{self.text}/"
+
+
+@dataclass(frozen=True)
+class InContext:
+    """Latents with the text in one of their strongest contexts, in upper or lower case."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"context({_quoted(self.text)})"
 
 
 @dataclass(frozen=True)
@@ -169,6 +208,19 @@ class Partners:
 
 
 @dataclass(frozen=True)
+class Related:
+    """A latent and those that are in a relation with it; without a latent, all in a relation."""
+
+    latent: int | None = None
+    kind: str | None = None
+    """One of RELATIONS; None for any."""
+
+    def __str__(self) -> str:
+        values = (str(value) for value in (self.latent, self.kind) if value is not None)
+        return f"relation({','.join(values)})"
+
+
+@dataclass(frozen=True)
 class Not:
     """All latents that the part does not select."""
 
@@ -205,44 +257,36 @@ Selection = (
     | Unclustered
     | Flag
     | Compare
+    | Between
     | Search
+    | Pattern
+    | InContext
     | Box
     | Lasso
     | Near
     | Partners
+    | Related
     | Not
     | And
     | Or
 )
 
 
-def both(first: Selection, second: Selection) -> Selection:
-    """The conjunction of two selections: flat, without repeats and without `Everything`."""
-    parts: list[Selection] = []
-    for part in (*_conjuncts(first), *_conjuncts(second)):
-        if part not in parts:
-            parts.append(part)
-    if not parts:
-        return Everything()
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
-
-
-def replaced(
-    selection: Selection, matches: Callable[[Selection], bool], new: Selection
-) -> Selection:
-    """Replace the top-level conjuncts that match by `new`; keep the others.
-
-    A new box on the map replaces the previous box and keeps a search next to it.
-    """
-    kept = [part for part in _conjuncts(selection) if not matches(part)]
-    everything: Selection = Everything()
-    return reduce(both, [*kept, new], everything)
-
-
-def _conjuncts(selection: Selection) -> tuple[Selection, ...]:
-    if isinstance(selection, Everything):
-        return ()
-    return selection.parts if isinstance(selection, And) else (selection,)
+def ids_of(numbers: Iterable[int]) -> Ids:
+    """Ids in ascending order, with runs of three or more as spans, so that their text is short."""
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    ids: list[int | Span] = []
+    for first, last in spans:
+        if last - first >= 2:
+            ids.append(Span(first, last))
+        else:
+            ids.extend(range(first, last + 1))
+    return tuple(ids)
 
 
 def _grouped(part: Selection, *kinds: type) -> str:
@@ -250,7 +294,12 @@ def _grouped(part: Selection, *kinds: type) -> str:
     return f"({part})" if isinstance(part, kinds) else str(part)
 
 
-def _joined(ids: tuple[int, ...]) -> str:
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _joined(ids: Ids) -> str:
     return ",".join(map(str, ids))
 
 

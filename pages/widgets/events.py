@@ -24,6 +24,7 @@ from analysis.selection import (
     Unclustered,
     both,
     drawn_box,
+    ids_of,
     replaced,
 )
 from charts.core.interactions import (
@@ -161,7 +162,7 @@ def _visit_cluster(row: Row) -> None:
 def _component(row: Row) -> Selection:
     """The members of a component by their ids, because no condition selects a component."""
     labels = clarke_components(shown()).labels
-    return Latents(tuple(np.flatnonzero(labels == int(row["component"])).tolist()))
+    return Latents(ids_of(np.flatnonzero(labels == int(row["component"])).tolist()))
 
 
 def _box(on_map: MapName) -> Callable[[Ends], Selection]:
@@ -200,7 +201,7 @@ def _two_clusters(row: Row) -> Selection:
 
 def _members(row: Row) -> Selection:
     """The latents that a mark lists as text, such as "3,14"."""
-    return Latents(tuple(int(latent) for latent in str(row["members"]).split(",")))
+    return Latents(ids_of(int(latent) for latent in str(row["members"]).split(",")))
 
 
 def _pair_of(a: str, b: str) -> Callable[[Row], None]:

@@ -66,6 +66,20 @@ class Measured:
     """Bytes after every session."""
 
 
+PATTERNS = (
+    "the",
+    "^.",
+    "(a+)+$",
+    r"(a)\\1",
+    "(",
+    "[",
+    r"(\\pL?){300}",
+    "a{999}{999}",
+    ".*" * 99,
+    "x" * 201,
+)
+
+
 def random_link(draw: random.Random, bundle_id: str, latents: int) -> Link:
     """A link to a page; half of the values are valid."""
     parts = []
@@ -157,7 +171,12 @@ def random_selection(draw: random.Random, latents: int, depth: int = 0) -> str:
             f"{draw.choice(NUMERIC_COLUMNS)}{draw.choice(('<', '<=', '>', '>=', '='))}"
             f"{draw.choice((number, '0.01', '1e-300', '-1e300', 'nan', '1e400'))}",
             f"partners({small},{draw.choice(list(MEASURES))},{number})", f"partners({number})",
-            f"box({','.join(_edge(draw) for _ in range(4))})", '"the"', "python", '"\\"', "<>",
+            f"box({','.join(_edge(draw) for _ in range(4))})", '"the"', f'context("{small}")',
+            f"lasso({','.join(_edge(draw) for _ in range(draw.choice((5, 6, 200, 202))))})",
+            f"relation({small})", f"relation({number},implication)", "relation(duplicate)",
+            f"{draw.choice(NUMERIC_COLUMNS)}={_edge(draw)}..{_edge(draw)}",
+            f"latent={small}..{number}", f"/{draw.choice(PATTERNS)}/", "context(the)", "New York",
+            "the 3 (a !b)", "python", '"\\"', "<>",
         )
     )  # fmt: skip
 

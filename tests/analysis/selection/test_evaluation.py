@@ -1,6 +1,7 @@
 """Each selection selects the latents that a plain loop over the rows of the bundle selects."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,18 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, Bundle, Space
-from analysis.selection import Box, Cluster, Lasso, Near, Partners, Selection, evaluate, parse
+from analysis.selection import (
+    RELATIONS,
+    Box,
+    Cluster,
+    Lasso,
+    Near,
+    Partners,
+    Related,
+    Selection,
+    evaluate,
+    parse,
+)
 
 Row = dict[str, Any]
 
@@ -20,7 +32,7 @@ def _selected(selection: Selection, bundle: Bundle) -> set[int]:
 
 
 def _words(row: Row) -> str:
-    return "\0".join([row["label"], row["explanation"], *row["top_tokens"]]).lower()
+    return "\n".join([row["label"], row["explanation"], *row["top_tokens"]]).lower()
 
 
 @pytest.mark.parametrize(
@@ -30,6 +42,14 @@ def _words(row: Row) -> str:
         ("density<0.01", lambda r: r["density"] < 0.01),
         ("mean>=1.5", lambda r: r["mean"] is not None and r["mean"] >= 1.5),
         ("!mean>=1.5", lambda r: not (r["mean"] is not None and r["mean"] >= 1.5)),
+        ("density=0.01..0.1", lambda r: 0.01 <= r["density"] <= 0.1),
+        ("mean=1..1.5", lambda r: r["mean"] is not None and 1 <= r["mean"] <= 1.5),
+        ("latent>=150", lambda r: r["latent"] >= 150),
+        ("latent=3,5..9,198..900", lambda r: r["latent"] in (3, 5, 6, 7, 8, 9, 198, 199)),
+        ("label_contexts>=20", lambda r: r["label_contexts"] >= 20),
+        ("cluster=0..0", lambda r: r["cluster"] == 0),
+        ("/wh.le|^py/", lambda r: re.search("wh.le|^py", _words(r), re.IGNORECASE | re.M)),
+        ("w a l", lambda r: all(letter in _words(r) for letter in "wal")),
         ("flag=dead,dense", lambda r: r["flag"] in ("dead", "dense")),
         ("latent=3,7,4000", lambda r: r["latent"] in (3, 7)),
         ('"whale"', lambda r: "whale" in _words(r)),
@@ -43,9 +63,9 @@ def _words(row: Row) -> str:
     ],
 )
 def test_selections_equal_a_loop_over_the_rows(
-    planted_bundle: Bundle, text: str, test: Callable[[Row], bool]
+    planted_bundle: Bundle, text: str, test: Callable[[Row], object]
 ) -> None:
-    expected = [test(row) for row in planted_bundle.latents.to_pylist()]
+    expected = [bool(test(row)) for row in planted_bundle.latents.to_pylist()]
     assert evaluate(parse(text), planted_bundle).tolist() == expected
 
 
@@ -166,6 +186,23 @@ def test_none_is_of_the_space_shown_first_or_of_the_one_that_is_named(
     ):
         stored = enumerate(bundle.latents[column].to_pylist())
         assert _selected(parse(text), bundle) == {i for i, own in stored if own is None}
+
+
+@pytest.mark.parametrize("kind", [None, *RELATIONS])
+def test_relations_are_looked_up_from_both_ends(planted_bundle: Bundle, kind: str | None) -> None:
+    rows = [
+        row for row in planted_bundle.relations.all().to_pylist() if kind in (None, row["relation"])
+    ]
+    for latent in {row["a"] for row in rows[:9]} | {row["b"] for row in rows[:9]} | {0}:
+        pairs = [row for row in rows if latent in (row["a"], row["b"])]
+        expected = {row[end] for row in pairs for end in "ab"} | {latent}
+        assert _selected(Related(latent, kind), planted_bundle) == expected
+    every = {row[end] for row in rows for end in "ab"}
+    assert _selected(Related(None, kind), planted_bundle) == every
+
+
+def test_a_relation_of_an_unknown_latent_selects_nothing(planted_bundle: Bundle) -> None:
+    assert not evaluate(parse("relation(200)"), planted_bundle).any()
 
 
 def test_joined_selections_are_set_operations(planted_bundle: Bundle) -> None:

@@ -7,32 +7,31 @@ from analysis.selection import (
     FLAGS,
     MAP_COLUMNS,
     NUMERIC_COLUMNS,
+    RELATIONS,
     And,
+    Between,
     Box,
-    Cluster,
     Compare,
     Everything,
     Flag,
+    InContext,
     Lasso,
     Latents,
     Near,
     Not,
     Or,
     Partners,
+    Pattern,
+    Related,
     Search,
     Selection,
+    Span,
     Unclustered,
-    both,
-    parse,
-    replaced,
+    ids_of,
 )
 
 DENSE = Compare("density", ">", 0.5)
 WHALE = Search("whale")
-
-
-def _is_box(part: Selection) -> bool:
-    return isinstance(part, Box)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +45,13 @@ def _is_box(part: Selection) -> bool:
         (Compare("density", "<", 0.01), "density<0.01"),
         (Compare("max", ">=", 2.0), "max>=2"),
         (Compare("active_tokens", "<", 1e15), "active_tokens<1000000000000000.0"),
+        (Between("density", 0.0001, 2), "density=0.0001..2"),
+        (Latents((3, Span(5, 9))), "latent=3,5..9"),
+        (Pattern(r"a\/b"), r"/a\/b/"),
+        (InContext('a "b"'), 'context("a \\"b\\"")'),
+        (Related(7), "relation(7)"),
+        (Related(7, "duplicate"), "relation(7,duplicate)"),
+        (Related(None, "exclusive"), "relation(exclusive)"),
         (Search('a "b" \\'), '"a \\"b\\" \\\\"'),
         (Box(-1.5, 2, 0, 3.25), "box(-1.5,2,0,3.25)"),
         (Box(0, 1, 2, 3, "cooccurrence"), "box(0,1,2,3,cooccurrence)"),
@@ -66,33 +72,18 @@ def test_text_of_a_selection(selection: Selection, text: str) -> None:
     assert str(selection) == text
 
 
-def test_both_is_flat_and_has_no_repeats() -> None:
-    assert both(Everything(), Everything()) == Everything()
-    assert both(WHALE, Everything()) == WHALE
-    assert both(WHALE, WHALE) == WHALE
-    assert both(And((WHALE, DENSE)), And((DENSE, Near(1)))) == And((WHALE, DENSE, Near(1)))
-
-
-def test_both_keeps_the_order() -> None:
-    assert both(DENSE, WHALE) == And((DENSE, WHALE))
-
-
-def test_a_new_box_replaces_the_old_box_and_keeps_the_search() -> None:
-    selection = replaced(parse('"whale" & box(0,1,0,1)'), _is_box, Box(2, 3, 2, 3))
-    assert str(selection) == '"whale" & box(2,3,2,3)'
-
-
-def test_replacing_by_everything_removes() -> None:
-    assert replaced(Box(0, 1, 0, 1), _is_box, Everything()) == Everything()
-    assert replaced(And((WHALE, Box(0, 1, 0, 1))), _is_box, Everything()) == WHALE
-
-
-def test_a_box_inside_an_alternative_is_not_replaced() -> None:
-    either = Or((WHALE, Box(0, 1, 0, 1)))
-    assert replaced(either, _is_box, Cluster((1,))) == And((either, Cluster((1,))))
+def test_ids_in_a_row_are_written_as_a_span() -> None:
+    assert ids_of([9, 3, 2, 1, 7, 3, 10]) == (Span(1, 3), 7, 9, 10)
+    assert str(Latents(ids_of(range(5, 500)))) == "latent=5..499"
+    assert ids_of([]) == ()
 
 
 def test_the_columns_and_flags_are_those_of_the_latent_table() -> None:
     columns = {*NUMERIC_COLUMNS, *(axis for axes in MAP_COLUMNS.values() for axis in axes)}
     assert columns <= set(TABLES["latents"].names)
+    texts = {"flag", "label", "explanation", "explanation_source", "top_tokens"}
+    ids = {"latent", "cluster", "cluster_cooccurrence"}
+    assert set(NUMERIC_COLUMNS) == set(TABLES["latents"].names) - texts - ids
+    words = TABLES["relations"].field("relation").metadata[b"range"].decode()
+    assert tuple(words.split(", ")) == RELATIONS
     assert FLAGS == ("live", "dead", "ultralow", "dense")

@@ -11,29 +11,43 @@ from analysis.selection import (
     LONGEST_TEXT,
     MAP_COLUMNS,
     NUMERIC_COLUMNS,
+    RELATIONS,
     And,
+    Between,
     Box,
     Cluster,
     Compare,
     Everything,
     Flag,
+    InContext,
     Lasso,
     Latents,
     Near,
     Not,
     Or,
     Partners,
+    Pattern,
+    Related,
     Search,
     Selection,
+    Span,
     Unclustered,
     parse,
 )
-from analysis.selection.parser import DEEPEST_NESTING, LARGEST_NUMBER, MOST_CONDITIONS
+from analysis.selection.conditions import LARGEST_NUMBER, LONGEST_PATTERN
+from analysis.selection.parser import DEEPEST_NESTING, MOST_CONDITIONS
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-ids = st.lists(st.integers(0, 999_999), min_size=1, max_size=4, unique=True).map(
-    lambda values: tuple(sorted(values))
+spans = st.tuples(st.integers(0, 99), st.integers(0, 999_999)).map(
+    lambda ends: Span(min(ends), max(ends))
 )
+ids = st.lists(st.integers(0, 999_999) | spans, min_size=1, max_size=4, unique=True).map(
+    lambda values: tuple(
+        sorted(values, key=lambda one: one if isinstance(one, Span) else (one, one))
+    )
+)
+pieces = ["a", r"\d+", "[a-z]", r"\/", "(x|y)", " ", '"', "é?", r"\\", "&"]
+patterns = st.lists(st.sampled_from(pieces), min_size=1, max_size=5).map("".join)
 atoms: st.SearchStrategy[Selection] = st.one_of(
     st.builds(Latents, ids),
     st.builds(Cluster, ids),
@@ -45,7 +59,17 @@ atoms: st.SearchStrategy[Selection] = st.one_of(
         st.sampled_from(["<", "<=", ">", ">=", "="]),
         numbers,
     ),
+    st.builds(Compare, st.just("latent"), st.sampled_from(["<", "<=", ">", ">="]), numbers),
+    st.builds(
+        lambda column, ends: Between(column, min(ends), max(ends)),
+        st.sampled_from(NUMERIC_COLUMNS),
+        st.tuples(numbers, numbers),
+    ),
     st.builds(Search, st.text(max_size=12)),
+    st.builds(Pattern, patterns),
+    st.builds(InContext, st.text(max_size=12)),
+    st.builds(Related, st.integers(0, 9999), st.sampled_from((None, *RELATIONS))),
+    st.builds(Related, st.none(), st.sampled_from(RELATIONS)),
     st.builds(
         lambda x, y, on_map: Box(min(x), max(x), min(y), max(y), on_map),
         st.tuples(numbers, numbers),
@@ -98,6 +122,37 @@ def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
             Or((And((Compare("max", ">", 1), Compare("max", "<", 2))), Latents((5,)))),
         ),
         ("cluster = none , decoder", Unclustered("decoder")),
+        ("New York", And((Search("New"), Search("York")))),
+        ('"New York"', Search("New York")),
+        ("New York | whale", Or((And((Search("New"), Search("York"))), Search("whale")))),
+        (
+            "whale !dead (a | b)",
+            And((Search("whale"), Not(Search("dead")), Or((Search("a"), Search("b"))))),
+        ),
+        ("density<1 whale", And((Compare("density", "<", 1), Search("whale")))),
+        ("python 3", And((Search("python"), Search("3")))),
+        ("density=1e-4..1e-2", Between("density", 1e-4, 1e-2)),
+        ("max = 3..-.5", Between("max", -0.5, 3)),
+        ("x=-2..-1", Between("x", -2, -1)),
+        ("latent=3,20..30,14", Latents((3, 14, Span(20, 30)))),
+        ("latent=5..3,5..5", Latents((Span(3, 5), Span(5, 5)))),
+        ("cluster=3..4", Cluster((Span(3, 4),))),
+        ("latent>=100", Compare("latent", ">=", 100)),
+        ("latent=100", Latents((100,))),
+        ("intruder>0.2", Compare("intruder", ">", 0.2)),
+        ("/wh[a-z]le/", Pattern("wh[a-z]le")),
+        (r"/a\/b|c d/ & x", And((Pattern(r"a\/b|c d"), Search("x")))),
+        ("/home/user", Search("/home/user")),
+        ("and/or", Search("and/or")),
+        ("relation(7)", Related(7)),
+        ("relation(7,implication)", Related(7, "implication")),
+        ("relation(duplicate)", Related(None, "duplicate")),
+        ('context("New York")', InContext("New York")),
+        ("context(whale)", InContext("whale")),
+        ("context", Search("context")),
+        ("near (7)", Near(7)),
+        ("dog (cat)", And((Search("dog"), Search("cat")))),
+        (f"/{'a' * LONGEST_PATTERN}/", Pattern("a" * LONGEST_PATTERN)),
         ("near(7,3)", Near(7, 3)),
         ("partners(7)", Partners(7, "phi", 20)),
         ("partners(7,lift)", Partners(7, "lift", 20)),
@@ -130,7 +185,12 @@ def test_spellings(text: str, selection: Selection) -> None:
         "lasso()", "lasso(decoder)", "lasso(1,2,3,4,5,6,7)", "lasso(1,2,3,4,5,inf)",
         "lasso(1,2,3,4,5,6,sideways)", f"lasso({','.join(['1'] * 202)})",
         "box(1,2,3,inf)", "latent=1000000000",
-        "x" * (LONGEST_TEXT + 1), "partners(x)", "partners(1,phi,2,3)", "density<1 whale",
+        "x" * (LONGEST_TEXT + 1), "partners(x)", "partners(1,phi,2,3)", "density<1..2",
+        "density=1..", "density=1..x",
+        "latent=3..", "latent=..3", "latent=3..x", "near(3..4)", "relation()", "relation(sibling)",
+        "relation(1,sibling)", "relation(1,duplicate,3)", "relation(duplicate,1)", "context()",
+        "context(a b)", 'context("a","b")', "/(/", r"/(a)\1/", "/a(?=b)/", "/a{2000}/",
+        f"/{'a' * 201}/", "neer(3)",
     ],
 )  # fmt: skip
 def test_bad_text_is_one_sentence(text: str) -> None:
@@ -159,12 +219,26 @@ def test_nesting_has_a_limit() -> None:
         ("density<", "the text ends where a value is expected"),
         ("(whale", "the text ends where ) is expected"),
         ("whale)", "expected & or | at character 6, got )"),
-        ('a & "b', "a quote is not closed at character 4"),
+        ('a & "b', "the quote at character 5 is not closed; add a quote."),
         ("colour=3", "there is no column colour to compare"),
         ("flag=happy", "there is no flag happy; choose one of live, dead, ultralow, dense"),
         ("max=1,2", "max= takes one number, not 2"),
         ("density<abc", "density takes a finite number, not abc"),
         ("lasso(1,2,3,4)", "the x and y of 3 to 100 corners, not 4 numbers; write it like lasso("),
+        ("densty<1", "did you mean density? Otherwise choose one of latent, cluster, flag"),
+        ("neer(3)", "no function neer() at character 1; write near(4122,10), or put the text in"),
+        ("a & whale(3)", "there is no function whale() at character 5"),
+        ("context(a b)", 'expected ) at character 11, got b; write it like context("New York")'),
+        ("New York, NY", "got ,; put text with signs in quotes"),
+        ("a /(b/", "the regular expression at character 3 cannot be read (missing ): (b); correct"),
+        (f"/{'a' * 201}/", "at character 1 has 201 characters, but at most 200 are allowed"),
+        ("max=1,2", "for a range write it like max=1..2"),
+        ("density<1..2", "density takes a finite number, not 1..2"),
+        (
+            "relation(1,sibling)",
+            "there is no relation sibling; choose one of duplicate, implication",
+        ),
+        ("latent=3..x", "an id in latent= must be a whole number"),
         ("near(1,2,3)", "near(1,2,3) cannot be read; write it like near(4122,10)"),
         ("near(x)", "the id in near() must be a whole number from 0 to 999,999,999, not x"),
         ("near(-1)", "the id in near() must be a whole number from 0"),

@@ -1,0 +1,57 @@
+"""Searches in labels, explanations and top tokens, and the limit of a regular expression."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
+from analysis.selection import text_search
+from analysis.selection.text_search import containing, latents_matching, matching
+
+
+def test_texts_that_contain_or_match() -> None:
+    texts = pa.array(["Zebra, 42 km", "zebras", "", "É", "a.b"])
+    assert containing("zebra")(texts).tolist() == [True, True, False, False, False]
+    assert containing(".")(texts).tolist() == [False, False, False, False, True]
+    assert containing("é")(texts).tolist() == [False, False, False, True, False]
+    assert matching(r"ZEBRA\b|^é")(texts).tolist() == [True, False, False, True, False]
+
+
+@pytest.mark.parametrize("total", [0, 1, 2, 3, 4, 200, 1_000])
+def test_a_regular_expression_over_many_texts(total: int) -> None:
+    texts = [f"{number:b}" for number in range(total)]
+    expected = [re.search("101{2,}0$", text) is not None for text in texts]
+    assert matching("101{2,}0$")(pa.array(texts, pa.string())).tolist() == expected
+
+
+def test_a_label_in_another_chunk_is_of_its_latent(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    labels = pa.chunked_array([["x"] * 150, ["x"] * 7 + ["quagga"] + ["x"] * 42])
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = latents.set_column(
+        latents.column_names.index("label"), "label", labels
+    )
+    assert np.flatnonzero(latents_matching(bundle, containing("QUAGGA"))).tolist() == [157]
+
+
+def test_the_time_of_a_regular_expression_is_limited_over_all_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(1_000))
+    monkeypatch.setattr(text_search.time, "thread_time", lambda: next(clock) * 0.3)
+    matches = matching("a+b")
+    assert matches(pa.array(["ab"] * 3)).all()  # two steps of .3 s
+    with pytest.raises(InputError, match=r"/a\+b/ takes longer than 1 s for this bundle"):
+        matches(pa.array(["ab"] * 3))
+
+
+def test_the_costliest_regular_expression_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_search, "MOST_SECONDS", 0.05)
+    pattern = r"(\pL?){300}" + r"\pN" * 20
+    texts = pa.array(["the quick brown fox jumps over it "] * 20_000)
+    with pytest.raises(InputError, match="takes longer than"):
+        matching(pattern)(texts)
