@@ -1,6 +1,7 @@
 """Searches in labels, explanations and top tokens, and the limit of a regular expression."""
 
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_the_time_of_a_regular_expression_is_limited_over_all_texts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = iter(range(1_000))
-    monkeypatch.setattr(text_search.time, "thread_time", lambda: next(clock) * 0.3)
+    monkeypatch.setattr(time, "thread_time", lambda: next(clock) * 0.3)
     matches = matching("a+b")
     assert matches(pa.array(["ab"] * 3)).all()  # two steps of .3 s
     with pytest.raises(InputError, match=r"/a\+b/ takes longer than 1 s for this bundle"):
