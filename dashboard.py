@@ -12,6 +12,7 @@ def show() -> None:
     """Draw the page that the address names."""
     from pages.widgets import bundles, events, session, style
     from pages.widgets.failures import guarded
+    from pages.widgets.scheme import follow_scheme
 
     st.set_page_config(
         page_title="Clearwater",
@@ -40,6 +41,7 @@ def show() -> None:
     with guarded("drawing this page"):
         page.run()
     session.write()
+    follow_scheme()
 
 
 def explain(error: Exception) -> bool:

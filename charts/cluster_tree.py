@@ -17,15 +17,15 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, ID, stability_tooltips
 from charts.core.text import name_of_cluster
-from charts.core.theme import INK, PAPER, UNSELECTED, layered
+from charts.core.theme import INK, PALE_SEQUENTIAL, PAPER, UNSELECTED, layered
 
 STABILITY = alt.Scale(
     domain=[0.0, WEAK, 1.0],
-    range=["#c8641b", "#f7f3ec", "#1f6fb2"],
+    range=PALE_SEQUENTIAL,
     interpolate="rgb",
     clamp=True,
 )
-"""From weak to stable; the neutral colour is at WEAK."""
+"""From weak, which is pale, to stable."""
 LAYER = 58
 NARROWEST_NAME = 30
 """Width in pixels from which a cluster shows its name."""
@@ -67,9 +67,9 @@ def cluster_tree(
         note=(
             "The width of a cluster is its number of latents, or that of its finer clusters if "
             "they have more; a finer cluster has at least half of its latents in its parent. Blue "
-            "clusters reappear with other seeds and with resampled latents; orange ones (recovery "
-            f"below {WEAK:g}) are weak evidence, and so are pale ones: the same computation "
-            "reaches as much where there is nothing to find. "
+            "clusters reappear with other seeds and with resampled latents. Pale ones are weak "
+            f"evidence: recovery below {WEAK:g}, or the same computation reaches as much where "
+            "there is nothing to find. "
             f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
@@ -196,9 +196,6 @@ def _chart() -> alt.LayerChart:
         limit=alt.ExprRef(f"max({room}, 1)"),
     ).encode(
         text="name:N",
-        color=alt.condition(
-            "datum.recovery > 0.82 && datum.selected > 0", alt.value(PAPER), alt.value(INK)
-        ),
         opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
     )
     return layered(box, outline, texts)

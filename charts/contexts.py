@@ -180,9 +180,8 @@ def _chart(click: Click | None) -> alt.LayerChart:
     if click is not None:
         boxes = boxes.add_params(click.parameter())
     words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
-        x="word:Q", y=y, text="shown:N", tooltip=tooltip,
-        color=alt.condition("datum.ratio > 0.8", alt.value(PAPER), alt.value(INK)),
-    )  # fmt: skip
+        x="word:Q", y=y, text="shown:N", tooltip=tooltip
+    )
     return layered(boxes, words, *_values(tokens, y))
 
 

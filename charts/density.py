@@ -15,7 +15,15 @@ from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import DENSITY
 from charts.core.numbers import COUNT
-from charts.core.theme import ACCENT, ACCENT_LIGHT, FLAG_COLOURS, PAPER, QUIET_INK, layered
+from charts.core.theme import (
+    ACCENT,
+    ACCENT_LIGHT,
+    FLAG_COLOURS,
+    PAPER,
+    QUIET_INK,
+    UNSELECTED_DEAD,
+    layered,
+)
 
 BINS_PER_DECADE = 5
 
@@ -120,7 +128,7 @@ def _chart(overlaid: bool) -> alt.LayerChart:
     x = alt.X("log10_density:Q", scale=scale, axis=axis)
     colour = alt.condition(
         "datum.bin == 'dead'",
-        alt.value("#c3c9cf" if overlaid else FLAG_COLOURS["dead"]),
+        alt.value(UNSELECTED_DEAD if overlaid else FLAG_COLOURS["dead"]),
         alt.value(ACCENT_LIGHT if overlaid else ACCENT),
     )
     tooltip = [

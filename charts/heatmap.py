@@ -21,9 +21,9 @@ from charts.core.measures import check_measure, format_of, range_of, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import (
+    CELLS,
     DIVERGING,
     PAPER,
-    SEQUENTIAL,
     UNSELECTED,
     colour_stops,
     colours_at,
@@ -158,7 +158,7 @@ def _is_diverging(measure: str) -> bool:
 
 
 def _colours(measure: str) -> list[str]:
-    return DIVERGING if _is_diverging(measure) else ["#f7f9fb", *SEQUENTIAL[1:]]
+    return DIVERGING if _is_diverging(measure) else CELLS
 
 
 def cell_colour(measure: str) -> Any:

@@ -16,9 +16,8 @@ from analysis.selection import MAP_COLUMNS
 from charts.cluster_level import Level, level_of, level_words
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT
-from charts.core.theme import (
-    layered,
-)
+from charts.core.scheme import Scheme
+from charts.core.theme import layered
 from charts.map_marks import image, legend, points
 from charts.map_names import HEIGHT, centres, name_layers, names_on_map, ring
 from charts.map_view import COLOURS, Colour, Viewport, colours_of, maps_of, places, whole_map
@@ -41,13 +40,15 @@ def latent_map(
     highlight: int | None = None,
     viewport: Viewport | None = None,
     map_name: MapName = "decoder",
+    scheme: Scheme = "light",
 ) -> Figure:
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
-    is an image and has no LATENT. Raises InputError for an unknown map, colour or level.
+    is an image, which is drawn for `scheme`, and has no LATENT. Raises InputError for an unknown
+    map, colour or level.
     """
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
@@ -62,7 +63,7 @@ def latent_map(
     coloured = int(pc.sum(rows["selected"].cast("int64")).as_py() or 0)
     raster = rows.num_rows > MOST_POINTS
     base = (
-        image(rows, frame, colour, clustering, box)
+        image(rows, frame, colour, clustering, box, scheme)
         if raster
         else points(rows, frame, colour, clustering, box)
     )

@@ -9,6 +9,7 @@ from charts.cluster_level import Level
 from charts.core.interactions import LATENT, Interval
 from charts.core.numbers import DENSITY_AXIS, FRACTION, ID, NUMBER, NUMBER_AXIS, density_tooltips
 from charts.core.raster import rasterise, rgb_of
+from charts.core.scheme import Scheme, in_scheme
 from charts.core.text import shown_label
 from charts.core.theme import (
     SEQUENTIAL_POINTS,
@@ -111,15 +112,21 @@ def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
 
 
 def image(
-    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
+    rows: pa.Table,
+    frame: Viewport,
+    colour: Colour,
+    clustering: Level,
+    box: Interval,
+    scheme: Scheme = "light",
 ) -> alt.Chart:
     """The points as one image, whose size does not depend on their number."""
     x0, x1, y0, y1 = frame
     url = rasterise(
         np.column_stack([rows[name].to_numpy() for name in ("x", "y")]),
-        _rgb(rows, colour, clustering),
+        _rgb(rows, colour, clustering, scheme),
         rows["selected"].to_numpy(zero_copy_only=False),
         frame,
+        scheme,
     )
     x, y = _axes(frame)
     return (
@@ -139,18 +146,18 @@ def legend(rows: pa.Table, frame: Viewport, colour: Colour) -> list[alt.Chart]:
     return [point.mark_circle(size=0).encode(x=x, y=y, color=_paint(rows, colour))]
 
 
-def _rgb(rows: pa.Table, colour: Colour, clustering: Level) -> np.ndarray:
+def _rgb(rows: pa.Table, colour: Colour, clustering: Level, scheme: Scheme = "light") -> np.ndarray:
     """Colours of the rows, [n, 3] in 0..255."""
     if colour == "cluster":
         every = clustering.colour_of_latents()
         distinct, index = np.unique(np.array(every), return_inverse=True)
-        return rgb_of(distinct.tolist())[index][rows["latent"].to_numpy()]
+        return rgb_of(in_scheme(distinct.tolist(), scheme))[index][rows["latent"].to_numpy()]
     kind, (least, most) = _domain(rows, colour)
     values = np.clip(np.nan_to_num(rows[colour].to_numpy(zero_copy_only=False)), least, most)
     if kind == "log":
         part = np.log(values / least) / np.log(most / least)
     else:
         part = (values - least) / (most - least)
-    ramp = rgb_of(SEQUENTIAL_POINTS)
+    ramp = rgb_of(in_scheme(SEQUENTIAL_POINTS, scheme))
     at = np.linspace(0, 1, len(ramp))
     return np.column_stack([np.interp(part, at, ramp[:, channel]) for channel in range(3)])

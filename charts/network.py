@@ -20,6 +20,7 @@ from charts.core.theme import (
     HIGHLIGHT,
     INK,
     NO_CLUSTER,
+    PAPER,
     QUIET_INK,
     RULE,
     bare_x,
@@ -238,7 +239,7 @@ def _chart(measure: str) -> alt.LayerChart:
                 legend=None,
             ),
             color=alt.Color("colour:N", scale=None),
-            stroke=alt.condition("datum.chosen", alt.value(HIGHLIGHT), alt.value("white")),
+            stroke=alt.condition("datum.chosen", alt.value(HIGHLIGHT), alt.value(PAPER)),
             tooltip=[
                 alt.Tooltip("name:N", title="latent"),
                 *density_tooltips(),

@@ -1,11 +1,8 @@
-"""Colours, units and the caption that all figures of a pair of latents use."""
+"""Units and the caption that all figures of a pair of latents use."""
 
 from analysis.bundle import Bundle, Unit
 from analysis.cooccurrence.pair import Pair
 from charts.core.figure import Caption, Value, caption_of
-
-A_COLOUR, B_COLOUR, BOTH_COLOUR = "#d95f02", "#1f6fb2", "#5b3a8c"
-
 
 UNIT_WORDS: dict[Unit, str] = {"token": "tokens", "window": "windows", "document": "documents"}
 

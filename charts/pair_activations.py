@@ -11,8 +11,8 @@ from charts.core.cache import cached
 from charts.core.drawing import each, named, slot, template
 from charts.core.figure import Figure
 from charts.core.numbers import NUMBER
-from charts.core.theme import layered
-from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, pair_caption
+from charts.core.theme import A_COLOUR, B_COLOUR, BOTH_COLOUR, layered
+from charts.pair import pair_caption
 
 
 @cached

@@ -25,8 +25,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.numbers import ID, NUMBER
-from charts.core.theme import INK, MONO, layered
-from charts.pair import A_COLOUR, B_COLOUR
+from charts.core.theme import A_COLOUR, B_COLOUR, INK, MONO, layered
 
 LINE = 34
 """Height of a line in pixels."""

@@ -13,7 +13,11 @@ from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure
 from charts.core.numbers import COUNT, NUMBER, PERCENT
 from charts.core.theme import (
+    A_COLOUR,
+    B_COLOUR,
+    BOTH_COLOUR,
     INK,
+    PALE_DIVERGING,
     PAPER,
     QUIET_INK,
     RULE,
@@ -22,7 +26,7 @@ from charts.core.theme import (
     colour_scale,
     layered,
 )
-from charts.pair import A_COLOUR, B_COLOUR, BOTH_COLOUR, ROW, UNIT_WORDS, pair_caption
+from charts.pair import ROW, UNIT_WORDS, pair_caption
 
 CELL_HEIGHT = 66
 
@@ -103,7 +107,7 @@ def _cell_chart() -> alt.LayerChart:
         color=alt.Color(
             "times:Q",
             title="count / expected",
-            scale=colour_scale(-3, 3, ["#eab0a8", "#f6f6f6", "#a9cbe8"]),
+            scale=colour_scale(-3, 3, PALE_DIVERGING),
             legend=alt.Legend(
                 orient="bottom",
                 direction="horizontal",
@@ -125,7 +129,7 @@ def _cell_chart() -> alt.LayerChart:
     )
     counts = inside.mark_text(fontSize=15, fontWeight="bold", dy=-16).encode(text="text:N")
     parts = inside.mark_text(fontSize=11.5, dy=2).encode(text="part:N")
-    chance = inside.mark_text(fontSize=10.5, color=QUIET_INK, dy=18).encode(text="chance:N")
+    chance = inside.mark_text(fontSize=11, dy=18).encode(text="chance:N")
     heads = alt.Chart(named("headings"))
     words = heads.mark_text(fontSize=11.5).encode(
         x=bare_x("x:Q", across),

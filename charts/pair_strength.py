@@ -12,12 +12,14 @@ from charts.core.figure import Figure
 from charts.core.measures import OF_VALUES, title_of
 from charts.core.numbers import COUNT, FRACTION
 from charts.core.theme import (
-    ACCENT,
+    A_COLOUR,
+    B_COLOUR,
     QUIET_INK,
     RULE,
+    UNIT_COLOURS,
     layered,
 )
-from charts.pair import A_COLOUR, B_COLOUR, ROW, pair_caption
+from charts.pair import ROW, pair_caption
 
 STRENGTHS = ("phi", "jaccard", "npmi")
 
@@ -152,7 +154,7 @@ def _strength_chart() -> alt.LayerChart:
         color=alt.Color(
             "unit:N",
             title=None,
-            scale=alt.Scale(domain=list(UNITS), range=[ACCENT, "#e9a83b", "#7d8791"]),
+            scale=alt.Scale(domain=list(UNITS), range=UNIT_COLOURS),
             legend=alt.Legend(orient="top"),
         ),
         shape=alt.Shape(

@@ -15,7 +15,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
 from charts.core.numbers import COUNT, FRACTION, NUMBER, NUMBER_AXIS
 from charts.core.text import name_of
-from charts.core.theme import QUIET_INK, layered
+from charts.core.theme import QUIET_INK, RELATION_COLOURS, layered
 
 RELATIONS = {
     "duplicate": "duplicate",
@@ -23,7 +23,7 @@ RELATIONS = {
     "exclusive": "exclusive siblings",
     "absorption_candidate": "absorption candidate",
 }
-COLOURS = dict(zip(RELATIONS, ("#1f6fb2", "#228833", "#c53030", "#aa3377"), strict=True))
+COLOURS = dict(zip(RELATIONS, RELATION_COLOURS, strict=True))
 ALL = "all"
 MOST_DRAWN = 2_000
 HEIGHT = 380

@@ -27,6 +27,7 @@ import altair as alt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from charts.core.scheme import in_dark, rows_in_dark
 from charts.core.theme import config
 
 MOST_TEMPLATES = 256
@@ -68,15 +69,29 @@ class Drawing:
     def to_dict(self) -> dict[str, Any]:
         """The specification with its rows as JSON values."""
         values = {name: drawable(rows).to_pylist() for name, rows in self.datasets.items()}
-        return {**self.specification, "datasets": values}
+        return {**self.specification, "datasets": self._written | values}
 
     def for_browser(self) -> dict[str, Any]:
         """The specification with its rows as streams of Arrow."""
-        return {**self.specification, "datasets": self._streams}
+        return {**self.specification, "datasets": self._written | self._streams}
+
+    @property
+    def _written(self) -> dict[str, Any]:
+        """The data that the specification holds itself, if it is not made by a template."""
+        return dict(self.specification.get("datasets", {}))
 
     @functools.cached_property
     def _streams(self) -> dict[str, bytes]:
         return {name: _stream(drawable(rows)) for name, rows in self.datasets.items()}
+
+    @functools.cached_property
+    def dark(self) -> "Drawing":
+        """The drawing in the dark scheme."""
+        datasets = {name: rows_in_dark(rows) for name, rows in self.datasets.items()}
+        dark = Drawing(in_dark(self.specification), datasets)
+        if all(datasets[name] is rows for name, rows in self.datasets.items()):
+            vars(dark)["_streams"] = self._streams
+        return dark
 
     @property
     def nbytes(self) -> int:

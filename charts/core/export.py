@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from analysis.runtime.errors import InputError
 from charts.core import picture
 from charts.core.figure import Figure
+from charts.core.scheme import Scheme, in_dark
 from charts.core.theme import EXPORT_WIDTH, INK, PAPER, QUIET_INK, SANS
 
 Kind = Literal["png", "svg", "html", "parquet", "csv"]
@@ -87,7 +88,7 @@ def _html(figure: Figure) -> bytes:
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            f"<title>{title}</title>\n<style>{_STYLE}</style>\n<script>{script}</script>\n</head>",
+            f"<title>{title}</title>\n<style>{_style(figure.scheme)}</style>\n<script>{script}</script>\n</head>",
             f'<body>\n<h1>{title}</h1>\n<div id="chart"></div>',
             f'<p class="note">{note}</p>\n<p class="caption">{texts["caption"]}</p>',
             f"<script>\nconst spec = {spec};\n{_EMBED}\n</script>\n</body>\n</html>\n",
@@ -138,14 +139,22 @@ def _csv_value(value: Any) -> Any:
     return value
 
 
+def _style(scheme: Scheme) -> str:
+    """The style sheet of an HTML file."""
+    colours = {"ink": INK, "quiet": QUIET_INK, "paper": PAPER}
+    if scheme == "dark":
+        colours = in_dark(colours)
+    return (
+        f"body {{ font-family: {SANS}; color: {colours['ink']}; background: {colours['paper']}; "
+        f"color-scheme: {scheme}; margin: 32px auto; max-width: {EXPORT_WIDTH + 40}px; "
+        f"padding: 0 20px; }} h1 {{ font-size: 20px; }} "
+        f"p {{ font-size: 13px; line-height: 1.5; }} .caption {{ color: {colours['quiet']}; }}"
+    )
+
+
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:"
-)
-_STYLE = (
-    f"body {{ font-family: {SANS}; color: {INK}; background: {PAPER}; margin: 32px auto; "
-    f"max-width: {EXPORT_WIDTH + 40}px; padding: 0 20px; }} h1 {{ font-size: 20px; }} "
-    f"p {{ font-size: 13px; line-height: 1.5; }} .caption {{ color: {QUIET_INK}; }}"
 )
 _EMBED = (
     "vegaEmbed('#chart', spec, {renderer: 'svg', "

@@ -17,6 +17,7 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.core import picture
 from charts.core.drawing import Drawing
+from charts.core.scheme import Scheme, rows_in_dark
 from charts.core.text import visible
 from charts.core.theme import EXPORT_WIDTH
 
@@ -66,7 +67,8 @@ class Figure:
     """A chart with its rows and its caption. An exported figure equals the displayed one.
 
     `rows` are exactly the rows that the chart plots. `selections` names the chart's selection
-    parameters. `note` states how to read the figure and what it does not show.
+    parameters. `note` states how to read the figure and what it does not show. Figures are made in
+    the light scheme; `in_scheme` gives the dark one.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Figure:
     caption: Caption
     selections: tuple[str, ...] = ()
     note: str | None = None
+    scheme: Scheme = "light"
 
     @property
     def texts(self) -> dict[str, str]:
@@ -92,6 +95,15 @@ class Figure:
             return self
         parameters = {**self.caption.parameters, "selection": selection}
         return replace(self, caption=replace(self.caption, parameters=parameters))
+
+    def in_scheme(self, scheme: Scheme) -> "Figure":
+        """The figure, which must be in the light scheme, in another one."""
+        if scheme == self.scheme:
+            return self
+        drawing = (
+            self.chart if isinstance(self.chart, Drawing) else Drawing(self.chart.to_dict(), {})
+        )
+        return replace(self, chart=drawing.dark, rows=rows_in_dark(self.rows), scheme=scheme)
 
     def for_browser(self) -> dict[str, Any]:
         """The Vega-Lite specification at the width of its container, with its rows as Arrow."""

@@ -6,7 +6,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from charts.core.theme import UNSELECTED
+from charts.core.scheme import Scheme, in_scheme
+from charts.core.theme import PAPER, UNSELECTED
 
 RASTER = (1360, 1200)
 """Width and height in pixels, about two per pixel on the screen."""
@@ -22,12 +23,13 @@ def rasterise(
     colours: np.ndarray,
     selected: np.ndarray,
     frame: tuple[float, float, float, float],
+    scheme: Scheme = "light",
 ) -> str:
     """A PNG of the points as a data URL.
 
-    `points` [n, 2] in map units, `colours` [n, 3] in 0..255, `selected` [n] bool. Points that are
-    not selected are grey and drawn below the selected ones. A pixel has the mean colour of its
-    points; the more points, the more opaque it is.
+    `points` [n, 2] in map units, `colours` [n, 3] in 0..255 as they are drawn, `selected` [n] bool.
+    Points that are not selected are grey and drawn below the selected ones. A pixel has the mean
+    colour of its points; the more points, the more opaque it is.
     """
     width, height = RASTER
     x0, x1, y0, y1 = frame
@@ -35,8 +37,9 @@ def rasterise(
     row = ((y1 - points[:, 1]) / (y1 - y0) * (height - 1)).round().astype(np.int64)
     at = row * width + column
     spot = 4 if len(points) < 100_000 else 3 if len(points) < 400_000 else 2
-    picture = np.full((height, width, 3), 255.0)
-    grey = np.broadcast_to(rgb_of([UNSELECTED]), (len(points), 3))
+    paper, unselected = rgb_of(in_scheme([PAPER, UNSELECTED], scheme))
+    picture = np.broadcast_to(paper, (height, width, 3)).copy()
+    grey = np.broadcast_to(unselected, (len(points), 3))
     for members, paint in ((~selected, grey), (selected, colours)):
         _paint(picture, at[members], paint[members], spot)
     file = io.BytesIO()

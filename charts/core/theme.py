@@ -1,6 +1,8 @@
 """Colours, fonts and the Altair configuration of every chart.
 
-No chart depends on a theme of Altair or Streamlit, so an exported file looks like the screen.
+Charts are built in the colours of the light scheme. `charts.core.scheme` replaces them by those of
+the dark one. No chart depends on a theme of Altair or Streamlit, so an exported file looks like the
+screen.
 """
 
 from collections.abc import Sequence
@@ -17,17 +19,31 @@ QUIET_INK = "#65717e"
 GRID = "#eceff2"
 RULE = "#c4ccd4"
 UNSELECTED = "#e3e3e3"
+UNSELECTED_DEAD = "#c3c9cf"
 ACCENT = "#1f6fb2"
 ACCENT_LIGHT = "#bcd6ec"
 POSITIVE = "#2b6cb0"
 NEGATIVE = "#c53030"
 HIGHLIGHT = "#111111"
 PAPER = "#ffffff"
+DARK_PAPER = "#12181d"
+"""The background of charts and pages in the dark scheme."""
 
-FLAG_COLOURS = {"live": ACCENT, "ultralow": "#e9a83b", "dense": "#b5478f", "dead": "#8a939c"}
-ACTIVATION_RANGE = ["#ffffff", "#d95f02"]
+# Orange is for activation only.
+A_COLOUR, B_COLOUR, BOTH_COLOUR = "#c25502", "#1f6fb2", "#5b3a8c"
+FLAG_COLOURS = {"live": ACCENT, "ultralow": "#2a9d8f", "dense": "#b5478f", "dead": "#8a939c"}
+UNIT_COLOURS = [ACCENT, "#2a9d8f", "#7d8791"]
+RELATION_COLOURS = ["#1f6fb2", "#228833", "#c53030", "#aa3377"]
+ACTIVATION_RANGE = ["#ffffff", "#ea7317"]
+"""Text in the colour of ink can be read on every shade."""
 SEQUENTIAL = ["#eef4fa", "#bcd6ec", "#6aa7d6", "#1f6fb2", "#0b3c68"]
+CELLS = ["#f7f9fb", *SEQUENTIAL[1:]]
+"""As `SEQUENTIAL`, but a value of 0 is as good as white."""
 DIVERGING = ["#9b1c1c", "#e38b7f", "#f7f7f7", "#6aa7d6", "#0b3c68"]
+PALE_DIVERGING = ["#f1c9c3", "#f6f6f6", "#c9dff2"]
+"""For cells with text."""
+PALE_SEQUENTIAL = ["#f2f5f7", "#c3daee", "#7fb2dc"]
+"""For cells with text."""
 SEQUENTIAL_POINTS = ["#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154"]
 
 # The hues also differ in lightness, so that colour-blind readers can distinguish them.
@@ -37,6 +53,57 @@ CLUSTER_COLOURS = (
     "#994f00", "#009e73", "#cc79a7", "#5d3a9b", "#77aa33", "#1b9eb5", "#b25d5d", "#7f6d00",
 )  # fmt: skip
 NO_CLUSTER = "#b6bdc5"
+
+DARK = {
+    INK: "#e4eaee",
+    QUIET_INK: "#a3b0ba",
+    GRID: "#232c33",
+    RULE: "#46525c",
+    UNSELECTED: "#39434b",
+    UNSELECTED_DEAD: "#56616a",
+    POSITIVE: "#63a9ee",
+    NEGATIVE: "#f0776c",
+    HIGHLIGHT: "#ffffff",
+    PAPER: DARK_PAPER,
+    NO_CLUSTER: "#4f5a63",
+    A_COLOUR: "#f08c3c",
+    BOTH_COLOUR: "#b79be8",
+    **dict(
+        zip(
+            FLAG_COLOURS.values(), ("#5aa9e6", "#45b8a9", "#d873b6", "#8a949d"), strict=True
+        )
+    ),
+    UNIT_COLOURS[2]: "#9aa5ae",
+    ACTIVATION_RANGE[1]: "#a34a06",
+    # Low values are near the background here too.
+    **dict(
+        zip(SEQUENTIAL, ("#1a2733", "#24435f", "#2f6ea3", "#5aa9e6", "#cfe8ff"), strict=True)
+    ),
+    CELLS[0]: "#1a2229",
+    **dict(zip(DIVERGING[:3], ("#ffa194", "#a8483f", "#1b2328"), strict=True)),
+    **dict(zip(PALE_DIVERGING, ("#5b2a26", "#232c33", "#1c405f"), strict=True)),
+    **dict(zip(PALE_SEQUENTIAL, ("#1c252c", "#23425c", "#2a6496"), strict=True)),
+    **dict(
+        zip(
+            SEQUENTIAL_POINTS,
+            ("#4a3f8c", "#3d66b0", "#2a8fa0", "#35b779", "#a5db36", "#fde725"),
+            strict=True,
+        )
+    ),
+    **dict(
+        zip(
+            CLUSTER_COLOURS,
+            (
+                "#72a1d7", "#ff979f", "#54b45b", "#e5c02f", "#81cefe", "#e167a8", "#ffba46",
+                "#4ca75e", "#c65d8b", "#a0deff", "#fe883d", "#795ccc", "#66cab8", "#f68c9c",
+                "#bcba53", "#88baef", "#d17d35", "#44c396", "#f09ac9", "#976ed6", "#97ca52",
+                "#50c1d9", "#e18785", "#af9937",
+            ),
+            strict=True,
+        )
+    ),
+}  # fmt: skip
+"""The colours of the dark scheme, by those of the light one; see `charts.core.scheme`."""
 
 SANS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
 MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"

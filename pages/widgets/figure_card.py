@@ -8,6 +8,7 @@ from charts.core.export import Kind, export, filename
 from charts.core.figure import Figure
 from pages.widgets.events import key_of
 from pages.widgets.markdown import plain
+from pages.widgets.scheme import shown_scheme
 
 MANY_MARKS = 2000
 """A chart with more rows is drawn on a canvas, because an SVG would be slow."""
@@ -19,6 +20,9 @@ _KINDS: dict[Kind, str] = {
     "csv": "Plotted rows, CSV",
 }
 
+_PICTURES: tuple[Kind, ...] = ("png", "svg")
+"""Files that a dark page also offers in light colours, for paper."""
+
 
 def show(figure: Figure, selection: str = "") -> None:
     """Draw the title and export menu, the chart, the note and the caption.
@@ -26,9 +30,10 @@ def show(figure: Figure, selection: str = "") -> None:
     `selection` is the text of the selection that the figure shows; exported files carry it too.
     `events.follow` handles interactions with the chart in the next run.
     """
-    figure = figure.of_selection(selection)
+    light = figure.of_selection(selection)
+    figure = light.in_scheme(shown_scheme())
     with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):
-        _head(figure)
+        _head(figure, light)
         if figure.rows.num_rows:
             _chart(figure)
         else:
@@ -57,18 +62,25 @@ def _chart(figure: Figure) -> None:
     )
 
 
-def _head(figure: Figure) -> None:
+def _head(figure: Figure, light: Figure) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         st.markdown(f"**{plain(figure.title)}**")
         with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
             for kind, words in _KINDS.items():
-                st.download_button(
-                    words,
-                    partial(export, figure, kind),
-                    file_name=filename(figure, kind),
-                    key=f"export {figure.name} {kind}",
-                    on_click="ignore",
-                    type="tertiary",
-                )
+                _file(figure, kind, words)
+            if light is not figure:
+                for kind in _PICTURES:
+                    _file(light, kind, f"{_KINDS[kind]}, on white", " on white")
+
+
+def _file(figure: Figure, kind: Kind, words: str, variant: str = "") -> None:
+    st.download_button(
+        words,
+        partial(export, figure, kind),
+        file_name=filename(figure, kind),
+        key=f"export {figure.name} {kind}{variant}",
+        on_click="ignore",
+        type="tertiary",
+    )

@@ -12,6 +12,7 @@ from charts.map_view import Colour, Viewport, part_of_map, whole_map
 from pages.widgets import choices, session
 from pages.widgets.failures import guarded
 from pages.widgets.page import Page
+from pages.widgets.scheme import shown_scheme
 
 STEP = 1.6
 """Factor by which one zoom step widens or narrows the shown part."""
@@ -51,6 +52,7 @@ def chosen_map(page: Page, choice: MapChoice) -> Figure:
         highlight=page.view.latent,
         viewport=choice.viewport,
         map_name=choice.name,
+        scheme=shown_scheme(),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.bundle import Bundle
 from charts.cluster_tree import _places, cluster_tree
-from charts.core.theme import UNSELECTED
+from charts.core.theme import PALE_SEQUENTIAL, UNSELECTED
 from tests.charts.conftest import NEXT_CLUSTER, TOGETHER
 
 THIRD = np.arange(120) % 3 == 0
@@ -79,11 +79,12 @@ def test_larger_clusters_are_placed_first(tiny: Bundle) -> None:
         assert inside.sort_values("start")["size"].is_monotonic_decreasing
 
 
-def test_the_colour_is_neutral_at_a_recovery_of_one_half(tiny: Bundle) -> None:
+def test_the_colour_is_pale_up_to_a_recovery_of_one_half(tiny: Bundle) -> None:
     colour = cluster_tree(tiny, THIRD).specification()["layer"][0]["encoding"]["color"]
     shown = colour["condition"]
     assert shown["test"] == "datum.selected > 0"
     assert (shown["field"], shown["scale"]["domain"]) == ("recovery", [0, 0.5, 1])
+    assert shown["scale"]["range"] == PALE_SEQUENTIAL
 
 
 def test_a_box_shows_its_name_from_a_width_of_30_pixels_beside_the_margins(tiny: Bundle) -> None:

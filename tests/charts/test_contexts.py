@@ -10,7 +10,7 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from charts.contexts import context_strips
-from charts.core.theme import INK, PAPER
+from charts.core.theme import INK, MONO
 
 
 @pytest.mark.parametrize("kind", ["top", "interval", "random"])
@@ -70,12 +70,12 @@ def test_the_strongest_contexts_are_the_default_and_come_with_a_warning(tiny: Bu
     assert "cleaner" not in str(context_strips(tiny, 20, "random").note)
 
 
-def test_words_are_white_on_shades_above_four_fifths(tiny: Bundle) -> None:
-    layers = context_strips(tiny, 20).chart.to_dict()["layer"]
-    (words,) = (one for one in layers if one["encoding"].get("text", {}).get("field") == "shown")
-    colour = words["encoding"]["color"]
-    assert colour["condition"]["test"] == "datum.ratio > 0.8"
-    assert (colour["condition"]["value"], colour["value"]) == (PAPER, INK)
+def test_words_have_the_colour_of_ink_on_every_shade(tiny: Bundle) -> None:
+    """`test_scheme` checks that ink can be read on all of them."""
+    specification = context_strips(tiny, 20).specification()
+    (words,) = (la for la in specification["layer"] if la["mark"].get("font") == MONO)
+    assert "color" not in words["encoding"] and "color" not in words["mark"]
+    assert specification["config"]["text"]["color"] == INK
 
 
 def test_intervals_of_older_bundles_are_of_rank(tiny: Bundle) -> None:

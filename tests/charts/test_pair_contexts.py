@@ -7,7 +7,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import WHERE, Pair, pair_contexts, read_pair
-from charts.pair import A_COLOUR, B_COLOUR
+from charts.core.theme import A_COLOUR, B_COLOUR
 from charts.pair_contexts import pair_context_strips
 
 A, B = 5, 13

@@ -41,6 +41,14 @@ def test_every_figure_can_be_exported_in_each_format(open_page: Open) -> None:
     ]
 
 
+def test_a_dark_page_also_offers_pictures_on_white(open_page: Open) -> None:
+    app = open_page("overview")
+    app.context = {"theme": "dark"}
+    labels = [str(vars(button)["proto"].label) for button in app.run().get("download_button")]
+    assert len(labels) == 7 * len(charts(app))
+    assert labels[5:7] == ["Picture, PNG, on white", "Picture, SVG, on white"]
+
+
 def test_a_figure_without_rows_says_so(open_page: Open, planted_bundle: Bundle) -> None:
     assert latent_partners(planted_bundle, 190, "phi").rows.num_rows == 0
     assert "There are no rows to draw." in texts(open_page("latent", latent=190))
