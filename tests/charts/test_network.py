@@ -49,7 +49,7 @@ def test_the_layout_is_reproducible_bounded_and_groups_connected_nodes() -> None
     assert spread(1, np.array([], int), np.array([], int)).shape == (1, 2)
 
 
-@pytest.mark.parametrize(("nodes", "edges"), [(2, 1), (10, 12), (41, 130)])
+@pytest.mark.parametrize(("nodes", "edges"), [(2, 1), (10, 12), (41, 130), (50, 130)])
 def test_the_layout_is_that_of_scikit_network(nodes: int, edges: int) -> None:
     rng = np.random.default_rng(nodes)
     every = np.column_stack(np.triu_indices(nodes, 1))

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -114,3 +115,17 @@ def test_another_page_is_not_hidden(open_page: Open) -> None:
 )
 def test_the_text_of_a_context_is_shown_as_it_is(context: ShownContext, label: str) -> None:
     assert blind_test._words(context) == label
+
+
+def test_a_test_ends_after_sixty_seconds() -> None:
+    test = BlindTest("", "latent", 3, 0, trials=(SimpleNamespace(),))  # type: ignore[arg-type]
+    test.started = time.monotonic() - 58
+    assert not test.is_over
+    test.started = time.monotonic() - 60
+    assert test.is_over
+
+
+def test_the_context_of_a_button_has_400_characters_on_both_sides() -> None:
+    context = SimpleNamespace(before="a" + "b" * 400, token=" tie", after="c" * 400 + "d")
+    words = blind_test._words(context)  # type: ignore[arg-type]
+    assert words == f"… {'b' * 400} **tie**\u2060{'c' * 400} …"

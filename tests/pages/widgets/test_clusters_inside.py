@@ -2,9 +2,11 @@
 
 import time
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.bundle import Bundle
 from pages.widgets import clusters_inside
 from tests.pages.conftest import Open, act_in_chart, click, texts
 
@@ -67,3 +69,14 @@ def test_the_space_of_the_view_comes_first_and_decoder_clusters_have_no_null(
     assert labels == ["by co-occurrence", "by decoder similarity"]
     app = finished(click(app, "by decoder similarity"))
     assert "**Inside, by decoder similarity**" in texts(app) and "no null" in texts(app)
+
+
+def test_up_to_two_thousand_latents_are_clustered_by_the_page(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    for part in ("_offer", "_command"):
+        monkeypatch.setattr(clusters_inside, part, lambda *_, part=part: shown.append(part))
+    for latents in (2_000, 2_001):
+        clusters_inside.clusters_inside(planted_bundle, np.ones(latents, dtype=bool), "all")
+    assert shown == ["_offer", "_command"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pages.widgets import heads
 from pages.widgets.heads import cluster_numbers, latent_numbers
 
 LATENT: dict[str, Any] = {
@@ -12,6 +13,12 @@ LATENT: dict[str, Any] = {
 CLUSTER: dict[str, Any] = {
     "size": 1234, "stability": 0.25, "bootstrap": 0.75, "active_tokens": 500, "mean_density": 0.01
 }  # fmt: skip
+
+
+def test_a_name_in_a_head_has_at_most_120_characters() -> None:
+    assert heads._name("") == ""
+    assert heads._name("x" * 120) == f" · {'x' * 120}"
+    assert len(heads._name("x" * 121)) == len(" · ") + 120
 
 
 def test_numbers_of_a_latent() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
-from charts.map_view import Viewport
+from charts.map_view import Viewport, whole_map
 from pages.widgets.latent_map import scaled
 from tests.pages.conftest import Open, click
 
@@ -22,9 +22,13 @@ def test_zoom_to_the_selection_out_and_back(open_page: Open, planted_bundle: Bun
         assert high - low < 1.1 * (places.max() - places.min()) + 1e-3
     click(app, "Out")
     wider = [float(edge) for edge in app.query_params["viewport"].split(",")]
-    assert wider[1] - wider[0] > window[1] - window[0]
+    assert wider[1] - wider[0] == pytest.approx(1.6 * (window[1] - window[0]), rel=0.01)
     click(app, "Whole map")
     assert "viewport" not in app.query_params
+    click(app, "In")
+    inner = [float(edge) for edge in app.query_params["viewport"].split(",")]
+    whole = whole_map(planted_bundle, "decoder")
+    assert inner[1] - inner[0] == pytest.approx((whole[1] - whole[0]) / 1.6, rel=0.01)
 
 
 WHOLE = (0.0, 100.0, 0.0, 50.0)
