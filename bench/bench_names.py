@@ -6,8 +6,8 @@
 `write` draws CLUSTERS (default 50) believable clusters of the level that is shown first and writes
 two sheets and an answer file for each. Every cluster is on both sheets with the same contexts, once
 with its own name and once with that of another cluster; which is which is in `key.json`. Give each
-sheet to another reader, who writes y in `answers-1.csv` or `answers-2.csv` where the name describes
-what the marked words have in common. `score` counts the names called right, own and shuffled.
+sheet to another reader, who answers the question at its top in `answers-1.csv` or `answers-2.csv`.
+`score` counts the names called right, own and shuffled.
 
 A context is a window around a token of the held-out documents, which had no part in the name. It is
 drawn in proportion to the activation of a member, and the members are drawn at random.
@@ -28,6 +28,17 @@ from analysis.labels.units import token_units
 CONTEXTS = 10
 BEFORE, AFTER = 14, 8
 """Tokens that are shown before and after the marked one."""
+
+QUESTION = """Each name stands above ten places in texts of several languages. One piece of text is
+**[marked]** in each. Write y if the name describes the marked pieces as far as it claims to, and n
+if it does not or could stand above any other list.
+
+- Dots separate what a name lists. A word stands for its other forms too.
+- "words with -j- (Ejemplo)": the marked piece is the j inside of a word, such as Ejemplo.
+- "text after …": the marked piece comes directly after that.
+- "+ others" at the end: fewer than half of the pieces are what the name lists.
+- "mixed" at the beginning: hardly any are, and nothing else is common.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ def write(path: str, folder: str, clusters: str = "50", seed: str = "0") -> None
     Path(folder).mkdir(parents=True, exist_ok=True)
     key: dict[str, list[dict[str, object]]] = {}
     for sheet in (1, 2):
-        lines, rows = [], []
+        lines, rows = [QUESTION], []
         for number, place in enumerate(random.permutation(len(items)).tolist(), start=1):
             item, own = items[place], bool(own_first[place]) == (sheet == 1)
             name = item.name if own else shuffled[item.cluster]

@@ -5,7 +5,9 @@
   pieces and phrases, as a reader understands them;
 - `evidence`: the terms on which each latent fires more than others do;
 - `naming`: labels from this evidence, and what the members of a cluster share;
-- `descriptions` and `cluster_names`: terms in words, and the names of clusters;
+- `descriptions`, `word_forms` and `term_activity`: terms in words, which are forms of one another,
+  and how the activation of a cluster is spread over them;
+- `cluster_names` and `name_text`: the names of clusters;
 - `material` and `evidence_labels`: the input of labelling, and these labels for a whole bundle;
 - `requested`: the sources of explanations that a user gives;
 - `explanations`: explanations from another tool;

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.labels.cluster_names import ClusterName
-from analysis.labels.descriptions import described
+from analysis.labels.descriptions import Kind, described
 from analysis.labels.explanations import content_words, word_terms
 from analysis.labels.material import Material
 from analysis.labels.scoring import score_names
@@ -72,7 +72,9 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
         else "on held-out documents a member fires on the words that the others name "
         f"{numbers.short(lift)} times as often as by chance (median)"
     )
+    any_form = " (in any form)" if Kind.PLAIN in name.kinds else ""
     return (
-        f"{name.holders} of {name.members} members fire most on "
-        f"{described(name.kinds, name.terms, 'or')}{counted}; {score}."
+        f"{numbers.percent(name.share, 2)} of the activation of {name.members} members is on "
+        f"{described(name.kinds, name.terms, 'or')}{any_form}, in the half of the naming "
+        f"documents where it is less; {name.holders} members fire on them{counted}; {score}."
     )

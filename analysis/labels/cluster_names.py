@@ -1,17 +1,22 @@
-"""The names of clusters: words and phrases that several members share, with their evidence.
+"""The names of clusters: the terms that most of their members' activation is on.
 
-A member **fires most on** a term that is among its `TELLING` best terms. A name has up to
-`LABEL_TERMS` terms that at least `LEAST_HOLDERS` members fire most on. They are chosen one after
-another: each time the term with the largest score (class-based TF-IDF, see `naming.py`) times the
-share of its holders that no earlier term of the name has; a term of at least half of the members
-counts in full. There are up to `MOST_TERMS` if fewer than half fire most on the first ones.
+A name has up to `MOST_TERMS` terms. They are chosen one after another from the cluster's
+candidates, each time the one with the largest
 
-Whole words and phrases come first. Punctuation, pieces of words and single letters name a cluster
-only if its words do not: if the words have less than `FEW` times the share of the members'
-activation that these have, and fewer members fire most on them. They are then described in words
-(`descriptions.py`). A name that fits fewer than `MIXED` of the members begins with "mixed". Names
-are distinct within a level of a space: the second of two equal names gets a further term of its own
-cluster.
+    share of the activation that it adds · log(1 + min(share / share of the corpus, LARGEST_LIFT))
+    · weight
+
+A token counts for a term if it has the term or a form of it (`word_forms.py`). The weights prefer
+whole words to pieces of words and to the word before. A term adds at least `LEAST_GAIN` and
+`RELATIVE_GAIN` of what the name has already, and at least two members have `HOLDING` of their
+activation on it; without such a term, the best terms of single members name the cluster.
+
+The **share** of a name is the share of the activation that it describes, in the half of the naming
+documents where it is smaller, because terms chosen in some documents describe others less well. A
+name with less than `NAMED` ends with "+ others". If the terms have less than `MIXED` of the
+activation in both halves together, it begins with "mixed". Held-out documents have no part in a
+name. Names are distinct within a level of a space: the second of two equal names gets a further
+term.
 """
 
 from collections.abc import Sequence
@@ -20,231 +25,296 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from analysis.labels.descriptions import Kind, Readable, described
+from analysis.cooccurrence.incidence import ByLatent
+from analysis.labels.descriptions import Kind, Readable
 from analysis.labels.evidence import Evidence
-from analysis.labels.naming import (
-    LABEL_TERMS,
-    LEAST_HOLDERS,
-    SEPARATOR,
-    Ballot,
-    SharedTerm,
-    shared_terms,
-)
-from analysis.runtime.arrays import Bools, Int32s, Ints
+from analysis.labels.name_text import name_text
+from analysis.labels.naming import LEAST_HOLDERS, membership_matrix
+from analysis.labels.split import Split
+from analysis.labels.term_activity import TermActivity, term_activity
+from analysis.labels.terms import TokenTerms
+from analysis.labels.word_forms import PIECES, forms
+from analysis.runtime.arrays import Bools, Floats, Int32s, Ints
+from analysis.runtime.memory import MEMORY_BYTES
 
-TELLING = 3
-"""Best terms of a member that it fires most on."""
-MOST_TERMS = 5
-"""Terms of a name that needs many to describe half of the members."""
-FEW = 0.5
-"""Words name a cluster if they have at least this part of the activation that signs have."""
-MIXED = 0.25
-"""Share of the members below which a name does not describe the cluster as a whole."""
+CANDIDATES = 60
+"""Terms of a cluster that can be in its name."""
+MOST_TERMS = 4
+"""Terms of a name; one of terms that no two members share has at most FEWER_TERMS."""
+FEWER_TERMS = 3
+LEAST_GAIN = 0.01
+"""Share of the activation that a term must add."""
+RELATIVE_GAIN = 0.12
+"""The same, relative to the share of the terms before it."""
+HOLDING = 0.03
+"""Share of its activation from which a member holds a term."""
+LARGEST_LIFT = 100.0
+"""Lift from which a term counts as rare; more would prefer names and misspellings."""
+NAMED = 0.5
+"""Share of the activation below which a name says that there are others."""
+MIXED = 0.1
+"""Share of the activation below which a name does not describe the cluster as a whole."""
+
+WEIGHTS = dict.fromkeys(Kind, 1.0) | {
+    **dict.fromkeys((*PIECES, Kind.LETTER, Kind.LETTERS), 0.75),
+    **dict.fromkeys((Kind.AFTER, Kind.AFTER_GROUP), 0.7),
+}
+"""Factors of the gain of a term."""
+PHRASE_WEIGHT = 0.8
+"""The same for a phrase."""
+FORMS_WEIGHT = 0.5
+"""Factor of a word or piece with less than a third of what its forms have: another one is typical.
+"""
+SHOWN_LETTERS = 3
+"""Letters of a group that a name shows."""
+LEAST_LETTERS, COMMON_LETTER = 3, 0.05
+"""Letters from which a group names a cluster, each with at least this part of the group's share."""
+LEAST_LIFT_AFTER = 10.0
+"""Lift that a word before must have: "the" and line breaks come before much."""
 
 
 @dataclass(frozen=True)
 class ClusterName:
-    """The name of a cluster and the members that it describes."""
+    """The name of a cluster and what it describes."""
 
     text: str
-    """Empty if the members share nothing."""
+    """Empty if there is no evidence."""
     kinds: list[Kind]
     """Of the terms of the name."""
     terms: list[str]
     """The terms of the name, best first."""
+    share: float
+    """Of the members' activation, as in the header; each member counts alike."""
     holders: int
-    """Members that fire most on one of its terms."""
+    """Members that hold one of its terms."""
     members: int
     """Members in all, duplicates as one and without dense ones."""
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The n candidates of a cluster with m members."""
+
+    terms: Ints
+    """[n], readable terms; the last ones are the groups of letters."""
+    on: Bools
+    """bool [n, M], the masks of tokens that have a form of each."""
+    activity: TermActivity
+    worth: Floats
+    """[n], the factors of the gain."""
+    held: Bools
+    """bool [m, n], whether a member holds the term or forms of it."""
 
 
 def cluster_names(
     members: Sequence[Ints | Int32s],
     levels: Sequence[tuple[str, int]],
     evidence: Evidence,
-    tops: Sequence[Sequence[int]],
+    terms: TokenTerms,
     readable: Readable,
+    activations: ByLatent,
+    split: Split,
+    *,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> list[ClusterName]:
-    """The names [C] of clusters with these members, at these spaces and levels.
-
-    `tops` are the `top_terms` of every latent.
-    """
-    telling = _telling(evidence, tops, readable)
-    plain = readable.plain
-    words, signs = (
-        shared_terms(members, levels, _ballot(evidence, telling, readable, which))
-        for which in (plain, ~plain)
+    """The names [C] of clusters with these members, at these spaces and levels."""
+    rate = np.zeros(len(readable.texts))
+    np.add.at(rate, readable.of_term, terms.frequency)
+    groups = np.flatnonzero([kind is Kind.LETTERS for kind in readable.kinds])
+    rate[groups] = [rate[_letters(group, readable)].sum() for group in groups.tolist()]
+    shares = _shares(evidence, readable)
+    candidates = _candidates(members, shares, rate)
+    activity = term_activity(
+        members, candidates, activations, terms, readable, split, memory_bytes=memory_bytes
     )
-    shares = _shares(evidence, readable, telling.shape)
     taken: set[tuple[str, int, str]] = set()
     return [
-        _named(level, ids, by_words, by_signs, (telling, shares), readable, taken)
-        for level, ids, by_words, by_signs in zip(levels, members, words, signs, strict=True)
+        _named(
+            level,
+            _measured(
+                np.append(places[places >= 0], groups), of_cluster, shares[ids], rate, readable
+            ),
+            readable,
+            taken,
+        )
+        for level, ids, places, of_cluster in zip(
+            levels, members, candidates, activity, strict=True
+        )
     ]
 
 
-def _telling(
-    evidence: Evidence, tops: Sequence[Sequence[int]], readable: Readable
-) -> scipy.sparse.csr_matrix:
-    """[F, R], 1 for the readable terms that a latent fires most on."""
-    rows = np.repeat(np.arange(len(tops)), [min(len(columns), TELLING) for columns in tops])
-    held = [evidence.term[i, c] for i, columns in enumerate(tops) for c in columns[:TELLING]]
-    return _ones(rows, readable.of_term[np.array(held, dtype=int)], (len(tops), readable))
+def _letters(group: int, readable: Readable) -> Ints:
+    """The readable terms that are letters of a group."""
+    single = [t for t, text in enumerate(readable.texts) if len(text) == 1]
+    return np.array(single, dtype=np.int64)[forms([group, *single], readable)[0, 1:]]
 
 
-def _ones(
-    rows: np.ndarray, columns: np.ndarray, shape: tuple[int, Readable]
-) -> scipy.sparse.csr_matrix:
-    size = (shape[0], len(shape[1].texts))
-    result = scipy.sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), size)
-    result.sum_duplicates()
-    result.data[:] = 1
-    return result
-
-
-def _shares(
-    evidence: Evidence, readable: Readable, shape: tuple[int, int]
-) -> scipy.sparse.csr_matrix:
+def _shares(evidence: Evidence, readable: Readable) -> scipy.sparse.csr_matrix:
     """float32 [F, R], the share of a latent's activation on each readable term.
 
     It can exceed 1 where a token has several terms with one description.
     """
     latent, column = np.nonzero(evidence.term >= 0)
     term = readable.of_term[evidence.term[latent, column]]
+    shape = (len(evidence.term), len(readable.texts))
     return scipy.sparse.csr_matrix((evidence.share[latent, column], (latent, term)), shape)
 
 
-def _ballot(
-    evidence: Evidence, telling: scipy.sparse.csr_matrix, readable: Readable, which: Bools
-) -> Ballot:
-    """Votes for the readable terms `which` bool [R] by their scores, not divided again."""
-    latent, column = np.nonzero(evidence.score > 0)
-    term = readable.of_term[evidence.term[latent, column]]
-    score = evidence.score[latent, column].astype(np.float64)
-    total = np.bincount(latent, score, minlength=len(evidence.term))
-    inside = which[term]
-    votes = scipy.sparse.csr_matrix(
-        ((score / total[latent])[inside], (latent[inside], term[inside])), shape=telling.shape
-    )
-    holds = telling.tocsc(copy=True)
-    holds.data[~np.repeat(which, np.diff(holds.indptr))] = 0
-    holds = holds.tocsr()
-    holds.eliminate_zeros()
-    # A description that contains another one ("quotation marks with commas") does not repeat it.
-    core = [
-        text.casefold() if is_plain else str(place)
-        for place, (text, is_plain) in enumerate(zip(readable.texts, readable.plain, strict=True))
-    ]
-    return Ballot(votes, holds, readable.texts, core)
+def _candidates(
+    members: Sequence[Ints | Int32s], shares: scipy.sparse.csr_matrix, rate: Floats
+) -> Int32s:
+    """int32 [C, CANDIDATES], the terms of each cluster with the largest share · log(1 + lift).
+
+    -1 pads; rate [R] are the shares of the corpus.
+    """
+    sums = (membership_matrix(members, shares.shape[0]) @ shares).tocsr()
+    result = np.full((len(members), CANDIDATES), -1, dtype=np.int32)
+    for row, ids in enumerate(members):
+        span = slice(sums.indptr[row], sums.indptr[row + 1])
+        terms, mean = sums.indices[span], sums.data[span] / max(len(ids), 1)
+        order = np.lexsort((terms, -mean * _rarity(mean, rate[terms])))[:CANDIDATES]
+        result[row, : len(order)] = terms[order]
+    return result
+
+
+def _rarity(share: Floats, rate: Floats) -> Floats:
+    """log(1 + lift) of a share of the activation, against that of the corpus."""
+    return np.log1p(np.minimum(share / np.maximum(rate, 1e-12), LARGEST_LIFT))
+
+
+def _measured(
+    terms: Int32s,
+    activity: TermActivity,
+    shares: scipy.sparse.csr_matrix,
+    rate: Floats,
+    readable: Readable,
+) -> _Candidates:
+    """What is known of the candidates [n]; shares [m, R] are those of the members."""
+    bits = np.arange(len(terms), dtype=np.uint64)[:, None]
+    own = (activity.masks[None, :] >> bits & np.uint64(1)).astype(bool)
+    is_group = np.array([readable.kinds[t] is Kind.LETTERS for t in terms.tolist()], dtype=bool)
+    own[is_group] = False
+    is_form = forms(terms.tolist(), readable)
+    on = is_form.astype(np.float32) @ own > 0
+    own_share, share = (_mean(rows, activity) for rows in (own, on))
+    corpus = np.where(is_group, rate[terms], is_form @ rate[terms])
+    weight = np.array([_weight(readable.kinds[t], readable.texts[t]) for t in terms.tolist()])
+    typical = np.where(is_group, 1, own_share / np.maximum(share, 1e-12))
+    weight = weight.reshape(len(terms)) * np.where(3 * typical >= 1, 1, FORMS_WEIGHT)
+    after = [readable.kinds[t] in (Kind.AFTER, Kind.AFTER_GROUP) for t in terms.tolist()]
+    weight[np.array(after, dtype=bool) & (share < LEAST_LIFT_AFTER * corpus)] = 0
+    for place in np.flatnonzero(is_group):
+        letters = is_form[place] & (own_share >= COMMON_LETTER * share[place])
+        texts = {readable.texts[t].casefold() for t in terms[letters & ~is_group].tolist()}
+        weight[place] *= len(texts) >= LEAST_LETTERS
+    # Of two forms with the same tokens, the commoner one is named.
+    worth = _rarity(share, corpus) * weight * (1 + typical / 4)
+    of_members = np.asarray(shares[:, terms].todense()) @ is_form.T
+    return _Candidates(terms.astype(np.int64), on, activity, worth, of_members >= HOLDING)
+
+
+def _weight(kind: Kind, text: str) -> float:
+    return PHRASE_WEIGHT if kind is Kind.PLAIN and " " in text else WEIGHTS[kind]
+
+
+def _mean(on: Bools, activity: TermActivity) -> Floats:
+    """[n], the share of the activation on some masks, bool [n, M], over both halves."""
+    halves = np.maximum((activity.shares.sum(axis=1) > 0).sum(), 1)
+    return np.asarray(on @ activity.shares.sum(axis=0) / halves)
 
 
 def _named(
-    level: tuple[str, int],
-    members: Ints | Int32s,
-    words: Sequence[SharedTerm],
-    signs: Sequence[SharedTerm],
-    of_latents: tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix],
-    readable: Readable,
-    taken: set[tuple[str, int, str]],
+    level: tuple[str, int], own: _Candidates, readable: Readable, taken: set[tuple[str, int, str]]
 ) -> ClusterName:
-    """The name of one cluster, new on its level.
-
-    of_latents: what each latent fires most on, and the shares of its activation, [F, R] each.
-    """
-    of_members, shares = (matrix[members] for matrix in of_latents)
-    by_words, by_signs = (_chosen(terms, of_members, readable) for terms in (words, signs))
-    with_words, with_signs = (_activation(shares, chosen) for chosen in (by_words, by_signs))
-    of_words, of_signs = (_holders(of_members, chosen) for chosen in (by_words, by_signs))
-    use_words = with_words >= FEW * with_signs or of_words >= of_signs
-    ranked = [*words, *signs] if use_words else [*signs, *words]
-    chosen = by_words if use_words else by_signs
-    # Without a term that members share, the best terms of single members are better than nothing.
-    chosen = chosen or [term.term for term in ranked[:LABEL_TERMS]]
-    more = [t.term for t in ranked if t.term not in chosen]
-    fits = _holders(of_members, chosen)
-    start = "mixed: " if fits < MIXED * len(members) else ""
-    text, used = _distinct(start, chosen, more, level, readable, taken)
+    """The name of one cluster, new on its level."""
+    shared = own.held.sum(axis=0) >= LEAST_HOLDERS
+    chosen = _chosen(own, shared, MOST_TERMS, LEAST_GAIN)
+    if not chosen:
+        chosen = _chosen(own, np.ones(len(own.terms), dtype=bool), FEWER_TERMS, 0)
+    if not chosen:
+        return ClusterName("", [], [], 0.0, 0, len(own.held))
+    further = _chosen(own, shared, len(own.terms), 0, chosen)[len(chosen) :]
+    used, text = chosen, _text(own, chosen, readable)
+    for place in further:
+        if (*level, text) in taken:
+            used = [*chosen, place]
+            text = _text(own, used, readable)
+    first, number = text, 2
+    while (*level, text) in taken:
+        text = f"{first} ({number})"
+        number += 1
+    taken.add((*level, text))
+    terms = [int(own.terms[i]) for i in used]
     return ClusterName(
         text,
-        [readable.kinds[t] for t in used],
-        [readable.texts[t] for t in used],
-        holders=_holders(of_members, used),
-        members=len(members),
+        [readable.kinds[t] for t in terms],
+        [readable.texts[t] for t in terms],
+        share=_share(own, used),
+        holders=int(own.held[:, used].any(axis=1).sum()),
+        members=len(own.held),
     )
 
 
-def _holders(telling: scipy.sparse.csr_matrix, terms: Sequence[int]) -> int:
-    """Members that fire most on one of some terms."""
-    return int((telling[:, list(terms)].sum(axis=1) > 0).sum())
-
-
-def _activation(shares: scipy.sparse.csr_matrix, terms: Sequence[int]) -> float:
-    """Mean share of the members' activation on some terms; shares [m, R] of each."""
-    of_member = np.asarray(shares[:, list(terms)].sum(axis=1)).ravel()
-    return float(np.minimum(of_member, 1).mean()) if len(of_member) else 0.0
-
-
 def _chosen(
-    terms: Sequence[SharedTerm], telling: scipy.sparse.csr_matrix, readable: Readable
+    own: _Candidates, fit: Bools, most: int, least_gain: float, start: Sequence[int] = ()
 ) -> list[int]:
-    """The terms of a name; telling [m, R]: what each member fires most on."""
-    shared = [term for term in terms if term.latents >= LEAST_HOLDERS]
-    holds = np.asarray(telling[:, [term.term for term in shared]].todense()) > 0
-    scores = np.array([term.score for term in shared])
-    words = [_words(term.term, readable) for term in shared]
-    covered = np.zeros(len(holds), dtype=bool)
-    chosen: list[int] = []
-    if not shared:
-        return []
-    while len(chosen) < (LABEL_TERMS if 2 * covered.sum() >= len(holds) else MOST_TERMS):
-        new = (holds & ~covered[:, None]).sum(axis=0) / np.maximum(holds.sum(axis=0), 1)
-        new[2 * holds.sum(axis=0) >= len(holds)] = 1
-        repeats = np.array([any(own & words[i] for i in chosen) for own in words])
-        gain = np.where(repeats, 0, scores * new)
-        best = int(np.argmax(gain))
-        if gain[best] <= 0:
+    """Places of the candidates in a name that begins with `start`; fit bool [n] selects others."""
+    chosen = list(start)
+    worth = np.where(fit, own.worth, 0)
+    while len(chosen) < most:
+        covered = _any(own, chosen)
+        added = _mean(own.on & ~covered, own.activity)
+        gain = np.where(added > 1e-9, added * worth, 0)
+        best = int(np.argmax(gain)) if len(gain) else 0
+        least = max(least_gain, least_gain and RELATIVE_GAIN * _mean(covered, own.activity))
+        if not len(gain) or gain[best] <= 0 or added[best] < least:
             break
         chosen.append(best)
-        covered |= holds[:, best]
-    return [shared[i].term for i in chosen]
+    return chosen
 
 
-def _words(term: int, readable: Readable) -> set[str]:
-    """What no other term of a name repeats: the words of a word or phrase, or a description."""
-    if readable.kinds[term] is not Kind.PLAIN:
-        return {f"description {term}"}
-    return set(readable.texts[term].casefold().split())
+def _any(own: _Candidates, chosen: Sequence[int]) -> Bools:
+    """bool [M], the masks of tokens that have one of some candidates."""
+    return np.asarray(own.on[list(chosen)].any(axis=0))
 
 
-def _distinct(
-    start: str,
-    chosen: Sequence[int],
-    more: Sequence[int],
-    level: tuple[str, int],
-    readable: Readable,
-    taken: set[tuple[str, int, str]],
-) -> tuple[str, list[int]]:
-    """A text that is new on the level and its terms: with a further term, or else with a number."""
-    if not chosen:
-        return "", []
-    options = [list(chosen), *([*chosen, term] for term in more)]
-    texts = [start + _text(terms, readable) for terms in options]
-    free = [i for i, text in enumerate(texts) if (*level, text) not in taken]
-    at, text = (free[0], texts[free[0]]) if free else (0, texts[0])
-    number = 2
-    while (*level, text) in taken:
-        text = f"{texts[0]} ({number})"
-        number += 1
-    taken.add((*level, text))
-    return text, options[at]
+def _share(own: _Candidates, chosen: Sequence[int]) -> float:
+    """The share of the name: that of the half of the documents where it is smaller."""
+    shares = own.activity.shares
+    is_active = shares.sum(axis=1) > 0
+    return float((shares @ _any(own, chosen))[is_active].min(initial=1))
 
 
-def _text(terms: Sequence[int], readable: Readable) -> str:
-    """The words and phrases, and the description of the other terms; what is best comes first."""
-    plain = [readable.texts[t] for t in terms if readable.kinds[t] is Kind.PLAIN]
-    rest = [t for t in terms if readable.kinds[t] is not Kind.PLAIN]
-    parts = [SEPARATOR.join(plain)]
-    parts.append(described([readable.kinds[t] for t in rest], [readable.texts[t] for t in rest]))
-    if rest and rest[0] == terms[0]:
-        parts.reverse()
-    return SEPARATOR.join(part for part in parts if part)
+def _text(own: _Candidates, chosen: Sequence[int], readable: Readable) -> str:
+    """The terms, with a word as an example of each piece."""
+    terms = [int(own.terms[i]) for i in chosen]
+    text = name_text(terms, _examples(own, chosen, readable), readable)
+    if _mean(_any(own, chosen), own.activity) < MIXED:
+        return f"mixed: {text}"
+    return f"{text} + others" if _share(own, chosen) < NAMED else text
+
+
+def _examples(own: _Candidates, chosen: Sequence[int], readable: Readable) -> list[str]:
+    """For each piece that is chosen the commonest word with it, and the letters of a group."""
+    texts = [readable.texts[t].casefold() for t in own.terms]
+    is_word = [readable.kinds[t] is Kind.PLAIN and " " not in readable.texts[t] for t in own.terms]
+    named = {texts[i] for i in chosen if is_word[i]}
+    examples: list[str] = []
+    for i in chosen:
+        kind = readable.kinds[own.terms[i]]
+        fit = [
+            (kind is Kind.LETTERS and len(text) == 1)
+            or (
+                kind in PIECES
+                and is_word[k]
+                and texts[i] in text
+                and text not in (*named, texts[i])
+            )
+            for k, text in enumerate(texts)
+        ]
+        shares = _mean(own.on & own.on[i], own.activity) * fit
+        order = [k for k in np.argsort(-shares, kind="stable").tolist() if shares[k] > 0]
+        distinct = {texts[k]: readable.texts[own.terms[k]] for k in reversed(order)}
+        shown = [distinct[text] for text in dict.fromkeys(texts[k] for k in order)]
+        examples.append(", ".join(shown[: SHOWN_LETTERS if kind is Kind.LETTERS else 1]))
+    return examples

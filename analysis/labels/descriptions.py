@@ -50,8 +50,12 @@ _SIGNS = {
     "⇥": "tabs",
     "␣ ": "spaces",
 }
+WITH = " with "
+"""Joins the names of several signs in one token."""
 MOST_SIGNS = 2
 """Kinds of signs up to which a token of several signs is described by their names."""
+ACCENTED, SINGLE = "accented letters", "single letters in words"
+"""The groups of letters."""
 _NAME_OF_SIGN = {sign: name for signs, name in _SIGNS.items() for sign in signs}
 
 
@@ -62,6 +66,7 @@ class Kind(StrEnum):
     GROUP = "the name of a group of signs"
     SIGN = "other signs in quotes"
     LETTER = "a single letter"
+    LETTERS = "the name of a group of letters"
     BEGINNING = "the beginning of words"
     ENDING = "the ending of words"
     MIDDLE = "the middle of words"
@@ -71,7 +76,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Readable:
-    """What V terms are called; R terms with other texts."""
+    """What V terms are called; R terms with other texts.
+
+    The last ones are groups of letters. No term is called so, but the letters are forms of them.
+    """
 
     of_term: Int32s
     """int32 [V], the readable term of each term."""
@@ -101,7 +109,13 @@ def readable_terms(terms: TokenTerms) -> Readable:
         of_term[term] = place = places.setdefault((kind, text.casefold()), len(places))
         if place == len(texts):
             texts.append(text)
-    return Readable(of_term, [kind for kind, _ in places], texts)
+    kinds = [kind for kind, _ in places]
+    return Readable(of_term, [*kinds, Kind.LETTERS, Kind.LETTERS], [*texts, ACCENTED, SINGLE])
+
+
+def is_accented(letter: str) -> bool:
+    """Whether this is a letter with a mark, such as é."""
+    return len(letter) == 1 and letter.isalpha() and unicodedata.decomposition(letter) != ""
 
 
 def described(kinds: Sequence[Kind], texts: Sequence[str], joint: str = "and") -> str:
@@ -127,7 +141,7 @@ def quoted(texts: Iterable[str]) -> list[str]:
 
 def _parts(kind: Kind, texts: Sequence[str]) -> list[str]:
     """Texts of one kind, with the words that the kind adds."""
-    if kind is Kind.GROUP:
+    if kind in (Kind.GROUP, Kind.LETTERS):
         return list(texts)
     if kind is Kind.PLAIN:
         return quoted(texts)
@@ -185,4 +199,4 @@ def _word(shown: str) -> tuple[Kind, str]:
     names = list(dict.fromkeys(_NAME_OF_SIGN.get(c, "") for c in signs))
     if "" in names or len(names) > MOST_SIGNS:
         return Kind.SIGN, shown
-    return Kind.GROUP, " with ".join(names)
+    return Kind.GROUP, WITH.join(names)

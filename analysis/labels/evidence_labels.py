@@ -71,7 +71,16 @@ def labels_from_evidence(
     return EvidenceLabels(
         latents=latent_names(evidence, tops),
         top_tokens=top_tokens(evidence, tops),
-        clusters=cluster_names(members, levels, evidence, tops, readable_terms(terms)),
+        clusters=cluster_names(
+            members,
+            levels,
+            evidence,
+            terms,
+            readable_terms(terms),
+            material.activations,
+            split,
+            memory_bytes=memory_bytes,
+        ),
         cluster_terms=shared_terms(members, levels, ballot),
         cluster_promoted=shared_terms(members, levels, promoted, LEAST_HOLDERS),
         tokens=ballot,

@@ -1,143 +1,206 @@
-"""Names of clusters that share what the test gives them, term by term."""
+"""Names of clusters of latents that fire on given words of a random text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
-from analysis.labels.cluster_names import FEW, MIXED, MOST_TERMS, ClusterName, cluster_names
-from analysis.labels.descriptions import Kind, Readable
-from analysis.labels.evidence import Evidence
-from analysis.labels.naming import top_terms
+from analysis.labels.cluster_names import LEAST_GAIN, MIXED, MOST_TERMS, NAMED, ClusterName
+from analysis.labels.cluster_names import cluster_names as names_of
+from analysis.labels.descriptions import Kind, readable_terms
+from analysis.labels.evidence import token_evidence
+from analysis.labels.split import Split, split_tokens
+from analysis.labels.terms import token_terms
+from tests.analysis.labels.corpora import stored_activations, token_table
 
-Best = Sequence[str]
-"""The best terms of a latent, best first."""
+Latent = Mapping[str, float]
+"""The activation of a latent on each token that it fires on, in every document."""
+
+WORDS = [f" {first}{vowel}x" for first in "bcdfghklmnprstvz" for vowel in "aeo"]
+TEXT = [" whale", " ship", " tide", " change", " changes", " changed", ",", ",", ",", ".", " raise"]
+PIECES = [" E", "j", "emplo", " gr", "ü", "n", " f", "ö", "hn", " K", "ä", "se"]
+DOCUMENTS = 12
 
 
-def _named(clusters: Sequence[Sequence[Best]], levels: Sequence[int] = ()) -> list[ClusterName]:
-    """The names of clusters of latents with these best terms; ? begins a sign."""
-    latents = [best for cluster in clusters for best in cluster]
-    shown = list(dict.fromkeys(term for best in latents for term in best))
-    width = max(len(best) for best in latents)
-    term = np.full((len(latents), width), -1, dtype=np.int32)
-    score = np.zeros((len(latents), width), dtype=np.float32)
-    for row, best in enumerate(latents):
-        term[row, : len(best)] = [shown.index(text) for text in best]
-        score[row, : len(best)] = [2.0**-rank for rank in range(len(best))]
-    evidence = Evidence(term, score, score, np.full(len(latents), 9), shown, shown)
-    readable = Readable(
-        np.arange(len(shown), dtype=np.int32),
-        [Kind.GROUP if text.startswith("?") else Kind.PLAIN for text in shown],
-        [text.strip("?") for text in shown],
-    )
+def _documents() -> list[list[str]]:
+    """Each document has every word once, in another order; the pieces of a word stay together."""
+    rng = np.random.default_rng(0)
+    joined = ["".join(PIECES[i : i + 3]) for i in range(0, len(PIECES), 3)]
+    words = [*WORDS, *TEXT, *joined]
+    parts = dict(zip(joined, (PIECES[i : i + 3] for i in range(0, len(PIECES), 3)), strict=True))
+    texts = ([words[i] for i in rng.permutation(len(words))] for _ in range(DOCUMENTS))
+    return [[part for word in text for part in parts.get(word, [word])] for text in texts]
+
+
+TOKENS = token_table(*_documents())
+SPLIT = split_tokens(TOKENS, 0)
+TEXTS = np.array([text for document in _documents() for text in document])
+
+
+def _fires(latent: Latent) -> np.ndarray:
+    return np.array([latent.get(text, 0) for text in TEXTS.tolist()])
+
+
+def _named(
+    clusters: Sequence[Sequence[Latent | np.ndarray]], levels: Sequence[int] = ()
+) -> list[ClusterName]:
+    latents = [latent for cluster in clusters for latent in cluster]
+    values = np.stack([one if isinstance(one, np.ndarray) else _fires(one) for one in latents], 1)
+    terms = token_terms(TOKENS, SPLIT.naming)
     ends = np.cumsum([len(cluster) for cluster in clusters])
-    members = np.split(np.arange(len(latents)), ends[:-1])
-    at = [("decoder", level) for level in levels or [0] * len(clusters)]
-    return cluster_names(members, at, evidence, top_terms(evidence), readable)
+    with TemporaryDirectory() as folder:
+        activations = stored_activations(Path(folder), values)
+        return names_of(
+            np.split(np.arange(len(latents)), ends[:-1]),
+            [("decoder", level) for level in levels or [0] * len(clusters)],
+            token_evidence(activations, terms, naming=SPLIT.naming),
+            terms,
+            readable_terms(terms),
+            activations,
+            SPLIT,
+        )
 
 
-def test_a_name_has_the_words_that_several_members_fire_most_on() -> None:
-    sea, law = _named([[["whale", "ship"]] * 3 + [["tide"]], [["court"]] * 2])
+def _others(total: float, first: int = 0, number: int = 16) -> Latent:
+    """Activation on words that no other latent has."""
+    return dict.fromkeys(WORDS[first : first + number], total / number)
+
+
+def test_a_name_has_the_terms_that_add_most_of_the_activation() -> None:
+    sea, law = _named([[{" whale": 1}] * 3 + [{" ship": 1}] * 2, [{" raise": 1, ",": 0.01}] * 2])
     assert sea.text == "whale · ship"
-    assert (sea.holders, sea.members) == (3, 4)
-    assert law.text == "court"
+    assert (sea.holders, sea.members, sea.terms) == (5, 5, ["whale", "ship"])
+    assert sea.share == pytest.approx(1)
+    assert law.text == "raise"
 
 
-def test_a_fourth_best_term_is_not_what_a_member_fires_most_on() -> None:
-    (name,) = _named([[["a1", "b1", "c1", "zeta"], ["a2", "b2", "zeta"], ["zeta"]]])
-    assert name.text == "zeta"
-    assert name.holders == 2
+def test_a_term_of_one_member_is_not_shared() -> None:
+    (name,) = _named([[{" whale": 1}] * 3 + [{" ship": 1}]])
+    assert (name.text, name.holders, name.members) == ("whale", 3, 4)
+    assert name.share == pytest.approx(0.75)
 
 
-def test_each_further_term_describes_members_that_the_others_do_not() -> None:
-    """The term "ship" scores more than "tide", but only "whale" members have it."""
-    members = [["whale"]] * 3 + [["whale", "ship"]] * 3 + [["tide"]] * 2
+@pytest.mark.parametrize(("second", "is_named"), [(0.13, True), (0.09, False)])
+def test_a_further_term_adds_a_part_of_what_is_named(second: float, is_named: bool) -> None:
+    """The bounds are .12 of 1 - s: s = .107."""
+    (name,) = _named([[{" whale": 1 - second, " ship": second}] * 3])
+    assert (name.text == "whale · ship") == is_named
+    assert name.share == pytest.approx(1 if is_named else 1 - second)
+
+
+@pytest.mark.parametrize(("number", "is_named"), [(9, True), (15, False)])
+def test_a_term_adds_a_hundredth(number: int, is_named: bool) -> None:
+    """Two members have 6 % of their activation on it: .0133 of nine, .008 of fifteen."""
+    holders = [{" whale": 0.06, " ship": 0.06, **_others(0.88)}] * 2
+    rest = [{" whale": 0.06, **_others(0.94, 16)}, {" whale": 0.06, **_others(0.94, 32)}]
+    (name,) = _named([holders + [rest[i % 2] for i in range(number - 2)]])
+    assert ("ship" in name.terms) == is_named or len(name.terms) == MOST_TERMS
+    assert LEAST_GAIN == 0.01
+
+
+def test_a_word_stands_for_its_forms_and_the_commonest_is_named() -> None:
+    members = [{" change": 1}, {" changes": 3, " change": 1}, {" changed": 1}, {" changes": 1}]
     (name,) = _named([members])
-    assert name.text == "whale · tide"
-    assert name.holders == 8
-
-
-def test_a_term_of_half_of_the_members_counts_in_full() -> None:
-    rare, common = _named(
-        [[["whale", "ship"]] * 3 + [["whale"]] * 4, [["court", "judge"]] * 3 + [["court"]] * 3]
-    )
-    assert rare.text == "whale"
-    assert common.text == "court · judge"
-
-
-def test_more_terms_describe_clusters_without_a_common_word() -> None:
-    pairs = [[f"word{chr(97 + i)}"] for i in range(8) for _ in range(2)]
-    (name,) = _named([pairs])
-    assert len(name.terms) == 4  # half of the members
-    (wider,) = _named([[[f"word{chr(97 + i)}"] for i in range(16) for _ in range(2)]])
-    assert len(wider.terms) == MOST_TERMS == 5
-    (narrow,) = _named([[["sea"]] * 6 + [["law"]] * 4 + [["tax"]] * 3 + [["war"]] * 2])
-    assert narrow.text == "sea · law · tax"
+    assert name.text == "changes"
+    assert name.share == pytest.approx(1)
+    assert name.holders == 4
 
 
 @pytest.mark.parametrize(
-    ("members", "text"),
-    [
-        # Each best term has twice the activation of the second, and four times that of the third.
-        ([["?commas", "whale"]] * 4, "whale"),
-        ([["?commas", "ship", "whale"]] * 4, "ship · whale"),
-        ([["?commas", "whale"]] * 3 + [["?commas"]], "commas"),
-        ([["?commas"]] * 2 + [["whale", "?commas"]] * 2, "whale"),
-        ([["?commas"]] * 3 + [["whale"]] * 2, "whale"),
-        ([["?commas"]] * 5 + [["whale"]] * 2, "commas"),
-        # Exactly half of the activation, on fewer members.
-        ([["whale", "?commas"]] * 2 + [["?commas"]] * 3, "whale"),
-        ([["whale", "?commas"]] * 2 + [["?commas"]] * 4, "commas"),
-        # Less than half of it, on exactly as many members.
-        ([["?commas", "?stops", "whale"]] * 2, "whale"),
-    ],
+    ("share", "text"),
+    [(0.52, "whale"), (0.48, "whale + others"), (0.12, "whale + others"), (0.08, "mixed: whale")],
 )
-def test_signs_name_a_cluster_only_if_its_words_do_not(members: list[Best], text: str) -> None:
-    """Words need half of the activation of signs, or as many members."""
-    assert FEW == 0.5
-    (name,) = _named([members])
+def test_a_name_says_that_there_are_others(share: float, text: str) -> None:
+    rest = [_others(1 - share, first) for first in (0, 16, 32)]
+    (name,) = _named([[{" whale": share, **own} for own in rest]])
     assert name.text == text
+    assert name.share == pytest.approx(share)
+    assert (NAMED, MIXED) == (0.5, 0.1)
 
 
-def test_a_description_does_not_repeat_one_that_it_contains() -> None:
-    members = [["?quotes with commas", "?commas"]] * 4 + [["?commas"]] * 3
-    other = [["?commas"]] * 9
-    name, _ = _named([members, other])
-    assert set(name.terms) == {"commas", "quotes with commas"}
-    assert name.holders == 7
+def test_a_name_has_at_most_four_terms() -> None:
+    words = [" whale", " ship", " tide", " change", " raise"]
+    (name,) = _named([[{word: 1} for word in words for _ in range(2)]])
+    assert len(name.terms) == MOST_TERMS == 4
+    assert name.share == pytest.approx(0.8)
 
 
-def test_terms_of_no_two_members_are_the_last_resort() -> None:
-    """A quarter of the members is not a mix; less is."""
-    names = _named([[["whale"], ["court"]], [["sea"], [], [], [], []], [["tax"], [], [], []]])
-    assert names[0].text == "court · whale" or names[0].text == "whale · court"
-    assert names[1].text == "mixed: sea"
-    assert names[2].text == "tax"
-    assert MIXED == 0.25
+def test_a_share_is_that_of_the_half_where_it_is_smaller() -> None:
+    first = SPLIT.naming & ~SPLIT.second_half
+    values = np.where(first, _fires({" whale": 1}), _fires({" whale": 1, " ship": 3}))
+    single = np.where(first, _fires({" tide": 1}), _fires(_others(1)))
+    name, one_half = _named([[values] * 2, [single] * 2])
+    assert name.text == "whale · ship"
+    assert name.share == pytest.approx(1)
+    assert one_half.text == "tide + others"
+    assert one_half.share == pytest.approx(0)
+
+
+def test_held_out_documents_have_no_part() -> None:
+    values = np.where(SPLIT.held_out, _fires({" ship": 9}), _fires({" whale": 1}))
+    (name,) = _named([[values] * 2])
+    assert (name.text, name.terms) == ("whale", ["whale"])
+    assert name.share == pytest.approx(1)
+
+
+def test_rare_words_come_before_common_signs() -> None:
+    """Three commas for each whale: a comma is three times as common."""
+    words, signs = _named([[{" whale": 1, ",": 1 / 3}] * 2, [{",": 1, " whale": 0.3}] * 2])
+    assert words.text == "whale · commas"
+    assert signs.text.startswith("commas")
+
+
+def test_pieces_are_shown_in_a_word() -> None:
+    (name,) = _named([[{"j": 1}] * 2])
+    assert name.text == "words with -j- (Ejemplo)"
+    assert name.kinds == [Kind.MIDDLE]
+
+
+def test_several_letters_are_a_group() -> None:
+    letters = [{"ü": 1}, {"ö": 1}, {"ä": 1}]
+    group, two, rare = _named(
+        [letters * 2, [{"ü": 1}, {"ö": 1}] * 2, [{"ü": 1, "ö": 1, "ä": 0.06}] * 2]
+    )
+    assert group.text in (
+        f"accented letters ({', '.join(order)})" for order in ("üöä", "äöü", "äüö", "öäü")
+    )
+    assert "accented" not in two.text
+    assert "accented" not in rare.text
+
+
+def test_text_after_a_word() -> None:
+    after = np.append(False, TEXTS[:-1] == " raise") & (TEXTS != ",")
+    comma = np.append(False, TEXTS[:-1] == ",")
+    rare, common = _named([[after.astype(float)] * 2, [comma.astype(float)] * 2])
+    assert rare.text == "text after “raise”"
+    assert rare.share == pytest.approx(1)
+    assert "after" in common.text
 
 
 def test_names_are_distinct_within_a_level() -> None:
-    cluster = [["noun", "plural"], ["noun"], ["noun", "verb"]]
-    same = [["noun"], ["noun"]]
-    names = [name.text for name in _named([cluster, cluster, same, same, same], [0, 0, 0, 0, 1])]
-    assert names[0] == "noun"
-    assert names[1] in ("noun · plural", "noun · verb")
-    assert names[2:4] == ["noun (2)", "noun (3)"]
-    assert names[4] == "noun"
-
-
-def test_a_phrase_and_its_word_do_not_both_name_a_cluster() -> None:
-    (name,) = _named([[["the", "of"], ["of the", "sea"], ["the", "sea"], ["of the", "of"]]])
-    assert not {"of", "the"} & set(name.terms) or "of the" not in name.terms
-
-
-def test_words_come_before_what_describes_the_rest() -> None:
-    (first, second) = _named([[["?commas"]] * 3, [["?commas", "zeta"], ["?commas"], ["?commas"]]])
-    assert first.text == "commas"
-    assert second.text == "commas · zeta"
+    cluster = [{" whale": 1, " ship": 0.1, " tide": 0.05}] * 2
+    same = [{" raise": 1}] * 2
+    names = [
+        name.text for name in _named([cluster, cluster, same, same, same, same], [0, 0, 0, 0, 0, 1])
+    ]
+    assert names == ["whale", "whale · ship", "raise", "raise (2)", "raise (3)", "raise"]
 
 
 def test_without_evidence_there_is_no_name() -> None:
-    names = _named([[["a b"]], [[], []]])
-    assert names[1].text == ""
-    assert (names[1].holders, names[1].members, names[1].terms) == (0, 2, [])
+    named, unnamed = _named([[{" whale": 1}] * 2, [{}, {}]])
+    assert named.text == "whale"
+    assert (unnamed.text, unnamed.terms) == ("", [])
+    assert (unnamed.holders, unnamed.members, unnamed.share) == (0, 2, 0)
+
+
+def test_members_that_share_nothing_are_named_by_their_best_terms() -> None:
+    (name,) = _named([[{" whale": 1}, {" ship": 1}, {" tide": 1}, {" raise": 1}]])
+    assert len(name.terms) == 3
+    assert name.text.endswith(("whale", "ship", "tide", "raise"))
+
+
+def test_the_split_is_not_empty() -> None:
+    assert isinstance(SPLIT, Split)
+    assert SPLIT.naming.any() and SPLIT.second_half.any() and SPLIT.held_out.any()

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from analysis.labels.descriptions import Kind, described, listed, readable_terms
+from analysis.labels.descriptions import (
+    ACCENTED,
+    SINGLE,
+    Kind,
+    described,
+    is_accented,
+    listed,
+    readable_terms,
+)
 from analysis.labels.terms import LEAST_PHRASE, token_terms
 from tests.analysis.labels.corpora import token_table
 
@@ -125,3 +133,27 @@ def test_terms_of_every_kind_are_called_by_their_kind() -> None:
     assert words == phrases_and_rest == {Kind.PLAIN}
     assert pieces == {Kind.BEGINNING, Kind.MIDDLE, Kind.ENDING}
     assert before == {Kind.AFTER}
+
+
+def test_groups_of_letters_are_no_name_of_a_term() -> None:
+    readable = readable_terms(token_terms(token_table([" gr", "ü", "n"])))
+    assert readable.texts[-2:] == [ACCENTED, SINGLE]
+    assert readable.kinds[-2:] == [Kind.LETTERS] * 2
+    assert readable.of_term.max() == len(readable.texts) - 3
+    assert described([Kind.LETTERS], [SINGLE]) == "single letters in words"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("é", True),
+        ("Ä", True),
+        ("e", False),
+        ("én", False),
+        ("½", False),
+        ("", False),
+        ("я", False),
+    ],
+)
+def test_letters_with_a_mark(text: str, expected: bool) -> None:
+    assert is_accented(text) == expected

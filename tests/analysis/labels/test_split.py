@@ -31,3 +31,21 @@ def test_no_document_is_on_both_sides_and_no_masked_token_on_any() -> None:
     assert ((split.naming | split.held_out) == kept).all()
     assert not set(document[split.naming]) & set(document[split.held_out])
     assert set(document[split.held_out]) == set(split.ids[split.is_held_out].tolist())
+
+
+def test_the_naming_documents_have_two_halves() -> None:
+    document = np.repeat(np.arange(100), 3)
+    kept = np.arange(300) % 3 > 0
+    split = split_tokens(pa.table({"document": document, "kept": kept}), 0)
+    assert (split.naming | ~split.second_half).all()
+    first, second = (
+        set(document[rows].tolist())
+        for rows in (split.naming & ~split.second_half, split.second_half)
+    )
+    assert (len(first), len(second)) == (34, 33)
+    assert not first & second
+    assert 10 < len([one for one in second if one % 2]) < 24  # not every second id
+    order = np.random.default_rng(0).permutation(100)
+    ids = np.repeat(order, 3)
+    other = split_tokens(pa.table({"document": ids, "kept": kept}), 0)
+    assert set(ids[other.second_half].tolist()) == second
