@@ -57,12 +57,12 @@ if __name__ == "dashboard":
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from pages.server import health, start
+    from pages.server import health, map_data, map_modules, start
     from pages.server.messages import MessageFilter
 
     app = App(
         __file__,
-        routes=health.ROUTES,
+        routes=(*health.ROUTES, *map_modules.ROUTES, *map_data.ROUTES),
         lifespan=start.lifespan,
         on_script_error=explain,
         middleware=[Middleware(MessageFilter, Path(__file__).resolve())],

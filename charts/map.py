@@ -25,7 +25,7 @@ from charts.map_view import COLOURS, Colour, Viewport, colours_of, maps_of, plac
 MOST_POINTS = 30_000
 
 
-_TITLES = {
+TITLES = {
     "decoder": "Map of the decoder vectors",
     "cooccurrence": "Map of the latents by co-occurrence",
 }
@@ -72,7 +72,7 @@ def latent_map(
     layers = [base, *own_legend, *name_layers(names), *ring(bundle, highlight, frame, map_name)]
     return Figure(
         name="map" if map_name == "decoder" else f"map-{map_name}",
-        title=_TITLES[map_name],
+        title=TITLES[map_name],
         chart=layered(*layers, height=HEIGHT),
         rows=rows,
         caption=caption_of(

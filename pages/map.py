@@ -5,7 +5,7 @@ import streamlit as st
 from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
 from pages.widgets.figure_card import show
-from pages.widgets.latent_map import chosen_map, map_choice
+from pages.widgets.latent_map import map_choice, show_map
 from pages.widgets.page import begin
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
@@ -13,7 +13,8 @@ from pages.widgets.trust import clustering_trust, map_trust
 page = begin(
     "Map",
     "Which latents have similar decoder vectors or fire together, and what do they respond to? "
-    "Drag a box to select latents. Click a point to open its latent.",
+    "Choose the box or the lasso to select latents. Click a point to put it in focus, and press "
+    "Enter to open its latent.",
 )
 left, right = st.columns([3, 2])
 with left:
@@ -25,5 +26,5 @@ with right:
     show(density_histogram(page.bundle, page.selected), page.selection)
     show(cluster_bars(page.bundle, page.selected, choice.level), page.selection)
 with left:
-    show(chosen_map(page, choice), page.selection)
+    show_map(page, choice)
     latent_table(page.bundle, page.mask, "Selected latents")

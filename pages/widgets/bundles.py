@@ -108,6 +108,15 @@ def _opened(bundle_id: str, identity: str, _path: Path) -> Bundle:
     return open_bundle(_path)
 
 
+def offered_bundle(bundle_id: str) -> Bundle | None:
+    """An open bundle of this server by its id; None if the server does not have it.
+
+    Raises InputError if it cannot be read.
+    """
+    offered = _current(bundle_id)
+    return None if offered is None else _opened(bundle_id, offered.identity, offered.path)
+
+
 def open_ahead() -> None:
     """Open the bundles of this server and read the tables that every page uses."""
     for bundle_id, offered in list(registry().items())[:MOST_OPEN]:

@@ -1,21 +1,50 @@
-"""The map with its choices and zoom buttons. A link shows the same part of the same map."""
+"""The map with its choices. A link shows the same part of the same map.
 
+The browser draws the map (`pages/latent_map/`): moving, zooming and pointing never reach this
+module, and a gesture that selects comes as a shape (`map_gestures.py`). A browser without WebGL2
+gets the chart instead.
+"""
+
+import base64
+import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
 
+import numpy as np
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
-from charts.map import latent_map
-from charts.map_view import Colour, Viewport, part_of_map, whole_map
-from pages.widgets import choices, session
-from pages.widgets.failures import guarded
+from charts.map import TITLES, latent_map
+from charts.map_columns import map_column
+from charts.map_points import map_points
+from charts.map_view import Colour, Viewport, whole_map
+from pages.server.map_modules import version
+from pages.widgets import choices, map_gestures
+from pages.widgets.figure_card import show
 from pages.widgets.page import Page
 from pages.widgets.scheme import shown_scheme
+from pages.widgets.state import ViewState
+from pages.widgets.zoom_buttons import zoom_buttons
 
-STEP = 1.6
-"""Factor by which one zoom step widens or narrows the shown part."""
+_FOLDER = Path(__file__).resolve().parents[1] / "latent_map"
+_LOADER = """
+export default async function (component) {
+  try {
+    const module = await import(new URL("map-modules/%s/index.js", document.baseURI));
+    return module.default(component);
+  } catch (error) {
+    component.parentElement.querySelector(".map").textContent =
+      "The map could not be loaded; reload the page.";
+    throw error;
+  }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -26,12 +55,10 @@ class MapChoice:
     colour: Colour
     level: LevelName | None
     """Of the clusters; None if there are none."""
-    viewport: Viewport | None
-    """The shown part; None for all of the map."""
 
 
 def map_choice(page: Page) -> MapChoice:
-    """Let the reader choose the map, its colour, the cluster level and the shown part."""
+    """Let the reader choose the map, its colour and the cluster level."""
     which, by, at = st.columns(3)
     with which:
         name = choices.map_name(page.bundle)
@@ -39,70 +66,82 @@ def map_choice(page: Page) -> MapChoice:
         colour = choices.colour(page.bundle, name)
     with at:
         level = choices.level(page.bundle)
-    return MapChoice(name, colour, level, _zoom(page, name))
+    return MapChoice(name, colour, level)
 
 
-def chosen_map(page: Page, choice: MapChoice) -> Figure:
-    """The map as chosen, with a ring around the latest latent."""
+def show_map(page: Page, choice: MapChoice) -> None:
+    """Draw the map of the browser, or the chart if the browser cannot draw it."""
+    if st.session_state.get(map_gestures.UNSUPPORTED):
+        viewport = zoom_buttons(page, choice.name)
+        show(_chart(page, choice, viewport), page.selection)
+        return
+    with st.container(key="card latent-map"):
+        _component(version())(
+            key=map_gestures.KEY,
+            data=_data(page, choice),
+            on_gesture_change=map_gestures.take_gesture,
+        )
+
+
+@lru_cache(maxsize=1)
+def _component(modules: str) -> ComponentRenderer:
+    return st.components.v2.component(
+        "clearwater_latent_map",
+        html='<div class="map"></div>',
+        css=(_FOLDER / "map.css").read_text(encoding="utf-8"),
+        js=_LOADER % modules,
+    )
+
+
+def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
+    """The map as a chart, with a ring around the latest latent."""
     return latent_map(
         page.bundle,
         selected=page.selected,
         colour=choice.colour,
         level=choice.level,
         highlight=page.view.latent,
-        viewport=choice.viewport,
+        viewport=viewport,
         map_name=choice.name,
         scheme=shown_scheme(),
     )
 
 
-def _zoom(page: Page, name: MapName) -> Viewport | None:
-    """Draw the zoom buttons; return the shown part of the map, None for all of it."""
-    shown = session.current().viewport
-    whole = whole_map(page.bundle, name)
-    selection = part_of_map(page.bundle, page.selected, name) if page.selection else None
-    steps: dict[str, tuple[str, Viewport | None, bool]] = {
-        "To the selection": (":material/fit_screen:", selection, selection is None),
-        "In": (":material/zoom_in:", scaled(shown or whole, 1 / STEP, whole), False),
-        "Out": (":material/zoom_out:", scaled(shown or whole, STEP, whole), shown is None),
-        "Whole map": (":material/zoom_out_map:", None, shown is None),
+def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
+    """What the browser needs to draw: addresses of the large columns, and what changes often."""
+    bundle, view = page.bundle, page.view
+    base = f"map-data/{quote(view.bundle, safe='')}/{bundle.identity}"
+    column = map_column(bundle, choice.colour, choice.level, choice.name)
+    level = choice.level and {"space": choice.level.space, "level": choice.level.level}
+    asked = urlencode({"map": choice.name, **(level or {})})
+    shapes = map_gestures.shapes_of(view.selection, choice.name) if page.selection else ()
+    return {
+        "bundle": view.bundle,
+        "content": bundle.identity,
+        "title": TITLES[choice.name],
+        "map": choice.name,
+        "count": bundle.latents.num_rows,
+        "positions": f"{base}/positions/{choice.name}",
+        "frame": map_points(bundle, choice.name).frame,
+        "whole": whole_map(bundle, choice.name),
+        "colour": {**column.for_browser(), "url": f"{base}/column/{choice.colour}?{asked}"},
+        "mask": None if page.selected is None else _bits(page.selected),
+        "maskVersion": _digest(bundle.identity, page.selection),
+        "selectionText": page.selection,
+        "shapes": [map_gestures.for_browser(shape, out) for shape, out in shapes],
+        "focus": view.latent,
+        "viewport": view.viewport,
+        "mode": view.mode,
+        "theme": shown_scheme(),
+        "order": list(ViewState.model_fields),
+        "answered": map_gestures.answered(),
     }
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("Zoom", width="content")
-        for words, (icon, viewport, disabled) in steps.items():
-            st.button(
-                words,
-                icon=icon,
-                key=f"zoom {words}",
-                type="tertiary",
-                disabled=disabled,
-                on_click=_show,
-                args=(viewport,),
-            )
-    return shown
 
 
-def scaled(viewport: Viewport, factor: float, whole: Viewport) -> Viewport | None:
-    """The viewport with its sides times `factor`, inside the whole map; None if it covers all.
-
-    The centre stays where it is unless an edge would leave the map.
-    """
-    x0, x1 = _scaled_side(viewport[:2], factor, whole[:2])
-    y0, y1 = _scaled_side(viewport[2:], factor, whole[2:])
-    return None if (x0, x1, y0, y1) == whole else (x0, x1, y0, y1)
+def _bits(mask: np.ndarray) -> str:
+    """A mask as base64 of its bits, least significant first."""
+    return base64.b64encode(np.packbits(mask, bitorder="little").tobytes()).decode()
 
 
-def _scaled_side(
-    side: tuple[float, float], factor: float, whole: tuple[float, float]
-) -> tuple[float, float]:
-    length = (side[1] - side[0]) * factor
-    if length >= whole[1] - whole[0]:
-        return whole
-    start = min(max((side[0] + side[1] - length) / 2, whole[0]), whole[1] - length)
-    return start, start + length
-
-
-@guarded()
-def _show(viewport: Viewport | None) -> None:
-    session.clear_brushes()
-    session.change(viewport=viewport)
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

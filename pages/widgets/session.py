@@ -4,6 +4,7 @@ The address bar is authoritative: opening a link restores its view. The session 
 the browser clears the query parameters when the reader changes the page.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -15,13 +16,16 @@ from pages.widgets.state import PARAMETERS, ViewState
 GENERATION = "generation of the charts' own selections"
 _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
+_OF_THE_MAP = ("viewport", "mode")
+"""Parameters that the map in the browser writes as it moves; no chart depends on them."""
 
 
 def current() -> ViewState:
     """The view of the address bar, or the copy of the session if a change of page cleared it."""
     params = {k: v for k, v in st.query_params.to_dict().items() if k in PARAMETERS}
-    if params and params != st.session_state.get(_ADDRESS):
-        if _VIEW in st.session_state:
+    read = st.session_state.get(_ADDRESS)
+    if params and params != read:
+        if _VIEW in st.session_state and _others(params) != _others(read or {}):
             clear_brushes()
         st.session_state[_VIEW] = ViewState.from_query_params(params)
         st.session_state[_ADDRESS] = params
@@ -29,11 +33,21 @@ def current() -> ViewState:
     return view
 
 
+def _others(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that charts depend on."""
+    return {name: text for name, text in params.items() if name not in _OF_THE_MAP}
+
+
 def change(**changes: object) -> ViewState:
     """Change fields of the view and write it to the address bar."""
     st.session_state[_VIEW] = current().changed(**changes)
     write()
     return current()
+
+
+def note(**changes: object) -> None:
+    """Change fields that the address bar has already; the next change or run writes them."""
+    st.session_state[_VIEW] = current().changed(**changes)
 
 
 def reset(bundle: str) -> ViewState:

@@ -25,6 +25,8 @@ Tab = Literal["pairs", "relations", "components", "neighbourhood"]
 """The parts of the Co-occurrence page."""
 Subject = Literal["selection", "latent"]
 """Whose pairs the Co-occurrence page lists."""
+Mode = Literal["move", "box", "lasso"]
+"""What a drag on the map does."""
 Flagged = Literal["hidden", "shown"]
 """Whether pairs with a dense or an ultralow latent are listed."""
 Explanation = Literal["hidden", "shown"]
@@ -35,7 +37,7 @@ PooledContexts = Literal["top", "random"]
 LONGEST_NAME = 100
 WIDEST_WINDOW = 1_000_000
 """Tokens."""
-SIGNIFICANT_DIGITS = 4
+SIGNIFICANT_DIGITS = 7
 """Of the edges of a viewport."""
 
 OLD_NAMES = {
@@ -106,6 +108,7 @@ class ViewState(BaseModel):
     colour: Colour = "cluster"
     viewport: Rectangle | None = None
     """The part of the map that is shown; None for all of it."""
+    mode: Mode = "move"
 
     # Clusters
     cluster: Id | None = None

@@ -1,0 +1,332 @@
+/** What the gestures, keys and buttons do to a map. */
+
+import { fly } from "./camera.js";
+import { boxOf, dragged, heldPart, isSlip, lassoOf } from "./shapes.js";
+
+/** Pixels within which the pointer finds a point. */
+const REACH = 14;
+/** Pixels by which a selected point may be farther than another one and still be found first. */
+const PREFERENCE = 3;
+/** Milliseconds of a flight of the camera. */
+const FLIGHT = 260;
+/** The zoom of a button, key or double-click. */
+const STEP = 1.8;
+/** The share of the window by which an arrow key moves the map. */
+const PAN = 0.15;
+/** Milliseconds after which a click is no longer the first half of a double-click. */
+const SINGLE = 330;
+/** Margin around the selection, as a share of it. */
+const MARGIN = 0.06;
+
+const MODES = { m: "move", b: "box", l: "lasso" };
+const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+export class MapActions {
+  /** @param {import("./latent_map.js").LatentMap} map */
+  constructor(map) {
+    this.map = map;
+    this.landing = () => {};
+    this.later = 0;
+  }
+
+  destroy() {
+    this.landing();
+    clearTimeout(this.later);
+  }
+
+  // The pointer
+
+  hover(px, py) {
+    const { map } = this;
+    const point = this.pointAt(px, py);
+    const held = this.heldShape(px, py);
+    map.stage.surface.style.cursor = held ? (held.part.side ? "move" : "crosshair") : point >= 0 ? "pointer" : "";
+    if (point === map.hovered) return;
+    map.hovered = point;
+    map.redraw();
+  }
+
+  leave() {
+    if (this.map.hovered < 0) return;
+    this.map.hovered = -1;
+    this.map.redraw();
+  }
+
+  /** The point that is nearest to a pixel, or -1. */
+  pointAt(px, py) {
+    const { map } = this;
+    if (!map.index) return -1;
+    const [x, y] = map.stepsOf(map.camera.toData(px, py));
+    const perPixel = map.stepsOf(map.camera.toData(px + 1, py))[0] - x;
+    const { mask } = map.selection;
+    const handicap = mask ? (point) => (mask[point] ? 0 : PREFERENCE * perPixel) : undefined;
+    return map.index.nearest(x, y, (REACH + (mask ? PREFERENCE : 0)) * perPixel, handicap);
+  }
+
+  /** The finished shape under a pixel, and its part there. */
+  heldShape(px, py) {
+    for (const shape of [...this.map.shapes].reverse()) {
+      const part = heldPart(shape, this.map.camera, px, py);
+      if (part) return { shape, part };
+    }
+    return null;
+  }
+
+  click(px, py) {
+    const point = this.pointAt(px, py);
+    const before = this.map.focus;
+    this.focusOn(point < 0 ? null : point);
+    this.undoClick = () => this.focusOn(before, false);
+  }
+
+  doubleClick(px, py) {
+    this.undoClick?.();
+    this.zoomBy(STEP * STEP, px, py);
+  }
+
+  pan(dx, dy) {
+    this.landing();
+    this.map.camera.panBy(dx, dy);
+    this.map.moved();
+  }
+
+  zoom(factor, px, py) {
+    this.landing();
+    this.map.camera.zoomAt(factor, px, py);
+    this.map.moved();
+  }
+
+  /** What a drag from a pixel does. */
+  press(px, py, event) {
+    const held = event.button === 0 && this.heldShape(px, py);
+    if (held) return this.editing(held, px, py);
+    const mode = event.button === 1 ? "move" : this.map.mode;
+    if (mode === "move" && event.shiftKey) return this.drawing("box", px, py, event);
+    return mode === "move" ? this.panning(px, py) : this.drawing(mode, px, py, event);
+  }
+
+  panning(px, py) {
+    const { host } = this.map.stage;
+    host.dataset.dragging = "true";
+    const over = () => delete host.dataset.dragging;
+    const move = (x, y) => {
+      this.pan(x - px, y - py);
+      [px, py] = [x, y];
+    };
+    return { move, end: over, cancel: over };
+  }
+
+  /** Draw a new box or lasso. */
+  drawing(kind, px, py, event) {
+    const { map } = this;
+    const combine = event.altKey ? "subtract" : event.shiftKey ? "add" : "replace";
+    const points = [map.camera.toData(px, py)];
+    const shapeNow = () => (kind === "box" ? boxOf(points[0], points.at(-1)) : { kind, points });
+    const show = (shape) => {
+      map.drawing = shape && { ...shape, drawing: true, subtracts: combine === "subtract" };
+      map.redraw();
+    };
+    return {
+      move: (x, y) => {
+        points.push(map.camera.toData(x, y));
+        show(shapeNow());
+      },
+      end: () => {
+        show(null);
+        const shape = kind === "box" ? shapeNow() : lassoOf(points, map.camera.scale);
+        if (!isSlip(shape, map.camera)) this.select(shape, combine);
+      },
+      cancel: () => show(null),
+    };
+  }
+
+  /** Move a finished shape, or a corner of it. */
+  editing({ shape, part }, px, py) {
+    const { map } = this;
+    const start = map.camera.toData(px, py);
+    const show = (drawing) => {
+      map.drawing = drawing;
+      map.redraw();
+    };
+    return {
+      move: (x, y) => {
+        const [dx, dy] = map.camera.toData(x, y).map((value, axis) => value - start[axis]);
+        const changed = dragged(shape, part, dx, dy);
+        show({ ...changed, subtracts: shape.subtracts, edits: shape });
+      },
+      end: () => {
+        const changed = map.drawing;
+        show(null);
+        if (!changed || isSlip(changed, map.camera)) return;
+        const { kind, points } = changed;
+        this.select({ kind, points }, "edit", map.shapes.indexOf(shape));
+      },
+      cancel: () => show(null),
+    };
+  }
+
+  /** Select what is inside a shape: here at once, and on the server. */
+  select(shape, combine, edited = null) {
+    const { map } = this;
+    const serial = this.nextSerial();
+    const steps = shape.points.map((point) => map.stepsOf(point));
+    const inside =
+      shape.kind === "box"
+        ? map.index.insideBox(steps[0][0], steps[1][0], steps[0][1], steps[1][1])
+        : map.index.insideLasso(steps);
+    if (combine !== "edit") map.selection.preview(inside, combine, serial);
+    else if (map.shapes.length === 1 && !map.shapes[0].subtracts) map.selection.preview(inside, "replace", serial);
+    else map.selection.awaited = serial;
+    const drawn = { ...shape, subtracts: combine === "subtract" };
+    if (combine === "edit") map.shapes = map.shapes.with(edited, { ...shape, subtracts: map.shapes[edited].subtracts });
+    else map.shapes = combine === "replace" ? [drawn] : [...map.shapes, drawn];
+    map.showMask();
+    this.send({ kind: shape.kind, combine, shape: shape.points, value: edited, serial });
+  }
+
+  nextSerial() {
+    this.map.serial = Math.max(this.map.serial, this.map.data.answered) + 1;
+    return this.map.serial;
+  }
+
+  /** Tell Python of a gesture. */
+  send(gesture) {
+    const { map } = this;
+    map.link.write();
+    const view = { map: map.data.map, mode: map.mode, viewport: map.viewportText() };
+    map.send({ serial: map.serial, ...view, ...gesture });
+  }
+
+  // The focus
+
+  /** Put a latent in focus (null: none): here at once, and on the server a little later. */
+  focusOn(point, tell = true) {
+    const { map } = this;
+    clearTimeout(this.later);
+    if (point === map.focus) return;
+    map.focus = point;
+    map.stage.summary.textContent = map.summary();
+    map.redraw();
+    if (tell) {
+      this.later = setTimeout(() => this.send({ kind: "focus", latent: point }), SINGLE);
+    }
+  }
+
+  /** Open the page of the latent in focus, or put the one in the middle in focus. */
+  enter() {
+    const { map } = this;
+    if (map.focus !== null) {
+      clearTimeout(this.later);
+      this.send({ kind: "open", latent: map.focus });
+      return;
+    }
+    const { width, height } = map.camera;
+    const [x, y] = map.stepsOf(map.camera.toData(width / 2, height / 2));
+    const point = map.index.nearest(x, y, 65534);
+    if (point >= 0) this.focusOn(point);
+  }
+
+  // The view
+
+  zoomBy(factor, px = this.map.camera.width / 2, py = this.map.camera.height / 2) {
+    this.flyTo(this.map.camera.zoomed(factor, px, py));
+  }
+
+  flyTo(place, done = () => {}) {
+    this.landing();
+    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.landing = fly(this.map.camera, place, calm ? 0 : FLIGHT, (landed) => {
+      if (landed) done();
+      this.map.moved();
+    });
+  }
+
+  showWhole() {
+    const { camera } = this.map;
+    this.flyTo(camera.placeOf(camera.frame), () => camera.showWhole());
+  }
+
+  /** Zoom to the selected points. */
+  showSelection() {
+    const { map } = this;
+    const { mask } = map.selection;
+    if (!mask || !map.index) return;
+    const [low, high] = [[65535, 65535], [-1, -1]];
+    for (const point of map.index.points) {
+      if (!mask[point]) continue;
+      [map.x[point], map.y[point]].forEach((step, axis) => {
+        low[axis] = Math.min(low[axis], step);
+        high[axis] = Math.max(high[axis], step);
+      });
+    }
+    if (high[0] < 0) return;
+    this.flyTo(map.camera.placeOf(map.rectangleOfSteps(low, high, MARGIN)));
+  }
+
+  // Keys and buttons
+
+  /** Do what a key means; false if it means nothing here. */
+  key(key, event) {
+    if (!this.map.index) return false;
+    const letter = key.toLowerCase();
+    if (event.ctrlKey || event.metaKey) {
+      if (letter !== "z" && letter !== "y") return false;
+      this.button(letter === "y" || event.shiftKey ? "redo" : "undo");
+      return true;
+    }
+    if (event.altKey) return false;
+    if (ARROWS[key]) return this.arrow(...ARROWS[key]);
+    const name = { "+": "plus", "=": "plus", "-": "minus", "−": "minus", 0: "whole", Home: "whole", s: "selection" }[
+      key.length === 1 ? letter : key
+    ];
+    if (name || MODES[letter]) this.button(name ?? MODES[letter]);
+    else if (key === "Enter") this.enter();
+    else if (key === "Escape") this.escape();
+    else return false;
+    return true;
+  }
+
+  arrow(dx, dy) {
+    const { width, height } = this.map.camera;
+    this.pan(dx * PAN * width, dy * PAN * height);
+    return true;
+  }
+
+  /** End what is being drawn, else clear the focus, else the selection. */
+  escape() {
+    const { map } = this;
+    if (map.gestures.cancel()) return;
+    if (map.focus !== null) this.focusOn(null);
+    else if (map.data.selectionText || map.shapes.length) this.clear();
+  }
+
+  clear() {
+    const { map } = this;
+    this.nextSerial();
+    map.shapes = [];
+    map.selection.mask = null;
+    map.selection.awaited = map.serial;
+    map.showMask();
+    this.send({ kind: "clear" });
+  }
+
+  /** Do what a button of the toolbar says. */
+  button(name) {
+    const { map } = this;
+    if (!map.index) return;
+    map.gestures.cancel();
+    if (Object.values(MODES).includes(name)) {
+      map.mode = name;
+      map.writeView();
+      map.showTools();
+    } else if (name === "plus") this.zoomBy(STEP);
+    else if (name === "minus") this.zoomBy(1 / STEP);
+    else if (name === "whole") this.showWhole();
+    else if (name === "selection") this.showSelection();
+    else if (name === "clear") this.clear();
+    else if (map.data[name]) {
+      map.selection.awaited = this.nextSerial();
+      this.send({ kind: name });
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Which points are selected: the mask of the server, or that of a gesture until the server answers.
+ */
+
+import { FADED, ORDINARY, SELECTED } from "./draw_order.js";
+
+export class SelectionMask {
+  constructor() {
+    /** 1 or 0 for each point; null if everything is selected. */
+    this.mask = null;
+    /** The number of the last gesture that the server has not answered yet. */
+    this.awaited = 0;
+  }
+
+  /** Show the result of a gesture before the server has answered it. */
+  preview(inside, combine, serial) {
+    this.mask = combined(this.mask, inside, combine);
+    this.awaited = serial;
+  }
+
+  /** Take the mask of the server, unless it does not know the last gesture yet. */
+  take(mask, answered) {
+    if (answered < this.awaited) return false;
+    this.mask = mask;
+    this.awaited = 0;
+    return true;
+  }
+
+  /** The number of selected points. */
+  count(total) {
+    if (!this.mask) return total;
+    let sum = 0;
+    for (const value of this.mask) sum += value;
+    return sum;
+  }
+
+  /** The state of each point for the renderer. */
+  states(total) {
+    const states = new Uint8Array(total);
+    if (!this.mask) return states.fill(ORDINARY);
+    for (let i = 0; i < total; i++) states[i] = this.mask[i] ? SELECTED : FADED;
+    return states;
+  }
+}
+
+/** The mask after a gesture replaces it, adds to it or subtracts from it; null is everything. */
+export function combined(mask, inside, combine) {
+  if (combine === "replace" || (combine === "add" && !mask)) return inside;
+  if (combine === "add") return mask.map((value, i) => value | inside[i]);
+  return mask ? mask.map((value, i) => value & (1 - inside[i])) : inside.map((value) => 1 - value);
+}

@@ -1,0 +1,161 @@
+"""What a gesture on the map in the browser does to the view.
+
+The browser sends one message for each gesture: a drawn shape in the units of the map, or a latent.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args
+
+import streamlit as st
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.decoder.map_verdict import MapName
+from analysis.selection import (
+    And,
+    Box,
+    Everything,
+    Lasso,
+    Not,
+    Or,
+    Selection,
+    both,
+    drawn_box,
+    drawn_lasso,
+)
+from pages.widgets import session
+from pages.widgets.events import open_latent
+from pages.widgets.failures import guarded
+from pages.widgets.state import Mode, Rectangle
+
+KEY = "latent map"
+UNSUPPORTED = "the browser has no WebGL2"
+"""In the state of the session once its browser has said so."""
+_ANSWERED = "number of the last gesture on the map"
+
+Kind = Literal["box", "lasso", "open", "focus", "clear", "legend", "undo", "redo", "unsupported"]
+Combine = Literal["replace", "add", "subtract", "edit"]
+Shape = Box | Lasso
+
+
+class Gesture(BaseModel):
+    """One gesture; raises pydantic.ValidationError if a browser sends something else."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, extra="ignore")
+
+    kind: Kind
+    combine: Combine = "replace"
+    map: MapName = "decoder"
+    shape: tuple[tuple[float, float], ...] = Field(default=(), max_length=200)
+    """Corners in the units of the map; two opposite ones of a box."""
+    latent: int | None = Field(default=None, ge=0, lt=2**31)
+    value: int | None = Field(default=None, ge=0, lt=2**31)
+    """Which of the drawn shapes is edited."""
+    viewport: Rectangle | None = None
+    """The part of the map that is shown, as in a link."""
+    mode: Mode = "move"
+    serial: int = Field(default=0, ge=0, lt=2**53)
+
+
+def answered() -> int:
+    """The number of the last gesture that the view contains."""
+    return int(st.session_state.get(_ANSWERED, 0))
+
+
+@guarded()
+def take_gesture() -> None:
+    """Apply the gesture that the browser has just sent."""
+    sent = st.session_state[KEY]
+    message = sent.get("gesture") if isinstance(sent, Mapping) else None
+    try:
+        gesture = Gesture.model_validate(message)
+    except ValidationError:
+        return
+    st.session_state[_ANSWERED] = gesture.serial
+    session.note(viewport=gesture.viewport, mode=gesture.mode)
+    apply(gesture)
+
+
+def apply(gesture: Gesture) -> None:
+    """Change the view as a gesture says."""
+    if gesture.kind in ("box", "lasso"):
+        session.select(after(session.current().selection, gesture))
+    elif gesture.kind == "clear":
+        session.select(Everything())
+    elif gesture.kind == "focus":
+        session.change(latent=gesture.latent)
+    elif gesture.kind == "open" and gesture.latent is not None:
+        open_latent(gesture.latent)
+    elif gesture.kind == "unsupported":
+        st.session_state[UNSUPPORTED] = True
+
+
+def after(selection: Selection, gesture: Gesture) -> Selection:
+    """The selection after a drawn shape replaces the shapes in it, adds to it or subtracts from it.
+
+    A shape that replaces keeps the other conditions, such as a search. An edited shape takes the
+    place of the shape that it was.
+    """
+    shape = _shape(gesture)
+    if gesture.combine == "edit":
+        shapes = list(shapes_of(selection, gesture.map))
+        index = gesture.value or 0
+        return _with(selection, shapes[index][0], shape) if index < len(shapes) else selection
+    if gesture.combine == "subtract":
+        return both(selection, Not(shape))
+    if gesture.combine == "replace" or isinstance(selection, Everything):
+        return both(without_shapes(selection), shape)
+    return Or((*(selection.parts if isinstance(selection, Or) else (selection,)), shape))
+
+
+def _shape(gesture: Gesture) -> Shape:
+    if gesture.kind == "lasso":
+        return drawn_lasso(gesture.shape, gesture.map)
+    (x0, y0), (x1, y1) = gesture.shape
+    return drawn_box(x0, x1, y0, y1, gesture.map)
+
+
+def shapes_of(selection: Selection, on_map: MapName) -> Iterator[tuple[Shape, bool]]:
+    """The drawn shapes of a selection on a map, and whether each is subtracted."""
+    if isinstance(selection, get_args(Shape)):
+        if selection.map == on_map:
+            yield selection, False
+    elif isinstance(selection, And | Or):
+        for part in selection.parts:
+            yield from shapes_of(part, on_map)
+    elif isinstance(selection, Not):
+        yield from ((shape, not out) for shape, out in shapes_of(selection.part, on_map))
+
+
+def without_shapes(selection: Selection) -> Selection:
+    """The selection without its drawn shapes, on any map."""
+    if isinstance(selection, get_args(Shape)):
+        return Everything()
+    if isinstance(selection, Not):
+        rest = without_shapes(selection.part)
+        return rest if isinstance(rest, Everything) else Not(rest)
+    if isinstance(selection, And | Or):
+        rest_of = [without_shapes(part) for part in selection.parts]
+        kept = tuple(part for part in rest_of if not isinstance(part, Everything))
+        if len(kept) < 2:
+            return kept[0] if kept else Everything()
+        return type(selection)(kept)
+    return selection
+
+
+def _with(selection: Selection, old: Shape, new: Shape) -> Selection:
+    """The selection with one shape in the place of another."""
+    if selection == old:
+        return new
+    if isinstance(selection, Not):
+        return Not(_with(selection.part, old, new))
+    if isinstance(selection, And | Or):
+        return type(selection)(tuple(_with(part, old, new) for part in selection.parts))
+    return selection
+
+
+def for_browser(shape: Shape, subtracts: bool) -> dict[str, Any]:
+    """A drawn shape as the browser draws it."""
+    if isinstance(shape, Lasso):
+        return {"kind": "lasso", "points": shape.points, "subtracts": subtracts}
+    points = ((shape.x0, shape.y0), (shape.x1, shape.y1))
+    return {"kind": "box", "points": points, "subtracts": subtracts}
