@@ -2,10 +2,9 @@
 
 import { MapActions } from "./actions.js";
 import { Camera } from "./camera.js";
-import { codesOf, paletteOf } from "./colours.js";
+import { paletteOf, readColumn } from "./colours.js";
 import { Gestures } from "./gestures.js";
 import { Link, viewportOf, viewportText } from "./link.js";
-import { drawNames, placeNames, widthOf } from "./names.js";
 import { cleared, drawRing, drawShape, renderColours } from "./overlay.js";
 import { diameterOf, Renderer } from "./renderer.js";
 import { SelectionMask } from "./selection_mask.js";
@@ -37,7 +36,8 @@ export class LatentMap {
     /** The finished shapes, and the one that is being drawn or edited. */
     this.shapes = [];
     this.drawing = null;
-    this.names = [];
+    /** The column that colours the points (colours.js). */
+    this.colour = null;
     this.actions = new MapActions(this);
     this.toolbar = createToolbar(this.stage.toolbar, (name) => this.actions.button(name));
     this.gestures = new Gestures(this.stage.surface, this.actions);
@@ -112,7 +112,7 @@ export class LatentMap {
       const [places, colours] = await Promise.all([bytesAt(data.positions), bytesAt(data.colour.url)]);
       if (this.loading !== loading || this.destroyed) return;
       this._takePlaces(new Uint16Array(places), key);
-      this._takeColours(data.colour, colours);
+      this._takeColours(colours);
     } catch (error) {
       this.stage.message.textContent = `The map could not be read: ${error.message}`;
     }
@@ -123,7 +123,7 @@ export class LatentMap {
     const loading = (this.loading = {});
     try {
       const colours = await bytesAt(data.colour.url);
-      if (this.loading === loading && !this.destroyed) this._takeColours(data.colour, colours);
+      if (this.loading === loading && !this.destroyed) this._takeColours(colours);
     } catch (error) {
       this.stage.message.textContent = `The colours could not be read: ${error.message}`;
     }
@@ -145,10 +145,11 @@ export class LatentMap {
     this.writeView();
   }
 
-  _takeColours(colour, buffer) {
+  _takeColours(answer) {
     if (this.total === undefined) return;
-    const palette = paletteOf(colour, this.data.theme);
-    this.renderer.setColours(codesOf(colour, buffer), palette, renderColours(this.data.theme));
+    const { theme } = this.data;
+    this.colour = readColumn(answer);
+    this.renderer.setColours(this.colour.codes, paletteOf(this.colour, theme), renderColours(theme));
     this._takeMask(true);
     this.renderer.drawn = false;
     this.redraw();
@@ -271,9 +272,6 @@ export class LatentMap {
     const context = cleared(this.stage.overlay, camera);
     const shapes = this.drawing ? [...this.shapes.filter((s) => s !== this.drawing.edits), this.drawing] : this.shapes;
     for (const shape of shapes) drawShape(context, shape, camera, theme, shape);
-    const size = { width: camera.width, height: camera.height };
-    const placed = placeNames(data.colour.names ?? [], camera, size, (text) => widthOf(context, text));
-    drawNames(context, placed, theme);
     const radius = diameterOf(this.total, camera) / 2 + 4;
     for (const [point, focused] of [[this.hovered, false], [this.focus ?? -1, true]]) {
       const pixel = this.pixelOf(point);

@@ -3,25 +3,29 @@
 Each address holds the identity of the bundle's files, so browsers keep the answers for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pages.server.map_modules import FOR_EVER
-from pages.server.requested_bundle import RefusedError, requested_bundle
+from pages.server.requested_bundle import requested_bundle
 
 if TYPE_CHECKING:
     from analysis.bundle import Bundle, LevelName
+    from analysis.decoder.map_verdict import MapName
 
+BASE = "/map-data/{bundle}/{content}"
 BINARY = {
     **FOR_EVER,
     # Places do not shrink: compressing megabytes of them would cost half a second for nothing.
     "Content-Encoding": "identity",
 }
+LARGEST_ID = 2**31 - 1
 Answer = Callable[["Bundle", Request], Response]
 
 
@@ -38,8 +42,6 @@ def of_bundle(answer: Answer) -> Callable[[Request], Response]:
 
         try:
             return answer(requested_bundle(request), request)
-        except RefusedError as error:
-            return PlainTextResponse(error.sentence, error.status)
         except InputError as error:
             return PlainTextResponse(error.public, 400)
 
@@ -51,46 +53,61 @@ def positions(bundle: "Bundle", request: Request) -> Response:
     """The places of the latents on a map: uint16 x [n], then uint16 y [n] (`charts.map_points`)."""
     from charts.map_points import map_points  # noqa: PLC0415
 
-    points = map_points(bundle, _map_name(bundle, request.path_params["map"]))
+    points = map_points(bundle, map_of_request(bundle, request))
     return _binary(points.steps.tobytes())
 
 
 @of_bundle
 def column(bundle: "Bundle", request: Request) -> Response:
-    """The codes or numbers that colour the points (`charts.map_columns`)."""
-    from charts.map_columns import map_column  # noqa: PLC0415
+    """The colour of every latent by a column, and its legend (`charts.map_columns.packed`)."""
+    from charts.map_columns import colouring, packed  # noqa: PLC0415
 
     asked = request.query_params
-    name, on_map = request.path_params["name"], asked.get("map", "decoder")
-    values = map_column(bundle, name, _level(asked), _map_name(bundle, on_map)).values
-    return _binary(values.tobytes())
+    colours = colouring(
+        bundle,
+        request.path_params["name"],
+        level_of_request(asked),
+        latent_of_request(asked.get("latent")),
+        asked.get("measure", "phi"),
+    )
+    return _binary(packed(colours))
 
 
-def _map_name(bundle: "Bundle", name: str) -> Any:
+def map_of_request(bundle: "Bundle", request: Request) -> "MapName":
+    """The map that the path of a request names."""
     from charts.map_view import maps_of  # noqa: PLC0415
 
+    name = request.path_params["map"]
     if name not in maps_of(bundle):
-        raise RefusedError(404, "This bundle has no such map.")
-    return name
+        raise HTTPException(404, "This bundle has no such map.")
+    return cast("MapName", name)
 
 
-def _level(asked: Any) -> "LevelName | None":
-    """The level of the clusters that a request names by `space` and `level`."""
+def level_of_request(asked: Mapping[str, str]) -> "LevelName | None":
+    """The level of the clusters that a request names by `space` and `level`; None without one."""
     from analysis.bundle import LevelName, Space  # noqa: PLC0415
 
     space, level = asked.get("space"), asked.get("level", "")
     if space is None:
         return None
-    if space not in get_args(Space) or not level.isdecimal():
-        raise RefusedError(400, "A level is a space and a number.")
+    if space not in get_args(Space) or not level.isdecimal() or int(level) > LARGEST_ID:
+        raise HTTPException(400, "A level of clusters is a space and a number.")
     return LevelName(cast("Space", space), int(level))
+
+
+def latent_of_request(text: str | None) -> int | None:
+    """A latent by its id; None without one."""
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) > LARGEST_ID:
+        raise HTTPException(400, "A latent is a whole number.")
+    return int(text)
 
 
 def _binary(content: bytes) -> Response:
     return Response(content, media_type="application/octet-stream", headers=BINARY)
 
 
-BASE = "/map-data/{bundle}/{content}"
 ROUTES = (
     Route(f"{BASE}/positions/{{map}}", positions, methods=["GET"]),
     Route(f"{BASE}/column/{{name}}", column, methods=["GET"]),

@@ -21,7 +21,6 @@ from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import TITLES, latent_map
-from charts.map_columns import map_column
 from charts.map_points import map_points
 from charts.map_view import Colour, Viewport, whole_map
 from pages.server.map_modules import version
@@ -111,20 +110,23 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
     """What the browser needs to draw: addresses of the large columns, and what changes often."""
     bundle, view = page.bundle, page.view
     base = f"map-data/{quote(view.bundle, safe='')}/{bundle.identity}"
-    column = map_column(bundle, choice.colour, choice.level, choice.name)
     level = choice.level and {"space": choice.level.space, "level": choice.level.level}
-    asked = urlencode({"map": choice.name, **(level or {})})
+    # Clusters depend on the level; other columns are kept by browsers whatever level is shown.
+    asked = urlencode(level or {}) if choice.colour == "cluster" else ""
     shapes = map_gestures.shapes_of(view.selection, choice.name) if page.selection else ()
     return {
         "bundle": view.bundle,
         "content": bundle.identity,
+        "base": base,
+        "level": level,
+        "measure": view.measure,
         "title": TITLES[choice.name],
         "map": choice.name,
         "count": bundle.latents.num_rows,
         "positions": f"{base}/positions/{choice.name}",
         "frame": map_points(bundle, choice.name).frame,
         "whole": whole_map(bundle, choice.name),
-        "colour": {**column.for_browser(), "url": f"{base}/column/{choice.colour}?{asked}"},
+        "colour": {"name": choice.colour, "url": f"{base}/column/{choice.colour}?{asked}"},
         "mask": None if page.selected is None else _bits(page.selected),
         "maskVersion": _digest(bundle.identity, page.selection),
         "selectionText": page.selection,

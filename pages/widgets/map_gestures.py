@@ -4,10 +4,10 @@ The browser sends one message for each gesture: a drawn shape in the units of th
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import streamlit as st
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.decoder.map_verdict import MapName
 from analysis.selection import (
@@ -54,6 +54,12 @@ class Gesture(BaseModel):
     """The part of the map that is shown, as in a link."""
     mode: Mode = "move"
     serial: int = Field(default=0, ge=0, lt=2**53)
+
+    @model_validator(mode="after")
+    def _two_corners(self) -> Self:
+        if self.kind == "box" and len(self.shape) != 2:
+            raise ValueError("a box has two corners")
+        return self
 
 
 def answered() -> int:

@@ -1,6 +1,7 @@
 """Fixtures: the dashboard on a loopback port, and a headless Chromium."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -137,3 +138,17 @@ def settle(page: Page) -> None:
         idle = page.locator("[data-testid=stApp][data-test-script-state=notRunning]").count()
         waiting = page.locator("[data-testid=stSkeleton]").count()
         still = still + 1 if idle and not waiting else 0
+
+
+def selected(page: Page) -> int:
+    """The number of selected latents that the selection bar shows."""
+    text = page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ latents$")).inner_text()
+    return int(text.split(" of ")[0].replace(",", ""))
+
+
+def until(read: Callable[[], int], holds: Callable[[int], bool]) -> int:
+    """Read a value until it fulfils the condition; return the last value."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not holds(value := read()) and time.monotonic() < end:
+        time.sleep(0.25)
+    return value

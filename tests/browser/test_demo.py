@@ -2,8 +2,6 @@
 
 import io
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
-from scipy.spatial import cKDTree
 
 from analysis.bundle import Bundle, open_bundle
 from analysis.cooccurrence.pair import read_pair
-from analysis.selection import evaluate, parse
-from charts.map_names import HEIGHT
 from charts.pairs import ranked_pairs
-from tests.browser.conftest import PATIENCE, OpenPage, settle
+from tests.browser.conftest import PATIENCE, OpenPage, selected, settle, until
 
 pytestmark = pytest.mark.browser
 
@@ -41,35 +36,9 @@ def bundle(served_bundle: Path) -> Bundle:
     return open_bundle(served_bundle)
 
 
-def selected(page: Page) -> int:
-    """The number of selected latents that the selection bar shows."""
-    text = page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ latents$")).inner_text()
-    return int(text.split(" of ")[0].replace(",", ""))
-
-
-def until(read: Callable[[], int], holds: Callable[[int], bool]) -> int:
-    """Read a value until it fulfils the condition; return the last value."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not holds(value := read()) and time.monotonic() < end:
-        time.sleep(0.25)
-    return value
-
-
 def figure(page: Page, title: str) -> Locator:
     """The card of the figure with this title."""
     return page.locator("[data-testid=stVegaLiteChart]").and_(page.get_by_label(title)).first
-
-
-def drag(page: Page, chart: Locator, start: tuple[float, float], stop: tuple[float, float]) -> None:
-    """Drag from one point of a chart to another, both in fractions of its size."""
-    chart.scroll_into_view_if_needed()
-    box = chart.bounding_box()
-    assert box is not None
-    points = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (start, stop)]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    page.mouse.move(*points[1], steps=10)
-    page.mouse.up()
 
 
 def test_a_link_that_is_the_first_request_to_a_server_opens_its_page(
@@ -121,31 +90,6 @@ Array.from(document.querySelectorAll('.vega-embed')).filter(chart => {
 """
 
 
-def test_a_box_on_the_map_changes_every_chart_and_a_link_restores_it(
-    open_page: OpenPage, bundle: Bundle
-) -> None:
-    page = open_page("map?map=decoder")
-    total = bundle.latents.num_rows
-    assert selected(page) == total
-    expect(figure(page, "Largest clusters")).to_be_visible()
-    drag(page, figure(page, "Map of the decoder vectors"), (0.3, 0.3), (0.7, 0.7))
-    count = until(lambda: selected(page), lambda n: n != total)
-    settle(page)
-    text = page.get_by_label("Selection", exact=True).input_value()
-    assert text.startswith("box(")
-    assert 0 < count < total
-    assert count == int(evaluate(parse(text), bundle).sum())
-    # The other charts and the table follow the same box.
-    expect(figure(page, "Clusters of the selection")).to_be_visible()
-    expect(page.get_by_text(f"Selected latents · {count:,}")).to_be_visible()
-
-    page.get_by_role("button", name="Share").click()
-    link = page.locator("[data-testid=stCode]").inner_text().strip()
-    other = open_page(link)
-    assert other.get_by_label("Selection", exact=True).input_value() == text
-    assert selected(other) == count
-
-
 def test_the_selection_is_kept_from_page_to_page(open_page: OpenPage) -> None:
     page = open_page("map?select=density%3E0.001")
     count = selected(page)
@@ -158,19 +102,6 @@ def test_the_selection_is_kept_from_page_to_page(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Clear").click()
     until(lambda: selected(page), lambda n: n != count)
     assert "select=" not in page.url
-
-
-def test_a_point_of_the_map_opens_its_latent(open_page: OpenPage, bundle: Bundle) -> None:
-    latent, place = lonely_latent(bundle)
-    page = open_page("map?map=decoder")
-    chart = figure(page, "Map of the decoder vectors")
-    box = chart.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + place[0] * box["width"], box["y"] + place[1] * HEIGHT)
-    page.wait_for_url(re.compile(rf"/latent\?.*latent={latent}\b"))
-    settle(page)
-    expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
-    expect(figure(page, f"Activations of latent {latent}")).to_be_visible()
 
 
 def test_a_bar_of_the_ranking_opens_the_pair_and_swap_exchanges_it(
@@ -195,24 +126,6 @@ def test_a_bar_of_the_ranking_opens_the_pair_and_swap_exchanges_it(
     page.wait_for_url(re.compile(rf"/pair\?.*latent={b}\b.*partner={a}\b"))
     settle(page)
     expect(figure(page, f"How often latents {b} and {a} fire together")).to_be_visible()
-
-
-def lonely_latent(bundle: Bundle) -> tuple[int, tuple[float, float]]:
-    """The latent of the upper half of the map that is farthest from all others, and its place.
-
-    The place is in fractions of the map, from its upper left corner; the map has a margin of 3 %.
-    """
-    points = np.column_stack(
-        [bundle.latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y")]
-    )
-    known = np.flatnonzero(np.isfinite(points).all(axis=1))
-    low, high = points[known].min(axis=0), points[known].max(axis=0)
-    share = ((points[known] - low) / (high - low) + 0.03) / 1.06
-    share[:, 1] = 1 - share[:, 1]
-    distance = cKDTree(share).query(share, k=2)[0][:, 1]
-    inside = ((share > 0.1) & (share < np.array([0.9, 0.5]))).all(axis=1)
-    best = int(np.argmax(np.where(inside, distance, -1)))
-    return int(known[best]), (float(share[best, 0]), float(share[best, 1]))
 
 
 def test_a_click_on_a_cluster_shows_and_selects_it(open_page: OpenPage, bundle: Bundle) -> None:

@@ -1,7 +1,9 @@
 """The dashboard without a browser, on the planted bundle."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -49,6 +51,13 @@ def texts(app: AppTest) -> str:
 def charts(app: AppTest) -> list[object]:
     """The charts of a page."""
     return list(app.get("vega_lite_chart"))
+
+
+def map_data(app: AppTest) -> dict[str, Any]:
+    """What the map in the browser gets from Python."""
+    (component,) = app.get("bidi_component")
+    data: dict[str, Any] = json.loads(component.proto.json)
+    return data
 
 
 def act_in_chart(app: AppTest, name: str, **selection: object) -> AppTest:

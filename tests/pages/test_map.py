@@ -2,16 +2,15 @@
 
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import first_map
-from tests.pages.conftest import Open, charts, texts
+from tests.pages.conftest import Open, charts, map_data, texts
 
 
 def test_the_chosen_map_is_drawn(open_page: Open) -> None:
-    by_decoder = open_page("map", map="decoder")
-    assert "**Map of the decoder vectors**" in texts(by_decoder)
+    assert map_data(open_page("map", map="decoder"))["title"] == "Map of the decoder vectors"
     other = open_page("map", map="cooccurrence")
-    assert not other.exception and len(charts(other)) == 3
+    assert not other.exception and len(charts(other)) == 2
     assert other.selectbox(key="pick map").value == "cooccurrence"
-    assert "**Map of the decoder vectors**" not in texts(other)
+    assert map_data(other)["positions"].endswith("/positions/cooccurrence")
 
 
 def test_the_map_with_the_better_recall_opens_first(

@@ -1,61 +1,55 @@
-"""The zoom buttons and the shown part of the map."""
+"""What the map in the browser gets from Python."""
 
-import pytest
+import base64
+
+import numpy as np
 
 from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
-from charts.map_view import Viewport, whole_map
-from pages.widgets.latent_map import scaled
-from tests.pages.conftest import Open, click
+from charts.map_points import map_points
+from tests.pages.conftest import Open, map_data
 
 
-def test_zoom_to_the_selection_out_and_back(open_page: Open, planted_bundle: Bundle) -> None:
-    app = open_page("map", map="decoder", select="cluster=1")
-    buttons = {button.label: button for button in app.button}
-    assert buttons["Out"].disabled and buttons["Whole map"].disabled
-    buttons["To the selection"].click().run()
-    window = [float(edge) for edge in app.query_params["viewport"].split(",")]
-    members = evaluate(parse("cluster=1"), planted_bundle)
-    for axis, (low, high) in zip(("x", "y"), (window[:2], window[2:]), strict=True):
-        places = planted_bundle.latents[axis].to_numpy(zero_copy_only=False)[members]
-        assert low <= places.min() and places.max() <= high
-        assert high - low < 1.1 * (places.max() - places.min()) + 1e-3
-    click(app, "Out")
-    wider = [float(edge) for edge in app.query_params["viewport"].split(",")]
-    assert wider[1] - wider[0] == pytest.approx(1.6 * (window[1] - window[0]), rel=0.01)
-    click(app, "Whole map")
-    assert "viewport" not in app.query_params
-    click(app, "In")
-    inner = [float(edge) for edge in app.query_params["viewport"].split(",")]
-    whole = whole_map(planted_bundle, "decoder")
-    assert inner[1] - inner[0] == pytest.approx((whole[1] - whole[0]) / 1.6, rel=0.01)
+def mask_of(data: dict[str, str], count: int) -> np.ndarray:
+    bits = np.frombuffer(base64.b64decode(data["mask"]), np.uint8)
+    return np.unpackbits(bits, bitorder="little")[:count].astype(bool)
 
 
-WHOLE = (0.0, 100.0, 0.0, 50.0)
+def test_the_selection_travels_as_bits_and_shapes(open_page: Open, planted_bundle: Bundle) -> None:
+    x0, x1, y0, y1 = map_points(planted_bundle, "decoder").frame
+    box = f"box({x0:.2f},{(x0 + x1) / 2:.2f},{y0:.2f},{y1:.2f})"
+    text = f"{box} & !lasso(0,0,1,0,0,1)"
+    data = map_data(open_page("map", map="decoder", select=text))
+    expected = evaluate(parse(text), planted_bundle)
+    assert 0 < expected.sum() < len(expected)
+    assert (mask_of(data, len(expected)) == expected).all()
+    assert data["selectionText"] == str(parse(text))
+    assert [(shape["kind"], shape["subtracts"]) for shape in data["shapes"]] == [
+        ("box", False),
+        ("lasso", True),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("viewport", "factor", "expected"),
-    [
-        (WHOLE, 0.5, (25, 75, 12.5, 37.5)),
-        ((40, 60, 20, 30), 2, (30, 70, 15, 35)),
-        ((0, 20, 40, 50), 2, (0, 40, 30, 50)),
-        ((40, 60, 0, 40), 2, (30, 70, 0, 50)),
-        ((40, 60, 20, 30), 5, None),
-        (WHOLE, 1.6, None),
-    ],
-)
-def test_a_zoom_step_stays_inside_the_map(
-    viewport: Viewport, factor: float, expected: Viewport | None
-) -> None:
-    assert scaled(viewport, factor, WHOLE) == expected
+def test_everything_selected_has_no_mask(open_page: Open, planted_bundle: Bundle) -> None:
+    data = map_data(open_page("map", map="decoder"))
+    assert data["mask"] is None and data["shapes"] == [] and data["focus"] is None
+    assert data["count"] == planted_bundle.latents.num_rows
+    assert data["base"] == f"map-data/{planted_bundle.manifest.bundle_id}/{planted_bundle.identity}"
 
 
-def test_another_map_is_shown_whole(open_page: Open) -> None:
-    app = open_page("map", viewport="0,1,0,1")
-    assert app.query_params["viewport"] == "0,1,0,1"
-    box = app.selectbox(key="pick map")
-    assert box.label == "Map by" and box.value == "decoder"
-    box.set_value("cooccurrence").run()
-    assert not app.exception
-    assert app.query_params["map"] == "cooccurrence" and "viewport" not in app.query_params
+def test_the_version_of_the_mask_follows_the_selection(open_page: Open) -> None:
+    versions = [
+        map_data(open_page("map", select=text))["maskVersion"]
+        for text in ("cluster=1", "cluster=2")
+    ]
+    assert len(set(versions)) == 2
+
+
+def test_the_link_gives_view_mode_focus_and_colour(open_page: Open) -> None:
+    link = {"map": "decoder", "viewport": "-1,1,-2,2", "mode": "lasso", "latent": 3}
+    data = map_data(open_page("map", **link, colour="density", space="decoder", level=0))
+    assert (data["viewport"], data["mode"], data["focus"]) == ([-1, 1, -2, 2], "lasso", 3)
+    assert data["colour"]["url"].endswith("/column/density?")
+    assert data["level"] == {"space": "decoder", "level": 0}
+    by_cluster = map_data(open_page("map", **link, space="decoder", level=0))
+    assert by_cluster["colour"]["url"].endswith("/column/cluster?space=decoder&level=0")

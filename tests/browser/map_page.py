@@ -1,0 +1,113 @@
+"""The map of the page as a reader handles it: by places on the screen, and by what the link says."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page
+
+from analysis.bundle import Bundle
+from analysis.decoder.map_verdict import MapName
+from charts.map_view import Viewport, places, whole_map
+from tests.browser.conftest import settle
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MapPage:
+    """An open Map page; places are fractions of the map from its upper left corner."""
+
+    page: Page
+    bundle: Bundle
+    name: MapName = "decoder"
+
+    def ready(self) -> "MapPage":
+        """Wait until all points are drawn."""
+        self.page.locator(".map[data-drawn=all]").wait_for()
+        settle(self.page)
+        return self
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the map on the screen."""
+        box = self.page.locator(".map .surface").bounding_box()
+        assert box is not None
+        return box["x"], box["y"], box["width"], box["height"]
+
+    def pixel(self, place: Place) -> Place:
+        """Where a place is on the screen."""
+        left, top, width, height = self.box
+        return left + place[0] * width, top + place[1] * height
+
+    def drag(self, *places: Place, steps: int = 5) -> None:
+        """Press at the first place, move over the others and release."""
+        self.page.mouse.move(*self.pixel(places[0]))
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*self.pixel(place), steps=steps)
+        self.page.mouse.up()
+
+    def keys(self, *keys: str) -> None:
+        """Press keys on the map."""
+        self.page.locator(".map .surface").focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    @property
+    def link(self) -> dict[str, str]:
+        """The query parameters of the address bar."""
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def viewport(self) -> Viewport:
+        """The shown part of the map by the link, or else all of the map as it fits."""
+        if text := self.link.get("viewport"):
+            x0, x1, y0, y1 = map(float, text.split(","))
+            return (x0, x1, y0, y1)
+        x0, x1, y0, y1 = whole_map(self.bundle, self.name)
+        _, _, width, height = self.box
+        scale = min(width / (x1 - x0), height / (y1 - y0))
+        x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, width / scale / 2, height / scale / 2
+        return (x - w, x + w, y - h, y + h)
+
+    def places(self) -> np.ndarray:
+        """The place [n_latents, 2] of every latent on the map as it is shown."""
+        x0, x1, y0, y1 = self.viewport()
+        x, y = places(self.bundle, self.name)
+        return np.column_stack([(x - x0) / (x1 - x0), (y1 - y) / (y1 - y0)])
+
+    def rest(self) -> "MapPage":
+        """Wait until the server is idle and the link is written."""
+        self.page.wait_for_timeout(500)
+        settle(self.page)
+        return self
+
+    def picture(self) -> np.ndarray:
+        """The pixels [height, width, 3] of the map."""
+        left, top, width, height = self.box
+        clip = {"x": left, "y": top, "width": width, "height": height}
+        png = self.page.screenshot(clip=clip)  # type: ignore[arg-type]
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def colourful(picture: np.ndarray) -> np.ndarray:
+    """Which pixels [height, width] are neither grey nor nearly so."""
+    parts = picture.astype(int)
+    return np.asarray(parts.max(axis=2) - parts.min(axis=2) > 60)
+
+
+def lonely(places: np.ndarray, within: Sequence[float] = (0.15, 0.85, 0.1, 0.9)) -> int:
+    """The latent in a part of the map that is farthest from all others."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    known = np.flatnonzero(np.isfinite(places).all(axis=1))
+    distance = np.full(len(places), -1.0)
+    distance[known] = cKDTree(places[known]).query(places[known], k=2)[0][:, 1]
+    x0, x1, y0, y1 = within
+    x, y = places.T
+    with np.errstate(invalid="ignore"):
+        inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+    return int(np.argmax(np.where(inside, distance, -1)))

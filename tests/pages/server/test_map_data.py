@@ -1,0 +1,79 @@
+"""What the routes of the map send."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+import streamlit as st
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from analysis.bundle import Bundle, LevelName
+from charts.map_columns import colouring, packed
+from charts.map_points import map_points
+from pages.server import map_data
+
+
+@pytest.fixture(autouse=True)
+def _offered(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
+    st.cache_data.clear()
+
+
+def asked(bundle: Bundle, query: Mapping[str, object] | None = None, **path: str) -> Request:
+    names = {"bundle": bundle.manifest.bundle_id, "content": bundle.identity, **path}
+    text = urlencode(query or {}).encode()
+    return Request({"type": "http", "path_params": names, "query_string": text})
+
+
+def body(answer: Response) -> bytes:
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    return bytes(answer.body)
+
+
+def test_positions_are_x_and_then_y(planted_bundle: Bundle) -> None:
+    sent = body(map_data.positions(asked(planted_bundle, map="decoder")))
+    steps = np.frombuffer(sent, "<u2").reshape(2, -1)
+    assert (steps == map_points(planted_bundle, "decoder").steps).all()
+
+
+def test_an_unknown_map_is_refused(planted_bundle: Bundle) -> None:
+    with pytest.raises(HTTPException):
+        map_data.positions(asked(planted_bundle, map="elsewhere"))
+
+
+def test_a_column_is_that_of_the_level_and_the_latent(planted_bundle: Bundle) -> None:
+    level = planted_bundle.manifest.clustering[-1].name
+    query = {"space": level.space, "level": level.level}
+    sent = body(map_data.column(asked(planted_bundle, query, name="cluster")))
+    assert sent == packed(colouring(planted_bundle, "cluster", level))
+    partners = {"latent": 3, "measure": "jaccard"}
+    sent = body(map_data.column(asked(planted_bundle, partners, name="association")))
+    assert sent == packed(colouring(planted_bundle, "association", latent=3, measure="jaccard"))
+
+
+def test_an_unknown_column_has_a_sentence(planted_bundle: Bundle) -> None:
+    answer = map_data.column(asked(planted_bundle, name="colour-of-my-socks"))
+    assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
+    assert "cache-control" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "query", [{"space": "outer"}, {"space": "decoder", "level": "-1"}, {"space": "decoder"}]
+)
+def test_a_level_is_a_space_and_a_number(query: dict[str, str]) -> None:
+    with pytest.raises(HTTPException):
+        map_data.level_of_request(query)
+
+
+def test_a_request_without_a_level_or_a_latent_has_none() -> None:
+    assert map_data.level_of_request({}) is None
+    assert map_data.level_of_request({"space": "decoder", "level": "2"}) == LevelName("decoder", 2)
+    assert map_data.latent_of_request(None) is None
+    assert map_data.latent_of_request("12") == 12
+    for text in ("-1", "1e3", "", str(2**31)):
+        with pytest.raises(HTTPException):
+            map_data.latent_of_request(text)

@@ -1,0 +1,97 @@
+"""What gestures on the map do to the selection."""
+
+import pytest
+from pydantic import ValidationError
+
+from analysis.bundle import Bundle
+from analysis.selection import Box, Everything, Lasso, Not, Or, parse
+from pages.widgets.map_gestures import (
+    UNSUPPORTED,
+    Gesture,
+    after,
+    for_browser,
+    shapes_of,
+    without_shapes,
+)
+from tests.pages.conftest import Open
+
+BOX = ((0.0, 1.0), (2.0, 3.0))
+TRIANGLE = ((0.0, 0.0), (4.0, 0.0), (0.0, 4.0))
+
+
+def drawn(combine: str = "replace", **more: object) -> Gesture:
+    return Gesture.model_validate({"kind": "box", "combine": combine, "shape": BOX, **more})
+
+
+@pytest.mark.parametrize(
+    ("before", "combine", "expected"),
+    [
+        ("", "replace", "box(0,2,1,3)"),
+        ("", "add", "box(0,2,1,3)"),
+        ("", "subtract", "!box(0,2,1,3)"),
+        ('"python"', "replace", '"python" & box(0,2,1,3)'),
+        ('"python"', "add", '"python" | box(0,2,1,3)'),
+        ('"python"', "subtract", '"python" & !box(0,2,1,3)'),
+        ('"a" & box(5,6,5,6)', "replace", '"a" & box(0,2,1,3)'),
+        ('"a" & box(5,6,5,6)', "add", '("a" & box(5,6,5,6)) | box(0,2,1,3)'),
+        ('"a" | box(5,6,5,6)', "add", '"a" | box(5,6,5,6) | box(0,2,1,3)'),
+        ('("a" | box(5,6,5,6)) & !lasso(0,0,1,0,0,1)', "replace", '"a" & box(0,2,1,3)'),
+        ("box(5,6,5,6,cooccurrence)", "replace", "box(0,2,1,3)"),
+    ],
+)
+def test_a_shape_replaces_adds_or_subtracts(before: str, combine: str, expected: str) -> None:
+    assert after(parse(before), drawn(combine)) == parse(expected)
+
+
+def test_a_lasso_keeps_its_corners_and_its_map() -> None:
+    gesture = Gesture(kind="lasso", shape=TRIANGLE, map="cooccurrence")
+    assert after(Everything(), gesture) == Lasso(TRIANGLE, "cooccurrence")
+
+
+def test_an_edited_shape_takes_the_place_of_the_one_that_it_was() -> None:
+    selection = parse('("a" | box(5,6,5,6)) & !lasso(0,0,1,0,0,1) & box(9,10,9,10,cooccurrence)')
+    edited = after(selection, drawn("edit", value=1))
+    assert edited == parse('("a" | box(5,6,5,6)) & !box(0,2,1,3) & box(9,10,9,10,cooccurrence)')
+    edited = after(selection, drawn("edit", value=0, map="cooccurrence"))
+    assert str(edited).endswith("box(0,2,1,3,cooccurrence)")
+    assert after(selection, drawn("edit", value=2)) == selection
+
+
+def test_the_shapes_of_a_selection_on_one_map() -> None:
+    box, lasso = Box(0, 1, 0, 1), Lasso(TRIANGLE, "decoder")
+    other = Box(0, 1, 0, 1, "cooccurrence")
+    selection = Or((box, Not(Or((lasso, Not(other))))))
+    assert list(shapes_of(selection, "decoder")) == [(box, False), (lasso, True)]
+    assert list(shapes_of(selection, "cooccurrence")) == [(other, False)]
+    assert without_shapes(selection) == Everything()
+
+
+def test_shapes_for_the_browser_have_two_corners_or_all() -> None:
+    box = for_browser(Box(0, 1, 2, 3), True)
+    assert box == {"kind": "box", "points": ((0, 2), (1, 3)), "subtracts": True}
+    assert for_browser(Lasso(TRIANGLE), False)["points"] == TRIANGLE
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        {"kind": "explode"},
+        {"kind": "box", "shape": [[0, "x"], [1, 1]]},
+        {"kind": "focus", "latent": -1},
+        {"kind": "box", "shape": [[0, float("nan")], [1, 1]]},
+        {"kind": "lasso", "shape": [[0, 0]] * 201},
+    ],
+)
+def test_other_messages_are_not_gestures(message: object) -> None:
+    with pytest.raises(ValidationError):
+        Gesture.model_validate(message)
+
+
+def test_a_browser_without_webgl_gets_the_chart(open_page: Open, planted_bundle: Bundle) -> None:
+    app = open_page("map", map="decoder")
+    assert "Zoom" not in [markdown.value for markdown in app.markdown]
+    app.session_state[UNSUPPORTED] = True
+    app.run()
+    assert "**Map of the decoder vectors**" in [markdown.value for markdown in app.markdown]
+    assert "Zoom" in [markdown.value for markdown in app.markdown]
