@@ -1,4 +1,4 @@
-"""The map of the page as a reader handles it: by places on the screen, and by what the link says."""
+"""The map as a reader handles it: by places on the screen, and by what the link says."""
 
 import io
 from collections.abc import Sequence

@@ -55,7 +55,8 @@ def test_a_box_selects_what_is_inside_and_a_link_restores_it(
 
     other = MapPage(open_page(shown.page.url), shown.bundle).ready()
     assert other.link == shown.link and selected(other.page) == count
-    assert (colourful(other.picture()) ^ colours).mean() < 0.01
+    differing = colourful(other.picture()) ^ colours
+    assert differing[5:-5, 5:-5].mean() < 0.002  # without the outline of the map that has the keys
 
 
 def test_a_click_puts_a_latent_in_focus_and_enter_opens_it(shown: MapPage) -> None:
