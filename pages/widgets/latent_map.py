@@ -9,7 +9,6 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,15 +22,14 @@ from charts.core.figure import Figure
 from charts.map import TITLES, latent_map
 from charts.map_points import map_points
 from charts.map_view import Colour, Viewport, whole_map
-from pages.server.map_modules import version
 from pages.widgets import choices, map_gestures
 from pages.widgets.figure_card import show
+from pages.widgets.map_script import style, version
 from pages.widgets.page import Page
 from pages.widgets.scheme import shown_scheme
 from pages.widgets.state import ViewState
 from pages.widgets.zoom_buttons import zoom_buttons
 
-_FOLDER = Path(__file__).resolve().parents[1] / "latent_map"
 _LOADER = """
 export default async function (component) {
   try {
@@ -87,7 +85,7 @@ def _component(modules: str) -> ComponentRenderer:
     return st.components.v2.component(
         "clearwater_latent_map",
         html='<div class="map"></div>',
-        css=(_FOLDER / "map.css").read_text(encoding="utf-8"),
+        css=style(),
         js=_LOADER % modules,
     )
 

@@ -1,0 +1,40 @@
+"""The JavaScript of the map: the files in `pages/latent_map/` and their version."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1] / "latent_map"
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, time of change in ns and size of every file."""
+
+
+def modules() -> dict[str, bytes]:
+    """The content of every module by its file name."""
+    return _read(_stamp())[1]
+
+
+def version() -> str:
+    """The hash of all modules."""
+    return _read(_stamp())[0]
+
+
+def style() -> str:
+    """The style sheet of the map."""
+    return (FOLDER / "map.css").read_text(encoding="utf-8")
+
+
+def _stamp() -> Stamp:
+    """Which files there are now; a developer changes them while the server runs."""
+    files = sorted(FOLDER.glob("*.js"))
+    return tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in files)
+
+
+@lru_cache(maxsize=1)
+def _read(stamp: Stamp) -> tuple[str, dict[str, bytes]]:
+    content = {name: (FOLDER / name).read_bytes() for name, _, _ in stamp}
+    digest = hashlib.sha256()
+    for name, text in content.items():
+        digest.update(f"{name}\0{len(text)}\0".encode() + text)
+    return digest.hexdigest()[:16], content
