@@ -20,7 +20,25 @@ Latent = Mapping[str, float]
 
 WORDS = [f" {first}{vowel}x" for first in "bcdfghklmnprstvz" for vowel in "aeo"]
 TEXT = [" whale", " ship", " tide", " change", " changes", " changed", ",", ",", ",", ".", " raise"]
-PIECES = [" E", "j", "emplo", " gr", "ü", "n", " f", "ö", "hn", " K", "ä", "se"]
+PHRASE = [" New", " York", ";"]
+PIECES = [
+    *PHRASE,
+    " A",
+    "j",
+    "oute",
+    " E",
+    "j",
+    "emplo",
+    " gr",
+    "ü",
+    "n",
+    " f",
+    "ö",
+    "hn",
+    " K",
+    "ä",
+    "se",
+]
 DOCUMENTS = 12
 
 
@@ -108,6 +126,16 @@ def test_a_word_stands_for_its_forms_and_the_commonest_is_named() -> None:
     assert name.holders == 4
 
 
+def test_of_two_common_forms_the_commoner_is_named() -> None:
+    (name,) = _named([[{" change": 2, " changes": 3}] * 2])
+    assert name.text == "changes"
+
+
+def test_a_word_comes_before_its_phrase() -> None:
+    (name,) = _named([[{" York": 1}] * 2])
+    assert name.text == "York"
+
+
 @pytest.mark.parametrize(
     ("share", "text"),
     [(0.52, "whale"), (0.48, "whale + others"), (0.12, "whale + others"), (0.08, "mixed: whale")],
@@ -138,6 +166,14 @@ def test_a_share_is_that_of_the_half_where_it_is_smaller() -> None:
     assert one_half.share == pytest.approx(0)
 
 
+def test_a_half_without_activation_does_not_count() -> None:
+    first = SPLIT.naming & ~SPLIT.second_half
+    rest = [np.where(first, _fires({" whale": 0.15, **_others(0.85, i)}), 0) for i in (0, 16)]
+    (name,) = _named([rest])
+    assert name.text == "whale + others"
+    assert name.share == pytest.approx(0.15)
+
+
 def test_held_out_documents_have_no_part() -> None:
     values = np.where(SPLIT.held_out, _fires({" ship": 9}), _fires({" whale": 1}))
     (name,) = _named([[values] * 2])
@@ -154,7 +190,7 @@ def test_rare_words_come_before_common_signs() -> None:
 
 def test_pieces_are_shown_in_a_word() -> None:
     (name,) = _named([[{"j": 1}] * 2])
-    assert name.text == "words with -j- (Ejemplo)"
+    assert name.text in ("words with -j- (Ejemplo)", "words with -j- (Ajoute)")
     assert name.kinds == [Kind.MIDDLE]
 
 
