@@ -193,7 +193,8 @@ export class MapActions {
   send(gesture) {
     const { map } = this;
     map.link.write();
-    const view = { map: map.data.map, mode: map.mode, viewport: map.viewportText() };
+    const view = { map: map.data.map, mode: map.mode, size: map.size, viewport: map.viewportText() };
+    if (gesture.kind !== "focus") map.setBusy(true);
     map.send({ serial: map.serial, ...view, ...gesture });
   }
 
@@ -276,7 +277,7 @@ export class MapActions {
     }
     if (event.altKey) return false;
     if (ARROWS[key]) return this.arrow(...ARROWS[key]);
-    const name = { "+": "plus", "=": "plus", "-": "minus", "−": "minus", 0: "whole", Home: "whole", s: "selection" }[
+    const name = { "+": "plus", "=": "plus", "-": "minus", "−": "minus", 0: "whole", Home: "whole", s: "selection", d: "size" }[
       key.length === 1 ? letter : key
     ];
     if (name || MODES[letter]) this.button(name ?? MODES[letter]);
@@ -319,6 +320,11 @@ export class MapActions {
       map.mode = name;
       map.writeView();
       map.showTools();
+    } else if (name === "size") {
+      map.size = map.size === "even" ? "density" : "even";
+      map.writeView();
+      map.showTools();
+      map.showSizes();
     } else if (name === "plus") this.zoomBy(STEP);
     else if (name === "minus") this.zoomBy(1 / STEP);
     else if (name === "whole") this.showWhole();

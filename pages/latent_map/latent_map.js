@@ -15,6 +15,8 @@ import { createToolbar } from "./toolbar.js";
 
 /** Milliseconds after the last movement before all points of a large map are drawn. */
 const REST = 140;
+/** Milliseconds after which the map shows that it waits for the server. */
+const LATE = 300;
 const STEPS = 65534;
 /** The last view of each map, for readers who leave the page and come back. */
 const lastViews = new Map();
@@ -31,6 +33,8 @@ export class LatentMap {
     this.index = null;
     this.serial = 0;
     this.mode = "move";
+    /** What the size of a point shows: "even" or "density". */
+    this.size = "even";
     this.focus = null;
     this.hovered = -1;
     /** The finished shapes, and the one that is being drawn or edited. */
@@ -76,6 +80,7 @@ export class LatentMap {
     this.gestures.destroy();
     cancelAnimationFrame(this.request);
     clearTimeout(this.rest);
+    clearTimeout(this.busy);
     this.renderer.destroy();
   }
 
@@ -83,7 +88,8 @@ export class LatentMap {
   update(data) {
     const before = this.data;
     this.data = data;
-    if (!before) this.mode = data.mode;
+    if (!before) [this.mode, this.size] = [data.mode, data.size];
+    if (this.serial <= data.answered) this.setBusy(false);
     if (before?.theme !== data.theme) this.stage.host.dataset.theme = data.theme;
     if (this.selection.awaited <= data.answered) {
       this.shapes = data.shapes;
@@ -153,6 +159,23 @@ export class LatentMap {
     this._takeMask(true);
     this.renderer.drawn = false;
     this.redraw();
+    this.showSizes();
+  }
+
+  /** Give the points the sizes that the reader has chosen. */
+  async showSizes() {
+    const url = this.data.sizes;
+    const codes = this.size === "density" ? readColumn(await bytesAt(url)).codes : null;
+    if (this.destroyed || this.data.sizes !== url || (codes !== null) !== (this.size === "density")) return;
+    this.renderer.setWeights(codes, 1);
+    this.redraw();
+  }
+
+  /** Show that the server works, if it takes longer than a moment. */
+  setBusy(busy) {
+    clearTimeout(this.busy);
+    if (busy) this.busy = setTimeout(() => (this.stage.host.dataset.busy = "true"), LATE);
+    else delete this.stage.host.dataset.busy;
   }
 
   /** Show the selection of the server, unless a newer gesture awaits its answer. */
@@ -190,7 +213,8 @@ export class LatentMap {
     if (!this.data?.selectionText && !this.shapes.length) disabled.add("clear");
     if (!this.data?.undo) disabled.add("undo");
     if (!this.data?.redo) disabled.add("redo");
-    this.toolbar.show(this.mode, disabled);
+    const pressed = new Set([this.mode, ...(this.size === "density" ? ["size"] : [])]);
+    this.toolbar.show(pressed, disabled);
     this.stage.host.dataset.mode = this.mode;
   }
 
@@ -245,6 +269,7 @@ export class LatentMap {
   writeView() {
     this.link.set("viewport", this.viewportText());
     this.link.set("mode", this.mode === "move" ? null : this.mode);
+    this.link.set("size", this.size === "even" ? null : this.size);
   }
 
   /** The shown part of the map as text; null for all of it. */

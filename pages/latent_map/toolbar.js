@@ -11,6 +11,7 @@ const ICONS = {
   minus: "M5 12h14",
   whole: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
   selection: "M8 12a4 4 0 1 0 8 0a4 4 0 1 0-8 0M12 3v3M12 18v3M3 12h3M18 12h3",
+  size: "M5 17a2 2 0 1 0 4 0a2 2 0 1 0-4 0M11 9a5 5 0 1 0 10 0a5 5 0 1 0-10 0",
   undo: "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 0 12",
   redo: "M15 7l5 5-5 5M20 12H10a6 6 0 0 0 0 12",
   clear: "M6 6l12 12M18 6L6 18",
@@ -28,6 +29,7 @@ const GROUPS = [
     ["minus", "Zoom out (−)"],
     ["whole", "Show the whole map (0)"],
     ["selection", "Zoom to the selection (S)"],
+    ["size", "Size of the points by density (D)", true],
   ],
   [
     ["undo", "Undo the last selection (Ctrl+Z)"],
@@ -39,7 +41,7 @@ const GROUPS = [
 /**
  * @param {HTMLElement} host
  * @param {(name: string) => void} onPress
- * @returns {{show: (mode: string, disabled: Set<string>) => void}}
+ * @returns {{show: (pressed: Set<string>, disabled: Set<string>) => void}}
  */
 export function createToolbar(host, onPress) {
   const buttons = new Map();
@@ -60,11 +62,11 @@ export function createToolbar(host, onPress) {
     }
   }
   return {
-    show(mode, disabled) {
+    show(pressed, disabled) {
       for (const [name, button] of buttons) {
         button.disabled = disabled.has(name);
         if (button.hasAttribute("aria-pressed")) {
-          button.setAttribute("aria-pressed", String(name === mode));
+          button.setAttribute("aria-pressed", String(pressed.has(name)));
         }
       }
     },

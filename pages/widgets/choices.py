@@ -11,7 +11,8 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
 from analysis.runtime import numbers
 from charts.component_plane import CLASSES, Classes
-from charts.map_view import COLOURS, Colour, colours_of, maps_of
+from charts.map_columns import ASSOCIATION, offered_columns
+from charts.map_view import maps_of
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
@@ -68,24 +69,24 @@ def _show_whole_map() -> None:
     session.change(viewport=None)
 
 
-def colour(bundle: Bundle, map_name: MapName) -> Colour:
-    """What the colour of a point on the map shows."""
-    known = colours_of(bundle, map_name)
-    chosen: Colour = _choice("colour", "Colour", known, lambda name: COLOURS[name])
-    return chosen
+def colour(bundle: Bundle) -> str:
+    """The column by which the points of the map are coloured."""
+    offers = offered_columns(bundle)
+    known = [name for name in offers if name != ASSOCIATION or session.current().latent is not None]
+    return str(_choice("colour", "Colour", known, lambda name: _colour_words(offers[name].title)))
+
+
+def _colour_words(title: str) -> str:
+    latent = session.current().latent
+    return title if latent is None else title.replace("a latent", f"latent {latent}")
 
 
 def level(bundle: Bundle) -> LevelName | None:
     """The space and level of the clusters; None if there are no clusters."""
     levels = {row.name: row for row in bundle.manifest.clustering}
-    view = session.current()
-    space = view.space or (None if view.level is None else "decoder")
-    first = bundle.manifest.first_level(space) or bundle.manifest.first_level()
-    if first is None:
-        return bundle.manifest.clustering[0].name if levels else None
-    chosen = LevelName(first.space, first.level if view.level is None else view.level)
-    if chosen not in levels:
-        chosen = first.name
+    chosen = chosen_level(bundle)
+    if chosen is None or bundle.manifest.first_level() is None:
+        return chosen
     st.session_state[_LEVEL] = chosen
     st.selectbox(
         "Clusters",
@@ -95,6 +96,18 @@ def level(bundle: Bundle) -> LevelName | None:
         on_change=_take_level,
     )
     return chosen
+
+
+def chosen_level(bundle: Bundle) -> LevelName | None:
+    """The level of the view, or the one shown first; None if the bundle has no levels."""
+    levels = [row.name for row in bundle.manifest.clustering]
+    view = session.current()
+    space = view.space or (None if view.level is None else "decoder")
+    first = bundle.manifest.first_level(space) or bundle.manifest.first_level()
+    if first is None:
+        return levels[0] if levels else None
+    chosen = LevelName(first.space, first.level if view.level is None else view.level)
+    return chosen if chosen in levels else first.name
 
 
 def _level_words(level: ClusterLevel) -> str:

@@ -20,8 +20,9 @@ from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import TITLES, latent_map
+from charts.map_columns import ASSOCIATION, CLUSTER
 from charts.map_points import map_points
-from charts.map_view import Colour, Viewport, whole_map
+from charts.map_view import Colour, Viewport, colours_of, whole_map
 from pages.widgets import choices, map_gestures
 from pages.widgets.figure_card import show
 from pages.widgets.map_script import style, version
@@ -49,7 +50,8 @@ class MapChoice:
     """The options of the map that the reader has chosen."""
 
     name: MapName
-    colour: Colour
+    colour: str
+    """A column of the latent table, "cluster" or "association"."""
     level: LevelName | None
     """Of the clusters; None if there are none."""
 
@@ -60,7 +62,7 @@ def map_choice(page: Page) -> MapChoice:
     with which:
         name = choices.map_name(page.bundle)
     with by:
-        colour = choices.colour(page.bundle, name)
+        colour = choices.colour(page.bundle)
     with at:
         level = choices.level(page.bundle)
     return MapChoice(name, colour, level)
@@ -92,10 +94,11 @@ def _component(modules: str) -> ComponentRenderer:
 
 def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
     """The map as a chart, with a ring around the latest latent."""
+    known: dict[str, Colour] = {name: name for name in colours_of(page.bundle, choice.name)}
     return latent_map(
         page.bundle,
         selected=page.selected,
-        colour=choice.colour,
+        colour=known.get(choice.colour, "cluster"),
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,
@@ -109,8 +112,6 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
     bundle, view = page.bundle, page.view
     base = f"map-data/{quote(view.bundle, safe='')}/{bundle.identity}"
     level = choice.level and {"space": choice.level.space, "level": choice.level.level}
-    # Clusters depend on the level; other columns are kept by browsers whatever level is shown.
-    asked = urlencode(level or {}) if choice.colour == "cluster" else ""
     shapes = map_gestures.shapes_of(view.selection, choice.name) if page.selection else ()
     return {
         "bundle": view.bundle,
@@ -124,7 +125,9 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "positions": f"{base}/positions/{choice.name}",
         "frame": map_points(bundle, choice.name).frame,
         "whole": whole_map(bundle, choice.name),
-        "colour": {"name": choice.colour, "url": f"{base}/column/{choice.colour}?{asked}"},
+        "colour": {"name": choice.colour, "url": f"{base}/column/{_column(choice, view)}"},
+        "sizes": f"{base}/column/density",
+        "size": view.size,
         "mask": None if page.selected is None else _bits(page.selected),
         "maskVersion": _digest(bundle.identity, page.selection),
         "selectionText": page.selection,
@@ -136,6 +139,16 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "order": list(ViewState.model_fields),
         "answered": map_gestures.answered(),
     }
+
+
+def _column(choice: MapChoice, view: ViewState) -> str:
+    """The address of a column with only what it depends on, so that browsers can keep it."""
+    asked: dict[str, object] = {}
+    if choice.colour == CLUSTER and choice.level:
+        asked = {"space": choice.level.space, "level": choice.level.level}
+    elif choice.colour == ASSOCIATION:
+        asked = {"latent": view.latent, "measure": view.measure}
+    return f"{choice.colour}?{urlencode(asked)}"
 
 
 def _bits(mask: np.ndarray) -> str:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from analysis.decoder.map_verdict import MapName
 from analysis.selection import (
     And,
+    Between,
     Box,
+    Compare,
     Everything,
     Lasso,
     Not,
@@ -21,11 +23,15 @@ from analysis.selection import (
     both,
     drawn_box,
     drawn_lasso,
+    replaced,
 )
+from charts.map_columns import colouring, part_of
 from pages.widgets import session
+from pages.widgets.bundles import shown
+from pages.widgets.choices import chosen_level
 from pages.widgets.events import open_latent
 from pages.widgets.failures import guarded
-from pages.widgets.state import Mode, Rectangle
+from pages.widgets.state import Mode, Rectangle, Size
 
 KEY = "latent map"
 UNSUPPORTED = "the browser has no WebGL2"
@@ -49,10 +55,11 @@ class Gesture(BaseModel):
     """Corners in the units of the map; two opposite ones of a box."""
     latent: int | None = Field(default=None, ge=0, lt=2**31)
     value: int | None = Field(default=None, ge=0, lt=2**31)
-    """Which of the drawn shapes is edited."""
+    """Which of the drawn shapes is edited, or the code of an entry of the legend."""
     viewport: Rectangle | None = None
     """The part of the map that is shown, as in a link."""
     mode: Mode = "move"
+    size: Size = "even"
     serial: int = Field(default=0, ge=0, lt=2**53)
 
     @model_validator(mode="after")
@@ -77,7 +84,7 @@ def take_gesture() -> None:
     except ValidationError:
         return
     st.session_state[_ANSWERED] = gesture.serial
-    session.note(viewport=gesture.viewport, mode=gesture.mode)
+    session.note(viewport=gesture.viewport, mode=gesture.mode, size=gesture.size)
     apply(gesture)
 
 
@@ -87,6 +94,8 @@ def apply(gesture: Gesture) -> None:
         session.select(after(session.current().selection, gesture))
     elif gesture.kind == "clear":
         session.select(Everything())
+    elif gesture.kind == "legend" and gesture.value is not None:
+        session.select(narrowed(session.current().selection, gesture.value))
     elif gesture.kind == "focus":
         session.change(latent=gesture.latent)
     elif gesture.kind == "open" and gesture.latent is not None:
@@ -111,6 +120,24 @@ def after(selection: Selection, gesture: Gesture) -> Selection:
     if gesture.combine == "replace" or isinstance(selection, Everything):
         return both(without_shapes(selection), shape)
     return Or((*(selection.parts if isinstance(selection, Or) else (selection,)), shape))
+
+
+def narrowed(selection: Selection, code: int) -> Selection:
+    """The selection with an entry of the legend in the place of other parts of its kind."""
+    view, bundle = session.current(), shown()
+    level = chosen_level(bundle)
+    part = part_of(colouring(bundle, view.colour, level, view.latent, view.measure), code)
+    subjects = {_subject(condition) for condition in _conditions(part)}
+    return replaced(selection, lambda old: _subject(old) in subjects, part)
+
+
+def _conditions(part: Selection) -> tuple[Selection, ...]:
+    return part.parts if isinstance(part, And) else (part,)
+
+
+def _subject(condition: Selection) -> object:
+    """What a condition is about: its column, or its kind."""
+    return condition.column if isinstance(condition, Compare | Between) else type(condition)
 
 
 def _shape(gesture: Gesture) -> Shape:

@@ -21,8 +21,8 @@ def version() -> str:
 
 
 def style() -> str:
-    """The style sheet of the map."""
-    return (FOLDER / "map.css").read_text(encoding="utf-8")
+    """The style sheets of the map."""
+    return "\n".join(file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.css")))
 
 
 def _stamp() -> Stamp:

@@ -18,7 +18,7 @@ from analysis.decoder.map_verdict import MapName
 from analysis.runtime.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
 from charts.component_plane import Classes
-from charts.map_view import Colour, Viewport
+from charts.map_view import Viewport
 from charts.relations import ALL, RELATIONS
 
 Tab = Literal["pairs", "relations", "components", "neighbourhood"]
@@ -27,6 +27,8 @@ Subject = Literal["selection", "latent"]
 """Whose pairs the Co-occurrence page lists."""
 Mode = Literal["move", "box", "lasso"]
 """What a drag on the map does."""
+Size = Literal["even", "density"]
+"""What the size of a point of the map shows."""
 Flagged = Literal["hidden", "shown"]
 """Whether pairs with a dense or an ultralow latent are listed."""
 Explanation = Literal["hidden", "shown"]
@@ -77,6 +79,7 @@ def _rectangle(viewport: Viewport) -> Viewport:
 Id = Annotated[int, Field(ge=0, lt=2**31)]
 Level = Annotated[int, Field(ge=0, lt=2**7)]
 """A level of clusters; 0 is the finest of its space."""
+Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Component = Annotated[int, Field(ge=1, lt=2**7)]
 """A principal component, counted from 1."""
 Measure = Annotated[str, _one_of(MEASURES)]
@@ -105,7 +108,9 @@ class ViewState(BaseModel):
     # Map
     map: MapName | None = None
     """None for the one that opens first, or for the decoder's if the viewport is given."""
-    colour: Colour = "cluster"
+    colour: Column = "cluster"
+    """Column of the latent table by which the map is coloured, "cluster" or "association"."""
+    size: Size = "even"
     viewport: Rectangle | None = None
     """The part of the map that is shown; None for all of it."""
     mode: Mode = "move"

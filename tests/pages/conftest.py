@@ -55,8 +55,9 @@ def charts(app: AppTest) -> list[object]:
 
 def map_data(app: AppTest) -> dict[str, Any]:
     """What the map in the browser gets from Python."""
-    (component,) = app.get("bidi_component")
-    data: dict[str, Any] = json.loads(component.proto.json)
+    named = "clearwater_latent_map"
+    (proto,) = [e.proto for e in app.get("bidi_component") if e.proto.component_name == named]
+    data: dict[str, Any] = json.loads(proto.json)
     return data
 
 

@@ -5,6 +5,8 @@ from pydantic import ValidationError
 
 from analysis.bundle import Bundle
 from analysis.selection import Box, Everything, Lasso, Not, Or, parse
+from charts.map_columns import colouring, part_of
+from pages.widgets import map_gestures, session
 from pages.widgets.map_gestures import (
     UNSUPPORTED,
     Gesture,
@@ -13,6 +15,7 @@ from pages.widgets.map_gestures import (
     shapes_of,
     without_shapes,
 )
+from pages.widgets.state import ViewState
 from tests.pages.conftest import Open
 
 BOX = ((0.0, 1.0), (2.0, 3.0))
@@ -95,3 +98,29 @@ def test_a_browser_without_webgl_gets_the_chart(open_page: Open, planted_bundle:
     app.run()
     assert "**Map of the decoder vectors**" in [markdown.value for markdown in app.markdown]
     assert "Zoom" in [markdown.value for markdown in app.markdown]
+
+
+@pytest.mark.parametrize(
+    ("colour", "before", "about"),
+    [
+        ("cluster", 'cluster=1 & "a" & density>0.5', "cluster="),
+        ("density", 'density>0.5 & "a" & cluster=1 & density=1e-9..1', "density"),
+        ("flag", 'flag=dead & "a" & cluster=1', "flag="),
+    ],
+)
+def test_the_legend_replaces_the_condition_on_its_column(
+    planted_bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    colour: str,
+    before: str,
+    about: str,
+) -> None:
+    colours = colouring(planted_bundle, colour)
+    entry = colours.entries[-1]
+    monkeypatch.setattr(map_gestures, "shown", lambda: planted_bundle)
+    view = ViewState(select=before, colour=colour)
+    monkeypatch.setattr(session, "current", lambda: view)
+    narrowed = map_gestures.narrowed(view.selection, entry.code)
+    part = part_of(colours, entry.code)
+    kept = [text for text in before.split(" & ") if not text.startswith(about)]
+    assert set(str(narrowed).split(" & ")) == {*kept, *str(part).split(" & ")}

@@ -19,6 +19,7 @@ DEFAULTS = {
     "colour": "cluster",
     "viewport": None,
     "mode": "move",
+    "size": "even",
     "cluster": None,
     "pooled": "top",
     "component": 1,
@@ -47,6 +48,7 @@ OTHERS: dict[str, tuple[object, str]] = {
     "colour": ("density", "density"),
     "viewport": ((-1.0, 2.5, 0.0, 1234.0), "-1,2.5,0,1234"),
     "mode": ("lasso", "lasso"),
+    "size": ("density", "density"),
     "cluster": (0, "0"),
     "pooled": ("random", "random"),
     "component": (3, "3"),
@@ -123,8 +125,8 @@ INVALID = [
     ("subject", "both"), ("component", "0"), ("component", "128"), ("against", "x"),
     ("classes", "word"), ("map", "both"), ("layout", "both"), ("viewport", "1,0,0,1"),
     ("viewport", "0,1,1,0"), ("viewport", "0,0,0,1"), ("viewport", "0,1,0,inf"),
-    ("viewport", "0,1,0"), ("mode", "circle"), ("viewport", "a,b,c,d"), ("viewport", ""),
-    ("pooled", "interval"),
+    ("viewport", "0,1,0"), ("mode", "circle"), ("size", "big"), ("viewport", "a,b,c,d"),
+    ("viewport", ""), ("pooled", "interval"),
     ("contexts", "all"), ("select", "a" * 20_001), ("bundle", "a" * 101), ("window", "0"),
     ("window", "1000001"), ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"),
     ("relation", "friends"), ("space", "map"), ("network", "-2"), ("network", "0"),
@@ -171,9 +173,9 @@ def test_a_change_must_be_valid() -> None:
         view.changed(nonsense=1)
 
 
-def test_a_viewport_keeps_four_digits() -> None:
-    view = ViewState(viewport=(0.123456, 1.00004, -5, 123456))
-    assert view.viewport == (0.1235, 1.0, -5.0, 123500.0)
+def test_a_viewport_keeps_seven_digits() -> None:
+    view = ViewState(viewport=(0.123456789, 1.00000004, -5, 123456789))
+    assert view.viewport == (0.1234568, 1.0, -5.0, 123456800.0)
     assert ViewState.from_query_params(view.to_query_params()) == view
 
 
