@@ -12,7 +12,7 @@ from pages.widgets import choices
 from pages.widgets.blind_test import blind_test_button, running_test
 from pages.widgets.figure_card import show
 from pages.widgets.heads import cluster_head
-from pages.widgets.page import begin
+from pages.widgets.page import begin, options
 from pages.widgets.pickers import cluster_picker
 from pages.widgets.tables import cluster_table, latent_table
 from pages.widgets.trust import clustering_trust
@@ -24,7 +24,8 @@ page = begin(
 )
 running_test(page, "cluster")
 chosen = cluster_picker(page)
-clustering_trust(page.bundle, chosen.level)
+with page.toolbar:
+    clustering_trust(page.bundle, chosen.level)
 show(cluster_tree(page.bundle, page.selected, chosen.cluster, chosen.level.space), page.selection)
 cluster_table(page, chosen)
 cluster_head(page.bundle, chosen)
@@ -34,12 +35,14 @@ with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
 with right:
     latent_table(page.bundle, chosen.members, "Members", height=600)
-show(cluster_contexts(page.bundle, chosen.cluster, choices.pooled_contexts()))
+with options():
+    pooled = choices.pooled_contexts()
+    plane, classes = choices.plane(chosen.components)
+    measure = choices.measure()
+show(cluster_contexts(page.bundle, chosen.cluster, pooled))
 left, right = st.columns(2)
 with left:
-    plane, classes = choices.plane(chosen.components)
     show(component_plane(page.bundle, chosen.cluster, plane, classes))
     show(component_shares(page.bundle, chosen.cluster, plane))
 with right:
-    measure = choices.measure()
     show(cluster_matrix(page.bundle, chosen.level, measure, chosen.cluster))

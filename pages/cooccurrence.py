@@ -8,4 +8,6 @@ page = begin(
     "Co-occurrence",
     "Which latents fire on the same tokens, and more often than by chance?",
 )
-PARTS[choices.tab()](page)
+with page.toolbar:
+    part = choices.tab()
+PARTS[part](page)

@@ -8,7 +8,7 @@ from pages.widgets import choices
 from pages.widgets.blind_test import blind_test_button, running_test
 from pages.widgets.figure_card import show
 from pages.widgets.heads import latent_head, latent_links
-from pages.widgets.page import begin
+from pages.widgets.page import begin, options
 from pages.widgets.pickers import latent_picker, open_pair_with
 
 page = begin(
@@ -22,12 +22,9 @@ latent_head(page.bundle, latent)
 with st.container(horizontal=True):
     latent_links(page.bundle, latent)
     blind_test_button(page.bundle, "latent", latent, [latent])
-which, by, pair = st.columns(3)
-with which:
+with options():
     kind = choices.contexts()
-with by:
     measure = choices.measure()
-with pair:
     open_pair_with(page.bundle, latent)
 show(context_strips(page.bundle, latent, kind))
 left, right = st.columns(2)

@@ -10,7 +10,7 @@ from charts.pair_strength import pair_conditionals, pair_strengths
 from pages.widgets import choices
 from pages.widgets.figure_card import show
 from pages.widgets.heads import pair_head
-from pages.widgets.page import begin
+from pages.widgets.page import begin, options
 from pages.widgets.pair_tests import pair_tests
 from pages.widgets.pickers import pair_picker
 
@@ -26,7 +26,8 @@ with right:
     show(pair_expected(page.bundle, pair))
     show(pair_strengths(page.bundle, pair))
 tests = st.container()
-picking = choices.picking()
+with options():
+    picking = choices.picking()
 for where in WHERE:
     show(pair_context_strips(page.bundle, pair, where, picking))
 # Draw the tests last: the first call compiles kernels that the rest of the page does not need.

@@ -54,12 +54,10 @@ class Caption:
         )
 
     @property
-    def short(self) -> str:
-        """The caption on one line, without the mask and the parameters."""
-        return (
-            f"N = {count(self.n_tokens)} tokens, {count(self.n_documents)} documents · by "
-            f"{self.unit} · active when {self.active_rule} · {self.bundle} {self.bundle_id[:8]}"
-        )
+    def own(self) -> str:
+        """What differs from other figures of the bundle: the unit, and an own rule of activity."""
+        rule = self.parameters.get("pair_active_when")
+        return f"Counted by {self.unit}" + (f"; active when {rule}." if rule else ".")
 
 
 @dataclass(frozen=True)

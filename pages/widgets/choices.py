@@ -94,6 +94,7 @@ def level(bundle: Bundle) -> LevelName | None:
         key=_LEVEL,
         format_func=lambda name: _level_words(levels[name]),
         on_change=_take_level,
+        width=270,
     )
     return chosen
 
@@ -200,13 +201,12 @@ def pooled_contexts() -> PooledContexts:
 def plane(components: int) -> tuple[tuple[int, int], Classes]:
     """The two principal components that span a plane, and what the colour of a token shows."""
     known = list(range(1, max(components, 2) + 1))
-    across, up, by = st.columns([2, 2, 3])
-    with across:
-        x = int(_choice("component", "Horizontal component", known, str))
-    with up:
-        y = int(_choice("against", "Vertical component", [k for k in known if k != x], str))
-    with by:
-        classes: Classes = _choice("classes", "Colour by", list(CLASSES), lambda key: CLASSES[key])
+    x = int(_choice("component", "Horizontal component", known, str, width=220))
+    others = [k for k in known if k != x]
+    y = int(_choice("against", "Vertical component", others, str, width=210))
+    classes: Classes = _choice(
+        "classes", "Colour by", list(CLASSES), lambda key: CLASSES[key], width=290
+    )
     return (x, y), classes
 
 
@@ -216,6 +216,7 @@ def _choice(
     options: Sequence[Any],
     words: Callable[[Any], str],
     after: Callable[[], None] | None = None,
+    width: int = 240,
 ) -> Any:
     """A select box for one field of the view; `after` is called when the reader changes it.
 
@@ -226,7 +227,13 @@ def _choice(
         session.change(**{field: options[0]})
     st.session_state[key] = getattr(session.current(), field)
     return st.selectbox(
-        label, options, key=key, format_func=words, on_change=_take, args=(field, key, after)
+        label,
+        options,
+        key=key,
+        format_func=words,
+        on_change=_take,
+        args=(field, key, after),
+        width=width,
     )
 
 

@@ -63,10 +63,8 @@ def pairs_part(page: Page) -> None:
 
 
 def _choose_pairs(page: Page) -> ChosenPairs:
-    of, by = st.columns(2)
-    with of:
+    with page.toolbar:
         within = choices.subject(_known_latent(page)) == "selection"
-    with by:
         measure = choices.measure()
     latents, hide_flags = np.flatnonzero(page.mask), True
     latent = _known_latent(page)
@@ -100,10 +98,8 @@ def strongest_latents(rows: pa.Table, latents: Ints) -> Ints:
 
 def relations_part(page: Page) -> None:
     """Duplicates, implications, exclusive siblings and absorption candidates."""
-    which, flagged = st.columns(2)
-    with flagged:
+    with page.toolbar:
         hide_flags = choices.flagged_are_hidden()
-    with which:
         relation = choices.relation(_relation_counts(page, hide_flags=hide_flags))
     relation_rules(page.bundle, relation)
     show(relation_points(page.bundle, page.mask, relation, hide_flags=hide_flags), page.selection)
@@ -130,10 +126,8 @@ def components_part(page: Page) -> None:
 def neighbourhood_part(page: Page) -> None:
     """A latent, its strongest partners, and the edges between them."""
     latent = latent_picker(page)
-    by, colour = st.columns(2)
-    with by:
+    with page.toolbar:
         measure = choices.measure()
-    with colour:
         space = choices.network_colour(page.bundle)
     show(neighbourhood(page.bundle, latent, measure, space))
 

@@ -38,10 +38,10 @@ def show(figure: Figure, selection: str = "") -> None:
             _chart(figure)
         else:
             st.markdown("There are no rows to draw.")
-        if figure.note:
-            st.caption(plain(figure.note, 1000))
+        texts = [figure.note, figure.caption.own]
         st.caption(
-            f":small[{plain(figure.caption.short, 1000)}]", help=plain(figure.caption.text, 2000)
+            " ".join(plain(text, 1000) for text in texts if text),
+            help=plain(figure.caption.text, 2000),
         )
 
 

@@ -1,11 +1,16 @@
-"""The head of every page: title, bundle, selection bar and the question that the page answers."""
+"""The toolbar of every page: its name, the bundle, its question, the selection and its choices.
 
-from dataclasses import dataclass
+The style sheet arranges the parts in one row where there is room.
+"""
+
+from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, Manifest
+from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from pages.widgets import session
 from pages.widgets.bundles import shown
@@ -21,6 +26,8 @@ class Page:
     bundle: Bundle
     view: ViewState
     mask: Bools
+    toolbar: DeltaGenerator = field(default_factory=st.container)
+    """The place of the choices of the page."""
 
     @property
     def selected(self) -> Bools | None:
@@ -34,17 +41,56 @@ class Page:
 
 
 def begin(title: str, question: str) -> Page:
-    """Draw the head of a page."""
+    """Draw the toolbar of a page; `question` is what the page answers."""
     _restart_in_dashboard()
     bundle = shown()
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
-    ):
-        st.title(title, anchor=False, width="content")
-        st.caption(_names(bundle), width="content")
-    mask = selection_bar(bundle)
-    st.markdown(question)
-    return Page(bundle, session.current(), mask)
+    with st.container(key="toolbar"):
+        with _row("page name"):
+            st.title(title, anchor=False, width="content")
+            _pill(bundle)
+            with st.popover(
+                f"About {title}",
+                type="tertiary",
+                icon=":material/help:",
+                width="content",
+                help="What this page answers",
+            ):
+                st.markdown(question)
+        choices = _row("page choices")
+        mask = selection_bar(bundle)
+    return Page(bundle, session.current(), mask, choices)
+
+
+def options() -> DeltaGenerator:
+    """A row of choices between the figures of a page."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="small", key="options")
+
+
+def _row(key: str) -> DeltaGenerator:
+    return st.container(
+        horizontal=True, vertical_alignment="center", gap="small", width="content", key=key
+    )
+
+
+def _pill(bundle: Bundle) -> None:
+    """The bundle and its number of tokens; opens what every figure of the bundle is based on."""
+    manifest = bundle.manifest
+    label = f"{plain(bundle.name, 24)} · N = {numbers.count(manifest.tokens)}"
+    with st.popover(label, icon=":material/database:", width="content", help="The data"):
+        st.markdown(f"**{_names(bundle)}**")
+        st.markdown("\n".join(f"- {plain(fact, 1000)}" for fact in basis(manifest)))
+        st.caption("Every figure says what it counts. Exported files carry all of this.")
+
+
+def basis(manifest: Manifest) -> list[str]:
+    """What all figures of a bundle are based on, as sentences."""
+    return [
+        f"N = {numbers.count(manifest.tokens)} kept tokens of "
+        f"{numbers.count(manifest.documents)} documents.",
+        f"A latent is active when {manifest.active_rule}.",
+        f"{manifest.mask.policy.rstrip('. ')}.",
+        f"Bundle {manifest.bundle_id}.",
+    ]
 
 
 def _names(bundle: Bundle) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from analysis.bundle import Bundle, LevelName
 from analysis.cooccurrence.pair import Pair, read_pair
@@ -41,9 +40,15 @@ _CLUSTER = "pick cluster"
 def latent_picker(page: Page) -> int:
     """The latent of the view; without one, the first live latent of the selection."""
     latent = _valid_latent(page)
-    by_id, by_words, hit, back, forward = st.columns([2, 3, 4, 2, 2], vertical_alignment="bottom")
+    with page.toolbar:
+        _latent_choices(page, latent)
+    return latent
+
+
+def _latent_choices(page: Page, latent: int) -> None:
+    """The fields that choose a latent: by id, by words, and the next of the selection."""
     st.session_state[_LATENT] = latent
-    by_id.number_input(
+    st.number_input(
         "Latent",
         min_value=0,
         max_value=len(page.mask) - 1,
@@ -51,11 +56,12 @@ def latent_picker(page: Page) -> int:
         key=_LATENT,
         on_change=_take_latent,
         args=(_LATENT,),
+        width=190,
     )
-    words = by_words.text_input("Find by label or token", key=_WORDS, placeholder="python")
+    words = st.text_input("Find by label or token", key=_WORDS, placeholder="python", width=260)
     hits = _hits(page.bundle, words)
     labels = page.bundle.latents["label"]
-    hit.selectbox(
+    st.selectbox(
         f"{numbers.count(len(hits))} hits" if words else "Hits",
         hits[:MOST_HITS],
         index=None,
@@ -65,10 +71,10 @@ def latent_picker(page: Page) -> int:
         disabled=not hits,
         on_change=_take_latent,
         args=(_HIT,),
+        width=230,
     )
-    _step(back, "Previous", _next_selected(page.mask, latent, -1))
-    _step(forward, "Next", _next_selected(page.mask, latent, 1))
-    return latent
+    _step("Previous", "chevron_left", _next_selected(page.mask, latent, -1))
+    _step("Next", "chevron_right", _next_selected(page.mask, latent, 1))
 
 
 def _valid_latent(page: Page) -> int:
@@ -105,14 +111,15 @@ def _next_selected(mask: Bools, latent: int, step: int) -> int | None:
     return int(others[0]) if len(others) else None
 
 
-def _step(column: DeltaGenerator, name: str, latent: int | None) -> None:
-    column.button(
+def _step(name: str, icon: str, latent: int | None) -> None:
+    st.button(
         name,
+        icon=f":material/{icon}:",
+        type="tertiary",
         disabled=latent is None,
         help="Within the selection, in the order of the ids.",
         on_click=_go_to_latent,
         args=(latent,),
-        width="stretch",
     )
 
 
@@ -160,35 +167,37 @@ def pair_picker(page: Page) -> Pair:
         st.stop()
     a, b = _valid_pair(page.bundle, page.view)
     last = page.bundle.latents.num_rows - 1
-    first, second, among, above, window, swap = st.columns(
-        [2, 2, 5, 2, 2, 1.6], vertical_alignment="bottom"
-    )
-    with first:
-        _whole_number(_A, a, 0, last)
-    with second:
-        _whole_number(_B, b, 0, last)
-    with among:
-        _partner_of(page.bundle, a)
-    lowest = page.bundle.manifest.parameters.active_threshold
-    threshold = max(page.view.threshold, lowest)
-    with above:
-        st.session_state[_THRESHOLD.key] = threshold
-        st.number_input(
-            _THRESHOLD.label,
-            min_value=lowest,
-            step=0.5,
-            format="%g",
-            key=_THRESHOLD.key,
-            help=_THRESHOLD.help,
-            on_change=_take_field,
-            args=(_THRESHOLD,),
+    threshold = max(page.view.threshold, page.bundle.manifest.parameters.active_threshold)
+    with page.toolbar:
+        _whole_number(_A, a, 0, last, width=200)
+        st.button(
+            "Swap",
+            icon=":material/swap_horiz:",
+            on_click=_go_to_pair,
+            args=(b, a),
+            type="tertiary",
+            help="Exchange a and b",
         )
-    with window:
-        _whole_number(_WINDOW, page.view.window, 1, WIDEST_WINDOW)
-    swap.button(
-        "Swap", icon=":material/swap_horiz:", on_click=_go_to_pair, args=(b, a), width="stretch"
-    )
+        _whole_number(_B, b, 0, last, width=200)
+        _partner_of(page.bundle, a)
+        _active_above(page.bundle, threshold)
+        _whole_number(_WINDOW, page.view.window, 1, WIDEST_WINDOW, width=240)
     return read_pair(page.bundle, a, b, threshold, page.view.window)
+
+
+def _active_above(bundle: Bundle, threshold: float) -> None:
+    st.session_state[_THRESHOLD.key] = threshold
+    st.number_input(
+        _THRESHOLD.label,
+        min_value=bundle.manifest.parameters.active_threshold,
+        step=0.5,
+        format="%g",
+        key=_THRESHOLD.key,
+        help=_THRESHOLD.help,
+        on_change=_take_field,
+        args=(_THRESHOLD,),
+        width=220,
+    )
 
 
 def _valid_pair(bundle: Bundle, view: ViewState) -> tuple[int, int]:
@@ -258,6 +267,7 @@ def _partner_box(
         if partners
         else reason_for_no_partners(bundle, latent),
         on_change=on_change,
+        width=320,
     )
     return chosen
 
@@ -282,7 +292,7 @@ def open_pair_with(bundle: Bundle, latent: int) -> None:
         open_pair(latent, partner)
 
 
-def _whole_number(field: _Field, value: int, lowest: int, highest: int) -> None:
+def _whole_number(field: _Field, value: int, lowest: int, highest: int, width: int) -> None:
     st.session_state[field.key] = value
     st.number_input(
         field.label,
@@ -293,6 +303,7 @@ def _whole_number(field: _Field, value: int, lowest: int, highest: int) -> None:
         help=field.help,
         on_change=_take_field,
         args=(field,),
+        width=width,
     )
 
 
@@ -329,8 +340,7 @@ def cluster_picker(page: Page) -> ChosenCluster:
         st.stop()
     if page.view.level is None and page.view.cluster is not None:
         _show_level_of(bundle, page.view.cluster)
-    at, which = st.columns([1, 3])
-    with at:
+    with page.toolbar:
         level = choices.level(bundle) or LevelName("decoder", 0)
     rows = level_clusters(bundle, level)
     ids, labels = rows["cluster"].to_pylist(), rows["label"].to_pylist()
@@ -343,12 +353,13 @@ def cluster_picker(page: Page) -> ChosenCluster:
     assert cluster is not None
     names = dict(zip(ids, labels, strict=True))
     st.session_state[_CLUSTER] = cluster
-    which.selectbox(
+    page.toolbar.selectbox(
         "Cluster",
         ids,
         key=_CLUSTER,
         format_func=lambda i: f"{i} · {shown_label(names[i], 80) or 'no label'}",
         on_change=_take_cluster,
+        width=300,
     )
     members = np.zeros(len(page.mask), dtype=bool)
     members[_members(bundle, cluster)] = True

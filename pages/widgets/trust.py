@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from analysis.bundle import Bundle, LevelName, Space
+from analysis.bundle import Bundle, ClusterLevel, LevelName, MapQuality, Space
 from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import (
+    LEAST_RECALL,
     MapName,
     first_map_sentence,
     quality_of_map,
@@ -27,30 +29,80 @@ Row = Mapping[str, Any]
 
 
 def map_trust(bundle: Bundle, map_name: MapName) -> None:
-    """What the measured quality of a map means for reading it."""
+    """A badge with the measured quality of a map; opens what it means for reading it."""
     quality = quality_of_map(bundle.manifest, map_name)
     if quality is not None:
         sentence = plain(quality_sentence(quality), 1000)
         first = plain(first_map_sentence(bundle.manifest), 1000)
-        st.markdown(f":material/info: **How reliable is this map?** {sentence} {first}")
+        with _badge(map_badge(quality), is_weak=map_is_weak(quality)):
+            st.markdown(f"**How reliable is this map?** {sentence} {first}")
+
+
+def _badge(label: str, *, is_weak: bool) -> DeltaGenerator:
+    """A short label that opens its explanation."""
+    return st.popover(
+        f"{label} · weak" if is_weak else label,
+        icon=":material/warning:" if is_weak else ":material/verified:",
+        width="content",
+        help="How reliable is this?",
+    )
+
+
+def map_badge(quality: MapQuality) -> str:
+    """The measures of a map, such as "recall .33"."""
+    measures = {"recall": quality.knn_recall, "seeds": quality.agreement}
+    known = [
+        f"{name} {_hundredths(value)}" for name, value in measures.items() if value is not None
+    ]
+    return " · ".join([*known, "no null"]) if known else "map not measured"
+
+
+def map_is_weak(quality: MapQuality) -> bool:
+    """Whether most neighbours on a map are chance, or were not measured."""
+    measures = [quality.knn_recall, quality.agreement]
+    known = [value for value in measures if value is not None]
+    return not known or min(known) < LEAST_RECALL
+
+
+def _hundredths(value: float) -> str:
+    """A share with two decimals and no leading zero, such as ".08"."""
+    return f"{value:.2f}".removeprefix("0") if value < 1 else f"{value:.2f}"
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
-    """Warn if other seeds give other clusters at this level; name its null."""
+    """A badge with the stability of a level beside its null; opens what they mean."""
     for row in bundle.manifest.clustering:
-        if row.name == level and row.null_stability is not None:
-            st.caption(
-                f"Stability {numbers.short(row.stability)}. Where there is nothing to find, the "
-                f"same computation gives {numbers.short(row.null_stability)}: the mean of "
-                f"{numbers.count(row.null_draws)} draws of {numbers.count(row.null_latents)} "
-                f"latents, {_NULLS[row.space]}."
-            )
-        if row.name == level and row.stability < WEAK:
-            st.warning(
-                f"The {numbers.count(row.clusters)} clusters of this level are weak evidence: "
-                f"other seeds give other clusters (stability {numbers.short(row.stability)}; "
-                f"below {WEAK:g} draw no conclusions from them)."
-            )
+        if row.name == level:
+            with _badge(level_badge(row), is_weak=row.stability < WEAK):
+                _clustering_text(row)
+
+
+def level_badge(row: ClusterLevel) -> str:
+    """The stability of a level and of its null, such as "stability .78 · null .00"."""
+    null = "no null" if row.null_stability is None else f"null {_hundredths(row.null_stability)}"
+    return f"stability {_hundredths(row.stability)} · {null}"
+
+
+def _clustering_text(row: ClusterLevel) -> None:
+    if row.null_stability is None:
+        st.caption(
+            f"Stability {numbers.short(row.stability)}. This bundle has no null draw of these "
+            "clusters, so it is not known what the same computation gives where there is nothing "
+            "to find. `clearwater refresh` adds it."
+        )
+    else:
+        st.caption(
+            f"Stability {numbers.short(row.stability)}. Where there is nothing to find, the "
+            f"same computation gives {numbers.short(row.null_stability)}: the mean of "
+            f"{numbers.count(row.null_draws)} draws of {numbers.count(row.null_latents)} "
+            f"latents, {_NULLS[row.space]}."
+        )
+    if row.stability < WEAK:
+        st.warning(
+            f"The {numbers.count(row.clusters)} clusters of this level are weak evidence: "
+            f"other seeds give other clusters (stability {numbers.short(row.stability)}; "
+            f"below {WEAK:g} draw no conclusions from them)."
+        )
 
 
 _NULLS: dict[Space, str] = {
