@@ -14,7 +14,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, PERCENT, stability_tooltips
 from charts.core.text import unique_name_of_cluster
-from charts.core.theme import QUIET_INK, UNSELECTED, layered
+from charts.core.theme import NARROW, QUIET_INK, UNSELECTED, bar_scale, layered, name_limit
 
 MOST_CLUSTERS = 20
 
@@ -92,7 +92,7 @@ def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
 @template
 def _chart() -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=190)),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=name_limit(190))),
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
             alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
@@ -105,7 +105,7 @@ def _chart() -> alt.LayerChart:
         "size:Q",
         title="latents (grey: not selected; pale: weak)",
         axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-        scale=alt.Scale(domain=[0, slot("end")], nice=False),
+        scale=bar_scale([0, slot("end")]),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)
@@ -119,7 +119,11 @@ def _chart() -> alt.LayerChart:
         .properties(name="cluster_bars")
         .add_params(CLUSTER.parameter())
     )
-    texts = base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11).encode(
-        x=x, text="text:N"
+    texts = (
+        base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11)
+        .transform_calculate(
+            written=f"{NARROW} ? replace(datum.text, 'recovery ', '') : datum.text"
+        )
+        .encode(x=x, text="written:N")
     )
     return layered(light, full, texts)

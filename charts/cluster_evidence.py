@@ -15,7 +15,7 @@ from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.text import shown_label
-from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, layered
+from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, bar_scale, layered, name_limit
 
 SOURCES = {
     "terms": "fires on",
@@ -113,7 +113,7 @@ def _chart() -> alt.LayerChart:
             title=None,
             axis=alt.Axis(
                 labelExpr=f"{slot('labels')}[+datum.value]",
-                labelLimit=170,
+                labelLimit=name_limit(170),
                 labelOverlap=False,
             ),
         ),
@@ -129,7 +129,7 @@ def _chart() -> alt.LayerChart:
         "share:Q",
         title="share of members that have the term",
         axis=alt.Axis(format=PERCENT_AXIS, values=each("ticks")),
-        scale=alt.Scale(domain=[0, slot("end")], nice=False),
+        scale=bar_scale([0, slot("end")]),
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=x,

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from charts.core.drawing import slot
 from charts.core.text import NO_BREAK_SPACE, cells, shown_label, shown_token
-from charts.core.theme import QUIET_INK
+from charts.core.theme import NARROW, QUIET_INK
 
 FONT_SIZE = 12
 CELL = 7.2
@@ -84,7 +84,7 @@ def side_axis() -> alt.Axis:
     return alt.Axis(
         title=None,
         labelExpr=f"{slot('sides')}[floor(datum.value)]",
-        labelLimit=150,
+        labelLimit=alt.ExprRef(f"{NARROW} ? 70 : 150"),
         labelColor=QUIET_INK,
         labelFontSize=11,
         domain=False,

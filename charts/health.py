@@ -31,6 +31,7 @@ from charts.core.theme import (
     QUIET_INK,
     SEQUENTIAL,
     UNSELECTED,
+    bar_scale,
     colour_stops,
     colours_at,
     layered,
@@ -77,7 +78,7 @@ def _flag_bars() -> alt.LayerChart:
             "latents:Q",
             title="latents",
             axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-            scale=alt.Scale(domain=[0, slot("end")], nice=False),
+            scale=bar_scale([0, slot("end")]),
         ),
         tooltip=[
             alt.Tooltip("flag:N"),

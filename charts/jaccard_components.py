@@ -16,7 +16,15 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import COMPONENT
 from charts.core.numbers import COUNT
 from charts.core.text import shown_label
-from charts.core.theme import ACCENT, ACCENT_LIGHT, QUIET_INK, RULE, layered
+from charts.core.theme import (
+    ACCENT,
+    ACCENT_LIGHT,
+    QUIET_INK,
+    RULE,
+    bar_scale,
+    layered,
+    name_limit,
+)
 
 MOST_DRAWN = 30
 WORDS = 4
@@ -106,7 +114,7 @@ def _drawing(rows: pa.Table) -> Drawing:
 @template
 def _chart() -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=name_limit(330))),
         tooltip=[
             alt.Tooltip("name:N", title="component"),
             alt.Tooltip("latents:Q", format=COUNT),
@@ -116,7 +124,7 @@ def _chart() -> alt.LayerChart:
     x = alt.X(
         "latents:Q",
         title="latents (dark: selected)",
-        scale=alt.Scale(domain=[0, slot("end")], nice=False),
+        scale=bar_scale([0, slot("end")]),
         axis=alt.Axis(tickCount=5, format=COUNT, tickMinStep=1),
     )
     bars = (

@@ -16,7 +16,17 @@ from charts.core.interactions import LATENT
 from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
 from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
 from charts.core.text import name_of, shown_token
-from charts.core.theme import ACCENT, NEGATIVE, PAPER, POSITIVE, QUIET_INK, RULE, layered
+from charts.core.theme import (
+    ACCENT,
+    NEGATIVE,
+    PAPER,
+    POSITIVE,
+    QUIET_INK,
+    RULE,
+    bar_scale,
+    layered,
+    name_limit,
+)
 
 HISTOGRAM_BINS = 40
 ROW = 22
@@ -224,11 +234,11 @@ def _ranked(
         f"{value}:Q",
         title=title,
         axis=alt.Axis(tickCount=5),
-        scale=alt.Scale(domain=each("ends"), nice=False),
+        scale=bar_scale(each("ends")),
     )
     base = alt.Chart(named("rows")).encode(
         x=x,
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=name_limit(260))),
         tooltip=[
             alt.Tooltip("name:N", title="latent"),
             alt.Tooltip(f"{value}:Q", title=title, format=format_of(value)),

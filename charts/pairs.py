@@ -19,7 +19,7 @@ from charts.core.interactions import PAIR
 from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
-from charts.core.theme import ACCENT, QUIET_INK, layered
+from charts.core.theme import ACCENT, QUIET_INK, bar_scale, layered, name_limit
 
 ROW = 30
 """Pixels, for the two lines of a name."""
@@ -154,18 +154,20 @@ def ranked_pairs(
 
 def _note(hidden: int | None, rare: int, minimum_joint: int) -> str:
     """What the ranking excludes, and why; `hidden` is None if flagged latents are included."""
-    few = (
-        f"{count(rare)} pairs with fewer than {minimum_joint} joint tokens are hidden: too few to "
-        "rank."
-    )
+    few = f"{_pairs(rare, f'fewer than {minimum_joint} joint tokens')}: too few to rank."
     if hidden is None:
-        return (
-            f"Pairs with dense and ultralow latents are included; they may dominate the list. {few}"
-        )
-    return (
-        f"{count(hidden)} pairs with a dense or ultralow latent are hidden: they would dominate "
-        f"the ranking. {few}"
-    )
+        flagged = "Pairs with dense and ultralow latents are included; they may dominate the list."
+    else:
+        flagged = f"{_pairs(hidden, 'a dense or ultralow latent')}"
+        flagged += ": they would dominate the ranking." if hidden else "."
+    return f"{flagged} {few}" if rare else flagged
+
+
+def _pairs(hidden: int, what: str) -> str:
+    """How many pairs are hidden, as the start of a sentence."""
+    if hidden == 1:
+        return f"1 pair with {what} is hidden"
+    return f"{count(hidden) if hidden else 'No'} pairs with {what} are hidden"
 
 
 def _drawing(rows: pa.Table, measure: str) -> Drawing:
@@ -195,7 +197,7 @@ def _chart(measure: str, others: tuple[str, ...]) -> alt.LayerChart:
             f"{measure}:Q",
             title=title_of(measure),
             axis=alt.Axis(tickCount=5),
-            scale=alt.Scale(domain=[0, slot("end")], nice=False),
+            scale=bar_scale([0, slot("end")]),
         ),
         y=alt.Y(
             "pair:N",
@@ -204,7 +206,7 @@ def _chart(measure: str, others: tuple[str, ...]) -> alt.LayerChart:
             # Each latent on a line of its own, so that a phone has room for the bars.
             axis=alt.Axis(
                 labelExpr="split(datum.label, '\\n')",
-                labelLimit=165,
+                labelLimit=name_limit(165),
                 labelFontSize=11,
                 labelOffset=-6,
             ),

@@ -19,7 +19,15 @@ from charts.core.figure import Caption, Figure, Value, caption_of
 from charts.core.interactions import CLUSTER, INNER_CLUSTER, LATENT, Click
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS, stability_tooltips
 from charts.core.text import name_of, shown_label, unique_name_of_cluster
-from charts.core.theme import ACCENT, HIGHLIGHT, QUIET_INK, UNSELECTED, layered
+from charts.core.theme import (
+    ACCENT,
+    HIGHLIGHT,
+    QUIET_INK,
+    UNSELECTED,
+    bar_scale,
+    layered,
+    name_limit,
+)
 
 MOST_BARS = 12
 MOST_INNER = 40
@@ -236,7 +244,9 @@ def _chart(part: Part) -> alt.LayerChart:
             sort=None,
             title=None,
             axis=alt.Axis(
-                labelExpr=f"{slot('labels')}[+datum.value]", labelLimit=190, labelOverlap=False
+                labelExpr=f"{slot('labels')}[+datum.value]",
+                labelLimit=name_limit(190),
+                labelOverlap=False,
             ),
         ),
         tooltip=_tooltips(part),
@@ -253,7 +263,7 @@ def _chart(part: Part) -> alt.LayerChart:
         "share:Q",
         title=_AXES[part],
         axis=axis,
-        scale=alt.Scale(domain=[0, slot("end")], nice=False),
+        scale=bar_scale([0, slot("end")]),
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=x, color=alt.condition("datum.is_sure", alt.value(ACCENT), alt.value(UNSELECTED))

@@ -6,7 +6,7 @@ from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
 from pages.widgets.figure_card import show
 from pages.widgets.latent_map import map_choice, show_map
-from pages.widgets.page import begin
+from pages.widgets.page import begin, workspace
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
 
@@ -16,15 +16,18 @@ page = begin(
     "Choose the box or the lasso to select latents. Click a point to put it in focus, and press "
     "Enter to open its latent.",
 )
-left, right = st.columns([3, 2])
-with left:
+with page.toolbar:
     choice = map_choice(page)
-# Draw the small charts first, so that they follow a box without waiting for the map.
-with right:
     map_trust(page.bundle, choice.name)
     clustering_trust(page.bundle, choice.level)
+stage, rail = workspace()
+# Draw the small charts first, so that they follow a box without waiting for the map.
+with rail:
+    linked, table = st.tabs(["Charts", "Latents"])
+with linked:
     show(density_histogram(page.bundle, page.selected), page.selection)
     show(cluster_bars(page.bundle, page.selected, choice.level), page.selection)
-with left:
+with stage:
     show_map(page, choice)
-    latent_table(page.bundle, page.mask, "Selected latents")
+with table:
+    latent_table(page.bundle, page.mask, "Selected latents", height=640)

@@ -108,6 +108,8 @@ DARK = {
 SANS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
 MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"
 EXPORT_WIDTH = 760
+NARROW = "containerSize()[0] < 430"
+"""The condition in Vega for a chart on a phone or in a narrow column; false in files."""
 
 Spacing = Literal["linear", "log", "symlog", "square"]
 Drawn = TypeVar("Drawn", alt.Chart, alt.LayerChart)
@@ -210,6 +212,16 @@ def colours_at(stops: Sequence[Any], colours: Sequence[str], kind: Spacing = "li
     return alt.Scale(
         type=scale, domain=list(stops), range=list(colours), interpolate="rgb", clamp=True
     )
+
+
+def name_limit(widest: int) -> alt.ExprRef:
+    """The most pixels of a name beside a bar: `widest`, or fewer where the chart is narrow."""
+    return alt.ExprRef(f"{NARROW} ? {min(widest, 115)} : {widest}")
+
+
+def bar_scale(ends: Any) -> alt.Scale:
+    """A scale for bars with a number after each; a narrow chart has more room for the numbers."""
+    return alt.Scale(domain=ends, nice=False, rangeMax=alt.ExprRef(f"width - ({NARROW} ? 26 : 0)"))
 
 
 def bare_x(field: str, domain: Sequence[float]) -> alt.X:

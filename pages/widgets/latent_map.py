@@ -58,13 +58,9 @@ class MapChoice:
 
 def map_choice(page: Page) -> MapChoice:
     """Let the reader choose the map, its colour and the cluster level."""
-    which, by, at = st.columns(3)
-    with which:
-        name = choices.map_name(page.bundle)
-    with by:
-        colour = choices.colour(page.bundle)
-    with at:
-        level = choices.level(page.bundle)
+    name = choices.map_name(page.bundle)
+    colour = choices.colour(page.bundle)
+    level = choices.level(page.bundle)
     return MapChoice(name, colour, level)
 
 

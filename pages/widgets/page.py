@@ -18,6 +18,9 @@ from pages.widgets.markdown import plain
 from pages.widgets.selection_bar import selection_bar
 from pages.widgets.state import ViewState
 
+RAIL = 350
+"""Pixels."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -56,9 +59,15 @@ def begin(title: str, question: str) -> Page:
                 help="What this page answers",
             ):
                 st.markdown(question)
-        choices = _row("page choices")
         mask = selection_bar(bundle)
+        choices = _row("page choices")
     return Page(bundle, session.current(), mask, choices)
+
+
+def workspace() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The place of the map, as high as the window, and a narrow one beside it or below."""
+    with st.container(horizontal=True, key="workspace"):
+        return st.container(key="stage"), st.container(key="rail", width=RAIL)
 
 
 def options() -> DeltaGenerator:

@@ -34,9 +34,6 @@ _PAIR_WITH = "pair with a partner"
 _CLUSTER = "pick cluster"
 
 
-# --- latent ---------------------------------------------------------------------------------------
-
-
 def latent_picker(page: Page) -> int:
     """The latent of the view; without one, the first live latent of the selection."""
     latent = _valid_latent(page)
@@ -132,9 +129,6 @@ def _take_latent(key: str) -> None:
 def _go_to_latent(latent: int | None) -> None:
     if latent is not None:
         session.change(latent=int(latent))
-
-
-# --- pair -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -315,9 +309,6 @@ def _take_field(field: _Field) -> None:
 @guarded()
 def _go_to_pair(a: int, b: int) -> None:
     session.change(latent=a, partner=b)
-
-
-# --- cluster --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def test_the_figure_has_thirty_pairs_by_default_and_states_how_many_there_are(
     assert figure.caption.parameters["pairs"] == "30 of 34 stored"
     assert figure.caption.parameters["latents"] == 2
     note = figure.note or ""
-    assert "1 pairs with fewer than 3 joint tokens are hidden" in note
+    assert "1 pair with fewer than 3 joint tokens is hidden: too few" in note
     assert "Pairs with dense and ultralow latents are included" in note
     assert "hidden: they would dominate" not in note
     within = ranked_pairs(bundle, np.arange(20, 26), "joint", within=True, hide_flags=False)

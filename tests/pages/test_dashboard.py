@@ -38,7 +38,7 @@ def test_the_theme_and_the_pages_are_found_from_any_folder(
         "import sys; from streamlit import config; from streamlit.testing.v1 import AppTest; "
         f"config._main_script_path = {str(ROOT / 'dashboard.py')!r}; "
         "config.get_config_options(force_reparse=True); "
-        "print(config.get_option('theme.primaryColor')); "
+        "print(config.get_option('theme.light.primaryColor')); "
         f"app = AppTest.from_file({str(ROOT / 'dashboard.py')!r}, default_timeout=60).run(); "
         "print(len(app.exception), app.title[0].value)"
     )
@@ -50,7 +50,7 @@ def test_the_theme_and_the_pages_are_found_from_any_folder(
         text=True,
         check=True,
     )
-    assert done.stdout.split("\n")[:2] == ["#0f6e84", "0 Overview"]
+    assert done.stdout.split("\n")[:2] == ["#1f6fb2", "0 Overview"]
 
 
 def test_streamlit_finds_the_server_object_which_imports_nothing_of_the_pages() -> None:

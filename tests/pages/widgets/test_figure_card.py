@@ -1,4 +1,4 @@
-"""A card shows a figure with its title, its note, the short caption and the export menu."""
+"""A card shows a figure with its title, its note, what it counts and the export menu."""
 
 import pytest
 import streamlit as st
@@ -10,14 +10,17 @@ from pages.widgets.figure_card import MANY_MARKS, show
 from tests.pages.conftest import Open, charts, texts
 
 
-def test_the_short_caption_is_below_each_chart(open_page: Open, planted_bundle: Bundle) -> None:
+def test_what_differs_is_below_each_chart_and_the_rest_in_its_help(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
     app = open_page("overview")
-    captions = [c.value.replace("\\", "") for c in app.caption if ":small[" in c.value]
+    captions = [c for c in app.caption if "Counted by" in c.value]
     assert len(captions) == len(charts(app)) == 4
-    end = f"active when activation > 0 · planted {planted_bundle.manifest.bundle_id[:8]}]"
+    assert {c.value.rsplit("Counted by ")[1] for c in captions} == {"token.", "latent."}
     for caption in captions:
-        assert caption.startswith(":small[N = 19,980 tokens, 60 documents · by ")
-        assert caption.endswith(end)
+        assert "N = " not in caption.value and "documents" not in caption.value
+        full = str(caption.help).replace("\\", "")
+        assert f"({planted_bundle.manifest.bundle_id}): N = 19,980 kept tokens of 60" in full
 
 
 def test_the_help_of_a_caption_names_the_selection(open_page: Open) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from pages.widgets.page import Page, _names
+from pages.widgets.page import Page, _names, basis
 from pages.widgets.state import ViewState
 from tests.pages.conftest import Open, texts
 
@@ -44,3 +44,13 @@ def test_the_head_names_the_page_and_asks_its_question(open_page: Open) -> None:
     app = open_page("pair")
     assert app.title[0].value == "Pair"
     assert "Do these two latents fire together, on which text, and is it chance?" in texts(app)
+
+
+def test_the_data_of_all_figures_is_stated_once(open_page: Open, planted_bundle: Bundle) -> None:
+    shown = texts(open_page("latent"))
+    facts = basis(planted_bundle.manifest)
+    assert facts[0] == "N = 19,980 kept tokens of 60 documents."
+    assert facts[1] == "A latent is active when activation > 0."
+    for fact in facts:
+        assert shown.count(f"- {fact}") == 1
+    assert planted_bundle.manifest.bundle_id in facts[-1]

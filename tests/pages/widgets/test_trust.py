@@ -1,5 +1,6 @@
 """Sentences on the reliability of labels, clusters and maps."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from pages.widgets.trust import (
     clustering_trust,
     explanation,
     label_score,
+    map_trust,
 )
 
 
@@ -190,11 +192,12 @@ def test_weak_levels(
         update={"stability": stability, "null_stability": None}
     )
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
-    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
-    assert bool(written) == warns
-    other = LevelName("cooccurrence", level.level)
-    clustering_trust(replace(planted_bundle, manifest=manifest), other)
-    assert bool(written) == warns
+    bundle = replace(planted_bundle, manifest=manifest)
+    clustering_trust(bundle, level.name)
+    assert any("weak evidence" in text for text in written) == warns
+    written.clear()
+    clustering_trust(bundle, LevelName("cooccurrence", level.level))
+    assert written == []
 
 
 def test_a_cluster_that_is_not_above_its_null_is_weak(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,4 +227,69 @@ def test_the_null_of_a_level_is_named(
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
     clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
-    assert len(written) == 1
+    assert "has no null draw of these clusters" in written[1]
+    assert len(written) == 2
+
+
+def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The labels of the badges."""
+    written: list[str] = []
+
+    def popover(label: str, **_: object) -> contextlib.nullcontext[None]:
+        written.append(label)
+        return contextlib.nullcontext()
+
+    captions(monkeypatch)
+    monkeypatch.setattr(st, "popover", popover)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("stability", "null", "label"),
+    [
+        (0.781, 0.0, "stability .78 · null .00"),
+        (0.49, 0.125, "stability .49 · null .12 · weak"),
+        (0.5, None, "stability .50 · no null"),
+        (1.0, 0.3, "stability 1.00 · null .30"),
+    ],
+)
+def test_the_badge_of_a_level(
+    stability: float,
+    null: float | None,
+    label: str,
+    monkeypatch: pytest.MonkeyPatch,
+    planted_bundle: Bundle,
+) -> None:
+    shown = labels(monkeypatch)
+    level = planted_bundle.manifest.clustering[0].model_copy(
+        update={"stability": stability, "null_stability": null, "null_draws": 5}
+    )
+    manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
+    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
+    assert shown == [label]
+
+
+@pytest.mark.parametrize(
+    ("recall", "agreement", "label"),
+    [
+        (0.328, None, "recall .33 · no null"),
+        (0.0772, None, "recall .08 · no null · weak"),
+        (0.3, 0.3, "recall .30 · seeds .30 · no null"),
+        (0.9, 0.29, "recall .90 · seeds .29 · no null · weak"),
+        (None, None, "map not measured · weak"),
+    ],
+)
+def test_the_badge_of_a_map(
+    recall: float | None,
+    agreement: float | None,
+    label: str,
+    monkeypatch: pytest.MonkeyPatch,
+    planted_bundle: Bundle,
+) -> None:
+    shown = labels(monkeypatch)
+    quality = planted_bundle.manifest.map.model_copy(
+        update={"knn_recall": recall, "agreement": agreement}
+    )
+    manifest = planted_bundle.manifest.model_copy(update={"map": quality})
+    map_trust(replace(planted_bundle, manifest=manifest), "decoder")
+    assert shown == [label]
