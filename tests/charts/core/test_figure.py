@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -59,12 +60,12 @@ def test_a_figure_with_too_many_rows_has_no_picture(
     assert set(flag_counts(tiny)._repr_mimebundle_()) == {VEGA_LITE, "text/plain"}
 
 
-def test_the_short_caption_has_counts_unit_rule_and_bundle(tiny: Bundle) -> None:
+def test_a_figure_states_what_differs_from_others_and_its_files_the_rest(tiny: Bundle) -> None:
     caption = flag_counts(tiny).caption
-    assert caption.short == (
-        "N = 1,550 tokens, 12 documents · by token · active when activation > 0 · tiny "
-        f"{tiny.manifest.bundle_id[:8]}"
-    )
+    assert caption.own == "Counted by token."
+    parameters = {"pair_active_when": "activation > 2"}
+    other = replace(caption, unit="window", parameters=parameters)
+    assert other.own == "Counted by window; active when activation > 2."
     assert "N = 1,550 kept tokens of 12 documents, counted by token." in caption.text
 
 
