@@ -62,6 +62,12 @@ def test_the_rows_of_all_datasets_together_are_limited(monkeypatch: pytest.Monke
             draw(specification(6), "Bars")
 
 
+def test_a_picture_has_at_most_fifty_thousand_rows() -> None:
+    picture.check_size({"datasets": {"a": [{}] * 50_000}}, "Bars")
+    with pytest.raises(InputError, match=r"50,001 drawn rows are too many .* \(at most 50,000\)"):
+        picture.check_size({"datasets": {"a": [{}] * 50_001}}, "Bars")
+
+
 def test_a_worker_that_times_out_or_crashes_raises_a_clear_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
