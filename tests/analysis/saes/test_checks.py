@@ -545,3 +545,12 @@ def test_an_archive_has_at_most_4096_entries(entries: int, is_read: bool, tmp_pa
     else:
         with pytest.raises(InputError, match="has 4,097 entries"):
             checks.zip_directory(file)
+
+
+def test_a_tensor_has_at_most_four_dimensions(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    save_file({"a": torch.ones(1, 1, 1, 2)}, file)
+    assert safetensors_header(file)["a"].shape == (1, 1, 1, 2)
+    save_file({"a": torch.ones(1, 1, 1, 1, 2)}, file)
+    with pytest.raises(InputError, match="'a' is malformed"):
+        safetensors_header(file)

@@ -73,3 +73,9 @@ def test_the_caption_names_the_selection(tiny: Bundle) -> None:
     figure = flag_counts(tiny)
     assert figure.of_selection("") is figure
     assert figure.of_selection("density<0.01").caption.text.endswith("; selection density<0.01.")
+
+
+def test_a_line_of_the_text_in_a_picture_has_at_most_128_characters(tiny: Bundle) -> None:
+    note = f"{'x' * 63} {'y' * 64} {'z' * 129}"
+    title = replace(flag_counts(tiny), note=note).titled_specification()["title"]
+    assert title["subtitle"][:3] == [f"{'x' * 63} {'y' * 64}", "z" * 128, "z"]
