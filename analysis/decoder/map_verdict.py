@@ -22,27 +22,48 @@ def quality_of_map(manifest: Manifest, name: MapName) -> MapQuality | None:
 
 
 def first_map(manifest: Manifest) -> MapName:
-    """The map that opens first: the one with the better kNN recall; in a tie, the decoder's."""
-    other = manifest.map_cooccurrence
-    if other is None or other.knn_recall is None:
-        return "decoder"
-    return "cooccurrence" if other.knn_recall > (manifest.map.knn_recall or 0.0) else "decoder"
+    """The map that opens first: the one with the larger worth; in a tie, the decoder's.
+
+    Worth is the mean of kNN recall and agreement over seeds, or kNN recall alone if the agreement
+    of one of the maps was not measured. A map without a recall never opens before the other.
+    """
+    worths = _worths(manifest)
+    return "cooccurrence" if worths["cooccurrence"] > max(worths["decoder"], 0.0) else "decoder"
+
+
+def _worths(manifest: Manifest) -> dict[MapName, float]:
+    """What decides which map opens first, 0 to 1; -1 if the map was not measured."""
+    qualities = {name: quality_of_map(manifest, name) for name in get_args(MapName)}
+    agreements = [None if one is None else one.agreement for one in qualities.values()]
+    worths: dict[MapName, float] = {}
+    for name, one in qualities.items():
+        if one is None or one.knn_recall is None:
+            worths[name] = -1.0
+        elif None in agreements or one.agreement is None:
+            worths[name] = one.knn_recall
+        else:
+            worths[name] = (one.knn_recall + one.agreement) / 2
+    return worths
 
 
 def first_map_sentence(manifest: Manifest) -> str:
     """Which map opens first and why; empty if the bundle has one map only."""
-    recalls = [quality_of_map(manifest, name) for name in get_args(MapName)]
-    known = [one.knn_recall for one in recalls if one is not None and one.knn_recall is not None]
-    if len(known) < len(recalls):
-        return ""
+    words: dict[MapName, str] = {"decoder": "decoder similarity", "cooccurrence": "co-occurrence"}
     first = first_map(manifest)
-    words = {"decoder": "decoder similarity", "cooccurrence": "co-occurrence"}
     (other,) = (name for name in words if name != first)
-    shares = dict(zip(get_args(MapName), known, strict=True))
-    return (
-        f"The map by {words[first]} opens first: it keeps {percent(shares[first])} of the ten "
+    best, second = quality_of_map(manifest, first), quality_of_map(manifest, other)
+    if best is None or second is None or best.knn_recall is None or second.knn_recall is None:
+        return ""
+    sentence = (
+        f"The map by {words[first]} opens first: it keeps {percent(best.knn_recall)} of the ten "
         f"nearest of a latent in its space, and the map by {words[other]} "
-        f"{percent(shares[other])}."
+        f"{percent(second.knn_recall)}"
+    )
+    if best.agreement is None or second.agreement is None:
+        return f"{sentence}."
+    return (
+        f"{sentence}; of its ten nearest on the map another seed keeps "
+        f"{percent(best.agreement)} and {percent(second.agreement)}."
     )
 
 

@@ -81,19 +81,27 @@ def decoder_map(
 
 
 def cooccurrence_map(
-    graph: NeighbourGraph, reference: LatentMap, *, seed: int = 0, epochs: int | None = None
+    graph: NeighbourGraph,
+    reference: LatentMap,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    seeds: int = SEEDS,
 ) -> LatentMap:
     """Map by co-occurrence the latents of the map `reference` that have partners.
 
     It starts from their coordinates on that map. `graph` comes from
     `analysis.cooccurrence.partner_graph`. Only the strongest partners are known, so trustworthiness
-    is undefined, and recall is that of the ten strongest partners. Only one seed is computed, so
-    there is no agreement.
+    is undefined, and recall is that of the ten strongest partners. `seeds` maps are computed, as
+    for the decoder.
     """
     fuzzy = fuzzy_graph(graph, reference.placed)
     start = np.column_stack([reference.x, reference.y])[fuzzy.latents]
-    points = embed(start, fuzzy, min_dist=MIN_DIST, seed=seed, epochs=epochs, samples=SAMPLES)
-    return _with_quality([points], fuzzy, len(reference.x), None, graph.how)
+    maps = [
+        embed(start, fuzzy, min_dist=MIN_DIST, seed=seed + i, epochs=epochs, samples=SAMPLES)
+        for i in range(seeds)
+    ]
+    return _with_quality(maps, fuzzy, len(reference.x), None, graph.how)
 
 
 def moved(first: LatentMap, second: LatentMap) -> Float32s:

@@ -94,12 +94,13 @@ def test_the_verdict_loads_neither_torch_nor_numba() -> None:
         (None, 0.4, "cooccurrence"),
         (0.1, None, "decoder"),
         (None, None, "decoder"),
+        (None, 0.0, "decoder"),
     ],
 )
-def test_the_map_with_the_better_recall_opens_first(
+def test_without_agreement_the_map_with_the_better_recall_opens_first(
     planted_bundle: Bundle, decoder: float | None, cooccurrence: float | None, first: str
 ) -> None:
-    maps = {"map": quality(decoder), "map_cooccurrence": quality(cooccurrence)}
+    maps = {"map": quality(decoder, 0.9), "map_cooccurrence": quality(cooccurrence, None)}
     manifest = planted_bundle.manifest.model_copy(update=maps)
     assert first_map(manifest) == first
     sentence = first_map_sentence(manifest).replace("\u00a0", " ")
@@ -111,3 +112,29 @@ def test_the_map_with_the_better_recall_opens_first(
         assert sentence.endswith(f"{worse:.0%}".replace("%", " %") + ".")
     alone = manifest.model_copy(update={"map_cooccurrence": None})
     assert first_map(alone) == "decoder" and first_map_sentence(alone) == ""
+
+
+@pytest.mark.parametrize(
+    ("decoder", "cooccurrence", "first"),
+    [
+        ((0.4, 0.6), (0.5, 0.51), "cooccurrence"),
+        ((0.4, 0.6), (0.5, 0.5), "decoder"),
+        ((0.4, 0.6), (0.5, 0.49), "decoder"),
+        ((0.4, 0.2), (0.3, 0.31), "cooccurrence"),
+    ],
+)
+def test_the_map_with_the_better_mean_of_recall_and_agreement_opens_first(
+    planted_bundle: Bundle,
+    decoder: tuple[float, float],
+    cooccurrence: tuple[float, float],
+    first: str,
+) -> None:
+    maps = {"map": quality(*decoder), "map_cooccurrence": quality(*cooccurrence)}
+    manifest = planted_bundle.manifest.model_copy(update=maps)
+    assert first_map(manifest) == first
+    sentence = first_map_sentence(manifest).replace("\u00a0", " ")
+    shares = [decoder, cooccurrence] if first == "decoder" else [cooccurrence, decoder]
+    (best, kept), (second, others) = shares
+    assert f"keeps {best:.0%}".replace("%", " %") in sentence
+    assert f"{second:.0%};".replace("%", " %") in sentence
+    assert sentence.endswith(f"another seed keeps {kept:.0%} and {others:.0%}.".replace("%", " %"))

@@ -1,5 +1,7 @@
 """The maps against scikit-learn's trustworthiness and brute-force neighbours."""
 
+from itertools import combinations
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -75,7 +77,7 @@ def test_maps_have_the_stated_minimal_distance_and_negative_samples(
     start = start_positions(decoder, fuzzy.latents, 2)
     expected = embed(start, fuzzy, min_dist=0.05, seed=3, epochs=5, samples=25)
     np.testing.assert_array_equal(first.points, expected)
-    second = cooccurrence_map(graph, first, seed=3, epochs=5)
+    second = cooccurrence_map(graph, first, seed=3, epochs=5, seeds=1)
     expected = embed(first.points, fuzzy, min_dist=0.05, seed=3, epochs=5, samples=25)
     np.testing.assert_array_equal(second.points, expected)
 
@@ -147,6 +149,17 @@ def test_latents_that_fire_together_are_close_and_moved_measures_the_change(
     groups = (np.arange(len(decoder)) % 6)[on_it]
     assert silhouette_score(together.points, groups) > 0.5
     assert together.quality.trustworthiness is None
+    others = [
+        cooccurrence_map(
+            partner_graph(partners, latents, 3_000), latent_map, seed=seed, epochs=200, seeds=1
+        )
+        for seed in (2, 3)
+    ]
+    near = [nearest_points(one.points) for one in (together, *others)]
+    agreement = np.mean([shared(a, b) for a, b in combinations(near, 2)], axis=0)
+    np.testing.assert_allclose(together.agreement[on_it], agreement, atol=1e-6)
+    assert together.quality.agreement == pytest.approx(agreement.mean(), abs=1e-6)
+    assert others[0].quality.agreement is None
     expected = 1 - shared(
         nearest_points(np.column_stack([latent_map.x, latent_map.y])[on_it]),
         nearest_points(together.points),
