@@ -3,6 +3,7 @@
 - `split`: the documents from which labels are made, and those held out to score them;
 - `units`, `unspaced` and `terms`: whole characters, words of scripts without spaces, and words,
   pieces and phrases, as a reader understands them;
+- `naming_terms`: the terms of a whole corpus, which a build makes once;
 - `evidence`: the terms on which each latent fires more than others do;
 - `naming`: labels from this evidence, and what the members of a cluster share;
 - `descriptions`, `word_forms` and `term_activity`: terms in words, which are forms of one another,

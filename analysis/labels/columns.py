@@ -18,19 +18,18 @@ from analysis.bundle import TABLES, LabelSummary, LatentTable, kept_tokens
 from analysis.labels.cluster_evidence import evidence_sentences, explanation_lifts
 from analysis.labels.cluster_scores import score_clusters
 from analysis.labels.evidence_labels import EvidenceLabels, labels_from_evidence
-from analysis.labels.explanations import content_words, unspaced_words, word_terms
+from analysis.labels.explanations import content_words, word_terms
 from analysis.labels.main_source import main_sources
 from analysis.labels.material import Material
 from analysis.labels.naming import LEAST_HOLDERS, SharedTerm, explained_ballot, shared_terms
+from analysis.labels.naming_terms import NamingTerms
 from analysis.labels.outside_label import outside_label
 from analysis.labels.prompts import Subject, cluster_subjects, latent_subjects
 from analysis.labels.proposers import proposed_names
 from analysis.labels.requested import Imported, LabelSources
 from analysis.labels.scoring import LEAST_CONTEXTS, Scores, score_names
-from analysis.labels.split import Split, split_tokens
-from analysis.labels.terms import TokenTerms, terms_of_units
-from analysis.labels.units import token_units
-from analysis.labels.unspaced import words_of_latents
+from analysis.labels.split import Split
+from analysis.labels.terms import TokenTerms
 from analysis.latents.windows import WindowReader
 from analysis.runtime.arrays import Float32s
 from analysis.runtime.progress import Progress
@@ -81,6 +80,7 @@ class _LatentScores:
 
 def label_tables(
     material: Material,
+    naming: NamingTerms,
     sources: LabelSources,
     *,
     seed: int,
@@ -91,12 +91,11 @@ def label_tables(
     """Label every latent and cluster, and score the labels and explanations.
 
     `kept_answers` is the file that stores a language model's answers. `memory_bytes` bounds blocks
-    of activations. `seed` fixes which documents are held out and the random clusters.
+    of activations. `seed` fixes the random clusters.
     """
-    tokens = pq.read_table(material.tables / "tokens.parquet", page_checksum_verification=True)
-    split = split_tokens(tokens, seed)
+    split = naming.split
     imported = sources.imported(material.latents.num_rows)
-    terms = _terms(material, tokens, split, imported, memory_bytes)
+    terms = naming.with_words_of(imported.texts.values())
     labels = labels_from_evidence(
         material, terms, split, memory_bytes, progress.named("labels, latents")
     )
@@ -130,7 +129,7 @@ def label_tables(
         "explanation": [one.text for one in explained.clusters],
         "explanation_source": [one.source for one in explained.clusters],
         "explanation_lift": explanation_lift,
-        **_source_columns(material, tokens, memory_bytes),
+        **_source_columns(material, naming.tokens, memory_bytes),
     }
     summary = LabelSummary(
         naming_documents=len(split.ids) - int(split.is_held_out.sum()),
@@ -150,17 +149,6 @@ def label_tables(
         _with_columns(material.clusters, TABLES["clusters"], cluster_columns),
         summary,
     )
-
-
-def _terms(
-    material: Material, tokens: pa.Table, split: Split, imported: Imported, memory_bytes: int
-) -> TokenTerms:
-    """The terms of the corpus, with the words of scripts without spaces that are asked for."""
-    units = token_units(tokens)
-    lexicon = words_of_latents(material.activations, units, split.naming, memory_bytes=memory_bytes)
-    for text in imported.texts.values():
-        lexicon.update(unspaced_words(text))
-    return terms_of_units(units, split.naming, lexicon)
 
 
 def _explain(

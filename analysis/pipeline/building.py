@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import Activations, KeptTokens, Parameters, kept_tokens, write_table
+from analysis.labels.naming_terms import NamingTerms, naming_terms
 from analysis.labels.requested import LabelSources
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
@@ -105,6 +106,16 @@ class Building:
     def kept(self) -> KeptTokens:
         """Kept tokens, documents and windows of the token table."""
         return kept_tokens(self.work.tables)
+
+    @cached_property
+    def naming_terms(self) -> NamingTerms:
+        """The terms of the corpus and the held-out documents, for the steps that share them."""
+        return naming_terms(
+            self.work.tables,
+            self.activations,
+            seed=self.parameters.seed,
+            memory_bytes=self.memory_bytes,
+        )
 
     @property
     def decoder(self) -> Float32s:

@@ -5,13 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from analysis.bundle import ReadingCoverage, ReadingSummary
 from analysis.clusters.members import members_of_clusters
 from analysis.labels.intruder import intruder_scores
-from analysis.labels.split import split_tokens
-from analysis.labels.terms import token_terms
 from analysis.latents.flags import is_live
 from analysis.latents.reading_order import (
     LARGEST_CLUSTER,
@@ -33,7 +30,6 @@ from analysis.pipeline.artifacts import (
     READING_OF_LATENTS,
     RELATIONS,
     STATISTICS,
-    TOKENS,
 )
 from analysis.pipeline.building import Building
 from analysis.pipeline.records import DoneRecord, ReadingRecord
@@ -89,16 +85,15 @@ def read_in_order(build: Building) -> ReadingRecord:
 
 def intruder_test(build: Building) -> DoneRecord:
     """See how often words give away the foreign one among five contexts."""
-    tokens = pq.read_table(build.path(TOKENS), page_checksum_verification=True)
-    split = split_tokens(tokens, build.parameters.seed)
+    naming = build.naming_terms
     live = np.flatnonzero(is_live(build.read(STATISTICS)))
     members = _members(build)
     scores = intruder_scores(
         [*live[:, None], *members],
         build.activations,
         build.kept,
-        token_terms(tokens, split.naming),
-        held_out=split.held_out,
+        naming.terms,
+        held_out=naming.split.held_out,
         seed=build.parameters.seed,
         memory_bytes=build.memory_bytes,
         progress=build.progress.named("intruder test, latents"),

@@ -259,6 +259,7 @@ def name_latents_and_clusters(build: Building) -> LabelRecord:
     clusters = place(measured, memberships, x, y)
     labelled = label_tables(
         Material(build.work.tables, build.activations, latents, clusters, memberships),
+        build.naming_terms,
         build.labels,
         seed=build.parameters.seed,
         kept_answers=build.path(ANSWERS),

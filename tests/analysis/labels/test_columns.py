@@ -15,6 +15,7 @@ from analysis.build import build_bundle
 from analysis.bundle import TABLES, Activations, Bundle, Parameters, write_table
 from analysis.labels.columns import label_tables
 from analysis.labels.material import Material
+from analysis.labels.naming_terms import naming_terms
 from analysis.labels.requested import LabelSources
 from analysis.labels.split import held_out_documents, split_tokens
 from analysis.runtime.errors import InputError
@@ -194,6 +195,7 @@ def test_no_held_out_document_reaches_a_prompt(
 ) -> None:
     label_tables(
         places,
+        naming_terms(places.tables, places.activations, seed=seed),
         LabelSources(endpoint=server.address, endpoint_model="some-model", latents=2),
         seed=seed,
         kept_answers=tmp_path / "answers",
