@@ -63,8 +63,10 @@ from analysis.pipeline.artifacts import (
     NAME,
     NEAREST,
     NEIGHBOURS,
+    NULL_CLUSTERS,
     NULL_CUTS,
     NULL_DRAWS,
+    NULL_LATENTS,
     PARTNER_BLOCKS,
     PARTNERS,
     PICK_CONTEXTS,
@@ -165,8 +167,8 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
     Step(
         DRAW_NULLS,
         cluster_steps.draw_nulls,
-        reads=(*ACTIVATIONS, STATISTICS),
-        writes=(NULL_CUTS,),
+        reads=(*ACTIVATIONS, STATISTICS, MAP_COLUMNS, LAY_OUT),
+        writes=(NULL_CUTS, NULL_LATENTS, NULL_CLUSTERS),
         resumes_from=(NULL_DRAWS,),
     ),
     Step(

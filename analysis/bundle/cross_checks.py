@@ -58,6 +58,17 @@ def check_memberships(
             raise damaged(file, "has other clusters than the table latents")
 
 
+def check_null_latents(file: Path, latents: pa.Table, clusters: pa.Table) -> None:
+    """Every cluster of a drawn latent is one of null_clusters, in the same space."""
+    rows = latents.filter(pc.is_valid(latents["cluster"]))
+    place = pc.index_in(rows["cluster"], clusters["cluster"].combine_chunks())
+    if place.null_count:
+        raise damaged(file, "has clusters that null_clusters does not have")
+    spaces = (table["space"].cast(pa.string()) for table in (rows, clusters.take(place)))
+    if next(spaces).to_pylist() != next(spaces).to_pylist():
+        raise damaged(file, "has clusters of another space")
+
+
 def _levels(rows: pa.Table) -> Ints:
     """A number for the space and level of each row."""
     is_other = np.asarray(pc.equal(rows["space"].cast(pa.string()), SPACES[1]))

@@ -280,6 +280,12 @@ class Manifest(_Strict):
     self_check: SelfCheck
     map: MapQuality
     map_cooccurrence: MapQuality | None = None
+    null_map: MapQuality | None = Field(
+        default=None, description="the decoder map of a null draw; null if it predates this field"
+    )
+    null_map_cooccurrence: MapQuality | None = Field(
+        default=None, description="the same by co-occurrence"
+    )
     clustering: list[ClusterLevel]
     clusters_shown_first: Space = Field(
         default="decoder", description="the space whose clusters are shown first"

@@ -24,7 +24,7 @@ from analysis.bundle.older_schemas import CURRENT, REFRESH_TABLES, OlderSchema, 
 from analysis.bundle.positions import KeptTokens, kept_tokens
 from analysis.bundle.ranges import Limits
 from analysis.bundle.row_checks import check_rows
-from analysis.bundle.schema import TABLES
+from analysis.bundle.schema import OPTIONAL_TABLES, TABLES
 from analysis.bundle.table_file import TableFile
 from analysis.bundle.tables import LatentTable
 from analysis.runtime.errors import InputError
@@ -87,6 +87,18 @@ class Bundle:
             self._path("memberships"), rows, self.clusters, self.latents, self.manifest
         )
         return rows
+
+    @cached_property
+    def null_latents(self) -> pa.Table:
+        """Positions, clusters and partners of latents in draws where there is nothing to find."""
+        rows = self._read("null_latents")
+        cross_checks.check_null_latents(self._path("null_latents"), rows, self.null_clusters)
+        return rows
+
+    @cached_property
+    def null_clusters(self) -> pa.Table:
+        """One row per cluster of these draws."""
+        return self._read("null_clusters")
 
     @cached_property
     def cluster_pairs(self) -> pa.Table:
@@ -202,6 +214,8 @@ class Bundle:
         return rows
 
     def _read(self, table: str) -> pa.Table:
+        if table in OPTIONAL_TABLES and table not in self.files:
+            return TABLES[table].empty_table()
         return self._checked(table, self._file(table).read())
 
     def _by_latent(self, table: str) -> LatentTable:
@@ -224,7 +238,7 @@ def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
     schema = reading_of(folder / MANIFEST, content["schema_version"], to_refresh)
     manifest = _validated(folder / MANIFEST, schema.completed_manifest(content))
     check_manifest(folder / MANIFEST, content)
-    tables = REFRESH_TABLES if to_refresh and not schema.opens else TABLES
+    tables = REFRESH_TABLES if to_refresh and not schema.opens else _tables_of(folder, manifest)
     files = {table: _table_file(folder, table) for table in tables}
     for file in files.values():
         check_columns(file, schema)
@@ -233,6 +247,17 @@ def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
     used = {table: files[table] for table in (REFRESH_TABLES if to_refresh else files)}
     check_counts(used, manifest)
     return Bundle(folder, manifest, schema, identity, files)
+
+
+def _tables_of(folder: Path, manifest: Manifest) -> list[str]:
+    """The tables that a bundle has: all, without optional ones that were never written."""
+    return [
+        table
+        for table in TABLES
+        if table not in OPTIONAL_TABLES
+        or table in manifest.tables
+        or (folder / f"{table}.parquet").exists()
+    ]
 
 
 def folder_identity(folder: Path) -> str:

@@ -204,6 +204,11 @@ CONSISTENT: dict[str, tuple[Check, ...]] = {
         _points("x_cooccurrence", "y_cooccurrence"),
     ),
     "clusters": (_in_order("cluster"), Check(("cluster", "space", "level", "parent"), _clusters)),
+    "null_latents": (_sorted_by("latent"), _points("x", "y")),
+    "null_clusters": (
+        _in_order("cluster"),
+        Check(("cluster", "space", "level", "parent"), _clusters),
+    ),
     "memberships": (_in_order("latent", "cluster"),),
     "cluster_pairs": (_in_order("cluster", "other"),),
     "cluster_components": (_in_order("cluster", "component"),),

@@ -374,6 +374,54 @@ TABLES: dict[str, pa.Schema] = {
             _cluster("cluster", "its cluster; a latent without one has no row"),
         ]
     ),
+    "null_latents": pa.schema(
+        [
+            _latent("latent", "the latent whose place a drawn one takes"),
+            _space(),
+            column("x", pa.float32(), "map", "map of the draw; null if not on the map", True),
+            column("y", pa.float32(), "map", "map of the draw; null if not on the map", True),
+            column(
+                "cluster",
+                pa.int32(),
+                "id",
+                "in null_clusters, at the level shown first; null if none",
+                True,
+                Range.AT_LEAST_ZERO,
+            ),
+            _latent("partner", "its nearest vector or strongest partner; null if none", True),
+            column(
+                "strength",
+                pa.float32(),
+                "correlation",
+                "cosine of the two vectors, or phi of the two activities",
+                True,
+            ),
+        ]
+    ),
+    "null_clusters": pa.schema(
+        [
+            column("cluster", pa.int32(), "id", "0 is the first", values=Range.AT_LEAST_ZERO),
+            _space(),
+            column(
+                "level",
+                pa.int8(),
+                "id",
+                "0 is the finest of its space",
+                values=Range.AT_LEAST_ZERO,
+            ),
+            column(
+                "parent",
+                pa.int32(),
+                "id",
+                "cluster of the next coarser level; null at the coarsest",
+                True,
+                Range.AT_LEAST_ZERO,
+            ),
+            column("size", pa.int32(), "latents", "number of members"),
+            column("stability", pa.float32(), "fraction", "agreement between seeds"),
+            column("bootstrap", pa.float32(), "fraction", "agreement over resampled latents"),
+        ]
+    ),
     "cluster_pairs": pa.schema(
         [
             _space(),
@@ -479,6 +527,10 @@ by latent, as float32 whose last 13 bits are zero: they compress to the size of 
 keep the range of single precision.
 """
 
+OPTIONAL_TABLES = ("null_latents", "null_clusters")
+"""Tables that a bundle of this version may lack, if it was made before they were; then they are
+empty."""
+
 TABLE_TITLES = {
     "latents": "One row per latent; row i is latent i.",
     "neighbours": "Nearest latents by the cosine of their W_dec rows. Sorted by latent.",
@@ -486,6 +538,10 @@ TABLE_TITLES = {
     "relations": "Duplicates, implications, exclusive pairs, absorption candidates. Sorted by a.",
     "clusters": "One row per cluster of every space and level. Sorted by cluster.",
     "memberships": "The clusters of each latent. Sorted by latent and cluster.",
+    "null_latents": "What chance looks like: one draw of each space in which there is nothing to "
+    "find. Sorted by latent. Bundles that were made before this table lack it.",
+    "null_clusters": "The clusters of these draws, which are as many as chance makes. Sorted by "
+    "cluster. Bundles that were made before this table lack it.",
     "cluster_pairs": "Joint tokens of two clusters of the same space and level.",
     "cluster_components": "Principal components of each cluster's part of the reconstruction.",
     "cluster_loadings": "Projections of the members' W_dec rows on these components.",

@@ -25,7 +25,7 @@ from analysis.bundle import CLUSTER_COLUMNS, SPACES, TABLES, ClusterLevel, Space
 from analysis.clusters.levels import Cut, all_cuts, choose_levels
 from analysis.clusters.members import members_of_clusters
 from analysis.clusters.null_draws import NullCut, NullDraws, null_cut, sample_worth
-from analysis.clusters.repeats import repeats
+from analysis.clusters.repeats import Repeats, repeats
 from analysis.clusters.stability import NOISE, WEAK
 from analysis.decoder.graph import NeighbourGraph
 from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints
@@ -99,6 +99,17 @@ def cluster(
     repeated = repeats(
         graph, eligible, W_dec, seed=seed, minimum_cluster=minimum_cluster, epochs=epochs
     )
+    return clusters_of(space, repeated, int(eligible.sum()), minimum_cluster, nulls)
+
+
+def clusters_of(
+    space: Space,
+    repeated: Repeats,
+    eligible: int,
+    minimum_cluster: int,
+    nulls: tuple[NullDraws, pa.Table] | None,
+) -> SpaceClusters:
+    """The clusters of the hierarchies of a space with this many eligible latents."""
     draws, rows = nulls or (None, None)
 
     def null(cut: Cut) -> NullCut | None:
@@ -124,9 +135,7 @@ def cluster(
         _largest_first(cut, null(cut), 0 if draws is None else len(draws.latents)) for cut in cuts
     ]
     nothing = _Level(np.full(n, NOISE), *(np.empty(0),) * 3, 0.0, None)  # type: ignore[arg-type]
-    return SpaceClusters(
-        space, repeated.latents, int(eligible.sum()) - n, tuple(levels) or (nothing,), first
-    )
+    return SpaceClusters(space, repeated.latents, eligible - n, tuple(levels) or (nothing,), first)
 
 
 def place(clusters: pa.Table, memberships: pa.Table, x: Float32s, y: Float32s) -> pa.Table:

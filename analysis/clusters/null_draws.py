@@ -15,7 +15,7 @@ have a random sample of as many, and the same sample of the data is processed al
 Each draw is a file, so an interrupted step resumes with the missing ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from analysis.bundle import Space
 from analysis.clusters.levels import Cut, all_cuts
-from analysis.clusters.repeats import repeats
+from analysis.clusters.repeats import Repeats, repeats
 from analysis.decoder.graph import NeighbourGraph
 from analysis.decoder.vectors import unit_rows
 from analysis.runtime.arrays import Bools, Float32s, Ints
@@ -37,6 +37,8 @@ MANY, FEW = 39, 5
 """With 39 draws, a cluster of noise is above all of them once in 40 times."""
 MANY_UP_TO = 4_000
 MOST_LATENTS = 16_384
+SHOWN = 0
+"""The draw that readers may look at (`null_view`)."""
 SAMPLE = -1
 """The draw that is the sample of the data itself."""
 
@@ -86,6 +88,13 @@ class NullDraws:
         """The numbers of the draws, the sample of the data first."""
         return [*([SAMPLE] if self.is_sample else []), *range(self.draws)]
 
+    def shown(self, folder: Path) -> Repeats:
+        """The hierarchies of the draw that readers may look at, after `run` in the same folder."""
+        return Repeats.load(self._shown_file(folder))
+
+    def _shown_file(self, folder: Path) -> Path:
+        return folder / f"{self.space}{SHOWN}.npz"
+
     def run(
         self,
         graph_of: Callable[[int], Graph],
@@ -117,7 +126,10 @@ class NullDraws:
                     epochs=epochs,
                 )
                 cuts = all_cuts(repeated, minimum_cluster)
-                _write(file, [_row(self.space, draw, cut) for cut in cuts])
+                beside = [self._shown_file(folder)] if draw == SHOWN else []
+                for one in beside:
+                    repeated.save(one)
+                _write(file, [_row(self.space, draw, cut) for cut in cuts], beside)
             tables.append(pa.ipc.open_file(pa.memory_map(str(file))).read_all())
         progress(len(self.numbers), len(self.numbers))
         return pa.concat_tables(tables)
@@ -137,9 +149,9 @@ def _row(space: Space, draw: int, cut: Cut) -> dict[str, object]:
     }
 
 
-def _write(file: Path, rows: list[dict[str, object]]) -> None:
+def _write(file: Path, rows: list[dict[str, object]], beside: Sequence[Path]) -> None:
     with (
-        whole_file(file) as unfinished,
+        whole_file(file, beside) as unfinished,
         pa.OSFile(str(unfinished), "wb") as sink,
         pa.ipc.new_file(sink, ROWS) as writer,
     ):

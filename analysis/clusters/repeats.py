@@ -5,6 +5,7 @@ the graph, the embedding and the tree are made again from the others.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse
@@ -35,6 +36,27 @@ class Repeats:
     """[n - 1, 4] for every seed; empty if there are too few latents."""
     resampled: tuple[tuple[Floats, Ints], ...]
     """The trees of the latents that were not left out, and which of `latents` they are."""
+
+    def save(self, file: Path) -> None:
+        """Write them to a .npz file."""
+        arrays = {f"tree{i}": tree for i, tree in enumerate(self.trees)}
+        for i, (tree, rows) in enumerate(self.resampled):
+            arrays |= {f"resampled{i}": tree, f"rows{i}": rows}
+        np.savez(file, latents=self.latents, **arrays)  # type: ignore[arg-type]
+
+    @staticmethod
+    def load(file: Path) -> "Repeats":
+        """Read what `save` wrote."""
+        with np.load(file) as stored:
+            return Repeats(
+                stored["latents"],
+                tuple(stored[f"tree{i}"] for i in range(SEEDS) if f"tree{i}" in stored),
+                tuple(
+                    (stored[f"resampled{i}"], stored[f"rows{i}"])
+                    for i in range(BOOTSTRAPS)
+                    if f"rows{i}" in stored
+                ),
+            )
 
 
 def repeats(

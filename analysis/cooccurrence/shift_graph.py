@@ -97,13 +97,16 @@ def shift_graph(
     *,
     k: int,
     shift: int | None = None,
+    every_partner: bool = False,
     memory_bytes: int = MEMORY_BYTES,
 ) -> NeighbourGraph:
     """The k strongest partners by phi, above the shift, of the ascending `latents` [m] among them.
 
     Row i of the graph is latents[i], and its neighbours are rows as well (`NeighbourGraph.spread`).
     The graph's `cosines` are phi; ties go to the smaller id. With `shift`, a seed, every latent is
-    first shifted inside each stretch. `folder` is used for files and removed.
+    first shifted inside each stretch. `every_partner` keeps the strongest partners as they are, as
+    the map does: also those that the shift explains, and those of one or two joint tokens. `folder`
+    is used for files and removed.
     """
     ends = stretches(kept).ends
     chosen = _Chosen(activations, kept, latents, ends, shift)
@@ -111,16 +114,26 @@ def shift_graph(
     (incidence,) = write_incidences(
         chosen, kept.units("token"), folder, thresholds=[0.0], memory_bytes=memory_bytes
     )
-    near, values = _strongest(incidence, kept, ends, k)
+    least = (1.0, -np.inf) if every_partner else (LEAST_JOINT, _least_bound(len(latents)))
+    near, values = _strongest(incidence, kept, ends, k, least)
     del incidence
     shutil.rmtree(folder)
-    return NeighbourGraph(near, values, f"the {k} strongest partners by phi above the shift", 1.0)
+    how = f"the {k} strongest partners by phi{'' if every_partner else ' above the shift'}"
+    return NeighbourGraph(near, values, how, 1.0)
+
+
+def _least_bound(m: int) -> float:
+    """What the bound of Chernoff must exceed among m latents."""
+    return float(np.log(max(m, 1) / FALSE_NEIGHBOURS))
 
 
 def _strongest(
-    incidence: Incidence, kept: KeptTokens, stretch_ends: Ints, k: int
+    incidence: Incidence, kept: KeptTokens, stretch_ends: Ints, k: int, least: tuple[float, float]
 ) -> tuple[Int32s, Float32s]:
-    """Neighbours [m, k] and their phi for every latent of an incidence, by its own numbers."""
+    """Neighbours [m, k] and their phi for every latent of an incidence, by its own numbers.
+
+    `least` are the least joint tokens, and what the bound must exceed; -inf for no bound.
+    """
     m = len(incidence.counts)
     near = np.full((m, k), -1, dtype=np.int32)
     phi = np.full((m, k), np.nan, dtype=np.float32)
@@ -133,7 +146,7 @@ def _strongest(
         (incidence.latent_of_rank, incidence.rank_of_latent),
         incidence.counts.astype(np.float64),
         (stretch, 1.0 / np.maximum(lengths, 1)),
-        (float(incidence.n_units), float(np.log(max(m, 1) / FALSE_NEIGHBOURS))),
+        (float(incidence.n_units), *least),
         near,
         phi,
     )
@@ -176,7 +189,7 @@ def _fill_neighbours(  # noqa: PLR0912, PLR0913, PLR0917 - a kernel
     order: tuple[UInt32s, UInt32s],
     counts: Floats,
     stretch: tuple[UInt32s, Floats],
-    limits: tuple[float, float],
+    limits: tuple[float, float, float],
     near: Int32s,
     phi: Float32s,
     start: int,
@@ -185,11 +198,11 @@ def _fill_neighbours(  # noqa: PLR0912, PLR0913, PLR0917 - a kernel
     """Fill rows start to stop of near and phi [m, k].
 
     `order` is latents by rank and ranks by latent, `stretch` that of each row and 1 / its tokens,
-    `limits` the number of tokens, and what the Chernoff bound must exceed.
+    `limits` the number of tokens, the least joint tokens, and what the Chernoff bound must exceed.
     """
     of_rank, rank_of = order
     stretch_of, share = stretch
-    n, least = limits
+    n, least_joint, least = limits
     m, k = len(counts), near.shape[1]
     row, met = np.zeros(m, np.uint32), np.empty(m + 1, np.uint32)
     weight = np.zeros(len(share))
@@ -203,7 +216,7 @@ def _fill_neighbours(  # noqa: PLR0912, PLR0913, PLR0917 - a kernel
         for i in range(listed):
             j = row[met[i]]
             row[met[i]] = 0
-            if j < LEAST_JOINT:
+            if j < least_joint:
                 continue
             b = np.int32(of_rank[met[i]])
             below = np.sqrt(counts[a] * (n - counts[a]) * counts[b] * (n - counts[b]))
@@ -234,11 +247,12 @@ def _fill_neighbours(  # noqa: PLR0912, PLR0913, PLR0917 - a kernel
             expected = 0.0
             for u in range(layout.latent_ends[b], layout.latent_ends[b + 1]):
                 expected += weight[stretch_of[layout.units[u]]]
+            bound = -1.0
             if joint[i] > expected:
                 bound = joint[i] * np.log(joint[i] / expected) - joint[i] + expected
-                if bound > least:
-                    near[a, kept], phi[a, kept] = b, value[i]
-                    kept += 1
+            if bound > least:
+                near[a, kept], phi[a, kept] = b, value[i]
+                kept += 1
             if kept == k:
                 break
         for token in tokens:

@@ -17,6 +17,7 @@ from analysis.bundle import (
 from analysis.labels.cluster_scores import space_shown_first
 from analysis.pipeline.artifacts import (
     DOCUMENTS,
+    DRAW_NULLS,
     FIND_CLUSTERS,
     FIND_RELATIONS,
     HARVEST,
@@ -52,6 +53,7 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
     """The manifest of a bundle whose steps are all finished; `timings` in seconds."""
     harvested = build.record(HARVEST)
     levels = build.record(FIND_CLUSTERS).levels
+    null_maps = build.record(DRAW_NULLS).maps
     labels = build.record(NAME).summary
     shown = {level.name for level in levels if level.shown_first}
     first, reason = space_shown_first(
@@ -70,6 +72,8 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
         self_check=origin.self_check,
         map=build.record(LAY_OUT).quality,
         map_cooccurrence=build.record(LAY_OUT_COOCCURRENCE).quality,
+        null_map=null_maps.get("decoder"),
+        null_map_cooccurrence=null_maps.get("cooccurrence"),
         clustering=levels,
         clusters_shown_first=first,
         relations=build.record(FIND_RELATIONS).families,

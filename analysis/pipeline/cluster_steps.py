@@ -9,33 +9,40 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Space
-from analysis.clusters.clustering import assemble, cluster
+from analysis.clusters.clustering import assemble, cluster, clusters_of
 from analysis.clusters.null_draws import (
     SAMPLE,
+    SHOWN,
     Graph,
     NullDraws,
     moment_root,
     noise_vectors,
 )
+from analysis.clusters.null_view import DrawnSpace, null_tables
 from analysis.cooccurrence.shift_graph import shift_graph
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
+from analysis.decoder.umap_map import LatentMap, cooccurrence_map, decoder_map
 from analysis.decoder.vectors import row_norms
 from analysis.latents.flags import is_live
 from analysis.pipeline.artifacts import (
     CLUSTER_TREE,
     JOINT_FILES,
+    LAY_OUT,
     LINKS,
+    MAP_COLUMNS,
     MEMBERSHIPS,
     NEAREST,
+    NULL_CLUSTERS,
     NULL_CUTS,
     NULL_DRAWS,
+    NULL_LATENTS,
     SHOWN_CLUSTERS,
     STATISTICS,
     ScratchTable,
 )
 from analysis.pipeline.building import Building
 from analysis.pipeline.records import ClusterRecord, DoneRecord, NullRecord
-from analysis.runtime.arrays import Bools
+from analysis.runtime.arrays import Bools, Ints
 
 
 def link_latents(build: Building) -> DoneRecord:
@@ -57,20 +64,55 @@ def draw_nulls(build: Building) -> NullRecord:
     """Cluster vectors of the same spectrum, and shifted activations, as often as is affordable."""
     rows: list[pa.Table] = []
     draws: dict[str, int] = {}
+    drawn: dict[Space, DrawnSpace] = {}
     for one in _draws(build):
         graph_of = _decoder_draw(build, one) if one.space == "decoder" else _shifted(build, one)
-        rows.append(
-            one.run(
-                graph_of,
-                build.path(NULL_DRAWS),
-                progress=build.progress.named(f"null draws, {one.space}"),
-                **_settings(build),
-            )
+        cuts = one.run(
+            graph_of,
+            build.path(NULL_DRAWS),
+            progress=build.progress.named(f"null draws, {one.space}"),
+            **_settings(build),
         )
+        rows.append(cuts)
         draws[one.space] = one.draws
+        drawn[one.space] = _shown_draw(build, one, graph_of, cuts)
     build.write(NULL_CUTS, pa.concat_tables(rows))
+    latents, clusters = null_tables(drawn, build.sae.d_sae)
+    build.write(NULL_LATENTS, latents)
+    build.write(NULL_CLUSTERS, clusters)
     shutil.rmtree(build.path(NULL_DRAWS))
-    return NullRecord(draws=draws)
+    return NullRecord(draws=draws, maps={one: drawn[one].map.quality for one in drawn})
+
+
+def _shown_draw(
+    build: Building, draws: NullDraws, graph_of: Callable[[int], Graph], cuts: pa.Table
+) -> DrawnSpace:
+    """The clusters, the map and the partners of the draw that readers may look at."""
+    parameters = build.parameters
+    repeated = draws.shown(build.path(NULL_DRAWS))
+    clusters = clusters_of(
+        draws.space, repeated, len(draws.latents), parameters.minimum_cluster, (draws, cuts)
+    )
+    settings: dict[str, Any] = {"seed": parameters.seed, "epochs": parameters.epochs, "seeds": 1}
+    if draws.space == "decoder":
+        graph, vectors = graph_of(SHOWN)
+        assert vectors is not None
+        everyone = np.ones(len(draws.latents), dtype=bool)
+        graph = graph.among(everyone, parameters.neighbours)
+        placed = decoder_map(vectors, graph, everyone, **settings)
+    else:
+        graph = _shifted_graph(build, draws, SHOWN, parameters.neighbours, every_partner=True)
+        placed = cooccurrence_map(graph, _map_of(build, draws.latents), **settings)
+    return DrawnSpace(draws.latents, clusters, placed, graph)
+
+
+def _map_of(build: Building, latents: Ints) -> LatentMap:
+    """The map by decoder similarity of some latents."""
+    drawn = build.read(MAP_COLUMNS)
+    x, y, recall, agreement = (
+        drawn[name].to_numpy()[latents] for name in ("x", "y", "map_recall", "map_agreement")
+    )
+    return LatentMap(x, y, recall, agreement, build.record(LAY_OUT).quality)
 
 
 def find_clusters(build: Building) -> ClusterRecord:
@@ -141,18 +183,24 @@ def _shifted(build: Building, draws: NullDraws) -> Callable[[int], Graph]:
     """Activations of which every latent is shifted; as draw SAMPLE those that are stored."""
 
     def graph_of(draw: int) -> Graph:
-        graph = shift_graph(
-            build.activations,
-            build.kept,
-            draws.latents,
-            build.path(JOINT_FILES),
-            k=2 * build.parameters.neighbours,
-            shift=None if draw == SAMPLE else build.parameters.seed * 1_000 + draw,
-            memory_bytes=build.memory_bytes,
-        )
-        return graph, None
+        return _shifted_graph(build, draws, draw, 2 * build.parameters.neighbours), None
 
     return graph_of
+
+
+def _shifted_graph(
+    build: Building, draws: NullDraws, draw: int, k: int, *, every_partner: bool = False
+) -> NeighbourGraph:
+    return shift_graph(
+        build.activations,
+        build.kept,
+        draws.latents,
+        build.path(JOINT_FILES),
+        k=k,
+        shift=None if draw == SAMPLE else build.parameters.seed * 1_000 + draw,
+        every_partner=every_partner,
+        memory_bytes=build.memory_bytes,
+    )
 
 
 def _live(build: Building) -> Bools:

@@ -57,6 +57,9 @@ class NullRecord(StepRecord):
     """How often the clusters were computed where there is nothing to find."""
 
     draws: dict[str, int] = Field(description="by space")
+    maps: dict[str, MapQuality] = Field(
+        default_factory=dict, description="quality of the map of the shown draw, by space"
+    )
 
 
 class ClusterRecord(StepRecord):

@@ -94,6 +94,22 @@ def test_the_clusters_of_latents_are_those_of_the_level_shown_first() -> None:
     cross_checks.check_memberships(FILE, table, CLUSTERS, coarse, spaces_manifest(first=1))
 
 
+def test_drawn_latents_are_in_drawn_clusters_of_their_space() -> None:
+    clusters = pa.table({"cluster": [0, 1], "space": ["decoder", "cooccurrence"]})
+
+    def check(cluster: list[int | None]) -> None:
+        spaces = ["cooccurrence", "decoder", "decoder"]
+        rows = pa.table({"cluster": pa.array(cluster, pa.int32()), "space": spaces})
+        cross_checks.check_null_latents(FILE, rows, clusters)
+
+    check([1, 0, None])
+    check([None, None, None])
+    with pytest.raises(InputError, match="has clusters that null_clusters does not have"):
+        check([2, 0, None])
+    with pytest.raises(InputError, match="has clusters of another space"):
+        check([1, 1, None])
+
+
 def test_pairs_of_clusters() -> None:
     def check(level: int, cluster: int, other: int, space: str = "decoder") -> None:
         columns = {"level": [level], "cluster": [cluster], "other": [other], "space": [space]}

@@ -22,6 +22,7 @@ from analysis.bundle import (
     verify,
 )
 from analysis.bundle.older_schemas import OLDER, REFRESH_TABLES, OlderSchema
+from analysis.bundle.schema import OPTIONAL_TABLES
 from analysis.runtime.errors import InputError
 from tests.bundles import make
 from tests.planted import DEAD, DENSE, LATENTS, planted_activations
@@ -218,7 +219,8 @@ def test_the_clusters_of_schema_2_are_of_the_decoder_and_nothing_is_known_of_nul
 
 
 def test_the_id_of_schema_2_depends_on_a_table_that_is_not_read(copy: Path) -> None:
-    assert [report.problem for report in verify(open_bundle(SCHEMA_2))].count("") == len(TABLES) + 1
+    problems_of = [report.problem for report in verify(open_bundle(SCHEMA_2))]
+    assert problems_of == [""] * (len(TABLES) - len(OPTIONAL_TABLES) + 1)
     without_column(copy, "communities", "level")
     assert stored_content_id(copy) != open_bundle(SCHEMA_2).manifest.bundle_id
     problems = {report.table: report.problem for report in verify(open_bundle(copy))}
@@ -236,3 +238,21 @@ def test_damaged_levels_of_schema_2_are_refused(copy: Path, levels: object) -> N
     (copy / MANIFEST).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"the field clustering.* is not valid"):
         open_bundle(copy)
+
+
+def test_a_bundle_may_lack_the_tables_of_chance_only_if_it_never_had_them(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    assert OPTIONAL_TABLES == ("null_latents", "null_clusters")
+    older = open_bundle(SCHEMA_2)
+    assert older.null_latents.schema == TABLES["null_latents"]
+    assert older.null_latents.num_rows == older.null_clusters.num_rows == 0
+    assert planted_bundle.null_latents.num_rows > 0
+    lost = Path(shutil.copytree(planted_bundle.path, tmp_path / "lost"))
+    (lost / "null_latents.parquet").unlink()
+    with pytest.raises(InputError, match=r"null_latents\.parquet: is missing"):
+        open_bundle(lost)
+    added = Path(shutil.copytree(SCHEMA_2, tmp_path / "added"))
+    for table in OPTIONAL_TABLES:
+        shutil.copy(planted_bundle.path / f"{table}.parquet", added)
+    assert open_bundle(added).null_latents.num_rows > 0

@@ -80,11 +80,16 @@ def test_draws_are_files_and_only_missing_ones_are_made(tmp_path: Path) -> None:
     assert reports == [(i, 4) for i in range(5)]
     assert rows.schema == ROWS and set(rows["draw"].to_pylist()) == {SAMPLE, 0, 1, 2}
     assert set(rows["space"].to_pylist()) == {"decoder"}
+    shown = draws.shown(tmp_path)
+    assert shown.latents.tolist() == list(range(100)) and len(shown.trees) == 3
+    (tmp_path / "decoder0.npz").write_bytes(b"damaged")
     (tmp_path / "decoder1.arrow").unlink()
     (tmp_path / "decoder2.arrow").write_bytes(b"damaged")
     made.clear()
     draws.run(graph_of, tmp_path, **SETTINGS)  # type: ignore[arg-type]
-    assert made == [1, 2]
+    assert made == [0, 1, 2]
+    again = draws.shown(tmp_path)
+    assert again.latents.tolist() == list(range(100)) and len(again.resampled) == 2
 
 
 def rows_of(*rows: tuple[int, int, str, float, float, float, float]) -> pa.Table:

@@ -1,10 +1,12 @@
 """Hierarchies of other seeds and of resampled latents."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from analysis.clusters import repeats as module
-from analysis.clusters.repeats import SEEDS, repeats
+from analysis.clusters.repeats import SEEDS, Repeats, repeats
 from analysis.decoder.graph import NeighbourGraph, decoder_graph
 from tests.analysis.clusters.conftest import GROUPS, MEMBERS, planted
 
@@ -40,6 +42,22 @@ def test_the_hierarchies_are_repeated(with_vectors: bool) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(made.trees, again.trees, strict=True))
     other = repeats(graph, everyone, W if with_vectors else None, epochs=20, seed=9)
     assert not np.array_equal(made.resampled[0][1], other.resampled[0][1])
+
+
+def test_hierarchies_are_read_as_they_were_written(tmp_path: Path) -> None:
+    W, everyone = planted(), np.ones(F, dtype=bool)
+    made = repeats(decoder_graph(W, eligible=everyone, k=30), everyone, W, epochs=2)
+    made.save(tmp_path / "made.npz")
+    read = Repeats.load(tmp_path / "made.npz")
+    assert np.array_equal(read.latents, made.latents)
+    assert len(read.trees) == 3 and len(read.resampled) == 2
+    for one, other in zip(read.trees, made.trees, strict=True):
+        assert np.array_equal(one, other)
+    for pair, others in zip(read.resampled, made.resampled, strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(pair, others, strict=True))
+    Repeats(made.latents[:3], (), ()).save(tmp_path / "none.npz")
+    none = Repeats.load(tmp_path / "none.npz")
+    assert none.latents.tolist() == [0, 1, 2] and none.trees == () and none.resampled == ()
 
 
 def test_latents_with_few_neighbours_are_left_out_and_so_are_those_that_then_have_few() -> None:

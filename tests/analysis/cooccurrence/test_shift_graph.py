@@ -60,6 +60,19 @@ def test_neighbours_are_the_strongest_partners_that_meet_more_often_than_shifts_
             assert phi == pytest.approx(known, rel=1e-5, nan_ok=True)
 
 
+def test_every_partner_is_kept_if_wanted(stored: Stored, tmp_path: Path) -> None:
+    graph = shift_graph(
+        stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=12, every_partner=True
+    )
+    bits = stored.bits[:, CHOSEN]
+    phi = np.corrcoef(bits.T)
+    np.fill_diagonal(phi, 0)
+    phi[(bits.T @ bits) == 0] = 0
+    expected = -np.sort(-np.where(phi > 0, phi, np.nan), axis=1)[:, :12]
+    np.testing.assert_allclose(graph.cosines, expected, rtol=1e-4)
+    assert "above the shift" not in graph.how
+
+
 def test_most_neighbours_are_of_the_planted_group_and_independent_latents_have_few(
     stored: Stored, tmp_path: Path
 ) -> None:
