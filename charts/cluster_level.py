@@ -16,6 +16,11 @@ from charts.core.theme import NO_CLUSTER
 
 SPACE_WORDS: dict[Space, str] = {"decoder": "decoder", "cooccurrence": "co-occurrence"}
 """What the clusters of each space are called."""
+NULLS: dict[Space, str] = {
+    "decoder": "random vectors with the spectrum of the decoder",
+    "cooccurrence": "latents that are each shifted alone inside the documents",
+}
+"""What a null draw of each space consists of."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle, Space
 from analysis.clusters.stability import WEAK, recovery, weak
 from analysis.runtime.numbers import count
-from charts.cluster_level import SPACE_WORDS, level_of
+from charts.cluster_level import NULLS, SPACE_WORDS, level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
@@ -75,25 +75,62 @@ def cluster_tree(
     )
 
 
+@cached
+def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
+    """The same picture where there is nothing to find: the clusters of a null draw of a space."""
+    of_space = space or level_of(bundle).name.space
+    clusters = bundle.null_clusters
+    clusters = clusters.filter(pc.equal(clusters["space"].cast(pa.string()), of_space))
+    nothing = pa.array([""] * clusters.num_rows, pa.string())
+    rows = _placed(
+        clusters.append_column("label", nothing),
+        clusters["size"].to_numpy(),
+        weak=np.ones(clusters.num_rows, dtype=bool),
+    )
+    return Figure(
+        name="cluster-tree-null",
+        title="What chance looks like: clusters where there is nothing to find",
+        chart=_drawing(rows, None),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="latent",
+            space=SPACE_WORDS[of_space],
+            clusters=rows.num_rows,
+            coloured_by="recovery, the smaller of stability and bootstrap",
+            null=NULLS[of_space],
+        ),
+        note=(
+            f"One draw of {NULLS[of_space]}, clustered like the data. It has "
+            f"{count(rows.num_rows)} clusters: none of them means anything, however stable it is."
+        ),
+    )
+
+
 def _rows(bundle: Bundle, selected: np.ndarray | None, space: Space) -> pa.Table:
     """The clusters of a space with the number of selected latents and the ends of each box."""
     clusters = bundle.clusters
     clusters = clusters.filter(pc.equal(clusters["space"].cast(pa.string()), space))
-    ids = clusters["cluster"].to_numpy()
     chosen = np.ones(bundle.latents.num_rows, bool) if selected is None else selected
     members = bundle.memberships
     inside = members["cluster"].to_numpy()[chosen[members["latent"].to_numpy()]]
+    counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
+    of_cluster = counts[clusters["cluster"].to_numpy()]
+    return _placed(clusters, of_cluster, np.asarray(weak(clusters)))
+
+
+def _placed(clusters: pa.Table, selected: np.ndarray, weak: np.ndarray) -> pa.Table:
+    """The clusters with the number of selected latents [n] and the ends of each box."""
     start, end = _places(
         clusters["size"].to_pylist(),
         clusters["level"].to_pylist(),
         pc.index_in(clusters["parent"], clusters["cluster"].combine_chunks()).to_pylist(),
     )
     kept = ["cluster", "level", "parent", "label", "size", "stability", "bootstrap"]
-    rows = clusters.select(kept)
-    rows = rows.append_column("recovery", recovery(clusters)).append_column("weak", weak(clusters))
-    counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
-    rows = rows.append_column("selected", pa.array(counts[ids]))
-    return rows.append_column("start", pa.array(start)).append_column("end", pa.array(end))
+    rows = clusters.select(kept).append_column("recovery", recovery(clusters))
+    for name, values in (("weak", weak), ("selected", selected), ("start", start), ("end", end)):
+        rows = rows.append_column(name, pa.array(values))
+    return rows
 
 
 def _places(

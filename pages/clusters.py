@@ -6,7 +6,7 @@ import streamlit as st
 from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
-from charts.cluster_tree import cluster_tree
+from charts.cluster_tree import cluster_tree, null_tree
 from charts.component_plane import component_plane, component_shares
 from pages.widgets import choices
 from pages.widgets.blind_test import blind_test_button, running_test
@@ -27,6 +27,8 @@ chosen = cluster_picker(page)
 with page.toolbar:
     clustering_trust(page.bundle, chosen.level)
 show(cluster_tree(page.bundle, page.selected, chosen.cluster, chosen.level.space), page.selection)
+if choices.shows_chance(page.bundle, chosen.level.space):
+    show(null_tree(page.bundle, chosen.level.space))
 cluster_table(page, chosen)
 cluster_head(page.bundle, chosen)
 blind_test_button(page.bundle, "cluster", chosen.cluster, np.flatnonzero(chosen.members).tolist())

@@ -4,6 +4,8 @@ import streamlit as st
 
 from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
+from charts.null_view import null_map
+from pages.widgets import choices
 from pages.widgets.figure_card import show
 from pages.widgets.latent_map import map_choice, show_map
 from pages.widgets.page import begin, workspace
@@ -20,6 +22,7 @@ with page.toolbar:
     choice = map_choice(page)
     map_trust(page.bundle, choice.name)
     clustering_trust(page.bundle, choice.level)
+    shows_chance = choices.shows_chance(page.bundle, choice.name)
 stage, rail = workspace()
 # Draw the small charts first, so that they follow a box without waiting for the map.
 with rail:
@@ -29,5 +32,7 @@ with linked:
     show(cluster_bars(page.bundle, page.selected, choice.level), page.selection)
 with stage:
     show_map(page, choice)
+    if shows_chance:
+        show(null_map(page.bundle, choice.name))
 with table:
     latent_table(page.bundle, page.mask, "Selected latents", height=640)

@@ -10,9 +10,11 @@ from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
 from analysis.runtime import numbers
+from charts.cluster_level import NULLS
 from charts.component_plane import CLASSES, Classes
 from charts.map_columns import ASSOCIATION, offered_columns
 from charts.map_view import maps_of
+from charts.null_view import has_null_view
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
@@ -171,6 +173,26 @@ def relation(counts: dict[str, int]) -> str:
 def flagged_are_hidden() -> bool:
     """Whether pairs with a dense or an ultralow latent are hidden."""
     return bool(_choice("flagged", "Dense and ultralow latents", _FLAGGED, str) == "hidden")
+
+
+def shows_chance(bundle: Bundle, space: Space) -> bool:
+    """Whether the same picture of a null draw is shown; bundles without one have no switch."""
+    if not has_null_view(bundle, space):
+        return False
+    key = "pick chance"
+    st.session_state[key] = session.current().chance == "shown"
+    st.toggle(
+        "Show what chance looks like",
+        key=key,
+        help="The same picture where there is nothing to find: " + NULLS[space] + ".",
+        on_change=_take_chance,
+    )
+    return session.current().chance == "shown"
+
+
+@guarded()
+def _take_chance() -> None:
+    session.change(chance="shown" if st.session_state["pick chance"] else "hidden")
 
 
 def network_colour(bundle: Bundle) -> Space:

@@ -13,6 +13,7 @@ from analysis.runtime.arrays import Ints
 from charts.heatmap import cooccurrence_heatmap
 from charts.jaccard_components import component_sizes
 from charts.network import neighbourhood
+from charts.null_view import null_pairs
 from charts.pairs import RankedPairs, ranked_pairs, strongest_pairs
 from charts.relations import ALL, relation_points, relation_rows
 from pages.widgets import choices
@@ -59,6 +60,8 @@ def pairs_part(page: Page) -> None:
             ),
             page.selection,
         )
+    if choices.shows_chance(page.bundle, "cooccurrence"):
+        show(null_pairs(page.bundle))
     pair_table(chosen.ranked, chosen.measure)
 
 

@@ -31,6 +31,8 @@ Size = Literal["even", "density"]
 """What the size of a point of the map shows."""
 Flagged = Literal["hidden", "shown"]
 """Whether pairs with a dense or an ultralow latent are listed."""
+Chance = Literal["hidden", "shown"]
+"""Whether the same picture of a null draw is shown too."""
 Explanation = Literal["hidden", "shown"]
 """Whether the selection is explained below its bar."""
 PooledContexts = Literal["top", "random"]
@@ -104,6 +106,8 @@ class ViewState(BaseModel):
     decoder, as in links of earlier versions."""
     level: Level | None = None
     """Of the clusters; None for the one of the space that is shown first."""
+
+    chance: Chance = "hidden"
 
     # Map
     map: MapName | None = None

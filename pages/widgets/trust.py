@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analysis.bundle import Bundle, ClusterLevel, LevelName, MapQuality, Space
+from analysis.bundle import Bundle, ClusterLevel, LevelName, MapQuality
 from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import (
     LEAST_RECALL,
@@ -16,6 +16,7 @@ from analysis.decoder.map_verdict import (
     quality_sentence,
 )
 from analysis.runtime import numbers
+from charts.cluster_level import NULLS
 from charts.relations import ALL, RELATIONS
 from pages.widgets.markdown import plain
 
@@ -95,7 +96,7 @@ def _clustering_text(row: ClusterLevel) -> None:
             f"Stability {numbers.short(row.stability)}. Where there is nothing to find, the "
             f"same computation gives {numbers.short(row.null_stability)}: the mean of "
             f"{numbers.count(row.null_draws)} draws of {numbers.count(row.null_latents)} "
-            f"latents, {_NULLS[row.space]}."
+            f"latents ({NULLS[row.space]})."
         )
     if row.stability < WEAK:
         st.warning(
@@ -103,13 +104,6 @@ def _clustering_text(row: ClusterLevel) -> None:
             f"other seeds give other clusters (stability {numbers.short(row.stability)}; "
             f"below {WEAK:g} draw no conclusions from them)."
         )
-
-
-_NULLS: dict[Space, str] = {
-    "decoder": "random vectors with the spectrum of the decoder",
-    "cooccurrence": "each shifted alone inside the documents",
-}
-"""What a null draw of a space is."""
 
 
 def cluster_trust(row: Row) -> None:

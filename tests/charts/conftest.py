@@ -370,6 +370,42 @@ def _neighbours(rng: Any) -> pa.Table:
     )
 
 
+def _null_tables() -> dict[str, pa.Table]:
+    """A draw of each space: four clusters of the decoder, none by co-occurrence."""
+    latents = np.repeat(np.arange(DEAD, LATENTS), 2)
+    is_decoder = np.tile([False, True], LATENTS - DEAD)
+    on_map = latents % 10 != 0
+    cluster = latents % 5
+    rng = np.random.default_rng(11)
+    x, y = rng.normal(size=(2, len(latents))).astype(np.float32)
+    partner = np.where(latents % 2 == 0, latents + 1, latents - 1)
+    sizes = np.bincount(cluster[is_decoder], minlength=5)[:4]
+    return {
+        "null_latents": pa.table(
+            {
+                "latent": latents,
+                "space": np.where(is_decoder, "decoder", "cooccurrence"),
+                "x": pa.array(x, mask=~on_map),
+                "y": pa.array(y, mask=~on_map),
+                "cluster": pa.array(cluster, mask=~is_decoder | (cluster == 4)),
+                "partner": pa.array(partner, mask=latents % 8 == 0),
+                "strength": pa.array(latents / np.float32(1_000), mask=latents % 8 == 0),
+            }
+        ),
+        "null_clusters": pa.table(
+            {
+                "cluster": np.arange(4),
+                "space": ["decoder"] * 4,
+                "level": [0] * 4,
+                "parent": pa.array([None] * 4, pa.int32()),
+                "size": sizes,
+                "stability": [0.3, 0.5, 0.7, 0.9],
+                "bootstrap": [0.4, 0.4, 0.6, 0.95],
+            }
+        ),
+    }
+
+
 def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
     return Manifest(
         schema_version=SCHEMA_VERSION,
@@ -434,6 +470,7 @@ def make_bundle(folder: Path) -> Bundle:
         "partners": _partners(x, document),
         **_cluster_tables(clusters, memberships, x, document, int(kept.sum())),
         "memberships": memberships,
+        **_null_tables(),
         "relations": _relations(x, kept),
         "contexts": _contexts(x, rng),
         "logits": _logits(vocabulary, rng),

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from analysis.bundle import Bundle
-from charts.cluster_tree import _places, cluster_tree
+from charts.cluster_tree import _places, cluster_tree, null_tree
 from charts.core.theme import PALE_SEQUENTIAL, UNSELECTED
 from tests.charts.conftest import NEXT_CLUSTER, TOGETHER
 
@@ -95,3 +95,16 @@ def test_a_box_shows_its_name_from_a_width_of_30_pixels_beside_the_margins(tiny:
     for width, is_shown in ((38 * total, False), (38 * total + 1, True)):
         box = SimpleNamespace(start=5, end=6)  # one latent wide, with a margin of 8 pixels
         assert eval(condition, {"datum": box, "width": width}) is is_shown
+
+
+def test_the_tree_of_chance_has_the_clusters_of_the_draw_all_of_them_weak(tiny: Bundle) -> None:
+    figure = null_tree(tiny, "decoder")
+    rows = figure.rows.to_pandas()
+    assert rows["cluster"].tolist() == [0, 1, 2, 3] and rows["weak"].all()
+    assert rows["size"].tolist() == tiny.null_clusters["size"].to_pylist()
+    assert np.allclose(rows["recovery"], [0.3, 0.4, 0.6, 0.9])
+    assert figure.title.startswith("What chance looks like")
+    assert "It has 4 clusters" in str(figure.note) and not figure.selections
+    none = null_tree(tiny, "cooccurrence")
+    assert none.rows.num_rows == 0 and "It has 0 clusters" in str(none.note)
+    assert none.chart.to_dict()["datasets"]["rows"] == []

@@ -119,6 +119,7 @@ def _value(draw: random.Random, name: str, latents: int) -> str:
         "tab": lambda: draw.choice(("pairs", "relations", "components", "neighbourhood")),
         "subject": lambda: draw.choice(("selection", "latent")),
         "relation": lambda: draw.choice(("all", "duplicate", "implication", "exclusive")),
+        "chance": lambda: draw.choice(("hidden", "shown")),
         "flagged": lambda: draw.choice(("hidden", "shown")),
         "space": lambda: draw.choice(("decoder", "cooccurrence", "map")),
         "network": lambda: draw.choice(("decoder", "cooccurrence", "cluster", "127")),

@@ -90,3 +90,21 @@ def test_a_level_without_clusters_says_so(
     app = open_page("clusters", cluster=2)
     assert not app.exception
     assert "There are no clusters at this level" in app.info[-1].value
+
+
+def test_a_switch_shows_the_clusters_of_chance_and_keeps_them_in_the_link(open_page: Open) -> None:
+    app = open_page("clusters")
+    title = "What chance looks like: clusters where there is nothing to find"
+    assert title not in texts(app)
+    app.toggle(key="pick chance").set_value(True).run()
+    assert title in texts(app) and app.query_params["chance"] == "shown"
+    again = open_page("clusters", chance="shown")
+    assert title in texts(again) and again.toggle(key="pick chance").value
+
+
+def test_a_bundle_without_a_draw_has_no_switch(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(ROOT / "tests" / "bundles"))
+    app = open_page("clusters", bundle="schema-2", chance="shown")
+    assert not app.exception and not app.toggle

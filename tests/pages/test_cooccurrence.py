@@ -61,3 +61,9 @@ def test_pairs_with_flagged_latents_are_hidden_by_default(open_page: Open) -> No
     assert listed(shown) >= listed(hidden)
     assert ("hidden ·" in texts(hidden)) == (listed(shown) > listed(hidden))
     assert "hidden ·" not in texts(shown)
+
+
+def test_a_switch_shows_the_pairs_of_chance(open_page: Open) -> None:
+    title = "What chance looks like: the strongest pairs if every latent is shifted alone"
+    assert title not in texts(open_page("cooccurrence"))
+    assert title in texts(open_page("cooccurrence", chance="shown"))

@@ -50,3 +50,10 @@ def test_the_table_counts_the_selected_latents(open_page: Open, planted_bundle: 
     density = planted_bundle.latents["density"].to_numpy()
     app = open_page("map", select="density > 0.02")
     assert f"**Selected latents** · {(density > 0.02).sum()} ·" in texts(app)
+
+
+def test_a_switch_shows_the_map_of_chance(open_page: Open) -> None:
+    title = "What chance looks like: the map where there is nothing to find"
+    assert title not in texts(open_page("map"))
+    for name in ("decoder", "cooccurrence"):
+        assert title in texts(open_page("map", map=name, chance="shown"))

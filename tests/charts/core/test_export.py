@@ -20,7 +20,7 @@ from charts.cluster_bars import cluster_bars
 from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.cluster_matrix import cluster_matrix
-from charts.cluster_tree import cluster_tree
+from charts.cluster_tree import cluster_tree, null_tree
 from charts.component_plane import component_plane, component_shares
 from charts.contexts import context_strips
 from charts.core import picture
@@ -39,6 +39,7 @@ from charts.latent import (
 )
 from charts.map import latent_map
 from charts.network import neighbourhood
+from charts.null_view import null_map, null_pairs
 from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
 from charts.pair_counts import pair_counts, pair_expected
@@ -84,6 +85,9 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         component_sizes(bundle, components(bundle)),
         neighbourhood(bundle, 20),
         cluster_tree(bundle, mask, 3),
+        null_tree(bundle, "decoder"),
+        null_map(bundle),
+        null_pairs(bundle),
         cluster_evidence(bundle, 3),
         cluster_contexts(bundle, 3),
         cluster_matrix(bundle, None, chosen=3),

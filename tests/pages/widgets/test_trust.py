@@ -223,7 +223,10 @@ def test_the_null_of_a_level_is_named(
     clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
     assert level.space == "cooccurrence"
     assert "gives 0.13" in written[0] or "gives 0.12" in written[0]
-    assert "5 draws of 186 latents, each shifted alone inside the documents" in written[0]
+    assert (
+        "5 draws of 186 latents (latents that are each shifted alone inside the documents)"
+        in written[0]
+    )
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
     clustering_trust(replace(planted_bundle, manifest=manifest), level.name)

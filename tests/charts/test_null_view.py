@@ -1,0 +1,99 @@
+"""What chance looks like: the drawn latents at their places, and the strongest drawn pairs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.bundle import TABLES, Bundle, MapQuality
+from charts.core.theme import NO_CLUSTER
+from charts.null_view import (
+    has_null_view,
+    null_cluster_of_latents,
+    null_map,
+    null_pairs,
+    null_places,
+)
+from tests.charts.conftest import DEAD, LATENTS, with_tables
+
+
+@pytest.fixture(scope="module")
+def older(tiny: Bundle) -> Bundle:
+    """A bundle that was made before it had a null view."""
+    return with_tables(
+        tiny,
+        null_latents=TABLES["null_latents"].empty_table(),
+        null_clusters=TABLES["null_clusters"].empty_table(),
+    )
+
+
+def test_only_bundles_with_a_draw_have_a_null_view(tiny: Bundle, older: Bundle) -> None:
+    assert has_null_view(tiny, "decoder") and has_null_view(tiny, "cooccurrence")
+    assert not has_null_view(older, "decoder")
+
+
+def test_latents_have_the_places_and_clusters_of_the_draw(tiny: Bundle) -> None:
+    rows = tiny.null_latents.to_pylist()
+    for space in ("decoder", "cooccurrence"):
+        x, y = null_places(tiny, space)
+        clusters = null_cluster_of_latents(tiny, space)
+        assert x.shape == y.shape == clusters.shape == (LATENTS,)
+        assert np.isnan(x[:DEAD]).all() and (clusters[:DEAD] == -1).all()
+        for row in rows:
+            if row["space"] == space:
+                at = (x[row["latent"]], y[row["latent"]])
+                if row["x"] is None:
+                    assert np.isnan(at).all()
+                else:
+                    assert at == (row["x"], row["y"])
+                cluster = -1 if row["cluster"] is None else row["cluster"]
+                assert clusters[row["latent"]] == cluster
+
+
+def test_the_map_shows_what_is_on_it_and_says_that_it_is_chance(tiny: Bundle) -> None:
+    figure = null_map(tiny)
+    wanted = [i for i in range(DEAD, LATENTS) if i % 10]
+    assert figure.rows["latent"].to_pylist() == wanted
+    assert figure.title.startswith("What chance looks like")
+    assert figure.caption.parameters["null"] == "random vectors with the spectrum of the decoder"
+    assert "so are its 4 clusters" in str(figure.note)
+    data = figure.chart.to_dict()["datasets"]["rows"]
+    colours = {row["cluster"]: row["colour"] for row in data}
+    assert colours[None] == NO_CLUSTER and len(set(colours.values())) == 5
+    other = null_map(tiny, "cooccurrence")
+    assert other.rows["cluster"].null_count == other.rows.num_rows
+    assert "so are its 0 clusters" in str(other.note)
+
+
+def test_the_map_is_compared_with_that_of_the_data(tiny: Bundle) -> None:
+    quality = MapQuality(trustworthiness=0.6, knn_recall=0.12, latents=9, left_out=0, graph="")
+    measured = replace(tiny, manifest=tiny.manifest.model_copy(update={"null_map": quality}))
+    note = str(null_map(measured).note).replace("\u00a0", " ")
+    assert note.endswith("It keeps 12 % of a latent's ten nearest, and the map of the data 31 %.")
+    assert "keeps" not in str(null_map(tiny).note)
+
+
+def test_pairs_are_the_strongest_of_the_draw_each_once(tiny: Bundle) -> None:
+    strength: dict[tuple[int, int], float] = {}
+    for row in tiny.null_latents.to_pylist():
+        if row["space"] == "cooccurrence" and row["partner"] is not None:
+            pair = (min(row["latent"], row["partner"]), max(row["latent"], row["partner"]))
+            strength[pair] = max(strength.get(pair, 0.0), row["strength"])
+    ordered = sorted(strength, key=lambda pair: (-strength[pair], pair))
+    rows = null_pairs(tiny, 7).rows.to_pylist()
+    assert [(row["latent"], row["partner"]) for row in rows] == ordered[:7]
+    assert [row["phi"] for row in rows] == pytest.approx([strength[p] for p in ordered[:7]])
+
+
+def test_the_note_of_the_pairs_has_the_medians_of_the_draw_and_of_the_data(tiny: Bundle) -> None:
+    own = tiny.null_latents.to_pandas()
+    own = own[own["space"] == "cooccurrence"]
+    active, n = tiny.latents["active_tokens"].to_numpy().astype(float), tiny.manifest.tokens
+    best: dict[int, float] = {}
+    for row in tiny.partners.of(own["latent"].to_numpy()).to_pylist():
+        a, b, both = active[row["latent"]], active[row["partner"]], row["joint_tokens"]
+        phi = (both * n - a * b) / np.sqrt(a * (n - a) * b * (n - b))
+        best[row["latent"]] = max(best.get(row["latent"], -1.0), phi)
+    drawn, data = own["strength"].median(), np.median(list(best.values()))
+    note = str(null_pairs(tiny).note)
+    assert f"has the median {drawn:.2f} here, and {data:.2f} in the data" in note
