@@ -6,6 +6,7 @@ the graph, the embedding and the tree are made again from the others.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -39,10 +40,10 @@ class Repeats:
 
     def save(self, file: Path) -> None:
         """Write them to a .npz file."""
-        arrays = {f"tree{i}": tree for i, tree in enumerate(self.trees)}
+        arrays: dict[str, Any] = {f"tree{i}": tree for i, tree in enumerate(self.trees)}
         for i, (tree, rows) in enumerate(self.resampled):
             arrays |= {f"resampled{i}": tree, f"rows{i}": rows}
-        np.savez(file, latents=self.latents, **arrays)  # type: ignore[arg-type]
+        np.savez(file, latents=self.latents, **arrays)
 
     @staticmethod
     def load(file: Path) -> "Repeats":

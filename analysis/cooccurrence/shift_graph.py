@@ -114,27 +114,25 @@ def shift_graph(
     (incidence,) = write_incidences(
         chosen, kept.units("token"), folder, thresholds=[0.0], memory_bytes=memory_bytes
     )
-    least = (1.0, -np.inf) if every_partner else (LEAST_JOINT, _least_bound(len(latents)))
-    near, values = _strongest(incidence, kept, ends, k, least)
+    near, values = _strongest(incidence, kept, ends, k, every_partner=every_partner)
     del incidence
     shutil.rmtree(folder)
     how = f"the {k} strongest partners by phi{'' if every_partner else ' above the shift'}"
     return NeighbourGraph(near, values, how, 1.0)
 
 
-def _least_bound(m: int) -> float:
-    """What the bound of Chernoff must exceed among m latents."""
-    return float(np.log(max(m, 1) / FALSE_NEIGHBOURS))
-
-
 def _strongest(
-    incidence: Incidence, kept: KeptTokens, stretch_ends: Ints, k: int, least: tuple[float, float]
+    incidence: Incidence,
+    kept: KeptTokens,
+    stretch_ends: Ints,
+    k: int,
+    *,
+    every_partner: bool = False,
 ) -> tuple[Int32s, Float32s]:
-    """Neighbours [m, k] and their phi for every latent of an incidence, by its own numbers.
-
-    `least` are the least joint tokens, and what the bound must exceed; -inf for no bound.
-    """
+    """Neighbours [m, k] and their phi for every latent of an incidence, by its own numbers."""
     m = len(incidence.counts)
+    bound = float(np.log(max(m, 1) / FALSE_NEIGHBOURS))
+    least = (1.0, -np.inf) if every_partner else (float(LEAST_JOINT), bound)
     near = np.full((m, k), -1, dtype=np.int32)
     phi = np.full((m, k), np.nan, dtype=np.float32)
     lengths = np.diff(stretch_ends, prepend=0)

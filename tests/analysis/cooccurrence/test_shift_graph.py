@@ -65,7 +65,7 @@ def test_every_partner_is_kept_if_wanted(stored: Stored, tmp_path: Path) -> None
         stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=12, every_partner=True
     )
     bits = stored.bits[:, CHOSEN]
-    phi = np.corrcoef(bits.T)
+    phi: np.ndarray = np.asarray(np.corrcoef(bits.T))
     np.fill_diagonal(phi, 0)
     phi[(bits.T @ bits) == 0] = 0
     expected = -np.sort(-np.where(phi > 0, phi, np.nan), axis=1)[:, :12]
