@@ -1,6 +1,7 @@
 """Missing and unknown latents, pairs and clusters are replaced."""
 
 import numpy as np
+import pytest
 
 from analysis.bundle import Bundle, LevelName
 from analysis.selection import Search, evaluate
@@ -70,16 +71,18 @@ def test_the_forty_strongest_partners_are_offered(planted_bundle: Bundle) -> Non
     assert offered == [row["partner"] for row in often[:40]]
 
 
-def test_a_live_partner_is_suggested_if_there_is_one(planted_bundle: Bundle) -> None:
-    flags = planted_bundle.latents["flag"].to_pylist()
-    passed_over = 0
-    for latent in range(0, 190, 5):
-        strongest = strongest_partners(planted_bundle, latent, "phi")
-        live = [partner for partner in strongest if flags[partner] == "live"]
-        assert _suggested_partner(planted_bundle, latent) == live[0]
-        passed_over += strongest[0] != live[0]
-    # A latent without partners, and one whose partners are all dense.
-    assert flags[192] == "dead" and _suggested_partner(planted_bundle, 192) == 193
+@pytest.mark.parametrize(
+    ("strongest", "suggested"), [([198, 5, 7], 5), ([198, 196], 198), ([], 193)]
+)
+def test_a_live_partner_is_suggested_if_there_is_one(
+    planted_bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    strongest: list[int],
+    suggested: int,
+) -> None:
+    """Latents 196 to 199 are dense; without a partner it is the next latent."""
+    monkeypatch.setattr("pages.widgets.pickers.strongest_partners", lambda *_: strongest)
+    assert _suggested_partner(planted_bundle, 192) == suggested
 
 
 def test_the_most_active_live_latent(planted_bundle: Bundle) -> None:
