@@ -12,26 +12,35 @@ from pages.widgets import session
 from pages.widgets.explained_selection import explain_button, explained_selection
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.named_selections import named_selections
+from pages.widgets.selection_chips import selection_chips
 from pages.widgets.state import ViewState
 
+_BAR, _COUNT = "selection bar", "selection count"
 _FIELD = "selection as text"
+_LONGEST_ERROR = 1000
+"""Characters."""
 _INVALID = "error of an invalid selection, and the selection before it"
 _SYNTAX = """
 A selection is a query for latents. Every chart on every page shows the result.
 
 | write | to select |
 |---|---|
-| `"python"` | latents whose label, explanation or top tokens contain the text |
-| `density<0.01` | by a number: density, max, mean, active_tokens, map_recall … |
+| `python` or `"New York"` | latents whose label, explanation or top tokens contain the text |
+| `New York` | both words, anywhere in these texts |
+| `/colou?r/` | a regular expression in these texts |
+| `context("New York")` | latents with the text in one of their strongest contexts |
+| `density<0.01` or `max=1..5` | a number or a range: density, max, intruder, map_recall … |
 | `cluster=12` or `cluster=none` | the members of a cluster, or of none |
 | `flag=dead` | dead, ultralow, dense or live latents |
-| `latent=3,14` | these latents |
+| `latent=3,14,20..30` | these latents |
 | `near(4122)` | a latent and its nearest decoder vectors |
 | `partners(4122,phi,20)` | a latent and its 20 strongest partners by phi |
+| `relation(4122)` or `relation(duplicate)` | latents related to one, or all in a relation |
 | `box(-1,2,0,3)` | a rectangle of the map |
 | `lasso(0,0,2,0,1,3)` | a polygon of the map: x and y of its corners |
 
-Join conditions with `&` (and), `|` (or), `!` (not) and parentheses.
+Join conditions with `&` (and), `|` (or), `!` (not) and parentheses; side by side means and.
 """
 
 
@@ -41,7 +50,7 @@ def selection_bar(bundle: Bundle) -> Bools:
     pending = _pending_error(view)
     if not pending:
         st.session_state[_FIELD] = view.select
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=_BAR):
         st.text_input(
             "Selection",
             key=_FIELD,
@@ -50,9 +59,15 @@ def selection_bar(bundle: Bundle) -> Bools:
             icon=":material/filter_alt:",
             on_change=_take,
         )
-        mask = _mask(bundle, view)
-        selected, total = numbers.count(int(mask.sum())), numbers.count(len(mask))
-        st.markdown(f"**{selected}** of {total} latents", width="content")
+        # Empty until the latents are found, so that it is never the number of another selection.
+        with st.container(key=_COUNT, width="content"):
+            count = st.empty()
+        mask, problem = _mask(bundle, view)
+        error = pending or view.selection_error or problem
+        if not error:
+            selected, total = numbers.count(int(mask.sum())), numbers.count(len(mask))
+            count.markdown(f"**{selected}** of {total} latents", width="content")
+        _step_buttons()
         st.button(
             "Clear",
             on_click=_clear,
@@ -61,24 +76,44 @@ def selection_bar(bundle: Bundle) -> Bools:
             icon=":material/close:",
         )
         explain_button(mask)
+        with st.popover("Saved", type="tertiary", icon=":material/bookmark:", width="content"):
+            named_selections(view.select if not error else "")
         with st.popover("Syntax", type="tertiary", icon=":material/help:", width="content"):
             st.markdown(_SYNTAX)
         with st.popover("Share", type="tertiary", icon=":material/link:", width="content"):
             _link(view)
-    if error := pending or view.selection_error:
-        st.error(plain(error))
+    if error:
+        st.error(plain(error, _LONGEST_ERROR))
+    if not view.selection_error:
+        selection_chips(view.select)
     explained_selection(bundle, mask, view.select)
     return mask
 
 
-def _mask(bundle: Bundle, view: ViewState) -> Bools:
+def _step_buttons() -> None:
+    for name, icon, words, possible, step in (
+        ("undo", ":material/undo:", "Undo the last selection", session.can_undo(), _undo),
+        ("redo", ":material/redo:", "Select again what was undone", session.can_redo(), _redo),
+    ):
+        st.button(
+            icon,
+            key=f"{name} selection",
+            help=words,
+            on_click=step,
+            disabled=not possible,
+            type="tertiary",
+        )
+
+
+def _mask(bundle: Bundle, view: ViewState) -> tuple[Bools, str]:
+    """The mask, and why it could not be computed; then everything is selected."""
     try:
-        return _evaluated(bundle.identity, view.select, bundle)
-    except InputError:
-        return np.ones(bundle.latents.num_rows, dtype=bool)
+        return _evaluated(bundle.identity, view.select, bundle), ""
+    except InputError as error:
+        return np.ones(bundle.latents.num_rows, dtype=bool), error.public
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner="Selecting latents …", max_entries=64)
 def _evaluated(identity: str, text: str, _bundle: Bundle) -> Bools:
     return evaluate(parse(text), _bundle)
 
@@ -98,6 +133,18 @@ def _take() -> None:
         return
     st.session_state.pop(_INVALID, None)
     session.select(selection)
+
+
+@guarded()
+def _undo() -> None:
+    st.session_state.pop(_INVALID, None)
+    session.undo()
+
+
+@guarded()
+def _redo() -> None:
+    st.session_state.pop(_INVALID, None)
+    session.redo()
 
 
 @guarded()

@@ -14,6 +14,10 @@ from analysis.selection import LONGEST_TEXT, Selection
 from pages.widgets.state import PARAMETERS, ViewState
 
 GENERATION = "generation of the charts' own selections"
+MOST_STEPS = 100
+"""Selections that can be undone."""
+_EARLIER = "selections before this one"
+_UNDONE = "selections that were undone"
 _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
 _OF_THE_MAP = ("viewport", "mode")
@@ -54,6 +58,8 @@ def reset(bundle: str) -> ViewState:
     """Start with another bundle; keep only the fields that have the same meaning there."""
     view = current()
     st.session_state[_VIEW] = ViewState(bundle=bundle, measure=view.measure, colour=view.colour)
+    for steps in (_EARLIER, _UNDONE):
+        st.session_state.pop(steps, None)
     write()
     return current()
 
@@ -87,7 +93,45 @@ def select(selection: Selection, *, keep_brushes: bool = False) -> ViewState:
         return current()
     if not keep_brushes:
         clear_brushes()
+    if text != current().select:
+        _record(_EARLIER, current().select)
+        st.session_state[_UNDONE] = []
     return change(select=text)
+
+
+def can_undo() -> bool:
+    """Whether a selection was made in this session that can be undone."""
+    return bool(st.session_state.get(_EARLIER))
+
+
+def can_redo() -> bool:
+    """Whether a selection was undone, and none was made after it."""
+    return bool(st.session_state.get(_UNDONE))
+
+
+def undo() -> ViewState:
+    """Go back to the selection before the last one that was made; nothing if there is none."""
+    return _step(_EARLIER, _UNDONE)
+
+
+def redo() -> ViewState:
+    """Make the selection again that was undone last; nothing if there is none."""
+    return _step(_UNDONE, _EARLIER)
+
+
+def _step(source: str, other: str) -> ViewState:
+    texts = list(st.session_state.get(source, []))
+    if not texts:
+        return current()
+    text = texts.pop()
+    st.session_state[source] = texts
+    _record(other, current().select)
+    clear_brushes()
+    return change(select=text)
+
+
+def _record(where: str, text: str) -> None:
+    st.session_state[where] = [*st.session_state.get(where, []), text][-MOST_STEPS:]
 
 
 def generation() -> int:

@@ -1,5 +1,8 @@
 """The selection bar parses, explains, clears and shares the selection."""
 
+import pytest
+
+from analysis.selection import text_search
 from tests.pages.conftest import Open, click, texts
 
 
@@ -17,7 +20,7 @@ def test_an_invalid_selection_is_explained_and_kept_for_correction(
     app.text_input[0].set_value("density <").run()
     assert "ends where a value is expected" in app.error[0].value.replace("\\", "")
     assert app.text_input[0].value == "density <"
-    assert "**6** of 200 latents" in texts(app)
+    assert "of 200 latents" not in texts(app)  # the number is of the selection before
     app.text_input[0].set_value("latent=3").run()
     assert not app.error and "**1** of 200 latents" in texts(app)
 
@@ -27,3 +30,37 @@ def test_clear_selects_everything(open_page: Open) -> None:
     click(app, "Clear")
     assert "select" not in app.query_params
     assert "**200** of 200 latents" in texts(app)
+
+
+def test_a_selection_that_takes_too_long_is_explained(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_search, "MOST_SECONDS", 0.0)
+    app = open_page("map", select="/wh.*le/")
+    assert "takes longer than 0 s" in app.error[0].value
+    assert "of 200 latents" not in texts(app)
+
+
+def test_words_side_by_side_are_written_with_and(open_page: Open) -> None:
+    app = open_page("map")
+    app.text_input[0].set_value("a e density=0..1").run()
+    assert app.query_params["select"] == '"a" & "e" & density=0..1'
+
+
+def test_selections_are_undone_and_made_again(open_page: Open) -> None:
+    app = open_page("map", select="flag=dead")
+    assert app.button(key="undo selection").disabled
+    for text in ("latent=3", "latent=3,4", "density >"):
+        app.text_input[0].set_value(text).run()
+    app.button(key="undo selection").click().run()
+    assert app.query_params["select"] == app.text_input[0].value == "latent=3"
+    app.button(key="undo selection").click().run()
+    assert app.query_params["select"] == "flag=dead"
+    assert app.button(key="undo selection").disabled
+    app.button(key="redo selection").click().run()
+    app.button(key="redo selection").click().run()
+    assert app.query_params["select"] == "latent=3,4"
+    assert app.button(key="redo selection").disabled
+    app.button(key="undo selection").click().run()
+    app.text_input[0].set_value("latent=9").run()
+    assert app.button(key="redo selection").disabled
