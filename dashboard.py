@@ -11,6 +11,7 @@ import streamlit as st
 def show() -> None:
     """Draw the page that the address names."""
     from pages.widgets import bundles, events, session, style
+    from pages.widgets.address_steps import join_address_steps
     from pages.widgets.failures import guarded
     from pages.widgets.scheme import follow_scheme
 
@@ -21,6 +22,7 @@ def show() -> None:
         initial_sidebar_state="collapsed",
     )
     style.apply()
+    join_address_steps()
     page = st.navigation(
         [
             st.Page(

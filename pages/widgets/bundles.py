@@ -139,7 +139,7 @@ def bundle_picker() -> None:
         st.stop()
     view = session.current()
     if not view.bundle:
-        view = session.change(bundle=next(iter(bundles)))
+        view = session.note(bundle=next(iter(bundles)))
     if view.bundle in bundles:
         st.session_state[_PICK] = view.bundle
     st.selectbox(

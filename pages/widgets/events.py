@@ -130,14 +130,12 @@ def act(name: str, value: Any) -> None:
 
 def open_latent(latent: int) -> NoReturn:
     """Go to the page of a latent."""
-    view = session.change(latent=latent)
-    st.switch_page(LATENT_PAGE, query_params=view.to_query_params())
+    session.open_page(LATENT_PAGE, latent=latent)
 
 
 def open_pair(a: int, b: int) -> NoReturn:
     """Go to the page of a pair."""
-    view = session.change(latent=a, partner=b)
-    st.switch_page(PAIR_PAGE, query_params=view.to_query_params())
+    session.open_page(PAIR_PAGE, latent=a, partner=b)
 
 
 @guarded()

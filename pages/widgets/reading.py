@@ -5,10 +5,10 @@ import streamlit as st
 from analysis.bundle import Bundle, ReadingCoverage
 from analysis.runtime import numbers
 from charts.cluster_cards import Card, cluster_cards
+from pages.widgets import session
 from pages.widgets.events import choose_cluster
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
-from pages.widgets.session import current
 
 COLUMNS = 3
 FEW, MANY = 9, 60
@@ -89,11 +89,12 @@ def _facts(card: Card) -> str:
 
 @guarded()
 def _choose(cluster: int) -> None:
-    choose_cluster(cluster)
+    with session.unwritten():
+        choose_cluster(cluster)
     st.session_state["open clusters"] = True
 
 
 def open_chosen() -> None:
     """Go to the Clusters page if a card was clicked in this run."""
     if st.session_state.pop("open clusters", False):
-        st.switch_page(CLUSTERS_PAGE, query_params=current().to_query_params())
+        session.open_page(CLUSTERS_PAGE)

@@ -4,7 +4,9 @@ The address bar is authoritative: opening a link restores its view. The session 
 the browser clears the query parameters when the reader changes the page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -18,6 +20,7 @@ MOST_STEPS = 100
 """Selections that can be undone."""
 _EARLIER = "selections before this one"
 _UNDONE = "selections that were undone"
+_UNWRITTEN = "the address is written later"
 _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
 _OF_THE_MAP = ("viewport", "mode")
@@ -44,14 +47,25 @@ def _others(params: Mapping[str, str]) -> dict[str, str]:
 
 def change(**changes: object) -> ViewState:
     """Change fields of the view and write it to the address bar."""
-    st.session_state[_VIEW] = current().changed(**changes)
+    note(**changes)
     write()
     return current()
 
 
-def note(**changes: object) -> None:
-    """Change fields that the address bar has already; the next change or run writes them."""
+def note(**changes: object) -> ViewState:
+    """Change fields that the address bar has already, or that the end of the run writes."""
     st.session_state[_VIEW] = current().changed(**changes)
+    return current()
+
+
+def open_page(page: str, **changes: object) -> NoReturn:
+    """Go to the file of a page, with changes to the view.
+
+    The address keeps its parameters until the page has been drawn. Otherwise the browser would add
+    a step with the new parameters to the page that is left.
+    """
+    note(**changes)
+    st.switch_page(page, query_params=st.query_params.to_dict())
 
 
 def reset(bundle: str) -> ViewState:
@@ -64,8 +78,20 @@ def reset(bundle: str) -> ViewState:
     return current()
 
 
+@contextmanager
+def unwritten() -> Iterator[None]:
+    """Do not write the address in this block, because another page is opened after it."""
+    st.session_state[_UNWRITTEN] = True
+    try:
+        yield
+    finally:
+        del st.session_state[_UNWRITTEN]
+
+
 def write() -> None:
     """Write the view to the address bar."""
+    if _UNWRITTEN in st.session_state:
+        return
     params = current().to_query_params()
     if st.query_params.to_dict() != params:
         st.query_params.from_dict(params)

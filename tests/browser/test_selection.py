@@ -1,0 +1,67 @@
+"""The selection bar in a real browser: read from the page and from the link."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.test_selection_steps import _select, _selection, _wait_for
+
+pytestmark = pytest.mark.browser
+
+
+def _count(page: Page) -> str:
+    return page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ latents$")).inner_text()
+
+
+def test_chips_undo_and_redo(open_page: OpenPage) -> None:
+    page = open_page("clusters")
+    _select(page, "flag=live & latent=3..40")
+    both = _count(page)
+    page.get_by_role("button", name="flag=live", exact=True).click()
+    _wait_for(page, "latent=3..40")
+    assert _count(page).startswith("38 of ")
+    page.get_by_role("button", name="undo", exact=True).click()
+    _wait_for(page, "flag=live & latent=3..40")
+    assert _count(page) == both
+    page.get_by_role("button", name="redo", exact=True).click()
+    _wait_for(page, "latent=3..40")
+
+
+def test_the_number_is_hidden_while_another_selection_is_typed(open_page: OpenPage) -> None:
+    page = open_page("clusters?select=latent%3D3..40")
+    number = page.get_by_text(re.compile(r"^38 of [\d,]+ latents$"))
+    expect(number).to_be_visible()
+    field = page.get_by_role("textbox", name="Selection", exact=True)
+    field.press("End")
+    field.press_sequentially(" & fl")
+    expect(number).to_be_hidden()
+    field.press("Enter")
+    _wait_for(page, 'latent=3..40 & "fl"')
+    assert not _count(page).startswith("38 ")
+
+
+def test_named_selections_stay_in_the_browser(open_page: OpenPage) -> None:
+    page = open_page("clusters")
+    _select(page, "latent=3..40")
+    page.get_by_role("button", name="Saved").click()
+    page.get_by_label("Name of this selection").fill("first <b>ones</b>")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("button", name="first <b>ones</b>", exact=True)).to_be_visible()
+    page.reload()
+    _wait_for(page, "latent=3..40")
+    page.get_by_role("button", name="Clear").click()
+    _wait_for(page, "")
+    page.get_by_role("button", name="Saved").click()
+    page.get_by_role("button", name="Rename first <b>ones</b>").click()
+    page.get_by_label("New name").fill("first ones")
+    page.get_by_label("New name").press("Enter")
+    page.get_by_role("button", name="first ones", exact=True).click()
+    _wait_for(page, "latent=3..40")
+    assert _selection(page) == "latent=3..40"
+    if not page.get_by_role("button", name="Delete first ones").is_visible():
+        page.get_by_role("button", name="Saved").click()
+    page.get_by_role("button", name="Delete first ones").click()
+    expect(page.get_by_role("button", name="first ones", exact=True)).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('clearwater.selections')") == "[]"
