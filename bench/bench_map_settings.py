@@ -1,7 +1,10 @@
 """Ways to make the map of a decoder more faithful, on the SAE and the live latents of a bundle.
 
-    .venv/bin/python -m bench.bench_map_settings [--bundle BUNDLE] [--sae SAE] [--ways NAME ...]
-        [--results FILE]
+    .venv/bin/python -m bench.bench_map_settings [--bundle BUNDLE] [--sae SAE] [--planted N]
+        [--ways NAME ...] [--results FILE]
+
+With `--planted N` the decoder is that of `bench_map`: N latents of width 256 in groups and
+families, a fifth of them isotropic.
 
 Every way lays the latents out with three seeds. Prints kNN recall@10 and trustworthiness against
 the cosines of the decoder as it is, whatever the way computes its own neighbours from; the
@@ -13,7 +16,6 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +23,6 @@ from pathlib import Path
 import numpy as np
 
 from analysis.bundle import open_bundle
-from analysis.decoder import umap_embedding
 from analysis.decoder.graph import NeighbourGraph, decoder_graph
 from analysis.decoder.map_quality import (
     QUALITY_NEIGHBOURS,
@@ -30,31 +31,42 @@ from analysis.decoder.map_quality import (
     shared_fraction,
     trustworthiness,
 )
-from analysis.decoder.umap_embedding import embed, fuzzy_graph, start_positions
+from analysis.decoder.umap_embedding import (
+    COSINE_POWER,
+    NEIGHBOURS,
+    embed,
+    fuzzy_graph,
+    start_positions,
+)
 from analysis.decoder.umap_map import MIN_DIST, SAMPLES, SEEDS
 from analysis.decoder.vectors import unit_rows
 from analysis.saes import load_sae
+from bench.bench_map import planted
 
 DEMO = Path("data/demo")
+PLANTED_WIDTH = 256
 SAE = "data/sae/smollm2-135m-blocks.12.hook_resid_post"
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a map is laid out; the defaults are those of a build."""
+    """How a map is laid out; the defaults are those of the clusters.
+
+    A build has 8 neighbours and cosine^2.
+    """
 
     centred: bool = False
     """Whether the mean of the unit rows is subtracted before cosines are taken."""
-    neighbours: int = umap_embedding.NEIGHBOURS
+    neighbours: int = NEIGHBOURS
     """As umap-learn counts them: with the latent itself."""
-    power: float = umap_embedding.COSINE_POWER
+    power: float = COSINE_POWER
     min_dist: float = MIN_DIST
     samples: int = SAMPLES
     epochs: int | None = None
 
 
 WAYS: dict[str, Way] = {
-    "as built": Way(),
+    "15 neighbours, cosine^.75": Way(),
     "mean removed": Way(centred=True),
     "8 neighbours": Way(neighbours=8),
     "11 neighbours": Way(neighbours=11),
@@ -68,18 +80,16 @@ WAYS: dict[str, Way] = {
     "50 negative samples": Way(samples=50),
     "2,000 epochs": Way(epochs=2_000),
     "mean removed, cosine^2": Way(centred=True, power=2.0),
+    "cosine^3": Way(power=3.0),
+    "cosine^4": Way(power=4.0),
+    "cosine^6": Way(power=6.0),
+    "cosine^8": Way(power=8.0),
+    "cosine^4, 11 neighbours": Way(power=4.0, neighbours=11),
+    "cosine^4, min_dist 0": Way(power=4.0, min_dist=0.0),
+    "cosine^2, 11 neighbours": Way(power=2.0, neighbours=11),
+    "cosine^2, 8 neighbours": Way(power=2.0, neighbours=8),
+    "cosine^2, min_dist 0": Way(power=2.0, min_dist=0.0),
 }
-
-
-@contextmanager
-def constants(way: Way) -> Iterator[None]:
-    """Use the numbers of a way in the embedding."""
-    before = umap_embedding.NEIGHBOURS, umap_embedding.COSINE_POWER
-    umap_embedding.NEIGHBOURS, umap_embedding.COSINE_POWER = way.neighbours, way.power
-    try:
-        yield
-    finally:
-        umap_embedding.NEIGHBOURS, umap_embedding.COSINE_POWER = before
 
 
 def measured(W_dec: np.ndarray, way: Way, truth: NeighbourGraph) -> dict[str, float]:
@@ -89,24 +99,22 @@ def measured(W_dec: np.ndarray, way: Way, truth: NeighbourGraph) -> dict[str, fl
     if way.centred:
         vectors = unit_rows(W_dec)
         vectors = vectors - vectors.mean(axis=0)
-    maps = []
-    with constants(way):
-        graph = decoder_graph(vectors, eligible=everyone, k=way.neighbours)
-        fuzzy = fuzzy_graph(graph, everyone)
-        start = start_positions(vectors, fuzzy.latents, 2)
-        started = time.process_time()
-        for seed in range(SEEDS):
-            maps.append(
-                embed(
-                    start,
-                    fuzzy,
-                    min_dist=way.min_dist,
-                    seed=seed,
-                    epochs=way.epochs,
-                    samples=way.samples,
-                )
-            )
-        seconds = (time.process_time() - started) / SEEDS
+    graph = decoder_graph(vectors, eligible=everyone, k=way.neighbours)
+    fuzzy = fuzzy_graph(graph, everyone, neighbours=way.neighbours, power=way.power)
+    start = start_positions(vectors, fuzzy.latents, 2)
+    started = time.process_time()
+    maps = [
+        embed(
+            start,
+            fuzzy,
+            min_dist=way.min_dist,
+            seed=seed,
+            epochs=way.epochs,
+            samples=way.samples,
+        )
+        for seed in range(SEEDS)
+    ]
+    seconds = (time.process_time() - started) / SEEDS
     rows = np.arange(len(W_dec))
     near = [map_neighbours(points, rows, QUALITY_NEIGHBOURS) for points in maps]
     pairs = [shared_fraction(a, b).mean() for a, b in combinations(near, 2)]
@@ -137,8 +145,11 @@ def main(options: argparse.Namespace) -> None:
         for line in options.results.read_text().splitlines():
             row = json.loads(line)
             results[row.pop("way")] = row
-    active = open_bundle(options.bundle).latents["active_tokens"].to_numpy() > 0
-    W_dec = load_sae(options.sae).W_dec.float().numpy()[active]
+    if options.planted is None:
+        active = open_bundle(options.bundle).latents["active_tokens"].to_numpy() > 0
+        W_dec = load_sae(options.sae).W_dec.float().numpy()[active]
+    else:
+        W_dec, _ = planted(options.planted, PLANTED_WIDTH)
     truth = decoder_graph(W_dec, eligible=np.ones(len(W_dec), dtype=bool), k=QUALITY_NEIGHBOURS)
     for name in options.ways:
         if name not in results:
@@ -154,6 +165,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bundle", type=Path, default=DEMO)
     parser.add_argument("--sae", default=SAE)
+    parser.add_argument("--planted", type=int, metavar="N")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--results", type=Path, metavar="FILE", help="JSON lines, appended")
     main(parser.parse_args())

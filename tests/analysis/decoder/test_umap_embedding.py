@@ -9,6 +9,7 @@ from analysis.decoder.graph import NeighbourGraph, decoder_graph
 from analysis.decoder.map_quality import trustworthiness
 from analysis.decoder.umap_embedding import (
     COSINE_POWER,
+    NEIGHBOURS,
     embed,
     fuzzy_graph,
     jittered,
@@ -20,19 +21,29 @@ from tests.oracles.umap_reference import reference_embedding
 from tests.threads import COUNTS, threads
 
 
+@pytest.mark.parametrize(("neighbours", "power"), [(15, 0.75), (8, 2.0)])
 def test_edges_are_umap_learns_times_a_power_of_their_cosine(
-    decoder: np.ndarray, graph: NeighbourGraph, eligible: np.ndarray
+    decoder: np.ndarray,
+    graph: NeighbourGraph,
+    eligible: np.ndarray,
+    neighbours: int,
+    power: float,
 ) -> None:
-    fuzzy = fuzzy_graph(graph, eligible)
+    fuzzy = fuzzy_graph(graph, eligible, neighbours=neighbours, power=power)
     assert np.setdiff1d(np.arange(len(decoder)), fuzzy.latents).tolist() == LEFT_OUT
     unit = decoder[fuzzy.latents].astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, 1)
-    reference, _, _ = fuzzy_simplicial_set(1 - cosines, 15, np.random.RandomState(0), "precomputed")
-    expected = reference.toarray() * np.maximum(cosines, 0) ** COSINE_POWER
+    random = np.random.RandomState(0)
+    reference, _, _ = fuzzy_simplicial_set(1 - cosines, neighbours, random, "precomputed")
+    expected = reference.toarray() * np.maximum(cosines, 0) ** power
     np.testing.assert_allclose(fuzzy.weights.toarray(), expected, atol=2e-4)
-    assert COSINE_POWER == 0.75
+    assert fuzzy.neighbours.shape[1] == graph.k
+
+
+def test_the_defaults_are_those_of_the_clusters() -> None:
+    assert (NEIGHBOURS, COSINE_POWER) == (15, 0.75)
 
 
 def test_a_missing_neighbour_counts_as_far_away_as_the_opposite_vector() -> None:
