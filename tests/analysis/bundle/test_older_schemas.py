@@ -69,6 +69,16 @@ def test_every_table_of_a_kept_bundle_is_read(folder: Path) -> None:
         assert dict(zip(rows.column_names, rows.schema.types, strict=True)) == kinds, name
 
 
+def test_the_kept_bundle_of_schema_3_has_clusters_and_a_null_draw_of_both_spaces() -> None:
+    bundle = open_bundle(KEPT / "schema-3")
+    assert bundle.manifest.schema_version == 3
+    assert set(bundle.clusters["space"].to_pylist()) == {"decoder", "cooccurrence"}
+    assert set(bundle.null_latents["space"].to_pylist()) == {"decoder", "cooccurrence"}
+    assert bundle.manifest.null_map is not None
+    maps = bundle.manifest.map_cooccurrence
+    assert maps is not None and maps.agreement is not None
+
+
 def test_the_kept_bundle_of_schema_2_shows_what_was_planted(tmp_path: Path) -> None:
     planted = planted_activations(
         tmp_path, documents=make.DOCUMENTS, document_tokens=make.DOCUMENT_TOKENS, seed=make.SEED
