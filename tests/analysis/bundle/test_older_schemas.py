@@ -72,7 +72,8 @@ def test_every_table_of_a_kept_bundle_is_read(folder: Path) -> None:
 def test_the_kept_bundle_of_schema_3_has_clusters_and_a_null_draw_of_both_spaces() -> None:
     bundle = open_bundle(KEPT / "schema-3")
     assert bundle.manifest.schema_version == 3
-    assert set(bundle.clusters["space"].to_pylist()) == {"decoder", "cooccurrence"}
+    assert {level.space for level in bundle.manifest.clustering} == {"decoder", "cooccurrence"}
+    assert bundle.clusters["believable"].null_count == 0
     assert set(bundle.null_latents["space"].to_pylist()) == {"decoder", "cooccurrence"}
     assert bundle.manifest.null_map is not None
     maps = bundle.manifest.map_cooccurrence
