@@ -26,8 +26,9 @@
  * @property {Uint8Array|Uint16Array} codes One for each latent.
  */
 
-/** Opacity of points without a value, 0 to 255. */
-export const PALE_ALPHA = 150;
+/** Opacity of points with and without a value, 0 to 255. */
+const ALPHA = 230;
+const PALE_ALPHA = 170;
 
 /**
  * Read the answer of the column route.
@@ -63,7 +64,7 @@ export function paletteOf(colour, theme) {
   const palette = new Uint8Array(4 * colours.length);
   colours.forEach((hex, code) => {
     const [red, green, blue] = rgbOf(hex);
-    palette.set([red, green, blue, code === 0 ? PALE_ALPHA : 255], 4 * code);
+    palette.set([red, green, blue, code === 0 ? PALE_ALPHA : ALPHA], 4 * code);
   });
   return palette;
 }
@@ -81,16 +82,14 @@ export function rgbOf(hex) {
 /**
  * How many selected latents each entry has.
  * @param {Colour} colour
- * @param {?Uint8Array} mask One bit for each latent, the lowest first; null selects all.
+ * @param {?Uint8Array} mask 1 or 0 for each latent; null selects all.
  * @returns {number[]} In the order of the entries.
  */
 export function countEntries(colour, mask) {
   if (mask === null) return colour.entries.map((entry) => entry.total);
   const counts = new Uint32Array(colour.palette.light.length);
   const { codes } = colour;
-  for (let i = 0; i < codes.length; i += 1) {
-    counts[codes[i]] += (mask[i >> 3] >> (i & 7)) & 1;
-  }
+  for (let i = 0; i < codes.length; i += 1) counts[codes[i]] += mask[i];
   return colour.entries.map(({ code, last }) => {
     let count = 0;
     for (let step = code; step <= last; step += 1) count += counts[step];

@@ -1,0 +1,149 @@
+/** The card of the latent under the pointer. All text is put in as text, never as markup. */
+
+/** Milliseconds that the pointer rests before the card is asked for, and that the card stays. */
+export const DELAY = 125;
+export const STAY = 260;
+/** Pixels between the point and the card, and between the card and the edge of the map. */
+const OFFSET = 16;
+const EDGE = 6;
+/** Red, green and blue of the strongest activation: dark orange. */
+const STRONGEST = { light: [217, 95, 2], dark: [232, 113, 20] };
+const PAPER = { light: [255, 255, 255], dark: [27, 35, 41] };
+
+/**
+ * @param {HTMLElement} host An element that covers the map and takes no pointer events.
+ * @param {{fetchCard: (latent: number) => Promise<object>, onOpen: (latent: number) => void,
+ *   theme?: () => "light"|"dark", delay?: number, stay?: number}} options
+ */
+export function createCard(host, { fetchCard, onOpen, theme = () => "light", delay = DELAY, stay = STAY }) {
+  let timer = 0;
+  let shown = null;
+  let asked = null;
+
+  function show(card, px, py, touched) {
+    const box = cardBox(card, theme());
+    if (touched) box.append(openButton(() => onOpen(card.latent)));
+    host.replaceChildren(box);
+    placeBox(box, host, px, py);
+    shown = card.latent;
+  }
+
+  function hide() {
+    clearTimeout(timer);
+    asked = null;
+    shown = null;
+    host.replaceChildren();
+  }
+
+  return {
+    /** The pointer is on a latent (touched: a finger was), at a pixel of the map. */
+    point(latent, px, py, touched = false) {
+      clearTimeout(timer);
+      if (latent === shown && !touched) return;
+      asked = latent;
+      timer = setTimeout(
+        async () => {
+          try {
+            const card = await fetchCard(latent);
+            if (asked === latent) show(card, px, py, touched);
+          } catch {
+            if (asked === latent) hide();
+          }
+        },
+        touched ? 0 : delay,
+      );
+    },
+    /** The pointer has left the latent. */
+    leave() {
+      clearTimeout(timer);
+      asked = null;
+      if (shown !== null) timer = setTimeout(hide, stay);
+    },
+    hide,
+    destroy: hide,
+  };
+}
+
+function element(tag, name, text = "") {
+  const made = document.createElement(tag);
+  made.className = name;
+  made.textContent = text;
+  return made;
+}
+
+function cardBox(card, theme) {
+  const box = element("div", "card");
+  box.dataset.latent = String(card.latent);
+  const head = element("p", "card-head");
+  head.append(element("span", "card-id", String(card.latent)));
+  head.append(element("span", card.name ? "card-name" : "card-name none", card.name || "no label"));
+  box.append(head);
+  if (card.score) box.append(element("p", card.weak ? "card-score weak" : "card-score", scoreText(card)));
+  const facts = element("p", "card-facts");
+  facts.append(element("span", "card-density", `density ${card.density}`));
+  if (card.flag) facts.append(element("span", "card-flag", card.flag));
+  if (card.partners) facts.append(element("span", "card-partners", `${card.partners} partners`));
+  box.append(facts);
+  if (card.cluster) {
+    const cluster = element("p", "card-cluster", card.cluster.name);
+    cluster.style.color = card.cluster[theme];
+    box.append(cluster);
+  }
+  if (card.tokens.length) box.append(tokenList(card.tokens));
+  if (card.context.length) box.append(contextLine(card, theme));
+  return box;
+}
+
+function scoreText(card) {
+  return card.weak ? `${card.score} · weak` : card.score;
+}
+
+function tokenList(tokens) {
+  const line = element("p", "card-tokens");
+  tokens.forEach((token, i) => {
+    if (i) line.append(" ");
+    line.append(element("span", "card-token", token));
+  });
+  return line;
+}
+
+/** The tokens of the context, each shaded by its share of the latent's own maximum. */
+function contextLine(card, theme) {
+  const line = element("p", "card-context");
+  line.title = card.source;
+  card.context.forEach(({ text, ratio }, i) => {
+    const token = element("span", i === card.picked ? "picked" : "", text);
+    if (ratio > 0) {
+      token.style.backgroundColor = shade(ratio, theme);
+      if (ratio > 0.6) token.style.color = "#ffffff";
+    }
+    line.append(token);
+  });
+  return line;
+}
+
+/** Paper for 0 to dark orange for 1. */
+export function shade(ratio, theme) {
+  const [low, high] = [PAPER[theme], STRONGEST[theme]];
+  const parts = low.map((value, i) => Math.round(value + (high[i] - value) * Math.min(ratio, 1)));
+  return `rgb(${parts.join(", ")})`;
+}
+
+function openButton(onPress) {
+  const button = element("button", "card-open", "Open");
+  button.type = "button";
+  button.tabIndex = -1;
+  button.addEventListener("click", onPress);
+  return button;
+}
+
+/** Put the card beside the point, on the side where there is room. */
+function placeBox(box, host, px, py) {
+  const { clientWidth: width, clientHeight: height } = host;
+  const { offsetWidth: wide, offsetHeight: high } = box;
+  const right = px + OFFSET + wide <= width - EDGE;
+  const left = right ? px + OFFSET : Math.max(EDGE, px - OFFSET - wide);
+  const top = Math.min(Math.max(EDGE, py - high / 3), Math.max(EDGE, height - high - EDGE));
+  box.style.left = `${left}px`;
+  box.style.top = `${top}px`;
+}

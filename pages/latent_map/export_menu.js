@@ -1,0 +1,170 @@
+/** The menu on the toolbar that saves the map as a file, and its rows. */
+
+import { exportMap } from "./export.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICON = "M12 4v11M7.5 10.500L12 15l4.500-4.500M5 19h14";
+const PICTURES = [
+  ["PNG", "png", 1],
+  ["PNG, 2 times as sharp", "png", 2],
+  ["PNG, 3 times as sharp", "png", 3],
+  ["PNG, 4 times as sharp", "png", 4],
+  ["SVG, for drawing programs", "svg", 1],
+  ["HTML, to move in without a server", "html", 1],
+];
+const ROWS = [
+  ["Selected rows as Parquet", "parquet"],
+  ["Selected rows as CSV", "csv"],
+];
+
+/**
+ * @param {HTMLElement} host The toolbar.
+ * @param {import("./latent_map.js").LatentMap} map
+ * @param {import("./reading.js").Reading} reading
+ */
+export function createExportMenu(host, map, reading) {
+  const group = host.appendChild(document.createElement("div"));
+  group.className = "group export";
+  const button = group.appendChild(document.createElement("button"));
+  button.type = "button";
+  button.tabIndex = -1;
+  button.dataset.name = "export";
+  button.title = "Save the map or its rows (E)";
+  button.setAttribute("aria-label", button.title);
+  button.setAttribute("aria-haspopup", "menu");
+  button.setAttribute("aria-expanded", "false");
+  button.append(icon());
+  const menu = document.createElement("div");
+  menu.className = "export-menu";
+  menu.setAttribute("role", "menu");
+  menu.hidden = true;
+  host.append(menu);
+  const state = menu.appendChild(document.createElement("p"));
+  state.setAttribute("role", "status");
+
+  for (const [words, kind, scale] of PICTURES) {
+    item(menu, words, `${kind}-${scale}`, async () => {
+      state.textContent = "Drawing …";
+      try {
+        save(await exportMap(kind, sceneOf(map, reading), { scale }), nameOf(map, kind));
+        state.textContent = "";
+        close();
+      } catch (error) {
+        state.textContent = error.message;
+      }
+    });
+  }
+  for (const [words, kind] of ROWS) {
+    item(menu, words, kind, () => {
+      const query = new URLSearchParams({ select: map.data.selectionText, colour: map.data.colour.name });
+      const { level } = map.data;
+      if (level) Object.entries(level).forEach(([key, value]) => query.set(key, value));
+      const address = `${map.data.base}/rows/${map.data.map}.${kind}?${query}`;
+      follow(new URL(address, document.baseURI).href, nameOf(map, kind));
+      close();
+    });
+  }
+
+  const outside = (event) => {
+    if (!event.composedPath().some((part) => part === menu || part === group)) close();
+  };
+  const keys = (event) => {
+    const items = [...menu.querySelectorAll("button")];
+    const at = items.indexOf(menu.getRootNode().activeElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) items[(at + step + items.length) % items.length].focus();
+    else if (event.key === "Escape") close(true);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  menu.addEventListener("keydown", keys);
+  button.addEventListener("click", toggle);
+
+  function toggle() {
+    if (!menu.hidden) return close();
+    menu.hidden = false;
+    state.textContent = "";
+    button.setAttribute("aria-expanded", "true");
+    document.addEventListener("pointerdown", outside);
+    menu.querySelector("button").focus();
+    return undefined;
+  }
+
+  function close(back = false) {
+    menu.hidden = true;
+    button.setAttribute("aria-expanded", "false");
+    document.removeEventListener("pointerdown", outside);
+    if (back) map.stage.surface.focus();
+  }
+
+  return { toggle, destroy: () => document.removeEventListener("pointerdown", outside) };
+}
+
+function item(menu, words, name, onPress) {
+  const button = menu.appendChild(document.createElement("button"));
+  button.type = "button";
+  button.setAttribute("role", "menuitem");
+  button.dataset.kind = name;
+  button.tabIndex = -1;
+  button.textContent = words;
+  button.addEventListener("click", onPress);
+}
+
+/**
+ * What a file of the map shows.
+ * @returns {import("./export.js").Scene}
+ */
+export function sceneOf(map, reading) {
+  const { columns, spread } = map.renderer;
+  const { data } = map;
+  const selection = data.selectionText ? `Selection: ${data.selectionText}` : "";
+  return {
+    x: map.x,
+    y: map.y,
+    frame: data.frame,
+    colour: reading.colour,
+    palette: columns.palette,
+    states: columns.states,
+    weights: columns.weights,
+    spread,
+    selected: map.renderer.selected,
+    counts: reading.counts,
+    camera: map.camera,
+    theme: data.theme,
+    title: data.title,
+    lines: [data.weakNote, data.caption, selection].filter(Boolean),
+    drawOverlay: (context) => map.drawOverlayOn(context, { still: true }),
+    parts: {
+      shapes: map.shapes,
+      focus: map.focus,
+      neighbourhood: reading.neighbourhood,
+      names: reading.known(),
+    },
+  };
+}
+
+function nameOf(map, kind) {
+  return `map-${map.data.map}_${map.data.bundle.slice(0, 8)}.${kind}`;
+}
+
+function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  follow(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+function follow(address, name) {
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+}
+
+function icon() {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.appendChild(document.createElementNS(SVG, "path")).setAttribute("d", ICON);
+  return svg;
+}

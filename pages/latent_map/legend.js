@@ -1,0 +1,114 @@
+/** The legend of the colours: entries with "selected / total", and a bar for numbers. */
+
+/** Entries that are listed; of more clusters the legend would be longer than the map. */
+const MOST = 60;
+
+/**
+ * @param {HTMLElement} host
+ * @param {{onToggle: (code: number) => void, theme?: () => "light"|"dark"}} options `onToggle` gets
+ *   the code of an entry that was clicked.
+ */
+export function createLegend(host, { onToggle, theme = () => "light" }) {
+  let rows = [];
+  let open = window.matchMedia("(min-width: 700px)").matches;
+
+  function build(colour) {
+    const details = document.createElement("details");
+    details.className = "legend";
+    details.open = open;
+    details.addEventListener("toggle", () => {
+      open = details.open;
+    });
+    const title = text("summary", "legend-title", colour.title);
+    title.title = colour.meaning;
+    title.tabIndex = -1;
+    details.append(title);
+    if (colour.scale) details.append(colourBar(colour, theme()));
+    const list = text("ul", "legend-entries", "");
+    rows = listed(colour).map((entry) => row(list, colour, entry, theme(), onToggle));
+    details.append(list);
+    const rest = colour.entries.length - rows.length;
+    if (rest > 0) details.append(text("p", "legend-rest", `${rest.toLocaleString("en")} smaller ones`));
+    host.replaceChildren(details);
+  }
+
+  let drawn = "";
+  return {
+    /**
+     * @param {import("./colours.js").Colour} colour
+     * @param {number[]} counts Selected latents of each entry.
+     */
+    show(colour, counts) {
+      const key = `${colour.name} ${colour.title} ${theme()} ${colour.entries.length}`;
+      if (key !== drawn) build(colour);
+      drawn = key;
+      rows.forEach(({ item, count, entry }, i) => {
+        const selected = counts[i];
+        count.textContent =
+          selected === entry.total
+            ? entry.total.toLocaleString("en")
+            : `${selected.toLocaleString("en")} / ${entry.total.toLocaleString("en")}`;
+        item.classList.toggle("none", selected === 0);
+      });
+    },
+    /** Build anew when it is shown next. */
+    forget() {
+      drawn = "";
+    },
+    destroy() {
+      host.replaceChildren();
+    },
+  };
+}
+
+function listed(colour) {
+  return colour.entries.slice(0, MOST);
+}
+
+function row(list, colour, entry, theme, onToggle) {
+  const item = document.createElement("li");
+  const button = text("button", "legend-entry", "");
+  button.type = "button";
+  button.tabIndex = -1;
+  button.dataset.code = String(entry.code);
+  button.title = `Select the ${entry.total.toLocaleString("en")} latents: ${entry.label}`;
+  const swatch = text("span", "swatch", "");
+  const middle = Math.round((entry.code + entry.last) / 2);
+  swatch.style.backgroundColor = colour.palette[theme][middle];
+  const count = text("span", "legend-count", "");
+  button.append(swatch, text("span", "legend-label", entry.label), count);
+  button.addEventListener("click", () => onToggle(entry.code));
+  item.append(button);
+  list.append(item);
+  return { item, count, entry };
+}
+
+/** The colours of a scale with its ends and ticks. */
+function colourBar(colour, theme) {
+  const { scale, palette } = colour;
+  const bar = text("div", "colour-bar", "");
+  const ramp = text("div", "ramp", "");
+  const steps = palette[theme].slice(1);
+  const stops = Array.from({ length: 17 }, (_, i) => steps[Math.round((i / 16) * (steps.length - 1))]);
+  ramp.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  bar.append(ramp);
+  const ends = [
+    { at: 0, text: scale.least },
+    { at: 1, text: scale.most },
+  ];
+  const inner = scale.ticks.filter(({ at }) => at > 0.16 && at < 0.84);
+  for (const tick of [ends[0], ...inner, ends[1]]) {
+    const label = text("span", "tick", tick.text);
+    label.style.left = `${100 * tick.at}%`;
+    label.dataset.edge = tick.at === 0 ? "left" : tick.at === 1 ? "right" : "";
+    bar.append(label);
+  }
+  return bar;
+}
+
+function text(tag, name, content) {
+  const made = document.createElement(tag);
+  made.className = name;
+  made.textContent = content;
+  return made;
+}

@@ -1,0 +1,182 @@
+/**
+ * Names on the map: which of them are wanted at this zoom, where there is room, and how they look.
+ *
+ * All places are CSS pixels from the upper left corner of the map, all coordinates data units.
+ */
+
+/**
+ * @typedef {Object} Name
+ * @property {"cluster"|"latent"} kind
+ * @property {number} id
+ * @property {string} text
+ * @property {number} x Data units.
+ * @property {number} y Data units.
+ * @property {boolean} weak
+ * @property {number} [size] Latents of the cluster.
+ * @property {number} [level] Of the cluster; 0 is the finest.
+ * @property {number} [top] The coarsest level that holds the cluster or one that contains it.
+ * @property {string} [light] Colour on a light background; "" for ink.
+ * @property {string} [dark] Colour on a dark background; "" for ink.
+ */
+
+/** Names at once. */
+export const MOST = 25;
+/** A level with more clusters in view is too fine. */
+const CROWDED = 40;
+/** Latents in a tile above which their names say nothing about the others. */
+const MANY_LATENTS = 1500;
+/** Zoom, 1 where the whole map fits, from which latents are named. */
+export const NEAR = 2.5;
+const FAMILY = '"Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif';
+const INK = { light: "#1f2933", dark: "#e4eaee" };
+const PAPER = { light: "#ffffff", dark: "#12181d" };
+/** Pixels between a point and its name, and around each name. */
+const GAP = 9;
+const PAD = 3;
+
+/**
+ * The level of clusters to name: the finest that is not crowded, else the coarsest.
+ * @param {Name[]} names Of all levels.
+ * @param {number[]} levels Coarsest first.
+ * @param {number[]} viewport x0, x1, y0, y1 in data units.
+ */
+export function levelInView(names, levels, viewport) {
+  const counts = new Map(levels.map((level) => [level, 0]));
+  for (const name of names) {
+    if (isInside(name, viewport)) counts.set(name.level, (counts.get(name.level) ?? 0) + 1);
+  }
+  return levels.findLast((level) => counts.get(level) <= CROWDED) ?? levels[0];
+}
+
+/**
+ * The names that are wanted in a view, the most important first: clusters of one level and finer
+ * ones that are in none of them, then latents where they are few.
+ * @param {{names: Name[], levels: number[]}} clusters
+ * @param {{count: number, names: Name[]}[]} tiles Of latents.
+ * @param {number[]} viewport
+ * @returns {Name[]}
+ */
+export function wantedNames(clusters, tiles, viewport) {
+  const level = levelInView(clusters.names, clusters.levels, viewport);
+  const named = clusters.names.filter(
+    (name) => name.level === level || (name.level < level && name.top === name.level),
+  );
+  // A tile may hold the names of one latent twice only if it is loaded twice.
+  const latents = tiles
+    .filter((tile) => tile.count <= MANY_LATENTS)
+    .flatMap((tile) => tile.names.map((name, rank) => ({ name, rank })))
+    .sort((a, b) => a.name.weak - b.name.weak || a.rank - b.rank || a.name.id - b.name.id)
+    .map(({ name }) => name);
+  return [...named, ...latents].filter((name) => isInside(name, viewport));
+}
+
+function isInside({ x, y }, [x0, x1, y0, y1]) {
+  return x >= x0 && x <= x1 && y >= y0 && y <= y1;
+}
+
+/**
+ * The names that fit without overlap, in the order of the candidates. A name is written once, and
+ * is moved inwards at the edge of the map.
+ * @param {Name[]} candidates
+ * @param {{toPixel: (x: number, y: number) => [number, number]}} camera
+ * @param {{width: number, height: number}} size Of the map.
+ * @param {(name: Name) => number} measureText Width of the text.
+ * @param {{most?: number, blocked?: number[][]}} [options] `blocked` are boxes [left, right, top,
+ *   bottom] that names keep clear of.
+ * @returns {(Name & {px: number, py: number, box: number[]})[]} `px`, `py` is the middle of the text.
+ */
+export function placeNames(candidates, camera, size, measureText, options = {}) {
+  const { most = MOST, blocked = [] } = options;
+  const taken = [...blocked];
+  const texts = new Set();
+  const placed = [];
+  for (const name of candidates) {
+    if (placed.length >= most) break;
+    if (texts.has(name.text)) continue;
+    const [x, y] = camera.toPixel(name.x, name.y);
+    const half = measureText(name) / 2 + PAD;
+    const high = fontSize(name) / 2 + PAD;
+    const box = middles(name, x, y, half)
+      .map(([px, py]) => fitted(px, py, half, high, size))
+      .find((one) => one && taken.every((other) => !overlap(one, other)));
+    if (!box) continue;
+    taken.push(box);
+    texts.add(name.text);
+    placed.push({ ...name, px: (box[0] + box[1]) / 2, py: (box[2] + box[3]) / 2, box });
+  }
+  return placed;
+}
+
+/** Where the middle of a name may be: on its cluster, or beside its point. */
+function middles(name, x, y, half) {
+  if (name.kind === "cluster") return [[x, y]];
+  return [
+    [x + GAP + half - PAD, y],
+    [x - GAP - half + PAD, y],
+    [x, y - 2 * GAP],
+    [x, y + 2 * GAP],
+  ];
+}
+
+/** The box of a name, moved inside the map; null if its place is outside or it is too wide. */
+function fitted(x, y, half, high, { width, height }) {
+  if (x < -half || x > width + half || y < 0 || y > height || 2 * half > width) return null;
+  const px = Math.min(Math.max(x, half), width - half);
+  const py = Math.min(Math.max(y, high), height - high);
+  return [px - half, px + half, py - high, py + high];
+}
+
+function overlap(a, b) {
+  return a[0] < b[1] && b[0] < a[1] && a[2] < b[3] && b[2] < a[3];
+}
+
+/** Pixels: 11 for a latent and a small cluster, up to 15 for a large one. */
+export function fontSize(name) {
+  if (name.kind !== "cluster") return 11;
+  return Math.round(Math.min(15, Math.max(11, 9.5 + Math.log2((name.size ?? 1) / 8 + 1))));
+}
+
+/** The font of a name, as a canvas takes it: clusters in bold, weak ones in ordinary weight. */
+export function fontOf(name) {
+  const weight = name.kind === "cluster" && !name.weak ? 600 : 400;
+  return `${weight} ${fontSize(name)}px ${FAMILY}`;
+}
+
+const widths = new Map();
+
+/** The width of a name, measured once. */
+export function widthOf(context, name) {
+  const font = fontOf(name);
+  const key = `${font}\n${name.text}`;
+  if (!widths.has(key)) {
+    if (widths.size > 5000) widths.clear();
+    context.font = font;
+    widths.set(key, context.measureText(name.text).width);
+  }
+  return widths.get(key);
+}
+
+/**
+ * Draw placed names with a halo; weak ones are pale.
+ * @param {CanvasRenderingContext2D} context
+ * @param {ReturnType<typeof placeNames>} placed
+ * @param {"light"|"dark"} theme
+ * @param {{neutral?: boolean}} [options] `neutral` when the points do not have the hues of clusters.
+ */
+export function drawNames(context, placed, theme, { neutral = false } = {}) {
+  context.save();
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  context.lineWidth = 4;
+  context.strokeStyle = PAPER[theme];
+  for (const name of placed) {
+    context.font = fontOf(name);
+    context.globalAlpha = name.weak ? 0.85 : 1;
+    context.strokeText(name.text, name.px, name.py);
+    context.globalAlpha = name.weak ? 0.65 : 1;
+    context.fillStyle = (!neutral && name[theme]) || INK[theme];
+    context.fillText(name.text, name.px, name.py);
+  }
+  context.restore();
+}

@@ -1,0 +1,146 @@
+/**
+ * What helps to read one map: names, the card, the legend, the neighbourhood of the latent in focus
+ * and the export. The map calls it when something has changed; nothing here reaches Python.
+ */
+
+import { createCard } from "./card.js";
+import { countEntries } from "./colours.js";
+import { createExportMenu } from "./export_menu.js";
+import { createLegend } from "./legend.js";
+import { createNameSource } from "./name_source.js";
+import { drawNames, placeNames, wantedNames, widthOf } from "./names.js";
+import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
+import { jsonAt } from "./source.js";
+
+/** Pixels that names keep clear of at the upper left, where the toolbar is. */
+const TOOLBAR = [0, 52, 0, 400];
+
+export class Reading {
+  /** @param {import("./latent_map.js").LatentMap} map */
+  constructor(map) {
+    this.map = map;
+    this.colour = null;
+    this.source = null;
+    this.neighbourhood = null;
+    this.placed = [];
+    this.placedNeighbours = [];
+    const theme = () => map.data.theme;
+    this.card = createCard(map.stage.card, {
+      fetchCard: (latent) => jsonAt(`${map.data.base}/card/${latent}${this.levelQuery()}`),
+      onOpen: (latent) => map.actions.send({ kind: "open", latent }),
+      theme,
+    });
+    this.legend = createLegend(map.stage.legend, {
+      onToggle: (code) => map.actions.narrow(code),
+      theme,
+    });
+    this.exports = createExportMenu(map.stage.toolbar, map, this);
+  }
+
+  /** The level of the clusters as a query of an address; empty for the level shown first. */
+  levelQuery() {
+    const { level } = this.map.data;
+    return level ? `?space=${level.space}&level=${level.level}` : "";
+  }
+
+  /** Take new data from Python, before the map draws them. */
+  takeData() {
+    const { data } = this.map;
+    const address = `${data.base}/names/${data.map}${this.levelQuery()}`;
+    if (this.address !== address) {
+      this.address = address;
+      this.source?.destroy();
+      this.source = createNameSource({ url: address, load: jsonAt, onLoad: () => this.map.redraw() });
+    }
+    this.focusChanged();
+  }
+
+  /** The colours of the points have changed. */
+  takeColour(colour) {
+    this.colour = colour;
+    this.legend.forget();
+    this.maskChanged();
+  }
+
+  /** The selection has changed. */
+  maskChanged() {
+    if (!this.colour) return;
+    /** Selected latents of each entry of the legend. */
+    this.counts = countEntries(this.colour, this.map.selection.mask);
+    this.legend.show(this.colour, this.counts);
+  }
+
+  /** The pointer is on a point, or on none (-1). */
+  hover(point, touched = false) {
+    const pixel = this.map.pixelOf(point);
+    if (pixel) this.card.point(point, ...pixel, touched);
+    else this.card.leave();
+  }
+
+  /** The view moves, so a card would not be beside its point. */
+  moved() {
+    this.card.hide();
+  }
+
+  /** Read what surrounds the latent in focus. */
+  async focusChanged() {
+    const { data, focus } = this.map;
+    const key = focus === null ? "" : `${data.base}/neighbourhood/${data.map}/${focus}?measure=${data.measure}`;
+    if (this.around === key) return;
+    this.around = key;
+    this.neighbourhood = null;
+    this.placedNeighbours = [];
+    if (!key) return;
+    try {
+      const around = await jsonAt(key);
+      if (this.around !== key) return;
+      this.neighbourhood = around;
+      this.map.redraw();
+    } catch {
+      // The latent page has the same neighbours; without them the map is still of use.
+    }
+  }
+
+  /** The neighbour of the latent in focus whose point or name is at a pixel, or -1. */
+  hitAt(px, py) {
+    if (!this.neighbourhood) return -1;
+    return hitNeighbour(this.neighbourhood, this.placedNeighbours, this.map.camera, px, py);
+  }
+
+  /** The names that are known for the view; null before they are here. */
+  known() {
+    return this.source?.inView(this.map.camera, this.map.moving) ?? null;
+  }
+
+  /** Lines, below rings and shapes. */
+  drawBelow(context) {
+    if (!this.neighbourhood) return;
+    drawEdges(context, this.neighbourhood, this.map.camera, this.map.data.theme);
+  }
+
+  /** Names, above everything else. */
+  drawAbove(context) {
+    const { camera, data } = this.map;
+    const size = { width: camera.width, height: camera.height };
+    const blocked = [TOOLBAR];
+    if (this.neighbourhood) {
+      this.placedNeighbours = placeNeighbours(context, this.neighbourhood, camera, size, blocked);
+      blocked.push(...this.placedNeighbours.map(({ box }) => box));
+    }
+    const known = this.known();
+    const wanted = known ? wantedNames(known.clusters, known.tiles, camera.viewport) : [];
+    const most = 25 - this.placedNeighbours.length;
+    this.placed = placeNames(wanted, camera, size, (name) => widthOf(context, name), { blocked, most });
+    const neutral = this.colour?.name !== "cluster";
+    drawNames(context, this.placed, data.theme, { neutral });
+    drawNames(context, this.placedNeighbours, data.theme, { neutral: true });
+    this.map.stage.edges.textContent = this.neighbourhood ? edgeWords(this.neighbourhood) : "";
+  }
+
+  destroy() {
+    this.source?.destroy();
+    this.card.destroy();
+    this.legend.destroy();
+    this.exports.destroy();
+  }
+}
