@@ -59,12 +59,29 @@ if __name__ == "dashboard":
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from pages.server import health, map_data, map_modules, start
+    from pages.server import (
+        health,
+        map_cards,
+        map_data,
+        map_modules,
+        map_names,
+        map_neighbourhood,
+        map_rows,
+        start,
+    )
     from pages.server.messages import MessageFilter
 
     app = App(
         __file__,
-        routes=(*health.ROUTES, *map_modules.ROUTES, *map_data.ROUTES),
+        routes=(
+            *health.ROUTES,
+            *map_modules.ROUTES,
+            *map_data.ROUTES,
+            *map_names.ROUTES,
+            *map_cards.ROUTES,
+            *map_neighbourhood.ROUTES,
+            *map_rows.ROUTES,
+        ),
         lifespan=start.lifespan,
         on_script_error=explain,
         middleware=[Middleware(MessageFilter, Path(__file__).resolve())],

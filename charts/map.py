@@ -4,6 +4,8 @@ One map is by decoder similarity, the other by co-occurrence. The bundle stores 
 nothing is laid out here.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,9 +14,9 @@ from analysis.bundle import Bundle, LevelName
 from analysis.decoder.map_verdict import MapName, quality_of_map
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction, percent
-from analysis.selection import MAP_COLUMNS
+from analysis.selection import MAP_COLUMNS, evaluate, parse
 from charts.cluster_level import Level, level_of, level_words
-from charts.core.figure import Figure, caption_of
+from charts.core.figure import Caption, Figure, caption_of
 from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT
 from charts.core.scheme import Scheme
 from charts.core.theme import layered
@@ -84,15 +86,45 @@ def latent_map(
             **({} if viewport is None else {"viewport": ", ".join(map(_edge, viewport))}),
         ),
         selections=(box.name,) if raster else (box.name, LATENT.name),
-        note=_note(bundle, map_name) + (_moved_note(bundle) if colour == "moved" else ""),
+        note=map_note(bundle, map_name) + (_moved_note(bundle) if colour == "moved" else ""),
     )
+
+
+def selected_rows(
+    bundle: Bundle,
+    selection: str,
+    *,
+    colour: Colour = "cluster",
+    level: LevelName | None = None,
+    map_name: MapName = "decoder",
+) -> Figure:
+    """The map of a selection with only the rows of the selected latents, for files.
+
+    `selection` is the text of the selection; empty for all latents. Raises InputError if it cannot
+    be read.
+    """
+    chosen = evaluate(parse(selection), bundle)
+    figure = latent_map(bundle, selected=chosen, colour=colour, level=level, map_name=map_name)
+    return replace(figure, rows=figure.rows.filter(figure.rows["selected"])).of_selection(selection)
 
 
 def _edge(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _note(bundle: Bundle, map_name: MapName) -> str:
+def map_caption(bundle: Bundle, level: LevelName | None, map_name: MapName) -> Caption:
+    """The caption of the map in the browser, whose colours and view change without the server."""
+    x, y = places(bundle, map_name)
+    return caption_of(
+        bundle,
+        unit="latent",
+        cluster_level=level_words(level_of(bundle, level).name),
+        latents=f"{np.isfinite(x + y).sum()} on the map of {len(x)}",
+    )
+
+
+def map_note(bundle: Bundle, map_name: MapName) -> str:
+    """What distances on a map are evidence of."""
     quality = quality_of_map(bundle.manifest, map_name)
     weak = "On this map, distances and gaps between clusters are weak evidence"
     if quality is None:

@@ -183,7 +183,7 @@ def _by_cluster(bundle: Bundle, level: LevelName | None) -> Colouring:
     # A latent without a cluster has -1, the last place, which stays 0.
     return _categorical(
         CLUSTER,
-        Offer(f"cluster · {level_words(clustering.name)}", "the cluster at this level"),
+        Offer(f"cluster ({level_words(clustering.name)})", "the cluster at this level"),
         code_of[clustering.of_latent],
         [(names[i], clustering.colours[i]) for i in ids],
         tuple(ids),

@@ -15,7 +15,9 @@ MIXED = "mixed: "
 """How a name begins that does not fit the cluster as a whole (`analysis.labels.cluster_names`)."""
 _PIECE = re.compile(r"(?<!\w)-\w|\w-(?!\w)|^the letters? ")
 """A description of pieces of words: -ing, un-, -tion-, or single letters."""
-_BREAKS = (SEPARATOR, ", ", " and ", " or ", " with ", " ")
+_JOINT = ", "
+"""Between two terms: a dot would look like a point of the map."""
+_BREAKS = (_JOINT, " and ", " or ", " with ", " ")
 
 
 class Clarity(IntEnum):
@@ -46,7 +48,7 @@ def short_name(label: str | None) -> ShortName:
     terms = shown.removeprefix(MIXED).split(SEPARATOR)
     words = [term for term in terms if is_word(term)]
     if not words:
-        return ShortName(_fitting(SEPARATOR.join(terms)), Clarity.SIGNS, is_mixed)
+        return ShortName(_fitting(_JOINT.join(terms)), Clarity.SIGNS, is_mixed)
     text = _joined(words)
     clarity = Clarity.PIECES if _PIECE.search(text) else Clarity.WORDS
     return ShortName(text, clarity, is_mixed)
@@ -67,7 +69,7 @@ def _joined(words: list[str]) -> str:
     """As many of the words as fit, at least a part of the first."""
     text = _fitting(words[0])
     for word in words[1:]:
-        longer = f"{text}{SEPARATOR}{word}"
+        longer = f"{text}{_JOINT}{word}"
         if cells(longer) > LONGEST_NAME or text.endswith("…"):
             break
         text = longer
@@ -84,5 +86,5 @@ def _fitting(text: str) -> str:
     for mark in _BREAKS:
         before, found, _ = cut.rpartition(mark)
         if found and cells(before) >= LONGEST_NAME / 3:
-            return f"{before.rstrip(' ·,')} …" if mark == " " else before.rstrip(" ·,")
+            return f"{before.rstrip(' ,')} …" if mark == " " else before.rstrip(" ,")
     return f"{cut.rstrip()}…"

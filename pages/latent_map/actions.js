@@ -43,12 +43,14 @@ export class MapActions {
     map.stage.surface.style.cursor = held ? (held.part.side ? "move" : "crosshair") : point >= 0 ? "pointer" : "";
     if (point === map.hovered) return;
     map.hovered = point;
+    map.reading.hover(point);
     map.redraw();
   }
 
   leave() {
     if (this.map.hovered < 0) return;
     this.map.hovered = -1;
+    this.map.reading.hover(-1);
     this.map.redraw();
   }
 
@@ -56,6 +58,8 @@ export class MapActions {
   pointAt(px, py) {
     const { map } = this;
     if (!map.index) return -1;
+    const neighbour = map.reading.hitAt(px, py);
+    if (neighbour >= 0) return neighbour;
     const [x, y] = map.stepsOf(map.camera.toData(px, py));
     const perPixel = map.stepsOf(map.camera.toData(px + 1, py))[0] - x;
     const { mask } = map.selection;
@@ -76,6 +80,7 @@ export class MapActions {
     const point = this.pointAt(px, py);
     const before = this.map.focus;
     this.focusOn(point < 0 ? null : point);
+    if (point >= 0) this.map.reading.hover(point, true);
     this.undoClick = () => this.focusOn(before, false);
   }
 
@@ -198,6 +203,13 @@ export class MapActions {
     map.send({ serial: map.serial, ...view, ...gesture });
   }
 
+  /** Narrow the selection to an entry of the legend, by its first code. */
+  narrow(code) {
+    this.nextSerial();
+    this.map.selection.awaited = this.map.serial;
+    this.send({ kind: "legend", value: code });
+  }
+
   // The focus
 
   /** Put a latent in focus (null: none): here at once, and on the server a little later. */
@@ -206,6 +218,7 @@ export class MapActions {
     clearTimeout(this.later);
     if (point === map.focus) return;
     map.focus = point;
+    map.reading.focusChanged();
     map.stage.summary.textContent = map.summary();
     map.redraw();
     if (tell) {
@@ -280,7 +293,8 @@ export class MapActions {
     const name = { "+": "plus", "=": "plus", "-": "minus", "−": "minus", 0: "whole", Home: "whole", s: "selection", d: "size" }[
       key.length === 1 ? letter : key
     ];
-    if (name || MODES[letter]) this.button(name ?? MODES[letter]);
+    if (letter === "e") this.map.reading.exports.toggle();
+    else if (name || MODES[letter]) this.button(name ?? MODES[letter]);
     else if (key === "Enter") this.enter();
     else if (key === "Escape") this.escape();
     else return false;

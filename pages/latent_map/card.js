@@ -13,49 +13,58 @@ const PAPER = { light: [255, 255, 255], dark: [27, 35, 41] };
 /**
  * @param {HTMLElement} host An element that covers the map and takes no pointer events.
  * @param {{fetchCard: (latent: number) => Promise<object>, onOpen: (latent: number) => void,
- *   theme?: () => "light"|"dark", delay?: number, stay?: number}} options
+ *   theme?: () => "light"|"dark", delay?: number, stay?: number}} options `delay` and `stay` are
+ *   milliseconds.
  */
 export function createCard(host, { fetchCard, onOpen, theme = () => "light", delay = DELAY, stay = STAY }) {
   let timer = 0;
+  /** The latent whose card is shown and whether it stays, and the one whose card is awaited. */
   let shown = null;
+  let stays = false;
   let asked = null;
 
-  function show(card, px, py, touched) {
+  function show(card, px, py, staying) {
     const box = cardBox(card, theme());
-    if (touched) box.append(openButton(() => onOpen(card.latent)));
+    if (staying) box.append(openButton(() => onOpen(card.latent)));
     host.replaceChildren(box);
     placeBox(box, host, px, py);
     shown = card.latent;
+    stays = staying;
   }
 
   function hide() {
     clearTimeout(timer);
     asked = null;
     shown = null;
+    stays = false;
     host.replaceChildren();
   }
 
+  async function ask(latent, px, py, staying) {
+    try {
+      const card = await fetchCard(latent);
+      if (asked === latent) show(card, px, py, staying);
+    } catch {
+      if (asked === latent) hide();
+    }
+  }
+
   return {
-    /** The pointer is on a latent (touched: a finger was), at a pixel of the map. */
-    point(latent, px, py, touched = false) {
+    /**
+     * The pointer is on a latent, at a pixel of the map. After a click or tap the card comes at
+     * once, stays, and has a button that opens the latent.
+     */
+    point(latent, px, py, staying = false) {
       clearTimeout(timer);
-      if (latent === shown && !touched) return;
+      if (latent === shown && (stays || !staying)) return;
       asked = latent;
-      timer = setTimeout(
-        async () => {
-          try {
-            const card = await fetchCard(latent);
-            if (asked === latent) show(card, px, py, touched);
-          } catch {
-            if (asked === latent) hide();
-          }
-        },
-        touched ? 0 : delay,
-      );
+      if (staying) ask(latent, px, py, true);
+      else timer = setTimeout(() => ask(latent, px, py, false), delay);
     },
     /** The pointer has left the latent. */
     leave() {
       clearTimeout(timer);
+      if (stays) return;
       asked = null;
       if (shown !== null) timer = setTimeout(hide, stay);
     },

@@ -1,6 +1,5 @@
 /** The menu on the toolbar that saves the map as a file, and its rows. */
 
-import { exportMap } from "./export.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICON = "M12 4v11M7.5 10.500L12 15l4.500-4.500M5 19h14";
@@ -46,6 +45,8 @@ export function createExportMenu(host, map, reading) {
     item(menu, words, `${kind}-${scale}`, async () => {
       state.textContent = "Drawing …";
       try {
+        // Read when it is needed: most readers never export.
+        const { exportMap } = await import("./export.js");
         save(await exportMap(kind, sceneOf(map, reading), { scale }), nameOf(map, kind));
         state.textContent = "";
         close();

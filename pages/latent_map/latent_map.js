@@ -6,6 +6,7 @@ import { paletteOf, readColumn } from "./colours.js";
 import { Gestures } from "./gestures.js";
 import { Link, viewportOf, viewportText } from "./link.js";
 import { cleared, drawRing, drawShape, renderColours } from "./overlay.js";
+import { Reading } from "./reading.js";
 import { diameterOf, Renderer } from "./renderer.js";
 import { SelectionMask } from "./selection_mask.js";
 import { bitsOf, bytesAt } from "./source.js";
@@ -45,6 +46,7 @@ export class LatentMap {
     this.actions = new MapActions(this);
     this.toolbar = createToolbar(this.stage.toolbar, (name) => this.actions.button(name));
     this.gestures = new Gestures(this.stage.surface, this.actions);
+    this.reading = new Reading(this);
     this.abort = new AbortController();
     this._listen();
   }
@@ -78,6 +80,7 @@ export class LatentMap {
     this.unwatch();
     this.actions.destroy();
     this.gestures.destroy();
+    this.reading.destroy();
     cancelAnimationFrame(this.request);
     clearTimeout(this.rest);
     clearTimeout(this.busy);
@@ -104,6 +107,7 @@ export class LatentMap {
     this.key = key;
     this.link.order = data.order;
     if (this.index && before) this.writeView(); // Python knows the view only from gestures
+    this.reading.takeData();
     this.showTools();
     this.redraw();
   }
@@ -157,6 +161,7 @@ export class LatentMap {
     this.colour = readColumn(answer);
     this.renderer.setColours(this.colour.codes, paletteOf(this.colour, theme), renderColours(theme));
     this._takeMask(true);
+    this.reading.takeColour(this.colour);
     this.renderer.drawn = false;
     this.redraw();
     this.showSizes();
@@ -194,6 +199,7 @@ export class LatentMap {
     this.renderer.setStates(this.selection.states(this.total));
     this.stage.summary.textContent = this.summary();
     this.stage.surface.setAttribute("aria-label", this.summary());
+    this.reading.maskChanged();
     this.showTools();
     this.redraw();
   }
@@ -260,6 +266,7 @@ export class LatentMap {
       this.moving = false;
       this.redraw();
     }, REST);
+    this.reading.moved();
     this.writeView();
     this.showTools();
     this.redraw();
@@ -292,16 +299,22 @@ export class LatentMap {
   }
 
   _drawOverlay() {
-    const { camera, data } = this;
-    const theme = data.theme;
-    const context = cleared(this.stage.overlay, camera);
+    this.drawOverlayOn(cleared(this.stage.overlay, this.camera));
+  }
+
+  /** Draw what lies over the points on a context in CSS pixels; `still` leaves out the pointer. */
+  drawOverlayOn(context, { still = false } = {}) {
+    const { camera } = this;
+    const { theme } = this.data;
     const shapes = this.drawing ? [...this.shapes.filter((s) => s !== this.drawing.edits), this.drawing] : this.shapes;
+    this.reading.drawBelow(context);
     for (const shape of shapes) drawShape(context, shape, camera, theme, shape);
     const radius = diameterOf(this.total, camera) / 2 + 4;
-    for (const [point, focused] of [[this.hovered, false], [this.focus ?? -1, true]]) {
+    for (const [point, focused] of [[still ? -1 : this.hovered, false], [this.focus ?? -1, true]]) {
       const pixel = this.pixelOf(point);
       if (pixel) drawRing(context, pixel, radius + (focused ? 2 : 0), theme, focused);
     }
+    this.reading.drawAbove(context);
   }
 
   /** Back and Forward changed the address: show its part of the map. */

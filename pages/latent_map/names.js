@@ -168,7 +168,7 @@ export function drawNames(context, placed, theme, { neutral = false } = {}) {
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.lineJoin = "round";
-  context.lineWidth = 4;
+  context.lineWidth = 5;
   context.strokeStyle = PAPER[theme];
   for (const name of placed) {
     context.font = fontOf(name);

@@ -12,8 +12,6 @@ import { drawNames, placeNames, wantedNames, widthOf } from "./names.js";
 import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
 import { jsonAt } from "./source.js";
 
-/** Pixels that names keep clear of at the upper left, where the toolbar is. */
-const TOOLBAR = [0, 52, 0, 400];
 
 export class Reading {
   /** @param {import("./latent_map.js").LatentMap} map */
@@ -70,10 +68,10 @@ export class Reading {
     this.legend.show(this.colour, this.counts);
   }
 
-  /** The pointer is on a point, or on none (-1). */
-  hover(point, touched = false) {
+  /** The pointer is on a point, or on none (-1); `stays` after a click or tap. */
+  hover(point, stays = false) {
     const pixel = this.map.pixelOf(point);
-    if (pixel) this.card.point(point, ...pixel, touched);
+    if (pixel) this.card.point(point, ...pixel, stays);
     else this.card.leave();
   }
 
@@ -90,7 +88,10 @@ export class Reading {
     this.around = key;
     this.neighbourhood = null;
     this.placedNeighbours = [];
-    if (!key) return;
+    if (!key) {
+      this.card.hide();
+      return;
+    }
     try {
       const around = await jsonAt(key);
       if (this.around !== key) return;
@@ -118,11 +119,22 @@ export class Reading {
     drawEdges(context, this.neighbourhood, this.map.camera, this.map.data.theme);
   }
 
+  /** The boxes [left, right, top, bottom] of the toolbar and the legend, where no name goes. */
+  covered() {
+    const { stage } = this.map;
+    return [stage.toolbar, stage.legend].map((part) => [
+      part.offsetLeft,
+      part.offsetLeft + part.offsetWidth,
+      part.offsetTop,
+      part.offsetTop + part.offsetHeight,
+    ]);
+  }
+
   /** Names, above everything else. */
   drawAbove(context) {
     const { camera, data } = this.map;
     const size = { width: camera.width, height: camera.height };
-    const blocked = [TOOLBAR];
+    const blocked = this.covered();
     if (this.neighbourhood) {
       this.placedNeighbours = placeNeighbours(context, this.neighbourhood, camera, size, blocked);
       blocked.push(...this.placedNeighbours.map(({ box }) => box));

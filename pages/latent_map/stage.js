@@ -27,6 +27,7 @@ export function createStage(root) {
     toolbar: add("div", "toolbar", { role: "toolbar", "aria-label": "Map" }),
     card: add("div", "card-place"),
     legend: add("div", "legend-place"),
+    edges: add("p", "edges"),
     message: add("p", "message", { role: "status" }),
     summary: add("p", "unseen", { "aria-live": "polite" }),
     keys: Object.assign(add("p", "unseen", { id: "keys" }), { textContent: KEYS }),
@@ -35,7 +36,7 @@ export function createStage(root) {
 
 const KEYS =
   "Arrow keys move the map, plus and minus zoom, 0 shows all of it, S zooms to the selection. " +
-  "M, B and L choose moving, a box or a lasso. Enter puts the latent in the middle in focus, and " +
+  "M, B and L choose moving, a box or a lasso, E saves the map. Enter puts the latent in the middle in focus, and " +
   "opens the latent in focus. Escape clears the focus, then the selection.";
 
 /** Call `resized` with the size in CSS pixels at the start and whenever it changes. */

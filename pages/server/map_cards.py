@@ -1,7 +1,7 @@
 """`/map-data/…/card/…`: what a card on the map tells of a latent."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,7 +19,8 @@ def card(bundle: "Bundle", request: Request) -> Response:
     """The card of a latent (`charts.latent_card`)."""
     from charts.latent_card import latent_card  # noqa: PLC0415
 
-    latent, level = latent_of_request(request), level_of_request(request.query_params)
+    latent = cast("int", latent_of_request(request.path_params["latent"]))
+    level = level_of_request(request.query_params)
     return JSONResponse(asdict(latent_card(bundle, latent, level)), headers=FOR_EVER)
 
 

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pages.server.map_data import BASE, level_of_request, map_of_request, of_bundle
 from pages.server.map_modules import FOR_EVER
-from pages.server.requested_bundle import RefusedError
 
 if TYPE_CHECKING:
     from analysis.bundle import Bundle
@@ -32,7 +32,7 @@ def latents(bundle: "Bundle", request: Request) -> Response:
 
     place = [request.path_params[name] for name in ("zoom", "column", "row")]
     if not all(part.isascii() and part.isdecimal() and len(part) < 7 for part in place):
-        raise RefusedError(404, "A tile is a zoom, a column and a row.")
+        raise HTTPException(404, "A tile is a zoom, a column and a row.")
     zoom, column, row = map(int, place)
     tile = latent_names(bundle, map_of_request(bundle, request), zoom, column, row)
     return JSONResponse(tile, headers=FOR_EVER)

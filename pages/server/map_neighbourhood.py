@@ -1,7 +1,7 @@
 """`/map-data/…/neighbourhood/…`: the nearest decoder vectors and partners of a latent on a map."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,7 +21,8 @@ def neighbourhood(bundle: "Bundle", request: Request) -> Response:
 
     measure = request.query_params.get("measure", "phi")
     on_map = map_of_request(bundle, request)
-    around = map_neighbourhood(bundle, latent_of_request(request), on_map, measure)
+    latent = cast("int", latent_of_request(request.path_params["latent"]))
+    around = map_neighbourhood(bundle, latent, on_map, measure)
     return JSONResponse(None if around is None else asdict(around), headers=FOR_EVER)
 
 

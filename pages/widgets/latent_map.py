@@ -19,7 +19,7 @@ from streamlit.components.v2.types import ComponentRenderer
 from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
-from charts.map import TITLES, latent_map
+from charts.map import TITLES, latent_map, map_caption, map_note
 from charts.map_columns import ASSOCIATION, CLUSTER
 from charts.map_points import map_points
 from charts.map_view import Colour, Viewport, colours_of, whole_map
@@ -134,6 +134,8 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "theme": shown_scheme(),
         "order": list(ViewState.model_fields),
         "answered": map_gestures.answered(),
+        "caption": map_caption(bundle, choice.level, choice.name).text,
+        "weakNote": map_note(bundle, choice.name),
     }
 
 

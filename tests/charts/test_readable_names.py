@@ -11,13 +11,13 @@ from charts.readable_names import LONGEST_NAME, Clarity, is_word, short_name
 @pytest.mark.parametrize(
     ("label", "text"),
     [
-        ("his · their · her", "his · their · her"),
+        ("his · their · her", "his, their, her"),
         ("Microsoft · …ro…", "Microsoft"),
         ("/ · etc →", "etc →"),
-        ("mixed: and · of", "and · of"),
-        ("日 · の", "日 · の"),
-        ("1990 · 2001", "1990 · 2001"),
-        ("Organizar · org · incrustadas · insérer", "Organizar · org"),
+        ("mixed: and · of", "and, of"),
+        ("日 · の", "日, の"),
+        ("1990 · 2001", "1990, 2001"),
+        ("Organizar · org · incrustadas · insérer", "Organizar, org, incrustadas"),
         ("quotation marks with apostrophes and text", "quotation marks"),
         ("Bundesverfassungsgerichtsentscheidung", "Bundesverfassungsgerichtsen…"),
     ],
