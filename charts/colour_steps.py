@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from analysis.runtime.numbers import power, short
 from charts.core.raster import rgb_of
+from charts.core.scheme import in_scheme
 from charts.core.theme import SEQUENTIAL_POINTS
 
 STEPS = 255
@@ -17,8 +18,6 @@ WIDE = 30.0
 """A scale is logarithmic if the largest number is this many times the median, or the 95th
 percentile this many times the 5th."""
 MOST_TICKS = 6
-ON_DARK = ["#3f4a8a", "#31688e", "#26828e", "#1f9e89", "#4ac16d", "#a0da39", "#fde725"]
-"""Colours of a scale on a dark background: higher is brighter."""
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8]
@@ -136,7 +135,7 @@ def in_sections(scale: Scale, codes: Codes) -> list[tuple[int, int, str, int]]:
 
 def step_colours(*, dark: bool) -> tuple[str, ...]:
     """The colours of all steps, lowest first."""
-    ramp = rgb_of(ON_DARK if dark else SEQUENTIAL_POINTS)
+    ramp = rgb_of(in_scheme(SEQUENTIAL_POINTS, "dark" if dark else "light"))
     at, stops = np.linspace(0, 1, STEPS), np.linspace(0, 1, len(ramp))
     parts = [np.interp(at, stops, ramp[:, channel]).round().astype(int) for channel in range(3)]
     return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(*parts, strict=True))

@@ -20,9 +20,10 @@ from charts.core.figure import Caption, Figure, caption_of
 from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT
 from charts.core.scheme import Scheme
 from charts.core.theme import layered
+from charts.map_columns import ASSOCIATION, Colouring, colouring
 from charts.map_marks import image, legend, points
 from charts.map_names import HEIGHT, centres, name_layers, names_on_map, ring
-from charts.map_view import COLOURS, Colour, Viewport, colours_of, maps_of, places, whole_map
+from charts.map_view import Viewport, maps_of, places, whole_map
 
 MOST_POINTS = 30_000
 
@@ -37,7 +38,7 @@ def latent_map(
     bundle: Bundle,
     *,
     selected: np.ndarray | None = None,
-    colour: Colour = "cluster",
+    colour: str | Colouring = "cluster",
     level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
@@ -46,6 +47,7 @@ def latent_map(
 ) -> Figure:
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
+    `colour` is a colouring of `charts.map_columns` or its name; "association" is with `highlight`.
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
@@ -55,22 +57,16 @@ def latent_map(
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
         raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
-    if colour not in colours_of(bundle, map_name):
-        known = ", ".join(colours_of(bundle, map_name))
-        raise InputError(f"Map: cannot colour by {colour!r}; choose one of {known}.")
+    colours = colouring(bundle, colour, level, highlight) if isinstance(colour, str) else colour
     clustering = level_of(bundle, level)
-    rows = _rows(bundle, selected, colour, clustering, viewport, map_name)
+    rows = _rows(bundle, selected, colours, clustering, viewport, map_name)
     frame = viewport or whole_map(bundle, map_name)
     box = BOX if map_name == "decoder" else COOCCURRENCE_BOX
     coloured = int(pc.sum(rows["selected"].cast("int64")).as_py() or 0)
     raster = rows.num_rows > MOST_POINTS
-    base = (
-        image(rows, frame, colour, clustering, box, scheme)
-        if raster
-        else points(rows, frame, colour, clustering, box)
-    )
+    base = image(rows, frame, colours, box, scheme) if raster else points(rows, frame, colours, box)
     names = names_on_map(clustering, centres(bundle, clustering, map_name), rows, frame)
-    own_legend = legend(rows, frame, colour) if raster and colour != "cluster" else []
+    own_legend = legend(colours, frame) if raster else []
     layers = [base, *own_legend, *name_layers(names), *ring(bundle, highlight, frame, map_name)]
     return Figure(
         name="map" if map_name == "decoder" else f"map-{map_name}",
@@ -80,13 +76,13 @@ def latent_map(
         caption=caption_of(
             bundle,
             unit="latent",
-            colour=COLOURS[colour],
+            colour=colours.title,
             cluster_level=level_words(clustering.name),
             latents=f"{coloured} in colour of {rows.num_rows}",
             **({} if viewport is None else {"viewport": ", ".join(map(_edge, viewport))}),
         ),
         selections=(box.name,) if raster else (box.name, LATENT.name),
-        note=map_note(bundle, map_name) + (_moved_note(bundle) if colour == "moved" else ""),
+        note=map_note(bundle, map_name) + (_moved_note(bundle) if colours.name == "moved" else ""),
     )
 
 
@@ -94,7 +90,7 @@ def selected_rows(
     bundle: Bundle,
     selection: str,
     *,
-    colour: Colour = "cluster",
+    colour: str = "cluster",
     level: LevelName | None = None,
     map_name: MapName = "decoder",
 ) -> Figure:
@@ -157,7 +153,7 @@ def _moved_note(bundle: Bundle) -> str:
 def _rows(
     bundle: Bundle,
     selected: np.ndarray | None,
-    colour: Colour,
+    colours: Colouring,
     clustering: Level,
     viewport: Viewport | None,
     map_name: MapName,
@@ -172,8 +168,8 @@ def _rows(
         inside &= (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
     columns = ["latent", *MAP_COLUMNS[map_name], "density", "label", "top_tokens", "flag"]
     columns += ["label_precision", "label_recall"]
-    if colour not in ("cluster", "density"):
-        columns.append(colour)
+    if colours.name in latents.column_names and colours.name not in (*columns, "cluster"):
+        columns.append(colours.name)
     cluster = np.where(clustering.of_latent < 0, 0, clustering.of_latent)
     names = clustering.names()
     named = [names.get(int(c), "") for c in clustering.of_latent[inside]]
@@ -181,6 +177,8 @@ def _rows(
     rows = rows.rename_columns(["latent", "x", "y", *columns[3:]]).append_column(
         "cluster", pa.array(cluster, pa.int32(), mask=clustering.of_latent < 0)
     )
+    if colours.name == ASSOCIATION:
+        rows = rows.append_column(ASSOCIATION, pa.array(colours.values, from_pandas=True))
     rows = rows.append_column("selected", pa.array(chosen)).filter(pa.array(inside))
     rows = rows.append_column("cluster_label", pa.array(named, pa.string()))
     return rows.sort_by([("selected", "ascending"), ("latent", "ascending")])

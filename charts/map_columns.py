@@ -20,15 +20,15 @@ from analysis.selection import MAP_COLUMNS, Cluster, Compare, Flag, Latents, Sel
 from charts.cluster_level import level_of, level_words
 from charts.colour_steps import STEPS, Scale, in_sections, scale_of, step_colours
 from charts.core.cache import cached
-from charts.core.hues import on_dark
 from charts.core.measures import check_measure, is_bounded, title_of
+from charts.core.scheme import Scheme, dark_of
 from charts.core.text import shown_label
-from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS
+from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS, NO_CLUSTER
 from charts.latent import check_latent
 
 CLUSTER = "cluster"
 ASSOCIATION = "association"
-PALE = ("#cdd3d9", "#414852")
+PALE = (NO_CLUSTER, dark_of(NO_CLUSTER))
 """The colour of points without a value, on a light and on a dark background."""
 LINEAR_UNITS = ("fraction", "rank", "cosine", "correlation", "probability")
 """Units whose scale is linear; only densities are fractions of many sizes."""
@@ -48,8 +48,8 @@ _TITLES = {
     "p90": "90th percentile of the activation",
     "max": "largest activation",
     "flag": "density class",
-    "map_recall": "kNN recall@10 of the map",
-    "map_agreement": "agreement of the map over seeds",
+    "map_recall": "kNN recall@10 of the decoder map",
+    "map_agreement": "agreement of the decoder map over seeds",
     "moved": "moved between the two maps",
     "reading_item": "place of its family in the reading order",
     "reading_rank": "place in the reading order",
@@ -92,8 +92,14 @@ class Colouring:
     entries: tuple[Entry, ...]
     scale: Scale | None = None
     """Of numbers."""
+    values: npt.NDArray[np.float64] | None = None
+    """The numbers [n_latents]; NaN where a latent has none."""
     ids: tuple[int, ...] = ()
     """The cluster of each entry."""
+
+    def palette(self, scheme: Scheme) -> tuple[str, ...]:
+        """The colour of each code in a scheme."""
+        return self.dark if scheme == "dark" else self.light
 
 
 class Offer(NamedTuple):
@@ -105,23 +111,6 @@ class Offer(NamedTuple):
     """Whether its scale is linear whatever its values are."""
 
 
-@cached
-def offered_columns(bundle: Bundle) -> dict[str, Offer]:
-    """What a map of this bundle can be coloured by; columns with one value are left out."""
-    offers = {
-        CLUSTER: Offer("cluster", "the cluster at the chosen level"),
-        ASSOCIATION: Offer("association with a latent", "how strongly it fires with the latent"),
-    }
-    for field in TABLES["latents"]:
-        if field.name in NOT_OFFERED or not (is_number(field.type) or is_word(field.type)):
-            continue
-        if _varies(bundle.latents[field.name]):
-            unit = (field.metadata or {}).get(b"unit", b"").decode()
-            linear = unit in LINEAR_UNITS and field.name != "density"
-            offers[field.name] = Offer(_title(field.name), _meaning(field), linear)
-    return offers
-
-
 def is_number(kind: pa.DataType) -> bool:
     """Whether values of this type are drawn on a scale."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
@@ -130,6 +119,33 @@ def is_number(kind: pa.DataType) -> bool:
 def is_word(kind: pa.DataType) -> bool:
     """Whether values of this type are drawn as categories."""
     return bool(pa.types.is_dictionary(kind))
+
+
+COLOUR_NAMES = (
+    CLUSTER,
+    ASSOCIATION,
+    *(
+        field.name
+        for field in TABLES["latents"]
+        if field.name not in NOT_OFFERED and (is_number(field.type) or is_word(field.type))
+    ),
+)
+"""Everything that a link may colour a map by; a bundle may lack some of it."""
+
+
+@cached
+def offered_columns(bundle: Bundle) -> dict[str, Offer]:
+    """What a map of this bundle can be coloured by; columns with one value are left out."""
+    offers = {
+        CLUSTER: Offer("cluster", "the cluster at the chosen level"),
+        ASSOCIATION: Offer("association with a latent", "how strongly it fires with the latent"),
+    }
+    for field in TABLES["latents"]:
+        if field.name in COLOUR_NAMES and _varies(bundle.latents[field.name]):
+            unit = (field.metadata or {}).get(b"unit", b"").decode()
+            linear = unit in LINEAR_UNITS and field.name != "density"
+            offers[field.name] = Offer(_title(field.name), _meaning(field), linear)
+    return offers
 
 
 def _varies(values: pa.ChunkedArray) -> bool:
@@ -223,7 +239,7 @@ def _categorical(
         offer.meaning,
         codes.astype("<u1" if len(named) < STEPS + 1 else "<u2"),
         (PALE[0], *colours),
-        (PALE[1], *map(on_dark, colours)),
+        (PALE[1], *map(dark_of, colours)),
         tuple(
             Entry(code, code, shown_label(label), totals[code])
             for code, (label, _) in enumerate(named, 1)
@@ -252,6 +268,7 @@ def _by_number(
         (PALE[1], *step_colours(dark=True)),
         tuple(Entry(*section) for section in sections),
         scale,
+        values,
     )
 
 

@@ -3,22 +3,20 @@
 import altair as alt
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from charts.cluster_level import Level
 from charts.core.interactions import LATENT, Interval
 from charts.core.numbers import DENSITY_AXIS, FRACTION, ID, NUMBER, NUMBER_AXIS, density_tooltips
 from charts.core.raster import rasterise, rgb_of
-from charts.core.scheme import Scheme, in_scheme
+from charts.core.scheme import Scheme
 from charts.core.text import shown_label
 from charts.core.theme import (
     SEQUENTIAL_POINTS,
     UNSELECTED,
-    Spacing,
     colour_scale,
     inline,
 )
-from charts.map_view import COLOURS, SHARES, Colour, Viewport
+from charts.map_columns import Colouring
+from charts.map_view import Viewport
 
 
 def _axes(frame: Viewport) -> tuple[alt.X, alt.Y]:
@@ -30,9 +28,7 @@ def _axes(frame: Viewport) -> tuple[alt.X, alt.Y]:
     )
 
 
-def points(
-    rows: pa.Table, frame: Viewport, colour: Colour, clustering: Level, box: Interval
-) -> alt.Chart:
+def points(rows: pa.Table, frame: Viewport, colours: Colouring, box: Interval) -> alt.Chart:
     """One point per latent, coloured if it is selected; `box` is the interaction of a drawn box."""
     x, y = _axes(frame)
     data = rows.drop_columns(["top_tokens", "label", "flag"])
@@ -40,10 +36,10 @@ def points(
     data = data.append_column(
         "tokens", pa.array([_tokens(t) for t in rows["top_tokens"].to_pylist()])
     )
-    if colour == "cluster":
-        every = clustering.colour_of_latents()
+    if colours.scale is None:
+        codes = colours.codes[rows["latent"].to_numpy()].tolist()
         data = data.append_column(
-            "colour", pa.array([every[i] for i in rows["latent"].to_pylist()])
+            "colour", pa.array([colours.light[code] for code in codes], pa.string())
         )
     many = max(rows.num_rows, 1)
     return (
@@ -52,7 +48,7 @@ def points(
         .encode(
             x=x,
             y=y,
-            color=alt.condition("datum.selected", _paint(rows, colour), alt.value(UNSELECTED)),
+            color=alt.condition("datum.selected", _paint(colours), alt.value(UNSELECTED)),
             opacity=alt.condition("datum.selected", alt.value(0.85), alt.value(0.6)),
             tooltip=[
                 alt.Tooltip("latent:Q", format=ID),
@@ -63,8 +59,8 @@ def points(
                 *density_tooltips(),
                 alt.Tooltip("cluster_label:N", title="cluster"),
                 *(
-                    [alt.Tooltip(f"{colour}:Q", title=COLOURS[colour], format=NUMBER)]
-                    if colour not in ("cluster", "density")
+                    [alt.Tooltip(f"{colours.name}:Q", title=colours.title, format=NUMBER)]
+                    if colours.scale is not None and colours.name != "density"
                     else []
                 ),
             ],
@@ -81,49 +77,31 @@ def _tokens(top: list[str] | None) -> str:
     return " · ".join(shown_label(token, 16) for token in (top or [])[:6])
 
 
-def _domain(rows: pa.Table, colour: Colour) -> tuple[Spacing, tuple[float, float]]:
-    """Type and domain of the scale of a numeric colour."""
-    if colour in SHARES:
-        # Few latents have a small value of `moved`, so its scale starts at the smallest one.
-        lowest = pc.min(rows[colour]).as_py() if colour == "moved" else 0.0
-        return "linear", (min(lowest or 0.0, 0.9), 1.0)
-    values = rows[colour].to_numpy(zero_copy_only=False).astype(np.float64)
-    values = values[np.isfinite(values) & (values > 0)]
-    if len(values) == 0:
-        return "log", (1e-6, 1.0)
-    least, most = float(values.min()), float(values.max())
-    return "log", (least, most if most > least else least * 10)
-
-
-def _paint(rows: pa.Table, colour: Colour) -> alt.Color:
-    if colour == "cluster":
+def _paint(colours: Colouring) -> alt.Color:
+    scale = colours.scale
+    if scale is None:
         return alt.Color("colour:N", scale=None, legend=None)
-    kind, (least, most) = _domain(rows, colour)
     legend = alt.Legend(
         orient="top",
         direction="horizontal",
         gradientLength=180,
         gradientThickness=10,
         tickCount=4,
-        format=DENSITY_AXIS if colour == "density" else NUMBER_AXIS,
+        format=DENSITY_AXIS if colours.name == "density" else NUMBER_AXIS,
     )
-    scale = colour_scale(least, most, SEQUENTIAL_POINTS, kind)
-    return alt.Color(f"{colour}:Q", title=COLOURS[colour], scale=scale, legend=legend)
+    ramp = colour_scale(scale.least, scale.most, SEQUENTIAL_POINTS, scale.kind)
+    return alt.Color(f"{colours.name}:Q", title=colours.title, scale=ramp, legend=legend)
 
 
 def image(
-    rows: pa.Table,
-    frame: Viewport,
-    colour: Colour,
-    clustering: Level,
-    box: Interval,
-    scheme: Scheme = "light",
+    rows: pa.Table, frame: Viewport, colours: Colouring, box: Interval, scheme: Scheme = "light"
 ) -> alt.Chart:
     """The points as one image, whose size does not depend on their number."""
     x0, x1, y0, y1 = frame
+    codes = colours.codes[rows["latent"].to_numpy()]
     url = rasterise(
         np.column_stack([rows[name].to_numpy() for name in ("x", "y")]),
-        _rgb(rows, colour, clustering, scheme),
+        rgb_of(list(colours.palette(scheme)))[codes],
         rows["selected"].to_numpy(zero_copy_only=False),
         frame,
         scheme,
@@ -138,26 +116,11 @@ def image(
     )
 
 
-def legend(rows: pa.Table, frame: Viewport, colour: Colour) -> list[alt.Chart]:
-    """A point of size 0 that adds the legend of the colours."""
+def legend(colours: Colouring, frame: Viewport) -> list[alt.Chart]:
+    """A point of size 0 that adds the legend of a scale; nothing for categories."""
+    if colours.scale is None:
+        return []
     x, y = _axes(frame)
-    least = _domain(rows, colour)[1][0]
-    point = alt.Chart({"values": [{"x": frame[0], "y": frame[2], colour: least}]})
-    return [point.mark_circle(size=0).encode(x=x, y=y, color=_paint(rows, colour))]
-
-
-def _rgb(rows: pa.Table, colour: Colour, clustering: Level, scheme: Scheme = "light") -> np.ndarray:
-    """Colours of the rows, [n, 3] in 0..255."""
-    if colour == "cluster":
-        every = clustering.colour_of_latents()
-        distinct, index = np.unique(np.array(every), return_inverse=True)
-        return rgb_of(in_scheme(distinct.tolist(), scheme))[index][rows["latent"].to_numpy()]
-    kind, (least, most) = _domain(rows, colour)
-    values = np.clip(np.nan_to_num(rows[colour].to_numpy(zero_copy_only=False)), least, most)
-    if kind == "log":
-        part = np.log(values / least) / np.log(most / least)
-    else:
-        part = (values - least) / (most - least)
-    ramp = rgb_of(in_scheme(SEQUENTIAL_POINTS, scheme))
-    at = np.linspace(0, 1, len(ramp))
-    return np.column_stack([np.interp(part, at, ramp[:, channel]) for channel in range(3)])
+    values = {"x": frame[0], "y": frame[2], colours.name: colours.scale.least}
+    point = alt.Chart({"values": [values]})
+    return [point.mark_circle(size=0).encode(x=x, y=y, color=_paint(colours))]

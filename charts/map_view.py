@@ -1,6 +1,6 @@
-"""Options of the maps of the latents: which maps there are, their colours and their viewports."""
+"""Options of the maps of the latents: which maps there are, and their viewports."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -8,21 +8,8 @@ from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import MapName, first_map
 from analysis.selection import MAP_COLUMNS
 
-Colour = Literal["cluster", "density", "map_recall", "map_agreement", "moved", "max"]
-
 Viewport = tuple[float, float, float, float]
-
-COLOURS: dict[str, str] = {
-    "cluster": "cluster",
-    "density": "density (log scale)",
-    "map_recall": "kNN recall@10 of the map",
-    "map_agreement": "agreement of the map over seeds",
-    "moved": "moved between the two maps",
-    "max": "largest activation (log scale)",
-}
-
-SHARES = ("map_recall", "map_agreement", "moved")
-"""Colours that are fractions; the others have a log scale."""
+"""x0, x1, y0 and y1 in map units."""
 
 
 def maps_of(bundle: Bundle) -> list[MapName]:
@@ -31,19 +18,6 @@ def maps_of(bundle: Bundle) -> list[MapName]:
         return ["decoder"]
     first = first_map(bundle.manifest)
     return sorted(get_args(MapName), key=lambda name: name != first)
-
-
-def colours_of(bundle: Bundle, map_name: MapName = "decoder") -> list[Colour]:
-    """The colours of a map.
-
-    Recall and agreement are stored only for the map by decoder similarity; `moved` needs both maps.
-    """
-    known: list[Colour] = ["cluster", "density"]
-    if map_name == "decoder":
-        known += ["map_recall", "map_agreement"]
-    if len(maps_of(bundle)) > 1:
-        known += ["moved"]
-    return [*known, "max"]
 
 
 def places(bundle: Bundle, map_name: MapName) -> tuple[np.ndarray, np.ndarray]:

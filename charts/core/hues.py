@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.runtime.arrays import Floats
-from charts.core.theme import CLUSTER_COLOURS
+from charts.core.theme import CLUSTER_COLOURS, DARK_PAPER, PAPER
 
 NEIGHBOURS = 8
 """Nearest centres, on each map, whose colours a cluster must differ from."""
@@ -22,9 +22,6 @@ DISTINCT = 20.0
 """CIEDE2000 from which two neighbouring clusters are told apart at a glance."""
 ROUNDS = 4
 """Most times that every cluster chooses its hue."""
-LIGHT_PAPER = "#ffffff"
-DARK_PAPER = "#0e1117"
-"""Streamlit's background in its dark theme."""
 READABLE = 4.5
 """Least contrast of text, WCAG 2.1, 1.4.3."""
 
@@ -172,7 +169,7 @@ def on_dark(colour: str) -> str:
 def ink(colour: str, *, dark: bool = False) -> str:
     """The colour as text: as much darker (on a dark background lighter) as reading needs."""
     light, a, b = lab_of([colour])[0]
-    while contrast(_hex((light, a, b)), DARK_PAPER if dark else LIGHT_PAPER) < READABLE:
+    while contrast(_hex((light, a, b)), DARK_PAPER if dark else PAPER) < READABLE:
         light += 2.0 if dark else -2.0
     return _hex((light, a, b))
 

@@ -6,8 +6,8 @@ export const STAY = 260;
 /** Pixels between the point and the card, and between the card and the edge of the map. */
 const OFFSET = 16;
 const EDGE = 6;
-/** Red, green and blue of the strongest activation: dark orange. */
-const STRONGEST = { light: [217, 95, 2], dark: [232, 113, 20] };
+/** Red, green and blue of the strongest activation: orange, on which ink can be read. */
+const STRONGEST = { light: [234, 115, 23], dark: [163, 74, 6] };
 const PAPER = { light: [255, 255, 255], dark: [27, 35, 41] };
 
 /**
@@ -122,10 +122,7 @@ function contextLine(card, theme) {
   line.title = card.source;
   card.context.forEach(({ text, ratio }, i) => {
     const token = element("span", i === card.picked ? "picked" : "", text);
-    if (ratio > 0) {
-      token.style.backgroundColor = shade(ratio, theme);
-      if (ratio > 0.6) token.style.color = "#ffffff";
-    }
+    if (ratio > 0) token.style.backgroundColor = shade(ratio, theme);
     line.append(token);
   });
   return line;

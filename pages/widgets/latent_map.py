@@ -20,9 +20,9 @@ from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import TITLES, latent_map, map_caption, map_note
-from charts.map_columns import ASSOCIATION, CLUSTER
+from charts.map_columns import ASSOCIATION, CLUSTER, colouring
 from charts.map_points import map_points
-from charts.map_view import Colour, Viewport, colours_of, whole_map
+from charts.map_view import Viewport, whole_map
 from pages.widgets import choices, map_gestures
 from pages.widgets.figure_card import show
 from pages.widgets.map_script import style, version
@@ -90,11 +90,12 @@ def _component(modules: str) -> ComponentRenderer:
 
 def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
     """The map as a chart, with a ring around the latest latent."""
-    known: dict[str, Colour] = {name: name for name in colours_of(page.bundle, choice.name)}
     return latent_map(
         page.bundle,
         selected=page.selected,
-        colour=known.get(choice.colour, "cluster"),
+        colour=colouring(
+            page.bundle, choice.colour, choice.level, page.view.latent, page.view.measure
+        ),
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,

@@ -13,7 +13,7 @@ from charts import map as charts_map
 from charts import map_names
 from charts.cluster_level import level_of
 from charts.core.theme import NO_CLUSTER
-from charts.map import latent_map
+from charts.map import latent_map, map_caption, selected_rows
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -76,7 +76,7 @@ def test_a_large_map_becomes_an_image_with_the_box_over_it(
 
 def test_unknown_colour_and_level_are_refused(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="cannot colour by"):
-        latent_map(tiny, colour="nothing")  # type: ignore[arg-type]
+        latent_map(tiny, colour="nothing")
     with pytest.raises(InputError, match="no decoder level 7"):
         latent_map(tiny, level=LevelName("decoder", 7))
 
@@ -149,3 +149,33 @@ def test_the_note_gives_the_share_of_neighbours_that_both_maps_have(tiny: Bundle
     moved = np.mean([value for value in tiny.latents["moved"].to_pylist() if value is not None])
     assert 0 < moved < 0.49
     assert f"On average, {percent(1 - moved)} of the ten nearest" in str(figure.note)
+
+
+def test_the_rows_of_a_selection_are_those_of_its_latents(tiny: Bundle) -> None:
+    figure = selected_rows(tiny, "density>0.02 & !flag=dense", colour="label_lift")
+    table = tiny.latents.to_pandas()
+    wanted = table[(table["density"] > 0.02) & (table["flag"] != "dense") & table["x"].notna()]
+    assert figure.rows["latent"].to_pylist() == wanted["latent"].tolist()
+    assert figure.rows["label_lift"].to_pylist() == [
+        None if np.isnan(v) else v for v in wanted["label_lift"].tolist()
+    ]
+    assert figure.caption.parameters["selection"] == "density>0.02 & !flag=dense"
+    assert selected_rows(tiny, "").rows.num_rows == latent_map(tiny).rows.num_rows
+    with pytest.raises(InputError):
+        selected_rows(tiny, "density>>")
+
+
+def test_the_association_with_a_latent_is_a_column_of_its_map(tiny: Bundle) -> None:
+    figure = latent_map(tiny, colour="association", highlight=13)
+    partners = set(tiny.partners.of(13)["partner"].to_pylist())
+    rows = figure.rows.to_pandas().set_index("latent")
+    assert set(rows.index[rows["association"].notna()]) <= partners
+    assert figure.caption.parameters["colour"] == "phi with latent 13"
+
+
+def test_the_caption_in_the_browser_counts_the_latents_on_the_map(tiny: Bundle) -> None:
+    caption = map_caption(tiny, LevelName("decoder", 1), "decoder")
+    on_map = sum(value is not None for value in tiny.latents["x"].to_pylist())
+    assert caption.parameters["latents"] == f"{on_map} on the map of {tiny.latents.num_rows}"
+    assert caption.parameters["cluster_level"] == "decoder level 1"
+    assert caption.unit == "latent"

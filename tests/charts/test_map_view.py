@@ -7,9 +7,6 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts.map_view import (
-    COLOURS,
-    SHARES,
-    colours_of,
     maps_of,
     part_of_map,
     places,
@@ -27,14 +24,6 @@ def two_maps(tiny: Bundle) -> Bundle:
 def test_a_bundle_has_one_map_or_two(tiny: Bundle, two_maps: Bundle) -> None:
     assert maps_of(tiny) == ["decoder"]
     assert maps_of(two_maps) == ["decoder", "cooccurrence"]
-
-
-def test_each_map_has_the_colours_that_are_stored_for_it(tiny: Bundle, two_maps: Bundle) -> None:
-    quality = ["map_recall", "map_agreement"]
-    assert colours_of(tiny) == ["cluster", "density", *quality, "max"]
-    assert colours_of(two_maps) == ["cluster", "density", *quality, "moved", "max"]
-    assert colours_of(two_maps, "cooccurrence") == ["cluster", "density", "moved", "max"]
-    assert set(colours_of(two_maps)) == set(COLOURS) > set(SHARES)
 
 
 def test_places_are_the_columns_of_the_map(tiny: Bundle) -> None:

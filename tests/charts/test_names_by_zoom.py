@@ -1,5 +1,6 @@
 """Names of clusters and latents for the browser, against the tables."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from charts.names_by_zoom import cluster_names, latent_names
 from tests.charts.conftest import with_tables
 
 
-def with_column(table: pa.Table, name: str, values: list[object]) -> pa.Table:
+def with_column(table: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
     field = table.schema.field(name)
     return table.set_column(table.schema.get_field_index(name), field, pa.array(values, field.type))
 

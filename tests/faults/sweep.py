@@ -18,7 +18,7 @@ from analysis.decoder.map_verdict import MapName
 from bench.client import Client
 from bench.server import ROOT, Server, started
 from charts.component_plane import CLASSES
-from charts.map_view import COLOURS
+from charts.map_columns import COLOUR_NAMES
 from charts.relations import ALL, RELATIONS
 from tests.faults.links import check
 from tests.faults.odd_bundles import ODD, prepare_bundles
@@ -36,7 +36,7 @@ PICKERS: list[tuple[str, Values]] = [
         "map",
         {
             "map": get_args(MapName),
-            "colour": list(COLOURS),
+            "colour": list(COLOUR_NAMES),
             "space": SPACES,
             "level": (0, 1, 9),
             "viewport": ("", "-1,1,-1,1", "90,91,90,91"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charts.core import hues
-from charts.core.theme import CLUSTER_COLOURS
+from charts.core.theme import CLUSTER_COLOURS, DARK, DARK_PAPER
 
 # Table 1 of Sharma, Wu and Dalal 2005: two CIELAB colours and their difference. The pairs lie on
 # both sides of every branch of the formula.
@@ -105,8 +105,8 @@ def test_a_cluster_that_is_on_no_map_has_a_hue() -> None:
 @pytest.mark.parametrize("colour", CLUSTER_COLOURS)
 def test_names_can_be_read_and_points_be_seen_on_both_backgrounds(colour: str) -> None:
     assert hues.contrast(hues.ink(colour), "#ffffff") >= 4.5
-    assert hues.contrast(hues.ink(colour, dark=True), hues.DARK_PAPER) >= 4.5
-    assert hues.contrast(hues.on_dark(colour), hues.DARK_PAPER) >= 3
+    assert hues.contrast(hues.ink(colour, dark=True), DARK_PAPER) >= 4.5
+    assert hues.contrast(hues.on_dark(colour), DARK_PAPER) >= 3
 
 
 def test_contrast_as_wcag_defines_it() -> None:
@@ -122,3 +122,7 @@ def test_a_colour_keeps_its_hue_on_other_backgrounds() -> None:
             angles.append(np.degrees(np.arctan2(b, a)))
         for one, other in itertools.combinations(angles, 2):
             assert abs((one - other + 180) % 360 - 180) < 4
+
+
+def test_the_dark_scheme_has_the_same_hues_on_every_chart() -> None:
+    assert tuple(DARK[colour] for colour in CLUSTER_COLOURS) == hues.DARK_COLOURS
