@@ -303,6 +303,7 @@ def packed(colours: Colouring) -> bytes:
         "bytes": colours.codes.dtype.itemsize,
         "palette": {"light": colours.light, "dark": colours.dark},
         "entries": [asdict(entry) for entry in colours.entries],
+        "ids": colours.ids,
         "scale": None if scale is None else scale.for_browser(),
     }
     text = json.dumps(header, ensure_ascii=False).encode()

@@ -23,6 +23,7 @@
  * @property {Entry[]} entries
  * @property {?{kind: string, least: string, most: string,
  *   ticks: {at: number, text: string}[]}} scale Of a continuous column; `at` is 0 to 1.
+ * @property {number[]} ids The cluster of each entry; empty for other columns.
  * @property {Uint8Array|Uint16Array} codes One for each latent.
  */
 

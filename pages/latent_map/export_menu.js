@@ -1,5 +1,6 @@
 /** The menu on the toolbar that saves the map as a file, and its rows. */
 
+import { selectedNames } from "./names.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICON = "M12 4v11M7.5 10.500L12 15l4.500-4.500M5 19h14";
@@ -140,8 +141,23 @@ export function sceneOf(map, reading) {
       shapes: map.shapes,
       focus: map.focus,
       neighbourhood: reading.neighbourhood,
-      names: reading.known(),
+      names: namesOf(reading),
     },
+  };
+}
+
+/** The names for an exported page: those of the selection, of all levels of clusters. */
+function namesOf(reading) {
+  const known = reading.known();
+  if (!known) return null;
+  const { clusters, tiles } = known;
+  const { mask } = reading.map.selection;
+  if (!mask || !reading.colour.ids.length) return known;
+  const counts = new Map(reading.colour.ids.map((id, i) => [id, reading.counts[i]]));
+  const kept = (names) => selectedNames(names, clusters.names, counts, mask);
+  return {
+    clusters: { ...clusters, names: kept(clusters.names) },
+    tiles: tiles.map((tile) => ({ ...tile, names: kept(tile.names) })),
   };
 }
 

@@ -70,6 +70,35 @@ export function wantedNames(clusters, tiles, viewport) {
   return [...named, ...latents].filter((name) => isInside(name, viewport));
 }
 
+/** A cluster is named beside a selection if it has this share of itself or of the selection. */
+const OF_CLUSTER = 1 / 5;
+const OF_SELECTION = 1 / 20;
+
+/**
+ * The names that belong to a selection: of selected latents, and of clusters that hold enough of it.
+ * A coarse cluster holds what the clusters below it hold.
+ * @param {Name[]} wanted
+ * @param {Name[]} clusters Names of clusters of all levels.
+ * @param {Map<number, number>} counts Selected latents of the clusters that colour the points.
+ * @param {Uint8Array} mask 1 for each selected latent.
+ */
+export function selectedNames(wanted, clusters, counts, mask) {
+  const parents = new Map(clusters.map(({ id, parent }) => [id, parent]));
+  const held = new Map();
+  let selected = 0;
+  for (const [cluster, count] of counts) {
+    selected += count;
+    for (let at = cluster; at !== null && at !== undefined; at = parents.get(at)) {
+      held.set(at, (held.get(at) ?? 0) + count);
+    }
+  }
+  return wanted.filter((name) => {
+    if (name.kind === "latent") return mask[name.id] === 1;
+    const count = held.get(name.id) ?? 0;
+    return count > 0 && (count >= name.size * OF_CLUSTER || count >= selected * OF_SELECTION);
+  });
+}
+
 function isInside({ x, y }, [x0, x1, y0, y1]) {
   return x >= x0 && x <= x1 && y >= y0 && y <= y1;
 }

@@ -8,7 +8,7 @@ import { countEntries } from "./colours.js";
 import { createExportMenu } from "./export_menu.js";
 import { createLegend } from "./legend.js";
 import { createNameSource } from "./name_source.js";
-import { drawNames, placeNames, wantedNames, widthOf } from "./names.js";
+import { drawNames, placeNames, selectedNames, wantedNames, widthOf } from "./names.js";
 import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
 import { jsonAt } from "./source.js";
 
@@ -113,6 +113,15 @@ export class Reading {
     return this.source?.inView(this.map.camera, this.map.moving) ?? null;
   }
 
+  /** The names for the view and the selection, best first. */
+  wanted({ clusters, tiles }) {
+    const wanted = wantedNames(clusters, tiles, this.map.camera.viewport);
+    const { mask } = this.map.selection;
+    if (!mask || !this.colour?.ids.length) return wanted;
+    const counts = new Map(this.colour.ids.map((id, i) => [id, this.counts[i]]));
+    return selectedNames(wanted, clusters.names, counts, mask);
+  }
+
   /** Lines, below rings and shapes. */
   drawBelow(context) {
     if (!this.neighbourhood) return;
@@ -140,7 +149,7 @@ export class Reading {
       blocked.push(...this.placedNeighbours.map(({ box }) => box));
     }
     const known = this.known();
-    const wanted = known ? wantedNames(known.clusters, known.tiles, camera.viewport) : [];
+    const wanted = known ? this.wanted(known) : [];
     const most = 25 - this.placedNeighbours.length;
     this.placed = placeNames(wanted, camera, size, (name) => widthOf(context, name), { blocked, most });
     const neutral = this.colour?.name !== "cluster";

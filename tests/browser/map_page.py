@@ -86,7 +86,8 @@ class MapPage:
         return self
 
     def picture(self) -> np.ndarray:
-        """The pixels [height, width, 3] of the map."""
+        """The pixels [height, width, 3] of the map, without the legend: it has colours too."""
+        self.page.locator(".map .legend-place").evaluate("e => { e.style.visibility = 'hidden'; }")
         left, top, width, height = self.box
         clip = {"x": left, "y": top, "width": width, "height": height}
         png = self.page.screenshot(clip=clip)  # type: ignore[arg-type]

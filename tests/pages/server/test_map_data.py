@@ -17,7 +17,7 @@ from pages.server import map_data
 
 
 @pytest.fixture(autouse=True)
-def _offered(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def offered(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
     st.cache_data.clear()
 

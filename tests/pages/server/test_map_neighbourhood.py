@@ -1,0 +1,25 @@
+"""The route of what surrounds a latent on a map."""
+
+import json
+from dataclasses import asdict
+
+from analysis.bundle import Bundle
+from charts.latent_card import map_neighbourhood
+from pages.server.map_neighbourhood import neighbourhood
+from tests.pages.server.test_map_data import asked, body
+
+
+def test_a_neighbourhood_is_by_the_measure(planted_bundle: Bundle) -> None:
+    path = {"map": "decoder", "latent": "3"}
+    sent = json.loads(body(neighbourhood(asked(planted_bundle, {"measure": "jaccard"}, **path))))
+    around = map_neighbourhood(planted_bundle, 3, "decoder", "jaccard")
+    assert around is not None
+    assert sent == json.loads(json.dumps(asdict(around)))
+    phi = json.loads(body(neighbourhood(asked(planted_bundle, **path))))
+    assert phi["measure"] != sent["measure"]
+
+
+def test_an_unknown_measure_has_a_sentence(planted_bundle: Bundle) -> None:
+    query = {"measure": "psi"}
+    answer = neighbourhood(asked(planted_bundle, query, map="decoder", latent="3"))
+    assert answer.status_code == 400 and b"no measure 'psi'" in bytes(answer.body)

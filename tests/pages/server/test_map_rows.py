@@ -1,0 +1,45 @@
+"""The route of the selected rows of a map."""
+
+import csv
+import io
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from starlette.exceptions import HTTPException
+
+from analysis.bundle import Bundle
+from analysis.selection import evaluate, parse
+from pages.server.map_rows import rows
+from tests.pages.server.test_map_data import asked
+
+
+def selected(bundle: Bundle, text: str) -> list[int]:
+    on_map = bundle.latents["x"].is_valid().to_numpy()
+    return [int(i) for i in np.flatnonzero(evaluate(parse(text), bundle) & on_map)]
+
+
+def test_a_parquet_file_has_the_selected_latents_and_its_caption(planted_bundle: Bundle) -> None:
+    query = {"select": "density<0.02", "colour": "max"}
+    answer = rows(asked(planted_bundle, query, map="decoder", kind="parquet"))
+    assert answer.headers["content-disposition"].startswith('attachment; filename="map_')
+    assert answer.headers["cache-control"] == "no-store"
+    table = pq.read_table(io.BytesIO(bytes(answer.body)))
+    assert table["latent"].to_pylist() == selected(planted_bundle, "density<0.02")
+    stored = planted_bundle.latents["max"].to_pylist()
+    assert table["max"].to_pylist() == [stored[i] for i in table["latent"].to_pylist()]
+    assert b"selection density<0.02" in table.schema.metadata[b"clearwater.caption"]
+
+
+def test_a_csv_file_has_the_same_rows(planted_bundle: Bundle) -> None:
+    answer = rows(asked(planted_bundle, {"select": "flag=live"}, map="decoder", kind="csv"))
+    lines = [line for line in bytes(answer.body).decode().splitlines() if not line.startswith("#")]
+    read = list(csv.DictReader(lines))
+    assert [int(row["latent"]) for row in read] == selected(planted_bundle, "flag=live")
+
+
+def test_other_kinds_and_selections_that_cannot_be_read_are_refused(planted_bundle: Bundle) -> None:
+    with pytest.raises(HTTPException):
+        rows(asked(planted_bundle, map="decoder", kind="exe"))
+    answer = rows(asked(planted_bundle, {"select": "density<<"}, map="decoder", kind="csv"))
+    assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
