@@ -22,7 +22,7 @@ def test_the_names_of_clusters_are_those_of_the_level(planted_bundle: Bundle) ->
 
 def test_the_names_of_a_tile_are_those_of_its_latents(planted_bundle: Bundle) -> None:
     path = {"map": "decoder", "zoom": "1", "column": "1", "row": "0"}
-    sent = json.loads(body(map_names.latents(asked(planted_bundle, **path))))
+    sent = json.loads(body(map_names.latents(asked(planted_bundle, None, **path))))
     assert sent == latent_names(planted_bundle, "decoder", 1, 1, 0)
 
 
@@ -34,5 +34,5 @@ def test_a_tile_is_three_whole_numbers(planted_bundle: Bundle, zoom: str) -> Non
 
 def test_a_tile_outside_the_map_has_a_sentence(planted_bundle: Bundle) -> None:
     path = {"map": "decoder", "zoom": "1", "column": "2", "row": "0"}
-    answer = map_names.latents(asked(planted_bundle, **path))
+    answer = map_names.latents(asked(planted_bundle, None, **path))
     assert answer.status_code == 400 and bytes(answer.body).endswith(b".")

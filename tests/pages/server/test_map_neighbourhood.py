@@ -15,7 +15,7 @@ def test_a_neighbourhood_is_by_the_measure(planted_bundle: Bundle) -> None:
     around = map_neighbourhood(planted_bundle, 3, "decoder", "jaccard")
     assert around is not None
     assert sent == json.loads(json.dumps(asdict(around)))
-    phi = json.loads(body(neighbourhood(asked(planted_bundle, **path))))
+    phi = json.loads(body(neighbourhood(asked(planted_bundle, None, **path))))
     assert phi["measure"] != sent["measure"]
 
 
