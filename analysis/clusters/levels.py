@@ -1,10 +1,14 @@
 """Choose the cuts of the hierarchies that become the levels of the clustering.
 
 Every hierarchy is cut at several smallest cluster sizes and by both extractions. A cut is worth its
-stability, the agreement of the seeds, times the share of the latents that it covers, minus what the
-same cut is worth on average where there is nothing to find (`null_draws`). The cut that is worth
-most is shown first. It is never chosen for its number of clusters: a cut that shatters a large
-cluster has the most. The other levels are coarser or finer cuts that are worth most.
+stability, the agreement of the seeds, times its information: what the cluster of a latent tells on
+average, sum of -p log p over the clusters with the share p of the n latents, divided by log n. A
+latent in no cluster tells nothing, and neither does a cluster that holds nearly all latents: among
+planted clusters and as much noise, a cut into a few parts, one of them all the noise, is stable and
+covers everything. Subtracted is what the same cut is worth on average where there is nothing to
+find (`null_draws`). The cut that is worth most is shown first. It is never chosen for its number of
+clusters: a cut that shatters a large cluster has the most. The other levels are coarser or finer
+cuts that are worth most.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +34,7 @@ APART = (2.5, 10.0)
 FEWEST = 3
 """Clusters that a level has at least, if any cut has as many."""
 MOST_LEVELS = 3
-NEARLY_AS_GOOD = 0.02
+NEARLY_AS_GOOD = 0.01
 """Of cuts whose worth differs by less, the one with the most believable clusters is taken."""
 
 
@@ -61,9 +65,17 @@ class Cut:
         return float((self.by_seed[0] >= 0).mean()) if len(self.by_seed[0]) else 0.0
 
     @property
+    def information(self) -> float:
+        """Sum of -p log p over the clusters with the share p of the n latents, over log n."""
+        shown = self.by_seed[0]
+        share = np.bincount(shown[shown >= 0]) / max(len(shown), 1)
+        share = share[share > 0]
+        return float((share * np.log(1 / share)).sum() / np.log(max(len(shown), 2)))
+
+    @property
     def worth(self) -> float:
-        """Stability times the share of latents in a cluster."""
-        return self.agreement * self.covered
+        """Stability times information."""
+        return self.agreement * self.information
 
     @property
     def key(self) -> tuple[int, str]:

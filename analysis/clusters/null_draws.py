@@ -7,8 +7,8 @@ A draw has the same latents, but nothing that joins them:
   (`cooccurrence.shift_graph`).
 
 A draw is clustered like the data: graph, embedding, hierarchies of all seeds and of resampled
-latents, and every cut. Of each cut the agreement of the seeds, the share of latents covered, and
-the largest stability and bootstrap of any cluster are kept.
+latents, and every cut. Of each cut the agreement of the seeds, the share of latents covered, the
+worth, and the largest stability and bootstrap of any cluster are kept.
 
 Up to MANY_UP_TO latents there are MANY draws, above it FEW. Above MOST_LATENTS latents, the draws
 have a random sample of as many, and the same sample of the data is processed alike, as draw -1.
@@ -50,6 +50,7 @@ ROWS = pa.schema(
         ("extraction", pa.string()),
         ("clusters", pa.int32()),
         ("covered", pa.float64()),
+        ("worth", pa.float64()),
         ("agreement", pa.float64()),
         ("stability", pa.float64()),
         ("bootstrap", pa.float64()),
@@ -143,6 +144,7 @@ def _row(space: Space, draw: int, cut: Cut) -> dict[str, object]:
         "extraction": cut.extraction,
         "clusters": cut.clusters,
         "covered": cut.covered,
+        "worth": cut.worth,
         "agreement": cut.agreement,
         "stability": float(cut.stability.max(initial=0.0)),
         "bootstrap": float(cut.bootstrap.max(initial=0.0)),
@@ -171,7 +173,7 @@ class NullCut:
     agreement: float
     """Mean over the draws."""
     worth: float
-    """Mean of agreement x covered."""
+    """Mean worth (`levels`) over the draws."""
     stability: float
     """Largest of any cluster in any draw."""
     bootstrap: float
@@ -189,12 +191,12 @@ def null_cut(rows: pa.Table, cut: Cut, draws: int) -> NullCut:
     draw = rows["draw"].to_numpy()[order]
     coarsest = rows.take(order[np.diff(draw, append=SAMPLE) != 0])
     own = coarsest.filter(pc.equal(coarsest["smallest"], cut.smallest))
-    agreement, covered = (own[name].to_numpy() for name in ("agreement", "covered"))
+    agreement, worth = (own[name].to_numpy() for name in ("agreement", "worth"))
     stability, bootstrap = (coarsest[name].to_numpy() for name in ("stability", "bootstrap"))
     return NullCut(
         draws=draws,
         agreement=float(agreement.sum()) / max(draws, 1),
-        worth=float((agreement * covered).sum()) / max(draws, 1),
+        worth=float(worth.sum()) / max(draws, 1),
         stability=float(stability.max(initial=0.0)),
         bootstrap=float(bootstrap.max(initial=0.0)),
     )
@@ -204,7 +206,7 @@ def sample_worth(rows: pa.Table, cut: Cut) -> float | None:
     """The worth of a cut in the sample of the data; None if there is no sample, or no such cut."""
     for row in rows.filter(pc.equal(rows["draw"], SAMPLE)).to_pylist():
         if (row["smallest"], row["extraction"]) == cut.key:
-            return float(row["agreement"] * row["covered"])
+            return float(row["worth"])
     return None
 
 

@@ -53,7 +53,7 @@ class ScratchTable(Artifact):
 SHARDS = Artifact("shards")
 PARTNER_BLOCKS = Artifact("scratch/partners")
 ANSWERS = Artifact("scratch/answers.jsonl")
-NULL_DRAWS = Artifact("scratch/nulls")
+NULL_DRAWS = Artifact("scratch/null_draws")
 JOINT_FILES = Artifact("scratch/joint")
 """Working files of a graph of co-occurrence; removed after use."""
 

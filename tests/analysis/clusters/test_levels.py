@@ -1,5 +1,8 @@
 """Which cuts become levels: by hand on small cuts, and every cut on planted groups."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -32,7 +35,10 @@ def no_null(cut: Cut) -> float:
 def test_a_cut_knows_its_clusters_and_worth() -> None:
     one = cut(10, 0.8, covered=0.4)
     assert (one.clusters, one.covered, one.key) == (10, 0.4, (5, "leaf"))
-    assert one.worth == pytest.approx(0.32)
+    # Ten clusters of 40 of 1,000 latents each.
+    assert one.information == pytest.approx(10 * 0.04 * math.log(25) / math.log(1_000))
+    assert one.worth == pytest.approx(0.8 * one.information)
+    assert cut(1_000, 1.0).information == pytest.approx(1) and cut(1, 1.0).information == 0
     assert (cut(0, 0.9).clusters, cut(0, 0.9).covered, cut(0, 0.9).worth) == (0, 0, 0)
 
 
@@ -46,17 +52,22 @@ def test_the_cut_that_is_worth_most_is_shown_first_and_not_the_one_with_most_clu
 
 def test_worth_is_that_above_the_null() -> None:
     fine, coarse = cut(200, 0.6, covered=0.5), cut(12, 0.9, 54)
-    above = {200: 0.01, 12: 0.85}
-    levels, first = choose_levels([fine, coarse], lambda one: above[one.clusters])
+    nulls = {200: 0.01, 12: 0.3}
+    levels, first = choose_levels([fine, coarse], lambda one: nulls[one.clusters])
     assert levels[first] is fine
     levels, first = choose_levels([fine, coarse], no_null)
     assert levels[first] is coarse
 
 
+def above(worths: dict[int, float]) -> Callable[[Cut], float]:
+    """Nulls that leave these worths to cuts, by their number of clusters."""
+    return lambda one: one.worth - worths[one.clusters]
+
+
 @pytest.mark.parametrize(("less", "chosen"), [(0.9, 60), (1.1, 50)])
 def test_of_cuts_that_are_worth_nearly_as_much_the_finer_is_taken(less: float, chosen: int) -> None:
-    cuts = [cut(60, 0.9 - less * 0.02), cut(50, 0.9, 8)]
-    levels, first = choose_levels(cuts, no_null)
+    cuts = [cut(60, 0.9), cut(50, 0.9, 8)]
+    levels, first = choose_levels(cuts, above({60: 0.5 - less * 0.01, 50: 0.5}))
     assert levels[first].clusters == chosen
 
 
@@ -64,8 +75,19 @@ def test_of_cuts_that_are_worth_nearly_as_much_that_with_most_believable_cluster
     None
 ):
     cuts = [cut(60, 0.9), cut(50, 0.9, 8)]
-    levels, first = choose_levels(cuts, no_null, lambda one: {60: 3, 50: 40}[one.clusters])
+    worths = above({60: 0.5, 50: 0.5})
+    levels, first = choose_levels(cuts, worths, lambda one: {60: 3, 50: 40}[one.clusters])
     assert levels[first].clusters == 50
+
+
+def test_noise_in_one_cluster_is_not_worth_more_than_the_planted_clusters() -> None:
+    """40 clusters of 10 among 600 latents of noise, or four parts, one of them all the noise."""
+    right = np.append(np.arange(400) // 10, np.full(600, -1))
+    parts = np.append(np.arange(400) // 134, np.full(600, 3))
+    fine = Cut((right,), 1.0, 5, "leaf", np.ones(40), np.ones(40))
+    coarse = Cut((parts,), 0.95, 100, "leaf", np.ones(4), np.ones(4))
+    levels, first = choose_levels([fine, coarse], no_null)
+    assert levels[first] is fine
 
 
 @pytest.mark.parametrize(("clusters", "chosen"), [(41, False), (40, True), (10, True), (9, False)])
@@ -83,7 +105,7 @@ def test_a_finer_level_comes_before_the_one_that_is_shown_first(
     clusters: int, chosen: bool
 ) -> None:
     right = cut(100, 0.9, 8)
-    levels, first = choose_levels([cut(clusters, 0.7), right], no_null)
+    levels, first = choose_levels([cut(clusters, 0.55), right], no_null)
     assert (len(levels) == 2) == chosen and levels[first] is right and first == int(chosen)
 
 
@@ -95,7 +117,9 @@ def test_other_levels_are_not_weak_and_are_worth_more_than_their_null(
     agreement: float, null: float, chosen: bool
 ) -> None:
     cuts = [cut(100, 0.9), cut(20, agreement, 20)]
-    levels, _ = choose_levels(cuts, lambda one: null if one.clusters == 20 else 0.0)
+    # A null with the information of the cut, and this agreement.
+    nulls = {20: null * cuts[1].information, 100: 0.0}
+    levels, _ = choose_levels(cuts, lambda one: nulls[one.clusters])
     assert (len(levels) == 2) == chosen
 
 

@@ -94,9 +94,12 @@ def test_draws_are_files_and_only_missing_ones_are_made(tmp_path: Path) -> None:
 
 def rows_of(*rows: tuple[int, int, str, float, float, float, float]) -> pa.Table:
     names = ("draw", "smallest", "extraction", "covered", "agreement", "stability", "bootstrap")
+    """Cuts whose worth is covered x agreement."""
+    cuts = [dict(zip(names, row, strict=True)) for row in rows]
+    more = {"space": "decoder", "clusters": 4}
+    worths = [{"worth": row[3] * row[4]} for row in rows]
     return pa.Table.from_pylist(
-        [dict(zip(names, row, strict=True)) | {"space": "decoder", "clusters": 4} for row in rows],
-        ROWS,
+        [cut | worth | more for cut, worth in zip(cuts, worths, strict=True)], ROWS
     )
 
 
