@@ -41,7 +41,7 @@ class MapPage:
     def pixel(self, place: Place) -> Place:
         """Where a place is on the screen."""
         left, top, width, height = self.box
-        return left + place[0] * width, top + place[1] * height
+        return float(left + place[0] * width), float(top + place[1] * height)
 
     def drag(self, *places: Place, steps: int = 5) -> None:
         """Press at the first place, move over the others and release."""

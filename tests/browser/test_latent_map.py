@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from analysis.bundle import Bundle, open_bundle
-from analysis.selection import Box, evaluate, parse
+from analysis.selection import Box, Lasso, evaluate, parse
 from tests.browser.conftest import OpenPage, selected
 from tests.browser.map_page import MapPage, colourful, lonely
 
@@ -70,3 +70,185 @@ def test_a_click_puts_a_latent_in_focus_and_enter_opens_it(shown: MapPage) -> No
     expect(
         shown.page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))
     ).to_be_visible()
+
+
+def at(shown: MapPage, place: tuple[float, float]) -> tuple[float, float]:
+    """What is at a place, in the units of the map, by the link."""
+    x0, x1, y0, y1 = shown.viewport()
+    return x0 + place[0] * (x1 - x0), y1 - place[1] * (y1 - y0)
+
+
+def near(shown: MapPage, a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Whether two points are within two pixels of each other."""
+    x0, x1, *_ = shown.viewport()
+    pixel = (x1 - x0) / shown.box[2]
+    return bool(np.hypot(a[0] - b[0], a[1] - b[1]) < 2 * pixel)
+
+
+def test_wheel_drag_double_click_and_keys_move_the_map_without_python(shown: MapPage) -> None:
+    pointer, centre = (0.7, 0.3), (0.5, 0.5)
+    under, before = at(shown, pointer), shown.viewport()
+    shown.page.evaluate(_COUNT_MESSAGES)
+    shown.page.mouse.move(*shown.pixel(pointer))
+    shown.page.mouse.wheel(0, -400)
+    shown.page.wait_for_timeout(400)
+    zoomed = shown.viewport()
+    assert zoomed[1] - zoomed[0] < 0.7 * (before[1] - before[0])
+    assert near(shown, under, at(shown, pointer))
+
+    grabbed = at(shown, centre)
+    shown.drag(centre, (0.35, 0.6))
+    shown.page.wait_for_timeout(400)
+    assert near(shown, grabbed, at(shown, (0.35, 0.6)))
+
+    under = at(shown, centre)
+    shown.page.mouse.dblclick(*shown.pixel(centre))
+    shown.page.wait_for_timeout(900)
+    assert near(shown, under, at(shown, centre))
+    wide = zoomed[1] - zoomed[0]
+    assert shown.viewport()[1] - shown.viewport()[0] == pytest.approx(wide / 1.8**2, rel=0.01)
+    assert "latent" not in shown.link
+
+    before = shown.viewport()
+    shown.keys("ArrowRight", "ArrowDown")
+    shown.page.wait_for_timeout(400)
+    after = shown.viewport()
+    assert after[0] - before[0] == pytest.approx(0.15 * (before[1] - before[0]), rel=0.02)
+    assert after[2] - before[2] == pytest.approx(-0.15 * (before[3] - before[2]), rel=0.02)
+    shown.keys("+")
+    shown.page.wait_for_timeout(700)
+    assert shown.viewport()[1] - shown.viewport()[0] == pytest.approx(
+        (after[1] - after[0]) / 1.8, rel=0.01
+    )
+    shown.keys("0")
+    shown.page.wait_for_timeout(700)
+    assert "viewport" not in shown.link
+    assert shown.page.evaluate("window.messages") == 0
+
+
+_COUNT_MESSAGES = """() => {
+    window.messages = 0;
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (...sent) {
+        window.messages += 1;
+        return send.apply(this, sent);
+    };
+}"""
+
+
+def circle(centre: tuple[float, float], radius: float, corners: int) -> list[tuple[float, float]]:
+    angles = np.linspace(0, 2 * np.pi, corners + 1)
+    return [(centre[0] + radius * np.cos(a), centre[1] + radius * np.sin(a)) for a in angles]
+
+
+def test_lassos_add_and_subtract_and_fit_in_a_link(shown: MapPage) -> None:
+    bundle, page = shown.bundle, shown.page
+    shown.keys("l")
+    shown.drag(*circle((0.4, 0.5), 0.15, 60), steps=1)
+    shown.rest()
+    lasso = parse(shown.link["select"])
+    assert isinstance(lasso, Lasso) and len(lasso.points) <= 100
+    assert len(shown.page.url.split("select=")[1].split("&")[0]) <= 2_000
+    first = evaluate(lasso, bundle)
+    places = shown.places()
+    radius = np.hypot(places[:, 0] - 0.4, places[:, 1] - 0.5)
+    clear = np.abs(radius - 0.15) > 0.01
+    assert (first == (radius < 0.15))[clear & np.isfinite(radius)].all() and first.any()
+
+    page.keyboard.down("Shift")
+    shown.drag(*circle((0.65, 0.5), 0.08, 30), steps=1)
+    page.keyboard.up("Shift")
+    shown.rest()
+    more = evaluate(parse(shown.link["select"]), bundle)
+    assert (more & first == first).all() and more.sum() > first.sum()
+    page.keyboard.down("Alt")
+    shown.drag(*circle((0.4, 0.5), 0.05, 30), steps=1)
+    page.keyboard.up("Alt")
+    shown.rest()
+    less = evaluate(parse(shown.link["select"]), bundle)
+    assert (less & ~more).sum() == 0 and 0 < less.sum() < more.sum()
+    assert selected(page) == less.sum()
+    shown.keys("Escape")
+    shown.rest()
+    assert "select" not in shown.link and shown.link["mode"] == "lasso"
+
+
+def test_a_drawn_box_is_edited_by_its_corner_and_its_side(shown: MapPage) -> None:
+    shown.keys("b")
+    shown.drag((0.4, 0.4), (0.6, 0.6))
+    shown.rest()
+    first = parse(shown.link["select"])
+    assert isinstance(first, Box)
+    shown.drag((0.6, 0.6), (0.7, 0.75))  # its lower right corner
+    shown.rest()
+    larger = parse(shown.link["select"])
+    assert isinstance(larger, Box)
+    assert (larger.x0, larger.y1) == pytest.approx((first.x0, first.y1), abs=1e-3)
+    assert larger.x1 - larger.x0 == pytest.approx(1.5 * (first.x1 - first.x0), rel=0.03)
+    assert larger.y1 - larger.y0 == pytest.approx(1.75 * (first.y1 - first.y0), rel=0.03)
+    shown.drag((0.55, 0.4), (0.5, 0.35))  # its upper side
+    shown.rest()
+    moved = parse(shown.link["select"])
+    assert isinstance(moved, Box)
+    assert moved.x1 - moved.x0 == pytest.approx(larger.x1 - larger.x0, rel=0.01)
+    assert moved.y1 > larger.y1 and moved.x0 < larger.x0
+
+
+def test_a_selection_moves_and_remounts_nothing(shown: MapPage) -> None:
+    page = shown.page
+    canvas = page.locator(".map canvas.points").element_handle()
+    scroller = "document.querySelector('[data-testid=stMain]')"
+    page.evaluate(f"{scroller}.scrollTop = 60")
+    page.wait_for_timeout(200)
+    shown.keys("b")
+    top = page.evaluate(f"{scroller}.scrollTop")
+    shown.drag((0.3, 0.3), (0.5, 0.5))
+    shown.rest()
+    assert page.evaluate(f"{scroller}.scrollTop") == top
+    assert canvas is not None and canvas.evaluate("canvas => canvas.isConnected")
+    page.get_by_role("combobox", name="Map by").click()
+    page.get_by_role("option", name="co-occurrence").click()
+    shown.rest()
+    assert canvas.evaluate("canvas => canvas.isConnected")
+    assert shown.link["map"] == "cooccurrence" and shown.link["select"].startswith("box(")
+
+
+def test_tab_reaches_the_map_once_and_opens_nothing(shown: MapPage) -> None:
+    page = shown.page
+    reached = 0
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached += page.evaluate(
+            "(() => { let e = document.activeElement;"
+            " while (e && e.shadowRoot) e = e.shadowRoot.activeElement;"
+            " return Boolean(e && e.closest('.map')); })()"
+        )
+    assert reached == 1 and "/map" in page.url and "latent" not in shown.link
+
+
+def test_a_lost_graphics_context_comes_back(shown: MapPage) -> None:
+    before = shown.picture()
+    shown.page.locator(".map canvas.points").evaluate(
+        "async (canvas) => { const lost = canvas.getContext('webgl2')"
+        ".getExtension('WEBGL_lose_context'); lost.loseContext();"
+        " await new Promise((done) => setTimeout(done, 300)); lost.restoreContext(); }"
+    )
+    shown.page.wait_for_timeout(1000)
+    assert colourful(before).mean() > 0.01
+    assert (np.abs(shown.picture().astype(int) - before).max(axis=2) > 30).mean() < 0.002
+
+
+def test_a_ring_shows_which_point_is_under_the_pointer(shown: MapPage) -> None:
+    places = shown.places()
+    x, y = places[lonely(places)]
+    left, top, width, height = shown.box
+    shown.page.mouse.move(left + 2, top + height - 2)
+    shown.page.wait_for_timeout(300)
+    before = shown.picture().astype(int)
+    shown.page.mouse.move(left + x * width + 5, top + y * height)
+    shown.page.wait_for_timeout(300)
+    changed = np.abs(shown.picture().astype(int) - before).max(axis=2) > 60
+    rows, columns = np.nonzero(changed[: int(y * height) + 14, : int(x * width) + 14])
+    assert len(rows) > 10
+    distance = np.hypot(columns - x * width, rows - y * height)
+    assert np.median(distance) < 12

@@ -1,0 +1,274 @@
+"""The map in a headless Chromium: its pages, and its points beside other engines.
+
+    .venv/bin/python -m bench.bench_browser pages BUNDLE… [--rounds 5]
+    .venv/bin/python -m bench.bench_browser points [--sizes 65536 1048576] [--rounds 9]
+
+`pages` opens the Map page of each bundle with the map in WebGL2 and, in the same round, with the
+chart that browsers without WebGL2 get. It prints medians: seconds from the request of the page
+until the map is drawn, milliseconds of a frame while the map is dragged, seconds from the end of a
+box until a linked chart has changed and until the server is idle, CPU seconds of the server for
+it, megabytes that were sent to the browser, and megabytes of the browser's renderer after one and
+after twenty selections.
+
+`points` draws the same points with this map, hyper-scatter and regl-scatterplot, each alone in a
+page, interleaved. The packages come from npm into a folder outside the repository. Rendering is in
+software, so times are those of a machine without a GPU.
+"""
+
+import argparse
+import functools
+import http.server
+import itertools
+import shutil
+import statistics
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from bench.server import ROOT, Server, started, wait_until_warm
+
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
+PACKAGES = ("hyper-scatter@0.4.0", "regl-scatterplot@1.16.0", "pub-sub-es@3.0.0", "regl@2.1.1")
+ENGINES = ("clearwater", "hyper-scatter", "regl-scatterplot")
+SELECTIONS = 20
+PATIENCE = 300_000
+"""Milliseconds; a chart of a million points takes minutes."""
+WITHOUT_WEBGL = """
+const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+  return kind === "webgl2" ? null : get.call(this, kind, ...more);
+};
+"""
+Row = dict[str, float]
+
+
+def launched(playwright: Playwright) -> Browser:
+    """A fresh browser, so that no round profits from the cache of another."""
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS])
+
+
+def page_round(playwright: Playwright, server: Server, webgl: bool) -> Row:
+    """One visit of the Map page, and what a reader does there."""
+    browser = launched(playwright)
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    if not webgl:
+        page.add_init_script(WITHOUT_WEBGL)
+    received = _count_bytes(page)
+    begin = time.perf_counter()
+    page.goto(f"{server.address}/map?map=decoder")
+    drawn = ".map[data-drawn=all]" if webgl else "[class*=latent], [class*=st-key-card-map] canvas"
+    page.locator(drawn).first.wait_for()
+    row = {"paint s": time.perf_counter() - begin}
+    _idle(page)
+    row["sent MB"] = received() / 1e6
+    if webgl:
+        row["frame ms"] = _dragged(page)
+        page.locator(".map .surface").focus()
+        page.keyboard.press("b")
+    before = server.cpu()
+    row["linked s"], row["idle s"] = _box(page, webgl, 0)
+    row["server CPU s"] = server.cpu() - before
+    row["renderer MB"] = _renderer_memory(browser)
+    if webgl:
+        for step in range(1, SELECTIONS):
+            _box(page, webgl, step)
+        row[f"renderer MB after {SELECTIONS}"] = _renderer_memory(browser)
+    browser.close()
+    return row
+
+
+def _count_bytes(page: Page) -> Callable[[], int]:
+    """What the browser has received, by the network's own account."""
+    sizes: list[int] = []
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.dataReceived", lambda e: sizes.append(int(e["encodedDataLength"])))
+    session.on(
+        "Network.webSocketFrameReceived",
+        lambda e: sizes.append(len(e["response"]["payloadData"]) * 3 // 4),
+    )
+    return lambda: sum(sizes)
+
+
+def _idle(page: Page) -> None:
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_timeout(500)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def _surface(page: Page, webgl: bool) -> tuple[float, float, float, float]:
+    place = ".map .surface" if webgl else "[class*=st-key-card-map] canvas"
+    box = page.locator(place).first.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["width"], box["height"]
+
+
+def _dragged(page: Page) -> float:
+    """The median milliseconds between two frames while the map is dragged."""
+    left, top, width, height = _surface(page, True)
+    page.evaluate(
+        "() => { window.frames = []; const see = (t) => { frames.push(t);"
+        " if (frames.length < 600) requestAnimationFrame(see); }; requestAnimationFrame(see); }"
+    )
+    page.mouse.move(left + width / 2, top + height / 2)
+    page.mouse.down()
+    for step in range(30):
+        page.mouse.move(left + width / 2 + 3 * step, top + height / 2 + step)
+    page.mouse.up()
+    times: list[float] = page.evaluate("frames")
+    return statistics.median(b - a for a, b in itertools.pairwise(times))
+
+
+def _box(page: Page, webgl: bool, step: int) -> tuple[float, float]:
+    """Draw a box; seconds until the linked chart has changed, and until the server is idle."""
+    left, top, width, height = _surface(page, webgl)
+    page.evaluate(_WATCH_CHART)
+    page.mouse.move(left + width * 0.4, top + height * 0.4)
+    page.mouse.down()
+    page.mouse.move(left + width * (0.5 + 0.01 * step), top + height * 0.6, steps=5)
+    page.mouse.up()
+    begin = time.perf_counter()
+    page.wait_for_function("() => window.chartChanged", polling=10)
+    linked = time.perf_counter() - begin
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    idle = time.perf_counter() - begin
+    page.wait_for_timeout(400)
+    return linked, idle
+
+
+_WATCH_CHART = """() => {
+  window.chartChanged = false;
+  const rail = document.querySelector("[class*=st-key-card-density]");
+  const seen = new MutationObserver(() => { window.chartChanged = true; seen.disconnect(); });
+  seen.observe(rail, { subtree: true, childList: true, attributes: true, attributeFilter: ["d"] });
+}"""
+
+
+def _renderer_memory(browser: Browser) -> float:
+    """Megabytes of the largest renderer of the browser."""
+    del browser
+    sizes = [
+        process.memory_full_info().uss / 1e6
+        for process in psutil.Process().children(recursive=True)
+        if "--type=renderer" in " ".join(process.cmdline())
+    ]
+    return max(sizes, default=0.0)
+
+
+def measure_pages(bundles: list[Path], rounds: int) -> None:
+    """Print a table of the pages of each bundle, with the map and with the chart."""
+    for bundle in bundles:
+        rows: dict[str, list[Row]] = {"map": [], "chart": []}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            sync_playwright() as playwright,
+            started(bundle, Path(folder) / "server.log") as server,
+        ):
+            wait_until_warm(server.address)
+            for _ in range(rounds):
+                for name, measured in rows.items():
+                    measured.append(page_round(playwright, server, name == "map"))
+        print(f"\n{bundle}")
+        for name, measured in rows.items():
+            print_medians(name, measured)
+
+
+def print_medians(name: str, rows: list[Row]) -> None:
+    """Print the median of each number."""
+    medians = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    print(f"{name:<18} " + "  ".join(f"{key} {value:,.3g}" for key, value in medians.items()))
+
+
+def fetched(cache: Path) -> Path:
+    """The folder of the packages of other engines, from npm."""
+    for package in PACKAGES:
+        name = package.split("@")[0]
+        if (cache / name).is_dir():
+            continue
+        cache.mkdir(parents=True, exist_ok=True)
+        packed = ["npm", "pack", "--silent", "--pack-destination", str(cache), package]
+        archive = subprocess.run(packed, check=True, capture_output=True, text=True).stdout.strip()
+        with tarfile.open(cache / archive) as files:
+            files.extractall(cache / f"{name}.part", filter="data")
+        (cache / f"{name}.part" / "package").rename(cache / name)
+    return cache
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    """The page of the engines, the modules of the map, and the packages."""
+
+    def __init__(self, *args: Any, cache: Path, **kwargs: Any) -> None:
+        self.folders = {"map": ROOT / "pages" / "latent_map", "npm": cache}
+        super().__init__(*args, **kwargs)
+
+    def translate_path(self, path: str) -> str:
+        """The file of an address."""
+        first, _, rest = path.lstrip("/").partition("/")
+        folder = self.folders.get(first)
+        return str(folder / rest if folder else ROOT / "bench" / "browser_points.html")
+
+    def log_message(self, *args: object) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def files_served(cache: Path) -> Iterator[str]:
+    """The address of a server of the files."""
+    handler = functools.partial(_Files, cache=cache)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+def measure_points(sizes: list[int], rounds: int, cache: Path) -> None:
+    """Print a table of the engines for each number of points."""
+    with files_served(fetched(cache)) as address, sync_playwright() as playwright:
+        for size in sizes:
+            rows: dict[str, list[Row]] = {name: [] for name in ENGINES}
+            for _ in range(rounds):
+                for name in ENGINES:
+                    browser = launched(playwright)
+                    page = browser.new_page(viewport={"width": 1100, "height": 900})
+                    page.set_default_timeout(PATIENCE)
+                    page.goto(address)
+                    page.wait_for_function("() => Boolean(window.measure)")
+                    asked = "([name, count]) => measure(name, count)"
+                    rows[name].append(page.evaluate(asked, [name, size]))
+                    browser.close()
+            print(f"\n{size:,} points, milliseconds")
+            for name, measured in rows.items():
+                print_medians(name, measured)
+
+
+def main() -> None:
+    """Measure pages or points."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    pages = kinds.add_parser("pages")
+    pages.add_argument("bundles", type=Path, nargs="+")
+    pages.add_argument("--rounds", type=int, default=5)
+    points = kinds.add_parser("points")
+    points.add_argument("--sizes", type=int, nargs="+", default=[8192, 65536, 262144, 1048576])
+    points.add_argument("--rounds", type=int, default=9)
+    points.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clearwater-bench")
+    asked = parser.parse_args()
+    if asked.kind == "pages":
+        measure_pages(asked.bundles, asked.rounds)
+    else:
+        measure_points(asked.sizes, asked.rounds, asked.cache)
+
+
+if __name__ == "__main__":
+    main()
