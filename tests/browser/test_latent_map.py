@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from analysis.bundle import Bundle, open_bundle
 from analysis.selection import Box, Lasso, evaluate, parse
-from tests.browser.conftest import OpenPage, selected
+from tests.browser.conftest import PATIENCE, OpenPage, selected
 from tests.browser.map_page import MapPage, colourful, lonely
 
 pytestmark = pytest.mark.browser
@@ -252,3 +252,80 @@ def test_a_ring_shows_which_point_is_under_the_pointer(shown: MapPage) -> None:
     assert len(rows) > 10
     distance = np.hypot(columns - x * width, rows - y * height)
     assert np.median(distance) < 12
+
+
+def test_fingers_move_zoom_and_point(shown: MapPage) -> None:
+    session = shown.page.context.new_cdp_session(shown.page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        fingers = [
+            dict(zip(("x", "y"), shown.pixel(place), strict=True), id=i)
+            for i, place in enumerate(places)
+        ]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    grabbed = at(shown, (0.5, 0.5))
+    touch("touchStart", (0.5, 0.5))
+    for step in range(1, 6):
+        touch("touchMove", (0.5 + 0.02 * step, 0.5 - 0.02 * step))
+    touch("touchEnd")
+    shown.page.wait_for_timeout(600)
+    assert near(shown, grabbed, at(shown, (0.6, 0.4)))
+
+    before, middle = shown.viewport(), at(shown, (0.5, 0.5))
+    touch("touchStart", (0.45, 0.5))
+    touch("touchStart", (0.45, 0.5), (0.55, 0.5))
+    for step in range(1, 11):
+        touch("touchMove", (0.45 - 0.01 * step, 0.5), (0.55 + 0.01 * step, 0.5))
+    touch("touchEnd")
+    shown.page.wait_for_timeout(600)
+    after = shown.viewport()
+    assert (before[1] - before[0]) / (after[1] - after[0]) == pytest.approx(3, rel=0.05)
+    x0, x1, *_ = after
+    assert abs(at(shown, (0.5, 0.5))[0] - middle[0]) < 0.02 * (x1 - x0)
+
+    places = shown.places()
+    latent = lonely(places)
+    x, y = places[latent]
+    touch("touchStart", (x, y))
+    touch("touchEnd")
+    shown.rest()
+    assert shown.link["latent"] == str(latent)
+
+
+def test_back_and_forward_change_selection_and_view(shown: MapPage) -> None:
+    shown.keys("b")
+    shown.drag((0.4, 0.4), (0.6, 0.6))
+    shown.rest()
+    first = shown.link
+    shown.keys("s")
+    shown.page.wait_for_timeout(800)
+    shown.drag((0.3, 0.3), (0.7, 0.7))
+    shown.rest()
+    second = shown.link
+    assert second["select"] != first["select"] and "viewport" in second
+    shown.page.go_back()
+    shown.rest()
+    assert shown.link["select"] == first["select"]
+    count = int(evaluate(parse(first["select"]), shown.bundle).sum())
+    assert selected(shown.page) == count
+    shown.page.go_forward()
+    shown.rest()
+    assert shown.link["select"] == second["select"]
+    assert shown.link["viewport"] == second["viewport"]
+
+
+def test_a_browser_without_webgl_gets_a_chart(server: str, chromium: Browser) -> None:
+    page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.add_init_script(
+        "const get = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) {"
+        " return kind === 'webgl2' ? null : get.call(this, kind, ...more); };"
+    )
+    page.goto(f"{server}/map?map=decoder")
+    chart = page.locator("[data-testid=stVegaLiteChart]").and_(
+        page.get_by_label("Map of the decoder vectors")
+    )
+    chart.first.wait_for(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="In", exact=True)).to_be_visible()
+    page.context.close()
