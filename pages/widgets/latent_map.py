@@ -7,6 +7,7 @@ gets the chart instead.
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,18 +24,36 @@ from charts.map import TITLES, latent_map, map_caption, map_note
 from charts.map_columns import ASSOCIATION, CLUSTER, colouring
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
-from pages.widgets import choices, map_gestures
+from pages.widgets import choices, map_gestures, session
 from pages.widgets.figure_card import show
-from pages.widgets.map_script import style, version
+from pages.widgets.map_script import modules, style, version
 from pages.widgets.page import Page
 from pages.widgets.scheme import shown_scheme
 from pages.widgets.state import ViewState
 from pages.widgets.zoom_buttons import zoom_buttons
 
 _LOADER = """
+const address = (path) => new URL(path, document.baseURI).href;
+const NAMES = %s;
+let begun = false;
+
+/** Ask for all modules and the first columns at once, and not only when they are imported. */
+function preload({ data }) {
+  if (begun) return;
+  begun = true;
+  const ask = (rel, path, more) =>
+    document.head.append(
+      Object.assign(document.createElement("link"), { rel, href: address(path), ...more }));
+  for (const name of NAMES) ask("modulepreload", "map-modules/%s/" + name);
+  for (const path of [data.positions, data.colour.url]) {
+    ask("preload", path, { as: "fetch", crossOrigin: "anonymous" });
+  }
+}
+
 export default async function (component) {
   try {
-    const module = await import(new URL("map-modules/%s/index.js", document.baseURI));
+    preload(component);
+    const module = await import(address("map-modules/%s/index.js"));
     return module.default(component);
   } catch (error) {
     component.parentElement.querySelector(".map").textContent =
@@ -79,12 +98,12 @@ def show_map(page: Page, choice: MapChoice) -> None:
 
 
 @lru_cache(maxsize=1)
-def _component(modules: str) -> ComponentRenderer:
+def _component(of_version: str) -> ComponentRenderer:
     return st.components.v2.component(
         "clearwater_latent_map",
         html='<div class="map"></div>',
         css=style(),
-        js=_LOADER % modules,
+        js=_LOADER % (json.dumps(sorted(modules())), of_version, of_version),
     )
 
 
@@ -134,6 +153,8 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "mode": view.mode,
         "theme": shown_scheme(),
         "order": list(ViewState.model_fields),
+        "undo": session.can_undo(),
+        "redo": session.can_redo(),
         "answered": map_gestures.answered(),
         "caption": map_caption(bundle, choice.level, choice.name).text,
         "weakNote": map_note(bundle, choice.name),

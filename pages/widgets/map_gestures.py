@@ -96,6 +96,10 @@ def apply(gesture: Gesture) -> None:
         session.select(Everything())
     elif gesture.kind == "legend" and gesture.value is not None:
         session.select(narrowed(session.current().selection, gesture.value))
+    elif gesture.kind == "undo":
+        session.undo()
+    elif gesture.kind == "redo":
+        session.redo()
     elif gesture.kind == "focus":
         session.change(latent=gesture.latent)
     elif gesture.kind == "open" and gesture.latent is not None:

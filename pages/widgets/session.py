@@ -23,7 +23,7 @@ _UNDONE = "selections that were undone"
 _UNWRITTEN = "the address is written later"
 _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
-_OF_THE_MAP = ("viewport", "mode")
+_OF_THE_MAP = ("viewport", "mode", "size")
 """Parameters that the map in the browser writes as it moves; no chart depends on them."""
 
 
