@@ -13,6 +13,7 @@ from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, PERCENT, stability_tooltips
+from charts.core.small_bars import at_least_seen, least_height_note
 from charts.core.text import unique_name_of_cluster
 from charts.core.theme import NARROW, QUIET_INK, UNSELECTED, bar_scale, layered, name_limit
 
@@ -65,6 +66,10 @@ def cluster_bars(
             + f". {count(noise)} of these latents belong to no cluster"
             + (f", {count(off_map)} of them because they are not on the map" if off_map else "")
             + "."
+            + least_height_note(
+                rows["selected"],
+                at_least_seen(rows["selected"], max(rows["size"].to_pylist(), default=1)),
+            )
         ),
     )
 
@@ -86,6 +91,7 @@ def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
         ),
     )
     longest = max(rows["size"].to_pylist(), default=1)
+    data = data.append_column("seen", at_least_seen(rows["selected"], longest))
     return _chart().draw({"rows": data}, end=longest * 2.1, height=60 + 21 * max(rows.num_rows, 1))
 
 
@@ -112,7 +118,7 @@ def _chart() -> alt.LayerChart:
     full = (
         base.mark_bar(height=bar, cursor="pointer")
         .encode(
-            x=alt.X("selected:Q"),
+            x=alt.X("seen:Q"),
             color=alt.Color("colour:N", scale=None),
             opacity=alt.condition("datum.weak", alt.value(0.45), alt.value(0.95)),
         )

@@ -15,6 +15,7 @@ from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import DENSITY
 from charts.core.numbers import COUNT
+from charts.core.small_bars import at_least_seen, least_height_note
 from charts.core.theme import (
     ACCENT,
     ACCENT_LIGHT,
@@ -52,7 +53,7 @@ def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
         note=(
             f"Dead latents ({count(dead)}) are active on none of the {count(n)} tokens: with 95"
             f"{NO_BREAK_SPACE}% confidence their density is below 3/N = {power(3 / max(n, 1))}, "
-            "not zero."
+            "not zero." + least_height_note(rows["selected"], _seen(rows))
         ),
     )
 
@@ -86,6 +87,10 @@ def _histogram(bundle: Bundle, mask: np.ndarray | None) -> pa.Table:
     )
 
 
+def _seen(rows: pa.Table) -> pa.Array:
+    return at_least_seen(rows["selected"], max(rows["latents"].to_pylist(), default=0))
+
+
 def _drawing(rows: pa.Table, overlaid: bool, n: int) -> Drawing:
     dead_at = rows["log10_density"][0].as_py()
     first = rows["log10_density"][1].as_py()
@@ -93,7 +98,7 @@ def _drawing(rows: pa.Table, overlaid: bool, n: int) -> Drawing:
     text_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
     return _chart(overlaid).draw(
         {
-            "rows": rows,
+            "rows": rows.append_column("seen", _seen(rows)),
             "thresholds": _thresholds(first),
             "dead": pa.table({"at": [dead_at + 0.3], "text": [text_of_dead]}),
         },
@@ -160,7 +165,7 @@ def _chart(overlaid: bool) -> alt.LayerChart:
             base.mark_rect(stroke=PAPER, strokeWidth=1).encode(
                 x=x,
                 x2="log10_density_end:Q",
-                y="selected:Q",
+                y="seen:Q",
                 y2=alt.datum(0),
                 color=alt.condition(
                     "datum.bin == 'dead'", alt.value(FLAG_COLOURS["dead"]), alt.value(ACCENT)

@@ -23,15 +23,16 @@ from charts.core.numbers import (
     PERCENT,
     density_tooltips,
 )
+from charts.core.small_bars import at_least_seen, least_height_note
 from charts.core.theme import (
     ACCENT,
     FLAG_COLOURS,
     HIGHLIGHT,
+    INK,
     PAPER,
     QUIET_INK,
     SEQUENTIAL,
     UNSELECTED,
-    bar_scale,
     colour_stops,
     colours_at,
     layered,
@@ -44,63 +45,73 @@ _SHADES = SEQUENTIAL[1:]
 
 
 @cached
-def flag_counts(bundle: Bundle) -> Figure:
-    """Number of live, ultralow, dense and dead latents."""
+def flag_counts(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
+    """Number of live, ultralow, dense and dead latents, and of those in `mask` [n_latents] bool."""
     flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
+    chosen = np.ones(len(flags), bool) if mask is None else np.asarray(mask, dtype=bool)
     counts = [int((flags == flag).sum()) for flag in RULES]
+    picked = [int((chosen & (flags == flag)).sum()) for flag in RULES]
     rows = pa.table(
         {
             "flag": list(RULES),
             "latents": pa.array(counts, pa.int64()),
+            "selected": pa.array(picked, pa.int64()),
             "share": [count / max(len(flags), 1) for count in counts],
             "meaning": list(RULES.values()),
         }
     )
-    data = rows.append_column(
-        "text", pa.array([f"{count(c)}  ({percent(c / max(len(flags), 1))})" for c in counts])
-    )
+    longest = max(*counts, 1)
+    seen = at_least_seen(rows["selected"], longest)
+    texts = [
+        f"{'' if mask is None else f'{count(own)} of '}{count(c)}  "
+        f"({percent(c / max(len(flags), 1))})"
+        for c, own in zip(counts, picked, strict=True)
+    ]
+    data = rows.append_column("text", pa.array(texts)).append_column("seen", seen)
     return Figure(
         name="flag-counts",
         title="Live, ultralow, dense and dead latents",
-        chart=_flag_bars().draw({"rows": data}, end=max(*counts, 1) * 1.18),
+        chart=_flag_bars(mask is not None).draw({"rows": data}, end=longest * 1.18),
         rows=rows,
         caption=caption_of(bundle, unit="token"),
         selections=(FLAG.name,),
-        note="Dead and ultralow refer to these N tokens; the latent may be active on other text.",
+        note="Dead and ultralow refer to these N tokens; the latent may be active on other text."
+        + least_height_note(rows["selected"], seen),
     )
 
 
 @template
-def _flag_bars() -> alt.LayerChart:
+def _flag_bars(overlaid: bool) -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
         y=alt.Y("flag:N", sort=list(RULES), title=None, axis=alt.Axis(labelFontSize=13)),
         x=alt.X(
             "latents:Q",
-            title="latents",
+            title="latents (dark: selected)" if overlaid else "latents",
             axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-            scale=bar_scale([0, slot("end")]),
+            scale=alt.Scale(domain=[0, slot("end")], nice=False),
+        ),
+        color=alt.Color(
+            "flag:N",
+            scale=alt.Scale(domain=list(FLAG_COLOURS), range=list(FLAG_COLOURS.values())),
+            legend=None,
         ),
         tooltip=[
             alt.Tooltip("flag:N"),
             alt.Tooltip("meaning:N"),
             alt.Tooltip("latents:Q", format=COUNT),
+            *([alt.Tooltip("selected:Q", format=COUNT)] if overlaid else []),
             alt.Tooltip("share:Q", format=PERCENT),
         ],
     )
+    bar = {"band": 0.7}
     bars = (
-        base.mark_bar(height={"band": 0.7}, cursor="pointer")
-        .encode(
-            color=alt.Color(
-                "flag:N",
-                scale=alt.Scale(domain=list(FLAG_COLOURS), range=list(FLAG_COLOURS.values())),
-                legend=None,
-            )
-        )
+        base.mark_bar(height=bar, cursor="pointer", opacity=0.3 if overlaid else 1)
         .properties(name="flag_bars")
         .add_params(FLAG.parameter())
     )
-    text = base.mark_text(align="left", dx=6).encode(text="text:N")
-    return layered(bars, text, height=150)
+    over = [base.mark_bar(height=bar).encode(x="seen:Q")] if overlaid else []
+    text = base.mark_text(align="left", dx=6).encode(text="text:N", color=alt.value(INK))
+    return layered(bars, *over, text, height=150)
 
 
 @cached

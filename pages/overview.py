@@ -22,7 +22,7 @@ facts(page.bundle)
 left, right = st.columns(2)
 with left:
     show(density_histogram(page.bundle, page.selected), page.selection)
-    show(flag_counts(page.bundle))
+    show(flag_counts(page.bundle, page.selected), page.selection)
 with right:
     show(active_latents_per_token(page.bundle))
     show(max_activation_vs_density(page.bundle, page.selected), page.selection)

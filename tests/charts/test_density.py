@@ -96,3 +96,15 @@ def test_ticks_below_a_tenth_of_a_percent_are_powers_of_ten(tiny: Bundle) -> Non
     axis = density_histogram(tiny).chart.to_dict()["layer"][0]["encoding"]["x"]["axis"]
     assert "datum.value < -3 ? '1e' + format(datum.value, 'd')" in axis["labelExpr"]
     assert "format(pow(10, datum.value), '.4~%')" in axis["labelExpr"]
+
+
+def test_one_selected_latent_can_be_seen_and_its_number_is_exact(tiny: Bundle) -> None:
+    mask = np.arange(120) == int(np.argmax(tiny.latents["density"].to_numpy() > 0))
+    figure = density_histogram(tiny, mask)
+    drawn = drawn_rows(figure, "seen")
+    most = max(row["latents"] for row in drawn)
+    assert sorted(row["selected"] for row in drawn)[-2:] == [0, 1]
+    assert all(row["seen"] == max(row["selected"], 0.02 * most) for row in drawn if row["selected"])
+    assert all(row["seen"] == 0 for row in drawn if not row["selected"])
+    assert figure.rows["selected"].to_pylist() == [row["selected"] for row in drawn]
+    assert "seen" not in figure.rows.column_names

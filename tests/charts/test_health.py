@@ -21,6 +21,18 @@ def test_flag_counts(tiny: Bundle) -> None:
     assert rows["share"].sum() == pytest.approx(1)
 
 
+def test_flags_of_a_selection(tiny: Bundle) -> None:
+    flags = tiny.latents.to_pandas()["flag"]
+    figure = flag_counts(tiny, THIRD)
+    for row in figure.rows.to_pylist():
+        assert row["selected"] == ((flags == row["flag"]) & THIRD).sum()
+        assert row["latents"] == (flags == row["flag"]).sum()
+    drawn = drawn_rows(figure, "seen")
+    assert drawn[0]["text"].startswith(f"{drawn[0]['selected']} of {drawn[0]['latents']}")
+    assert all((row["seen"] > 0) == (row["selected"] > 0) for row in drawn)
+    assert " of " not in drawn_rows(flag_counts(tiny), "text", "flag")[0]["text"]
+
+
 def test_active_latents_per_token_counts_only_kept_tokens(tiny: Bundle) -> None:
     tokens = tiny.tokens.to_pandas()
     active = tokens["active_latents"][tokens["kept"]]
