@@ -16,7 +16,7 @@ from charts.cluster_level import level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import CELL
+from charts.core.interactions import CELL, CELL_BRUSH
 from charts.core.measures import check_measure, format_of, range_of, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
@@ -40,7 +40,8 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
 
     `latents` [n] are ids; of more than 200, the 200 with the most active tokens are drawn. Rows
     and columns are ordered by cluster, then by average linkage. A click gives CELL: latent and
-    partner. The value of a pair can be minus infinity, see `similarity_order` and `cell_colour`.
+    partner; a drag gives CELL_BRUSH. The value of a pair can be minus infinity, see
+    `similarity_order` and `cell_colour`.
     Raises InputError for an unknown measure.
     """
     check_measure(measure)
@@ -62,10 +63,11 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
         chart=_drawing(bundle, rows, drawn[order], measure),
         rows=rows,
         caption=caption_of(bundle, unit="token", measure=measure, latents=f"{n} of {len(given)}"),
-        selections=(CELL.name,),
+        selections=(CELL.name, CELL_BRUSH.name),
         note=(
             f"{count(len(given))} latents{cut}. Rows and columns are ordered by cluster, "
-            "then by similarity, so blocks on the diagonal appear even without group structure."
+            "then by similarity, so blocks on the diagonal appear even without group structure. "
+            "Drag to select the latents of the cells, click to open a pair."
             f"{note_on_infinite(rows, measure)}"
         ),
     )
@@ -262,5 +264,5 @@ def _chart(measure: str, has_names: bool) -> alt.Chart:
             ],
         )
         .properties(name="cells")
-        .add_params(CELL.parameter())
+        .add_params(CELL.parameter(), CELL_BRUSH.parameter())
     )

@@ -15,7 +15,7 @@ from analysis.runtime.numbers import count
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import PAIR
+from charts.core.interactions import PAIR, PAIR_BRUSH
 from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
@@ -126,7 +126,7 @@ def ranked_pairs(
     within: bool = False,
     hide_flags: bool = True,
 ) -> Figure:
-    """The strongest pairs of the selection. A click gives PAIR: latent and partner."""
+    """The strongest pairs of the selection. A click gives PAIR, a drag PAIR_BRUSH."""
     every = strongest_pairs(bundle, latents, measure, within=within, hide_flags=hide_flags)
     rows = every.rows.take(np.arange(min(limit, every.rows.num_rows)))  # a slice would keep all
     return Figure(
@@ -143,7 +143,7 @@ def ranked_pairs(
             minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
-        selections=(PAIR.name,),
+        selections=(PAIR.name, PAIR_BRUSH.name),
         note=_note(
             every.hidden if hide_flags else None,
             every.rare,
@@ -225,7 +225,7 @@ def _chart(measure: str, others: tuple[str, ...]) -> alt.LayerChart:
     bars = (
         base.mark_bar(height={"band": 0.7}, color=ACCENT, cursor="pointer")
         .properties(name="pairs")
-        .add_params(PAIR.parameter())
+        .add_params(PAIR.parameter(), PAIR_BRUSH.parameter())
     )
     texts = base.mark_text(align="left", dx=5, fontSize=11, color=QUIET_INK).encode(text="text:N")
     return layered(bars, texts)

@@ -65,22 +65,23 @@ class ContextIndex:
             return mask
         begins = _places(self.text, np.frombuffer(needle, dtype=np.uint8))
         first = _place_among(self.starts, begins, "right") - 1
-        last = _place_among(self.starts, begins + len(needle) - 1, "right") - 1
+        last, end = first.copy(), begins + len(needle)
+        spanning = np.flatnonzero(end > self.starts[first + 1])
+        last[spanning] = _place_among(self.starts, end[spanning] - 1, "right") - 1
         document = self.kept.documents_of(first)
         low = np.maximum(last - self.length + 1 + self.length // 2, self.kept.row_starts[document])
         high = np.minimum(first + self.length // 2, self.kept.row_ends[document] - 1)
         inside = (last < self.kept.row_ends[document]) & (low <= high)
-        mask[self.latents[self._between(low[inside], high[inside])]] = True
+        mask[self.latents[self._between(*_joined(low[inside], high[inside]))]] = True
         return mask
 
     def _between(self, low: Ints, high: Ints) -> Bools:
         """The contexts whose row is in one of the intervals: a mask [contexts].
 
-        Both ends of the intervals ascend.
+        The intervals ascend, and no two touch.
         """
         starts = _place_among(self.rows, low, "left")
         stops = _place_among(self.rows, high, "right")
-        starts = np.maximum(starts, np.concatenate([[0], stops[:-1]]))
         some = stops > starts
         steps = np.zeros(len(self.rows) + 1, dtype=np.int8)
         steps[starts[some]] += 1
@@ -168,6 +169,14 @@ def _bytes_of(texts: pa.Array) -> np.ndarray:
     return (
         np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]] if data else np.empty(0, np.uint8)
     )
+
+
+def _joined(low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """The union of intervals of rows whose ends ascend, as intervals that do not touch."""
+    begins = np.ones(len(low), dtype=bool)
+    begins[1:] = low[1:] > high[:-1] + 1
+    ends = np.append(begins[1:], True)[: len(low)]
+    return low[begins], high[ends]
 
 
 def _place_among(ascending: Int32s, values: Ints, side: Literal["left", "right"]) -> Ints:

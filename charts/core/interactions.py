@@ -3,7 +3,7 @@
 A chart declares an interaction as a parameter, a figure lists the names of its interactions, and a
 page reads the event with the same object, so that names and fields are defined only here. Streamlit
 reports a click as a list of points, each a mapping from field to value, and a drawn interval as a
-mapping from field to its two ends.
+mapping from field to its two ends; on an axis of names, to the names inside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
+
+from charts.core.text import latents_named
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,25 @@ class Interval:
         return [(low, high) for low, high in ends]
 
 
+@dataclass(frozen=True)
+class NameBrush:
+    """A drag over the names of latents on an axis; `fields` are the columns on `encodings`."""
+
+    name: str
+    fields: tuple[str, ...]
+    encodings: tuple[Literal["x", "y"], ...]
+
+    def parameter(self) -> alt.Parameter:
+        """The selection parameter of a chart."""
+        return alt.selection_interval(name=self.name, encodings=list(self.encodings))
+
+    def read(self, event: Mapping[str, Sequence[str]] | None) -> dict[str, Any] | None:
+        """The ids of the named latents, as `latents`; None without any."""
+        names = [name for field in self.fields for name in (event or {}).get(field, ())]
+        latents = sorted({latent for name in names for latent in latents_named(str(name))})
+        return {"latents": latents} if latents else None
+
+
 LATENT = Click("picked", ("latent",))
 PAIR = Click("picked_pair", ("latent", "partner"))
 CELL = Click("picked_cell", ("latent", "partner"))
@@ -65,9 +86,12 @@ BOX = Interval("box", ("x", "y"), ("x", "y"))
 COOCCURRENCE_BOX = Interval("box_of_cooccurrence", ("x", "y"), ("x", "y"))
 DENSITY = Interval("density", ("log10_density",), ("x",))
 
-INTERACTIONS: tuple[Click | Interval, ...] = (
+CELL_BRUSH = NameBrush("brushed_cells", ("b", "a"), ("x", "y"))
+PAIR_BRUSH = NameBrush("brushed_pairs", ("pair",), ("y",))
+
+INTERACTIONS: tuple[Click | Interval | NameBrush, ...] = (
     LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, INNER_CLUSTER,
     FLAG,
-    BOX, COOCCURRENCE_BOX, DENSITY,
+    BOX, COOCCURRENCE_BOX, DENSITY, CELL_BRUSH, PAIR_BRUSH,
 )  # fmt: skip
 """Every interaction of the charts."""

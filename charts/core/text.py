@@ -19,6 +19,8 @@ _MARKS = {"\n": "↵", "\r": "↵", "\t": "→", "\u2028": "↵", "\u2029": "↵
 
 
 _COMBINING = ("Mn", "Me")
+_NAMED = re.compile(r"^(?:\+ )?(\d+)", re.MULTILINE)
+"""The id at the start of a name of a latent."""
 _HIGH = re.compile("[\u0300-\U0010ffff]")
 """Characters that can be combining marks; there are none below."""
 
@@ -78,6 +80,11 @@ def name_of(latent: int, label: str | None, longest: int = LONGEST_LABEL) -> str
     """The name of a latent in a chart: its id, followed by its label if it has one."""
     short = shown_label(label, longest)
     return f"{latent} · {short}" if short else str(latent)
+
+
+def latents_named(name: str) -> list[int]:
+    """The ids in a text of names of latents (`name_of`), one on each line, also after a plus."""
+    return [int(match[1]) for match in _NAMED.finditer(name)]
 
 
 def name_of_cluster(cluster: int, label: str | None, longest: int = LONGEST_LABEL) -> str:

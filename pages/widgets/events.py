@@ -30,6 +30,7 @@ from analysis.selection import (
 from charts.core.interactions import (
     BOX,
     CELL,
+    CELL_BRUSH,
     CLUSTER,
     CLUSTER_PAIR,
     COMPONENT,
@@ -39,9 +40,11 @@ from charts.core.interactions import (
     INNER_CLUSTER,
     LATENT,
     PAIR,
+    PAIR_BRUSH,
     RELATION,
     Click,
     Interval,
+    NameBrush,
 )
 from charts.density import density_histogram
 from pages.widgets import session
@@ -72,9 +75,9 @@ class DrawnPart:
 
 @dataclass(frozen=True)
 class ClickedPart:
-    """A click and the part of the selection that it replaces."""
+    """A click, or a drag over names, and the part of the selection that it replaces."""
 
-    click: Click
+    click: Click | NameBrush
     replaces: Callable[[Selection], bool]
     part: Callable[[Row], Selection]
 
@@ -202,6 +205,10 @@ def _members(row: Row) -> Selection:
     return Latents(ids_of(int(latent) for latent in str(row["members"]).split(",")))
 
 
+def _brushed(row: Row) -> Selection:
+    return Latents(ids_of(row["latents"]))
+
+
 def _pair_of(a: str, b: str) -> Callable[[Row], None]:
     def go(row: Row) -> None:
         open_pair(int(row[a]), int(row[b]))
@@ -223,6 +230,8 @@ _CLICKED = {
         ClickedPart(CLUSTER_PAIR, _is_cluster, _two_clusters),
         ClickedPart(COMPONENT, _is(Latents), _component),
         ClickedPart(INNER_CLUSTER, lambda part: True, _members),
+        ClickedPart(CELL_BRUSH, _is(Latents), _brushed),
+        ClickedPart(PAIR_BRUSH, _is(Latents), _brushed),
         ClickedPart(FLAG, _is(Flag), lambda row: Flag((str(row["flag"]),))),
     )
 }

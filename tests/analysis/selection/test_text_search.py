@@ -39,6 +39,18 @@ def test_a_label_in_another_chunk_is_of_its_latent(planted_bundle: Bundle) -> No
     assert np.flatnonzero(latents_matching(bundle, containing("QUAGGA"))).tolist() == [157]
 
 
+def test_a_column_without_a_text_is_searched_too(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    empty = pa.chunked_array([[""] * 150, [""] * 50])
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = latents.set_column(
+        latents.column_names.index("explanation"), "explanation", empty
+    )
+    assert latents_matching(bundle, matching("^$")).all()
+    assert latents_matching(bundle, containing("")).all()
+    assert not latents_matching(bundle, containing("quagga")).any()
+
+
 def test_the_time_of_a_regular_expression_is_limited_over_all_texts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,18 +4,35 @@ import altair as alt
 import pytest
 
 from charts.core import interactions
-from charts.core.interactions import BOX, CLUSTER, DENSITY, INTERACTIONS, PAIR, Click, Interval
+from charts.core.interactions import (
+    BOX,
+    CELL_BRUSH,
+    CLUSTER,
+    DENSITY,
+    INTERACTIONS,
+    PAIR,
+    PAIR_BRUSH,
+    Click,
+    Interval,
+    NameBrush,
+)
+
+Interaction = Click | Interval | NameBrush
 
 
 def test_every_interaction_is_listed_once_and_names_are_unique() -> None:
-    declared = [x for x in vars(interactions).values() if isinstance(x, Click | Interval)]
+    declared = [
+        x for x in vars(interactions).values() if isinstance(x, Click | Interval | NameBrush)
+    ]
     assert sorted(declared, key=repr) == sorted(INTERACTIONS, key=repr)
     names = [interaction.name for interaction in INTERACTIONS]
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("interaction", INTERACTIONS, ids=lambda interaction: interaction.name)
-def test_the_parameter_has_the_name_and_the_fields(interaction: Click | Interval) -> None:
+def test_the_parameter_has_the_name_and_the_fields(
+    interaction: Click | Interval | NameBrush,
+) -> None:
     declared = interaction.parameter().param
     assert isinstance(declared, alt.SchemaBase)
     parameter = declared.to_dict()
@@ -42,3 +59,13 @@ def test_an_interval_gives_its_ends_in_ascending_order() -> None:
     assert BOX.read({"x": [0, 1]}) is None
     assert BOX.read({}) is None
     assert BOX.read(None) is None
+
+
+def test_a_drag_over_names_gives_the_ids_at_their_starts() -> None:
+    event = {"a": ["12 · 7 days", "3"], "b": ["3", "400 · x\n9"]}
+    assert CELL_BRUSH.read(event) == {"latents": [3, 9, 12, 400]}
+    pairs = {"pair": ["12 · 7 days\n+ 40 · a + 5", "12\n+ 2"]}
+    assert PAIR_BRUSH.read(pairs) == {"latents": [2, 12, 40]}
+    assert PAIR_BRUSH.read({"pair": []}) is None
+    assert PAIR_BRUSH.read({}) is None
+    assert PAIR_BRUSH.read(None) is None

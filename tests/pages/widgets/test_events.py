@@ -83,6 +83,22 @@ def test_a_click_on_a_pair_opens_its_page(
     assert (app.query_params["latent"], app.query_params["partner"]) == ("21", "20")
 
 
+@pytest.mark.parametrize(
+    ("figure", "event"),
+    [
+        ("pairs-phi", {"brushed_pairs": {"pair": ["21 · a\n+ 20 · b", "22\n+ 20 · b"]}}),
+        ("heatmap-phi", {"brushed_cells": {"a": ["20 · b", "21"], "b": ["22"]}}),
+    ],
+)
+def test_a_drag_over_names_selects_the_latents(
+    open_page: Open, figure: str, event: dict[str, object]
+) -> None:
+    app = open_page("cooccurrence", select="density>0 & latent=1..90")
+    act_in_chart(app, figure, **event)
+    assert app.query_params["select"] == "density>0 & latent=20..22"
+    assert app.title[0].value == "Co-occurrence"
+
+
 def test_every_interaction_of_the_charts_changes_the_view() -> None:
     assert {interaction.name for interaction in INTERACTIONS} == HANDLED
 
