@@ -19,13 +19,13 @@ def test_chips_undo_and_redo(open_page: OpenPage) -> None:
     page = open_page("clusters")
     _select(page, "flag=live & latent=3..40")
     both = _count(page)
-    page.get_by_role("button", name="flag=live", exact=True).click()
+    page.locator(".st-key-chip-0 button:visible").click()
     _wait_for(page, "latent=3..40")
     assert _count(page).startswith("38 of ")
-    page.get_by_role("button", name="undo", exact=True).click()
+    page.locator(".st-key-undo-selection button:visible").click()
     _wait_for(page, "flag=live & latent=3..40")
     assert _count(page) == both
-    page.get_by_role("button", name="redo", exact=True).click()
+    page.locator(".st-key-redo-selection button:visible").click()
     _wait_for(page, "latent=3..40")
 
 
