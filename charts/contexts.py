@@ -28,7 +28,7 @@ from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import Click
 from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
-from charts.core.theme import ACTIVATION_RANGE, INK, MONO, PAPER, layered
+from charts.core.theme import ACTIVATION_RANGE, INK, MONO, NARROW, PAPER, layered
 from charts.latent import check_latent
 
 LINE = 26
@@ -166,7 +166,8 @@ def _chart(click: Click | None) -> alt.LayerChart:
         scale=shade_scale(ACTIVATION_RANGE),
         legend=alt.Legend(
             orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
-            values=[0, 0.5, 1], format=PERCENT_AXIS, titleLimit=400, offset=6,
+            values=[0, 0.5, 1], format=PERCENT_AXIS, offset=6,
+            titleLimit=alt.ExprRef(f"{NARROW} ? 200 : 400"),
         ),
     )  # fmt: skip
     boxes = (

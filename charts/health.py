@@ -88,7 +88,7 @@ def _flag_bars(overlaid: bool) -> alt.LayerChart:
             "latents:Q",
             title="latents (dark: selected)" if overlaid else "latents",
             axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-            scale=alt.Scale(domain=[0, slot("end")], nice=False),
+            scale=bar_scale([0, slot("end")], room=45),
         ),
         color=alt.Color(
             "flag:N",

@@ -21,6 +21,7 @@ from charts.core.theme import (
     PAPER,
     QUIET_INK,
     RULE,
+    bar_scale,
     bare_x,
     bare_y,
     colour_scale,
@@ -209,7 +210,8 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
 
 @template
 def _expected_chart() -> alt.LayerChart:
-    scale = alt.Scale(type="symlog", constant=1, domain=[0, slot("end")], nice=False)
+    scale = bar_scale([0, slot("end")], room=30)
+    scale.type, scale.constant = "symlog", 1
     base = alt.Chart(named("rows")).encode(
         y=alt.Y("unit:N", sort=list(UNITS), title=None),
         tooltip=[

@@ -25,7 +25,7 @@ with left:
 with right:
     show(pair_expected(page.bundle, pair))
     show(pair_strengths(page.bundle, pair))
-tests = st.container()
+tests = st.container(key="pair tests")
 with options():
     picking = choices.picking()
 for where in WHERE:

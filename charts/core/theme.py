@@ -156,6 +156,7 @@ def config() -> dict[str, Any]:
         "padding": {"left": 8, "right": 12, "top": 10, "bottom": 8},
         "view": {"stroke": None},
         "axis": axis,
+        "axisX": {"titleLimit": {"expr": f"{NARROW} ? 250 : 0"}},
         "axisY": {"domain": False, "ticks": False},
         "legend": legend,
         "title": title,
@@ -219,9 +220,13 @@ def name_limit(widest: int) -> alt.ExprRef:
     return alt.ExprRef(f"{NARROW} ? {min(widest, 115)} : {widest}")
 
 
-def bar_scale(ends: Any) -> alt.Scale:
-    """A scale for bars with a number after each; a narrow chart has more room for the numbers."""
-    return alt.Scale(domain=ends, nice=False, rangeMax=alt.ExprRef(f"width - ({NARROW} ? 26 : 0)"))
+def bar_scale(ends: Any, room: int = 0) -> alt.Scale:
+    """A scale for bars with a text after each; `room` pixels at the right are for the texts.
+
+    A narrow chart has 26 more, because the rest of the room is a share of its width.
+    """
+    end = alt.ExprRef(f"width - ({NARROW} ? {room + 26} : {room})")
+    return alt.Scale(domain=ends, nice=False, rangeMax=end)
 
 
 def bare_x(field: str, domain: Sequence[float]) -> alt.X:

@@ -1,11 +1,14 @@
 """Show a figure with its export menu. Pages draw every chart with `show`."""
 
+import re
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from charts.core.export import Kind, export, filename
 from charts.core.figure import Figure
+from charts.core.room import height_of
 from pages.widgets.events import key_of
 from pages.widgets.markdown import plain
 from pages.widgets.scheme import shown_scheme
@@ -46,8 +49,17 @@ def show(figure: Figure, selection: str = "") -> None:
 
 
 def _chart(figure: Figure) -> None:
+    """Draw the chart in a place of its height, so that nothing moves when the chart arrives."""
+    spec = figure.for_browser()
+    place = re.sub(r"[^\w-]", "-", f"plot {figure.name}")
+    st.html(f"<style>.st-key-{place} {{ min-height: {height_of(spec)}px; }}</style>")
+    with st.container(key=f"plot {figure.name}"):
+        _drawn(figure, spec)
+
+
+def _drawn(figure: Figure, spec: dict[str, Any]) -> None:
     renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
-    spec = figure.for_browser() | {"usermeta": {"embedOptions": {"renderer": renderer}}}
+    spec = spec | {"usermeta": {"embedOptions": {"renderer": renderer}}}
     key = key_of(figure.name, bool(figure.selections))
     if not figure.selections:
         st.vega_lite_chart(spec=spec, theme=None, key=key, alt=figure.title)

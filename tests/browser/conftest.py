@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from charts.core.scheme import Scheme
 from tests.conftest import DEMO_BUNDLE, ROOT
 
 FLAGS = [
@@ -108,9 +109,10 @@ def open_page(server: str, chromium: Browser) -> Iterator[OpenPage]:
         if message.type == "error" and not missed.endswith(EXPECTED_MISSES):
             complaints.append(f"{message.text} {missed}")
 
-    def run(path: str = "", width: int = 1440, height: int = 900) -> Page:
+    def run(path: str = "", width: int = 1440, height: int = 900, scheme: Scheme = "light") -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
+            color_scheme=scheme,
             permissions=["clipboard-read", "clipboard-write"],
         )
         contexts.append(context)

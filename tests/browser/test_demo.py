@@ -13,22 +13,9 @@ from playwright.sync_api import Locator, Page, expect
 from analysis.bundle import Bundle, open_bundle
 from analysis.cooccurrence.pair import read_pair
 from charts.pairs import ranked_pairs
-from tests.browser.conftest import PATIENCE, OpenPage, selected, settle, until
+from tests.browser.conftest import OpenPage, selected, settle, until
 
 pytestmark = pytest.mark.browser
-
-PAGES = (
-    "",
-    "map",
-    "clusters",
-    "cooccurrence",
-    "cooccurrence?tab=relations",
-    "cooccurrence?tab=components",
-    "cooccurrence?tab=neighbourhood",
-    "pair",
-    "latent",
-)
-SIZES = ((1440, 900), (1024, 768))
 
 
 @pytest.fixture(scope="session")
@@ -51,20 +38,6 @@ def test_a_link_that_is_the_first_request_to_a_server_opens_its_page(
     expect(page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))).to_be_visible()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["1440x900", "1024x768"])
-@pytest.mark.parametrize("name", PAGES, ids=[name or "overview" for name in PAGES])
-def test_every_page_fits_and_has_no_errors(
-    open_page: OpenPage, tmp_path: Path, name: str, size: tuple[int, int]
-) -> None:
-    page = open_page(name, *size)
-    page.screenshot(path=tmp_path / f"page-{size[0]}.png", timeout=PATIENCE)
-    assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
-    for element in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
-        wide, shown = page.evaluate(f"[{element}.scrollWidth, {element}.clientWidth]")
-        assert wide <= shown
-    assert page.evaluate(_CUT_CHARTS) == []
-
-
 def test_a_click_opens_each_part_of_the_cooccurrence_page(open_page: OpenPage) -> None:
     page = open_page("cooccurrence")
     for part, shown in (
@@ -79,15 +52,6 @@ def test_a_click_opens_each_part_of_the_cooccurrence_page(open_page: OpenPage) -
         expect(
             page.locator(f"[data-testid=stVegaLiteChart][aria-label*='{shown}']").first
         ).to_be_visible()
-
-
-_CUT_CHARTS = """
-Array.from(document.querySelectorAll('.vega-embed')).filter(chart => {
-    const drawn = chart.querySelector('svg, canvas').getBoundingClientRect();
-    const room = chart.parentElement.getBoundingClientRect();
-    return drawn.width > room.width + 1 || drawn.width < 100;
-}).map(chart => chart.getAttribute('aria-label'))
-"""
 
 
 def test_the_selection_is_kept_from_page_to_page(open_page: OpenPage) -> None:

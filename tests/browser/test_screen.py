@@ -1,0 +1,162 @@
+"""Every page at three widths, in light and in dark colours, as a reader sees it."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from charts.core.scheme import Scheme, dark_of
+from charts.core.theme import ACCENT, INK, PAPER
+from tests.browser.conftest import PATIENCE, OpenPage, settle
+
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    "",
+    "map",
+    "clusters",
+    "cooccurrence",
+    "cooccurrence?tab=relations",
+    "cooccurrence?tab=components",
+    "cooccurrence?tab=neighbourhood",
+    "pair",
+    "latent",
+)
+SIZES = ((1440, 900), (1024, 768), (390, 844))
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
+
+
+def shown(colour: str, scheme: Scheme) -> str:
+    """A colour of the light scheme as the style of an element in a scheme."""
+    return f"rgb{rgb(colour if scheme == 'light' else dark_of(colour))}"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", PAGES, ids=[name or "overview" for name in PAGES])
+def test_every_page_fits_and_has_the_colours_of_its_scheme(
+    open_page: OpenPage, name: str, scheme: Scheme
+) -> None:
+    page = open_page(name, *SIZES[0], scheme=scheme)
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        size = f"{width}x{height}"
+        errors = "[data-testid=stException], [data-testid=stAlertContentError]"
+        assert page.locator(errors).count() == 0, size
+        page.wait_for_function(_FITS)  # charts take their new width
+        page.wait_for_timeout(300)
+        assert page.evaluate(_CUT_CHARTS) == [], size
+        assert page.evaluate(_CUT_TEXTS) == [], size
+    assert page.evaluate(_COLOURS) == [shown(PAPER, scheme), shown(INK, scheme)]
+    papers = page.evaluate(_CHART_PAPERS)
+    assert papers and set(papers) == {shown(PAPER, scheme)}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_pixels_of_charts_have_the_colours_of_the_scheme(
+    open_page: OpenPage, scheme: Scheme
+) -> None:
+    page = open_page("", scheme=scheme)
+    chart = page.locator("[data-testid=stVegaLiteChart]").first
+    image = Image.open(io.BytesIO(chart.screenshot(timeout=PATIENCE))).convert("RGB")
+    colours = {pixel: n for n, pixel in image.getcolors(2**24) or []}
+    paper, bars = (PAPER, ACCENT) if scheme == "light" else (dark_of(PAPER), dark_of(ACCENT))
+    assert max(colours, key=lambda colour: colours[colour]) == rgb(paper)
+    assert colours.get(rgb(bars), 0) > 500
+
+
+def test_charts_follow_when_the_browser_changes_its_scheme(open_page: OpenPage) -> None:
+    page = open_page("", scheme="light")
+    page.emulate_media(color_scheme="dark")
+    svg = page.locator(".vega-embed svg").first
+    expect(svg).to_have_css("background-color", shown(PAPER, "dark"))
+    settle(page)
+    assert page.evaluate(_COLOURS) == [shown(PAPER, "dark"), shown(INK, "dark")]
+    assert set(page.evaluate(_CHART_PAPERS)) == {shown(PAPER, "dark")}
+
+
+def test_the_toolbar_is_one_row_and_the_map_has_the_rest_of_the_window(open_page: OpenPage) -> None:
+    page = open_page("")
+    toolbar = page.locator(".st-key-toolbar").bounding_box()
+    assert toolbar is not None and toolbar["height"] < 50
+    page = open_page("map")
+    stage, rail = (page.locator(f".st-key-{name}").bounding_box() for name in ("stage", "rail"))
+    assert stage is not None and rail is not None
+    assert 330 <= rail["width"] <= 360 and rail["x"] >= stage["x"] + stage["width"]
+    assert stage["height"] > 0.7 * 900 and stage["y"] + stage["height"] <= 900
+    page.set_viewport_size({"width": 880, "height": 844})
+    page.wait_for_timeout(600)
+    stage, rail = (page.locator(f".st-key-{name}").bounding_box() for name in ("stage", "rail"))
+    assert stage is not None and rail is not None
+    assert rail["y"] >= stage["y"] + stage["height"] and rail["width"] > 800
+
+
+def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenPage) -> None:
+    page = open_page("latent")
+    page.get_by_role("button", name="About Latent").click()
+    expect(page.get_by_text("What does this latent respond to")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile(r"· N = [\d,]+")).click()
+    expect(page.get_by_text("A latent is active when")).to_be_visible()
+
+
+_FITS = """
+() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+  .every(part => part.scrollWidth <= part.clientWidth)
+"""
+_CUT_CHARTS = """
+Array.from(document.querySelectorAll('.vega-embed')).filter(chart => {
+    if (!chart.offsetParent) return false;
+    const drawn = chart.querySelector('svg, canvas').getBoundingClientRect();
+    const room = chart.parentElement.getBoundingClientRect();
+    return drawn.width > room.width + 1 || drawn.width < 100;
+}).map(chart => chart.getAttribute('aria-label'))
+"""
+# Words of a chart that is drawn as an SVG, unless the chart cuts them itself, and words of the page
+# whose box hides a part of them. Fields to type or choose in scroll; hidden words are for screen
+# readers.
+_CUT_TEXTS = """
+(() => {
+  const cut = [];
+  for (const chart of document.querySelectorAll('.vega-embed svg')) {
+    const room = chart.getBoundingClientRect();
+    if (!room.width) continue;
+    for (const text of chart.querySelectorAll('text')) {
+      if (!text.textContent.trim() || text.closest('[clip-path]')) continue;
+      if (getComputedStyle(text).opacity === '0') continue;
+      const box = text.getBoundingClientRect();
+      if (box.right > room.right + 2 || box.left < room.left - 2) cut.push(text.textContent);
+    }
+  }
+  const words = 'h1, h2, h3, h4, p, [data-testid=stMetricValue], [data-testid=stMetricLabel]';
+  for (const part of document.querySelectorAll(words)) {
+    if (!part.offsetParent || part.closest('[data-testid=stSelectbox]')) continue;
+    if (part.getBoundingClientRect().width <= 2) continue;
+    if (part.closest('[data-testid=stSidebar]')) continue;
+    if (part.parentElement.getBoundingClientRect().width <= 2) continue;
+    const hides = ['hidden', 'clip'].includes(getComputedStyle(part).overflowX);
+    if (hides && part.scrollWidth > part.clientWidth + 1) cut.push(part.textContent);
+  }
+  return cut;
+})()
+"""
+_COLOURS = """
+(() => {
+  const style = getComputedStyle(document.querySelector('[data-testid=stApp]'));
+  return [style.backgroundColor, style.color];
+})()
+"""
+_CHART_PAPERS = """
+Array.from(document.querySelectorAll('.vega-embed')).map(chart => {
+  const svg = chart.querySelector('svg');
+  if (svg) return svg.style.backgroundColor;
+  const [r, g, b] = chart.querySelector('canvas').getContext('2d').getImageData(1, 1, 1, 1).data;
+  return `rgb(${r}, ${g}, ${b})`;
+})
+"""
