@@ -33,6 +33,7 @@ from charts.core.theme import (
     QUIET_INK,
     SEQUENTIAL,
     UNSELECTED,
+    bar_scale,
     colour_stops,
     colours_at,
     layered,
