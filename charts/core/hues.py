@@ -24,6 +24,8 @@ ROUNDS = 4
 """Most times that every cluster chooses its hue."""
 READABLE = 4.5
 """Least contrast of text, WCAG 2.1, 1.4.3."""
+READABLE_ON_DARK = 6.0
+"""The same on a dark background, where thin letters look thinner."""
 
 _TO_XYZ = np.array(
     [
@@ -168,8 +170,9 @@ def on_dark(colour: str) -> str:
 @functools.lru_cache(maxsize=1024)
 def ink(colour: str, *, dark: bool = False) -> str:
     """The colour as text: as much darker (on a dark background lighter) as reading needs."""
-    light, a, b = lab_of([colour])[0]
-    while contrast(_hex((light, a, b)), DARK_PAPER if dark else PAPER) < READABLE:
+    light, a, b = lab_of([on_dark(colour) if dark else colour])[0]
+    paper, least = (DARK_PAPER, READABLE_ON_DARK) if dark else (PAPER, READABLE)
+    while contrast(_hex((light, a, b)), paper) < least:
         light += 2.0 if dark else -2.0
     return _hex((light, a, b))
 

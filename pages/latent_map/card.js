@@ -27,7 +27,8 @@ export function createCard(host, { fetchCard, onOpen, theme = () => "light", del
     const box = cardBox(card, theme());
     if (staying) box.append(openButton(() => onOpen(card.latent)));
     host.replaceChildren(box);
-    placeBox(box, host, px, py);
+    if (staying) box.classList.add("stays");
+    else placeBox(box, host, px, py);
     shown = card.latent;
     stays = staying;
   }
@@ -121,7 +122,8 @@ function contextLine(card, theme) {
   const line = element("p", "card-context");
   line.title = card.source;
   card.context.forEach(({ text, ratio }, i) => {
-    const token = element("span", i === card.picked ? "picked" : "", text);
+    // Lines may break at the spaces of the text.
+    const token = element("span", i === card.picked ? "picked" : "", text.replaceAll("\u00a0", " "));
     if (ratio > 0) token.style.backgroundColor = shade(ratio, theme);
     line.append(token);
   });

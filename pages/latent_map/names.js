@@ -27,7 +27,8 @@ const CROWDED = 40;
 const MANY_LATENTS = 1500;
 /** Zoom, 1 where the whole map fits, from which latents are named. */
 export const NEAR = 2.5;
-const FAMILY = '"Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif';
+/** The typeface of names; the one of the page once `setFamily` knows it. */
+let family = '"Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif';
 const INK = { light: "#1f2933", dark: "#e4eaee" };
 const PAPER = { light: "#ffffff", dark: "#12181d" };
 /** Pixels between a point and its name, and around each name. */
@@ -165,10 +166,15 @@ export function fontSize(name) {
   return Math.round(Math.min(15, Math.max(11, 9.5 + Math.log2((name.size ?? 1) / 8 + 1))));
 }
 
+/** Write names in the typeface of an element, so that the map looks like the page. */
+export function setFamily(element) {
+  family = getComputedStyle(element).fontFamily || family;
+}
+
 /** The font of a name, as a canvas takes it: clusters in bold, weak ones in ordinary weight. */
 export function fontOf(name) {
   const weight = name.kind === "cluster" && !name.weak ? 600 : 400;
-  return `${weight} ${fontSize(name)}px ${FAMILY}`;
+  return `${weight} ${fontSize(name)}px ${family}`;
 }
 
 const widths = new Map();
@@ -203,7 +209,7 @@ export function drawNames(context, placed, theme, { neutral = false } = {}) {
     context.font = fontOf(name);
     context.globalAlpha = name.weak ? 0.85 : 1;
     context.strokeText(name.text, name.px, name.py);
-    context.globalAlpha = name.weak ? 0.65 : 1;
+    context.globalAlpha = name.weak ? 0.75 : 1;
     context.fillStyle = (!neutral && name[theme]) || INK[theme];
     context.fillText(name.text, name.px, name.py);
   }

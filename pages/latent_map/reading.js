@@ -8,7 +8,7 @@ import { countEntries } from "./colours.js";
 import { createExportMenu } from "./export_menu.js";
 import { createLegend } from "./legend.js";
 import { createNameSource } from "./name_source.js";
-import { drawNames, placeNames, selectedNames, wantedNames, widthOf } from "./names.js";
+import { drawNames, placeNames, selectedNames, setFamily, wantedNames, widthOf } from "./names.js";
 import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
 import { jsonAt } from "./source.js";
 
@@ -22,6 +22,7 @@ export class Reading {
     this.neighbourhood = null;
     this.placed = [];
     this.placedNeighbours = [];
+    setFamily(map.stage.host);
     const theme = () => map.data.theme;
     this.card = createCard(map.stage.card, {
       fetchCard: (latent) => jsonAt(`${map.data.base}/card/${latent}${this.levelQuery()}`),
@@ -128,10 +129,10 @@ export class Reading {
     drawEdges(context, this.neighbourhood, this.map.camera, this.map.data.theme);
   }
 
-  /** The boxes [left, right, top, bottom] of the toolbar and the legend, where no name goes. */
+  /** The boxes [left, right, top, bottom] of what lies over the map, where no name goes. */
   covered() {
     const { stage } = this.map;
-    return [stage.toolbar, stage.legend].map((part) => [
+    return [stage.toolbar, stage.legend, stage.edges].map((part) => [
       part.offsetLeft,
       part.offsetLeft + part.offsetWidth,
       part.offsetTop,
@@ -143,6 +144,7 @@ export class Reading {
   drawAbove(context) {
     const { camera, data } = this.map;
     const size = { width: camera.width, height: camera.height };
+    this.map.stage.edges.textContent = this.neighbourhood ? edgeWords(this.neighbourhood) : "";
     const blocked = this.covered();
     if (this.neighbourhood) {
       this.placedNeighbours = placeNeighbours(context, this.neighbourhood, camera, size, blocked);
@@ -155,7 +157,6 @@ export class Reading {
     const neutral = this.colour?.name !== "cluster";
     drawNames(context, this.placed, data.theme, { neutral });
     drawNames(context, this.placedNeighbours, data.theme, { neutral: true });
-    this.map.stage.edges.textContent = this.neighbourhood ? edgeWords(this.neighbourhood) : "";
   }
 
   destroy() {

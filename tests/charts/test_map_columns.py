@@ -8,14 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import TABLES, Bundle, LevelName
+from analysis.bundle import TABLES, Bundle, LevelName, open_bundle
 from analysis.runtime.errors import InputError
 from analysis.selection import evaluate, parse
 from charts import map_columns
 from charts.cluster_level import level_of
 from charts.core.hues import on_dark
 from charts.map_columns import colouring, offered_columns, packed, part_of
+from charts.map_view import maps_of, places
 from tests.charts.conftest import with_tables
+from tests.conftest import DEMO_BUNDLE
 
 
 def test_every_numeric_and_word_column_is_offered_except_ids_and_places(tiny: Bundle) -> None:
@@ -177,3 +179,12 @@ def test_a_part_of_an_association_is_a_list_of_ids(
 def test_an_entry_that_does_not_exist_is_refused(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="no entry 77"):
         part_of(replace(colouring(tiny, "cluster")), 77)
+
+
+@pytest.mark.skipif(not DEMO_BUNDLE.is_dir(), reason="the demo bundle is not here")
+def test_half_of_the_live_latents_of_the_demo_have_a_colour_in_the_opening_view() -> None:
+    demo = open_bundle(DEMO_BUNDLE)
+    live = demo.latents["flag"].cast("string").to_numpy(zero_copy_only=False) == "live"
+    x, y = places(demo, maps_of(demo)[0])
+    shown = live & np.isfinite(x) & np.isfinite(y)
+    assert (colouring(demo, "cluster").codes[shown] > 0).mean() >= 0.5
