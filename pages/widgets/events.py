@@ -51,13 +51,11 @@ from pages.widgets import session
 from pages.widgets.bundles import clarke_components, shown
 from pages.widgets.failures import guarded
 
-KEY = "figure"
+KEY = session.CHART
 LATENT_PAGE = "pages/latent.py"
 PAIR_PAGE = "pages/pair.py"
 _SEEN = "chart events of the last run"
 
-Events = Mapping[str, Any]
-"""The interactions of one chart that are not empty, by name."""
 Row = Mapping[str, Any]
 """The fields of a clicked mark."""
 Ends = list[tuple[float, float]]
@@ -97,12 +95,8 @@ def key_of(name: str, selects: bool) -> str:
 
 def follow() -> None:
     """Handle the chart events since the last run; called once, before the page runs."""
-    seen: dict[str, Events] = st.session_state.setdefault(_SEEN, {})
-    now = {
-        str(key): _events(value)
-        for key, value in st.session_state.items()
-        if str(key).startswith(f"{KEY} ")
-    }
+    seen: dict[str, session.Reports] = st.session_state.setdefault(_SEEN, {})
+    now = session.charts_reports()
     st.session_state[_SEEN] = now
     for key, events in now.items():
         before = seen.get(key, {})
@@ -110,11 +104,6 @@ def follow() -> None:
         for name in sorted(events.keys() | before.keys(), key=lambda name: name in _DRAWN):
             if events.get(name) != before.get(name):
                 act(name, events.get(name))
-
-
-def _events(value: Any) -> Events:
-    selection = value["selection"] if value and "selection" in value else {}
-    return {name: selection[name] for name in selection if selection[name]}
 
 
 def act(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ the browser clears the query parameters when the reader changes the page.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -15,6 +15,8 @@ from analysis.runtime import numbers
 from analysis.selection import LONGEST_TEXT, Selection
 from pages.widgets.state import PARAMETERS, ViewState
 
+CHART = "figure"
+"""How the keys of charts begin."""
 GENERATION = "generation of the charts' own selections"
 MOST_STEPS = 100
 """Selections that can be undone."""
@@ -23,6 +25,8 @@ _UNDONE = "selections that were undone"
 _UNWRITTEN = "the address is written later"
 _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
+Reports = Mapping[str, Any]
+"""The interactions of one chart that are not empty, by name."""
 _OF_THE_MAP = ("viewport", "mode", "size")
 """Parameters that the map in the browser writes as it moves; no chart depends on them."""
 
@@ -166,5 +170,23 @@ def generation() -> int:
 
 
 def clear_brushes() -> None:
-    """Clear the boxes drawn in charts, because the selection has changed."""
-    st.session_state[GENERATION] = generation() + 1
+    """Clear the boxes drawn in charts, because the selection has changed.
+
+    If nothing is drawn in any chart, all of them stay, and the browser only changes their data.
+    """
+    if any(charts_reports().values()):
+        st.session_state[GENERATION] = generation() + 1
+
+
+def charts_reports() -> dict[str, Reports]:
+    """What each chart of the page reports, by the chart's key."""
+    return {
+        str(key): _reports(value)
+        for key, value in st.session_state.items()
+        if str(key).startswith(f"{CHART} ")
+    }
+
+
+def _reports(value: Any) -> Reports:
+    selection = value["selection"] if value and "selection" in value else {}
+    return {name: selection[name] for name in selection if selection[name]}

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import Open, texts
+from tests.pages.conftest import Open, act_in_chart, texts
 
 
 def test_the_view_is_kept_from_page_to_page(open_page: Open) -> None:
@@ -46,3 +46,17 @@ def test_the_longest_selection(characters: int, refused: bool) -> None:
         assert "has 20,001 characters, but a link holds at most 20,000" in message
     else:
         assert messages == []
+
+
+def test_charts_are_drawn_anew_only_if_something_is_drawn_in_one(open_page: Open) -> None:
+    app = open_page("map", select="flag=dead")
+    app.text_input[0].set_value("flag=live").run()
+    assert "figure density-histogram 0" in keys(app)
+    app = act_in_chart(app, "density-histogram", density={"log10_density": [-3.0, -1.0]})
+    app.text_input[0].set_value("flag=dead").run()
+    assert "figure density-histogram 1" in keys(app)
+
+
+def keys(app: AppTest) -> set[str]:
+    """The keys of the charts of a page."""
+    return {str(chart.key) for chart in app.get("vega_lite_chart")}
