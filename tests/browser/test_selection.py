@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import PATIENCE, OpenPage
 from tests.browser.test_selection_steps import _select, _selection, _wait_for
 
 pytestmark = pytest.mark.browser
@@ -65,3 +65,21 @@ def test_named_selections_stay_in_the_browser(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Delete first ones").click()
     expect(page.get_by_role("button", name="first ones", exact=True)).to_be_hidden()
     assert page.evaluate("localStorage.getItem('clearwater.selections')") == "[]"
+
+
+@pytest.mark.parametrize("marks", ["cells_marks", "pairs_marks"])
+def test_a_drag_over_the_heatmap_or_the_pairs_selects_their_latents(
+    open_page: OpenPage, marks: str
+) -> None:
+    page = open_page("cooccurrence?select=cluster%3D3")
+    drawn = page.locator(f".{marks} path")
+    drawn.nth(3).scroll_into_view_if_needed()
+    first, last = drawn.nth(1).bounding_box(), drawn.nth(3).bounding_box()
+    assert first is not None and last is not None
+    page.mouse.move(first["x"] + 3, first["y"] + first["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 7, last["y"] + last["height"] / 2 + 3, steps=8)
+    page.mouse.up()
+    page.wait_for_function("location.search.includes('latent%3D')", timeout=PATIENCE)
+    assert re.fullmatch(r"cluster=3 & latent=[\d,.]+", _selection(page))
+    assert "/cooccurrence" in page.url
