@@ -25,6 +25,7 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     details.append(title);
     if (colour.scale) details.append(colourBar(colour, theme()));
     const list = text("ul", "legend-entries", "");
+    list.tabIndex = -1; // a list that scrolls would be a stop of Tab of its own
     rows = listed(colour).map((entry) => row(list, colour, entry, theme(), onToggle));
     details.append(list);
     const rest = colour.entries.length - rows.length;

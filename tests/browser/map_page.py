@@ -15,6 +15,9 @@ from charts.map_view import Viewport, places, whole_map
 from tests.browser.conftest import settle
 
 Place = tuple[float, float]
+_PAUSE = """() => new Promise((done) =>
+    setTimeout(() => requestAnimationFrame(() => setTimeout(done, 350)), 350))"""
+"""Longer than a flight of the camera, and then longer than the rest before the link is written."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,13 @@ class MapPage:
         x, y = places(self.bundle, self.name)
         return np.column_stack([(x - x0) / (x1 - x0), (y1 - y) / (y1 - y0)])
 
+    def pause(self) -> None:
+        """Wait until the map has come to rest and the link is written, by the browser's clock."""
+        self.page.evaluate(_PAUSE)
+
     def rest(self) -> "MapPage":
-        """Wait until the server is idle and the link is written."""
-        self.page.wait_for_timeout(500)
+        """Wait until the map has come to rest and the server is idle."""
+        self.pause()
         settle(self.page)
         return self
 

@@ -93,19 +93,19 @@ def test_wheel_drag_double_click_and_keys_move_the_map_without_python(shown: Map
     shown.page.evaluate(_COUNT_MESSAGES)
     shown.page.mouse.move(*shown.pixel(pointer))
     shown.page.mouse.wheel(0, -400)
-    shown.page.wait_for_timeout(400)
+    shown.pause()
     zoomed = shown.viewport()
     assert zoomed[1] - zoomed[0] < 0.7 * (before[1] - before[0])
     assert near(shown, under, at(shown, pointer))
 
     grabbed = at(shown, centre)
     shown.drag(centre, (0.35, 0.6))
-    shown.page.wait_for_timeout(400)
+    shown.pause()
     assert near(shown, grabbed, at(shown, (0.35, 0.6)))
 
     under = at(shown, centre)
     shown.page.mouse.dblclick(*shown.pixel(centre))
-    shown.page.wait_for_timeout(900)
+    shown.pause()
     assert near(shown, under, at(shown, centre))
     wide = zoomed[1] - zoomed[0]
     assert shown.viewport()[1] - shown.viewport()[0] == pytest.approx(wide / 1.8**2, rel=0.01)
@@ -113,17 +113,17 @@ def test_wheel_drag_double_click_and_keys_move_the_map_without_python(shown: Map
 
     before = shown.viewport()
     shown.keys("ArrowRight", "ArrowDown")
-    shown.page.wait_for_timeout(400)
+    shown.pause()
     after = shown.viewport()
     assert after[0] - before[0] == pytest.approx(0.15 * (before[1] - before[0]), rel=0.02)
     assert after[2] - before[2] == pytest.approx(-0.15 * (before[3] - before[2]), rel=0.02)
     shown.keys("+")
-    shown.page.wait_for_timeout(700)
+    shown.pause()
     assert shown.viewport()[1] - shown.viewport()[0] == pytest.approx(
         (after[1] - after[0]) / 1.8, rel=0.01
     )
     shown.keys("0")
-    shown.page.wait_for_timeout(700)
+    shown.pause()
     assert "viewport" not in shown.link
     assert shown.page.evaluate("window.messages") == 0
 
@@ -248,25 +248,29 @@ def test_a_lost_graphics_context_comes_back(shown: MapPage) -> None:
         ".getExtension('WEBGL_lose_context'); lost.loseContext();"
         " await new Promise((done) => setTimeout(done, 300)); lost.restoreContext(); }"
     )
-    shown.page.wait_for_timeout(1000)
+    shown.pause()
     assert colourful(before).mean() > 0.01
     assert (np.abs(shown.picture().astype(int) - before).max(axis=2) > 30).mean() < 0.002
 
 
 def test_a_ring_shows_which_point_is_under_the_pointer(shown: MapPage) -> None:
     places = shown.places()
-    x, y = places[lonely(places)]
     left, top, width, height = shown.box
-    shown.page.mouse.move(left + 2, top + height - 2)
-    shown.page.wait_for_timeout(300)
-    before = shown.picture().astype(int)
-    shown.page.mouse.move(float(left + x * width + 5), float(top + y * height))
-    shown.page.wait_for_timeout(300)
-    changed = np.abs(shown.picture().astype(int) - before).max(axis=2) > 60
-    rows, columns = np.nonzero(changed[: int(y * height) + 14, : int(x * width) + 14])
+    x, y = np.multiply(places[lonely(places)], (width, height))
+
+    def seen(dx: float) -> np.ndarray:
+        """The surroundings [28, 28, 3] of the point with the pointer `dx` pixels beside it."""
+        shown.page.mouse.move(left + 2, top + height - 2)
+        shown.page.mouse.move(float(left + x + dx), float(top + y))
+        shown.pause()
+        return shown.picture().astype(int)[int(y) - 14 : int(y) + 14, int(x) - 14 : int(x) + 14]
+
+    far, near_by = seen(20), seen(9)
+    rows, columns = np.nonzero(np.abs(near_by - far).max(axis=2) > 60)
     assert len(rows) > 10
-    distance = np.hypot(columns - x * width, rows - y * height)
-    assert np.median(distance) < 12
+    distance = np.hypot(columns - 14 + int(x) - x + 0.5, rows - 14 + int(y) - y + 0.5)
+    assert 4 < np.median(distance) < 12 and distance.max() < 14
+    assert (seen(-20) == far).all()
 
 
 def test_fingers_move_zoom_and_point(shown: MapPage) -> None:
@@ -284,7 +288,7 @@ def test_fingers_move_zoom_and_point(shown: MapPage) -> None:
     for step in range(1, 6):
         touch("touchMove", (0.5 + 0.02 * step, 0.5 - 0.02 * step))
     touch("touchEnd")
-    shown.page.wait_for_timeout(600)
+    shown.pause()
     assert near(shown, grabbed, at(shown, (0.6, 0.4)))
 
     before, middle = shown.viewport(), at(shown, (0.5, 0.5))
@@ -293,7 +297,7 @@ def test_fingers_move_zoom_and_point(shown: MapPage) -> None:
     for step in range(1, 11):
         touch("touchMove", (0.45 - 0.01 * step, 0.5), (0.55 + 0.01 * step, 0.5))
     touch("touchEnd")
-    shown.page.wait_for_timeout(600)
+    shown.pause()
     after = shown.viewport()
     assert (before[1] - before[0]) / (after[1] - after[0]) == pytest.approx(3, rel=0.05)
     x0, x1, *_ = after
@@ -314,7 +318,7 @@ def test_back_and_forward_change_selection_and_view(shown: MapPage) -> None:
     shown.rest()
     first = shown.link
     shown.keys("s")
-    shown.page.wait_for_timeout(800)
+    shown.pause()
     shown.drag((0.3, 0.3), (0.7, 0.7))
     shown.rest()
     second = shown.link

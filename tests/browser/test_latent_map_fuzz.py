@@ -118,9 +118,9 @@ def test_random_gestures_leave_a_map_that_works(open_page: OpenPage, bundle: Bun
     assert "mode" not in shown.link and "viewport" not in shown.link
     assert "select" not in shown.link and "latent" not in shown.link
     shown.drag((0.5, 0.5), (0.4, 0.45))
-    shown.page.wait_for_timeout(500)
+    shown.pause()
     moved = shown.viewport()
     shown.page.mouse.move(*shown.pixel((0.8, 0.8)))
-    shown.page.wait_for_timeout(500)
+    shown.pause()
     assert shown.viewport() == moved and "viewport" in shown.link
     shown.ready()
