@@ -196,9 +196,10 @@ export function widthOf(context, name) {
  * @param {CanvasRenderingContext2D} context
  * @param {ReturnType<typeof placeNames>} placed
  * @param {"light"|"dark"} theme
- * @param {{neutral?: boolean}} [options] `neutral` when the points do not have the hues of clusters.
+ * @param {{neutral?: boolean, faded?: boolean}} [options] `neutral` when the points do not have the
+ *   hues of clusters, `faded` when names must not draw the eye from a selection.
  */
-export function drawNames(context, placed, theme, { neutral = false } = {}) {
+export function drawNames(context, placed, theme, { neutral = false, faded = false } = {}) {
   context.save();
   context.textAlign = "center";
   context.textBaseline = "middle";
@@ -209,7 +210,7 @@ export function drawNames(context, placed, theme, { neutral = false } = {}) {
     context.font = fontOf(name);
     context.globalAlpha = name.weak ? 0.85 : 1;
     context.strokeText(name.text, name.px, name.py);
-    context.globalAlpha = name.weak ? 0.75 : 1;
+    context.globalAlpha = faded ? 0.5 : name.weak ? 0.75 : 1;
     context.fillStyle = (!neutral && name[theme]) || INK[theme];
     context.fillText(name.text, name.px, name.py);
   }

@@ -13,6 +13,10 @@ import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbour
 import { jsonAt } from "./source.js";
 
 
+/** Selected points that no name may hide, and the pixels around each. */
+const FEW = 60;
+const REACH = 5;
+
 export class Reading {
   /** @param {import("./latent_map.js").LatentMap} map */
   constructor(map) {
@@ -140,12 +144,24 @@ export class Reading {
     ]);
   }
 
+  /** The boxes of the selected points if they are few: no name hides one of them. */
+  fewSelected() {
+    const { mask } = this.map.selection;
+    if (!mask || this.map.renderer.selected > FEW) return [];
+    const boxes = [];
+    for (let point = mask.indexOf(1); point >= 0; point = mask.indexOf(1, point + 1)) {
+      const pixel = this.map.pixelOf(point);
+      if (pixel) boxes.push([pixel[0] - REACH, pixel[0] + REACH, pixel[1] - REACH, pixel[1] + REACH]);
+    }
+    return boxes;
+  }
+
   /** Names, above everything else. */
   drawAbove(context) {
     const { camera, data } = this.map;
     const size = { width: camera.width, height: camera.height };
     this.map.stage.edges.textContent = this.neighbourhood ? edgeWords(this.neighbourhood) : "";
-    const blocked = this.covered();
+    const blocked = [...this.covered(), ...this.fewSelected()];
     if (this.neighbourhood) {
       this.placedNeighbours = placeNeighbours(context, this.neighbourhood, camera, size, blocked);
       blocked.push(...this.placedNeighbours.map(({ box }) => box));
@@ -155,7 +171,8 @@ export class Reading {
     const most = 25 - this.placedNeighbours.length;
     this.placed = placeNames(wanted, camera, size, (name) => widthOf(context, name), { blocked, most });
     const neutral = this.colour?.name !== "cluster";
-    drawNames(context, this.placed, data.theme, { neutral });
+    const faded = Boolean(this.map.selection.mask) && neutral;
+    drawNames(context, this.placed, data.theme, { neutral, faded });
     drawNames(context, this.placedNeighbours, data.theme, { neutral: true });
   }
 
