@@ -9,7 +9,9 @@ from starlette.exceptions import HTTPException
 from analysis.bundle import Bundle
 from charts.latent_card import latent_card
 from pages.server import map_cards
-from tests.pages.server.test_map_data import asked, body
+from tests.pages.server.conftest import asked, body
+
+pytestmark = pytest.mark.usefixtures("offered")
 
 
 def test_a_card_is_that_of_the_latent_and_the_level(planted_bundle: Bundle) -> None:

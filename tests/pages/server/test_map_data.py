@@ -1,37 +1,16 @@
 """What the routes of the map send."""
 
-from collections.abc import Mapping
-from urllib.parse import urlencode
-
 import numpy as np
 import pytest
-import streamlit as st
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
 from analysis.bundle import Bundle, LevelName
 from charts.map_columns import colouring, packed
 from charts.map_points import map_points
 from pages.server import map_data
+from tests.pages.server.conftest import asked, body
 
-
-@pytest.fixture(autouse=True)
-def offered(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
-    st.cache_data.clear()
-
-
-def asked(bundle: Bundle, query: Mapping[str, object] | None = None, **path: str) -> Request:
-    names = {"bundle": bundle.manifest.bundle_id, "content": bundle.identity, **path}
-    text = urlencode(query or {}).encode()
-    return Request({"type": "http", "path_params": names, "query_string": text})
-
-
-def body(answer: Response) -> bytes:
-    assert answer.status_code == 200
-    assert "immutable" in answer.headers["cache-control"]
-    return bytes(answer.body)
+pytestmark = pytest.mark.usefixtures("offered")
 
 
 def test_positions_are_x_and_then_y(planted_bundle: Bundle) -> None:

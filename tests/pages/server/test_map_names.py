@@ -8,7 +8,9 @@ from starlette.exceptions import HTTPException
 from analysis.bundle import Bundle
 from charts.names_by_zoom import cluster_names, latent_names
 from pages.server import map_names
-from tests.pages.server.test_map_data import asked, body
+from tests.pages.server.conftest import asked, body
+
+pytestmark = pytest.mark.usefixtures("offered")
 
 
 def test_the_names_of_clusters_are_those_of_the_level(planted_bundle: Bundle) -> None:

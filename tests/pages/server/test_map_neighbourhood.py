@@ -3,10 +3,14 @@
 import json
 from dataclasses import asdict
 
+import pytest
+
 from analysis.bundle import Bundle
 from charts.latent_card import map_neighbourhood
 from pages.server.map_neighbourhood import neighbourhood
-from tests.pages.server.test_map_data import asked, body
+from tests.pages.server.conftest import asked, body
+
+pytestmark = pytest.mark.usefixtures("offered")
 
 
 def test_a_neighbourhood_is_by_the_measure(planted_bundle: Bundle) -> None:

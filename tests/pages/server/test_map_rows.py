@@ -11,7 +11,9 @@ from starlette.exceptions import HTTPException
 from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
 from pages.server.map_rows import rows
-from tests.pages.server.test_map_data import asked
+from tests.pages.server.conftest import asked
+
+pytestmark = pytest.mark.usefixtures("offered")
 
 
 def selected(bundle: Bundle, text: str) -> list[int]:

@@ -1,0 +1,32 @@
+"""Requests to the routes that serve data of a bundle."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import pytest
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+
+from analysis.bundle import Bundle
+
+
+@pytest.fixture
+def offered(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server offers the planted bundle."""
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
+    st.cache_data.clear()
+
+
+def asked(bundle: Bundle, query: Mapping[str, object] | None = None, **path: str) -> Request:
+    """A request with the names in its path and a query."""
+    names = {"bundle": bundle.manifest.bundle_id, "content": bundle.identity, **path}
+    text = urlencode(query or {}).encode()
+    return Request({"type": "http", "path_params": names, "query_string": text})
+
+
+def body(answer: Response) -> bytes:
+    """The content of an answer that browsers may keep."""
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    return bytes(answer.body)
