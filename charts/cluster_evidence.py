@@ -129,7 +129,7 @@ def _chart() -> alt.LayerChart:
         "share:Q",
         title="share of members that have the term",
         axis=alt.Axis(format=PERCENT_AXIS, values=each("ticks")),
-        scale=bar_scale([0, slot("end")]),
+        scale=bar_scale([0, slot("end")], room=50),
     )
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=x,

@@ -139,8 +139,11 @@ def _share_bars() -> alt.LayerChart:
     bars = base.mark_bar().encode(
         y=y, color=alt.condition("datum.in_plane", alt.value(ACCENT), alt.value(UNSELECTED))
     )
-    texts = base.mark_text(dy=-7, color=QUIET_INK, fontSize=11).encode(
-        y=y, text=alt.Text("share:Q", format=PERCENT)
+    # Two digits without the sign of the axis: eight fit beside each other on a phone.
+    texts = (
+        base.transform_calculate(percent="format(100 * datum.share, '.2r')")
+        .mark_text(dy=-7, color=QUIET_INK, fontSize=11)
+        .encode(y=y, text="percent:N")
     )
     return layered(bars, texts, height=190)
 

@@ -27,9 +27,9 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import Click
+from charts.core.latents import check_latent
 from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.theme import ACTIVATION_RANGE, INK, MONO, NARROW, PAPER, layered
-from charts.latent import check_latent
 
 LINE = 26
 """Height of a line in pixels."""
@@ -167,7 +167,7 @@ def _chart(click: Click | None) -> alt.LayerChart:
         legend=alt.Legend(
             orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
             values=[0, 0.5, 1], format=PERCENT_AXIS, offset=6,
-            titleLimit=alt.ExprRef(f"{NARROW} ? 200 : 400"),
+            titleLimit=alt.ExprRef(f"{NARROW} ? 140 : 400"),
         ),
     )  # fmt: skip
     boxes = (

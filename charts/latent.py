@@ -7,12 +7,12 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.cooccurrence.power import is_too_rare, smallest_lift_of_counts
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
-from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, density, short
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
+from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
 from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
 from charts.core.text import name_of, shown_token
@@ -30,15 +30,6 @@ from charts.core.theme import (
 
 HISTOGRAM_BINS = 40
 ROW = 22
-
-
-def check_latent(bundle: Bundle, latent: int) -> None:
-    """Raise InputError unless the bundle has this latent."""
-    count = bundle.latents.num_rows
-    if not 0 <= latent < count:
-        raise InputError(
-            f"{bundle.name}: there is no latent {latent}; choose one from 0 to {count - 1}."
-        )
 
 
 @cached

@@ -14,9 +14,9 @@ from charts.cluster_level import level_of
 from charts.concordance import activation_ratio
 from charts.core.cache import cached
 from charts.core.hues import ink
+from charts.core.latents import check_latent
 from charts.core.measures import check_measure, title_of, value_texts
 from charts.core.text import shown_label, shown_token
-from charts.latent import check_latent
 from charts.map_view import places
 from charts.names_by_zoom import GOOD_PRECISION
 from charts.readable_names import short_name

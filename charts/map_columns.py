@@ -20,11 +20,11 @@ from analysis.selection import MAP_COLUMNS, Cluster, Compare, Flag, Latents, Sel
 from charts.cluster_level import level_of, level_words
 from charts.colour_steps import STEPS, Scale, in_sections, scale_of, step_colours
 from charts.core.cache import cached
+from charts.core.latents import check_latent
 from charts.core.measures import check_measure, is_bounded, title_of
 from charts.core.scheme import Scheme, dark_of
 from charts.core.text import shown_label
 from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS, NO_CLUSTER
-from charts.latent import check_latent
 
 CLUSTER = "cluster"
 ASSOCIATION = "association"

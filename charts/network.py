@@ -12,6 +12,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
+from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, title_of
 from charts.core.numbers import COUNT, ID, density_tooltips
 from charts.core.text import name_of
@@ -27,7 +28,6 @@ from charts.core.theme import (
     bare_y,
     layered,
 )
-from charts.latent import check_latent
 
 MOST_PARTNERS = 40
 EDGES_EACH = 4
@@ -249,5 +249,10 @@ def _chart(measure: str) -> alt.LayerChart:
         .properties(name="nodes")
         .add_params(LATENT.parameter())
     )
-    texts = base.mark_text(dy=-15, fontSize=11, color=INK, limit=170).encode(text="text:N")
+    # A name near an edge stays inside the chart.
+    x_at = "scale('x', datum.x)"
+    side = f"{x_at} > width - 90 ? 'right' : {x_at} < 90 ? 'left' : 'center'"
+    texts = base.mark_text(
+        dy=-15, fontSize=11, color=INK, limit=170, align=alt.ExprRef(side)
+    ).encode(text="text:N")
     return layered(edges, points, texts, height=HEIGHT)

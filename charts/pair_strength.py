@@ -136,7 +136,10 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
 def _strength_chart() -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
         y=alt.Y(
-            "measure:N", sort=each("measures"), title=None, axis=alt.Axis(grid=True, labelLimit=190)
+            "measure:N",
+            sort=each("measures"),
+            title=None,
+            axis=alt.Axis(grid=True, labelLimit=115),
         ),
         tooltip=[
             alt.Tooltip("measure:N"),

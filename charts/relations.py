@@ -15,7 +15,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
 from charts.core.numbers import COUNT, FRACTION, NUMBER, NUMBER_AXIS
 from charts.core.text import name_of
-from charts.core.theme import QUIET_INK, RELATION_COLOURS, layered
+from charts.core.theme import NARROW, QUIET_INK, RELATION_COLOURS, layered
 
 RELATIONS = {
     "duplicate": "duplicate",
@@ -155,7 +155,11 @@ def _chart() -> alt.LayerChart:
                 "relation:N",
                 title=None,
                 scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
-                legend=alt.Legend(orient="top", labelExpr="replace(datum.label, '_', ' ')"),
+                legend=alt.Legend(
+                    orient="top",
+                    labelExpr="replace(datum.label, '_', ' ')",
+                    columns=alt.ExprRef(f"{NARROW} ? 2 : 4"),
+                ),
             ),
             tooltip=[
                 alt.Tooltip("relation:N"),

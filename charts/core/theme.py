@@ -108,8 +108,10 @@ DARK = {
 SANS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
 MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"
 EXPORT_WIDTH = 760
-NARROW = "containerSize()[0] < 430"
-"""The condition in Vega for a chart on a phone or in a narrow column; false in files."""
+NARROW = "(containerSize()[0] + 0 * width) < 430"
+"""The condition in Vega for a chart on a phone or in a narrow column; false in files.
+
+It mentions the width so that it is evaluated again when the chart is resized."""
 
 Spacing = Literal["linear", "log", "symlog", "square"]
 Drawn = TypeVar("Drawn", alt.Chart, alt.LayerChart)

@@ -91,18 +91,22 @@ def selection_bar(bundle: Bundle) -> Bools:
 
 
 def _step_buttons() -> None:
-    for name, icon, words, possible, step in (
-        ("undo", ":material/undo:", "Undo the last selection", session.can_undo(), _undo),
-        ("redo", ":material/redo:", "Select again what was undone", session.can_redo(), _redo),
-    ):
-        st.button(
-            icon,
-            key=f"{name} selection",
-            help=words,
-            on_click=step,
-            disabled=not possible,
-            type="tertiary",
-        )
+    st.button(
+        ":material/undo:",
+        key="undo selection",
+        help="Undo the last selection",
+        on_click=_undo,
+        disabled=not session.can_undo(),
+        type="tertiary",
+    )
+    st.button(
+        ":material/redo:",
+        key="redo selection",
+        help="Select again what was undone",
+        on_click=_redo,
+        disabled=not session.can_redo(),
+        type="tertiary",
+    )
 
 
 def _mask(bundle: Bundle, view: ViewState) -> tuple[Bools, str]:

@@ -63,7 +63,7 @@ def test_the_selection_is_kept_from_page_to_page(open_page: OpenPage) -> None:
         settle(page)
         assert selected(page) == count
         assert "select=density%3E0.001" in page.url
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     until(lambda: selected(page), lambda n: n != count)
     assert "select=" not in page.url
 

@@ -51,7 +51,7 @@ def test_named_selections_stay_in_the_browser(open_page: OpenPage) -> None:
     expect(page.get_by_role("button", name="first <b>ones</b>", exact=True)).to_be_visible()
     page.reload()
     _wait_for(page, "latent=3..40")
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     _wait_for(page, "")
     page.get_by_role("button", name="Saved").click()
     page.get_by_role("button", name="Rename first <b>ones</b>").click()
