@@ -130,13 +130,13 @@ def _finite(text: str, name: str) -> float:
 
 
 def _ids(values: list[str], name: str) -> Ids:
-    """Ids and spans of ids, in ascending order and without repeats."""
+    """Ids and spans of ids, in ascending order and without repeats; a span of one id is the id."""
     what, example = f"an id in {name}=", f"{name}=3,14 or {name}=20..30"
     ids: set[int | Span] = set()
     for value in values:
         first, between, last = value.partition("..")
         ends = [_whole(end, what, example) for end in (first, *([last] if between else []))]
-        ids.add(Span(min(ends), max(ends)) if between else ends[0])
+        ids.add(Span(min(ends), max(ends)) if min(ends) < max(ends) else ends[0])
     return tuple(sorted(ids, key=lambda one: one if isinstance(one, Span) else (one, one)))
 
 
