@@ -104,6 +104,13 @@ def build(
     active_above: Annotated[
         float, typer.Option(help="A latent is active where its activation is above this.", min=0)
     ] = DEFAULTS.active_threshold,
+    sink_norm: Annotated[
+        float,
+        typer.Option(
+            help="Mask positions whose norm exceeds this multiple of the median norm: attention "
+            "sinks, each of which may turn thousands of latents on."
+        ),
+    ] = DEFAULTS.sink_norm_ratio,
     null_draws: Annotated[
         int | None,
         typer.Option(
@@ -132,6 +139,7 @@ def build(
                 max_tokens=tokens,
                 seed=seed,
                 active_threshold=active_above,
+                sink_norm_ratio=sink_norm,
                 null_draws=null_draws,
             ),
         )

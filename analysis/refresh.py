@@ -53,7 +53,14 @@ from analysis.runtime.working_folder import claimed, open_working_folder
 from analysis.saes import SparseAutoencoder, describe, load_sae
 from analysis.settings import RefreshRequest
 
-HARVEST_PARAMETERS = ("max_tokens", "block_tokens", "prepend_bos", "active_threshold", "dtype")
+HARVEST_PARAMETERS = (
+    "max_tokens",
+    "block_tokens",
+    "prepend_bos",
+    "sink_norm_ratio",
+    "active_threshold",
+    "dtype",
+)
 """These decide which activations are stored, so another value needs a new build."""
 
 

@@ -100,6 +100,11 @@ class Parameters(_Strict):
     max_tokens: int | None = Field(default=None, description="kept tokens to read; null for all")
     block_tokens: int = Field(default=256, description="tokens that the model reads at once")
     prepend_bos: bool = Field(default=False, description="whether each block begins with BOS")
+    sink_norm_ratio: float = Field(
+        default=100.0,
+        gt=1,
+        description="a position whose norm exceeds this multiple of the median norm is masked",
+    )
     active_threshold: float = Field(
         default=0.0, description="a latent is active above this activation"
     )

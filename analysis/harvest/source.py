@@ -155,7 +155,10 @@ class TextSource:
     @cached_property
     def policy(self) -> MaskPolicy:
         """The mask policy: special tokens of this model's tokenizer, and attention sinks."""
-        return MaskPolicy(special_token_ids=tuple(sorted(self.language_model.special_token_ids)))
+        return MaskPolicy(
+            special_token_ids=tuple(sorted(self.language_model.special_token_ids)),
+            sink_norm_ratio=self.parameters.sink_norm_ratio,
+        )
 
     @cached_property
     def corpus_content(self) -> str:

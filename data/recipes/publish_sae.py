@@ -189,7 +189,8 @@ def saelens_config(
                 "special_tokens_left_out": activations.counts.special,
                 "sink_positions_left_out": activations.counts.sink_position,
                 "sinks_by_norm_left_out": activations.counts.sink_norm,
-                "sink_rule": "position 0 of each block, and any norm above 100 x the median",
+                "sink_rule": "position 0 of each block, and any norm above "
+                f"{plan.sink_norm_ratio:g} x the median",
             },
             "quality": asdict(quality),
         },

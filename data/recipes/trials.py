@@ -24,7 +24,7 @@ from analysis.harvest.models import DEMO_MODEL, cache_folder
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest
 from data.recipes.corpus import SHIPPED
-from data.recipes.harvest import HarvestPlan, harvest
+from data.recipes.harvest import SINK_NORM_RATIO, HarvestPlan, harvest
 from data.recipes.latent_quality import latent_quality
 from data.recipes.sae_state import Architecture, Training
 from data.recipes.train_sae import SAE_NAME, train
@@ -111,7 +111,7 @@ def measured_quality(sae: Path, folder: Path, corpus: Path, tokens: int) -> dict
             out=bundle_folder,
             model=DEMO_MODEL,
             corpus=corpus,
-            parameters=Parameters(max_tokens=tokens),
+            parameters=Parameters(max_tokens=tokens, sink_norm_ratio=SINK_NORM_RATIO),
         )
         build_bundle(request, report=lambda step, *_: print(f"build: {step}", flush=True))
     quality = asdict(latent_quality(open_bundle(bundle_folder)))
@@ -167,6 +167,7 @@ def main(
     corpus: Annotated[Path | None, typer.Option(help="Training documents.")] = None,
     measured_on: Annotated[Path, typer.Option(help="Text that no trial saw.")] = SHIPPED,
     tokens: Annotated[int, typer.Option(help="Kept tokens of that text.")] = 100_000,
+    int8: Annotated[bool, typer.Option(help="Read activations that are stored as int8.")] = False,
     threads: Annotated[int, typer.Option(help="Threads of torch and numba.")] = 1,
 ) -> None:
     """Run the trials that have no result, and print the table."""
@@ -177,6 +178,7 @@ def main(
         corpus=corpus or cache_folder() / "corpus/wide.parquet",
         hooks=tuple(f"blocks.{layer}.hook_resid_post" for layer in LAYERS),
         train_tokens=1_000_000,
+        stored_as="int8" if int8 else "bfloat16",
     )
     for name in names.split(","):
         run(name, plan, folder, measured_on, tokens)

@@ -196,6 +196,7 @@ def test_a_damaged_bundle_is_refused(
         ("max_tokens", 10),
         ("block_tokens", 7),
         ("prepend_bos", True),
+        ("sink_norm_ratio", 50.0),
         ("active_threshold", 1.0),
         ("dtype", "float32"),
     ],

@@ -28,6 +28,7 @@ def test_settings_have_their_documented_defaults() -> None:
         "max_tokens": None,
         "block_tokens": 256,
         "prepend_bos": False,
+        "sink_norm_ratio": 100.0,
         "active_threshold": 0.0,
         "seed": 0,
         "partners_kept": 32,

@@ -90,6 +90,11 @@ def test_a_given_hook_point_replaces_that_of_the_sae(source: TextSource) -> None
     assert str(unnamed.hook) == "blocks.0.hook_resid_pre"
 
 
+def test_the_norm_of_sinks_is_a_setting(source: TextSource) -> None:
+    assert source.policy.sink_norm_ratio == 100
+    assert changed(source, sink_norm_ratio=10.0).policy.sink_norm_ratio == 10
+
+
 def test_sinks_by_position_and_by_norm_are_summed() -> None:
     counts = MaskCounts(kept=7, special=3, sink_position=20, sink_norm=100)
     summary = _mask_summary(MaskPolicy(special_token_ids=(1, 2)), counts)
