@@ -335,14 +335,14 @@ def _inspect_sae(path: str, text: TextInput, reading: SaeReading, tokens: int) -
     if (text.model is None) != (text.corpus is None):
         raise InputError("The self-check needs a model and a corpus; give --model and --corpus.")
     # Refuse what can be refused before anything large is loaded.
-    from analysis.harvest.corpus import read_corpus
+    from analysis.harvest.corpus import CorpusChoice, read_corpus
     from analysis.harvest.hooks import parse_hook_point
     from analysis.saes import FORMATS, describe, load_sae
 
     if text.hook is not None:
         parse_hook_point(text.hook)
     if text.corpus is not None:
-        next(read_corpus(text.corpus))
+        next(read_corpus(text.corpus, CorpusChoice(text.split, text.text_column)))
     overrides = _overrides(reading)
     sae = load_sae(path, overrides, allow_pickle=True)
     titles = {entry.name: entry.title for entry in FORMATS}
@@ -362,13 +362,15 @@ def _check_sae(
 ) -> None:
     import torch
 
+    from analysis.harvest.corpus import CorpusChoice
     from analysis.harvest.models import load_language_model
     from analysis.harvest.self_check import Sample, self_check
 
     bos = text.prepend_bos
     if bos is None:
         bos = sae.metadata.get("prepend_bos") is True
-    sample = Sample(load_language_model(model, torch.float32), corpus, tokens, bos)
+    choice = CorpusChoice(text.split, text.text_column)
+    sample = Sample(load_language_model(model, torch.float32), corpus, tokens, bos, choice)
     console.print_self_check(self_check(sae, sample, text.hook, overrides), sae.advertised_l0)
 
 

@@ -22,7 +22,9 @@ from analysis.bundle import (
     check_destination,
     publish,
 )
+from analysis.harvest.corpus import CorpusChoice
 from analysis.harvest.hooks import spelled_hook_point
+from analysis.harvest.hub_corpus import repository_named
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
 from analysis.labels.requested import LabelSources
@@ -313,9 +315,10 @@ def _open_source(request: BuildRequest, parameters: Parameters, sae: SparseAutoe
             _full_path(request.sae),
             as_overrides(request.overrides),
             _full_path(request.model),
-            request.corpus.absolute(),
+            _corpus_path(request.corpus),
             request.hook,
             parameters,
+            CorpusChoice(request.split, request.text_column),
         )
         source = TextSource(sae, address)
     source.check()
@@ -326,6 +329,12 @@ def _full_path(name: str) -> str:
     """An absolute path for machines that share the folder; other names are returned unchanged."""
     path = Path(name).expanduser()
     return str(path.absolute()) if path.exists() else name
+
+
+def _corpus_path(corpus: Path) -> Path:
+    """An absolute path; the id of a dataset on the hub is returned unchanged."""
+    path = corpus.expanduser()
+    return path.absolute() if path.exists() or not repository_named(str(corpus)) else corpus
 
 
 class BuildInputs(BaseModel):

@@ -140,7 +140,22 @@ class TextInput:
     ] = None
     corpus: Annotated[
         Path | None,
-        Option("--corpus", help="Text: .txt, .jsonl or .parquet with a text column."),
+        Option(
+            "--corpus",
+            help="Text or token ids: a .txt, .jsonl, .parquet or .arrow file (also .gz, .zst), a "
+            "folder of these, a saved dataset, or org/name of the Hugging Face hub.",
+        ),
+    ] = None
+    split: Annotated[
+        str | None,
+        Option("--split", help="Split of the corpus. Default: the only one, or train."),
+    ] = None
+    text_column: Annotated[
+        str | None,
+        Option(
+            "--text-column",
+            help="Column of the text or token ids. Default: text, else input_ids or tokens.",
+        ),
     ] = None
     hook: Annotated[
         str | None,
@@ -202,7 +217,11 @@ class BuildRequest:
     model: str | None = None
     """A transformers model: a folder, a GGUF file or a hub id."""
     corpus: Path | None = None
-    """Text: .txt, .jsonl or .parquet with a text column."""
+    """Text or token ids: a file, a folder, or the id of a dataset on the hub."""
+    split: str | None = None
+    """Split of the corpus; None: the only one, or `train`."""
+    text_column: str | None = None
+    """Column of the text or token ids; None: `text`, else `input_ids` or `tokens`."""
     activations: Path | None = None
     """Instead of model and corpus: a Parquet file of activations from another program."""
     tokens_file: Path | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from analysis.harvest.corpus import read_corpus
+from analysis.harvest.corpus import WHOLE, CorpusChoice, Document, read_corpus
 from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskPolicy, batch_mask, kept_mask, reference_norm
@@ -89,18 +89,19 @@ class Sample:
     corpus: Path
     tokens: int = 300
     prepend_bos: bool = False
+    choice: CorpusChoice = WHOLE
 
     def blocks(self) -> Iterator[TokenBlock]:
         """Yield blocks with the first tokens of each document, so that no single text dominates."""
         model, kept = self.language_model, 0
         policy = self.policy
-        for document in read_corpus(self.corpus):
+        for document in read_corpus(self.corpus, self.choice):
             wanted = min(TOKENS_PER_DOCUMENT, self.tokens - kept)
             if wanted <= 0:
                 return
             block = next(
                 token_blocks(
-                    [replace(document, text=document.text[: 20 * TOKENS_PER_DOCUMENT])],
+                    [_beginning(document)],
                     model.tokenizer,
                     2 * TOKENS_PER_DOCUMENT,
                     wanted,
@@ -171,6 +172,16 @@ def judge(explained_variance: float | None, l0: float, advertised_l0: float | No
             True, f"It fits poorly: {numbers}; most SAEs explain more than {USUAL_EXPLAINED:g}."
         )
     return Verdict(True, f"It fits: {numbers}.")
+
+
+def _beginning(document: Document) -> Document:
+    """Enough of a document for its tokens in a sample."""
+    ids = document.token_ids
+    return replace(
+        document,
+        text=document.text[: 20 * TOKENS_PER_DOCUMENT],
+        token_ids=None if ids is None else ids[: 4 * TOKENS_PER_DOCUMENT],
+    )
 
 
 def measure(sae: SparseAutoencoder, x: Tensor) -> Measured:

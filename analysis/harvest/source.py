@@ -16,13 +16,21 @@ import numpy as np
 import torch
 
 from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
-from analysis.harvest.corpus import Document, corpus_hash, read_corpus
+from analysis.harvest.corpus import (
+    WHOLE,
+    CorpusChoice,
+    Document,
+    corpus_files,
+    corpus_hash,
+    read_corpus,
+)
 from analysis.harvest.forward import hook_in, hooked_activations, unembedding
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.imported import find_tokens_file, import_activations
 from analysis.harvest.mask import MaskCounts, MaskPolicy
 from analysis.harvest.model_run import HarvestSizes, Reading
 from analysis.harvest.models import LanguageModel, load_language_model
+from analysis.harvest.odd_rows import OddRows
 from analysis.harvest.readable import readable_tokens
 from analysis.harvest.run import harvest
 from analysis.harvest.token_blocks import TokenBlock, token_blocks
@@ -76,6 +84,7 @@ class TextAddress:
     corpus: Path
     hook: str | None
     parameters: Parameters
+    choice: CorpusChoice = WHOLE
 
     def open(self) -> "TextSource":
         """The source, with its SAE loaded. Raises InputError as `load_sae` does."""
@@ -163,7 +172,7 @@ class TextSource:
     @cached_property
     def corpus_content(self) -> str:
         """SHA-256 of the corpus."""
-        return corpus_hash(self.address.corpus)
+        return corpus_hash(self.address.corpus, self.address.choice)
 
     def contents(self) -> tuple[str, str, str]:
         """Content hashes of SAE, model and corpus."""
@@ -178,7 +187,7 @@ class TextSource:
                 f"{self.address.model}: has {width} values per token at {self.hook}, but the SAE "
                 f"reads {self.sae.d_in}; choose the model and hook point that it was trained on."
             )
-        next(read_corpus(self.address.corpus))
+        next(read_corpus(self.address.corpus, self.address.choice))
 
     def summary(self) -> tuple[ModelSource, CorpusSource]:
         """The model and the corpus, by name and content."""
@@ -201,9 +210,14 @@ class TextSource:
         """The hook point as a Hugging Face module, such as `model.layers.12:output`."""
         return f"{self.hook.module}:{self.hook.side}"
 
-    def documents(self) -> Iterable[Document]:
-        """The corpus, read again for its titles."""
-        return read_corpus(self.address.corpus)
+    def documents(self, odd: OddRows | None = None) -> Iterable[Document]:
+        """The corpus, read again for its titles; odd rows are counted in `odd`."""
+        return read_corpus(self.address.corpus, self.address.choice, odd)
+
+    @cached_property
+    def corpus_notes(self) -> list[str]:
+        """What was chosen among the files of the corpus without being asked for."""
+        return list(corpus_files(self.address.corpus, self.address.choice).notes)
 
     def reading(self) -> Reading:
         """The input of a harvest."""

@@ -63,15 +63,36 @@ def token_blocks(
     tokenizer has no BOS.
     """
     head = [bos(tokenizer)] if prepend_bos else []
-    tokens = tokenised(documents, tokenizer)
+    tokens = tokenised(documents, tokenizer, head)
     return cut_blocks(tokens, block_tokens, max_tokens, special_token_ids, sink_positions, head)
 
 
-def tokenised(documents: Iterable[Document], tokenizer: Any) -> Iterator[tuple[int, list[int]]]:
-    """(index, token ids) of each document."""
+def tokenised(
+    documents: Iterable[Document], tokenizer: Any, head: Sequence[int] = ()
+) -> Iterator[tuple[int, list[int]]]:
+    """(index, token ids) of each document, without a `head` that it was stored with.
+
+    Raises InputError if a stored token id is not one of the tokenizer's.
+    """
     for document in documents:
-        encoded = tokenizer(document.text, add_special_tokens=False, verbose=False)
-        yield document.index, encoded["input_ids"]
+        if document.token_ids is None:
+            encoded = tokenizer(document.text, add_special_tokens=False, verbose=False)
+            yield document.index, encoded["input_ids"]
+        else:
+            yield document.index, _stored_ids(document, document.token_ids, tokenizer, head)
+
+
+def _stored_ids(
+    document: Document, ids: Sequence[int], tokenizer: Any, head: Sequence[int]
+) -> list[int]:
+    wrong = next((one for one in ids if not 0 <= one < len(tokenizer)), None)
+    if wrong is not None:
+        raise InputError(
+            f"The token id {wrong} ({document.place}) is not one of the {len(tokenizer):,} of the "
+            "model's tokenizer: give a corpus that was tokenised for this model, or its text."
+        )
+    n = len(head)
+    return list(ids[n:] if n and list(ids[:n]) == list(head) else ids)
 
 
 def cut_blocks(

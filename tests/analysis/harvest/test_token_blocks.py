@@ -11,6 +11,7 @@ from analysis.harvest.corpus import Document
 from analysis.harvest.mask import kept_mask
 from analysis.harvest.token_blocks import TokenBlock, batches, bos, token_blocks
 from analysis.runtime.errors import InputError
+from tests.analysis.harvest.tiny_model import tiny_language_model
 
 
 class Words:
@@ -102,3 +103,25 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="no BOS token"):
         bos(NoBos())
     assert bos(Words()) == 99
+
+
+def test_stored_token_ids_are_not_tokenised_again() -> None:
+    tokenizer = tiny_language_model().tokenizer
+    stored = [Document(0, "a", "", "", (0, 5, 6, 7)), Document(2, "b", "", "", (8, 0, 9))]
+    plain = [b.token_ids.tolist() for b in token_blocks(stored, tokenizer, 8)]
+    assert plain == [[0, 5, 6, 7], [8, 0, 9]]
+    # A BOS that is stored already is not doubled.
+    headed = [
+        (b.start, b.token_ids.tolist())
+        for b in token_blocks(stored, tokenizer, 8, prepend_bos=True)
+    ]
+    assert headed == [(-1, [0, 5, 6, 7]), (-1, [0, 8, 0, 9])]
+
+
+@pytest.mark.parametrize("wrong", [-1, 42])
+def test_token_ids_of_another_tokenizer_are_refused(wrong: int) -> None:
+    tokenizer = tiny_language_model().tokenizer
+    assert len(tokenizer) == 42
+    stored = [Document(0, "a", "", "", (5, 41, wrong), "row 1 of c.parquet")]
+    with pytest.raises(InputError, match=rf"token id {wrong} \(row 1 of c.parquet\)"):
+        list(token_blocks(stored, tokenizer, 8))
