@@ -1,11 +1,13 @@
-"""Hook points: their spellings, and the modules that hold their tensors in each model family.
+"""Hook points: their spellings, and the modules that hold their tensors in common families.
 
 A hook point is written as in TransformerLens (`blocks.12.hook_resid_post`) or as the path of a
-Hugging Face module (`model.layers.12`, with `:input` or `:output` where it matters).
+Hugging Face module (`model.layers.12`, with `:input` or `:output` where it matters). The modules
+listed here only translate one spelling into the other when no model is open. In an open model,
+`layout.py` measures where each tensor is.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from analysis.runtime.errors import InputError
@@ -52,6 +54,10 @@ ARCHITECTURES = {
     ),
 }
 
+ANY_MODULE = "module"
+"""The site of a hook point that is a module's input or output and nothing else."""
+NO_LAYER = -1
+
 # The spelling of a site after `blocks.N.`, in TransformerLens.
 _SPELLINGS = {
     "resid_pre": "hook_resid_pre",
@@ -74,24 +80,46 @@ _ALIASES = {
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a model holds a tensor."""
+
+    module: str
+    """Path of the Hugging Face module."""
+    side: Side
+    scale: float = 1.0
+    """The model multiplies the module's tensor by this before adding it to the stream."""
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.side}"
+
+
+@dataclass(frozen=True)
 class HookPoint:
     """One tensor of one layer of a model."""
 
     layer: int
-    """Counted from 0."""
+    """Counted from 0; NO_LAYER for a module outside of the layers."""
     site: str
-    """resid_pre, resid_mid, resid_post, mlp_in, mlp_out, attn_out or attn_z."""
+    """resid_pre, resid_mid, resid_post, mlp_in, mlp_out, attn_out, attn_z or module."""
     family: str = "llama"
-    """Key of ARCHITECTURES for the spelling of `module`; `hook_in` sets it for a given model."""
+    """Key of ARCHITECTURES for the spelling of `module` while the model is not known."""
+    named: Place | None = field(default=None, compare=False)
+    """The module and side, if the hook point was given as such."""
+    place: Place | None = None
+    """Where a given model holds the tensor; `hook_in` sets it."""
 
     @property
     def transformer_lens(self) -> str:
         """The hook point as TransformerLens spells it, "blocks.12.hook_resid_post"."""
+        if self.site == ANY_MODULE:
+            return f"{self.module}:{self.side}"
         return f"blocks.{self.layer}.{_SPELLINGS[self.site]}"
 
     @property
     def module(self) -> str:
         """Path of the Hugging Face module that holds the tensor, "model.layers.12"."""
+        if exact := self.place or (self.named if self.site == ANY_MODULE else None):
+            return exact.module
         architecture = ARCHITECTURES[self.family]
         inner = {
             "resid_mid": architecture.mlp_norm,
@@ -106,6 +134,8 @@ class HookPoint:
     @property
     def side(self) -> Side:
         """Whether the tensor is the module's input or its output."""
+        if exact := self.place or (self.named if self.site == ANY_MODULE else None):
+            return exact.side
         read_before = ("resid_pre", "resid_mid", "mlp_in", "attn_z")
         return "input" if self.site in read_before else "output"
 
@@ -116,9 +146,9 @@ class HookPoint:
 def parse_hook_point(text: str) -> HookPoint:
     """Parse a hook point in TransformerLens or Hugging Face spelling.
 
-    A Hugging Face path without `:input` or `:output` means the module's output, except for the
-    projection of the attention heads, where it means the input. Raises InputError if the spelling
-    is unknown.
+    A Hugging Face path of a known family may omit the side: it then means the module's output, or
+    the input for the projection of the attention heads. Other paths need it. Raises InputError if
+    the spelling is unknown.
     """
     text = text.strip()
     if match := re.fullmatch(r"blocks\.(\d+)\.(.+)", text, flags=re.ASCII):
@@ -131,12 +161,22 @@ def parse_hook_point(text: str) -> HookPoint:
         match = re.fullmatch(pattern, path, flags=re.ASCII)
         site = _module_site(architecture, match[2], side) if match else None
         if match and site:
-            return HookPoint(int(match[1]), site, family)
+            hook = HookPoint(int(match[1]), site, family)
+            return replace(hook, named=Place(path, _given(side) or hook.side))
+    if (given := _given(side)) and re.fullmatch(r"\w+(\.\w+)+|\w+", path, flags=re.ASCII):
+        number = re.search(r"\.(\d+)(?:\.|$)", path, flags=re.ASCII)
+        layer = int(number[1]) if number else NO_LAYER
+        return HookPoint(layer, ANY_MODULE, named=Place(path, given))
     raise InputError(
         f"{text!r} is not a known hook point: write it as in TransformerLens, "
         "blocks.12.hook_resid_post (or hook_resid_pre, hook_resid_mid, mlp.hook_in, hook_mlp_out, "
-        "hook_attn_out, attn.hook_z), or as a module, model.layers.12, with :input or :output."
+        "hook_attn_out, attn.hook_z), or as any module of the model with :input or :output, "
+        "model.layers.12:output."
     )
+
+
+def _given(side: str) -> Side | None:
+    return "input" if side == "input" else "output" if side == "output" else None
 
 
 def spelled_hook_point(text: str) -> str:

@@ -32,6 +32,8 @@ class LanguageModel:
     d_model: int
     n_layers: int
     special_token_ids: frozenset[int]
+    layers_loaded: int | None = None
+    """Layers in memory, from the first; None: all of them."""
 
 
 def cache_folder() -> Path:

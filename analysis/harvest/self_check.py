@@ -16,7 +16,7 @@ from torch import Tensor
 
 from analysis.harvest.corpus import WHOLE, CorpusChoice, Document, read_corpus
 from analysis.harvest.forward import hook_in, hooked_activations
-from analysis.harvest.hooks import HookPoint, parse_hook_point
+from analysis.harvest.hooks import ANY_MODULE, HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskPolicy, batch_mask, kept_mask, reference_norm
 from analysis.harvest.models import LanguageModel
 from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
@@ -317,16 +317,22 @@ def _changed(
 def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:
     """Measure the unchanged SAE at the hook point of its file and at neighbouring ones."""
     swapped = {"resid_pre": "resid_post", "resid_post": "resid_pre"}.get(hook.site, hook.site)
+    if hook.site == ANY_MODULE:
+        return
+    hook = HookPoint(hook.layer, hook.site)
     around = [replace(hook, layer=hook.layer + step) for step in NEIGHBOURING_LAYERS]
     own: list[HookPoint] = []
     if _elsewhere(hook, sae.hook_point):
-        own = [hook_in(sample.language_model, parse_hook_point(str(sae.hook_point)))]
+        own = [parse_hook_point(str(sae.hook_point))]
     seen = {_depth(hook)}
     for other in (*own, replace(hook, site=swapped), *around):
         if not 0 <= other.layer < sample.language_model.n_layers or _depth(other) in seen:
             continue
         seen.add(_depth(other))
-        x = sample.activations(other)
+        try:
+            x = sample.activations(other)
+        except InputError:  # this layer has no such tensor
+            continue
         if x.shape[1] == sae.d_in:
             yield Tried(f"at {other}", f"--hook {other}", measure(sae, x))
 

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
@@ -24,7 +23,8 @@ from analysis.harvest.corpus import (
     corpus_hash,
     read_corpus,
 )
-from analysis.harvest.forward import hook_in, hooked_activations, unembedding
+from analysis.harvest.final_norm import unembedding
+from analysis.harvest.forward import check_positions, hook_in
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.imported import find_tokens_file, import_activations
 from analysis.harvest.mask import MaskCounts, MaskPolicy
@@ -180,8 +180,7 @@ class TextSource:
 
     def check(self) -> None:
         """Raises InputError if the model's width at the hook point is not that of the SAE."""
-        probe = np.zeros((1, 2), dtype=np.int64)
-        width = hooked_activations(self.language_model, self.hook, probe).shape[-1]
+        width = check_positions(self.language_model, self.hook, self.parameters.block_tokens)
         if width != self.sae.d_in:
             raise InputError(
                 f"{self.address.model}: has {width} values per token at {self.hook}, but the SAE "

@@ -28,7 +28,7 @@ import typer
 from scipy import stats
 
 from analysis.cooccurrence.fdr import benjamini_hochberg
-from analysis.harvest.forward import hooked_activations
+from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import parse_hook_point
 from analysis.harvest.models import DEMO_MODEL, LanguageModel, cache_folder, load_language_model
 from analysis.saes import load_sae
@@ -166,12 +166,13 @@ def firing(
 ) -> Fires:
     """On which passages each latent fires in each language; passages hold the translations."""
     tokenizer = language_model.tokenizer
+    point = hook_in(language_model, parse_hook_point(hook))
     fires = np.zeros((len(passages[0]), len(passages), sae.d_sae), np.bool_)
     for place, translations in enumerate(passages):
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in translations]
         marks = counted([[tokenizer.decode([i]) for i in row] for row in ids])
         for language, (row, mark) in enumerate(zip(ids, marks, strict=True)):
-            x = hooked_activations(language_model, parse_hook_point(hook), np.array([row]))[0]
+            x = hooked_activations(language_model, point, np.array([row]))[0]
             kept = torch.tensor([m and j > 0 for j, m in enumerate(mark)])  # 0 is a sink
             if kept.any():
                 _, latents, _ = sae.encode_sparse(x[kept].float())

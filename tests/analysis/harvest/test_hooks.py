@@ -62,7 +62,7 @@ def test_spellings(text: str, expected: HookPoint, module: str, side: str) -> No
         "model.layers",
         "model.layers.1:sideways",
         "blocks.1.mlp.hook_post",
-        "model.layers.1.post_attention_layernorm:input",
+        "model.layers.1.self_attn.q_proj",
         "blocks.١.hook_resid_post",
         "../../etc/passwd",
     ],
@@ -70,6 +70,20 @@ def test_spellings(text: str, expected: HookPoint, module: str, side: str) -> No
 def test_a_bad_spelling_is_refused_with_a_good_one(text: str) -> None:
     with pytest.raises(InputError, match=r"blocks\.12\.hook_resid_post"):
         parse_hook_point(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "layer"),
+    [
+        ("model.layers.3.self_attn.q_proj:output", 3),
+        ("decoder.block.11.mlp:input", 11),
+        ("model.norm:input", -1),
+    ],
+)
+def test_any_module_is_a_hook_point_with_its_side(text: str, layer: int) -> None:
+    hook = parse_hook_point(text)
+    assert (hook.layer, hook.site) == (layer, "module")
+    assert (str(hook), hook.transformer_lens, f"{hook.module}:{hook.side}") == (text,) * 3
 
 
 def test_a_hook_point_is_spelled_as_transformer_lens_does_where_it_is_known() -> None:

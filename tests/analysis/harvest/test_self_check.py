@@ -264,7 +264,9 @@ def test_two_layers_on_either_side_are_tried(
     """A layer's input is the output of the layer before it, which is not tried twice."""
     monkeypatch.setattr(Sample, "activations", lambda *_: torch.zeros(1, D_MODEL))
     monkeypatch.setattr("analysis.harvest.self_check.measure", lambda *_: Measured(100, 8.0, 0.1))
-    six = replace(sample, language_model=replace(sample.language_model, n_layers=6))
+    six = replace(
+        sample, language_model=replace(sample.language_model, n_layers=6, layers_loaded=2)
+    )
     assert [one.option for one in _other_hooks(sae, six, HookPoint(3, "resid_post"))] == [
         "--hook blocks.1.hook_resid_pre",
         "--hook blocks.3.hook_resid_pre",
