@@ -23,10 +23,11 @@ from analysis.bundle import (
     publish,
 )
 from analysis.harvest.corpus import CorpusChoice
-from analysis.harvest.hooks import spelled_hook_point
+from analysis.harvest.hooks import parse_hook_point, spelled_hook_point
 from analysis.harvest.hub_corpus import repository_named
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
+from analysis.labels.explanation_records import SaeIdentity
 from analysis.labels.requested import LabelSources
 from analysis.pipeline import cluster_steps, reading_steps, steps
 from analysis.pipeline.artifacts import (
@@ -281,9 +282,19 @@ def as_overrides(reading: SaeReading | None) -> Overrides | None:
 
 def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSources:
     """The label sources. Raises InputError if they contradict each other or do not fit the SAE."""
-    sources = LabelSources(**asdict(settings))
+    sources = LabelSources(**asdict(settings), sae=_identity(sae))
     sources.check(sae.d_sae)
     return sources
+
+
+def _identity(sae: SparseAutoencoder) -> SaeIdentity:
+    """What explanations may call the SAE."""
+    named = sae.metadata.get("neuronpedia_id")
+    try:
+        layer = parse_hook_point(sae.hook_point).layer if sae.hook_point else None
+    except InputError:
+        layer = None
+    return SaeIdentity(named if isinstance(named, str) and named else None, layer)
 
 
 def _settled(request: BuildRequest, sae: SparseAutoencoder) -> Parameters:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.labels.endpoint import Endpoint
-from analysis.labels.explanations import explanation_files, read_explanations
+from analysis.labels.explanation_records import SaeIdentity, explanation_files
+from analysis.labels.explanations import read_explanations
 from analysis.labels.proposers import LocalModel, Proposer
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
@@ -18,6 +19,9 @@ from analysis.settings import LabelSettings
 @dataclass(frozen=True)
 class LabelSources(LabelSettings):
     """The label settings of a build, and the sources that they refer to; all are optional."""
+
+    sae: SaeIdentity = field(default_factory=SaeIdentity)
+    """What explanations may call the SAE."""
 
     def check(self, latents: int) -> None:
         """Raises InputError if a setting is missing, contradicts another or exceeds `latents`."""
@@ -34,7 +38,10 @@ class LabelSources(LabelSettings):
         """Everything that the labels depend on, as JSON; empty without sources."""
         settings = {
             "explanations": self.explanations
-            and [self.explanations.name, content_hash(explanation_files(self.explanations))],
+            and [
+                self.explanations.name,
+                content_hash(explanation_files(self.explanations, self.sae)),
+            ],
             "model": self.model,
             "endpoint": self.endpoint,
             "endpoint_model": self.endpoint_model,
@@ -47,7 +54,7 @@ class LabelSources(LabelSettings):
         if self.explanations is None:
             return Imported("", {})
         name = f"imported: {self.explanations.name}"
-        return Imported(name, read_explanations(self.explanations, latents))
+        return Imported(name, read_explanations(self.explanations, latents, self.sae))
 
     def proposer(self) -> Proposer | None:
         """The language model, if there is one; it is loaded on first use."""

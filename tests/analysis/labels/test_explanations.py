@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.labels import explanations
+from analysis.labels import explanation_records
+from analysis.labels.explanation_records import explanation_files
 from analysis.labels.explanations import (
     LONGEST,
     clean_text,
     content_words,
-    explanation_files,
     read_explanations,
     unspaced_words,
     word_terms,
@@ -152,7 +152,7 @@ def test_a_folder_must_contain_one_hook_point(tmp_path: Path) -> None:
 def test_files_that_are_too_large_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explanations, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(explanation_records, "MOST_BYTES", 10_000)
     line = json.dumps({"index": 1, "description": "x" * 100_000})
     with gzip.open(tmp_path / "bomb.jsonl.gz", "wt") as file:
         file.write(line)
@@ -165,7 +165,7 @@ def test_files_that_are_too_large_are_refused(
 
 def test_texts_are_not_interpreted() -> None:
     assert clean_text("  a\n\tb <i>&amp;\u202e ") == "a b <i>&amp;\u202e"
-    assert clean_text("\ud800x") == "?x"
+    assert clean_text("\ud800x\0y") == "?x y"
     assert len(clean_text("ab " * LONGEST)) == LONGEST
 
 
@@ -211,9 +211,9 @@ def test_files_of_exactly_the_largest_size_are_read(
     content = ("latent,label\n1,x\n" if name == "a.csv" else "".join(lines)).encode()
     stored = gzip.compress(content) if name.endswith(".gz") else content
     (tmp_path / name).write_bytes(stored)
-    monkeypatch.setattr(explanations, "MOST_BYTES", len(content))
+    monkeypatch.setattr(explanation_records, "MOST_BYTES", len(content))
     assert 1 in read_explanations(tmp_path / name, 8)
-    monkeypatch.setattr(explanations, "MOST_BYTES", len(content) - 1)
+    monkeypatch.setattr(explanation_records, "MOST_BYTES", len(content) - 1)
     with pytest.raises(InputError, match=r"larger than|unpacks to more than"):
         read_explanations(tmp_path / name, 8)
 
@@ -236,7 +236,7 @@ def test_texts_are_cut_after_a_thousand_characters() -> None:
     ("record", "text"),
     [
         ({"feature": 1, "index": 2, "latent": 3, "label": "a"}, {3: "a"}),
-        ({"feature": 1, "index": 2, "label": "a"}, {2: "a"}),
+        ({"feature": 2, "index": 2, "label": "a"}, {2: "a"}),
         ({"feature": 1, "explanation": "c", "description": "b", "label": "a"}, {1: "a"}),
         ({"feature": 1, "explanation": "c", "description": "b"}, {1: "b"}),
         (
