@@ -90,8 +90,8 @@ class LabelSettings:
         Path | None,
         Option(
             "--explanations",
-            help="Explanations from another tool: CSV, Parquet, JSON, JSONL, or a folder of delphi's or "
-            "of Neuronpedia's bulk export.",
+            help="Explanations from another tool: CSV, Parquet, JSON, JSONL, or a folder of "
+            "delphi's or of Neuronpedia's bulk export.",
             rich_help_panel=_LABELS,
         ),
     ] = None

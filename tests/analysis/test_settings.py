@@ -62,12 +62,13 @@ def test_values_out_of_range_are_refused(option: str, tmp_path: Path) -> None:
 
 def test_the_rooms_use_the_same_fields() -> None:
     assert asdict(Overrides(format="openai")) == asdict(SaeReading(format="openai"))
-    assert [f.name for f in fields(LabelSources)] == [f.name for f in fields(LabelSettings)]
+    own = [f.name for f in fields(LabelSettings)]
+    assert [f.name for f in fields(LabelSources)] == [*own, "sae"]
 
 
 FLAGS = {
     "build": (
-        "--split --text-column "
+        "--split --text-column --sink-norm "
         "--sae --out --model --corpus --hook --prepend-bos --no-prepend-bos --activations "
         "--tokens-file --tokens --seed --active-above --null-draws --explanations --label-model "
         "--label-endpoint --label-endpoint-model --label-latents --memory --scheduler --format "
