@@ -155,7 +155,7 @@ def _table(file: Path) -> Iterator[Record]:
     try:
         for row in rows:
             number = rows.line_num
-            extra = row.pop(None, None)  # type: ignore[call-overload]
+            extra = row.pop(None, None)
             if any(value for value in row.values()) or any(extra or ()):
                 yield _record(file, row, f"line {number}")
     except csv.Error as error:
