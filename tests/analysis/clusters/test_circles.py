@@ -200,3 +200,16 @@ def test_the_largest_classes_are_judged() -> None:
     assert judged_ring.classes[0] == 29
     centre = scores[classes == 29].mean(axis=0)
     np.testing.assert_allclose(judged_ring.centres[0], centre)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_widest_gap_is_that_of_a_plain_search(seed: int) -> None:
+    """For each class, the angle to the next one counter-clockwise; also across the half turn."""
+    rng = np.random.default_rng(seed)
+    angles = np.pi * (seed % 2) + rng.uniform(-2.2, 2.2, 7)
+    classes = np.repeat(np.arange(7), LEAST_TOKENS)
+    scores = np.column_stack([np.cos(angles), np.sin(angles)])[classes]
+    judged_ring = ring(scores, classes, np.array([0.5, 0.4]), (0, 1))
+    z = (judged_ring.centres - judged_ring.centres.mean(axis=0)) @ np.array([1, 1j])
+    steps = [min(np.angle(b / a) % (2 * np.pi) for b in z if b != a) for a in z]
+    assert judged_ring.gap == pytest.approx(max(steps) * 7 / (2 * np.pi))

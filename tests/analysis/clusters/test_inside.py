@@ -43,6 +43,18 @@ def test_planted_topics_are_found_among_the_selected_latents(found: InnerCluster
     assert found.latents <= TOPICS.sum()
 
 
+def test_only_live_latents_are_clustered(planted_bundle: Bundle) -> None:
+    flags = np.array(planted_bundle.latents["flag"].to_pylist())
+    assert (flags != "live").any()
+    everything = np.ones(LATENTS, dtype=bool)
+    for space in ("cooccurrence", "decoder"):
+        inner = cluster_inside(planted_bundle, everything, space, draws=0)
+        # Latents without an edge are in no graph of co-occurrence.
+        most = (flags == "live").sum()
+        assert inner.latents == most if space == "decoder" else inner.latents <= most
+        assert {flags[latent] for group in groups(inner) for latent in group} == {"live"}
+
+
 def test_the_numbers_are_those_of_the_clusters(found: InnerClusters) -> None:
     rows = found.clusters.to_pylist()
     assert [row["size"] for row in rows] == [len(row["members"]) for row in rows]

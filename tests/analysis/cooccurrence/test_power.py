@@ -74,3 +74,10 @@ def test_a_lift_beyond_the_largest_possible_one_cannot_be_shown() -> None:
 
 def test_too_rare_is_a_lift_above_two() -> None:
     assert [is_too_rare(lift) for lift in (1.2, 2.0, 2.001, math.inf)] == [False, False, True, True]
+
+
+def test_a_frequent_partner_limits_the_lift_of_a_rare_latent() -> None:
+    # The joint count can reach 2, twice its mean; a lift of 5.5 would be needed.
+    assert smallest_lift_of_counts(2, 100_000, 200_000) == math.inf
+    assert smallest_lift_of_counts(100_000, 2, 200_000) == math.inf
+    assert math.isfinite(smallest_lift_of_counts(2, 2_000, 200_000))

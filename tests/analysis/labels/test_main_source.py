@@ -96,3 +96,10 @@ def test_more_than_1000_sources_are_not_counted(
     found = main_sources([np.array([0])], activations, table, documents)
     assert found.name == (["s5"] if is_counted else [""])
     assert np.isfinite(found.share).tolist() == [is_counted]
+
+
+def test_the_corpus_is_counted_in_tokens(values: np.ndarray, tmp_path: Path) -> None:
+    """Two of six documents are books, but most of the tokens."""
+    activations = stored_activations(tmp_path, values)
+    documents = _table(SOURCES).set_column(2, "tokens", pa.array([400, 40, 400, 40, 40, 40]))
+    assert main_sources(MEMBERS, activations, documents, DOCUMENTS).name == ["", "code", "", ""]

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.ranking import ranked_partners
+from analysis.labels import enrichment
 from analysis.labels import selection_profile as module
 from analysis.labels.corpus_terms import corpus_terms
 from analysis.labels.selection_profile import PARTNERS, SelectionProfile, selection_profile
@@ -46,6 +47,24 @@ def test_partners_are_those_that_most_selected_latents_have(
         )
     # The members 0 to 4 of this topic are outside; the others are selected.
     assert set(range(10, 15)) <= wanted.keys()
+
+
+def test_the_share_of_the_rest_is_that_of_the_latents_that_were_read(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrichment, "ROW_GROUP", 2_000)
+    monkeypatch.setattr(enrichment, "LEAST_GROUPS", 4)
+    profile = selection_profile(planted_bundle, MASK, corpus_terms(planted_bundle))
+    rest = profile.sample.rest
+    assert 1 <= len(rest) < profile.sample.all_rest // 2
+    counts: Counter[int] = Counter()
+    for latent in rest.tolist():
+        own = ranked_partners(planted_bundle, latent, "phi", most=PARTNERS)
+        counts.update(own["partner"].to_pylist())
+    rows = profile.partners.to_pylist()
+    assert any(row["share_rest"] for row in rows)
+    for row in rows:
+        assert row["share_rest"] == pytest.approx(counts[row["partner"]] / len(rest))
 
 
 def test_clusters_are_ranked_by_their_overlap(

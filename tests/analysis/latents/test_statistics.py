@@ -89,3 +89,15 @@ def test_a_histogram_has_forty_bins_unless_told_otherwise(stored: Stored) -> Non
     counts, edges = activation_histogram(stored.activations, 12)
     assert len(counts) == 40
     assert counts[:20].sum() == (values < np.float32(edges[20])).sum()
+
+
+def test_documents_of_a_latent_do_not_depend_on_the_latent_before_it(tmp_path: Path) -> None:
+    """Each latent begins in the document in which the one before it ends."""
+    tokens = np.array([0, 1, 6, 7, 8], dtype=np.uint32)
+    write_table(
+        tmp_path, "activations_by_latent", pa.table({"token": tokens, "activation": np.ones(5)})
+    )
+    document = np.repeat([0, 1], 5)
+    kept = KeptTokens.of(document, np.ones(10, dtype=bool))
+    activations = Activations(tmp_path, np.array([1, 3, 4, 5]), np.zeros(10, np.int64))
+    assert latent_statistics(activations, kept, 10)["active_documents"].to_pylist() == [1, 2, 1, 1]
