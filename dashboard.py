@@ -69,6 +69,7 @@ if __name__ == "dashboard":
         map_rows,
         start,
     )
+    from pages.server.first_style import FirstStyle
     from pages.server.messages import MessageFilter
 
     app = App(
@@ -84,7 +85,7 @@ if __name__ == "dashboard":
         ),
         lifespan=start.lifespan,
         on_script_error=explain,
-        middleware=[Middleware(MessageFilter, Path(__file__).resolve())],
+        middleware=[Middleware(MessageFilter, Path(__file__).resolve()), Middleware(FirstStyle)],
     )
 else:
     show()

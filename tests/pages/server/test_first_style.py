@@ -1,0 +1,70 @@
+"""The first answer of the server has the style sheet in it; nothing else is changed."""
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from pages.server.first_style import SHEET, FirstStyle, with_style
+from pages.widgets import style
+
+PAGE = "<html><head></head><body><div id=root></div></body></html>"
+BROWSER = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "gzip"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    file = tmp_path / "index.html"
+    file.write_text(PAGE)
+
+    def page(request: Request) -> Response:
+        assert "range" not in request.headers and "if-none-match" not in request.headers
+        return FileResponse(file)
+
+    def echo(request: Request) -> Response:
+        return PlainTextResponse(f"{PAGE} {request.headers.get('accept-encoding')}")
+
+    def missing(_request: Request) -> Response:
+        return HTMLResponse(PAGE, 404)
+
+    routes = [Route("/", page), Route("/text", echo), Route("/missing", missing)]
+    return TestClient(FirstStyle(Starlette(routes=routes)))
+
+
+def test_a_page_has_the_whole_sheet_at_its_end_and_its_own_length(client: TestClient) -> None:
+    conditions = {"range": "bytes=0-3", "if-none-match": "x"}
+    answer = client.get("/", headers=BROWSER | conditions)
+    sheet = SHEET.read_text("utf-8")
+    assert answer.text == PAGE.replace("</body>", f"<style>\n{sheet}</style>\n</body>")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    # Of the page without the sheet; a browser that keeps them would never see a new sheet.
+    assert not {"etag", "last-modified", "accept-ranges"} & answer.headers.keys()
+
+
+def test_it_is_the_sheet_that_the_pages_add() -> None:
+    assert SHEET.samefile(style._SHEET)
+    assert "</style" not in SHEET.read_text("utf-8").lower()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [("/text", BROWSER), ("/missing", BROWSER), ("/", {"accept": "application/json"})],
+)
+def test_everything_else_is_sent_as_it_is(
+    client: TestClient, path: str, headers: dict[str, str]
+) -> None:
+    assert "<style>" not in client.get(path, headers=headers).text
+
+
+def test_other_methods_and_requests_that_open_no_page_are_not_changed(client: TestClient) -> None:
+    assert int(client.head("/", headers=BROWSER).headers["content-length"]) == len(PAGE)
+    plain = {"accept": "*/*", "accept-encoding": "gzip"}
+    assert client.get("/text", headers=plain).text.endswith("gzip")
+
+
+def test_html_without_a_body_stays_as_it_is() -> None:
+    assert with_style(b"<p>", b"p {}") == b"<p>"
