@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 from analysis.bundle import EVERY_PAIR_UP_TO, Bundle, LevelName
 from analysis.cooccurrence.association import measure_table
 from analysis.runtime.numbers import count
-from charts.cluster_level import level_of, level_words
+from charts.cluster_level import Level, level_of, level_words
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, drawable, each, named, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import CLUSTER_PAIR
+from charts.core.interactions import CLUSTER_BRUSH, CLUSTER_PAIR
 from charts.core.measures import check_measure, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import unique_name_of_cluster
-from charts.core.theme import HIGHLIGHT, PAPER, layered
+from charts.core.theme import ACCENT, HIGHLIGHT, PAPER, layered
 from charts.heatmap import (
     MOST_NAMES,
     cell_colour,
@@ -38,13 +38,17 @@ def cluster_matrix(
     level: LevelName | None = None,
     measure: str = "phi",
     chosen: int | None = None,
+    mask: np.ndarray | None = None,
 ) -> Figure:
-    """Every pair of clusters of a level, coloured by a measure; the diagonal is blank.
+    """Every pair of clusters of a level, coloured by a measure.
+
+    The diagonal is blank, or shows the share of each cluster's latents that are in `mask`
+    [n_latents].
 
     A cluster is active on a token if any of its members is. With more than 100 clusters, only
     those active on the most tokens, and `chosen`, are drawn. Rows and columns are ordered by
-    average linkage. A click gives CLUSTER_PAIR. Raises InputError for an unknown measure or
-    level.
+    average linkage. A click gives CLUSTER_PAIR, a drag CLUSTER_BRUSH. Raises InputError for an
+    unknown measure or level.
     """
     check_measure(measure)
     clustering = level_of(bundle, level)
@@ -53,12 +57,12 @@ def cluster_matrix(
     ids = _most_active(clusters)
     is_drawn = chosen is None or chosen in ids or chosen not in clusters["cluster"].to_pylist()
     cells = _cells(bundle, clustering.name, measure, None if is_drawn else chosen)
-    rows, n = cells.rows, len(cells.names)
+    rows, n, overlaid = cells.rows, len(cells.names), mask is not None
     most = f"; only the {n} active on the most tokens are drawn" if n < every else ""
     return Figure(
         name=f"cluster-matrix-{measure}",
         title=f"Which clusters fire together, by {title_of(measure)}",
-        chart=_drawing(cells, measure, chosen),
+        chart=_drawing(cells, measure, chosen, _selected(cells, clustering, mask)),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -67,13 +71,15 @@ def cluster_matrix(
             cluster_level=level_words(clustering.name),
             clusters=f"{n} of {every}",
         ),
-        selections=(CLUSTER_PAIR.name,),
+        selections=(CLUSTER_PAIR.name, CLUSTER_BRUSH.name),
         note=(
             f"{count(every)} clusters{most}. A cluster is active on a token if any of its members "
             "is, so large clusters often co-occur for that reason only; phi and lift correct for "
             "size. Rows and columns are ordered by similarity, so blocks on the diagonal appear "
-            "even without group structure."
-            f"{note_on_infinite(rows, measure)}"
+            "even without group structure. Click a cell to select its two clusters, drag to select "
+            "more."
+            + (" The diagonal is as dark as a cluster has selected latents." if overlaid else "")
+            + f"{note_on_infinite(rows, measure)}"
             + (" Hover over a cell to see the names that do not fit." if n > MOST_NAMES else "")
         ),
     )
@@ -88,6 +94,8 @@ class _Cells(NamedTuple):
     """What the chart shows of them."""
     names: list[str]
     """Of the clusters, in drawing order."""
+    ids: list[int]
+    """Of the clusters, in drawing order."""
 
 
 @cached
@@ -100,14 +108,9 @@ def _cells(bundle: Bundle, level: LevelName, measure: str, added: int | None) ->
     matrix[values["latent"].to_numpy(), values["partner"].to_numpy()] = values[measure].to_numpy()
     order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
     rows = _rows(values, clusters.take(drawn), order, measure)
-    names = [
-        unique_name_of_cluster(cluster, label, 22)
-        for cluster, label in zip(
-            *(clusters[name].take(drawn[order]).to_pylist() for name in ("cluster", "label")),
-            strict=True,
-        )
-    ]
-    return _Cells(rows, _drawn_cells(rows, names), names)
+    ids, labels = (clusters[name].take(drawn[order]).to_pylist() for name in ("cluster", "label"))
+    names = [unique_name_of_cluster(i, label, 22) for i, label in zip(ids, labels, strict=True)]
+    return _Cells(rows, _drawn_cells(rows, names), names, ids)
 
 
 def _most_active(clusters: pa.Table) -> list[int]:
@@ -178,12 +181,34 @@ def _drawn_cells(rows: pa.Table, names: list[str]) -> pa.Table:
     return drawable(cells)
 
 
-def _drawing(cells: _Cells, measure: str, chosen: int | None) -> Drawing:
+def _selected(cells: _Cells, clustering: Level, mask: np.ndarray | None) -> pa.Table | None:
+    """The selected latents of each drawn cluster; None if there is no selection."""
+    if mask is None:
+        return None
+    ids = np.array(cells.ids, dtype=np.int64)
+    of_latent = clustering.of_latent
+    every = np.bincount(of_latent[of_latent >= 0], minlength=int(ids.max(initial=0)) + 1)[ids]
+    inside = mask & (of_latent >= 0)
+    selected = np.bincount(of_latent[inside], minlength=int(ids.max(initial=0)) + 1)[ids]
+    return pa.table(
+        {
+            "a": pa.array(cells.names, pa.string()),
+            "selected": selected,
+            "size": every,
+            "share": selected / np.maximum(every, 1),
+        }
+    )
+
+
+def _drawing(cells: _Cells, measure: str, chosen: int | None, selected: pa.Table | None) -> Drawing:
     clusters = len(cells.names)
     own = pc.index(cells.rows["cluster"], -1 if chosen is None else chosen).as_py()
     outlined = cells.drawn["a"].slice(max(own, 0), 1 if own >= 0 else 0)
-    return _chart(measure, clusters <= MOST_NAMES).draw(
-        {"cells": cells.drawn, "chosen": pa.table({"a": outlined.combine_chunks()})},
+    datasets = {"cells": cells.drawn, "chosen": pa.table({"a": outlined.combine_chunks()})}
+    if selected is not None:
+        datasets["selected"] = selected
+    return _chart(measure, clusters <= MOST_NAMES, overlaid=selected is not None).draw(
+        datasets,
         names=cells.names,
         stops=measure_stops(cells.rows, measure),
         height=int(np.clip(clusters * 15, 260, 560)),
@@ -191,7 +216,7 @@ def _drawing(cells: _Cells, measure: str, chosen: int | None) -> Drawing:
 
 
 @template
-def _chart(measure: str, has_names: bool) -> alt.LayerChart:
+def _chart(measure: str, has_names: bool, *, overlaid: bool) -> alt.LayerChart:
     # If the names do not all fit, Vega omits every other one.
     axis = alt.Axis(labelOverlap=True, ticks=False, domain=False, labelLimit=190, labelFontSize=11)
     x = alt.X("b:N", title=None, axis=axis.copy(), scale=alt.Scale(domain=each("names")))
@@ -215,11 +240,34 @@ def _chart(measure: str, has_names: bool) -> alt.LayerChart:
             ],
         )
         .properties(name="cluster_cells")
-        .add_params(CLUSTER_PAIR.parameter())
+        .add_params(CLUSTER_PAIR.parameter(), CLUSTER_BRUSH.parameter())
     )
     outline = (
         alt.Chart(named("chosen"))
         .mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1.5)
         .encode(y=y, x=alt.value(0), x2=alt.value({"expr": "width"}))
     )
-    return layered(cells, outline)
+    if not overlaid:
+        return layered(cells, outline)
+    return layered(cells, _diagonal(), outline)
+
+
+def _diagonal() -> alt.Chart:
+    """How much of each cluster is selected."""
+    return (
+        alt.Chart(named("selected"))
+        .transform_filter("datum.selected > 0")
+        .mark_rect(color=ACCENT, stroke=PAPER, strokeWidth=0.5)
+        .encode(
+            x="a:N",
+            y="a:N",
+            opacity=alt.Opacity(
+                "share:Q", scale=alt.Scale(domain=[0, 1], range=[0.25, 1]), legend=None
+            ),
+            tooltip=[
+                alt.Tooltip("a:N", title="cluster"),
+                alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
+                alt.Tooltip("size:Q", title="all latents", format=COUNT),
+            ],
+        )
+    )

@@ -1,5 +1,6 @@
 """The reconstruction by a cluster in the plane of two of its principal components."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import altair as alt
@@ -15,7 +16,7 @@ from charts.cluster_evidence import cluster_row
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import LATENT
+from charts.core.interactions import LATENT, PLANE
 from charts.core.numbers import ID, NUMBER, NUMBER_AXIS, PERCENT, PERCENT_AXIS
 from charts.core.placement import overlap
 from charts.core.text import cells, name_of, shown_token
@@ -46,11 +47,14 @@ def component_plane(
     cluster: int,
     plane: tuple[int, int] = (1, 2),
     classes: Classes = "member",
+    mask: np.ndarray | None = None,
 ) -> Figure:
     """Tokens of a cluster in the plane of two components, counted from 1, coloured by class.
 
-    The note reports whether the classes form a circle, with the evidence. A click gives LATENT, the
-    member that fires most. Raises InputError for unknown components or classes.
+    Tokens whose strongest member is not in `mask` [n_latents] are pale. The note reports whether
+    the classes form a circle, with the evidence. A click gives LATENT, the member that fires most,
+    and a drag gives PLANE, see `members_inside`. Raises InputError for unknown components or
+    classes.
     """
     size = cluster_row(bundle, cluster)["size"]
     if classes not in CLASSES:
@@ -68,7 +72,7 @@ def component_plane(
     return Figure(
         name=f"cluster-{cluster}-components-{plane[0]}-{plane[1]}",
         title=f"Reconstruction by the cluster: components {plane[0]} and {plane[1]}",
-        chart=_drawing(rows, circle, names, reconstruction.shares, plane),
+        chart=_drawing(rows, circle, names, reconstruction.shares, plane, mask),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -80,7 +84,7 @@ def component_plane(
             components_from=f"{count(reconstruction.rests_on)} tokens",
             classes=CLASSES[classes],
         ),
-        selections=(LATENT.name,),
+        selections=(LATENT.name, PLANE.name),
         note=_note(circle, reconstruction),
     )
 
@@ -92,8 +96,24 @@ def _note(circle: Ring | None, reconstruction: Reconstruction) -> str:
         f"{circle.sentence} Each of the {count(len(reconstruction.tokens))} points is a token, "
         f"sampled from the {count(reconstruction.active)} with an active member. Its position is "
         "the sum of activation times decoder row over the members, centred. The first component "
-        "is often the overall activation strength; try the next ones too."
+        "is often the overall activation strength; try the next ones too. Drag to select the "
+        "members that fire most on the tokens inside, click to open one."
     )
+
+
+def members_inside(
+    bundle: Bundle,
+    cluster: int,
+    plane: tuple[int, int],
+    ends: Sequence[tuple[float, float]],
+) -> list[int]:
+    """The members that fire most on the drawn tokens inside a box of the plane, ascending."""
+    rows = component_plane(bundle, cluster, plane).rows
+    (left, right), (low, high) = ends
+    x, y = rows["x"].to_numpy(), rows["y"].to_numpy()
+    inside = (left <= x) & (x <= right) & (low <= y) & (y <= high)
+    members: list[int] = np.unique(rows["latent"].to_numpy()[inside]).tolist()
+    return members
 
 
 @cached
@@ -202,6 +222,7 @@ def _drawing(
     names: dict[int, str],
     shares: np.ndarray,
     plane: tuple[int, int],
+    mask: np.ndarray | None,
 ) -> Drawing:
     """Points, and the names of the largest classes at their centres; both axes have one scale."""
     coloured = circle.classes[np.argsort(-circle.tokens, kind="stable")].tolist() if circle else []
@@ -216,6 +237,9 @@ def _drawing(
     data = data.append_column(
         "colour", pa.array([colours.get(c, NO_CLUSTER) for c in rows["class"].to_pylist()])
     )
+    chosen = np.ones(data.num_rows, bool) if mask is None else mask[rows["latent"].to_numpy()]
+    data = data.append_column("selected", pa.array(chosen))
+    data = data.take(np.argsort(chosen, kind="stable"))  # selected ones on top
     middle, half = _extent(rows)
     return _chart().draw(
         {"points": data, "names": _names(half, circle, names)},
@@ -242,11 +266,16 @@ def _chart() -> alt.LayerChart:
     x, y = _axes()
     points = (
         alt.Chart(named("points"))
-        .mark_circle(size=20, opacity=0.6, cursor="pointer", clip=True)
+        .mark_circle(size=20, cursor="pointer", clip=True)
         .encode(
             x=x,
             y=y,
-            color=alt.Color("colour:N", scale=None, legend=None),
+            color=alt.condition(
+                "datum.selected",
+                alt.Color("colour:N", scale=None, legend=None),
+                alt.value(UNSELECTED),
+            ),
+            opacity=alt.condition("datum.selected", alt.value(0.6), alt.value(0.35)),
             tooltip=[
                 alt.Tooltip("shown:N", title="token"),
                 alt.Tooltip("class:N"),
@@ -258,7 +287,7 @@ def _chart() -> alt.LayerChart:
             ],
         )
         .properties(name="component_points")
-        .add_params(LATENT.parameter())
+        .add_params(LATENT.parameter(), PLANE.parameter())
     )
     return layered(points, *_name_marks(), height=HEIGHT)
 

@@ -11,7 +11,7 @@ from analysis.runtime.numbers import count, percent, short
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import FLAG, LATENT
+from charts.core.interactions import FLAG, LATENT, STRENGTH_BINS, STRENGTHS
 from charts.core.names import shown_labels
 from charts.core.numbers import (
     COUNT,
@@ -189,7 +189,8 @@ def _active_histogram(active: np.ndarray) -> pa.Table:
 def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     """Largest activation against density, one point per latent (binned above 20,000 latents).
 
-    The latents of `mask` [n_latents] bool are coloured. Dead latents are not drawn.
+    The latents of `mask` [n_latents] bool are coloured. Dead latents are not drawn. A click gives
+    LATENT, a drag STRENGTHS, or STRENGTH_BINS.
     """
     latents = bundle.latents
     selected = np.ones(latents.num_rows, bool) if mask is None else np.asarray(mask, dtype=bool)
@@ -214,8 +215,9 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
             latents=f"{int((selected & drawn).sum())} in colour of {int(drawn.sum())}",
             drawn_as="bins" if binned else "points",
         ),
-        selections=() if binned else (LATENT.name,),
-        note="A rare latent has fewer tokens to reach a high maximum, so a slope is expected.",
+        selections=(STRENGTH_BINS.name,) if binned else (LATENT.name, STRENGTHS.name),
+        note="A rare latent has fewer tokens to reach a high maximum, so a slope is expected. "
+        "Drag to select the latents inside.",
     )
 
 
@@ -263,7 +265,7 @@ def _points() -> alt.Chart:
             ],
         )
         .properties(name="strength_points")
-        .add_params(LATENT.parameter())
+        .add_params(LATENT.parameter(), STRENGTHS.parameter())
     )
     return styled(points, 320)
 
@@ -321,5 +323,7 @@ def _bins() -> alt.Chart:
                 alt.Tooltip("selected:Q", format=COUNT),
             ],
         )
+        .properties(name="strength_bins")
+        .add_params(STRENGTH_BINS.parameter())
     )
     return styled(cells, 320)

@@ -36,7 +36,7 @@ left, right = st.columns([2, 3])
 with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
 with right:
-    latent_table(page.bundle, chosen.members, "Members", height=600)
+    latent_table(page.bundle, chosen.members, "Members", 600, page.selected)
 with options():
     pooled = choices.pooled_contexts()
     plane, classes = choices.plane(chosen.components)
@@ -44,7 +44,10 @@ with options():
 show(cluster_contexts(page.bundle, chosen.cluster, pooled))
 left, right = st.columns(2)
 with left:
-    show(component_plane(page.bundle, chosen.cluster, plane, classes))
+    show(
+        component_plane(page.bundle, chosen.cluster, plane, classes, page.selected), page.selection
+    )
     show(component_shares(page.bundle, chosen.cluster, plane))
 with right:
-    show(cluster_matrix(page.bundle, chosen.level, measure, chosen.cluster))
+    matrix = cluster_matrix(page.bundle, chosen.level, measure, chosen.cluster, page.selected)
+    show(matrix, page.selection)

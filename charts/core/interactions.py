@@ -6,13 +6,13 @@ reports a click as a list of points, each a mapping from field to value, and a d
 mapping from field to its two ends; on an axis of names, to the names inside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
 
-from charts.core.text import latents_named
+from charts.core.text import clusters_named, latents_named
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,25 @@ class Interval:
 
 @dataclass(frozen=True)
 class NameBrush:
-    """A drag over the names of latents on an axis; `fields` are the columns on `encodings`."""
+    """A drag over the names of latents or clusters on an axis.
+
+    `fields` are the columns on `encodings`; `ids_in` reads the ids in a name.
+    """
 
     name: str
     fields: tuple[str, ...]
     encodings: tuple[Literal["x", "y"], ...]
+    ids_in: Callable[[str], list[int]] = latents_named
 
     def parameter(self) -> alt.Parameter:
         """The selection parameter of a chart."""
         return alt.selection_interval(name=self.name, encodings=list(self.encodings))
 
     def read(self, event: Mapping[str, Sequence[str]] | None) -> dict[str, Any] | None:
-        """The ids of the named latents, as `latents`; None without any."""
+        """The ids of what is named, as `ids`; None without any."""
         names = [name for field in self.fields for name in (event or {}).get(field, ())]
-        latents = sorted({latent for name in names for latent in latents_named(str(name))})
-        return {"latents": latents} if latents else None
+        ids = sorted({one for name in names for one in self.ids_in(str(name))})
+        return {"ids": ids} if ids else None
 
 
 LATENT = Click("picked", ("latent",))
@@ -85,13 +89,18 @@ FLAG = Click("picked_flag", ("flag",))
 BOX = Interval("box", ("x", "y"), ("x", "y"))
 COOCCURRENCE_BOX = Interval("box_of_cooccurrence", ("x", "y"), ("x", "y"))
 DENSITY = Interval("density", ("log10_density",), ("x",))
+STRENGTHS = Interval("brushed_strengths", ("density", "max"), ("x", "y"))
+STRENGTH_BINS = Interval("brushed_bins", ("density_from", "max_from"), ("x", "y"))
+PLANE = Interval("brushed_plane", ("x", "y"), ("x", "y"))
 
 CELL_BRUSH = NameBrush("brushed_cells", ("b", "a"), ("x", "y"))
 PAIR_BRUSH = NameBrush("brushed_pairs", ("pair",), ("y",))
+CLUSTER_BRUSH = NameBrush("brushed_clusters", ("b", "a"), ("x", "y"), clusters_named)
 
 INTERACTIONS: tuple[Click | Interval | NameBrush, ...] = (
     LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, INNER_CLUSTER,
     FLAG,
-    BOX, COOCCURRENCE_BOX, DENSITY, CELL_BRUSH, PAIR_BRUSH,
+    BOX, COOCCURRENCE_BOX, DENSITY, STRENGTHS, STRENGTH_BINS, PLANE,
+    CELL_BRUSH, PAIR_BRUSH, CLUSTER_BRUSH,
 )  # fmt: skip
 """Every interaction of the charts."""

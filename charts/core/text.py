@@ -21,6 +21,8 @@ _MARKS = {"\n": "↵", "\r": "↵", "\t": "→", "\u2028": "↵", "\u2029": "↵
 _COMBINING = ("Mn", "Me")
 _NAMED = re.compile(r"^(?:\+ )?(\d+)", re.MULTILINE)
 """The id at the start of a name of a latent."""
+_NAMED_CLUSTER = re.compile(r"^cluster (\d+)$| \((\d+)\)$")
+"""The id in a name of a cluster."""
 _HIGH = re.compile("[\u0300-\U0010ffff]")
 """Characters that can be combining marks; there are none below."""
 
@@ -96,6 +98,12 @@ def unique_name_of_cluster(cluster: int, label: str | None, longest: int = LONGE
     """How a cluster is called where no two may have the same name: its label and its id."""
     short = shown_label(label, longest)
     return f"{short} ({cluster})" if short else f"cluster {cluster}"
+
+
+def clusters_named(name: str) -> list[int]:
+    """The id in a name of a cluster (`unique_name_of_cluster`); none if it has none."""
+    match = _NAMED_CLUSTER.search(name)
+    return [int(match[1] or match[2])] if match else []
 
 
 def cells(text: str) -> int:

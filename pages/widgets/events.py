@@ -14,6 +14,7 @@ import streamlit as st
 
 from analysis.decoder.map_verdict import MapName
 from analysis.selection import (
+    Between,
     Box,
     Cluster,
     Compare,
@@ -27,11 +28,13 @@ from analysis.selection import (
     ids_of,
     replaced,
 )
+from charts.component_plane import members_inside
 from charts.core.interactions import (
     BOX,
     CELL,
     CELL_BRUSH,
     CLUSTER,
+    CLUSTER_BRUSH,
     CLUSTER_PAIR,
     COMPONENT,
     COOCCURRENCE_BOX,
@@ -41,7 +44,10 @@ from charts.core.interactions import (
     LATENT,
     PAIR,
     PAIR_BRUSH,
+    PLANE,
     RELATION,
+    STRENGTH_BINS,
+    STRENGTHS,
     Click,
     Interval,
     NameBrush,
@@ -173,12 +179,35 @@ def _densities(ends: Ends) -> Selection:
     return both(Compare("density", ">=", float(f"{10**low:.3g}")), at_most)
 
 
+def _strengths(ends: Ends) -> Selection:
+    """Ranges of density and of the largest activation, to three digits."""
+    density, most = (
+        Between(column, float(f"{low:.3g}"), float(f"{high:.3g}"))
+        for column, (low, high) in zip(("density", "max"), ends, strict=True)
+    )
+    return both(density, most)
+
+
+def _in_plane(ends: Ends) -> Selection:
+    """The members of the cluster of the view that fire most inside a box of its plane."""
+    view = session.current()
+    if view.cluster is None:
+        return Everything()
+    plane = (view.component, view.against)
+    members = members_inside(shown(), view.cluster, plane, ends)
+    return Latents(ids_of(members)) if members else Everything()
+
+
 def _is(kind: type) -> Callable[[Selection], bool]:
     return lambda part: isinstance(part, kind)
 
 
 def _is_density(part: Selection) -> bool:
-    return isinstance(part, Compare) and part.column == "density"
+    return isinstance(part, Compare | Between) and part.column == "density"
+
+
+def _is_strength(part: Selection) -> bool:
+    return isinstance(part, Compare | Between) and part.column in ("density", "max")
 
 
 def _is_cluster(part: Selection) -> bool:
@@ -195,7 +224,11 @@ def _members(row: Row) -> Selection:
 
 
 def _brushed(row: Row) -> Selection:
-    return Latents(ids_of(row["latents"]))
+    return Latents(ids_of(row["ids"]))
+
+
+def _brushed_clusters(row: Row) -> Selection:
+    return Cluster(tuple(row["ids"]))
 
 
 def _pair_of(a: str, b: str) -> Callable[[Row], None]:
@@ -211,6 +244,9 @@ _DRAWN = {
         DrawnPart(BOX, _is(Box), _box("decoder")),
         DrawnPart(COOCCURRENCE_BOX, _is(Box), _box("cooccurrence")),
         DrawnPart(DENSITY, _is_density, _densities),
+        DrawnPart(STRENGTHS, _is_strength, _strengths),
+        DrawnPart(STRENGTH_BINS, _is_strength, _strengths),
+        DrawnPart(PLANE, _is(Latents), _in_plane),
     )
 }
 _CLICKED = {
@@ -221,6 +257,7 @@ _CLICKED = {
         ClickedPart(INNER_CLUSTER, lambda part: True, _members),
         ClickedPart(CELL_BRUSH, _is(Latents), _brushed),
         ClickedPart(PAIR_BRUSH, _is(Latents), _brushed),
+        ClickedPart(CLUSTER_BRUSH, _is_cluster, _brushed_clusters),
         ClickedPart(FLAG, _is(Flag), lambda row: Flag((str(row["flag"]),))),
     )
 }

@@ -1,11 +1,14 @@
 """The tables of the pages: latents, clusters, pairs and relations. A click opens a row."""
 
+import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
+from streamlit.elements.arrow import DataframeState, SelectionMode
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis.bundle import Bundle
@@ -13,8 +16,10 @@ from analysis.clusters.stability import WEAK
 from analysis.cooccurrence.association import MEASURES
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
+from analysis.selection import Latents, ids_of, replaced
 from charts.pairs import RankedPairs
 from charts.relations import RELATIONS, relation_rows
+from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent, open_pair
 from pages.widgets.failures import guarded
 from pages.widgets.page import Page
@@ -64,6 +69,7 @@ _READING = _NUMBER(
     "latents. 0 is the first.",
 )
 _LATENT_COLUMNS = {
+    "selected": _TEXT("", width=30, help="● is selected."),
     "latent": _id("latent"),
     "label": _TEXT("label", width="medium"),
     "cluster": _id("cluster"),
@@ -140,20 +146,69 @@ _RELATION_COLUMNS = {
 }
 
 
-def latent_table(bundle: Bundle, mask: Bools, name: str, height: int = HEIGHT) -> None:
-    """The latents of a mask [n_latents] in reading order; a click opens the latent."""
+def latent_table(
+    bundle: Bundle,
+    mask: Bools,
+    name: str,
+    height: int = HEIGHT,
+    selected: Bools | None = None,
+) -> None:
+    """The latents of a mask [n_latents] in reading order; a click opens the latent.
+
+    Ticked rows can be made the selection. If some but not all of the rows are in `selected`
+    [n_latents], a column marks them.
+    """
     rows = latent_rows(bundle, mask)
+    if selected is not None:
+        rows = with_marks(rows, selected)
     total = int(mask.sum())
     order = "first in reading order" if bundle.manifest.reading else "densest"
-    _heading(name, total, rows.num_rows, order, "click a row to open its latent")
-    clicked = _clickable(rows, _LATENT_COLUMNS, f"table of {name.lower()}", height)
+    hint = "click a row to open its latent, tick rows to select them"
+    _heading(name, total, rows.num_rows, order, hint)
+    place = st.container()
+    ids = rows["latent"].to_pylist()
+    key = f"table of {name.lower()} {_digest(ids)}"
+    event = _table(rows, _LATENT_COLUMNS, key, height, ["single-cell", "multi-row"])
+    ticked = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
+    if ticked:
+        place.button(
+            f"Select the {numbers.count(len(ticked))} ticked",
+            key=f"select the ticked {name.lower()}",
+            icon=":material/filter_alt:",
+            on_click=_select_ticked,
+            args=(ticked,),
+        )
+    clicked = _clicked_row(event, len(ids))
     if clicked is not None:
-        open_latent(rows["latent"][clicked].as_py())
+        open_latent(ids[clicked])
+
+
+@guarded()
+def _select_ticked(latents: list[int]) -> None:
+    """Narrow the selection to latents of a table, in one step."""
+    selection = session.current().selection
+    narrowed = replaced(selection, lambda part: isinstance(part, Latents), Latents(ids_of(latents)))
+    session.select(narrowed)
+
+
+def _digest(ids: list[int]) -> int:
+    """Tells lists of latents apart: ticks are positions, so they belong to one list."""
+    return zlib.crc32(np.array(ids, dtype=np.int64).tobytes())
+
+
+def with_marks(rows: pa.Table, selected: Bools) -> pa.Table:
+    """The rows with a column that marks the selected ones, if they differ in it."""
+    chosen = selected[rows["latent"].to_numpy()]
+    if chosen.all() or not chosen.any():
+        return rows
+    marks = pa.array(["●" if one else "" for one in chosen.tolist()])
+    return rows.add_column(0, "selected", marks)
 
 
 def latent_rows(bundle: Bundle, mask: Bools) -> pa.Table:
     """At most MOST_ROWS selected rows of the latent table, in reading order, then densest first."""
-    rows = bundle.latents.select(list(_LATENT_COLUMNS)).take(np.flatnonzero(mask))
+    stored = [name for name in _LATENT_COLUMNS if name != "selected"]
+    rows = bundle.latents.select(stored).take(np.flatnonzero(mask))
     keys = ("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")
     order = pc.sort_indices(rows, keys)
     rows = rows.take(order[:MOST_ROWS])
@@ -250,19 +305,28 @@ def _clickable(
     rows: pa.Table, columns: Mapping[str, ColumnConfig], key: str, height: int = HEIGHT
 ) -> int | None:
     """Draw a table; return the index of the clicked row, None without one."""
-    event = st.dataframe(
+    return _clicked_row(_table(rows, columns, key, height, ["single-cell"]), rows.num_rows)
+
+
+def _table(
+    rows: pa.Table,
+    columns: Mapping[str, ColumnConfig],
+    key: str,
+    height: int,
+    modes: list[SelectionMode],
+) -> DataframeState:
+    return st.dataframe(
         rows.to_pandas(),
         column_config=columns,
         hide_index=True,
         key=key,
         on_select="rerun",
-        selection_mode="single-cell",
+        selection_mode=modes,
         height=height,
         placeholder="–",
     )
-    return _clicked_row(event, rows.num_rows)
 
 
-def _clicked_row(event: Mapping[str, Mapping[str, list[tuple[int, str]]]], rows: int) -> int | None:
+def _clicked_row(event: Mapping[str, Any], rows: int) -> int | None:
     """The row of the clicked cell; None if the table has become shorter since the click."""
     return next((row for row, _ in event["selection"]["cells"] if row < rows), None)

@@ -9,6 +9,7 @@ import pytest
 from analysis.bundle import Bundle, LevelName
 from charts import cluster_matrix as matrix_module
 from charts.cluster_matrix import cluster_matrix
+from charts.core.text import clusters_named
 from charts.heatmap import MOST_NAMES
 from tests.charts.dense import dense_matrix
 
@@ -110,3 +111,18 @@ def test_each_cell_has_the_active_tokens_of_both_clusters(tiny: Bundle) -> None:
     for row in cluster_matrix(tiny).rows.to_pylist():
         assert row["tokens"] == active[row["cluster"]]
         assert row["other_tokens"] == active[row["other"]]
+
+
+def test_the_diagonal_shows_the_share_of_each_cluster_that_is_selected(tiny: Bundle) -> None:
+    level = LevelName("decoder", 0)
+    assert "selected" not in cluster_matrix(tiny, level).chart.to_dict()["datasets"]
+    mask = np.arange(tiny.latents.num_rows) % 3 == 0
+    figure = cluster_matrix(tiny, level, mask=mask)
+    drawn = figure.chart.to_dict()["datasets"]["selected"]
+    cells = figure.rows.to_pandas().drop_duplicates("cluster").sort_values("row")
+    assert [clusters_named(row["a"]) for row in drawn] == [[i] for i in cells["cluster"]]
+    for cluster, row in zip(cells["cluster"], drawn, strict=True):
+        own = members(tiny, cluster)
+        assert (row["selected"], row["size"]) == (mask[own].sum(), len(own))
+        assert row["share"] == pytest.approx(mask[own].mean())
+    assert "diagonal is as dark" in (figure.note or "")

@@ -10,7 +10,7 @@ from analysis.bundle import Bundle
 from analysis.clusters.principal_components import reconstruct
 from analysis.runtime.errors import InputError
 from charts.cluster_contexts import cluster_contexts
-from charts.component_plane import component_plane, component_shares
+from charts.component_plane import component_plane, component_shares, members_inside
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
 from tests.charts.drawn import drawn_rows
 
@@ -89,3 +89,28 @@ def test_the_largest_classes_have_the_first_colours(tiny: Bundle) -> None:
 def test_the_note_adds_up_the_variance_of_all_components(tiny: Bundle) -> None:
     note = str(component_shares(tiny, CLUSTER).note)
     assert "the first 4 components explain 94\u00a0% of it" in note
+
+
+def test_tokens_of_latents_that_are_not_selected_are_pale_and_below(tiny: Bundle) -> None:
+    strongest = reconstruct(tiny, CLUSTER).strongest
+    mask = np.arange(tiny.latents.num_rows) == strongest[0]
+    drawn = drawn_rows(component_plane(tiny, CLUSTER, mask=mask), "latent", "selected")
+    assert [row["selected"] for row in drawn] == sorted(
+        row["latent"] == strongest[0] for row in drawn
+    )
+    assert 0 < sum(row["selected"] for row in drawn) < len(drawn)
+    assert all(row["selected"] for row in drawn_rows(component_plane(tiny, CLUSTER), "selected"))
+
+
+def test_the_members_inside_a_box_of_the_plane(tiny: Bundle) -> None:
+    expected = reconstruct(tiny, CLUSTER)
+    x, y = expected.scores[:, 0], expected.scores[:, 2]
+    ends = [(float(x.min()), float(np.median(x))), (float(np.median(y)), float(y.max()))]
+    wanted = {
+        int(latent)
+        for a, b, latent in zip(x, y, expected.strongest, strict=True)
+        if ends[0][0] <= a <= ends[0][1] and ends[1][0] <= b <= ends[1][1]
+    }
+    assert members_inside(tiny, CLUSTER, (1, 3), ends) == sorted(wanted)
+    assert 0 < len(wanted) < len(set(expected.strongest.tolist()))
+    assert members_inside(tiny, CLUSTER, (1, 3), [(1e6, 2e6), (0, 1)]) == []

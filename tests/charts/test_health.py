@@ -77,7 +77,7 @@ def test_max_activation_has_every_live_latent_with_selected_ones_on_top(tiny: Bu
     assert np.array_equal(rows["max"], table["max"][rows["latent"]].to_numpy())
     assert np.array_equal(rows["selected"], THIRD[rows["latent"]])
     assert rows["selected"].is_monotonic_increasing
-    assert figure.selections == ("picked",)
+    assert figure.selections == ("picked", "brushed_strengths")
 
 
 def test_many_points_are_binned(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,8 @@ def test_points_are_binned_above_twenty_thousand(
         figure = max_activation_vs_density(tiny, THIRD)
         assert figure.caption.parameters["drawn_as"] == drawn_as
         assert figure.caption.parameters["latents"] == f"{every} in colour of {live}"
-        assert figure.selections == (("picked",) if drawn_as == "points" else ())
+        brushed = {"points": ("picked", "brushed_strengths"), "bins": ("brushed_bins",)}
+        assert figure.selections == brushed[drawn_as]
 
 
 def test_bins_divide_the_densities_into_90_steps_and_the_activations_into_54(

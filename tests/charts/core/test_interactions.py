@@ -8,6 +8,7 @@ from charts.core.interactions import (
     BOX,
     CELL_BRUSH,
     CLUSTER,
+    CLUSTER_BRUSH,
     DENSITY,
     INTERACTIONS,
     PAIR,
@@ -63,9 +64,15 @@ def test_an_interval_gives_its_ends_in_ascending_order() -> None:
 
 def test_a_drag_over_names_gives_the_ids_at_their_starts() -> None:
     event = {"a": ["12 · 7 days", "3"], "b": ["3", "400 · x\n9"]}
-    assert CELL_BRUSH.read(event) == {"latents": [3, 9, 12, 400]}
+    assert CELL_BRUSH.read(event) == {"ids": [3, 9, 12, 400]}
     pairs = {"pair": ["12 · 7 days\n+ 40 · a + 5", "12\n+ 2"]}
-    assert PAIR_BRUSH.read(pairs) == {"latents": [2, 12, 40]}
+    assert PAIR_BRUSH.read(pairs) == {"ids": [2, 12, 40]}
     assert PAIR_BRUSH.read({"pair": []}) is None
     assert PAIR_BRUSH.read({}) is None
     assert PAIR_BRUSH.read(None) is None
+
+
+def test_a_drag_over_clusters_gives_the_ids_in_their_names() -> None:
+    event = {"a": ["days (of 7) (12)", "cluster 3"], "b": ["cluster 3", "cluster 9 (40)", "x"]}
+    assert CLUSTER_BRUSH.read(event) == {"ids": [3, 12, 40]}
+    assert CLUSTER_BRUSH.read({"a": ["12 · days"], "b": []}) is None

@@ -1,6 +1,15 @@
 """Text of tokens and labels in charts."""
 
-from charts.core.text import cells, cut, name_of, shown_label, shown_token, visible
+from charts.core.text import (
+    cells,
+    clusters_named,
+    cut,
+    name_of,
+    shown_label,
+    shown_token,
+    unique_name_of_cluster,
+    visible,
+)
 
 
 def test_visible_text_has_no_control_or_direction_characters() -> None:
@@ -26,3 +35,9 @@ def test_a_label_has_at_most_34_characters() -> None:
     assert shown_label("x" * 34) == "x" * 34
     assert shown_label("x" * 35) == "x" * 33 + "…"
     assert name_of(7, "2 km") == "7 · 2 km" and name_of(7, "") == "7"
+
+
+def test_the_name_of_a_cluster_contains_its_id_once() -> None:
+    for cluster, label in ((0, None), (12, "days (7)"), (345, "x" * 90), (6, "cluster 5")):
+        assert clusters_named(unique_name_of_cluster(cluster, label)) == [cluster]
+    assert clusters_named("days 7") == clusters_named("the cluster 7") == []

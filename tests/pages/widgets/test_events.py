@@ -1,8 +1,11 @@
 """Interactions with charts change the view."""
 
+import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.selection import Latents, both, ids_of, parse
+from charts.component_plane import component_plane, members_inside
 from charts.core.interactions import INTERACTIONS
 from pages.widgets.events import HANDLED
 from tests.pages.conftest import Open, act_in_chart, texts
@@ -114,3 +117,40 @@ def test_latents_without_a_cluster_are_selected(open_page: Open) -> None:
     act_in_chart(app, "clusters", picked_cluster=[{"cluster": None}])
     assert app.query_params["select"] == "density<0.5 & cluster=none"
     assert app.query_params["cluster"] == "2"
+
+
+def test_a_drag_over_the_matrix_selects_clusters_and_keeps_the_rest(open_page: Open) -> None:
+    app = open_page("clusters", select="cluster=9 & density<0.5", cluster=2)
+    names = {"a": ["days (3)", "cluster 5"], "b": ["cluster 1"]}
+    act_in_chart(app, "cluster-matrix-phi", brushed_clusters=names)
+    assert app.query_params["select"] == "density<0.5 & cluster=1,3,5"
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [("brushed_strengths", "density", "max"), ("brushed_bins", "density_from", "max_from")],
+)
+def test_a_drag_over_activations_selects_two_ranges(
+    open_page: Open, name: str, x: str, y: str
+) -> None:
+    app = open_page("overview", select="density<0.5 & max=2..3 & flag=live & mean>0")
+    event = {name: {x: [0.01, 0.0123456], y: [12.3456, 1]}}
+    act_in_chart(app, "max-activation-vs-density", **event)
+    wanted = "flag=live & mean>0 & density=0.01..0.0123 & max=1..12.3"
+    assert app.query_params["select"] == wanted
+
+
+def test_a_box_in_the_plane_selects_the_members_inside(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("clusters", select="latent=7 & density<0.5", cluster=0)
+    plane = (1, 2)
+    rows = component_plane(planted_bundle, 0, plane).rows
+    x = float(np.median(rows["x"].to_numpy()))
+    ends = [(x, 1e9), (-1e9, 1e9)]
+    act_in_chart(app, "cluster-0-components-1-2", brushed_plane={"x": [1e9, x], "y": [-1e9, 1e9]})
+    members = members_inside(planted_bundle, 0, plane, ends)
+    wanted = both(parse("density<0.5"), Latents(ids_of(members)))
+    assert members and app.query_params["select"] == str(wanted)
+    act_in_chart(app, "cluster-0-components-1-2", brushed_plane={})
+    assert app.query_params["select"] == "density<0.5"

@@ -11,7 +11,8 @@ import streamlit as st
 from analysis.bundle import Bundle, LevelName
 from pages.widgets import tables
 from pages.widgets.pickers import ChosenCluster
-from pages.widgets.tables import _clicked_row, cluster_rows, latent_rows
+from pages.widgets.tables import _clicked_row, cluster_rows, latent_rows, with_marks
+from tests.pages.conftest import Open
 
 
 def _expected(bundle: Bundle, latents: list[int]) -> list[int]:
@@ -100,3 +101,34 @@ def test_the_heading_states_how_many_rows_are_shown(
     monkeypatch.setattr(st, "markdown", written.append)
     tables._heading("Pairs", 1_234, shown, "strongest", "click")
     assert written == [text]
+
+
+def test_rows_are_marked_if_only_some_are_selected(planted_bundle: Bundle) -> None:
+    mask = np.zeros(planted_bundle.latents.num_rows, dtype=bool)
+    mask[[3, 8, 170]] = True
+    rows = latent_rows(planted_bundle, mask)
+    selected = np.zeros_like(mask)
+    assert with_marks(rows, selected) is rows
+    assert with_marks(rows, ~selected) is rows
+    selected[[8, 9]] = True
+    marked = with_marks(rows, selected)
+    assert dict(zip(*(marked[c].to_pylist() for c in ("latent", "selected")), strict=True)) == {
+        3: "",
+        8: "●",
+        170: "",
+    }
+
+
+def test_ticked_rows_become_the_selection_in_one_step(open_page: Open) -> None:
+    app = open_page("map", select="latent=3,8,20 & active_tokens>0")
+    listed = app.dataframe[0].value["latent"].tolist()
+    key = f"table of selected latents {tables._digest(listed)}"
+    app.session_state[key] = {"selection": {"rows": [0, 2], "columns": [], "cells": []}}
+    app.run()
+    app.button(key="select the ticked selected latents").click().run()
+    kept = ",".join(str(i) for i in sorted((listed[0], listed[2])))
+    assert app.query_params["select"] == f"active_tokens>0 & latent={kept}"
+    assert sorted(app.dataframe[0].value["latent"].tolist()) == sorted((listed[0], listed[2]))
+    app.button(key="undo selection").click().run()
+    assert app.query_params["select"] == "latent=3,8,20 & active_tokens>0"
+    assert "ticked" not in " ".join(button.label for button in app.button)
