@@ -360,17 +360,15 @@ def _check_sae(
     overrides: "Overrides",
     tokens: int,
 ) -> None:
-    import torch
-
+    from analysis.harvest.conventions import chosen_bos
     from analysis.harvest.corpus import CorpusChoice
-    from analysis.harvest.models import load_language_model
+    from analysis.harvest.models import DTYPES, load_language_model
     from analysis.harvest.self_check import Sample, self_check
 
-    bos = text.prepend_bos
-    if bos is None:
-        bos = sae.metadata.get("prepend_bos") is True
     choice = CorpusChoice(text.split, text.text_column)
-    sample = Sample(load_language_model(model, torch.float32), corpus, tokens, bos, choice)
+    language_model = load_language_model(model, DTYPES[text.dtype or "float32"])
+    bos = chosen_bos(text.prepend_bos, sae, language_model.tokenizer)
+    sample = Sample(language_model, corpus, tokens, bos, choice, text.block_tokens)
     console.print_self_check(self_check(sae, sample, text.hook, overrides), sae.advertised_l0)
 
 

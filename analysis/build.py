@@ -242,8 +242,8 @@ def _build(request: BuildRequest, progress: Progress) -> Bundle:
     workers = open_workers(request.scheduler)
     sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
     labels = checked_labels(request.labels, sae)
-    parameters = _settled(request, sae)
-    source = _open_source(request, parameters, sae)
+    source = _open_source(request, sae)
+    parameters = source.parameters
     work = open_working_folder(request.out, _inputs(parameters, sae, source))
     build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress)
     forget_unfinished(build, (*source_steps(source), *ACTIVATION_STEPS))
@@ -297,20 +297,17 @@ def _identity(sae: SparseAutoencoder) -> SaeIdentity:
     return SaeIdentity(named if isinstance(named, str) and named else None, layer)
 
 
-def _settled(request: BuildRequest, sae: SparseAutoencoder) -> Parameters:
-    """The parameters, with defaults that depend on the SAE."""
-    bos = request.prepend_bos
-    if bos is None:
-        bos = request.activations is None and sae.metadata.get("prepend_bos") is True
-    return request.parameters.model_copy(update={"prepend_bos": bos})
-
-
-def _open_source(request: BuildRequest, parameters: Parameters, sae: SparseAutoencoder) -> Source:
+def _open_source(request: BuildRequest, sae: SparseAutoencoder) -> TextSource | ActivationsSource:
     """The model and the corpus, or the activations file, checked against the SAE.
+
+    What the request leaves open is set as the SAE and the model state it.
 
     Raises InputError if neither or both are given, or they do not fit the SAE.
     """
     source: TextSource | ActivationsSource
+    parameters = request.parameters
+    if request.dtype is not None:
+        parameters = parameters.model_copy(update={"dtype": request.dtype})
     if request.activations is not None:
         if request.model is not None or request.corpus is not None:
             raise InputError("Give either --activations or --model with --corpus, not both.")
@@ -331,7 +328,7 @@ def _open_source(request: BuildRequest, parameters: Parameters, sae: SparseAutoe
             parameters,
             CorpusChoice(request.split, request.text_column),
         )
-        source = TextSource(sae, address)
+        source = TextSource(sae, address).settled(request.prepend_bos, request.block_tokens)
     source.check()
     return source
 

@@ -45,7 +45,7 @@ from analysis.pipeline.building import (
     forget_unfinished,
     run_steps,
 )
-from analysis.pipeline.records import DoneRecord, HarvestRecord, RowsRecord
+from analysis.pipeline.records import DoneRecord, HarvestRecord, LogitRecord
 from analysis.runtime.errors import InputError
 from analysis.runtime.progress import SILENT, Progress, Report
 from analysis.runtime.workers import open_workers
@@ -134,9 +134,9 @@ def _store(build: Building, old: Bundle) -> DoneRecord:
     return DoneRecord()
 
 
-def _effects_on_logits(build: Building, old: Bundle) -> RowsRecord:
+def _effects_on_logits(build: Building, old: Bundle) -> LogitRecord:
     _take_over(old.path / f"{LOGITS.name}.parquet", build.path(LOGITS))
-    return RowsRecord(rows=old.logits.rows)
+    return LogitRecord(rows=old.logits.rows, reason=old.manifest.no_logit_effects)
 
 
 def _take_over(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import pydantic.dataclasses
 from pydantic import Field
@@ -20,6 +20,7 @@ from analysis.runtime.memory import MEMORY_BYTES
 
 SAE_HELP = "A folder, a weights file, org/repo:folder@revision, or a SAELens release:id."
 _MEGABYTE = 1_000_000
+Dtype = Literal["bfloat16", "float32", "float16"]
 _READING = "How to read the SAE (default: as its files state)"
 _LABELS = "Labels"
 _RESOURCES = "Resources"
@@ -169,7 +170,26 @@ class TextInput:
         bool | None,
         Option(
             "--prepend-bos/--no-prepend-bos",
-            help="Start each block of tokens with BOS.",
+            help="Start each block of tokens with BOS. Default: as the SAE's files state, else as "
+            "the model's tokenizer does.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    block_tokens: Annotated[
+        int | None,
+        Option(
+            "--block-tokens",
+            help="Tokens that the model reads at once. Default: 256, or fewer if the model or the "
+            "SAE's training read fewer.",
+            min=2,
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    dtype: Annotated[
+        Dtype | None,
+        Option(
+            "--dtype",
+            help="Number type of the model. Default: bfloat16 (inspect: float32).",
             rich_help_panel=_READING,
         ),
     ] = None
@@ -230,7 +250,12 @@ class BuildRequest:
     hook: str | None = None
     """Hook point, such as `blocks.12.hook_resid_post`; None: the one in the SAE's files."""
     prepend_bos: bool | None = None
-    """Start each block with BOS; None: as the SAE was trained."""
+    """Start each block with BOS; None: as the SAE was trained, else as the tokenizer does."""
+    block_tokens: int | None = None
+    """Tokens that the model reads at once; None: those of `parameters`, or fewer if the model has
+    fewer positions or the SAE was trained on shorter texts."""
+    dtype: Dtype | None = None
+    """Number type of the model; None: that of `parameters`."""
     overrides: SaeReading | None = None
     """Overrides change the SAE's content hash, and so which interrupted build can be resumed."""
     labels: LabelSettings = field(default_factory=LabelSettings)

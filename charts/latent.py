@@ -275,7 +275,8 @@ def logit_effects(bundle: Bundle, latent: int) -> Figure:
         ),
         rows=rows,
         caption=caption_of(bundle, unit="vocabulary token", latent=latent),
-        note="The direct path only: later layers may use the direction in other ways.",
+        note=bundle.manifest.no_logit_effects
+        or "The direct path only: later layers may use the direction in other ways.",
     )
 
 

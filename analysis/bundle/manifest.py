@@ -283,6 +283,9 @@ class Manifest(_Strict):
     mask: MaskSummary
     active_rule: str
     self_check: SelfCheck
+    no_logit_effects: str = Field(
+        default="", description="why the model's logits show no effects; empty if they do"
+    )
     map: MapQuality
     map_cooccurrence: MapQuality | None = None
     null_map: MapQuality | None = Field(

@@ -16,6 +16,7 @@ from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
 
 DEMO_MODEL = "smollm2-135m"
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 
 
 @dataclass(frozen=True)

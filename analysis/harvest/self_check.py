@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from analysis.harvest.conventions import model_positions
 from analysis.harvest.corpus import WHOLE, CorpusChoice, Document, read_corpus
 from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import ANY_MODULE, HookPoint, parse_hook_point
@@ -34,6 +35,7 @@ CLEARLY_LESS = 0.8
 """A change is recommended if it lowers the unexplained variance to at most this fraction."""
 
 TOKENS_PER_DOCUMENT = 96
+BLOCK_TOKENS = 2 * TOKENS_PER_DOCUMENT
 NEIGHBOURING_LAYERS = (-2, -1, 1, 2)
 
 
@@ -90,10 +92,13 @@ class Sample:
     tokens: int = 300
     prepend_bos: bool = False
     choice: CorpusChoice = WHOLE
+    block_tokens: int | None = None
+    """At most this many tokens are read at once; None: as many as the model has positions."""
 
     def blocks(self) -> Iterator[TokenBlock]:
         """Yield blocks with the first tokens of each document, so that no single text dominates."""
         model, kept = self.language_model, 0
+        most = self.block_tokens or model_positions(model) or BLOCK_TOKENS
         policy = self.policy
         for document in read_corpus(self.corpus, self.choice):
             wanted = min(TOKENS_PER_DOCUMENT, self.tokens - kept)
@@ -103,7 +108,7 @@ class Sample:
                 token_blocks(
                     [_beginning(document)],
                     model.tokenizer,
-                    2 * TOKENS_PER_DOCUMENT,
+                    min(BLOCK_TOKENS, most),
                     wanted,
                     special_token_ids=policy.special_token_ids,
                     sink_positions=policy.sink_positions,
@@ -232,6 +237,7 @@ def self_check(
         verdict = replace(verdict, sentence=sentence)
     tried = [
         *_other_readings(sae, x, overrides or Overrides()),
+        *_other_bos(sae, sample, hook),
         *_other_hooks(sae, sample, hook),
     ]
     tried.sort(key=lambda other: _misfit(other.measured, sae.advertised_l0))
@@ -312,6 +318,18 @@ def _changed(
         if kind != sae.normalisation:
             other = Overrides(normalise=kind).applied(sae)
             yield f"with the normalisation {kind}", f"--normalise {kind}", other
+
+
+def _other_bos(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:
+    """Measure the unchanged SAE on text with BOS instead of without, or the other way round."""
+    other = replace(sample, prepend_bos=not sample.prepend_bos)
+    if other.prepend_bos and sample.language_model.tokenizer.bos_token_id is None:
+        return
+    yield Tried(
+        f"{'with' if other.prepend_bos else 'without'} BOS",
+        "--prepend-bos" if other.prepend_bos else "--no-prepend-bos",
+        measure(sae, other.activations(hook)),
+    )
 
 
 def _other_hooks(sae: SparseAutoencoder, sample: Sample, hook: HookPoint) -> Iterator[Tried]:

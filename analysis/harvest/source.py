@@ -7,7 +7,7 @@ which one it is.
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
+from analysis.harvest.conventions import chosen_block_tokens, chosen_bos
 from analysis.harvest.corpus import (
     WHOLE,
     CorpusChoice,
@@ -29,7 +30,7 @@ from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.imported import find_tokens_file, import_activations
 from analysis.harvest.mask import MaskCounts, MaskPolicy
 from analysis.harvest.model_run import HarvestSizes, Reading
-from analysis.harvest.models import LanguageModel, load_language_model
+from analysis.harvest.models import DTYPES, LanguageModel, load_language_model
 from analysis.harvest.odd_rows import OddRows
 from analysis.harvest.readable import readable_tokens
 from analysis.harvest.run import harvest
@@ -39,8 +40,6 @@ from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.progress import Progress
 from analysis.runtime.workers import Workers
 from analysis.saes import Overrides, SparseAutoencoder, load_sae
-
-DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,10 @@ class Source(Protocol):
         """Write the shards; returns `tokens`, `l0`, `explained_variance` and `mask`."""
 
     def vocabulary(self) -> Vocabulary | None:
-        """The model's vocabulary, if the decoder writes to its residual stream."""
+        """The model's vocabulary; None if no model was run.
+
+        Raises InputError, with the reason, if effects on the logits are not defined.
+        """
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,23 @@ class TextSource:
     def parameters(self) -> Parameters:
         """The parameters of the build."""
         return self.address.parameters
+
+    def settled(self, prepend_bos: bool | None, block_tokens: int | None) -> "TextSource":
+        """The same source with what the model and the SAE state where None is given.
+
+        Raises InputError as `conventions.py` does.
+        """
+        model = self.language_model
+        default = self.parameters.block_tokens
+        parameters = self.parameters.model_copy(
+            update={
+                "prepend_bos": chosen_bos(prepend_bos, self.sae, model.tokenizer),
+                "block_tokens": chosen_block_tokens(block_tokens, default, self.sae, model),
+            }
+        )
+        settled = TextSource(self.sae, replace(self.address, parameters=parameters))
+        vars(settled)["language_model"] = model  # loading it takes long
+        return settled
 
     @cached_property
     def language_model(self) -> LanguageModel:
@@ -251,17 +270,24 @@ class TextSource:
                 progress=lambda done: progress(done, max(total, done)),
                 sizes=HarvestSizes(memory_bytes=memory_bytes),
             )
+        mask = _mask_summary(self.policy, summary.mask, bos=self.parameters.prepend_bos)
         return {
             "tokens": summary.tokens,
             "l0": summary.l0,
             "explained_variance": summary.explained_variance,
-            "mask": _mask_summary(self.policy, summary.mask).model_dump(),
+            "mask": mask.model_dump(),
         }
 
     def vocabulary(self) -> Vocabulary | None:
-        """None if the SAE's output has another width than the residual stream."""
+        """The vocabulary with the effects of the residual stream on it.
+
+        Raises InputError if the SAE writes elsewhere, or as `unembedding`.
+        """
         if self.sae.d_out != self.language_model.d_model:
-            return None
+            raise InputError(
+                f"The SAE writes {self.sae.d_out} values, but the residual stream of "
+                f"{self.language_model.name} has {self.language_model.d_model}."
+            )
         columns = unembedding(self.language_model)
         tokens = readable_tokens(self.language_model.tokenizer, range(columns.shape[1]))
         return Vocabulary(tokens, columns)
@@ -323,9 +349,11 @@ class ActivationsSource:
         return
 
 
-def _mask_summary(policy: MaskPolicy, counts: MaskCounts) -> MaskSummary:
+def _mask_summary(policy: MaskPolicy, counts: MaskCounts, *, bos: bool = False) -> MaskSummary:
+    begins = "Each block begins with BOS. " if bos else ""
     return MaskSummary(
-        policy=(
+        policy=begins
+        + (
             f"Masked: special tokens at any position ({counts.special:,}) and attention sinks, "
             f"which are the first position of each block ({counts.sink_position:,}) and positions "
             f"whose norm exceeds {policy.sink_norm_ratio:g} times the median "

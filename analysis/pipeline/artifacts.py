@@ -11,6 +11,7 @@ from analysis.pipeline.records import (
     DoneRecord,
     HarvestRecord,
     LabelRecord,
+    LogitRecord,
     MapRecord,
     NeighbourRecord,
     NullRecord,
@@ -108,7 +109,7 @@ INTRUDERS_OF_CLUSTERS = ScratchTable.named("intruders_clusters")
 
 HARVEST = RecordFile("harvest", HarvestRecord)
 STORE = RecordFile("store", DoneRecord)
-LOGIT_EFFECTS = RecordFile("effects_on_logits", RowsRecord)
+LOGIT_EFFECTS = RecordFile("effects_on_logits", LogitRecord)
 DESCRIBE = RecordFile("describe_latents", DoneRecord)
 PICK_CONTEXTS = RecordFile("pick_contexts", RowsRecord)
 COUNT_PARTNERS = RecordFile("count_partners", RowsRecord)

@@ -23,6 +23,7 @@ from analysis.pipeline.artifacts import (
     HARVEST,
     LAY_OUT,
     LAY_OUT_COOCCURRENCE,
+    LOGIT_EFFECTS,
     NAME,
     READ_IN_ORDER,
 )
@@ -70,6 +71,7 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
         mask=harvested.mask,
         active_rule=f"activation > {build.parameters.active_threshold:g}",
         self_check=origin.self_check,
+        no_logit_effects=build.record(LOGIT_EFFECTS).reason,
         map=build.record(LAY_OUT).quality,
         map_cooccurrence=build.record(LAY_OUT_COOCCURRENCE).quality,
         null_map=null_maps.get("decoder"),

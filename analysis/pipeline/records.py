@@ -25,6 +25,12 @@ class RowsRecord(StepRecord):
     rows: int = Field(ge=0)
 
 
+class LogitRecord(RowsRecord):
+    """The effects on the logits, or why there are none."""
+
+    reason: str = Field(default="", description="empty if there are effects, or no model was run")
+
+
 class HarvestRecord(StepRecord):
     """What was harvested or imported."""
 

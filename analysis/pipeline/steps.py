@@ -54,11 +54,13 @@ from analysis.pipeline.records import (
     DoneRecord,
     HarvestRecord,
     LabelRecord,
+    LogitRecord,
     MapRecord,
     NeighbourRecord,
     RelationRecord,
     RowsRecord,
 )
+from analysis.runtime.errors import InputError, ResumableError
 
 
 def harvest(build: Building, source: Source) -> HarvestRecord:
@@ -86,10 +88,16 @@ def store(build: Building, source: Source) -> DoneRecord:
     return DoneRecord()
 
 
-def effects_on_logits(build: Building, source: Source) -> RowsRecord:
-    """The tokens that each latent promotes and suppresses; empty if no model was run."""
-    rows = TABLES["logits"].empty_table()
-    if (vocabulary := source.vocabulary()) is not None:
+def effects_on_logits(build: Building, source: Source) -> LogitRecord:
+    """The tokens that each latent promotes and suppresses; empty, with the reason, if unknown."""
+    rows, reason = TABLES["logits"].empty_table(), ""
+    try:
+        vocabulary = source.vocabulary()
+    except ResumableError:
+        raise
+    except InputError as unknown:
+        vocabulary, reason = None, str(unknown)
+    if vocabulary is not None:
         rows = logit_effects(
             build.decoder,
             vocabulary.unembedding,
@@ -98,7 +106,7 @@ def effects_on_logits(build: Building, source: Source) -> RowsRecord:
             progress=build.progress.named("logit effects, latents"),
         )
     build.write(LOGITS, rows)
-    return RowsRecord(rows=rows.num_rows)
+    return LogitRecord(rows=rows.num_rows, reason=reason)
 
 
 def describe_latents(build: Building) -> DoneRecord:

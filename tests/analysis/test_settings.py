@@ -68,7 +68,8 @@ def test_the_rooms_use_the_same_fields() -> None:
 
 FLAGS = {
     "build": (
-        "--split --text-column --sink-norm "
+        "--split --text-column "
+        "--sink-norm --block-tokens --dtype "
         "--sae --out --model --corpus --hook --prepend-bos --no-prepend-bos --activations "
         "--tokens-file --tokens --seed --active-above --null-draws --explanations --label-model "
         "--label-endpoint --label-endpoint-model --label-latents --memory --scheduler --format "
@@ -83,6 +84,7 @@ FLAGS = {
     "count": "--out --unit --window --above --partners --minimum-joint --memory --scheduler",
     "inspect": (
         "--split --text-column "
+        "--block-tokens --dtype "
         "--model --corpus --hook --tokens --prepend-bos --no-prepend-bos --columns --format "
         "--transpose --no-transpose --centre-input --no-centre-input --subtract-b-dec "
         "--no-subtract-b-dec --normalise --input-scale"

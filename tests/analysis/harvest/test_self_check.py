@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.harvest.forward import hook_in
 from analysis.harvest.hooks import HookPoint
 from analysis.harvest.mask import kept_mask
 from analysis.harvest.self_check import (
@@ -17,6 +18,7 @@ from analysis.harvest.self_check import (
     Tried,
     _advice,
     _misfit,
+    _other_bos,
     _other_hooks,
     judge,
     measure,
@@ -291,3 +293,18 @@ def test_explained_variance_is_compared_to_two_decimals() -> None:
 def test_a_change_that_leaves_exactly_four_fifths_is_recommended(sae: SparseAutoencoder) -> None:
     tried = [Tried("with a change", "--change", Measured(100, 8.0, 0.6))]
     assert str(_advice(sae, Measured(100, 8.0, 0.5), tried)).endswith("give --change.")
+
+
+def test_bos_is_tried_with_and_without(sae: SparseAutoencoder, sample: Sample) -> None:
+    hook = hook_in(sample.language_model, HookPoint(1, "resid_post"))
+    ((_, option, measured),) = [
+        (one.change, one.option, one.measured) for one in _other_bos(sae, sample, hook)
+    ]
+    assert option == "--prepend-bos"
+    assert measured == measure(sae, replace(sample, prepend_bos=True).activations(hook))
+    with_bos = replace(sample, prepend_bos=True)
+    assert [one.option for one in _other_bos(sae, with_bos, hook)] == ["--no-prepend-bos"]
+    tokenizer = tiny_language_model().tokenizer
+    tokenizer.bos_token = None
+    without = replace(sample, language_model=replace(sample.language_model, tokenizer=tokenizer))
+    assert list(_other_bos(sae, without, hook)) == []

@@ -102,3 +102,9 @@ def test_sinks_by_position_and_by_norm_are_summed() -> None:
     assert summary.special_token_ids == [1, 2]
     for words in ("any position (3)", "each block (20)", "exceeds 100 times the median (100)"):
         assert words in summary.policy
+
+
+def test_bos_is_part_of_the_sentence_about_the_mask() -> None:
+    policy, counts = MaskPolicy(special_token_ids=()), MaskCounts(kept=1)
+    assert _mask_summary(policy, counts, bos=True).policy.startswith("Each block begins with BOS.")
+    assert "BOS" not in _mask_summary(policy, counts).policy

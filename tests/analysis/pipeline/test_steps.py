@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,10 +11,12 @@ import pytest
 from analysis.build import ACTIVATION_STEPS, source_steps
 from analysis.bundle import TABLES
 from analysis.cooccurrence.strongest import Ranking
+from analysis.harvest.source import Source
 from analysis.pipeline import steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     CONTEXTS,
+    LOGITS,
     BundleTable,
 )
 from analysis.pipeline.building import Step, run_steps
@@ -160,3 +162,17 @@ def test_active_tokens_are_those_of_the_imported_rows(finished: Finished) -> Non
     latents = pq.read_table(finished.planted.activations)["latent"].to_numpy()
     counts = finished.build.read(ACTIVE_TOKENS)["active_tokens"].to_numpy()
     assert np.array_equal(counts, np.bincount(latents, minlength=200))
+
+
+def test_unknown_logit_effects_are_an_empty_table_with_the_reason(
+    finished: Finished, tmp_path: Path
+) -> None:
+    class WithoutHead:
+        def vocabulary(self) -> None:
+            raise InputError("It has no head.")
+
+    work = open_working_folder(tmp_path / "single", StepRecord())
+    single = building(finished.build.sae, finished.build.parameters, work)
+    record = steps.effects_on_logits(single, cast(Source, WithoutHead()))
+    assert (record.rows, record.reason) == (0, "It has no head.")
+    assert pq.read_table(single.path(LOGITS)).num_rows == 0
