@@ -119,10 +119,14 @@ def build(
             min=1,
         ),
     ] = DEFAULTS.null_draws,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print the plan, and stop.")
+    ] = False,
 ) -> None:
     """Build a bundle from a saved SAE, its model and a corpus.
 
-    To resume an interrupted build, run the same command again.
+    Every precondition is checked first, and the plan is printed: tokens, time, disk and memory. To
+    resume an interrupted build, run the same command again.
     """
     with _clear_errors(RESUME):
         request = BuildRequest(
@@ -143,10 +147,14 @@ def build(
                 null_draws=null_draws,
             ),
         )
-        from analysis.build import build_bundle
+        console.err.print(f"Checking the input of {out} …", highlight=False, soft_wrap=True)
+        from analysis.build import build_bundle, plan_build
 
         with console.bars() as report:
-            bundle = build_bundle(request, report)
+            if dry_run:
+                console.print_plan(plan_build(request, report))
+                return
+            bundle = build_bundle(request, report, console.print_plan)
         console.print_bundle(bundle.manifest, bundle.path)
 
 

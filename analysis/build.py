@@ -4,8 +4,11 @@ Each step declares what it reads and writes; its body is in `analysis/pipeline/s
 write into a working folder, and a finished step is skipped when an interrupted build is resumed.
 The language model is needed by the first steps only and is released after them. From there on, no
 step holds more than the memory setting and a few numbers per latent, token and document.
+
+Longer than 400 lines because every step of the pipeline is listed here.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,12 +26,11 @@ from analysis.bundle import (
     publish,
 )
 from analysis.harvest.corpus import CorpusChoice
-from analysis.harvest.hooks import parse_hook_point, spelled_hook_point
+from analysis.harvest.hooks import spelled_hook_point
 from analysis.harvest.hub_corpus import repository_named
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
-from analysis.labels.explanation_records import SaeIdentity
-from analysis.labels.requested import LabelSources
+from analysis.labels.requested import LabelSources, identity_of
 from analysis.pipeline import cluster_steps, reading_steps, steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
@@ -84,6 +86,7 @@ from analysis.pipeline.artifacts import (
     TOKENS,
 )
 from analysis.pipeline.assembly import Provenance, assemble
+from analysis.pipeline.build_plan import BuildPlan
 from analysis.pipeline.building import (
     Building,
     Step,
@@ -91,9 +94,12 @@ from analysis.pipeline.building import (
     forget_unfinished,
     run_steps,
 )
+from analysis.pipeline.first_checks import check_request
+from analysis.pipeline.preflight import preflight
+from analysis.pipeline.whole_build import WholeBuild
 from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.progress import SILENT, Progress, Report
-from analysis.runtime.workers import open_workers
+from analysis.runtime.workers import Workers, open_workers
 from analysis.runtime.working_folder import claimed, open_working_folder
 from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
 from analysis.settings import BuildRequest, LabelSettings, SaeReading
@@ -226,26 +232,57 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
 """The steps that need only the SAE, the stored activations and the logit effects."""
 
 
-def build_bundle(request: BuildRequest, report: Report | None = None) -> Bundle:
+def build_bundle(
+    request: BuildRequest,
+    report: Report | None = None,
+    show_plan: Callable[[BuildPlan], None] | None = None,
+) -> Bundle:
     """Build a bundle, or resume an interrupted build of the same inputs.
 
-    `report` is called with a step's name, the pieces done and all pieces. Raises InputError for
-    input that cannot be used, then nothing is written to `request.out`; if another process builds
-    the same bundle; and, as ResumableError, for a full disk or a lost scheduler.
+    `report` is called with a step's name, the pieces done and all pieces; `show_plan` once, before
+    the harvest. Raises InputError for input that cannot be used, then nothing is written to
+    `request.out`; if another process builds the same bundle; and, as ResumableError, for a full
+    disk or a lost scheduler.
     """
     with claimed(request.out):
-        check_destination(request.out)
-        return _build(request, SILENT if report is None else Progress(report=report))
+        return _build(request, report, show_plan)
 
 
-def _build(request: BuildRequest, progress: Progress) -> Bundle:
+def plan_build(request: BuildRequest, report: Report | None = None) -> BuildPlan:
+    """The plan of a build, after every check. Raises InputError as a build; writes nothing."""
+    return _prepare(request, report)[-1]
+
+
+_Prepared = tuple[
+    Workers, SparseAutoencoder, LabelSources, TextSource | ActivationsSource, BuildPlan
+]
+
+
+def _prepare(request: BuildRequest, report: Report | None) -> _Prepared:
+    check_destination(request.out)
     workers = open_workers(request.scheduler)
+    check_request(request)
     sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
     labels = checked_labels(request.labels, sae)
     source = _open_source(request, sae)
+    progress = SILENT if report is None else Progress(report=report)
+    plan = preflight(source, labels, request.out, request.memory_bytes, progress)
+    return workers, sae, labels, source, plan
+
+
+def _build(
+    request: BuildRequest,
+    report: Report | None,
+    show_plan: Callable[[BuildPlan], None] | None,
+) -> Bundle:
+    workers, sae, labels, source, plan = _prepare(request, report)
     parameters = source.parameters
+    if show_plan is not None:
+        show_plan(plan)
+    whole = WholeBuild(SILENT.report if report is None else report, plan.seconds)
+    progress = Progress(report=whole)
     work = open_working_folder(request.out, _inputs(parameters, sae, source))
-    build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress)
+    build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress, whole)
     forget_unfinished(build, (*source_steps(source), *ACTIVATION_STEPS))
     forget_other_labels(build)
     try:
@@ -282,19 +319,9 @@ def as_overrides(reading: SaeReading | None) -> Overrides | None:
 
 def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSources:
     """The label sources. Raises InputError if they contradict each other or do not fit the SAE."""
-    sources = LabelSources(**asdict(settings), sae=_identity(sae))
+    sources = LabelSources(**asdict(settings) | {"sae": identity_of(sae)})
     sources.check(sae.d_sae)
     return sources
-
-
-def _identity(sae: SparseAutoencoder) -> SaeIdentity:
-    """What explanations may call the SAE."""
-    named = sae.metadata.get("neuronpedia_id")
-    try:
-        layer = parse_hook_point(sae.hook_point).layer if sae.hook_point else None
-    except InputError:
-        layer = None
-    return SaeIdentity(named if isinstance(named, str) and named else None, layer)
 
 
 def _open_source(request: BuildRequest, sae: SparseAutoencoder) -> TextSource | ActivationsSource:

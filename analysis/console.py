@@ -3,6 +3,7 @@
 It prints manifests and reports only, and reads no file and no model, so it loads no torch.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ from analysis.runtime.errors import InputError
 if TYPE_CHECKING:
     from analysis.clusters.inside import InnerClusters
     from analysis.harvest.self_check import SelfCheckReport
+    from analysis.pipeline.build_plan import BuildPlan
 
 out = Console()
 err = Console(stderr=True)
@@ -87,14 +89,20 @@ class LineReport:
 
     def __init__(self) -> None:
         self._tenths: dict[str, int] = {}
+        self._started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Print the progress of a step if it has reached another tenth."""
         tenth = 10 * done // max(total, 1)
+        started, before = self._started.setdefault(step, (time.monotonic(), done))
         if self._tenths.get(step) != tenth:
             self._tenths[step] = tenth
+            elapsed, left = time.monotonic() - started, ""
+            if elapsed >= 1 and before < done < total:
+                rate = (done - before) / elapsed
+                left = f", {numbers.short(rate)}/s, {numbers.duration((total - done) / rate)} left"
             err.print(
-                f"{step}: {numbers.count(done)} of {numbers.count(total)}",
+                f"{step}: {numbers.count(done)} of {numbers.count(total)}{left}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -117,6 +125,11 @@ def bars() -> Iterator[ConsoleReport | LineReport]:
     )
     with Progress(*columns, console=err) as progress:
         yield ConsoleReport(progress)
+
+
+def print_plan(plan: "BuildPlan") -> None:
+    """Print what a build will do, before it starts."""
+    _print_rows(plan.rows())
 
 
 def print_error(error: Exception) -> None:

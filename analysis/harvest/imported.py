@@ -83,8 +83,7 @@ def import_activations(
     for old in folder.glob("*.arrow*"):
         old.unlink()
     listed, notes = find_tokens_file(file, tokens_file)
-    _check_columns(file, ACTIVATION_COLUMNS)
-    _check_columns(listed, ACTIVATION_COLUMNS if listed == file else TOKEN_COLUMNS)
+    check_files(file, tokens_file)
     with _database(folder / "sorting", memory_bytes, file) as database:
         _open_view(database, "activations", file, list(ACTIVATION_COLUMNS))
         _check_activations(database, file, d_sae)
@@ -115,6 +114,13 @@ def find_tokens_file(file: Path, tokens_file: Path | None) -> tuple[Path, tuple[
         "No tokens file was given: N counts only tokens with an active latent, so densities are "
         "too high if tokens without one were left out.",
     )
+
+
+def check_files(file: Path, tokens_file: Path | None) -> None:
+    """Raises InputError if a file is missing, is not Parquet or lacks a column."""
+    listed, _ = find_tokens_file(file, tokens_file)
+    _check_columns(file, ACTIVATION_COLUMNS)
+    _check_columns(listed, ACTIVATION_COLUMNS if listed == file else TOKEN_COLUMNS)
 
 
 def _check_columns(file: Path, columns: dict[str, pa.DataType]) -> None:

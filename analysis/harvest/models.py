@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from analysis.runtime.content import content_hash
@@ -82,6 +82,24 @@ def load_language_model(
         n_layers=config.num_hidden_layers,
         special_token_ids=special_token_ids(tokenizer),
     )
+
+
+def check_model(name_or_dir: str) -> None:
+    """Raises InputError if a model has no configuration, weights or tokenizer; loads no weights."""
+    path = _model_path(name_or_dir)
+    source = _pretrained_source(path)
+    if not _weights_files(path):
+        raise InputError(f"{path} holds no weights: give a folder with a transformers model.")
+    if "gguf_file" in source:
+        return
+    try:
+        AutoConfig.from_pretrained(path)
+        AutoTokenizer.from_pretrained(path)
+    except Exception as error:  # a damaged folder raises errors of many kinds
+        raise InputError(
+            f"{path} cannot be opened as a language model ({_first_line(error)}): give a folder "
+            "that holds a transformers model, its weights and its tokenizer."
+        ) from error
 
 
 def special_token_ids(tokenizer: Any) -> frozenset[int]:

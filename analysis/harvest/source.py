@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow.parquet as pq
 import torch
 
 from analysis.bundle import CorpusSource, MaskSummary, ModelSource, Parameters
@@ -27,7 +28,7 @@ from analysis.harvest.corpus import (
 from analysis.harvest.final_norm import unembedding
 from analysis.harvest.forward import check_positions, hook_in
 from analysis.harvest.hooks import HookPoint, parse_hook_point
-from analysis.harvest.imported import find_tokens_file, import_activations
+from analysis.harvest.imported import check_files, find_tokens_file, import_activations
 from analysis.harvest.mask import MaskCounts, MaskPolicy
 from analysis.harvest.model_run import HarvestSizes, Reading
 from analysis.harvest.models import DTYPES, LanguageModel, load_language_model
@@ -233,6 +234,12 @@ class TextSource:
         return read_corpus(self.address.corpus, self.address.choice, odd)
 
     @cached_property
+    def is_remote(self) -> bool:
+        """Whether the corpus is read over a network."""
+        files = corpus_files(self.address.corpus, self.address.choice).files
+        return any(file.local is None for file in files)
+
+    @cached_property
     def corpus_notes(self) -> list[str]:
         """What was chosen among the files of the corpus without being asked for."""
         return list(corpus_files(self.address.corpus, self.address.choice).notes)
@@ -303,10 +310,14 @@ class ActivationsSource:
     parameters: Parameters
 
     def check(self) -> None:
-        """Raises InputError if a file is missing. Rows are checked when they are imported."""
-        for file in (self.file, self.tokens_file):
-            if file is not None and not file.is_file():
-                raise InputError(f"{file}: there is no such file; give a Parquet file.")
+        """Raises InputError if a file or a column is missing; rows are checked by the import."""
+        check_files(self.file, self.tokens_file)
+
+    def rows(self) -> tuple[int, int]:
+        """Kept tokens, as far as files tell without reading them, and activations."""
+        listed, _ = find_tokens_file(self.file, self.tokens_file)
+        counts = [pq.read_metadata(file).num_rows for file in (listed, self.file)]
+        return counts[0], counts[1]
 
     def summary(self) -> tuple[None, CorpusSource]:
         """No model; the file's name, and the content hash of it and the tokens file."""

@@ -18,6 +18,8 @@ from analysis.runtime.errors import InputError
 
 KEY = "CLEARWATER_LABEL_KEY"
 SECONDS = 120.0
+REACHABLE_SECONDS = 8.0
+"""How long to wait before a server counts as unreachable."""
 MOST_BYTES = 1 << 20
 """Maximum bytes of an answer that are read."""
 _PATH = "/chat/completions"
@@ -58,6 +60,30 @@ class Endpoint:
             return base
         return f"{base}{_PATH}" if base.endswith("/v1") else f"{base}/v1{_PATH}"
 
+    def check(self) -> None:
+        """Raises InputError if the server cannot be reached, refuses the key or lacks the model.
+
+        It is asked for its models (`GET /v1/models`); a server without this list passes.
+        """
+        url = f"{self.url.removesuffix(_PATH)}/models"
+        known: list[Any] = []
+        try:
+            response = httpx2.get(url, headers=_headers(), timeout=REACHABLE_SECONDS)
+            problem = f"status {response.status_code}" if response.status_code in (401, 403) else ""
+            if response.is_success and len(response.content) <= MOST_BYTES:
+                known = [one["id"] for one in json.loads(response.content)["data"]]
+        except httpx2.HTTPError as error:
+            problem = f"no answer ({error})"
+        except (ValueError, TypeError, LookupError, RecursionError):
+            problem = ""
+        if known and self.model not in known:
+            problem = f"no model {self.model} (its models: {', '.join(map(str, known[:4]))})"
+        if problem:
+            raise InputError(
+                f"{self.url} gave {problem}; check the address, the model {self.model} and the key "
+                f"in {KEY}."
+            )
+
     def answer(self, conversation: Sequence[Message]) -> str:
         """The model's next turn. Raises InputError if the server gives none, with the reason."""
         body = {
@@ -66,14 +92,12 @@ class Endpoint:
             "temperature": 0,
             "max_tokens": MOST_ANSWER_TOKENS,
         }
-        key = os.environ.get(KEY)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             with httpx2.stream(
                 "POST",
                 self.url,
                 json=body,
-                headers=headers,
+                headers=_headers(),
                 timeout=self.seconds,
                 follow_redirects=False,
             ) as response:
@@ -88,6 +112,11 @@ class Endpoint:
             f"{self.url} gave {problem}; check the address, the model {self.model} and the key in "
             f"{KEY}, then run the same command again."
         )
+
+
+def _headers() -> dict[str, str]:
+    key = os.environ.get(KEY)
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _first_bytes(response: httpx2.Response) -> bytes:

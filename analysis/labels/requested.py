@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.harvest.hooks import parse_hook_point
+from analysis.harvest.models import check_model
 from analysis.labels.endpoint import Endpoint
 from analysis.labels.explanation_records import SaeIdentity, explanation_files
 from analysis.labels.explanations import read_explanations
 from analysis.labels.proposers import LocalModel, Proposer
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
+from analysis.saes import SparseAutoencoder
 from analysis.settings import LabelSettings
 
 
@@ -33,6 +36,13 @@ class LabelSources(LabelSettings):
             raise InputError("--label-latents needs --label-model or --label-endpoint.")
         self.imported(latents)
         self.proposer()
+
+    def check_proposer(self) -> None:
+        """Raises InputError if the language model is not there or its server does not answer."""
+        if self.model is not None:
+            check_model(self.model)
+        elif isinstance(endpoint := self.proposer(), Endpoint):
+            endpoint.check()
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Everything that the labels depend on, as JSON; empty without sources."""
@@ -63,6 +73,16 @@ class LabelSources(LabelSettings):
         if self.endpoint is not None and self.endpoint_model is not None:
             return Endpoint(self.endpoint, self.endpoint_model)
         return None
+
+
+def identity_of(sae: SparseAutoencoder) -> SaeIdentity:
+    """What explanations may call the SAE."""
+    named = sae.metadata.get("neuronpedia_id")
+    try:
+        layer = parse_hook_point(sae.hook_point).layer if sae.hook_point else None
+    except InputError:
+        layer = None
+    return SaeIdentity(named if isinstance(named, str) and named else None, layer)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from analysis.pipeline.artifacts import (
     BundleTable,
     ScratchTable,
 )
+from analysis.pipeline.whole_build import WholeBuild
 from analysis.runtime.arrays import Bools, Float32s, Ints
 from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.workers import Workers
@@ -45,6 +46,8 @@ class Building:
     workers: Workers
     work: WorkingFolder
     progress: Progress = SILENT
+    whole: WholeBuild | None = None
+    """The progress of all steps together, if it is shown."""
 
     def path(self, artifact: Artifact) -> Path:
         """Where a file or folder is."""
@@ -148,6 +151,8 @@ def run_steps(build: Building, steps: Iterable[Step[Any]]) -> dict[str, float]:
 
 def _run(build: Building, step: Step[R]) -> float:
     def run() -> R:
+        if build.whole is not None:
+            build.whole.begin(step.record.step)
         for needed in step.reads:
             if not (build.work.path / needed.path).exists():
                 raise RuntimeError(f"The step {step.record.step} needs {needed.path}.")
@@ -163,6 +168,8 @@ def _run(build: Building, step: Step[R]) -> float:
     if not ran:
         name = step.record.step.replace("_", " ")
         build.progress.named(f"{name}, finished earlier")(1, 1)
+    if build.whole is not None:
+        build.whole.end(step.record.step)
     return record.seconds
 
 

@@ -97,3 +97,13 @@ def _exponent(value: float) -> str:
 
 def _signed(text: str) -> str:
     return text.replace("-", MINUS, 1)
+
+
+def duration(seconds: float) -> str:
+    """A time in the largest two units, such as `2 h 5 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -277,3 +277,19 @@ def test_a_whole_bundle_says_by_what_that_is_known(printed: Callable[[], str]) -
     )
     console.print_whole(whole_bundle(["logits", "tokens"]))
     assert "2 of 3 tables have no page checksums" in printed()
+
+
+def test_lines_tell_rate_and_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 0.0, 10.0, 10.0, 20.0, 20.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    report = console.LineReport()
+    # What an earlier run finished is no part of the rate.
+    for done in (1_000, 2_000, 4_000):
+        report("count", done, 10_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "count: 1,000 of 10,000",
+        "count: 2,000 of 10,000, 100/s, 80 s left",
+        "count: 4,000 of 10,000, 150/s, 40 s left",
+    ]

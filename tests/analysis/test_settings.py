@@ -68,7 +68,7 @@ def test_the_rooms_use_the_same_fields() -> None:
 
 FLAGS = {
     "build": (
-        "--split --text-column "
+        "--split --text-column --dry-run "
         "--sink-norm --block-tokens --dtype "
         "--sae --out --model --corpus --hook --prepend-bos --no-prepend-bos --activations "
         "--tokens-file --tokens --seed --active-above --null-draws --explanations --label-model "

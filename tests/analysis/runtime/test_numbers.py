@@ -2,7 +2,16 @@
 
 import pytest
 
-from analysis.runtime.numbers import count, density, fraction, percent, power, probability, short
+from analysis.runtime.numbers import (
+    count,
+    density,
+    duration,
+    fraction,
+    percent,
+    power,
+    probability,
+    short,
+)
 from analysis.runtime.numbers import share as part_of
 
 
@@ -68,3 +77,11 @@ def test_densities_are_a_number_and_a_percentage() -> None:
 )  # fmt: skip
 def test_probabilities_have_two_significant_digits(p: float, text: str) -> None:
     assert probability(p) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (89.4, "89 s"), (90, "2 min"), (5_369, "89 min"), (5_400, "1 h 30 min")],
+)
+def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
