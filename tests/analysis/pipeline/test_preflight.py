@@ -114,7 +114,8 @@ def broken_copy(part: str, *files: str, content: bytes | None = None) -> Change:
                 (folder / part / file).unlink()
             else:
                 (folder / part / file).write_bytes(content)
-        return replace(request, **{part: str(folder / part)})
+        changed: dict[str, Any] = {part: str(folder / part)}
+        return replace(request, **changed)
 
     return change
 
