@@ -3,7 +3,8 @@
  * stays when Python runs again and takes only what has changed.
  *
  * A component is called again whenever its data change. What it returns is called when it leaves
- * the page, and also when a newer call has overtaken it; only the latest call may end the map.
+ * the page, and also when a newer call has begun, which may be before that call arrives here. So
+ * only its place tells: a map that is on the page stays.
  */
 
 import { LatentMap } from "./latent_map.js";
@@ -12,19 +13,14 @@ import { NoWebGL } from "./renderer.js";
 const maps = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  let entry = maps.get(parentElement);
-  if (!entry) {
-    entry = { map: create(parentElement), call: 0 };
-    maps.set(parentElement, entry);
-  }
-  entry.call += 1;
-  const call = entry.call;
-  entry.map.send = (gesture) => setTriggerValue("gesture", gesture);
-  entry.map.update(data);
+  const map = maps.get(parentElement) ?? create(parentElement);
+  maps.set(parentElement, map);
+  map.send = (gesture) => setTriggerValue("gesture", gesture);
+  map.update(data);
   return () => {
-    if (call !== entry.call) return;
+    if (parentElement.isConnected || maps.get(parentElement) !== map) return;
     maps.delete(parentElement);
-    entry.map.destroy();
+    map.destroy();
   };
 }
 

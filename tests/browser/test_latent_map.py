@@ -224,6 +224,37 @@ def test_a_selection_moves_and_remounts_nothing(shown: MapPage) -> None:
     assert shown.link["map"] == "cooccurrence" and shown.link["select"].startswith("box(")
 
 
+def test_an_overtaken_call_of_the_component_does_not_end_the_map(shown: MapPage) -> None:
+    kept = shown.page.locator(".map").evaluate(_OVERTAKEN)
+    assert kept == {"on the page": True, "after it left": False}
+
+
+_OVERTAKEN = """async (shown) => {
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  const address = loaded.find((name) => name.endsWith("/index.js"));
+  const { default: component } = await import(address);
+  const host = shown.parentElement.appendChild(document.createElement("div"));
+  const parentElement = host.attachShadow({ mode: "open" });
+  const data = {
+    bundle: "", content: "", map: "", base: "map-data/none/none", title: "", count: 0, order: [],
+    positions: "data:,", colour: { url: "data:," }, sizes: "data:,", size: "even", mode: "move",
+    mask: null, maskVersion: "", shapes: [], focus: null, answered: 0, theme: "light",
+  };
+  const call = () => component({ data, parentElement, setTriggerValue: () => {} });
+  const surface = () => parentElement.querySelector(".surface");
+  // Streamlit ends the first call before the second one has arrived.
+  const end = call();
+  const first = surface();
+  await end();
+  const last = call();
+  const stays = surface() === first && first.isConnected;
+  host.remove();
+  await last();
+  call();
+  return { "on the page": stays, "after it left": surface() === first };
+}"""
+
+
 def test_tab_reaches_the_map_once_and_opens_nothing(shown: MapPage) -> None:
     page = shown.page
     inside = []

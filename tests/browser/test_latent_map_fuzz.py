@@ -1,7 +1,7 @@
 """Random sequences of pointer, wheel, touch and keys on the map.
 
-They never raise, never leave a mode stuck, and never open a page unasked. The environment variable
-MAP_SEQUENCES sets how many there are; their seed is fixed.
+They never raise, never leave a mode stuck, never open a page unasked, and the map never leaves the
+page. The environment variables MAP_SEQUENCES and MAP_SEED set how many there are, and their seed.
 """
 
 import os
@@ -18,6 +18,7 @@ from tests.browser.map_page import MapPage
 pytestmark = pytest.mark.browser
 
 SEQUENCES = int(os.environ.get("MAP_SEQUENCES", "60"))
+SEED = int(os.environ.get("MAP_SEED", "20261129"))
 KEYS = ("ArrowLeft", "ArrowUp", "+", "-", "0", "m", "b", "l", "s", "d", "Escape", "Control+z",
         "Shift+Control+z", "x", "Home")  # fmt: skip
 """All keys with a meaning but Enter, which may open a page."""
@@ -26,6 +27,18 @@ KEYS = ("ArrowLeft", "ArrowUp", "+", "-", "0", "m", "b", "l", "s", "d", "Escape"
 @pytest.fixture(scope="session")
 def bundle(served_bundle: Path) -> Bundle:
     return open_bundle(served_bundle)
+
+
+_IS_OPEN_BUTTON = """([x, y]) => {
+  let at = document.elementFromPoint(x, y);
+  while (at?.shadowRoot) {
+    const inside = at.shadowRoot.elementFromPoint(x, y);
+    if (!inside || inside === at) break;
+    at = inside;
+  }
+  return Boolean(at?.closest(".card-open"));
+}"""
+"""Whether a press at a place asks for the page of a latent."""
 
 
 class Hand:
@@ -40,7 +53,11 @@ class Hand:
 
     def place(self) -> tuple[float, float]:
         """A place on the map beside its buttons, or just above or below it."""
-        return self.shown.pixel((self.random.uniform(0.1, 0.9), self.random.uniform(-0.01, 1.01)))
+        while True:
+            across, down = self.random.uniform(0.1, 0.9), self.random.uniform(-0.01, 1.01)
+            place = self.shown.pixel((across, down))
+            if not self.shown.page.evaluate(_IS_OPEN_BUTTON, place):
+                return place
 
     def act(self) -> None:
         """Do one random thing."""
@@ -104,12 +121,14 @@ class Hand:
 
 def test_random_gestures_leave_a_map_that_works(open_page: OpenPage, bundle: Bundle) -> None:
     shown = MapPage(open_page("map?map=decoder"), bundle).ready()
-    hand = Hand(shown, 20261129)
+    surface = shown.page.locator(".map .surface").element_handle()
+    hand = Hand(shown, SEED)
     for sequence in range(SEQUENCES):
         for _ in range(6):
             hand.act()
         hand.let_go()
         assert "/map" in shown.page.url, sequence
+        assert surface.evaluate("surface => surface.isConnected"), sequence
     # The page is as usable as at the start; `open_page` fails the test for an error in the console.
     shown.rest()
     shown.page.mouse.move(*shown.pixel((0.5, 0.5)))
