@@ -1,6 +1,7 @@
 /** What the gestures, keys and buttons do to a map. */
 
 import { fly } from "./camera.js";
+import { Outbox } from "./outbox.js";
 import { boxOf, dragged, heldPart, isSlip, lassoOf } from "./shapes.js";
 
 /** Pixels within which the pointer finds a point. */
@@ -26,12 +27,20 @@ export class MapActions {
   constructor(map) {
     this.map = map;
     this.landing = () => {};
-    this.later = 0;
+    this.later = null;
+    /** The focus that Python knows or will know, and the gesture that has told it. */
+    this.told = null;
+    this.toldBy = 0;
+    this.outbox = new Outbox((gestures) => {
+      map.link.write();
+      map.send(gestures);
+    });
   }
 
   destroy() {
     this.landing();
     clearTimeout(this.later);
+    this.outbox.destroy();
   }
 
   // The pointer
@@ -81,7 +90,7 @@ export class MapActions {
     const before = this.map.focus;
     this.focusOn(point < 0 ? null : point);
     if (point >= 0) this.map.reading.hover(point, true);
-    this.undoClick = () => this.focusOn(before, false);
+    this.undoClick = () => this.focusOn(before);
   }
 
   doubleClick(px, py) {
@@ -194,44 +203,61 @@ export class MapActions {
     return this.map.serial;
   }
 
-  /** Tell Python of a gesture. */
+  /** Tell Python of a gesture; returns its number. */
   send(gesture) {
     const { map } = this;
-    map.link.write();
+    const serial = gesture.serial ?? this.nextSerial();
     const view = { map: map.data.map, mode: map.mode, size: map.size, viewport: map.viewportText() };
     if (gesture.kind !== "focus") map.setBusy(true);
-    map.send({ serial: map.serial, ...view, ...gesture });
+    this.outbox.add({ ...view, ...gesture, serial });
+    return serial;
   }
 
   /** Narrow the selection to an entry of the legend, by its first code. */
   narrow(code) {
-    this.nextSerial();
-    this.map.selection.awaited = this.map.serial;
-    this.send({ kind: "legend", value: code });
+    const serial = this.nextSerial();
+    this.map.selection.awaited = serial;
+    this.send({ kind: "legend", value: code, serial });
   }
 
   // The focus
 
   /** Put a latent in focus (null: none): here at once, and on the server a little later. */
-  focusOn(point, tell = true) {
+  focusOn(point) {
     const { map } = this;
-    clearTimeout(this.later);
     if (point === map.focus) return;
     map.focus = point;
     map.reading.focusChanged();
     map.stage.summary.textContent = map.summary();
     map.redraw();
-    if (tell) {
-      this.later = setTimeout(() => this.send({ kind: "focus", latent: point }), SINGLE);
-    }
+    clearTimeout(this.later);
+    this.later = setTimeout(() => {
+      this.later = null;
+      if (map.focus === this.told) return;
+      this.told = map.focus;
+      this.toldBy = this.send({ kind: "focus", latent: map.focus });
+    }, SINGLE);
+  }
+
+  /** Take the focus of the server, unless a newer one is here. */
+  takeFocus({ focus, answered }) {
+    if (this.later !== null || this.toldBy > answered) return;
+    this.map.focus = focus;
+    this.told = focus;
+  }
+
+  /** Open the page of a latent, which becomes the focus. */
+  open(latent) {
+    clearTimeout(this.later);
+    this.later = null;
+    this.send({ kind: "open", latent });
   }
 
   /** Open the page of the latent in focus, or put the one in the middle in focus. */
   enter() {
     const { map } = this;
     if (map.focus !== null) {
-      clearTimeout(this.later);
-      this.send({ kind: "open", latent: map.focus });
+      this.open(map.focus);
       return;
     }
     const { width, height } = map.camera;
@@ -317,12 +343,12 @@ export class MapActions {
 
   clear() {
     const { map } = this;
-    this.nextSerial();
+    const serial = this.nextSerial();
     map.shapes = [];
     map.selection.mask = null;
-    map.selection.awaited = map.serial;
+    map.selection.awaited = serial;
     map.showMask();
-    this.send({ kind: "clear" });
+    this.send({ kind: "clear", serial });
   }
 
   /** Do what a button of the toolbar says. */
@@ -345,8 +371,9 @@ export class MapActions {
     else if (name === "selection") this.showSelection();
     else if (name === "clear") this.clear();
     else if (map.data[name]) {
-      map.selection.awaited = this.nextSerial();
-      this.send({ kind: name });
+      const serial = this.nextSerial();
+      map.selection.awaited = serial;
+      this.send({ kind: name, serial });
     }
   }
 }

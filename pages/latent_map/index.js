@@ -15,7 +15,7 @@ const maps = new WeakMap();
 export default function ({ data, parentElement, setTriggerValue }) {
   const map = maps.get(parentElement) ?? create(parentElement);
   maps.set(parentElement, map);
-  map.send = (gesture) => setTriggerValue("gesture", gesture);
+  map.send = (gestures) => setTriggerValue("gestures", gestures);
   map.update(data);
   return () => {
     if (parentElement.isConnected || maps.get(parentElement) !== map) return;
@@ -31,8 +31,8 @@ function create(parentElement) {
   } catch (error) {
     if (!(error instanceof NoWebGL)) throw error;
     return {
-      update() {
-        this.send({ kind: "unsupported" });
+      update({ answered }) {
+        this.send([{ kind: "unsupported", serial: answered + 1 }]);
       },
       destroy() {},
     };

@@ -94,10 +94,9 @@ export class LatentMap {
     if (!before) [this.mode, this.size] = [data.mode, data.size];
     if (this.serial <= data.answered) this.setBusy(false);
     if (before?.theme !== data.theme) this.stage.host.dataset.theme = data.theme;
-    if (this.selection.awaited <= data.answered) {
-      this.shapes = data.shapes;
-      this.focus = data.focus;
-    }
+    if (this.selection.awaited <= data.answered) this.shapes = data.shapes;
+    this.actions.takeFocus(data);
+    this.actions.outbox.take(data.answered);
     const key = `${data.bundle} ${data.content} ${data.map}`;
     const colourKey = `${data.colour.url} ${data.theme}`;
     if (this.key !== key) this._load(key);

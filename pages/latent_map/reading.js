@@ -30,7 +30,7 @@ export class Reading {
     const theme = () => map.data.theme;
     this.card = createCard(map.stage.card, {
       fetchCard: (latent) => jsonAt(`${map.data.base}/card/${latent}${this.levelQuery()}`),
-      onOpen: (latent) => map.actions.send({ kind: "open", latent }),
+      onOpen: (latent) => map.actions.open(latent),
       theme,
     });
     this.legend = createLegend(map.stage.legend, {

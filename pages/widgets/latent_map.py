@@ -93,7 +93,7 @@ def show_map(page: Page, choice: MapChoice) -> None:
         _component(version())(
             key=map_gestures.KEY,
             data=_data(page, choice),
-            on_gesture_change=map_gestures.take_gesture,
+            on_gestures_change=map_gestures.take_gestures,
         )
 
 

@@ -1,6 +1,7 @@
 """What a gesture on the map in the browser does to the view.
 
-The browser sends one message for each gesture: a drawn shape in the units of the map, or a latent.
+A gesture is a drawn shape in the units of the map, or a latent. The browser sends all
+that the view does not contain yet, because Streamlit may drop a message for the next one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -61,6 +62,7 @@ class Gesture(BaseModel):
     mode: Mode = "move"
     size: Size = "even"
     serial: int = Field(default=0, ge=0, lt=2**53)
+    """Counts the gestures of one session."""
 
     @model_validator(mode="after")
     def _two_corners(self) -> Self:
@@ -75,14 +77,21 @@ def answered() -> int:
 
 
 @guarded()
-def take_gesture() -> None:
-    """Apply the gesture that the browser has just sent."""
+def take_gestures() -> None:
+    """Apply the gestures that the browser has sent and the view does not contain yet."""
     sent = st.session_state[KEY]
-    message = sent.get("gesture") if isinstance(sent, Mapping) else None
-    try:
-        gesture = Gesture.model_validate(message)
-    except ValidationError:
-        return
+    messages = sent.get("gestures") if isinstance(sent, Mapping) else None
+    for message in messages if isinstance(messages, list) else ():
+        try:
+            gesture = Gesture.model_validate(message)
+        except ValidationError:
+            continue
+        if gesture.serial > answered():
+            _take(gesture)
+
+
+@guarded()
+def _take(gesture: Gesture) -> None:
     st.session_state[_ANSWERED] = gesture.serial
     session.note(viewport=gesture.viewport, mode=gesture.mode, size=gesture.size)
     apply(gesture)

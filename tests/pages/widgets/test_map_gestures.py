@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
 from analysis.selection import Box, Everything, Lasso, Not, Or, parse
 from charts.map_columns import colouring, part_of
 from pages.widgets import map_gestures, session
@@ -89,6 +90,50 @@ def test_shapes_for_the_browser_have_two_corners_or_all() -> None:
 def test_other_messages_are_not_gestures(message: object) -> None:
     with pytest.raises(ValidationError):
         Gesture.model_validate(message)
+
+
+def test_each_gesture_is_taken_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Gesture] = []
+    state: dict[str, object] = {}
+    monkeypatch.setattr(map_gestures.st, "session_state", state)
+    monkeypatch.setattr(session, "note", lambda **_: None)
+    monkeypatch.setattr(map_gestures, "apply", taken.append)
+
+    def send(*serials: int) -> list[int]:
+        taken.clear()
+        messages = [{"kind": "focus", "latent": serial, "serial": serial} for serial in serials]
+        state[map_gestures.KEY] = {"gestures": [{"kind": "explode", "serial": 99}, *messages]}
+        map_gestures.take_gestures()
+        assert map_gestures.answered() == max(serials)
+        return [gesture.latent or 0 for gesture in taken]
+
+    assert send(1) == [1]
+    assert send(1, 2, 3) == [2, 3]
+    assert send(3) == []
+    state[map_gestures.KEY] = {"gestures": None}
+    map_gestures.take_gestures()
+    assert map_gestures.answered() == 3
+
+
+def test_a_gesture_that_fails_does_not_hide_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[Gesture] = []
+
+    def apply(gesture: Gesture) -> None:
+        taken.append(gesture)
+        if gesture.serial == 1:
+            raise InputError("A lasso has at least three corners.")
+
+    errors: list[str] = []
+    messages = [{"kind": "clear", "serial": serial} for serial in (1, 2)]
+    state = {map_gestures.KEY: {"gestures": messages}}
+    monkeypatch.setattr(map_gestures.st, "session_state", state)
+    monkeypatch.setattr(map_gestures.st, "error", errors.append)
+    monkeypatch.setattr(session, "note", lambda **_: None)
+    monkeypatch.setattr(map_gestures, "apply", apply)
+    map_gestures.take_gestures()
+    assert [gesture.serial for gesture in taken] == [1, 2] and len(errors) == 1
 
 
 def test_a_browser_without_webgl_gets_the_chart(open_page: Open, planted_bundle: Bundle) -> None:
