@@ -1,6 +1,7 @@
 """What gestures on the map do to the selection."""
 
 import pytest
+import streamlit as st
 from pydantic import ValidationError
 
 from analysis.bundle import Bundle
@@ -95,7 +96,7 @@ def test_other_messages_are_not_gestures(message: object) -> None:
 def test_each_gesture_is_taken_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Gesture] = []
     state: dict[str, object] = {}
-    monkeypatch.setattr(map_gestures.st, "session_state", state)
+    monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(session, "note", lambda **_: None)
     monkeypatch.setattr(map_gestures, "apply", taken.append)
 
@@ -128,8 +129,8 @@ def test_a_gesture_that_fails_does_not_hide_the_next(
     errors: list[str] = []
     messages = [{"kind": "clear", "serial": serial} for serial in (1, 2)]
     state = {map_gestures.KEY: {"gestures": messages}}
-    monkeypatch.setattr(map_gestures.st, "session_state", state)
-    monkeypatch.setattr(map_gestures.st, "error", errors.append)
+    monkeypatch.setattr(st, "session_state", state)
+    monkeypatch.setattr(st, "error", errors.append)
     monkeypatch.setattr(session, "note", lambda **_: None)
     monkeypatch.setattr(map_gestures, "apply", apply)
     map_gestures.take_gestures()
