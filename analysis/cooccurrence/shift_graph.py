@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -48,6 +48,8 @@ CANDIDATES = 64
 FALSE_NEIGHBOURS = 0.05
 """Neighbours of a latent that pass by chance, on average. The graph of the demo with shifted
 activations has 0.1 neighbours per latent."""
+TABLED = 4_096
+"""Joint counts for which it is known beforehand how many joint tokens may be expected."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,35 @@ def shift_graph(
     *,
     k: int,
     shift: int | None = None,
-    every_partner: bool = False,
     memory_bytes: int = MEMORY_BYTES,
 ) -> NeighbourGraph:
     """The k strongest partners by phi, above the shift, of the ascending `latents` [m] among them.
 
     Row i of the graph is latents[i], and its neighbours are rows as well (`NeighbourGraph.spread`).
     The graph's `cosines` are phi; ties go to the smaller id. With `shift`, a seed, every latent is
-    first shifted inside each stretch. `every_partner` keeps the strongest partners as they are, as
-    the map does: also those that the shift explains, and those of one or two joint tokens. `folder`
-    is used for files and removed.
+    first shifted inside each stretch. `folder` is used for files and removed.
+    """
+    graph, _ = shift_graphs(
+        activations, kept, latents, folder, k=k, every=0, shift=shift, memory_bytes=memory_bytes
+    )
+    return graph
+
+
+def shift_graphs(
+    activations: Activations,
+    kept: KeptTokens,
+    latents: Ints,
+    folder: Path,
+    *,
+    k: int,
+    every: int,
+    shift: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+) -> tuple[NeighbourGraph, NeighbourGraph]:
+    """`shift_graph`'s result, and the `every` strongest partners as they are, as on the map.
+
+    The second graph also has the partners that the shift explains, and those of one or two joint
+    tokens. Both come from one count.
     """
     ends = stretches(kept).ends
     chosen = _Chosen(activations, kept, latents, ends, shift)
@@ -114,27 +135,57 @@ def shift_graph(
     (incidence,) = write_incidences(
         chosen, kept.units("token"), folder, thresholds=[0.0], memory_bytes=memory_bytes
     )
-    near, values = _strongest(incidence, kept, ends, k, every_partner=every_partner)
+    above, strongest = _strongest(incidence, kept, ends, k, every)
     del incidence
     shutil.rmtree(folder)
-    how = f"the {k} strongest partners by phi{'' if every_partner else ' above the shift'}"
-    return NeighbourGraph(near, values, how, 1.0)
+    return (
+        NeighbourGraph(*above, f"the {k} strongest partners by phi above the shift", 1.0),
+        NeighbourGraph(*strongest, f"the {every} strongest partners by phi", 1.0),
+    )
+
+
+class _Partners(NamedTuple):
+    """The strongest partners of m latents; -1 and NaN for none."""
+
+    near: Int32s
+    """int32 [m, k] latents by their numbers, strongest first."""
+    phi: Float32s
+    """float32 [m, k]"""
+
+    @staticmethod
+    def none(m: int, k: int) -> "_Partners":
+        """No partner of any latent yet."""
+        return _Partners(np.full((m, k), -1, np.int32), np.full((m, k), np.nan, np.float32))
+
+
+class _Limits(NamedTuple):
+    """What a partner above the shift must have."""
+
+    n: float
+    """Tokens."""
+    least_joint: float
+    bound: float
+    """What the Chernoff bound must exceed."""
+    most_expected: Floats
+    """[TABLED] the joint tokens that may be expected, by the joint count."""
+
+
+class _Candidates(NamedTuple):
+    """The strongest partners of one latent so far, strongest first; ties by ascending id."""
+
+    latents: Int32s
+    phi: Floats
+    joint: UInt32s
 
 
 def _strongest(
-    incidence: Incidence,
-    kept: KeptTokens,
-    stretch_ends: Ints,
-    k: int,
-    *,
-    every_partner: bool = False,
-) -> tuple[Int32s, Float32s]:
-    """Neighbours [m, k] and their phi for every latent of an incidence, by its own numbers."""
+    incidence: Incidence, kept: KeptTokens, stretch_ends: Ints, k: int, every: int = 0
+) -> tuple[_Partners, _Partners]:
+    """The partners of every latent, by the numbers of the incidence: above the shift, and all."""
     m = len(incidence.counts)
     bound = float(np.log(max(m, 1) / FALSE_NEIGHBOURS))
-    least = (1.0, -np.inf) if every_partner else (float(LEAST_JOINT), bound)
-    near = np.full((m, k), -1, dtype=np.int32)
-    phi = np.full((m, k), np.nan, dtype=np.float32)
+    limits = _Limits(float(incidence.n_units), LEAST_JOINT, bound, _most_expected(bound))
+    above, strongest = _Partners.none(m, k), _Partners.none(m, every)
     lengths = np.diff(stretch_ends, prepend=0)
     # The units of an incidence of tokens are rows of the token table, masked ones included.
     stretch = np.searchsorted(stretch_ends, kept.before, side="right").astype(np.uint32)
@@ -144,12 +195,28 @@ def _strongest(
         (incidence.latent_of_rank, incidence.rank_of_latent),
         incidence.counts.astype(np.float64),
         (stretch, 1.0 / np.maximum(lengths, 1)),
-        (float(incidence.n_units), *least),
-        near,
-        phi,
+        limits,
+        above,
+        strongest,
     )
     over_spans(m, kernel)
-    return near, phi
+    return above, strongest
+
+
+def _most_expected(bound: float) -> Floats:
+    """[TABLED] what may at most be expected of each joint count j that exceeds the bound.
+
+    The bound falls as E rises to j, so halving the interval finds where they are equal. The result
+    is rounded up: a pair whose E is larger cannot pass.
+    """
+    joint = np.arange(TABLED, dtype=np.float64)
+    low, high = np.zeros(TABLED), joint.copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(64):
+            middle = (low + high) / 2
+            passes = joint * np.log(joint / middle) - joint + middle > bound
+            low, high = np.where(passes, middle, low), np.where(passes, high, middle)
+    return high * (1 + 1e-6)
 
 
 _mixed: Any = numba.njit(inline="always")(mixed)
@@ -182,76 +249,119 @@ def _shift(places: Ints, latent_ends: Ints, latents: Ints, stretch_ends: Ints, s
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill_neighbours(  # noqa: PLR0912, PLR0913, PLR0917 - a kernel
+def _fill_neighbours(  # noqa: PLR0913, PLR0917 - a kernel
     layout: Layout,
     order: tuple[UInt32s, UInt32s],
     counts: Floats,
     stretch: tuple[UInt32s, Floats],
-    limits: tuple[float, float, float],
-    near: Int32s,
-    phi: Float32s,
+    limits: _Limits,
+    above: _Partners,
+    strongest: _Partners,
     start: int,
     stop: int,
 ) -> None:
-    """Fill rows start to stop of near and phi [m, k].
+    """Fill rows start to stop of the partners above the shift and of the strongest.
 
-    `order` is latents by rank and ranks by latent, `stretch` that of each row and 1 / its tokens,
-    `limits` the number of tokens, the least joint tokens, and what the Chernoff bound must exceed.
+    `order` is latents by rank and ranks by latent, `stretch` that of each row and 1 / its tokens.
     """
     of_rank, rank_of = order
-    stretch_of, share = stretch
-    n, least_joint, least = limits
-    m, k = len(counts), near.shape[1]
+    m, every = len(counts), strongest.near.shape[1]
     row, met = np.zeros(m, np.uint32), np.empty(m + 1, np.uint32)
-    weight = np.zeros(len(share))
-    best, value = np.empty(CANDIDATES, np.int32), np.empty(CANDIDATES)
-    joint = np.empty(CANDIDATES)
+    weight = np.zeros(len(stretch[1]))
+    # The reciprocal of a latent's part of phi's denominator, by rank: phi within a few last bits.
+    nearly = counts[of_rank] * (limits.n - counts[of_rank])
+    nearly = 1.0 / np.sqrt(np.maximum(nearly, 1e-300))
+    near = _Candidates(
+        np.empty(CANDIDATES, np.int32), np.empty(CANDIDATES), np.empty(CANDIDATES, np.uint32)
+    )
+    any_near = _Candidates(np.empty(every, np.int32), np.empty(every), np.empty(every, np.uint32))
     last = int(layout.latent_ends[stop])
     for a in range(start, stop):
         listed = joint_counts(layout, a, last, row, met)
         row[rank_of[a]] = 0
-        found = 0
+        scale = nearly[rank_of[a]] * (1 + 1e-9)
+        found, others = 0, 0
         for i in range(listed):
-            j = row[met[i]]
-            row[met[i]] = 0
-            if j < least_joint:
+            rank = met[i]
+            j = row[rank]
+            row[rank] = 0
+            if j == 0 or (every == 0 and j < limits.least_joint):
                 continue
-            b = np.int32(of_rank[met[i]])
-            below = np.sqrt(counts[a] * (n - counts[a]) * counts[b] * (n - counts[b]))
-            own = (j * n - counts[a] * counts[b]) / below if below > 0 else 0.0
-            if own <= 0:
+            more = j * limits.n - counts[a] * counts[of_rank[rank]]
+            if more <= 0:
                 continue
-            place = found
-            if found == CANDIDATES:
-                place -= 1
-                if own < value[place] or (own == value[place] and b > best[place]):
-                    continue
-            else:
-                found += 1
-            while place > 0 and (
-                value[place - 1] < own or (value[place - 1] == own and best[place - 1] > b)
-            ):
-                value[place], best[place], joint[place] = (
-                    value[place - 1], best[place - 1], joint[place - 1],
-                )  # fmt: skip
-                place -= 1
-            value[place], best[place], joint[place] = own, b, np.float64(j)
+            most = more * scale * nearly[rank]
+            b = np.int32(of_rank[rank])
+            if j >= limits.least_joint and (found < CANDIDATES or most >= near.phi[CANDIDATES - 1]):
+                found = _insert(near, found, b, _phi(counts, a, b, j, limits.n), j)
+            if every and (others < every or most >= any_near.phi[every - 1]):
+                others = _insert(any_near, others, b, _phi(counts, a, b, j, limits.n), j)
+        for i in range(others):
+            strongest.near[a, i], strongest.phi[a, i] = any_near.latents[i], any_near.phi[i]
         tokens = layout.units[layout.latent_ends[a] : layout.latent_ends[a + 1]]
         for token in tokens:
-            weight[stretch_of[token]] += share[stretch_of[token]]
-        kept = 0
-        for i in range(found):
-            b = best[i]
-            expected = 0.0
-            for u in range(layout.latent_ends[b], layout.latent_ends[b + 1]):
-                expected += weight[stretch_of[layout.units[u]]]
-            bound = -1.0
-            if joint[i] > expected:
-                bound = joint[i] * np.log(joint[i] / expected) - joint[i] + expected
-            if bound > least:
-                near[a, kept], phi[a, kept] = b, value[i]
-                kept += 1
-            if kept == k:
-                break
+            weight[stretch[0][token]] += stretch[1][stretch[0][token]]
+        _keep_above(layout, stretch[0], weight, limits, near, found, above.near[a], above.phi[a])
         for token in tokens:
-            weight[stretch_of[token]] = 0.0
+            weight[stretch[0][token]] = 0.0
+
+
+@numba.njit(inline="always")
+def _phi(counts: Floats, a: int, b: int, joint: int, n: float) -> float:
+    """Phi of two latents; 0 if one of them is active everywhere."""
+    below = np.sqrt(counts[a] * (n - counts[a]) * counts[b] * (n - counts[b]))
+    return (joint * n - counts[a] * counts[b]) / below if below > 0 else 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _insert(near: _Candidates, found: int, b: int, phi: float, joint: int) -> int:
+    """Put a partner into its place among the `found` strongest; returns how many there are now."""
+    if phi <= 0:
+        return found
+    place = found
+    if found == len(near.phi):
+        place -= 1
+        if phi < near.phi[place] or (phi == near.phi[place] and b > near.latents[place]):
+            return found
+    else:
+        found += 1
+    while place > 0 and (
+        near.phi[place - 1] < phi or (near.phi[place - 1] == phi and near.latents[place - 1] > b)
+    ):
+        near.latents[place] = near.latents[place - 1]
+        near.phi[place] = near.phi[place - 1]
+        near.joint[place] = near.joint[place - 1]
+        place -= 1
+    near.latents[place], near.phi[place], near.joint[place] = b, phi, joint
+    return found
+
+
+@numba.njit(nogil=True, cache=True)
+def _keep_above(
+    layout: Layout,
+    stretch_of: UInt32s,
+    weight: Floats,
+    limits: _Limits,
+    near: _Candidates,
+    found: int,
+    kept_near: Int32s,
+    kept_phi: Float32s,
+) -> None:
+    """Write those of the `found` candidates of a latent that the shift does not explain.
+
+    `weight` is the latent's active tokens over all tokens of each stretch.
+    """
+    kept = 0
+    for i in range(found):
+        if kept == len(kept_near):
+            break
+        b, j = near.latents[i], np.float64(near.joint[i])
+        most = limits.most_expected[near.joint[i]] if j < TABLED else j
+        expected = 0.0
+        for u in range(layout.latent_ends[b], layout.latent_ends[b + 1]):
+            expected += weight[stretch_of[layout.units[u]]]
+            if expected > most:  # enough to know that the pair does not pass
+                break
+        if expected < j and j * np.log(j / expected) - j + expected > limits.bound:
+            kept_near[kept], kept_phi[kept] = b, near.phi[i]
+            kept += 1

@@ -19,7 +19,7 @@ from analysis.clusters.null_draws import (
     noise_vectors,
 )
 from analysis.clusters.null_view import DrawnSpace, null_tables
-from analysis.cooccurrence.shift_graph import shift_graph
+from analysis.cooccurrence.shift_graph import shift_graph, shift_graphs
 from analysis.decoder.graph import NeighbourGraph, decoder_graph, graph_of_table, neighbour_table
 from analysis.decoder.umap_map import LatentMap, cooccurrence_map, decoder_map
 from analysis.decoder.vectors import row_norms
@@ -66,7 +66,9 @@ def draw_nulls(build: Building) -> NullRecord:
     draws: dict[str, int] = {}
     drawn: dict[Space, DrawnSpace] = {}
     for one in _draws(build):
-        graph_of = _decoder_draw(build, one) if one.space == "decoder" else _shifted(build, one)
+        graph_of: Callable[[int], Graph] = (
+            _decoder_draw(build, one) if one.space == "decoder" else _Shifted(build, one)
+        )
         cuts = one.run(
             graph_of,
             build.path(NULL_DRAWS),
@@ -101,7 +103,8 @@ def _shown_draw(
         graph = graph.among(everyone, parameters.neighbours)
         placed = decoder_map(vectors, graph, everyone, **settings)
     else:
-        graph = _shifted_graph(build, draws, SHOWN, parameters.neighbours, every_partner=True)
+        assert isinstance(graph_of, _Shifted)
+        graph = graph_of.strongest_of_shown()
         placed = cooccurrence_map(graph, _map_of(build, draws.latents), **settings)
     return DrawnSpace(draws.latents, clusters, placed, graph)
 
@@ -179,28 +182,36 @@ def _decoder_draw(build: Building, draws: NullDraws) -> Callable[[int], Graph]:
     return graph_of
 
 
-def _shifted(build: Building, draws: NullDraws) -> Callable[[int], Graph]:
+class _Shifted:
     """Activations of which every latent is shifted; as draw SAMPLE those that are stored."""
 
-    def graph_of(draw: int) -> Graph:
-        return _shifted_graph(build, draws, draw, 2 * build.parameters.neighbours), None
+    def __init__(self, build: Building, draws: NullDraws) -> None:
+        self._build, self._draws = build, draws
+        self._strongest: NeighbourGraph | None = None
 
-    return graph_of
+    def __call__(self, draw: int) -> Graph:
+        """The graph of the partners above the shift."""
+        build, near = self._build, self._build.parameters.neighbours
+        above, strongest = shift_graphs(
+            build.activations,
+            build.kept,
+            self._draws.latents,
+            build.path(JOINT_FILES),
+            k=2 * near,
+            every=near if draw == SHOWN else 0,
+            shift=None if draw == SAMPLE else build.parameters.seed * 1_000 + draw,
+            memory_bytes=build.memory_bytes,
+        )
+        if draw == SHOWN:
+            self._strongest = strongest
+        return above, None
 
-
-def _shifted_graph(
-    build: Building, draws: NullDraws, draw: int, k: int, *, every_partner: bool = False
-) -> NeighbourGraph:
-    return shift_graph(
-        build.activations,
-        build.kept,
-        draws.latents,
-        build.path(JOINT_FILES),
-        k=k,
-        shift=None if draw == SAMPLE else build.parameters.seed * 1_000 + draw,
-        every_partner=every_partner,
-        memory_bytes=build.memory_bytes,
-    )
+    def strongest_of_shown(self) -> NeighbourGraph:
+        """The strongest partners of draw SHOWN, counted again only if the step was resumed."""
+        if self._strongest is None:
+            self(SHOWN)
+        assert self._strongest is not None
+        return self._strongest
 
 
 def _live(build: Building) -> Bools:

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.cooccurrence import shift_graph as module
 from analysis.cooccurrence.position_profile import stretches
-from analysis.cooccurrence.shift_graph import shift_graph
+from analysis.cooccurrence.shift_graph import shift_graph, shift_graphs
 from tests.analysis.conftest import Stored
 from tests.analysis.cooccurrence.dense import incidence_of
 from tests.analysis.cooccurrence.test_null_models import kept_documents
@@ -61,9 +61,12 @@ def test_neighbours_are_the_strongest_partners_that_meet_more_often_than_shifts_
 
 
 def test_every_partner_is_kept_if_wanted(stored: Stored, tmp_path: Path) -> None:
-    graph = shift_graph(
-        stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=12, every_partner=True
+    above, graph = shift_graphs(
+        stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=7, every=12
     )
+    alone = shift_graph(stored.activations, stored.kept, CHOSEN, tmp_path / "joint", k=7)
+    np.testing.assert_array_equal(above.neighbours, alone.neighbours)
+    np.testing.assert_array_equal(above.cosines, alone.cosines)
     bits = stored.bits[:, CHOSEN]
     phi: np.ndarray = np.asarray(np.corrcoef(bits.T))
     np.fill_diagonal(phi, 0)
@@ -172,8 +175,8 @@ def neighbours_of(sets: Sequence[range], lengths: list[int], latent: int) -> lis
     for own, tokens in enumerate(sets):
         bits[tokens, own] = True
     kept = kept_documents(lengths)
-    near, _ = module._strongest(incidence_of(bits), kept, np.cumsum(lengths), len(sets) - 1)
-    return sorted(int(b) for b in near[latent] if b >= 0)
+    above, _ = module._strongest(incidence_of(bits), kept, np.cumsum(lengths), len(sets) - 1)
+    return sorted(int(b) for b in above.near[latent] if b >= 0)
 
 
 @pytest.mark.parametrize(("joint", "neighbours"), [(3, [1]), (2, [])])
@@ -200,3 +203,25 @@ def test_the_64_strongest_partners_are_compared_with_the_shift(
     """Latent 0 and the stronger partners are active on all of a short document."""
     sets = [range(20), *[range(10)] * stronger, range(10, 16)]
     assert neighbours_of(sets, [10, 990], 0) == neighbours
+
+
+def test_what_may_be_expected_is_the_last_that_exceeds_the_bound() -> None:
+    most = module._most_expected(9.0)
+    assert len(most) == module.TABLED
+    for joint in (1, 3, 50, 4_095):
+        for factor, passes in ((0.999, True), (1.001, False)):
+            expected = most[joint] * factor
+            if passes or expected < joint:
+                assert (joint * np.log(joint / expected) - joint + expected > 9.0) == passes
+    assert (np.diff(most[1:]) > 0).all() and (most[1:] < np.arange(1, module.TABLED)).all()
+
+
+@pytest.mark.parametrize(("expected", "neighbours"), [(4_780, [1]), (4_820, [])])
+def test_joint_counts_beyond_the_table_are_judged_too(expected: int, neighbours: list[int]) -> None:
+    """Latents that share 5,000 tokens: 192 below the joint count is enough."""
+    joint, tokens = 5_000, 20_000
+    other = round(expected * tokens / joint)
+    sets = [range(joint), range(other)]
+    wanted = joint * np.log(joint / expected) - joint + expected > np.log(2 / 0.05)
+    assert wanted == bool(neighbours)
+    assert neighbours_of(sets, [tokens], 0) == neighbours
