@@ -202,8 +202,16 @@ def _first_gains(mass: Mass, items: Sequence[Ints | Int32s]) -> list[float]:
 
 
 def _shares(mass: Mass, latents: Ints | Int32s) -> Floats:
-    """[D] share of each document's mass that the latents hold."""
-    return np.asarray(mass.matrix[latents].sum(axis=0)).ravel() / mass.total
+    """[D] share of each document's mass that the latents hold.
+
+    Not a product of sparse matrices: with a few latents, making them takes ten times as long.
+    """
+    matrix = mass.matrix
+    spans = [slice(matrix.indptr[one], matrix.indptr[one + 1]) for one in latents]
+    documents, held = (
+        _joined([column[span] for span in spans]) for column in (matrix.indices, matrix.data)
+    )
+    return np.asarray(np.bincount(documents, held, minlength=len(mass.total)) / mass.total)
 
 
 def _coverage(mass: Mass, share: Floats) -> tuple[float, float]:
