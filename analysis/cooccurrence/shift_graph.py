@@ -307,14 +307,14 @@ def _fill_neighbours(  # noqa: PLR0913, PLR0917 - a kernel
 
 
 @numba.njit(inline="always")
-def _phi(counts: Floats, a: int, b: int, joint: int, n: float) -> float:
+def _phi(counts: Floats, a: int, b: np.int32, joint: int, n: float) -> float:
     """Phi of two latents; 0 if one of them is active everywhere."""
     below = np.sqrt(counts[a] * (n - counts[a]) * counts[b] * (n - counts[b]))
     return (joint * n - counts[a] * counts[b]) / below if below > 0 else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
-def _insert(near: _Candidates, found: int, b: int, phi: float, joint: int) -> int:
+def _insert(near: _Candidates, found: int, b: np.int32, phi: float, joint: int) -> int:
     """Put a partner into its place among the `found` strongest; returns how many there are now."""
     if phi <= 0:
         return found

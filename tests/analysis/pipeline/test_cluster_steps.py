@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, Space
-from analysis.clusters.null_draws import SAMPLE
+from analysis.clusters.null_draws import SAMPLE, SHOWN
+from analysis.cooccurrence.shift_graph import shift_graphs
 from analysis.pipeline import cluster_steps as module
 from analysis.pipeline.artifacts import (
     DRAW_NULLS,
@@ -79,14 +80,35 @@ def test_the_steps_use_the_settings_of_the_build(
         given.append((*arguments, named))
         raise InterruptedError
 
-    monkeypatch.setattr(module, "shift_graph", recorded)
+    monkeypatch.setattr(module, "shift_graphs", recorded)
     decoder, together = module._draws(finished.build)
     for draw, shift in ((0, 1_000), (7, 1_007), (SAMPLE, None)):
         with pytest.raises(InterruptedError):
-            module._shifted(finished.build, together)(draw)
+            module._Shifted(finished.build, together)(draw)
         assert given[-1][-1]["shift"] == shift and given[-1][-1]["k"] == 18
+        assert given[-1][-1]["every"] == (9 if draw == SHOWN else 0)
         assert np.array_equal(given[-1][2], np.flatnonzero(flags(finished) == "live"))
     assert np.array_equal(decoder.latents, np.flatnonzero(finished.build.fired))
+
+
+def test_the_strongest_partners_of_the_shown_draw_are_counted_once(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int | None] = []
+
+    def recorded(*arguments: Any, **named: Any) -> Any:
+        counted.append(named["shift"])
+        return shift_graphs(*arguments, **named)
+
+    monkeypatch.setattr(module, "shift_graphs", recorded)
+    _, together = module._draws(finished.build)
+    shifted = module._Shifted(finished.build, together)
+    shifted(SHOWN)
+    shifted(2)
+    strongest = shifted.strongest_of_shown()
+    assert counted == [1_000, 1_002] and strongest.k == 9
+    resumed = module._Shifted(finished.build, together).strongest_of_shown()
+    assert np.array_equal(strongest.neighbours, resumed.neighbours)
 
 
 def test_a_decoder_draw_is_noise_and_the_sample_is_the_decoder(finished: Finished) -> None:
