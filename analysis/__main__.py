@@ -374,7 +374,7 @@ def _check_sae(
     from analysis.harvest.self_check import Sample, self_check
 
     choice = CorpusChoice(text.split, text.text_column)
-    language_model = load_language_model(model, DTYPES[text.dtype or "float32"])
+    language_model = load_language_model(model, DTYPES[text.dtype or "float32"], text.device)
     bos = chosen_bos(text.prepend_bos, sae, language_model.tokenizer)
     sample = Sample(language_model, corpus, tokens, bos, choice, text.block_tokens)
     console.print_self_check(self_check(sae, sample, text.hook, overrides), sae.advertised_l0)

@@ -354,6 +354,8 @@ def _open_source(request: BuildRequest, sae: SparseAutoencoder) -> TextSource | 
             request.hook,
             parameters,
             CorpusChoice(request.split, request.text_column),
+            request.device,
+            request.batch_tokens,
         )
         source = TextSource(sae, address).settled(request.prepend_bos, request.block_tokens)
     source.check()

@@ -185,6 +185,25 @@ class TextInput:
             rich_help_panel=_READING,
         ),
     ] = None
+    device: Annotated[
+        str,
+        Option(
+            "--device",
+            help="Where the model runs: auto (a CUDA GPU if there is one), cpu, cuda, cuda:N or "
+            "mps. Untested: cuda, mps, and models spread over several GPUs.",
+            rich_help_panel=_RESOURCES,
+        ),
+    ] = "auto"
+    batch_tokens: Annotated[
+        int | None,
+        Option(
+            "--batch-tokens",
+            help="Tokens of one forward pass, halved while memory is short. Default: 2048, on a "
+            "GPU 8192.",
+            min=1,
+            rich_help_panel=_RESOURCES,
+        ),
+    ] = None
     dtype: Annotated[
         Dtype | None,
         Option(
@@ -254,6 +273,10 @@ class BuildRequest:
     block_tokens: int | None = None
     """Tokens that the model reads at once; None: those of `parameters`, or fewer if the model has
     fewer positions or the SAE was trained on shorter texts."""
+    device: str = "auto"
+    """Where the model and the SAE run: auto, cpu, cuda, cuda:N or mps."""
+    batch_tokens: int | None = None
+    """Tokens of one forward pass; None: as many as suit the device."""
     dtype: Dtype | None = None
     """Number type of the model; None: that of `parameters`."""
     overrides: SaeReading | None = None

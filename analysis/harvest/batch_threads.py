@@ -19,6 +19,8 @@ import torch
 AHEAD = 2
 """Batches per thread that are handed out before the first of them is asked for."""
 
+DEVICE_THREADS = 2
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -56,13 +58,13 @@ def in_order(
 def usable_threads(model: Any) -> int:
     """Number of batches of this model to compute at the same time: torch's number of threads.
 
-    1 if another device than the CPU computes, or if a forward pass rewrites the model's rotary
-    frequencies for its own length.
+    1 if a forward pass rewrites the model's rotary frequencies for its own length. 2 if another
+    device than the CPU computes: while one thread waits for its results and sorts them, the device
+    has the work of the other.
     """
-    config = model.config.get_text_config()
-    if model.device.type != "cpu" or _rewrites_frequencies(config):
+    if _rewrites_frequencies(model.config.get_text_config()):
         return 1
-    return torch.get_num_threads()
+    return torch.get_num_threads() if model.device.type == "cpu" else DEVICE_THREADS
 
 
 def _rewrites_frequencies(config: Any) -> bool:

@@ -44,10 +44,10 @@ def unembedding(language_model: LanguageModel) -> torch.Tensor:
     module, width = _before_the_head(language_model, head)
     if matrix.shape[1] != width:
         raise _unknown(language_model, f"its head reads {matrix.shape[1]} values, not {width}")
-    weight = matrix.detach().float().T
+    weight = matrix.detach().float().cpu().T
     if module is None:
         return weight.clone()
-    norm = _measured(language_model, copy.deepcopy(module).float(), width, weight.device)
+    norm = _measured(language_model, copy.deepcopy(module).float().cpu(), width)
     folded = norm.weight[:, None] * weight
     if norm.centres:
         folded = folded - folded.mean(dim=0, keepdim=True)
@@ -92,10 +92,10 @@ def _before_the_head(language_model: LanguageModel, head: Any) -> tuple[Any, int
     raise _unknown(language_model, "no module between its last layer and its head is a norm")
 
 
-def _measured(language_model: LanguageModel, module: Any, width: int, device: Any) -> _Norm:
+def _measured(language_model: LanguageModel, module: Any, width: int) -> _Norm:
     """What a norm computes, from its outputs for random vectors."""
     random = torch.Generator().manual_seed(0)
-    e = torch.randn(PROBES, 1, width, generator=random).to(device)
+    e = torch.randn(PROBES, 1, width, generator=random)
     with torch.inference_mode():
         try:
             odd = (module(e) - module(-e))[:, 0].double() / 2

@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
+from math import inf
 from threading import Semaphore
 
 import numpy as np
 import torch
 
 from analysis.harvest.batch_threads import batch_threads, in_order, usable_threads
+from analysis.harvest.dense_sums import square_sum, variance_sums
+from analysis.harvest.devices import is_out_of_memory, release_cached
 from analysis.harvest.forward import TokenIds, hooked
 from analysis.harvest.hooks import HookPoint
 from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
 from analysis.harvest.models import LanguageModel
 from analysis.harvest.shards import VarianceSums, rounded
-from analysis.harvest.token_blocks import TokenBatch, TokenBlock, batches
-from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
+from analysis.harvest.token_blocks import TokenBatch, TokenBlock, batches, halved
+from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints, UInt32s
 from analysis.runtime.errors import InputError
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -47,6 +50,13 @@ class HarvestSizes:
     def rows(self, d_sae: int) -> int:
         """Tokens that are encoded at once."""
         return max(1, min(self.encode_rows, self.encode_values // d_sae))
+
+    def on(self, device: torch.device, batch_tokens: int | None) -> "HarvestSizes":
+        """The sizes for a device: a GPU takes more at once; `batch_tokens` if it is given."""
+        sizes = self
+        if device.type != "cpu":
+            sizes = replace(self, batch_tokens=8_192, encode_rows=4_096, encode_values=1 << 28)
+        return sizes if batch_tokens is None else replace(sizes, batch_tokens=batch_tokens)
 
     def encoders(self, d_sae: int) -> int:
         """Threads that encode at the same time; each holds float32 activations and a mask."""
@@ -87,9 +97,21 @@ class BatchRead:
     variance: VarianceSums | None
 
 
-def _wide(x: torch.Tensor) -> Floats:
-    """Convert to float64 in numpy, to sum over all tokens."""
-    return x.cpu().numpy().astype(np.float64)
+def joined(first: BatchRead, second: BatchRead) -> BatchRead:
+    """What two halves of a batch yield."""
+    variance = first.variance
+    if variance is None or second.variance is None:
+        variance = variance or second.variance
+    else:
+        variance = variance + second.variance
+    return BatchRead([*first.parts, *second.parts], first.mask + second.mask, variance)
+
+
+@dataclass
+class BatchLimit:
+    """The most tokens, padding included, that fitted into the memory of the device."""
+
+    tokens: float = inf
 
 
 @contextmanager
@@ -114,6 +136,12 @@ class Run:
     pool: ThreadPoolExecutor
     threads: int
     encoders: Semaphore
+    limit: BatchLimit = field(default_factory=BatchLimit)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the SAE computes on the CPU."""
+        return self.reading.sae.W_enc.device.type == "cpu"
 
     def windows(
         self, blocks: list[TokenBlock], median_norm: float
@@ -135,7 +163,7 @@ class Run:
     def _hooked(self, batch: TokenBatch) -> tuple[torch.Tensor, Float32s]:
         """Activations [batch, seq, d_in] at the hook point and their norms [batch, seq]."""
         name, hook = self.reading.language_model.name, self.reading.hook
-        x = self.activations(batch.token_ids)
+        x = self.activations(batch.token_ids).to(self.reading.sae.W_enc.device)
         if x.shape[-1] != self.reading.sae.d_in:
             raise InputError(
                 f"The SAE reads {self.reading.sae.d_in} values per token, but {name} has "
@@ -152,6 +180,28 @@ class Run:
         return x, norms
 
     def _read_batch(self, median_norm: float, batch: TokenBatch) -> BatchRead:
+        """What a batch yields; if the device has no memory for it, that of its halves."""
+        halves = halved(batch) if batch.token_ids.size > self.limit.tokens else None
+        if halves is None:
+            try:
+                return self._read_whole(median_norm, batch)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the handler, whose traceback keeps tensors in memory.
+            release_cached(self.reading.sae.W_enc.device)
+            self.limit.tokens = min(self.limit.tokens, batch.token_ids.size // 2)
+            halves = halved(batch)
+        if halves is None:
+            raise InputError(
+                f"The device has no memory for {batch.token_ids.shape[1]} tokens of "
+                f"{self.reading.language_model.name} and the SAE; give fewer with --block-tokens, "
+                "or another --device."
+            )
+        first, second = (self._read_batch(median_norm, half) for half in halves)
+        return joined(first, second)
+
+    def _read_whole(self, median_norm: float, batch: TokenBatch) -> BatchRead:
         hooked, norms = self._hooked(batch)
         kept, counts = batch_mask(
             batch.token_ids, batch.attention_mask, norms, median_norm, self.reading.policy
@@ -184,7 +234,7 @@ class Run:
                 )
             if sae.is_autoencoder:
                 missed = chunk - sae.decode_sparse(rows, latents, values, chunk)
-                residual += float(np.square(_wide(missed)).sum())
+                residual += square_sum(missed, on_cpu=self.on_cpu)
             over = values > self.reading.active_threshold
             encoded.append((rows[over] + start, latents[over], values[over]))
         rows, latents, values = (
@@ -193,8 +243,7 @@ class Run:
         )
         sums = None
         if sae.is_autoencoder:
-            wide = _wide(x)
-            sums = VarianceSums.of(len(x), residual, float(np.square(wide).sum()), wide.sum(axis=0))
+            sums = variance_sums(x, residual, on_cpu=self.on_cpu)
         return (
             rows.cpu().numpy().astype(np.int64),
             latents.cpu().numpy().astype(np.uint32),

@@ -92,9 +92,9 @@ def run(model: Any, input_ids: Any, name: str) -> Any:
     except Reached as reached:
         return reached
     except Exception as error:  # what a model of an unknown family raises
+        reason = next(iter(str(error).strip().splitlines()), "no reason")[:150]
         raise InputError(
-            f"{name} cannot read {input_ids.shape[1]} tokens "
-            f"({type(error).__name__}: {str(error).strip().splitlines()[0][:150] or 'no reason'}); "
+            f"{name} cannot read {input_ids.shape[1]} tokens ({type(error).__name__}: {reason}); "
             "give fewer with --block-tokens, or another model."
         ) from error
     return None
@@ -190,7 +190,7 @@ def _seen(
         rows = by_token(value, *shape)
         if rows is not None:
             # Some modules add to their inputs in place later.
-            events[path, side] = Seen(path, side, len(events), rows.detach().float().clone())
+            events[path, side] = Seen(path, side, len(events), rows.detach().float().cpu().clone())
 
     handles = []
     for path, module in layer.named_modules():

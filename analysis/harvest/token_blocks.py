@@ -140,6 +140,14 @@ def batches(
             del window[:count]
 
 
+def halved(batch: TokenBatch) -> tuple[TokenBatch, TokenBatch] | None:
+    """The blocks of a batch as two batches; None if it is a single block."""
+    middle = len(batch.blocks) // 2
+    if middle == 0:
+        return None
+    return _padded(batch.blocks[:middle]), _padded(batch.blocks[middle:])
+
+
 def _padded(blocks: Sequence[TokenBlock]) -> TokenBatch:
     shape = (len(blocks), max(len(block) for block in blocks))
     token_ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)

@@ -147,6 +147,20 @@ class SparseAutoencoder:
         """Return a copy with these fields changed and one more note, which gives the reason."""
         return replace(self, notes=[*self.notes, note], **changes)
 
+    def on(self, device: torch.device) -> Self:
+        """The same SAE with its weights on a device; itself if they are there already."""
+        if self.W_enc.device == device:
+            return self
+        moved: dict[str, Any] = {
+            entry.name: value.to(device)
+            for entry in fields(self)
+            if isinstance(value := getattr(self, entry.name), Tensor)
+        }
+        gate = self.gate
+        if gate is not None:
+            gate = Gate(gate.b_gate.to(device), gate.r_mag.to(device), gate.b_mag.to(device))
+        return replace(self, **moved, gate=gate)
+
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Every weight with its name, in one fixed order."""
         for entry in fields(self):

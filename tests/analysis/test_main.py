@@ -76,8 +76,8 @@ def test_inspect_checks_itself_on_real_tokens(
     """A random SAE does not fit; the table of what was tried and one sentence say so."""
     tiny = tiny_language_model()
 
-    def tiny_model(name: str, dtype: torch.dtype) -> LanguageModel:
-        assert (name, dtype) == ("tiny", torch.float32)
+    def tiny_model(name: str, dtype: torch.dtype, device: str) -> LanguageModel:
+        assert (name, dtype, device) == ("tiny", torch.float32, "auto")
         return tiny
 
     monkeypatch.setattr("analysis.harvest.models.load_language_model", tiny_model)

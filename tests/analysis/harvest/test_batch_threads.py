@@ -84,7 +84,8 @@ def test_an_error_of_a_batch_is_raised() -> None:
         ({"rope_type": "longrope"}, "cpu", 1),
         ({"full_attention": {"rope_type": "dynamic"}}, "cpu", 1),
         ({"full_attention": {"rope_type": "yarn"}, "factor": 2.0}, "cpu", 3),
-        (None, "meta", 1),
+        (None, "meta", 2),
+        ({"rope_type": "dynamic"}, "meta", 1),
     ],
 )
 def test_models_that_change_while_they_run_have_one_thread(

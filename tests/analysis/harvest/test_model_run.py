@@ -1,11 +1,11 @@
 """Batches through model and SAE: how much is encoded at once, and values that are not finite."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 from time import sleep
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,8 +14,9 @@ import torch
 from analysis.harvest.corpus import Document
 from analysis.harvest.hooks import parse_hook_point
 from analysis.harvest.mask import MaskPolicy
-from analysis.harvest.model_run import HarvestSizes, Reading, running
+from analysis.harvest.model_run import HarvestSizes, Reading, Run, running
 from analysis.harvest.models import LanguageModel
+from analysis.harvest.probing import PROBE_ROWS, PROBE_TOKENS
 from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.runtime.errors import InputError
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
@@ -141,3 +142,105 @@ def test_median_norm_is_over_text_only() -> None:
     embeddings = model.model.get_input_embeddings().weight.numpy()
     ids = np.concatenate([block.token_ids for block in batch.blocks])
     assert median == pytest.approx(np.median(np.linalg.norm(embeddings[ids], axis=1)))
+
+
+class Guarded(torch.Tensor):
+    """Counts the values that leave a tensor for the CPU or for numpy, or any one from it."""
+
+    moved: ClassVar[list[tuple[str, torch.Size, torch.dtype]]] = []
+    LEAVING: ClassVar[tuple[str, ...]] = ("cpu", "numpy", "tolist", "__array__")
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.__name__ in cls.LEAVING:
+            cls.moved.append((func.__name__, args[0].shape, args[0].dtype))
+            plain = args[0].as_subclass(torch.Tensor)
+            return getattr(plain, func.__name__)(*args[1:], **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def test_no_dense_tensor_leaves_the_device_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only norms, sums and the active latents do, however many latents or values there are."""
+    model, sae = tiny_language_model(), identity_sae()
+    blocks = partial(token_blocks, text(), model.tokenizer, 12)
+    monkeypatch.setattr(Run, "on_cpu", False)
+    listed = list(blocks())
+    Guarded.moved.clear()
+    with running(reading(model, sae, blocks), HarvestSizes(batch_tokens=48)) as run:
+        guarded = replace(run, activations=lambda ids: run.activations(ids).as_subclass(Guarded))
+        read = [guarded._read_batch(1e9, batch) for batch in batches(listed, 48)]
+        expected = [run._read_batch(1e9, batch) for batch in batches(listed, 48)]
+    assert Guarded.moved
+    active = sum(len(part.latents) for batch in read for part in batch.parts)
+    dense = [shape for _, shape, _ in Guarded.moved if shape and shape[-1] in (LATENTS, D_MODEL)]
+    # One row of sums for each batch has the width of the stream.
+    assert all(len(shape) == 1 for shape in dense)
+    tokens = sum(batch.mask.kept for batch in read)
+    values = sum(shape.numel() for _, shape, _ in Guarded.moved)
+    assert values < 12 * active + 4 * tokens + 2 * D_MODEL * len(read)
+    for one, other in zip(read, expected, strict=True):
+        for part, same in zip(one.parts, other.parts, strict=True):
+            assert np.array_equal(part.activations, same.activations)
+
+
+@pytest.mark.parametrize("most", [1, 12, 24])
+def test_batches_halve_until_they_fit_into_memory(most: int) -> None:
+    """A model that has no memory for more tokens; blocks have at most 12."""
+    model, sae = tiny_language_model(), identity_sae()
+    sizes = HarvestSizes(batch_tokens=96)
+    expected = latents_of(model, sae, sizes)
+    failed: list[int] = []
+
+    def allocate(_: Any, __: Any, kwargs: dict[str, Any]) -> None:
+        ids = kwargs["input_ids"]
+        if ids.shape == (PROBE_ROWS, PROBE_TOKENS):
+            return
+        if ids.shape[0] > 1 and ids.numel() > most:
+            failed.append(ids.numel())
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.model.register_forward_pre_hook(allocate, with_kwargs=True)
+    with threads(1):
+        read = latents_of(model, sae, sizes)
+    assert sorted(read) == sorted(expected)
+    assert read == expected
+    # The limit is kept: a size that failed is not tried again.
+    assert failed
+    assert failed == sorted(set(failed), reverse=True)
+
+
+def test_a_block_without_memory_is_refused_with_an_option() -> None:
+    model, sae = tiny_language_model(), identity_sae()
+
+    def allocate(_: Any, __: Any, kwargs: dict[str, Any]) -> None:
+        if kwargs["input_ids"].shape == (PROBE_ROWS, PROBE_TOKENS):
+            return
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hook = model.model.register_forward_pre_hook(allocate, with_kwargs=True)
+    with pytest.raises(InputError, match="--block-tokens"):
+        latents_of(model, sae, HarvestSizes())
+    hook.remove()
+
+
+def test_sizes_suit_the_device_unless_they_are_given() -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert HarvestSizes().on(cpu, None) == HarvestSizes()
+    assert HarvestSizes().on(cpu, 512) == HarvestSizes(batch_tokens=512)
+    assert HarvestSizes().on(gpu, None).batch_tokens == 8_192
+    assert HarvestSizes().on(gpu, 512).batch_tokens == 512
+    assert HarvestSizes().on(gpu, None).shard_tokens == HarvestSizes().shard_tokens
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
+def test_a_gpu_gives_the_latents_of_the_cpu() -> None:
+    sae = identity_sae()
+    on_cpu = latents_of(tiny_language_model(), sae, HarvestSizes())
+    model = tiny_language_model()
+    model.model.to("cuda")
+    on_gpu = latents_of(model, sae.on(torch.device("cuda")), HarvestSizes())
+    assert len(set(on_gpu) ^ set(on_cpu)) == 0
+    assert abs(len(on_gpu) - len(on_cpu)) <= 0.01 * len(on_cpu)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.harvest.corpus import Document
 from analysis.harvest.mask import kept_mask
-from analysis.harvest.token_blocks import TokenBlock, batches, bos, token_blocks
+from analysis.harvest.token_blocks import TokenBlock, batches, bos, halved, token_blocks
 from analysis.runtime.errors import InputError
 from tests.analysis.harvest.tiny_model import tiny_language_model
 
@@ -125,3 +125,16 @@ def test_token_ids_of_another_tokenizer_are_refused(wrong: int) -> None:
     stored = [Document(0, "a", "", "", (5, 41, wrong), "row 1 of c.parquet")]
     with pytest.raises(InputError, match=rf"token id {wrong} \(row 1 of c.parquet\)"):
         list(token_blocks(stored, tokenizer, 8))
+
+
+def test_a_batch_is_halved_by_its_blocks() -> None:
+    blocks = [TokenBlock(i, 0, np.arange(n, dtype=np.int32)) for i, n in enumerate((5, 4, 3, 2, 1))]
+    (batch,) = batches(blocks, 25)
+    halves = halved(batch)
+    assert halves is not None
+    assert [len(half.blocks) for half in halves] == [2, 3]
+    assert [half.token_ids.shape for half in halves] == [(2, 5), (3, 3)]
+    assert halves[0].blocks + halves[1].blocks == batch.blocks
+    assert halves[1].attention_mask.sum() == 6
+    (single,) = batches(blocks[:1], 25)
+    assert halved(single) is None

@@ -222,3 +222,25 @@ def test_a_gate_at_exactly_zero_is_closed() -> None:
 
 def test_an_l0_that_the_file_states_precedes_k() -> None:
     assert sae_of(architecture="topk", k=3, metadata={"advertised_l0": 2.5}).advertised_l0 == 2.5
+
+
+def test_every_weight_is_moved_to_the_device() -> None:
+    vector = torch.ones(3)
+    sae = SparseAutoencoder(
+        format="test",
+        architecture="gated",
+        W_enc=torch.ones(2, 3),
+        W_dec=torch.ones(3, 2),
+        b_enc=vector,
+        b_dec=torch.ones(2),
+        threshold=vector,
+        selection_scale=vector,
+        W_skip=torch.ones(2, 2),
+        gate=Gate(vector, vector, vector),
+        notes=["kept"],
+    )
+    moved = sae.on(torch.device("meta"))
+    assert [name for name, tensor in moved.tensors() if not tensor.is_meta] == []
+    assert [name for name, _ in moved.tensors()] == [name for name, _ in sae.tensors()]
+    assert (moved.notes, moved.architecture) == (["kept"], "gated")
+    assert sae.on(torch.device("cpu")) is sae
