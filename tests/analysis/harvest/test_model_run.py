@@ -158,7 +158,7 @@ class Guarded(torch.Tensor):
             cls.moved.append((func.__name__, args[0].shape, args[0].dtype))
             plain = args[0].as_subclass(torch.Tensor)
             return getattr(plain, func.__name__)(*args[1:], **(kwargs or {}))
-        return super().__torch_function__(func, types, args, kwargs or {})
+        return super().__torch_function__(func, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 
 
 def test_no_dense_tensor_leaves_the_device_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
