@@ -95,6 +95,24 @@ def load_language_model(
     )
 
 
+def check_model(name_or_dir: str) -> None:
+    """Raises InputError if a model has no configuration, weights or tokenizer; loads no weights."""
+    path = _model_path(name_or_dir)
+    source = _pretrained_source(path)
+    if not _weights_files(path):
+        raise InputError(f"{path} holds no weights: give a folder with a transformers model.")
+    if "gguf_file" in source:
+        return
+    try:
+        AutoConfig.from_pretrained(path)
+        AutoTokenizer.from_pretrained(path)
+    except Exception as error:  # a damaged folder raises errors of many kinds
+        raise InputError(
+            f"{path} cannot be opened as a language model ({_first_line(error)}): give a folder "
+            "that holds a transformers model, its weights and its tokenizer."
+        ) from error
+
+
 def _loaded(
     path: Path,
     source: dict[str, Any],
@@ -117,3 +135,89 @@ def _loaded(
     ):
         return loader.from_pretrained(**source, dtype=dtype, device_map="auto")
     return loader.from_pretrained(**source, dtype=dtype).to(device)
+
+
+def special_token_ids(tokenizer: Any) -> frozenset[int]:
+    """Ids of tokens that are not text: BOS, padding, and every added token marked special."""
+    added = {place for place, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(added | set(tokenizer.all_special_ids))
+
+
+def _model_path(name: str) -> Path:
+    if name == DEMO_MODEL:
+        folder = model_folder(DEMO_MODEL)
+        if not (folder / "config.json").exists():
+            raise InputError(
+                f"The demo's model is not in {folder}: run `python -m data.recipes.model` first."
+            )
+        return folder
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, flags=re.ASCII) and not name.startswith("."):
+        return _hub_snapshot(name)
+    raise InputError(f"There is no model at {name}: give a folder, a GGUF file or a hub id.")
+
+
+def _hub_snapshot(name: str) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only a hub id needs it
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except Exception as error:  # a class each for offline, unknown and gated models
+        raise InputError(
+            f"{name} is not a folder, and no model of that name could be downloaded from the hub "
+            f"({_first_line(error)}): give a folder with a transformers model or a hub id."
+        ) from error
+
+
+def _pretrained_source(path: Path) -> dict[str, Any]:
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise InputError(
+                f"{path} is not a GGUF file: give a .gguf file or a folder with a model."
+            )
+        return {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
+    if (path / "config.json").exists():
+        return {"pretrained_model_name_or_path": path}
+    gguf = sorted(path.glob("*.gguf"))
+    if len(gguf) != 1:
+        raise InputError(
+            f"{path} holds no config.json and {len(gguf)} GGUF files: give a folder with a "
+            "transformers model or with exactly one GGUF file."
+        )
+    return {"pretrained_model_name_or_path": path, "gguf_file": gguf[0].name}
+
+
+def _weights_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    for suffix in ("safetensors", "gguf", "bin"):
+        if files := sorted(path.glob(f"*.{suffix}")):
+            return files
+    return []
+
+
+def _weights_hash(path: Path) -> str:
+    """SHA-256 over the weights files; cached by their paths, sizes and modification times."""
+    files = _weights_files(path)
+    stats = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    key = hashlib.sha256(json.dumps(stats).encode()).hexdigest()
+    cached = cache_folder() / "hashes" / key
+    if cached.exists():
+        return cached.read_text()
+    digest = content_hash(files)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_text(digest)
+    return digest
+
+
+def _display_name(name: str) -> str:
+    path = Path(name)
+    return path.name or name if path.exists() else name
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:200].rstrip(".:") if text else type(error).__name__

@@ -70,3 +70,54 @@ FLAGS = {
     "build": (
         "--split --text-column --dry-run "
         "--sink-norm --block-tokens --dtype --device --batch-tokens "
+        "--sae --out --model --corpus --hook --prepend-bos --no-prepend-bos --activations "
+        "--tokens-file --tokens --seed --active-above --null-draws --explanations --label-model "
+        "--label-endpoint --label-endpoint-model --label-latents --memory --scheduler --format "
+        "--transpose --no-transpose --centre-input --no-centre-input --subtract-b-dec "
+        "--no-subtract-b-dec --normalise --input-scale"
+    ),
+    "refresh": (
+        "--sae --out --seed --explanations --label-model --label-endpoint --label-endpoint-model "
+        "--label-latents --memory --scheduler --format --transpose --no-transpose --centre-input "
+        "--no-centre-input --subtract-b-dec --no-subtract-b-dec --normalise --input-scale"
+    ),
+    "count": "--out --unit --window --above --partners --minimum-joint --memory --scheduler",
+    "inspect": (
+        "--split --text-column "
+        "--block-tokens --dtype --device --batch-tokens "
+        "--model --corpus --hook --tokens --prepend-bos --no-prepend-bos --columns --format "
+        "--transpose --no-transpose --centre-input --no-centre-input --subtract-b-dec "
+        "--no-subtract-b-dec --normalise --input-scale"
+    ),
+    "convert": (
+        "--out --format --transpose --no-transpose --centre-input --no-centre-input "
+        "--subtract-b-dec --no-subtract-b-dec --normalise --input-scale"
+    ),
+    "list": "",
+}
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_commands_have_exactly_these_options(command: str) -> None:
+    """Scripts of users depend on them."""
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"})
+    assert result.exit_code == 0
+    words = {word for line in result.output.splitlines() for word in line.split()[:5]}
+    shown = {word for word in words if word.startswith("--")}
+    assert shown == {*FLAGS[command].split(), "--help"}
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_help_fits_a_terminal_of_80_columns(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("group", [SaeReading, LabelSettings, TextInput, Resources])
+def test_every_option_of_a_group_has_a_flag_and_a_help(group: type) -> None:
+    for entry in fields(group):
+        hint = group.__annotations__[entry.name]
+        [option] = hint.__metadata__
+        assert option.default.startswith("--")
+        assert option.help[0].isupper() or option.help.startswith(("none", "transformers"))
+        assert option.help.endswith(".")
