@@ -96,7 +96,7 @@ class Visit:
 
 def key_of(name: str, selects: bool) -> str:
     """The key of a figure's chart; it changes when the chart's drawn selection must be cleared."""
-    return f"{KEY} {name} {session.generation()}" if selects else f"{KEY} {name}"
+    return session.chart_key(name) if selects else f"{KEY} {name}"
 
 
 def follow() -> None:

@@ -1,6 +1,5 @@
 """Show a figure with its export menu. Pages draw every chart with `show`."""
 
-import re
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,9 @@ from pages.widgets.scheme import shown_scheme
 
 MANY_MARKS = 2000
 """A chart with more rows is drawn on a canvas, because an SVG would be slow."""
+ROOM_STEP = 20
+ROOMS = (100, 1000)
+"""The lowest and the highest room in the style sheet, in pixels."""
 _KINDS: dict[Kind, str] = {
     "png": "Picture, PNG",
     "svg": "Picture, SVG",
@@ -35,10 +37,11 @@ def show(figure: Figure, selection: str = "") -> None:
     """
     light = figure.of_selection(selection)
     figure = light.in_scheme(shown_scheme())
+    spec = figure.for_browser() if figure.rows.num_rows else None
     with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):
-        _head(figure, light)
-        if figure.rows.num_rows:
-            _chart(figure)
+        _head(figure, light, height_of(spec) if spec else 0)
+        if spec:
+            _chart(figure, spec)
         else:
             st.markdown("There are no rows to draw.")
         texts = [figure.note, figure.caption.own]
@@ -48,16 +51,13 @@ def show(figure: Figure, selection: str = "") -> None:
         )
 
 
-def _chart(figure: Figure) -> None:
-    """Draw the chart in a place of its height, so that nothing moves when the chart arrives."""
-    spec = figure.for_browser()
-    place = re.sub(r"[^\w-]", "-", f"plot {figure.name}")
-    st.html(f"<style>.st-key-{place} {{ min-height: {height_of(spec)}px; }}</style>")
-    with st.container(key=f"plot {figure.name}"):
-        _drawn(figure, spec)
+def room(height: int) -> int:
+    """A height in pixels as the style sheet has it: the next of its steps; 0 without a chart."""
+    lowest, highest = ROOMS
+    return height and min(max(-(-height // ROOM_STEP) * ROOM_STEP, lowest), highest)
 
 
-def _drawn(figure: Figure, spec: dict[str, Any]) -> None:
+def _chart(figure: Figure, spec: dict[str, Any]) -> None:
     renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
     spec = spec | {"usermeta": {"embedOptions": {"renderer": renderer}}}
     key = key_of(figure.name, bool(figure.selections))
@@ -74,9 +74,17 @@ def _drawn(figure: Figure, spec: dict[str, Any]) -> None:
     )
 
 
-def _head(figure: Figure, light: Figure) -> None:
+def _head(figure: Figure, light: Figure, height: int) -> None:
+    """The title and the export menu; the key reserves the height of the chart that follows.
+
+    The style sheet, which browsers have first, knows the heights. The key is not one of the chart,
+    because the browser would draw a chart anew if its height changes.
+    """
     with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        key=f"head room-{room(height)} {figure.name}",
     ):
         st.markdown(f"**{plain(figure.title)}**")
         with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):

@@ -17,7 +17,7 @@ from pages.widgets.state import PARAMETERS, ViewState
 
 CHART = "figure"
 """How the keys of charts begin."""
-GENERATION = "generation of the charts' own selections"
+GENERATION = "generations of the charts' own selections"
 MOST_STEPS = 100
 """Selections that can be undone."""
 _EARLIER = "selections before this one"
@@ -164,18 +164,31 @@ def _record(where: str, text: str) -> None:
     st.session_state[where] = [*st.session_state.get(where, []), text][-MOST_STEPS:]
 
 
-def generation() -> int:
-    """Part of the key of every chart; a new generation clears the boxes drawn in charts."""
-    return int(st.session_state.get(GENERATION, 0))
+def generation(figure: str) -> int:
+    """Part of the key of the chart of a figure; a new one clears what is drawn in the chart."""
+    generations: dict[str, int] = st.session_state.get(GENERATION, {})
+    return generations.get(figure, 0)
 
 
 def clear_brushes() -> None:
     """Clear the boxes drawn in charts, because the selection has changed.
 
-    If nothing is drawn in any chart, all of them stay, and the browser only changes their data.
+    Charts in which nothing is drawn stay, and the browser only changes their data.
     """
-    if any(charts_reports().values()):
-        st.session_state[GENERATION] = generation() + 1
+    drawn = [figure_of(key) for key, reports in charts_reports().items() if reports]
+    generations: dict[str, int] = st.session_state.get(GENERATION, {})
+    changed = {figure: generation(figure) + 1 for figure in drawn}
+    st.session_state[GENERATION] = generations | changed
+
+
+def chart_key(figure: str) -> str:
+    """The key of the chart of a figure in which a reader can select."""
+    return f"{CHART} {figure} {generation(figure)}"
+
+
+def figure_of(key: str) -> str:
+    """The name of the figure of a `chart_key`."""
+    return key.removeprefix(f"{CHART} ").rpartition(" ")[0]
 
 
 def charts_reports() -> dict[str, Reports]:

@@ -97,6 +97,36 @@ def test_the_toolbar_is_one_row_and_the_map_has_the_rest_of_the_window(open_page
     assert rail["y"] >= stage["y"] + stage["height"] and rail["width"] > 800
 
 
+def test_on_a_phone_the_map_starts_below_three_rows(open_page: OpenPage) -> None:
+    page = open_page("map", 390, 844)
+    stage = page.locator(".st-key-stage").bounding_box()
+    assert stage is not None and stage["y"] <= 200
+    choices = page.locator(".st-key-page-choices")
+    assert choices.evaluate("row => row.scrollWidth > row.clientWidth && row.clientHeight < 50")
+    page.get_by_role("button", name=re.compile("^stability")).click()  # scrolls to it
+    expect(page.get_by_text("Where there is nothing to find").first).to_be_visible()
+
+
+def test_a_selection_by_text_keeps_the_charts_and_the_place_on_the_page(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("", 1024, 768)
+    page.evaluate(_MARK_CHARTS)
+    page.mouse.move(500, 500)
+    page.mouse.wheel(0, 60)
+    field = page.locator(".st-key-selection-as-text input")
+    field.evaluate("input => input.focus({ preventScroll: true })")
+    page.keyboard.type("density<0.001")
+    chart = page.locator(".vega-embed").first
+    before = chart.evaluate("chart => chart.getBoundingClientRect().top")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="density<0.001")).to_be_visible()
+    settle(page)
+    assert set(page.evaluate(_MARKED_CHARTS)) == {True}
+    after = chart.evaluate("chart => chart.getBoundingClientRect().top")
+    assert abs(after - before) < 40  # at most by the row of the parts of the selection
+
+
 def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenPage) -> None:
     page = open_page("latent")
     page.get_by_role("button", name="About Latent").click()
@@ -106,6 +136,12 @@ def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenP
     expect(page.get_by_text("A latent is active when")).to_be_visible()
 
 
+_MARK_CHARTS = """
+() => document.querySelectorAll('.vega-embed').forEach(chart => { chart.marked = true; })
+"""
+_MARKED_CHARTS = """
+() => Array.from(document.querySelectorAll('.vega-embed')).map(chart => !!chart.marked)
+"""
 _FITS = """
 () => [document.documentElement, document.querySelector('[data-testid=stMain]')]
   .every(part => part.scrollWidth <= part.clientWidth)

@@ -64,7 +64,7 @@ def map_data(app: AppTest) -> dict[str, Any]:
 def act_in_chart(app: AppTest, name: str, **selection: object) -> AppTest:
     """Report what a reader does in the chart of a figure, as a browser would."""
     state = app.session_state  # it has no `get`
-    drawn = state[GENERATION] if GENERATION in state else 0  # noqa: SIM401
+    drawn = state[GENERATION].get(name, 0) if GENERATION in state else 0
     state[f"{KEY} {name} {drawn}"] = {"selection": selection}
     return app.run()
 

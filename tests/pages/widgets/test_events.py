@@ -8,6 +8,7 @@ from analysis.selection import Latents, both, ids_of, parse
 from charts.component_plane import component_plane, members_inside
 from charts.core.interactions import INTERACTIONS
 from pages.widgets.events import HANDLED
+from pages.widgets.session import GENERATION
 from tests.pages.conftest import Open, act_in_chart, texts
 
 
@@ -154,3 +155,13 @@ def test_a_box_in_the_plane_selects_the_members_inside(
     assert members and app.query_params["select"] == str(wanted)
     act_in_chart(app, "cluster-0-components-1-2", brushed_plane={})
     assert app.query_params["select"] == "density<0.5"
+
+
+def test_only_the_chart_in_which_something_is_drawn_is_drawn_again(open_page: Open) -> None:
+    app = open_page("overview")
+    act_in_chart(app, "density-histogram", density={"log10_density": [-1.5, -1]})
+    app.text_input(key="selection as text").set_value("flag=dead").run()
+    generations = app.session_state[GENERATION]
+    assert generations == {"density-histogram": 1}
+    app.text_input(key="selection as text").set_value("flag=live").run()
+    assert app.session_state[GENERATION] == generations

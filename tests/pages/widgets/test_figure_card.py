@@ -1,12 +1,15 @@
 """A card shows a figure with its title, its note, what it counts and the export menu."""
 
+import re
+
 import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle
 from charts.density import density_histogram
 from charts.latent import latent_partners
-from pages.widgets.figure_card import MANY_MARKS, show
+from pages.widgets import style
+from pages.widgets.figure_card import MANY_MARKS, ROOM_STEP, ROOMS, room, show
 from tests.pages.conftest import Open, charts, texts
 
 
@@ -70,3 +73,14 @@ def test_a_chart_of_many_rows_is_drawn_on_a_canvas(
     show(figure)
     assert drawn[0]["usermeta"]["embedOptions"]["renderer"] == renderer
     assert MANY_MARKS == 2000
+
+
+def test_every_height_has_the_next_room_of_the_style_sheet() -> None:
+    sheet = style._SHEET.read_text("utf-8")
+    rules = re.findall(r'"-room-(\d+)-"\]\) \+ \* { min-height: (\d+)px', sheet)
+    rooms = [int(height) for _, height in rules]
+    assert [int(key) for key, _ in rules] == rooms
+    assert rooms == list(range(ROOMS[0], ROOMS[1] + 1, ROOM_STEP))
+    for height in (1, 100, 101, 240, 999, 1000):
+        assert room(height) == min(one for one in rooms if one >= height)
+    assert (room(0), room(5000)) == (0, ROOMS[1])
