@@ -5,6 +5,7 @@ and in a few megabytes: a safetensors header is parsed here before the library m
 archive's directory before anything is unpacked, a pickle's opcodes before it is run.
 """
 
+import codecs
 import json
 import pickletools
 import re
@@ -115,7 +116,7 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path}: this file has {path.stat().st_size:,} bytes, but the configuration of an SAE "
             f"has at most {MAX_JSON_BYTES:,}; give the folder of a saved SAE."
         )
-    return parse_json(path.read_bytes(), str(path))
+    return parse_json(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path))
 
 
 def safetensors_header(path: Path) -> dict[str, TensorInfo]:

@@ -74,3 +74,19 @@ def folded_scale(sae: SparseAutoencoder, scale_in: float, scale_out: float) -> S
         b_dec=sae.b_dec / scale_out,
         W_skip=None if sae.W_skip is None else sae.W_skip * (scale_in / scale_out),
     )
+
+
+def signed_halves(sae: SparseAutoencoder) -> SparseAutoencoder:
+    """A topk SAE whose latents have signs, as one of twice as many latents that have none.
+
+    Latent i is the positive part of the stored latent i, latent d_sae + i its negative part, with
+    the opposite decoder vector. The k largest of (h, -h) are the k largest of |h|, so that the
+    output is the same (AbsTopK, https://arxiv.org/abs/2510.00404).
+    """
+    return sae.noting(
+        f"Latents have signs: latent i is the positive part of the stored latent i, and latent "
+        f"{sae.d_sae} + i its negative part.",
+        W_enc=torch.cat([sae.W_enc, -sae.W_enc], dim=1),
+        b_enc=torch.cat([sae.b_enc, -sae.b_enc]),
+        W_dec=torch.cat([sae.W_dec, -sae.W_dec]),
+    )

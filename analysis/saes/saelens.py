@@ -6,11 +6,12 @@ vectors `b_gate, r_mag, b_mag` in place of b_enc, `W_skip` [d_out, d_in], `topk_
 
 Encodes, with x̃ = normalise(x) − b_dec (b_dec only where `apply_b_dec_to_input`):
 standard relu(h), h = x̃·W_enc + b_enc; jumprelu relu(h)·[h > θ]; topk relu of the k largest h;
+abstopk the k h of the largest absolute value, with their signs, read as two latents each;
 gated [x̃·W_enc + b_gate > 0]·relu(x̃·(W_enc·exp(r_mag)) + b_mag). Transcoders never subtract b_dec
 and never undo the normalisation. Source: SAELens 6.54, `saes/*.py`.
 
 Refused: temporal and matching-pursuit SAEs, whose activations are not a function of one token's
-pre-activations; abstopk, whose activations are signed; tanh-relu of old versions.
+pre-activations; tanh-relu of old versions.
 """
 
 import json
@@ -26,7 +27,7 @@ from torch import Tensor
 from analysis.runtime.errors import InputError
 from analysis.runtime.working_folder import new_folder
 from analysis.saes import checks
-from analysis.saes.folding import folded_decoder_norms
+from analysis.saes.folding import folded_decoder_norms, signed_halves
 from analysis.saes.saved import Options, Request, Saved, read_tensors
 from analysis.saes.sparse_autoencoder import Architecture, Gate, SparseAutoencoder
 from analysis.saes.tensors import open_tensors
@@ -42,6 +43,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "gated": "gated",
     "jumprelu": "jumprelu",
     "topk": "topk",
+    "abstopk": "topk",
     "batchtopk": "jumprelu",
     "matryoshka_batchtopk": "jumprelu",
     "transcoder": "standard",
@@ -53,7 +55,6 @@ REFUSED = {
     "temporal": "it attends to earlier tokens, so its activations depend on more than one token",
     "matching_pursuit": "it encodes by iteration, so its activations are not a function of one "
     "product with W_enc",
-    "abstopk": "its activations carry a sign, but only positive activations can be counted",
 }
 TRAINED_BY_BATCH = ("batchtopk", "matryoshka_batchtopk")
 """Training checkpoints with one threshold; SAELens saves the final SAE as jumprelu."""
@@ -102,7 +103,8 @@ def read(saved: Saved, options: Options) -> SparseAutoencoder:
     sizes = {name: saved.count(name) for name in ("d_in", "d_sae")}
     sizes["d_out"] = saved.count("d_out") if stored.endswith("transcoder") else None
     weights = read_weights(saved, options, _weight_names(saved, architecture, stored), sizes)
-    return _folded(_assembled(saved, architecture, stored, weights), saved, weights.more)
+    sae = _folded(_assembled(saved, architecture, stored, weights), saved, weights.more)
+    return signed_halves(sae) if stored == "abstopk" else sae
 
 
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:

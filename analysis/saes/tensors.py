@@ -6,7 +6,7 @@ safetensors and PyTorch files are memory-mapped.
 
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,10 @@ class TensorFile:
         return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
+WRAPPERS = ("_orig_mod.", "module.")
+"""What torch.compile and DataParallel put before the names of weights."""
+
+
 def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
     """Open the tensors in a file.
 
@@ -61,6 +65,22 @@ def open_tensors(path: Path, *, allow_pickle: bool = False) -> TensorFile:
     `weights_only=True`. A file named .safetensors must be one. Raises InputError if the file is
     damaged, hostile or of another kind.
     """
+    return _unwrapped(_open_stored(path, allow_pickle=allow_pickle))
+
+
+def _unwrapped(file: TensorFile) -> TensorFile:
+    """The tensors without the prefixes that wrappers of a module give all of them."""
+    stored = {name: name for name in file.tensors}
+    for wrapper in (*WRAPPERS, *WRAPPERS):  # in either order
+        if stored and all(name.startswith(wrapper) for name in stored):
+            stored = {name.removeprefix(wrapper): own for name, own in stored.items()}
+    if all(name == own for name, own in stored.items()):
+        return file
+    tensors = {name: file.tensors[own] for name, own in stored.items()}
+    return replace(file, tensors=tensors, load=lambda name: file.load(stored[name]))
+
+
+def _open_stored(path: Path, *, allow_pickle: bool) -> TensorFile:
     checks.regular_file(path)
     if path.suffix in (".parquet", ".arrow", ".csv", ".jsonl"):
         raise InputError(

@@ -158,7 +158,6 @@ def test_l0_in_training_is_the_sum_of_the_densities(tmp_path: Path) -> None:
         ({"architecture": "standard2"}, "architecture 'standard2' is unknown"),
         ({"architecture": "temporal"}, "attends to earlier tokens"),
         ({"architecture": "matching_pursuit"}, "encodes by iteration"),
-        ({"architecture": "abstopk"}, "carry a sign"),
         ({"normalize_activations": "zscore"}, "normalisation 'zscore' is unknown"),
         ({"activation_fn": "tanh-relu"}, "'tanh-relu' is unknown"),
     ],
@@ -168,6 +167,37 @@ def test_a_cfg_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         load_sae(rewrite(topk, **change))
+
+
+def test_signed_latents_are_read_as_two_each(topk: Path) -> None:
+    """SAELens' AbsTopK keeps the k values of the largest magnitude, with their signs."""
+    plain = load_sae(topk)
+    assert plain.k is not None
+    signed = load_sae(rewrite(topk, architecture="abstopk"))
+    x = torch.randn(40, plain.d_in, generator=torch.Generator().manual_seed(1)) * 3
+    hidden = (x - plain.b_dec * plain.applies_b_dec_to_input) @ plain.W_enc + plain.b_enc
+    places = hidden.abs().topk(plain.k, dim=1).indices
+    kept = torch.zeros_like(hidden).scatter(1, places, hidden.gather(1, places))
+    assert (kept < 0).any() and (kept > 0).any()
+    assert (signed.d_sae, signed.k) == (2 * plain.d_sae, plain.k)
+    read = signed.encode(x)
+    assert (read >= 0).all()
+    torch.testing.assert_close(read[:, : plain.d_sae] - read[:, plain.d_sae :], kept)
+    torch.testing.assert_close(signed.reconstruct(x), kept @ plain.W_dec + plain.b_dec)
+    assert any("negative part" in note for note in signed.notes)
+
+
+def test_a_byte_order_mark_and_names_of_a_compiled_module_are_read(topk: Path) -> None:
+    plain = load_sae(topk)
+    config, file = topk / "cfg.json", topk / "sae_weights.safetensors"
+    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes())
+    for prefix in ("_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."):
+        weights = {name: tensor.clone() for name, tensor in load_file(file).items()}
+        weights = {f"{prefix}{name}": tensor for name, tensor in weights.items()}
+        save_file(weights, file)
+        assert load_sae(topk).content_hash == plain.content_hash
+        bare = {name.removeprefix(prefix): tensor for name, tensor in load_file(file).items()}
+        save_file({name: tensor.clone() for name, tensor in bare.items()}, file)
 
 
 def test_the_width_of_the_activations_must_fit(topk: Path) -> None:
