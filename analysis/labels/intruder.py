@@ -12,22 +12,24 @@ before), where a term at distance d with the share f of the corpus weighs log(1 
 scaled to length 1. The judge picks the context with the smallest sum of inner products with the
 other four; a tie counts in part.
 
-Memory: `POOL` rows of each latent, and blocks within the memory setting.
+Memory: `POOL` rows of each latent, a few numbers for each term and thread, and blocks within the
+memory setting.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numba
 import numpy as np
-import scipy.sparse
 
 from analysis.bundle import WORKING_BYTES, Activations, KeptTokens
 from analysis.labels.terms import TokenTerms
 from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT, Progress
+from analysis.runtime.threads import over_spans
 
 SHOWN = 5
 """Contexts of a trial, the foreign one included."""
@@ -45,8 +47,6 @@ STRONGEST = 0.25
 MOST_TRIED = 1_024
 """Contexts of a cluster among which those of a trial are looked for."""
 CHANCE = 1 / SHOWN
-_VECTOR_BYTES = 144 * SHOWN * (2 * REACH + 1)
-"""Bytes of the vectors of one trial, copies included."""
 _NONE = -1
 
 
@@ -108,7 +108,7 @@ def intruder_scores(
         memory_bytes=memory_bytes,
         progress=progress,
     )
-    picked = picked_by_words(trials.contexts, terms, kept, memory_bytes)
+    picked = picked_by_words(trials.contexts, terms, kept)
     count = np.bincount(trials.group, minlength=len(groups))
     right = np.bincount(trials.group, picked, minlength=len(groups))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -137,16 +137,22 @@ def draw_trials(
     return Trials(drawn.group[made], np.column_stack([drawn.own[made], foreign[made]]))
 
 
-def picked_by_words(
-    contexts: Ints, terms: TokenTerms, kept: KeptTokens, memory_bytes: int = MEMORY_BYTES
-) -> Floats:
+def picked_by_words(contexts: Ints, terms: TokenTerms, kept: KeptTokens) -> Floats:
     """How far the words pick the last of the contexts [n, SHOWN]: 1, 0, or 1 / k in a tie of k."""
-    picked = np.empty(len(contexts))
-    most = max(1, memory_bytes // _VECTOR_BYTES)
-    vectors = partial(_vectors, terms=terms, kept=kept)
-    for start in range(0, len(contexts), most):
-        picked[start : start + most] = _picked_foreign(contexts[start : start + most], vectors)
-    return picked
+    shared = np.empty(contexts.shape)
+    document = kept.documents_of(contexts)
+    kernel = partial(
+        _fill_shared,
+        contexts,
+        (kept.row_starts[document], kept.row_ends[document]),
+        (terms.word, terms.piece, terms.before),
+        -np.log(np.maximum(terms.frequency, 1 / max(kept.total, 1))),
+        shared,
+    )
+    over_spans(len(contexts), kernel)
+    shared = np.round(shared, 9)
+    least = shared == shared.min(axis=1, keepdims=True)
+    return np.asarray(np.where(least[:, -1], 1 / least.sum(axis=1), 0.0))
 
 
 def _pools(
@@ -273,37 +279,46 @@ def _first_that_fits(foreign: Ints) -> Ints:
     return foreign[np.arange(len(foreign)), first]
 
 
-def _vectors(rows: Ints, terms: TokenTerms, kept: KeptTokens) -> scipy.sparse.csr_array:
-    """The contexts around the rows [n] as vectors [n, V] of length 1."""
-    distance = np.arange(-REACH, REACH + 1)
-    around = rows[:, None] + distance
-    document = kept.documents_of(rows)
-    starts, ends = kept.row_starts[document], kept.row_ends[document]
-    inside = (around >= starts[:, None]) & (around < ends[:, None])
-    rarity = -np.log(np.maximum(terms.frequency, 1 / max(kept.total, 1)))
-    entries = []
-    for kind in (terms.word, terms.piece, terms.before):
-        term = np.where(inside, kind[np.where(inside, around, 0)], _NONE)
-        context, place = np.nonzero(term != _NONE)
-        of = term[context, place]
-        entries.append((rarity[of] / (1.0 + np.abs(distance[place])) ** 2, context, of))
-    weight, context, of = (np.concatenate(part) for part in zip(*entries, strict=True))
-    matrix = scipy.sparse.csr_array((weight, (context, of)), shape=(len(rows), len(terms.shown)))
-    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return scipy.sparse.csr_array(scipy.sparse.diags_array(1 / np.maximum(length, 1e-300)) @ matrix)
+@numba.njit(nogil=True, cache=True)
+def _fill_shared(
+    contexts: Ints,
+    documents: tuple[Ints, Ints],
+    kinds: tuple[Int32s, Int32s, Int32s],
+    rarity: Floats,
+    shared: Floats,
+    start: int,
+    stop: int,
+) -> None:
+    """Fill rows start to stop of shared [n, SHOWN]: each context's inner products with the others.
 
-
-def _picked_foreign(contexts: Ints, vectors: Callable[[Ints], scipy.sparse.csr_array]) -> Floats:
-    """How far the judge picks the last of the contexts [n, SHOWN]: 1, 0, or 1 / k in a tie of k."""
-    n = len(contexts)
-    matrix = vectors(contexts.ravel())
-    trial = np.repeat(np.arange(n), SHOWN)
-    ones = np.ones(len(trial))
-    summed = scipy.sparse.csr_array((ones, (trial, np.arange(len(trial)))), shape=(n, len(trial)))
-    together = (summed @ matrix)[trial]
-    # The sum of the products with the others: with all, less the one with itself.
-    itself = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
-    shared = np.asarray(matrix.multiply(together).sum(axis=1)).ravel() - itself
-    shared = np.round(shared.reshape(n, SHOWN), 9)
-    least = shared == shared.min(axis=1, keepdims=True)
-    return np.asarray(np.where(least[:, -1], 1 / least.sum(axis=1), 0.0))
+    `documents` is where the document of each context starts and ends, in rows.
+    """
+    weight, together = np.zeros((SHOWN, len(rarity))), np.zeros(len(rarity))
+    met = np.empty((SHOWN, len(kinds) * (2 * REACH + 1)), np.int64)
+    listed = np.zeros(SHOWN, np.int64)
+    for trial in range(start, stop):
+        for i in range(SHOWN):
+            row, own = contexts[trial, i], weight[i]
+            listed[i] = 0
+            first = max(row - REACH, documents[0][trial, i])
+            for at in range(first, min(row + REACH + 1, documents[1][trial, i])):
+                for kind in kinds:
+                    term = kind[at]
+                    if term >= 0 and rarity[term] > 0:
+                        if own[term] == 0:
+                            met[i, listed[i]] = term
+                            listed[i] += 1
+                        own[term] += rarity[term] / (1.0 + abs(at - row)) ** 2
+            squared = 0.0
+            for term in met[i, : listed[i]]:
+                squared += own[term] ** 2
+            for term in met[i, : listed[i]]:
+                own[term] /= np.sqrt(squared)
+                together[term] += own[term]
+        for i in range(SHOWN):
+            shared[trial, i] = 0.0
+            for term in met[i, : listed[i]]:
+                shared[trial, i] += weight[i, term] * (together[term] - weight[i, term])
+        for i in range(SHOWN):
+            for term in met[i, : listed[i]]:
+                weight[i, term] = together[term] = 0.0

@@ -132,9 +132,7 @@ def test_the_judge_picks_the_context_that_shares_the_least(
     random = np.random.default_rng(1)
     rows = random.choice(np.flatnonzero(held_out), (40, SHOWN))
     rows[0] = rows[0, 0]  # five equal contexts: a tie
-    picked = intruder._picked_foreign(
-        rows, lambda flat: intruder._vectors(flat, terms, stored.kept)
-    )
+    picked = intruder.picked_by_words(rows, terms, stored.kept)
     starts, ends = stored.kept.row_starts, stored.kept.row_ends
     for trial, result in zip(rows, picked, strict=True):
         vectors = np.zeros((SHOWN, len(terms.shown)))
