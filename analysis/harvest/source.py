@@ -258,6 +258,11 @@ class TextSource:
         return any(file.local is None for file in files)
 
     @cached_property
+    def odd(self) -> OddRows:
+        """The odd rows of the corpus, once it was read to its end."""
+        return OddRows()
+
+    @cached_property
     def corpus_notes(self) -> list[str]:
         """What was chosen among the files of the corpus without being asked for."""
         return list(corpus_files(self.address.corpus, self.address.choice).notes)
@@ -302,11 +307,12 @@ class TextSource:
                 ),
             )
         mask = _mask_summary(self.policy, summary.mask, bos=self.parameters.prepend_bos)
+        policy = " ".join([mask.policy, *self.odd.sentences()])
         return {
             "tokens": summary.tokens,
             "l0": summary.l0,
             "explained_variance": summary.explained_variance,
-            "mask": mask.model_dump(),
+            "mask": mask.model_copy(update={"policy": policy}).model_dump(),
         }
 
     def vocabulary(self) -> Vocabulary | None:

@@ -8,6 +8,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from itertools import islice
+from math import ceil
 from pathlib import Path
 
 from analysis.harvest.corpus import Document
@@ -44,6 +45,8 @@ class CorpusFacts:
     ids: int = 0
     """Token ids of a corpus that is tokenised already."""
     odd: OddRows = field(default_factory=OddRows)
+    blocks: int = 0
+    """Blocks of the whole corpus, estimated."""
     sampled_characters: int = 0
     sampled_tokens: int = 0
 
@@ -81,7 +84,7 @@ def read_to_end(source: TextSource, progress: Progress) -> CorpusFacts:
 
     Raises InputError as `read_corpus` does, and if a token id is not one of the model's.
     """
-    facts = CorpusFacts()
+    facts = CorpusFacts(odd=source.odd)
     wanted = source.parameters.max_tokens if source.is_remote else None
     for document in source.documents(facts.odd):
         _add(facts, document, source)
@@ -98,6 +101,7 @@ def _add(facts: CorpusFacts, document: Document, source: TextSource) -> None:
     tokenizer = source.language_model.tokenizer
     if document.token_ids is not None:
         facts.ids += len(document.token_ids)
+        facts.blocks += ceil(len(document.token_ids) / source.parameters.block_tokens)
         next(tokenised([document], tokenizer))  # are they the model's?
         return
     facts.characters += len(document.text)
@@ -106,6 +110,8 @@ def _add(facts: CorpusFacts, document: Document, source: TextSource) -> None:
         encoded = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         facts.sampled_characters += len(text)
         facts.sampled_tokens += len(encoded)
+    tokens = len(document.text) * facts.sampled_tokens / facts.sampled_characters
+    facts.blocks += ceil(tokens / source.parameters.block_tokens)
 
 
 @dataclass(frozen=True)
@@ -166,7 +172,7 @@ def _text_plan(source: TextSource, out: Path, memory: int, progress: Progress) -
         tokens=tokens,
         l0=timed.l0,
         harvest=run_tokens / timed.tokens_per_second,
-        blocks=max(1, round(run_tokens / parameters.block_tokens)),
+        blocks=ceil(facts.blocks * min(1.0, run_tokens / max(facts.tokens, 1))),
         block_tokens=parameters.block_tokens,
         documents=facts.documents,
         device=f"{source.language_model.model.device}, {parameters.dtype}",
