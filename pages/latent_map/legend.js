@@ -1,7 +1,7 @@
 /** The legend of the colours: entries with "selected / total", and a bar for numbers. */
 
-/** Entries that are listed; of more clusters the legend would be longer than the map. */
-const MOST = 60;
+/** Entries that are listed at first, and that each press on the last line adds. */
+const AT_ONCE = 60;
 
 /**
  * @param {HTMLElement} host
@@ -10,6 +10,9 @@ const MOST = 60;
  */
 export function createLegend(host, { onToggle, theme = () => "light" }) {
   let rows = [];
+  let more = null;
+  /** Selected latents of each entry. */
+  let shown = [];
   let open = window.matchMedia("(min-width: 700px)").matches;
 
   function build(colour) {
@@ -26,11 +29,39 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     if (colour.scale) details.append(colourBar(colour, theme()));
     const list = text("ul", "legend-entries", "");
     list.tabIndex = -1; // a list that scrolls would be a stop of Tab of its own
-    rows = listed(colour).map((entry) => row(list, colour, entry, theme(), onToggle));
-    details.append(list);
-    const rest = colour.entries.length - rows.length;
-    if (rest > 0) details.append(text("p", "legend-rest", `${rest.toLocaleString("en")} smaller ones`));
+    rows = [];
+    more = text("button", "legend-rest", "");
+    more.type = "button";
+    more.tabIndex = -1;
+    more.addEventListener("click", () => {
+      add(list, colour);
+      write();
+    });
+    details.append(list, more);
+    add(list, colour);
     host.replaceChildren(details);
+  }
+
+  /** List the next entries. */
+  function add(list, colour) {
+    for (const entry of colour.entries.slice(rows.length, rows.length + AT_ONCE)) {
+      rows.push(row(list, colour, entry, theme(), onToggle));
+    }
+    const rest = colour.entries.length - rows.length;
+    more.hidden = rest === 0;
+    more.textContent = `${rest.toLocaleString("en")} more`;
+  }
+
+  /** Write how many latents of each listed entry are selected. */
+  function write() {
+    rows.forEach(({ item, count, entry }, i) => {
+      const selected = shown[i];
+      count.textContent =
+        selected === entry.total
+          ? entry.total.toLocaleString("en")
+          : `${selected.toLocaleString("en")} / ${entry.total.toLocaleString("en")}`;
+      item.classList.toggle("none", selected === 0);
+    });
   }
 
   let drawn = "";
@@ -43,14 +74,8 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
       const key = `${colour.name} ${colour.title} ${theme()} ${colour.entries.length}`;
       if (key !== drawn) build(colour);
       drawn = key;
-      rows.forEach(({ item, count, entry }, i) => {
-        const selected = counts[i];
-        count.textContent =
-          selected === entry.total
-            ? entry.total.toLocaleString("en")
-            : `${selected.toLocaleString("en")} / ${entry.total.toLocaleString("en")}`;
-        item.classList.toggle("none", selected === 0);
-      });
+      shown = counts;
+      write();
     },
     /** Build anew when it is shown next. */
     forget() {
@@ -60,10 +85,6 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
       host.replaceChildren();
     },
   };
-}
-
-function listed(colour) {
-  return colour.entries.slice(0, MOST);
 }
 
 function row(list, colour, entry, theme, onToggle) {

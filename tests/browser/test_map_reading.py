@@ -276,6 +276,38 @@ def export(shown: MapPage, kind: str) -> Download:
     return download.value
 
 
+LEGEND = """
+async (count) => {
+  const { createLegend } = await import("http://map.test/legend.js");
+  const host = document.body.appendChild(document.createElement("div"));
+  const entry = (i) => ({ code: i + 1, last: i + 1, label: `${i}`, total: 9 });
+  const entries = Array.from({ length: count }, (_, i) => entry(i));
+  const palette = Array(count + 1).fill("#123456");
+  const words = { name: "", title: "", meaning: "" };
+  const colour = { ...words, scale: null, entries, palette: { light: palette } };
+  const pressed = [];
+  const legend = createLegend(host, { onToggle: (code) => pressed.push(code) });
+  legend.show(colour, entries.map((_, i) => i % 10));
+  const more = host.querySelector(".legend-rest");
+  const steps = [];
+  do steps.push([host.querySelectorAll("li").length, more.textContent]);
+  while (!more.hidden && (more.click(), true));
+  const last = [...host.querySelectorAll("li")].at(-1);
+  last.querySelector("button").click();
+  const text = last.querySelector(".legend-count").textContent;
+  host.remove();
+  return { steps, pressed, text };
+}
+"""
+
+
+def test_every_entry_of_a_long_legend_can_be_listed_and_pressed(modules: Page) -> None:
+    seen = modules.evaluate(LEGEND, 135)
+    assert [count for count, _ in seen["steps"]] == [60, 120, 135]
+    assert [words for _, words in seen["steps"][:2]] == ["75 more", "15 more"]
+    assert seen["pressed"] == [135] and seen["text"] == "4 / 9"
+
+
 def test_a_png_has_the_pixels_of_the_screen(shown: MapPage) -> None:
     shown.page.mouse.move(2, 2)
     shown.keys("+", "+")
