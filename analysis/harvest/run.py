@@ -205,6 +205,9 @@ class _Filling:
         own = kept | _of_document(document, position, self.last_before)
         ids = np.concatenate([part.block.token_ids for part in parts])
         latents = np.concatenate([part.latents for part in parts])
+        # BOS before a block is no token of a document: neither stored nor counted as masked.
+        begins = int(np.count_nonzero(~own))
+        mask = self.mask.model_copy(update={"special": self.mask.special - begins})
         return Shard(
             document=document[own],
             position=position[own],
@@ -215,7 +218,7 @@ class _Filling:
             activations=np.concatenate([part.activations for part in parts]),
             facts=ShardFacts(
                 blocks=len(parts),
-                mask=self.mask,
+                mask=mask,
                 active=len(latents),
                 variance=self.variance,
                 reference_norm=median_norm,

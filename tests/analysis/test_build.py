@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from scipy import sparse
 
 from analysis.build import build_bundle
 from analysis.bundle import TABLES, Bundle, Parameters
 from analysis.cooccurrence.association import measure_table
 from analysis.runtime.errors import InputError
+from analysis.saes import SparseAutoencoder
+from analysis.saes.saelens import save_saelens
 from analysis.settings import BuildRequest
+from tests.analysis.harvest.tiny_model import WORDS, tiny_language_model
 from tests.planted import Planted, planted_activations, planted_sae
 
 
@@ -176,3 +180,36 @@ def test_requests_that_make_no_sense(
     with pytest.raises(InputError, match=message):
         build_bundle(replace(small, out=tmp_path / "bundle", **changes))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bos_of_blocks_is_neither_stored_nor_counted(tmp_path: Path) -> None:
+    """Blocks of 5 words after BOS; the first position, which is BOS, is the masked sink."""
+    model = tiny_language_model()
+    model.model.save_pretrained(tmp_path / "model")
+    model.tokenizer.save_pretrained(tmp_path / "model")
+    sae = SparseAutoencoder(
+        format="saelens",
+        architecture="standard",
+        W_enc=torch.eye(16),
+        W_dec=torch.eye(16),
+        b_enc=torch.zeros(16),
+        b_dec=torch.zeros(16),
+        hook_point="blocks.0.hook_resid_post",
+    )
+    save_saelens(sae, tmp_path / "sae")
+    corpus = tmp_path / "words.txt"
+    corpus.write_text(" ".join(WORDS * 10))
+    request = BuildRequest(
+        sae=str(tmp_path / "sae"),
+        model=str(tmp_path / "model"),
+        corpus=corpus,
+        out=tmp_path / "bundle",
+        prepend_bos=True,
+        block_tokens=6,
+        device="cpu",
+    )
+    bundle = build_bundle(request)
+    assert bundle.manifest.tokens == 400
+    assert bundle.manifest.mask.special_tokens == 0
+    assert bundle.manifest.mask.policy.startswith("Each block begins with BOS.")
+    assert pq.read_metadata(bundle.path / "tokens.parquet").num_rows == 400
