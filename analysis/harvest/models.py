@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from analysis.harvest.devices import device_named, free_bytes, is_spread, weight_bytes
 from analysis.harvest.shortened import empty_model, without_layers_above
+from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
 
@@ -38,12 +38,6 @@ class LanguageModel:
     special_token_ids: frozenset[int]
     layers_loaded: int | None = None
     """Layers in memory, from the first; None: all of them."""
-
-
-def cache_folder() -> Path:
-    """Folder for files that can be recreated: $CLEARWATER_CACHE, or ~/.cache/clearwater."""
-    folder = os.environ.get("CLEARWATER_CACHE")
-    return Path(folder) if folder else Path.home() / ".cache" / "clearwater"
 
 
 def model_folder(short_name: str) -> Path:

@@ -134,7 +134,7 @@ def _corpus(bundle: Bundle) -> _Corpus:
 
 def _contexts(bundle: Bundle, positions: Int32s) -> tuple[Int32s, Int32s]:
     """The rows of the picked tokens and the latents of the contexts."""
-    kept, table = bundle.kept_tokens, bundle.contexts
+    table = bundle.contexts
     rows, latents, total = [], [], 0
     for every in table.pieces():
         piece = every.filter(pc.equal(every["kind"].cast(pa.string()), KIND))
@@ -144,20 +144,30 @@ def _contexts(bundle: Bundle, positions: Int32s) -> tuple[Int32s, Int32s]:
                 f"Selection: context() searches up to {MOST_CONTEXTS:,} contexts, and this bundle "
                 "has more; search labels and tokens instead."
             )
-        document = np.searchsorted(kept.documents, piece["document"].to_numpy())
-        position = piece["position"].to_numpy()
-        picked = kept.row_starts[document] + position
-        picked = np.minimum(picked, kept.row_ends[document] - 1)
-        # An imported document may lack positions, so that its rows begin or continue elsewhere.
-        for moved in np.flatnonzero(positions[picked] != position):
-            start, stop = kept.row_starts[document[moved]], kept.row_ends[document[moved]]
-            picked[moved] = start + np.searchsorted(positions[start:stop], position[moved])
-            if picked[moved] == stop or positions[picked[moved]] != position[moved]:
-                raise damaged(table.path, "has positions that their documents lack")
+        picked = picked_rows(bundle, piece, positions)
         rows.append(picked.astype(np.int32))
         latents.append(piece["latent"].to_numpy())
     none = np.empty(0, dtype=np.int32)
     return np.concatenate([none, *rows]), np.concatenate([none, *latents])
+
+
+def picked_rows(bundle: Bundle, contexts: pa.Table, positions: Int32s) -> Ints:
+    """The row of the token table [n] of the picked token of each context.
+
+    `positions` [N] of all tokens in their documents. Raises InputError if a context is nowhere.
+    """
+    kept = bundle.kept_tokens
+    document = np.searchsorted(kept.documents, contexts["document"].to_numpy())
+    position = contexts["position"].to_numpy()
+    picked = kept.row_starts[document] + position
+    picked = np.minimum(picked, kept.row_ends[document] - 1)
+    # An imported document may lack positions, so that its rows begin or continue elsewhere.
+    for moved in np.flatnonzero(positions[picked] != position):
+        start, stop = kept.row_starts[document[moved]], kept.row_ends[document[moved]]
+        picked[moved] = start + np.searchsorted(positions[start:stop], position[moved])
+        if picked[moved] == stop or positions[picked[moved]] != position[moved]:
+            raise damaged(bundle.contexts.path, "has positions that their documents lack")
+    return picked
 
 
 def _lower(texts: pa.Array) -> pa.Array:

@@ -34,8 +34,9 @@ from analysis.harvest.corpus import Document, corpus_hash, read_corpus
 from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
-from analysis.harvest.models import DEMO_MODEL, LanguageModel, cache_folder, load_language_model
+from analysis.harvest.models import DEMO_MODEL, LanguageModel, load_language_model
 from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
+from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.errors import InputError
 
 SHARD_BLOCKS = 64

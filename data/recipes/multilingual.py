@@ -30,7 +30,8 @@ from scipy import stats
 from analysis.cooccurrence.fdr import benjamini_hochberg
 from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import parse_hook_point
-from analysis.harvest.models import DEMO_MODEL, LanguageModel, cache_folder, load_language_model
+from analysis.harvest.models import DEMO_MODEL, LanguageModel, load_language_model
+from analysis.runtime.cache_folder import cache_folder
 from analysis.saes import load_sae
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 from data.recipes.texts.games import aligned_messages

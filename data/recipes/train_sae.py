@@ -24,7 +24,7 @@ import numpy as np
 import torch
 import typer
 
-from analysis.harvest.models import cache_folder
+from analysis.runtime.cache_folder import cache_folder
 from data.recipes.harvest import Harvest, HarvestPlan, harvest, read_shard, shard_rows
 from data.recipes.publish_sae import MOST_TIMES_K, publish
 from data.recipes.sae_state import (

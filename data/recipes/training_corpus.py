@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 import typer
 from transformers import AutoTokenizer
 
-from analysis.harvest.models import DEMO_MODEL, cache_folder, model_folder
+from analysis.harvest.models import DEMO_MODEL, model_folder
+from analysis.runtime.cache_folder import cache_folder
 from data.recipes.corpus import SHIPPED
 from data.recipes.texts import games, pages, prose, records, reference
 from data.recipes.texts.documents import Section

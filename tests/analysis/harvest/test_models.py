@@ -8,7 +8,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from analysis.harvest.models import DEMO_MODEL, cache_folder, load_language_model
+from analysis.harvest.models import DEMO_MODEL, load_language_model
+from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.errors import InputError
 from tests.analysis.harvest.model_families import LAYERS, VOCABULARY, D, model_of_family
 

@@ -10,7 +10,6 @@ right is read off the tables, not off the index of the search: a latent is right
 
 import re
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ import pytest
 from analysis.bundle import Bundle, open_bundle
 from analysis.labels.naming import SEPARATOR
 from analysis.latents.windows import rows_around
-from analysis.search import search
+from analysis.selection.search import search
 from tests.conftest import DEMO_BUNDLE
 
 LEAST_RIGHT = 32
@@ -148,11 +147,6 @@ class Judge:
 @pytest.fixture(scope="module")
 def demo() -> Bundle:
     return open_bundle(DEMO_BUNDLE)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    pytest.MonkeyPatch().setenv("CLEARWATER_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 def test_forty_queries_of_five_kinds() -> None:
