@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 from analysis.build import build_bundle
 from analysis.bundle.manifest import Parameters
 from analysis.bundle.open import open_bundle
-from analysis.harvest.models import DEMO_MODEL, cache_folder
+from analysis.harvest.models import DEMO_MODEL
+from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest
 from data.recipes.corpus import SHIPPED

@@ -15,7 +15,7 @@ def test_the_share_of_a_word_in_the_activation_of_a_latent(planted_bundle: Bundl
     strongest: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
     for row in planted_bundle.contexts.all().to_pylist():
         strongest[row["latent"]][row["document"], row["position"]] = row["activation"]
-    expected = defaultdict(float)
+    expected: dict[tuple[str, int], float] = defaultdict(float)
     for latent, picked in strongest.items():
         for place, activation in picked.items():
             expected[words[place], latent] += activation / sum(picked.values())
