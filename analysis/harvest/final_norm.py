@@ -7,6 +7,7 @@ standard deviation after centring, times one weight per coordinate.
 
 import copy
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,16 @@ from analysis.runtime.errors import InputError
 PROBES = 64
 TOLERANCE = 1e-3
 """Largest relative error with which the folded unembedding must give the model's logits."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a model, and its unembedding."""
+
+    tokens: list[str]
+    """Readable, in the order of the columns."""
+    unembedding: torch.Tensor
+    """[d_model, vocabulary], the final norm's weight folded in."""
 
 
 class _Norm(NamedTuple):

@@ -26,7 +26,7 @@ from analysis.harvest.corpus import (
     read_corpus,
 )
 from analysis.harvest.devices import device_named
-from analysis.harvest.final_norm import unembedding
+from analysis.harvest.final_norm import Vocabulary, unembedding
 from analysis.harvest.forward import check_positions, hook_in
 from analysis.harvest.hooks import ANY_MODULE, HookPoint, parse_hook_point
 from analysis.harvest.imported import check_files, find_tokens_file, import_activations
@@ -42,16 +42,6 @@ from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.progress import Progress
 from analysis.runtime.workers import Workers
 from analysis.saes import Overrides, SparseAutoencoder, load_sae
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The tokens of a model, and its unembedding."""
-
-    tokens: list[str]
-    """Readable, in the order of the columns."""
-    unembedding: torch.Tensor
-    """[d_model, vocabulary], the final norm's weight folded in."""
 
 
 class Source(Protocol):
