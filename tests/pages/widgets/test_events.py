@@ -7,6 +7,7 @@ from analysis.bundle import Bundle
 from analysis.selection import Latents, both, ids_of, parse
 from charts.component_plane import component_plane, members_inside
 from charts.core.interactions import INTERACTIONS
+from charts.density import density_histogram
 from pages.widgets.events import HANDLED
 from pages.widgets.session import GENERATION
 from tests.pages.conftest import Open, act_in_chart, texts
@@ -43,6 +44,18 @@ def test_an_event_is_handled_once(open_page: Open) -> None:
     assert app.query_params["select"] == "box(-2,2,-2,2)"
     app.text_input[0].set_value("flag=dead").run()
     assert app.query_params["select"] == "flag=dead"
+
+
+def test_an_interval_that_begins_inside_the_bar_of_dead_latents_selects_them(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    rows = density_histogram(planted_bundle).rows
+    start, end = (rows[name][0].as_py() for name in ("log10_density", "log10_density_end"))
+    app = open_page("overview")
+    act_in_chart(app, "density-histogram", density={"log10_density": [(start + end) / 2, -1]})
+    assert app.query_params["select"] == "density<=0.1"
+    act_in_chart(app, "density-histogram", density={"log10_density": [end + 0.01, -1]})
+    assert app.query_params["select"].startswith("density>=")
 
 
 def test_an_interval_of_densities_is_a_pair_of_comparisons(open_page: Open) -> None:
