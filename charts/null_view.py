@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, Space
-from analysis.decoder.map_verdict import MapName
+from analysis.decoder.map_verdict import MapName, null_of_map, quality_of_map
 from analysis.runtime.arrays import Float32s, Int32s
 from analysis.runtime.numbers import count, percent
 from charts.cluster_level import NULLS
@@ -135,11 +135,7 @@ def _short(values: np.ndarray) -> str:
 
 def _map_note(bundle: Bundle, map_name: MapName, clusters: int) -> str:
     manifest = bundle.manifest
-    quality, of_data = (
-        (manifest.null_map, manifest.map)
-        if map_name == "decoder"
-        else (manifest.null_map_cooccurrence, manifest.map_cooccurrence)
-    )
+    quality, of_data = null_of_map(manifest, map_name), quality_of_map(manifest, map_name)
     note = (
         f"One draw of {NULLS[map_name]}, laid out and clustered like the data. Every group, gap "
         f"and filament on this map is chance; so are its {count(clusters)} clusters."

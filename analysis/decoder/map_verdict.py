@@ -21,6 +21,11 @@ def quality_of_map(manifest: Manifest, name: MapName) -> MapQuality | None:
     return manifest.map if name == "decoder" else manifest.map_cooccurrence
 
 
+def null_of_map(manifest: Manifest, name: MapName) -> MapQuality | None:
+    """The quality of the same map where there is nothing to find; None if it was not drawn."""
+    return manifest.null_map if name == "decoder" else manifest.null_map_cooccurrence
+
+
 def first_map(manifest: Manifest) -> MapName:
     """The map that opens first: the one with the larger worth; in a tie, the decoder's.
 

@@ -12,6 +12,7 @@ from analysis.decoder.map_verdict import (
     LEAST_RECALL,
     MapName,
     first_map_sentence,
+    null_of_map,
     quality_of_map,
     quality_sentence,
 )
@@ -33,10 +34,27 @@ def map_trust(bundle: Bundle, map_name: MapName) -> None:
     """A badge with the measured quality of a map; opens what it means for reading it."""
     quality = quality_of_map(bundle.manifest, map_name)
     if quality is not None:
-        sentence = plain(quality_sentence(quality), 1000)
-        first = plain(first_map_sentence(bundle.manifest), 1000)
-        with _badge(map_badge(quality), is_weak=map_is_weak(quality)):
-            st.markdown(f"**How reliable is this map?** {sentence} {first}")
+        null = null_of_map(bundle.manifest, map_name)
+        sentences = [
+            quality_sentence(quality),
+            _null_sentence(null, map_name),
+            first_map_sentence(bundle.manifest),
+        ]
+        with _badge(map_badge(quality, null), is_weak=map_is_weak(quality)):
+            text = plain(" ".join(filter(None, sentences)), 1500)
+            st.markdown(f"**How reliable is this map?** {text}")
+
+
+def _null_sentence(null: MapQuality | None, map_name: MapName) -> str:
+    if null is None or null.knn_recall is None:
+        return (
+            "This bundle has no null draw of this map, so it is not known what the same "
+            "computation gives where there is nothing to find."
+        )
+    return (
+        f"Where there is nothing to find, the same computation keeps "
+        f"{numbers.percent(null.knn_recall)} of the ten nearest ({NULLS[map_name]})."
+    )
 
 
 def _badge(label: str, *, is_weak: bool) -> DeltaGenerator:
@@ -49,13 +67,18 @@ def _badge(label: str, *, is_weak: bool) -> DeltaGenerator:
     )
 
 
-def map_badge(quality: MapQuality) -> str:
-    """The measures of a map, such as "recall .33"."""
-    measures = {"recall": quality.knn_recall, "seeds": quality.agreement}
-    known = [
-        f"{name} {_hundredths(value)}" for name, value in measures.items() if value is not None
+def map_badge(quality: MapQuality, null: MapQuality | None) -> str:
+    """The measures of a map beside their null, such as "recall .33 · null .06 · seeds .57"."""
+    if quality.knn_recall is None:
+        return "map not measured"
+    chance = None if null is None else null.knn_recall
+    parts = [
+        f"recall {_hundredths(quality.knn_recall)}",
+        "no null" if chance is None else f"null {_hundredths(chance)}",
     ]
-    return " · ".join([*known, "no null"]) if known else "map not measured"
+    if quality.agreement is not None:
+        parts.append(f"seeds {_hundredths(quality.agreement)}")
+    return " · ".join(parts)
 
 
 def map_is_weak(quality: MapQuality) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle, LevelName
+from analysis.decoder.map_verdict import MapName
 from analysis.runtime import numbers
 from pages.widgets.markdown import plain
 from pages.widgets.trust import (
@@ -273,17 +274,18 @@ def test_the_badge_of_a_level(
 
 
 @pytest.mark.parametrize(
-    ("recall", "agreement", "label"),
+    ("recall", "null", "agreement", "label"),
     [
-        (0.328, None, "recall .33 · no null"),
-        (0.0772, None, "recall .08 · no null · weak"),
-        (0.3, 0.3, "recall .30 · seeds .30 · no null"),
-        (0.9, 0.29, "recall .90 · seeds .29 · no null · weak"),
-        (None, None, "map not measured · weak"),
+        (0.328, 0.064, None, "recall .33 · null .06"),
+        (0.0772, None, None, "recall .08 · no null · weak"),
+        (0.3, 0.1, 0.3, "recall .30 · null .10 · seeds .30"),
+        (0.9, None, 0.29, "recall .90 · no null · seeds .29 · weak"),
+        (None, 0.1, None, "map not measured · weak"),
     ],
 )
 def test_the_badge_of_a_map(
     recall: float | None,
+    null: float | None,
     agreement: float | None,
     label: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -293,6 +295,29 @@ def test_the_badge_of_a_map(
     quality = planted_bundle.manifest.map.model_copy(
         update={"knn_recall": recall, "agreement": agreement}
     )
-    manifest = planted_bundle.manifest.model_copy(update={"map": quality})
+    of_null = None if null is None else quality.model_copy(update={"knn_recall": null})
+    manifest = planted_bundle.manifest.model_copy(update={"map": quality, "null_map": of_null})
     map_trust(replace(planted_bundle, manifest=manifest), "decoder")
     assert shown == [label]
+
+
+@pytest.mark.parametrize("map_name", ["decoder", "cooccurrence"])
+def test_the_recall_of_the_null_stands_beside_that_of_the_map(
+    map_name: MapName, monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    recalls = {"decoder": 0.0125, "cooccurrence": 0.0425}
+    quality = planted_bundle.manifest.map
+    null_maps = {
+        field: quality.model_copy(update={"knn_recall": recalls[name]})
+        for field, name in (("null_map", "decoder"), ("null_map_cooccurrence", "cooccurrence"))
+    }
+    written: list[str] = []
+    monkeypatch.setattr(st, "markdown", written.append)
+    manifest = planted_bundle.manifest.model_copy(update=null_maps)
+    map_trust(replace(planted_bundle, manifest=manifest), map_name)
+    assert f"keeps {numbers.percent(recalls[map_name])} of the ten nearest" in written[0].replace(
+        "\\", ""
+    )
+    without = manifest.model_copy(update=dict.fromkeys(null_maps))
+    map_trust(replace(planted_bundle, manifest=without), map_name)
+    assert "has no null draw of this map" in written[1]
