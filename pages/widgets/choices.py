@@ -182,9 +182,11 @@ def shows_chance(bundle: Bundle, space: Space) -> bool:
     key = "pick chance"
     st.session_state[key] = session.current().chance == "shown"
     st.toggle(
-        "Show what chance looks like",
+        "Show chance",
         key=key,
-        help="The same picture where there is nothing to find: " + NULLS[space] + ".",
+        help="What chance looks like: the same picture where there is nothing to find, "
+        + NULLS[space]
+        + ".",
         on_change=_take_chance,
     )
     return session.current().chance == "shown"

@@ -300,7 +300,8 @@ def test_a_ring_shows_which_point_is_under_the_pointer(shown: MapPage) -> None:
     rows, columns = np.nonzero(np.abs(near_by - far).max(axis=2) > 60)
     assert len(rows) > 10
     distance = np.hypot(columns - 14 + int(x) - x + 0.5, rows - 14 + int(y) - y + 0.5)
-    assert 4 < np.median(distance) < 12 and distance.max() < 14
+    # The card may begin 14 pixels from the point.
+    assert 4 < np.median(distance) < 12 and (distance < 14).mean() > 0.8
     assert (seen(-20) == far).all()
 
 
@@ -362,7 +363,9 @@ def test_back_and_forward_change_selection_and_view(shown: MapPage) -> None:
     shown.page.go_forward()
     shown.rest()
     assert shown.link["select"] == second["select"]
-    assert shown.link["viewport"] == second["viewport"]
+    # The view is that of the link to a pixel; the link is written with four digits again.
+    ends, wanted = (np.array(one["viewport"].split(","), float) for one in (shown.link, second))
+    assert np.abs(ends - wanted).max() < (wanted[1] - wanted[0]) / shown.box[2]
 
 
 def test_a_browser_without_webgl_gets_a_chart(server: str, chromium: Browser) -> None:
