@@ -289,20 +289,19 @@ def test_a_ring_shows_which_point_is_under_the_pointer(shown: MapPage) -> None:
     left, top, width, height = shown.box
     x, y = np.multiply(places[lonely(places)], (width, height))
 
-    def seen(dx: float) -> np.ndarray:
-        """The surroundings [28, 28, 3] of the point with the pointer `dx` pixels beside it."""
-        shown.page.mouse.move(left + 2, top + height - 2)
-        shown.page.mouse.move(float(left + x + dx), float(top + y))
+    def seen(at_x: float, at_y: float) -> np.ndarray:
+        """The surroundings [28, 28, 3] of the point with the pointer at a place of the map."""
+        shown.page.mouse.move(float(left + at_x), float(top + at_y))
         shown.pause()
         return shown.picture().astype(int)[int(y) - 14 : int(y) + 14, int(x) - 14 : int(x) + 14]
 
-    far, near_by = seen(20), seen(9)
+    far, near_by = seen(2, height - 2), seen(x + 6, y)
     rows, columns = np.nonzero(np.abs(near_by - far).max(axis=2) > 60)
     assert len(rows) > 10
     distance = np.hypot(columns - 14 + int(x) - x + 0.5, rows - 14 + int(y) - y + 0.5)
     # The card may begin 14 pixels from the point.
     assert 4 < np.median(distance) < 12 and (distance < 14).mean() > 0.8
-    assert (seen(-20) == far).all()
+    assert (seen(2, height - 2) == far).all()
 
 
 def test_fingers_move_zoom_and_point(shown: MapPage) -> None:
