@@ -35,6 +35,7 @@ from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import HookPoint, parse_hook_point
 from analysis.harvest.mask import MaskCounts, MaskPolicy, batch_mask, reference_norm
 from analysis.harvest.models import DEMO_MODEL, LanguageModel, load_language_model
+from analysis.harvest.probing import main_output
 from analysis.harvest.token_blocks import TokenBlock, batches, token_blocks
 from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.errors import InputError
@@ -270,22 +271,31 @@ def median_norms(
 ) -> tuple[float, ...]:
     """The median norm at each hook point over the first training blocks."""
     batch = next(batches(blocks[:32], batch_tokens=4 * BATCH_TOKENS))
-    layers = layer_activations(language_model, plan.hooks, batch.token_ids)
+    points = output_points(language_model, plan.hooks)
+    layers = layer_activations(language_model, points, batch.token_ids)
     return tuple(
         reference_norm(batch.attention_mask, x.float().norm(dim=-1).numpy()) for x in layers
     )
 
 
+def output_points(language_model: LanguageModel, hooks: Sequence[str]) -> tuple[HookPoint, ...]:
+    """The hook points in this model, which is run on a few tokens to measure them.
+
+    Raises InputError if one is the input of a module.
+    """
+    points = tuple(hook_in(language_model, parse_hook_point(hook)) for hook in hooks)
+    if any(point.side != "output" for point in points):
+        raise InputError(f"{hooks} contains an input of a module: give outputs, as resid_post.")
+    return points
+
+
 def layer_activations(
-    language_model: LanguageModel, hooks: Sequence[str], token_ids: Any
+    language_model: LanguageModel, points: Sequence[HookPoint], token_ids: Any
 ) -> list[torch.Tensor]:
     """Activations [batch, seq, d] at each hook point from one forward pass, in the given order.
 
-    The hook points are outputs of layers; the pass ends at the deepest one.
+    The hook points are outputs of layers in this model; the pass ends at the deepest one.
     """
-    points = [hook_in(language_model, parse_hook_point(hook)) for hook in hooks]
-    if any(point.side != "output" for point in points):
-        raise InputError(f"{hooks} contains an input of a module: give outputs, as resid_post.")
     deepest = max(points, key=lambda point: point.layer)
     stored: dict[HookPoint, torch.Tensor] = {}
     with ExitStack() as stack:
@@ -300,7 +310,7 @@ def layer_activations(
 
 def _storing(stored: dict[HookPoint, torch.Tensor], point: HookPoint) -> Any:
     def store(_: Any, __: Any, output: Any) -> None:
-        stored[point] = output[0] if isinstance(output, tuple) else output
+        stored[point] = main_output(output)
 
     return store
 
@@ -360,8 +370,9 @@ def make_shard(
     """Write the files of a shard, each under a temporary name that is then changed."""
     rows: list[list[torch.Tensor]] = [[] for _ in hooks]
     counts = MaskCounts()
+    points = output_points(language_model, hooks)
     for batch in batches(shard.blocks, BATCH_TOKENS):
-        layers = layer_activations(language_model, hooks, batch.token_ids)
+        layers = layer_activations(language_model, points, batch.token_ids)
         kept, batch_counts = rule.kept(batch.token_ids, batch.attention_mask, layers)
         counts = counts + batch_counts
         for kept_rows, x in zip(rows, layers, strict=True):

@@ -21,6 +21,7 @@ from data.recipes.harvest import (
     SinkRule,
     harvest,
     layer_activations,
+    output_points,
     parted_blocks,
     read_shard,
     section_of,
@@ -65,17 +66,19 @@ def test_layers_equal_the_hidden_states_of_transformers(model: LanguageModel) ->
     ids = torch.tensor([[2, 5, 9, 3], [7, 7, 4, 30]])
     with torch.inference_mode():
         states = model.model.model(input_ids=ids, output_hidden_states=True).hidden_states
-    first, second = layer_activations(model, HOOKS, ids)
+    first, second = layer_activations(model, output_points(model, HOOKS), ids)
     torch.testing.assert_close(first, states[1])
     # transformers applies the final norm to the last hidden state.
     torch.testing.assert_close(model.model.model.norm(second), states[2])
     # The order is the given one, not that of the depth.
-    torch.testing.assert_close(layer_activations(model, HOOKS[::-1], ids)[1], first)
+    torch.testing.assert_close(
+        layer_activations(model, output_points(model, HOOKS[::-1]), ids)[1], first
+    )
 
 
 def test_an_input_of_a_module_is_refused(model: LanguageModel) -> None:
     with pytest.raises(InputError, match="give outputs"):
-        layer_activations(model, ("blocks.1.hook_resid_pre", HOOKS[0]), np.array([[2]]))
+        output_points(model, ("blocks.1.hook_resid_pre", HOOKS[0]))
 
 
 def test_rows_of_all_layers_belong_to_the_same_kept_tokens(
@@ -84,10 +87,11 @@ def test_rows_of_all_layers_belong_to_the_same_kept_tokens(
     result = harvest(plan, workers=1)
     assert list(result) == list(HOOKS)
     train, _ = parted_blocks(plan, model.tokenizer)
+    points = output_points(model, HOOKS)
     for layer, hook in enumerate(HOOKS):
         expected = []
         for block in train:
-            x = layer_activations(model, HOOKS, block.token_ids[None].astype(np.int64))[layer][0]
+            x = layer_activations(model, points, block.token_ids[None].astype(np.int64))[layer][0]
             expected.append(x[1:])  # position 0 is a sink
         stored = torch.cat([read_shard(path).float() for path in result[hook].train])
         wanted = torch.cat(expected)
