@@ -32,6 +32,8 @@ export class LatentMap {
     this.link = new Link();
     this.data = null;
     this.index = null;
+    /** The view that a link gave: its viewport in the camera, and its text. */
+    this.linked = { at: "", text: "" };
     this.serial = 0;
     this.mode = "move";
     /** What the size of a point shows: "even" or "density". */
@@ -149,8 +151,8 @@ export class LatentMap {
     this.hovered = -1;
     this.camera.frame = this.data.whole;
     this.camera.showWhole();
-    const viewport = lastViews.has(key) ? lastViews.get(key) : this.data.viewport;
-    if (viewport) this.camera.show(viewport);
+    if (!lastViews.has(key)) this._showLinked(this.data.viewport);
+    else if (lastViews.get(key)) this.camera.show(lastViews.get(key));
     this.writeView();
   }
 
@@ -280,7 +282,19 @@ export class LatentMap {
 
   /** The shown part of the map as text; null for all of it. */
   viewportText() {
-    return this.camera.whole ? null : viewportText(this.camera.viewport);
+    const { camera, linked } = this;
+    if (camera.whole) return null;
+    return linked.at === String(camera.viewport) ? linked.text : viewportText(camera.viewport);
+  }
+
+  /**
+   * Show the part of the map that a link gives, if it gives one. Its shape is seldom quite that of
+   * the map, so its text stays as it is until the view moves; else each Back would zoom out a little.
+   */
+  _showLinked(edges) {
+    if (!edges) return;
+    this.camera.show(edges);
+    this.linked = { at: String(this.camera.viewport), text: edges.join(",") };
   }
 
   /** Draw in the next frame. */
@@ -320,7 +334,7 @@ export class LatentMap {
   _followAddress() {
     if (location.pathname !== this.link.path || !this.index) return;
     const viewport = viewportOf(location.search);
-    if (viewport) this.camera.show(viewport);
+    if (viewport) this._showLinked(viewport);
     else this.camera.showWhole();
     this.moved();
   }
