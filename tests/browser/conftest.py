@@ -10,12 +10,17 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from analysis.bundle import Bundle, open_bundle
 from charts.core.scheme import Scheme
 from tests.conftest import DEMO_BUNDLE, ROOT
+
+if TYPE_CHECKING:
+    from tests.browser.map_page import MapPage
 
 FLAGS = [
     "--headless",
@@ -45,6 +50,12 @@ def served_bundle(request: pytest.FixtureRequest) -> Path:
         return DEMO_BUNDLE
     path: Path = request.getfixturevalue("planted_bundle").path
     return path
+
+
+@pytest.fixture(scope="session")
+def bundle(served_bundle: Path) -> Bundle:
+    """The bundle that is served."""
+    return open_bundle(served_bundle)
 
 
 @pytest.fixture(scope="session")
@@ -154,3 +165,11 @@ def until(read: Callable[[], int], holds: Callable[[int], bool]) -> int:
     while not holds(value := read()) and time.monotonic() < end:
         time.sleep(0.25)
     return value
+
+
+@pytest.fixture
+def shown(open_page: OpenPage, bundle: Bundle) -> "MapPage":
+    """The map of the decoder vectors, as a whole."""
+    from tests.browser.map_page import MapPage  # noqa: PLC0415 - it imports `settle` from here
+
+    return MapPage(open_page("map?map=decoder"), bundle).ready()

@@ -11,17 +11,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from analysis.bundle import Bundle, open_bundle
+from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import read_pair
 from charts.pairs import ranked_pairs
 from tests.browser.conftest import OpenPage, selected, settle, until
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="session")
-def bundle(served_bundle: Path) -> Bundle:
-    return open_bundle(served_bundle)
 
 
 def figure(page: Page, title: str) -> Locator:

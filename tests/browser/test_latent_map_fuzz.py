@@ -6,12 +6,11 @@ page. The environment variables MAP_SEQUENCES and MAP_SEED set how many there ar
 
 import os
 import random
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import CDPSession
 
-from analysis.bundle import Bundle, open_bundle
+from analysis.bundle import Bundle
 from tests.browser.conftest import OpenPage
 from tests.browser.map_page import MapPage
 
@@ -22,11 +21,6 @@ SEED = int(os.environ.get("MAP_SEED", "20261129"))
 KEYS = ("ArrowLeft", "ArrowUp", "+", "-", "0", "m", "b", "l", "s", "d", "Escape", "Control+z",
         "Shift+Control+z", "x", "Home")  # fmt: skip
 """All keys with a meaning but Enter, which may open a page."""
-
-
-@pytest.fixture(scope="session")
-def bundle(served_bundle: Path) -> Bundle:
-    return open_bundle(served_bundle)
 
 
 _IS_OPEN_BUTTON = """([x, y]) => {

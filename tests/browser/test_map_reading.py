@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, Page, Route, expect
 
-from analysis.bundle import Bundle, open_bundle
+from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
 from charts.cluster_level import level_of
 from charts.latent_card import latent_card
@@ -213,16 +213,6 @@ def test_text_in_an_svg_file_is_escaped(modules: Page) -> None:
 
 
 # On the dashboard
-
-
-@pytest.fixture(scope="session")
-def bundle(served_bundle: Path) -> Bundle:
-    return open_bundle(served_bundle)
-
-
-@pytest.fixture
-def shown(open_page: OpenPage, bundle: Bundle) -> MapPage:
-    return MapPage(open_page("map?map=decoder"), bundle).ready()
 
 
 def test_the_card_tells_of_the_latent_and_a_click_keeps_it_with_its_neighbours(

@@ -1,27 +1,13 @@
 """Gestures on the map that follow each other closely, and undoing them one by one."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from analysis.bundle import Bundle, open_bundle
 from analysis.selection import And, Box, Or, parse
-from tests.browser.conftest import OpenPage
 from tests.browser.map_page import MapPage, lonely
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def bundle(served_bundle: Path) -> Bundle:
-    return open_bundle(served_bundle)
-
-
-@pytest.fixture
-def shown(open_page: OpenPage, bundle: Bundle) -> MapPage:
-    return MapPage(open_page("map?map=decoder"), bundle).ready()
 
 
 def empty_places(shown: MapPage) -> list[tuple[float, float]]:
