@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -250,12 +250,17 @@ def build_bundle(
 
 def plan_build(request: BuildRequest, report: Report | None = None) -> BuildPlan:
     """The plan of a build, after every check. Raises InputError as a build; writes nothing."""
-    return _prepare(request, report)[-1]
+    return _prepare(request, report).plan
 
 
-_Prepared = tuple[
-    Workers, SparseAutoencoder, LabelSources, TextSource | ActivationsSource, BuildPlan
-]
+class _Prepared(NamedTuple):
+    """The checked input of a build, and its plan."""
+
+    workers: Workers
+    sae: SparseAutoencoder
+    labels: LabelSources
+    source: TextSource | ActivationsSource
+    plan: BuildPlan
 
 
 def _prepare(request: BuildRequest, report: Report | None) -> _Prepared:
@@ -267,7 +272,7 @@ def _prepare(request: BuildRequest, report: Report | None) -> _Prepared:
     source = _open_source(request, sae)
     progress = SILENT if report is None else Progress(report=report)
     plan = preflight(source, labels, request.out, request.memory_bytes, progress)
-    return workers, sae, labels, source, plan
+    return _Prepared(workers, sae, labels, source, plan)
 
 
 def _build(
@@ -325,27 +330,19 @@ def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSour
 
 
 def _open_source(request: BuildRequest, sae: SparseAutoencoder) -> TextSource | ActivationsSource:
-    """The model and the corpus, or the activations file, checked against the SAE.
+    """The model and the corpus, or the activations file, of a request that `check_request` passed.
 
-    What the request leaves open is set as the SAE and the model state it.
-
-    Raises InputError if neither or both are given, or they do not fit the SAE.
+    What the request leaves open is set as the SAE and the model state it. Raises InputError if
+    model, corpus or activations do not fit the SAE.
     """
     source: TextSource | ActivationsSource
     parameters = request.parameters
     if request.dtype is not None:
         parameters = parameters.model_copy(update={"dtype": request.dtype})
     if request.activations is not None:
-        if request.model is not None or request.corpus is not None:
-            raise InputError("Give either --activations or --model with --corpus, not both.")
         source = ActivationsSource(sae, request.activations, request.tokens_file, parameters)
-    elif request.model is None or request.corpus is None:
-        given = [f"--{name}" for name in ("model", "corpus") if getattr(request, name) is not None]
-        raise InputError(
-            f"Incomplete input ({', '.join(given) or 'nothing'} is given); give both --model "
-            "and --corpus, or --activations with a file of activations from another program."
-        )
     else:
+        assert request.model is not None and request.corpus is not None
         address = TextAddress(
             _full_path(request.sae),
             as_overrides(request.overrides),
