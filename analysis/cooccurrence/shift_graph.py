@@ -280,7 +280,7 @@ def _fill_neighbours(  # noqa: PLR0913, PLR0917 - a kernel
         listed = joint_counts(layout, a, last, row, met)
         row[rank_of[a]] = 0
         scale = nearly[rank_of[a]] * (1 + 1e-9)
-        found, others = 0, 0
+        held, others = 0, 0
         for i in range(listed):
             rank = met[i]
             j = row[rank]
@@ -292,8 +292,8 @@ def _fill_neighbours(  # noqa: PLR0913, PLR0917 - a kernel
                 continue
             most = more * scale * nearly[rank]
             b = np.int32(of_rank[rank])
-            if j >= limits.least_joint and (found < CANDIDATES or most >= near.phi[CANDIDATES - 1]):
-                found = _insert(near, found, b, _phi(counts, a, b, j, limits.n), j)
+            if j >= limits.least_joint and (held < CANDIDATES or most >= near.phi[CANDIDATES - 1]):
+                held = _insert(near, held, b, _phi(counts, a, b, j, limits.n), j)
             if every and (others < every or most >= any_near.phi[every - 1]):
                 others = _insert(any_near, others, b, _phi(counts, a, b, j, limits.n), j)
         for i in range(others):
@@ -301,7 +301,7 @@ def _fill_neighbours(  # noqa: PLR0913, PLR0917 - a kernel
         tokens = layout.units[layout.latent_ends[a] : layout.latent_ends[a + 1]]
         for token in tokens:
             weight[stretch[0][token]] += stretch[1][stretch[0][token]]
-        _keep_above(layout, stretch[0], weight, limits, near, found, above.near[a], above.phi[a])
+        _keep_above(layout, stretch[0], weight, limits, near, held, above.near[a], above.phi[a])
         for token in tokens:
             weight[stretch[0][token]] = 0.0
 
@@ -314,17 +314,17 @@ def _phi(counts: Floats, a: int, b: np.int32, joint: int, n: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _insert(near: _Candidates, found: int, b: np.int32, phi: float, joint: int) -> int:
-    """Put a partner into its place among the `found` strongest; returns how many there are now."""
+def _insert(near: _Candidates, held: int, b: np.int32, phi: float, joint: int) -> int:
+    """Put a partner into its place among the `held` strongest; returns how many there are now."""
     if phi <= 0:
-        return found
-    place = found
-    if found == len(near.phi):
+        return held
+    place = held
+    if held == len(near.phi):
         place -= 1
         if phi < near.phi[place] or (phi == near.phi[place] and b > near.latents[place]):
-            return found
+            return held
     else:
-        found += 1
+        held += 1
     while place > 0 and (
         near.phi[place - 1] < phi or (near.phi[place - 1] == phi and near.latents[place - 1] > b)
     ):
@@ -333,7 +333,7 @@ def _insert(near: _Candidates, found: int, b: np.int32, phi: float, joint: int) 
         near.joint[place] = near.joint[place - 1]
         place -= 1
     near.latents[place], near.phi[place], near.joint[place] = b, phi, joint
-    return found
+    return held
 
 
 @numba.njit(nogil=True, cache=True)
@@ -343,16 +343,16 @@ def _keep_above(
     weight: Floats,
     limits: _Limits,
     near: _Candidates,
-    found: int,
+    held: int,
     kept_near: Int32s,
     kept_phi: Float32s,
 ) -> None:
-    """Write those of the `found` candidates of a latent that the shift does not explain.
+    """Write those of the `held` candidates of a latent that the shift does not explain.
 
     `weight` is the latent's active tokens over all tokens of each stretch.
     """
     kept = 0
-    for i in range(found):
+    for i in range(held):
         if kept == len(kept_near):
             break
         b, j = near.latents[i], np.float64(near.joint[i])

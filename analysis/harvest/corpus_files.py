@@ -90,12 +90,12 @@ def local_file(path: Path, folder: Path | None = None) -> CorpusFile:
 
 def local_files(folder: Path) -> dict[str, CorpusFile]:
     """Every file below a folder by its relative path, without those in hidden folders."""
-    found = {}
+    files = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if not any(part.startswith(".") for part in inside.parts) and path.is_file():
-            found[inside.as_posix()] = local_file(path, folder)
-    return found
+            files[inside.as_posix()] = local_file(path, folder)
+    return files
 
 
 def choose_files(
@@ -212,7 +212,7 @@ def _configured(folder: str, files: Mapping[str, CorpusFile]) -> dict[str, list[
         name: _matching(files, [f"{base}/{p}" if base else p for p in patterns])
         for name, patterns in _patterns(configs[0]["data_files"]).items()
     }
-    return {name: found for name, found in splits.items() if found} or None
+    return {name: chosen for name, chosen in splits.items() if chosen} or None
 
 
 def _patterns(listed: Any) -> dict[str, list[str]]:

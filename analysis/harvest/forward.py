@@ -55,9 +55,9 @@ def hook_in(language_model: LanguageModel, hook: HookPoint) -> HookPoint:
         "resid_post": Place(layer, "output"),
     }
     if hook.site in sides:
-        found = replace(hook, place=sides[hook.site])
-        _read_probe(language_model, found, f"{language_model.name} has no {hook}")
-        return found
+        placed = replace(hook, place=sides[hook.site])
+        _read_probe(language_model, placed, f"{language_model.name} has no {hook}")
+        return placed
     probe = probe_layer(
         language_model.model,
         language_model.model.get_submodule(layer),
@@ -71,9 +71,9 @@ def hook_in(language_model: LanguageModel, hook: HookPoint) -> HookPoint:
             f"{language_model.name} has no {hook}: {layout.reason}; it has "
             f"{_offered(hook, layer, layout.places, language_model)}."
         )
-    found = replace(hook, place=replace(inner, module=f"{layer}.{inner.module}"))
-    _read_probe(language_model, found, f"{language_model.name} has no {hook}")
-    return found
+    placed = replace(hook, place=replace(inner, module=f"{layer}.{inner.module}"))
+    _read_probe(language_model, placed, f"{language_model.name} has no {hook}")
+    return placed
 
 
 TokenIds = torch.Tensor | npt.NDArray[np.integer[Any]]
@@ -207,9 +207,9 @@ def _at_module(language_model: LanguageModel, hook: HookPoint, named: Place) -> 
             f"{language_model.name} has no module {named.module}; the nearest are "
             f"{', '.join(near) or ', '.join(_some_modules(language_model.model, ''))}."
         )
-    found = replace(hook, place=named)
-    _read_probe(language_model, found, f"{language_model.name} cannot be read at {named}")
-    return found
+    placed = replace(hook, place=named)
+    _read_probe(language_model, placed, f"{language_model.name} cannot be read at {named}")
+    return placed
 
 
 def _offered(

@@ -139,8 +139,8 @@ def _chained(
         return None
     after_it = [one for one in written if one.step > attention.tensor.step]
     bases = [before + attention.added, *(one.value for one in after_it)]
-    found = (_added_to(probe, base, after_it, attention.tensor.step) for base in bases)
-    mlp = next((term for term in found if term is not None), None)
+    terms = (_added_to(probe, base, after_it, attention.tensor.step) for base in bases)
+    mlp = next((term for term in terms if term is not None), None)
     return None if mlp is None else (attention, mlp)
 
 

@@ -18,12 +18,13 @@ class WholeBuild:
     step: str = ""
     """The step that runs now."""
     finished: set[str] = field(default_factory=set)
-    told: int = -1
+    reported: int = -1
+    """The percentage that was reported last."""
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Report the progress of the present step."""
         self.report(name, done, total)
-        self._tell(done / total if total else 0.0)
+        self._report_whole(done / total if total else 0.0)
 
     def begin(self, step: str) -> None:
         """A step begins."""
@@ -32,14 +33,14 @@ class WholeBuild:
     def end(self, step: str) -> None:
         """A step has ended, now or in an earlier run."""
         self.finished.add(step)
-        self._tell(0.0)
+        self._report_whole(0.0)
 
-    def _tell(self, share: float) -> None:
+    def _report_whole(self, share: float) -> None:
         whole = sum(self.seconds.values())
         done = sum(self.seconds.get(step, 0.0) for step in self.finished)
         if self.step not in self.finished:
             done += self.seconds.get(self.step, 0.0) * min(max(share, 0.0), 1.0)
         percent = int(100 * done / whole) if whole > 0 else 0
-        if percent > self.told:
-            self.told = percent
+        if percent > self.reported:
+            self.reported = percent
             self.report(NAME, percent, 100)

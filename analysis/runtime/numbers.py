@@ -100,7 +100,7 @@ def _signed(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the largest two units, such as `2 h 5 min`."""
+    """A time in seconds, minutes, or hours and minutes, such as `2 h 5 min`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

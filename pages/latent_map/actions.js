@@ -28,9 +28,9 @@ export class MapActions {
     this.map = map;
     this.landing = () => {};
     this.later = null;
-    /** The focus that Python knows or will know, and the gesture that has told it. */
-    this.told = null;
-    this.toldBy = 0;
+    /** The focus that Python knows or will know, and the serial of the gesture that carries it. */
+    this.sentFocus = null;
+    this.focusSerial = 0;
     this.outbox = new Outbox((gestures) => {
       map.link.write();
       map.send(gestures);
@@ -233,17 +233,17 @@ export class MapActions {
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       this.later = null;
-      if (map.focus === this.told) return;
-      this.told = map.focus;
-      this.toldBy = this.send({ kind: "focus", latent: map.focus });
+      if (map.focus === this.sentFocus) return;
+      this.sentFocus = map.focus;
+      this.focusSerial = this.send({ kind: "focus", latent: map.focus });
     }, SINGLE);
   }
 
   /** Take the focus of the server, unless a newer one is here. */
   takeFocus({ focus, answered }) {
-    if (this.later !== null || this.toldBy > answered) return;
+    if (this.later !== null || this.focusSerial > answered) return;
     this.map.focus = focus;
-    this.told = focus;
+    this.sentFocus = focus;
   }
 
   /** Open the page of a latent, which becomes the focus. */

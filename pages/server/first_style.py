@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SHEET = Path(__file__).parents[1] / "widgets" / "style.css"
 _END = b"</body>"
 """The sheet stands before it, because it must come after the styles that Streamlit adds."""
-_ASKED = frozenset((b"accept-encoding", b"if-modified-since", b"if-none-match", b"range"))
+_PARTIAL = frozenset((b"accept-encoding", b"if-modified-since", b"if-none-match", b"range"))
 """Requests for less than the whole page as text, which could not be changed."""
 _SENT = ("accept-ranges", "etag", "last-modified")
 """What the server says about the page without the sheet."""
@@ -31,7 +31,7 @@ class FirstStyle:
         if not _opens_a_page(scope):
             await self.app(scope, receive, send)
             return
-        asked = [header for header in scope["headers"] if header[0] not in _ASKED]
+        headers = [header for header in scope["headers"] if header[0] not in _PARTIAL]
         start: Message = {}
         page = bytearray()
 
@@ -48,7 +48,7 @@ class FirstStyle:
             else:
                 await send(message)
 
-        await self.app({**scope, "headers": asked}, receive, with_sheet)
+        await self.app({**scope, "headers": headers}, receive, with_sheet)
 
 
 def with_style(page: bytes, sheet: bytes) -> bytes:

@@ -122,8 +122,8 @@ def _evidence(
     for latent, weight in _near(index, places, half).items():
         yield latent, (NEAR_TEXT, -weight)
     if len(query.words) > 1:
-        for latent, found in _common_to_words(index, query.words).items():
-            yield latent, (NEAR_TEXT - found,)
+        for latent, share in _common_to_words(index, query.words).items():
+            yield latent, (NEAR_TEXT - share,)
 
 
 def _word_evidence(
@@ -164,15 +164,15 @@ def _with_form(rank: int, distance: int, *rest: float) -> tuple[float, ...]:
 
 def _common_to_words(index: sqlite3.Connection, words: Iterable[str]) -> dict[int, float]:
     """Latents with words of a text, and the share of the words, 0 to 1, by how well they match."""
-    found: dict[int, float] = defaultdict(float)
+    shares: dict[int, float] = defaultdict(float)
     distinct = list(dict.fromkeys(words))[:8]
     for word in distinct:
         weights: dict[int, float] = {}
         for latent, rank in _word_evidence(index, word, distance=0):
             weights[latent] = max(weights.get(latent, 0.0), 1 / (1 + rank[0]))
         for latent, weight in weights.items():
-            found[latent] += weight / len(distinct)
-    return found
+            shares[latent] += weight / len(distinct)
+    return shares
 
 
 def _places(index: sqlite3.Connection, query: TextQuery) -> Iterator[_Place]:
@@ -294,12 +294,12 @@ def _contexts(
     seen: set[int] = set()
     for place in places:
         for width in (0, half):
-            found = index.execute(
+            strongest = index.execute(
                 "select latent from contexts where row between ? and ? order by ratio desc limit 1",
                 (place.first - width, place.last + width),
             ).fetchone()
-            if found:
+            if strongest:
                 break
-        if found and found[0] not in seen and len(seen) < most:
-            seen.add(found[0])
-            yield Hit("context", found[0], place.text)
+        if strongest and strongest[0] not in seen and len(seen) < most:
+            seen.add(strongest[0])
+            yield Hit("context", strongest[0], place.text)

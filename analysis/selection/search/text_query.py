@@ -49,12 +49,12 @@ class TextQuery:
         if not self.text:
             return []
         if len(self.text) >= TRIGRAM:
-            where, asked = f"{table} match ?", self.phrase
+            where, value = f"{table} match ?", self.phrase
         else:
-            where, asked = f"instr(text, ?) and rowid <= {MOST_SCANNED}", self.text
+            where, value = f"instr(text, ?) and rowid <= {MOST_SCANNED}", self.text
         # The names of the tables are ours.
         sql = f"select rowid, text from {table} where {where} order by rowid limit ?"
-        return index.execute(sql, (asked, most)).fetchall()
+        return index.execute(sql, (value, most)).fetchall()
 
 
 def forms_of(index: sqlite3.Connection, word: str) -> dict[str, int]:
@@ -65,10 +65,10 @@ def forms_of(index: sqlite3.Connection, word: str) -> dict[str, int]:
     if len(word) < SHORTEST_STEM:
         return {}
     stem = word[: max(SHORTEST_STEM, len(word) - LONGEST_ENDING)]
-    asked = {"low": stem, "high": stem + "\U0010ffff"}
+    range_of_stem = {"low": stem, "high": stem + "\U0010ffff"}
     near = sorted(
         (len(word) + len(other) - 2 * common, other)
-        for (other,) in index.execute(_FORM_CANDIDATES, asked)
+        for (other,) in index.execute(_FORM_CANDIDATES, range_of_stem)
         if other != word
         and max(len(word), len(other)) - (common := _common(word, other)) <= LONGEST_ENDING
     )

@@ -39,8 +39,8 @@ def dataset_hub(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
                 f"/api/datasets/{name}/revision/"
             ):
                 siblings = [about(one) for one in files]
-                told = {"id": name, "sha": SHA, "siblings": siblings}
-                self._send(json.dumps(told).encode())
+                answer = {"id": name, "sha": SHA, "siblings": siblings}
+                self._send(json.dumps(answer).encode())
             elif path.startswith(f"/datasets/{name}/resolve/{SHA}/"):
                 self._send_file(files[path.split(f"{SHA}/", 1)[1]])
             else:
@@ -50,15 +50,15 @@ def dataset_hub(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            asked = json.loads(self.rfile.read(length) or b"{}").get("paths", [])
-            self._send(json.dumps([about(one) for one in asked if one in files]).encode())
+            wanted = json.loads(self.rfile.read(length) or b"{}").get("paths", [])
+            self._send(json.dumps([about(one) for one in wanted if one in files]).encode())
 
         def _send_file(self, content: bytes) -> None:
-            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-            if asked is None:
+            ends = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            if ends is None:
                 self._send(content, ETag=f'"{SHA}"', X_Repo_Commit=SHA)
                 return
-            first, last = int(asked[1]), min(int(asked[2]), len(content) - 1)
+            first, last = int(ends[1]), min(int(ends[2]), len(content) - 1)
             piece = content[first : last + 1]
             place = f"bytes {first}-{last}/{len(content)}"
             self._send(piece, 206, Content_Range=place, ETag=f'"{SHA}"', X_Repo_Commit=SHA)

@@ -27,9 +27,9 @@ def test_scripts_without_spaces_are_found(typed: str) -> None:
 def test_any_text_finds_what_contains_it(typed: str, other: str) -> None:
     query = TextQuery.of(typed)
     texts = [f"x{query.text}y", TextQuery.of(other).text]
-    found = {text for _, text in query.rows_with(_texts(*texts), "texts", 9)}
+    matching = {text for _, text in query.rows_with(_texts(*texts), "texts", 9)}
     expected = {text for text in texts if query.text and query.text in text}
-    assert found == expected
+    assert matching == expected
 
 
 def test_forms_differ_in_the_ending_nearest_first() -> None:
