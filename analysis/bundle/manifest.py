@@ -48,6 +48,11 @@ class SaeSource(_Strict):
     decoder_norms: dict[str, float] = Field(
         default_factory=dict, description="min, p05, median, p95 and max of the norms of W_dec rows"
     )
+    decoder_hash: str = Field(
+        default="",
+        description="SHA-256 of W_dec, which notes of readers belong to; empty if it predates this "
+        "field",
+    )
 
 
 class ModelSource(_Strict):

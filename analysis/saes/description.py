@@ -18,7 +18,7 @@ def describe(
     hook_point: str | None = None,
     hook_module: str | None = None,
 ) -> SaeSource:
-    """Describe an SAE. Reads every weight once, for the content hash.
+    """Describe an SAE. Reads every weight, for the hashes.
 
     `hook_point` replaces the hook point that the file states; `hook_module` is its Hugging Face
     module.
@@ -42,6 +42,7 @@ def describe(
         hook_point_out=sae.hook_point_out,
         advertised_l0=sae.advertised_l0,
         decoder_norms=decoder_norm_quantiles(sae),
+        decoder_hash=sae.decoder_hash,
     )
 
 

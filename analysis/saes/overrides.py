@@ -4,7 +4,7 @@ Each changes how the SAE encodes, and therefore its content hash, and adds a not
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import get_args
 
 from analysis.runtime.errors import InputError
@@ -79,3 +79,8 @@ class Overrides(SaeReading):
         return folded_scale(sae, scale, scale).noting(
             f"The requested input scale {scale:.6g} was folded into the weights."
         )
+
+
+def as_overrides(reading: SaeReading | None) -> Overrides | None:
+    """The reader's own form of the settings."""
+    return None if reading is None else Overrides(**asdict(reading))

@@ -139,8 +139,17 @@ class SparseAutoencoder:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name, tensor in self.tensors():
             digest.update(f"{name}{list(tensor.shape)}".encode())
-            for block in torch.split(tensor, HASH_BLOCK_ROWS):
-                digest.update(block.to(torch.float32).contiguous().numpy().data)
+            _add(digest, tensor)
+        return digest.hexdigest()
+
+    @cached_property
+    def decoder_hash(self) -> str:
+        """SHA-256 of the shape and the values of W_dec as float32: equal for every reading.
+
+        It tells which latents these are, so notes of readers belong to it.
+        """
+        digest = hashlib.sha256(f"W_dec{list(self.W_dec.shape)}".encode())
+        _add(digest, self.W_dec)
         return digest.hexdigest()
 
     def noting(self, note: str, **changes: Any) -> Self:
@@ -306,3 +315,9 @@ class SparseAutoencoder:
         if sort:
             latents = latents.sort(dim=1).values
         return latents, hidden.gather(1, latents).relu_()
+
+
+def _add(digest: "hashlib._Hash", tensor: Tensor) -> None:
+    """Add the values of a tensor as float32, in blocks of rows."""
+    for block in torch.split(tensor, HASH_BLOCK_ROWS):
+        digest.update(block.to(torch.float32).contiguous().numpy().data)

@@ -37,6 +37,7 @@ def test_it_contains_the_settings_of_the_folder() -> None:
     assert (described.hook_module, described.hook_point_out) == (None, None)
     assert not described.has_skip and not described.centre_input
     assert described.content_hash == sae.content_hash
+    assert described.decoder_hash == sae.decoder_hash
     assert described.notes == sae.notes
 
 

@@ -1,6 +1,7 @@
 """Encode and decode against the equations in NumPy, in double precision."""
 
 import dataclasses
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,17 @@ def test_the_hash_changes_with_what_shapes_an_activation() -> None:
         {"undoes_normalisation": False},
     ]
     assert len({sae_of(**changes).content_hash for changes in variants}) == len(variants)
+
+
+def test_the_decoder_hash_is_that_of_the_decoder_matrix_only() -> None:
+    shape = f"W_dec[{F}, {D}]".encode()
+    expected = hashlib.sha256(shape + W["W_dec"].astype("<f4").tobytes()).hexdigest()
+    assert sae_of().decoder_hash == expected
+    other_reading = sae_of(normalisation="layer_norm", b_dec=torch.ones(D, dtype=torch.float64))
+    assert other_reading.decoder_hash == expected
+    assert other_reading.content_hash != sae_of().content_hash
+    swapped = torch.tensor(W["W_dec"][::-1].copy())
+    assert sae_of(W_dec=swapped).decoder_hash != expected
 
 
 def test_the_hash_ignores_names_and_notes() -> None:
