@@ -19,9 +19,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.build import build_bundle
+    from analysis.build import build_bundle, refresh_bundle
     from analysis.bundle import Bundle, Parameters, open_bundle
-    from analysis.refresh import refresh_bundle
     from analysis.runtime.errors import InputError
     from analysis.saes import load_sae
     from analysis.settings import BuildRequest, LabelSettings, RefreshRequest, SaeReading
@@ -51,7 +50,7 @@ _MODULES = {
     "build_bundle": "analysis.build",
     "load_sae": "analysis.saes",
     "open_bundle": "analysis.bundle",
-    "refresh_bundle": "analysis.refresh",
+    "refresh_bundle": "analysis.build",
 }
 
 # Otherwise numba loads a second OpenMP runtime next to that of torch, and two pools of spinning

@@ -192,7 +192,7 @@ def refresh(
             memory_bytes=resources.memory_bytes,
             scheduler=resources.scheduler,
         )
-        from analysis.refresh import refresh_bundle
+        from analysis.build import refresh_bundle
 
         with console.bars() as report:
             refreshed = refresh_bundle(request, report)

@@ -9,7 +9,6 @@ Longer than 400 lines because every step of the pipeline is listed here.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,19 +17,17 @@ from pydantic import BaseModel, ConfigDict
 
 from analysis.bundle import (
     SCHEMA_VERSION,
-    TABLES,
     Bundle,
     Parameters,
     SelfCheck,
     check_destination,
-    publish,
 )
 from analysis.harvest.corpus import CorpusChoice
 from analysis.harvest.hooks import spelled_hook_point
 from analysis.harvest.hub_corpus import repository_named
 from analysis.harvest.self_check import judge
 from analysis.harvest.source import ActivationsSource, Source, TextAddress, TextSource
-from analysis.labels.requested import LabelSources, identity_of
+from analysis.labels.requested import LabelSources, checked_labels
 from analysis.pipeline import cluster_steps, reading_steps, steps
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
@@ -85,7 +82,7 @@ from analysis.pipeline.artifacts import (
     STORE,
     TOKENS,
 )
-from analysis.pipeline.assembly import Provenance, assemble
+from analysis.pipeline.assembly import Provenance, finish
 from analysis.pipeline.build_plan import BuildPlan
 from analysis.pipeline.building import (
     Building,
@@ -96,13 +93,15 @@ from analysis.pipeline.building import (
 )
 from analysis.pipeline.first_checks import check_request
 from analysis.pipeline.preflight import preflight
+from analysis.pipeline.refresh import refreshed
 from analysis.pipeline.whole_build import WholeBuild
 from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.progress import SILENT, Progress, Report
 from analysis.runtime.workers import Workers, open_workers
 from analysis.runtime.working_folder import claimed, open_working_folder
-from analysis.saes import Overrides, SparseAutoencoder, describe, load_sae
-from analysis.settings import BuildRequest, LabelSettings, SaeReading
+from analysis.saes import SparseAutoencoder, describe, load_sae
+from analysis.saes.overrides import as_overrides
+from analysis.settings import BuildRequest, RefreshRequest
 
 ACTIVATIONS = (TOKENS, BY_LATENT, ACTIVE_TOKENS)
 """The files that are needed to read the activations of a latent."""
@@ -253,6 +252,19 @@ def plan_build(request: BuildRequest, report: Report | None = None) -> BuildPlan
     return _prepare(request, report).plan
 
 
+def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bundle:
+    """Make a new bundle from an old one, or resume an interrupted refresh.
+
+    `report` is called with a step's name, the pieces done and all pieces. Raises InputError if the
+    bundle is damaged, the SAE is not the one it was built from, a setting of the harvest is
+    changed, or another process writes the same bundle.
+    """
+    with claimed(request.out):
+        check_destination(request.out)
+        progress = SILENT if report is None else Progress(report=report)
+        return refreshed(request, ACTIVATION_STEPS, progress)
+
+
 class _Prepared(NamedTuple):
     """The checked input of a build, and its plan."""
 
@@ -302,31 +314,6 @@ def _build(
     del source  # and with it the language model
     timings |= run_steps(build, ACTIVATION_STEPS)
     return finish(build, origin, timings, request.out)
-
-
-def finish(build: Building, origin: Provenance, timings: dict[str, float], out: Path) -> Bundle:
-    """Publish the bundle, whose steps are all finished, and remove the working folder."""
-    manifest = assemble(build, origin, timings)
-    written = {
-        Path(path).stem: digest
-        for path, digest in build.work.hashes().items()
-        if Path(path).stem in TABLES and path.startswith("tables/")
-    }
-    bundle = publish(build.work.tables, manifest, out, written)
-    build.work.remove()
-    return bundle
-
-
-def as_overrides(reading: SaeReading | None) -> Overrides | None:
-    """The reader's own form of the settings."""
-    return None if reading is None else Overrides(**asdict(reading))
-
-
-def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSources:
-    """The label sources. Raises InputError if they contradict each other or do not fit the SAE."""
-    sources = LabelSources(**asdict(settings) | {"sae": identity_of(sae)})
-    sources.check(sae.d_sae)
-    return sources
 
 
 def _open_source(request: BuildRequest, sae: SparseAutoencoder) -> TextSource | ActivationsSource:

@@ -4,7 +4,7 @@ They affect only the labelling: a build with other sources resumes with the same
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from analysis.harvest.hooks import parse_hook_point
@@ -73,6 +73,13 @@ class LabelSources(LabelSettings):
         if self.endpoint is not None and self.endpoint_model is not None:
             return Endpoint(self.endpoint, self.endpoint_model)
         return None
+
+
+def checked_labels(settings: LabelSettings, sae: SparseAutoencoder) -> LabelSources:
+    """The label sources. Raises InputError if they contradict each other or do not fit the SAE."""
+    sources = LabelSources(**asdict(settings) | {"sae": identity_of(sae)})
+    sources.check(sae.d_sae)
+    return sources
 
 
 def identity_of(sae: SparseAutoencoder) -> SaeIdentity:

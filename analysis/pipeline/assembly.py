@@ -1,18 +1,22 @@
-"""Assemble the manifest of a bundle from its provenance and the records of the steps."""
+"""Make a bundle of finished steps: assemble its manifest from their records, and publish it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from analysis.bundle import (
     SCHEMA_VERSION,
+    TABLES,
+    Bundle,
     CorpusSource,
     Manifest,
     ModelSource,
     SaeSource,
     SelfCheck,
+    publish,
 )
 from analysis.labels.cluster_scores import space_shown_first
 from analysis.pipeline.artifacts import (
@@ -84,3 +88,16 @@ def assemble(build: Building, origin: Provenance, timings: Mapping[str, float]) 
         versions={name: version(name) for name in RECORDED_PACKAGES},
         timings=dict(timings),
     )
+
+
+def finish(build: Building, origin: Provenance, timings: dict[str, float], out: Path) -> Bundle:
+    """Publish the bundle, whose steps are all finished, and remove the working folder."""
+    manifest = assemble(build, origin, timings)
+    written = {
+        Path(path).stem: digest
+        for path, digest in build.work.hashes().items()
+        if Path(path).stem in TABLES and path.startswith("tables/")
+    }
+    bundle = publish(build.work.tables, manifest, out, written)
+    build.work.remove()
+    return bundle

@@ -3,12 +3,13 @@
 Everything that needs the model is copied from the old bundle: tokens, documents, activations and
 logit effects as files with the same bytes; explained variance, self-check, mask, and the
 descriptions of model and corpus in the manifest. All other tables are computed again, by the steps
-that a build runs after its harvest (`ACTIVATION_STEPS`), so a bundle that was written by an older
-version of Clearwater becomes one of this version.
+that a build runs after its harvest, so a bundle that was written by an older version of Clearwater
+becomes one of this version. `analysis/build.py` lists these steps and calls `refreshed`.
 """
 
 import os
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,15 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from analysis.build import ACTIVATION_STEPS, as_overrides, checked_labels, finish
 from analysis.bundle import (
     SCHEMA_VERSION,
     Bundle,
     Manifest,
     Parameters,
-    check_destination,
     open_bundle,
     stored_content_id,
 )
+from analysis.labels.requested import checked_labels
 from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     BY_LATENT,
@@ -37,7 +37,7 @@ from analysis.pipeline.artifacts import (
     STORE,
     TOKENS,
 )
-from analysis.pipeline.assembly import Provenance
+from analysis.pipeline.assembly import Provenance, finish
 from analysis.pipeline.building import (
     Building,
     Step,
@@ -47,10 +47,11 @@ from analysis.pipeline.building import (
 )
 from analysis.pipeline.records import DoneRecord, HarvestRecord, LogitRecord
 from analysis.runtime.errors import InputError
-from analysis.runtime.progress import SILENT, Progress, Report
+from analysis.runtime.progress import Progress
 from analysis.runtime.workers import open_workers
-from analysis.runtime.working_folder import claimed, open_working_folder
+from analysis.runtime.working_folder import open_working_folder
 from analysis.saes import SparseAutoencoder, describe, load_sae
+from analysis.saes.overrides import as_overrides
 from analysis.settings import RefreshRequest
 
 HARVEST_PARAMETERS = (
@@ -64,19 +65,10 @@ HARVEST_PARAMETERS = (
 """These decide which activations are stored, so another value needs a new build."""
 
 
-def refresh_bundle(request: RefreshRequest, report: Report | None = None) -> Bundle:
-    """Make a new bundle from an old one, or resume an interrupted refresh.
-
-    `report` is called with a step's name, the pieces done and all pieces. Raises InputError if the
-    bundle is damaged, the SAE is not the one it was built from, a setting of the harvest is
-    changed, or another process writes the same bundle.
-    """
-    with claimed(request.out):
-        check_destination(request.out)
-        return _refresh(request, SILENT if report is None else Progress(report=report))
-
-
-def _refresh(request: RefreshRequest, progress: Progress) -> Bundle:
+def refreshed(
+    request: RefreshRequest, activation_steps: Sequence[Step[Any]], progress: Progress
+) -> Bundle:
+    """The new bundle: the steps of `carried_steps`, then those that need only the activations."""
     old = open_bundle(request.bundle, to_refresh=True)
     parameters = _parameters(old, request)
     sae = load_sae(request.sae, as_overrides(request.overrides), allow_pickle=True)
@@ -87,7 +79,7 @@ def _refresh(request: RefreshRequest, progress: Progress) -> Bundle:
     inputs = RefreshInputs(bundle=old.manifest.bundle_id, parameters=parameters)
     work = open_working_folder(request.out, inputs)
     build = Building(sae, parameters, labels, request.memory_bytes, workers, work, progress)
-    steps = (*carried_steps(old), *ACTIVATION_STEPS)
+    steps = (*carried_steps(old), *activation_steps)
     forget_unfinished(build, steps)
     forget_other_labels(build)
     timings = run_steps(build, steps)

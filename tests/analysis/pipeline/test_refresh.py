@@ -10,16 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.build import build_bundle
+from analysis.build import build_bundle, refresh_bundle
 from analysis.bundle import SCHEMA_VERSION, TABLES, Bundle, Parameters, read_manifest
-from analysis.refresh import refresh_bundle
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest, LabelSettings, RefreshRequest, SaeReading
 from bench.compare_bundles import compare_bundles
 from tests.bundles.sealing import reseal
 from tests.planted import planted_activations, planted_sae
 
-BUNDLES = Path(__file__).parents[1] / "bundles"
+BUNDLES = Path(__file__).parents[2] / "bundles"
 CARRIED = ("activations_by_latent", "activations_by_token", "tokens", "documents", "logits")
 
 
