@@ -1,0 +1,301 @@
+"""Export the notes of an SAE as Parquet or CSV, and import them again.
+
+An import adds versions to the history like an editor: its author is the reader who imports, and the
+author of the file stays in the file. A note that differs from the stored one is only replaced if
+that is requested, so no import loses an edit.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.bundle import SPACES
+from analysis.notes.note import EditConflictError, Note, Place
+from analysis.notes.note_content import NoteContent, note_content
+from analysis.notes.note_store import NoteStore
+from analysis.notes.subjects import (
+    ClusterOrigin,
+    Kind,
+    Subject,
+    cluster_subject,
+    latent_subject,
+    new_collection,
+    pair_subject,
+)
+from analysis.runtime.durable import UNFINISHED, sync
+from analysis.runtime.errors import InputError
+
+COLUMNS = pa.schema(
+    [
+        ("sae", pa.string()),
+        ("kind", pa.string()),
+        ("key", pa.string()),
+        ("latents", pa.list_(pa.int32())),
+        ("name", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("text", pa.string()),
+        ("status", pa.string()),
+        ("version", pa.int32()),
+        ("author", pa.string()),
+        ("time", pa.timestamp("us", "UTC")),
+        ("votes_for", pa.int32()),
+        ("votes_against", pa.int32()),
+        ("bundle", pa.string()),
+        ("cluster", pa.int32()),
+        ("space", pa.string()),
+    ]
+)
+"""The columns of an export; `bundle`, `cluster` and `space` say where a cluster was."""
+NEEDED = ("kind", "latents", "name", "tags", "text", "status")
+"""Columns that an import reads; the others may be missing."""
+MOST_BYTES = 100_000_000
+MOST_ROWS = 100_000
+_LISTS = ("latents", "tags")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""First characters of a text that a spreadsheet would read as a formula, and the mark itself."""
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did with the rows of its file."""
+
+    written: int
+    unchanged: int
+    kept: tuple[Note, ...]
+    """Stored notes that differ from those of the file and were kept."""
+
+
+def notes_table(store: NoteStore, sae: str) -> pa.Table:
+    """The current notes of an SAE, one row each, with the columns `COLUMNS`."""
+    votes: dict[tuple[str, str], list[int]] = {}
+    for subject, vote in store.all_votes(sae):
+        votes.setdefault((subject.kind, subject.key), []).append(vote.value)
+    rows = [
+        _row(sae, note, votes.get((note.subject.kind, note.subject.key), []))
+        for note in store.notes(sae)
+    ]
+    return pa.Table.from_pylist(rows, COLUMNS)
+
+
+def write_notes(table: pa.Table, file: Path) -> None:
+    """Write notes to a file, as Parquet or CSV by its name.
+
+    Raises InputError for another name, or if the folder does not exist.
+    """
+    kind = _kind_of(file)
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: there is no such folder; give a file in an existing one.")
+    unfinished = file.with_name(f"{file.name}{UNFINISHED}")
+    if kind == "parquet":
+        pq.write_table(table, unfinished)
+    else:
+        unfinished.write_bytes(as_csv(table))
+    sync(unfinished)
+    unfinished.replace(file)
+
+
+def as_csv(table: pa.Table) -> bytes:
+    """Notes as CSV in UTF-8: lists are JSON, and no text can be read as a formula."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow([_cell(name, value) for name, value in row.items()])
+    return file.getvalue().encode()
+
+
+def read_notes(file: Path) -> list[tuple[Subject, NoteContent]]:
+    """The subjects and contents of a file that `write_notes` or another tool wrote.
+
+    Raises InputError if the file is no such file or too large, and names the first wrong row.
+    """
+    kind = _kind_of(file)
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; give an export of notes.")
+    if file.stat().st_size > MOST_BYTES:
+        raise InputError(
+            f"{file}: has more than {MOST_BYTES:,} bytes, too many for notes; import it in parts."
+        )
+    rows = _parquet_rows(file) if kind == "parquet" else _csv_rows(file)
+    return [_given(file, number, row) for number, row in enumerate(rows, 1)]
+
+
+def import_notes(
+    store: NoteStore,
+    place: Place,
+    given: Iterable[tuple[Subject, NoteContent]],
+    author: str,
+    *,
+    replace: bool = False,
+) -> ImportReport:
+    """Store notes of a file in the SAE of a place.
+
+    A collection with the name of a stored one with the same latents is that collection. Raises
+    InputError if it has other latents.
+    """
+    stored = {
+        note.content.name: note.subject
+        for note in store.notes(place.sae)
+        if note.subject.kind == "collection"
+    }
+    written, unchanged, kept = 0, 0, []
+    for subject, content in given:
+        own = subject
+        if subject.kind == "collection" and content.name in stored:
+            own = stored[content.name]
+            if own.members != subject.members:
+                raise InputError(
+                    f"The collection {content.name!r} has other latents here; rename one of them."
+                )
+        now = store.note(place, own)
+        if now.content == content:
+            unchanged += 1
+        elif now.version and not now.content.is_empty and not replace:
+            kept.append(now)
+        else:
+            try:
+                store.write(place, own, content, now.version, author, "import")
+                written += 1
+            except EditConflictError as conflict:
+                kept.append(conflict.stored)
+    return ImportReport(written, unchanged, tuple(kept))
+
+
+def _row(sae: str, note: Note, votes: list[int]) -> dict[str, Any]:
+    content, origin = note.content, note.subject.origin
+    return {
+        "sae": sae,
+        "kind": note.subject.kind,
+        "key": note.subject.key,
+        "latents": note.subject.members,
+        "name": content.name,
+        "tags": content.tags,
+        "text": content.text,
+        "status": content.status,
+        "version": note.version,
+        "author": note.author,
+        "time": note.time,
+        "votes_for": votes.count(1),
+        "votes_against": votes.count(-1),
+        "bundle": origin and origin.bundle,
+        "cluster": origin and origin.cluster,
+        "space": origin and origin.space,
+    }
+
+
+def _kind_of(file: Path) -> str:
+    kind = file.suffix.lower().removeprefix(".")
+    if kind not in ("parquet", "csv"):
+        raise InputError(f"{file}: notes are files that end in .parquet or .csv; rename it.")
+    return kind
+
+
+def _cell(name: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    if name in _LISTS:
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return value if isinstance(value, int) else value.isoformat()
+
+
+def _parquet_rows(file: Path) -> list[dict[str, Any]]:
+    try:
+        opened = pq.ParquetFile(file)
+        names = opened.schema_arrow.names
+        _check_columns(file, names)
+        _check_size(file, opened.metadata.num_rows)
+        declared = sum(
+            opened.metadata.row_group(i).total_byte_size
+            for i in range(opened.metadata.num_row_groups)
+        )
+        if declared > MOST_BYTES:
+            raise InputError(f"{file}: holds more than {MOST_BYTES:,} bytes; import it in parts.")
+        wanted = [name for name in COLUMNS.names if name in names]
+        rows: list[dict[str, Any]] = opened.read(wanted).to_pylist()
+        return rows
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{file}: cannot be read as Parquet; export the notes again.") from error
+
+
+def _csv_rows(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            _check_columns(file, reader.fieldnames or [])
+            for row in reader:
+                rows.append({name: _value(name, text or "") for name, text in row.items() if name})
+                _check_size(file, len(rows))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as CSV in UTF-8 ({error}).") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{file}: row {len(rows) + 1} has a list that is not JSON; write it like [3, 14]."
+        ) from error
+    return rows
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _LISTS:
+        return json.loads(text or "[]")
+    if name == "cluster":
+        return int(text) if text else None
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+def _check_columns(file: Path, names: Iterable[str]) -> None:
+    if missing := [name for name in NEEDED if name not in set(names)]:
+        raise InputError(
+            f"{file}: has no column {missing[0]}; notes have the columns {', '.join(NEEDED)}."
+        )
+
+
+def _check_size(file: Path, rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise InputError(f"{file}: has more than {MOST_ROWS:,} rows; import it in parts.")
+
+
+def _given(file: Path, number: int, row: Mapping[str, Any]) -> tuple[Subject, NoteContent]:
+    try:
+        content = note_content(
+            row["name"] or "", row["tags"] or [], row["text"] or "", row["status"] or "open"
+        )
+        return _subject_of(row), content
+    except InputError as error:
+        raise InputError(f"{file}: row {number}: {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{file}: row {number} is not a note; export the notes again.") from error
+
+
+def _subject_of(row: Mapping[str, Any]) -> Subject:
+    kind, latents = row["kind"], [int(latent) for latent in row["latents"] or []]
+    if kind not in get_args(Kind):
+        raise InputError(f"the kind is one of {', '.join(get_args(Kind))}, not {str(kind)[:40]!r}.")
+    if kind == "latent" and len(latents) == 1:
+        return latent_subject(latents[0])
+    if kind == "pair" and len(latents) == 2:
+        return pair_subject(*latents)
+    if kind == "collection":
+        return new_collection(latents)
+    if kind == "cluster" and latents:
+        return cluster_subject(latents, _origin(row))
+    raise InputError(f"a note on a {kind} cannot have {len(latents)} latents.")
+
+
+def _origin(row: Mapping[str, Any]) -> ClusterOrigin | None:
+    bundle, cluster = row.get("bundle"), row.get("cluster")
+    space = next((one for one in SPACES if one == row.get("space")), None)
+    if not bundle or cluster is None or space is None:
+        return None
+    return ClusterOrigin(str(bundle)[:72], int(cluster), space)

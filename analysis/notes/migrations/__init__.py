@@ -1,0 +1,1 @@
+"""Migrations of the notes database, from its first version on; `database.py` runs them."""

@@ -1,0 +1,189 @@
+"""Export and import: what comes back is what was written, and no import loses an edit."""
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.notes.interchange import (
+    COLUMNS,
+    import_notes,
+    notes_table,
+    read_notes,
+    write_notes,
+)
+from analysis.notes.note import Place
+from analysis.notes.note_content import note_content
+from analysis.notes.note_store import NoteStore
+from analysis.notes.subjects import (
+    ClusterOrigin,
+    cluster_subject,
+    latent_subject,
+    new_collection,
+    pair_subject,
+)
+from analysis.runtime.errors import InputError
+from tests.analysis.notes.conftest import PLACE
+
+ELSEWHERE = Place("e" * 64, "f" * 64, "second")
+ORIGIN = ClusterOrigin("first", 4, "cooccurrence")
+CONTENTS = {
+    latent_subject(7): note_content("=1+1", ["time", "b"], "@cmd\n'quoted' \"x\", ; 💧", "checked"),
+    latent_subject(8): note_content("'+", [], "\u202eשלום <b>", "open"),
+    pair_subject(3, 9): note_content("-pair", [], "a\n\nb", "unclear"),
+    cluster_subject([4, 5, 6], ORIGIN): note_content("cluster"),
+    new_collection([1, 2, 30]): note_content("suspects", ["x"]),
+}
+
+
+@pytest.fixture
+def filled(sqlite_store: NoteStore) -> NoteStore:
+    for subject, content in CONTENTS.items():
+        sqlite_store.write(PLACE, subject, content, 0, "ada")
+    sqlite_store.vote(PLACE, latent_subject(7), 1, "label", "ada")
+    sqlite_store.vote(PLACE, latent_subject(7), -1, "label", "bob")
+    sqlite_store.vote(PLACE, latent_subject(7), -1, "label", "cy")
+    return sqlite_store
+
+
+def test_the_rows_of_an_export(filled: NoteStore) -> None:
+    table = notes_table(filled, PLACE.sae)
+    assert table.schema == COLUMNS
+    rows = table.to_pylist()
+    assert [row["latents"] for row in rows] == [list(subject.members) for subject in CONTENTS]
+    assert [(row["votes_for"], row["votes_against"]) for row in rows] == [(1, 2), *[(0, 0)] * 4]
+    assert (rows[3]["bundle"], rows[3]["cluster"], rows[3]["space"]) == ("first", 4, "cooccurrence")
+    assert {row["author"] for row in rows} == {"ada"}
+    assert rows[0]["name"] == "=1+1"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_an_import_restores_an_export(filled: NoteStore, kind: str, tmp_path: Path) -> None:
+    file = tmp_path / f"notes.{kind}"
+    write_notes(notes_table(filled, PLACE.sae), file)
+    assert [one.name for one in tmp_path.glob("notes.*") if "sqlite" not in one.name] == [file.name]
+    report = import_notes(filled, ELSEWHERE, read_notes(file), "bob")
+    assert (report.written, report.unchanged, report.kept) == (5, 0, ())
+    restored = {note.subject.members: note for note in filled.notes(ELSEWHERE.sae)}
+    for subject, content in CONTENTS.items():
+        note = restored[subject.members]
+        assert note.content == content and note.subject.origin == subject.origin
+        assert (note.author, note.action) == ("bob", "import")
+        assert note.subject.kind == subject.kind
+    again = import_notes(filled, ELSEWHERE, read_notes(file), "bob")
+    assert (again.written, again.unchanged, again.kept) == (0, 5, ())
+
+
+def test_no_text_of_a_csv_can_be_a_formula(filled: NoteStore, tmp_path: Path) -> None:
+    file = tmp_path / "notes.csv"
+    write_notes(notes_table(filled, PLACE.sae), file)
+    with file.open(encoding="utf-8", newline="") as stream:
+        cells = [cell for row in csv.reader(stream) for cell in row]
+    assert "'=1+1" in cells and "'-pair" in cells and "''+" in cells
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+
+
+def test_an_import_replaces_nothing_unless_requested(filled: NoteStore) -> None:
+    changed = note_content("new name")
+    report = import_notes(filled, PLACE, [(latent_subject(7), changed)], "bob")
+    assert (report.written, report.unchanged) == (0, 0)
+    assert [note.content for note in report.kept] == [CONTENTS[latent_subject(7)]]
+    assert filled.note(PLACE, latent_subject(7)).version == 1
+    report = import_notes(filled, PLACE, [(latent_subject(7), changed)], "bob", replace=True)
+    assert (report.written, report.kept) == (1, ())
+    assert [note.content.name for note in filled.history(PLACE, latent_subject(7))] == [
+        "=1+1",
+        "new name",
+    ]
+
+
+def test_a_collection_is_found_by_its_name(filled: NoteStore) -> None:
+    content = note_content("suspects", ["y"])
+    import_notes(filled, PLACE, [(new_collection([1, 2, 30]), content)], "bob", replace=True)
+    (collection,) = (n for n in filled.notes(PLACE.sae) if n.subject.kind == "collection")
+    assert (collection.content, collection.version) == (content, 2)
+    with pytest.raises(InputError, match="'suspects' has other latents here"):
+        import_notes(filled, PLACE, [(new_collection([1, 2]), content)], "bob")
+
+
+def _file(tmp_path: Path, **columns: list[object]) -> Path:
+    usual: dict[str, list[object]] = {
+        "kind": ["latent"],
+        "latents": [[3]],
+        "name": ["n"],
+        "tags": [["t"]],
+        "text": [""],
+        "status": ["open"],
+    }
+    file = tmp_path / "given.parquet"
+    pq.write_table(pa.table({k: v for k, v in (usual | columns).items() if v}), file)
+    return file
+
+
+def test_a_file_of_another_tool_needs_few_columns(tmp_path: Path) -> None:
+    ((subject, content),) = read_notes(_file(tmp_path))
+    assert subject == latent_subject(3) and content == note_content("n", ["t"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"status": []}, "has no column status"),
+        ({"kind": ["layer"]}, "row 1: the kind is one of latent, pair"),
+        ({"latents": [[1, 2]]}, "row 1: a note on a latent cannot have 2 latents"),
+        ({"latents": [[-1]]}, "row 1: -1 is not the id"),
+        ({"latents": [["x"]]}, "row 1 is not a note"),
+        ({"name": [3]}, "row 1 is not a note"),
+        ({"status": ["done"]}, "row 1: The status 'done' is unknown"),
+        ({"tags": [["a b"]]}, "row 1: 'a b' is not a tag"),
+        ({"kind": ["pair"], "latents": [[4, 4]]}, "row 1: A pair is two latents"),
+        ({"kind": ["cluster"], "latents": [[]]}, "cannot have 0 latents|is not a note"),
+    ],
+)
+def test_wrong_files_are_refused(
+    columns: dict[str, list[object]], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_notes(_file(tmp_path, **columns))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"", "end in .parquet or .csv"),
+        ("a.parquet", b"PAR1 no", "cannot be read as Parquet"),
+        ("a.csv", b"\xff\xfe", "cannot be read as CSV"),
+        ("a.csv", b"kind,latents\n", "has no column name"),
+        ("a.csv", b"kind,latents,name,tags,text,status\nlatent,3;4,,,,\n", "row 1 has a list"),
+    ],
+)
+def test_other_files_are_refused(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_notes(tmp_path / name)
+
+
+def test_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.notes.interchange.MOST_ROWS", 2)
+    one = pq.read_table(_file(tmp_path))
+    pq.write_table(pa.concat_tables([one] * 3), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="more than 2 rows"):
+        read_notes(tmp_path / "a.parquet")
+    pq.write_table(pa.concat_tables([one] * 2), tmp_path / "a.parquet")
+    assert len(read_notes(tmp_path / "a.parquet")) == 2
+    lines = ["kind,latents,name,tags,text,status", *["latent,[3],,,,open"] * 3]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    with pytest.raises(InputError, match="more than 2 rows"):
+        read_notes(tmp_path / "a.csv")
+    monkeypatch.setattr("analysis.notes.interchange.MOST_BYTES", 10)
+    with pytest.raises(InputError, match="more than 10 bytes"):
+        read_notes(tmp_path / "a.csv")
+
+
+def test_files_that_are_missing(sqlite_store: NoteStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        read_notes(tmp_path / "a.csv")
+    with pytest.raises(InputError, match="there is no such folder"):
+        write_notes(notes_table(sqlite_store, PLACE.sae), tmp_path / "x" / "a.csv")
