@@ -33,7 +33,7 @@ def add_revision(
     author: str,
     action: str,
 ) -> Note:
-    """Make content the new current version. Raises EditConflictError if `expected` is not current."""
+    """Make content the current version. Raises EditConflictError if `expected` is not that."""
     own = made_subject(connection, place.sae, subject)
     named = content.name if subject.kind == "collection" and not content.is_empty else None
     raised = connection.execute(

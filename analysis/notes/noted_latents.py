@@ -5,12 +5,15 @@ A note on a pair or a cluster belongs to none of its latents. A vote counts as h
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.notes.note import Note
-from analysis.notes.note_store import NoteStore
 from analysis.runtime.arrays import Bools
+
+if TYPE_CHECKING:
+    from analysis.notes.note_store import NoteStore
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class NotedLatents:
         return mask
 
 
-def noted_latents(store: NoteStore, sae: str) -> NotedLatents:
+def noted_latents(store: "NoteStore", sae: str) -> NotedLatents:
     """The notes of an SAE as they are now. Raises NotesUnavailableError."""
     every = store.notes(sae)
     on_latents = [note for note in every if note.subject.kind == "latent"]
