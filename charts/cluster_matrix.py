@@ -18,7 +18,7 @@ from charts.core.interactions import CLUSTER_BRUSH, CLUSTER_PAIR
 from charts.core.measures import check_measure, title_of
 from charts.core.numbers import COUNT
 from charts.core.text import unique_name_of_cluster
-from charts.core.theme import ACCENT, HIGHLIGHT, PAPER, layered
+from charts.core.theme import ACCENT, GRID, HIGHLIGHT, PAPER, layered
 from charts.heatmap import (
     MOST_NAMES,
     cell_colour,
@@ -42,7 +42,7 @@ def cluster_matrix(
 ) -> Figure:
     """Every pair of clusters of a level, coloured by a measure.
 
-    The diagonal is blank, or shows the share of each cluster's latents that are in `mask`
+    The diagonal is grey, or shows the share of each cluster's latents that are in `mask`
     [n_latents].
 
     A cluster is active on a token if any of its members is. With more than 100 clusters, only
@@ -106,7 +106,7 @@ def _cells(bundle: Bundle, level: LevelName, measure: str, added: int | None) ->
     n = len(drawn)
     matrix = np.zeros((n, n))
     matrix[values["latent"].to_numpy(), values["partner"].to_numpy()] = values[measure].to_numpy()
-    order = similarity_order(matrix, np.zeros(n, dtype=np.int64))
+    order = similarity_order(matrix)
     rows = _rows(values, clusters.take(drawn), order, measure)
     ids, labels = (clusters[name].take(drawn[order]).to_pylist() for name in ("cluster", "label"))
     names = [unique_name_of_cluster(i, label, 22) for i, label in zip(ids, labels, strict=True)]
@@ -204,7 +204,11 @@ def _drawing(cells: _Cells, measure: str, chosen: int | None, selected: pa.Table
     clusters = len(cells.names)
     own = pc.index(cells.rows["cluster"], -1 if chosen is None else chosen).as_py()
     outlined = cells.drawn["a"].slice(max(own, 0), 1 if own >= 0 else 0)
-    datasets = {"cells": cells.drawn, "chosen": pa.table({"a": outlined.combine_chunks()})}
+    datasets = {
+        "cells": cells.drawn,
+        "diagonal": pa.table({"a": pa.array(cells.names, pa.string())}),
+        "chosen": pa.table({"a": outlined.combine_chunks()}),
+    }
     if selected is not None:
         datasets["selected"] = selected
     return _chart(measure, clusters <= MOST_NAMES, overlaid=selected is not None).draw(
@@ -247,12 +251,17 @@ def _chart(measure: str, has_names: bool, *, overlaid: bool) -> alt.LayerChart:
         .mark_rect(filled=False, stroke=HIGHLIGHT, strokeWidth=1.5)
         .encode(y=y, x=alt.value(0), x2=alt.value({"expr": "width"}))
     )
+    diagonal = (
+        alt.Chart(named("diagonal"))
+        .mark_rect(color=GRID)
+        .encode(x="a:N", y="a:N", tooltip=alt.Tooltip("a:N", title="cluster"))
+    )
     if not overlaid:
-        return layered(cells, outline)
-    return layered(cells, _diagonal(), outline)
+        return layered(cells, diagonal, outline)
+    return layered(cells, diagonal, _selected_shares(), outline)
 
 
-def _diagonal() -> alt.Chart:
+def _selected_shares() -> alt.Chart:
     """How much of each cluster is selected."""
     return (
         alt.Chart(named("selected"))

@@ -17,7 +17,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, ID, stability_tooltips
 from charts.core.text import name_of_cluster
-from charts.core.theme import INK, PALE_SEQUENTIAL, PAPER, UNSELECTED, layered
+from charts.core.theme import INK, PALE_SEQUENTIAL, PAPER, layered
 
 STABILITY = alt.Scale(
     domain=[0.0, WEAK, 1.0],
@@ -27,6 +27,9 @@ STABILITY = alt.Scale(
 )
 """From weak, which is pale, to stable."""
 LAYER = 58
+"""Height of a level in pixels."""
+SELECTED_AT = 23
+"""Pixels below the middle of a box, for the line that shows its selected latents."""
 NARROWEST_NAME = 30
 """Width in pixels from which a cluster shows its name."""
 
@@ -40,8 +43,9 @@ def cluster_tree(
 ) -> Figure:
     """Every cluster of a space as a box, coarse levels above fine ones, each under its parent.
 
-    Without `space`, it is the one shown first. Clusters without a member in `selected` [n_latents]
-    bool are grey. `chosen` is outlined. A click gives CLUSTER.
+    Without `space`, it is the one shown first. The colour is the recovery, whatever is selected; a
+    line in each box is as long as its share of latents in `selected` [n_latents] bool. `chosen` is
+    outlined. A click gives CLUSTER.
     """
     of_space = space or level_of(bundle).name.space
     rows = _rows(bundle, selected, of_space)
@@ -53,7 +57,7 @@ def cluster_tree(
     return Figure(
         name="cluster-tree",
         title="Clusters from coarse to fine",
-        chart=_drawing(rows, chosen),
+        chart=_drawing(rows, chosen, overlaid=selected is not None),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -70,7 +74,12 @@ def cluster_tree(
             "clusters reappear with other seeds and with resampled latents. Pale ones are weak "
             f"evidence: recovery below {WEAK:g}, or the same computation reaches as much where "
             "there is nothing to find. "
-            f"From fine to coarse: {'; '.join(sizes)}."
+            + (
+                "The dark line in a box is its share of selected latents. "
+                if selected is not None
+                else ""
+            )
+            + f"From fine to coarse: {'; '.join(sizes)}."
         ),
     )
 
@@ -156,7 +165,7 @@ def _places(
     return start, [s + w for s, w in zip(start, width, strict=True)]
 
 
-def _drawing(rows: pa.Table, chosen: int | None) -> Drawing:
+def _drawing(rows: pa.Table, chosen: int | None, *, overlaid: bool = False) -> Drawing:
     levels = sorted(set(rows["level"].to_pylist()), reverse=True)
     layers = {level: f"{rows['level'].to_pylist().count(level)} clusters" for level in levels}
     names = [
@@ -171,7 +180,7 @@ def _drawing(rows: pa.Table, chosen: int | None) -> Drawing:
         "layer", pa.array([layers[level] for level in rows["level"].to_pylist()], pa.string())
     )
     total = max(rows["end"].to_pylist(), default=1)
-    return _chart().draw(
+    return _chart(overlaid).draw(
         {"rows": data},
         total=total,
         layers=list(layers.values()),
@@ -181,7 +190,7 @@ def _drawing(rows: pa.Table, chosen: int | None) -> Drawing:
 
 
 @template
-def _chart() -> alt.LayerChart:
+def _chart(overlaid: bool) -> alt.LayerChart:
     room = f"(datum.end - datum.start) / {slot('total')} * width - 8"
     base = alt.Chart(named("rows")).encode(
         x=alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, slot("total")], nice=False)),
@@ -205,17 +214,13 @@ def _chart() -> alt.LayerChart:
         .encode(
             x2="end:Q",
             opacity=alt.condition("datum.weak", alt.value(0.45), alt.value(1)),
-            color=alt.condition(
-                "datum.selected > 0",
-                alt.Color(
-                    "recovery:Q",
-                    scale=STABILITY,
-                    legend=alt.Legend(
-                        title="recovery", orient="top", direction="horizontal",
-                        gradientLength=160, gradientThickness=9, values=[0, 0.5, 1], offset=6,
-                    ),
+            color=alt.Color(
+                "recovery:Q",
+                scale=STABILITY,
+                legend=alt.Legend(
+                    title="recovery", orient="top", direction="horizontal",
+                    gradientLength=160, gradientThickness=9, values=[0, 0.5, 1], offset=6,
                 ),
-                alt.value(UNSELECTED),
             ),
         )
         .properties(name="cluster_tree")
@@ -235,4 +240,11 @@ def _chart() -> alt.LayerChart:
         text="name:N",
         opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
     )
-    return layered(box, outline, texts)
+    share = "datum.start + (datum.end - datum.start) * datum.selected / datum.size"
+    selected = (
+        base.transform_filter("datum.selected > 0")
+        .transform_calculate(selected_end=share)
+        .mark_rule(color=INK, strokeWidth=4, yOffset=SELECTED_AT)
+        .encode(x2="selected_end:Q")
+    )
+    return layered(box, *([selected] if overlaid else []), outline, texts)

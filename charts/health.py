@@ -123,9 +123,13 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
     active = tokens["active_latents"].to_numpy(zero_copy_only=False)[kept]
     rows, mean = _active_histogram(active), float(active.mean()) if len(active) else 0.0
     most = max(rows["tokens"].to_pylist(), default=1)
-    marks = pa.table({"at": [mean + 0.5], "text": [f"mean (L0) {short(mean)}"]})
+    marks = pa.table({"at": [mean], "text": [f"mean (L0) {short(mean)}"]})
+    # Half a latent to the left, so that a bar is in the middle of the numbers that it counts.
+    edges = {name: pc.subtract(rows[f"active_{name}"], 0.5) for name in ("from", "to")}
+    data = rows.append_column("left", edges["from"]).append_column("right", edges["to"])
+    last = data.append_column("last", pc.subtract(rows["active_to"], 1))
     chart = _active_chart().draw(
-        {"rows": rows, "marks": marks},
+        {"rows": last, "marks": marks},
         # Room above the highest bar for the label of the mean.
         end=1.15 * most,
     )
@@ -135,8 +139,14 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
         chart=chart,
         rows=rows,
         caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
-        note="A TopK SAE has nearly the same number on every token; other SAEs have a wider range.",
+        note=_active_note(active),
     )
+
+
+def _active_note(active: np.ndarray) -> str:
+    if len(active) and active.min() == active.max():
+        return f"Every token has exactly {count(int(active[0]))} active latents, as a TopK SAE sets it."
+    return "A TopK SAE has nearly the same number on every token; other SAEs have a wider range."
 
 
 @template
@@ -146,12 +156,12 @@ def _active_chart() -> alt.LayerChart:
         .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
         .encode(
             x=alt.X(
-                "active_from:Q",
+                "left:Q",
                 title="active latents on a token",
                 axis=alt.Axis(grid=False, format=ID, tickMinStep=1),
                 scale=alt.Scale(nice=False, zero=False),
             ),
-            x2="active_to:Q",
+            x2="right:Q",
             y=alt.Y(
                 "tokens:Q",
                 title="kept tokens",
@@ -161,7 +171,7 @@ def _active_chart() -> alt.LayerChart:
             y2=alt.datum(0),
             tooltip=[
                 alt.Tooltip("active_from:Q", title="from", format=ID),
-                alt.Tooltip("active_to:Q", title="to (excluded)", format=ID),
+                alt.Tooltip("last:Q", title="to", format=ID),
                 alt.Tooltip("tokens:Q", title="kept tokens", format=COUNT),
             ],
         )

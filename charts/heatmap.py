@@ -12,7 +12,6 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.joint import joint_matrix
 from analysis.runtime.numbers import count, short
-from charts.cluster_level import level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
@@ -23,11 +22,12 @@ from charts.core.text import name_of
 from charts.core.theme import (
     CELLS,
     DIVERGING,
+    GRID,
     PAPER,
     UNSELECTED,
     colour_stops,
     colours_at,
-    styled,
+    layered,
 )
 
 MOST_LATENTS = 200
@@ -36,11 +36,11 @@ MOST_NAMES = 40
 
 @cached
 def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "phi") -> Figure:
-    """Every pair of the given latents, coloured by a measure; the diagonal is blank.
+    """Every pair of the given latents, coloured by a measure; the diagonal is grey.
 
     `latents` [n] are ids; of more than 200, the 200 with the most active tokens are drawn. Rows
-    and columns are ordered by cluster, then by average linkage. A click gives CELL: latent and
-    partner; a drag gives CELL_BRUSH. The value of a pair can be minus infinity, see
+    and columns are ordered by average linkage. A click gives CELL: latent and partner, which are
+    equal on the diagonal; a drag gives CELL_BRUSH. The value of a pair can be minus infinity, see
     `similarity_order` and `cell_colour`.
     Raises InputError for an unknown measure.
     """
@@ -52,7 +52,7 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
     n = len(drawn)
     matrix = np.zeros((n, n))
     matrix[~np.eye(n, dtype=bool)] = values[measure].to_numpy(zero_copy_only=False)
-    order = similarity_order(matrix, _clusters(bundle, drawn))
+    order = similarity_order(matrix)
     rows = _rows(values, drawn, order)
     cut = (
         f"; only the {MOST_LATENTS} with the most active tokens are drawn" if n < len(given) else ""
@@ -65,9 +65,9 @@ def cooccurrence_heatmap(bundle: Bundle, latents: np.ndarray, measure: str = "ph
         caption=caption_of(bundle, unit="token", measure=measure, latents=f"{n} of {len(given)}"),
         selections=(CELL.name, CELL_BRUSH.name),
         note=(
-            f"{count(len(given))} latents{cut}. Rows and columns are ordered by cluster, "
-            "then by similarity, so blocks on the diagonal appear even without group structure. "
-            "Drag to select the latents of the cells, click to open a pair."
+            f"{count(len(given))} latents{cut}. Rows and columns are ordered by similarity, so "
+            "blocks on the diagonal appear even without group structure. Drag to select the "
+            "latents of the cells. Click a cell to open its pair, a grey cell to open its latent."
             f"{note_on_infinite(rows, measure)}"
         ),
     )
@@ -93,34 +93,25 @@ def _pair_table(bundle: Bundle, latents: np.ndarray) -> pa.Table:
     )
 
 
-def _clusters(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
-    """The cluster of each latent at the level shown first, -1 for none."""
-    of_latent: np.ndarray = level_of(bundle).of_latent[latents]
-    return of_latent
+def similarity_order(matrix: np.ndarray) -> np.ndarray:
+    """Indices [n] in the order of the leaves of average linkage of a matrix [n, n].
 
-
-def similarity_order(matrix: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Indices ordered by cluster, and clusters by the mean position of their leaves.
-
-    The leaves come from average linkage, with the largest value minus the value as distance and
-    the optimal order of Bar-Joseph et al. 2001. Minus infinity, the PMI of latents that share no
+    The distance is the largest value minus the value, and the order is the optimal one of
+    Bar-Joseph et al. 2001. So latents that are similar are neighbours, whatever their clusters
+    are. Minus infinity, the PMI of latents that share no
     token, counts as the least finite value, because linkage needs finite distances.
     """
-    n = len(clusters)
+    n = len(matrix)
     if n < 3:
-        return np.argsort(clusters, kind="stable")
+        return np.arange(n)
     finite = np.isfinite(matrix)
     matrix = np.where(finite, matrix, matrix[finite].min(initial=0.0))
     symmetric = (matrix + matrix.T) / 2
     distance = symmetric.max() - symmetric
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-    place = np.empty(n)
-    place[leaves_list(tree)] = np.arange(n)
-    ids, member = np.unique(clusters, return_inverse=True)
-    middle = np.bincount(member, place) / np.bincount(member)
-    middle[ids < 0] = n  # latents without a cluster come last
-    return np.lexsort((place, member, middle[member]))
+    order: np.ndarray = leaves_list(tree).astype(np.int64)
+    return order
 
 
 def _rows(values: pa.Table, latents: np.ndarray, order: np.ndarray) -> pa.Table:
@@ -226,8 +217,18 @@ def _drawing(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) 
         data = data.append_column(
             end, pa.array([names[i] for i in rows[place].to_pylist()], pa.string())
         )
+    active = bundle.latents["active_tokens"].take(pa.array(latents))
+    diagonal = pa.table(
+        {
+            "latent": pa.array(latents, pa.int32()),
+            "partner": pa.array(latents, pa.int32()),
+            "a": pa.array(names, pa.string()),
+            "b": pa.array(names, pa.string()),
+            "active_tokens": active,
+        }
+    )
     return _chart(measure, len(latents) <= MOST_NAMES).draw(
-        {"cells": data},
+        {"cells": data, "diagonal": diagonal},
         names=names,
         stops=measure_stops(rows, measure),
         height=int(np.clip(len(latents) * 15, 260, 620)),
@@ -235,7 +236,7 @@ def _drawing(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) 
 
 
 @template
-def _chart(measure: str, has_names: bool) -> alt.Chart:
+def _chart(measure: str, has_names: bool) -> alt.LayerChart:
     axis = alt.Axis(labels=has_names, ticks=False, domain=False, labelLimit=170, labelFontSize=11)
     x, y = (
         alt.X(
@@ -249,9 +250,22 @@ def _chart(measure: str, has_names: bool) -> alt.Chart:
             "a:N", sort=each("names"), title=None, axis=axis, scale=alt.Scale(domain=each("names"))
         ),
     )
-    return styled(
+    stroke = 0.5 if has_names else 0
+    diagonal = (
+        alt.Chart(named("diagonal"))
+        .mark_rect(stroke=PAPER, strokeWidth=stroke, color=GRID, cursor="pointer")
+        .encode(
+            x=x,
+            y=y,
+            tooltip=[
+                alt.Tooltip("a:N", title="latent"),
+                alt.Tooltip("active_tokens:Q", title="active tokens", format=COUNT),
+            ],
+        )
+    )
+    cells = (
         cells_of(measure)
-        .mark_rect(stroke=PAPER, strokeWidth=0.5 if has_names else 0, cursor="pointer")
+        .mark_rect(stroke=PAPER, strokeWidth=stroke, cursor="pointer")
         .encode(
             x=x,
             y=y,
@@ -266,3 +280,4 @@ def _chart(measure: str, has_names: bool) -> alt.Chart:
         .properties(name="cells")
         .add_params(CELL.parameter(), CELL_BRUSH.parameter())
     )
+    return layered(cells, diagonal)

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from analysis.bundle import CLUSTER_COLUMNS, Bundle, Space
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools, Floats, Ints
 from charts.cluster_level import SPACE_WORDS, level_of
 from charts.core.cache import cached
@@ -192,6 +193,8 @@ def _drawing(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> Drawing
     data = nodes.drop_columns(["label"]).append_column("name", pa.array(names, pa.string()))
     named = [name if i < NAMED else "" for i, name in enumerate(names)]
     data = data.append_column("text", pa.array(named, pa.string()))
+    groups_of = [numbers.MISSING if g is None else str(g) for g in nodes["group"].to_pylist()]
+    data = data.append_column("group_text", pa.array(groups_of, pa.string()))
     groups = sorted({g for g in nodes["group"].to_pylist() if g is not None})
     data = data.append_column(
         "colour",
@@ -243,7 +246,7 @@ def _chart(measure: str) -> alt.LayerChart:
             tooltip=[
                 alt.Tooltip("name:N", title="latent"),
                 *density_tooltips(),
-                alt.Tooltip("group:N", title=slot("by")),
+                alt.Tooltip("group_text:N", title=slot("by")),
             ],
         )
         .properties(name="nodes")

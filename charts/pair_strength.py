@@ -162,8 +162,10 @@ def _strength_chart() -> alt.LayerChart:
         ),
         shape=alt.Shape(
             "unit:N",
+            title=None,
             scale=alt.Scale(domain=list(UNITS), range=["circle", "diamond", "square"]),
-            legend=None,
+            # The same legend as that of the colour, so that Vega-Lite draws one with both.
+            legend=alt.Legend(orient="top"),
         ),
     )
     zero = alt.Chart(named("zero")).mark_rule(color=RULE).encode(x="at:Q")

@@ -16,7 +16,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PAIR, PAIR_BRUSH
-from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
+from charts.core.measures import check_measure, format_of, measured, title_of, value_texts
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import ACCENT, QUIET_INK, bar_scale, layered, name_limit
@@ -181,8 +181,8 @@ def _drawing(rows: pa.Table, measure: str) -> Drawing:
     data = rows.drop_columns(["latent_label", "partner_label"])
     pairs = [f"{a}\n+ {b}" for a, b in zip(*ends, strict=True)]
     data = data.append_column("pair", pa.array(pairs, pa.string()))
-    largest = pc.max(rows[measure]).as_py() if rows.num_rows else None
-    most = range_of(measure)[1] or largest or 1.0
+    # An axis to the bound of the measure would leave most of the chart empty if all are weak.
+    most = (pc.max(rows[measure]).as_py() if rows.num_rows else None) or 1.0
     data = data.append_column("text", pa.array(value_texts(rows[measure], measure), pa.string()))
     others = tuple(name for name in rows.column_names[6:] if name != measure)
     return _chart(measure, others).draw(

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
+from analysis.runtime.arrays import Floats
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, probability
 from charts.core.cache import cached
@@ -39,6 +40,9 @@ def relation_rows(
 ) -> tuple[pa.Table, int]:
     """Listed pairs with a latent in the mask, smallest q first, and the number of hidden pairs.
 
+    Many pairs have the smallest q that a number can hold. Among equals, the pair whose joint tokens
+    differ most from chance comes first (the ratio to what the shift expects).
+
     `chosen` [n_latents] is the mask. With `within`, both latents must be in it. `hide_flags`
     excludes pairs with a dense or an ultralow latent, and siblings under such a parent: it is not
     informative that children of a latent that is almost always active exclude each other. Columns:
@@ -60,10 +64,20 @@ def relation_rows(
         parent = pc.fill_null(listed["parent"], -1).to_numpy()
         hidden = keep & (flagged[a] | flagged[b] | (flagged[parent] & (parent >= 0)))
     rows = listed.filter(pa.array(keep & ~hidden))
-    rows = rows.sort_by([("q_value", "ascending"), ("a", "ascending"), ("b", "ascending")])
+    order = np.lexsort(
+        (rows["b"].to_numpy(), rows["a"].to_numpy(), -_effect(rows), rows["q_value"].to_numpy())
+    )
+    rows = rows.take(order)
     for at, end in ((2, "a"), (3, "b")):
         rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
     return rows, int(hidden.sum())
+
+
+def _effect(rows: pa.Table) -> Floats:
+    """|log2| [n] of the joint tokens over those expected under the shift, rounded."""
+    joint, shifted = (rows[name].to_numpy() for name in ("joint_tokens", "expected_shifted"))
+    effect: Floats = np.abs(np.log2((joint + 0.5) / (shifted + 0.5))).round(6)
+    return effect
 
 
 @cached

@@ -7,6 +7,7 @@ from pages.widgets.page import begin
 page = begin(
     "Co-occurrence",
     "Which latents fire on the same tokens, and more often than by chance?",
+    of_latents=True,
 )
 with page.toolbar:
     part = choices.tab()

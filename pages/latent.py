@@ -15,6 +15,7 @@ page = begin(
     "Latent",
     "What does this latent respond to, which latents are related to it, and which tokens does it "
     "promote?",
+    of_latents=True,
 )
 running_test(page, "latent")
 latent = latent_picker(page)

@@ -14,7 +14,11 @@ from pages.widgets.page import begin, options
 from pages.widgets.pair_tests import pair_tests
 from pages.widgets.pickers import pair_picker
 
-page = begin("Pair", "Do these two latents fire together, on which text, and is it chance?")
+page = begin(
+    "Pair",
+    "Do these two latents fire together, on which text, and is it chance?",
+    of_latents=True,
+)
 pair = pair_picker(page)
 pair_head(page.bundle, pair)
 show(pair_counts(page.bundle, pair))

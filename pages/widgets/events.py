@@ -232,8 +232,13 @@ def _brushed_clusters(row: Row) -> Selection:
 
 
 def _pair_of(a: str, b: str) -> Callable[[Row], None]:
+    """Open the pair of a mark, or the latent of a mark that stands for one latent."""
+
     def go(row: Row) -> None:
-        open_pair(int(row[a]), int(row[b]))
+        one, other = int(row[a]), int(row[b])
+        if one == other:
+            open_latent(one)
+        open_pair(one, other)
 
     return go
 

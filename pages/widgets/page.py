@@ -43,10 +43,15 @@ class Page:
         return "" if self.selected is None else self.view.select
 
 
-def begin(title: str, question: str) -> Page:
-    """Draw the toolbar of a page; `question` is what the page answers."""
+def begin(title: str, question: str, *, of_latents: bool = False) -> Page:
+    """Draw the toolbar of a page; `question` is what the page answers.
+
+    A page that is not `of_latents` does not show a latent that the reader has not chosen.
+    """
     _restart_in_dashboard()
     bundle = shown()
+    if not of_latents:
+        session.drop_suggestions()
     with st.container(key="toolbar"):
         with _row("page name"):
             st.title(title, anchor=False, width="content")
@@ -61,7 +66,16 @@ def begin(title: str, question: str) -> Page:
                 st.markdown(question)
         mask = selection_bar(bundle)
         choices = _row("page choices")
+    _report_invalid()
     return Page(bundle, session.current(), mask, choices)
+
+
+def _report_invalid() -> None:
+    """Name the values of a new link that were ignored."""
+    parts = [f"{plain(name)}={plain(text, 60)}" for name, text in session.take_invalid().items()]
+    if parts:
+        verb = "which is not a valid value" if len(parts) == 1 else "which are not valid values"
+        st.warning(f"This link has {' and '.join(parts)}, {verb}; the default is shown instead.")
 
 
 def workspace() -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -79,10 +79,10 @@ def _valid_latent(page: Page) -> int:
     if latent is None:
         live = page.bundle.latents["active_tokens"].to_numpy() > 0
         latent = int(np.argmax(page.mask & live))
+        session.suggest(latent=latent)
     elif latent > last:
         st.warning(f"{_no_such_latent(latent, last)} Latent {last} is shown.")
         latent = last
-    if latent != page.view.latent:
         session.change(latent=latent)
     return latent
 
@@ -204,7 +204,11 @@ def _valid_pair(bundle: Bundle, view: ViewState) -> tuple[int, int]:
         b = _suggested_partner(bundle, a)
     if (a, b) != (view.latent, view.partner):
         _explain_replacement(view, last, a, b)
-        session.change(latent=a, partner=b)
+        session.change(partner=b)
+        if view.latent is None:
+            session.suggest(latent=a)
+        else:
+            session.change(latent=a)
     return a, b
 
 
@@ -342,6 +346,7 @@ def cluster_picker(page: Page) -> ChosenCluster:
         session.change(cluster=_same_latents(bundle, page.view.cluster, level, ids))
     cluster = session.current().cluster
     assert cluster is not None
+    _explain_missing_cluster(bundle, page.view.cluster, cluster)
     names = dict(zip(ids, labels, strict=True))
     st.session_state[_CLUSTER] = cluster
     page.toolbar.selectbox(
@@ -356,6 +361,16 @@ def cluster_picker(page: Page) -> ChosenCluster:
     members[_members(bundle, cluster)] = True
     stored = bundle.cluster_components["cluster"].to_numpy()
     return ChosenCluster(cluster, level, members, int((stored == cluster).sum()))
+
+
+def _explain_missing_cluster(bundle: Bundle, wanted: int | None, shown: int) -> None:
+    """Warn if a link names a cluster that the bundle does not have."""
+    last = bundle.clusters.num_rows - 1
+    if wanted is not None and wanted > last:
+        st.warning(
+            f"There is no cluster {wanted}: this bundle has clusters 0 to {last}. Cluster {shown} "
+            "is shown."
+        )
 
 
 def _show_level_of(bundle: Bundle, cluster: int) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from analysis.runtime import numbers
 from analysis.selection import LONGEST_TEXT, Selection
-from pages.widgets.state import PARAMETERS, ViewState
+from pages.widgets.state import PARAMETERS, ViewState, invalid_parameters
 
 CHART = "figure"
 """How the keys of charts begin."""
@@ -25,6 +25,8 @@ _UNDONE = "selections that were undone"
 _UNWRITTEN = "the address is written later"
 _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
+_INVALID = "query parameters of the link that are not valid"
+_SUGGESTED = "fields that the reader has not chosen"
 Reports = Mapping[str, Any]
 """The interactions of one chart that are not empty, by name."""
 _OF_THE_MAP = ("viewport", "mode", "size")
@@ -39,9 +41,17 @@ def current() -> ViewState:
         if _VIEW in st.session_state and _others(params) != _others(read or {}):
             clear_brushes()
         st.session_state[_VIEW] = ViewState.from_query_params(params)
+        st.session_state[_INVALID] = invalid_parameters(params)
         st.session_state[_ADDRESS] = params
+        st.session_state.pop(_SUGGESTED, None)
     view: ViewState = st.session_state.setdefault(_VIEW, ViewState())
     return view
+
+
+def take_invalid() -> dict[str, str]:
+    """The parameters of a new link that were ignored, once."""
+    invalid: dict[str, str] = st.session_state.pop(_INVALID, {})
+    return invalid
 
 
 def _others(params: Mapping[str, str]) -> dict[str, str]:
@@ -59,7 +69,26 @@ def change(**changes: object) -> ViewState:
 def note(**changes: object) -> ViewState:
     """Change fields that the address bar has already, or that the end of the run writes."""
     st.session_state[_VIEW] = current().changed(**changes)
+    for name in changes:
+        st.session_state.get(_SUGGESTED, {}).pop(name, None)
     return current()
+
+
+def suggest(**ids: int) -> ViewState:
+    """Fill fields that the reader has not chosen, such as the first latent of the selection.
+
+    Other pages do not show them: `drop_suggestions`.
+    """
+    view = change(**ids)
+    st.session_state[_SUGGESTED] = st.session_state.get(_SUGGESTED, {}) | ids
+    return view
+
+
+def drop_suggestions() -> None:
+    """Empty the fields that were suggested and that the reader has not chosen since."""
+    suggested = st.session_state.pop(_SUGGESTED, {})
+    if suggested:
+        change(**dict.fromkeys(suggested))
 
 
 def open_page(page: str, **changes: object) -> NoReturn:

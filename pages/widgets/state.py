@@ -151,15 +151,7 @@ class ViewState(BaseModel):
 
         If a link has both the old and the new name of a parameter, the new name takes precedence.
         """
-        valid: dict[str, Any] = {}
-        for old_or_new in sorted(params, key=lambda name: name not in OLD_NAMES):
-            name = OLD_NAMES.get(old_or_new, old_or_new)
-            text = OLD_VALUES.get((name, params[old_or_new]), params[old_or_new])
-            try:
-                valid[name] = getattr(cls.model_validate({name: text}), name)
-            except ValidationError:
-                continue
-        return cls(**valid)
+        return cls(**_read(params)[0])
 
     def to_query_params(self) -> dict[str, str]:
         """The fields that differ from their defaults, as query parameters."""
@@ -190,6 +182,27 @@ class ViewState(BaseModel):
         except InputError as error:
             return str(error)
         return ""
+
+
+def invalid_parameters(params: Mapping[str, str]) -> dict[str, str]:
+    """The query parameters of a link whose values are ignored because they are not valid."""
+    return _read(params)[1]
+
+
+def _read(params: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The valid values of a link by field, and the texts that are not valid by parameter."""
+    valid: dict[str, Any] = {}
+    invalid: dict[str, str] = {}
+    for old_or_new in sorted(params, key=lambda name: name not in OLD_NAMES):
+        name = OLD_NAMES.get(old_or_new, old_or_new)
+        if name not in ViewState.model_fields:
+            continue
+        text = OLD_VALUES.get((name, params[old_or_new]), params[old_or_new])
+        try:
+            valid[name] = getattr(ViewState.model_validate({name: text}), name)
+        except ValidationError:
+            invalid[old_or_new] = params[old_or_new]
+    return valid, invalid
 
 
 PARAMETERS = frozenset((*ViewState.model_fields, *OLD_NAMES))

@@ -127,6 +127,16 @@ def test_a_selection_by_text_keeps_the_charts_and_the_place_on_the_page(
     assert abs(after - before) < 40  # at most by the row of the parts of the selection
 
 
+def test_the_keys_of_a_page_skip_the_closed_sidebar(open_page: OpenPage) -> None:
+    page = open_page("pair")
+    page.evaluate("() => document.activeElement.blur()")
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        assert not page.evaluate(_IN_SIDEBAR)
+    page.get_by_role("button", name="Expand sidebar").press("Enter")
+    expect(page.get_by_role("combobox", name="Bundle")).to_be_visible()
+
+
 def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenPage) -> None:
     page = open_page("latent")
     page.get_by_role("button", name="About Latent").click()
@@ -136,6 +146,7 @@ def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenP
     expect(page.get_by_text("A latent is active when")).to_be_visible()
 
 
+_IN_SIDEBAR = "() => !!document.activeElement.closest('[data-testid=stSidebar]')"
 _MARK_CHARTS = """
 () => document.querySelectorAll('.vega-embed').forEach(chart => { chart.marked = true; })
 """

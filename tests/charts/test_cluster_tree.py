@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.bundle import Bundle
 from charts.cluster_tree import _places, cluster_tree, null_tree
-from charts.core.theme import PALE_SEQUENTIAL, UNSELECTED
+from charts.core.theme import PALE_SEQUENTIAL
 from tests.charts.conftest import NEXT_CLUSTER, TOGETHER
 
 THIRD = np.arange(120) % 3 == 0
@@ -52,11 +52,21 @@ def test_a_parent_is_as_wide_as_its_children_and_orphans_come_last() -> None:
     assert (start[4], end[4]) == (18, 25)
 
 
-def test_clusters_without_selected_latents_are_grey_and_the_chosen_is_outlined(
-    tiny: Bundle,
-) -> None:
-    spec = cluster_tree(tiny, THIRD, CLUSTER).chart.to_dict()
-    assert spec["layer"][0]["encoding"]["color"]["value"] == UNSELECTED
+def test_a_selection_changes_no_colour_and_a_line_is_as_long_as_its_share(tiny: Bundle) -> None:
+    every, some = (cluster_tree(tiny, mask, CLUSTER).specification() for mask in (None, THIRD))
+    boxes, of_some = every["layer"][0]["encoding"], some["layer"][0]["encoding"]
+    assert boxes["color"] == of_some["color"]
+    assert len(some["layer"]) == len(every["layer"]) + 1
+    line = some["layer"][1]
+    assert line["mark"]["type"] == "rule" and line["encoding"]["x2"]["field"] == "selected_end"
+    (only_some, end) = line["transform"]
+    assert only_some == {"filter": "datum.selected > 0"}
+    box = SimpleNamespace(start=10, end=20, selected=3, size=5)
+    assert eval(end["calculate"], {"datum": box}) == 16
+
+
+def test_the_chosen_cluster_is_outlined_and_a_click_reports_the_cluster(tiny: Bundle) -> None:
+    spec = cluster_tree(tiny, None, CLUSTER).specification()
     assert spec["layer"][1]["transform"] == [{"filter": f"datum.cluster == {CLUSTER}"}]
     assert spec["params"][0]["select"]["fields"] == ["cluster"]
 
@@ -81,10 +91,8 @@ def test_larger_clusters_are_placed_first(tiny: Bundle) -> None:
 
 def test_the_colour_is_pale_up_to_a_recovery_of_one_half(tiny: Bundle) -> None:
     colour = cluster_tree(tiny, THIRD).specification()["layer"][0]["encoding"]["color"]
-    shown = colour["condition"]
-    assert shown["test"] == "datum.selected > 0"
-    assert (shown["field"], shown["scale"]["domain"]) == ("recovery", [0, 0.5, 1])
-    assert shown["scale"]["range"] == PALE_SEQUENTIAL
+    assert (colour["field"], colour["scale"]["domain"]) == ("recovery", [0, 0.5, 1])
+    assert colour["scale"]["range"] == PALE_SEQUENTIAL
 
 
 def test_a_box_shows_its_name_from_a_width_of_30_pixels_beside_the_margins(tiny: Bundle) -> None:

@@ -113,15 +113,12 @@ def test_the_bars_of_the_flags_leave_room_for_their_texts(tiny: Bundle) -> None:
     assert domain_of(figure, "x") == pytest.approx([0, 1.18 * largest])
 
 
-def test_the_mean_is_drawn_in_the_middle_of_its_bar_and_is_the_l0_of_the_caption(
-    tiny: Bundle,
-) -> None:
-    # A bar from 3 to 4 stands for 3 active latents, so a mean of 3 is at 3.5.
+def test_the_mean_is_drawn_at_its_value_and_is_the_l0_of_the_caption(tiny: Bundle) -> None:
     table = {"kept": [True] * 3 + [False], "active_latents": [1, 2, 4, 100]}
     bundle = with_tables(tiny, tokens=pa.table(table))
     figure = active_latents_per_token(bundle)
     (mark,) = drawn_rows(figure, "at", "text")
-    assert mark["at"] == pytest.approx(7 / 3 + 0.5)
+    assert mark["at"] == pytest.approx(7 / 3)
     assert mark["text"] == "mean (L0) 2.33"
     assert figure.caption.parameters["l0"] == 2.33
 
@@ -163,3 +160,17 @@ def test_the_histogram_of_active_latents_leaves_room_for_the_mean(tiny: Bundle) 
     figure = active_latents_per_token(tiny)
     largest = max(figure.rows["tokens"].to_pylist())
     assert domain_of(figure, "y") == pytest.approx([0, 1.15 * largest])
+
+
+def test_a_bar_stands_around_the_numbers_that_it_counts(tiny: Bundle) -> None:
+    table = {"kept": [True] * 5, "active_latents": [32] * 5}
+    figure = active_latents_per_token(with_tables(tiny, tokens=pa.table(table)))
+    (bar,) = (row for row in drawn_rows(figure, "left", "right") if row["tokens"])
+    assert (bar["left"], bar["right"], bar["active_from"], bar["last"]) == (31.5, 32.5, 32, 32)
+    (mark,) = drawn_rows(figure, "at", "text")
+    assert mark["at"] == 32
+    assert str(figure.note).startswith("Every token has exactly 32 active latents")
+    wide = with_tables(tiny, tokens=pa.table({"kept": [True] * 61, "active_latents": range(7, 68)}))
+    first = next(r for r in drawn_rows(active_latents_per_token(wide), "left") if r["tokens"])
+    assert (first["left"], first["right"], first["last"]) == (6.5, 8.5, 8)
+    assert "wider range" in str(active_latents_per_token(wide).note)

@@ -11,9 +11,10 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
 from charts import heatmap
 from charts.core.export import export
+from charts.core.theme import GRID
 from charts.heatmap import cooccurrence_heatmap, measure_stops, note_on_infinite
 from tests.charts.dense import dense_matrix, phi
-from tests.charts.drawn import domain_of, encodings
+from tests.charts.drawn import domain_of, drawn_rows, encodings
 
 CHOSEN = np.arange(0, 120, 3)
 
@@ -46,21 +47,24 @@ def test_heatmap_cells_are_all_pairs_except_the_diagonal(
     )
 
 
-def test_heatmap_keeps_clusters_together(tiny: Bundle) -> None:
-    rows = cooccurrence_heatmap(tiny, CHOSEN, "jaccard").rows.to_pandas()
-    order = rows.groupby("row")["latent"].first().to_numpy()
-    clusters = tiny.latents.to_pandas()["cluster"].fillna(-1).to_numpy()[order]
-    changes = (np.diff(clusters) != 0).sum()
-    assert changes == len(np.unique(clusters)) - 1
-    assert clusters[-1] == -1
-
-
-def test_heatmap_orders_blocks_of_a_known_matrix() -> None:
+def test_no_block_of_a_known_matrix_is_split() -> None:
     block = np.kron(np.eye(3), np.ones((4, 4)))
     shuffle = np.random.default_rng(0).permutation(12)
-    order = heatmap.similarity_order(block[np.ix_(shuffle, shuffle)], np.zeros(12, int))
+    order = heatmap.similarity_order(block[np.ix_(shuffle, shuffle)])
     kinds = (shuffle // 4)[order]
     assert (np.diff(kinds) != 0).sum() == 2
+
+
+def test_the_diagonal_is_grey_and_stands_for_one_latent(tiny: Bundle) -> None:
+    figure = cooccurrence_heatmap(tiny, CHOSEN[2:6], "phi")
+    cells = drawn_rows(figure, "active_tokens")
+    assert [(row["latent"], row["a"]) for row in cells] == [
+        (row["partner"], row["b"]) for row in cells
+    ]
+    active = tiny.latents["active_tokens"].to_pylist()
+    assert all(row["active_tokens"] == active[row["latent"]] for row in cells)
+    assert sorted(row["latent"] for row in cells) == CHOSEN[2:6].tolist()
+    assert export(figure, "svg").decode().count(f'fill="{GRID}"') == 4
 
 
 def test_heatmap_draws_the_most_active_when_there_are_too_many(
@@ -87,15 +91,12 @@ def test_minus_infinity_counts_as_the_least_value_in_the_order() -> None:
     never = np.where(block > 0, 2.0, -np.inf)
     never[0, 4] = never[4, 0] = -3.0
     least = np.where(np.isfinite(never), never, -3.0)
-    clusters = np.zeros(12, int)
-    assert heatmap.similarity_order(never, clusters).tolist() == (
-        heatmap.similarity_order(least, clusters).tolist()
-    )
+    assert heatmap.similarity_order(never).tolist() == heatmap.similarity_order(least).tolist()
 
 
 def test_all_of_minus_infinity_has_an_order() -> None:
-    order = heatmap.similarity_order(np.full((5, 5), -np.inf), np.array([1, 0, 1, 0, 0]))
-    assert {frozenset(order[:3]), frozenset(order[:2])} & {frozenset({1, 3, 4}), frozenset({0, 2})}
+    assert sorted(heatmap.similarity_order(np.full((5, 5), -np.inf))) == [0, 1, 2, 3, 4]
+    assert heatmap.similarity_order(np.zeros((2, 2))).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

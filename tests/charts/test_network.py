@@ -136,3 +136,10 @@ def test_the_groups_are_the_clusters_of_the_space(
     rows = neighbourhood(tiny, 20, space=space, partners=8).rows.to_pylist()
     stored = tiny.latents[column].to_pylist()
     assert [row["group"] for row in rows] == [stored[row["latent"]] for row in rows]
+
+
+def test_a_latent_without_a_cluster_has_a_dash_in_its_tooltip(tiny: Bundle) -> None:
+    figure = neighbourhood(tiny, 20)
+    texts = {row["latent"]: row["group_text"] for row in drawn_rows(figure, "group_text")}
+    groups = dict(zip(*(figure.rows[c].to_pylist() for c in ("latent", "group")), strict=True))
+    assert texts == {i: "–" if g is None else str(g) for i, g in groups.items()}

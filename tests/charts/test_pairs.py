@@ -204,8 +204,11 @@ def test_the_figure_has_thirty_pairs_by_default_and_states_how_many_there_are(
     assert ends_of(within.rows) == [(20, 25), (20, 24), (20, 23), (20, 22), (21, 25)]
 
 
-def test_the_axis_of_a_bounded_measure_ends_behind_one(tiny: Bundle) -> None:
-    assert domain_of(ranked_pairs(tiny, CHOSEN, "jaccard"), "x") == pytest.approx([0, 1.12])
+@pytest.mark.parametrize("measure", ["jaccard", "lift"])
+def test_the_axis_ends_behind_the_largest_value(tiny: Bundle, measure: str) -> None:
+    figure = ranked_pairs(tiny, CHOSEN, measure)
+    largest = figure.rows[measure][0].as_py()
+    assert domain_of(figure, "x") == pytest.approx([0, 1.12 * largest])
     figure = ranked_pairs(tiny, CHOSEN, "lift")
     largest = figure.rows["lift"][0].as_py()
     assert domain_of(figure, "x") == pytest.approx([0, 1.12 * largest])

@@ -126,3 +126,13 @@ def test_both_axes_have_one_scale_with_room_for_twice_the_largest_count(tiny: Bu
     ]
     figure = relation_points(bundle_of(tiny, rows), EVERY)
     assert domain_of(figure, "x") == domain_of(figure, "y") == [0, 180]
+
+
+def test_of_equal_q_the_pair_furthest_from_chance_comes_first(tiny: Bundle) -> None:
+    counts = [(20, 100, 90.0), (21, 100, 2.0), (22, 0, 500.0), (24, 3, 1.0)]
+    rows: list[dict[str, object]] = [
+        {"a": a, "b": 30, "q_value": 5.8e-303, "joint_tokens": joint, "expected_shifted": shifted}
+        for a, joint, shifted in counts
+    ]
+    shown, _ = relation_rows(bundle_of(tiny, rows), EVERY)
+    assert shown["a"].to_pylist() == [22, 21, 24, 20]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from vl_convert import vegalite_to_vega
 
 from analysis.bundle import Bundle
 from analysis.clusters.jaccard_components import Components, clarke_2024
@@ -99,6 +100,17 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         cluster_overlap_bars(bundle, CLUSTERS, "8 latents"),
         inner_cluster_bars(bundle, INNER, WORDS, 5, "8 latents"),
     ]
+
+
+def test_no_figure_makes_vega_lite_complain(
+    tiny: Bundle, capfd: pytest.CaptureFixture[str]
+) -> None:
+    complaints = {}
+    for figure in every_figure(tiny):
+        vegalite_to_vega(figure.specification(), show_warnings=True)
+        if complaint := capfd.readouterr().err:
+            complaints[figure.name] = complaint
+    assert complaints == {}
 
 
 def components(bundle: Bundle) -> Components:

@@ -33,6 +33,16 @@ def test_an_unknown_latent_is_explained(open_page: Open) -> None:
     assert not any("no latent" in w.value for w in open_page("latent", latent=199).warning)
 
 
+def test_an_unknown_cluster_is_explained(open_page: Open, planted_bundle: Bundle) -> None:
+    last = planted_bundle.clusters.num_rows - 1
+    app = open_page("clusters", cluster=9999)
+    assert app.warning[0].value == (
+        f"There is no cluster 9999: this bundle has clusters 0 to {last}. "
+        f"Cluster {app.query_params['cluster']} is shown."
+    )
+    assert not any("no cluster" in w.value for w in open_page("clusters", cluster=last).warning)
+
+
 def test_a_pair_of_equal_latents_is_explained(open_page: Open) -> None:
     app = open_page("pair", latent=8, partner=8)
     assert "Latent 8 cannot be paired with itself." in app.warning[0].value

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import Open, act_in_chart, texts
+from tests.pages.conftest import Open, act_in_chart, click, map_data, texts
 
 
 def test_the_view_is_kept_from_page_to_page(open_page: Open) -> None:
@@ -60,3 +60,30 @@ def test_charts_are_drawn_anew_only_if_something_is_drawn_in_one(open_page: Open
 def keys(app: AppTest) -> set[str]:
     """The keys of the charts of a page."""
     return {str(chart.key) for chart in app.get("vega_lite_chart")}
+
+
+def test_a_suggested_latent_is_not_shown_on_other_pages(open_page: Open) -> None:
+    app = open_page("latent")
+    suggested = app.query_params["latent"]
+    app.switch_page("pages/map.py").run()
+    assert "latent" not in app.query_params and map_data(app)["focus"] is None
+    app.switch_page("pages/latent.py").run()
+    assert app.query_params["latent"] == suggested
+
+
+def test_a_chosen_latent_has_a_ring_on_the_map_even_if_it_was_suggested(open_page: Open) -> None:
+    app = open_page("latent", select="latent=3,8,170")
+    click(app, "Next")
+    chosen = int(app.query_params["latent"])
+    app.switch_page("pages/map.py").run()
+    assert map_data(app)["focus"] == chosen
+    app = open_page("map", latent=8)
+    assert map_data(app)["focus"] == 8
+
+
+def test_a_value_that_is_not_valid_is_named_once(open_page: Open) -> None:
+    app = open_page(latent="abc", cluster="x")
+    (warning,) = (one.value.replace("\\", "") for one in app.warning)
+    assert warning.startswith("This link has latent=abc and cluster=x, which are not valid values")
+    app.text_input[0].set_value("flag=dead").run()
+    assert not app.warning

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from analysis.bundle import WINDOW
-from pages.widgets.state import OLD_NAMES, PARAMETERS, ViewState
+from pages.widgets.state import OLD_NAMES, PARAMETERS, ViewState, invalid_parameters
 
 DEFAULTS = {
     "bundle": "",
@@ -142,6 +142,7 @@ def test_invalid_values_are_ignored(name: str, value: str) -> None:
     assert ViewState.from_query_params({name: value, "tab": "relations"}) == ViewState(
         tab="relations"
     )
+    assert invalid_parameters({name: value, "other": "x"}) == {name: value}
 
 
 @pytest.mark.parametrize(
