@@ -145,7 +145,8 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
 
 def _active_note(active: np.ndarray) -> str:
     if len(active) and active.min() == active.max():
-        return f"Every token has exactly {count(int(active[0]))} active latents, as a TopK SAE sets it."
+        exactly = count(int(active[0]))
+        return f"Every token has exactly {exactly} active latents, as a TopK SAE sets it."
     return "A TopK SAE has nearly the same number on every token; other SAEs have a wider range."
 
 

@@ -33,10 +33,11 @@ cluster_table(page, chosen)
 cluster_head(page.bundle, chosen)
 blind_test_button(page.bundle, "cluster", chosen.cluster, np.flatnonzero(chosen.members).tolist())
 left, right = st.columns([2, 3])
-with left:
-    show(cluster_evidence(page.bundle, chosen.cluster))
+# Draw the members first, so that those of another cluster do not stay while the evidence is made.
 with right:
     latent_table(page.bundle, chosen.members, "Members", 600, page.selected)
+with left:
+    show(cluster_evidence(page.bundle, chosen.cluster))
 with options():
     pooled = choices.pooled_contexts()
     plane, classes = choices.plane(chosen.components)

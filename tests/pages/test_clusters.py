@@ -3,6 +3,7 @@
 import pytest
 
 from analysis.bundle import Bundle, open_bundle
+from analysis.runtime.errors import InputError
 from tests.pages.conftest import ROOT, Open, act_in_chart, texts
 
 
@@ -108,3 +109,16 @@ def test_a_bundle_without_a_draw_has_no_switch(
     monkeypatch.setenv("CLEARWATER_BUNDLES", str(ROOT / "tests" / "bundles"))
     app = open_page("clusters", bundle="schema-2", chance="shown")
     assert not app.exception and not app.toggle
+
+
+def test_the_members_do_not_wait_for_the_evidence(
+    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise InputError("The evidence is not there.")
+
+    monkeypatch.setattr("charts.cluster_evidence.cluster_evidence", fail)
+    app = open_page("clusters", cluster=3)
+    assert app.error[0].value.startswith("The evidence is not there")
+    members = planted_bundle.memberships.to_pandas().query("cluster == 3")["latent"]
+    assert set(app.dataframe[1].value["latent"]) == set(members)

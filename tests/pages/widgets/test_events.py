@@ -178,3 +178,10 @@ def test_only_the_chart_in_which_something_is_drawn_is_drawn_again(open_page: Op
     assert generations == {"density-histogram": 1}
     app.text_input(key="selection as text").set_value("flag=live").run()
     assert app.session_state[GENERATION] == generations
+
+
+def test_a_cell_of_the_diagonal_opens_its_latent_and_any_other_its_pair(open_page: Open) -> None:
+    for partner, page in ((8, "Latent"), (9, "Pair")):
+        app = open_page("cooccurrence", select="latent=3,8,9,17")
+        app = act_in_chart(app, "heatmap-phi", picked_cell=[{"latent": 8, "partner": partner}])
+        assert app.title[0].value == page and app.query_params["latent"] == "8"
