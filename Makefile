@@ -60,7 +60,9 @@ check: .venv/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check model browser
+# What pytest needs is made while mypy runs.
+test: .venv/test
+	@$(MAKE) --jobs 2 check model browser
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 demo: .venv/test model

@@ -1,19 +1,22 @@
-"""Fixtures: a planted world and its bundle, built once per test process by the pipeline."""
+"""Fixtures: a planted world, and its bundle, built once for all test processes by the pipeline."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 # Before numba is imported: tests of thread counts need a pool of four on any machine.
 os.environ["NUMBA_NUM_THREADS"] = "4"
 
 from analysis.build import build_bundle
-from analysis.bundle import Bundle, Parameters
+from analysis.bundle import Bundle, Parameters, open_bundle
 from analysis.settings import BuildRequest
 from charts.core import cache
 from tests.planted import Planted, planted_activations, planted_sae
+from tests.schedule import LongestFirst, rank
 
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -21,6 +24,17 @@ hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 DEMO_BUNDLE = ROOT / "data" / "demo"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes longest."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst:
+    """Distribute the tests to processes by `tests/schedule.py`."""
+    return LongestFirst(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +50,22 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
 
 
 @pytest.fixture(scope="session")
-def planted_bundle(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def planted_bundle(
+    planted: Planted, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Bundle:
     """The bundle of the planted world."""
-    folder = tmp_path_factory.mktemp("bundles")
-    sae = planted_sae(folder / "sae")
-    request = BuildRequest(
-        sae=str(sae),
-        out=folder / "planted",
-        activations=planted.activations,
-        parameters=Parameters(seed=3, null_draws=5),
-    )
-    return build_bundle(request)
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(pytestconfig, "workerinput"):
+        folder = folder.parent  # of all processes; the first that comes builds the bundle
+    out = folder / "bundles" / "planted"
+    with FileLock(folder / "bundles.lock"):
+        if not out.exists():
+            sae = planted_sae(folder / "bundles" / "sae")
+            request = BuildRequest(
+                sae=str(sae),
+                out=out,
+                activations=planted.activations,
+                parameters=Parameters(seed=3, null_draws=5),
+            )
+            build_bundle(request)
+    return open_bundle(out)

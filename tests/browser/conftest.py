@@ -96,8 +96,8 @@ def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> N
     raise RuntimeError(f"the dashboard did not start: {log.read_text()[-2000:]}")
 
 
-# Not of the whole session: playwright's event loop would run on below the tests of other files.
-@pytest.fixture(scope="module")
+# Not of the whole session: playwright's event loop would run on below the tests of other folders.
+@pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A headless Chromium; if it is missing, the tests are skipped, except in CI."""
     executable = next((path for name in NAMES if (path := shutil.which(name))), None)

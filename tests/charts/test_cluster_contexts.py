@@ -1,5 +1,6 @@
 """Contexts of the members of a cluster, against independent counts."""
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts.cluster_contexts import MOST_POOLED, _ranking, cluster_contexts
 from tests.charts.conftest import with_tables
+from tests.charts.drawn import encodings
 
 CLUSTER = 3
 
@@ -116,3 +118,18 @@ def test_a_member_is_as_likely_whatever_the_number_of_its_contexts(tiny: Bundle)
     bundle = with_tables(tiny, latents=latents)
     first = [_ranking(bundle, stored, "random", cluster)[0] for cluster in range(300)]
     assert np.mean(np.array(first) == 50) == pytest.approx(0.5, abs=0.12)
+
+
+def test_the_caption_counts_contexts_and_members(tiny: Bundle) -> None:
+    stored, size = len(pooled(tiny, CLUSTER, "random")), len(members(tiny, CLUSTER))
+    caption = cluster_contexts(tiny, CLUSTER, "random").caption
+    assert caption.parameters["contexts"] == f"12 of {stored} random contexts of {size} members"
+
+
+def test_each_line_is_named_by_its_member(tiny: Bundle) -> None:
+    figure = cluster_contexts(tiny, CLUSTER)
+    rows = figure.rows.to_pandas()
+    latents = rows["latent"][rows["is_picked"]]
+    (axis,) = {e["y"]["axis"]["labelExpr"] for e in encodings(figure) if e.get("y", {}).get("axis")}
+    sides = json.loads(axis.removesuffix("[floor(datum.value)]"))
+    assert [int(side.split(" ")[0]) for side in sides] == latents.tolist()

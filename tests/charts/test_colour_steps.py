@@ -118,3 +118,41 @@ def test_more_is_darker_on_light_and_brighter_on_dark() -> None:
     assert light[0] == "#fde725"
     assert (np.diff([luminance(c) for c in light[::16]]) < 0).all()
     assert (np.diff([luminance(c) for c in dark[::16]]) > 0).all()
+
+
+@pytest.mark.parametrize(("high", "kind"), [(30.0, "log"), (29.9, "linear")])
+def test_a_scale_is_logarithmic_from_thirty_times_the_median_or_the_fifth_percentile(
+    high: float, kind: str
+) -> None:
+    # Of 101 sorted numbers the 6th, 51st and 96th are the percentiles 5, 50 and 95.
+    spread = np.array([1.0] * 6 + [20.0] * 89 + [high] * 6)
+    assert scale_of(spread).kind == kind
+    peak = np.array([1.0] * 100 + [high])
+    assert scale_of(peak).kind == kind
+
+
+def test_many_powers_are_thinned_and_steps_are_one_two_or_five() -> None:
+    assert powers(5e-4, 5e2) == [1e-3, 1e-2, 0.1, 1, 10, 100]
+    assert powers(5e-4, 5e3) == [1e-3, 0.1, 10, 1_000]
+    assert powers(1e-12, 1e12) == [1e-7, 1e-2, 1e3, 1e8]
+    assert round_numbers(0, 5.9) == [1, 2, 3, 4, 5]
+    assert round_numbers(0, 6) == [2, 4]
+    assert round_numbers(-0.3, 0.85) == [-0.2, 0, 0.2, 0.4, 0.6, 0.8]
+    assert round_numbers(0, 29) == [5, 10, 15, 20, 25]
+    assert MOST_TICKS == 6
+
+
+def test_one_value_has_a_scale_to_twice_its_size_and_sections_have_words() -> None:
+    assert (scale_of(np.array([3.0])).most, scale_of(np.array([-3.0])).most) == (6, 0)
+    assert scale_of(np.array([0.0])).most == scale_of(np.array([])).most == 1
+    codes = np.zeros(1, np.uint8)
+    words = [section[2] for section in in_sections(scale_of(np.linspace(0, 10, 200)), codes)]
+    assert words == ["below 2", "2 to 4", "4 to 6", "6 to 8", "8 and more"]
+    bare = Scale("log", 2, 3, (), np.geomspace(2, 3, STEPS + 1)[1:-1])
+    assert in_sections(bare, codes) == [(1, 255, "all values", 0)]
+
+
+def test_a_hundredth_is_written_in_full_and_less_with_an_exponent() -> None:
+    scale = Scale("log", 1e-6, 1, (), np.empty(0))
+    assert [scale.text(value) for value in (0.01, 0.001)] == ["0.01", "1e-3"]
+    assert Scale("linear", 0, 1, (), np.empty(0)).text(0.001) == "0.001"

@@ -83,3 +83,35 @@ def test_intervals_of_older_bundles_are_of_rank(tiny: Bundle) -> None:
     older = replace(tiny, manifest=tiny.manifest.model_copy(update={"schema_version": 2}))
     assert context_strips(older, 20, "interval").title.startswith("Contexts evenly spaced by rank")
     assert context_strips(older, 20, "random").title.startswith("Random")
+
+
+def test_the_intervals_of_schema_three_are_of_activation(tiny: Bundle) -> None:
+    manifest = tiny.manifest.model_copy(update={"schema_version": 3})
+    title = context_strips(replace(tiny, manifest=manifest), 20, "interval").title
+    assert title.startswith("Contexts from equal intervals")
+
+
+def test_every_token_has_the_title_of_its_document_and_the_caption_counts_contexts(
+    tiny: Bundle,
+) -> None:
+    titles = dict(
+        zip(
+            tiny.documents["document"].to_pylist(), tiny.documents["title"].to_pylist(), strict=True
+        )
+    )
+    figure = context_strips(tiny, 20, "random")
+    rows = figure.rows.to_pylist()
+    assert len({row["title"] for row in rows}) > 1
+    assert all(row["title"] == titles[row["document"]] for row in rows)
+    stored = tiny.contexts.of(20).to_pandas()
+    number = (stored["kind"] == "random").sum()
+    largest = tiny.latents["max"][20].as_py()
+    assert figure.caption.parameters["contexts"] == f"{number} random"
+    assert figure.caption.parameters["largest_activation"] == f"{largest:.3g}"
+
+
+def test_each_context_is_a_line_of_26_pixels(tiny: Bundle) -> None:
+    figure = context_strips(tiny, 20)
+    lines = figure.rows.to_pandas()["context"].nunique()
+    assert figure.chart.to_dict()["height"] == 8 + 26 * lines
+    assert context_strips(tiny, 0).chart.to_dict()["height"] == 8 + 26

@@ -56,3 +56,20 @@ def test_points_without_a_group_are_left_out() -> None:
     places = np.array([[0.0, 0.0], [9.0, 9.0], [9.0, 9.0]])
     found = densest_places(places, np.array([0, -1, -1], np.int32), np.array([0]))
     assert found.tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("members", [3, 37, 400, 401])
+def test_the_place_is_the_mean_of_the_smallest_disc_with_a_fifth_of_the_points(
+    members: int,
+) -> None:
+    points = np.random.default_rng(members).normal(0, 1, (members, 2))
+    used = points if members <= 400 else points[::2]
+    core = max(2, -(-len(used) // 5))
+    discs = []
+    for point in used:
+        gaps = np.hypot(*(used - point).T)
+        inside = np.argsort(gaps)[:core]
+        discs.append((gaps[inside].max(), used[inside].mean(axis=0)))
+    wanted = min(discs, key=lambda disc: disc[0])[1]
+    found = densest_places(points, np.zeros(members, np.int32), np.array([0]))[0]
+    np.testing.assert_allclose(found, wanted)

@@ -1,5 +1,6 @@
 """The density histogram, against independent counts."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -108,3 +109,29 @@ def test_one_selected_latent_can_be_seen_and_its_number_is_exact(tiny: Bundle) -
     assert all(row["seen"] == 0 for row in drawn if not row["selected"])
     assert figure.rows["selected"].to_pylist() == [row["selected"] for row in drawn]
     assert "seen" not in figure.rows.column_names
+
+
+@pytest.mark.parametrize(
+    ("lowest", "dead_at", "decades"),
+    [(1e-3, -4, [-3, -2, -1, 0]), (0.0025, -4, [-2, -1, 0]), (2e-6, -7, [-5, -4, -3, -2, -1, 0])],
+)
+def test_the_dead_bar_is_a_decade_to_the_left_and_ticks_are_whole_decades(
+    tiny: Bundle, lowest: float, dead_at: float, decades: list[float]
+) -> None:
+    figure = histogram_of(tiny, [lowest])
+    rows = figure.rows.to_pandas()
+    assert rows["log10_density"][0] == dead_at
+    assert np.allclose(rows["log10_density_end"] - rows["log10_density"], 0.2)
+    x = figure.chart.to_dict()["layer"][0]["encoding"]["x"]
+    dead, *others = x["axis"]["values"]
+    assert others == decades
+    assert dead == pytest.approx(dead_at + 0.1)  # the middle of the bar
+    end = float(re.search(r"datum.value < (\S+) \? 'dead'", x["axis"]["labelExpr"])[1])  # type: ignore[index]
+    assert dead < end < rows["log10_density"][1]
+    low, high = x["scale"]["domain"]
+    assert dead_at - 0.5 < low < dead_at and 0 <= high < 0.2
+
+
+def test_the_note_counts_dead_latents(tiny: Bundle) -> None:
+    dead = int((tiny.latents["density"].to_numpy() == 0).sum())
+    assert f"Dead latents ({dead}) are active on none" in str(density_histogram(tiny).note)

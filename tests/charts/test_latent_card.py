@@ -1,6 +1,7 @@
 """The card of a latent and its neighbourhood on the map, against the tables."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -114,3 +115,58 @@ def test_neighbours_are_the_nearest_vectors_and_the_strongest_partners(tiny: Bun
 
 def test_a_latent_that_is_not_on_the_map_has_no_neighbourhood(tiny: Bundle) -> None:
     assert map_neighbourhood(replace(tiny), 0, "decoder") is None
+
+
+def changed(table: pa.Table, **columns: list[Any]) -> pa.Table:
+    for name, values in columns.items():
+        field = table.schema.field(name)
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, field, pa.array(values, field.type))
+    return table
+
+
+def test_a_card_shows_six_tokens_and_cuts_long_texts(tiny: Bundle) -> None:
+    latents, clusters, documents = tiny.latents, tiny.clusters, tiny.documents
+    long, tokens = "w" * 99, [f"t{i}" for i in range(9)]
+    bundle = with_tables(
+        tiny,
+        latents=changed(latents, label=[long] * 120, top_tokens=[tokens] * 120),
+        clusters=changed(clusters, label=[long] * clusters.num_rows),
+        documents=changed(documents, title=[long] * documents.num_rows),
+    )
+    card = latent_card(bundle, 13)
+    assert card.cluster is not None
+    assert card.tokens == ("t0", "t1", "t2", "t3", "t4", "t5")
+    shown = [len(text) for text in (card.name, card.cluster.name, card.source)]
+    assert shown == [80, 60, 60]
+    assert all(text.endswith("w…") for text in (card.name, card.cluster.name, card.source))
+    empty = changed(clusters, label=[""] * clusters.num_rows)
+    unnamed = latent_card(with_tables(tiny, clusters=empty), 13).cluster
+    assert unnamed is not None and unnamed.name == f"cluster {unnamed.cluster}"
+
+
+def test_the_source_is_the_title_of_the_document_of_the_strongest_context(tiny: Bundle) -> None:
+    documents = [f"title {i}" for i in tiny.documents["document"].to_pylist()]
+    bundle = with_tables(tiny, documents=changed(tiny.documents, title=documents))
+    for latent in (13, 20, 50):
+        rows, values = tiny.activations.of_latent(latent)
+        strongest = tiny.tokens["document"][int(rows[values.argmax()])].as_py()
+        assert latent_card(bundle, latent).source == f"title {strongest}"
+
+
+def test_the_score_has_precision_and_recall(tiny: Bundle) -> None:
+    latents = changed(tiny.latents, label_precision=[0.25] * 120, label_recall=[0.125] * 120)
+    card = latent_card(with_tables(tiny, latents=changed(latents, label=["sea"] * 120)), 13)
+    assert card.score == "label precision 0.250, recall 0.125"
+    none = changed(latents, label=[""] * 120)
+    assert latent_card(with_tables(tiny, latents=none), 13).score == ""
+
+
+def test_eight_of_each_kind_are_around_a_latent_and_the_context_has_twenty_tokens(
+    tiny: Bundle,
+) -> None:
+    assert NEAREST == 8
+    around = map_neighbourhood(tiny, 13, "decoder")
+    assert around is not None
+    assert len(around.neighbours) + around.not_shown > 8
+    assert {len(latent_card(tiny, i).context) for i in range(13, 40)} >= {20}

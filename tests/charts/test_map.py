@@ -179,3 +179,10 @@ def test_the_caption_in_the_browser_counts_the_latents_on_the_map(tiny: Bundle) 
     assert caption.parameters["latents"] == f"{on_map} on the map of {tiny.latents.num_rows}"
     assert caption.parameters["cluster_level"] == "decoder level 1"
     assert caption.unit == "latent"
+
+
+def test_the_caption_counts_the_latents_in_colour(tiny: Bundle) -> None:
+    figure = latent_map(tiny, selected=THIRD)
+    on_map = np.array([value is not None for value in tiny.latents["x"].to_pylist()])
+    wanted = f"{(THIRD & on_map).sum()} in colour of {on_map.sum()}"
+    assert figure.caption.parameters["latents"] == wanted

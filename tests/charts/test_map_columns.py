@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -188,3 +189,57 @@ def test_half_of_the_live_latents_of_the_demo_have_a_colour_in_the_opening_view(
     x, y = places(demo, maps_of(demo)[0])
     shown = live & np.isfinite(x) & np.isfinite(y)
     assert (colouring(demo, "cluster").codes[shown] > 0).mean() >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "linear"),
+    [
+        ("density", False),
+        ("active_tokens", False),
+        ("label_lift", False),
+        ("label_precision", True),
+        ("map_recall", True),
+        ("reading_rank", True),
+    ],
+)
+def test_fractions_and_ranks_have_a_linear_scale_whatever_their_values(
+    tiny: Bundle, name: str, linear: bool
+) -> None:
+    assert offered_columns(tiny)[name].linear is linear
+    place = tiny.latents.schema.get_field_index(name)
+    kind = tiny.latents.schema.field(name).type
+    many = pa.array(np.geomspace(1, 1e6, tiny.latents.num_rows), pa.float64()).cast(
+        kind, safe=False
+    )
+    latents = tiny.latents.set_column(place, name, many)
+    colours = colouring(with_tables(tiny, latents=latents), name)
+    assert colours.scale is not None
+    assert colours.scale.kind == ("linear" if linear else "log")
+    assert colours.title.endswith(" (log scale)") is not linear
+
+
+def test_the_association_by_a_bounded_measure_has_a_linear_scale(tiny: Bundle) -> None:
+    partners = tiny.partners.of(13)
+    joint = np.geomspace(10, 1_000, partners.num_rows).astype(np.int64)
+    place = partners.schema.get_field_index("joint_tokens")
+    spread = partners.set_column(place, partners.schema.field(place), pa.array(joint))
+    bundle = with_tables(tiny, partners=SimpleNamespace(of=lambda *_: spread))
+    for measure, kind in (("joint", "log"), ("p_b_given_a", "linear")):
+        scale = colouring(bundle, "association", latent=13, measure=measure).scale
+        assert scale is not None and (measure, scale.kind) == (measure, kind)
+
+
+def test_a_word_that_is_empty_gets_no_entry_and_the_rarer_of_two_comes_last(tiny: Bundle) -> None:
+    words = pa.array([("", "rare", "often", "often")[i % 4] for i in range(120)])
+    place = tiny.latents.schema.get_field_index("flag")
+    latents = tiny.latents.set_column(place, "flag", words.dictionary_encode())
+    colours = colouring(with_tables(tiny, latents=latents), "flag")
+    assert [(entry.label, entry.total) for entry in colours.entries] == [
+        ("often", 60),
+        ("rare", 30),
+    ]
+    assert colours.codes[:4].tolist() == [0, 2, 1, 1]
+
+
+def test_a_legend_names_up_to_two_thousand_latents() -> None:
+    assert map_columns.MOST_IDS == 2_000

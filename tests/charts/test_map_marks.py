@@ -112,3 +112,11 @@ def test_the_legend_of_an_image_has_the_scale_of_its_colours(tiny: Bundle) -> No
     assert (scale["domain"][0], scale["domain"][-1]) == (pytest.approx(2), pytest.approx(8))
     assert chart.to_dict()["mark"]["size"] == 0
     assert legend(colouring(tiny, "cluster"), FRAME) == []
+
+
+def test_a_top_token_is_cut_after_16_characters(tiny: Bundle) -> None:
+    rows = latent_map(tiny).rows.slice(0, 1)
+    tokens = pa.array([["w" * 17, "v" * 16]], pa.list_(pa.string()))
+    rows = rows.set_column(rows.schema.get_field_index("top_tokens"), "top_tokens", tokens)
+    (drawn,) = data_of(points(rows, FRAME, colouring(tiny, "cluster"), BOX))
+    assert drawn["tokens"] == "w" * 15 + "… · " + "v" * 16

@@ -123,3 +123,24 @@ def test_a_latent_on_the_edge_of_the_frame_has_its_ring(tiny: Bundle) -> None:
         assert len(map_names.ring(tiny, 50, frame, "decoder")) == 3
     for frame in ((x + 0.1, x + 1, y, y + 1), (x - 1, x, y - 1, y - 0.1)):
         assert map_names.ring(tiny, 50, frame, "decoder") == []
+
+
+def test_latents_that_are_not_selected_do_not_count() -> None:
+    table = pa.table({"cluster": [0, 1], "size": [5, 5], "label": ["sea", "law"]})
+    clusters = pa.array([0, 1, 1, 1, 1, 1], pa.int32())
+    rows = pa.table({"cluster": clusters, "selected": [True, *[False] * 5]})
+    level = Level(LevelName("decoder", 0), np.empty(0, np.int32), table, {})
+    names = map_names.names_on_map(level, np.array([(2.0, 2.0), (8.0, 8.0)]), rows, FRAME)
+    assert names["cluster"].to_pylist() == [0]
+
+
+def test_a_name_at_an_edge_is_moved_inside_and_a_long_one_is_cut() -> None:
+    table = pa.table({"cluster": [0, 1, 2], "size": [5] * 3, "label": ["sea", "law", "w" * 40]})
+    rows = pa.table({"cluster": pa.array([0, 1, 2], pa.int32()), "selected": [True] * 3})
+    level = Level(LevelName("decoder", 0), np.empty(0, np.int32), table, {})
+    at = np.array([(0.0, 2.0), (10.0, 5.0), (5.0, 8.0)])
+    left, right, long = map_names.names_on_map(level, at, rows, FRAME).to_pylist()
+    half = (3.6 * 3 + 4) / 560 * 10
+    assert (left["x"], left["y"]) == (pytest.approx(half), 2.0)
+    assert (right["x"], right["y"]) == (pytest.approx(10 - half), 5.0)
+    assert long["name"] == "w" * 25 + "…" and long["x"] == pytest.approx(5)

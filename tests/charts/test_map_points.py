@@ -45,3 +45,8 @@ def test_a_latent_without_a_place_is_not_on_the_map(planted_bundle: Bundle) -> N
     changed.__dict__["latents"] = latents.set_column(at, "x", pa.array(x, pa.float32()))
     steps = map_points(changed, "decoder").steps
     assert (steps[:, 5] == NOT_ON_MAP).all() and (steps[:, 6] != NOT_ON_MAP).all()
+
+
+def test_the_browser_reads_65535_as_not_on_the_map() -> None:
+    """`spatial_index.js` has the same two numbers."""
+    assert (LARGEST, NOT_ON_MAP) == (65_534, 65_535)

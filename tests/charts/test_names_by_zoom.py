@@ -210,3 +210,14 @@ def test_a_tile_that_does_not_exist_is_refused(tiny: Bundle, tile: tuple[int, in
 def test_a_map_that_does_not_exist_is_refused(tiny: Bundle) -> None:
     with pytest.raises(InputError, match="no map 'cooccurrence'"):
         cluster_names(tiny, "cooccurrence")
+
+
+def test_limits_and_rounding(tiny: Bundle) -> None:
+    limits = (names_by_zoom.MOST_CLUSTERS, names_by_zoom.MOST_LATENTS, names_by_zoom.CROWDED)
+    assert limits == (2_000, 40, 4_000)
+    assert latent_names(tiny, "decoder", 16, 0, 2**16 - 1)["names"] == []
+    x, y = (tiny.latents[name].to_numpy(zero_copy_only=False) for name in ("x", "y"))
+    for name in latent_names(readable(tiny), "decoder", 0, 0, 0)["names"]:
+        assert name["x"] == pytest.approx(float(x[name["id"]]), rel=5e-6)
+        assert name["y"] == pytest.approx(float(y[name["id"]]), rel=5e-6)
+        assert max(len(str(name[axis]).strip("-0.").replace(".", "")) for axis in "xy") <= 6

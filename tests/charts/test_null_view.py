@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from analysis.bundle import TABLES, Bundle, MapQuality
@@ -15,6 +16,7 @@ from charts.null_view import (
     null_places,
 )
 from tests.charts.conftest import DEAD, LATENTS, with_tables
+from tests.charts.drawn import domain_of
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,25 @@ def test_the_note_of_the_pairs_has_the_medians_of_the_draw_and_of_the_data(tiny:
     drawn, data = own["strength"].median(), np.median(list(best.values()))
     note = str(null_pairs(tiny).note)
     assert f"has the median {drawn:.2f} here, and {data:.2f} in the data" in note
+
+
+def test_the_map_has_a_margin_of_three_percent_and_one_latent_is_in_the_middle(
+    tiny: Bundle,
+) -> None:
+    rows = tiny.null_latents
+    on_map = pc.and_(pc.equal(rows["space"].cast("string"), "decoder"), pc.is_valid(rows["x"]))
+    one = with_tables(tiny, null_latents=rows.filter(on_map).slice(3, 1))
+    for bundle, margin in ((tiny, 0.03), (one, None)):
+        figure = null_map(bundle)
+        for axis in ("x", "y"):
+            values = figure.rows[axis].to_numpy()
+            pad = 1.0 if margin is None else margin * (values.max() - values.min())
+            wanted = [values.min() - pad, values.max() + pad]
+            assert domain_of(figure, axis) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_thirty_pairs_are_shown_each_in_a_row_of_its_own(tiny: Bundle) -> None:
+    assert null_pairs(tiny, 1_000).rows.num_rows > 30
+    assert null_pairs(tiny).rows.num_rows == 30
+    heights = [null_pairs(tiny, limit).chart.to_dict()["height"] for limit in (1, 2, 30)]
+    assert heights == [66, 86, 646]

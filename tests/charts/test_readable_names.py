@@ -63,3 +63,15 @@ def test_no_name_is_wider_than_the_limit_or_has_control_characters(label: str) -
 
 def _terms(label: str) -> list[str]:
     return visible(label[:400]).strip().removeprefix("mixed: ").split(" · ")
+
+
+@pytest.mark.parametrize(("term", "says_something"), [("ab--", True), ("ab---", False)])
+def test_half_of_a_word_are_letters_or_digits(term: str, says_something: bool) -> None:
+    assert is_word(term) is says_something
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [(9, "w" * 9 + " " + "v" * 17 + "…"), (10, "w" * 10 + " …")]
+)
+def test_a_name_is_cut_between_words_after_a_third_of_its_width(words: int, text: str) -> None:
+    assert short_name("w" * words + " " + "v" * 40).text == text

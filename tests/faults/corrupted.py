@@ -24,9 +24,8 @@ DAMAGES = ("flipped", "zeroed", "cut off", "removed", "emptied", "lengthened")
 MOST_FILES = 3
 
 
-def prepare(folder: Path) -> None:
-    """The world, and working folders of builds that were killed at three places."""
-    prepare_world(folder)
+def prepare_left(folder: Path) -> None:
+    """Working folders of builds that were killed at three places."""
     world = World(folder)
     for name, after, number in (
         ("finished", "manifest.json", 0),
@@ -95,4 +94,4 @@ def damage(file: Path, draw: random.Random) -> str:
     return kind
 
 
-TRIAL = Trial("corrupted", 100, run, prepare)
+TRIAL = Trial("corrupted", 100, run, prepare_world, prepare_left)

@@ -133,6 +133,7 @@ def prepared() -> Iterator[Callable[[Trial], Path]]:
     """A function that gives the folder of a trial; trials with the same `prepare` share one."""
     with tempfile.TemporaryDirectory(prefix="clearwater-faults-") as temporary:
         folders: dict[Callable[[Path], None], Path] = {}
+        complete: set[str] = set()
 
         def shared(trial: Trial) -> Path:
             if trial.prepare not in folders:
@@ -140,7 +141,11 @@ def prepared() -> Iterator[Callable[[Trial], Path]]:
                 folder.mkdir()
                 trial.prepare(folder)
                 folders[trial.prepare] = folder
-            return folders[trial.prepare]
+            folder = folders[trial.prepare]
+            if trial.name not in complete:
+                trial.prepare_more(folder)
+                complete.add(trial.name)
+            return folder
 
         yield shared
 

@@ -66,6 +66,22 @@ def test_cases_that_are_not_reached_are_counted(
     assert "| odd | 5 | 0 | 0 | 0 | 5 | 0 |" in capsys.readouterr().out
 
 
+def test_trials_with_the_same_preparation_share_a_folder() -> None:
+    made: list[str] = []
+
+    def add(folder: Path) -> None:
+        made.append(folder.name)
+        (folder / "added").write_text("yes")
+
+    plain, more = Trial("plain", 1, run, prepare), Trial("more", 1, run, prepare, add)
+    with frame.prepared() as folder_of:
+        folder = folder_of(plain)
+        assert [file.name for file in folder.iterdir()] == ["given"]
+        assert folder_of(more) == folder_of(more) == folder_of(plain) == folder
+        assert sorted(file.name for file in folder.iterdir()) == ["added", "given"]
+    assert made == ["plain"]
+
+
 def test_a_case_depends_on_seed_and_number_only(tmp_path: Path) -> None:
     first, same = (Case(3, 1, tmp_path, tmp_path).random().random() for _ in range(2))
     assert first == same

@@ -61,5 +61,7 @@ class Trial:
     """Runs one case. Raises FaultError, or CannotRunError; any other exception is a fault too."""
     prepare: Callable[[Path], None] = _nothing
     """Fills a folder with what all cases need; called once for all trials that share it."""
+    prepare_more: Callable[[Path], None] = _nothing
+    """Adds to that folder what only this trial needs."""
     covers: tuple[str, ...] = ("analysis",)
     """Packages and files under trial: if any of them changes, earlier results are not reused."""

@@ -8,6 +8,7 @@ from analysis.bundle import TABLES
 from analysis.clusters import activity as module
 from analysis.clusters.activity import ClusterActivity, cluster_activity
 from tests.analysis.conftest import Stored
+from tests.analysis.cooccurrence.dense import gram_of
 
 SIZES = (23, 6)
 """Clusters of the two levels; the finer one leaves every fifth latent out."""
@@ -74,8 +75,7 @@ def test_margins_equal_a_dense_count(stored: Stored) -> None:
 
 
 def test_joint_tokens_equal_a_dense_product(stored: Stored) -> None:
-    pairs, active = counted(stored).pairs, dense(stored).astype(np.int64)
-    joint = active.T @ active
+    pairs, joint = counted(stored).pairs, gram_of(dense(stored))
     level = np.repeat([0, 1], SIZES)
     wanted = {
         (a, b): int(joint[a, b])
@@ -116,8 +116,7 @@ def test_many_clusters_keep_the_strongest_pairs_of_either(
 def test_a_level_with_as_many_clusters_as_the_limit_keeps_every_pair(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    active = dense(stored)[:, : SIZES[0]].astype(np.int64)
-    every = np.count_nonzero(np.triu(active.T @ active, 1))
+    every = np.count_nonzero(np.triu(gram_of(dense(stored)[:, : SIZES[0]]), 1))
     monkeypatch.setattr(module, "PARTNERS_KEPT", 1)
     for limit, keeps_all in ((SIZES[0], True), (SIZES[0] - 1, False)):
         monkeypatch.setattr(module, "EVERY_PAIR_UP_TO", limit)

@@ -13,6 +13,7 @@ from analysis.cooccurrence.joint import joint_matrix, pair_table
 from analysis.harvest.imported import import_activations
 from analysis.harvest.store import write_activation_tables
 from tests.analysis.conftest import Stored
+from tests.analysis.cooccurrence.dense import gram_of
 from tests.planted import LATENTS, planted_activations
 
 
@@ -41,7 +42,7 @@ def test_pair_table_counts_every_cell(stored: Stored) -> None:
 
 
 def test_joint_matrix_of_any_span_of_rows(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
-    gram = stored.bits.T @ stored.bits
+    gram = gram_of(stored.values > 0)
     assert np.array_equal(joint_matrix(stored.activations, np.arange(LATENTS)), gram)
     monkeypatch.setattr(count, "SPAN_ROWS", 777)
     assert np.array_equal(joint_matrix(stored.activations, np.arange(LATENTS)), gram)

@@ -16,7 +16,7 @@ from analysis.cooccurrence.strongest import Ranking
 from analysis.runtime.progress import Progress
 from analysis.runtime.workers import DaskWorkers, LocalWorkers, Workers
 from tests.analysis.conftest import Stored
-from tests.analysis.cooccurrence.dense import must_and_may
+from tests.analysis.cooccurrence.dense import gram_of, must_and_may
 from tests.planted import LATENTS
 from tests.planted_relations import write_world
 
@@ -48,7 +48,7 @@ def ends(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_partners_are_the_strongest_by_every_ranking(stored: Stored, table: pa.Table) -> None:
-    gram, n = stored.bits.T @ stored.bits, stored.planted.n_tokens
+    gram, n = gram_of(stored.values > 0), stored.planted.n_tokens
     latent, partner = ends(table)
     assert np.array_equal(table["joint_tokens"].to_numpy(), gram[latent, partner])
     assert (latent != partner).all() and (table["joint_tokens"].to_numpy() > 0).all()
@@ -60,7 +60,7 @@ def test_partners_are_the_strongest_by_every_ranking(stored: Stored, table: pa.T
 def test_joint_documents(stored: Stored, table: pa.Table) -> None:
     document = pq.read_table(stored.planted.tokens)["document"].to_numpy()
     fires = np.array([stored.bits[document == d].any(axis=0) for d in np.unique(document)])
-    both = fires.astype(int).T @ fires.astype(int)
+    both = gram_of(fires)
     assert np.array_equal(table["joint_documents"].to_numpy(), both[ends(table)])
 
 

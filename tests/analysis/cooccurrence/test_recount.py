@@ -18,6 +18,7 @@ from analysis.cooccurrence.recount import CountRequest, recount
 from analysis.cooccurrence.strongest import Ranking
 from analysis.runtime.errors import InputError, ResumableError
 from analysis.runtime.workers import File, Finished, LocalWorkers, Task
+from tests.analysis.cooccurrence.dense import gram_of
 from tests.charts.conftest import make_bundle
 from tests.planted import LATENTS
 
@@ -49,8 +50,8 @@ def test_every_pair_at_every_threshold(planted_bundle: Bundle, tmp_path: Path, u
         values[rows, latent] = activations
     begins = blocks_of(planted_bundle, unit)
     for threshold, file in zip(THRESHOLDS, files, strict=True):
-        bits = np.logical_or.reduceat(values > threshold, begins, axis=0).astype(np.int64)
-        gram, table = bits.T @ bits, pq.read_table(file)
+        gram = gram_of(np.logical_or.reduceat(values > threshold, begins, axis=0))
+        table = pq.read_table(file)
         a, b = table["latent"].to_numpy(), table["partner"].to_numpy()
         met = gram - np.diag(np.diag(gram)) > 0
         assert len(a) == met.sum() and met[a, b].all()
@@ -257,7 +258,7 @@ def test_thresholds_have_distinct_names(planted_bundle: Bundle, tmp_path: Path) 
 
 
 def test_a_count_without_rows_is_a_file(planted_bundle: Bundle, tmp_path: Path) -> None:
-    wanted = replace(request("token"), thresholds=(0.0, 1e9))
+    wanted = replace(request("document"), thresholds=(0.0, 1e9))
     some, none = recount(planted_bundle, wanted, tmp_path, LocalWorkers())
     assert pq.read_table(none).num_rows == 0
     assert pq.read_schema(none).equals(pq.read_schema(some))

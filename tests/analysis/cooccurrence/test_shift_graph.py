@@ -10,7 +10,7 @@ from analysis.cooccurrence import shift_graph as module
 from analysis.cooccurrence.position_profile import stretches
 from analysis.cooccurrence.shift_graph import shift_graph, shift_graphs
 from tests.analysis.conftest import Stored
-from tests.analysis.cooccurrence.dense import incidence_of
+from tests.analysis.cooccurrence.dense import gram_of, incidence_of
 from tests.analysis.cooccurrence.test_null_models import kept_documents
 from tests.charts.conftest import make_bundle
 from tests.planted import DEAD, DENSE, INDEPENDENT
@@ -25,7 +25,8 @@ def plain(stored: Stored, k: int) -> list[list[int]]:
     The rule and its numbers are those of docs/statistics.md.
     """
     bits = stored.bits[:, CHOSEN]
-    joint, n, N = bits.T @ bits, bits.sum(axis=0), len(bits)
+    joint, n, N = gram_of(bits > 0), bits.sum(axis=0), len(bits)
+    phis = np.asarray(np.corrcoef(bits.T))
     in_stretch = np.add.reduceat(bits, np.append(0, stretches(stored.kept).ends[:-1]))
     lengths = np.diff(stretches(stored.kept).ends, prepend=0)
     expected = in_stretch.T @ (in_stretch / lengths[:, None])
@@ -34,7 +35,7 @@ def plain(stored: Stored, k: int) -> list[list[int]]:
         passing = []
         for b in range(len(CHOSEN)):
             j, e = joint[a, b], expected[a, b]
-            phi = np.corrcoef(bits[:, a], bits[:, b])[0, 1] if joint[a, b] else 0.0
+            phi = phis[a, b]
             if a == b or j < 3 or phi <= 0 or j <= e:
                 continue
             if j * np.log(j / e) - j + e > np.log(len(CHOSEN) / 0.05):
@@ -70,7 +71,7 @@ def test_every_partner_is_kept_if_wanted(stored: Stored, tmp_path: Path) -> None
     bits = stored.bits[:, CHOSEN]
     phi: np.ndarray = np.asarray(np.corrcoef(bits.T))
     np.fill_diagonal(phi, 0)
-    phi[(bits.T @ bits) == 0] = 0
+    phi[gram_of(bits > 0) == 0] = 0
     expected = -np.sort(-np.where(phi > 0, phi, np.nan), axis=1)[:, :12]
     np.testing.assert_allclose(graph.cosines, expected, rtol=1e-4)
     assert "above the shift" not in graph.how

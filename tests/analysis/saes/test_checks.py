@@ -329,12 +329,11 @@ def test_a_pickle_that_runs_a_program_never_does(folder: Path) -> None:
     assert not (folder / "ran").exists()
 
 
-@pytest.mark.parametrize("bad", [float("nan"), -float("inf")])
-def test_one_bad_value_in_a_large_file_costs_no_copy(folder: Path, bad: float) -> None:
+def test_one_bad_value_in_a_large_file_costs_no_copy(folder: Path) -> None:
     """More bytes than the limit, in one tensor."""
     d_in, d_sae = 512, 30_000
     weights = torch.ones(d_in, d_sae)
-    weights[-1, -1] = bad
+    weights[-1, -1] = -float("inf")
     tensors = {"W_enc": weights, "W_dec": weights.new_ones(d_sae, d_in)}
     tensors |= {"b_enc": weights.new_ones(d_sae), "b_dec": weights.new_ones(d_in)}
     save_file(tensors, folder / WEIGHTS)
