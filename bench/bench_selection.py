@@ -13,7 +13,7 @@ import argparse
 import math
 import statistics
 import time
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle, KeptTokens
 from analysis.bundle.open import TopWords
 from analysis.selection import And, InContext, Search, Selection, drawn_lasso, evaluate, parse
-from analysis.selection.context_index import ContextIndex
+from analysis.selection.context_index import ContextIndex, first_contexts
+from analysis.selection.word_index import word_index
 
 VOCABULARY = 50_000
 TOP_TOKENS = 10
@@ -32,6 +33,14 @@ DOCUMENT = 512
 """Tokens of a document."""
 EXPLANATION = 12
 """Words of an explanation."""
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What selections read of a bundle."""
+
+    latents: pa.Table
+    top_words: TopWords
 
 
 def _words(rng: np.random.Generator, size: int | tuple[int, ...]) -> npt.NDArray[np.int64]:
@@ -65,7 +74,7 @@ def synthetic(latents: int, contexts: int) -> tuple[Bundle, ContextIndex]:
         _words(rng, latents * TOP_TOKENS).astype(np.int32),
         np.repeat(np.arange(latents), TOP_TOKENS),
     )
-    bundle = cast("Bundle", SimpleNamespace(latents=table, top_words=top))
+    bundle = cast("Bundle", _Tables(table, top))
     return bundle, _index(rng, words, latents, contexts)
 
 
@@ -85,7 +94,7 @@ def _index(
         text,
         np.concatenate([[0], lengths]).cumsum(dtype=np.int32),
         KeptTokens.of(document, np.ones(tokens, dtype=np.bool_)),
-        rows,
+        first_contexts(rows, tokens),
         owners,
         21,
     )
@@ -104,10 +113,16 @@ def main(latents: int, rounds: int, contexts: int) -> None:
     """Print the median milliseconds of every selection."""
     began = time.process_time()
     bundle, index = synthetic(latents, contexts)
-    size = sum(a.nbytes for a in (index.text, index.starts, index.rows, index.latents))
+    size = sum(a.nbytes for a in (index.text, index.starts, index.first, index.latents))
     print(f"{latents:,} latents; made in {time.process_time() - began:.0f} s of CPU time; ", end="")
-    print(f"contexts {len(index.rows):,}, text {index.text.nbytes / 1e6:.0f} MB, ", end="")
+    print(f"contexts {len(index.latents):,}, text {index.text.nbytes / 1e6:.0f} MB, ", end="")
     print(f"index {size / 1e6:.0f} MB")
+    began = time.process_time()
+    by_word = word_index(bundle)
+    assert by_word is not None
+    size = by_word.words.nbytes + by_word.first.nbytes + by_word.latents.nbytes
+    print(f"index of {len(by_word.words):,} words: ", end="")
+    print(f"{size / 1e6:.0f} MB, {time.process_time() - began:.1f} s of CPU time")
     common, rare = (str(bundle.top_words.words[place]) for place in (3, 9_000))
     cases: dict[str, tuple[Selection, int | None]] = {
         "box": (parse("box(-1,0.5,-2,1)"), 20),
@@ -117,6 +132,8 @@ def main(latents: int, rounds: int, contexts: int) -> None:
         "search, rare word": (Search(rare), 200),
         "search, one letter": (Search("a"), 200),
         "search, two words": (And((Search(common), Search(rare))), 200),
+        "search, a phrase": (Search(f"{common} {rare}"), 200),
+        "search, a common phrase": (Search(f"{common} {common}"), 200),
         "regular expression": (parse("/^(ab|cd).*e$/"), None),
         "range": (parse("density=1e-4..1e-3"), None),
         "contexts, common word": (InContext(f" {common} "), 200),

@@ -16,6 +16,7 @@ from analysis.bundle.damage import damaged
 from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.selection.kept_for_bundle import kept_for_bundle
+from analysis.selection.ranges import mark_ranges
 
 MOST_BYTES = 256_000_000
 """Of the text of a corpus that is searched."""
@@ -23,7 +24,7 @@ MOST_CONTEXTS = 24_000_000
 """Contexts in the index, with 8 bytes each: 24 of each latent at a million latents."""
 KIND = "top"
 """Contexts in which a latent is strongest."""
-_AT_ONCE = 1 << 24
+_AT_ONCE = 1 << 18
 """Bytes that are compared at once."""
 
 
@@ -46,10 +47,10 @@ class ContextIndex:
     starts: Int32s
     """[tokens + 1] where each token begins."""
     kept: KeptTokens
-    rows: Int32s
-    """[contexts] the row of the picked token in the token table, ascending."""
+    first: Int32s
+    """[tokens + 1] the first context whose picked token is this row of the token table or later."""
     latents: Int32s
-    """[contexts] whose context it is."""
+    """[contexts] whose context it is, by the row of the picked token."""
     length: int
     """Tokens of a context, of which length // 2 come before the picked token."""
 
@@ -75,21 +76,16 @@ class ContextIndex:
         low = np.maximum(last - self.length + 1 + self.length // 2, self.kept.row_starts[document])
         high = np.minimum(first + self.length // 2, self.kept.row_ends[document] - 1)
         inside = (last < self.kept.row_ends[document]) & (low <= high)
-        mask[self.latents[self._between(*_joined(low[inside], high[inside]))]] = True
+        low, high = _joined(low[inside], high[inside])
+        mark_ranges(mask, self.latents, self.first[low], self.first[high + 1])
         return mask
 
-    def _between(self, low: Ints, high: Ints) -> Bools:
-        """The contexts whose row is in one of the intervals: a mask [contexts].
 
-        The intervals ascend, and no two touch.
-        """
-        starts = _place_among(self.rows, low, "left")
-        stops = _place_among(self.rows, high, "right")
-        some = stops > starts
-        steps = np.zeros(len(self.rows) + 1, dtype=np.int8)
-        steps[starts[some]] += 1
-        steps[stops[some]] -= 1
-        return np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_)
+def first_contexts(rows: Int32s, tokens: int) -> Int32s:
+    """[tokens + 1] the first of some ascending rows [contexts] that is each row or later."""
+    first = np.zeros(tokens + 1, dtype=np.int32)
+    np.add.at(first[1:], rows, 1)
+    return np.cumsum(first, out=first)
 
 
 @kept_for_bundle
@@ -106,7 +102,7 @@ def context_index(bundle: Bundle) -> ContextIndex:
         corpus.text,
         corpus.starts,
         bundle.kept_tokens,
-        rows[order],
+        first_contexts(rows, len(corpus.positions)),
         latents[order],
         bundle.manifest.parameters.context_tokens,
     )

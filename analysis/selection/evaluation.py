@@ -38,7 +38,7 @@ from analysis.selection.grammar import (
 )
 from analysis.selection.polygon import inside_polygon
 from analysis.selection.related_pairs import related_pairs
-from analysis.selection.text_search import containing, latents_matching, matching
+from analysis.selection.text_search import latents_containing, latents_matching, matching
 
 _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
     "<": operator.lt,
@@ -105,7 +105,7 @@ def _with_words(selection: _OfWords, bundle: Bundle) -> Bools:
     """Latents whose texts, flag or lack of a cluster meets the condition."""
     match selection:
         case Search(text):
-            return latents_matching(bundle, containing(text))
+            return latents_containing(bundle, text)
         case Pattern(text):
             return latents_matching(bundle, matching(text))
         case InContext(text):

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
+from analysis.selection.word_index import COLUMNS, MANY_LATENTS, SPACE, WordIndex, word_index
 
 Matches = Callable[[pa.Array], Bools]
 """Which of some texts match."""
@@ -56,10 +57,47 @@ def matching(pattern: str) -> Matches:
     return matches
 
 
+def latents_containing(bundle: Bundle, text: str) -> Bools:
+    """Latents whose label, explanation or one of whose top tokens contains a text: [n_latents].
+
+    The same as `latents_matching` with `containing(text)`, by the words of a large bundle.
+    """
+    matches, pieces = containing(text), text.split(SPACE)
+    index = index_of_words(bundle) if any(pieces) else None
+    if index is None:
+        return latents_matching(bundle, matches)
+    mask = index.latents_with(matches(index.words))
+    if len(pieces) > 1:
+        some = np.flatnonzero(_with_pieces(index, pieces) & ~mask)
+        for column in COLUMNS:
+            texts = bundle.latents[column].take(pa.array(some)).combine_chunks()
+            mask[some[matches(texts)]] = True
+    return mask
+
+
+def index_of_words(bundle: Bundle) -> WordIndex | None:
+    """The index of a bundle's words; None if it has few latents or too many words for one."""
+    return word_index(bundle) if bundle.latents.num_rows >= MANY_LATENTS else None
+
+
+def _with_pieces(index: WordIndex, pieces: list[str]) -> Bools:
+    """Latents with words in which all pieces of a text with spaces may be.
+
+    The first piece ends a word, the last one begins a word, and the others are words.
+    """
+    mask: Bools = np.ones(index.n_latents, dtype=bool)
+    tests = [pc.ends_with, *[pc.match_substring] * (len(pieces) - 2), pc.starts_with]
+    for piece, test in zip(pieces, tests, strict=True):
+        if piece:
+            hits = test(index.words, piece, ignore_case=True)
+            mask &= index.latents_with(np.asarray(hits))
+    return mask
+
+
 def latents_matching(bundle: Bundle, matches: Matches) -> Bools:
     """Latents whose label, explanation or one of whose top tokens matches: a mask [n_latents]."""
     mask: Bools = np.zeros(bundle.latents.num_rows, dtype=bool)
-    for column in ("label", "explanation"):
+    for column in COLUMNS:
         first = 0
         for texts in bundle.latents[column].chunks:
             # Of texts that are all empty, such as absent explanations, one is enough.

@@ -40,6 +40,7 @@ def warm_up(stop: threading.Event, pause: float) -> None:
                 import_module(name)
         for name in IMPORTED_LATE:
             import_module(name)
+        import_module("pages.widgets.bundles").index_ahead()
         import_module("analysis.cooccurrence.significance").compile_tests()
     except Exception:  # a page shows the same error to its reader
         LOG.exception("The warm-up failed; pages are loaded when they are opened.")

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import streamlit as st
 
 from analysis.bundle import MANIFEST, Bundle, folder_identity, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
+from analysis.selection.text_search import index_of_words
 from analysis.serve import BUNDLES
 from charts.core.cache import cached
 from pages.widgets import session
@@ -125,6 +127,14 @@ def open_ahead() -> None:
             _ = bundle.latents, bundle.clusters, bundle.memberships
         except InputError:
             continue
+
+
+def index_ahead() -> None:
+    """Index the words of the first bundle if it has so many latents that a search waits for it."""
+    for bundle_id in list(registry())[:1]:
+        with suppress(InputError):
+            if bundle := offered_bundle(bundle_id):
+                index_of_words(bundle)
 
 
 def bundle_picker() -> None:

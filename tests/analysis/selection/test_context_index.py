@@ -11,7 +11,7 @@ from analysis.bundle import Bundle, KeptTokens
 from analysis.latents.windows import WindowReader
 from analysis.runtime.errors import InputError
 from analysis.selection import context_index as module
-from analysis.selection.context_index import ContextIndex, context_index
+from analysis.selection.context_index import ContextIndex, context_index, first_contexts
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def _small() -> ContextIndex:
         text=np.frombuffer(b"abcdefghi", dtype=np.uint8),
         starts=np.arange(10, dtype=np.int32),
         kept=KeptTokens.of(document, np.ones(9, dtype=np.bool_)),
-        rows=np.arange(9, dtype=np.int32),
+        first=np.arange(10, dtype=np.int32),
         latents=np.arange(9, dtype=np.int32),
         length=3,
     )
@@ -89,6 +89,12 @@ def test_texts_are_found_across_the_pieces_that_are_compared(
     monkeypatch.setattr(module, "_AT_ONCE", 7)
     for text, mask in zip(texts[:6], whole, strict=False):
         assert (index.latents_with(text) == mask).all()
+
+
+def test_the_first_context_of_each_token() -> None:
+    rows = np.array([0, 0, 2, 5], dtype=np.int32)
+    assert first_contexts(rows, 6).tolist() == [0, 2, 2, 3, 3, 3, 4]
+    assert first_contexts(rows[:0], 2).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_CONTEXTS"])

@@ -11,7 +11,13 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.selection import text_search
-from analysis.selection.text_search import containing, latents_matching, matching
+from analysis.selection.text_search import (
+    containing,
+    index_of_words,
+    latents_containing,
+    latents_matching,
+    matching,
+)
 
 
 def test_texts_that_contain_or_match() -> None:
@@ -49,6 +55,33 @@ def test_a_column_without_a_text_is_searched_too(planted_bundle: Bundle) -> None
     assert latents_matching(bundle, matching("^$")).all()
     assert latents_matching(bundle, containing("")).all()
     assert not latents_matching(bundle, containing("quagga")).any()
+
+
+def test_an_index_of_words_selects_the_same(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    words = ["", "Mako", "kilo", "\u212ailo", "É", "é", "a", "of", "off", "toast"]
+    texts = [" ".join(rng.choice(words, 4)) for _ in range(400)]
+    tokens = [list(rng.choice([" of", "of a", "a", "x"], 2)) for _ in range(200)]
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = pa.table(
+        {"label": texts[:200], "explanation": texts[200:], "top_tokens": tokens}
+    )
+    vars(bundle).pop("top_words", None)
+    searched = ["", " ", "  ", "o", "KILO", "\u212a", " of", "of ", " of ", "f t", "of a", "É  m",
+                "a kilo o", "o k", "x", "Off  toast", "oast of a", "q"]  # fmt: skip
+    plain = [latents_matching(bundle, containing(text)) for text in searched]
+    monkeypatch.setattr(text_search, "MANY_LATENTS", 200)
+    assert index_of_words(bundle) is not None
+    counts = set()
+    for text, mask in zip(searched, plain, strict=True):
+        assert (latents_containing(bundle, text) == mask).all(), text
+        counts.add(int(mask.sum()))
+    assert len(counts) > 8
+    monkeypatch.setattr(text_search, "MANY_LATENTS", 201)
+    assert index_of_words(bundle) is None
+    assert (latents_containing(bundle, "of a") == plain[searched.index("of a")]).all()
 
 
 def test_the_time_of_a_regular_expression_is_limited_over_all_texts(
