@@ -72,6 +72,7 @@ if __name__ == "dashboard":
     from pages.server.first_style import FirstStyle
     from pages.server.messages import MessageFilter
 
+    start.check_settings()
     app = App(
         __file__,
         routes=(

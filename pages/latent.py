@@ -8,6 +8,7 @@ from pages.widgets import choices
 from pages.widgets.blind_test import blind_test_button, running_test
 from pages.widgets.figure_card import show
 from pages.widgets.heads import latent_head, latent_links
+from pages.widgets.latent_notes import latent_notes
 from pages.widgets.page import begin, options
 from pages.widgets.pickers import latent_picker, open_pair_with
 
@@ -23,6 +24,7 @@ latent_head(page.bundle, latent)
 with st.container(horizontal=True):
     latent_links(page.bundle, latent)
     blind_test_button(page.bundle, "latent", latent, [latent])
+latent_notes(page, latent)
 with options():
     kind = choices.contexts()
     measure = choices.measure()

@@ -37,6 +37,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst
     return LongestFirst(config, log)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the notes of the person who runs the tests."""
+    folder = tmp_path_factory.mktemp("notes")
+    os.environ["CLEARWATER_NOTES"] = f"sqlite:///{folder / 'notes.sqlite'}"
+
+
 @pytest.fixture(autouse=True)
 def _no_cached_figures() -> None:
     """A test that changes a constant of a chart must not get the figure of another test."""

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -27,9 +26,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from analysis.notes.address import check_address
 from analysis.runtime.errors import InputError
 
-FILE = "notes.sqlite"
 PATIENCE_SECONDS = 30
 """How long a writer waits for others."""
 CONNECT_SECONDS = 5
@@ -46,16 +45,12 @@ NETWORK_FILE_SYSTEMS = frozenset(
 """Types of file systems, as Linux names them."""
 _MIGRATION_LOCK = 0x636C6561
 """An arbitrary number, by which PostgreSQL tells this lock from others."""
+_POSTGRESQL = "postgresql+psycopg"
 _WRITES = "clearwater_writes"
 
 
 class NotesUnavailableError(InputError):
     """The database cannot be reached or written now; nothing was stored."""
-
-
-def local_address() -> str:
-    """The address of the database of one person: a file among the data of this user."""
-    return f"sqlite:///{platformdirs.user_data_path('clearwater') / FILE}"
 
 
 def open_database(address: str) -> Engine:
@@ -142,23 +137,15 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def _url(address: str) -> URL:
+    check_address(address)
     try:
         url = make_url(address)
-    except ArgumentError as error:
-        raise _unreadable() from error
-    backend = url.get_backend_name()
-    if backend == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if backend != "sqlite" or not url.database or url.database == ":memory:":
-        raise _unreadable()
-    return url
-
-
-def _unreadable() -> InputError:
-    return InputError(
-        "The address of the notes database cannot be read; write it like "
-        "sqlite:////var/lib/clearwater/notes.sqlite or postgresql://user@host/database."
-    )
+    except (ArgumentError, ValueError) as error:
+        raise InputError(
+            "The address of the notes database cannot be read; write special characters of its "
+            "password as %40 and the like."
+        ) from error
+    return url if url.get_backend_name() == "sqlite" else url.set(drivername=_POSTGRESQL)
 
 
 def _sqlite(url: URL) -> Engine:

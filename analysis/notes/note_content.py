@@ -48,16 +48,21 @@ def note_content(
 ) -> NoteContent:
     """Content from what an editor typed.
 
-    Raises InputError if the status is unknown, or a part is too long or no tag.
+    Raises InputError if the status is unknown, a part is too long or no tag, or tags are too many.
     """
     known = next((one for one in STATUSES if one == status), None)
     if known is None:
         raise InputError(
             f"The status {status[:LONGEST_TAG]!r} is unknown; choose one of {', '.join(STATUSES)}."
         )
+    words = clean_tags(tags)
+    if len(words) > MOST_TAGS:
+        raise InputError(
+            f"There are {len(words)} tags, but a note has at most {MOST_TAGS}; remove some."
+        )
     return NoteContent(
         _within(" ".join(cleaned(name).split()), LONGEST_NAME, "name"),
-        clean_tags(tags),
+        words,
         _within(cleaned(text).strip(), LONGEST_TEXT, "text"),
         known,
     )
@@ -66,7 +71,7 @@ def note_content(
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags in lower case, in alphabetical order, without repeats and empty ones.
 
-    Raises InputError if one is not a word that a selection can name, or there are too many.
+    Raises InputError if one is not a word that a selection can name.
     """
     words = sorted({cleaned(tag).strip().lower() for tag in tags} - {""})
     for word in words:
@@ -75,10 +80,6 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
                 f"{word[:LONGEST_TAG]!r} is not a tag; write one word of at most {LONGEST_TAG} "
                 "letters and digits, which may contain - _ . : / +."
             )
-    if len(words) > MOST_TAGS:
-        raise InputError(
-            f"There are {len(words)} tags, but a note has at most {MOST_TAGS}; remove some."
-        )
     return tuple(words)
 
 

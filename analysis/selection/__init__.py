@@ -11,7 +11,7 @@ is a search, and conditions side by side are joined by and.
 """
 
 from analysis.latents.flags import FLAGS
-from analysis.selection.combining import both, conjuncts, parts_of, replaced, without
+from analysis.selection.combining import asks_notes, both, conjuncts, parts_of, replaced, without
 from analysis.selection.drawing import drawn_box, drawn_lasso
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
@@ -25,11 +25,14 @@ from analysis.selection.grammar import (
     Compare,
     Everything,
     Flag,
+    HasStatus,
+    InCollection,
     InContext,
     Lasso,
     Latents,
     Near,
     Not,
+    Noted,
     Or,
     Partners,
     Pattern,
@@ -37,6 +40,7 @@ from analysis.selection.grammar import (
     Search,
     Selection,
     Span,
+    Tagged,
     Unclustered,
     ids_of,
 )
@@ -55,11 +59,14 @@ __all__ = [
     "Compare",
     "Everything",
     "Flag",
+    "HasStatus",
+    "InCollection",
     "InContext",
     "Lasso",
     "Latents",
     "Near",
     "Not",
+    "Noted",
     "Or",
     "Partners",
     "Pattern",
@@ -67,7 +74,9 @@ __all__ = [
     "Search",
     "Selection",
     "Span",
+    "Tagged",
     "Unclustered",
+    "asks_notes",
     "both",
     "conjuncts",
     "drawn_box",

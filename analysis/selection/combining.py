@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from functools import reduce
 
-from analysis.selection.grammar import And, Everything, Or, Selection
+from analysis.selection.grammar import (
+    And,
+    Everything,
+    HasStatus,
+    InCollection,
+    Not,
+    Noted,
+    Or,
+    Selection,
+    Tagged,
+)
 
 
 def both(first: Selection, second: Selection) -> Selection:
@@ -39,6 +49,17 @@ def conjuncts(selection: Selection) -> tuple[Selection, ...]:
 def parts_of(selection: Selection) -> tuple[Selection, ...]:
     """What a selection is joined from: its conjuncts, or its alternatives if it is an `Or`."""
     return selection.parts if isinstance(selection, Or) else conjuncts(selection)
+
+
+def asks_notes(selection: Selection) -> bool:
+    """Whether any part is about notes, so that the result changes when a note is written."""
+    match selection:
+        case And(parts) | Or(parts):
+            return any(map(asks_notes, parts))
+        case Not(part):
+            return asks_notes(part)
+        case _:
+            return isinstance(selection, Tagged | HasStatus | Noted | InCollection)
 
 
 def without(selection: Selection, index: int) -> Selection:

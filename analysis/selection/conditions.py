@@ -12,6 +12,7 @@ from analysis.bundle import SPACES
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
 from analysis.latents.flags import FLAGS
+from analysis.notes.note_content import STATUSES, clean_tags, cleaned
 from analysis.runtime.errors import InputError
 from analysis.selection.grammar import (
     FEWEST_CORNERS,
@@ -24,16 +25,20 @@ from analysis.selection.grammar import (
     Cluster,
     Compare,
     Flag,
+    HasStatus,
     Ids,
+    InCollection,
     InContext,
     Lasso,
     Latents,
     Near,
+    Noted,
     Partners,
     Pattern,
     Related,
     Selection,
     Span,
+    Tagged,
     Unclustered,
 )
 
@@ -79,6 +84,8 @@ def comparison(name: str, sign: str, values: list[str]) -> Selection:
     """A column, a sign and what is compared with it."""
     if name in LISTS and sign == "=":
         return LISTS[name](values)
+    if sign == "~":
+        return _noted(values)
     if name == "feature" and sign == "=":
         return _latents(values)
     if name == "community":
@@ -178,6 +185,47 @@ def _flags(values: list[str]) -> Selection:
     return Flag(tuple(sorted(set(values))))
 
 
+def _tags(values: list[str]) -> Selection:
+    try:
+        tags = clean_tags(_text(value) for value in values)
+    except InputError as error:
+        raise InputError(f"Selection: in tag=, {error}") from error
+    if not tags:
+        raise InputError("Selection: tag= takes tags, such as tag=polysemantic,days.")
+    return Tagged(tags)
+
+
+def _statuses(values: list[str]) -> Selection:
+    known = (*STATUSES, "none")
+    if unknown := [value for value in values if value not in known]:
+        raise InputError(
+            f"Selection: there is no status {quoted(unknown[0])}; choose one of {', '.join(known)}."
+        )
+    return HasStatus(tuple(sorted(set(values))))
+
+
+def _collections(values: list[str]) -> Selection:
+    names = {" ".join(cleaned(_text(value)).split()) for value in values} - {""}
+    if not names:
+        raise InputError(
+            'Selection: collection= takes the name of a collection, such as collection="my list".'
+        )
+    return InCollection(tuple(sorted(names)))
+
+
+def _noted(values: list[str]) -> Selection:
+    if len(values) != 1:
+        raise InputError(
+            f'Selection: note~ takes one text, not {len(values)}; write it like note~"New York".'
+        )
+    return Noted(_text(values[0]))
+
+
+def _text(value: str) -> str:
+    """A value that may be a string in quotes."""
+    return unescaped(value) if value.startswith('"') else value
+
+
 def _box(values: list[str]) -> Selection:
     x0, x1, y0, y1 = (_finite(value, "box") for value in values[:4])
     on_map = _map_name(*values[4:])
@@ -243,13 +291,16 @@ def _related(values: list[str]) -> Selection:
 
 def _in_context(values: list[str]) -> Selection:
     (value,) = values
-    return InContext(unescaped(value) if value.startswith('"') else value)
+    return InContext(_text(value))
 
 
 LISTS: dict[str, Callable[[list[str]], Selection]] = {
     "latent": _latents,
     "cluster": _clusters,
     "flag": _flags,
+    "tag": _tags,
+    "status": _statuses,
+    "collection": _collections,
 }
 """Conditions that list ids or words after `=`."""
 FUNCTIONS: dict[str, Callable[[list[str]], Selection]] = {

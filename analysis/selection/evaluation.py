@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from analysis.bundle import CLUSTER_COLUMNS, Bundle
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.arrays import Bools, Floats, Ints
+from analysis.runtime.errors import InputError
 from analysis.selection.context_index import context_index
 from analysis.selection.grammar import (
     MAP_COLUMNS,
@@ -21,12 +23,15 @@ from analysis.selection.grammar import (
     Compare,
     Everything,
     Flag,
+    HasStatus,
     Ids,
+    InCollection,
     InContext,
     Lasso,
     Latents,
     Near,
     Not,
+    Noted,
     Or,
     Partners,
     Pattern,
@@ -34,11 +39,15 @@ from analysis.selection.grammar import (
     Search,
     Selection,
     Span,
+    Tagged,
     Unclustered,
 )
 from analysis.selection.polygon import inside_polygon
 from analysis.selection.related_pairs import related_pairs
 from analysis.selection.text_search import latents_containing, latents_matching, matching
+
+if TYPE_CHECKING:
+    from analysis.notes.noted_latents import NotedLatents
 
 _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
     "<": operator.lt,
@@ -52,23 +61,26 @@ _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
 _OfPlace = Compare | Between | Box | Lasso
 _OfWords = Search | Pattern | InContext | Flag | Unclustered
 _OfIds = Latents | Cluster | Near | Partners | Related
+_OfNotes = Tagged | HasStatus | Noted | InCollection
 
 
-def evaluate(selection: Selection, bundle: Bundle) -> Bools:
+def evaluate(selection: Selection, bundle: Bundle, noted: "NotedLatents | None" = None) -> Bools:
     """Which latents of the bundle are selected: a mask [n_latents].
 
-    Ids that the bundle does not have select nothing. Raises InputError if a regular expression
-    takes too long, or the corpus is too large to search in contexts.
+    `noted` are the notes of its SAE. Ids that the bundle does not have select nothing. Raises
+    InputError if a regular expression takes too long, the corpus is too large to search in
+    contexts, or the selection is about notes and there are none to read.
     """
     match selection:
         case Everything():
             return np.ones(bundle.latents.num_rows, dtype=bool)
-        case And(parts):
-            return reduce(np.logical_and, (evaluate(part, bundle) for part in parts))
-        case Or(parts):
-            return reduce(np.logical_or, (evaluate(part, bundle) for part in parts))
+        case And(parts) | Or(parts):
+            join = np.logical_and if isinstance(selection, And) else np.logical_or
+            return reduce(join, (evaluate(part, bundle, noted) for part in parts))
         case Not(part):
-            return ~evaluate(part, bundle)
+            return ~evaluate(part, bundle, noted)
+        case Tagged() | HasStatus() | Noted() | InCollection():
+            return _with_notes(selection, noted, bundle.latents.num_rows)
         case Compare() | Between() | Box() | Lasso():
             return _with_numbers(selection, bundle)
         case _:
@@ -116,6 +128,24 @@ def _with_words(selection: _OfWords, bundle: Bundle) -> Bools:
             first = bundle.manifest.first_level(space)
             column = CLUSTER_COLUMNS[first.space if first else space or "decoder"]
             return np.asarray(pc.is_null(bundle.latents[column]))
+
+
+def _with_notes(selection: _OfNotes, noted: "NotedLatents | None", total: int) -> Bools:
+    """Latents whose note meets the condition."""
+    if noted is None:
+        raise InputError(
+            f"Selection: {selection} is about notes, which only the dashboard can read; leave it "
+            "out here."
+        )
+    match selection:
+        case Tagged(tags):
+            return noted.with_tags(tags, total)
+        case HasStatus(statuses):
+            return noted.with_status(statuses, total)
+        case Noted(text):
+            return noted.containing(text, total)
+        case InCollection(names):
+            return noted.in_collections(names, total)
 
 
 def _selected_ids(selection: Cluster | Near | Partners | Related, bundle: Bundle) -> Ints:

@@ -4,6 +4,7 @@ A selection is a query over the latents of a bundle. `str` writes it in one cano
 in an address bar; `analysis.selection.parser` reads it back as an equal selection.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +28,9 @@ NUMERIC_COLUMNS = tuple(
 """Columns of the latent table that a selection can compare with a number."""
 RELATIONS = ("duplicate", "implication", "exclusive", "absorption_candidate")
 """Kinds of relation, as in the relations table."""
+WORD_OPERATORS = {"and": "&", "or": "|", "not": "!"}
+"""Words that join conditions, and the symbols that they mean."""
+_BARE = re.compile(r"[^\W\d_][\w-]*")
 FEWEST_CORNERS, MOST_CORNERS = 3, 100
 """Corners of a lasso."""
 PARTNERS_COUNT = 20
@@ -157,6 +161,46 @@ class InContext:
 
 
 @dataclass(frozen=True)
+class Tagged:
+    """Latents whose note has any of the tags."""
+
+    tags: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "tag=" + ",".join(map(_bare_or_quoted, self.tags))
+
+
+@dataclass(frozen=True)
+class HasStatus:
+    """Latents whose note has any of the statuses; `none` is for those without note and vote."""
+
+    statuses: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "status=" + ",".join(self.statuses)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Latents whose note contains the text, in upper or lower case."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"note~{_quoted(self.text)}"
+
+
+@dataclass(frozen=True)
+class InCollection:
+    """The latents of any of the collections."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "collection=" + ",".join(map(_bare_or_quoted, self.names))
+
+
+@dataclass(frozen=True)
 class Box:
     """Latents inside a rectangle of a map, edges included."""
 
@@ -261,6 +305,10 @@ Selection = (
     | Search
     | Pattern
     | InContext
+    | Tagged
+    | HasStatus
+    | Noted
+    | InCollection
     | Box
     | Lasso
     | Near
@@ -292,6 +340,11 @@ def ids_of(numbers: Iterable[int]) -> Ids:
 def _grouped(part: Selection, *kinds: type) -> str:
     """The text of a part, in parentheses if it is one of the kinds."""
     return f"({part})" if isinstance(part, kinds) else str(part)
+
+
+def _bare_or_quoted(text: str) -> str:
+    """A tag or the name of a collection; in quotes unless it is read back as one word."""
+    return text if _BARE.fullmatch(text) and text.lower() not in WORD_OPERATORS else _quoted(text)
 
 
 def _quoted(text: str) -> str:

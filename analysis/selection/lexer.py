@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from analysis.runtime.errors import InputError
+from analysis.selection.grammar import WORD_OPERATORS
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 _TOKEN = re.compile(
@@ -13,12 +14,11 @@ _TOKEN = re.compile(
     | (?P<pattern>/(?:[^/\\]|\\.)+/(?=[\s&|()]|$))
     | (?P<range>{_NUMBER}\.\.{_NUMBER}(?![\w.]))
     | (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
-    | (?P<symbol><=|>=|[<>=&|!(),])
-    | (?P<word>[^\s"<>=&|!(),]+)
+    | (?P<symbol><=|>=|[<>=&|!(),]|(?<=note)~)
+    | (?P<word>note(?=~)|[^\s"<>=&|!(),]+)
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_WORD_OPERATORS = {"and": "&", "or": "|", "not": "!"}
 
 
 class Token(NamedTuple):
@@ -46,7 +46,7 @@ def tokens_of(text: str) -> Iterator[Token]:
             )
         kind = str(match.lastgroup)
         content, start = match.group(kind), match.start(kind)
-        if kind == "word" and content.lower() in _WORD_OPERATORS:
-            kind, content = "symbol", _WORD_OPERATORS[content.lower()]
+        if kind == "word" and content.lower() in WORD_OPERATORS:
+            kind, content = "symbol", WORD_OPERATORS[content.lower()]
         yield Token(kind, content, start, match.end())
         place = match.end()

@@ -109,7 +109,7 @@ class _Reader:
                 return self._call(token)
             if token.kind == "word" and self.tokens[self.position].place == token.end:
                 raise no_function(token.text, token.place)
-        if self._is_next("<", "<=", ">", ">=", "="):
+        if self._is_next("<", "<=", ">", ">=", "=", "~"):
             sign = self._next("a comparison").text
             return comparison(token.text, sign, self._values())
         return Search(token.text)

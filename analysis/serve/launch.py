@@ -12,6 +12,7 @@ from pathlib import Path
 from analysis.runtime.errors import InputError
 from analysis.runtime.memory import CACHE_MEGABYTES
 from analysis.serve.nginx import HERE, nginx_program
+from analysis.serve.server_settings import server_settings
 from analysis.serve.supervisor import Plan, supervise
 
 BUNDLES = "CLEARWATER_BUNDLES"
@@ -35,8 +36,9 @@ def serve(
 
     With one worker, the server replaces this process. `megabytes` is what the caches of all workers
     may hold together. Raises InputError if a folder does not exist, the port is in use, nginx is
-    missing, or a worker does not start.
+    missing, a setting is wrong, or a worker does not start.
     """
+    server_settings()
     chosen = open_port(address, port)
     settings = environment(folders, megabytes // workers)
     if workers == 1:

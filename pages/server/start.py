@@ -1,5 +1,6 @@
 """What happens at the start of a server process: the warm-up, and a browser if one is wanted."""
 
+import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,17 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
         _in_background(webbrowser.open, address())
     yield
     stop.set()
+
+
+def check_settings() -> None:
+    """End the process with one sentence if a setting is wrong."""
+    from analysis.runtime.errors import InputError  # noqa: PLC0415
+    from analysis.serve.server_settings import server_settings  # noqa: PLC0415
+
+    try:
+        server_settings()
+    except InputError as error:
+        sys.exit(f"Clearwater was not started. {error}")
 
 
 def address() -> str:

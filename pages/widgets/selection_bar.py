@@ -7,12 +7,13 @@ from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
-from analysis.selection import Everything, evaluate, parse
+from analysis.selection import Everything, asks_notes, evaluate, parse
 from pages.widgets import session
 from pages.widgets.explained_selection import explain_button, explained_selection
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.named_selections import named_selections
+from pages.widgets.noted import noted_of
 from pages.widgets.selection_chips import selection_chips
 from pages.widgets.state import ViewState
 
@@ -37,6 +38,8 @@ A selection is a query for latents. Every chart on every page shows the result.
 | `near(4122)` | a latent and its nearest decoder vectors |
 | `partners(4122,phi,20)` | a latent and its 20 strongest partners by phi |
 | `relation(4122)` or `relation(duplicate)` | latents related to one, or all in a relation |
+| `tag=days` or `status=checked` | latents by their note; `status=none` has neither note nor vote |
+| `note~"New York"` or `collection=suspects` | text in the note, or the latents of a collection |
 | `box(-1,2,0,3)` | a rectangle of the map |
 | `lasso(0,0,2,0,1,3)` | a polygon of the map: x and y of its corners |
 
@@ -112,7 +115,9 @@ def _step_buttons() -> None:
 def _mask(bundle: Bundle, view: ViewState) -> tuple[Bools, str]:
     """The mask, and why it could not be computed; then everything is selected."""
     try:
-        return _evaluated(bundle.identity, view.select, bundle), ""
+        if not asks_notes(view.selection):
+            return _evaluated(bundle.identity, view.select, bundle), ""
+        return evaluate(view.selection, bundle, noted_of(bundle)), ""
     except InputError as error:
         return np.ones(bundle.latents.num_rows, dtype=bool), error.public
 

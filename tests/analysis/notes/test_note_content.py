@@ -40,7 +40,7 @@ def test_a_tag_is_a_word_that_a_selection_can_name(tag: str) -> None:
 
 def test_limits() -> None:
     note_content("n" * LONGEST_NAME, ["t" * LONGEST_TAG], "x" * LONGEST_TEXT)
-    clean_tags(map(str, range(MOST_TAGS)))
+    note_content(tags=map(str, range(MOST_TAGS)))
     with pytest.raises(InputError, match="name of a note has 201 characters"):
         note_content(name="n" * (LONGEST_NAME + 1))
     with pytest.raises(InputError, match="text of a note has 10,001 characters"):
@@ -48,7 +48,7 @@ def test_limits() -> None:
     with pytest.raises(InputError, match="not a tag"):
         note_content(tags=["t" * (LONGEST_TAG + 1)])
     with pytest.raises(InputError, match="21 tags, but a note has at most 20"):
-        clean_tags(map(str, range(MOST_TAGS + 1)))
+        note_content(tags=map(str, range(MOST_TAGS + 1)))
     with pytest.raises(InputError, match="status 'done' is unknown; choose one of open, checked"):
         note_content(status="done")
 

@@ -10,6 +10,7 @@ from analysis.selection import (
     Or,
     Search,
     Selection,
+    asks_notes,
     both,
     conjuncts,
     parse,
@@ -73,3 +74,11 @@ def test_alternatives_are_parts_but_no_conjuncts() -> None:
     assert parts_of(either) == (WHALE, DENSE)
     assert conjuncts(either) == (either,)
     assert parts_of(Everything()) == ()
+
+
+def test_a_selection_asks_notes_if_any_part_does() -> None:
+    for text in ("tag=a", "status=none", "note~a", "collection=a"):
+        assert asks_notes(parse(text))
+        assert asks_notes(parse(f"whale | latent=3 & !({text} | density>1)"))
+    assert not asks_notes(parse("whale | !(flag=dead & note)"))
+    assert not asks_notes(Everything())

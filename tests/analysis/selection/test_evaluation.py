@@ -11,6 +11,11 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, Bundle, Space
+from analysis.notes.note import Note
+from analysis.notes.note_content import note_content
+from analysis.notes.noted_latents import NotedLatents
+from analysis.notes.subjects import latent_subject, new_collection
+from analysis.runtime.errors import InputError
 from analysis.selection import (
     RELATIONS,
     Box,
@@ -225,3 +230,34 @@ def test_a_search_in_labels_and_explanations_ignores_case(planted_bundle: Bundle
     vars(bundle)["latents"] = latents
     for text in ('"zebra"', '"Zebra"', '"ZEBRA"', '"42 KM"'):
         assert _selected(parse(text), bundle) == {5, 7}
+
+
+def test_conditions_about_notes_ask_the_notes(planted_bundle: Bundle) -> None:
+    notes = (
+        Note(latent_subject(3), note_content("Days", ["time"], "of the week", "checked"), 1),
+        Note(latent_subject(8), note_content("", ["time", "odd"], "", "open"), 2),
+    )
+    suspects = Note(new_collection([5, 8, 4000]), note_content("My list"), 1)
+    noted = NotedLatents(notes, (suspects,), frozenset({9}))
+    every = set(range(planted_bundle.latents.num_rows))
+    expected = {
+        "tag=time": {3, 8},
+        "tag=odd,none": {8},
+        "status=checked": {3},
+        "status=none": every - {3, 8, 9},
+        "note~DAYS": {3},
+        'note~"the week"': {3},
+        'collection="my list"': {5, 8},
+        "tag=time & !status=open": {3},
+        'collection="my list" | latent=7': {5, 7, 8},
+        "(tag=odd | status=checked) & latent<5": {3},
+    }
+    for text, latents in expected.items():
+        mask = evaluate(parse(text), planted_bundle, noted)
+        assert set(np.flatnonzero(mask).tolist()) == latents, text
+
+
+def test_conditions_about_notes_need_notes(planted_bundle: Bundle) -> None:
+    for text in ("tag=a", "latent=3 & !status=none", "note~a", "collection=a"):
+        with pytest.raises(InputError, match="is about notes, which only the dashboard can read"):
+            evaluate(parse(text), planted_bundle)

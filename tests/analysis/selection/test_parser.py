@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.bundle import SPACES
+from analysis.notes.note_content import STATUSES, cleaned
 from analysis.runtime.errors import InputError
 from analysis.selection import (
     FLAGS,
@@ -19,11 +20,14 @@ from analysis.selection import (
     Compare,
     Everything,
     Flag,
+    HasStatus,
+    InCollection,
     InContext,
     Lasso,
     Latents,
     Near,
     Not,
+    Noted,
     Or,
     Partners,
     Pattern,
@@ -31,6 +35,7 @@ from analysis.selection import (
     Search,
     Selection,
     Span,
+    Tagged,
     Unclustered,
     parse,
 )
@@ -48,6 +53,10 @@ ids = st.lists(st.integers(0, 999_999) | spans, min_size=1, max_size=4, unique=T
 )
 pieces = ["a", r"\d+", "[a-z]", r"\/", "(x|y)", " ", '"', "é?", r"\\", "&"]
 patterns = st.lists(st.sampled_from(pieces), min_size=1, max_size=5).map("".join)
+tags = st.from_regex(r"[a-z0-9é][a-z0-9é_.:/+-]{0,6}", fullmatch=True) | st.sampled_from(
+    ["and", "or", "1..2", "1e5"]
+)
+names = st.text(max_size=9).map(lambda name: " ".join(cleaned(name).split())).filter(bool)
 atoms: st.SearchStrategy[Selection] = st.one_of(
     st.builds(Latents, ids),
     st.builds(Cluster, ids),
@@ -68,6 +77,13 @@ atoms: st.SearchStrategy[Selection] = st.one_of(
     st.builds(Search, st.text(max_size=12)),
     st.builds(Pattern, patterns),
     st.builds(InContext, st.text(max_size=12)),
+    st.builds(Tagged, st.sets(tags, min_size=1).map(lambda s: tuple(sorted(s)))),
+    st.builds(
+        HasStatus,
+        st.sets(st.sampled_from((*STATUSES, "none")), min_size=1).map(lambda s: tuple(sorted(s))),
+    ),
+    st.builds(Noted, st.text(max_size=12)),
+    st.builds(InCollection, st.sets(names, min_size=1).map(lambda s: tuple(sorted(s)))),
     st.builds(Related, st.integers(0, 9999), st.sampled_from((None, *RELATIONS))),
     st.builds(Related, st.none(), st.sampled_from(RELATIONS)),
     st.builds(
@@ -149,6 +165,12 @@ def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
         ("relation(duplicate)", Related(None, "duplicate")),
         ('context("New York")', InContext("New York")),
         ("context(whale)", InContext("whale")),
+        ("tag=Days,b,days", Tagged(("b", "days"))),
+        ('tag="and" , 1e5', Tagged(("1e5", "and"))),
+        ("status=none,checked", HasStatus(("checked", "none"))),
+        ("note~days & note", And((Noted("days"), Search("note")))),
+        ('note~"New York"', Noted("New York")),
+        ('collection=Suspects,"my  list"', InCollection(("Suspects", "my list"))),
         ("context", Search("context")),
         ("near (7)", Near(7)),
         ("dog (cat)", And((Search("dog"), Search("cat")))),
@@ -221,6 +243,12 @@ def test_nesting_has_a_limit() -> None:
         ("whale)", "expected & or | at character 6, got )"),
         ('a & "b', "the quote at character 5 is not closed; add a quote."),
         ("colour=3", "there is no column colour to compare"),
+        ("tag=a!", "the text ends where a condition is expected"),
+        ('tag="two words"', "in tag=, 'two words' is not a tag"),
+        ('tag=""', "tag= takes tags, such as tag=polysemantic,days"),
+        ("status=done", "there is no status done; choose one of open, checked, unclear, none"),
+        ('collection=" "', 'takes the name of a collection, such as collection="my list"'),
+        ("note~a,b", 'takes one text, not 2; write it like note~"New York"'),
         ("flag=happy", "there is no flag happy; choose one of live, dead, ultralow, dense"),
         ("max=1,2", "max= takes one number, not 2"),
         ("density<abc", "density takes a finite number, not abc"),

@@ -102,3 +102,10 @@ def test_an_address_of_another_machine_is_refused() -> None:
         open_port("192.0.2.1", 8600)
     with pytest.raises(InputError, match="no such host: cannot be listened on"):
         open_port("no such host", 8600)
+
+
+def test_a_wrong_setting_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "open_port", lambda *_: pytest.fail("a port was opened"))
+    monkeypatch.setenv("CLEARWATER_NOTES", "mysql://host/db")
+    with pytest.raises(InputError, match="CLEARWATER_NOTES: the setting notes is wrong"):
+        launch.serve([], None, HERE, 1, 100)

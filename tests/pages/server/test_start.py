@@ -52,3 +52,13 @@ def test_the_warm_up_runs_and_a_browser_opens_unless_headless(
     monkeypatch.setattr(st, "get_option", options.get)
     asyncio.run(run())
     assert stops[0].is_set()
+
+
+def test_a_wrong_setting_ends_the_process_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start.check_settings()
+    monkeypatch.setenv("CLEARWATER_MODE", "server")
+    with pytest.raises(SystemExit) as ended:
+        start.check_settings()
+    assert str(ended.value.code).startswith("Clearwater was not started. CLEARWATER_MODE: the ")

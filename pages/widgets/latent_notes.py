@@ -1,0 +1,57 @@
+"""The note of a latent, and the next latent that nobody has looked at."""
+
+import secrets
+from functools import partial
+
+import streamlit as st
+
+from analysis.notes.subjects import latent_subject
+from analysis.notes.unread import next_unread, unread
+from analysis.runtime import numbers
+from pages.widgets import session
+from pages.widgets.failures import guarded
+from pages.widgets.note_panel import note_panel
+from pages.widgets.noted import known_notes
+from pages.widgets.page import Page
+
+_STEPS = 2**30
+
+
+def latent_notes(page: Page, latent: int) -> None:
+    """The note and the votes of a latent, and where to go next."""
+    label: str = page.bundle.latents["label"][latent].as_py()
+    note_panel(page.bundle, latent_subject(latent), label, partial(_unread_buttons, page, latent))
+
+
+def _unread_buttons(page: Page, latent: int) -> None:
+    """Two buttons that leave `latent` for one of the selection without note and vote."""
+    noted, problem = known_notes(page.bundle)
+    if problem:
+        return
+    ids = unread(page.bundle, noted, page.mask)
+    left = f"{numbers.count(len(ids))} of the selected latents have no note and no vote."
+    st.button(
+        "Next without a note",
+        key="next unread latent",
+        icon=":material/skip_next:",
+        help=f"{left} The next one in reading order. Key J.",
+        shortcut="j",
+        disabled=not len(ids),
+        on_click=_go,
+        args=(next_unread(ids, latent),),
+    )
+    st.button(
+        "Random",
+        key="random unread latent",
+        icon=":material/casino:",
+        help=f"{left} One of them at random, so that what is read is an even sample.",
+        disabled=not len(ids),
+        on_click=_go,
+        args=(next_unread(ids, latent, secrets.randbelow(_STEPS) / _STEPS),),
+    )
+
+
+@guarded()
+def _go(latent: int | None) -> None:
+    if latent is not None:
+        session.change(latent=latent)

@@ -1,0 +1,297 @@
+"""The note on what a page shows: read, vote, edit (key N), undo; a conflict shows both versions.
+
+What is stored is read again every few seconds, so that a colleague's note appears without a reload.
+The form is not drawn again by that, and what was typed stays in it until it is stored.
+"""
+
+import html
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.notes.note import EditConflictError, Note, Place, Vote
+from analysis.notes.note_content import STATUSES, NoteContent, note_content
+from analysis.notes.subjects import Subject
+from analysis.runtime.errors import InputError
+from charts.core.text import visible
+from pages.widgets.author import author
+from pages.widgets.failures import guarded
+from pages.widgets.markdown import plain
+from pages.widgets.noted import known_notes, note_store, place_of
+
+POLL_SECONDS = 4.0
+MOST_VERSIONS = 20
+"""Versions that the history lists."""
+_LONGEST = 1000
+_DRAFT = "draft of the note on"
+STATUS_COLOURS = {"open": "blue", "checked": "green", "unclear": "orange"}
+
+
+@dataclass
+class Draft:
+    """A form that is open in this session."""
+
+    expected: int
+    """The version that its writer has read: the one it began with, or that of a conflict."""
+    number: int
+    """Tells the fields of one form from those of the next."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """What the fields held last; Streamlit forgets fields that a page does not draw."""
+    conflict: Note | None = None
+    """What somebody else has stored meanwhile."""
+    problem: str = ""
+    """Why it could not be stored."""
+
+
+def note_panel(
+    bundle: Bundle,
+    subject: Subject,
+    label: str | None = None,
+    beside: Callable[[], None] | None = None,
+) -> None:
+    """The note on a subject; with a label, also the votes on it.
+
+    `beside` draws more buttons into the row.
+    """
+    try:
+        store, place = note_store(), place_of(bundle)
+        votes = store.votes(place, subject) if label else []
+        history = store.history(place, subject)
+    except InputError as error:
+        st.caption(f"Notes cannot be read or written now. {plain(error.public, _LONGEST)}")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="note"):
+        if label:
+            _vote_buttons(bundle, subject, label, votes)
+        st.button(
+            "Note",
+            key=f"write the note on {_name(subject)}",
+            help="Write a note: a name, tags, a status and text. Key N.",
+            icon=":material/edit_note:",
+            shortcut="n",
+            on_click=_open,
+            args=(bundle, subject),
+        )
+        if history:
+            _history(bundle, subject, history)
+        if beside is not None:
+            beside()
+    st.fragment(_stored, run_every=POLL_SECONDS)(bundle, subject, bool(label))
+    draft: Draft | None = st.session_state.get(_key(subject))
+    if draft is not None:
+        _form(bundle, subject, draft)
+
+
+def _vote_buttons(bundle: Bundle, subject: Subject, label: str, votes: Iterable[Vote]) -> None:
+    own = next((vote.value for vote in votes if vote.author == author()), 0)
+    for value, words, icon in ((1, "Fits", "thumb_up"), (-1, "Does not fit", "thumb_down")):
+        st.button(
+            words,
+            key=f"vote {value} on {_name(subject)}",
+            help=f"Vote on the label {plain(label, 80)}. A second click withdraws the vote.",
+            icon=f":material/{icon}:",
+            type="primary" if own == value else "secondary",
+            on_click=_vote,
+            args=(bundle, subject, 0 if own == value else value, label),
+        )
+
+
+@guarded("reading the note")
+def _stored(bundle: Bundle, subject: Subject, with_votes: bool) -> None:
+    """The note and the votes as they are stored now."""
+    try:
+        store, place = note_store(), place_of(bundle)
+        note = store.note(place, subject)
+        votes = store.votes(place, subject) if with_votes else []
+    except InputError as error:
+        st.caption(f"Notes cannot be read now. {plain(error.public, _LONGEST)}")
+        return
+    if votes:
+        st.caption(_vote_words(votes))
+    if not note.content.is_empty:
+        show_note(note, place)
+    draft: Draft | None = st.session_state.get(_key(subject))
+    if draft is not None and note.version > draft.expected:
+        st.info(f"{plain(note.author, 80)} has changed this note while you are writing.")
+
+
+def show_note(note: Note, place: Place) -> None:
+    """A note that is not empty: its name, status and tags, its text, and who wrote it when."""
+    content = note.content
+    marks = [f":{STATUS_COLOURS[content.status]}-badge[{content.status}]"]
+    marks += [f":gray-badge[{plain(tag)}]" for tag in content.tags]
+    name = f"**{plain(content.name)}** " if content.name else ""
+    st.markdown(f"{name}{' '.join(marks)}")
+    if content.text:
+        st.html(f'<div class="clearwater-note" dir="auto">{escaped(content.text)}</div>')
+    when = "" if note.time is None else f", {note.time:%Y-%m-%d %H:%M} UTC"
+    other = (
+        " It was written for another reading of this SAE (see the options that the bundle was "
+        "built with)."
+        if note.reading != place.reading
+        else ""
+    )
+    st.caption(f"{plain(note.author, 80)}{when}, version {note.version}.{other}")
+
+
+def escaped(text: str) -> str:
+    """Text for HTML, as it was typed: no markup, no direction override, lines as lines."""
+    return "\n".join(html.escape(visible(line)) for line in text.split("\n"))
+
+
+def _vote_words(votes: list[Vote]) -> str:
+    parts = []
+    for value, words in ((1, "fits"), (-1, "does not fit")):
+        names = [plain(vote.author, 40) for vote in votes if vote.value == value]
+        if names:
+            parts.append(f"{len(names)}: the label {words} ({', '.join(names[:5])})")
+    return " · ".join(parts)
+
+
+def _form(bundle: Bundle, subject: Subject, draft: Draft) -> None:
+    known, _ = known_notes(bundle)
+    fields = _fields(subject, draft)
+    for name, key in fields.items():
+        st.session_state.setdefault(key, draft.values[name])
+    tags = [*st.session_state.get(fields["tags"], ())]
+    with st.form(f"form of the note on {_name(subject)}"):
+        st.text_input("Name", key=fields["name"], placeholder="What it is, in a few words")
+        st.multiselect(
+            "Tags",
+            sorted({*known.tags(), *tags}),
+            key=fields["tags"],
+            accept_new_options=True,
+            placeholder="Choose or write tags",
+        )
+        st.segmented_control("Status", STATUSES, key=fields["status"], required=True)
+        st.text_area("Text", key=fields["text"], height=100)
+        with st.container(horizontal=True):
+            st.form_submit_button(
+                "Save" if draft.conflict is None else "Save mine as the next version",
+                key="save note",
+                type="primary",
+                on_click=_save,
+                args=(bundle, subject),
+            )
+            st.form_submit_button(
+                "Cancel" if draft.conflict is None else "Keep theirs",
+                key="cancel note",
+                on_click=_close,
+                args=(subject,),
+            )
+    if draft.problem:
+        st.error(f"Nothing was stored. {plain(draft.problem, _LONGEST)}")
+    if draft.conflict is not None:
+        _conflict(bundle, subject, draft.conflict)
+
+
+def _conflict(bundle: Bundle, subject: Subject, theirs: Note) -> None:
+    """The stored version, next to the form that still has the reader's own."""
+    st.warning(
+        f"{plain(theirs.author, 80)} has changed this note since you opened it, so yours was not "
+        "stored. Yours is still in the form above; theirs is below. Bring them together in the "
+        "form, and store the result."
+    )
+    with st.container(border=True):
+        if theirs.content.is_empty:
+            st.markdown("The stored note is empty.")
+        else:
+            show_note(theirs, place_of(bundle))
+
+
+def _history(bundle: Bundle, subject: Subject, history: list[Note]) -> None:
+    with st.popover("History", icon=":material/history:", type="tertiary", width="content"):
+        for note in reversed(history[-MOST_VERSIONS:]):
+            words = plain(_summary(note.content), 120)
+            when = "" if note.time is None else f"{note.time:%Y-%m-%d %H:%M}"
+            st.markdown(f"**{note.version}** · {plain(note.author, 40)} · {when}  \n{words}")
+            if note.version != history[-1].version:
+                st.button(
+                    f"Restore version {note.version}",
+                    key=f"restore {note.version}",
+                    type="tertiary",
+                    on_click=_restore,
+                    args=(bundle, subject, note.version, history[-1].version),
+                )
+        if len(history) == 1:
+            st.button(
+                "Remove this note",
+                key="restore 0",
+                type="tertiary",
+                on_click=_restore,
+                args=(bundle, subject, 0, 1),
+            )
+
+
+def _summary(content: NoteContent) -> str:
+    if content.is_empty:
+        return "empty"
+    parts = [content.name, content.status, *(f"#{tag}" for tag in content.tags), content.text]
+    return " · ".join(part for part in parts if part)
+
+
+@guarded()
+def _open(bundle: Bundle, subject: Subject) -> None:
+    """Begin to edit the note as it is stored now; an open form stays as it is."""
+    if _key(subject) not in st.session_state:
+        note = note_store().note(place_of(bundle), subject)
+        number = int(st.session_state.get(_DRAFT, 0)) + 1
+        st.session_state[_DRAFT] = number
+        values = asdict(note.content) | {"tags": list(note.content.tags)}
+        st.session_state[_key(subject)] = Draft(note.version, number, values)
+
+
+@guarded()
+def _save(bundle: Bundle, subject: Subject) -> None:
+    """Store the form. If that fails, the form stays open with everything that was typed."""
+    draft: Draft | None = st.session_state.get(_key(subject))
+    if draft is None:
+        return
+    draft.problem = ""
+    try:
+        fields = _fields(subject, draft)
+        draft.values = {name: st.session_state.get(key) for name, key in fields.items()}
+        content = note_content(**draft.values)
+        note_store().write(place_of(bundle), subject, content, draft.expected, author())
+    except EditConflictError as conflict:
+        # The reader now sees both versions, so the next attempt is one against this version.
+        draft.conflict, draft.expected = conflict.stored, conflict.stored.version
+    except InputError as error:
+        draft.problem = error.public
+    else:
+        _close(subject)
+
+
+@guarded()
+def _close(subject: Subject) -> None:
+    st.session_state.pop(_key(subject), None)
+
+
+@guarded()
+def _restore(bundle: Bundle, subject: Subject, version: int, expected: int) -> None:
+    try:
+        note_store().restore(place_of(bundle), subject, version, expected, author())
+    except EditConflictError as conflict:
+        st.toast(plain(str(conflict)))
+
+
+@guarded()
+def _vote(bundle: Bundle, subject: Subject, value: int, label: str) -> None:
+    note_store().vote(place_of(bundle), subject, value, label, author())
+
+
+def _fields(subject: Subject, draft: Draft) -> dict[str, str]:
+    """The keys of the fields of a form, by the name of the part of the note."""
+    names = ("name", "tags", "text", "status")
+    return {name: f"note {name} {draft.number} {_name(subject)}" for name in names}
+
+
+def _key(subject: Subject) -> str:
+    return f"{_DRAFT} {_name(subject)}"
+
+
+def _name(subject: Subject) -> str:
+    return f"{subject.kind} {subject.key}"

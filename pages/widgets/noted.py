@@ -1,0 +1,76 @@
+"""The notes database of this server, and the notes of a bundle as they are now."""
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.notes.note import Place, Stamp
+from analysis.notes.noted_latents import NotedLatents, noted_latents
+from analysis.runtime.errors import InputError
+from analysis.serve.server_settings import server_settings
+
+if TYPE_CHECKING:
+    from analysis.notes.note_store import NoteStore
+
+RETRY_SECONDS = 15.0
+"""How long a database that could not be opened is not tried again: pages must not wait for it."""
+MOST_KEPT = 16
+"""SAEs whose notes are kept in memory."""
+_failures: dict[str, tuple[float, InputError]] = {}
+_last_known: dict[str, NotedLatents] = {}
+
+
+def note_store() -> "NoteStore":
+    """The notes database. Raises InputError if it cannot be opened now."""
+    address = server_settings().notes
+    failed, error = _failures.get(address, (-math.inf, None))
+    if error is not None and time.monotonic() - failed < RETRY_SECONDS:
+        raise error
+    try:
+        return _opened(address)
+    except InputError as problem:
+        _failures[address] = (time.monotonic(), problem)
+        raise
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _opened(address: str) -> "NoteStore":
+    # Imported here because SQLAlchemy and Alembic would delay the first page.
+    from analysis.notes.database import open_database  # noqa: PLC0415
+    from analysis.notes.note_store import NoteStore  # noqa: PLC0415
+
+    return NoteStore(open_database(address))
+
+
+def place_of(bundle: Bundle) -> Place:
+    """Which notes a bundle has. Raises InputError if the database cannot be used now."""
+    return _place(bundle.identity, server_settings().notes, bundle)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _place(identity: str, address: str, _bundle: Bundle) -> Place:
+    return note_store().place(_bundle.manifest)
+
+
+def noted_of(bundle: Bundle) -> NotedLatents:
+    """The notes of a bundle as they are now. Raises InputError if they cannot be read now."""
+    place, store = place_of(bundle), note_store()
+    return _noted(place.sae, store.stamp(), server_settings().notes, store)
+
+
+@st.cache_resource(show_spinner=False, max_entries=MOST_KEPT)
+def _noted(sae: str, stamp: Stamp, address: str, _store: "NoteStore") -> NotedLatents:
+    return noted_latents(_store, sae)
+
+
+def known_notes(bundle: Bundle) -> tuple[NotedLatents, str]:
+    """The notes of a bundle, and why they may be old: then those that were last read."""
+    try:
+        noted = noted_of(bundle)
+    except InputError as error:
+        return _last_known.get(bundle.identity, NotedLatents()), error.public
+    _last_known[bundle.identity] = noted
+    return noted, ""

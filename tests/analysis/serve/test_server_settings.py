@@ -1,0 +1,78 @@
+"""Settings from a file and the environment; what is wrong is named with its source."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.notes.address import local_address
+from analysis.runtime.errors import InputError
+from analysis.serve.server_settings import FILE, LARGEST_FILE, read_settings, server_settings
+
+
+def written(folder: Path, text: str) -> dict[str, str]:
+    file = folder / "clearwater.toml"
+    file.write_text(text, encoding="utf-8")
+    return {FILE: str(file)}
+
+
+def test_without_settings_the_mode_is_local() -> None:
+    settings = read_settings({})
+    assert settings.mode == "local"
+    assert settings.notes == local_address()
+
+
+def test_the_environment_precedes_the_file(tmp_path: Path) -> None:
+    variables = written(tmp_path, 'mode = "local"\nnotes = "sqlite:////a/notes.sqlite"\n')
+    assert read_settings(variables).notes == "sqlite:////a/notes.sqlite"
+    more = variables | {"CLEARWATER_NOTES": "postgresql://host/b", "CLEARWATER_MODE": ""}
+    assert read_settings(more).notes == "postgresql://host/b"
+    assert read_settings({"CLEARWATER_NOTES": "sqlite:////c"}).notes == "sqlite:////c"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mode = 3", "the setting mode is wrong: input should be 'local'"),
+        ("nots = 'x'", "there is no setting 'nots'; did you mean notes?"),
+        ("xyz = 1", "there is no setting 'xyz'; did you mean mode or notes?"),
+        ("notes = 'mysql://a'", "the setting notes is wrong. The address of the notes database"),
+        ("notes = 5", "the setting notes is wrong: input should be a valid string"),
+        ("mode = ", "is not valid TOML"),
+        ("# " + "a" * LARGEST_FILE, "is too large for a file of settings"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_sentence(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_settings(written(tmp_path, text))
+    assert str(caught.value).startswith(f"{tmp_path / 'clearwater.toml'}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    variables = written(tmp_path, 'mode = "local"')
+    with pytest.raises(InputError, match=r"^CLEARWATER_MODE: the setting mode is wrong"):
+        read_settings(variables | {"CLEARWATER_MODE": "server"})
+    with pytest.raises(InputError, match=r"^CLEARWATER_NOTES: the setting notes") as caught:
+        read_settings({"CLEARWATER_NOTES": "mysql://me:secret@host/x"})
+    assert "secret" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing\.toml: the settings cannot be read"):
+        read_settings({FILE: str(tmp_path / "missing.toml")})
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="is not a text in UTF-8"):
+        read_settings({FILE: str(tmp_path / "binary.toml")})
+
+
+def test_a_process_reads_its_settings_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLEARWATER_NOTES", raising=False)
+    variables = written(tmp_path, 'notes = "sqlite:////a/notes.sqlite"')
+    monkeypatch.setenv(FILE, variables[FILE])
+    assert server_settings().notes == "sqlite:////a/notes.sqlite"
+    written(tmp_path, "broken")
+    assert server_settings().notes == "sqlite:////a/notes.sqlite"
+    monkeypatch.setenv("CLEARWATER_NOTES", "sqlite:////b/notes.sqlite")
+    with pytest.raises(InputError, match="is not valid TOML"):
+        server_settings()

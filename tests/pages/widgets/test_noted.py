@@ -1,0 +1,72 @@
+"""The notes of a bundle as a page reads them: current, and the last known ones in a failure."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.notes.note_content import note_content
+from analysis.notes.noted_latents import NotedLatents
+from analysis.notes.subjects import latent_subject
+from analysis.runtime.errors import InputError
+from pages.widgets import noted
+
+LATENT = latent_subject(3)
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    file = tmp_path / "notes.sqlite"
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{file}")
+    yield file
+    st.cache_resource.clear()
+
+
+def write(bundle: Bundle, text: str, version: int) -> None:
+    content = note_content(text=text, tags=["t"])
+    noted.note_store().write(noted.place_of(bundle), LATENT, content, version, "ada")
+
+
+def test_what_was_written_is_read_at_once(planted_bundle: Bundle) -> None:
+    assert noted.noted_of(planted_bundle) == NotedLatents()
+    write(planted_bundle, "first", 0)
+    assert [n.content.text for n in noted.noted_of(planted_bundle).notes] == ["first"]
+    assert noted.noted_of(planted_bundle) is noted.noted_of(planted_bundle)
+    write(planted_bundle, "second", 1)
+    assert [n.content.text for n in noted.noted_of(planted_bundle).notes] == ["second"]
+
+
+def test_while_the_database_is_gone_the_last_known_notes_are_shown(
+    planted_bundle: Bundle, database: Path
+) -> None:
+    write(planted_bundle, "first", 0)
+    assert noted.known_notes(planted_bundle)[1] == ""
+    with sqlite3.connect(database) as connection:
+        connection.execute("ALTER TABLE votes RENAME TO gone")
+    connection.close()
+    known, problem = noted.known_notes(planted_bundle)
+    assert [n.content.text for n in known.notes] == ["first"]
+    assert problem.startswith("notes.sqlite: the notes database cannot be used now")
+    assert str(database.parent) not in problem
+    with sqlite3.connect(database) as connection:
+        connection.execute("ALTER TABLE gone RENAME TO votes")
+    connection.close()
+    assert noted.known_notes(planted_bundle)[1] == ""
+
+
+def test_a_database_that_cannot_be_opened_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "folder"
+    file.touch()
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{file / 'notes.sqlite'}")
+    with pytest.raises(InputError, match="folder of the notes cannot be made"):
+        noted.note_store()
+    file.unlink()
+    with pytest.raises(InputError, match="folder of the notes cannot be made"):
+        noted.note_store()
+    monkeypatch.setattr(noted, "RETRY_SECONDS", 0.0)
+    assert noted.note_store().notes("a") == []
