@@ -7,7 +7,7 @@ from charts.density import density_histogram
 from charts.null_view import null_map
 from pages.widgets import choices
 from pages.widgets.figure_card import show
-from pages.widgets.latent_map import map_choice, show_map
+from pages.widgets.latent_map import is_shown, map_choice, show_map
 from pages.widgets.page import begin, workspace
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
@@ -24,15 +24,22 @@ with page.toolbar:
     clustering_trust(page.bundle, choice.level)
     shows_chance = choices.shows_chance(page.bundle, choice.name)
 stage, rail = workspace()
-# Draw the small charts first, so that they follow a box without waiting for the map.
+# A browser draws what comes first. The first time that is the map, which takes longest; later the
+# small charts, so that they follow a box without waiting for it.
+comes_first = not is_shown()
+if comes_first:
+    with stage:
+        show_map(page, choice)
 with rail:
-    linked, table = st.tabs(["Charts", "Latents"])
+    linked, table = st.tabs(["Charts", "Latents"], key="tabs of the rail", on_change="rerun")
 with linked:
     show(density_histogram(page.bundle, page.selected), page.selection)
     show(cluster_bars(page.bundle, page.selected, choice.level), page.selection)
 with stage:
-    show_map(page, choice)
+    if not comes_first:
+        show_map(page, choice)
     if shows_chance:
         show(null_map(page.bundle, choice.name))
-with table:
-    latent_table(page.bundle, page.mask, "Selected latents", height=640)
+if table.open:
+    with table:
+        latent_table(page.bundle, page.mask, "Selected latents", height=640)

@@ -11,10 +11,16 @@ them from numba's cache.
 import ast
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
+    from analysis.bundle import Bundle
 
 LOG = logging.getLogger(__name__)
 PAGES = Path(__file__).resolve().parents[1]
@@ -23,6 +29,13 @@ PAUSE = 4.0
 """Seconds between the modules of the first page and those of the others."""
 IMPORTED_LATE = ("analysis.labels.selection_profile", "scipy.spatial", "scipy.special")
 """Modules that charts and widgets import inside functions."""
+DRAWN_AHEAD = (
+    ("charts.density", "density_histogram"),
+    ("charts.health", "flag_counts"),
+    ("charts.health", "max_activation_vs_density"),
+)
+"""Figures of a bundle and a mask that look different with a selection; the first reader who selects
+latents would wait for their specifications."""
 WARM = threading.Event()
 """Set when the warm-up of this process has ended."""
 
@@ -32,7 +45,7 @@ def warm_up(stop: threading.Event, pause: float) -> None:
     try:
         for name in modules_of(PAGES / f"{FIRST}.py"):
             import_module(name)
-        import_module("pages.widgets.bundles").open_ahead()
+        bundles = import_module("pages.widgets.bundles").open_ahead()
         if stop.wait(pause):
             return
         for page in sorted(PAGES.glob("*.py")):
@@ -40,12 +53,21 @@ def warm_up(stop: threading.Event, pause: float) -> None:
                 import_module(name)
         for name in IMPORTED_LATE:
             import_module(name)
+        draw_ahead(bundles)
         import_module("pages.widgets.bundles").index_ahead()
         import_module("analysis.cooccurrence.significance").compile_tests()
     except Exception:  # a page shows the same error to its reader
         LOG.exception("The warm-up failed; pages are loaded when they are opened.")
     finally:
         WARM.set()
+
+
+def draw_ahead(bundles: "Sequence[Bundle]") -> None:
+    """Draw figures with a selection: their specifications are made once, for all bundles."""
+    for bundle in bundles[:1]:
+        mask = np.arange(bundle.latents.num_rows) % 2 == 0
+        for module, name in DRAWN_AHEAD:
+            getattr(import_module(module), name)(bundle, mask)
 
 
 def modules_of(page: Path) -> Iterator[str]:

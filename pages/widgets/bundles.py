@@ -119,14 +119,17 @@ def offered_bundle(bundle_id: str) -> Bundle | None:
     return None if offered is None else _opened(bundle_id, offered.identity, offered.path)
 
 
-def open_ahead() -> None:
+def open_ahead() -> list[Bundle]:
     """Open the bundles of this server and read the tables that every page uses."""
+    opened = []
     for bundle_id, offered in list(registry().items())[:MOST_OPEN]:
         try:
             bundle = _opened(bundle_id, offered.identity, offered.path)
             _ = bundle.latents, bundle.clusters, bundle.memberships
         except InputError:
             continue
+        opened.append(bundle)
+    return opened
 
 
 def index_ahead() -> None:

@@ -83,6 +83,11 @@ def map_choice(page: Page) -> MapChoice:
     return MapChoice(name, colour, level)
 
 
+def is_shown() -> bool:
+    """Whether the last run of this session has shown the map."""
+    return map_gestures.KEY in st.session_state
+
+
 def show_map(page: Page, choice: MapChoice) -> None:
     """Draw the map of the browser, or the chart if the browser cannot draw it."""
     if st.session_state.get(map_gestures.UNSUPPORTED):

@@ -49,6 +49,9 @@ def test_the_levels_are_those_of_the_clustering(open_page: Open, planted_bundle:
 def test_the_table_counts_the_selected_latents(open_page: Open, planted_bundle: Bundle) -> None:
     density = planted_bundle.latents["density"].to_numpy()
     app = open_page("map", select="density > 0.02")
+    assert "**Selected latents**" not in texts(app)  # the table is made when its tab is opened
+    app.session_state["tabs of the rail"] = "Latents"
+    app.run()
     assert f"**Selected latents** · {(density > 0.02).sum()} ·" in texts(app)
 
 

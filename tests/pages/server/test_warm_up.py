@@ -4,10 +4,15 @@ import sys
 import threading
 from pathlib import Path
 
+import altair as alt
+import numpy as np
 import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle, open_bundle
+from charts import density
+from charts.density import density_histogram
+from charts.health import flag_counts, max_activation_vs_density
 from pages.server import warm_up
 
 
@@ -59,6 +64,25 @@ def test_the_warm_up_loads_the_pages_and_opens_the_bundles(
     assert late in sys.modules
     assert {"charts.density", "charts.pair", "pages.widgets.tables"} <= set(sys.modules)
     assert warm_up.WARM.is_set()
+
+
+def test_charts_with_a_selection_have_their_specifications(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = [density_histogram, flag_counts, max_activation_vs_density]
+    warm_up.draw_ahead([planted_bundle])
+
+    def made_again(*_: object, **__: object) -> None:
+        raise AssertionError("A specification is made again.")
+
+    monkeypatch.setattr(alt.Chart, "to_dict", made_again)
+    monkeypatch.setattr(alt.LayerChart, "to_dict", made_again)
+    mask = np.arange(planted_bundle.latents.num_rows) < 7
+    for figure in figures:
+        assert figure(planted_bundle, mask).for_browser()
+    density._chart.cache_clear()
+    with pytest.raises(AssertionError, match="made again"):
+        density_histogram(planted_bundle, ~mask)
 
 
 def test_a_server_that_stops_ends_the_warm_up(late: str) -> None:
