@@ -69,7 +69,8 @@ if __name__ == "dashboard":
         map_rows,
         start,
     )
-    from pages.server.first_style import FirstStyle
+    from pages.server.batches import Batches
+    from pages.server.first_answer import FirstAnswer
     from pages.server.messages import MessageFilter
 
     start.check_settings()
@@ -86,7 +87,11 @@ if __name__ == "dashboard":
         ),
         lifespan=start.lifespan,
         on_script_error=explain,
-        middleware=[Middleware(MessageFilter, Path(__file__).resolve()), Middleware(FirstStyle)],
+        middleware=[
+            Middleware(Batches),
+            Middleware(MessageFilter, Path(__file__).resolve()),
+            Middleware(FirstAnswer),
+        ],
     )
 else:
     show()

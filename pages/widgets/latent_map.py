@@ -26,7 +26,7 @@ from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
 from pages.widgets import choices, map_gestures, session
 from pages.widgets.figure_card import show
-from pages.widgets.map_script import modules, style, version
+from pages.widgets.map_script import addresses, style, version
 from pages.widgets.page import Page
 from pages.widgets.scheme import shown_scheme
 from pages.widgets.state import ViewState
@@ -34,7 +34,7 @@ from pages.widgets.zoom_buttons import zoom_buttons
 
 _LOADER = """
 const address = (path) => new URL(path, document.baseURI).href;
-const NAMES = %s;
+const MODULES = %s;
 let begun = false;
 
 /** Ask for all modules and the first columns at once, and not only when they are imported. */
@@ -44,7 +44,7 @@ function preload({ data }) {
   const ask = (rel, path, more) =>
     document.head.append(
       Object.assign(document.createElement("link"), { rel, href: address(path), ...more }));
-  for (const name of NAMES) ask("modulepreload", "map-modules/%s/" + name);
+  for (const path of MODULES) ask("modulepreload", path);
   for (const path of [data.positions, data.colour.url]) {
     ask("preload", path, { as: "fetch", crossOrigin: "anonymous" });
   }
@@ -108,7 +108,7 @@ def _component(of_version: str) -> ComponentRenderer:
         "clearwater_latent_map",
         html='<div class="map"></div>',
         css=style(),
-        js=_LOADER % (json.dumps(sorted(modules())), of_version, of_version),
+        js=_LOADER % (json.dumps(addresses()), of_version),
     )
 
 

@@ -20,6 +20,12 @@ def version() -> str:
     return _read(_stamp())[0]
 
 
+def addresses() -> list[str]:
+    """The address of every module, relative to the dashboard."""
+    content = modules()
+    return [f"map-modules/{version()}/{name}" for name in sorted(content)]
+
+
 def style() -> str:
     """The style sheets of the map."""
     return "\n".join(file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.css")))

@@ -1,5 +1,6 @@
 """The first answer of the server has the style sheet in it; nothing else is changed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from pages.server.first_style import SHEET, FirstStyle, with_style
+from pages.server.first_answer import SHEET, FirstAnswer, with_modules, with_style
 from pages.widgets import style
+from pages.widgets.map_script import version
 
 PAGE = "<html><head></head><body><div id=root></div></body></html>"
 BROWSER = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "gzip"}
@@ -31,8 +33,13 @@ def client(tmp_path: Path) -> TestClient:
     def missing(_request: Request) -> Response:
         return HTMLResponse(PAGE, 404)
 
-    routes = [Route("/", page), Route("/text", echo), Route("/missing", missing)]
-    return TestClient(FirstStyle(Starlette(routes=routes)))
+    routes = [
+        Route("/", page),
+        Route("/map", page),
+        Route("/text", echo),
+        Route("/missing", missing),
+    ]
+    return TestClient(FirstAnswer(Starlette(routes=routes)))
 
 
 def test_a_page_has_the_whole_sheet_at_its_end_and_its_own_length(client: TestClient) -> None:
@@ -43,6 +50,14 @@ def test_a_page_has_the_whole_sheet_at_its_end_and_its_own_length(client: TestCl
     assert int(answer.headers["content-length"]) == len(answer.content)
     # Of the page without the sheet; a browser that keeps them would never see a new sheet.
     assert not {"etag", "last-modified", "accept-ranges"} & answer.headers.keys()
+
+
+def test_only_the_map_page_asks_for_all_modules_of_the_map(client: TestClient) -> None:
+    html = client.get("/map", headers=BROWSER).text
+    asked = re.findall(r'<link rel="modulepreload" fetchpriority="low" href="([^"]*)">', html)
+    files = {file.name for file in Path("pages/latent_map").glob("*.js")}
+    assert asked == [f"map-modules/{version()}/{name}" for name in sorted(files)]
+    assert "modulepreload" not in client.get("/", headers=BROWSER).text
 
 
 def test_it_is_the_sheet_that_the_pages_add() -> None:
@@ -67,4 +82,4 @@ def test_other_methods_and_requests_that_open_no_page_are_not_changed(client: Te
 
 
 def test_html_without_a_body_stays_as_it_is() -> None:
-    assert with_style(b"<p>", b"p {}") == b"<p>"
+    assert with_style(b"<p>", b"p {}") == with_modules(b"<p>") == b"<p>"

@@ -1,8 +1,9 @@
-"""The style sheet of the pages inside the first answer of the server.
+"""What the first answer of the server contains beside Streamlit's page.
 
 Streamlit sends a style sheet as an element of the page, which arrives after the page has been laid
-out, so everything moves. Here the same sheet is also a part of the HTML that browsers get first. A
-server without this middleware shows the same pages, with the sheet as it comes.
+out, so everything moves. Here the same sheet is also a part of the HTML that browsers get first.
+The HTML of the Map page asks for the modules of the map too, so that they are there when Streamlit
+begins to draw. A server without this middleware shows the same pages, with both as they come.
 """
 
 from pathlib import Path
@@ -11,16 +12,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SHEET = Path(__file__).parents[1] / "widgets" / "style.css"
+_HEAD_END = b"</head>"
 _END = b"</body>"
 """The sheet stands before it, because it must come after the styles that Streamlit adds."""
+MAP = "map"
+"""The last part of the address of the Map page."""
 _PARTIAL = frozenset((b"accept-encoding", b"if-modified-since", b"if-none-match", b"range"))
 """Requests for less than the whole page as text, which could not be changed."""
 _SENT = ("accept-ranges", "etag", "last-modified")
 """What the server says about the page without the sheet."""
 
 
-class FirstStyle:
-    """A middleware that adds the style sheet to every page of HTML that a browser opens."""
+class FirstAnswer:
+    """A middleware that adds to every page of HTML that a browser opens."""
 
     def __init__(self, app: ASGIApp, sheet: Path = SHEET) -> None:
         self.app = app
@@ -35,26 +39,39 @@ class FirstStyle:
         start: Message = {}
         page = bytearray()
 
-        async def with_sheet(message: Message) -> None:
+        async def completed(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start" and _is_page(message):
                 start = message
             elif start and message["type"] == "http.response.body":
                 page.extend(message.get("body", b""))
                 if not message.get("more_body", False):
-                    styled = with_style(bytes(page), self.sheet.read_bytes())
-                    await send(_of_length(start, len(styled)))
-                    await send({"type": "http.response.body", "body": styled})
+                    body = with_style(bytes(page), self.sheet.read_bytes())
+                    if scope["path"].endswith(f"/{MAP}"):
+                        body = with_modules(body)
+                    await send(_of_length(start, len(body)))
+                    await send({"type": "http.response.body", "body": body})
             else:
                 await send(message)
 
-        await self.app({**scope, "headers": headers}, receive, with_sheet)
+        await self.app({**scope, "headers": headers}, receive, completed)
 
 
 def with_style(page: bytes, sheet: bytes) -> bytes:
     """A page of HTML with a style sheet at the end of its body."""
     before, end, after = page.rpartition(_END)
     return before + b"<style>\n" + sheet + b"</style>\n" + end + after if end else page
+
+
+def with_modules(page: bytes) -> bytes:
+    """A page of HTML that asks for the modules of the map."""
+    # Imported here because the server imports nothing of the pages at its start.
+    from pages.widgets.map_script import addresses  # noqa: PLC0415
+
+    link = '<link rel="modulepreload" fetchpriority="low" href="{}">\n'
+    links = "".join(map(link.format, addresses()))
+    before, end, after = page.partition(_HEAD_END)
+    return before + links.encode() + end + after if end else page
 
 
 def _opens_a_page(scope: Scope) -> bool:

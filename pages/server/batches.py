@@ -1,0 +1,80 @@
+"""Send the messages of a run together, so that a browser draws few times.
+
+Streamlit sends a message for every element while a script runs, and a browser lays the page out
+anew for what has come in each 10 ms: about ten times in a run. Here messages that follow each other
+closely wait for each other.
+"""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PAUSE = 0.015
+"""Seconds without a message after which those that wait are sent."""
+LONGEST = 0.15
+"""Seconds that a message waits at most."""
+
+
+class Batches:
+    """A middleware that sends the messages of a WebSocket in batches, in their order."""
+
+    def __init__(self, app: ASGIApp, pause: float = PAUSE, longest: float = LONGEST) -> None:
+        self.app = app
+        self.pause = pause
+        self.longest = longest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; only what WebSockets send is delayed."""
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        batch = _Batch(send, self.pause, self.longest)
+        try:
+            await self.app(scope, receive, batch.add)
+        finally:
+            batch.stop()
+
+
+class _Batch:
+    """The messages of one WebSocket that wait to be sent."""
+
+    def __init__(self, send: Send, pause: float, longest: float) -> None:
+        self._send = send
+        self._pause = pause
+        self._longest = longest
+        self._waiting: list[Message] = []
+        self._sending = asyncio.Lock()
+        self._later: asyncio.Task[None] | None = None
+
+    async def add(self, message: Message) -> None:
+        """Let a message wait; what is not content, as an end, is sent at once behind the others.
+
+        Raises what sending the last batch has raised, so that Streamlit learns of a lost client.
+        """
+        if self._later and self._later.done():
+            ended, self._later = self._later, None
+            ended.result()
+        self._waiting.append(message)
+        if message["type"] != "websocket.send":
+            await self._send_waiting()
+        elif self._later is None:
+            self._later = asyncio.create_task(self._send_after_a_pause())
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if self._later:
+            self._later.cancel()
+
+    async def _send_after_a_pause(self) -> None:
+        now = asyncio.get_running_loop().time
+        latest = now() + self._longest
+        seen = 0
+        while len(self._waiting) > seen and now() < latest:
+            seen = len(self._waiting)
+            await asyncio.sleep(self._pause)
+        await self._send_waiting()
+
+    async def _send_waiting(self) -> None:
+        async with self._sending:
+            while self._waiting:
+                await self._send(self._waiting.pop(0))
