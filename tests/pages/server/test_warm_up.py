@@ -3,6 +3,7 @@
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -80,7 +81,8 @@ def test_charts_with_a_selection_have_their_specifications(
     mask = np.arange(planted_bundle.latents.num_rows) < 7
     for figure in figures:
         assert figure(planted_bundle, mask).for_browser()
-    density._chart.cache_clear()
+    specification: Any = density._chart
+    specification.cache_clear()
     with pytest.raises(AssertionError, match="made again"):
         density_histogram(planted_bundle, ~mask)
 
