@@ -10,6 +10,7 @@ from charts.cluster_tree import cluster_tree, null_tree
 from charts.component_plane import component_plane, component_shares
 from pages.widgets import choices
 from pages.widgets.blind_test import blind_test_button, running_test
+from pages.widgets.cluster_notes import cluster_notes
 from pages.widgets.figure_card import show
 from pages.widgets.heads import cluster_head
 from pages.widgets.page import begin, options
@@ -31,6 +32,7 @@ if choices.shows_chance(page.bundle, chosen.level.space):
     show(null_tree(page.bundle, chosen.level.space))
 cluster_table(page, chosen)
 cluster_head(page.bundle, chosen)
+cluster_notes(page.bundle, chosen)
 blind_test_button(page.bundle, "cluster", chosen.cluster, np.flatnonzero(chosen.members).tolist())
 left, right = st.columns([2, 3])
 # Draw the members first, so that those of another cluster do not stay while the evidence is made.

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from analysis.cooccurrence.pair import WHERE
+from analysis.notes.subjects import pair_subject
 from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
 from charts.pair_counts import pair_counts, pair_expected
@@ -10,6 +11,7 @@ from charts.pair_strength import pair_conditionals, pair_strengths
 from pages.widgets import choices
 from pages.widgets.figure_card import show
 from pages.widgets.heads import pair_head
+from pages.widgets.note_panel import note_panel
 from pages.widgets.page import begin, options
 from pages.widgets.pair_tests import pair_tests
 from pages.widgets.pickers import pair_picker
@@ -21,6 +23,7 @@ page = begin(
 )
 pair = pair_picker(page)
 pair_head(page.bundle, pair)
+note_panel(page.bundle, pair_subject(pair.a, pair.b))
 show(pair_counts(page.bundle, pair))
 left, right = st.columns(2)
 with left:

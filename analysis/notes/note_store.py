@@ -103,7 +103,8 @@ class NoteStore:
         Raises EditConflictError if the note has another version now, and InputError for a
         collection without a name or with that of another one.
         """
-        if subject.kind == "collection" and not content.is_empty and not content.name:
+        removes = content.is_empty and expected > 0
+        if subject.kind == "collection" and not content.name and not removes:
             raise InputError("A collection needs a name; give it one.")
         try:
             with writing(self.engine) as connection:

@@ -27,7 +27,12 @@ PAGES = Path(__file__).resolve().parents[1]
 FIRST = "overview"
 PAUSE = 4.0
 """Seconds between the modules of the first page and those of the others."""
-IMPORTED_LATE = ("analysis.labels.selection_profile", "scipy.spatial", "scipy.special")
+IMPORTED_LATE = (
+    "analysis.labels.selection_profile",
+    "analysis.notes.note_store",
+    "scipy.spatial",
+    "scipy.special",
+)
 """Modules that charts and widgets import inside functions."""
 DRAWN_AHEAD = (
     ("charts.density", "density_histogram"),

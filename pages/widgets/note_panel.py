@@ -51,10 +51,11 @@ def note_panel(
     subject: Subject,
     label: str | None = None,
     beside: Callable[[], None] | None = None,
+    shortcut: str | None = "n",
 ) -> None:
     """The note on a subject; with a label, also the votes on it.
 
-    `beside` draws more buttons into the row.
+    `beside` draws more buttons into the row; `shortcut` is a key, of one note on a page.
     """
     try:
         store, place = note_store(), place_of(bundle)
@@ -69,9 +70,9 @@ def note_panel(
         st.button(
             "Note",
             key=f"write the note on {_name(subject)}",
-            help="Write a note: a name, tags, a status and text. Key N.",
+            help="Write a note: a name, tags, a status and text." + (" Key N." if shortcut else ""),
             icon=":material/edit_note:",
-            shortcut="n",
+            shortcut=shortcut,
             on_click=_open,
             args=(bundle, subject),
         )

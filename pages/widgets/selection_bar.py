@@ -9,6 +9,10 @@ from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from analysis.selection import Everything, asks_notes, evaluate, parse
 from pages.widgets import session
+from pages.widgets.collections_of_latents import (
+    collections_menu,
+    note_of_selected_collection,
+)
 from pages.widgets.explained_selection import explain_button, explained_selection
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
@@ -81,6 +85,7 @@ def selection_bar(bundle: Bundle) -> Bools:
         explain_button(mask)
         with st.popover("Saved", type="tertiary", icon=":material/bookmark:", width="content"):
             named_selections(view.select if not error else "")
+        collections_menu(bundle, mask)
         with st.popover("Syntax", type="tertiary", icon=":material/help:", width="content"):
             st.markdown(_SYNTAX)
         with st.popover("Share", type="tertiary", icon=":material/link:", width="content"):
@@ -90,6 +95,7 @@ def selection_bar(bundle: Bundle) -> Bools:
     if not view.selection_error:
         selection_chips(view.select)
     explained_selection(bundle, mask, view.select)
+    note_of_selected_collection(bundle, view.selection)
     return mask
 
 

@@ -102,6 +102,8 @@ def test_collections_have_different_names(store: NoteStore) -> None:
     first, second = new_collection([1, 2]), new_collection([3])
     with pytest.raises(InputError, match="needs a name"):
         store.write(PLACE, first, note_content(text="no name"), 0, "ada")
+    with pytest.raises(InputError, match="needs a name"):
+        store.write(PLACE, first, NoteContent(), 0, "ada")
     store.write(PLACE, first, note_content(name="days"), 0, "ada")
     with pytest.raises(InputError, match="already a collection 'days'; choose another name"):
         store.write(PLACE, second, note_content(name="days"), 0, "bob")

@@ -39,7 +39,9 @@ def app(
 ) -> Iterator[AppTest]:
     monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
     monkeypatch.setenv("LOGNAME", "ada")
-    yield AppTest.from_function(_app, kwargs={"path": str(planted_bundle.path)}).run()
+    yield AppTest.from_function(
+        _app, default_timeout=60, kwargs={"path": str(planted_bundle.path)}
+    ).run()
     st.cache_resource.clear()
 
 

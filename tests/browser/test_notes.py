@@ -1,0 +1,34 @@
+"""Notes in a real browser: the keys, a colleague's page, and text that is not interpreted."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage, settle
+
+pytestmark = pytest.mark.browser
+HOSTILE = '<img src=x onerror="document.title=1"> **b** $x$ \u202eabc'
+
+
+def test_a_colleague_sees_a_note_without_reloading(open_page: OpenPage) -> None:
+    writer, colleague = open_page("latent?latent=12"), open_page("latent?latent=12")
+    expect(colleague.get_by_role("button", name="Note", exact=True)).to_be_visible()
+    writer.locator("body").press("n")
+    writer.get_by_label("Text", exact=True).fill(f"seen in the browser {HOSTILE}")
+    # A form is drawn again only when it is stored, whatever the page reads meanwhile.
+    writer.wait_for_timeout(4_500)
+    expect(writer.get_by_label("Text", exact=True)).to_have_value(re.compile("^seen in the"))
+    writer.get_by_role("button", name="Save", exact=True).click()
+    shown = colleague.locator(".clearwater-note")
+    expect(shown).to_have_text(f"seen in the browser {HOSTILE}".replace("\u202e", "‹RLO›"))
+    assert colleague.title() == writer.title() != "1"
+    expect(writer.get_by_label("Text", exact=True)).to_be_hidden()
+
+
+def test_the_key_j_goes_to_the_next_latent(open_page: OpenPage) -> None:
+    page = open_page("latent?latent=12&select=latent%3D12..14")
+    expect(page.get_by_role("button", name="Next without a note")).to_be_visible()
+    page.locator("body").press("j")
+    page.wait_for_url(re.compile(r"latent=1[34]\b"))
+    settle(page)

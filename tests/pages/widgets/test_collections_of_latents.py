@@ -1,0 +1,79 @@
+"""Collections are made of a selection, selected by name, and have a note."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from analysis.bundle import Bundle
+from pages.widgets import noted
+from tests.pages.conftest import click, texts
+
+
+def _app(path: str) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.bundle import open_bundle  # noqa: PLC0415
+    from analysis.selection import evaluate  # noqa: PLC0415
+    from pages.widgets import collections_of_latents, session  # noqa: PLC0415
+    from pages.widgets.noted import known_notes  # noqa: PLC0415
+
+    bundle = st.cache_resource(open_bundle)(path)
+    view = session.current()
+    mask = evaluate(view.selection, bundle, known_notes(bundle)[0])
+    collections_of_latents._collections(bundle, mask)
+    collections_of_latents.note_of_selected_collection(bundle, session.current().selection)
+
+
+@pytest.fixture
+def app(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AppTest]:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    app = AppTest.from_function(_app, default_timeout=60, kwargs={"path": str(planted_bundle.path)})
+    app.query_params["select"] = "latent=3..5,9"
+    yield app.run()
+    st.cache_resource.clear()
+
+
+def test_a_selection_becomes_a_collection(app: AppTest, planted_bundle: Bundle) -> None:
+    app.text_input[0].set_value("My [list]")
+    click(app, "Collect the 4 selected latents")
+    assert not app.error and not app.exception
+    assert app.query_params["select"] == 'collection="My [list]"'
+    (collection,) = noted.noted_of(planted_bundle).collections
+    assert collection.subject.members == (3, 4, 5, 9)
+    # Its note can be edited where it is selected.
+    click(app, "Note")
+    app.text_area[0].set_value("why")
+    click(app, "Save")
+    (collection,) = noted.noted_of(planted_bundle).collections
+    assert (collection.content.name, collection.content.text) == ("My [list]", "why")
+
+
+def test_a_collection_is_selected_by_a_click(app: AppTest) -> None:
+    app.text_input[0].set_value("suspects")
+    click(app, "Collect the 4 selected latents")
+    app.query_params["select"] = "latent=7"
+    app.run()
+    assert "Note" not in [button.label for button in app.button]
+    click(app, "suspects · 4 latents")
+    assert app.query_params["select"] == "collection=suspects"
+
+
+def test_what_makes_no_collection_is_said(app: AppTest) -> None:
+    click(app, "Collect the 4 selected latents")
+    assert "A collection needs a name" in app.error[0].value
+    app.text_input[0].set_value("one")
+    click(app, "Collect the 4 selected latents")
+    app.text_input[0].set_value("one")
+    click(app, "Collect the 4 selected latents")
+    assert "already a collection 'one'" in app.error[0].value.replace("\\", "")
+    app.query_params["select"] = "latent=7000"
+    app.run()
+    app.text_input[0].set_value("none")
+    click(app, "Collect the 0 selected latents")
+    assert "needs at least one latent" in app.error[0].value
+    assert "already" not in texts(app)
