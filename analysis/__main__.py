@@ -1,4 +1,5 @@
-"""The command line: build, refresh, count, cluster, inspect, convert, list, verify, serve.
+"""The command line: build, refresh, count, cluster, inspect, convert, list, verify, reproduce and
+serve.
 
 Modules that load torch or a model are imported by the command that needs them, so that `--help`
 and `list` answer at once. Longer than 400 lines because every command is here with its options.
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and SIGTERM: 128 and the number of the signal."""
+DIFFERENT = 3
+"""Exit code of `reproduce` if the rows are not the same."""
 DEFAULTS = Parameters()
 
 app = typer.Typer(
@@ -426,6 +430,32 @@ def verify_bundle(path: Annotated[Path, typer.Argument(help="A bundle.")]) -> No
             more = f" {len(problems) - 1} more: see above." if problems[1:] else ""
             raise InputError(f"{path}: is damaged. {problems[0]}{more}")
         console.print_whole(bundle)
+
+
+@app.command()
+def reproduce(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A file that the dashboard exported: Parquet, CSV, PNG, SVG or HTML."),
+    ],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="The bundle; by default it is looked for where the dashboard does."),
+    ] = None,
+) -> None:
+    """Make the figure or table of an exported file again, and compare its rows.
+
+    Prints "Same rows", or the first difference and ends with exit code 3.
+    """
+    from analysis.serve import bundle_folders
+
+    # Figures are made above this layer, so they are imported by name.
+    reproduction = import_module("charts.reproduction")
+    with _clear_errors():
+        made = reproduction.reproduce(file, bundle, bundle_folders())
+    console.print_sentence(made.sentence)
+    if made.difference:
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

@@ -137,6 +137,11 @@ def print_error(error: Exception) -> None:
     err.print(Text.assemble(("Error: ", "red"), str(error)), soft_wrap=True)
 
 
+def print_sentence(sentence: str) -> None:
+    """Print one sentence as it is."""
+    out.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
+
 def print_files(files: Iterable[Path]) -> None:
     """Print the files that were written."""
     for file in files:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.clusters.jaccard_components import Components
+from analysis.clusters.jaccard_components import Components, clarke_2024
 from analysis.runtime.numbers import count, fraction
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
@@ -31,6 +31,14 @@ WORDS = 4
 ROW = 22
 
 Groups = npt.NDArray[np.int64]
+
+
+@cached
+def components_of(bundle: Bundle) -> Components:
+    """The components of Clarke et al. 2024 among all latents that are not dense."""
+    flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
+    active = bundle.latents["active_tokens"].to_numpy()
+    return clarke_2024(bundle.partners, active, eligible=np.asarray(flags != "dense"))
 
 
 @cached

@@ -16,6 +16,7 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction, percent
 from analysis.selection import MAP_COLUMNS, evaluate, parse
 from charts.cluster_level import Level, level_of, level_words
+from charts.core.call import recorded
 from charts.core.figure import Caption, Figure, caption_of
 from charts.core.interactions import BOX, COOCCURRENCE_BOX, LATENT
 from charts.core.scheme import Scheme
@@ -34,11 +35,13 @@ TITLES = {
 }
 
 
-def latent_map(
+@recorded
+def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     bundle: Bundle,
     *,
     selected: np.ndarray | None = None,
-    colour: str | Colouring = "cluster",
+    colour: str = "cluster",
+    measure: str = "phi",
     level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
@@ -47,7 +50,8 @@ def latent_map(
 ) -> Figure:
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
-    `colour` is a colouring of `charts.map_columns` or its name; "association" is with `highlight`.
+    `colour` names a colouring of `charts.map_columns`; "association" is with `highlight`, by
+    `measure`.
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
@@ -57,7 +61,7 @@ def latent_map(
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
         raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
-    colours = colouring(bundle, colour, level, highlight) if isinstance(colour, str) else colour
+    colours = colouring(bundle, colour, level, highlight, measure)
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colours, clustering, viewport, map_name)
     frame = viewport or whole_map(bundle, map_name)
@@ -86,6 +90,7 @@ def latent_map(
     )
 
 
+@recorded
 def selected_rows(
     bundle: Bundle,
     selection: str,

@@ -37,7 +37,8 @@ blind_test_button(page.bundle, "cluster", chosen.cluster, np.flatnonzero(chosen.
 left, right = st.columns([2, 3])
 # Draw the members first, so that those of another cluster do not stay while the evidence is made.
 with right:
-    latent_table(page.bundle, chosen.members, "Members", 600, page.selected)
+    title = f"Members of cluster {chosen.cluster}"
+    latent_table(page.bundle, chosen.members, "Members", 600, page.selected, title)
 with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
 with options():

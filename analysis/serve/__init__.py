@@ -3,6 +3,6 @@
 Streamlit is not imported here: analysis does not depend on it.
 """
 
-from analysis.serve.launch import BUNDLES, serve
+from analysis.serve.launch import BUNDLES, bundle_folders, serve
 
-__all__ = ["BUNDLES", "serve"]
+__all__ = ["BUNDLES", "bundle_folders", "serve"]

@@ -29,6 +29,14 @@ def dashboard_file() -> Path:
     return Path(__file__).resolve().parents[2] / "dashboard.py"
 
 
+def bundle_folders() -> list[Path]:
+    """The folders to search for bundles; those of the environment variable come first."""
+    named = os.environ.get(BUNDLES, "").split(os.pathsep)
+    paths = [Path(name) for name in named if name]
+    home = dashboard_file().parent
+    return [*paths, home / "data", home / "bundles", Path.cwd() / "bundles"]
+
+
 def serve(
     folders: Sequence[Path], port: int | None, address: str, workers: int, megabytes: int
 ) -> None:

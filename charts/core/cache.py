@@ -19,6 +19,8 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.runtime.memory import cache_bytes
+from charts.core.call import call_of
+from charts.core.figure import CaptionedTable
 
 LIMIT = cache_bytes() // 2
 """Bytes of all results together. The other half is for what Streamlit caches."""
@@ -101,9 +103,11 @@ def cached(
 ) -> Callable[Concatenate[Bundle, _Arguments], _Result]:
     """Keep the results of a pure function of a bundle; nobody may change them.
 
-    Arguments are compared by value: arrays, dataclasses and everything that can be a key.
+    Arguments are compared by value: arrays, dataclasses and everything that can be a key. A figure
+    or a table holds the call that made it.
     """
     name = f"{compute.__module__}.{compute.__qualname__}"
+    call = call_of(compute)
 
     @functools.wraps(compute)
     def shared(bundle: Bundle, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
@@ -111,6 +115,8 @@ def cached(
         entry = _results.get(key)
         if entry is None:
             value = compute(bundle, *args, **kwargs)
+            if isinstance(value, CaptionedTable):
+                value = dataclasses.replace(value, call=call(bundle, *args, **kwargs))
             _results.put(key, value)
             return value
         result: _Result = entry.value

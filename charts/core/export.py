@@ -1,59 +1,81 @@
-"""Export a figure: PNG, SVG and HTML of the chart, Parquet and CSV of its rows.
+"""Export a figure or a table: PNG, SVG and HTML of the chart, Parquet and CSV of its rows.
 
-Every file contains the title, the caption and the note. On one machine, the same figure gives the
-same bytes. HTML files use the fonts of the reader; for the fonts of PNG and SVG files see
-`charts.core.picture`.
+Every file contains the title, the caption, the note and the provenance (`charts.core.provenance`);
+those of a CSV are in its side file. On one machine, the same figure gives the same bytes. HTML
+files use the fonts of the reader; for the fonts of PNG and SVG files see `charts.core.picture`.
 """
 
-import csv
 import html
 import io
 import json
-from typing import Any, Literal, get_args
+import re
+from typing import Literal, get_args
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from analysis.runtime.errors import InputError
 from charts.core import picture
-from charts.core.figure import Figure
+from charts.core.csv_file import SIDE_SUFFIX, csv_of, side_file
+from charts.core.figure import CaptionedTable, Figure
+from charts.core.provenance import KEY, PARQUET_KEY, json_in_markup, provenance_of
 from charts.core.scheme import Scheme, in_dark
 from charts.core.theme import EXPORT_WIDTH, INK, PAPER, QUIET_INK, SANS
 
-Kind = Literal["png", "svg", "html", "parquet", "csv"]
+RowsKind = Literal["parquet", "csv", "csv-metadata", "spreadsheet"]
+Kind = Literal["png", "svg", "html", "parquet", "csv", "csv-metadata", "spreadsheet"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ROWS_KINDS: tuple[RowsKind, ...] = get_args(RowsKind)
+"""Of tables too."""
 MIME = {
     "png": "image/png",
     "svg": "image/svg+xml",
     "html": "text/html",
     "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv",
+    "csv-metadata": "application/csvm+json",
+    "spreadsheet": "text/csv",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_ENDINGS = {"csv-metadata": f"csv{SIDE_SUFFIX}", "spreadsheet": "spreadsheet.csv"}
+LONGEST_PART = 40
+"""Characters of the selection and of the bundle in the name of a file."""
 
 
-def export(figure: Figure, kind: Kind) -> bytes:
-    """The figure as a file; raises InputError if the kind is unknown or the chart too large."""
+def export(figure: CaptionedTable, kind: Kind) -> bytes:
+    """The figure, or a table, as a file.
+
+    Raises InputError if the kind is unknown, a table has no such kind, or a chart is too large.
+    """
     match kind:
-        case "png":
-            return _png(figure)
-        case "svg":
-            return _svg(figure)
-        case "html":
-            return _html(figure)
         case "parquet":
             return _parquet(figure)
         case "csv":
-            return _csv(figure)
-    raise InputError(f"Export: there is no kind {kind!r}; choose one of {', '.join(KINDS)}.")
+            return csv_of(figure.rows)
+        case "csv-metadata":
+            name, made = filename(figure, "csv"), provenance_of(figure).model_dump(mode="json")
+            return side_file(figure.rows, name, figure.texts, made)
+        case "spreadsheet":
+            return csv_of(figure.rows, for_spreadsheets=True)
+    if kind not in KINDS or not isinstance(figure, Figure):
+        known = KINDS if isinstance(figure, Figure) else ROWS_KINDS
+        raise InputError(f"Export: there is no kind {kind!r}; choose one of {', '.join(known)}.")
+    return {"png": _png, "svg": _svg, "html": _html}[kind](figure)
 
 
-def filename(figure: Figure, kind: Kind) -> str:
-    """A name with the figure and the bundle, such as `map_1a2b3c4d.png`."""
-    return f"{figure.name}_{figure.caption.bundle_id[:8] or 'bundle'}.{kind}"
+def filename(figure: CaptionedTable, kind: Kind) -> str:
+    """A name that says what is shown: the figure, the selection and the bundle.
+
+    Such as `latent-20-partners-phi_demo_1a2b3c4d.png`, or `flag-counts_of-flag-live_demo_….png`.
+    """
+    selected = re.sub(r"[^a-z0-9.]+", "-", figure.selection.casefold()).strip("-.")
+    parts = (
+        figure.name,
+        f"of-{selected[:LONGEST_PART].strip('-.')}" if selected else "",
+        re.sub(r"[^A-Za-z0-9.-]+", "-", figure.caption.bundle).strip("-.")[:LONGEST_PART],
+        figure.caption.bundle_id[:8],
+    )
+    return f"{'_'.join(part for part in parts if part)}.{_ENDINGS.get(kind, kind)}"
 
 
 def _png(figure: Figure) -> bytes:
@@ -61,6 +83,7 @@ def _png(figure: Figure) -> bytes:
     info = PngInfo()
     for key, text in figure.texts.items():
         info.add_itxt({"caption": "Description", "note": "Comment"}.get(key, "Title"), text)
+    info.add_itxt(KEY, provenance_of(figure).model_dump_json())
     file = io.BytesIO()
     dots = 72 * picture.SCALE
     drawn.save(file, "PNG", pnginfo=info, dpi=(dots, dots))
@@ -73,10 +96,12 @@ def _svg(figure: Figure) -> bytes:
     description = html.escape(f"{texts['caption']} {texts.get('note', '')}".strip())
     head, body = drawn.split(">", 1)
     title = html.escape(texts["title"])
-    return f"{head}><title>{title}</title><desc>{description}</desc>{body}".encode()
+    made = f'<metadata id="{KEY}">{json_in_markup(provenance_of(figure))}</metadata>'
+    return f"{head}><title>{title}</title><desc>{description}</desc>{made}{body}".encode()
 
 
 def _html(figure: Figure) -> bytes:
+    made = json_in_markup(provenance_of(figure))
     texts = {key: html.escape(text) for key, text in figure.texts.items()}
     # Text of a corpus may hold </script> or <!--: no < of the data reaches the page as such.
     chart = figure.specification()
@@ -88,7 +113,8 @@ def _html(figure: Figure) -> bytes:
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            f"<title>{title}</title>\n<style>{_style(figure.scheme)}</style>\n<script>{script}</script>\n</head>",
+            f"<title>{title}</title>\n<style>{_style(figure.scheme)}</style>\n<script>{script}</script>",
+            f'<script type="application/json" id="{KEY}">{made}</script>\n</head>',
             f'<body>\n<h1>{title}</h1>\n<div id="chart"></div>',
             f'<p class="note">{note}</p>\n<p class="caption">{texts["caption"]}</p>',
             f"<script>\nconst spec = {spec};\n{_EMBED}\n</script>\n</body>\n</html>\n",
@@ -96,47 +122,15 @@ def _html(figure: Figure) -> bytes:
     ).encode()
 
 
-def _parquet(figure: Figure) -> bytes:
+def _parquet(figure: CaptionedTable) -> bytes:
     texts = {f"clearwater.{key}": text for key, text in figure.texts.items()}
     texts |= {"clearwater.figure": figure.name, "clearwater.bundle_id": figure.caption.bundle_id}
     known = figure.rows.schema.metadata or {}
-    rows = figure.rows.replace_schema_metadata(known | texts)
+    made = {PARQUET_KEY: provenance_of(figure).model_dump_json()}
+    rows = figure.rows.replace_schema_metadata(known | texts | made)
     file = io.BytesIO()
     pq.write_table(rows, file, compression="zstd")
     return file.getvalue()
-
-
-def _csv(figure: Figure) -> bytes:
-    file = io.StringIO()
-    for text in figure.texts.values():
-        file.write(f"# {text}\r\n")
-    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
-    writer.writerow(figure.rows.column_names)
-    columns = [_csv_column(column) for column in figure.rows.columns]
-    writer.writerows(zip(*columns, strict=True))
-    return file.getvalue().encode()
-
-
-def _csv_column(column: pa.ChunkedArray) -> list[Any]:
-    """Values for a CSV: no string can be read as a formula, and lists are JSON."""
-    if pa.types.is_float32(column.type):
-        short = column.to_numpy(zero_copy_only=False).astype(str).astype(np.float64)
-        missing = column.is_null().to_pylist()
-        return [
-            None if none else value for value, none in zip(short.tolist(), missing, strict=True)
-        ]
-    return [_csv_value(value) for value in column.to_pylist()]
-
-
-def _csv_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str):
-        safe = value.replace("\0", "")
-        return f"'{safe}" if safe.startswith(_FORMULA) else safe
-    return value
 
 
 def _style(scheme: Scheme) -> str:

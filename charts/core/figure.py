@@ -1,4 +1,4 @@
-"""A figure: a chart, the rows that it plots, and its caption."""
+"""A figure: a chart, the rows that it plots, and its caption. A table has no chart."""
 
 import base64
 import contextlib
@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import altair as alt
 import pyarrow as pa
@@ -16,6 +16,7 @@ from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.core import picture
+from charts.core.call import Call
 from charts.core.drawing import Drawing
 from charts.core.scheme import Scheme, rows_in_dark
 from charts.core.text import visible
@@ -60,23 +61,24 @@ class Caption:
         return f"Counted by {self.unit}" + (f"; active when {rule}." if rule else ".")
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A chart with its rows and its caption. An exported figure equals the displayed one.
+@dataclass(frozen=True, kw_only=True)
+class CaptionedTable:
+    """A table of a page: rows with a title and a caption. Exported rows equal the displayed ones.
 
-    `rows` are exactly the rows that the chart plots. `selections` names the chart's selection
-    parameters. `note` states how to read the figure and what it does not show. Figures are made in
-    the light scheme; `in_scheme` gives the dark one.
+    `note` states how to read the rows and what they do not show.
     """
 
     name: str
     title: str
-    chart: Drawing | alt.Chart | alt.LayerChart
     rows: pa.Table
     caption: Caption
-    selections: tuple[str, ...] = ()
     note: str | None = None
-    scheme: Scheme = "light"
+    call: Call | None = None
+    """How it was made; `charts.core.cache.cached` sets it."""
+    selection: str = ""
+    """The text of the selection that the caption names."""
+    view: str = ""
+    """The page and the parameters of the link that shows it, such as `latent?latent=20`."""
 
     @property
     def texts(self) -> dict[str, str]:
@@ -87,12 +89,26 @@ class Figure:
             key: re.sub(" +", " ", visible(text)).strip() for key, text in texts.items() if text
         }
 
-    def of_selection(self, selection: str) -> "Figure":
-        """The figure with the text of a selection added to its caption."""
+    def of_selection(self, selection: str) -> Self:
+        """The same with the text of a selection added to its caption."""
         if not selection:
             return self
         parameters = {**self.caption.parameters, "selection": selection}
-        return replace(self, caption=replace(self.caption, parameters=parameters))
+        caption = replace(self.caption, parameters=parameters)
+        return replace(self, caption=caption, selection=selection)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(CaptionedTable):
+    """A chart with its rows and its caption. An exported figure equals the displayed one.
+
+    `rows` are exactly the rows that the chart plots. `selections` names the chart's selection
+    parameters. Figures are made in the light scheme; `in_scheme` gives the dark one.
+    """
+
+    chart: Drawing | alt.Chart | alt.LayerChart
+    selections: tuple[str, ...] = ()
+    scheme: Scheme = "light"
 
     def in_scheme(self, scheme: Scheme) -> "Figure":
         """The figure, which must be in the light scheme, in another one."""

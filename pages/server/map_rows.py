@@ -1,4 +1,4 @@
-"""`/map-data/…/rows/…`: the selected rows of a map as a file, Parquet or CSV."""
+"""`/map-data/…/rows/…`: the selected rows of a map as a file, Parquet or CSV with its side file."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from analysis.bundle import Bundle
     from charts.core.export import Kind
 
-KINDS: tuple["Kind", ...] = ("parquet", "csv")
+KINDS: tuple["Kind", ...] = ("parquet", "csv", "csv-metadata", "spreadsheet")
 
 
 @of_bundle
@@ -25,7 +25,7 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     asked = request.query_params
     kind = next((known for known in KINDS if known == request.path_params["kind"]), None)
     if kind is None:
-        raise HTTPException(404, "Rows are exported as parquet or csv.")
+        raise HTTPException(404, "Rows are exported as parquet, csv, csv-metadata or spreadsheet.")
     figure = selected_rows(
         bundle,
         asked.get("select", ""),

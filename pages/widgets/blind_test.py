@@ -18,8 +18,8 @@ from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from charts.core.text import visible
+from charts.profile_bars import terms_of_corpus
 from pages.widgets import session
-from pages.widgets.bundles import terms_of_corpus
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.metrics import metrics

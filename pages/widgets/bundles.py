@@ -1,6 +1,5 @@
 """The available bundles, the bundle of the view, and cached results of it."""
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,23 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from analysis.bundle import MANIFEST, Bundle, folder_identity, open_bundle, read_manifest
 from analysis.runtime.errors import InputError
 from analysis.selection.text_search import index_of_words
-from analysis.serve import BUNDLES
-from charts.core.cache import cached
+from analysis.serve import BUNDLES, bundle_folders
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
 if TYPE_CHECKING:
     from analysis.clusters.jaccard_components import Components
-    from analysis.labels.corpus_terms import CorpusTerms
 
-HOME = Path(__file__).resolve().parents[2]
 _BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
 _STATED_ID = re.compile(rb'"bundle_id":\s*"([0-9a-f]{1,64})"')
@@ -32,13 +27,6 @@ _HEAD_BYTES = 4096
 """Bytes at the beginning of a manifest, among which is the id."""
 MOST_OPEN = 8
 """Bundles that one server process keeps open."""
-
-
-def folders() -> list[Path]:
-    """The folders to search for bundles; those of the environment variable come first."""
-    named = os.environ.get(BUNDLES, "").split(os.pathsep)
-    paths = [Path(name) for name in named if name]
-    return [*paths, HOME / "data", HOME / "bundles", Path.cwd() / "bundles"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,7 @@ def registry() -> dict[str, Offered]:
 
     A bundle that cannot be read is listed too, by the id that its manifest states or by its name.
     """
-    entries = [_offered(path) for folder in folders() for path in _bundles_in(folder)]
+    entries = [_offered(path) for folder in bundle_folders() for path in _bundles_in(folder)]
     bundles: dict[str, Offered] = {}
     for bundle_id, offered in sorted(entries, key=lambda entry: bool(entry[1].problem)):
         bundles.setdefault(bundle_id, offered)
@@ -211,20 +199,6 @@ def clarke_components(bundle: Bundle) -> "Components":
 @st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
 def _clarke_components(identity: str, _bundle: Bundle) -> "Components":
     # Imported here because scipy would delay the first page by a second.
-    from analysis.clusters.jaccard_components import clarke_2024  # noqa: PLC0415
+    from charts.jaccard_components import components_of  # noqa: PLC0415
 
-    flags = _bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-    return clarke_2024(
-        _bundle.partners,
-        _bundle.latents["active_tokens"].to_numpy(),
-        eligible=np.asarray(flags != "dense"),
-    )
-
-
-@cached
-def terms_of_corpus(bundle: Bundle) -> "CorpusTerms":
-    """The terms of the tokens of a bundle, read once."""
-    # Imported here because numba would delay the first page.
-    from analysis.labels.corpus_terms import corpus_terms  # noqa: PLC0415
-
-    return corpus_terms(bundle)
+    return components_of(_bundle)

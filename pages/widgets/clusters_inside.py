@@ -1,6 +1,6 @@
 """Cluster the selected latents when a reader asks for it, in a thread with progress and stop."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -9,15 +9,12 @@ from analysis.bundle import Bundle, Space
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.runtime.progress import Progress
-from charts.selection_bars import inner_cluster_bars
+from charts.inner_clusters import NamedClusters, clusters_inside_selection, named_clusters
 from pages.widgets import session
 from pages.widgets.background import Background
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
 from pages.widgets.markdown import plain
-
-if TYPE_CHECKING:
-    from analysis.clusters.inside import InnerClusters
 
 MOST_LATENTS = 2_000
 """More are clustered on the command line."""
@@ -27,20 +24,13 @@ _JOB = "clusters inside"
 _SPACES: dict[Space, str] = {"decoder": "decoder similarity", "cooccurrence": "co-occurrence"}
 
 
-class _Named(NamedTuple):
-    """The clusters, and the words that describe each."""
-
-    inner: "InnerClusters"
-    words: list[list[str]]
-
-
 class _Job(NamedTuple):
     """What was clustered, and the computation."""
 
     bundle: str
     """The identity of the bundle."""
     selection: str
-    work: Background[_Named]
+    work: Background[NamedClusters]
 
 
 def clusters_inside(bundle: Bundle, mask: Bools, selection: str) -> None:
@@ -56,7 +46,7 @@ def clusters_inside(bundle: Bundle, mask: Bools, selection: str) -> None:
     if job.work.is_running:
         st.fragment(_wait, run_every=WAIT)(job)
     elif not job.work.was_stopped or job.work.result is not None:
-        _result(bundle, job, selection)
+        _result(bundle, mask, job, selection)
 
 
 def _offer(bundle: Bundle, mask: Bools, selection: str, is_running: bool) -> None:
@@ -87,15 +77,8 @@ def _start(bundle: Bundle, mask: Bools, selection: str, space: Space) -> None:
     if earlier is not None:
         earlier.work.stop()
 
-    def work(progress: Progress) -> _Named:
-        # Imported here because numba and UMAP would delay the first page.
-        from analysis.clusters.inside import cluster_inside  # noqa: PLC0415
-        from analysis.labels.enrichment import shared_label_words  # noqa: PLC0415
-
-        inner = cluster_inside(bundle, mask, space, progress=progress)
-        members = inner.clusters["members"].to_pylist()
-        labels = bundle.latents["label"].to_pylist()
-        return _Named(inner, shared_label_words(labels, members, mask))
+    def work(progress: Progress) -> NamedClusters:
+        return named_clusters(bundle, mask, space, progress)
 
     started = Background(work, "clustering the selection")
     st.session_state[_JOB] = _Job(bundle.identity, selection, started)
@@ -127,11 +110,11 @@ def _stop(job: _Job) -> None:
     job.work.stop()
 
 
-def _result(bundle: Bundle, job: _Job, selection: str) -> None:
+def _result(bundle: Bundle, mask: Bools, job: _Job, selection: str) -> None:
     if job.work.problem or job.work.result is None:
         st.error(plain(job.work.problem, 1000))
         return
-    inner, words = job.work.result
+    inner = job.work.result.inner
     if not inner.clusters.num_rows:
         st.info(
             f"There are no clusters by {_SPACES[inner.space]} inside the selection: "
@@ -146,8 +129,7 @@ def _result(bundle: Bundle, job: _Job, selection: str) -> None:
         f"{numbers.count(inner.clusters.num_rows)} clusters, {believable}; agreement of the seeds "
         f"{numbers.short(inner.agreement)}."
     )
-    counted = f"{numbers.count(inner.latents)} of the selection"
-    show(inner_cluster_bars(bundle, inner.clusters, words, inner.draws, counted), selection)
+    show(clusters_inside_selection(bundle, mask, inner.space, job.work.result), selection)
 
 
 def _command(bundle: Bundle, selection: str) -> None:

@@ -16,6 +16,7 @@ from charts.network import neighbourhood
 from charts.null_view import null_pairs
 from charts.pairs import RankedPairs, ranked_pairs, strongest_pairs
 from charts.relations import ALL, relation_points, relation_rows
+from charts.tables import pairs_table
 from pages.widgets import choices
 from pages.widgets.bundles import clarke_components
 from pages.widgets.figure_card import show
@@ -62,7 +63,14 @@ def pairs_part(page: Page) -> None:
         )
     if choices.shows_chance(page.bundle, "cooccurrence"):
         show(null_pairs(page.bundle))
-    pair_table(chosen.ranked, chosen.measure)
+    table = pairs_table(
+        page.bundle,
+        chosen.latents,
+        chosen.measure,
+        within=chosen.within,
+        hide_flags=chosen.hide_flags,
+    )
+    pair_table(table.of_selection(page.selection), chosen.ranked.total, chosen.measure)
 
 
 def _choose_pairs(page: Page) -> ChosenPairs:
@@ -106,7 +114,7 @@ def relations_part(page: Page) -> None:
         relation = choices.relation(_relation_counts(page, hide_flags=hide_flags))
     relation_rules(page.bundle, relation)
     show(relation_points(page.bundle, page.mask, relation, hide_flags=hide_flags), page.selection)
-    relation_table(page.bundle, page.mask, relation, hide_flags=hide_flags)
+    relation_table(page, relation, hide_flags=hide_flags)
 
 
 def _relation_counts(page: Page, *, hide_flags: bool) -> dict[str, int]:

@@ -8,10 +8,8 @@ import streamlit as st
 from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
-from charts.core.cache import cached
-from charts.selection_bars import cluster_overlap_bars, enriched_bars, partner_bars
+from charts.profile_bars import counted_in, profile_bars, profile_of
 from pages.widgets import session
-from pages.widgets.bundles import terms_of_corpus
 from pages.widgets.clusters_inside import clusters_inside
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
@@ -50,42 +48,20 @@ def explained_selection(bundle: Bundle, mask: Bools, selection: str) -> None:
         st.info("There is no selection to explain: select some of the latents, but not all.")
         return
     with st.container(border=True, key="explanation"):
-        profile = _profile(bundle, mask)
-        counted = _counted(profile)
-        st.markdown(f"**What the selected latents have in common, against the rest** · {counted}.")
+        profile = profile_of(bundle, mask)
+        st.markdown(
+            "**What the selected latents have in common, against the rest** · "
+            f"{counted_in(profile)}."
+        )
         _numbers(profile)
         left, right = st.columns(2)
         with left:
-            show(enriched_bars(bundle, "terms", profile.terms, counted), selection)
-            show(partner_bars(bundle, profile.partners, counted), selection)
+            show(profile_bars(bundle, mask, "terms"), selection)
+            show(profile_bars(bundle, mask, "partners"), selection)
         with right:
-            every = f"{numbers.count(int(mask.sum()))} selected and all others"
-            show(enriched_bars(bundle, "label_words", profile.label_words, every), selection)
-            show(cluster_overlap_bars(bundle, profile.clusters, every), selection)
+            show(profile_bars(bundle, mask, "label_words"), selection)
+            show(profile_bars(bundle, mask, "clusters"), selection)
         clusters_inside(bundle, mask, selection)
-
-
-@cached
-def _profile(bundle: Bundle, mask: Bools) -> "SelectionProfile":
-    # Imported here because numba would delay the first page.
-    from analysis.labels.selection_profile import selection_profile  # noqa: PLC0415
-
-    return selection_profile(bundle, mask, terms_of_corpus(bundle))
-
-
-def _counted(profile: "SelectionProfile") -> str:
-    """Which latents and documents were counted."""
-    sample = profile.sample
-    selected = _part(len(sample.selected), sample.all_selected)
-    rest = _part(len(sample.rest), sample.all_rest)
-    return f"{selected} selected and {rest} other active latents, {profile.documents} documents"
-
-
-def _part(read: int, of: int) -> str:
-    """A number, or an even sample of a number."""
-    if read == of:
-        return numbers.count(of)
-    return f"{numbers.count(read)} evenly spaced of {numbers.count(of)}"
 
 
 def _numbers(profile: "SelectionProfile") -> None:

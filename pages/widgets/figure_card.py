@@ -1,14 +1,13 @@
 """Show a figure with its export menu. Pages draw every chart with `show`."""
 
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from charts.core.export import Kind, export, filename
 from charts.core.figure import Figure
 from charts.core.room import height_of
 from pages.widgets.events import key_of
+from pages.widgets.export_menu import export_menu, with_view
 from pages.widgets.markdown import plain
 from pages.widgets.scheme import shown_scheme
 
@@ -17,16 +16,6 @@ MANY_MARKS = 2000
 ROOM_STEP = 20
 ROOMS = (100, 1000)
 """The lowest and the highest room in the style sheet, in pixels."""
-_KINDS: dict[Kind, str] = {
-    "png": "Picture, PNG",
-    "svg": "Picture, SVG",
-    "html": "Web page, HTML",
-    "parquet": "Plotted rows, Parquet",
-    "csv": "Plotted rows, CSV",
-}
-
-_PICTURES: tuple[Kind, ...] = ("png", "svg")
-"""Files that a dark page also offers in light colours, for paper."""
 
 
 def show(figure: Figure, selection: str = "") -> None:
@@ -35,7 +24,7 @@ def show(figure: Figure, selection: str = "") -> None:
     `selection` is the text of the selection that the figure shows; exported files carry it too.
     `events.follow` handles interactions with the chart in the next run.
     """
-    light = figure.of_selection(selection)
+    light = with_view(figure.of_selection(selection))
     figure = light.in_scheme(shown_scheme())
     spec = figure.for_browser() if figure.rows.num_rows else None
     with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):
@@ -87,20 +76,4 @@ def _head(figure: Figure, light: Figure, height: int) -> None:
         key=f"head room-{room(height)} {figure.name}",
     ):
         st.markdown(f"**{plain(figure.title)}**")
-        with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
-            for kind, words in _KINDS.items():
-                _file(figure, kind, words)
-            if light is not figure:
-                for kind in _PICTURES:
-                    _file(light, kind, f"{_KINDS[kind]}, on white", " on white")
-
-
-def _file(figure: Figure, kind: Kind, words: str, variant: str = "") -> None:
-    st.download_button(
-        words,
-        partial(export, figure, kind),
-        file_name=filename(figure, kind),
-        key=f"export {figure.name} {kind}{variant}",
-        on_click="ignore",
-        type="tertiary",
-    )
+        export_menu(figure, light)

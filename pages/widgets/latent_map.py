@@ -21,7 +21,7 @@ from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import TITLES, latent_map, map_caption, map_note
-from charts.map_columns import ASSOCIATION, CLUSTER, colouring
+from charts.map_columns import ASSOCIATION, CLUSTER
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
 from pages.widgets import choices, map_gestures, session
@@ -117,9 +117,8 @@ def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
     return latent_map(
         page.bundle,
         selected=page.selected,
-        colour=colouring(
-            page.bundle, choice.colour, choice.level, page.view.latent, page.view.measure
-        ),
+        colour=choice.colour,
+        measure=page.view.measure,
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,

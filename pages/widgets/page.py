@@ -14,6 +14,7 @@ from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from pages.widgets import session
 from pages.widgets.bundles import shown
+from pages.widgets.export_menu import begin_run
 from pages.widgets.markdown import plain
 from pages.widgets.selection_bar import selection_bar
 from pages.widgets.state import ViewState
@@ -49,6 +50,7 @@ def begin(title: str, question: str, *, of_latents: bool = False) -> Page:
     A page that is not `of_latents` does not show a latent that the reader has not chosen.
     """
     _restart_in_dashboard()
+    begin_run()
     bundle = shown()
     if not of_latents:
         session.drop_suggestions()

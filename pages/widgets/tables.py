@@ -1,4 +1,7 @@
-"""The tables of the pages: latents, clusters, pairs and relations. A click opens a row."""
+"""The tables of the pages: latents, clusters, pairs and relations. A click opens a row.
+
+Their rows come from `charts.tables`; here are the names and the formats of their columns.
+"""
 
 import zlib
 from collections.abc import Mapping
@@ -6,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import streamlit as st
 from streamlit.elements.arrow import DataframeState, SelectionMode
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -17,15 +19,16 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.selection import Latents, ids_of, replaced
-from charts.pairs import RankedPairs
-from charts.relations import RELATIONS, relation_rows
+from charts.core.figure import CaptionedTable
+from charts.relations import relation_rows
+from charts.tables import clusters_table, latents_table, relations_table
 from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent, open_pair
+from pages.widgets.export_menu import export_menu, with_view
 from pages.widgets.failures import guarded
 from pages.widgets.page import Page
-from pages.widgets.pickers import ChosenCluster, level_clusters
+from pages.widgets.pickers import ChosenCluster
 
-MOST_ROWS = 1000
 HEIGHT = 360
 """Pixels."""
 _ROW_HEIGHT = 35
@@ -152,19 +155,21 @@ def latent_table(
     name: str,
     height: int = HEIGHT,
     selected: Bools | None = None,
+    title: str = "",
 ) -> None:
     """The latents of a mask [n_latents] in reading order; a click opens the latent.
 
     Ticked rows can be made the selection. If some but not all of the rows are in `selected`
-    [n_latents], a column marks them.
+    [n_latents], a column marks them. Files have the `title`, by default the name.
     """
-    rows = latent_rows(bundle, mask)
-    if selected is not None:
-        rows = with_marks(rows, selected)
+    table = latents_table(bundle, mask, title or name, selected)
+    if selected is not None or not mask.all():
+        table = table.of_selection(session.current().select)
+    rows = _with_marks(table.rows)
     total = int(mask.sum())
     order = "first in reading order" if bundle.manifest.reading else "densest"
     hint = "click a row to open its latent, tick rows to select them"
-    _heading(name, total, rows.num_rows, order, hint)
+    _heading(table, name, total, order, hint)
     place = st.container()
     ids = rows["latent"].to_pylist()
     key = f"table of {name.lower()} {_digest(ids)}"
@@ -196,35 +201,25 @@ def _digest(ids: list[int]) -> int:
     return zlib.crc32(np.array(ids, dtype=np.int64).tobytes())
 
 
-def with_marks(rows: pa.Table, selected: Bools) -> pa.Table:
-    """The rows with a column that marks the selected ones, if they differ in it."""
-    chosen = selected[rows["latent"].to_numpy()]
-    if chosen.all() or not chosen.any():
+def _with_marks(rows: pa.Table) -> pa.Table:
+    """The rows with a mark where they are selected."""
+    if "selected" not in rows.column_names:
         return rows
-    marks = pa.array(["●" if one else "" for one in chosen.tolist()])
-    return rows.add_column(0, "selected", marks)
-
-
-def latent_rows(bundle: Bundle, mask: Bools) -> pa.Table:
-    """At most MOST_ROWS selected rows of the latent table, in reading order, then densest first."""
-    stored = [name for name in _LATENT_COLUMNS if name != "selected"]
-    rows = bundle.latents.select(stored).take(np.flatnonzero(mask))
-    keys = ("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")
-    order = pc.sort_indices(rows, keys)
-    rows = rows.take(order[:MOST_ROWS])
-    has_explanations = pc.any(pc.not_equal(rows["explanation"], "")).as_py()
-    return rows if has_explanations else rows.drop_columns(["explanation"])
+    marks = pa.array(["●" if one else "" for one in rows["selected"].to_pylist()])
+    return rows.set_column(0, "selected", marks)
 
 
 def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     """The clusters of a level with their stability and label scores; a click chooses one."""
-    rows = cluster_rows(page, chosen)
+    table = clusters_table(page.bundle, chosen.level, page.mask).of_selection(page.selection)
+    rows = table.rows
     hint = "click a row to show its cluster, a column name to sort"
-    _heading("Clusters of this level", rows.num_rows, rows.num_rows, "", hint)
+    _heading(table, "Clusters of this level", rows.num_rows, "", hint)
     key = f"clusters {chosen.level}"
     ids = rows["cluster"].to_pylist()
+    marks = pa.array(["▸" if cluster == chosen.cluster else "" for cluster in ids])
     st.dataframe(
-        rows.to_pandas(),
+        rows.add_column(0, "chosen", marks).to_pandas(),
         column_config=_CLUSTER_COLUMNS,
         hide_index=True,
         key=key,
@@ -242,25 +237,12 @@ def _take_cluster(key: str, clusters: list[int]) -> None:
         choose_cluster(clusters[clicked])
 
 
-def cluster_rows(page: Page, chosen: ChosenCluster) -> pa.Table:
-    """The clusters of a level, largest first, and how many members of each are selected."""
-    rows = level_clusters(page.bundle, chosen.level)
-    members = page.bundle.memberships
-    selected = members["cluster"].to_numpy()[page.mask[members["latent"].to_numpy()]]
-    counts = np.bincount(selected, minlength=page.bundle.clusters.num_rows)
-    ids = rows["cluster"].to_numpy()
-    marks = ["▸" if i == chosen.cluster else "" for i in ids.tolist()]
-    rows = rows.append_column("selected", pa.array(counts[ids]))
-    return rows.append_column("chosen", pa.array(marks)).select(list(_CLUSTER_COLUMNS))
-
-
-def pair_table(pairs: RankedPairs, measure: str) -> None:
-    """The strongest pairs; a click opens the pair."""
-    columns = _pair_columns(measure)
-    rows = pairs.rows.select(list(columns))
+def pair_table(table: CaptionedTable, total: int, measure: str) -> None:
+    """The strongest pairs, of `total`; a click opens the pair."""
+    rows = table.rows
     hint = "click a row to open the pair"
-    _heading("Pairs", pairs.total, rows.num_rows, "strongest", hint)
-    clicked = _clickable(rows, columns, "pairs")
+    _heading(table, "Pairs", total, "strongest", hint)
+    clicked = _clickable(rows, _pair_columns(measure), "pairs")
     if clicked is not None:
         open_pair(rows["latent"][clicked].as_py(), rows["partner"][clicked].as_py())
 
@@ -280,25 +262,35 @@ def _pair_columns(measure: str) -> dict[str, ColumnConfig]:
     return ranking | {name: config for name, config in columns.items() if name != measure}
 
 
-def relation_table(bundle: Bundle, mask: Bools, relation: str, *, hide_flags: bool) -> None:
-    """The listed pairs with a latent of the mask, smallest q first; a click opens the pair."""
+def relation_table(page: Page, relation: str, *, hide_flags: bool) -> None:
+    """The listed pairs with a selected latent, smallest q first; a click opens the pair."""
+    bundle, mask = page.bundle, page.mask
+    table = relations_table(bundle, mask, relation, hide_flags=hide_flags)
+    table = table.of_selection(page.selection)
+    rows = table.rows
     listed, hidden = relation_rows(bundle, mask, relation, hide_flags=hide_flags)
-    rows = listed.slice(0, MOST_ROWS)
-    names = pa.array([RELATIONS[name] for name in rows["relation"].to_pylist()], pa.string())
-    rows = rows.set_column(rows.column_names.index("relation"), "relation", names)
-    rows = rows.select(list(_RELATION_COLUMNS))
     hint = "click a row to open the pair"
     if hidden:
         hint = f"{numbers.count(hidden)} with a dense or ultralow latent or parent hidden · {hint}"
-    _heading("Relations", listed.num_rows, rows.num_rows, "smallest q", hint)
+    _heading(table, "Relations", listed.num_rows, "smallest q", hint)
     clicked = _clickable(rows, _RELATION_COLUMNS, "relations")
     if clicked is not None:
         open_pair(rows["a"][clicked].as_py(), rows["b"][clicked].as_py())
 
 
-def _heading(name: str, total: int, shown: int, order: str, hint: str) -> None:
+def _heading(table: CaptionedTable, name: str, total: int, order: str, hint: str) -> None:
+    """What a table shows, and its export menu."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.markdown(heading(name, total, table.rows.num_rows, order, hint))
+        export_menu(with_view(table))
+
+
+def heading(name: str, total: int, shown: int, order: str, hint: str) -> str:
+    """What a table shows: of how many rows, and in which order."""
     part = f", the {numbers.count(shown)} {order} shown" if shown < total else ""
-    st.markdown(f"**{name}** · {numbers.count(total)}{part} · {hint}")
+    return f"**{name}** · {numbers.count(total)}{part} · {hint}"
 
 
 def _clickable(

@@ -1,6 +1,7 @@
 """The command line on real folders: its output, errors and files."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,9 +12,11 @@ from typer.testing import CliRunner
 
 from analysis import console
 from analysis.__main__ import app
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, open_bundle
 from analysis.harvest.models import LanguageModel
 from analysis.saes import load_sae
+from charts.core.export import export
+from charts.health import flag_counts
 from tests.analysis.harvest.tiny_model import WORDS, tiny_language_model
 
 SAELENS = Path(__file__).parents[1] / "oracles" / "saelens"
@@ -139,6 +142,24 @@ def test_a_release_is_looked_up_and_not_taken_for_a_path() -> None:
 
 def test_list_needs_bundles(tmp_path: Path) -> None:
     assert "contains no bundle" in run("list", tmp_path, code=1)
+
+
+def test_reproduce_says_same_rows_or_the_difference(tmp_path: Path) -> None:
+    older = Path(__file__).parents[1] / "bundles" / "schema-2"
+    shutil.copytree(older, tmp_path / "whole")
+    figure = flag_counts(open_bundle(tmp_path / "whole"))
+    fewer = replace(figure, rows=figure.rows.slice(1))
+    for name, made in (("same", figure), ("other", fewer)):
+        (tmp_path / f"{name}.parquet").write_bytes(export(made, "parquet"))
+    bundle = ("--bundle", tmp_path / "whole")
+    answer = run("reproduce", tmp_path / "same.parquet", *bundle)
+    assert answer.startswith(f"Same rows: all {figure.rows.num_rows} rows of “")
+    answer = run("reproduce", tmp_path / "other.parquet", *bundle, code=3)
+    assert "the file has 3 rows, the figure now has 4." in answer
+    refused = run("reproduce", tmp_path / "none.png", *bundle, code=1)
+    assert (
+        refused == f"Error: {tmp_path}/none.png: there is no such file; give one that was exported."
+    )
 
 
 def test_verify_and_list_name_what_is_damaged(tmp_path: Path) -> None:

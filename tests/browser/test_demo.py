@@ -125,7 +125,7 @@ def test_figures_are_exported_as_png_and_parquet_with_their_caption(
     assert len(image.convert("RGB").getcolors(2**24) or []) > 20
     assert bundle.manifest.bundle_id in str(image.info.get("Description"))
 
-    rows = pq.read_table(io.BytesIO(_download(page, "Plotted rows, Parquet")))
+    rows = pq.read_table(io.BytesIO(_download(page, "Rows, Parquet")))
     caption = (rows.schema.metadata or {})[b"clearwater.caption"].decode()
     assert f"N = {bundle.manifest.tokens:,}" in caption
     dense = (bundle.latents["density"].to_numpy() > 0.001).sum()

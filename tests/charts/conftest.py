@@ -452,9 +452,9 @@ def _manifest(kept: int, x: np.ndarray, on_map: int) -> Manifest:
     )  # fmt: skip
 
 
-def make_bundle(folder: Path) -> Bundle:
+def make_bundle(folder: Path, seed: int = 7) -> Bundle:
     """Write and publish the bundle under a folder."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     vocabulary = _vocabulary(rng)
     words = [vocabulary[i] for i in rng.integers(0, len(vocabulary), DOCUMENTS * LENGTH)]
     document = np.repeat(np.arange(DOCUMENTS), LENGTH)

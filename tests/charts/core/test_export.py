@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 import re
@@ -6,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 import altair as alt
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +13,7 @@ from PIL import Image
 from vl_convert import vegalite_to_vega
 
 from analysis.bundle import Bundle
-from analysis.clusters.jaccard_components import Components, clarke_2024
+from analysis.clusters.jaccard_components import Components
 from analysis.cooccurrence.pair import read_pair
 from analysis.runtime.errors import InputError
 from charts import map as charts_map
@@ -25,13 +25,13 @@ from charts.cluster_tree import cluster_tree, null_tree
 from charts.component_plane import component_plane, component_shares
 from charts.contexts import context_strips
 from charts.core import picture
-from charts.core.export import KINDS, Kind, export, filename
-from charts.core.figure import Figure, caption_of
+from charts.core.export import KINDS, ROWS_KINDS, Kind, export, filename
+from charts.core.figure import CaptionedTable, Figure, caption_of
 from charts.core.theme import inline, styled
 from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
 from charts.heatmap import cooccurrence_heatmap
-from charts.jaccard_components import component_sizes
+from charts.jaccard_components import component_sizes, components_of
 from charts.latent import (
     activation_histogram,
     latent_neighbours,
@@ -114,8 +114,7 @@ def test_no_figure_makes_vega_lite_complain(
 
 
 def components(bundle: Bundle) -> Components:
-    active = bundle.latents["active_tokens"].to_numpy()
-    return clarke_2024(bundle.partners, active, eligible=np.ones(len(active), dtype=bool))
+    return components_of(bundle)
 
 
 def plain_figure(bundle: Bundle, texts: list[str]) -> Figure:
@@ -199,14 +198,14 @@ def test_html_is_complete_and_works_offline(strips: Figure) -> None:
     page = export(strips, "html").decode()
     head, script = page.split("const spec = ")
     assert strips.caption.text.replace(">", "&gt;") in head
-    markup = re.sub(r"(?s)(<script>).*?(</script>)", r"\1\2", page)
+    markup = re.sub(r"(?s)(<script[^>]*>).*?(</script>)", r"\1\2", page)
     assert not re.search(r"(src|href)\s*=|https?://", markup)
     assert "default-src 'none'" in head
     spec, end = json.JSONDecoder().raw_decode(script)
     rows = max(spec["datasets"].values(), key=len)
     assert len(rows) == strips.rows.num_rows
     assert "<" not in script[:end]
-    assert page.count("</script>") == 2
+    assert page.count("</script>") == 3
 
 
 def test_parquet_equals_the_rows_and_contains_the_caption(tiny: Bundle) -> None:
@@ -221,47 +220,28 @@ def test_parquet_equals_the_rows_and_contains_the_caption(tiny: Bundle) -> None:
         assert metadata[b"clearwater.bundle_id"].decode() == tiny.manifest.bundle_id
 
 
-def read_csv(data: bytes) -> tuple[list[str], list[dict[str, str]]]:
-    lines = io.StringIO(data.decode(), newline="")
-    comments = []
-    while True:
-        at = lines.tell()
-        line = lines.readline()
-        if not line.startswith("# "):
-            lines.seek(at)
-            break
-        comments.append(line.strip())
-    return comments, list(csv.DictReader(lines))
-
-
-def test_csv_equals_the_rows_and_no_cell_is_a_formula(tiny: Bundle) -> None:
-    figure = plain_figure(tiny, HOSTILE)
-    data = export(figure, "csv")
-    comments, rows = read_csv(data)
-    assert comments[1] == f"# {figure.caption.text}"
-    assert len(rows) == len(HOSTILE)
-    for row, text in zip(rows, HOSTILE, strict=True):
-        assert row["text"] in (text.replace("\0", ""), f"'{text}")
-        assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r"))
-        assert json.loads(row["many"])[0] == HOSTILE[0]
-    assert rows[HOSTILE.index("=cmd()")]["text"] == "'=cmd()"
-    assert [np.float32(row["value"]) for row in rows] == figure.rows["value"].to_pylist()
-    assert [row["missing"] for row in rows[:3]] == ["0.5", "", ""]
-    assert [row["yes"] for row in rows[:2]] == ["true", "false"]
-    assert b"\0" not in data
-
-
-def test_csv_of_every_figure_has_its_rows(tiny: Bundle) -> None:
+def test_csv_of_every_figure_reads_as_its_parquet(tiny: Bundle) -> None:
     for figure in every_figure(tiny):
-        comments, rows = read_csv(export(figure, "csv"))
-        assert len(rows) == figure.rows.num_rows, figure.name
-        assert list(rows[0]) == figure.rows.column_names
-        assert f"# {figure.title}" == comments[0]
+        side = json.loads(export(figure, "csv-metadata"))
+        read = pd.read_csv(io.BytesIO(export(figure, "csv")), **side["pandas"])
+        assert list(read.columns) == figure.rows.column_names, figure.name
         for name in figure.rows.column_names:
-            if pa.types.is_floating(figure.rows[name].type):
-                wanted = figure.rows[name].to_pylist()
-                got = [float(row[name]) if row[name] else None for row in rows]
-                assert [None if w is None else pytest.approx(w, rel=1e-6) for w in wanted] == got
+            wanted = figure.rows[name].to_pylist()
+            is_list = pa.types.is_nested(figure.rows[name].type)
+            got = [json.loads(v) if is_list else None if pd.isna(v) else v for v in read[name]]
+            assert got == wanted, (figure.name, name)
+        assert side["dc:title"] == figure.title and side["dc:source"] == figure.caption.text
+
+
+def test_a_table_exports_its_rows_and_has_no_picture(tiny: Bundle) -> None:
+    table = CaptionedTable(
+        name="some", title="Some", rows=pa.table({"a": [1]}), caption=caption_of(tiny, unit="token")
+    )
+    assert pq.read_table(io.BytesIO(export(table, "parquet"))).to_pydict() == {"a": [1]}
+    assert export(table, "csv") == b'"a"\n1\n'
+    for kind in sorted(set(KINDS) - set(ROWS_KINDS)):
+        with pytest.raises(InputError, match=r"no kind .*; choose one of parquet, csv"):
+            export(table, kind)
 
 
 def test_hostile_text_is_drawn_as_text(tiny: Bundle) -> None:
@@ -269,7 +249,7 @@ def test_hostile_text_is_drawn_as_text(tiny: Bundle) -> None:
     root = ET.fromstring(export(figure, "svg"))
     assert not [node for node in root.iter() if node.tag.endswith("script")]
     page = export(figure, "html").decode()
-    assert page.count("</script>") == 2
+    assert page.count("</script>") == 3
     assert "<b>bites" not in page.split("const spec")[0].split("<body>")[1]
 
 
@@ -297,8 +277,14 @@ def test_unknown_kinds_are_refused(tiny: Bundle) -> None:
 
 
 def test_filenames_contain_the_figure_and_the_bundle(tiny: Bundle) -> None:
-    name = filename(latent_map(tiny), "png")
-    assert name == f"map_{tiny.manifest.bundle_id[:8]}.png"
+    short = tiny.manifest.bundle_id[:8]
+    assert filename(latent_map(tiny), "png") == f"map_tiny_{short}.png"
+    chosen = latent_map(tiny).of_selection('flag=live & "New York"')
+    assert filename(chosen, "csv") == f"map_of-flag-live-new-york_tiny_{short}.csv"
+    assert filename(chosen, "csv-metadata").endswith(f"_{short}.csv-metadata.json")
+    assert filename(chosen, "spreadsheet").endswith(f"_{short}.spreadsheet.csv")
+    long = filename(latent_map(tiny).of_selection("=/.." + "x" * 500), "svg")
+    assert len(long) < 100 and "/" not in long
 
 
 def test_a_raster_map_is_exported_as_displayed(

@@ -23,7 +23,7 @@ def test_a_link_to_an_unknown_bundle_is_refused_with_one_sentence(open_page: Ope
 def test_without_any_bundle_the_command_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.widgets.bundles.folders", lambda: [tmp_path])
+    monkeypatch.setattr("pages.widgets.bundles.bundle_folders", lambda: [tmp_path])
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60).run()
     assert "There is no bundle" in app.error[0].value
@@ -36,7 +36,7 @@ def server(
 ) -> tuple[Path, Callable[[], AppTest]]:
     """A folder with the bundle `mine`, and a function that opens the link to it."""
     shutil.copytree(planted_bundle.path, tmp_path / "mine")
-    monkeypatch.setattr("pages.widgets.bundles.folders", lambda: [tmp_path])
+    monkeypatch.setattr("pages.widgets.bundles.bundle_folders", lambda: [tmp_path])
     st.cache_data.clear()
 
     def open_link() -> AppTest:

@@ -1,49 +1,17 @@
-"""The rows of the tables: which ones, in which order, and how many."""
+"""The tables of the pages: how they are drawn, what a click does, and their exports."""
 
-from dataclasses import replace
-from types import SimpleNamespace
+from fnmatch import fnmatch
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
-import streamlit as st
 
-from analysis.bundle import Bundle, LevelName
+from charts.core.export import ROWS_KINDS
+from charts.core.figure import Figure
 from pages.widgets import tables
-from pages.widgets.pickers import ChosenCluster
-from pages.widgets.tables import _clicked_row, cluster_rows, latent_rows, with_marks
+from pages.widgets.export_menu import SHOWN
+from pages.widgets.tables import _clicked_row, heading
 from tests.pages.conftest import Open
-
-
-def _expected(bundle: Bundle, latents: list[int]) -> list[int]:
-    """In reading order; those without a place follow by density, and then by id."""
-    rank, density = (bundle.latents[name].to_pylist() for name in ("reading_rank", "density"))
-    return sorted(
-        latents, key=lambda i: (rank[i] is None, rank[i] if rank[i] is not None else -density[i], i)
-    )
-
-
-def test_selected_latents_are_listed_in_reading_order(planted_bundle: Bundle) -> None:
-    mask = np.zeros(planted_bundle.latents.num_rows, dtype=bool)
-    mask[[3, 170, 8, 190, 196, 199, 0]] = True
-    expected = _expected(planted_bundle, [3, 170, 8, 190, 196, 199, 0])
-    assert latent_rows(planted_bundle, mask)["latent"].to_pylist() == expected
-    assert expected[-3:] == [199, 196, 190]  # dense ones, then a dead one
-
-
-def test_only_the_first_rows_are_listed(
-    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tables, "MOST_ROWS", 3)
-    everything = list(range(planted_bundle.latents.num_rows))
-    rows = latent_rows(planted_bundle, np.ones(len(everything), dtype=bool))
-    assert rows["latent"].to_pylist() == _expected(planted_bundle, everything)[:3]
-
-
-def test_the_column_of_explanations_is_left_out_if_all_are_empty(planted_bundle: Bundle) -> None:
-    everything = np.ones(planted_bundle.latents.num_rows, dtype=bool)
-    assert set(planted_bundle.latents["explanation"].to_pylist()) == {""}
-    assert "explanation" not in latent_rows(planted_bundle, everything).column_names
 
 
 @pytest.mark.parametrize(
@@ -54,39 +22,6 @@ def test_the_clicked_row(cells: list[tuple[int, str]], rows: int, expected: int 
     assert _clicked_row({"selection": {"cells": cells}}, rows) == expected
 
 
-def test_latents_of_one_density_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
-    latents = planted_bundle.latents
-    density = pa.array([0.25 if i % 2 else 0.5 for i in range(latents.num_rows)], pa.float64())
-    bundle = replace(planted_bundle)
-    for name, values in (
-        ("density", density),
-        ("reading_rank", pa.nulls(latents.num_rows, pa.int32())),
-    ):
-        latents = latents.set_column(latents.column_names.index(name), name, values)
-    vars(bundle)["latents"] = latents
-    mask = np.zeros(latents.num_rows, dtype=bool)
-    mask[[9, 3, 8, 4, 5, 6]] = True
-    assert latent_rows(bundle, mask)["latent"].to_pylist() == [4, 6, 8, 3, 5, 9]
-    assert tables.MOST_ROWS == 1_000
-
-
-def test_clusters_are_listed_with_their_selected_members_and_the_chosen_one_is_marked(
-    planted_bundle: Bundle,
-) -> None:
-    mask = np.arange(planted_bundle.latents.num_rows) % 3 == 0
-    members = planted_bundle.memberships.to_pandas().query("space == 'cooccurrence' and level == 0")
-    stored = planted_bundle.clusters.to_pandas().query("space == 'cooccurrence' and level == 0")
-    chosen = int(stored["cluster"].iloc[2])
-    page = SimpleNamespace(bundle=planted_bundle, mask=mask)
-    rows = cluster_rows(page, ChosenCluster(chosen, LevelName("cooccurrence", 0), mask, 2))  # type: ignore[arg-type]
-    order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
-    assert rows["cluster"].to_pylist() == [cluster for _, cluster in order]
-    for row in rows.to_pylist():
-        own = members["latent"][members["cluster"] == row["cluster"]]
-        assert row["selected"] == mask[own].sum()
-        assert row["chosen"] == ("▸" if row["cluster"] == chosen else "")
-
-
 @pytest.mark.parametrize(
     ("shown", "text"),
     [
@@ -94,29 +29,14 @@ def test_clusters_are_listed_with_their_selected_members_and_the_chosen_one_is_m
         (1_000, "**Pairs** · 1,234, the 1,000 strongest shown · click"),
     ],
 )
-def test_the_heading_states_how_many_rows_are_shown(
-    shown: int, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[str] = []
-    monkeypatch.setattr(st, "markdown", written.append)
-    tables._heading("Pairs", 1_234, shown, "strongest", "click")
-    assert written == [text]
+def test_the_heading_states_how_many_rows_are_shown(shown: int, text: str) -> None:
+    assert heading("Pairs", 1_234, shown, "strongest", "click") == text
 
 
-def test_rows_are_marked_if_only_some_are_selected(planted_bundle: Bundle) -> None:
-    mask = np.zeros(planted_bundle.latents.num_rows, dtype=bool)
-    mask[[3, 8, 170]] = True
-    rows = latent_rows(planted_bundle, mask)
-    selected = np.zeros_like(mask)
-    assert with_marks(rows, selected) is rows
-    assert with_marks(rows, ~selected) is rows
-    selected[[8, 9]] = True
-    marked = with_marks(rows, selected)
-    assert dict(zip(*(marked[c].to_pylist() for c in ("latent", "selected")), strict=True)) == {
-        3: "",
-        8: "●",
-        170: "",
-    }
+def test_selected_rows_have_a_mark() -> None:
+    rows = pa.table({"selected": [True, False], "latent": [3, 8]})
+    assert tables._with_marks(rows).to_pydict() == {"selected": ["●", ""], "latent": [3, 8]}
+    assert tables._with_marks(rows.drop_columns(["selected"])).column_names == ["latent"]
 
 
 def test_ticked_rows_become_the_selection_in_one_step(open_page: Open) -> None:
@@ -132,3 +52,36 @@ def test_ticked_rows_become_the_selection_in_one_step(open_page: Open) -> None:
     app.button(key="undo selection").click().run()
     assert app.query_params["select"] == "latent=3,8,20 & active_tokens>0"
     assert "ticked" not in " ".join(button.label for button in app.button)
+
+
+@pytest.mark.parametrize(
+    ("page", "params", "tables_of_page"),
+    [
+        ("map", {"select": "density<0.02"}, ["selected-latents"]),
+        ("clusters", {}, ["clusters-decoder-0", "members-of-cluster-*"]),
+        ("cooccurrence", {}, ["pairs-table-phi"]),
+        ("cooccurrence", {"tab": "relations"}, ["relations-table-all"]),
+        ("cooccurrence", {"tab": "components"}, ["selected-latents"]),
+        ("pair", {"latent": 1, "partner": 8}, ["pair-1-8-tests"]),
+    ],
+)
+def test_every_table_exports_the_rows_that_it_shows(
+    open_page: Open, page: str, params: dict[str, object], tables_of_page: list[str]
+) -> None:
+    app = open_page(page, **params)
+    exported = [one for one in app.session_state[SHOWN] if not isinstance(one, Figure)]
+    assert len(exported) == len(tables_of_page)
+    for table, name in zip(exported, tables_of_page, strict=True):
+        assert fnmatch(table.name, name)
+        assert table.call is not None and table.rows.num_rows
+        assert table.caption.parameters.get("selection", "") == params.get("select", "")
+        keys = [str(vars(one)["proto"].id) for one in app.get("download_button")]
+        for kind in ROWS_KINDS:
+            assert any(key.endswith(f"export {table.name} {kind}") for key in keys), kind
+    for frame, table in zip(app.dataframe, exported, strict=False):
+        marks = [name for name in ("chosen",) if name in frame.value]
+        drawn = frame.value.drop(columns=marks)
+        assert list(drawn.columns) == table.rows.column_names
+        for name in set(drawn.columns) - {"selected", "top_tokens"}:
+            wanted = table.rows[name].to_pandas()
+            pd.testing.assert_series_equal(drawn[name], wanted, check_names=False)

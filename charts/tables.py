@@ -1,0 +1,198 @@
+"""The tables of the pages, as they are shown and exported: rows in their order, with a caption."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle, LevelName
+from analysis.runtime.arrays import Bools, Ints
+from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count
+from charts.cluster_level import at_level, level_words
+from charts.core.cache import cached
+from charts.core.figure import CaptionedTable, caption_of
+from charts.core.measures import title_of
+from charts.pairs import strongest_pairs
+from charts.relations import ALL, RELATIONS, relation_rows
+
+MOST_ROWS = 1000
+"""Of a table on a page and in its files; the bundle has all."""
+LATENT_COLUMNS = (
+    "latent",
+    "label",
+    "cluster",
+    "label_precision",
+    "label_recall",
+    "outside_label",
+    "intruder",
+    "density",
+    "reading_rank",
+    "max",
+    "flag",
+    "top_tokens",
+    "explanation",
+)
+CLUSTER_COLUMNS = (
+    "cluster",
+    "label",
+    "size",
+    "selected",
+    "stability",
+    "bootstrap",
+    "member_lift",
+    "member_share",
+    "member_lift_other_words",
+    "main_source",
+    "intruder",
+    "reading_item",
+    "active_tokens",
+    "mean_density",
+)
+PAIR_COLUMNS = (
+    "latent",
+    "latent_label",
+    "partner",
+    "partner_label",
+    "joint_tokens",
+    "joint_documents",
+    "expected",
+    "lift",
+)
+RELATION_COLUMNS = (
+    "relation",
+    "a",
+    "a_label",
+    "b",
+    "b_label",
+    "joint_tokens",
+    "expected_shifted",
+    "p_b_given_a",
+    "p_a_given_b",
+    "q_value",
+)
+
+
+@cached
+def latents_table(
+    bundle: Bundle, mask: Bools, title: str, selected: Bools | None = None
+) -> CaptionedTable:
+    """The latents of a mask [n_latents] in reading order, then densest first.
+
+    If some but not all of the rows are in `selected` [n_latents], the column `selected` says which.
+    """
+    rows = bundle.latents.select(list(LATENT_COLUMNS)).take(np.flatnonzero(mask))
+    keys = ("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")
+    rows = rows.take(pc.sort_indices(rows, keys)[:MOST_ROWS])
+    if not pc.any(pc.not_equal(rows["explanation"], "")).as_py():
+        rows = rows.drop_columns(["explanation"])
+    order = "first in reading order" if bundle.manifest.reading else "densest"
+    return CaptionedTable(
+        name=re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-"),
+        title=title,
+        rows=rows if selected is None else _with_selected(rows, selected),
+        caption=caption_of(bundle, unit="token", latents=_part(rows, int(mask.sum()), order)),
+    )
+
+
+def _with_selected(rows: pa.Table, selected: Bools) -> pa.Table:
+    """The rows with a column that says which are selected, if they differ in it."""
+    chosen = selected[rows["latent"].to_numpy()]
+    if chosen.all() or not chosen.any():
+        return rows
+    return rows.add_column(0, "selected", pa.array(chosen))
+
+
+@cached
+def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTable:
+    """The clusters of a level, largest first, and how many members of each are in the mask [F]."""
+    rows = at_level(bundle.clusters, level)
+    rows = rows.sort_by([("size", "descending"), ("cluster", "ascending")])
+    members = bundle.memberships
+    chosen = members["cluster"].to_numpy()[mask[members["latent"].to_numpy()]]
+    counts = np.bincount(chosen, minlength=bundle.clusters.num_rows)
+    rows = rows.append_column("selected", pa.array(counts[rows["cluster"].to_numpy()]))
+    return CaptionedTable(
+        name=f"clusters-{level.space}-{level.level}",
+        title="Clusters of this level",
+        rows=rows.select(list(CLUSTER_COLUMNS)),
+        caption=caption_of(
+            bundle, unit="token", level=level_words(level), clusters=count(rows.num_rows)
+        ),
+    )
+
+
+@cached
+def pairs_table(
+    bundle: Bundle, latents: Ints, measure: str, *, within: bool = False, hide_flags: bool = True
+) -> CaptionedTable:
+    """The strongest pairs of the latents [n] by a measure, as `strongest_pairs` ranks them."""
+    ranked = strongest_pairs(bundle, latents, measure, within=within, hide_flags=hide_flags)
+    others = [name for name in PAIR_COLUMNS if name != measure]
+    rows = ranked.rows.select([measure, *others])
+    return CaptionedTable(
+        name=f"pairs-table-{measure}",
+        title=f"Pairs, strongest by {title_of(measure)} first",
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            measure=measure,
+            pairs=_part(rows, ranked.total, "strongest"),
+            minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
+        ),
+    )
+
+
+@cached
+def relations_table(
+    bundle: Bundle, mask: Bools, relation: str = ALL, *, hide_flags: bool = True
+) -> CaptionedTable:
+    """The listed pairs with a latent of the mask [n_latents], in the order of `relation_rows`."""
+    listed, hidden = relation_rows(bundle, mask, relation, hide_flags=hide_flags)
+    rows = listed.slice(0, MOST_ROWS)
+    names = pa.array([RELATIONS[name] for name in rows["relation"].to_pylist()], pa.string())
+    rows = rows.set_column(rows.column_names.index("relation"), "relation", names)
+    return CaptionedTable(
+        name=f"relations-table-{relation}",
+        title="Relations, smallest q first",
+        rows=rows.select(list(RELATION_COLUMNS)),
+        caption=caption_of(
+            bundle,
+            unit="token",
+            relation=relation.replace("_", " "),
+            pairs=_part(rows, listed.num_rows, "with the smallest q"),
+            hidden_with_a_flagged_latent=hidden,
+        ),
+    )
+
+
+@cached
+def pair_tests_table(bundle: Bundle, a: int, b: int) -> CaptionedTable:
+    """Each question about a pair of latents with its null, the counts and both p-values."""
+    # Imported here because numba would delay the first page.
+    from analysis.cooccurrence.significance import tests_of_pair  # noqa: PLC0415
+
+    if a == b:
+        raise InputError(f"Pair: {a} and {b} are one latent; choose two.")
+    tests = tests_of_pair(bundle, a, b)
+    names = (
+        "kind", "question", "null", "statistic", "observed", "expected", "std", "p_more", "p_fewer",
+        "exact", "smallest_lift",
+    )  # fmt: skip
+    return CaptionedTable(
+        name=f"pair-{a}-{b}-tests",
+        title=f"Is it chance that latents {a} and {b} fire together?",
+        rows=pa.table({name: [getattr(test, name) for test in tests] for name in names}),
+        caption=caption_of(bundle, unit="token, window and document", latent=a, partner=b),
+        note=(
+            "p_more is the probability of as many or more, p_fewer of as few or fewer. Each is for "
+            "this one pair and is not corrected for looking at many pairs."
+        ),
+    )
+
+
+def _part(rows: pa.Table, total: int, order: str) -> str:
+    shown = count(rows.num_rows)
+    return shown if rows.num_rows == total else f"the {shown} {order} of {count(total)}"

@@ -1,0 +1,84 @@
+"""The export menu of a figure or a table, and what a page has shown in this run."""
+
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from charts.core.export import Kind, export, filename
+from charts.core.figure import CaptionedTable, Figure
+from pages.widgets import session
+
+WORDS: dict[Kind, str] = {
+    "png": "Picture, PNG",
+    "svg": "Picture, SVG",
+    "html": "Web page, HTML",
+    "parquet": "Rows, Parquet",
+    "csv": "Rows, CSV",
+    "csv-metadata": "Types of the CSV, JSON",
+    "spreadsheet": "Rows, CSV for spreadsheets",
+}
+HELP: dict[Kind, str] = {
+    "csv": "For programs: every text as it is, also one that begins like a formula.",
+    "csv-metadata": "The side file of the CSV: caption, provenance, types, and how pandas reads "
+    "the same rows as from the Parquet file.",
+    "spreadsheet": "A text that begins with =, +, -, @, a tab or a return has an apostrophe before "
+    "it, so that no spreadsheet computes it.",
+}
+_PICTURES: tuple[Kind, ...] = ("png", "svg")
+"""Files that a dark page also offers in light colours, for paper."""
+_ROWS: tuple[Kind, ...] = ("parquet", "csv", "csv-metadata", "spreadsheet")
+SHOWN = "figures and tables of this run"
+_Captioned = TypeVar("_Captioned", bound=CaptionedTable)
+
+
+def begin_run() -> None:
+    """Forget what the last run of a page has shown."""
+    st.session_state[SHOWN] = []
+
+
+def shown_now() -> list[CaptionedTable]:
+    """The figures and tables that this run has shown so far, in their order."""
+    shown: list[CaptionedTable] = st.session_state.setdefault(SHOWN, [])
+    return shown
+
+
+def with_view(figure: _Captioned) -> _Captioned:
+    """The figure with the link of this page, which its files carry; the page will show it."""
+    placed = replace(figure, view=view_of_page())
+    shown_now().append(placed)
+    return placed
+
+
+def view_of_page() -> str:
+    """The page and the view as in a link, such as `latent?latent=20`."""
+    page = urlsplit(st.context.url or "").path.rpartition("/")[2]
+    return f"{page}?{urlencode(session.current().to_query_params())}"
+
+
+def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> None:
+    """The button that opens the files of a figure, or of a table.
+
+    `light` is the figure in the light scheme, if the page is dark.
+    """
+    kinds = tuple(WORDS) if isinstance(figure, Figure) else _ROWS
+    with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
+        for kind in kinds:
+            _file(figure, kind, WORDS[kind])
+        if light is not None and light is not figure:
+            for kind in _PICTURES:
+                _file(light, kind, f"{WORDS[kind]}, on white", " on white")
+
+
+def _file(figure: CaptionedTable, kind: Kind, words: str, variant: str = "") -> None:
+    st.download_button(
+        words,
+        partial(export, figure, kind),
+        file_name=filename(figure, kind),
+        key=f"export {figure.name} {kind}{variant}",
+        on_click="ignore",
+        type="tertiary",
+        help=HELP.get(kind),
+    )

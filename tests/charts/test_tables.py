@@ -1,0 +1,169 @@
+"""The rows of the tables of the pages: which ones, in which order, and how many."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle, LevelName
+from analysis.cooccurrence.significance import tests_of_pair as significance_of
+from analysis.runtime.arrays import Bools
+from analysis.runtime.errors import InputError
+from charts import tables
+from charts.core.export import KINDS, ROWS_KINDS, export
+from charts.core.figure import CaptionedTable, Figure
+from charts.pairs import strongest_pairs
+from charts.relations import RELATIONS, relation_rows
+from charts.reproduction import reproduce
+from charts.tables import (
+    clusters_table,
+    latents_table,
+    pair_tests_table,
+    pairs_table,
+    relations_table,
+)
+
+
+def listed(bundle: Bundle, mask: Bools) -> pa.Table:
+    return latents_table(bundle, mask, "Some").rows
+
+
+def _expected(bundle: Bundle, latents: list[int]) -> list[int]:
+    """In reading order; those without a place follow by density, and then by id."""
+    rank, density = (bundle.latents[name].to_pylist() for name in ("reading_rank", "density"))
+    return sorted(
+        latents, key=lambda i: (rank[i] is None, rank[i] if rank[i] is not None else -density[i], i)
+    )
+
+
+def test_selected_latents_are_listed_in_reading_order(planted_bundle: Bundle) -> None:
+    mask = np.zeros(planted_bundle.latents.num_rows, dtype=bool)
+    mask[[3, 170, 8, 190, 196, 199, 0]] = True
+    expected = _expected(planted_bundle, [3, 170, 8, 190, 196, 199, 0])
+    assert listed(planted_bundle, mask)["latent"].to_pylist() == expected
+    assert expected[-3:] == [199, 196, 190]  # dense ones, then a dead one
+
+
+def test_only_the_first_rows_are_listed(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    everything = list(range(planted_bundle.latents.num_rows))
+    rows = listed(planted_bundle, np.ones(len(everything), dtype=bool))
+    assert rows["latent"].to_pylist() == _expected(planted_bundle, everything)[:3]
+
+
+def test_the_column_of_explanations_is_left_out_if_all_are_empty(planted_bundle: Bundle) -> None:
+    everything = np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    assert set(planted_bundle.latents["explanation"].to_pylist()) == {""}
+    assert "explanation" not in listed(planted_bundle, everything).column_names
+
+
+def test_latents_of_one_density_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    density = pa.array([0.25 if i % 2 else 0.5 for i in range(latents.num_rows)], pa.float64())
+    bundle = replace(planted_bundle)
+    for name, values in (
+        ("density", density),
+        ("reading_rank", pa.nulls(latents.num_rows, pa.int32())),
+    ):
+        latents = latents.set_column(latents.column_names.index(name), name, values)
+    vars(bundle)["latents"] = latents
+    mask = np.zeros(latents.num_rows, dtype=bool)
+    mask[[9, 3, 8, 4, 5, 6]] = True
+    assert listed(bundle, mask)["latent"].to_pylist() == [4, 6, 8, 3, 5, 9]
+    assert tables.MOST_ROWS == 1_000
+
+
+def test_the_column_of_the_selected_is_there_if_only_some_are(planted_bundle: Bundle) -> None:
+    mask = np.zeros(planted_bundle.latents.num_rows, dtype=bool)
+    mask[[3, 8, 170]] = True
+    selected = np.zeros_like(mask)
+    for same in (selected, ~selected):
+        rows = latents_table(planted_bundle, mask, "Some", same).rows
+        assert "selected" not in rows.column_names
+    selected[[8, 9]] = True
+    rows = latents_table(planted_bundle, mask, "Some", selected).rows
+    pairs = zip(*(rows[name].to_pylist() for name in ("latent", "selected")), strict=True)
+    assert dict(pairs) == {3: False, 8: True, 170: False}
+
+
+def test_the_caption_says_which_part_is_shown(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    table = latents_table(planted_bundle, everything, "All of them")
+    assert (table.name, table.title) == ("all-of-them", "All of them")
+    assert table.caption.parameters["latents"] == "200"
+    monkeypatch.setattr(tables, "MOST_ROWS", 7)
+    cut = latents_table(planted_bundle, everything, "All")
+    assert cut.caption.parameters["latents"] == "the 7 first in reading order of 200"
+
+
+def test_clusters_are_listed_with_their_selected_members(planted_bundle: Bundle) -> None:
+    mask = np.arange(planted_bundle.latents.num_rows) % 3 == 0
+    members = planted_bundle.memberships.to_pandas().query("space == 'cooccurrence' and level == 0")
+    stored = planted_bundle.clusters.to_pandas().query("space == 'cooccurrence' and level == 0")
+    rows = clusters_table(planted_bundle, LevelName("cooccurrence", 0), mask).rows
+    order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
+    assert rows["cluster"].to_pylist() == [cluster for _, cluster in order]
+    for row in rows.to_pylist():
+        own = members["latent"][members["cluster"] == row["cluster"]]
+        assert row["selected"] == mask[own].sum()
+
+
+@pytest.mark.parametrize("measure", ["phi", "lift"])
+def test_pairs_are_those_of_the_ranking(planted_bundle: Bundle, measure: str) -> None:
+    latents = np.arange(0, 60)
+    table = pairs_table(planted_bundle, latents, measure, within=True)
+    ranked = strongest_pairs(planted_bundle, latents, measure, within=True)
+    assert table.rows.column_names[0] == measure and table.rows.num_rows == ranked.rows.num_rows
+    for name in table.rows.column_names:
+        assert table.rows[name].equals(ranked.rows[name])
+    assert table.caption.parameters["pairs"] == f"{ranked.total:,}"
+
+
+def test_relations_have_names_and_their_order(planted_bundle: Bundle) -> None:
+    mask = np.arange(planted_bundle.latents.num_rows) < 40
+    table = relations_table(planted_bundle, mask)
+    rows, hidden = relation_rows(planted_bundle, mask)
+    assert table.rows["relation"].to_pylist() == [
+        RELATIONS[name] for name in rows["relation"].to_pylist()[: tables.MOST_ROWS]
+    ]
+    assert table.rows["a"].to_pylist() == rows["a"].to_pylist()[: tables.MOST_ROWS]
+    assert table.caption.parameters["hidden_with_a_flagged_latent"] == hidden
+
+
+def test_tests_of_a_pair_are_rows(planted_bundle: Bundle) -> None:
+    tests = significance_of(planted_bundle, 1, 8)
+    rows = pair_tests_table(planted_bundle, 1, 8).rows.to_pylist()
+    assert [row["p_more"] for row in rows] == [test.p_more for test in tests]
+    assert [row["observed"] for row in rows] == [test.observed for test in tests]
+    with pytest.raises(InputError, match="are one latent"):
+        pair_tests_table(planted_bundle, 3, 3)
+
+
+def every_table(bundle: Bundle) -> list[CaptionedTable]:
+    mask = np.arange(bundle.latents.num_rows) % 3 == 0
+    return [
+        latents_table(bundle, mask, "Selected latents"),
+        clusters_table(bundle, LevelName("decoder", 0), mask),
+        pairs_table(bundle, np.flatnonzero(mask), "phi", hide_flags=False),
+        relations_table(bundle, mask, hide_flags=False),
+        pair_tests_table(bundle, 1, 8),
+    ]
+
+
+def test_every_table_is_made_again_from_its_files(planted_bundle: Bundle, tmp_path: Path) -> None:
+    for table in every_table(planted_bundle):
+        assert table.rows.num_rows and not isinstance(table, Figure)
+        names = {"csv-metadata": "a.csv-metadata.json", "spreadsheet": "a.spreadsheet.csv"}
+        for kind in ROWS_KINDS:
+            file = tmp_path / names.get(kind, f"a.{kind}")
+            file.write_bytes(export(table, kind))
+        for kind in ROWS_KINDS:
+            made = reproduce(tmp_path / names.get(kind, f"a.{kind}"), planted_bundle.path)
+            assert made.difference == "", (table.name, kind)
+    assert set(ROWS_KINDS) < set(KINDS)
