@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def call_of(
         left_out = {next(iter(signature.parameters)), KNOWN}
         return Call(name, {k: v for k, v in bound.arguments.items() if k not in left_out})
 
-    return named
+    return cast("Callable[Concatenate[Bundle, _Arguments], Call]", named)
 
 
 def recorded(
@@ -100,7 +100,7 @@ def recorded(
         made = function(bundle, *args, **kwargs)
         return replace(made, call=call(bundle, *args, **kwargs))
 
-    return making
+    return cast("Callable[Concatenate[Bundle, _Arguments], _Made]", making)
 
 
 def repeat(bundle: Bundle, function: str, arguments: Mapping[str, Any]) -> Any:
