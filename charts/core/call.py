@@ -11,15 +11,12 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from analysis.bundle import Bundle, LevelName
 from analysis.runtime.errors import InputError
-
-if TYPE_CHECKING:
-    from charts.core.figure import CaptionedTable
 
 MOST_BYTES = 64 * 2**20
 """Of one array in a file."""
@@ -30,7 +27,7 @@ KNOWN = "known"
 _DTYPES = ("|b1", "<i4", "<i8", "<f4", "<f8")
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
-_Made = TypeVar("_Made", bound="CaptionedTable")
+_Made = TypeVar("_Made")
 
 
 class Reread(NamedTuple):
@@ -97,8 +94,9 @@ def recorded(
 
     @functools.wraps(function)
     def making(bundle: Bundle, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Made:
-        made = function(bundle, *args, **kwargs)
-        return replace(made, call=call(bundle, *args, **kwargs))
+        made: Any = function(bundle, *args, **kwargs)
+        changed: _Made = replace(made, call=call(bundle, *args, **kwargs))
+        return changed
 
     return cast("Callable[Concatenate[Bundle, _Arguments], _Made]", making)
 
@@ -109,8 +107,6 @@ def repeat(bundle: Bundle, function: str, arguments: Mapping[str, Any]) -> Any:
     Raises InputError if there is no such function, or if the arguments do not fit it or the bundle.
     Only functions that make figures or tables are called, whatever the file says.
     """
-    from charts.core.figure import CaptionedTable  # noqa: PLC0415 - it imports this module
-
     module, _, name = function.rpartition(".")
     made = _known(module, name)
     if made is None:
@@ -129,8 +125,6 @@ def repeat(bundle: Bundle, function: str, arguments: Mapping[str, Any]) -> Any:
             f"{function}: cannot be drawn of {bundle.name} with the choices in the file "
             f"({type(error).__name__}); open the bundle that the file names."
         ) from error
-    if not isinstance(result, CaptionedTable):
-        raise InputError(f"{function[:80]}: is not a figure; export the file again.")
     return result
 
 
