@@ -26,24 +26,33 @@ BINARY = {
     "Content-Encoding": "identity",
 }
 LARGEST_ID = 2**31 - 1
+LONGEST_SENTENCE = 1000
+"""Characters: a sentence may repeat what was asked."""
 Answer = Callable[["Bundle", Request], Response]
 
 
 def of_bundle(answer: Answer) -> Callable[[Request], Response]:
     """A route from a function of the bundle that the request names.
 
-    What cannot be answered has a status and one sentence.
+    What cannot be answered has a status and one sentence. Any other exception is logged, as on a
+    page (`pages.widgets.failures`).
     """
 
     @wraps(answer)
     def route(request: Request) -> Response:
         # Imported here because the server imports nothing of the pages at its start.
         from analysis.runtime.errors import InputError  # noqa: PLC0415
+        from charts.core.text import cut, visible  # noqa: PLC0415
+        from pages.widgets.failures import report  # noqa: PLC0415
 
         try:
             return answer(requested_bundle(request), request)
+        except HTTPException:
+            raise
         except InputError as error:
-            return PlainTextResponse(error.public, 400)
+            return PlainTextResponse(cut(visible(error.public), LONGEST_SENTENCE), 400)
+        except Exception as error:
+            return PlainTextResponse(report(error, "sending a part of the map"), 500)
 
     return route
 
@@ -87,21 +96,29 @@ def level_of_request(asked: Mapping[str, str]) -> "LevelName | None":
     """The level of the clusters that a request names by `space` and `level`; None without one."""
     from analysis.bundle import LevelName, Space  # noqa: PLC0415
 
-    space, level = asked.get("space"), asked.get("level", "")
+    space, level = asked.get("space"), _whole_number(asked.get("level", ""))
     if space is None:
         return None
-    if space not in get_args(Space) or not level.isdecimal() or int(level) > LARGEST_ID:
+    if space not in get_args(Space) or level is None:
         raise HTTPException(400, "A level of clusters is a space and a number.")
-    return LevelName(cast("Space", space), int(level))
+    return LevelName(cast("Space", space), level)
 
 
 def latent_of_request(text: str | None) -> int | None:
     """A latent by its id; None without one."""
     if text is None:
         return None
-    if not text.isdecimal() or int(text) > LARGEST_ID:
+    latent = _whole_number(text)
+    if latent is None:
         raise HTTPException(400, "A latent is a whole number.")
-    return int(text)
+    return latent
+
+
+def _whole_number(text: str) -> int | None:
+    """The number that a text is, in digits, from 0 to LARGEST_ID; None if it is something else."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_ID)):
+        return None
+    return int(text) if int(text) <= LARGEST_ID else None
 
 
 def _binary(content: bytes) -> Response:

@@ -38,10 +38,18 @@ def test_an_unknown_column_has_a_sentence(planted_bundle: Bundle) -> None:
     answer = map_data.column(asked(planted_bundle, name="colour-of-my-socks"))
     assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
     assert "cache-control" not in answer.headers
+    answer = map_data.column(asked(planted_bundle, name="x" * 5000))
+    assert len(bytes(answer.body).decode()) == map_data.LONGEST_SENTENCE
 
 
 @pytest.mark.parametrize(
-    "query", [{"space": "outer"}, {"space": "decoder", "level": "-1"}, {"space": "decoder"}]
+    "query",
+    [
+        {"space": "outer", "level": "0"},
+        {"space": "decoder", "level": "-1"},
+        {"space": "decoder", "level": "9" * 5000},
+        {"space": "decoder"},
+    ],
 )
 def test_a_level_is_a_space_and_a_number(query: dict[str, str]) -> None:
     with pytest.raises(HTTPException):
@@ -53,6 +61,24 @@ def test_a_request_without_a_level_or_a_latent_has_none() -> None:
     assert map_data.level_of_request({"space": "decoder", "level": "2"}) == LevelName("decoder", 2)
     assert map_data.latent_of_request(None) is None
     assert map_data.latent_of_request("12") == 12
-    for text in ("-1", "1e3", "", str(2**31)):
+    assert map_data.latent_of_request(str(2**31 - 1)) == 2**31 - 1
+    for text in ("-1", "1e3", "", "٣", str(2**31), "9" * 5000):
         with pytest.raises(HTTPException):
             map_data.latent_of_request(text)
+
+
+def test_a_failure_is_logged_and_has_a_sentence(
+    planted_bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(bundle: Bundle, request: object) -> str:
+        raise KeyError(f"a secret of {bundle.path}")
+
+    monkeypatch.setattr(map_data, "map_of_request", fail)
+    answer = map_data.positions(asked(planted_bundle, map="decoder"))
+    sentence = bytes(answer.body).decode()
+    assert answer.status_code == 500 and "secret" not in sentence
+    assert sentence.startswith("Something went wrong while sending a part of the map (error ")
+    (logged,) = [record for record in caplog.records if record.name == "clearwater"]
+    assert logged.exc_info and "secret" in str(logged.exc_info[1])
+    assert sentence.split("(error ")[1].split(")")[0] in logged.getMessage()
+    caplog.clear()
