@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from analysis.runtime import numbers
-from analysis.selection import LONGEST_TEXT, Selection
+from analysis.runtime.errors import InputError
+from analysis.selection import LONGEST_TEXT, Selection, parse
+from pages.widgets.markdown import plain
 from pages.widgets.state import PARAMETERS, ViewState, invalid_parameters
 
 CHART = "figure"
@@ -140,15 +142,12 @@ def link(view: ViewState) -> str:
 def select(selection: Selection, *, keep_brushes: bool = False) -> ViewState:
     """Set the selection, and clear the boxes drawn in charts.
 
-    If its text is too long for a link, the view does not change and the page shows the reason.
+    If its text is too long for a link, or could not be read back because many gestures have added
+    to it, the view does not change and the page shows the reason.
     """
     text = str(selection)
-    if len(text) > LONGEST_TEXT:
-        st.toast(
-            f"Nothing was selected: the text of this selection has {numbers.count(len(text))} "
-            f"characters, but a link holds at most {numbers.count(LONGEST_TEXT)}. "
-            "Select fewer latents."
-        )
+    if problem := _problem_of(text):
+        st.toast(f"Nothing was selected: {problem}")
         return current()
     if not keep_brushes:
         clear_brushes()
@@ -156,6 +155,20 @@ def select(selection: Selection, *, keep_brushes: bool = False) -> ViewState:
         _record(_EARLIER, current().select)
         st.session_state[_UNDONE] = []
     return change(select=text)
+
+
+def _problem_of(text: str) -> str:
+    """Why no link can hold a selection; empty if one can."""
+    if len(text) > LONGEST_TEXT:
+        return (
+            f"the text of this selection has {numbers.count(len(text))} characters, but a link "
+            f"holds at most {numbers.count(LONGEST_TEXT)}. Select fewer latents."
+        )
+    try:
+        parse(text)
+    except InputError as error:
+        return plain(error.public.removeprefix("Selection: "))
+    return ""
 
 
 def can_undo() -> bool:

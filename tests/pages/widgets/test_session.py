@@ -48,6 +48,28 @@ def test_the_longest_selection(characters: int, refused: bool) -> None:
         assert messages == []
 
 
+def many_conditions(number: int) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.selection import Or, Search  # noqa: PLC0415
+    from pages.widgets import session  # noqa: PLC0415
+
+    session.change(select="flag=dead")
+    session.select(Or(tuple(Search(f"a{i}") for i in range(number))))
+    st.markdown(session.current().select[:9])
+
+
+@pytest.mark.parametrize(("number", "refused"), [(100, False), (101, True)])
+def test_a_selection_that_could_not_be_read_back_is_refused(number: int, refused: bool) -> None:
+    app = AppTest.from_function(many_conditions, args=(number,)).run()
+    assert not app.exception
+    assert (app.markdown[0].value == "flag=dead") == refused
+    messages = [toast.value.replace("\\", "") for toast in app.toast]
+    assert [message[:60] for message in messages] == [
+        "Nothing was selected: the text has more than 100 conditions;"
+    ] * refused
+
+
 def test_charts_are_drawn_anew_only_if_something_is_drawn_in_one(open_page: Open) -> None:
     app = open_page("map", select="flag=dead")
     app.text_input[0].set_value("flag=live").run()
