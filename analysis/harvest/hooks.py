@@ -57,6 +57,8 @@ ARCHITECTURES = {
 ANY_MODULE = "module"
 """The site of a hook point that is a module's input or output and nothing else."""
 NO_LAYER = -1
+_LAYER = r"(\d{1,6})"
+"""The number of a layer in a spelling; Python refuses to read one of thousands of digits."""
 
 # The spelling of a site after `blocks.N.`, in TransformerLens.
 _SPELLINGS = {
@@ -151,20 +153,20 @@ def parse_hook_point(text: str) -> HookPoint:
     the spelling is unknown.
     """
     text = text.strip()
-    if match := re.fullmatch(r"blocks\.(\d+)\.(.+)", text, flags=re.ASCII):
+    if match := re.fullmatch(rf"blocks\.{_LAYER}\.(.+)", text, flags=re.ASCII):
         sites = {spelling: site for site, spelling in _SPELLINGS.items()} | _ALIASES
         if site := sites.get(match[2]):
             return HookPoint(int(match[1]), site)
     path, _, side = text.partition(":")
     for family, architecture in ARCHITECTURES.items():
-        pattern = rf"{re.escape(architecture.layers)}\.(\d+)(?:\.(.+))?"
+        pattern = rf"{re.escape(architecture.layers)}\.{_LAYER}(?:\.(.+))?"
         match = re.fullmatch(pattern, path, flags=re.ASCII)
         site = _module_site(architecture, match[2], side) if match else None
         if match and site:
             hook = HookPoint(int(match[1]), site, family)
             return replace(hook, named=Place(path, _given(side) or hook.side))
     if (given := _given(side)) and re.fullmatch(r"\w+(\.\w+)+|\w+", path, flags=re.ASCII):
-        number = re.search(r"\.(\d+)(?:\.|$)", path, flags=re.ASCII)
+        number = re.search(rf"\.{_LAYER}(?:\.|$)", path, flags=re.ASCII)
         layer = int(number[1]) if number else NO_LAYER
         return HookPoint(layer, ANY_MODULE, named=Place(path, given))
     raise InputError(

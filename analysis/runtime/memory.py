@@ -8,9 +8,12 @@ MEMORY_BYTES = 512_000_000
 CACHE_MEGABYTES = "CLEARWATER_CACHE_MEGABYTES"
 """Environment variable that limits the caches of one server process."""
 DEFAULT_CACHE_MEGABYTES = 256
+MOST_DIGITS = 9
+"""Of that number; a longer one counts as a slip, and so as the default."""
 
 
 def cache_bytes() -> int:
     """Bytes that the caches of this server process may hold together."""
     named = os.environ.get(CACHE_MEGABYTES, "")
-    return (int(named) if named.isdecimal() else DEFAULT_CACHE_MEGABYTES) * 1_000_000
+    is_number = named.isdecimal() and len(named) <= MOST_DIGITS
+    return (int(named) if is_number else DEFAULT_CACHE_MEGABYTES) * 1_000_000

@@ -15,6 +15,7 @@ pre-activations; tanh-relu of old versions.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -112,11 +113,8 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
     metadata = config.get("metadata")
     inner = metadata if isinstance(metadata, dict) else {}
     version = config.get("sae_lens_version") or inner.get("sae_lens_version")
-    if (
-        isinstance(version, str)
-        and version.split(".")[0].isdigit()
-        and int(version.split(".")[0]) >= 6
-    ):
+    major = re.match(r"(\d{1,9})(?:\.|$)", version, re.ASCII) if isinstance(version, str) else None
+    if major and int(major[1]) >= 6:
         return dict(config)
     new = {RENAMED.get(key, key): value for key, value in config.items()}
     arguments = new.get("activation_fn_kwargs")

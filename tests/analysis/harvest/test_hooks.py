@@ -64,6 +64,8 @@ def test_spellings(text: str, expected: HookPoint, module: str, side: str) -> No
         "blocks.1.mlp.hook_post",
         "model.layers.1.self_attn.q_proj",
         "blocks.١.hook_resid_post",
+        "blocks." + "9" * 5000 + ".hook_resid_post",
+        "model.layers." + "9" * 5000 + ".mlp",
         "../../etc/passwd",
     ],
 )

@@ -18,7 +18,10 @@ def test_the_command_line_counts_in_megabytes() -> None:
     assert Resources(memory=64).memory_bytes == 64_000_000
 
 
-@pytest.mark.parametrize(("named", "expected"), [("300", 300e6), ("", 256e6), ("many", 256e6)])
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [("300", 300e6), ("", 256e6), ("many", 256e6), ("1" * 9, 111_111_111e6), ("9" * 5000, 256e6)],
+)
 def test_the_environment_limits_the_caches_of_a_server_process(
     named: str, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,7 +231,16 @@ def test_k_is_the_advertised_l0_whatever_was_measured(topk: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "is_old"), [("5.10.4", True), ("6.0.0", False), ("10.1.0", False), (None, True)]
+    ("version", "is_old"),
+    [
+        ("5.10.4", True),
+        ("6.0.0", False),
+        ("10.1.0", False),
+        ("7", False),
+        (None, True),
+        ("²", True),
+        ("9" * 5000, True),
+    ],
 )
 def test_configurations_before_version_6_are_upgraded(version: str | None, is_old: bool) -> None:
     old = {"hook_point": "a", "activation_fn_str": "relu", "sae_lens_version": version}
