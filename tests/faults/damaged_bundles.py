@@ -1,8 +1,9 @@
 """Damaged bundles on all pages: no traceback, and nothing changed is shown without a word.
 
-The pages run as in a server, without a browser. A page passes if it shows an error that names the
-bundle or one of its files, or if it shows exactly what it shows of the undamaged bundle. A bundle
-without checksums may show other values where single bytes were changed; it says that it has none.
+The pages run as in a server, without a browser, and so do the requests of the map. A page passes if
+it shows an error that names the bundle or one of its files, or if it shows exactly what it shows of
+the undamaged bundle. A bundle without checksums may show other values where single bytes were
+changed; it says that it has none.
 """
 
 import json
@@ -17,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from analysis.build import build_bundle
-from analysis.bundle import MANIFEST, TABLES, Parameters, open_bundle
+from analysis.bundle import MANIFEST, TABLES, Parameters, folder_identity, open_bundle
 from analysis.serve import BUNDLES
 from analysis.settings import BuildRequest
 from charts.core import cache
@@ -34,6 +37,7 @@ from tests.faults.damages import (
     huge_tokens,
     zero,
 )
+from tests.faults.map_requests import OF_A_PAGE, ROUTES, address
 from tests.faults.trial import Case, FaultError, Outcome, Trial
 from tests.planted import planted_activations, planted_sae
 
@@ -76,7 +80,7 @@ def run(case: Case) -> Outcome:
     link = _link(folder, bundle_id)
     memory = _resident()
     with _peak() as peak:
-        pages = _pages(case.folder, link)
+        pages = _shown(case.folder, link)
     used = max(peak() - memory, 0)
     if used > MOST_BYTES:
         raise FaultError(f"{done}: takes {used / 1e9:.1f} GB above normal")
@@ -93,7 +97,7 @@ def run(case: Case) -> Outcome:
             if not may_differ:
                 raise FaultError(f"{what} shows other content without a word")
     shown = sum(not page.error for page in pages.values())
-    note = {0: "named on every page", len(PAGES): "shows what it does undamaged"}.get(
+    note = {0: "named on every page", len(pages): "shows what it does undamaged"}.get(
         shown, "named where it is shown"
     )
     slowest = max(page.seconds for page in pages.values())
@@ -105,7 +109,7 @@ def run(case: Case) -> Outcome:
 
 @dataclass(frozen=True)
 class Shown:
-    """What one page shows."""
+    """What one page shows, or what the answer to a request of the map is."""
 
     error: str
     content: str
@@ -135,7 +139,7 @@ def _link(folder: Path, bundle_id: str) -> str:
 
 
 def _names_damage(error: str) -> bool:
-    names = ("mine", MANIFEST, "cannot be read", *TABLES)
+    names = ("mine", MANIFEST, "cannot be read", "no such bundle", *TABLES)
     return any(name in error for name in names)
 
 
@@ -145,7 +149,7 @@ _KNOWN: dict[str, dict[str, str]] = {}
 def _whole(source: Path, bundle_id: str, folder: Path) -> dict[str, str]:
     """What the pages show of the undamaged bundle."""
     if bundle_id not in _KNOWN:
-        pages = _pages(folder, bundle_id)
+        pages = _shown(folder, bundle_id)
         broken = {name: page.error for name, page in pages.items() if page.error}
         if broken:
             raise RuntimeError(f"The undamaged bundle {source} is refused: {broken}")
@@ -153,12 +157,16 @@ def _whole(source: Path, bundle_id: str, folder: Path) -> dict[str, str]:
     return _KNOWN[bundle_id]
 
 
-def _pages(folder: Path, bundle_id: str) -> dict[str, Shown]:
-    """What every page shows, in a fresh server."""
+def _shown(folder: Path, bundle_id: str) -> dict[str, Shown]:
+    """What every page shows and the map gets, in a fresh server."""
     os.environ[BUNDLES] = str(folder)
     st.cache_data.clear()
     st.cache_resource.clear()
     cache.clear()
+    return _pages(bundle_id) | _answers(bundle_id, folder_identity(folder / "mine"))
+
+
+def _pages(bundle_id: str) -> dict[str, Shown]:
     pages: dict[str, Shown] = {}
     for page in PAGES:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
@@ -170,6 +178,19 @@ def _pages(folder: Path, bundle_id: str) -> dict[str, Shown]:
         errors = [entry.value.replace("\\", "") for entry in app.error]
         pages[page] = Shown(" ".join([*tracebacks, *errors]), _content(app), took)
     return pages
+
+
+def _answers(bundle_id: str, identity: str) -> dict[str, Shown]:
+    client = TestClient(Starlette(routes=ROUTES))
+    answers: dict[str, Shown] = {}
+    for rest in OF_A_PAGE:
+        began = time.process_time()
+        answer = client.get(address(bundle_id, identity, rest))
+        took = time.process_time() - began
+        content = answer.content.decode("latin-1")
+        refused = answer.status_code != 200
+        answers[rest] = Shown(content if refused else "", "" if refused else content, took)
+    return answers
 
 
 def _content(app: AppTest) -> str:
@@ -204,4 +225,16 @@ class _Peak:
         return float(line.split()[1]) * 1024
 
 
-TRIAL = Trial("damaged_bundles", 300, run, prepare, covers=("analysis", "charts", "pages"))
+TRIAL = Trial(
+    "damaged_bundles",
+    300,
+    run,
+    prepare,
+    covers=(
+        "analysis",
+        "charts",
+        "pages",
+        "tests/faults/damages.py",
+        "tests/faults/map_requests.py",
+    ),
+)

@@ -27,7 +27,16 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / ".faults" / "results.jsonl"
 PASSED, FAILED, CANNOT_RUN = "passed", "FAILED", "cannot run"
 SHOWN_NOTES = 12
-PARTS = ("builds", "frame", "kill_points", "note_edits", "odd_bundles", "trial", "warm")
+PARTS = (
+    "builds",
+    "frame",
+    "kill_points",
+    "map_requests",
+    "note_edits",
+    "odd_bundles",
+    "trial",
+    "warm",
+)
 """Modules of this package that are not trials."""
 SHARED = ("builds.py", "kill_points.py", "warm.py")
 """Those on which the results of trials depend."""

@@ -88,22 +88,23 @@ def random_link(draw: random.Random, bundle_id: str, latents: int) -> Link:
     for _ in range(draw.choice((0, 1, 1, 2, 3, 5, 12))):
         names = (*ViewState.model_fields, *OLD_NAMES)
         name = draw.choice(names) if draw.random() < 0.97 else draw.choice(HOSTILE)
-        parts.append((name, _value(draw, name, latents)))
+        parts.append((name, random_value(draw, name, latents)))
     if draw.random() < 0.6:
         parts.append(("select", random_selection(draw, latents)))
     draw.shuffle(parts)
-    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parts)
+    query = "&".join(f"{quoted(name)}={quoted(value)}" for name, value in parts)
     if draw.random() < 0.1:
         query += "&" + draw.choice(RAW)
     page = draw.choice(PAGES) if draw.random() < 0.97 else draw.choice(HOSTILE)
     return Link(page, query)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a part of an address; half a character is kept, as no browser does."""
     return quote(text, safe="", errors="surrogatepass")
 
 
-def _value(draw: random.Random, name: str, latents: int) -> str:
+def random_value(draw: random.Random, name: str, latents: int) -> str:
     """A value of a parameter: valid, near the limit of what is valid, or anything."""
     if draw.random() < 0.3:
         return draw.choice(HOSTILE)

@@ -1,4 +1,4 @@
-"""Every page of odd bundles, with every value of every picker and every measure.
+"""Every page of odd bundles, with every two values of its pickers, and every request of the map.
 
 Case 0 is a sample over all kinds of bundle; each other case is one kind in full.
 """
@@ -6,12 +6,12 @@ Case 0 is a sample over all kinds of bundle; each other case is one kind in full
 import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlencode
 
-from analysis.bundle import SPACES, ContextKind, read_manifest
+from analysis.bundle import SPACES, Bundle, ContextKind, open_bundle
 from analysis.cooccurrence import Picking
 from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
@@ -20,26 +20,42 @@ from bench.server import ROOT, Server, started
 from charts.component_plane import CLASSES
 from charts.map_columns import COLOUR_NAMES
 from charts.relations import ALL, RELATIONS
+from pages.widgets.state import Mode, Size
+from tests.faults import routes
 from tests.faults.links import check
+from tests.faults.map_requests import address
 from tests.faults.odd_bundles import ODD, prepare_bundles
 from tests.faults.trial import DEMO_BUNDLE, Case, FaultError, Outcome, Trial
 
 KINDS = (*ODD, "planted", "schema 2", "demo")
 SAMPLE = 2
-"""Combinations of each kind in case 0, which the tests run."""
+"""Links and requests of each kind in case 0, which the tests run."""
 SELECTIONS = ("", '"no such token anywhere"', "density<0.01 | latent=0")
+SHOWN = ("hidden", "shown")
 Values = Mapping[str, Sequence[object]]
 
 PICKERS: list[tuple[str, Values]] = [
-    ("", {}),
+    ("", {"explain": SHOWN}),
     (
         "map",
         {
             "map": get_args(MapName),
             "colour": list(COLOUR_NAMES),
+            "latent": ("", 0, 99999),
             "space": SPACES,
             "level": (0, 1, 9),
+        },
+    ),
+    ("map", {"colour": ["association"], "measure": list(MEASURES), "latent": ("", 0, 99999)}),
+    (
+        "map",
+        {
+            "map": get_args(MapName),
             "viewport": ("", "-1,1,-1,1", "90,91,90,91"),
+            "size": get_args(Size),
+            "mode": get_args(Mode),
+            "chance": SHOWN,
+            "explain": SHOWN,
         },
     ),
     (
@@ -49,7 +65,9 @@ PICKERS: list[tuple[str, Values]] = [
             "space": SPACES,
             "level": (0, 1),
             "classes": list(CLASSES),
-            "component": (1, 2),
+            "component": (1, 2, 127),
+            "against": (2, 1, 127),
+            "chance": SHOWN,
         },
     ),
     ("clusters", {"pooled": ("top", "random"), "cluster": ("", 0, 99999)}),
@@ -64,19 +82,25 @@ PICKERS: list[tuple[str, Values]] = [
     ),
     (
         "cooccurrence",
-        {"tab": ["relations"], "relation": (ALL, *RELATIONS), "flagged": ("hidden", "shown")},
+        {
+            "tab": ["relations"],
+            "relation": (ALL, *RELATIONS),
+            "flagged": SHOWN,
+            "chance": SHOWN,
+        },
     ),
-    ("cooccurrence", {"tab": ["components"]}),
+    ("cooccurrence", {"tab": ["components"], "chance": SHOWN}),
     (
         "cooccurrence",
         {
             "tab": ["neighbourhood"],
             "measure": list(MEASURES),
             "network": SPACES,
+            "latent": ("", 0, 99999),
         },
     ),
     ("latent", {"contexts": get_args(ContextKind), "measure": list(MEASURES)}),
-    ("latent", {"latent": ("", 0, 1, 99999)}),
+    ("latent", {"latent": ("", 0, 1, 99999), "explain": SHOWN}),
     (
         "pair",
         {
@@ -91,12 +115,48 @@ PICKERS: list[tuple[str, Values]] = [
 """Pages with the values of their pickers; empty: the value is not in the link."""
 
 
-def combinations() -> Iterator[tuple[str, dict[str, object]]]:
-    """Every page with every combination of its pickers, and every selection."""
+def every_link() -> Iterator[tuple[str, dict[str, object]]]:
+    """Every page with every two values of its pickers, and every selection, in some link."""
     for page, values in PICKERS:
-        for chosen in product(*values.values(), SELECTIONS):
-            named = zip((*values, "select"), chosen, strict=True)
-            yield page, {name: value for name, value in named if value != ""}
+        for chosen in pairwise({**values, "select": SELECTIONS}):
+            yield page, {name: value for name, value in chosen.items() if value != ""}
+
+
+def pairwise(values: Values) -> list[dict[str, object]]:
+    """Choices of one value for each name, so that some choice has any two values.
+
+    The names beside these two have their first value.
+    """
+    first = {name: some[0] for name, some in values.items()}
+    choices = [
+        {**first, a: value, b: other}
+        for a, b in combinations(values, 2)
+        for value, other in product(values[a], values[b])
+    ]
+    return list({repr(choice): choice for choice in choices}.values())
+
+
+def every_request(bundle: Bundle) -> Iterator[str]:
+    """Every kind of data that the map of a bundle can ask for."""
+    maps, last = get_args(MapName), bundle.latents.num_rows - 1
+    levels = [f"?space={space}&level={level}" for space in SPACES for level in (0, 9)]
+    rests = [
+        *(f"{kind}/{on_map}" for kind in ("positions", "names") for on_map in maps),
+        *(f"names/{on_map}/{zoom}/0/0" for on_map in maps for zoom in (0, 1, 9)),
+        *(f"column/{name}{level}" for name in COLOUR_NAMES for level in ("", *levels)),
+        *(f"column/association?latent={last}&measure={measure}" for measure in MEASURES),
+        *(f"card/{latent}{level}" for latent in (0, last) for level in ("", *levels)),
+        *(
+            f"neighbourhood/{on_map}/{latent}?measure={measure}"
+            for on_map, latent, measure in product(maps, (0, last), MEASURES)
+        ),
+        *(
+            f"rows/{on_map}.{kind}?{urlencode({'select': selection})}"
+            for on_map, kind, selection in product(maps, ("csv", "parquet"), SELECTIONS)
+        ),
+    ]
+    for rest in rests:
+        yield address(bundle.manifest.bundle_id, bundle.identity, rest)
 
 
 def chosen_combinations(
@@ -105,9 +165,9 @@ def chosen_combinations(
     """The kinds, pages and parameters of a case; `present` are the kinds that can be shown."""
     if case.number:
         kind = KINDS[case.number - 1]
-        return [(kind, page, values) for page, values in combinations()]
+        return [(kind, page, values) for page, values in every_link()]
     draw: random.Random = case.random()
-    every = list(combinations())
+    every = list(every_link())
     return [(kind, *drawn) for kind in present for drawn in draw.sample(every, SAMPLE)]
 
 
@@ -116,16 +176,21 @@ def run(case: Case) -> Outcome:
     folders = {kind: case.shared / "bundles" / kind for kind in KINDS if kind != "demo"}
     if DEMO_BUNDLE.is_dir():
         folders["demo"] = DEMO_BUNDLE
-    ids = {kind: read_manifest(folder).bundle_id for kind, folder in folders.items()}
+    bundles = {kind: open_bundle(folder) for kind, folder in folders.items()}
     chosen = chosen_combinations(case, list(folders))
     links = [
-        (page, urlencode({"bundle": ids[kind], **values}), kind)
+        (page, urlencode({"bundle": bundles[kind].manifest.bundle_id, **values}), kind)
         for kind, page, values in chosen
-        if kind in ids
+        if kind in bundles
     ]
     log = case.folder / "log.txt"
+    secrets = (str(case.shared), str(ROOT))
     with started(case.shared / "bundles", log) as server:
-        asyncio.run(_open_all(server, links, (str(case.shared), str(ROOT))))
+        asyncio.run(_open_all(server, links, secrets))
+        for kind in dict.fromkeys(kind for _, _, kind in links):
+            requests = list(every_request(bundles[kind]))
+            some = requests if case.number else case.random().sample(requests, SAMPLE)
+            _ask_all(server, kind, some, secrets)
     if "Traceback" in (printed := log.read_text(errors="replace")):
         raise FaultError(f"The log has {printed[printed.index('Traceback') :][:3000]}")
     return Outcome(f"{'all kinds' if not case.number else KINDS[case.number - 1]}: {len(links)}")
@@ -147,6 +212,13 @@ async def _open_all(
         raise FaultError(f"{len(faults)} of {len(links)} pages failed. " + "\n\n".join(faults[:20]))
 
 
+def _ask_all(server: Server, kind: str, requests: Sequence[str], secrets: Sequence[str]) -> None:
+    connection = routes.connected(server)
+    for asked in requests:
+        routes.check(routes.ask(connection, asked), f"{kind}: {asked}", secrets)
+    connection.close()
+
+
 def _last_failure(log: Path) -> str:
     """The end of what the server has printed."""
     return log.read_text(errors="replace")[-1200:]
@@ -157,5 +229,12 @@ TRIAL = Trial(
     1 + len(KINDS),
     run,
     prepare_bundles,
-    covers=("dashboard.py", "pages", "charts", "analysis/selection", "analysis/cooccurrence"),
+    covers=(
+        "dashboard.py",
+        "pages",
+        "charts",
+        "analysis/selection",
+        "analysis/cooccurrence",
+        "tests/faults/odd_bundles.py",
+    ),
 )
