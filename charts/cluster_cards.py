@@ -6,14 +6,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.latents.windows import WindowReader
 from analysis.runtime.arrays import Ints
 from charts.cluster_level import level_of
+from charts.context_snippets import NO_SNIPPET, strongest_snippets
 from charts.core.cache import cached
-from charts.core.text import shown_label, visible
-
-WINDOW = 24
-"""Tokens of a context."""
+from charts.core.text import shown_label
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
         order = [("size", "descending"), ("cluster", "ascending")]
     rows = clusters.sort_by(order).slice(0, most).to_pylist()
     members = _first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
-    shown = _contexts(bundle, members)
+    snippets = strongest_snippets(bundle, members)
     return tuple(
         Card(
             row["cluster"],
@@ -63,7 +60,7 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
             row["stability_null"],
             row["member_lift"],
             member,
-            *shown.get(member, ("", "", "")),
+            *snippets.get(member, NO_SNIPPET),
         )
         for row, member in zip(rows, members.tolist(), strict=True)
     )
@@ -77,22 +74,3 @@ def _first_members(bundle: Bundle, clusters: Ints) -> Ints:
     order = np.lexsort((member, -active, rank, cluster))
     first = np.searchsorted(cluster[order], clusters)
     return member[order][first].astype(np.int64)
-
-
-def _contexts(bundle: Bundle, latents: Ints) -> dict[int, tuple[str, str, str]]:
-    """The strongest context of each latent [n]: the text before its token, the token, and after."""
-    contexts = bundle.contexts.of(np.unique(latents))
-    contexts = contexts.filter(pc.equal(contexts["kind"].cast("string"), "top"))
-    order = [("latent", "ascending"), ("activation", "descending"), ("position", "ascending")]
-    contexts = contexts.sort_by(order)
-    first = np.unique(contexts["latent"].to_numpy(), return_index=True)[1]
-    windows = WindowReader.of(bundle).read(contexts.take(first), WINDOW)
-    columns = (windows[name].to_pylist() for name in ("latent", "tokens", "peak"))
-    return {
-        latent: (_joined(tokens[:peak]), _joined([tokens[peak]]), _joined(tokens[peak + 1 :]))
-        for latent, tokens, peak in zip(*columns, strict=True)
-    }
-
-
-def _joined(tokens: list[str]) -> str:
-    return visible("".join(tokens))

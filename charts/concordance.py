@@ -5,12 +5,16 @@ so a narrower chart cuts words at the ends of a line but keeps the spacing.
 """
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
 from charts.core.drawing import slot
 from charts.core.text import NO_BREAK_SPACE, cells, shown_label, shown_token
 from charts.core.theme import NARROW, QUIET_INK
@@ -22,26 +26,58 @@ VALUE_WIDTH = 56
 """Pixels at the right end of a line for the activation of its picked token."""
 
 
+class WholeText(NamedTuple):
+    """The text of consecutive tokens that hold whole characters."""
+
+    start: int
+    """Index of the first token."""
+    stop: int
+    """Index after the last token."""
+    text: str
+    """As charts show it. A character that the first or the last token cuts is an ellipsis."""
+
+
+def whole_texts(tokens: Sequence[str]) -> list[WholeText]:
+    """The tokens of a window, with the pieces of one character joined."""
+    texts = []
+    for start, stop in whole_characters(tokens):
+        text = decoded("".join(tokens[start:stop]))
+        if start == 0 or stop == len(tokens):
+            text = without_pieces(text)
+        texts.append(WholeText(start, stop, shown_token(text)))
+    return texts
+
+
 def columns_of(tokens: list[str], peak: int) -> list[tuple[int, int]]:
-    """Start and end of each token, in columns from the start of the picked token."""
-    ends = np.cumsum([max(cells(shown_token(token)), 1) for token in tokens])
-    starts = np.concatenate([[0], ends[:-1]])
-    return list(zip((starts - starts[peak]).tolist(), (ends - starts[peak]).tolist(), strict=True))
+    """Start and end of each token, in columns from the start of the picked token.
+
+    Tokens that share a character share its width, with at least one column each.
+    """
+    edges = [0]
+    for start, stop, text in whole_texts(tokens):
+        count = stop - start
+        width = max(cells(text), count)
+        base = edges[-1]
+        edges += [base + width * (i + 1) // count for i in range(count)]
+    first = edges[peak]
+    return [(a - first, b - first) for a, b in pairwise(edges)]
 
 
 def drawn_tokens(rows: pa.Table) -> pa.Table:
     """The text and position of every token, computed from the rows of a chart.
 
-    `shown` is the token as text, `source` the title of its document, `start` and `end` its edges
-    in pixels, and `word` the start of its text. Vega strips leading spaces, so the text of a token
-    with leading spaces starts after them.
+    `shown` is the text of the token, with the whole of a character that it cuts. `drawn` is this
+    text at the first token of a character and empty at its others, so that a character is drawn
+    once, over all of its tokens. `source` is the title of the document, `start` and `end` the edges
+    of the token in pixels, and `word` the start of its text. Vega strips leading spaces, so the
+    text of a token with leading spaces starts after them.
     """
-    shown = [shown_token(token) for token in rows["token"].to_pylist()]
-    lead = [len(text) - len(text.lstrip(NO_BREAK_SPACE)) for text in shown]
+    shown, drawn, lead = _texts_of(rows)
     start, end = (rows[edge].to_numpy().astype(np.float64) for edge in ("start", "end"))
     return pa.table(
         {
             "shown": pa.array(shown, pa.string()),
+            "drawn": pa.array(drawn, pa.string()),
             "source": pa.array(
                 [shown_label(title, 60) for title in rows["title"].to_pylist()], pa.string()
             ),
@@ -50,6 +86,31 @@ def drawn_tokens(rows: pa.Table) -> pa.Table:
             "word": CELL * (start + np.array(lead, dtype=np.float64)),
         }
     )
+
+
+def _texts_of(rows: pa.Table) -> tuple[list[str], list[str], list[float]]:
+    """What a token shows, what is drawn at it, and how many columns it starts after its edge."""
+    shown: list[str] = []
+    drawn: list[str] = []
+    lead: list[float] = []
+    for tokens in _lines(rows):
+        for start, stop, text in whole_texts(tokens):
+            count = stop - start
+            room = max(count - cells(text), 0) / 2 if count > 1 else 0.0
+            shown += [text] * count
+            drawn += [text, *[""] * (count - 1)]
+            lead += [room + len(text) - len(text.lstrip(NO_BREAK_SPACE))] * count
+    return shown, drawn, lead
+
+
+def _lines(rows: pa.Table) -> list[list[str]]:
+    """The tokens of each line; lines are consecutive rows of one context."""
+    tokens: list[str] = rows["token"].to_pylist()
+    if "context" not in rows.column_names:
+        return [tokens]
+    context = rows["context"].to_numpy()
+    cuts = [0, *(np.flatnonzero(np.diff(context)) + 1).tolist(), len(tokens)]
+    return [tokens[a:b] for a, b in pairwise(cuts)]
 
 
 def line_count(rows: pa.Table) -> int:

@@ -11,7 +11,7 @@ from analysis.decoder.map_verdict import MapName
 from analysis.latents.windows import WindowReader
 from analysis.runtime.numbers import density, fraction, short
 from charts.cluster_level import level_of
-from charts.concordance import activation_ratio
+from charts.concordance import activation_ratio, whole_texts
 from charts.core.cache import cached
 from charts.core.hues import ink
 from charts.core.latents import check_latent
@@ -133,11 +133,16 @@ def _context(
     window = WindowReader.of(bundle).read(first, WINDOW).to_pylist()[0]
     place = np.flatnonzero(bundle.documents["document"].to_numpy() == window["document"])
     title = bundle.documents["title"][int(place[0])].as_py() if len(place) else ""
+    whole = whole_texts(window["tokens"])
     tokens = tuple(
-        CardToken(shown_token(token), round(activation_ratio(value, largest), 3))
-        for token, value in zip(window["tokens"], window["activations"], strict=True)
+        CardToken(
+            one.text,
+            round(activation_ratio(max(window["activations"][one.start : one.stop]), largest), 3),
+        )
+        for one in whole
     )
-    return tokens, window["peak"], shown_label(title, 60)
+    picked = next(i for i, one in enumerate(whole) if window["peak"] < one.stop)
+    return tokens, picked, shown_label(title, 60)
 
 
 @dataclass(frozen=True)

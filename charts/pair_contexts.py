@@ -158,7 +158,7 @@ def _chart() -> alt.LayerChart:
     words = (
         tokens.transform_calculate(line="datum.context + 0.5")
         .mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True)
-        .encode(x=around_picked("word:Q"), y=y, text="shown:N")
+        .encode(x=around_picked("word:Q"), y=y, text="drawn:N")
     )
     return layered(*shades, frames, words)
 

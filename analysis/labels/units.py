@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.labels.cut_characters import cut_of, decoded
 from analysis.runtime.arrays import Bools, Int32s, Ints
 
-_BYTES = re.compile(r"((?:⟨[0-9a-f]{2}(?: [0-9a-f]{2})*⟩)+)")
 _TOKENIZER_SPACE = re.compile("^[Ġ▁]")
 
 
@@ -41,7 +41,7 @@ def token_units(tokens: pa.Table) -> Units:
     document, position = tokens["document"].to_numpy(), tokens["position"].to_numpy()
     follows = np.zeros(len(codes), dtype=bool)
     follows[1:] = (document[1:] == document[:-1]) & (position[1:] == position[:-1] + 1)
-    cuts = np.array([_cut(text) for text in texts], dtype=np.int8).reshape(-1, 3)
+    cuts = np.array([cut_of(text) for text in texts], dtype=np.int8).reshape(-1, 3)
     joined = _joined(codes, follows, cuts)
     starts = np.flatnonzero(~joined)
     ends = np.append(starts[1:], len(codes)).astype(np.int64)
@@ -52,7 +52,7 @@ def token_units(tokens: pa.Table) -> Units:
         of_row=(np.cumsum(~joined) - 1).astype(np.int32),
         starts=starts,
         code=code.astype(np.int32),
-        texts=[_decoded("".join(texts[c] for c in codes[starts[i] : ends[i]])) for i in first],
+        texts=[decoded("".join(texts[c] for c in codes[starts[i] : ends[i]])) for i in first],
         follows=follows[starts],
     )
 
@@ -80,56 +80,11 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[Int32s, list[str]]:
     return whole.indices.to_numpy(zero_copy_only=False).astype(np.int32), texts
 
 
-def _cut(text: str) -> tuple[int, int, bool]:
-    """How a token cuts characters: bytes that end one, bytes that its last lacks, and if it is
-    nothing but bytes that end one."""
-    pieces = _BYTES.findall(text)
-    if not pieces:
-        return 0, 0, False
-    begins = 0
-    if text.startswith("⟨"):
-        raw = _raw(pieces[0])
-        begins = next((i for i, byte in enumerate(raw) if byte & 0xC0 != 0x80), len(raw))
-    lacks = _lacking(_raw(pieces[-1])) if text.endswith("⟩") else 0
-    return begins, lacks, text == pieces[0] and begins == len(_raw(text))
-
-
-def _lacking(raw: bytes) -> int:
-    """Bytes that the last character of `raw` lacks in UTF-8."""
-    for back in range(1, min(len(raw), 3) + 1):
-        byte = raw[-back]
-        if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return max(length - back, 0)
-        if byte < 0x80:
-            return 0
-    return 0
-
-
-def _raw(marks: str) -> bytes:
-    return bytes.fromhex(marks.replace("⟨", " ").replace("⟩", " "))
-
-
-def _decoded(text: str) -> str:
-    """The text with the bytes ⟨e4 bd⟩⟨a0⟩ as the characters that they encode.
-
-    Bytes that are not valid UTF-8 are unchanged.
-    """
-
-    def characters(match: re.Match[str]) -> str:
-        try:
-            return _raw(match[1]).decode()
-        except UnicodeDecodeError:
-            return match[1]
-
-    return _BYTES.sub(characters, text) if "⟨" in text else text
-
-
 @numba.njit(cache=True)
 def _joined(codes: np.ndarray, follows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """bool [N], whether a row ends a character that the row before it begins.
 
-    cuts int8 [texts, 3] are those of `_cut`.
+    cuts int8 [texts, 3] are those of `cut_of`.
     """
     joined = np.zeros(len(codes), dtype=np.bool_)
     lacking = 0

@@ -9,6 +9,7 @@ from charts.concordance import (
     CELL,
     FONT_SIZE,
     activation_ratio,
+    columns_of,
     drawn_tokens,
     shade_scale,
     titles_of,
@@ -61,3 +62,37 @@ def test_a_character_is_six_tenths_of_the_font_size_wide_and_titles_are_cut() ->
     assert drawn["word"] == pytest.approx(0.6 * FONT_SIZE)
     assert drawn["source"] == title
     assert titles_of(rows) == ["a" * 21 + "…"]
+
+
+def test_a_character_that_spans_tokens_is_drawn_whole_over_them() -> None:
+    tokens = ["⟨8a⟩", "Der ", "⟨c3⟩", "⟨96⟩", "ffnet ", "⟨f0 9f⟩", "⟨98⟩⟨80⟩", "⟨e4⟩"]
+    columns = columns_of(tokens, 2)
+    assert columns == [(-5, -4), (-4, 0), (0, 1), (1, 2), (2, 8), (8, 9), (9, 10), (10, 11)]
+    rows = pa.table(
+        {
+            "context": [0] * 8,
+            "token": tokens,
+            "title": [""] * 8,
+            "start": [start for start, _ in columns],
+            "end": [end for _, end in columns],
+        }
+    )
+    drawn = drawn_tokens(rows)
+    shown = [text.replace("\u00a0", " ") for text in drawn["drawn"].to_pylist()]
+    assert shown == ["…", "Der ", "Ö", "", "ffnet ", "😀", "", "…"]
+    assert drawn["shown"].to_pylist()[2:4] == ["Ö", "Ö"]
+    assert drawn["word"][2].as_py() == pytest.approx(0.5 * CELL)  # in the middle of two columns
+    assert drawn["word"][5].as_py() == pytest.approx(8 * CELL)
+
+
+def test_characters_of_different_lines_are_not_joined() -> None:
+    rows = pa.table(
+        {
+            "context": [0, 1],
+            "token": ["⟨c3⟩", "⟨96⟩"],
+            "title": ["", ""],
+            "start": [0, 0],
+            "end": [1, 1],
+        }
+    )
+    assert drawn_tokens(rows)["drawn"].to_pylist() == ["…", "…"]
