@@ -42,6 +42,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     selected: np.ndarray | None = None,
     colour: str = "cluster",
     measure: str = "phi",
+    regime: tuple[float, float] | None = None,
     level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
@@ -51,7 +52,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
     `colour` names a colouring of `charts.map_columns`; "association" is with `highlight`, by
-    `measure`.
+    `measure`, or with the range `regime` of its activation.
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
@@ -61,7 +62,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
         raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
-    colours = colouring(bundle, colour, level, highlight, measure)
+    colours = colouring(bundle, colour, level, highlight, measure, regime)
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colours, clustering, viewport, map_name)
     frame = viewport or whole_map(bundle, map_name)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from analysis.bundle import TABLES, Bundle, LevelName
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.errors import InputError
-from analysis.runtime.numbers import count
+from analysis.runtime.numbers import count, short
 from analysis.selection import MAP_COLUMNS, Cluster, Compare, Flag, Latents, Selection, both
 from charts.cluster_level import level_of, level_words
 from charts.colour_steps import STEPS, Scale, in_sections, scale_of, step_colours
@@ -170,16 +170,18 @@ def colouring(
     level: LevelName | None = None,
     latent: int | None = None,
     measure: str = "phi",
+    regime: tuple[float, float] | None = None,
 ) -> Colouring:
     """The colours of the latents by a column, by the clusters of a level, or by association.
 
     `level` is that of "cluster"; None for the one shown first. "association" colours the partners
-    of `latent` by `measure`. Raises InputError for an unknown column, level, latent or measure.
+    of `latent` by `measure`, or those of a range `regime` of its activation. Raises InputError for
+    an unknown column, level, latent or measure.
     """
     if name == CLUSTER:
         return _by_cluster(bundle, level)
     if name == ASSOCIATION:
-        return _by_association(bundle, latent, measure)
+        return _by_association(bundle, latent, measure, regime)
     known = offered_columns(bundle)
     if name not in known:
         raise InputError(f"Map: cannot colour by {name!r}; choose one of {', '.join(known)}.")
@@ -272,17 +274,27 @@ def _by_number(
     )
 
 
-def _by_association(bundle: Bundle, latent: int | None, measure: str) -> Colouring:
+def _by_association(
+    bundle: Bundle, latent: int | None, measure: str, regime: tuple[float, float] | None
+) -> Colouring:
     if latent is None:
         raise InputError("Map: choose a latent to colour by the association with it.")
     check_latent(bundle, latent)
     check_measure(measure)
-    partners = ranked_partners(bundle, latent, measure)
+    if regime is None:
+        partners = ranked_partners(bundle, latent, measure)
+        own = f"latent {latent}"
+    else:
+        # Imported here because numba would delay the first page.
+        from analysis.cooccurrence.regime_partners import regime_partners  # noqa: PLC0415
+
+        partners = regime_partners(bundle, latent, *regime, measure)
+        own = f"latent {latent} at activation {short(regime[0])} to {short(regime[1])}"
     values = np.full(bundle.latents.num_rows, np.nan)
     values[partners["partner"].to_numpy()] = partners[measure].to_numpy()
     offer = Offer(
-        f"{title_of(measure)} with latent {latent}",
-        f"{count(partners.num_rows)} ranked partners of latent {latent}; others have no value",
+        f"{title_of(measure)} with {own}",
+        f"{count(partners.num_rows)} ranked partners of {own}; others have no value",
         linear=is_bounded(measure),
     )
     return _by_number(ASSOCIATION, offer, values, on_top=latent)

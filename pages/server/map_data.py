@@ -3,6 +3,7 @@
 Each address holds the identity of the bundle's files, so browsers keep the answers for ever.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, cast, get_args
@@ -78,6 +79,7 @@ def column(bundle: "Bundle", request: Request) -> Response:
         level_of_request(asked),
         latent_of_request(asked.get("latent")),
         asked.get("measure", "phi"),
+        regime_of_request(asked.get("regime")),
     )
     return _binary(packed(colours))
 
@@ -119,6 +121,19 @@ def _whole_number(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_ID)):
         return None
     return int(text) if int(text) <= LARGEST_ID else None
+
+
+def regime_of_request(text: str | None) -> tuple[float, float] | None:
+    """A range of activation, such as "2.5,7"; None without one."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError as error:
+        raise HTTPException(400, "A range of activation is two numbers.") from error
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise HTTPException(400, "A range of activation is two numbers.")
+    return low, high
 
 
 def _binary(content: bytes) -> Response:

@@ -34,6 +34,22 @@ def test_a_column_is_that_of_the_level_and_the_latent(planted_bundle: Bundle) ->
     assert sent == packed(colouring(planted_bundle, "association", latent=3, measure="jaccard"))
 
 
+def test_the_association_follows_a_range_of_activation(planted_bundle: Bundle) -> None:
+    query = {"latent": 8, "measure": "phi", "regime": "2.5,1e9"}
+    sent = body(map_data.column(asked(planted_bundle, query, name="association")))
+    colours = colouring(planted_bundle, "association", latent=8, regime=(2.5, 1e9))
+    assert sent == packed(colours)
+    assert sent != packed(colouring(planted_bundle, "association", latent=8))
+    assert colours.title.startswith("phi with latent 8 at activation 2.5 to ")
+
+
+@pytest.mark.parametrize("text", ["1", "1,2,3", "a,b", "nan,1", "1,inf"])
+def test_a_range_that_is_not_one_is_refused(text: str) -> None:
+    with pytest.raises(HTTPException):
+        map_data.regime_of_request(text)
+    assert map_data.regime_of_request("0,2.5") == (0.0, 2.5)
+
+
 def test_an_unknown_column_has_a_sentence(planted_bundle: Bundle) -> None:
     answer = map_data.column(asked(planted_bundle, name="colour-of-my-socks"))
     assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
