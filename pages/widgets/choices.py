@@ -1,6 +1,6 @@
 """Select boxes next to charts. Each one sets one field of the view."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -18,6 +18,7 @@ from charts.null_view import has_null_view
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
+from pages.widgets.glossary import COUNTS
 from pages.widgets.state import PooledContexts, Subject, Tab
 
 _SPACES: dict[Space, str] = {
@@ -49,6 +50,7 @@ def measure() -> str:
             "Measure",
             list(MEASURES),
             lambda name: f"{MEASURES[name].label} = {MEASURES[name].formula}",
+            meaning=COUNTS,
         )
     )
 
@@ -134,27 +136,30 @@ def subject(latent: int | None) -> Subject:
 
 def contexts() -> ContextKind:
     """Which contexts of a latent are shown."""
-    chosen: ContextKind = _choice(
-        "contexts", "Contexts", list(_CONTEXTS), lambda kind: _CONTEXTS[kind]
-    )
-    return chosen
+    _segments("contexts", "Contexts", _CONTEXTS)
+    return session.current().contexts
 
 
 def tab() -> Tab:
     """Which part of the Co-occurrence page is shown."""
-    key = "pick tab"
-    st.session_state[key] = session.current().tab
+    _segments("tab", "Part", _TABS)
+    return session.current().tab
+
+
+def _segments(field: str, label: str, words: Mapping[Any, str]) -> None:
+    """Buttons side by side for one field of the view."""
+    key = f"pick {field}"
+    st.session_state[key] = getattr(session.current(), field)
     st.segmented_control(
-        "Part",
-        list(_TABS),
+        label,
+        list(words),
         key=key,
         required=True,
-        format_func=lambda name: _TABS[name],
+        format_func=lambda name: words[name],
         label_visibility="collapsed",
         on_change=_take,
-        args=("tab", key),
+        args=(field, key),
     )
-    return session.current().tab
 
 
 def relation(counts: dict[str, int]) -> str:
@@ -241,6 +246,7 @@ def _choice(
     words: Callable[[Any], str],
     after: Callable[[], None] | None = None,
     width: int = 240,
+    meaning: str | None = None,
 ) -> Any:
     """A select box for one field of the view; `after` is called when the reader changes it.
 
@@ -258,6 +264,7 @@ def _choice(
         on_change=_take,
         args=(field, key, after),
         width=width,
+        help=meaning,
     )
 
 

@@ -15,6 +15,7 @@ from analysis.runtime.arrays import Bools
 from pages.widgets import session
 from pages.widgets.bundles import shown
 from pages.widgets.export_menu import begin_run
+from pages.widgets.glossary import glossary
 from pages.widgets.markdown import plain
 from pages.widgets.selection_bar import selection_bar
 from pages.widgets.state import ViewState
@@ -63,9 +64,10 @@ def begin(title: str, question: str, *, of_latents: bool = False) -> Page:
                 type="tertiary",
                 icon=":material/help:",
                 width="content",
-                help="What this page answers",
+                help="What this page answers, and what its terms mean",
             ):
                 st.markdown(question)
+                glossary(title)
         mask = selection_bar(bundle)
         choices = _row("page choices")
     _report_invalid()

@@ -9,10 +9,16 @@ from tests.pages.conftest import Open
 
 def test_a_choice_reaches_the_address_bar(open_page: Open) -> None:
     app = open_page("latent", latent=8)
-    app.selectbox(key="pick contexts").set_value("random").run()
+    app.selectbox(key="pick measure").set_value("joint").run()
+    assert app.query_params["measure"] == "joint"
+    app.selectbox(key="pick measure").set_value("phi").run()
+    assert "measure" not in app.query_params
+
+
+def test_the_kind_of_contexts_is_chosen_beside_each_other(open_page: Open) -> None:
+    app = open_page("latent", latent=8)
+    app.button_group(key="pick contexts").set_value("random").run()
     assert app.query_params["contexts"] == "random"
-    app.selectbox(key="pick contexts").set_value("top").run()
-    assert "contexts" not in app.query_params
 
 
 def test_a_measure_is_offered_with_its_formula(open_page: Open) -> None:
