@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, ContextKind
+from analysis.latents.activation_range import contexts_in_range
 from analysis.latents.windows import WindowReader
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import short
@@ -26,7 +27,7 @@ from charts.concordance import (
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import Click
+from charts.core.interactions import PASSAGE, Click
 from charts.core.latents import check_latent
 from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.theme import ACTIVATION_RANGE, INK, MONO, NARROW, PAPER, layered
@@ -44,29 +45,31 @@ _BY_RANK = "Contexts evenly spaced by rank"
 
 
 @cached
-def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Figure:
+def context_strips(
+    bundle: Bundle,
+    latent: int,
+    kind: ContextKind = "top",
+    regime: tuple[float, float] | None = None,
+) -> Figure:
     """Windows of the corpus, one line each, tokens shaded by their activation.
 
-    The shade is the ratio to the latent's own maximum over the corpus. Raises InputError for an
-    unknown latent or kind.
+    The shade is the ratio to the latent's own maximum over the corpus. With a range `regime` of the
+    activation, the contexts are picked from it only. A click gives PASSAGE: document and position
+    of the token. Raises InputError for an unknown latent or kind.
     """
     check_latent(bundle, latent)
     if kind not in get_args(ContextKind):
         raise InputError(f"Contexts: there is no kind {kind!r}; choose top, interval or random.")
-    contexts = bundle.contexts.of(latent)
-    contexts = contexts.filter(pc.equal(contexts["kind"].cast("string"), kind))
-    contexts = contexts.sort_by(
-        [("activation", "descending"), ("document", "ascending"), ("position", "ascending")]
-    )
+    contexts = _picked(bundle, latent, kind, regime)
     largest = short(bundle.latents["max"][latent].as_py() or 0.0)
     rows = context_rows(bundle, contexts)
     by_rank = kind == "interval" and bundle.manifest.schema_version < RANKED_UNTIL
     title = _BY_RANK if by_rank else _TITLES[kind]
     return Figure(
         name=f"latent-{latent}-contexts-{kind}",
-        title=f"{title} of latent {latent}",
+        title=f"{title} of latent {latent}" + ("" if regime is None else ", in the range"),
         chart=context_chart(
-            rows, f"activation / the latent's own maximum ({largest})", titles_of(rows)
+            rows, f"activation / the latent's own maximum ({largest})", titles_of(rows), PASSAGE
         ),
         rows=rows,
         caption=caption_of(
@@ -75,13 +78,30 @@ def context_strips(bundle: Bundle, latent: int, kind: ContextKind = "top") -> Fi
             latent=latent,
             contexts=f"{contexts.num_rows} {kind}",
             largest_activation=largest,
+            **({} if regime is None else {"range": f"{short(regime[0])} to {short(regime[1])}"}),
         ),
+        selections=(PASSAGE.name,),
         note=(
             "The strongest contexts make a latent look cleaner than it is: also read those of "
-            "equal intervals and the random ones."
+            "equal intervals and the random ones. "
             if kind == "top"
-            else "Windows of the corpus, as examples only: no statistic is computed from them."
-        ),
+            else "Windows of the corpus, as examples only: no statistic is computed from them. "
+        )
+        + "Click a line to open its document.",
+    )
+
+
+def _picked(
+    bundle: Bundle, latent: int, kind: ContextKind, regime: tuple[float, float] | None
+) -> pa.Table:
+    """The contexts of a latent, strongest first."""
+    if regime is None:
+        stored = bundle.contexts.of(latent)
+        contexts = stored.filter(pc.equal(stored["kind"].cast("string"), kind))
+    else:
+        contexts = contexts_in_range(bundle, latent, *regime, kind)
+    return contexts.sort_by(
+        [("activation", "descending"), ("document", "ascending"), ("position", "ascending")]
     )
 
 
@@ -137,6 +157,8 @@ def context_chart(
     """The lines, labelled by `sides`; `shade` is the title of the legend."""
     kept = ["context", "latent", "position", "activation", "ratio", "picked_activation"]
     data = rows.select([*kept, "is_picked"])
+    # As text, because numbers of JavaScript cannot hold every id.
+    data = data.append_column("document", rows["document"].cast(pa.string()))
     placed = drawn_tokens(rows)
     for name in placed.column_names:
         data = data.append_column(name, placed[name])
@@ -181,7 +203,7 @@ def _chart(click: Click | None) -> alt.LayerChart:
     if click is not None:
         boxes = boxes.add_params(click.parameter())
     words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
-        x="word:Q", y=y, text="shown:N", tooltip=tooltip
+        x="word:Q", y=y, text="drawn:N", tooltip=tooltip
     )
     return layered(boxes, words, *_values(tokens, y))
 

@@ -11,13 +11,14 @@ from analysis.runtime.numbers import count, density, short
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
-from charts.core.interactions import LATENT
+from charts.core.interactions import ACTIVATIONS, LATENT
 from charts.core.latents import check_latent
-from charts.core.measures import check_measure, format_of, measured, range_of, title_of, value_texts
+from charts.core.measures import check_measure, format_of, measured, title_of, value_texts
 from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
 from charts.core.text import name_of, shown_token
 from charts.core.theme import (
     ACCENT,
+    ACCENT_LIGHT,
     NEGATIVE,
     PAPER,
     POSITIVE,
@@ -33,8 +34,13 @@ ROW = 22
 
 
 @cached
-def activation_histogram(bundle: Bundle, latent: int) -> Figure:
-    """Histogram of the activations of a latent over its active tokens."""
+def activation_histogram(
+    bundle: Bundle, latent: int, regime: tuple[float, float] | None = None
+) -> Figure:
+    """Histogram of the activations of a latent over its active tokens.
+
+    Bars that touch the range `regime` are dark, the others pale. A drag gives ACTIVATIONS.
+    """
     check_latent(bundle, latent)
     _, values = bundle.activations.of_latent(latent)
     rows = _value_bins(values)
@@ -47,7 +53,12 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
     return Figure(
         name=f"latent-{latent}-activations",
         title=f"Activations of latent {latent}",
-        chart=_histogram().draw({"rows": rows, "marks": pa.Table.from_pylist(marks)}),
+        chart=_histogram().draw(
+            {
+                "rows": rows.append_column("inside", _inside(rows, regime)),
+                "marks": pa.Table.from_pylist(marks),
+            }
+        ),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -55,17 +66,33 @@ def activation_histogram(bundle: Bundle, latent: int) -> Figure:
             latent=latent,
             active_tokens=count(len(values)),
             density=density(row["density"]),
+            **({} if regime is None else {"range": range_words(regime)}),
         ),
-        note=f"The {count(len(values))} active tokens; the activation is 0 on all others.",
+        selections=(ACTIVATIONS.name,),
+        note=f"The {count(len(values))} active tokens; the activation is 0 on all others. Drag "
+        "over a range to see its contexts and partners only.",
     )
+
+
+def range_words(regime: tuple[float, float]) -> str:
+    """A range of activation, such as "2.5 to 7"."""
+    return f"{short(regime[0])} to {short(regime[1])}"
+
+
+def _inside(rows: pa.Table, regime: tuple[float, float] | None) -> pa.Array:
+    """Whether each bar [n] touches a range of activation; all do without one."""
+    low, high = (-np.inf, np.inf) if regime is None else regime
+    start, stop = (rows[f"activation_{end}"].to_numpy() for end in ("from", "to"))
+    return pa.array((start <= high) & (stop >= low))
 
 
 @template
 def _histogram() -> alt.LayerChart:
     bars = (
         alt.Chart(named("rows"))
-        .mark_rect(stroke=PAPER, strokeWidth=1, color=ACCENT)
+        .mark_rect(stroke=PAPER, strokeWidth=1)
         .encode(
+            color=alt.condition("datum.inside", alt.value(ACCENT), alt.value(ACCENT_LIGHT)),
             x=alt.X(
                 "activation_from:Q",
                 title="activation",
@@ -85,13 +112,15 @@ def _histogram() -> alt.LayerChart:
                 alt.Tooltip("tokens:Q", title="active tokens", format=COUNT),
             ],
         )
+        .properties(name="activations")
+        .add_params(ACTIVATIONS.parameter())
     )
     at = alt.Chart(named("marks")).encode(x="at:Q")
     rule = at.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
     texts = at.mark_text(align="left", dx=5, color=QUIET_INK, fontSize=11).encode(
         y=alt.value(6), text="text:N"
     )
-    return layered(bars, rule, texts, height=210)
+    return layered(bars, rule, texts, height=150)
 
 
 def _value_bins(values: np.ndarray) -> pa.Table:
@@ -124,7 +153,7 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
     return Figure(
         name=f"latent-{latent}-neighbours",
         title=f"Nearest decoder vectors of latent {latent}",
-        chart=_ranked_rows(rows, "cosine", "cosine of the decoder vectors", (0.0, 1.0)),
+        chart=_ranked_rows(rows, "cosine", "cosine of the decoder vectors"),
         rows=rows,
         caption=caption_of(bundle, unit="latent", latent=latent, neighbours=rows.num_rows),
         selections=(LATENT.name,),
@@ -146,7 +175,7 @@ def latent_partners(bundle: Bundle, latent: int, measure: str = "phi", limit: in
     return Figure(
         name=f"latent-{latent}-partners-{measure}",
         title=f"Latents that fire with latent {latent}, by {title_of(measure)}",
-        chart=_ranked_rows(rows, measure, title_of(measure), range_of(measure)),
+        chart=_ranked_rows(rows, measure, title_of(measure)),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -198,9 +227,7 @@ def _partner_rows(
     )
 
 
-def _ranked_rows(
-    rows: pa.Table, value: str, title: str, domain: tuple[float | None, float | None]
-) -> Drawing:
+def _ranked_rows(rows: pa.Table, value: str, title: str) -> Drawing:
     """One bar per row, in row order, with the name, value and tooltip of the latent."""
     ids, labels = rows["latent"].to_pylist(), rows["label"].to_pylist()
     data = rows.drop_columns(["label"]).append_column(
@@ -209,7 +236,7 @@ def _ranked_rows(
     data = data.append_column("text", pa.array(value_texts(rows[value], value), pa.string()))
     values = np.nan_to_num(rows[value].to_numpy(zero_copy_only=False).astype(np.float64))
     least = min(0.0, float(values.min(initial=0.0)))
-    most = domain[1] if domain[1] is not None else float(values.max(initial=0.0)) or 1.0
+    most = float(values.max(initial=0.0)) or 1.0
     counts = tuple(n for n in ("joint_tokens", "joint_documents") if n in rows.column_names)
     others = tuple(n for n in rows.column_names[5:] if n != value) if counts else ()
     return _ranked(value, title, counts, others).draw(

@@ -3,14 +3,17 @@
 import streamlit as st
 
 from charts.contexts import context_strips
-from charts.latent import activation_histogram, latent_neighbours, latent_partners, logit_effects
+from charts.latent import activation_histogram, logit_effects
 from pages.widgets import choices
-from pages.widgets.blind_test import blind_test_button, running_test
+from pages.widgets.blind_test import running_test
 from pages.widgets.figure_card import show
-from pages.widgets.heads import latent_head, latent_links
+from pages.widgets.heads import latent_actions, latent_facts, latent_head
+from pages.widgets.latent_lists import neighbour_list, partner_list, relation_list
 from pages.widgets.latent_notes import latent_notes
-from pages.widgets.page import begin, options
-from pages.widgets.pickers import latent_picker, open_pair_with
+from pages.widgets.latent_picker import latent_picker
+from pages.widgets.opened_document import opened_document
+from pages.widgets.page import begin
+from pages.widgets.regime import chosen_regime
 
 page = begin(
     "Latent",
@@ -20,20 +23,20 @@ page = begin(
 )
 running_test(page, "latent")
 latent = latent_picker(page)
+with page.toolbar:
+    latent_actions(page.bundle, latent)
 latent_head(page.bundle, latent)
-with st.container(horizontal=True):
-    latent_links(page.bundle, latent)
-    blind_test_button(page.bundle, "latent", latent, [latent])
-latent_notes(page, latent)
-with options():
-    kind = choices.contexts()
-    measure = choices.measure()
-    open_pair_with(page.bundle, latent)
-show(context_strips(page.bundle, latent, kind))
-left, right = st.columns(2)
+regime = chosen_regime(page, latent)
+left, right = st.columns([3, 2])
 with left:
-    show(activation_histogram(page.bundle, latent))
-    show(latent_neighbours(page.bundle, latent))
+    kind = choices.contexts()
+    show(context_strips(page.bundle, latent, kind, regime))
+    partner_list(page, latent, regime)
+    neighbour_list(page, latent)
 with right:
-    show(latent_partners(page.bundle, latent, measure))
+    latent_notes(page, latent)
+    latent_facts(page.bundle, latent)
+    show(activation_histogram(page.bundle, latent, regime))
     show(logit_effects(page.bundle, latent))
+    relation_list(page, latent)
+opened_document(page.bundle, latent)

@@ -85,6 +85,7 @@ CLUSTER_PAIR = Click("picked_pair_of_clusters", ("cluster", "other"))
 COMPONENT = Click("picked_component", ("component",))
 INNER_CLUSTER = Click("picked_inner_cluster", ("members",))
 FLAG = Click("picked_flag", ("flag",))
+PASSAGE = Click("picked_passage", ("document", "position"))
 
 BOX = Interval("box", ("x", "y"), ("x", "y"))
 COOCCURRENCE_BOX = Interval("box_of_cooccurrence", ("x", "y"), ("x", "y"))
@@ -92,6 +93,7 @@ DENSITY = Interval("density", ("log10_density",), ("x",))
 STRENGTHS = Interval("brushed_strengths", ("density", "max"), ("x", "y"))
 STRENGTH_BINS = Interval("brushed_bins", ("density_from", "max_from"), ("x", "y"))
 PLANE = Interval("brushed_plane", ("x", "y"), ("x", "y"))
+ACTIVATIONS = Interval("brushed_activations", ("activation_from",), ("x",))
 
 CELL_BRUSH = NameBrush("brushed_cells", ("b", "a"), ("x", "y"))
 PAIR_BRUSH = NameBrush("brushed_pairs", ("pair",), ("y",))
@@ -99,7 +101,7 @@ CLUSTER_BRUSH = NameBrush("brushed_clusters", ("b", "a"), ("x", "y"), clusters_n
 
 INTERACTIONS: tuple[Click | Interval | NameBrush, ...] = (
     LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, INNER_CLUSTER,
-    FLAG,
+    FLAG, PASSAGE, ACTIVATIONS,
     BOX, COOCCURRENCE_BOX, DENSITY, STRENGTHS, STRENGTH_BINS, PLANE,
     CELL_BRUSH, PAIR_BRUSH, CLUSTER_BRUSH,
 )  # fmt: skip

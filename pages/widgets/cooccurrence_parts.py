@@ -20,8 +20,8 @@ from charts.tables import pairs_table
 from pages.widgets import choices
 from pages.widgets.bundles import clarke_components
 from pages.widgets.figure_card import show
+from pages.widgets.latent_picker import latent_picker
 from pages.widgets.page import Page
-from pages.widgets.pickers import latent_picker
 from pages.widgets.state import Tab
 from pages.widgets.tables import latent_table, pair_table, relation_table
 from pages.widgets.trust import relation_rules

@@ -30,6 +30,7 @@ from analysis.selection import (
 )
 from charts.component_plane import members_inside
 from charts.core.interactions import (
+    ACTIVATIONS,
     BOX,
     CELL,
     CELL_BRUSH,
@@ -44,6 +45,7 @@ from charts.core.interactions import (
     LATENT,
     PAIR,
     PAIR_BRUSH,
+    PASSAGE,
     PLANE,
     RELATION,
     STRENGTH_BINS,
@@ -119,6 +121,8 @@ def act(name: str, value: Any) -> None:
         part = drawn.part(ends) if ends else Everything()
         selection = replaced(session.current().selection, drawn.replaces, part)
         session.select(selection, keep_brushes=True)
+    elif name == ACTIVATIONS.name:
+        session.change(regime=next(iter(ACTIVATIONS.read(value) or ()), None))
     elif (clicked := _CLICKED.get(name)) and (row := clicked.click.read(value)):
         selection = session.current().selection
         session.select(replaced(selection, clicked.replaces, clicked.part(row)))
@@ -153,6 +157,11 @@ def _visit_cluster(row: Row) -> None:
         choose_cluster(int(row["cluster"]))
     else:
         session.select(replaced(session.current().selection, _is_cluster, Unclustered()))
+
+
+def _open_passage(row: Row) -> None:
+    """Open the document of a context, at the clicked token."""
+    session.change(passage=(int(row["document"]), int(row["position"])))
 
 
 def _component(row: Row) -> Selection:
@@ -274,7 +283,8 @@ _VISITS = {
         Visit(PAIR, _pair_of("latent", "partner")),
         Visit(CELL, _pair_of("latent", "partner")),
         Visit(RELATION, _pair_of("a", "b")),
+        Visit(PASSAGE, _open_passage),
     )
 }
-HANDLED = frozenset((*_DRAWN, *_CLICKED, *_VISITS))
+HANDLED = frozenset((*_DRAWN, *_CLICKED, *_VISITS, ACTIVATIONS.name))
 """Names of the interactions that change the view: all of `charts.core.interactions`."""

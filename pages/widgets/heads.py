@@ -12,12 +12,13 @@ from analysis.runtime import numbers
 from analysis.selection import Cluster, Latents, Near, Partners, Selection
 from charts.cluster_evidence import cluster_row
 from charts.cluster_level import SPACE_WORDS
-from pages.widgets import session
+from pages.widgets import choices, session
+from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.metrics import metrics
-from pages.widgets.pickers import ChosenCluster
+from pages.widgets.pickers import ChosenCluster, open_pair_with
 from pages.widgets.trust import (
     cluster_evidence,
     cluster_explanation,
@@ -28,6 +29,7 @@ from pages.widgets.trust import (
 
 Row = Mapping[str, Any]
 _NAME_LENGTH = 120
+FACTS_IN_A_ROW = 4
 _FLAGS = {
     "dead": "Dead: this latent is never active on the kept tokens.",
     "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics are based on few tokens.",
@@ -37,14 +39,29 @@ _FLAGS = {
 
 
 def latent_head(bundle: Bundle, latent: int) -> None:
-    """The name, the label's score and the statistics of a latent."""
+    """The name, the id and the label's score of a latent."""
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
-    st.subheader(f"Latent {latent}{_name(row['label'])}", anchor=False)
+    st.subheader(f"{_title_of(row)} :gray[:small[latent {latent}]]", anchor=False)
     label_score(row, bundle)
     explanation(row, bundle)
     if warning := _FLAGS.get(row["flag"]):
         st.warning(warning)
-    metrics(latent_numbers(row, bundle.manifest.tokens))
+
+
+def _title_of(row: Row) -> str:
+    """The label of a latent, or its top tokens if it has none."""
+    if row["label"]:
+        return plain(row["label"], _NAME_LENGTH)
+    tokens = [f"“{plain(token.strip() or token, 20)}”" for token in (row["top_tokens"] or [])[:3]]
+    return f"No label · fires on {', '.join(tokens)}" if tokens else "No label"
+
+
+def latent_facts(bundle: Bundle, latent: int) -> None:
+    """The statistics of a latent, in rows of four."""
+    row = bundle.latents.slice(latent, 1).to_pylist()[0]
+    cells = list(latent_numbers(row, bundle.manifest.tokens).items())
+    for first in range(0, len(cells), FACTS_IN_A_ROW):
+        metrics(dict(cells[first : first + FACTS_IN_A_ROW]))
 
 
 def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
@@ -84,8 +101,8 @@ def _clusters_of(row: Row) -> str:
     return ", ".join(str(one) for one in both if one is not None) or "none"
 
 
-def latent_links(bundle: Bundle, latent: int) -> None:
-    """Buttons that select the latent, its neighbours, its partners or its cluster."""
+def latent_actions(bundle: Bundle, latent: int) -> None:
+    """What a reader can do with a latent: select it or its family, open a pair, look it up."""
     selections: dict[str, Selection] = {
         "this latent": Latents((latent,)),
         "its nearest decoder vectors": Near(latent),
@@ -95,10 +112,13 @@ def latent_links(bundle: Bundle, latent: int) -> None:
         cluster = bundle.latents[column][latent].as_py()
         if cluster is not None:
             selections[f"its {SPACE_WORDS[space]} cluster"] = Cluster((cluster,))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("Select", width="content")
+    with st.popover("Actions", icon=":material/more_horiz:", width="content"):
+        st.markdown("**Select**")
         for words, selection in selections.items():
             st.button(words, on_click=_select, args=(selection,), key=f"select {words}")
+        choices.measure()
+        open_pair_with(bundle, latent)
+        blind_test_button(bundle, "latent", latent, [latent])
 
 
 @guarded()

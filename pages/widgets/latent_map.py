@@ -119,6 +119,7 @@ def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
         selected=page.selected,
         colour=choice.colour,
         measure=page.view.measure,
+        regime=page.view.regime,
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,
@@ -172,6 +173,8 @@ def _column(choice: MapChoice, view: ViewState) -> str:
         asked = {"space": choice.level.space, "level": choice.level.level}
     elif choice.colour == ASSOCIATION:
         asked = {"latent": view.latent, "measure": view.measure}
+        if view.regime is not None:
+            asked["regime"] = ",".join(map(str, view.regime))
     return f"{choice.colour}?{urlencode(asked)}"
 
 

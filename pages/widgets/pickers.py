@@ -1,4 +1,4 @@
-"""Choose the latent, the pair or the cluster that a page is about."""
+"""Choose the pair or the cluster that a page is about."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,121 +14,20 @@ from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partner
 from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
-from analysis.selection import Search, evaluate
 from charts.cluster_level import at_level
 from charts.core.text import name_of, shown_label
 from pages.widgets import choices, session
 from pages.widgets.events import choose_cluster, open_pair
 from pages.widgets.failures import guarded
+from pages.widgets.latent_picker import no_such_latent
 from pages.widgets.page import Page
 from pages.widgets.state import WIDEST_WINDOW, ViewState
 
-MOST_HITS = 50
 MOST_PARTNERS = 40
 _NAME_LENGTH = 60
-_LATENT = "pick latent"
-_WORDS = "words of the latent"
-_HIT = "latent among the hits"
 _PARTNER = "partner among the strongest"
 _PAIR_WITH = "pair with a partner"
 _CLUSTER = "pick cluster"
-
-
-def latent_picker(page: Page) -> int:
-    """The latent of the view; without one, the first live latent of the selection."""
-    latent = _valid_latent(page)
-    with page.toolbar:
-        _latent_choices(page, latent)
-    return latent
-
-
-def _latent_choices(page: Page, latent: int) -> None:
-    """The fields that choose a latent: by id, by words, and the next of the selection."""
-    st.session_state[_LATENT] = latent
-    st.number_input(
-        "Latent",
-        min_value=0,
-        max_value=len(page.mask) - 1,
-        step=1,
-        key=_LATENT,
-        on_change=_take_latent,
-        args=(_LATENT,),
-        width=190,
-    )
-    words = st.text_input("Find by label or token", key=_WORDS, placeholder="python", width=260)
-    hits = _hits(page.bundle, words)
-    labels = page.bundle.latents["label"]
-    st.selectbox(
-        f"{numbers.count(len(hits))} hits" if words else "Hits",
-        hits[:MOST_HITS],
-        index=None,
-        key=_HIT,
-        format_func=lambda i: name_of(i, labels[i].as_py(), _NAME_LENGTH),
-        placeholder="choose one" if hits else "none",
-        disabled=not hits,
-        on_change=_take_latent,
-        args=(_HIT,),
-        width=230,
-    )
-    _step("Previous", "chevron_left", _next_selected(page.mask, latent, -1))
-    _step("Next", "chevron_right", _next_selected(page.mask, latent, 1))
-
-
-def _valid_latent(page: Page) -> int:
-    latent, last = page.view.latent, len(page.mask) - 1
-    if latent is None:
-        live = page.bundle.latents["active_tokens"].to_numpy() > 0
-        latent = int(np.argmax(page.mask & live))
-        session.suggest(latent=latent)
-    elif latent > last:
-        st.warning(f"{_no_such_latent(latent, last)} Latent {last} is shown.")
-        latent = last
-        session.change(latent=latent)
-    return latent
-
-
-def _no_such_latent(latent: int, last: int) -> str:
-    return f"There is no latent {latent}: this SAE has latents 0 to {last}."
-
-
-def _hits(bundle: Bundle, words: str) -> list[int]:
-    """Latents whose label, explanation or top tokens contain the words, densest first."""
-    if not words:
-        return []
-    ids = np.flatnonzero(evaluate(Search(words), bundle))
-    density = bundle.latents["density"].take(ids)
-    order = pc.sort_indices(density, sort_keys=[("", "descending")])
-    return [int(ids[i]) for i in order.to_pylist()]
-
-
-def _next_selected(mask: Bools, latent: int, step: int) -> int | None:
-    """The nearest selected latent after (`step` 1) or before (`step` -1) a latent, by id."""
-    selected = np.flatnonzero(mask)
-    others = selected[selected > latent] if step > 0 else selected[selected < latent][::-1]
-    return int(others[0]) if len(others) else None
-
-
-def _step(name: str, icon: str, latent: int | None) -> None:
-    st.button(
-        name,
-        icon=f":material/{icon}:",
-        type="tertiary",
-        disabled=latent is None,
-        help="Within the selection, in the order of the ids.",
-        on_click=_go_to_latent,
-        args=(latent,),
-    )
-
-
-@guarded()
-def _take_latent(key: str) -> None:
-    _go_to_latent(st.session_state[key])
-
-
-@guarded()
-def _go_to_latent(latent: int | None) -> None:
-    if latent is not None:
-        session.change(latent=int(latent))
 
 
 @dataclass(frozen=True)
@@ -224,7 +123,7 @@ def _explain_replacement(view: ViewState, last: int, a: int, b: int) -> None:
     """Warn if the link does not contain a valid pair; a missing latent needs no warning."""
     for latent in (view.latent, view.partner):
         if latent is not None and latent > last:
-            st.warning(f"{_no_such_latent(latent, last)} The pair {a} and {b} is shown.")
+            st.warning(f"{no_such_latent(latent, last)} The pair {a} and {b} is shown.")
             return
     if view.latent is not None and view.partner == view.latent:
         st.warning(f"Latent {a} cannot be paired with itself. Its partner {b} is shown.")

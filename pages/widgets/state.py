@@ -65,9 +65,24 @@ def _one_of(options: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _edges(value: object) -> object:
-    """Split the text of a link into its four numbers."""
+def _numbers(value: object) -> object:
+    """Split the text of a link into its numbers."""
     return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    """Round the ends of a range to what a link keeps."""
+    low, high = (float(f"{end:.{SIGNIFICANT_DIGITS}g}") for end in ends)
+    if not (math.isfinite(low) and math.isfinite(high)) or low > high:
+        raise ValueError("a range is low,high with low <= high")
+    return low, high
+
+
+def _place(passage: tuple[int, int]) -> tuple[int, int]:
+    document, position = passage
+    if not (abs(document) < 2**63 and 0 <= position < 2**31):
+        raise ValueError("a passage is document,position")
+    return document, position
 
 
 def _rectangle(viewport: Viewport) -> Viewport:
@@ -86,7 +101,9 @@ Component = Annotated[int, Field(ge=1, lt=2**7)]
 """A principal component, counted from 1."""
 Measure = Annotated[str, _one_of(MEASURES)]
 Relation = Annotated[str, _one_of((ALL, *RELATIONS))]
-Rectangle = Annotated[Viewport, BeforeValidator(_edges), AfterValidator(_rectangle)]
+Regime = Annotated[tuple[float, float], BeforeValidator(_numbers), AfterValidator(_ascending)]
+Passage = Annotated[tuple[int, int], BeforeValidator(_numbers), AfterValidator(_place)]
+Rectangle = Annotated[Viewport, BeforeValidator(_numbers), AfterValidator(_rectangle)]
 
 
 class ViewState(BaseModel):
@@ -140,6 +157,10 @@ class ViewState(BaseModel):
     latent: Id | None = None
     partner: Id | None = None
     contexts: ContextKind = "top"
+    regime: Regime | None = None
+    """A range of the activation of the latent that the page follows; None for all of it."""
+    passage: Passage | None = None
+    """The document and the position of the context whose document is open."""
     threshold: float = 0.0
     window: Annotated[int, Field(ge=1, le=WIDEST_WINDOW)] = WINDOW
     """Kept tokens."""
@@ -163,7 +184,12 @@ class ViewState(BaseModel):
         }
 
     def changed(self, **changes: object) -> "ViewState":
-        """The view with other values in some fields; raises ValidationError if one is not valid."""
+        """The view with other values in some fields; raises ValidationError if one is not valid.
+
+        Another latent has another range of activation and other contexts.
+        """
+        if changes.get("latent", self.latent) != self.latent:
+            changes = {"regime": None, "passage": None, **changes}
         return ViewState.model_validate({**dict(self), **changes})
 
     @property
@@ -212,5 +238,8 @@ PARAMETERS = frozenset((*ViewState.model_fields, *OLD_NAMES))
 def _text(value: object) -> str:
     """A value as a query parameter."""
     if isinstance(value, tuple):
-        return ",".join(f"{edge:.{SIGNIFICANT_DIGITS}g}" for edge in value)
+        return ",".join(
+            str(part) if isinstance(part, int) else f"{part:.{SIGNIFICANT_DIGITS}g}"
+            for part in value
+        )
     return str(value)

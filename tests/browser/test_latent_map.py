@@ -57,7 +57,7 @@ def test_a_click_puts_a_latent_in_focus_and_enter_opens_it(shown: MapPage) -> No
     shown.keys("Enter")
     shown.page.wait_for_url(re.compile(rf"/latent\?.*latent={latent}\b"))
     expect(
-        shown.page.get_by_role("heading", name=re.compile(rf"^Latent {latent}\b"))
+        shown.page.get_by_role("heading", name=re.compile(rf" latent {latent}$"))
     ).to_be_visible()
 
 

@@ -148,3 +148,25 @@ def test_a_rare_latent_is_told_from_one_that_does_not_fire_with_others(
     assert "It is too rare to tell" in (latent_partners(planted_bundle, rare).note or "")
     assert active[dead] == 0
     assert "lift" not in (latent_partners(planted_bundle, dead).note or "")
+
+
+def test_the_bars_that_touch_the_range_are_dark(tiny: Bundle) -> None:
+    rows = activation_histogram(tiny, 20).rows.to_pylist()
+    regime = (rows[10]["activation_from"] + 1e-6, rows[12]["activation_to"] - 1e-6)
+    figure = activation_histogram(tiny, 20, regime)
+    inside = [row["inside"] for row in drawn_rows(figure, "inside")]
+    assert inside == [10 <= i <= 12 for i in range(len(rows))]
+    assert all(row["inside"] for row in drawn_rows(activation_histogram(tiny, 20), "inside"))
+    assert figure.caption.parameters["range"] == (
+        f"{numbers.short(regime[0])} to {numbers.short(regime[1])}"
+    )
+    assert figure.selections == ("brushed_activations",)
+
+
+def test_the_contexts_follow_the_range(tiny: Bundle) -> None:
+    values = np.sort(tiny.activations.of_latent(20)[1])
+    regime = (float(values[2]), float(values[len(values) // 2]))
+    for kind in ("top", "interval", "random"):
+        rows = context_strips(tiny, 20, kind, regime).rows.to_pandas()
+        picked = rows[rows["is_picked"]]["activation"]
+        assert len(picked) > 1 and picked.between(*regime).all()

@@ -97,7 +97,8 @@ def test_a_test_goes_on_if_answers_cannot_be_stored(
 
 def test_a_latent_that_is_never_active_has_no_test(open_page: Open) -> None:
     app = click(open_page("latent", latent=190), "Test yourself")
-    assert "There is no test of latent 190" in app.info[0].value and charts(app)
+    assert "There is no test of latent 190" in app.info[0].value
+    assert "[latent 190]" in app.subheader[0].value
 
 
 def test_another_page_is_not_hidden(open_page: Open) -> None:

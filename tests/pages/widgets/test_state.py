@@ -34,6 +34,8 @@ DEFAULTS = {
     "latent": None,
     "partner": None,
     "contexts": "top",
+    "regime": None,
+    "passage": None,
     "threshold": 0.0,
     "window": WINDOW,
     "picking": "even",
@@ -64,6 +66,8 @@ OTHERS: dict[str, tuple[object, str]] = {
     "latent": (0, "0"),
     "partner": (7, "7"),
     "contexts": ("interval", "interval"),
+    "regime": ((0.5, 12.25), "0.5,12.25"),
+    "passage": ((2**62, 70_000_001), f"{2**62},70000001"),
     "threshold": (1.5, "1.5"),
     "window": (32, "32"),
     "picking": ("random", "random"),
@@ -128,7 +132,8 @@ INVALID = [
     ("classes", "word"), ("map", "both"), ("layout", "both"), ("viewport", "1,0,0,1"),
     ("viewport", "0,1,1,0"), ("viewport", "0,0,0,1"), ("viewport", "0,1,0,inf"),
     ("viewport", "0,1,0"), ("mode", "circle"), ("size", "big"), ("viewport", "a,b,c,d"),
-    ("viewport", ""), ("pooled", "interval"),
+    ("viewport", ""), ("pooled", "interval"), ("regime", "2,1"), ("regime", "1"),
+    ("regime", "nan,1"), ("passage", "3"), ("passage", "3,-1"), ("passage", "a,b"),
     ("contexts", "all"), ("select", "a" * 20_001), ("bundle", "a" * 101), ("window", "0"),
     ("window", "1000001"), ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"),
     ("relation", "friends"), ("space", "map"), ("network", "-2"), ("network", "0"),
@@ -188,3 +193,12 @@ def test_an_invalid_selection_gives_the_reason_and_selects_everything() -> None:
     assert str(view.selection) == ""
     assert ViewState(select="flag=dead").selection_error == ""
     assert str(ViewState(select=" flag = dead ").selection) == "flag=dead"
+
+
+def test_another_latent_has_no_range_and_no_open_document() -> None:
+    view = ViewState(latent=3, regime=(1.0, 2.0), passage=(4, 5))
+    assert view.changed(latent=3, partner=1).regime == (1.0, 2.0)
+    assert view.changed(measure="joint").passage == (4, 5)
+    other = view.changed(latent=4)
+    assert other.regime is None and other.passage is None
+    assert view.changed(latent=4, regime=(0.0, 1.0)).regime == (0.0, 1.0)

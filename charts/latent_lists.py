@@ -1,0 +1,152 @@
+"""The rows of the lists of one latent: its partners, nearest decoder vectors and relations."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence.association import measure_table
+from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.runtime.arrays import Ints
+from analysis.runtime.numbers import count
+from charts.context_snippets import NO_SNIPPET, strongest_snippets
+from charts.core.cache import cached
+from charts.core.figure import CaptionedTable, caption_of
+from charts.core.latents import check_latent
+from charts.core.measures import check_measure, title_of
+from charts.core.text import shown_label, shown_token
+from charts.latent import range_words
+from charts.relations import RELATIONS, relation_rows
+
+MOST_LISTED = 20
+"""Partners of a list."""
+
+
+@cached
+def listed_partners(
+    bundle: Bundle, latent: int, measure: str = "phi", regime: tuple[float, float] | None = None
+) -> CaptionedTable:
+    """The strongest partners, at most MOST_LISTED.
+
+    With a range `regime` of the activation, they are those of `regime_partners`. Columns: latent,
+    name, the measure, joint_tokens, joint_documents, with a range its other columns, and snippet.
+    If there are none, the note gives the reason.
+    """
+    check_latent(bundle, latent)
+    check_measure(measure)
+    if regime is None:
+        ranked = ranked_partners(bundle, latent, measure)
+    else:
+        # Imported here because numba would delay the first page.
+        from analysis.cooccurrence.regime_partners import regime_partners  # noqa: PLC0415
+
+        ranked = regime_partners(bundle, latent, *regime, measure)
+    rows = ranked.slice(0, MOST_LISTED)
+    kept = ("joint_tokens", "share", "share_outside", "joint_documents", "expected_documents")
+    columns = [name for name in (measure, *kept, "q_value") if name in rows.column_names]
+    within = {} if regime is None else {"range": range_words(regime)}
+    return CaptionedTable(
+        name=f"latent-{latent}-partners-list-{measure}",
+        title=f"Latents that fire with it, by {title_of(measure)}"
+        + ("" if regime is None else ", in the range"),
+        rows=_described(bundle, rows["partner"], rows.select(columns)),
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latent=latent,
+            measure=measure,
+            partners=listed_part(rows.num_rows, ranked.num_rows),
+            **within,
+        ),
+        note=None if ranked.num_rows else reason_for_no_partners(bundle, latent),
+    )
+
+
+def listed_part(listed: int, total: int) -> str:
+    """How many of all rows are listed."""
+    return f"{count(listed)} of {count(total)}"
+
+
+@cached
+def listed_neighbours(bundle: Bundle, latent: int) -> CaptionedTable:
+    """The nearest decoder vectors by rank: cosine, phi and joint tokens, relation, snippet.
+
+    phi and joint_tokens are null for a pair that the bundle does not store.
+    """
+    check_latent(bundle, latent)
+    neighbours = bundle.neighbours.of(latent).sort_by("rank")
+    ids = neighbours["neighbour"]
+    stored = bundle.partners.of(latent).select(["latent", "partner", "joint_tokens"])
+    stored = measure_table(stored, bundle.latents, bundle.manifest.tokens, ["phi"])
+    place = pc.index_in(ids, value_set=stored["partner"].combine_chunks())
+    related = listed_relations(bundle, latent).rows
+    names = dict(zip(*(related[c].to_pylist() for c in ("latent", "relation")), strict=True))
+    table = pa.table(
+        {
+            "cosine": neighbours["cosine"],
+            "phi": stored["phi"].take(place),
+            "joint_tokens": stored["joint_tokens"].take(place),
+            "relation": pa.array([names.get(i, "") for i in ids.to_pylist()], pa.string()),
+        }
+    )
+    return CaptionedTable(
+        name=f"latent-{latent}-neighbours-list",
+        title="Nearest decoder vectors",
+        rows=_described(bundle, ids, table),
+        caption=caption_of(
+            bundle, unit="token", latent=latent, neighbours=count(neighbours.num_rows)
+        ),
+        note="Latents with similar decoder vectors need not fire on the same tokens.",
+    )
+
+
+@cached
+def listed_relations(bundle: Bundle, latent: int) -> CaptionedTable:
+    """The listed relations of a latent with others, in the order of `relation_rows`."""
+    check_latent(bundle, latent)
+    chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
+    chosen[latent] = True
+    rows, _ = relation_rows(bundle, chosen, hide_flags=False)
+    a, b = (rows[end].to_numpy() for end in ("a", "b"))
+    others = pa.chunked_array([pa.array(np.where(a == latent, b, a).astype(np.int32))])
+    names = [
+        _relation_words(name, is_a)
+        for name, is_a in zip(rows["relation"].to_pylist(), (a == latent).tolist(), strict=True)
+    ]
+    table = rows.select(["joint_tokens", "expected_shifted", "q_value"])
+    table = table.add_column(0, "relation", pa.array(names, pa.string()))
+    return CaptionedTable(
+        name=f"latent-{latent}-relations-list",
+        title="Relations",
+        rows=_described(bundle, others, table),
+        caption=caption_of(bundle, unit="token", latent=latent, relations=count(rows.num_rows)),
+        note=None if rows.num_rows else "It is listed in no relation.",
+    )
+
+
+def _relation_words(relation: str, is_a: bool) -> str:
+    """The relation as seen from the latent; an implication has a direction."""
+    if relation == "implication":
+        return "it implies" if is_a else "is implied by"
+    return RELATIONS[relation]
+
+
+def _described(bundle: Bundle, ids: pa.ChunkedArray, columns: pa.Table) -> pa.Table:
+    """The columns with the id, the name and the strongest context of each latent."""
+    latents: Ints = ids.to_numpy().astype(np.int64)
+    snippets = strongest_snippets(bundle, latents) if len(latents) else {}
+    lines = [snippets.get(i, NO_SNIPPET).line for i in latents.tolist()]
+    rows = columns.add_column(0, "latent", ids.cast(pa.int32()))
+    rows = rows.add_column(1, "name", pa.array(names_of(bundle, latents), pa.string()))
+    return rows.append_column("snippet", pa.array(lines, pa.string()))
+
+
+def names_of(bundle: Bundle, latents: Ints) -> list[str]:
+    """The label and id of each latent; its top tokens in quotes if it has no label."""
+    rows = bundle.latents.select(["label", "top_tokens"]).take(pa.array(latents))
+    labels, tokens = (rows[name].to_pylist() for name in ("label", "top_tokens"))
+    names = []
+    for latent, label, top in zip(latents.tolist(), labels, tokens, strict=True):
+        quoted = ", ".join(f"“{shown_token(token).strip()}”" for token in (top or [])[:3])
+        names.append(f"{shown_label(label, 40) or quoted or 'no label'} · {latent}")
+    return names

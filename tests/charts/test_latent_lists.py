@@ -1,0 +1,75 @@
+"""The rows of the lists of one latent, against the tables of the bundle."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from charts.core.text import shown_label
+from charts.latent_lists import (
+    MOST_LISTED,
+    listed_neighbours,
+    listed_partners,
+    listed_relations,
+    names_of,
+)
+from tests.charts.conftest import with_tables
+from tests.charts.dense import dense_matrix, phi
+
+LATENT = 20
+
+
+def test_partners_are_ranked_with_their_counts_and_contexts(planted_bundle: Bundle) -> None:
+    table = listed_partners(planted_bundle, 198, "joint")
+    rows = table.rows
+    stored = planted_bundle.partners.of(198).to_pylist()
+    often = [row["joint_tokens"] for row in stored if row["joint_tokens"] >= 10]
+    assert len(often) > MOST_LISTED == rows.num_rows == 20
+    assert table.caption.parameters["partners"] == f"20 of {len(often)}"
+    assert rows["joint"].to_pylist() == sorted(often, reverse=True)[:MOST_LISTED]
+    assert rows["joint_tokens"].to_pylist() == rows["joint"].to_pylist()
+    assert all("[" in line for line in rows["snippet"].to_pylist())
+
+
+def test_neighbours_have_cosine_phi_and_counts(tiny: Bundle) -> None:
+    active = dense_matrix(tiny)
+    kept = tiny.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    stored = tiny.neighbours.of(LATENT).to_pandas().sort_values("rank")
+    rows = listed_neighbours(tiny, LATENT).rows.to_pylist()
+    assert [row["latent"] for row in rows] == stored["neighbour"].tolist()
+    assert [row["cosine"] for row in rows] == pytest.approx(stored["cosine"].tolist())
+    partners = {row["partner"]: row["joint_tokens"] for row in tiny.partners.of(LATENT).to_pylist()}
+    for row in rows:
+        assert row["joint_tokens"] == partners.get(row["latent"])
+        if row["latent"] in partners:
+            assert row["phi"] == pytest.approx(phi(active, kept, LATENT, row["latent"]))
+        else:
+            assert row["phi"] is None
+
+
+def test_relations_are_seen_from_the_latent(tiny: Bundle) -> None:
+    listed = tiny.relations.all().to_pylist()
+    directions = set()
+    for one in listed[::3]:
+        for own, other in ((one["a"], one["b"]), (one["b"], one["a"])):
+            rows = [r for r in listed_relations(tiny, own).rows.to_pylist() if r["latent"] == other]
+            assert [row["q_value"] for row in rows] == [one["q_value"]]
+            assert rows[0]["joint_tokens"] == one["joint_tokens"]
+            if one["relation"] == "implication":
+                directions.add((rows[0]["relation"], own == one["a"]))
+    assert directions == {("it implies", True), ("is implied by", False)}
+    assert listed_relations(tiny, 119).rows.num_rows == 0
+
+
+def test_an_unlabelled_latent_is_named_by_its_top_tokens(tiny: Bundle) -> None:
+    latents = tiny.latents.to_pylist()
+    (name,) = names_of(tiny, np.array([21]))
+    assert name == f"{shown_label(latents[21]['label'], 40)} · 21"
+    bundle = with_tables(
+        tiny,
+        latents=tiny.latents.set_column(
+            tiny.latents.column_names.index("label"), "label", pa.array([""] * len(latents))
+        ),
+    )
+    (name,) = names_of(bundle, np.array([21]))
+    assert name.startswith("“") and name.endswith("” · 21")

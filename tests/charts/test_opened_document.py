@@ -1,0 +1,93 @@
+"""The document of a context, against the tables of the bundle."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
+from charts import opened_document
+from charts.core.text import cells, shown_token
+from charts.opened_document import COLUMNS, document_strip, document_text, title_of_document
+from tests.charts.conftest import LENGTH
+from tests.charts.drawn import drawn_rows
+
+LATENT, DOCUMENT, POSITION = 20, 3, 40
+
+
+def _activations(bundle: Bundle) -> dict[int, float]:
+    """The activation at each position of the document."""
+    tokens = bundle.tokens.to_pydict()
+    rows, values = bundle.activations.of_latent(LATENT)
+    return {
+        tokens["position"][row]: value
+        for row, value in zip(rows.tolist(), values.tolist(), strict=True)
+        if tokens["document"][row] == DOCUMENT
+    }
+
+
+def test_a_bar_is_the_largest_activation_of_its_tokens(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _activations(tiny)
+    assert len(expected) > 2
+    rows = document_strip(tiny, LATENT, DOCUMENT, POSITION).rows.to_pylist()
+    assert len(rows) == LENGTH
+    for row in rows:
+        assert row["activation"] == expected.get(row["position_from"], 0.0)
+        assert row["position_to"] == row["position_from"] + 1
+    monkeypatch.setattr(opened_document, "MOST_BARS", 20)
+    wide = document_strip(tiny, LATENT, DOCUMENT, POSITION + 1).rows.to_pylist()
+    assert len(wide) == -(-LENGTH // 7) <= 20
+    for row in wide:
+        inside = range(row["position_from"], row["position_to"])
+        assert row["activation"] == max(expected.get(i, 0.0) for i in inside)
+
+
+def test_the_text_is_that_of_the_document_in_lines(tiny: Bundle) -> None:
+    rows = document_text(tiny, LATENT, DOCUMENT, POSITION).rows.to_pandas()
+    tokens = tiny.tokens.to_pandas().query(f"document == {DOCUMENT}")
+    assert rows["token"].tolist() == tokens["token"].astype(str).tolist()
+    assert rows["position"].tolist() == tokens["position"].tolist()
+    expected = _activations(tiny)
+    assert rows["activation"].tolist() == [expected.get(i, 0.0) for i in rows["position"]]
+    assert rows["position"][rows["is_picked"]].tolist() == [POSITION]
+    for _, line in rows.groupby("context"):
+        assert line["start"].iloc[0] == 0 and line["end"].max() <= COLUMNS
+        assert (line["start"].to_numpy()[1:] == line["end"].to_numpy()[:-1]).all()
+    width = rows["end"] - rows["start"]
+    assert width.tolist() == [max(cells(shown_token(token)), 1) for token in rows["token"]]
+
+
+def test_only_the_text_around_the_token_is_shown(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened_document, "BEFORE", 5)
+    monkeypatch.setattr(opened_document, "AFTER", 7)
+    for position, shown in ((60, range(55, 68)), (0, range(8)), (129, range(124, 130))):
+        rows = document_text(tiny, LATENT, DOCUMENT, position).rows
+        assert rows["position"].to_pylist() == list(shown)
+
+
+def test_a_character_is_drawn_once_over_the_tokens_that_hold_it() -> None:
+    values = np.zeros(4, dtype=np.float32)
+    table = opened_document._lines(["a", "⟨e4 bd⟩", "⟨a0⟩", "b"], np.arange(4), values, 1.0)
+    assert table["start"].to_pylist() == [0, 1, 2, 3]
+    table = table.append_column("is_picked", pa.array([False] * 4))
+    (rows,) = opened_document._text_drawing(table).to_dict()["datasets"].values()
+    assert [row["drawn"] for row in rows] == ["a", "你", "", "b"]
+    assert [row["shown"] for row in rows] == ["a", "你", "你", "b"]
+
+
+def test_an_unknown_document_is_refused(tiny: Bundle) -> None:
+    for figure in (document_strip, document_text):
+        with pytest.raises(InputError, match="no document 99"):
+            figure(tiny, LATENT, 99, 0)
+    with pytest.raises(InputError, match="no document 99"):
+        title_of_document(tiny, 99)
+    assert title_of_document(tiny, DOCUMENT)
+
+
+def test_the_place_of_the_context_is_marked(tiny: Bundle) -> None:
+    (mark,) = drawn_rows(document_strip(tiny, LATENT, DOCUMENT, POSITION), "at")
+    assert mark["at"] == POSITION + 0.5

@@ -1,0 +1,27 @@
+"""The latent of a page: from the link, else the first of the selection, and its neighbours."""
+
+import numpy as np
+
+from pages.widgets.latent_picker import _next_selected
+from tests.pages.conftest import Open
+
+
+def test_an_unknown_latent_is_explained(open_page: Open) -> None:
+    app = open_page("latent", latent=200)
+    assert app.query_params["latent"] == "199"
+    assert app.warning[0].value.startswith("There is no latent 200: this SAE has latents 0 to 199.")
+    assert not any("no latent" in w.value for w in open_page("latent", latent=199).warning)
+
+
+def test_the_first_live_latent_of_the_selection_is_shown(open_page: Open) -> None:
+    app = open_page("latent", select="latent=190,170,17")
+    assert app.query_params["latent"] == "17"
+
+
+def test_the_next_and_the_previous_selected_latent_by_id() -> None:
+    mask = np.zeros(10, dtype=bool)
+    mask[[2, 5, 9]] = True
+    after = {latent: _next_selected(mask, latent, 1) for latent in range(10)}
+    before = {latent: _next_selected(mask, latent, -1) for latent in range(10)}
+    assert after == {0: 2, 1: 2, 2: 5, 3: 5, 4: 5, 5: 9, 6: 9, 7: 9, 8: 9, 9: None}
+    assert before == {0: None, 1: None, 2: None, 3: 2, 4: 2, 5: 2, 6: 5, 7: 5, 8: 5, 9: 5}
