@@ -54,3 +54,8 @@ def test_a_plan_is_printed_with_all_that_it_needs() -> None:
     assert "about 2 min" in text
     assert "2,000 tokens/s" in text
     assert [value for name, value in rows if name == "note"] == ["a", "b"]
+
+
+def test_the_steps_behind_the_harvest_take_as_long_as_those_of_the_demo() -> None:
+    for activations, latents, total in ((1e6, 0, 8.3), (0, 1_000, 5.9)):
+        assert sum(step_seconds(activations, latents, 0.0).values()) == pytest.approx(total)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.pipeline import first_checks
 from analysis.pipeline.first_checks import check_inputs, check_request
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest
@@ -30,3 +31,16 @@ def test_one_kind_of_input_is_needed(tmp_path: Path) -> None:
     check_request(request)
     with pytest.raises(InputError, match="Incomplete input"):
         check_inputs(BuildRequest(sae="s", out=tmp_path / "b", corpus=tmp_path / "c.txt"))
+
+
+@pytest.mark.parametrize(
+    ("model", "is_path"),
+    [("gpt2", False), ("org/model", False), ("org/model/part", True), ("./model", True),
+     ("../model", True), ("~/no-such-model", True), ("/nowhere/model", True)],
+)  # fmt: skip
+def test_what_can_only_be_a_path_is_not_looked_up_on_the_hub(model: str, is_path: bool) -> None:
+    assert first_checks._is_path(model) is is_path
+
+
+def test_a_folder_that_is_there_is_no_missing_path(tmp_path: Path) -> None:
+    assert not first_checks._is_path(str(tmp_path))

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from analysis.bundle import Parameters
 from analysis.harvest import odd_rows
 from analysis.pipeline import preflight
 from analysis.runtime.errors import InputError
+from analysis.runtime.progress import SILENT
 from analysis.saes.saelens import save_saelens
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 from analysis.settings import BuildRequest, LabelSettings
@@ -305,3 +307,85 @@ def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
     if Path("/proc/meminfo").exists():
         assert known is not None
         assert 0 < known <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_free_space_counts_what_an_unfinished_build_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000))
+    (tmp_path / ".bundle.building" / "shards").mkdir(parents=True)
+    (tmp_path / ".bundle.building" / "shards" / "0").write_bytes(bytes(77))
+    (tmp_path / "other").write_bytes(bytes(500))
+    assert preflight.free_disk(tmp_path / "bundle") == 1_077
+
+
+@pytest.mark.parametrize(
+    ("text", "free"),
+    [("MemTotal: 9 kB\nMemAvailable:    7 kB\n", 7_168), ("MemTotal: 9 kB\n", None), ("odd", None)],
+)
+def test_free_memory_is_stated_in_units_of_1024_bytes(
+    text: str, free: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda self, **_: text)
+    assert preflight.free_memory() == free
+
+
+def test_disk_and_memory_are_those_of_the_plan(good: BuildRequest) -> None:
+    plan = plan_build(good)
+    # 14 bytes of an activation, 32 of a token and 3,000 of a latent.
+    disk = 14 * plan.tokens * plan.l0 + 32 * plan.tokens + 3_000 * LATENTS
+    assert plan.disk.needed == round(disk)
+    memory = 512_000_000 + 4 * LATENTS * D_MODEL + 16 * plan.tokens + 200 * LATENTS
+    assert plan.memory.needed == memory
+    limited = replace(good, parameters=good.parameters.model_copy(update={"max_tokens": 100}))
+    # 100 kept tokens are an eighth of the corpus, which has 40 blocks.
+    assert plan_build(limited).blocks == pytest.approx(40 * 100 / 760, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("k", "advertised", "rows", "l0"),
+    [(None, None, 0, 50.0), (None, 31.5, 0, 31.5), (7, 31.5, 0, 7.0), (7, 31.5, 40, 4.0)],
+)
+def test_imports_without_a_count_have_the_l0_of_the_sae_or_fifty(
+    k: int | None, advertised: float | None, rows: int, l0: float, tmp_path: Path
+) -> None:
+    sae = SimpleNamespace(k=k, advertised_l0=advertised, d_sae=8, d_out=4, notes=())
+    source: Any = SimpleNamespace(
+        sae=sae, rows=lambda: (10 if rows else 0, rows), parameters=Parameters()
+    )
+    plan = preflight._activations_plan(source, tmp_path / "bundle", 1_000)
+    assert plan.l0 == l0
+    assert plan.seconds["harvest"] == pytest.approx(rows / 1e6)
+
+
+def read(lengths: list[int], *, remote: bool, wanted: int | None) -> tuple[Any, list[int]]:
+    """What reading texts of these lengths shows, and the lengths of those that were tokenised."""
+    sampled: list[int] = []
+
+    def tokenizer(text: str, **_: Any) -> dict[str, list[int]]:
+        sampled.append(len(text))
+        return {"input_ids": [0] * (len(text) // 2)}
+
+    source: Any = SimpleNamespace(
+        parameters=Parameters(max_tokens=wanted, block_tokens=8),
+        is_remote=remote,
+        odd=odd_rows.OddRows(),
+        documents=lambda odd: (SimpleNamespace(token_ids=None, text="x" * n) for n in lengths),
+        language_model=SimpleNamespace(tokenizer=tokenizer),
+    )
+    return preflight.read_to_end(source, SILENT), sampled
+
+
+def test_the_first_31_documents_and_every_power_of_two_are_sampled() -> None:
+    facts, sampled = read([20] * 100, remote=False, wanted=30)
+    assert len(sampled) == 31 + 2  # and the 32nd and the 64th
+    assert (facts.documents, facts.characters, facts.tokens) == (100, 2_000, 1_000)
+    assert facts.blocks == 100 * 2  # ten tokens, in blocks of eight
+    facts, sampled = read([30_000], remote=False, wanted=None)
+    assert sampled == [20_000] and facts.tokens == 15_000
+
+
+def test_of_a_dataset_on_the_hub_twice_the_wanted_tokens_are_read() -> None:
+    facts, _ = read([20] * 100, remote=True, wanted=30)
+    assert facts.tokens == 70  # the first number above 60
+    assert read([20] * 100, remote=True, wanted=None)[0].tokens == 1_000

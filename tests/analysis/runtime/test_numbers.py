@@ -85,3 +85,10 @@ def test_probabilities_have_two_significant_digits(p: float, text: str) -> None:
 )
 def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_negative_numbers_are_written_like_positive_ones() -> None:
+    assert short(-1234.5) == "−1,230"
+    assert short(-1.0) == "−1" and short(1.0) == "1"
+    assert power(-0.00012) == "−1.2e-4"
+    assert percent(-0.0000009) == "< 0.0001\u00a0%"

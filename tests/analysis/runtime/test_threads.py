@@ -55,3 +55,9 @@ def test_an_error_in_any_span_is_raised(threads: int) -> None:
 
     with pytest.raises(ZeroDivisionError, match="in a span"):
         over_spans(100, work)
+
+
+def test_each_thread_has_sixteen_spans_by_default(threads: int) -> None:
+    spans: list[tuple[int, int]] = []
+    over_spans(threads * 16 * 5, lambda start, stop: spans.append((start, stop)))
+    assert len(spans) == threads * 16

@@ -89,6 +89,8 @@ def test_what_a_task_raises_is_raised(workers: Workers, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError, match="once more"):
         workers.run(failing, range(2), failing.file)
     assert not failing.file(0).exists()
+    # The refusing task began it once, and on a cluster it is tried again twice.
+    assert failing.began(0) == 1 + (1 if isinstance(workers, LocalWorkers) else 3)
 
 
 def test_a_lost_worker_costs_only_its_piece(cluster: LocalCluster, tmp_path: Path) -> None:
@@ -273,3 +275,9 @@ def test_a_lost_cluster_leaves_the_rest_undone(tmp_path: Path, lost: str, messag
 
 def test_without_a_scheduler_this_process_works() -> None:
     assert isinstance(open_workers(None), LocalWorkers)
+
+
+def test_a_cluster_is_waited_for_as_documented() -> None:
+    workers = DaskWorkers("tcp://127.0.0.1:1")
+    waits = (workers.patience, workers.without_workers, workers.seen_within)
+    assert waits == (30.0, 300.0, 60.0)

@@ -104,3 +104,17 @@ def test_the_memory_is_limited(
     monkeypatch.setattr(module, limit, 1_000)
     with pytest.raises(InputError, match="search labels and tokens instead"):
         context_index.__wrapped__(planted_bundle)  # type: ignore[attr-defined]
+
+
+def test_a_corpus_is_searched_up_to_its_limits(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    assert (module.MOST_BYTES, module.MOST_CONTEXTS) == (256_000_000, 24_000_000)
+    index = context_index(planted_bundle)
+    for name, size in (("MOST_BYTES", len(index.text)), ("MOST_CONTEXTS", len(index.rows))):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, size)
+            context_index.__wrapped__(planted_bundle)  # type: ignore[attr-defined]
+            patch.setattr(module, name, size - 1)
+            with pytest.raises(InputError, match="search labels and tokens instead"):
+                context_index.__wrapped__(planted_bundle)  # type: ignore[attr-defined]

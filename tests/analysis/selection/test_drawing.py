@@ -102,3 +102,13 @@ def test_a_lasso_that_is_too_long_loses_the_corners_that_matter_least(radius: fl
     assert len(quote_plus(f"select={lasso}")) <= 2_048
     for x, y in square:
         assert min(math.dist((x, y), corner) for corner in lasso.points) < radius / 100
+
+
+@pytest.mark.parametrize(("side", "edge"), [(2.0, 0.123), (1.99, 0.1235)])
+def test_a_shape_has_two_thousand_steps_along_its_side(side: float, edge: float) -> None:
+    assert drawn_box(0, side, 0, 0.12346).y1 == edge
+
+
+def test_a_tiny_shape_has_twelve_decimals() -> None:
+    assert drawn_box(0, 1.23456789e-11, 0, 0).x1 == 1.2e-11
+    assert drawn_box(0, 1e-15, 0, 0).x1 == 0

@@ -126,3 +126,32 @@ def test_a_colour_keeps_its_hue_on_other_backgrounds() -> None:
 
 def test_the_dark_scheme_has_the_same_hues_on_every_chart() -> None:
     assert tuple(DARK[colour] for colour in CLUSTER_COLOURS) == hues.DARK_COLOURS
+
+
+def test_neighbours_are_the_nearest_eight_and_the_nearest_three_count_fully() -> None:
+    first, second = np.random.default_rng(8).normal(size=(2, 30, 2))
+    second[4] = np.nan
+    wanted = np.zeros((30, 30))
+    for centres in (first, second):
+        for i in range(30):
+            gaps = np.hypot(*(centres - centres[i]).T)
+            order = [j for j in np.argsort(gaps) if j != i and np.isfinite(gaps[j])]
+            for place, j in enumerate(order[:8]):
+                weight = 1.0 if place < 3 else 0.25
+                wanted[i, j] = max(wanted[i, j], weight)
+                wanted[j, i] = max(wanted[j, i], weight)
+    found = np.zeros((30, 30))
+    for i, (others, weights) in enumerate(hues._neighbours([first, second])):
+        found[i, others] = weights
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_the_numbers_of_the_choice_of_hues() -> None:
+    assert (hues.DISTINCT, hues.ROUNDS, hues.READABLE, hues.READABLE_ON_DARK) == (20, 4, 4.5, 6)
+
+
+@pytest.mark.parametrize("colour", CLUSTER_COLOURS)
+def test_a_colour_as_text_changes_no_more_than_reading_needs(colour: str) -> None:
+    """By steps of 2 in lightness, each of which changes the contrast by about 6 %."""
+    if hues.contrast(colour, "#ffffff") < 4.5:
+        assert hues.contrast(hues.ink(colour), "#ffffff") < 4.5 * 1.08

@@ -86,3 +86,7 @@ def test_a_worker_that_times_out_or_crashes_raises_a_clear_error(
     monkeypatch.setattr(picture, "TIME_LIMIT", 0.5)
     with pytest.raises(InputError, match=r"Bars: drawing took longer than 0\.5 s"):
         picture.svg(specification(), "Bars")
+
+
+def test_a_picture_takes_at_most_a_minute() -> None:
+    assert picture.TIME_LIMIT == 60

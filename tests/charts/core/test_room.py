@@ -44,3 +44,7 @@ def test_axes_and_legends_take_room() -> None:
 
 def test_a_chart_without_a_fixed_height_reserves_nothing() -> None:
     assert height_of({"height": "container"}) == 0
+
+
+def test_the_parts_of_a_chart_have_their_room() -> None:
+    assert (MARGIN, TITLE, NAMES, LEGEND) == (20, 22, 140, 46)
