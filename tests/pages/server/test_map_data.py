@@ -98,3 +98,26 @@ def test_a_failure_is_logged_and_has_a_sentence(
     assert logged.exc_info and "secret" in str(logged.exc_info[1])
     assert sentence.split("(error ")[1].split(")")[0] in logged.getMessage()
     caplog.clear()
+
+
+def test_ids_are_those_of_int32() -> None:
+    largest = str(2**31 - 1)
+    assert map_data.latent_of_request(largest) == 2**31 - 1
+    level = map_data.level_of_request({"space": "decoder", "level": largest})
+    assert level == LevelName("decoder", 2**31 - 1)
+    with pytest.raises(HTTPException) as refused:
+        map_data.level_of_request({"space": "decoder", "level": str(2**31)})
+    assert refused.value.status_code == 400
+
+
+def test_partners_are_by_phi_unless_the_request_names_another_measure(
+    planted_bundle: Bundle,
+) -> None:
+    sent = body(map_data.column(asked(planted_bundle, {"latent": 3}, name="association")))
+    assert sent == packed(colouring(planted_bundle, "association", latent=3, measure="phi"))
+
+
+def test_a_map_that_the_bundle_lacks_is_not_found(planted_bundle: Bundle) -> None:
+    with pytest.raises(HTTPException) as refused:
+        map_data.positions(asked(planted_bundle, map="elsewhere"))
+    assert refused.value.status_code == 404

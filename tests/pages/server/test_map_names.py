@@ -38,3 +38,13 @@ def test_a_tile_outside_the_map_has_a_sentence(planted_bundle: Bundle) -> None:
     path = {"map": "decoder", "zoom": "1", "column": "2", "row": "0"}
     answer = map_names.latents(asked(planted_bundle, None, **path))
     assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
+
+
+def test_a_place_of_a_tile_has_at_most_six_digits(planted_bundle: Bundle) -> None:
+    path = {"map": "decoder", "zoom": "1", "row": "0"}
+    assert (
+        map_names.latents(asked(planted_bundle, None, column="999999", **path)).status_code == 400
+    )
+    with pytest.raises(HTTPException) as refused:
+        map_names.latents(asked(planted_bundle, None, column="1000000", **path))
+    assert refused.value.status_code == 404

@@ -36,7 +36,7 @@ def test_the_warm_up_runs_and_a_browser_opens_unless_headless(
     stops: list[threading.Event] = []
 
     def warm_up(stop: threading.Event, pause: float) -> None:
-        assert pause > 0
+        assert pause == 4  # seconds
         stops.append(stop)
         warmed.set()
 
