@@ -182,3 +182,15 @@ def test_shared_terms_of_one_score_are_in_the_order_in_which_they_first_occur() 
     (found,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
     assert len({term.score for term in found}) == 1
     assert [ballot.shown[term.term] for term in found] == ["ship", "anchor", "sea"]
+
+
+def test_at_most_eight_terms_of_a_latent_and_ten_of_a_cluster_are_shown() -> None:
+    words = ["ant", "bee", "cow", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay", "kite", "lark"]
+    count = len(words)
+    evidence = replace(
+        one_latent([0.05] * count, [1.0 - 0.01 * i for i in range(count)]), shown=words, core=words
+    )
+    assert top_tokens(evidence, top_terms(evidence)) == [words[:8]]
+    ballot = explained_ballot([words, words])
+    (found,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
+    assert [ballot.shown[term.term] for term in found] == words[:10]

@@ -111,7 +111,7 @@ def test_a_corpus_is_searched_up_to_its_limits(
 ) -> None:
     assert (module.MOST_BYTES, module.MOST_CONTEXTS) == (256_000_000, 24_000_000)
     index = context_index(planted_bundle)
-    for name, size in (("MOST_BYTES", len(index.text)), ("MOST_CONTEXTS", len(index.rows))):
+    for name, size in (("MOST_BYTES", len(index.text)), ("MOST_CONTEXTS", len(index.latents))):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, size)
             context_index.__wrapped__(planted_bundle)  # type: ignore[attr-defined]

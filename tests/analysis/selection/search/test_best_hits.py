@@ -1,13 +1,28 @@
 """The best hits, in the world whose words and latents are planted."""
 
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from contextlib import closing
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
-from analysis.selection.search import search
+from analysis.selection.search import best_hits, search
 from analysis.selection.search.best_hits import FORM, NAME, PART, TOKEN, _with_form
+from analysis.selection.search.index_rows import (
+    _TABLES,
+    CLUSTER,
+    LATENT,
+    SEAM,
+    TERM,
+    TOP_TOKEN,
+    WHOLE,
+)
+from analysis.selection.search.text_query import TextQuery
 
 HOSTILE = [
     '"',
@@ -63,3 +78,119 @@ def test_hostile_text_is_a_query(planted_bundle: Bundle, typed: str) -> None:
 @given(typed=st.text(max_size=12))
 def test_any_text_is_a_query(planted_bundle: Bundle, typed: str) -> None:
     search(planted_bundle, typed)
+
+
+@pytest.fixture
+def index() -> Iterator[sqlite3.Connection]:
+    """An empty index."""
+    with closing(sqlite3.connect(":memory:")) as opened:
+        opened.executescript(_TABLES)
+        yield opened
+
+
+def add_terms(index: sqlite3.Connection, *rows: tuple[str, int, int, int, int]) -> None:
+    index.executemany("insert into terms values (?, ?, ?, ?, ?)", rows)
+
+
+def add_activity(index: sqlite3.Connection, *rows: tuple[str, float, int]) -> None:
+    index.executemany("insert into activity values (?, ?, ?)", rows)
+
+
+def add_contexts(index: sqlite3.Connection, *rows: tuple[int, int, float]) -> None:
+    index.executemany("insert into contexts values (?, ?, ?)", rows)
+
+
+def place(first: int, last: int, document: int = 0) -> best_hits._Place:
+    return best_hits._Place(document, first, last, f"text at {first}")
+
+
+def test_latents_are_ranked_by_what_is_known_of_them(index: sqlite3.Connection) -> None:
+    add_terms(
+        index,
+        ("sea", LATENT, WHOLE, 0, 1),
+        ("sea", LATENT, TERM, 2, 2),
+        ("sea", LATENT, TERM, 1, 6),
+        ("sea", LATENT, TOP_TOKEN, 0, 3),
+        ("sea", CLUSTER, WHOLE, 0, 9),
+    )
+    add_activity(index, ("sea", 0.5, 4), ("sea", 0.49, 5), ("sea", 0.3, 1), ("law", 0.9, 8))
+    assert sorted(best_hits._word_evidence(index, "sea", 0)) == [
+        (1, (NAME, 0, -0.3)),
+        (1, (best_hits.ON_TEXT, 0, -0.3)),
+        (2, (PART, 2, 0)),
+        (3, (TOKEN, 0, 0)),
+        (4, (best_hits.ACTIVE, 0, -0.5)),
+        (5, (best_hits.ON_TEXT, 0, -0.49)),
+        (6, (PART, 1, 0)),
+    ]
+    query = TextQuery.of("Sea")
+    assert best_hits._ranked_latents(index, query, [], 3) == [1, 4, 6, 2, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "tokens"),
+    [
+        (0, 3, (0, 0)),
+        (3, 4, (1, 1)),
+        (2, 4, (0, 1)),
+        (3, 7, (1, 1)),
+        (7, 9, (2, 2)),
+        (0, 9, (0, 2)),
+    ],
+)
+def test_the_tokens_of_a_text_are_those_whose_characters_it_has(
+    start: int, end: int, tokens: tuple[int, int]
+) -> None:
+    lengths = array("H", [3, 4, 2]).tobytes()
+    assert best_hits._tokens_between(lengths, start, end) == tokens
+
+
+def test_contexts_near_a_text_count_once_for_each_place(index: sqlite3.Connection) -> None:
+    add_contexts(index, (10, 1, 0.5), (12, 1, 0.25), (13, 2, 1.0), (7, 3, 0.125), (40, 1, 0.125))
+    assert best_hits._near(index, [place(10, 11)], 0) == {1: 0.5}
+    assert best_hits._near(index, [place(10, 11)], 2) == {1: 0.5, 2: 1.0}
+    assert best_hits._near(index, [place(10, 11)], 3) == {1: 0.5, 2: 1.0, 3: 0.125}
+    assert best_hits._near(index, [place(10, 11), place(40, 40)], 0) == {1: 0.625}
+
+
+def test_latents_of_several_words_have_the_mean_of_their_matches(index: sqlite3.Connection) -> None:
+    add_terms(index, ("sea", LATENT, WHOLE, 0, 1), ("law", LATENT, TERM, 0, 1))
+    add_activity(index, ("law", 0.6, 2))
+    shares = best_hits._common_to_words(index, ["sea", "law", "sea"])
+    assert shares == pytest.approx({1: (1 + 1 / 3) / 2, 2: (1 / 2) / 2})
+
+
+def test_a_place_shows_ten_tokens_on_each_side(index: sqlite3.Connection) -> None:
+    tokens = [f" w{i:02}" for i in range(40)]
+    index.execute("insert into passage_text (rowid, text) values (1, ?)", ("".join(tokens),))
+    lengths = array("H", map(len, tokens)).tobytes()
+    row = (1, 7, 100, 40, lengths, SEAM.join(tokens))
+    index.execute("insert into passages values (?, ?, ?, ?, ?, ?)", row)
+    (found,) = best_hits._places(index, TextQuery.of("w20 w21"))
+    words = " ".join(f"w{i:02}" for i in range(10, 32))
+    assert found == (7, 120, 121, words)
+
+
+def test_a_document_selects_its_strongest_latents(index: sqlite3.Connection) -> None:
+    index.execute("insert into passages values (1, 7, 100, 40, '', ''), (2, 7, 140, 10, '', '')")
+    index.execute("insert into passages values (3, 8, 150, 40, '', '')")
+    add_contexts(index, (99, 1, 0.9), (100, 2, 0.5), (149, 3, 0.7), (150, 4, 0.9))
+    assert best_hits._strongest_in(index, 7) == "latent=2,3"
+    assert best_hits._strongest_in(index, 9) == ""
+    add_contexts(index, *((160, 50 + i, 1 - i / 100) for i in range(25)))
+    wanted = ",".join(map(str, [4, *range(50, 69)]))  # latent 69 has the ratio .81
+    assert best_hits._strongest_in(index, 8) == f"latent={wanted}"
+
+
+def test_a_context_has_the_latent_that_is_strongest_on_the_text_or_near_it(
+    index: sqlite3.Connection,
+) -> None:
+    add_contexts(index, (10, 5, 0.3), (10, 6, 0.8), (9, 8, 1.0), (28, 7, 0.4), (50, 6, 0.9))
+    places = [place(10, 10), place(30, 31), place(33, 33), place(50, 50)]
+    hits = list(best_hits._contexts(index, places, 2, 9))
+    assert [(hit.item, hit.name) for hit in hits] == [(6, "text at 10"), (7, "text at 30")]
+    assert len(list(best_hits._contexts(index, places, 2, 1))) == 1
+
+
+def test_eight_hits_of_each_kind_are_shown(planted_bundle: Bundle) -> None:
+    assert len(search(planted_bundle, "the").latents) == 8

@@ -35,3 +35,8 @@ def test_signs_and_unspaced_scripts_are_words_of_their_own(token: str, word: str
 def test_bytes_become_characters_of_the_token_where_they_begin() -> None:
     tokens = ["a", " ⟨e4⟩⟨bb⟩", "⟨8a⟩⟨e6⟩", "⟨97⟩⟨a5⟩", "b", "⟨ff⟩"]
     assert whole_characters(tokens) == ["a", " 今", "日", "", "b", "\ufffd"]
+
+
+def test_forty_characters_of_a_word_count() -> None:
+    assert words_of("a" * 50) == ["a" * 40]
+    assert own_word("(" * 50) == "(" * 40

@@ -36,3 +36,8 @@ def test_tokens_have_their_counts(planted_bundle: Bundle) -> None:
 def test_a_label_of_one_term_is_a_whole_name() -> None:
     assert list(_terms("Whale", [" whales"])) == [("whale", 0, 0), ("whales", 2, 0)]
     assert list(_terms("racc… · whale", [])) == [("racc", 1, 0), ("whale", 1, 1)]
+
+
+def test_ten_top_tokens_of_a_latent_are_terms() -> None:
+    tokens = [f" t{i}" for i in range(12)]
+    assert list(_terms("", tokens)) == [(f"t{i}", 2, i) for i in range(10)]

@@ -40,3 +40,24 @@ def test_forms_differ_in_the_ending_nearest_first() -> None:
     index.executemany("insert into terms values (?)", [(word,) for word in words])
     assert forms_of(index, "whales") == {"whale": 1, "whaleman": 4, "whaling": 5}
     assert forms_of(index, "wha") == {}
+
+
+def test_at_most_200_characters_are_searched() -> None:
+    assert TextQuery.of("a" * 300).text == "a" * 200
+
+
+def test_two_characters_are_searched_in_the_first_twenty_thousand_rows() -> None:
+    index = _texts()
+    rows = [(20_000, "abc"), (20_001, "abd")]
+    index.executemany("insert into texts (rowid, text) values (?, ?)", rows)
+    assert TextQuery.of("ab").rows_with(index, "texts", 9) == rows[:1]
+    assert TextQuery.of("abd").rows_with(index, "texts", 9) == rows[1:]
+
+
+def test_a_word_has_at_most_six_forms_with_four_letters_in_common() -> None:
+    index = sqlite3.connect(":memory:")
+    index.execute("create table terms (word text)")
+    index.execute("create table activity (word text)")
+    index.executemany("insert into terms values (?)", [(f"ship{c}",) for c in "abcdefgh"])
+    assert forms_of(index, "ship") == {f"ship{c}": 1 for c in "abcdef"}
+    assert forms_of(index, "shi") == {}
