@@ -109,3 +109,14 @@ def test_opening_and_selecting_load_no_heavy_library(planted_bundle: Bundle) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "6 []"
+
+
+@pytest.mark.parametrize(("size", "opens"), [(4_000_000, True), (4_000_001, False)])
+def test_a_manifest_has_at_most_four_million_bytes(copy: Path, size: int, opens: bool) -> None:
+    file = copy / MANIFEST
+    file.write_bytes(file.read_bytes().ljust(size))
+    if opens:
+        assert open_bundle(copy).manifest.tokens > 0
+    else:
+        with pytest.raises(InputError, match="has more than 4,000,000 bytes"):
+            open_bundle(copy)

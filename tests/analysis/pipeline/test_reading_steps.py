@@ -1,10 +1,15 @@
 """The reading order and the intruder test of a finished build, checked against its activations."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.pipeline import reading_steps
 from analysis.pipeline.artifacts import (
     CLUSTER_TREE,
     CLUSTERS,
@@ -97,3 +102,49 @@ def test_intruder_scores_are_of_live_latents_and_of_every_cluster(finished: Fini
     assert clusters.num_rows == pq.read_metadata(finished.build.path(CLUSTER_TREE)).num_rows
     values = clusters["intruder"].drop_null().to_numpy()
     assert ((values >= 0) & (values <= 1)).all()
+
+
+def test_coverage_is_stated_for_seven_numbers_of_items(finished: Finished) -> None:
+    summary = finished.build.record(READ_IN_ORDER).summary
+    tables = (finished.build.read(LATENTS), finished.build.read(CLUSTERS))
+    items = sum(len(table["reading_item"].drop_null()) for table in tables)
+    wanted = [n for n in (10, 20, 50, 100, 200, 500, 1_000) if n <= items]
+    assert [stated.items for stated in summary.coverage] == wanted
+
+
+def test_the_summary_counts_documents_and_latents(finished: Finished, mass: np.ndarray) -> None:
+    latents = finished.build.read(LATENTS)
+    live = [flag == "live" for flag in latents["flag"].cast("string").to_pylist()]
+    rank = latents["reading_rank"].to_pylist()
+    summary = finished.build.record(READ_IN_ORDER).summary
+    assert summary.documents == mass.shape[1]
+    for stated in summary.coverage:
+        covered = np.array(
+            [is_live and r < stated.latents for is_live, r in zip(live, rank, strict=True)]
+        )
+        share = mass[covered].sum(axis=0) / mass.sum(axis=0)
+        assert stated.documents == pytest.approx((share >= 0.5).mean(), abs=1e-6)
+        assert stated.mass == pytest.approx(mass[covered].sum() / mass.sum(), abs=1e-6)
+
+
+def test_believable_clusters_of_at_most_a_hundred_latents_are_read_at_once() -> None:
+    tree = pa.table(
+        {
+            "space": ["decoder"] * 6 + ["cooccurrence"],
+            "level": [0, 0, 0, 0, 0, 1, 0],
+            "size": [100, 101, 5, 5, 5, 5, 5],
+            "believable": pa.array([True, True, None, False, True, True, True]),
+        }
+    )
+    levels = [
+        SimpleNamespace(space=space, level=level, shown_first=first)
+        for space, level, first in (
+            ("decoder", 0, True),
+            ("decoder", 1, False),
+            ("cooccurrence", 0, False),
+        )
+    ]
+    build: Any = SimpleNamespace(
+        read=lambda table: tree, record=lambda record: SimpleNamespace(levels=levels)
+    )
+    assert reading_steps._shown_clusters(build).tolist() == [0, 2, 4]

@@ -271,3 +271,43 @@ def test_the_metadata_of_version_6_precede_the_top_level(topk: Path) -> None:
     metadata = {"hook_name": "blocks.1.hook_resid_pre"}
     sae = load_sae(rewrite(topk, hook_name="blocks.7.hook_resid_pre", metadata=metadata))
     assert sae.hook_point == "blocks.1.hook_resid_pre"
+
+
+def test_the_k_of_training_by_batch_is_the_advertised_l0(tmp_path: Path) -> None:
+    checkpoint = ORACLE / "checkpoint_batchtopk"
+    k = json.loads((checkpoint / "cfg.json").read_text())["k"]
+    assert load_sae(checkpoint).advertised_l0 == k > 0
+    folder = Path(shutil.copytree(ORACLE / "jumprelu_none", tmp_path / "sae"))
+    for trained, l0 in (("batchtopk", 6.5), ("matryoshka_batchtopk", 6.5), ("jumprelu", 3.0)):
+        metadata = {
+            "training_architecture": trained,
+            "training_architecture_details": {"k": 6.5},
+            "advertised_l0": 3.0,
+        }
+        assert load_sae(rewrite(folder, metadata=metadata)).advertised_l0 == l0
+
+
+def test_a_scale_in_the_configuration_is_folded(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(ORACLE / "standard_none", tmp_path / "sae"))
+    x = reference_of("standard_none")["x"]
+    plain = load_sae(folder)
+    stored = {"normalize_activations": "expected_average_only_in"}
+    scaled = load_sae(rewrite(folder, norm_scaling_factor=0.5, **stored))
+    close(scaled.encode(x), plain.encode(0.5 * x))
+    close(scaled.reconstruct(x), plain.reconstruct(0.5 * x) / 0.5)
+    for factor in (0.0, -2.0):
+        with pytest.raises(InputError, match="must be a positive number"):
+            load_sae(rewrite(folder, norm_scaling_factor=factor, **stored))
+
+
+def test_a_threshold_of_contributions_has_their_scale(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(ORACLE / "jumprelu_none", tmp_path / "sae"))
+    weights = load_file(folder / "sae_weights.safetensors")
+    weights["W_dec"] = weights["W_dec"] * torch.linspace(0.5, 2, 64)[:, None]
+    save_file(weights, folder / "sae_weights.safetensors")
+    x = reference_of("jumprelu_none")["x"]
+    plain = load_sae(rewrite(folder, rescale_acts_by_decoder_norm=True))
+    scale = {"norm_scaling_factor": 0.5, "normalize_activations": "expected_average_only_in"}
+    scaled = load_sae(rewrite(folder, **scale))
+    close(scaled.encode(x), plain.encode(0.5 * x) / 0.5)
+    close(scaled.reconstruct(x), plain.reconstruct(0.5 * x) / 0.5)
