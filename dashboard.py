@@ -67,6 +67,7 @@ if __name__ == "dashboard":
         map_names,
         map_neighbourhood,
         map_rows,
+        search_hits,
         start,
     )
     from pages.server.batches import Batches
@@ -84,6 +85,7 @@ if __name__ == "dashboard":
             *map_cards.ROUTES,
             *map_neighbourhood.ROUTES,
             *map_rows.ROUTES,
+            *search_hits.ROUTES,
         ),
         lifespan=start.lifespan,
         on_script_error=explain,

@@ -60,10 +60,24 @@ class ContextIndex:
         Upper and lower case are equal. The text may span several tokens.
         """
         mask = np.zeros(self.n_latents, dtype=bool)
-        needle = _lower(pa.array([text]))[0].as_py().encode()
+        needle = lower_bytes(text)
         if not needle:
             mask[self.latents] = True
             return mask
+        first, last = self.spans_of(needle)
+        document = self.kept.documents_of(first)
+        low = np.maximum(last - self.length + 1 + self.length // 2, self.kept.row_starts[document])
+        high = np.minimum(first + self.length // 2, self.kept.row_ends[document] - 1)
+        inside = low <= high
+        low, high = _joined(low[inside], high[inside])
+        mark_ranges(mask, self.latents, self.first[low], self.first[high + 1])
+        return mask
+
+    def spans_of(self, needle: bytes) -> tuple[Ints, Ints]:
+        """The rows of the first and the last token of each place of a text (`lower_bytes`).
+
+        A place is inside one document. Both arrays ascend.
+        """
         begins = _places(self.text, np.frombuffer(needle, dtype=np.uint8))
         first = _place_among(self.starts, begins, "right") - 1
         last, end = first.copy(), begins + len(needle)
@@ -72,13 +86,8 @@ class ContextIndex:
         while len(spanning):
             last[spanning] += 1
             spanning = spanning[end[spanning] > self.starts[last[spanning] + 1]]
-        document = self.kept.documents_of(first)
-        low = np.maximum(last - self.length + 1 + self.length // 2, self.kept.row_starts[document])
-        high = np.minimum(first + self.length // 2, self.kept.row_ends[document] - 1)
-        inside = (last < self.kept.row_ends[document]) & (low <= high)
-        low, high = _joined(low[inside], high[inside])
-        mark_ranges(mask, self.latents, self.first[low], self.first[high + 1])
-        return mask
+        inside = last < self.kept.row_ends[self.kept.documents_of(first)]
+        return first[inside], last[inside]
 
 
 def first_contexts(rows: Int32s, tokens: int) -> Int32s:
@@ -164,6 +173,11 @@ def picked_rows(bundle: Bundle, contexts: pa.Table, positions: Int32s) -> Ints:
         if picked[moved] == stop or positions[picked[moved]] != position[moved]:
             raise damaged(bundle.contexts.path, "has positions that their documents lack")
     return picked
+
+
+def lower_bytes(text: str) -> bytes:
+    """A text as it is searched: in lower case, in UTF-8."""
+    return _lower(pa.array([text]))[0].as_py().encode()
 
 
 def _lower(texts: pa.Array) -> pa.Array:

@@ -18,6 +18,7 @@ from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.named_selections import named_selections
 from pages.widgets.noted import noted_of
+from pages.widgets.search_list import search_list
 from pages.widgets.selection_chips import selection_chips
 from pages.widgets.state import ViewState
 
@@ -61,7 +62,7 @@ def selection_bar(bundle: Bundle) -> Bools:
         st.text_input(
             "Selection",
             key=_FIELD,
-            placeholder='All latents. To select some: cluster=12 & density<0.01 & "python"',
+            placeholder="Search, or select: cluster=12 & density<0.01 & python",
             label_visibility="collapsed",
             icon=":material/filter_alt:",
             on_change=_take,
@@ -96,6 +97,7 @@ def selection_bar(bundle: Bundle) -> Bools:
         selection_chips(view.select)
     explained_selection(bundle, mask, view.select)
     note_of_selected_collection(bundle, view.selection)
+    search_list(bundle)
     return mask
 
 

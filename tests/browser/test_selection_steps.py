@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 
 def _select(page: Page, text: str) -> None:
-    field = page.get_by_role("textbox", name="Selection", exact=True)
+    field = page.get_by_role("combobox", name="Selection", exact=True)
     field.fill(text)
     field.press("Enter")
     _wait_for(page, text)

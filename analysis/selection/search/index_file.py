@@ -48,9 +48,9 @@ def open_index(bundle: Bundle) -> Iterator[sqlite3.Connection]:
     Raises InputError if the cache folder cannot be written.
     """
     path = index_path(bundle)
-    if not _is_complete(path):
+    if not is_complete(path):
         with _building:
-            if not _is_complete(path):
+            if not is_complete(path):
                 _build(bundle, path)
     with closing(_connect(path)) as index:
         yield index
@@ -60,7 +60,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _is_complete(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether the last thing that a build writes is there."""
     try:
         with closing(_connect(path)) as index:

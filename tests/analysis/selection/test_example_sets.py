@@ -1,0 +1,65 @@
+"""Sets of documents and windows, against plain loops over the tokens."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.bundle.positions import Unit
+from analysis.runtime.errors import InputError
+from analysis.selection.example_sets import examples_of, units_of_documents
+from tests.charts.conftest import with_tables
+
+UNITS: tuple[Unit, ...] = ("document", "window")
+
+
+def _with(bundle: Bundle, word: str, unit: Unit) -> set[int]:
+    kept = bundle.kept_tokens
+    tokens = bundle.tokens["token"].cast("string").to_pylist()
+    rows = [row for row, token in enumerate(tokens) if word in token.lower()]
+    return {int(kept.units_of(np.array([row]), unit)[0]) for row in rows}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_text_gives_the_units_that_contain_it(planted_bundle: Bundle, unit: Unit) -> None:
+    for text in ("whale", " WHALE ", '"whale"'):
+        mask = examples_of(planted_bundle, text, unit)
+        assert set(np.flatnonzero(mask).tolist()) == _with(planted_bundle, "whale", unit)
+        assert 0 < mask.sum() < len(mask) == planted_bundle.kept_tokens.n_units(unit)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_ids_and_sources_give_the_units_of_their_documents(
+    planted_bundle: Bundle, unit: Unit
+) -> None:
+    documents = units_of_documents(planted_bundle, unit)
+    assert (np.diff(documents) >= 0).all()
+    assert np.bincount(documents).tolist() == [1 if unit == "document" else 2] * 60
+    mask = examples_of(planted_bundle, "document=2, 40..42,59", unit)
+    assert sorted(set(documents[mask].tolist())) == [2, 40, 41, 42, 59]
+    assert mask.sum() == np.isin(documents, [2, 40, 41, 42, 59]).sum()
+    table = planted_bundle.documents
+    sources = pa.array(["a b" if i % 3 else "c" for i in range(60)])
+    named = with_tables(
+        planted_bundle,
+        documents=table.set_column(table.column_names.index("source"), "source", sources),
+    )
+    mask = examples_of(named, 'source = "a b"', unit)
+    assert set(documents[mask].tolist()) == {i for i in range(60) if i % 3}
+    with pytest.raises(InputError, match="it has a b, c"):
+        examples_of(named, "source=d", unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "the text is empty"),
+        ('""', "the text is empty"),
+        ("source=wikipedia", "no document has one"),
+        ("document=x", "has no ids"),
+        ("document=3,60..70", "no document 60..70"),
+    ],
+)
+def test_what_names_nothing_is_explained(planted_bundle: Bundle, text: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        examples_of(planted_bundle, text, "document")

@@ -1,0 +1,120 @@
+"""Search first, in a real browser: the list under the selection field."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from analysis.bundle import Bundle
+from analysis.labels.naming import SEPARATOR
+from charts.core.scheme import Scheme
+from tests.analysis.selection.search.test_forty_queries import FIRST, QUERIES, Judge
+from tests.browser.conftest import PATIENCE, OpenPage, selected, settle
+from tests.browser.test_selection_steps import _selection, _wait_for
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "map", "clusters", "cooccurrence", "pair", "latent")
+ON_PAGES = dict(zip(PAGES, QUERIES[::7], strict=True))
+"""One of the forty queries for each page."""
+
+
+def _type(page: Page, text: str) -> None:
+    field = page.get_by_role("combobox", name="Selection", exact=True)
+    field.click()
+    field.press_sequentially(text)
+
+
+def _options(page: Page, kind: str) -> list[str]:
+    group = page.get_by_role("listbox").get_by_role("group", name=kind)
+    return group.get_by_role("option").all_inner_texts()
+
+
+@pytest.mark.parametrize("name", PAGES, ids=[name or "overview" for name in PAGES])
+def test_a_right_latent_is_among_the_first_on_every_page(
+    open_page: OpenPage, bundle: Bundle, name: str
+) -> None:
+    page = open_page(name)
+    query = ON_PAGES[name]
+    _type(page, query.text)
+    expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
+    ids = [int(text.rsplit("latent ", 1)[1]) for text in _options(page, "Latents")[:FIRST]]
+    judge = Judge(bundle)
+    right = [place for place, latent in enumerate(ids) if judge.is_right(latent, query)]
+    assert right, ids
+    field = page.get_by_role("combobox", name="Selection", exact=True)
+    for _ in range(right[0] + 1):
+        field.press("ArrowDown")
+    marked = page.get_by_role("option", selected=True)
+    expect(marked).to_have_count(1, timeout=PATIENCE)
+    assert field.get_attribute("aria-activedescendant") == marked.get_attribute("id")
+    field.press("Enter")
+    page.wait_for_url(re.compile(rf"/latent\?.*latent={ids[right[0]]}\b"))
+    expect(page.get_by_role("option")).to_have_count(0, timeout=PATIENCE)
+    settle(page)
+    expect(field).to_have_value("", timeout=PATIENCE)
+    assert _selection(page) == ""
+
+
+def test_enter_on_the_text_selects_and_escape_closes(open_page: OpenPage) -> None:
+    page = open_page("")
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.fulfill(status=202, json=[])
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/search\?text=.+"), answer)
+    field = page.get_by_role("combobox", name="Selection", exact=True)
+    _type(page, "the")
+    expect(page.get_by_text("The search index of this bundle is being made")).to_be_visible(
+        timeout=PATIENCE
+    )
+    expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
+    assert field.get_attribute("aria-expanded") == "true"
+    field.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden(timeout=PATIENCE)
+    expect(field).to_have_value("the", timeout=PATIENCE)
+    field.press("Enter")
+    _wait_for(page, '"the"')
+    _type(page, " & density<0.5")
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("listbox")).to_be_hidden(timeout=PATIENCE)
+    assert len(asked) == 2  # a text with conditions is no search
+    field.press("Enter")
+    _wait_for(page, '"the" & density<0.5')
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_cluster_and_a_token_are_selected_on_a_phone(
+    open_page: OpenPage, bundle: Bundle, scheme: Scheme
+) -> None:
+    labels = bundle.clusters["label"].to_pylist()
+    word = next(
+        term
+        for label in labels
+        for term in label.split(SEPARATOR)
+        if re.fullmatch("[a-z]{5,}", term)
+    )
+    page = open_page("", 390, 844, scheme=scheme)
+    _type(page, word)
+    panel = page.locator(".search-panel")
+    expect(panel).to_be_visible(timeout=PATIENCE)
+    box = panel.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert box["y"] + box["height"] <= 844
+    paper = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    expect(panel).to_have_css("background-color", paper)
+    page.get_by_role("group", name="Clusters").get_by_role("option").first.click()
+    page.wait_for_function("/select=cluster%3D\\d+/.test(location.search)", timeout=PATIENCE)
+    settle(page)
+    assert 0 < selected(page) < bundle.latents.num_rows
+    page.get_by_role("combobox", name="Selection", exact=True).fill("")
+    _type(page, word)
+    page.get_by_role("group", name="Tokens").get_by_role("option").first.click()
+    page.wait_for_function("/select=.*%22/.test(location.search)", timeout=PATIENCE)
+    settle(page)
+    assert word in _selection(page).lower()

@@ -1,0 +1,54 @@
+"""What the list under the search field shows."""
+
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle, LevelName
+from analysis.selection.search import Hit, Hits, search
+from charts import search_lines as module
+from charts.cluster_level import level_words
+from charts.core.text import shown_token
+from charts.search_lines import MOST, NEVER_ACTIVE, TOKENS, search_lines
+from tests.charts.conftest import with_tables
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEARWATER_CACHE", str(tmp_path_factory.getbasetemp() / "search lines"))
+
+
+def test_every_kind_has_its_lines_in_order(planted_bundle: Bundle) -> None:
+    hits, lines = search(planted_bundle, "Monday"), search_lines(planted_bundle, "Monday")
+    kinds = [line.kind for line in lines]
+    assert kinds == sorted(kinds, key=["latent", "cluster", "token", "document", "context"].index)
+    latents = [line.item for line in lines if line.kind == "latent"]
+    assert latents == [hit.item for hit in hits.latents][: MOST["latent"]]
+    assert kinds.count("document") == MOST["document"] < len(hits.documents)
+    cluster = next(line for line in lines if line.kind == "cluster")
+    stored = planted_bundle.clusters.to_pylist()[cluster.item]
+    assert cluster.more == level_words(LevelName(stored["space"], stored["level"]))
+    assert cluster.note == f"{stored['size']} latents"
+    (token,) = (line for line in lines if line.kind == "token")
+    times = sum(t == " Monday" for t in planted_bundle.tokens["token"].cast("string").to_pylist())
+    assert (token.name, token.note, token.select) == ("\u00a0Monday", f"{times} times", '"Monday"')
+
+
+def test_a_latent_is_named_by_its_label_or_its_top_tokens(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = int(planted_bundle.latents["active_tokens"].to_pylist().index(0))
+    rows = planted_bundle.latents
+    labels = rows["label"].to_pylist()
+    labels[3] = ""
+    changed = rows.set_column(rows.column_names.index("label"), "label", pa.array(labels))
+    bundle = with_tables(planted_bundle, latents=changed)
+    some = tuple(Hit("latent", i, "", size=0.00012) for i in (2, 3, dead))
+    found = Hits(latents=some, contexts=(Hit("context", 3, "a\nb"),))
+    monkeypatch.setattr(module, "search", lambda *_: found)
+    labelled, unlabelled, silent, context = search_lines(bundle, "x")
+    tokens = " ".join(shown_token(token) for token in rows["top_tokens"][3].as_py()[:TOKENS])
+    assert labelled.name == labels[2] and labelled.more
+    assert (unlabelled.name, unlabelled.more) == (tokens, "")
+    assert silent.name == NEVER_ACTIVE
+    assert labelled.note == "density 1.2e-4 · latent 2"
+    assert (context.name, context.more, context.note) == ("a↵b", tokens, "latent 3")
