@@ -1,5 +1,6 @@
 """The index is made by another process."""
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -26,9 +27,12 @@ def test_one_process_makes_it(
     monkeypatch.setenv("CLEARWATER_CACHE", str(tmp_path))
     started: list[Path] = []
     start = index_maker._started
-    monkeypatch.setattr(
-        index_maker, "_started", lambda bundle: started.append(bundle.path) or start(bundle)
-    )
+
+    def count(bundle: Bundle) -> "subprocess.Popen[bytes]":
+        started.append(bundle.path)
+        return start(bundle)
+
+    monkeypatch.setattr(index_maker, "_started", count)
     assert not is_ready(planted_bundle)
     assert _ready(planted_bundle)
     assert started == [planted_bundle.path]
