@@ -1,4 +1,8 @@
-"""The neighbourhood of a latent as a network: its strongest partners and the edges among them."""
+"""Networks of latents: of one latent with its strongest partners, of a cluster, of a selection."""
+
+import re
+from collections import Counter
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -8,19 +12,21 @@ from analysis.bundle import CLUSTER_COLUMNS, Bundle, Space
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools, Floats, Ints
+from analysis.runtime.numbers import count
 from charts.cluster_level import SPACE_WORDS, level_of
 from charts.core.cache import cached
-from charts.core.drawing import Drawing, named, slot, template
+from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, title_of
 from charts.core.numbers import COUNT, ID, density_tooltips
-from charts.core.text import name_of
+from charts.core.text import name_of, unique_name_of_cluster
 from charts.core.theme import (
     CLUSTER_COLOURS,
     HIGHLIGHT,
     INK,
+    NARROW,
     NO_CLUSTER,
     PAPER,
     QUIET_INK,
@@ -29,16 +35,25 @@ from charts.core.theme import (
     bare_y,
     layered,
 )
+from charts.network_layout import least_widths, spread
+from charts.pairs import strongest_pairs
 
 MOST_PARTNERS = 40
 EDGES_EACH = 4
 """Strongest edges drawn per latent, in addition to all edges of the chosen latent."""
-NAMED = 14
 HEIGHT = 560
-STEPS = 200
-"""Most iterations of the layout."""
-STILL = 1e-4
-"""Movement per node below which the layout ends."""
+MOST_NODES = 500
+"""Of the network of a group."""
+MOST_PAIRS = 10_000
+"""Strongest pairs of a group, among which its edges are."""
+GRAVITY = 0.6
+EDGE = 1.15
+"""The chart shows places from -EDGE to EDGE."""
+WIDEST = 2_000
+"""Pixels of the widest chart for which names are placed."""
+MOST_GROUPS = 12
+"""Clusters with a colour of their own in the legend."""
+NO_GROUP, OTHER_GROUP = "no cluster", "other clusters"
 
 
 @cached
@@ -59,14 +74,14 @@ def neighbourhood(
     check_measure(measure)
     nodes, edges, among = _graph(bundle, latent, measure, partners)
     place = spread(len(nodes), edges["a_index"].to_numpy(), edges["b_index"].to_numpy())
-    by = space or level_of(bundle).name.space
-    rows = _node_rows(bundle, nodes, place, latent, by)
-    lines = _edge_rows(edges, rows, measure)
+    clusters = _clusters_of(bundle, space)
+    rows = _node_rows(bundle, nodes, place, latent, clusters)
+    lines = _edge_rows(edges, rows)
     return Figure(
         name=f"network-{latent}-{measure}",
         title=f"The neighbourhood of latent {latent}, by {title_of(measure)}",
-        chart=_drawing(rows, lines, measure, f"{SPACE_WORDS[by]} cluster"),
-        rows=rows,
+        chart=_drawing(rows, lines, measure, clusters),
+        rows=_exported(rows, lines, measure),
         caption=caption_of(
             bundle,
             unit="token",
@@ -82,16 +97,90 @@ def neighbourhood(
     )
 
 
+@cached
+def group_network(
+    bundle: Bundle, mask: Bools, of: str, measure: str = "phi", space: Space | None = None
+) -> Figure:
+    """The latents of a mask [n_latents] as a network: those of the strongest pairs inside it.
+
+    `of` names the group, such as "cluster 12". Colours are as in `neighbourhood`. A click gives
+    LATENT. Raises InputError for an unknown measure.
+    """
+    latents = np.flatnonzero(mask)
+    ranked = strongest_pairs(bundle, latents, measure, within=True, most=MOST_PAIRS)
+    nodes, edges = _group_graph(ranked.rows, measure)
+    ends = edges["a_index"].to_numpy(), edges["b_index"].to_numpy()
+    place = spread(len(nodes), *ends, gravity=GRAVITY)
+    clusters = _clusters_of(bundle, space)
+    rows = _node_rows(bundle, nodes, place, -1, clusters)
+    lines = _edge_rows(edges, rows)
+    left = len(latents) - len(nodes)
+    return Figure(
+        name=f"network-of-{re.sub('[^a-z0-9]+', '-', of.casefold()).strip('-')}-{measure}",
+        title=f"The network of {of}, by {title_of(measure)}",
+        chart=_drawing(rows, lines, measure, clusters),
+        rows=_exported(rows, lines, measure),
+        caption=caption_of(
+            bundle,
+            unit="token",
+            measure=measure,
+            nodes=f"{count(len(nodes))} of {count(len(latents))} latents",
+            edges=f"{count(lines.num_rows)} of {count(ranked.total)} pairs",
+            minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
+            partners_kept=bundle.manifest.parameters.partners_kept,
+        ),
+        selections=(LATENT.name,),
+        note=(
+            f"The latents of the strongest pairs, at most {MOST_NODES}. "
+            + (
+                f"{count(left)} others are not drawn: they have no such pair, or are dense or "
+                "ultralow. "
+                if left
+                else ""
+            )
+            + f"Drawn are the {EDGES_EACH} strongest edges of each latent. {_READING}"
+        ),
+    )
+
+
+_READING = (
+    "Thicker lines are stronger, larger points are denser latents. A name is left out where it "
+    "would touch another one; point at its latent. Positions come from the layout and have no "
+    "meaning; only the lines are evidence."
+)
+
+
 def _note(bundle: Bundle, latent: int, partners: int) -> str:
     if partners == 0:
         return reason_for_no_partners(bundle, latent)
     return (
         f"The {partners} strongest partners with at least "
         f"{bundle.manifest.parameters.minimum_joint} joint tokens. Of the edges among them, the "
-        f"{EDGES_EACH} strongest of each latent are drawn. Thicker lines are stronger, larger "
-        "points are denser latents. Positions come from the layout and have no meaning; only "
-        "the lines are evidence."
+        f"{EDGES_EACH} strongest of each latent are drawn. {_READING}"
     )
+
+
+def _group_graph(pairs: pa.Table, measure: str) -> tuple[Ints, pa.Table]:
+    """The first MOST_NODES latents that occur in the pairs, and the edges that are drawn."""
+    ends = np.column_stack([pairs[end].to_numpy() for end in ("latent", "partner")])
+    ids, first = np.unique(ends.ravel(), return_index=True)
+    nodes = ids[np.argsort(first)][:MOST_NODES].astype(np.int64)
+    index = np.full(int(ids.max(initial=0)) + 1, -1)
+    index[nodes] = np.arange(len(nodes))
+    inside = np.flatnonzero((index[ends] >= 0).all(axis=1)) if len(ends) else np.zeros(0, int)
+    a, b = index[ends[inside, 0]], index[ends[inside, 1]]
+    value = pairs[measure].to_numpy()[inside]
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    drawn = _strongest(low, high, value, len(nodes), from_node=0)
+    edges = {
+        "a": nodes[low[drawn]],
+        "b": nodes[high[drawn]],
+        "a_index": low[drawn],
+        "b_index": high[drawn],
+        measure: value[drawn],
+        "joint_tokens": pairs["joint_tokens"].to_numpy()[inside][drawn],
+    }
+    return nodes, pa.table(edges)
 
 
 def _graph(bundle: Bundle, latent: int, measure: str, partners: int) -> tuple[Ints, pa.Table, int]:
@@ -122,53 +211,44 @@ def _graph(bundle: Bundle, latent: int, measure: str, partners: int) -> tuple[In
     return nodes, pa.table(edges), len(rows)
 
 
-def _strongest(low: Ints, high: Ints, value: Floats, nodes: int) -> Bools:
-    """Which edges are drawn: all of the chosen latent, and the strongest of every other latent."""
-    keep = low == 0
-    for node in range(1, nodes):
+def _strongest(low: Ints, high: Ints, value: Floats, nodes: int, from_node: int = 1) -> Bools:
+    """Which edges are drawn: all of the nodes before `from_node`, and the strongest of each other.
+
+    Every edge joins a node `low` with a node `high`.
+    """
+    keep = low < from_node
+    for node in range(from_node, nodes):
         own = np.flatnonzero((low == node) | (high == node))
         keep[own[np.argsort(-value[own], kind="stable")[:EDGES_EACH]]] = True
     return keep
 
 
-def spread(nodes: int, a: Ints, b: Ints) -> Floats:
-    """Positions [nodes, 2] in [-1, 1] by the spring layout of Fruchterman and Reingold 1991.
+class _Clusters(NamedTuple):
+    """The clusters that colour a network."""
 
-    a and b [edges] are the ends of the edges. Node 0 is at the centre. The layout starts
-    from a spiral, not from random positions, so that the same graph gives the same picture. It
-    equals `sknetwork.embedding.Spring`, which computes one node at a time and takes twenty times as
-    long.
-    """
-    if nodes < 2:
-        return np.zeros((nodes, 2))
-    turn = np.arange(nodes) * np.pi * (3 - np.sqrt(5))
-    radius = np.sqrt(np.arange(nodes) / nodes)
-    place = np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None]
-    edges = np.zeros((nodes, nodes))
-    np.add.at(edges, (np.concatenate([a, b]), np.concatenate([b, a])), 1.0)
-    spring = np.sqrt(1 / nodes)
-    start = 0.1 * np.ptp(place, axis=0).max()
-    for step in start * np.arange(STEPS + 1, 1, -1) / (STEPS + 1):
-        distance = np.sqrt(sum(np.subtract.outer(at, at) ** 2 for at in place.T))
-        force = (spring / np.maximum(distance, 0.01)) ** 2 - edges * distance / spring
-        move = force.sum(axis=1)[:, None] * place - force @ place
-        length = np.linalg.norm(move, axis=0)
-        move *= step / np.where(length < 0.01, 0.1, length)
-        place += move
-        if np.linalg.norm(move) / nodes < STILL:
-            break
-    place = place - place[0]
-    return np.asarray(place / np.maximum(np.abs(place).max(axis=0), 1e-9))
+    column: str
+    title: str
+    names: dict[int, str]
 
 
-def _node_rows(bundle: Bundle, nodes: Ints, place: Floats, latent: int, space: Space) -> pa.Table:
-    at = pa.array(nodes)
+def _clusters_of(bundle: Bundle, space: Space | None) -> _Clusters:
+    """Those of the level that is shown first, in a space or overall."""
+    shown = space or level_of(bundle).name.space
+    ids, labels = (bundle.clusters[name].to_pylist() for name in ("cluster", "label"))
+    names = {i: unique_name_of_cluster(i, label, 26) for i, label in zip(ids, labels, strict=True)}
+    return _Clusters(CLUSTER_COLUMNS[shown], f"{SPACE_WORDS[shown]} cluster", names)
+
+
+def _node_rows(
+    bundle: Bundle, nodes: Ints, place: Floats, latent: int, clusters: _Clusters
+) -> pa.Table:
+    at = pa.array(nodes, pa.int64())
     return pa.table(
         {
             "latent": pa.array(nodes, pa.int32()),
             "label": bundle.latents["label"].take(at),
             "density": bundle.latents["density"].take(at),
-            "group": bundle.latents[CLUSTER_COLUMNS[space]].take(at),
+            "group": bundle.latents[clusters.column].take(at),
             "chosen": pa.array(nodes == latent),
             "x": place[:, 0],
             "y": place[:, 1],
@@ -176,42 +256,84 @@ def _node_rows(bundle: Bundle, nodes: Ints, place: Floats, latent: int, space: S
     )
 
 
-def _edge_rows(edges: pa.Table, nodes: pa.Table, measure: str) -> pa.Table:
+def _exported(nodes: pa.Table, lines: pa.Table, measure: str) -> pa.Table:
+    """Nodes, then edges, as one table; `part` says which a row is."""
+    own = nodes.add_column(0, "part", pa.array(["node"] * nodes.num_rows, pa.string()))
+    edges = lines.select(["a", "b", measure, "joint_tokens"])
+    edges = edges.rename_columns(["latent", "partner", measure, "joint_tokens"])
+    edges = edges.set_column(0, "latent", edges["latent"].cast(pa.int32()))
+    edges = edges.set_column(1, "partner", edges["partner"].cast(pa.int32()))
+    edges = edges.add_column(0, "part", pa.array(["edge"] * edges.num_rows, pa.string()))
+    return pa.concat_tables([own, edges], promote_options="default")
+
+
+def _edge_rows(edges: pa.Table, nodes: pa.Table) -> pa.Table:
     x, y = nodes["x"].to_numpy(), nodes["y"].to_numpy()
     a, b = edges["a_index"].to_numpy(), edges["b_index"].to_numpy()
     lines = edges.drop_columns(["a_index", "b_index"])
     for name, values in (("x", x[a]), ("y", y[a]), ("x2", x[b]), ("y2", y[b])):
         lines = lines.append_column(name, pa.array(values))
-    return lines.append_column("of_chosen", pa.array((a == 0) | (b == 0)))
+    chosen = nodes["chosen"].to_numpy(zero_copy_only=False)
+    return lines.append_column("of_chosen", pa.array(chosen[a] | chosen[b], pa.bool_()))
 
 
-def _drawing(nodes: pa.Table, lines: pa.Table, measure: str, by: str) -> Drawing:
+def _drawing(nodes: pa.Table, lines: pa.Table, measure: str, clusters: _Clusters) -> Drawing:
     names = [
         name_of(i, t, 24)
         for i, t in zip(nodes["latent"].to_pylist(), nodes["label"].to_pylist(), strict=True)
     ]
-    data = nodes.drop_columns(["label"]).append_column("name", pa.array(names, pa.string()))
-    named = [name if i < NAMED else "" for i, name in enumerate(names)]
-    data = data.append_column("text", pa.array(named, pa.string()))
-    groups_of = [numbers.MISSING if g is None else str(g) for g in nodes["group"].to_pylist()]
-    data = data.append_column("group_text", pa.array(groups_of, pa.string()))
-    groups = sorted({g for g in nodes["group"].to_pylist() if g is not None})
-    data = data.append_column(
-        "colour",
-        pa.array(
-            [
-                NO_CLUSTER if g is None else CLUSTER_COLOURS[groups.index(g) % len(CLUSTER_COLOURS)]
-                for g in nodes["group"].to_pylist()
-            ],
-            pa.string(),
-        ),
+    place = np.column_stack([nodes[axis].to_numpy() for axis in ("x", "y")])
+    widths = least_widths(place, names, EDGE, HEIGHT, WIDEST)
+    groups = nodes["group"].to_pylist()
+    texts = [numbers.MISSING if group is None else str(group) for group in groups]
+    legend = _legend(groups, clusters)
+    kinds = [_kind(group, legend, clusters) for group in groups]
+    data = nodes.drop_columns(["label"])
+    for name, values in (
+        ("name", pa.array(names, pa.string())),
+        ("least_width", pa.array(widths, pa.float64())),
+        ("group_text", pa.array(texts, pa.string())),
+        ("kind", pa.array(kinds, pa.string())),
+    ):
+        data = data.append_column(name, values)
+    datasets = {"nodes": data, "edges": lines}
+    return _chart(measure).draw(
+        datasets,
+        by=clusters.title,
+        kinds=list(legend),
+        colours=list(legend.values()),
+        sizes=_sizes(nodes.num_rows),
     )
-    return _chart(measure).draw({"nodes": data, "edges": lines}, by=by)
+
+
+def _sizes(nodes: int) -> list[float]:
+    """Areas of the smallest and the largest point, in pixels; smaller if there are many."""
+    share = min(1.0, 80 / max(nodes, 1))
+    return [60 * share, 520 * share]
+
+
+def _legend(groups: list[int | None], clusters: _Clusters) -> dict[str, str]:
+    """The colour of each kind of node: of the clusters with most nodes, the largest first."""
+    known = [group for group in groups if group is not None]
+    most = [group for group, _ in Counter(known).most_common()]
+    drawn = {
+        clusters.names.get(group, str(group)): CLUSTER_COLOURS[i]
+        for i, group in enumerate(most[:MOST_GROUPS])
+    }
+    others = {OTHER_GROUP: QUIET_INK} if len(most) > MOST_GROUPS else {}
+    return drawn | others | ({NO_GROUP: NO_CLUSTER} if len(known) < len(groups) else {})
+
+
+def _kind(group: int | None, legend: dict[str, str], clusters: _Clusters) -> str:
+    if group is None:
+        return NO_GROUP
+    name = clusters.names.get(group, str(group))
+    return name if name in legend else OTHER_GROUP
 
 
 @template
 def _chart(measure: str) -> alt.LayerChart:
-    x, y = bare_x("x:Q", (-1.2, 1.2)), bare_y("y:Q", (-1.1, 1.1))
+    x, y = bare_x("x:Q", (-EDGE, EDGE)), bare_y("y:Q", (-EDGE, EDGE))
     edges = (
         alt.Chart(named("edges"))
         .mark_rule(strokeCap="round")
@@ -238,10 +360,21 @@ def _chart(measure: str) -> alt.LayerChart:
         .encode(
             size=alt.Size(
                 "density:Q",
-                scale=alt.Scale(type="log", range=[60, 520]),
+                scale=alt.Scale(type="log", range=each("sizes")),
                 legend=None,
             ),
-            color=alt.Color("colour:N", scale=None),
+            color=alt.Color(
+                "kind:N",
+                title=slot("by"),
+                scale=alt.Scale(domain=each("kinds"), range=each("colours")),
+                legend=alt.Legend(
+                    orient="bottom",
+                    columns=alt.ExprRef(f"{NARROW} ? 2 : 4"),
+                    labelLimit=170,
+                    symbolType="circle",
+                    symbolOpacity=1,
+                ),
+            ),
             stroke=alt.condition("datum.chosen", alt.value(HIGHLIGHT), alt.value(PAPER)),
             tooltip=[
                 alt.Tooltip("name:N", title="latent"),
@@ -255,7 +388,15 @@ def _chart(measure: str) -> alt.LayerChart:
     # A name near an edge stays inside the chart.
     x_at = "scale('x', datum.x)"
     side = f"{x_at} > width - 90 ? 'right' : {x_at} < 90 ? 'left' : 'center'"
-    texts = base.mark_text(
-        dy=-15, fontSize=11, color=INK, limit=170, align=alt.ExprRef(side)
-    ).encode(text="text:N")
-    return layered(edges, points, texts, height=HEIGHT)
+    place = {
+        "dy": -15,
+        "fontSize": 11,
+        "align": alt.ExprRef(side),
+        "opacity": alt.ExprRef("datum.least_width <= width ? 1 : 0"),
+    }
+    # A name on paper can be read above edges and points.
+    paper = base.mark_text(**place, color=PAPER, stroke=PAPER, strokeWidth=3, strokeJoin="round")
+    names = base.mark_text(**place, color=INK)
+    return layered(
+        edges, points, paper.encode(text="name:N"), names.encode(text="name:N"), height=HEIGHT
+    )

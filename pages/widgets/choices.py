@@ -19,7 +19,7 @@ from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.glossary import COUNTS
-from pages.widgets.state import PooledContexts, Subject, Tab
+from pages.widgets.state import NetworkOf, PooledContexts, Subject, Tab
 
 _SPACES: dict[Space, str] = {
     "decoder": "decoder similarity",
@@ -33,6 +33,11 @@ _CONTEXTS: dict[ContextKind, str] = {
 }
 _PICKINGS: dict[Picking, str] = {"even": "evenly spaced", "random": "random"}
 _POOLED: tuple[PooledContexts, ...] = ("top", "random")
+_NETWORKS: dict[NetworkOf, str] = {
+    "latent": "a latent",
+    "cluster": "a cluster",
+    "selection": "the selection",
+}
 _FLAGGED = ("hidden", "shown")
 _TABS: dict[Tab, str] = {
     "pairs": "Pairs",
@@ -200,6 +205,15 @@ def shows_chance(bundle: Bundle, space: Space) -> bool:
 @guarded()
 def _take_chance() -> None:
     session.change(chance="shown" if st.session_state["pick chance"] else "hidden")
+
+
+def network_of() -> NetworkOf:
+    """Whose latents are the nodes of the network."""
+    options = list(_NETWORKS)
+    chosen: NetworkOf = _choice(
+        "nodes", "Network of", options, lambda one: _NETWORKS[one], width=200
+    )
+    return chosen
 
 
 def network_colour(bundle: Bundle) -> Space:

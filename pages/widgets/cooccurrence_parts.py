@@ -12,7 +12,7 @@ from analysis.runtime import numbers
 from analysis.runtime.arrays import Ints
 from charts.heatmap import cooccurrence_heatmap
 from charts.jaccard_components import component_sizes
-from charts.network import neighbourhood
+from charts.network import group_network, neighbourhood
 from charts.null_view import null_pairs
 from charts.pairs import RankedPairs, ranked_pairs, strongest_pairs
 from charts.relations import ALL, relation_points, relation_rows
@@ -22,6 +22,7 @@ from pages.widgets.bundles import clarke_components
 from pages.widgets.figure_card import show
 from pages.widgets.latent_picker import latent_picker
 from pages.widgets.page import Page
+from pages.widgets.pickers import cluster_picker
 from pages.widgets.state import Tab
 from pages.widgets.tables import latent_table, pair_table, relation_table
 from pages.widgets.trust import relation_rules
@@ -135,12 +136,25 @@ def components_part(page: Page) -> None:
 
 
 def neighbourhood_part(page: Page) -> None:
-    """A latent, its strongest partners, and the edges between them."""
-    latent = latent_picker(page)
+    """The network of a latent with its partners, of a cluster, or of the selection."""
     with page.toolbar:
+        nodes = choices.network_of()
         measure = choices.measure()
         space = choices.network_colour(page.bundle)
-    show(neighbourhood(page.bundle, latent, measure, space))
+    if nodes == "latent":
+        show(neighbourhood(page.bundle, latent_picker(page), measure, space))
+        return
+    if nodes == "cluster":
+        chosen = cluster_picker(page)
+        group = group_network(
+            page.bundle, chosen.members, f"cluster {chosen.cluster}", measure, space
+        )
+        show(group)
+        return
+    if not page.mask.any():
+        st.info("The selection has no latents.")
+        return
+    show(group_network(page.bundle, page.mask, "the selection", measure, space), page.selection)
 
 
 PARTS: dict[Tab, Callable[[Page], None]] = {

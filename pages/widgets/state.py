@@ -25,6 +25,8 @@ Tab = Literal["pairs", "relations", "components", "neighbourhood"]
 """The parts of the Co-occurrence page."""
 Subject = Literal["selection", "latent"]
 """Whose pairs the Co-occurrence page lists."""
+NetworkOf = Literal["latent", "cluster", "selection"]
+"""Whose latents are the nodes of the network."""
 Mode = Literal["move", "box", "lasso"]
 """What a drag on the map does."""
 Size = Literal["even", "density"]
@@ -150,6 +152,7 @@ class ViewState(BaseModel):
     subject: Subject = "selection"
     relation: Relation = ALL
     flagged: Flagged = "hidden"
+    nodes: NetworkOf = "latent"
     network: Space | None = None
     """Whose clusters colour the network; None for the space that is shown first."""
 

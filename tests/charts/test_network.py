@@ -1,13 +1,25 @@
 """The network of a latent, against independent counts."""
 
+from collections import Counter
+from typing import Any
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from scipy.sparse import coo_matrix
-from sknetwork.embedding import Spring
 
 from analysis.bundle import Bundle, Space
 from charts import network
-from charts.network import EDGES_EACH, _strongest, neighbourhood, spread
+from charts.core.figure import Figure
+from charts.network import (
+    EDGES_EACH,
+    NO_GROUP,
+    OTHER_GROUP,
+    _strongest,
+    group_network,
+    neighbourhood,
+)
+from charts.pairs import strongest_pairs
 from tests.charts.drawn import drawn_rows
 
 
@@ -21,7 +33,7 @@ def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> No
         (both / (active[a] + active[b] - both), -b) for (a, b), both in joint.items() if a == latent
     ]
     wanted = [-b for _, b in sorted(own, reverse=True)[:12]]
-    assert figure.rows["latent"].to_pylist() == [latent, *wanted]
+    assert nodes_of(figure)["latent"].to_pylist() == [latent, *wanted]
     spec = figure.chart.to_dict()
     lines = spec["datasets"][spec["layer"][0]["data"]["name"]]
     for line in lines:
@@ -34,34 +46,6 @@ def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> No
     assert of_chosen == set(wanted)
     assert len({(line["a"], line["b"]) for line in lines}) == len(lines)
     assert len(lines) <= 12 + 12 * EDGES_EACH
-
-
-def test_the_layout_is_reproducible_bounded_and_groups_connected_nodes() -> None:
-    rng = np.random.default_rng(0)
-    block = np.repeat(np.arange(3), 10)
-    a, b = np.nonzero(np.triu((block[:, None] == block) & (rng.random((30, 30)) < 0.6), 1))
-    place = spread(30, a, b)
-    assert np.array_equal(place, spread(30, a, b))
-    assert np.abs(place).max() <= 1
-    apart = np.linalg.norm(place[:, None] - place[None], axis=2)
-    same = block[:, None] == block
-    assert apart[same].mean() < 0.5 * apart[~same].mean()
-    assert spread(1, np.array([], int), np.array([], int)).shape == (1, 2)
-
-
-@pytest.mark.parametrize(("nodes", "edges"), [(2, 1), (10, 12), (41, 130), (50, 130)])
-def test_the_layout_is_that_of_scikit_network(nodes: int, edges: int) -> None:
-    rng = np.random.default_rng(nodes)
-    every = np.column_stack(np.triu_indices(nodes, 1))
-    a, b = every[np.sort(rng.choice(len(every), edges, replace=False))].T
-    turn = np.arange(nodes) * np.pi * (3 - 5**0.5)
-    start = (
-        np.column_stack([np.cos(turn), np.sin(turn)]) * (np.arange(nodes)[:, None] / nodes) ** 0.5
-    )
-    adjacency = coo_matrix((np.ones(edges), (a, b)), shape=(nodes, nodes)).tocsr()
-    place = Spring(n_iter=200).fit(adjacency + adjacency.T, position_init=start).embedding_
-    place -= place[0]
-    assert spread(nodes, a, b) == pytest.approx(place / np.abs(place).max(axis=0), abs=1e-6)
 
 
 def test_a_latent_without_partners_is_the_only_node(tiny: Bundle) -> None:
@@ -101,21 +85,86 @@ def test_a_pair_with_two_conditionals_has_the_larger_one(tiny: Bundle) -> None:
     assert checked > 5
 
 
-def test_the_chosen_latent_and_thirteen_partners_have_their_name_in_the_drawing(
-    tiny: Bundle,
-) -> None:
+def nodes_of(figure: Figure) -> pa.Table:
+    return figure.rows.filter(pc.equal(figure.rows["part"], "node"))
+
+
+def edges_of(figure: Figure) -> pa.Table:
+    return figure.rows.filter(pc.equal(figure.rows["part"], "edge"))
+
+
+def test_the_chosen_latent_is_first_and_always_has_its_name(tiny: Bundle) -> None:
     assert network.MOST_PARTNERS == 40
-    nodes = drawn_rows(neighbourhood(tiny, 20), "chosen", "text", "name")
+    nodes = drawn_rows(neighbourhood(tiny, 20), "chosen", "least_width", "name")
     assert len(nodes) > 14
-    assert [node["text"] for node in nodes[:14]] == [node["name"] for node in nodes[:14]]
-    assert not any(node["text"] for node in nodes[14:])
     assert [node["chosen"] for node in nodes] == [True] + [False] * (len(nodes) - 1)
+    assert nodes[0]["least_width"] < 330
+    assert nodes[0]["name"].startswith("20")
+
+
+def test_the_rows_have_the_nodes_and_the_drawn_edges(tiny: Bundle) -> None:
+    figure = neighbourhood(tiny, 20, "jaccard", partners=12)
+    lines = drawn_rows(figure, "a", "b", "of_chosen")
+    exported = edges_of(figure).to_pylist()
+    for name, column in (("latent", "a"), ("partner", "b"), ("jaccard", "jaccard")):
+        assert [row[name] for row in exported] == [line[column] for line in lines]
+    assert [row["joint_tokens"] for row in exported] == [line["joint_tokens"] for line in lines]
+    assert figure.rows.num_rows == 13 + len(lines)
+    assert nodes_of(figure)["partner"].null_count == 13
+
+
+def test_the_network_of_a_group_has_its_strongest_pairs(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "MOST_NODES", 15)
+    mask = np.arange(120) % 2 == 0
+    figure = group_network(tiny, mask, "cluster 7", "phi")
+    pairs = strongest_pairs(tiny, np.flatnonzero(mask), "phi", within=True).rows.to_pylist()
+    order = list(dict.fromkeys(end for p in pairs for end in (p["latent"], p["partner"])))
+    nodes = nodes_of(figure)["latent"].to_pylist()
+    assert nodes == order[:15]
+    inside = [p for p in pairs if p["latent"] in nodes and p["partner"] in nodes]
+    wanted = set()
+    for node in nodes:
+        own = [p for p in inside if node in (p["latent"], p["partner"])][:EDGES_EACH]
+        wanted |= {frozenset((p["latent"], p["partner"])) for p in own}
+    edges = edges_of(figure).to_pylist()
+    assert {frozenset((e["latent"], e["partner"])) for e in edges} == wanted
+    assert len(edges) == len(wanted)
+    strength = {frozenset((p["latent"], p["partner"])): p["phi"] for p in inside}
+    assert all(e["phi"] == strength[frozenset((e["latent"], e["partner"]))] for e in edges)
+    assert figure.name == "network-of-cluster-7-phi" and "cluster 7" in figure.title
+    assert figure.caption.parameters["nodes"] == "15 of 60 latents"
+    assert "45 others are not drawn" in str(figure.note)
+    assert not any(node["chosen"] for node in drawn_rows(figure, "chosen"))
+    assert network.MOST_PAIRS == 10_000
+
+
+def test_a_group_without_pairs_is_empty(tiny: Bundle) -> None:
+    figure = group_network(tiny, np.arange(120) < 2, "the selection")
+    assert figure.rows.num_rows == 0 and figure.chart.to_dict()
+
+
+def test_the_legend_names_the_largest_clusters(tiny: Bundle, monkeypatch: Any) -> None:
+    monkeypatch.setattr(network, "MOST_GROUPS", 2)
+    figure = group_network(tiny, np.ones(120, bool), "all", space="decoder")
+    groups = Counter(g for g in nodes_of(figure)["group"].to_pylist() if g is not None)
+    kinds = {row["latent"]: row["kind"] for row in drawn_rows(figure, "kind")}
+    drawn = Counter(kinds.values())
+    named = [kind for kind in drawn if kind not in {NO_GROUP, OTHER_GROUP}]
+    assert sorted(drawn[kind] for kind in named) == sorted(n for _, n in groups.most_common(2))
+    none = nodes_of(figure)["group"].null_count
+    assert drawn[NO_GROUP] == none and drawn[OTHER_GROUP] == sum(groups.values()) - sum(
+        drawn[kind] for kind in named
+    )
+    scale = figure.chart.to_dict()["layer"][1]["encoding"]["color"]["scale"]
+    assert set(scale["domain"]) == set(drawn) and len(scale["range"]) == len(scale["domain"])
 
 
 def test_the_caption_and_the_note_count_partners_and_edges(tiny: Bundle) -> None:
     figure = neighbourhood(tiny, 20, "jaccard", partners=12)
     assert f"The 12 strongest partners with at least {3} joint tokens" in str(figure.note)
-    nodes = set(figure.rows["latent"].to_pylist())
+    nodes = set(nodes_of(figure)["latent"].to_pylist())
     stored = tiny.partners.all().to_pandas().query("joint_tokens >= 3")
     among = {
         frozenset((r.latent, r.partner))
@@ -133,7 +182,7 @@ def test_the_caption_and_the_note_count_partners_and_edges(tiny: Bundle) -> None
 def test_the_groups_are_the_clusters_of_the_space(
     tiny: Bundle, space: Space | None, column: str
 ) -> None:
-    rows = neighbourhood(tiny, 20, space=space, partners=8).rows.to_pylist()
+    rows = nodes_of(neighbourhood(tiny, 20, space=space, partners=8)).to_pylist()
     stored = tiny.latents[column].to_pylist()
     assert [row["group"] for row in rows] == [stored[row["latent"]] for row in rows]
 
@@ -141,5 +190,5 @@ def test_the_groups_are_the_clusters_of_the_space(
 def test_a_latent_without_a_cluster_has_a_dash_in_its_tooltip(tiny: Bundle) -> None:
     figure = neighbourhood(tiny, 20)
     texts = {row["latent"]: row["group_text"] for row in drawn_rows(figure, "group_text")}
-    groups = dict(zip(*(figure.rows[c].to_pylist() for c in ("latent", "group")), strict=True))
+    groups = dict(zip(*(nodes_of(figure)[c].to_pylist() for c in ("latent", "group")), strict=True))
     assert texts == {i: "–" if g is None else str(g) for i, g in groups.items()}

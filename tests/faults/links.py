@@ -118,6 +118,7 @@ def random_value(draw: random.Random, name: str, latents: int) -> str:
         "pooled": lambda: draw.choice(("top", "random")),
         "classes": lambda: draw.choice(("member", "token")),
         "tab": lambda: draw.choice(("pairs", "relations", "components", "neighbourhood")),
+        "nodes": lambda: draw.choice(("latent", "cluster", "selection")),
         "subject": lambda: draw.choice(("selection", "latent")),
         "relation": lambda: draw.choice(("all", "duplicate", "implication", "exclusive")),
         "chance": lambda: draw.choice(("hidden", "shown")),

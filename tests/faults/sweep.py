@@ -94,6 +94,7 @@ PICKERS: list[tuple[str, Values]] = [
         "cooccurrence",
         {
             "tab": ["neighbourhood"],
+            "nodes": ("latent", "cluster", "selection"),
             "measure": list(MEASURES),
             "network": SPACES,
             "latent": ("", 0, 99999),

@@ -39,7 +39,7 @@ from charts.latent import (
     logit_effects,
 )
 from charts.map import latent_map
-from charts.network import neighbourhood
+from charts.network import group_network, neighbourhood
 from charts.null_view import null_map, null_pairs
 from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
@@ -85,6 +85,7 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         relation_points(bundle, mask),
         component_sizes(bundle, components(bundle)),
         neighbourhood(bundle, 20),
+        group_network(bundle, mask, "cluster 3"),
         cluster_tree(bundle, mask, 3),
         null_tree(bundle, "decoder"),
         null_map(bundle),

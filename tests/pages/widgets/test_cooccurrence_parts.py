@@ -1,10 +1,14 @@
 """The parts of the Co-occurrence page choose which pairs and latents they show."""
 
+from fnmatch import fnmatch
+
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from analysis.bundle import Bundle
 from pages.widgets.cooccurrence_parts import MOST_DRAWN, PARTS, strongest_latents
+from pages.widgets.export_menu import SHOWN
 from tests.pages.conftest import Open, texts
 
 
@@ -40,3 +44,23 @@ def test_the_pairs_of_a_latent_are_its_own(open_page: Open, planted_bundle: Bund
 def test_the_pairs_of_a_dense_latent_are_shown_although_it_is_dense(open_page: Open) -> None:
     app = open_page("cooccurrence", latent=199, subject="latent")
     assert not app.exception and len(app.dataframe[0].value) > 0
+
+
+@pytest.mark.parametrize(
+    ("nodes", "name"),
+    [
+        ("latent", "network-3-phi"),
+        ("cluster", "network-of-cluster-*-phi"),
+        ("selection", "network-of-the-selection-phi"),
+    ],
+)
+def test_the_network_is_that_of_what_was_chosen(open_page: Open, nodes: str, name: str) -> None:
+    app = open_page("cooccurrence", tab="neighbourhood", nodes=nodes, latent=3, select="latent<60")
+    (figure,) = app.session_state[SHOWN]
+    assert fnmatch(figure.name, name)
+    assert figure.selection == ("latent<60" if nodes == "selection" else "")
+
+
+def test_an_empty_selection_has_no_network(open_page: Open) -> None:
+    app = open_page("cooccurrence", tab="neighbourhood", nodes="selection", select="latent>900")
+    assert "The selection has no latents." in [info.value for info in app.info]

@@ -30,6 +30,7 @@ DEFAULTS = {
     "relation": "all",
     "chance": "hidden",
     "flagged": "hidden",
+    "nodes": "latent",
     "network": None,
     "latent": None,
     "partner": None,
@@ -62,6 +63,7 @@ OTHERS: dict[str, tuple[object, str]] = {
     "relation": ("duplicate", "duplicate"),
     "chance": ("shown", "shown"),
     "flagged": ("shown", "shown"),
+    "nodes": ("cluster", "cluster"),
     "network": ("decoder", "decoder"),
     "latent": (0, "0"),
     "partner": (7, "7"),
@@ -136,8 +138,8 @@ INVALID = [
     ("regime", "nan,1"), ("passage", "3"), ("passage", "3,-1"), ("passage", "a,b"),
     ("contexts", "all"), ("select", "a" * 20_001), ("bundle", "a" * 101), ("window", "0"),
     ("window", "1000001"), ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"),
-    ("relation", "friends"), ("space", "map"), ("network", "-2"), ("network", "0"),
-("loud", "maybe"), ("flagged", "maybe"), ("picking", "all"),
+    ("relation", "friends"), ("space", "map"), ("nodes", "all"), ("network", "-2"),
+    ("network", "0"), ("loud", "maybe"), ("flagged", "maybe"), ("picking", "all"),
 ]  # fmt: skip
 
 
