@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import CLUSTER_COLUMNS, Bundle, Space
-from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.cooccurrence.ranking import reason_for_no_partners
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.runtime.numbers import count
@@ -35,12 +35,11 @@ from charts.core.theme import (
     bare_y,
     layered,
 )
+from charts.network_edges import EDGES_EACH, graph_of_latent, graph_of_pairs
 from charts.network_layout import least_widths, spread
 from charts.pairs import strongest_pairs
 
 MOST_PARTNERS = 40
-EDGES_EACH = 4
-"""Strongest edges drawn per latent, in addition to all edges of the chosen latent."""
 HEIGHT = 560
 MOST_NODES = 500
 """Of the network of a group."""
@@ -72,7 +71,7 @@ def neighbourhood(
     """
     check_latent(bundle, latent)
     check_measure(measure)
-    nodes, edges, among = _graph(bundle, latent, measure, partners)
+    nodes, edges, among = graph_of_latent(bundle, latent, measure, partners)
     place = spread(len(nodes), edges["a_index"].to_numpy(), edges["b_index"].to_numpy())
     clusters = _clusters_of(bundle, space)
     rows = _node_rows(bundle, nodes, place, latent, clusters)
@@ -108,7 +107,7 @@ def group_network(
     """
     latents = np.flatnonzero(mask)
     ranked = strongest_pairs(bundle, latents, measure, within=True, most=MOST_PAIRS)
-    nodes, edges = _group_graph(ranked.rows, measure)
+    nodes, edges = graph_of_pairs(ranked.rows, measure, MOST_NODES)
     ends = edges["a_index"].to_numpy(), edges["b_index"].to_numpy()
     place = spread(len(nodes), *ends, gravity=GRAVITY)
     clusters = _clusters_of(bundle, space)
@@ -158,69 +157,6 @@ def _note(bundle: Bundle, latent: int, partners: int) -> str:
         f"{bundle.manifest.parameters.minimum_joint} joint tokens. Of the edges among them, the "
         f"{EDGES_EACH} strongest of each latent are drawn. {_READING}"
     )
-
-
-def _group_graph(pairs: pa.Table, measure: str) -> tuple[Ints, pa.Table]:
-    """The first MOST_NODES latents that occur in the pairs, and the edges that are drawn."""
-    ends = np.column_stack([pairs[end].to_numpy() for end in ("latent", "partner")])
-    ids, first = np.unique(ends.ravel(), return_index=True)
-    nodes = ids[np.argsort(first)][:MOST_NODES].astype(np.int64)
-    index = np.full(int(ids.max(initial=0)) + 1, -1)
-    index[nodes] = np.arange(len(nodes))
-    inside = np.flatnonzero((index[ends] >= 0).all(axis=1)) if len(ends) else np.zeros(0, int)
-    a, b = index[ends[inside, 0]], index[ends[inside, 1]]
-    value = pairs[measure].to_numpy()[inside]
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    drawn = _strongest(low, high, value, len(nodes), from_node=0)
-    edges = {
-        "a": nodes[low[drawn]],
-        "b": nodes[high[drawn]],
-        "a_index": low[drawn],
-        "b_index": high[drawn],
-        measure: value[drawn],
-        "joint_tokens": pairs["joint_tokens"].to_numpy()[inside][drawn],
-    }
-    return nodes, pa.table(edges)
-
-
-def _graph(bundle: Bundle, latent: int, measure: str, partners: int) -> tuple[Ints, pa.Table, int]:
-    """The latents, chosen one first; the drawn edges; the number of stored edges among them."""
-    minimum_joint = bundle.manifest.parameters.minimum_joint
-    own = ranked_partners(bundle, latent, measure, minimum_joint, partners)
-    nodes = np.append(latent, own["partner"].to_numpy().astype(np.int64))
-    pairs = ranked_partners(bundle, nodes, measure, minimum_joint)
-    index = np.full(bundle.latents.num_rows, -1)
-    index[nodes] = np.arange(len(nodes))
-    a, b = (index[pairs[end].to_numpy()] for end in ("latent", "partner"))
-    low, high, value = np.minimum(a, b), np.maximum(a, b), pairs[measure].to_numpy()
-    # P(b given a) has two values for a pair; the larger one is used.
-    order = np.lexsort((-value, high, low))
-    order = order[low[order] >= 0]
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
-    rows = order[new]
-    drawn = rows[_strongest(low[rows], high[rows], value[rows], len(nodes))]
-    edges = {
-        "a": nodes[low[drawn]],
-        "b": nodes[high[drawn]],
-        "a_index": low[drawn],
-        "b_index": high[drawn],
-        measure: value[drawn],
-        "joint_tokens": pairs["joint_tokens"].to_numpy()[drawn],
-    }
-    return nodes, pa.table(edges), len(rows)
-
-
-def _strongest(low: Ints, high: Ints, value: Floats, nodes: int, from_node: int = 1) -> Bools:
-    """Which edges are drawn: all of the nodes before `from_node`, and the strongest of each other.
-
-    Every edge joins a node `low` with a node `high`.
-    """
-    keep = low < from_node
-    for node in range(from_node, nodes):
-        own = np.flatnonzero((low == node) | (high == node))
-        keep[own[np.argsort(-value[own], kind="stable")[:EDGES_EACH]]] = True
-    return keep
 
 
 class _Clusters(NamedTuple):
@@ -388,7 +324,7 @@ def _chart(measure: str) -> alt.LayerChart:
     # A name near an edge stays inside the chart.
     x_at = "scale('x', datum.x)"
     side = f"{x_at} > width - 90 ? 'right' : {x_at} < 90 ? 'left' : 'center'"
-    place = {
+    place: dict[str, Any] = {
         "dy": -15,
         "fontSize": 11,
         "align": alt.ExprRef(side),

@@ -12,13 +12,12 @@ from analysis.bundle import Bundle, Space
 from charts import network
 from charts.core.figure import Figure
 from charts.network import (
-    EDGES_EACH,
     NO_GROUP,
     OTHER_GROUP,
-    _strongest,
     group_network,
     neighbourhood,
 )
+from charts.network_edges import EDGES_EACH
 from charts.pairs import strongest_pairs
 from tests.charts.drawn import drawn_rows
 
@@ -52,23 +51,6 @@ def test_a_latent_without_partners_is_the_only_node(tiny: Bundle) -> None:
     figure = neighbourhood(tiny, 0)
     assert figure.rows["latent"].to_pylist() == [0]
     assert figure.chart.to_dict()
-
-
-def test_edges_of_the_chosen_latent_and_the_four_strongest_of_each_are_drawn() -> None:
-    # A complete graph of seven nodes. Edges between nodes with small numbers are stronger.
-    low, high = np.triu_indices(7, 1)
-    value = np.asarray(100 - 10 * low - high, dtype=np.float64)
-    drawn = (
-        set(zip(low[keep].tolist(), high[keep].tolist(), strict=True))
-        if (keep := _strongest(low, high, value, 7)).any()
-        else set()
-    )
-    wanted = {(0, node) for node in range(1, 7)}
-    for node in range(1, 7):
-        own = [(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True) if node in (a, b)]
-        wanted |= set(sorted(own, key=lambda edge: 10 * edge[0] + edge[1])[:4])
-    assert drawn == wanted
-    assert (5, 6) not in drawn
 
 
 def test_a_pair_with_two_conditionals_has_the_larger_one(tiny: Bundle) -> None:
