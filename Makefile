@@ -9,7 +9,7 @@ BIN := .venv/bin
 SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check model browser demo demo-bundle bench mutants faults docs clean
+.PHONY: help run dev test check model browser kernels demo demo-bundle bench mutants faults docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -5
@@ -60,9 +60,13 @@ check: .venv/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two builds call every compiled kernel, and both processes of pytest load them from numba's cache.
+kernels: .venv/test
+	$(BIN)/python -m tests.faults.warm
+
 # What pytest needs is made while mypy runs.
 test: .venv/test
-	@$(MAKE) --jobs 2 check model browser
+	@$(MAKE) --jobs 2 check model browser kernels
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 demo: .venv/test model

@@ -114,3 +114,22 @@ def test_few_partners_and_clusters_are_kept(
     few = selection_profile(planted_bundle, MASK, corpus_terms(planted_bundle))
     assert few.partners.equals(profile.partners.slice(0, 2))
     assert few.clusters.equals(profile.clusters.slice(0, 2))
+
+
+def test_the_phi_of_a_partner_is_the_mean_over_the_latents_that_have_it(
+    planted_bundle: Bundle, profile: SelectionProfile
+) -> None:
+    assert (PARTNERS, module.KEPT) == (20, 50)
+    values: dict[int, list[float]] = {}
+    for latent in np.flatnonzero(MASK).tolist():
+        own = ranked_partners(planted_bundle, latent, "phi", most=20)
+        for partner, phi in zip(own["partner"].to_pylist(), own["phi"].to_pylist(), strict=True):
+            values.setdefault(partner, []).append(phi)
+    labels = planted_bundle.latents["label"].to_pylist()
+    rows = profile.partners.to_pylist()
+    for row in rows:
+        assert row["phi"] == pytest.approx(np.mean(values[row["partner"]]))
+        assert row["label"] == labels[row["partner"]]
+    # Most latents first, and of equally many the strongest.
+    keys = [(-row["latents"], -row["latents"] * row["phi"]) for row in rows]
+    assert keys == sorted(keys)
