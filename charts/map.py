@@ -43,6 +43,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     colour: str = "cluster",
     measure: str = "phi",
     regime: tuple[float, float] | None = None,
+    profile: str = "",
     level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
@@ -52,7 +53,8 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     """The UMAP of the decoder vectors or of the co-occurrence graph, one point per latent.
 
     `colour` names a colouring of `charts.map_columns`; "association" is with `highlight`, by
-    `measure`, or with the range `regime` of its activation.
+    `measure`, or with the range `regime` of its activation; "profile" is by the column `profile`
+    of the documents.
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
@@ -62,7 +64,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
         raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
-    colours = colouring(bundle, colour, level, highlight, measure, regime)
+    colours = colouring(bundle, colour, level, highlight, measure, regime, profile)
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colours, clustering, viewport, map_name)
     frame = viewport or whole_map(bundle, map_name)
@@ -99,14 +101,17 @@ def selected_rows(
     colour: str = "cluster",
     level: LevelName | None = None,
     map_name: MapName = "decoder",
+    profile: str = "",
 ) -> Figure:
     """The map of a selection with only the rows of the selected latents, for files.
 
-    `selection` is the text of the selection; empty for all latents. Raises InputError if it cannot
-    be read.
+    `selection` is the text of the selection; empty for all latents. `profile` is as in
+    `charts.map_columns.colouring`. Raises InputError if it cannot be read.
     """
     chosen = evaluate(parse(selection), bundle)
-    figure = latent_map(bundle, selected=chosen, colour=colour, level=level, map_name=map_name)
+    figure = latent_map(
+        bundle, selected=chosen, colour=colour, level=level, map_name=map_name, profile=profile
+    )
     return replace(figure, rows=figure.rows.filter(figure.rows["selected"])).of_selection(selection)
 
 
@@ -183,6 +188,9 @@ def _rows(
     rows = rows.rename_columns(["latent", "x", "y", *columns[3:]]).append_column(
         "cluster", pa.array(cluster, pa.int32(), mask=clustering.of_latent < 0)
     )
+    if colours.column:
+        words = pa.array(["", *colours.words]).take(pa.array(colours.codes))
+        rows = rows.append_column(f"main_{colours.column}", words)
     if colours.name == ASSOCIATION:
         rows = rows.append_column(ASSOCIATION, pa.array(colours.values, from_pandas=True))
     rows = rows.append_column("selected", pa.array(chosen)).filter(pa.array(inside))

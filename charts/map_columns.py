@@ -5,7 +5,7 @@ have a code each; numbers have 255 steps of a linear or logarithmic scale.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +16,16 @@ from analysis.bundle import TABLES, Bundle, LevelName
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, short
-from analysis.selection import MAP_COLUMNS, Cluster, Compare, Flag, Latents, Selection, both
+from analysis.selection import (
+    MAP_COLUMNS,
+    Cluster,
+    Compare,
+    Flag,
+    Latents,
+    Profile,
+    Selection,
+    both,
+)
 from charts.cluster_level import level_of, level_words
 from charts.colour_steps import STEPS, Scale, in_sections, scale_of, step_colours
 from charts.core.cache import cached
@@ -25,9 +34,11 @@ from charts.core.measures import check_measure, is_bounded, title_of
 from charts.core.scheme import Scheme, dark_of
 from charts.core.text import shown_label
 from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS, NO_CLUSTER
+from charts.profile_colours import main_values, offered_profiles, profile_column
 
 CLUSTER = "cluster"
 ASSOCIATION = "association"
+PROFILE = "profile"
 PALE = (NO_CLUSTER, dark_of(NO_CLUSTER))
 """The colour of points without a value, on a light and on a dark background."""
 LINEAR_UNITS = ("fraction", "rank", "cosine", "correlation", "probability")
@@ -96,6 +107,10 @@ class Colouring:
     """The numbers [n_latents]; NaN where a latent has none."""
     ids: tuple[int, ...] = ()
     """The cluster of each entry."""
+    column: str = ""
+    """The column of the documents, if the entries are its values."""
+    words: tuple[str, ...] = ()
+    """The value of each entry, as it is stored."""
 
     def palette(self, scheme: Scheme) -> tuple[str, ...]:
         """The colour of each code in a scheme."""
@@ -124,6 +139,7 @@ def is_word(kind: pa.DataType) -> bool:
 COLOUR_NAMES = (
     CLUSTER,
     ASSOCIATION,
+    PROFILE,
     *(
         field.name
         for field in TABLES["latents"]
@@ -140,6 +156,10 @@ def offered_columns(bundle: Bundle) -> dict[str, Offer]:
         CLUSTER: Offer("cluster", "the cluster at the chosen level"),
         ASSOCIATION: Offer("association with a latent", "how strongly it fires with the latent"),
     }
+    if offered_profiles(bundle):
+        offers[PROFILE] = Offer(
+            "where it fires", "the value of the documents on which it fires most, if q ≤ 0.05"
+        )
     for field in TABLES["latents"]:
         if field.name in COLOUR_NAMES and _varies(bundle.latents[field.name]):
             unit = (field.metadata or {}).get(b"unit", b"").decode()
@@ -171,17 +191,21 @@ def colouring(
     latent: int | None = None,
     measure: str = "phi",
     regime: tuple[float, float] | None = None,
+    profile: str = "",
 ) -> Colouring:
     """The colours of the latents by a column, by the clusters of a level, or by association.
 
     `level` is that of "cluster"; None for the one shown first. "association" colours the partners
-    of `latent` by `measure`, or those of a range `regime` of its activation. Raises InputError for
-    an unknown column, level, latent or measure.
+    of `latent` by `measure`, or those of a range `regime` of its activation. "profile" is by the
+    main value in the column `profile` of the documents. Raises InputError for an unknown column,
+    level, latent or measure.
     """
     if name == CLUSTER:
         return _by_cluster(bundle, level)
     if name == ASSOCIATION:
         return _by_association(bundle, latent, measure, regime)
+    if name == PROFILE and offered_profiles(bundle):
+        return _by_profile(bundle, profile_column(bundle, profile))
     known = offered_columns(bundle)
     if name not in known:
         raise InputError(f"Map: cannot colour by {name!r}; choose one of {', '.join(known)}.")
@@ -222,6 +246,18 @@ def _by_word(name: str, offer: Offer, values: pa.ChunkedArray) -> Colouring:
     ]
     named = [(words[i], colour) for i, colour in zip(order, colours, strict=True)]
     return _categorical(name, offer, code_of[used], named)
+
+
+def _by_profile(bundle: Bundle, column: str) -> Colouring:
+    main = main_values(bundle, column)
+    colours = [CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)] for i in range(len(main.values))]
+    coloured = _categorical(
+        PROFILE,
+        Offer(f"main {column}", offered_columns(bundle)[PROFILE].meaning),
+        main.codes,
+        list(zip(main.values, colours, strict=True)),
+    )
+    return replace(coloured, column=column, words=main.values)
 
 
 def _categorical(
@@ -334,6 +370,8 @@ def part_of(colours: Colouring, code: int) -> Selection:
         raise InputError(f"Map: the legend has no entry {code}; reload the page.")
     if colours.ids:
         return Cluster((colours.ids[code - 1],))
+    if colours.column:
+        return Profile(colours.column, colours.words[code - 1])
     if colours.name == "flag":
         return Flag((entry.label,))
     if colours.scale is not None and colours.name != ASSOCIATION:

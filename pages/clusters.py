@@ -11,6 +11,7 @@ from charts.component_plane import component_plane, component_shares
 from pages.widgets import choices
 from pages.widgets.blind_test import blind_test_button, running_test
 from pages.widgets.cluster_notes import cluster_notes
+from pages.widgets.document_profiles import show_profile
 from pages.widgets.figure_card import show
 from pages.widgets.heads import cluster_head
 from pages.widgets.page import begin, options
@@ -41,6 +42,7 @@ with right:
     latent_table(page.bundle, chosen.members, "Members", 600, page.selected, title)
 with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
+    show_profile(page.bundle, "cluster", chosen.cluster)
 with options():
     pooled = choices.pooled_contexts()
     plane, classes = choices.plane(chosen.components)

@@ -6,6 +6,7 @@ from charts.contexts import context_strips
 from charts.latent import activation_histogram, logit_effects
 from pages.widgets import choices
 from pages.widgets.blind_test import running_test
+from pages.widgets.document_profiles import show_profile
 from pages.widgets.figure_card import show
 from pages.widgets.heads import latent_actions, latent_facts, latent_head
 from pages.widgets.latent_lists import neighbour_list, partner_list, relation_list
@@ -31,6 +32,7 @@ left, right = st.columns([3, 2])
 with left:
     kind = choices.contexts()
     show(context_strips(page.bundle, latent, kind, regime))
+    show_profile(page.bundle, "latent", latent)
     partner_list(page, latent, regime)
     neighbour_list(page, latent)
 with right:

@@ -110,6 +110,13 @@ def check_contexts(file: Path, contexts: pa.Table, documents: pa.Table) -> None:
         raise damaged(file, "has contexts of documents that the bundle does not have")
 
 
+def check_document_values(file: Path, values: pa.Table, documents: pa.Table) -> None:
+    """Every value is of a document of the bundle."""
+    known = documents["document"].combine_chunks()
+    if pc.all(pc.is_in(values["document"], known)).as_py() is False:
+        raise damaged(file, "has values of documents that the bundle does not have")
+
+
 def check_kept(file: Path, kept: KeptTokens, documents: pa.Table, manifest: Manifest) -> None:
     """Kept tokens and documents are those of the manifest and of the table documents."""
     if kept.total != manifest.tokens:

@@ -125,6 +125,23 @@ class Bundle:
         return self._read("documents")
 
     @cached_property
+    def document_values(self) -> pa.Table:
+        """The values of the documents in the columns of the corpus."""
+        rows = self._read("document_values")
+        cross_checks.check_document_values(self._path("document_values"), rows, self.documents)
+        return rows
+
+    @cached_property
+    def latent_profiles(self) -> LatentTable | None:
+        """Where latents fire, by the values of the documents; None if an older bundle lacks it."""
+        return self._by_latent("latent_profiles") if "latent_profiles" in self.files else None
+
+    @cached_property
+    def cluster_profiles(self) -> pa.Table:
+        """Where clusters fire, by the values of the documents."""
+        return self._read("cluster_profiles")
+
+    @cached_property
     def tokens(self) -> pa.Table:
         """One row per token of the corpus, masked ones included."""
         return self._read("tokens")

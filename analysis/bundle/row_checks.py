@@ -145,9 +145,9 @@ def _active(rows: pa.Table) -> str | None:
     return None
 
 
-def _sorted_by(column: str) -> Check:
+def _sorted_by(column: str, what: str = "latent") -> Check:
     def problem(rows: pa.Table) -> str | None:
-        return None if _ascends(_numbers(rows, column)) else "is not sorted by latent"
+        return None if _ascends(_numbers(rows, column)) else f"is not sorted by {what}"
 
     return Check((column,), problem)
 
@@ -218,6 +218,9 @@ CONSISTENT: dict[str, tuple[Check, ...]] = {
     "logits": (_sorted_by("latent"),),
     "contexts": (_sorted_by("latent"),),
     "documents": (Check(("document",), _documents),),
+    "document_values": (_sorted_by("document", "document"),),
+    "latent_profiles": (_sorted_by("latent"),),
+    "cluster_profiles": (_sorted_by("cluster", "cluster"),),
     "tokens": (
         Check(("document", "position"), _places),
         Check(("kept", "active_latents"), _masked),

@@ -62,6 +62,48 @@ def _tokens(name: str, meaning: str) -> pa.Field:
     return column(name, pa.list_(pa.string()), "text", meaning, values=Range.TOKEN)
 
 
+def _value_of_document() -> tuple[pa.Field, pa.Field]:
+    return (
+        column("column", _WORD, "text", "a column of the corpus, such as language"),
+        column("value", _WORD, "text", "a value of documents in this column"),
+    )
+
+
+_PROFILE = (
+    column(
+        "active_tokens",
+        pa.int64(),
+        "tokens",
+        "active tokens in documents with the value",
+        values=Range.AT_LEAST_ZERO,
+    ),
+    column(
+        "documents",
+        pa.int32(),
+        "documents",
+        "documents with the value in which it fires; if it is active in most documents, those in "
+        "which it is more active than in its median document",
+    ),
+    column(
+        "expected",
+        pa.float32(),
+        "documents",
+        "mean of documents if documents of similar length had each other's values",
+    ),
+    column(
+        "q_value",
+        pa.float32(),
+        "probability",
+        "Benjamini-Hochberg q-value of as many documents or more, over all rows of the column",
+    ),
+    column(
+        "smallest_lift",
+        pa.float32(),
+        "ratio",
+        "smallest documents / expected that the test could have shown; null if there is none",
+        True,
+    ),
+)
 _TERM = pa.struct([("term", pa.string()), ("score", pa.float32()), ("latents", pa.int32())])
 _INTRUDER = column(
     "intruder",
@@ -487,6 +529,18 @@ TABLES: dict[str, pa.Schema] = {
             column("tokens", pa.int32(), "tokens", "kept tokens"),
         ]
     ),
+    "document_values": pa.schema(
+        [
+            _document("the document; ascending"),
+            *_value_of_document(),
+        ]
+    ),
+    "latent_profiles": pa.schema(
+        [_latent("latent", "the latent"), *_value_of_document(), *_PROFILE]
+    ),
+    "cluster_profiles": pa.schema(
+        [_cluster("cluster", "the cluster"), *_value_of_document(), *_PROFILE]
+    ),
     "tokens": pa.schema(
         [
             _document("the document; ascending"),
@@ -527,7 +581,13 @@ by latent, as float32 whose last 13 bits are zero: they compress to the size of 
 keep the range of single precision.
 """
 
-OPTIONAL_TABLES = ("null_latents", "null_clusters")
+OPTIONAL_TABLES = (
+    "null_latents",
+    "null_clusters",
+    "document_values",
+    "latent_profiles",
+    "cluster_profiles",
+)
 """Tables that a bundle of this version may lack, if it was made before they were; then they are
 empty."""
 
@@ -549,6 +609,14 @@ TABLE_TITLES = {
     "from `tokens`. Sorted by latent.",
     "logits": "Promoted and suppressed tokens; empty without a model. Sorted by latent.",
     "documents": "One row per document.",
+    "document_values": "The values of each document in the columns of the corpus, such as its "
+    "language; columns with many values are left out. Sorted by document. Bundles that were made "
+    "before this table lack it.",
+    "latent_profiles": "Where each latent fires, by the values of the documents. A row for each "
+    "value of a column on whose documents it is active; `source` is a column too. Sorted by "
+    "latent. Bundles that were made before this table lack it.",
+    "cluster_profiles": "The same for each cluster, whose active tokens are those of its members. "
+    "Sorted by cluster. Bundles that were made before this table lack it.",
     "tokens": "The token table: one row per token of the corpus, masked tokens included.",
     "activations_by_latent": "The activations in latent order.",
     "activations_by_token": "The active latents in token order.",

@@ -112,6 +112,34 @@ def _document_pairs(
         tests.exact[i] = tails.exact
 
 
+def chances_of_more(sizes: Ints, with_a: Ints, with_b: Ints, pairs: Ints, observed: Ints) -> Floats:
+    """P(as many joint documents or more) of pairs [n, 2] of a row of with_a and one of with_b.
+
+    sizes [strata] are the documents of each stratum; with_a and with_b [rows, strata] those in
+    which each fires. `observed` [n] are the joint documents of each pair.
+    """
+    p = np.empty(len(pairs))
+    work = partial(_chances_of_more, sizes, with_a, with_b, pairs, observed)
+    over_spans(len(pairs), partial(work, p))
+    return p
+
+
+@numba.njit(nogil=True, cache=True)
+def _chances_of_more(
+    sizes: Ints,
+    with_a: Ints,
+    with_b: Ints,
+    pairs: Ints,
+    observed: Ints,
+    p: Floats,
+    start: int,
+    stop: int,
+) -> None:
+    for i in range(start, stop):
+        parts = _stratum_chances(sizes, with_a[pairs[i, 0]], with_b[pairs[i, 1]])
+        p[i] = tails_of_sum(parts, observed[i], LARGEST_CONVOLUTION).more
+
+
 @numba.njit(nogil=True, cache=True)
 def _stratum_chances(sizes: Ints, with_a: Ints, with_b: Ints) -> Parts:
     """The hypergeometric distribution of each stratum's joint count."""

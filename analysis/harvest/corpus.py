@@ -13,6 +13,7 @@ from pathlib import Path
 from analysis.harvest import hub_corpus
 from analysis.harvest.corpus_files import ChosenFiles, choose_files, local_file, local_files
 from analysis.harvest.corpus_rows import Row, file_rows
+from analysis.harvest.document_values import Values
 from analysis.harvest.odd_rows import NO_STRING, NO_TEXT, OddRows, storable
 from analysis.runtime.content import content_hash
 from analysis.runtime.errors import InputError
@@ -32,6 +33,8 @@ class Document:
     """The tokens, if the corpus was tokenised by another program."""
     place: str = field(default="", compare=False)
     """For messages, such as `line 7 of c.jsonl`."""
+    values: Values = field(default=(), compare=False)
+    """Of the other columns of the corpus, such as its language."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,11 @@ def _document(index: int, row: Row, odd: OddRows) -> Document | None:
         return None
     title = row.title or f"document {index}"
     if isinstance(value, list) and all(type(one) is int for one in value):
-        return Document(index, title, row.source, "", tuple(value), row.place)
+        return Document(index, title, row.source, "", tuple(value), row.place, row.values)
     if not isinstance(value, str):
         odd.count(NO_STRING, row.place)
         return None
     text = storable(value, row.place, odd, undecoded=row.undecoded)
-    return None if text is None else Document(index, title, row.source, text, None, row.place)
+    if text is None:
+        return None
+    return Document(index, title, row.source, text, None, row.place, row.values)

@@ -1,7 +1,7 @@
 """The rows of one file of a corpus: text, Parquet, Arrow and JSON, packed by gzip or Zstandard.
 
-A row is a text or a list of token ids, with a title and a source. Files are streamed: memory holds
-some rows, or one row group of Parquet.
+A row is a text or a list of token ids, with a title, a source and the values of other columns, such
+as a language. Files are streamed: memory holds some rows, or one row group of Parquet.
 """
 
 import gzip
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from analysis.harvest import odd_rows
 from analysis.harvest.corpus_files import TEXT, CorpusFile
+from analysis.harvest.document_values import LONGEST_VALUE, Values, values_of
 from analysis.harvest.odd_rows import OddRows, decoded, short_storable
 from analysis.runtime.errors import InputError
 
@@ -26,7 +27,10 @@ MOST_JSON_BYTES = 512 << 20
 """Of a file that is one JSON array."""
 TOKEN_COLUMNS = ("input_ids", "tokens")
 """Columns of token ids that are read if there is no column of text."""
+_OWN_COLUMNS = ("title", "source")
 _ROWS_AT_A_TIME = 64
+_SMALL_COLUMN = 1 << 20
+"""Bytes of a column that is always read."""
 _DAMAGE = (pa.ArrowException, OSError, EOFError, zlib.error, httpx2.HTTPError)
 
 
@@ -41,6 +45,8 @@ class Row(NamedTuple):
     source: str = ""
     undecoded: bool = False
     """Whether the text had bytes that are not UTF-8."""
+    values: Values = ()
+    """Of its other columns."""
 
 
 def file_rows(file: CorpusFile, column: str | None, odd: OddRows) -> Iterator[Row]:
@@ -199,7 +205,8 @@ def _object_row(row: dict[str, Any], place: str, column: str, undecoded: bool) -
     value = row.get(column)
     if isinstance(value, str) and undecoded and "\ufffd" not in value:
         undecoded = False  # the bytes were in another column
-    return Row(place, value, title, source, undecoded)
+    others = {name: one for name, one in row.items() if name not in (column, *_OWN_COLUMNS)}
+    return Row(place, value, title, source, undecoded, values_of(others))
 
 
 def _named_column(row: dict[str, Any], where: str) -> str:
@@ -234,6 +241,7 @@ def _parquet_rows(file: CorpusFile, column: str | None) -> Iterator[Row]:
     with opened:
         own = _own_columns(file, opened.schema_arrow, column)
         _check_row_groups(file, opened.metadata, own)
+        own += _value_columns(opened.schema_arrow, own, _short_columns(opened.metadata))
         try:
             batches = opened.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=own)
             yield from _batch_rows(file, batches, own)
@@ -271,6 +279,7 @@ def _arrow_rows(file: CorpusFile, column: str | None) -> Iterator[Row]:
                 reader = pa.ipc.open_file(source)
                 batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
             own = _own_columns(file, reader.schema, column)
+            own += _value_columns(reader.schema, own, set(reader.schema.names))
             pieces = (
                 batch.select(own).slice(start, _ROWS_AT_A_TIME)
                 for batch in batches
@@ -291,7 +300,7 @@ def _own_columns(file: CorpusFile, schema: pa.Schema, column: str | None) -> lis
         if len(places) > 1:
             raise InputError(f"{file.name} has several columns `{name}`: keep one of them.")
         if places and (_is_text(schema.field(name).type) or _is_ids(schema.field(name).type)):
-            extra = [n for n in ("title", "source") if n != name]
+            extra = [n for n in _OWN_COLUMNS if n != name]
             return [name, *(n for n in extra if len(schema.get_all_field_indices(n)) == 1)]
     texts = [field.name for field in schema if _is_text(field.type)]
     hint = f", such as --text-column {texts[0]}" if texts else ""
@@ -299,6 +308,37 @@ def _own_columns(file: CorpusFile, schema: pa.Schema, column: str | None) -> lis
         f"{file.name} has no `{column or 'text'}` column of strings{_columns(schema.names)}: name "
         f"the column that holds the text with --text-column{hint}."
     )
+
+
+def _value_columns(schema: pa.Schema, own: Sequence[str], short: set[str]) -> list[str]:
+    """Other columns whose values may tell documents apart: words, whole numbers, yes or no."""
+    return [
+        field.name
+        for field in schema
+        if field.name not in own
+        and field.name in short
+        and len(schema.get_all_field_indices(field.name)) == 1
+        and (
+            _is_text(field.type)
+            or pa.types.is_integer(field.type)
+            or pa.types.is_boolean(field.type)
+        )
+    ]
+
+
+def _short_columns(metadata: pq.FileMetaData) -> set[str]:
+    """Columns whose values are so short on average that they can be values of documents.
+
+    The others, such as a second text, are not read.
+    """
+    size: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        chunks = (metadata.row_group(group).column(i) for i in range(metadata.num_columns))
+        for chunk in chunks:
+            name = chunk.path_in_schema
+            size[name] = size.get(name, 0) + chunk.total_uncompressed_size
+    most = LONGEST_VALUE * max(metadata.num_rows, 1)
+    return {name for name, total in size.items() if total <= most + _SMALL_COLUMN}
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -320,20 +360,13 @@ def _batch_rows(
     number = 0
     for batch in batches:
         values, *others = (_plain(batch.column(batch.schema.names.index(n))) for n in columns)
-        named = dict(zip(columns[1:], others, strict=True))
-        empty = [None] * batch.num_rows
-        for value, title, source in zip(
-            values, named.get("title", empty), named.get("source", empty), strict=True
-        ):
+        for value, *row in zip(values, *others, strict=True):
             number += 1
             text, undecoded = decoded(value) if isinstance(value, bytes) else (value, False)
-            yield Row(
-                f"row {number} of {file.name}",
-                text,
-                short_storable(title),
-                short_storable(source),
-                undecoded,
-            )
+            named = dict(zip(columns[1:], row, strict=True))
+            title, source = (short_storable(named.pop(name, None)) for name in _OWN_COLUMNS)
+            place = f"row {number} of {file.name}"
+            yield Row(place, text, title, source, undecoded, values_of(named))
 
 
 def _plain(column: pa.Array) -> list[Any]:

@@ -12,8 +12,15 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import Activations, TableWriter, open_activations, spans_within
+from analysis.bundle import (
+    Activations,
+    TableWriter,
+    open_activations,
+    spans_within,
+    write_table,
+)
 from analysis.harvest.corpus import Document
+from analysis.harvest.document_values import DocumentValues
 from analysis.harvest.shards import Shard, read_shards
 from analysis.runtime.arrays import Float32s, Int32s, Ints, UInt32s
 from analysis.runtime.memory import MEMORY_BYTES
@@ -29,10 +36,10 @@ def write_activation_tables(
     documents: Iterable[Document] = (),
     memory_bytes: int = MEMORY_BYTES,
 ) -> Activations:
-    """Write tokens, documents, activations_by_token and activations_by_latent to `tables`.
+    """Write tokens, documents, their values and the activations in both orders to `tables`.
 
-    `documents` give titles and sources, in ascending order of their index; the title of any other
-    document is its number. Returns the stored activations.
+    `documents` give titles, sources and values, in ascending order of their index; the title of any
+    other document is its number. Returns the stored activations.
     """
     counts = np.zeros(d_sae, dtype=np.int64)
     with (
@@ -45,6 +52,7 @@ def write_activation_tables(
             by_token.write(pa.table({"latent": shard.latents}))
             titles.add(shard)
             counts += np.bincount(shard.latents, minlength=d_sae)
+    write_table(tables, "document_values", titles.values.table())
     with TableWriter(tables, "activations_by_latent") as by_latent:
         for start, stop in spans_within(counts, memory_bytes // _PLACED_BYTES):
             placed, values = _transposed(shards, counts, start, stop)
@@ -113,6 +121,8 @@ class _DocumentWriter:
         self._named = iter(documents)
         self._next: Document | None = next(self._named, None)
         self._open: tuple[int, int] | None = None
+        self.values = DocumentValues()
+        """Of the documents that were written."""
 
     def add(self, shard: Shard) -> None:
         starts = np.flatnonzero(np.diff(shard.document, prepend=shard.document[0] - 1))
@@ -142,6 +152,7 @@ class _DocumentWriter:
         while self._next is not None and self._next.index < document:
             self._next = next(self._named, None)
         if self._next is not None and self._next.index == document:
+            self.values.add(document, self._next.values)
             return self._next.title, self._next.source
         return f"document {document}", ""
 

@@ -24,6 +24,7 @@ STEP_SECONDS: Mapping[str, tuple[float, float]] = {
     "draw_nulls": (3.0, 1.8),
     "find_clusters": (0.0, 0.6),
     "measure_clusters": (0.5, 0.0),
+    "profile_by_documents": (0.2, 0.4),
     "read_in_order": (0.1, 0.2),
     "intruder_test": (0.6, 0.5),
     "name_latents_and_clusters": (0.5, 0.2),

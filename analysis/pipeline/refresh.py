@@ -30,6 +30,7 @@ from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     BY_LATENT,
     BY_TOKEN,
+    DOCUMENT_VALUES,
     DOCUMENTS,
     HARVEST,
     LOGIT_EFFECTS,
@@ -93,7 +94,7 @@ def carried_steps(old: Bundle) -> tuple[Step[Any], ...]:
         Step(
             STORE,
             partial(_store, old=old),
-            writes=(TOKENS, DOCUMENTS, BY_TOKEN, BY_LATENT, ACTIVE_TOKENS),
+            writes=(TOKENS, DOCUMENTS, DOCUMENT_VALUES, BY_TOKEN, BY_LATENT, ACTIVE_TOKENS),
         ),
         Step(LOGIT_EFFECTS, partial(_effects_on_logits, old=old), writes=(LOGITS,)),
     )
@@ -121,6 +122,10 @@ def _harvest(build: Building, manifest: Manifest) -> HarvestRecord:
 def _store(build: Building, old: Bundle) -> DoneRecord:
     for table in (TOKENS, DOCUMENTS, BY_TOKEN, BY_LATENT):
         _take_over(old.path / f"{table.name}.parquet", build.path(table))
+    if DOCUMENT_VALUES.name in old.files:
+        _take_over(old.path / f"{DOCUMENT_VALUES.name}.parquet", build.path(DOCUMENT_VALUES))
+    else:
+        build.write(DOCUMENT_VALUES, old.document_values)
     counts = old.latents["active_tokens"].cast(pa.int64())
     build.write(ACTIVE_TOKENS, pa.table({"active_tokens": counts}))
     return DoneRecord()

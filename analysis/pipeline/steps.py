@@ -11,6 +11,7 @@ from analysis.bundle import TABLES
 from analysis.clusters.activity import cluster_activity
 from analysis.clusters.clustering import place
 from analysis.clusters.component_tables import write_components
+from analysis.clusters.members import members_of_clusters
 from analysis.cooccurrence import partners, relations
 from analysis.cooccurrence.partner_graph import partner_graph
 from analysis.cooccurrence.strongest import Ranking
@@ -20,6 +21,8 @@ from analysis.harvest.source import Source
 from analysis.harvest.store import write_activation_tables
 from analysis.labels.columns import label_tables
 from analysis.labels.material import Material
+from analysis.labels.profiles.document_columns import document_columns
+from analysis.labels.profiles.profile_tables import cluster_profiles, latent_profiles
 from analysis.latents.contexts import write_contexts
 from analysis.latents.logits import logit_effects
 from analysis.latents.statistics import latent_statistics
@@ -27,12 +30,16 @@ from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     ANSWERS,
     CLUSTER_PAIRS,
+    CLUSTER_PROFILES,
     CLUSTER_TREE,
     CLUSTERS,
     COOCCURRENCE_MAP_COLUMNS,
+    DOCUMENT_VALUES,
+    DOCUMENTS,
     FIND_NEIGHBOURS,
     INTRUDERS_OF_CLUSTERS,
     INTRUDERS_OF_LATENTS,
+    LATENT_PROFILES,
     LATENTS,
     LAY_OUT,
     LOGITS,
@@ -244,6 +251,25 @@ def measure_clusters(build: Building) -> RowsRecord:
         progress=build.progress.named("components, clusters"),
     )
     return RowsRecord(rows=counted.pairs.num_rows)
+
+
+def profile_by_documents(build: Building) -> DoneRecord:
+    """Where latents and clusters fire, by the values of the documents."""
+    columns = document_columns(build.read(DOCUMENTS), build.read(DOCUMENT_VALUES))
+    build.write(
+        LATENT_PROFILES,
+        latent_profiles(build.activations, build.kept, columns, memory_bytes=build.memory_bytes),
+    )
+    clusters = build.read(CLUSTER_TREE).num_rows
+    of_clusters = cluster_profiles(
+        members_of_clusters(build.read(MEMBERSHIPS, ["latent", "cluster"]), clusters),
+        build.activations,
+        build.kept,
+        columns,
+        memory_bytes=build.memory_bytes,
+    )
+    build.write(CLUSTER_PROFILES, of_clusters)
+    return DoneRecord()
 
 
 def name_latents_and_clusters(build: Building) -> LabelRecord:

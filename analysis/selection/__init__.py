@@ -3,6 +3,7 @@
     cluster=12 & density<0.01 & "python"
     near(4122) | partners(4122,phi,20)
     box(-1.5,2,0,3.25) & !flag=dead
+    profile(language,fr) | profile(genre,recipes,0.5)
 
 `parse` reads such a text, `str` writes it in one canonical form that fits in an address bar, and
 `evaluate` computes the selected latents from the tables of a bundle. The same text works for every
@@ -36,6 +37,7 @@ from analysis.selection.grammar import (
     Or,
     Partners,
     Pattern,
+    Profile,
     Related,
     Search,
     Selection,
@@ -70,6 +72,7 @@ __all__ = [
     "Or",
     "Partners",
     "Pattern",
+    "Profile",
     "Related",
     "Search",
     "Selection",

@@ -35,6 +35,7 @@ from analysis.selection.grammar import (
     Noted,
     Partners,
     Pattern,
+    Profile,
     Related,
     Selection,
     Span,
@@ -294,6 +295,19 @@ def _in_context(values: list[str]) -> Selection:
     return InContext(_text(value))
 
 
+def _profile(values: list[str]) -> Selection:
+    column, value, *least = (unescaped(one) if one.startswith('"') else one for one in values)
+    if not least:
+        return Profile(column, value)
+    (share,) = (_finite(one, "profile") for one in least)
+    if not 0 <= share <= 1:
+        raise InputError(
+            f"Selection: the share in profile() is from 0 to 1, not {quoted(least[0])}; write it "
+            f"like {EXAMPLES['profile']}."
+        )
+    return Profile(column, value, share)
+
+
 LISTS: dict[str, Callable[[list[str]], Selection]] = {
     "latent": _latents,
     "cluster": _clusters,
@@ -310,6 +324,7 @@ FUNCTIONS: dict[str, Callable[[list[str]], Selection]] = {
     "partners": _partners,
     "relation": _related,
     "context": _in_context,
+    "profile": _profile,
 }
 EXAMPLES = {
     "box": "box(-1,2,0,3)",
@@ -318,4 +333,5 @@ EXAMPLES = {
     "partners": "partners(4122,phi,20)",
     "relation": "relation(4122,implication)",
     "context": 'context("New York")',
+    "profile": "profile(language,fr,0.5)",
 }

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import CLUSTER_COLUMNS, Bundle
 from analysis.cooccurrence.ranking import ranked_partners
+from analysis.labels.profiles.main_values import read_profiles
 from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.runtime.errors import InputError
 from analysis.selection.context_index import context_index
@@ -35,6 +36,7 @@ from analysis.selection.grammar import (
     Or,
     Partners,
     Pattern,
+    Profile,
     Related,
     Search,
     Selection,
@@ -42,6 +44,7 @@ from analysis.selection.grammar import (
     Tagged,
     Unclustered,
 )
+from analysis.selection.kept_for_bundle import kept_for_bundle
 from analysis.selection.polygon import inside_polygon
 from analysis.selection.related_pairs import related_pairs
 from analysis.selection.text_search import latents_containing, latents_matching, matching
@@ -61,9 +64,12 @@ _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
 }
 
 
+kept_profiles = kept_for_bundle(read_profiles)
+"""The profiles of the bundle that was used last."""
+
 _OfPlace = Compare | Between | Box | Lasso
 _OfWords = Search | Pattern | InContext | Flag | Unclustered
-_OfIds = Latents | Cluster | Near | Partners | Related
+_OfIds = Latents | Cluster | Near | Partners | Related | Profile
 _OfNotes = Tagged | HasStatus | Noted | InCollection
 
 
@@ -94,6 +100,8 @@ def _others(selection: _OfWords | _OfIds, bundle: Bundle) -> Bools:
     match selection:
         case Latents(ids):
             return _mask_of_ids(ids, bundle.latents.num_rows)
+        case Profile():
+            return _of_profile(selection, bundle)
         case Cluster() | Near() | Partners() | Related():
             return _mask_of(bundle, _selected_ids(selection, bundle))
         case _:
@@ -167,6 +175,15 @@ def _selected_ids(selection: Cluster | Near | Partners | Related, bundle: Bundle
         case Related(latent, kind):
             own = _existing(bundle, latent) if latent is not None else np.empty(0, dtype=np.int64)
             return np.append(related_pairs(bundle).ends(latent, kind), own)
+
+
+def _of_profile(selection: Profile, bundle: Bundle) -> Bools:
+    """Latents that fire on documents with a value. A bundle without it selects nothing."""
+    known, total = kept_profiles(bundle), bundle.latents.num_rows
+    if selection.share is None:
+        return known.with_main(selection.column, selection.value, total)
+    found = known.with_value(selection.column, selection.value, selection.share)
+    return _mask_of(bundle, found)
 
 
 def _members(bundle: Bundle, ids: Ids) -> Ints:

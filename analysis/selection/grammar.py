@@ -265,6 +265,23 @@ class Related:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Latents whose main value in a column of the documents is this one.
+
+    `labels/profiles/main_values.py` defines it. With a share: latents for which the value is
+    significant and has at least this share of their active tokens.
+    """
+
+    column: str
+    value: str
+    share: float | None = None
+
+    def __str__(self) -> str:
+        share = "" if self.share is None else f",{_number(self.share)}"
+        return f"profile({_word(self.column)},{_word(self.value)}{share})"
+
+
+@dataclass(frozen=True)
 class Not:
     """All latents that the part does not select."""
 
@@ -314,6 +331,7 @@ Selection = (
     | Near
     | Partners
     | Related
+    | Profile
     | Not
     | And
     | Or
@@ -350,6 +368,12 @@ def _bare_or_quoted(text: str) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _word(text: str) -> str:
+    """A text as a value: in quotes unless it is one word that is read as it is written."""
+    plain = re.fullmatch(r"[^\W\d]\w*(-\w+)*|\d{1,9}", text)
+    return text if plain and text.lower() not in ("and", "or", "not") else _quoted(text)
 
 
 def _joined(ids: Ids) -> str:

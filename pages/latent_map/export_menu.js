@@ -59,7 +59,8 @@ export function createExportMenu(host, map, reading) {
   for (const [words, kind] of ROWS) {
     item(menu, words, kind, () => {
       const query = new URLSearchParams({ select: map.data.selectionText, colour: map.data.colour.name });
-      const { level } = map.data;
+      const { level, profile } = map.data;
+      if (profile) query.set("profile", profile);
       if (level) Object.entries(level).forEach(([key, value]) => query.set(key, value));
       const address = `${map.data.base}/rows/${map.data.map}.${kind}?${query}`;
       follow(new URL(address, document.baseURI).href, nameOf(map, kind));

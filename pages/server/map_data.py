@@ -80,6 +80,7 @@ def column(bundle: "Bundle", request: Request) -> Response:
         latent_of_request(asked.get("latent")),
         asked.get("measure", "phi"),
         regime_of_request(asked.get("regime")),
+        asked.get("profile", ""),
     )
     return _binary(packed(colours))
 

@@ -32,6 +32,7 @@ def rows(bundle: "Bundle", request: Request) -> Response:
         colour=asked.get("colour", "cluster"),
         level=level_of_request(asked),
         map_name=map_of_request(bundle, request),
+        profile=asked.get("profile", ""),
     )
     headers = {
         "Content-Disposition": f'attachment; filename="{filename(figure, kind)}"',

@@ -15,6 +15,7 @@ from charts.component_plane import CLASSES, Classes
 from charts.map_columns import ASSOCIATION, offered_columns
 from charts.map_view import maps_of
 from charts.null_view import has_null_view
+from charts.profile_colours import offered_profiles
 from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
@@ -83,6 +84,18 @@ def colour(bundle: Bundle) -> str:
     offers = offered_columns(bundle)
     known = [name for name in offers if name != ASSOCIATION or session.current().latent is not None]
     return str(_choice("colour", "Colour", known, lambda name: _colour_words(offers[name].title)))
+
+
+def profile(bundle: Bundle) -> str:
+    """The column of the documents by whose values latents are described; empty without any."""
+    known = offered_profiles(bundle)
+    if not known:
+        return ""
+    # A link does not name the first column, which depends on the bundle.
+    options = ["", *known[1:]]
+    return (
+        str(_choice("profile", "Documents by", options, lambda name: name or known[0])) or known[0]
+    )
 
 
 def _colour_words(title: str) -> str:

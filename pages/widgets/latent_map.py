@@ -21,7 +21,7 @@ from analysis.bundle import LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import TITLES, latent_map, map_caption, map_note
-from charts.map_columns import ASSOCIATION, CLUSTER
+from charts.map_columns import ASSOCIATION, CLUSTER, PROFILE
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
 from pages.widgets import choices, map_gestures, session
@@ -70,7 +70,7 @@ class MapChoice:
 
     name: MapName
     colour: str
-    """A column of the latent table, "cluster" or "association"."""
+    """A column of the latent table, "cluster", "association" or "profile"."""
     level: LevelName | None
     """Of the clusters; None if there are none."""
 
@@ -79,6 +79,8 @@ def map_choice(page: Page) -> MapChoice:
     """Let the reader choose the map, its colour and the cluster level."""
     name = choices.map_name(page.bundle)
     colour = choices.colour(page.bundle)
+    if colour == PROFILE:
+        choices.profile(page.bundle)
     level = choices.level(page.bundle)
     return MapChoice(name, colour, level)
 
@@ -120,6 +122,7 @@ def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
         colour=choice.colour,
         measure=page.view.measure,
         regime=page.view.regime,
+        profile=page.view.profile,
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,
@@ -140,6 +143,7 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "base": base,
         "level": level,
         "measure": view.measure,
+        "profile": view.profile,
         "title": TITLES[choice.name],
         "map": choice.name,
         "count": bundle.latents.num_rows,
@@ -175,6 +179,8 @@ def _column(choice: MapChoice, view: ViewState) -> str:
         asked = {"latent": view.latent, "measure": view.measure}
         if view.regime is not None:
             asked["regime"] = ",".join(map(str, view.regime))
+    elif choice.colour == PROFILE:
+        asked = {"profile": view.profile}
     return f"{choice.colour}?{urlencode(asked)}"
 
 

@@ -139,9 +139,10 @@ def narrowed(selection: Selection, code: int) -> Selection:
     """The selection with an entry of the legend in the place of other parts of its kind."""
     view, bundle = session.current(), shown()
     level = chosen_level(bundle)
-    part = part_of(
-        colouring(bundle, view.colour, level, view.latent, view.measure, view.regime), code
+    colours = colouring(
+        bundle, view.colour, level, view.latent, view.measure, view.regime, view.profile
     )
+    part = part_of(colours, code)
     subjects = {_subject(condition) for condition in _conditions(part)}
     return replaced(selection, lambda old: _subject(old) in subjects, part)
 

@@ -127,12 +127,15 @@ class ViewState(BaseModel):
     """Of the clusters; None for the one of the space that is shown first."""
 
     chance: Chance = "hidden"
+    profile: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
+    """Column of the documents whose values are shown; empty for the first."""
 
     # Map
     map: MapName | None = None
     """None for the one that opens first, or for the decoder's if the viewport is given."""
     colour: Column = "cluster"
-    """Column of the latent table by which the map is coloured, "cluster" or "association"."""
+    """Column of the latent table by which the map is coloured, "cluster", "association" or
+    "profile"."""
     size: Size = "even"
     viewport: Rectangle | None = None
     """The part of the map that is shown; None for all of it."""

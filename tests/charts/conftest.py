@@ -27,6 +27,7 @@ from analysis.bundle import (
 )
 from analysis.cooccurrence.pair import Pair, read_pair
 from charts.core import cache
+from tests.planted_profiles import write_profiles
 
 LATENTS, DOCUMENTS, LENGTH, CLUSTERS = 120, 12, 130, 8
 NEXT_CLUSTER = CLUSTERS + CLUSTERS // 4
@@ -43,6 +44,8 @@ HOSTILE = [
     "e" + "\u0301" * 5,
     "\ttab", "\\", "'", '"', "😀",
 ]  # fmt: skip
+LANGUAGES = ["en", "fr", HOSTILE[0]] * 4
+GENRES = ["letters", "", "code", "code"] * 3
 WORDS = ["river", "court", "import", "Wort", "king", "sea", "tree", "return", "loop", "maison"]
 
 
@@ -500,6 +503,7 @@ def make_bundle(folder: Path, seed: int = 7) -> Bundle:
     work.mkdir()
     for name, table in tables.items():
         write_table(work, name, table)
+    write_profiles(work, tables, {"language": LANGUAGES, "genre": GENRES})
     on_map = int((x > 0).any(0).sum())
     return publish(work, _manifest(int(kept.sum()), x, on_map), folder / "tiny")
 

@@ -36,7 +36,7 @@ def test_every_numeric_and_word_column_is_offered_except_ids_and_places(tiny: Bu
     frame = tiny.latents.select(sorted(wanted)).to_pandas()
     wanted = {name for name in wanted if frame[name].nunique() > 1}
     assert "decoder_norm" not in wanted
-    assert set(offered) == wanted | {"cluster", "association"}
+    assert set(offered) == wanted | {"cluster", "association", "profile"}
     assert offered["density"].meaning == "active_tokens / kept tokens (fraction)"
     assert len({offer.title for offer in offered.values()}) == len(offered)
 
@@ -243,3 +243,29 @@ def test_a_word_that_is_empty_gets_no_entry_and_the_rarer_of_two_comes_last(tiny
 
 def test_a_legend_names_up_to_two_thousand_latents() -> None:
     assert map_columns.MOST_IDS == 2_000
+
+
+def test_main_values_have_a_code_each_and_select_their_latents(tiny: Bundle) -> None:
+    colours = colouring(tiny, "profile", profile="language")
+    assert tiny.latent_profiles is not None
+    rows = [r for r in tiny.latent_profiles.all().to_pylist() if r["column"] == "language"]
+    sure = [r for r in rows if r["q_value"] <= 0.05]
+    best: dict[int, dict[str, Any]] = {}
+    for row in sure:
+        known = best.get(row["latent"], row)
+        best[row["latent"]] = max(known, row, key=lambda r: r["active_tokens"])
+    shown = [colours.words[code - 1] if code else None for code in colours.codes.tolist()]
+    assert shown == [best[i]["value"] if i in best else None for i in range(120)]
+    assert (colours.column, colours.title) == ("language", "main language")
+    for entry in colours.entries:
+        mask = evaluate(part_of(colours, entry.code), tiny)
+        assert mask.tolist() == (colours.codes == entry.code).tolist()
+        assert entry.total == mask.sum()
+
+
+def test_a_column_that_the_bundle_lacks_gives_the_first(tiny: Bundle) -> None:
+    assert colouring(tiny, "profile", profile="class").column == "language"
+    older = with_tables(tiny, latent_profiles=None)
+    assert "profile" not in offered_columns(older)
+    with pytest.raises(InputError, match="cannot colour by 'profile'"):
+        colouring(older, "profile")

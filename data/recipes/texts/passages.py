@@ -44,18 +44,18 @@ class Piece:
     before: str
 
 
-def pieces(paragraphs: Sequence[str], count: CountTokens) -> list[Piece]:
-    """Paragraphs with more than `PIECE_TOKENS` tokens are cut at lines, else at sentence ends."""
+def pieces(paragraphs: Sequence[str], count: CountTokens, most: int = PIECE_TOKENS) -> list[Piece]:
+    """Paragraphs with more than `most` tokens are cut at lines, else at sentence ends."""
     result: list[Piece] = []
     was_item = False
     for paragraph, tokens in zip(paragraphs, count(paragraphs), strict=True):
         item = paragraph.startswith("- ")
         before = "\n" if item and was_item else "\n\n"
         was_item = item
-        if tokens <= PIECE_TOKENS:
+        if tokens <= most:
             result.append(Piece(paragraph, before))
             continue
-        limit = max(1, len(paragraph) * PIECE_TOKENS // tokens)
+        limit = max(1, len(paragraph) * most // tokens)
         for place, part in enumerate(cut(paragraph, limit)):
             inner = "\n" if "\n" in paragraph else " "
             for number, text in enumerate(_cut_cjk(part, limit)):

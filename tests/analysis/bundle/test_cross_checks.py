@@ -169,3 +169,16 @@ def test_kept_tokens_are_those_of_manifest_and_documents() -> None:
         other = good.set_column(good.schema.get_field_index(column), column, [values])
         with pytest.raises(InputError, match=message):
             cross_checks.check_kept(FILE, kept, other, manifest())
+
+
+def test_values_are_of_documents_of_the_bundle() -> None:
+    documents = pa.table({"document": pa.array([3, 7], pa.int64())})
+
+    def check(of: list[int]) -> None:
+        values = pa.table({"document": pa.array(of, pa.int64())})
+        cross_checks.check_document_values(FILE, values, documents)
+
+    check([3, 3, 7])
+    check([])
+    with pytest.raises(InputError, match="has values of documents that the bundle does not have"):
+        check([3, 4])

@@ -12,7 +12,8 @@ from analysis.bundle.row_checks import check_rows
 from analysis.runtime.errors import InputError
 from tests.bundles.hand_made import limits
 
-BY_LATENT = ("neighbours", "partners", "relations", "contexts", "logits")
+BY_LATENT = ("neighbours", "partners", "relations", "contexts", "logits", "latent_profiles")
+EMPTY = ("logits", "document_values", "latent_profiles", "cluster_profiles")
 
 
 def test_every_table_of_a_bundle_passes(planted_bundle: Bundle) -> None:
@@ -22,7 +23,7 @@ def test_every_table_of_a_bundle_passes(planted_bundle: Bundle) -> None:
             continue
         part = getattr(planted_bundle, table)
         rows = part.all() if table in BY_LATENT else part
-        assert rows.num_rows or table == "logits"
+        assert rows.num_rows or table in EMPTY
         check_rows(planted_bundle.path / f"{table}.parquet", rows, known)
 
 
@@ -202,3 +203,16 @@ def test_only_active_latents_have_statistics() -> None:
     for name in ("mean", "max"):
         for values in ([None, None], [1.0, 1.0]):
             assert f"for which {name} contradicts" in problem("latents", **good | {name: values})
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "what"),
+    [
+        ("document_values", "document", "document"),
+        ("latent_profiles", "latent", "latent"),
+        ("cluster_profiles", "cluster", "cluster"),
+    ],
+)
+def test_profiles_are_in_order(table: str, column: str, what: str) -> None:
+    passes(table, **{column: [0, 0, 1]})
+    assert f"is not sorted by {what}" in problem(table, **{column: [0, 1, 0]})

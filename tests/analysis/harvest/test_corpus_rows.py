@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.harvest import corpus_rows
 from analysis.harvest.corpus import CorpusChoice, read_corpus
 from analysis.harvest.odd_rows import OddRows
 from analysis.runtime.errors import InputError
@@ -149,3 +150,39 @@ def test_a_mutated_corpus_is_read_or_refused_with_its_file(name: str, tmp_path: 
             assert "\0" not in document.text, seed
             document.text.encode()
             document.title.encode()
+
+
+ROWS = [
+    {"text": "a", "title": "A", "source": "s", "language": "fr", "class": 3, "score": 0.5},
+    {"text": "b", "title": "B", "source": "s", "language": None, "class": 4, "score": 0.1},
+]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet", "arrow"])
+def test_other_columns_are_values_of_the_documents(kind: str, tmp_path: Path) -> None:
+    path, table = tmp_path / f"c.{kind}", pa.Table.from_pylist(ROWS)
+    if kind == "parquet":
+        pq.write_table(table, path)
+    elif kind == "arrow":
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as w:
+            w.write_table(table)
+    elif kind == "json":
+        path.write_text(json.dumps(ROWS))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    first, second = read_corpus(path)
+    assert dict(first.values) == {"language": "fr", "class": "3"}
+    assert dict(second.values) == {"class": "4"}
+    assert (first.title, first.source) == ("A", "s")
+
+
+def test_a_second_text_is_not_read_as_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus_rows, "_SMALL_COLUMN", 0)
+    rows = {"text": ["a", "b"], "other": ["x" * 300, "y" * 300], "genre": ["p", "q"]}
+    pq.write_table(pa.table(rows), tmp_path / "c.parquet", compression="none")
+    assert [dict(d.values) for d in read_corpus(tmp_path / "c.parquet")] == [
+        {"genre": "p"},
+        {"genre": "q"},
+    ]

@@ -62,3 +62,20 @@ def test_documents_are_named_from_the_corpus(stored: Stored, tmp_path: Path) -> 
         "title 59",
     ]
     assert documents[2]["source"] == "source 2" and documents[1]["source"] == ""
+
+
+def test_values_of_the_documents_that_were_written_are_stored(
+    stored: Stored, tmp_path: Path
+) -> None:
+    named = [
+        Document(i, "", "", "", values=(("language", "fr" if i % 2 else "en"),))
+        for i in (0, 2, 59, 70)
+    ]
+    write_activation_tables(stored.shards, tmp_path, LATENTS, documents=named)
+    values = pq.read_table(tmp_path / "document_values.parquet").to_pylist()
+    assert [tuple(row.values()) for row in values] == [
+        (0, "language", "en"),
+        (2, "language", "en"),
+        (59, "language", "fr"),
+    ]
+    assert pq.read_metadata(stored.tables / "document_values.parquet").num_rows == 0

@@ -2,12 +2,15 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, Bundle, Space
@@ -28,6 +31,7 @@ from analysis.selection import (
     evaluate,
     parse,
 )
+from tests.planted_profiles import planted_languages, with_profiles
 
 Row = dict[str, Any]
 
@@ -261,3 +265,34 @@ def test_conditions_about_notes_need_notes(planted_bundle: Bundle) -> None:
     for text in ("tag=a", "latent=3 & !status=none", "note~a", "collection=a"):
         with pytest.raises(InputError, match="is about notes, which only the dashboard can read"):
             evaluate(parse(text), planted_bundle)
+
+
+def test_profiles_select_by_the_main_value_or_by_a_share(
+    planted_bundle: Bundle, tmp_path: Path
+) -> None:
+    languages = {"language": planted_languages(planted_bundle)}
+    bundle = with_profiles(planted_bundle, tmp_path, languages)
+    rows = pq.read_table(bundle.path / "latent_profiles.parquet").to_pylist()
+    total = Counter[int]()
+    for row in rows:
+        total[row["latent"]] += row["active_tokens"]
+    sure = [row for row in rows if row["q_value"] <= 0.05]
+    assert {"fr", "de"} <= {row["value"] for row in sure}
+    for value in ("fr", "de"):
+        own = [row for row in sure if row["value"] == value]
+        best = {
+            row["latent"]
+            for row in own
+            if all(
+                other["active_tokens"] < row["active_tokens"] or other is row
+                for other in sure
+                if other["latent"] == row["latent"]
+            )
+        }
+        assert _selected(parse(f"profile(language,{value})"), bundle) == best
+        for share in (0, 0.4, 0.7):
+            most = {r["latent"] for r in own if r["active_tokens"] >= share * total[r["latent"]]}
+            assert _selected(parse(f"profile(language,{value},{share})"), bundle) == most
+    for text in ("profile(language,cs)", "profile(genre,fr)", "profile(language,cs,0)"):
+        assert not evaluate(parse(text), bundle).any()
+    assert not evaluate(parse("profile(language,fr)"), planted_bundle).any()

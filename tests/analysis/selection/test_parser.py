@@ -31,6 +31,7 @@ from analysis.selection import (
     Or,
     Partners,
     Pattern,
+    Profile,
     Related,
     Search,
     Selection,
@@ -86,6 +87,7 @@ atoms: st.SearchStrategy[Selection] = st.one_of(
     st.builds(InCollection, st.sets(names, min_size=1).map(lambda s: tuple(sorted(s)))),
     st.builds(Related, st.integers(0, 9999), st.sampled_from((None, *RELATIONS))),
     st.builds(Related, st.none(), st.sampled_from(RELATIONS)),
+    st.builds(Profile, st.text(max_size=9), st.text(max_size=9), st.none() | st.floats(0, 1)),
     st.builds(
         lambda x, y, on_map: Box(min(x), max(x), min(y), max(y), on_map),
         st.tuples(numbers, numbers),
@@ -163,6 +165,10 @@ def test_any_text_is_a_selection_or_one_sentence(text: str) -> None:
         ("relation(7)", Related(7)),
         ("relation(7,implication)", Related(7, "implication")),
         ("relation(duplicate)", Related(None, "duplicate")),
+        ("profile(language,fr)", Profile("language", "fr")),
+        ("profile(language,pt-BR,.5)", Profile("language", "pt-BR", 0.5)),
+        ('profile("the class",1, 1)', Profile("the class", "1", 1)),
+        ('profile(genre,"and",0)', Profile("genre", "and", 0)),
         ('context("New York")', InContext("New York")),
         ("context(whale)", InContext("whale")),
         ("tag=Days,b,days", Tagged(("b", "days"))),
@@ -212,7 +218,8 @@ def test_spellings(text: str, selection: Selection) -> None:
         "latent=3..", "latent=..3", "latent=3..x", "near(3..4)", "relation()", "relation(sibling)",
         "relation(1,sibling)", "relation(1,duplicate,3)", "relation(duplicate,1)", "context()",
         "context(a b)", 'context("a","b")', "/(/", r"/(a)\1/", "/a(?=b)/", "/a{2000}/",
-        f"/{'a' * 201}/", "neer(3)",
+        f"/{'a' * 201}/", "neer(3)", "profile(language)", "profile(language,fr,2)",
+        "profile(language,fr,-0.1)", "profile(language,fr,x)", "profile(language,fr,0.5,1)",
     ],
 )  # fmt: skip
 def test_bad_text_is_one_sentence(text: str) -> None:
@@ -266,6 +273,11 @@ def test_nesting_has_a_limit() -> None:
             "relation(1,sibling)",
             "there is no relation sibling; choose one of duplicate, implication",
         ),
+        (
+            "profile(language,fr,2)",
+            "the share in profile() is from 0 to 1, not 2; write it like profile(language,fr,0.5)",
+        ),
+        ("profile(language)", "profile(language) cannot be read; write it like profile("),
         ("latent=3..x", "an id in latent= must be a whole number"),
         ("near(1,2,3)", "near(1,2,3) cannot be read; write it like near(4122,10)"),
         ("near(x)", "the id in near() must be a whole number from 0 to 999,999,999, not x"),

@@ -29,6 +29,7 @@ from charts.core.export import KINDS, ROWS_KINDS, Kind, export, filename
 from charts.core.figure import CaptionedTable, Figure, caption_of
 from charts.core.theme import inline, styled
 from charts.density import density_histogram
+from charts.document_profile import document_profile
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
 from charts.heatmap import cooccurrence_heatmap
 from charts.jaccard_components import component_sizes, components_of
@@ -91,6 +92,7 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         null_map(bundle),
         null_pairs(bundle),
         cluster_evidence(bundle, 3),
+        document_profile(bundle, "latent", 20, "language"),
         cluster_contexts(bundle, 3),
         cluster_matrix(bundle, None, chosen=3),
         component_plane(bundle, 3),

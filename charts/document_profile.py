@@ -1,0 +1,156 @@
+"""Where a latent or a cluster fires, by the values of the documents: language, genre, class."""
+
+import json
+import re
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.bundle import Bundle
+from analysis.labels.profiles.main_values import SIGNIFICANT, profile_of
+from analysis.labels.profiles.profile_tables import Kind
+from analysis.runtime import numbers
+from charts.cluster_evidence import cluster_row
+from charts.core.cache import cached
+from charts.core.drawing import Drawing, named, slot, template
+from charts.core.figure import Figure, caption_of
+from charts.core.latents import check_latent
+from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
+from charts.core.text import shown_label
+from charts.core.theme import (
+    ACCENT,
+    HIGHLIGHT,
+    QUIET_INK,
+    UNSELECTED,
+    bar_scale,
+    layered,
+    name_limit,
+)
+
+MOST_VALUES = 12
+"""Values that are drawn; the exported rows are the same."""
+_ROW = 22
+_NAME = 26
+"""Characters of a value at its bar."""
+
+
+@cached
+def document_profile(bundle: Bundle, kind: Kind, unit: int, column: str) -> Figure:
+    """The values of a column of the documents on which a latent or a cluster fires.
+
+    Raises InputError if the bundle has no such latent or cluster.
+    """
+    if kind == "latent":
+        check_latent(bundle, unit)
+    else:
+        cluster_row(bundle, unit)
+    every = profile_of(bundle, kind, unit, column)
+    rows = every.slice(0, MOST_VALUES)
+    return Figure(
+        name=f"{kind}-{unit}-profile-{re.sub(r'[^a-z0-9]+', '-', column.lower())}",
+        title=f"Where {kind} {unit} fires, by {column}",
+        chart=_drawing(rows),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="document",
+            **{kind: unit},
+            column=column,
+            test="permutation of documents of similar length, Benjamini-Hochberg over the column",
+        ),
+        note=_note(every, column),
+    )
+
+
+def _note(rows: pa.Table, column: str) -> str:
+    if rows.num_rows == 0:
+        return f"It is active on no document with a {column}."
+    beyond = rows.num_rows - MOST_VALUES
+    more = f" {numbers.count(beyond)} more values are not drawn." if beyond > 0 else ""
+    return (
+        "A bar is the share of its active tokens, the tick that of all tokens. Blue: it fires in "
+        f"more documents with the value than by chance (q ≤ {SIGNIFICANT:g}). Grey may be chance. "
+        f"{_power(rows)}{more}"
+    ).strip()
+
+
+def _power(rows: pa.Table) -> str:
+    """What the test could have shown where it has shown nothing."""
+    grey = rows.filter(pc.greater(rows["q_value"], SIGNIFICANT))
+    if grey.num_rows == 0:
+        return ""
+    lifts = grey["smallest_lift"].to_pylist()
+    weakest = None if None in lifts else max(lifts)
+    if weakest is None:
+        return "For some grey values there are too few documents to show any lift."
+    return f"For each grey value, a lift of {numbers.short(weakest)} would have shown."
+
+
+def _drawing(rows: pa.Table) -> Drawing:
+    names = [shown_label(value, _NAME) or "∅" for value in rows["value"].to_pylist()]
+    texts = [
+        f"{numbers.percent(share)}, {numbers.short(lift)} ×"
+        for share, lift in zip(rows["share"].to_pylist(), rows["lift"].to_pylist(), strict=True)
+    ]
+    data = rows.append_column("name", pa.array(names, pa.string()))
+    data = data.append_column("line", pa.array([f"{i:03d}" for i in range(len(names))]))
+    data = data.append_column("text", pa.array(texts, pa.string()))
+    is_sure = rows["q_value"].to_numpy() <= SIGNIFICANT
+    data = data.append_column("is_sure", pa.array(is_sure, pa.bool_()))
+    shares = [rows[name].to_numpy().max(initial=0.0) for name in ("share", "of_corpus")]
+    return _bars().draw(
+        {"rows": data},
+        labels=json.dumps(names, ensure_ascii=False),
+        end=1.45 * (float(np.max(shares)) or 1.0),  # room for the text after the bars
+        height=44 + _ROW * max(rows.num_rows, 1),
+    )
+
+
+@template
+def _bars() -> alt.LayerChart:
+    base = alt.Chart(named("rows")).encode(
+        y=alt.Y(
+            "line:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(
+                labelExpr=f"{slot('labels')}[+datum.value]",
+                labelLimit=name_limit(190),
+                labelOverlap=False,
+            ),
+        ),
+        tooltip=[
+            alt.Tooltip("value:N"),
+            alt.Tooltip("share:Q", title="share of its active tokens", format=PERCENT),
+            alt.Tooltip("of_corpus:Q", title="share of all tokens", format=PERCENT),
+            alt.Tooltip("active_tokens:Q", title="active tokens", format=COUNT),
+            alt.Tooltip("documents:Q", title="documents in which it fires", format=COUNT),
+            alt.Tooltip("all_documents:Q", title="documents with the value", format=COUNT),
+            alt.Tooltip("expected:Q", title="expected documents", format=NUMBER),
+            alt.Tooltip("lift:Q", format=NUMBER),
+            alt.Tooltip("q_value:Q", title="q", format=NUMBER),
+            alt.Tooltip("smallest_lift:Q", title="smallest lift to show", format=NUMBER),
+        ],
+    )
+    x = alt.X(
+        "share:Q",
+        title="share of the active tokens",
+        axis=alt.Axis(
+            format=PERCENT_AXIS, tickCount=4, labelExpr="datum.value > 1 ? '' : datum.label"
+        ),
+        scale=bar_scale([0, slot("end")]),
+    )
+    bars = base.mark_bar(height={"band": 0.7}).encode(
+        x=x, color=alt.condition("datum.is_sure", alt.value(ACCENT), alt.value(UNSELECTED))
+    )
+    ticks = base.mark_tick(color=HIGHLIGHT, thickness=2, height={"band": 0.9}).encode(
+        x="of_corpus:Q"
+    )
+    texts = (
+        base.mark_text(align="left", dx=6, color=QUIET_INK, fontSize=11)
+        .transform_calculate(end="max(datum.share, datum.of_corpus)")
+        .encode(x="end:Q", text="text:N")
+    )
+    return layered(bars, ticks, texts)

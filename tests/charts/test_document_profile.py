@@ -1,0 +1,56 @@
+"""The bars of a profile against the rows of the bundle."""
+
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.labels.profiles.main_values import profile_of
+from analysis.labels.profiles.profile_tables import Kind
+from analysis.runtime.errors import InputError
+from charts import document_profile as module
+from charts.document_profile import document_profile
+from tests.charts.conftest import with_tables
+from tests.charts.drawn import drawn_rows
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("latent", 20), ("cluster", 3)])
+def test_bars_are_the_rows_of_the_profile(tiny: Bundle, kind: Kind, unit: int) -> None:
+    figure = document_profile(tiny, kind, unit, "language")
+    assert figure.rows.equals(profile_of(tiny, kind, unit, "language"))
+    assert figure.rows.num_rows == 3
+    assert figure.caption.unit == "document"
+    assert figure.title == f"Where {kind} {unit} fires, by language"
+    rows = drawn_rows(figure, "name", "text", "is_sure")
+    q = figure.rows["q_value"].to_pylist()
+    assert [row["is_sure"] for row in rows] == [one <= 0.05 for one in q]
+    first = figure.rows.to_pylist()[0]
+    assert rows[0]["text"].startswith(f"{100 * first['share']:.3g}")
+
+
+def test_only_the_largest_values_are_drawn(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_VALUES", 2)
+    figure = document_profile(tiny, "latent", 20, "language")
+    every = profile_of(tiny, "latent", 20, "language")
+    assert figure.rows.equals(every.slice(0, 2))
+    assert (figure.note or "").endswith("1 more values are not drawn.")
+
+
+def test_the_note_has_the_power_of_what_is_grey() -> None:
+    def table(q: list[float], lift: list[float | None]) -> pa.Table:
+        return pa.table({"q_value": q, "smallest_lift": pa.array(lift, pa.float32())})
+
+    assert module._power(table([0.01, 0.05], [1.5, 2.5])) == ""
+    shown = module._power(table([0.01, 0.06, 0.5], [9.0, 2.5, 1.5]))
+    assert shown == "For each grey value, a lift of 2.5 would have shown."
+    assert "too few documents to show any lift" in module._power(table([0.2, 0.3], [1.5, None]))
+
+
+def test_what_the_bundle_does_not_have(tiny: Bundle) -> None:
+    empty = document_profile(tiny, "latent", 20, "class")
+    assert empty.rows.num_rows == 0
+    assert empty.note == "It is active on no document with a class."
+    assert document_profile(with_tables(tiny, latent_profiles=None), "latent", 20, "x").note
+    with pytest.raises(InputError, match="there is no latent 120"):
+        document_profile(tiny, "latent", 120, "language")
+    with pytest.raises(InputError, match="there is no cluster 99"):
+        document_profile(tiny, "cluster", 99, "language")
