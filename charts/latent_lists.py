@@ -148,5 +148,5 @@ def names_of(bundle: Bundle, latents: Ints) -> list[str]:
     names = []
     for latent, label, top in zip(latents.tolist(), labels, tokens, strict=True):
         quoted = ", ".join(f"“{shown_token(token).strip()}”" for token in (top or [])[:3])
-        names.append(f"{shown_label(label, 40) or quoted or 'no label'} · {latent}")
+        names.append(f"{shown_label(label, 26) or quoted or 'no label'} · {latent}")
     return names

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, LevelName
-from analysis.runtime.arrays import Bools, Ints
+from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.cluster_level import at_level, level_words
@@ -78,22 +78,40 @@ RELATION_COLUMNS = (
 def latents_table(
     bundle: Bundle, mask: Bools, title: str, selected: Bools | None = None
 ) -> CaptionedTable:
-    """The latents of a mask [n_latents] in reading order, then densest first.
+    """The latents of a mask [n_latents] in reading order.
+
+    Of those without a place in it, live ones with a label come first, then other live ones, then
+    dense, ultralow and dead ones; each by density.
 
     If some but not all of the rows are in `selected` [n_latents], the column `selected` says which.
     """
     rows = bundle.latents.select(list(LATENT_COLUMNS)).take(np.flatnonzero(mask))
-    keys = ("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")
-    rows = rows.take(pc.sort_indices(rows, keys)[:MOST_ROWS])
+    rows = rows.take(pa.array(_reading_order(rows)[:MOST_ROWS]))
     if not pc.any(pc.not_equal(rows["explanation"], "")).as_py():
         rows = rows.drop_columns(["explanation"])
-    order = "first in reading order" if bundle.manifest.reading else "densest"
+    order = order_words(bundle)
     return CaptionedTable(
         name=re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-"),
         title=title,
         rows=rows if selected is None else _with_selected(rows, selected),
         caption=caption_of(bundle, unit="token", latents=_part(rows, int(mask.sum()), order)),
     )
+
+
+def order_words(bundle: Bundle) -> str:
+    """Which latents come first in a table."""
+    return "first in reading order" if bundle.manifest.reading else "labelled and densest"
+
+
+def _reading_order(rows: pa.Table) -> Ints:
+    """The indices of rows of the latent table [n] in the order in which they are listed."""
+    last = 2**31 - 1
+    rank = pc.fill_null(rows["reading_rank"], last).to_numpy()
+    live = pc.equal(rows["flag"].cast(pa.string()), "live").to_numpy()
+    labelled = pc.not_equal(rows["label"], "").to_numpy()
+    group = np.where(live & labelled, 0, np.where(live, 1, 2))
+    density = rows["density"].to_numpy()
+    return np.lexsort((rows["latent"].to_numpy(), -density, group, rank))
 
 
 def _with_selected(rows: pa.Table, selected: Bools) -> pa.Table:
@@ -127,10 +145,15 @@ def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTa
 def pairs_table(
     bundle: Bundle, latents: Ints, measure: str, *, within: bool = False, hide_flags: bool = True
 ) -> CaptionedTable:
-    """The strongest pairs of the latents [n] by a measure, as `strongest_pairs` ranks them."""
+    """The strongest pairs of the latents [n] by a measure, as `strongest_pairs` ranks them.
+
+    q_value is that of the relation in which a pair is listed, the smallest if there are several;
+    null if it is in none.
+    """
     ranked = strongest_pairs(bundle, latents, measure, within=within, hide_flags=hide_flags)
     others = [name for name in PAIR_COLUMNS if name != measure]
     rows = ranked.rows.select([measure, *others])
+    rows = rows.append_column("q_value", _listed_q(bundle, rows))
     return CaptionedTable(
         name=f"pairs-table-{measure}",
         title=f"Pairs, strongest by {title_of(measure)} first",
@@ -143,6 +166,25 @@ def pairs_table(
             minimum_joint_tokens=bundle.manifest.parameters.minimum_joint,
         ),
     )
+
+
+def _listed_q(bundle: Bundle, rows: pa.Table) -> pa.Array:
+    """The smallest q [n] of the relations of each pair; null for a pair that is not listed."""
+    listed = bundle.relations.all()
+    keys = _pair_keys(bundle, listed["a"].to_numpy(), listed["b"].to_numpy())
+    q_values = listed["q_value"].to_numpy()
+    order = np.lexsort((q_values, keys))
+    known, first = np.unique(keys[order], return_index=True)
+    wanted = _pair_keys(bundle, rows["latent"].to_numpy(), rows["partner"].to_numpy())
+    place = pc.index_in(pa.array(wanted), value_set=pa.array(known))
+    return pa.array(q_values[order][first]).take(place)
+
+
+def _pair_keys(bundle: Bundle, a: Int32s, b: Int32s) -> Ints:
+    """A number [n] for each pair, whichever of its latents comes first."""
+    low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
+    keys: Ints = low * bundle.latents.num_rows + high
+    return keys
 
 
 @cached

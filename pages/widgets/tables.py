@@ -21,7 +21,7 @@ from analysis.runtime.arrays import Bools
 from analysis.selection import Latents, ids_of, replaced
 from charts.core.figure import CaptionedTable
 from charts.relations import relation_rows
-from charts.tables import clusters_table, latents_table, relations_table
+from charts.tables import clusters_table, latents_table, order_words, relations_table
 from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent, open_pair
 from pages.widgets.export_menu import export_menu, with_view
@@ -31,7 +31,8 @@ from pages.widgets.pickers import ChosenCluster
 
 HEIGHT = 360
 """Pixels."""
-_ROW_HEIGHT = 35
+_ROW_HEIGHT = 28
+"""Pixels."""
 _NUMBER = st.column_config.NumberColumn
 _TEXT = st.column_config.TextColumn
 
@@ -167,7 +168,7 @@ def latent_table(
         table = table.of_selection(session.current().select)
     rows = _with_marks(table.rows)
     total = int(mask.sum())
-    order = "first in reading order" if bundle.manifest.reading else "densest"
+    order = order_words(bundle)
     hint = "click a row to open its latent, tick rows to select them"
     _heading(table, name, total, order, hint)
     place = st.container()
@@ -226,6 +227,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
         on_select=lambda: _take_cluster(key, ids),
         selection_mode="single-cell",
         placeholder="–",
+        row_height=_ROW_HEIGHT,
         height=min(_ROW_HEIGHT * (rows.num_rows + 1) + 3, 300),
     )
 
@@ -242,13 +244,15 @@ def pair_table(table: CaptionedTable, total: int, measure: str) -> None:
     rows = table.rows
     hint = "click a row to open the pair"
     _heading(table, "Pairs", total, "strongest", hint)
-    clicked = _clickable(rows, _pair_columns(measure), "pairs")
+    largest = max((value or 0.0 for value in rows[measure].to_pylist()), default=0.0)
+    clicked = _clickable(rows, _pair_columns(measure, largest), "pairs")
     if clicked is not None:
         open_pair(rows["latent"][clicked].as_py(), rows["partner"][clicked].as_py())
 
 
-def _pair_columns(measure: str) -> dict[str, ColumnConfig]:
-    columns = {
+def _pair_columns(measure: str, largest: float) -> dict[str, ColumnConfig]:
+    """The columns of the pairs; the measure has a bar, as long as its share of the largest."""
+    columns: dict[str, ColumnConfig] = {
         "latent": _id("latent"),
         "latent_label": _TEXT("label of latent", width="medium"),
         "partner": _id("partner"),
@@ -257,8 +261,20 @@ def _pair_columns(measure: str) -> dict[str, ColumnConfig]:
         "joint_documents": _count("joint documents"),
         "expected": _number("expected", "%.3g", "Joint tokens if the two were independent."),
         "lift": _number("lift", "%.3g", "Joint tokens over expected. 1 is chance."),
+        "q_value": _number(
+            "q",
+            "%.1e",
+            "Of the relation in which the pair is listed. Without one, open the pair to test it.",
+        ),
     }
-    ranking = {measure: _number(MEASURES[measure].label, "%.3g")}
+    bar = st.column_config.ProgressColumn(
+        MEASURES[measure].label,
+        format="%.3g",
+        min_value=0,
+        max_value=float(largest) or 1.0,
+        width="small",
+    )
+    ranking = {measure: bar}
     return ranking | {name: config for name, config in columns.items() if name != measure}
 
 
@@ -316,6 +332,7 @@ def _table(
         selection_mode=modes,
         height=height,
         placeholder="–",
+        row_height=_ROW_HEIGHT,
     )
 
 

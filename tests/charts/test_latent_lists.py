@@ -64,7 +64,7 @@ def test_relations_are_seen_from_the_latent(tiny: Bundle) -> None:
 def test_an_unlabelled_latent_is_named_by_its_top_tokens(tiny: Bundle) -> None:
     latents = tiny.latents.to_pylist()
     (name,) = names_of(tiny, np.array([21]))
-    assert name == f"{shown_label(latents[21]['label'], 40)} · 21"
+    assert name == f"{shown_label(latents[21]['label'], 26)} · 21"
     bundle = with_tables(
         tiny,
         latents=tiny.latents.set_column(

@@ -61,6 +61,24 @@ def test_the_column_of_explanations_is_left_out_if_all_are_empty(planted_bundle:
     assert "explanation" not in listed(planted_bundle, everything).column_names
 
 
+def test_no_table_opens_on_its_densest_unlabelled_rows(planted_bundle: Bundle) -> None:
+    latents = planted_bundle.latents
+    bundle = replace(planted_bundle)
+    labels = pa.array(["" if i % 2 else "sea" for i in range(latents.num_rows)])
+    for name, values in (
+        ("label", labels),
+        ("reading_rank", pa.nulls(latents.num_rows, pa.int32())),
+    ):
+        latents = latents.set_column(latents.column_names.index(name), name, values)
+    vars(bundle)["latents"] = latents
+    rows = listed(bundle, np.ones(latents.num_rows, dtype=bool)).to_pylist()
+    groups = [0 if r["flag"] == "live" and r["label"] else 1 + (r["flag"] != "live") for r in rows]
+    assert groups == sorted(groups) and set(groups) == {0, 1, 2}
+    for group in range(3):
+        density = [r["density"] for r, g in zip(rows, groups, strict=True) if g == group]
+        assert density == sorted(density, reverse=True)
+
+
 def test_latents_of_one_density_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
     latents = planted_bundle.latents
     density = pa.array([0.25 if i % 2 else 0.5 for i in range(latents.num_rows)], pa.float64())
@@ -121,7 +139,16 @@ def test_pairs_are_those_of_the_ranking(planted_bundle: Bundle, measure: str) ->
     ranked = strongest_pairs(planted_bundle, latents, measure, within=True)
     assert table.rows.column_names[0] == measure and table.rows.num_rows == ranked.rows.num_rows
     for name in table.rows.column_names:
-        assert table.rows[name].equals(ranked.rows[name])
+        assert name == "q_value" or table.rows[name].equals(ranked.rows[name])
+    q_values: dict[frozenset[int], float] = {}
+    for one in planted_bundle.relations.all().to_pylist():
+        pair = frozenset((one["a"], one["b"]))
+        q_values[pair] = min(one["q_value"], q_values.get(pair, 1.0))
+    expected = [
+        q_values.get(frozenset((r["latent"], r["partner"]))) for r in ranked.rows.to_pylist()
+    ]
+    assert table.rows["q_value"].to_pylist() == expected
+    assert None in expected and len(set(expected)) > 2
     assert table.caption.parameters["pairs"] == f"{ranked.total:,}"
 
 
