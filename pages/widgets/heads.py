@@ -29,7 +29,6 @@ from pages.widgets.trust import (
 
 Row = Mapping[str, Any]
 _NAME_LENGTH = 120
-FACTS_IN_A_ROW = 4
 _FLAGS = {
     "dead": "Dead: this latent is never active on the kept tokens.",
     "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics are based on few tokens.",
@@ -57,11 +56,11 @@ def _title_of(row: Row) -> str:
 
 
 def latent_facts(bundle: Bundle, latent: int) -> None:
-    """The statistics of a latent, in rows of four."""
+    """The statistics of a latent, side by side as far as there is room."""
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
-    cells = list(latent_numbers(row, bundle.manifest.tokens).items())
-    for first in range(0, len(cells), FACTS_IN_A_ROW):
-        metrics(dict(cells[first : first + FACTS_IN_A_ROW]))
+    with st.container(horizontal=True, gap="medium", key="facts"):
+        for name, (value, meaning) in latent_numbers(row, bundle.manifest.tokens).items():
+            st.metric(name, value, help=meaning, width="content")
 
 
 def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
