@@ -53,6 +53,9 @@ class SaeSource(_Strict):
         description="SHA-256 of W_dec, which notes of readers belong to; empty if it predates this "
         "field",
     )
+    neuronpedia_id: str | None = Field(
+        default=None, description="model and SAE at neuronpedia.org, if the SAE's file states them"
+    )
 
 
 class ModelSource(_Strict):

@@ -3,11 +3,14 @@
 The words for the quantiles of the norms are in `console.py` and `pages/widgets/provenance.py`.
 """
 
+import re
+
 import torch
 
 from analysis.bundle import SaeSource
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
+_ID = re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}")
 NORM_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 
 
@@ -43,7 +46,14 @@ def describe(
         advertised_l0=sae.advertised_l0,
         decoder_norms=decoder_norm_quantiles(sae),
         decoder_hash=sae.decoder_hash,
+        neuronpedia_id=_neuronpedia_id(sae),
     )
+
+
+def _neuronpedia_id(sae: SparseAutoencoder) -> str | None:
+    """The id that the file states, such as gpt2-small/8-res-jb; None if it is not of this form."""
+    stated = sae.metadata.get("neuronpedia_id")
+    return stated if isinstance(stated, str) and _ID.fullmatch(stated) else None
 
 
 def decoder_norm_quantiles(sae: SparseAutoencoder) -> dict[str, float]:

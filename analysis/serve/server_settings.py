@@ -42,6 +42,16 @@ class ServerSettings(BaseModel):
         "postgresql://user@host/database",
     )
 
+    links_out: bool | None = Field(
+        default=None,
+        description="whether pages link to neuronpedia.org; by default only in the mode local",
+    )
+
+    @property
+    def links_to_other_sites(self) -> bool:
+        """Whether pages link to other sites."""
+        return self.mode == "local" if self.links_out is None else self.links_out
+
     @field_validator("notes")
     @classmethod
     def _readable(cls, address: str) -> str:

@@ -10,6 +10,7 @@ from analysis.cooccurrence.pair import Pair
 from analysis.latents.flags import DENSE_TEXT, RULES
 from analysis.runtime import numbers
 from analysis.selection import Cluster, Latents, Near, Partners, Selection
+from analysis.serve.server_settings import server_settings
 from charts.cluster_evidence import cluster_row
 from charts.cluster_level import SPACE_WORDS
 from pages.widgets import choices, session
@@ -118,6 +119,14 @@ def latent_actions(bundle: Bundle, latent: int) -> None:
         choices.measure()
         open_pair_with(bundle, latent)
         blind_test_button(bundle, "latent", latent, [latent])
+        if server_settings().links_to_other_sites and (address := _neuronpedia(bundle, latent)):
+            st.link_button("Look it up at Neuronpedia", address, icon=":material/open_in_new:")
+
+
+def _neuronpedia(bundle: Bundle, latent: int) -> str | None:
+    """The address of a latent at Neuronpedia, if the SAE's file states its id there."""
+    known = bundle.manifest.sae.neuronpedia_id
+    return known and f"https://www.neuronpedia.org/{known}/{latent}"
 
 
 @guarded()

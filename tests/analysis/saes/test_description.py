@@ -1,8 +1,10 @@
 """The description of an SAE against its weights and settings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from analysis.saes import load_sae
@@ -48,6 +50,22 @@ def test_a_given_hook_point_replaces_the_stored_one() -> None:
     )
     assert described.hook_point == "blocks.4.hook_resid_pre"
     assert described.hook_module == "model.layers.4:input"
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"),
+    [
+        ("gpt2-small/8-res-jb", "gpt2-small/8-res-jb"),
+        (None, None),
+        (7, None),
+        ("gpt2-small", None),
+        ("//evil.example/x", None),
+        ("a/b?c", None),
+    ],
+)
+def test_only_an_id_of_the_form_of_neuronpedia_is_kept(stated: object, known: str | None) -> None:
+    sae = replace(of_norms(torch.ones(3)), metadata={"neuronpedia_id": stated})
+    assert describe(sae, "tiny").neuronpedia_id == known
 
 
 def test_norms_are_reported_at_their_quantiles() -> None:

@@ -21,6 +21,12 @@ def test_without_settings_the_mode_is_local() -> None:
     assert settings.notes == local_address()
 
 
+def test_pages_link_to_other_sites_in_the_mode_local_unless_they_may_not() -> None:
+    assert read_settings({}).links_to_other_sites
+    for text, allowed in (("false", False), ("true", True)):
+        assert read_settings({"CLEARWATER_LINKS_OUT": text}).links_to_other_sites is allowed
+
+
 def test_the_environment_precedes_the_file(tmp_path: Path) -> None:
     variables = written(tmp_path, 'mode = "local"\nnotes = "sqlite:////a/notes.sqlite"\n')
     assert read_settings(variables).notes == "sqlite:////a/notes.sqlite"
@@ -34,7 +40,7 @@ def test_the_environment_precedes_the_file(tmp_path: Path) -> None:
     [
         ("mode = 3", "the setting mode is wrong: input should be 'local'"),
         ("nots = 'x'", "there is no setting 'nots'; did you mean notes?"),
-        ("xyz = 1", "there is no setting 'xyz'; did you mean mode or notes?"),
+        ("xyz = 1", "there is no setting 'xyz'; did you mean mode or notes or links_out?"),
         ("notes = 'mysql://a'", "the setting notes is wrong. The address of the notes database"),
         ("notes = 5", "the setting notes is wrong: input should be a valid string"),
         ("mode = ", "is not valid TOML"),

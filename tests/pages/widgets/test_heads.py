@@ -1,7 +1,9 @@
 """The numbers of a head are those of its row, in the right unit."""
 
+from dataclasses import replace
 from typing import Any
 
+from analysis.bundle import Bundle
 from pages.widgets import heads
 from pages.widgets.heads import cluster_numbers, latent_numbers
 
@@ -50,3 +52,11 @@ def test_numbers_of_a_cluster() -> None:
         "Active tokens": "500 (25 %)",
         "Mean density": "1.0e-2 (1 %)",
     }
+
+
+def test_a_latent_is_looked_up_only_if_its_sae_is_known(planted_bundle: Bundle) -> None:
+    assert heads._neuronpedia(planted_bundle, 8) is None
+    sae = planted_bundle.manifest.sae.model_copy(update={"neuronpedia_id": "gpt2-small/8-res-jb"})
+    manifest = planted_bundle.manifest.model_copy(update={"sae": sae})
+    address = heads._neuronpedia(replace(planted_bundle, manifest=manifest), 8)
+    assert address == "https://www.neuronpedia.org/gpt2-small/8-res-jb/8"
