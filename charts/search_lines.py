@@ -67,8 +67,8 @@ def _texts(bundle: Bundle, hit: Hit) -> tuple[str, str, str]:
                 f"latent {hit.item}",
             )
         case "cluster":
-            row = bundle.clusters.filter(pc.field("cluster") == hit.item)
-            level = LevelName(row["space"][0].as_py(), row["level"][0].as_py())
+            row = pc.index(bundle.clusters["cluster"], hit.item).as_py()
+            level = LevelName(*(bundle.clusters[name][row].as_py() for name in ("space", "level")))
             name = name_of_cluster(hit.item, hit.name, LONGEST)
             return name, level_words(level), f"{count(int(hit.size))} latents"
         case "token":

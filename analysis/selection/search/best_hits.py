@@ -29,6 +29,8 @@ NEAR_FORM = 3
 """Letters by which a form differs that is as telling as the word; "violet" is not "violin"."""
 MOST_HITS = 8
 """Of each kind."""
+MOST_DOCUMENTS = 4
+"""Of the documents, because the latents of each are a question over all its contexts."""
 AROUND = 10
 """Tokens of a context hit before and after the text."""
 _MOST_ROWS = 200
@@ -92,7 +94,7 @@ def search(bundle: Bundle, typed: str, most: int = MOST_HITS) -> Hits:
             tuple(_latent(bundle, latent) for latent in ranked[:most]),
             tuple(_clusters(bundle, index, query, most)),
             tuple(_tokens(index, query, most)),
-            tuple(_documents(bundle, index, query, places, most)),
+            tuple(_documents(bundle, index, query, places, min(most, MOST_DOCUMENTS))),
             tuple(_contexts(index, places, half, most)),
         )
 

@@ -1,0 +1,119 @@
+"""Find latents by example: two sets of documents or windows, and the latents between them."""
+
+from typing import get_args
+
+import numpy as np
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.bundle.positions import WINDOW, Unit
+from analysis.runtime import numbers
+from analysis.runtime.errors import InputError
+from analysis.selection import Latents, ids_of
+from charts.core.figure import CaptionedTable
+from charts.example_table import example_table
+from pages.widgets import session
+from pages.widgets.events import open_latent
+from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.failures import guarded
+from pages.widgets.markdown import plain
+
+SIGNIFICANT = 0.05
+_FIRST, _SECOND, _UNIT = "first set of examples", "second set of examples", "unit of the examples"
+_UNITS = {"document": "documents", "window": f"windows of {WINDOW} tokens"}
+_HELP = (
+    'Write a text that they contain (`whale`, `"New York"`), a source of the corpus '
+    "(`source=wikipedia`) or documents by id (`document=3,14,20..30`)."
+)
+_NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
+_COLUMNS = {
+    "latent": _NUMBER("latent", format="%d", width="small"),
+    "label": _TEXT("label", width="medium"),
+    "auc": _NUMBER("AUC", format="%.3f", width="small", help="On held-out documents; 1 is best."),
+    "p_value": _NUMBER("p", format="%.2f", width="small", help="Of the best AUC of the search."),
+    "naming_auc": _NUMBER(
+        "AUC before", format="%.3f", width="small", help="On the documents that chose the latents."
+    ),
+    "active_first": _NUMBER(
+        "in the first", format="percent", width="small", help="Share of units with activity."
+    ),
+    "active_second": _NUMBER("in the second", format="percent", width="small"),
+    "density": _NUMBER("density", format="%.1e", width="small"),
+    "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
+}
+
+
+def find_by_example(bundle: Bundle) -> None:
+    """The fields of the two sets, and the latents that tell them apart once a reader asks."""
+    with st.expander("Find latents by example", icon=":material/compare:"):
+        st.markdown(
+            "Which latents are more active in some documents than in others? They are chosen on "
+            "two thirds of the documents and ranked on the rest."
+        )
+        with st.form("examples", border=False):
+            left, right = st.columns(2)
+            first = left.text_input("First set", key=_FIRST, help=_HELP, placeholder="whale")
+            second = right.text_input(
+                "Second set", key=_SECOND, help=_HELP, placeholder="all others"
+            )
+            unit = st.segmented_control(
+                "Counted by",
+                list(_UNITS),
+                key=_UNIT,
+                default=get_args(Unit)[-1],
+                required=True,
+                format_func=lambda name: _UNITS[name],
+            )
+            st.form_submit_button("Find latents", icon=":material/search:")
+        if first.strip():
+            with guarded("comparing the sets"):
+                _show(bundle, first, second, "window" if unit == "window" else "document")
+
+
+def _show(bundle: Bundle, first: str, second: str, unit: Unit) -> None:
+    try:
+        with st.spinner("Comparing the two sets …"):
+            table = with_view(example_table(bundle, first, second, unit))
+    except InputError as error:
+        st.error(plain(error.public, 1000))
+        return
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.markdown(f"**{plain(table.title)}**")
+        export_menu(table)
+    event = st.dataframe(
+        table.rows.to_pandas(),
+        column_config=_COLUMNS,
+        hide_index=True,
+        key=f"examples {first} {second} {unit}",
+        on_select="rerun",
+        selection_mode="single-cell",
+        height=360,
+        placeholder="–",
+    )
+    st.caption(plain(table.note or "", 1000))
+    better = significant(table)
+    st.button(
+        f"Select the {numbers.count(len(better))} that beat chance (p ≤ {SIGNIFICANT:g})",
+        key="select by example",
+        icon=":material/filter_alt:",
+        disabled=not better,
+        on_click=_select,
+        args=(better,),
+    )
+    row = next((row for row, _ in event["selection"]["cells"] if row < table.rows.num_rows), None)
+    if row is not None:
+        open_latent(table.rows["latent"][row].as_py())
+
+
+def significant(table: CaptionedTable) -> list[int]:
+    """The latents of the table whose AUC few draws of permuted labels reach."""
+    chosen = np.flatnonzero(table.rows["p_value"].to_numpy() <= SIGNIFICANT)
+    latents: list[int] = table.rows["latent"].take(chosen).to_pylist()
+    return latents
+
+
+@guarded()
+def _select(latents: list[int]) -> None:
+    session.select(Latents(ids_of(latents)))

@@ -1,0 +1,31 @@
+"""The table of the latents that tell two sets apart."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
+from analysis.selection.example_ranking import rank_by_examples
+from charts.example_table import COLUMNS, example_table
+
+FIRST = "document=0..29"
+
+
+def test_the_rows_are_the_ranking_with_names(planted_bundle: Bundle) -> None:
+    table = example_table(planted_bundle, FIRST, "", "document")
+    ranking = rank_by_examples(planted_bundle, FIRST, "", "document")
+    assert table.rows.column_names == list(COLUMNS)
+    assert table.rows["latent"].to_pylist() == ranking.latents.tolist()
+    np.testing.assert_array_equal(table.rows["auc"].to_numpy(), ranking.auc)
+    np.testing.assert_array_equal(table.rows["p_value"].to_numpy(), ranking.p_values)
+    labels = planted_bundle.latents["label"].to_pylist()
+    assert table.rows["label"].to_pylist() == [labels[i] for i in ranking.latents]
+    a, b = ranking.counts["held out"]
+    assert a + b == 20 and table.note is not None
+    assert f"N = {a} documents of the first set and {b} of the second" in table.note
+    assert table.title == f"Latents more active in {FIRST} than in all others"
+
+
+def test_a_set_that_cannot_be_read_is_explained(planted_bundle: Bundle) -> None:
+    with pytest.raises(InputError, match="no document has one"):
+        example_table(planted_bundle, "source=x", "", "document")

@@ -1,0 +1,38 @@
+"""The panel of the Overview that finds latents by example."""
+
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.selection import Latents, example_ranking, ids_of, parse
+from charts.example_table import example_table
+from pages.widgets import find_by_example
+from tests.pages.conftest import Open, click, texts
+
+
+def test_two_sets_give_latents_that_can_be_selected(
+    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(example_ranking, "LEAST", 2)
+    monkeypatch.setattr(find_by_example, "SIGNIFICANT", 0.3)  # there are few documents
+    app = open_page("overview")
+    assert "Latents more active" not in texts(app)
+    first = next(field for field in app.text_input if field.label == "First set")
+    first.set_value("captain")
+    click(app, "Find latents")
+    table = example_table(planted_bundle, "captain", "", "document")
+    shown = next(frame.value for frame in app.dataframe if "auc" in frame.value)
+    assert shown["latent"].tolist() == table.rows["latent"].to_pylist()
+    assert "Latents more active in captain than in all others" in texts(app)
+    better = find_by_example.significant(table)
+    assert better == [row["latent"] for row in table.rows.to_pylist() if row["p_value"] <= 0.3]
+    button = app.button(key="select by example")
+    assert better and not button.disabled
+    button.click().run()
+    assert parse(app.query_params["select"]) == Latents(ids_of(better))
+
+
+def test_a_set_that_names_nothing_is_explained(open_page: Open) -> None:
+    app = open_page("overview")
+    next(field for field in app.text_input if field.label == "First set").set_value("source=x")
+    click(app, "Find latents")
+    assert "no document has one" in app.error[0].value.replace("\\", "")
