@@ -101,3 +101,28 @@ def test_a_lost_client_is_reported_with_the_next_message() -> None:
         await Batches(app, PAUSE)({"type": "websocket"}, lost, lost)  # type: ignore[arg-type]
 
     asyncio.run(run())
+
+
+def test_a_client_that_does_not_read_does_not_fill_the_memory() -> None:
+    accepted = []
+
+    async def run() -> None:
+        async def never(_message: Message) -> None:
+            await asyncio.Event().wait()
+
+        async def receive() -> Message:
+            return {}
+
+        async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+            for _ in range(100):
+                await send({"type": "websocket.send", "bytes": bytes(10)})
+                accepted.append(10)
+
+        batches = Batches(app, most_bytes=200)
+        served = asyncio.create_task(batches({"type": "websocket"}, receive, never))
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        served.cancel()
+
+    asyncio.run(run())
+    assert sum(accepted) == 200
