@@ -45,15 +45,22 @@ def index_path(bundle: Bundle) -> Path:
 def open_index(bundle: Bundle) -> Iterator[sqlite3.Connection]:
     """A connection to the index, which is built first if it is missing or damaged.
 
-    Raises InputError if the cache folder cannot be written.
+    Raises InputError if the cache folder cannot be written, or if damage shows when the index is
+    read; the file is then removed.
     """
     path = index_path(bundle)
     if not is_complete(path):
         with _building:
             if not is_complete(path):
                 _build(bundle, path)
-    with closing(_connect(path)) as index:
-        yield index
+    try:
+        with closing(_connect(path)) as index:
+            yield index
+    except sqlite3.DatabaseError as error:
+        path.unlink(missing_ok=True)
+        raise InputError(
+            f"{path}: the search index was damaged ({error}) and has been removed; search again."
+        ) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

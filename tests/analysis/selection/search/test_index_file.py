@@ -34,6 +34,22 @@ def test_it_is_built_once_and_again_if_damaged(planted_bundle: Bundle) -> None:
 
 
 @pytest.mark.usefixtures("cache")
+def test_damage_that_shows_later_is_one_sentence_and_built_again(planted_bundle: Bundle) -> None:
+    with open_index(planted_bundle) as index:
+        (page,) = index.execute(
+            "select rootpage from sqlite_master where name = 'terms'"
+        ).fetchone()
+        (size,) = index.execute("pragma page_size").fetchone()
+    with index_path(planted_bundle).open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+    with pytest.raises(InputError, match="search again"), open_index(planted_bundle) as index:
+        index.execute("select * from terms").fetchall()
+    with open_index(planted_bundle) as index:
+        assert index.execute("select * from terms").fetchall()
+
+
+@pytest.mark.usefixtures("cache")
 def test_builders_at_the_same_time_leave_one_whole_file(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
