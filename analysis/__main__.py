@@ -1,5 +1,5 @@
-"""The command line: build, refresh, count, cluster, inspect, convert, list, verify, reproduce and
-serve.
+"""The command line: build, refresh, count, cluster, inspect, convert, list, verify, reproduce,
+serve and notes.
 
 Modules that load torch or a model are imported by the command that needs them, so that `--help`
 and `list` answer at once. Longer than 400 lines because every command is here with its options.
@@ -488,6 +488,55 @@ def serve(
         from analysis import serve as dashboard
 
         dashboard.serve(folders or [], port, address, workers, memory)
+
+
+notes = typer.Typer(no_args_is_help=True, help="Export, import and anonymise notes of readers.")
+app.add_typer(notes, name="notes")
+NotesBundle = Annotated[Path, typer.Argument(help="A bundle of the SAE that the notes are on.")]
+NotesFile = Annotated[Path, typer.Argument(help="A file that ends in .parquet or .csv.")]
+
+
+@notes.command(name="export")
+def export_notes(bundle: NotesBundle, file: NotesFile) -> None:
+    """Write the notes on the SAE of a bundle to a file, with their votes."""
+    with _clear_errors():
+        from analysis.serve.notes_files import export_file
+
+        console.out.print(f"{export_file(bundle, file)} notes written to {file}.")
+
+
+@notes.command(name="import")
+def import_notes(
+    bundle: NotesBundle,
+    file: NotesFile,
+    replace_stored: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Replace stored notes that differ; their versions stay in history."
+        ),
+    ] = False,
+) -> None:
+    """Store the notes of a file on the SAE of a bundle; stored notes that differ are kept."""
+    with _clear_errors():
+        from analysis.serve.notes_files import import_file
+
+        report = import_file(bundle, file, replace=replace_stored)
+        kept = f" {len(report.kept)} stored notes differ and were kept; --replace replaces them."
+        console.out.print(
+            f"{report.written} notes stored, {report.unchanged} unchanged."
+            f"{kept if report.kept else ''}"
+        )
+
+
+@notes.command(name="forget")
+def forget_author(
+    author: Annotated[str, typer.Argument(help="The name as the history shows it.")],
+) -> None:
+    """Replace the name of an author everywhere by "former member"; what was written stays."""
+    with _clear_errors():
+        from analysis.serve.notes_files import forget
+
+        console.out.print(f"{forget(author)} entries changed.")
 
 
 def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest | InputError]]:

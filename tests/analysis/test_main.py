@@ -207,3 +207,21 @@ def test_cluster_prints_the_clusters_of_a_selection_and_writes_them(
     decoder = run("cluster", planted_bundle.path, "--select", topics, "--space", "decoder")
     assert "by decoder" in decoder and "There is no null in this space" in decoder
     assert "expected" in run("cluster", planted_bundle.path, "--select", "density <", code=1)
+
+
+def test_notes_are_exported_imported_and_anonymised(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    rows = ["kind,latents,name,tags,text,status", "latent,[3],a,[],,open", "latent,[4],b,[],,open"]
+    (tmp_path / "given.csv").write_text("\n".join(rows))
+    bundle = planted_bundle.path
+    stored = run("notes", "import", bundle, tmp_path / "given.csv")
+    assert stored.strip() == "2 notes stored, 0 unchanged."
+    (tmp_path / "given.csv").write_text("\n".join(rows).replace(",a,", ",c,"))
+    kept = run("notes", "import", bundle, tmp_path / "given.csv")
+    assert "0 notes stored, 1 unchanged. 1 stored notes differ" in kept.replace("\n", " ")
+    assert "1 notes stored" in run("notes", "import", bundle, tmp_path / "given.csv", "--replace")
+    assert "2 notes written" in run("notes", "export", bundle, tmp_path / "all.parquet")
+    assert "0 entries changed" in run("notes", "forget", "nobody of this name")
+    assert "end in .parquet or .csv" in run("notes", "export", bundle, "x.txt", code=1)
