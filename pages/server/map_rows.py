@@ -19,20 +19,24 @@ KINDS: tuple["Kind", ...] = ("parquet", "csv", "csv-metadata", "spreadsheet")
 @of_bundle
 def rows(bundle: "Bundle", request: Request) -> Response:
     """The rows of the latents of a map that a selection has, as the map's figure plots them."""
+    from analysis.selection import parse  # noqa: PLC0415
     from charts.core.export import MIME, export, filename  # noqa: PLC0415
     from charts.map import selected_rows  # noqa: PLC0415
+    from pages.widgets.noted import noted_for  # noqa: PLC0415
 
     asked = request.query_params
     kind = next((known for known in KINDS if known == request.path_params["kind"]), None)
     if kind is None:
         raise HTTPException(404, "Rows are exported as parquet, csv, csv-metadata or spreadsheet.")
+    text = asked.get("select", "")
     figure = selected_rows(
         bundle,
-        asked.get("select", ""),
+        text,
         colour=asked.get("colour", "cluster"),
         level=level_of_request(asked),
         map_name=map_of_request(bundle, request),
         profile=asked.get("profile", ""),
+        noted=noted_for(bundle, parse(text)),
     )
     headers = {
         "Content-Disposition": f'attachment; filename="{filename(figure, kind)}"',

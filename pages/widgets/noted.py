@@ -10,6 +10,7 @@ from analysis.bundle import Bundle
 from analysis.notes.note import Place, Stamp
 from analysis.notes.noted_latents import NotedLatents, noted_latents
 from analysis.runtime.errors import InputError
+from analysis.selection import Selection, asks_notes
 from analysis.serve.server_settings import server_settings
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def noted_of(bundle: Bundle) -> NotedLatents:
 @st.cache_resource(show_spinner=False, max_entries=MOST_KEPT)
 def _noted(sae: str, stamp: Stamp, address: str, _store: "NoteStore") -> NotedLatents:
     return noted_latents(_store, sae)
+
+
+def noted_for(bundle: Bundle, selection: Selection) -> NotedLatents | None:
+    """The notes that a selection asks; None if it asks none. Raises InputError as `noted_of`."""
+    return noted_of(bundle) if asks_notes(selection) else None
 
 
 def known_notes(bundle: Bundle) -> tuple[NotedLatents, str]:

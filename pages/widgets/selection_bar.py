@@ -7,7 +7,7 @@ from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
-from analysis.selection import Everything, asks_notes, evaluate, parse
+from analysis.selection import Everything, evaluate, parse
 from pages.widgets import session
 from pages.widgets.collections_of_latents import (
     collections_menu,
@@ -17,7 +17,7 @@ from pages.widgets.explained_selection import explain_button, explained_selectio
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.named_selections import named_selections
-from pages.widgets.noted import noted_of
+from pages.widgets.noted import noted_for
 from pages.widgets.search_list import search_list
 from pages.widgets.selection_chips import selection_chips
 from pages.widgets.state import ViewState
@@ -123,9 +123,10 @@ def _step_buttons() -> None:
 def _mask(bundle: Bundle, view: ViewState) -> tuple[Bools, str]:
     """The mask, and why it could not be computed; then everything is selected."""
     try:
-        if not asks_notes(view.selection):
+        noted = noted_for(bundle, view.selection)
+        if noted is None:
             return _evaluated(bundle.identity, view.select, bundle), ""
-        return evaluate(view.selection, bundle, noted_of(bundle)), ""
+        return evaluate(view.selection, bundle, noted), ""
     except InputError as error:
         return np.ones(bundle.latents.num_rows, dtype=bool), error.public
 

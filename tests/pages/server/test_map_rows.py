@@ -1,6 +1,7 @@
 """The route of the selected rows of a map."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,11 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from analysis.bundle import Bundle
+from analysis.notes.note_content import note_content
+from analysis.notes.subjects import latent_subject
 from analysis.selection import evaluate, parse
 from pages.server.map_rows import rows
+from pages.widgets import noted
 from tests.pages.server.conftest import asked
 
 pytestmark = pytest.mark.usefixtures("offered")
@@ -44,3 +48,16 @@ def test_other_kinds_and_selections_that_cannot_be_read_are_refused(planted_bund
         rows(asked(planted_bundle, map="decoder", kind="exe"))
     answer = rows(asked(planted_bundle, {"select": "density<<"}, map="decoder", kind="csv"))
     assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
+
+
+def test_a_selection_of_notes_has_the_rows_of_the_notes(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    content = note_content(tags=["odd"])
+    for latent in (3, 8):
+        noted.note_store().write(
+            noted.place_of(planted_bundle), latent_subject(latent), content, 0, "ada"
+        )
+    answer = rows(asked(planted_bundle, {"select": "tag=odd"}, map="decoder", kind="parquet"))
+    assert pq.read_table(io.BytesIO(bytes(answer.body)))["latent"].to_pylist() == [3, 8]

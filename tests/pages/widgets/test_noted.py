@@ -12,6 +12,7 @@ from analysis.notes.note_content import note_content
 from analysis.notes.noted_latents import NotedLatents
 from analysis.notes.subjects import latent_subject
 from analysis.runtime.errors import InputError
+from analysis.selection import parse
 from pages.widgets import noted
 
 LATENT = latent_subject(3)
@@ -37,6 +38,14 @@ def test_what_was_written_is_read_at_once(planted_bundle: Bundle) -> None:
     assert noted.noted_of(planted_bundle) is noted.noted_of(planted_bundle)
     write(planted_bundle, "second", 1)
     assert [n.content.text for n in noted.noted_of(planted_bundle).notes] == ["second"]
+
+
+def test_only_selections_that_ask_notes_read_them(planted_bundle: Bundle, database: Path) -> None:
+    assert noted.noted_for(planted_bundle, parse("whale & flag=live")) is None
+    assert not database.exists()
+    write(planted_bundle, "first", 0)
+    found = noted.noted_for(planted_bundle, parse("whale & !tag=t"))
+    assert found is not None and found.tags() == ["t"]
 
 
 def test_while_the_database_is_gone_the_last_known_notes_are_shown(
