@@ -70,7 +70,8 @@ def _note(rows: pa.Table, column: str) -> str:
     beyond = rows.num_rows - MOST_VALUES
     more = f" {numbers.count(beyond)} more values are not drawn." if beyond > 0 else ""
     return (
-        "A bar is the share of its active tokens, the tick that of all tokens. Blue: it fires in "
+        "A bar is the share of its active tokens, the tick that of all tokens; × is the number of "
+        "documents with the value in which it fires, over that by chance. Blue: it fires in "
         f"more documents with the value than by chance (q ≤ {SIGNIFICANT:g}). Grey may be chance. "
         f"{_power(rows)}{more}"
     ).strip()
