@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from analysis.bundle import Bundle
-from tests.browser.conftest import OpenPage, settle
+from tests.browser.conftest import PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
 
@@ -50,11 +50,12 @@ def test_a_drag_over_the_histogram_and_a_click_on_a_line(
     page.mouse.down()
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 110, steps=5)
     page.mouse.up()
-    expect(page.get_by_text("Contexts and partners of")).to_be_visible()
+    expect(page.get_by_text("Contexts and partners of")).to_be_visible(timeout=PATIENCE)
     settle(page)
     assert "regime=" in page.url
     _click_a_line(page)
-    expect(page.get_by_role("dialog").get_by_text("Activation along the document")).to_be_visible()
+    document = page.get_by_role("dialog").get_by_text("Activation along the document")
+    expect(document).to_be_visible(timeout=PATIENCE)
     settle(page)
     assert "passage=" in page.url
     page.keyboard.press("Escape")
