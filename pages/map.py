@@ -5,9 +5,8 @@ import streamlit as st
 from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
 from charts.null_view import null_map
-from pages.widgets import choices
 from pages.widgets.figure_card import show
-from pages.widgets.latent_map import is_shown, map_choice, show_map
+from pages.widgets.latent_map import is_shown, map_choice, show_maps
 from pages.widgets.page import begin, workspace
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
@@ -20,16 +19,17 @@ page = begin(
 )
 with page.toolbar:
     choice = map_choice(page)
-    map_trust(page.bundle, choice.name)
+with page.facts:
+    for name in choice.names:
+        map_trust(page.bundle, name, is_named=len(choice.names) > 1)
     clustering_trust(page.bundle, choice.level)
-    shows_chance = choices.shows_chance(page.bundle, choice.name)
 stage, rail = workspace()
 # A browser draws what comes first. The first time that is the map, which takes longest; later the
 # small charts, so that they follow a box without waiting for it.
 comes_first = not is_shown()
 if comes_first:
     with stage:
-        show_map(page, choice)
+        show_maps(page, choice)
 with rail:
     linked, table = st.tabs(["Charts", "Latents"], key="tabs of the rail", on_change="rerun")
 with linked:
@@ -37,9 +37,10 @@ with linked:
     show(cluster_bars(page.bundle, page.selected, choice.level), page.selection)
 with stage:
     if not comes_first:
-        show_map(page, choice)
-    if shows_chance:
-        show(null_map(page.bundle, choice.name))
+        show_maps(page, choice)
+    if choice.shows_chance:
+        for name in choice.names:
+            show(null_map(page.bundle, name))
 if table.open:
     with table:
         latent_table(page.bundle, page.mask, "Selected latents", height=640)

@@ -20,7 +20,7 @@ from charts.core.call import Call
 from charts.core.drawing import Drawing
 from charts.core.scheme import Scheme, rows_in_dark
 from charts.core.text import visible
-from charts.core.theme import EXPORT_WIDTH
+from charts.core.theme import EXPORT_WIDTH, SCREEN_SANS
 
 Value = str | int | float
 LINE_CHARACTERS = 128
@@ -120,10 +120,10 @@ class Figure(CaptionedTable):
         return replace(self, chart=drawing.dark, rows=rows_in_dark(self.rows), scheme=scheme)
 
     def for_browser(self) -> dict[str, Any]:
-        """The Vega-Lite specification at the width of its container, with its rows as Arrow."""
-        if isinstance(self.chart, Drawing):
-            return self.chart.for_browser()
-        return self.chart.to_dict()
+        """The specification for a page: as wide as its container, with its rows as Arrow."""
+        chart = self.chart
+        spec = chart.for_browser() if isinstance(chart, Drawing) else chart.to_dict()
+        return {**spec, "config": {**spec.get("config", {}), "font": SCREEN_SANS}}
 
     def specification(self) -> dict[str, Any]:
         """The Vega-Lite specification at a fixed width, with its rows as JSON values."""

@@ -106,6 +106,8 @@ DARK = {
 """The colours of the dark scheme, by those of the light one; see `charts.core.scheme`."""
 
 SANS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
+SCREEN_SANS = f"Source Sans, {SANS}"
+"""On a page: the typeface that Streamlit serves. Files use one that vl-convert ships."""
 MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"
 EXPORT_WIDTH = 760
 NARROW = "(containerSize()[0] + 0 * width) < 430"

@@ -1,8 +1,8 @@
 /** What the gestures, keys and buttons do to a map. */
 
 import { fly } from "./camera.js";
-import { Outbox } from "./outbox.js";
 import { boxOf, dragged, heldPart, isSlip, lassoOf } from "./shapes.js";
+import { everyMap, focus, nextSerial, othersThan, outbox } from "./together.js";
 
 /** Pixels within which the pointer finds a point. */
 const REACH = 14;
@@ -27,20 +27,10 @@ export class MapActions {
   constructor(map) {
     this.map = map;
     this.landing = () => {};
-    this.later = null;
-    /** The focus that Python knows or will know, and the serial of the gesture that carries it. */
-    this.sentFocus = null;
-    this.focusSerial = 0;
-    this.outbox = new Outbox((gestures) => {
-      map.link.write();
-      map.send(gestures);
-    });
   }
 
   destroy() {
     this.landing();
-    clearTimeout(this.later);
-    this.outbox.destroy();
   }
 
   // The pointer
@@ -51,16 +41,20 @@ export class MapActions {
     const held = this.heldShape(px, py);
     map.stage.surface.style.cursor = held ? (held.part.side ? "move" : "crosshair") : point >= 0 ? "pointer" : "";
     if (point === map.hovered) return;
-    map.hovered = point;
-    map.reading.hover(point);
-    map.redraw();
+    this._hover(point);
   }
 
   leave() {
-    if (this.map.hovered < 0) return;
-    this.map.hovered = -1;
-    this.map.reading.hover(-1);
-    this.map.redraw();
+    if (this.map.hovered >= 0) this._hover(-1);
+  }
+
+  /** Ring a point on every map, and show its card on this one. */
+  _hover(point) {
+    this.map.reading.hover(point);
+    for (const map of everyMap()) {
+      map.hovered = point;
+      map.redraw();
+    }
   }
 
   /** The point that is nearest to a pixel, or -1. */
@@ -195,21 +189,27 @@ export class MapActions {
     if (combine === "edit") map.shapes = map.shapes.with(edited, { ...shape, subtracts: map.shapes[edited].subtracts });
     else map.shapes = combine === "replace" ? [drawn] : [...map.shapes, drawn];
     map.showMask();
+    this._share(serial, combine === "replace");
     this.send({ kind: shape.kind, combine, shape: shape.points, value: edited, serial });
   }
 
+  /** Let the other maps show the selection of this one until the server answers. */
+  _share(serial, replaces) {
+    for (const other of othersThan(this.map)) other.showSelectionOf(this.map, serial, replaces);
+  }
+
   nextSerial() {
-    this.map.serial = Math.max(this.map.serial, this.map.data.answered) + 1;
-    return this.map.serial;
+    return nextSerial(this.map.data.answered);
   }
 
   /** Tell Python of a gesture; returns its number. */
   send(gesture) {
     const { map } = this;
     const serial = gesture.serial ?? this.nextSerial();
-    const view = { map: map.data.map, mode: map.mode, size: map.size, viewport: map.viewportText() };
+    const view = { map: map.data.map, mode: map.mode, size: map.size };
+    for (const one of everyMap()) view[one.data.viewportName] = one.viewportText();
     if (gesture.kind !== "focus") map.setBusy(true);
-    this.outbox.add({ ...view, ...gesture, serial });
+    outbox.add({ ...view, ...gesture, serial });
     return serial;
   }
 
@@ -217,6 +217,7 @@ export class MapActions {
   narrow(code) {
     const serial = this.nextSerial();
     this.map.selection.awaited = serial;
+    this._share(serial, false);
     this.send({ kind: "legend", value: code, serial });
   }
 
@@ -226,30 +227,27 @@ export class MapActions {
   focusOn(point) {
     const { map } = this;
     if (point === map.focus) return;
-    map.focus = point;
-    map.reading.focusChanged();
-    map.stage.summary.textContent = map.summary();
-    map.redraw();
-    clearTimeout(this.later);
-    this.later = setTimeout(() => {
-      this.later = null;
-      if (map.focus === this.sentFocus) return;
-      this.sentFocus = map.focus;
-      this.focusSerial = this.send({ kind: "focus", latent: map.focus });
+    for (const one of everyMap()) one.showFocus(point);
+    clearTimeout(focus.later);
+    focus.later = setTimeout(() => {
+      focus.later = null;
+      if (map.focus === focus.sent) return;
+      focus.sent = map.focus;
+      focus.serial = this.send({ kind: "focus", latent: map.focus });
     }, SINGLE);
   }
 
   /** Take the focus of the server, unless a newer one is here. */
-  takeFocus({ focus, answered }) {
-    if (this.later !== null || this.focusSerial > answered) return;
-    this.map.focus = focus;
-    this.sentFocus = focus;
+  takeFocus({ focus: latent, answered }) {
+    if (focus.later !== null || focus.serial > answered) return;
+    this.map.focus = latent;
+    focus.sent = latent;
   }
 
   /** Open the page of a latent, which becomes the focus. */
   open(latent) {
-    clearTimeout(this.later);
-    this.later = null;
+    clearTimeout(focus.later);
+    focus.later = null;
     this.send({ kind: "open", latent });
   }
 
@@ -348,6 +346,7 @@ export class MapActions {
     map.selection.mask = null;
     map.selection.awaited = serial;
     map.showMask();
+    this._share(serial, true);
     this.send({ kind: "clear", serial });
   }
 
@@ -357,14 +356,10 @@ export class MapActions {
     if (!map.index) return;
     map.gestures.cancel();
     if (Object.values(MODES).includes(name)) {
-      map.mode = name;
-      map.writeView();
-      map.showTools();
+      for (const one of everyMap()) one.setMode(name);
     } else if (name === "size") {
-      map.size = map.size === "even" ? "density" : "even";
-      map.writeView();
-      map.showTools();
-      map.showSizes();
+      const size = map.size === "even" ? "density" : "even";
+      for (const one of everyMap()) one.setSize(size);
     } else if (name === "plus") this.zoomBy(STEP);
     else if (name === "minus") this.zoomBy(1 / STEP);
     else if (name === "whole") this.showWhole();
@@ -373,6 +368,7 @@ export class MapActions {
     else if (map.data[name]) {
       const serial = this.nextSerial();
       map.selection.awaited = serial;
+      this._share(serial, false);
       this.send({ kind: name, serial });
     }
   }

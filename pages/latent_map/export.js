@@ -6,6 +6,7 @@
  */
 
 import { drawOrder, FADED, SELECTED } from "./draw_order.js";
+import { typeface } from "./names.js";
 import { renderColours } from "./overlay.js";
 import { diameterOf, Renderer } from "./renderer.js";
 import { standalonePage } from "./standalone.js";
@@ -13,7 +14,6 @@ import { SvgContext } from "./svg_context.js";
 
 /** Points of an SVG file; more would make it too heavy for the programs that open it. */
 export const MOST_SVG_POINTS = 30000;
-const FAMILY = '"Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif';
 const INK = { light: "#1f2933", dark: "#e4eaee" };
 const QUIET = { light: "#65717e", dark: "#a3b0ba" };
 export const PAPER = { light: "#ffffff", dark: "#12181d" };
@@ -165,7 +165,7 @@ function layoutOf(scene, measuring) {
   const columns = Math.max(1, Math.floor(inner / COLUMN));
   const entries = scene.colour.scale ? [] : shownEntries(scene);
   const rows = Math.ceil(entries.length / columns);
-  measuring.font = `12px ${FAMILY}`;
+  measuring.font = `12px ${typeface()}`;
   const lines = scene.lines.flatMap((line) => wrapped(line, inner, measuring));
   const top = MARGIN + TITLE;
   const legendTop = top + height + 14;
@@ -211,12 +211,12 @@ function drawPage(context, scene, page, drawPoints) {
   const { theme, camera } = scene;
   context.fillStyle = PAPER[theme];
   context.fillRect(0, 0, page.width, page.height);
-  text(context, scene.title, page.left, MARGIN + 10, INK[theme], `600 16px ${FAMILY}`);
+  text(context, scene.title, page.left, MARGIN + 10, INK[theme], `600 16px ${typeface()}`);
   drawPoints();
   drawShifted(context, page, camera, () => scene.drawOverlay(context));
   drawLegend(context, scene, page);
   page.lines.forEach((line, i) => {
-    text(context, line, page.left, page.captionTop + 9 + 17 * i, QUIET[theme], `400 12px ${FAMILY}`);
+    text(context, line, page.left, page.captionTop + 9 + 17 * i, QUIET[theme], `400 12px ${typeface()}`);
   });
 }
 
@@ -239,7 +239,7 @@ function drawShifted(context, { left, top }, { width, height }, draw) {
 
 function drawLegend(context, scene, page) {
   const { colour, theme } = scene;
-  text(context, colour.title, page.left, page.legendTop + 9, INK[theme], `600 12px ${FAMILY}`);
+  text(context, colour.title, page.left, page.legendTop + 9, INK[theme], `600 12px ${typeface()}`);
   if (colour.scale) return drawBar(context, scene, page);
   page.entries.forEach((entry, i) => {
     const x = page.left + COLUMN * Math.floor(i / page.rows);
@@ -250,7 +250,7 @@ function drawLegend(context, scene, page) {
     context.fill();
     const count = entry.count === entry.total ? `${entry.total}` : `${entry.count} / ${entry.total}`;
     const label = `${entry.label.slice(0, 24)} · ${count}`;
-    text(context, label, x + 16, y, INK[theme], `400 12px ${FAMILY}`);
+    text(context, label, x + 16, y, INK[theme], `400 12px ${typeface()}`);
   });
   return undefined;
 }
@@ -267,7 +267,7 @@ function drawBar(context, { colour, theme }, page) {
   const marks = [{ at: 0, text: least }, ...inner, { at: 1, text: most }];
   for (const mark of marks) {
     const align = mark.at === 0 ? "left" : mark.at === 1 ? "right" : "center";
-    text(context, mark.text, page.left + wide * mark.at, y + 21, QUIET[theme], `400 11px ${FAMILY}`, align);
+    text(context, mark.text, page.left + wide * mark.at, y + 21, QUIET[theme], `400 11px ${typeface()}`, align);
   }
 }
 

@@ -12,6 +12,7 @@ import { SelectionMask } from "./selection_mask.js";
 import { bitsOf, bytesAt } from "./source.js";
 import { NOT_ON_MAP, SpatialIndex } from "./spatial_index.js";
 import { createStage, watchSize } from "./stage.js";
+import { everyMap, isAnswered, join, leave, outbox } from "./together.js";
 import { createToolbar } from "./toolbar.js";
 
 /** Milliseconds after the last movement before all points of a large map are drawn. */
@@ -34,7 +35,6 @@ export class LatentMap {
     this.index = null;
     /** The view that a link gave: its viewport in the camera, and its text. */
     this.linked = { at: "", text: "" };
-    this.serial = 0;
     this.mode = "move";
     /** What the size of a point shows: "even" or "density". */
     this.size = "even";
@@ -51,6 +51,7 @@ export class LatentMap {
     this.reading = new Reading(this);
     this.abort = new AbortController();
     this._listen();
+    join(this);
   }
 
   _listen() {
@@ -58,6 +59,7 @@ export class LatentMap {
     this.unwatch = watchSize(this.stage, (width, height, ratio) => {
       this.camera.resize(width, height, ratio);
       this.renderer.drawn = false;
+      this.reading?.legend.fit();
       this.redraw();
     });
     window.addEventListener("popstate", () => this._followAddress(), { signal });
@@ -75,12 +77,13 @@ export class LatentMap {
 
   destroy() {
     this.destroyed = true;
-    this._rememberView();
+    this.rememberView();
     this.link.write();
     this.link.destroy();
     this.abort.abort();
     this.unwatch();
     this.actions.destroy();
+    leave(this);
     this.gestures.destroy();
     this.reading.destroy();
     cancelAnimationFrame(this.request);
@@ -94,11 +97,12 @@ export class LatentMap {
     const before = this.data;
     this.data = data;
     if (!before) [this.mode, this.size] = [data.mode, data.size];
-    if (this.serial <= data.answered) this.setBusy(false);
+    if (isAnswered(data.answered)) this.setBusy(false);
+    this.stage.name.textContent = data.name;
     if (before?.theme !== data.theme) this.stage.host.dataset.theme = data.theme;
     if (this.selection.awaited <= data.answered) this.shapes = data.shapes;
     this.actions.takeFocus(data);
-    this.actions.outbox.take(data.answered);
+    outbox.take(data.answered);
     const key = `${data.bundle} ${data.content} ${data.map}`;
     const colourKey = `${data.colour.url} ${data.theme}`;
     if (this.key !== key) this._load(key);
@@ -115,7 +119,7 @@ export class LatentMap {
 
   /** Read the places and colours of another map, and show it when both are here. */
   async _load(key) {
-    if (this.index) this._rememberView();
+    for (const map of everyMap()) map.rememberView(); // one may be shown here that was beside this
     const { data } = this;
     const loading = (this.loading = {});
     this.stage.message.textContent = "";
@@ -205,6 +209,36 @@ export class LatentMap {
     this.redraw();
   }
 
+  /** Show the selection of another map of the page until the server answers a gesture on it. */
+  showSelectionOf(other, serial, replaces) {
+    if (!this.index) return;
+    this.selection.mask = other.selection.mask;
+    this.selection.awaited = serial;
+    if (replaces) this.shapes = [];
+    this.showMask();
+  }
+
+  /** Put a latent in focus here; null for none. */
+  showFocus(latent) {
+    this.focus = latent;
+    this.reading.focusChanged();
+    this.stage.summary.textContent = this.summary();
+    this.redraw();
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    this.writeView();
+    this.showTools();
+  }
+
+  setSize(size) {
+    this.size = size;
+    this.writeView();
+    this.showTools();
+    this.showSizes();
+  }
+
   /** What a screen reader says of the map. */
   summary() {
     const selected = this.selection.count(this.total).toLocaleString("en");
@@ -275,7 +309,7 @@ export class LatentMap {
 
   /** Put the view and the mode into the link. */
   writeView() {
-    this.link.set("viewport", this.viewportText());
+    this.link.set(this.data.viewportName, this.viewportText());
     this.link.set("mode", this.mode === "move" ? null : this.mode);
     this.link.set("size", this.size === "even" ? null : this.size);
   }
@@ -333,13 +367,13 @@ export class LatentMap {
   /** Back and Forward changed the address: show its part of the map. */
   _followAddress() {
     if (location.pathname !== this.link.path || !this.index) return;
-    const viewport = viewportOf(location.search);
+    const viewport = viewportOf(location.search, this.data.viewportName);
     if (viewport) this._showLinked(viewport);
     else this.camera.showWhole();
     this.moved();
   }
 
-  _rememberView() {
+  rememberView() {
     if (this.index) lastViews.set(this.key, this.camera.whole ? null : this.camera.viewport);
   }
 }

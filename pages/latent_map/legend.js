@@ -1,5 +1,7 @@
 /** The legend of the colours: entries with "selected / total", and a bar for numbers. */
 
+/** Pixels of a map on which an open legend leaves enough room. */
+const WIDE = 640;
 /** Entries that are listed at first, and that each press on the last line adds. */
 const AT_ONCE = 60;
 
@@ -13,18 +15,20 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
   let more = null;
   /** Selected latents of each entry. */
   let shown = [];
-  let open = window.matchMedia("(min-width: 700px)").matches;
+  /** Whether the reader has opened or closed it; null leaves it to the room. */
+  let chosen = null;
+  const isOpen = () => chosen ?? host.parentElement.clientWidth >= WIDE;
 
   function build(colour) {
     const details = document.createElement("details");
     details.className = "legend";
-    details.open = open;
-    details.addEventListener("toggle", () => {
-      open = details.open;
-    });
+    details.open = isOpen();
     const title = text("summary", "legend-title", colour.title);
     title.title = colour.meaning;
     title.tabIndex = -1;
+    title.addEventListener("click", () => {
+      chosen = !details.open;
+    });
     details.append(title);
     if (colour.scale) details.append(colourBar(colour, theme()));
     const list = text("ul", "legend-entries", "");
@@ -76,6 +80,11 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
       drawn = key;
       shown = counts;
       write();
+    },
+    /** Open or close it as the map has room. */
+    fit() {
+      const details = host.querySelector("details");
+      if (details) details.open = isOpen();
     },
     /** Build anew when it is shown next. */
     forget() {

@@ -14,9 +14,9 @@ export function viewportText([x0, x1, y0, y1]) {
   return [x0, x1, y0, y1].map(edge).join(",");
 }
 
-/** The viewport of an address; null if it has none or an invalid one. */
-export function viewportOf(search) {
-  const text = new URLSearchParams(search).get("viewport");
+/** The viewport of a name in an address; null if it has none or an invalid one. */
+export function viewportOf(search, name) {
+  const text = new URLSearchParams(search).get(name);
   const edges = (text ?? "").split(",").map(Number);
   const valid = text && edges.length === 4 && edges.every(Number.isFinite);
   return valid && edges[0] < edges[1] && edges[2] < edges[3] ? edges : null;

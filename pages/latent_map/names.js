@@ -27,13 +27,17 @@ const CROWDED = 40;
 const MANY_LATENTS = 1500;
 /** Zoom, 1 where the whole map fits, from which latents are named. */
 export const NEAR = 2.5;
+/** Typefaces for readers who do not have that of the page. */
+const OTHERS = '"Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif';
 /** The typeface of names; the one of the page once `setFamily` knows it. */
-let family = '"Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif';
+let family = OTHERS;
 const INK = { light: "#1f2933", dark: "#e4eaee" };
 const PAPER = { light: "#ffffff", dark: "#12181d" };
 /** Pixels between a point and its name, and around each name. */
 const GAP = 9;
 const PAD = 3;
+/** Pixels by which the name of a cluster may be moved up or down. */
+const ASIDE = [24, 44];
 
 /**
  * The level of clusters to name: the finest that is not crowded, else the coarsest.
@@ -111,12 +115,13 @@ function isInside({ x, y }, [x0, x1, y0, y1]) {
  * @param {{toPixel: (x: number, y: number) => [number, number]}} camera
  * @param {{width: number, height: number}} size Of the map.
  * @param {(name: Name) => number} measureText Width of the text.
- * @param {{most?: number, blocked?: number[][]}} [options] `blocked` are boxes [left, right, top,
- *   bottom] that names keep clear of.
+ * @param {{most?: number, blocked?: number[][], beside?: boolean}} [options] `blocked` are boxes
+ *   [left, right, top, bottom] that names keep clear of; `beside` puts names of clusters above or
+ *   below what is in their place.
  * @returns {(Name & {px: number, py: number, box: number[]})[]} `px`, `py` is the middle of the text.
  */
 export function placeNames(candidates, camera, size, measureText, options = {}) {
-  const { most = MOST, blocked = [] } = options;
+  const { most = MOST, blocked = [], beside = false } = options;
   const taken = [...blocked];
   const texts = new Set();
   const placed = [];
@@ -126,7 +131,7 @@ export function placeNames(candidates, camera, size, measureText, options = {}) 
     const [x, y] = camera.toPixel(name.x, name.y);
     const half = measureText(name) / 2 + PAD;
     const high = fontSize(name) / 2 + PAD;
-    const box = middles(name, x, y, half)
+    const box = middles(name, x, y, half, beside)
       .map(([px, py]) => fitted(px, py, half, high, size))
       .find((one) => one && taken.every((other) => !overlap(one, other)));
     if (!box) continue;
@@ -137,9 +142,11 @@ export function placeNames(candidates, camera, size, measureText, options = {}) 
   return placed;
 }
 
-/** Where the middle of a name may be: on its cluster, or beside its point. */
-function middles(name, x, y, half) {
-  if (name.kind === "cluster") return [[x, y]];
+/** Where the middle of a name may be: on its cluster or `beside` it, or beside its point. */
+function middles(name, x, y, half, beside) {
+  if (name.kind === "cluster") {
+    return [[x, y], ...(beside ? ASIDE.flatMap((rows) => [[x, y - rows], [x, y + rows]]) : [])];
+  }
   return [
     [x + GAP + half - PAD, y],
     [x - GAP - half + PAD, y],
@@ -168,7 +175,13 @@ export function fontSize(name) {
 
 /** Write names in the typeface of an element, so that the map looks like the page. */
 export function setFamily(element) {
-  family = getComputedStyle(element).fontFamily || family;
+  const own = getComputedStyle(element).fontFamily.replace(/,?\s*sans-serif$/, "");
+  family = own ? `${own}, ${OTHERS}` : OTHERS;
+}
+
+/** The typefaces of the map, for a canvas and for files. */
+export function typeface() {
+  return family;
 }
 
 /** The font of a name, as a canvas takes it: clusters in bold, weak ones in ordinary weight. */
@@ -178,6 +191,11 @@ export function fontOf(name) {
 }
 
 const widths = new Map();
+
+/** Measure again, because a typeface has arrived. */
+export function forgetWidths() {
+  widths.clear();
+}
 
 /** The width of a name, measured once. */
 export function widthOf(context, name) {

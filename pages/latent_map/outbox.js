@@ -31,13 +31,17 @@ export class Outbox {
 
   /** Python has answered all gestures up to this number. */
   take(answered) {
-    this.answered = answered;
+    this.answered = Math.max(this.answered, answered);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this._sendNext(), SOON);
   }
 
-  destroy() {
+  /** Begin anew, as on another page. */
+  forget() {
     clearTimeout(this.timer);
+    this.waiting = [];
+    this.answered = 0;
+    this.sent = { serial: 0, at: 0 };
   }
 
   _sendNext() {

@@ -136,7 +136,7 @@ export class Reading {
   /** The boxes [left, right, top, bottom] of what lies over the map, where no name goes. */
   covered() {
     const { stage } = this.map;
-    return [stage.toolbar, stage.legend, stage.edges].map((part) => [
+    return [stage.toolbar, stage.legend, stage.edges, stage.name].map((part) => [
       part.offsetLeft,
       part.offsetLeft + part.offsetWidth,
       part.offsetTop,
@@ -161,7 +161,8 @@ export class Reading {
     const { camera, data } = this.map;
     const size = { width: camera.width, height: camera.height };
     this.map.stage.edges.textContent = this.neighbourhood ? edgeWords(this.neighbourhood) : "";
-    const blocked = [...this.covered(), ...this.fewSelected()];
+    const few = this.fewSelected();
+    const blocked = [...this.covered(), ...few];
     if (this.neighbourhood) {
       this.placedNeighbours = placeNeighbours(context, this.neighbourhood, camera, size, blocked);
       blocked.push(...this.placedNeighbours.map(({ box }) => box));
@@ -169,7 +170,7 @@ export class Reading {
     const known = this.known();
     const wanted = known ? this.wanted(known) : [];
     const most = 25 - this.placedNeighbours.length;
-    this.placed = placeNames(wanted, camera, size, (name) => widthOf(context, name), { blocked, most });
+    this.placed = placeNames(wanted, camera, size, (name) => widthOf(context, name), { blocked, most, beside: few.length > 0 });
     const neutral = this.colour?.name !== "cluster";
     const faded = Boolean(this.map.selection.mask) && neutral;
     drawNames(context, this.placed, data.theme, { neutral, faded });

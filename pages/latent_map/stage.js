@@ -25,6 +25,7 @@ export function createStage(root) {
       "aria-describedby": "keys",
     }),
     toolbar: add("div", "toolbar", { role: "toolbar", "aria-label": "Map" }),
+    name: add("p", "map-name"),
     card: add("div", "card-place"),
     legend: add("div", "legend-place"),
     edges: add("p", "edges"),

@@ -3,10 +3,12 @@
  * no network, and its policy forbids any.
  */
 
+import { typeface } from "./names.js";
 import { escaped } from "./svg_context.js";
 
 const POLICY =
-  "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:";
+  "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; " +
+  "font-src data:; img-src data: blob:";
 const IMPORT = /(from\s+|import\s+)"\.\/([\w]+\.js)"/g;
 const FIRST = "standalone_page.js";
 
@@ -56,7 +58,8 @@ export async function standalonePage(scene) {
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <title>${title}</title>
-<style>${STYLE}</style>
+<style>${await fontFace()}${STYLE}
+body { font-family: ${typeface()}; }</style>
 <script type="importmap">${inScript({ imports })}</script>
 </head>
 <body>
@@ -68,6 +71,33 @@ ${captions}
 </body>
 </html>
 `;
+}
+
+/** The rule with the typeface of the map, if the page has one of its own. */
+async function fontFace() {
+  const name = typeface().split(",")[0].replace(/["']/g, "");
+  const rules = [...document.styleSheets].flatMap((sheet) => {
+    try {
+      return [...sheet.cssRules];
+    } catch {
+      return []; // a sheet of another origin
+    }
+  });
+  const rule = rules.find(
+    (one) =>
+      one instanceof CSSFontFaceRule && one.style.fontFamily.replace(/["']/g, "") === name &&
+      one.style.fontStyle !== "italic",
+  );
+  const address = /url\(["']?([^"')]+)/.exec(rule?.style.getPropertyValue("src"))?.[1];
+  if (!address) return "";
+  const response = await fetch(new URL(address, document.baseURI));
+  if (!response.ok) return "";
+  const font = base64(new Uint8Array(await response.arrayBuffer()));
+  const weight = rule.style.fontWeight || "200 900";
+  return (
+    `@font-face { font-family: "${name}"; font-weight: ${weight}; ` +
+    `src: url(data:font/woff2;base64,${font}) format("woff2"); }\n`
+  );
 }
 
 /** JSON that cannot end the script that it is in. */
@@ -99,7 +129,7 @@ const STYLE = `
 :root { --ink: #1f2933; --quiet: #65717e; --rule: #c4ccd4; --paper: #ffffff; }
 [data-theme="dark"] { --ink: #e4eaee; --quiet: #a3b0ba; --rule: #46525c; --paper: #12181d; }
 body { margin: 16px; color: var(--ink); background: var(--paper);
-  font: 13px/1.5 "Liberation Sans", Arial, Helvetica, "DejaVu Sans", sans-serif; }
+  font: 13px/1.5 sans-serif; }
 h1 { font-size: 16px; }
 p { color: var(--quiet); margin: 8px 0; }
 .map { position: relative; height: min(78vh, 900px); border: 1px solid var(--rule); overflow: hidden;

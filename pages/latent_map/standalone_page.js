@@ -2,7 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { createLegend } from "./legend.js";
-import { drawNames, placeNames, wantedNames, widthOf } from "./names.js";
+import { drawNames, forgetWidths, placeNames, setFamily, wantedNames, widthOf } from "./names.js";
 import { drawEdges, placeNeighbours } from "./neighbourhood.js";
 import { cleared, drawRing, drawShape, renderColours } from "./overlay.js";
 import { diameterOf, Renderer } from "./renderer.js";
@@ -30,6 +30,12 @@ const camera = new Camera(scene.whole);
 
 const legend = createLegend(host.querySelector(".legend-place"), { onToggle() {}, theme: () => theme });
 legend.show(scene.colour, scene.counts);
+
+setFamily(document.body);
+document.fonts.ready.then(() => {
+  forgetWidths();
+  redraw();
+});
 
 let moving = false;
 let rest = 0;

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.bundle import Bundle, ClusterLevel, ContextKind, LevelName, Space
 from analysis.cooccurrence import Picking
@@ -20,13 +21,14 @@ from charts.relations import ALL, RELATIONS
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.glossary import COUNTS
-from pages.widgets.state import NetworkOf, PooledContexts, Subject, Tab
+from pages.widgets.state import NetworkOf, PooledContexts, Subject, Tab, ViewState
 
 _SPACES: dict[Space, str] = {
     "decoder": "decoder similarity",
     "cooccurrence": "co-occurrence",
 }
-_LEVEL = "pick level"
+_LEVEL, _MAP = "pick level", "pick map"
+_BOTH = "both, side by side"
 _CONTEXTS: dict[ContextKind, str] = {
     "top": "strongest",
     "interval": "equal intervals",
@@ -61,29 +63,65 @@ def measure() -> str:
     )
 
 
-def map_name(bundle: Bundle) -> MapName:
-    """Which map is shown; a bundle may have only the one by decoder similarity."""
-    view = session.current()
+def maps(bundle: Bundle) -> tuple[MapName, ...]:
+    """Which map is shown, and the one beside it if both are.
+
+    A bundle may have only the one by decoder similarity.
+    """
+    view, known = session.current(), maps_of(bundle)
     if view.map is None and view.viewport is not None:
         # In links of earlier versions, a viewport without a map is one of the decoder's.
-        session.change(map="decoder")
-    chosen: MapName = _choice(
-        "map", "Map by", maps_of(bundle), lambda name: _SPACES[name], after=_show_whole_map
+        view = session.change(map="decoder")
+    if view.map not in known:
+        view = session.change(map=known[0])
+    shows_both = view.maps == "both" and len(known) > 1
+    st.session_state[_MAP] = _BOTH if shows_both else view.map
+    st.selectbox(
+        "Map by",
+        [*known, _BOTH] if len(known) > 1 else known,
+        key=_MAP,
+        format_func=lambda name: f"by {_SPACES[name]}" if name in known else _BOTH,
+        label_visibility="collapsed",
+        on_change=_take_map,
+        width=170,
     )
-    return chosen
+    first: MapName = view.map or known[0]
+    return (first, *(name for name in known if name != first)) if shows_both else (first,)
 
 
-def _show_whole_map() -> None:
-    """Reset the viewport, because coordinates of one map are not valid on the other."""
-    session.clear_brushes()
-    session.change(viewport=None)
+@guarded()
+def _take_map() -> None:
+    chosen = st.session_state[_MAP]
+    if chosen is not None:
+        session.clear_brushes()
+        session.change(**after_map(session.current(), chosen))
+
+
+def after_map(view: ViewState, chosen: str) -> dict[str, object]:
+    """What changes in the view when a map, or both, are chosen.
+
+    Coordinates of one map are not valid on the other, which is shown as a whole or as it was beside
+    the first.
+    """
+    if chosen == _BOTH:
+        return {"maps": "both", "beside": None}
+    viewport = view.viewport if chosen == view.map else view.beside
+    return {"map": chosen, "maps": "one", "viewport": viewport, "beside": None}
+
+
+def more() -> DeltaGenerator:
+    """A menu for choices that are made less often."""
+    return st.popover(
+        "More", icon=":material/tune:", type="tertiary", width="content", help="Clusters and chance"
+    )
 
 
 def colour(bundle: Bundle) -> str:
     """The column by which the points of the map are coloured."""
     offers = offered_columns(bundle)
     known = [name for name in offers if name != ASSOCIATION or session.current().latent is not None]
-    return str(_choice("colour", "Colour", known, lambda name: _colour_words(offers[name].title)))
+    words = {name: _colour_words(offers[name].title) for name in known}
+    return str(_choice("colour", "Colour", known, words.__getitem__, width=185, is_labelled=False))
 
 
 def profile(bundle: Bundle) -> str:
@@ -100,7 +138,8 @@ def profile(bundle: Bundle) -> str:
 
 def _colour_words(title: str) -> str:
     latent = session.current().latent
-    return title if latent is None else title.replace("a latent", f"latent {latent}")
+    named = title if latent is None else title.replace("a latent", f"latent {latent}")
+    return f"colour: {named}"
 
 
 def level(bundle: Bundle) -> LevelName | None:
@@ -271,13 +310,15 @@ def _choice(
     label: str,
     options: Sequence[Any],
     words: Callable[[Any], str],
-    after: Callable[[], None] | None = None,
     width: int = 240,
     meaning: str | None = None,
+    *,
+    is_labelled: bool = True,
 ) -> Any:
-    """A select box for one field of the view; `after` is called when the reader changes it.
+    """A select box for one field of the view.
 
-    If the view has a value that is not an option, the first option is chosen.
+    Options that say what they are need no label before the box; screen readers have it anyway. If
+    the view has a value that is not an option, the first option is chosen.
     """
     key = f"pick {field}"
     if getattr(session.current(), field) not in options:
@@ -289,15 +330,14 @@ def _choice(
         key=key,
         format_func=words,
         on_change=_take,
-        args=(field, key, after),
+        args=(field, key),
         width=width,
         help=meaning,
+        label_visibility="visible" if is_labelled else "collapsed",
     )
 
 
 @guarded()
-def _take(field: str, key: str, after: Callable[[], None] | None = None) -> None:
+def _take(field: str, key: str) -> None:
     if st.session_state[key] is not None:
         session.change(**{field: st.session_state[key]})
-        if after:
-            after()

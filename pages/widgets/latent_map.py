@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -68,40 +68,56 @@ export default async function (component) {
 class MapChoice:
     """The options of the map that the reader has chosen."""
 
-    name: MapName
+    names: tuple[MapName, ...]
+    """The map, and the one beside it if both are shown."""
     colour: str
     """A column of the latent table, "cluster", "association" or "profile"."""
     level: LevelName | None
     """Of the clusters; None if there are none."""
+    shows_chance: bool = False
+    """Whether the same picture of a null draw is shown below."""
+
+    @property
+    def name(self) -> MapName:
+        """The map that the toolbar is about."""
+        return self.names[0]
 
 
 def map_choice(page: Page) -> MapChoice:
-    """Let the reader choose the map, its colour and the cluster level."""
-    name = choices.map_name(page.bundle)
+    """Let the reader choose the maps, their colour and the cluster level."""
+    names = choices.maps(page.bundle)
     colour = choices.colour(page.bundle)
     if colour == PROFILE:
         choices.profile(page.bundle)
-    level = choices.level(page.bundle)
-    return MapChoice(name, colour, level)
+    if not page.bundle.manifest.clustering:
+        return MapChoice(names, colour, None)
+    with choices.more():
+        level = choices.level(page.bundle)
+        shows_chance = choices.shows_chance(page.bundle, names[0])
+    return MapChoice(names, colour, level, shows_chance)
 
 
 def is_shown() -> bool:
     """Whether the last run of this session has shown the map."""
-    return map_gestures.KEY in st.session_state
+    return map_gestures.KEYS[0] in st.session_state
 
 
-def show_map(page: Page, choice: MapChoice) -> None:
-    """Draw the map of the browser, or the chart if the browser cannot draw it."""
+def show_maps(page: Page, choice: MapChoice) -> None:
+    """Draw the maps of the browser, or charts if the browser cannot draw them."""
     if st.session_state.get(map_gestures.UNSUPPORTED):
         viewport = zoom_buttons(page, choice.name)
-        show(_chart(page, choice, viewport), page.selection)
+        for name in choice.names:
+            show(_chart(page, choice, name, viewport), page.selection)
+            viewport = None
         return
-    with st.container(key="card latent-map"):
-        _component(version())(
-            key=map_gestures.KEY,
-            data=_data(page, choice),
-            on_gestures_change=map_gestures.take_gestures,
-        )
+    with st.container(horizontal=True, gap="small", key="maps"):
+        for name, key in zip(choice.names, map_gestures.KEYS, strict=False):
+            with st.container(key=f"card {key}"):
+                _component(version())(
+                    key=key,
+                    data=_data(page, choice, name),
+                    on_gestures_change=partial(map_gestures.take_gestures, key),
+                )
 
 
 @lru_cache(maxsize=1)
@@ -114,7 +130,7 @@ def _component(of_version: str) -> ComponentRenderer:
     )
 
 
-def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
+def _chart(page: Page, choice: MapChoice, name: MapName, viewport: Viewport | None) -> Figure:
     """The map as a chart, with a ring around the latest latent."""
     return latent_map(
         page.bundle,
@@ -126,17 +142,17 @@ def _chart(page: Page, choice: MapChoice, viewport: Viewport | None) -> Figure:
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,
-        map_name=choice.name,
+        map_name=name,
         scheme=shown_scheme(),
     )
 
 
-def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
+def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
     """What the browser needs to draw: addresses of the large columns, and what changes often."""
     bundle, view = page.bundle, page.view
     base = f"map-data/{quote(view.bundle, safe='')}/{bundle.identity}"
     level = choice.level and {"space": choice.level.space, "level": choice.level.level}
-    shapes = map_gestures.shapes_of(view.selection, choice.name) if page.selection else ()
+    shapes = map_gestures.shapes_of(view.selection, name) if page.selection else ()
     return {
         "bundle": view.bundle,
         "content": bundle.identity,
@@ -144,12 +160,13 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "level": level,
         "measure": view.measure,
         "profile": view.profile,
-        "title": TITLES[choice.name],
-        "map": choice.name,
+        "title": TITLES[name],
+        "name": TITLES[name] if len(choice.names) > 1 else "",
+        "map": name,
         "count": bundle.latents.num_rows,
-        "positions": f"{base}/positions/{choice.name}",
-        "frame": map_points(bundle, choice.name).frame,
-        "whole": whole_map(bundle, choice.name),
+        "positions": f"{base}/positions/{name}",
+        "frame": map_points(bundle, name).frame,
+        "whole": whole_map(bundle, name),
         "colour": {"name": choice.colour, "url": f"{base}/column/{_column(choice, view)}"},
         "sizes": f"{base}/column/density",
         "size": view.size,
@@ -158,15 +175,16 @@ def _data(page: Page, choice: MapChoice) -> dict[str, Any]:
         "selectionText": page.selection,
         "shapes": [map_gestures.for_browser(shape, out) for shape, out in shapes],
         "focus": view.latent,
-        "viewport": view.viewport,
+        "viewport": view.viewport if name == choice.name else view.beside,
+        "viewportName": "viewport" if name == choice.name else "beside",
         "mode": view.mode,
         "theme": shown_scheme(),
         "order": list(ViewState.model_fields),
         "undo": session.can_undo(),
         "redo": session.can_redo(),
         "answered": map_gestures.answered(),
-        "caption": map_caption(bundle, choice.level, choice.name).text,
-        "weakNote": map_note(bundle, choice.name),
+        "caption": map_caption(bundle, choice.level, name).text,
+        "weakNote": map_note(bundle, name),
     }
 
 

@@ -34,7 +34,8 @@ from pages.widgets.events import open_latent
 from pages.widgets.failures import guarded
 from pages.widgets.state import Mode, Rectangle, Size
 
-KEY = "latent map"
+KEYS = ("latent map", "latent map beside")
+"""Of the component of the map, and of the one beside it."""
 UNSUPPORTED = "the browser has no WebGL2"
 """In the state of the session once its browser has said so."""
 _ANSWERED = "number of the last gesture on the map"
@@ -59,6 +60,8 @@ class Gesture(BaseModel):
     """Which of the drawn shapes is edited, or the code of an entry of the legend."""
     viewport: Rectangle | None = None
     """The part of the map that is shown, as in a link."""
+    beside: Rectangle | None = None
+    """The part of the other map, if it is shown beside it."""
     mode: Mode = "move"
     size: Size = "even"
     serial: int = Field(default=0, ge=0, lt=2**53)
@@ -77,9 +80,12 @@ def answered() -> int:
 
 
 @guarded()
-def take_gestures() -> None:
-    """Apply the gestures that the browser has sent and the view does not contain yet."""
-    sent = st.session_state[KEY]
+def take_gestures(key: str) -> None:
+    """Apply the gestures that a map has sent and the view does not contain yet.
+
+    The maps of a page count their gestures together, and one sends those of both.
+    """
+    sent = st.session_state[key]
     messages = sent.get("gestures") if isinstance(sent, Mapping) else None
     for message in messages if isinstance(messages, list) else ():
         try:
@@ -93,7 +99,9 @@ def take_gestures() -> None:
 @guarded()
 def _take(gesture: Gesture) -> None:
     st.session_state[_ANSWERED] = gesture.serial
-    session.note(viewport=gesture.viewport, mode=gesture.mode, size=gesture.size)
+    session.note(
+        viewport=gesture.viewport, beside=gesture.beside, mode=gesture.mode, size=gesture.size
+    )
     apply(gesture)
 
 

@@ -33,6 +33,8 @@ class Page:
     mask: Bools
     toolbar: DeltaGenerator = field(default_factory=st.container)
     """The place of the choices of the page."""
+    facts: DeltaGenerator = field(default_factory=st.container)
+    """The place of badges about what the page shows."""
 
     @property
     def selected(self) -> Bools | None:
@@ -69,9 +71,10 @@ def begin(title: str, question: str, *, of_latents: bool = False) -> Page:
                 st.markdown(question)
                 glossary(title)
         mask = selection_bar(bundle)
-        choices = _row("page choices")
+        with st.container(horizontal=True, key="page tools"):
+            choices, facts = _row("page choices"), _row("page facts")
     _report_invalid()
-    return Page(bundle, session.current(), mask, choices)
+    return Page(bundle, session.current(), mask, choices, facts)
 
 
 def _report_invalid() -> None:

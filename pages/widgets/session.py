@@ -31,7 +31,7 @@ _INVALID = "query parameters of the link that are not valid"
 _SUGGESTED = "fields that the reader has not chosen"
 Reports = Mapping[str, Any]
 """The interactions of one chart that are not empty, by name."""
-_OF_THE_MAP = ("viewport", "mode", "size")
+_OF_THE_MAP = ("viewport", "beside", "mode", "size")
 """Parameters that the map in the browser writes as it moves; no chart depends on them."""
 
 

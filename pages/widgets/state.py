@@ -29,6 +29,8 @@ NetworkOf = Literal["latent", "cluster", "selection"]
 """Whose latents are the nodes of the network."""
 Mode = Literal["move", "box", "lasso"]
 """What a drag on the map does."""
+Maps = Literal["one", "both"]
+"""Whether the map is shown alone or beside the other one."""
 Size = Literal["even", "density"]
 """What the size of a point of the map shows."""
 Flagged = Literal["hidden", "shown"]
@@ -133,12 +135,15 @@ class ViewState(BaseModel):
     # Map
     map: MapName | None = None
     """None for the one that opens first, or for the decoder's if the viewport is given."""
+    maps: Maps = "one"
     colour: Column = "cluster"
     """Column of the latent table by which the map is coloured, "cluster", "association" or
     "profile"."""
     size: Size = "even"
     viewport: Rectangle | None = None
     """The part of the map that is shown; None for all of it."""
+    beside: Rectangle | None = None
+    """The part of the other map that is shown beside it."""
     mode: Mode = "move"
 
     # Clusters

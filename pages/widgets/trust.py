@@ -30,7 +30,10 @@ GOOD_RECALL = 0.5
 Row = Mapping[str, Any]
 
 
-def map_trust(bundle: Bundle, map_name: MapName) -> None:
+_SHORT: dict[MapName, str] = {"decoder": "decoder", "cooccurrence": "co-occurrence"}
+
+
+def map_trust(bundle: Bundle, map_name: MapName, *, is_named: bool = False) -> None:
     """A badge with the measured quality of a map; opens what it means for reading it."""
     quality = quality_of_map(bundle.manifest, map_name)
     if quality is not None:
@@ -40,7 +43,10 @@ def map_trust(bundle: Bundle, map_name: MapName) -> None:
             _null_sentence(null, map_name),
             first_map_sentence(bundle.manifest),
         ]
-        with _badge(map_badge(quality, null), is_weak=map_is_weak(quality)):
+        label = map_badge(quality, null)
+        if is_named:
+            label = f"{_SHORT[map_name]}: {label}"
+        with _badge(label, is_weak=map_is_weak(quality)):
             text = plain(" ".join(filter(None, sentences)), 1500)
             st.markdown(f"**How reliable is this map?** {text}")
 

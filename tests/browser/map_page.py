@@ -7,12 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import MapName
 from charts.map_view import Viewport, places, whole_map
-from tests.browser.conftest import settle
+from tests.browser.conftest import PATIENCE, settle
 
 Place = tuple[float, float]
 _PAUSE = """() => new Promise((done) =>
@@ -27,17 +27,24 @@ class MapPage:
     page: Page
     bundle: Bundle
     name: MapName = "decoder"
+    is_beside: bool = False
+    """Whether it is the second of two maps."""
+
+    @property
+    def map(self) -> Locator:
+        """The element of the map."""
+        return self.page.locator(".map").nth(int(self.is_beside))
 
     def ready(self) -> "MapPage":
         """Wait until all points are drawn."""
-        self.page.locator(".map[data-drawn=all]").wait_for()
+        expect(self.map).to_have_attribute("data-drawn", "all", timeout=PATIENCE)
         settle(self.page)
         return self
 
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, width and height of the map on the screen."""
-        box = self.page.locator(".map .surface").bounding_box()
+        box = self.map.locator(".surface").bounding_box()
         assert box is not None
         return box["x"], box["y"], box["width"], box["height"]
 
@@ -56,7 +63,7 @@ class MapPage:
 
     def keys(self, *keys: str) -> None:
         """Press keys on the map."""
-        self.page.locator(".map .surface").focus()
+        self.map.locator(".surface").focus()
         for key in keys:
             self.page.keyboard.press(key)
 
@@ -67,7 +74,7 @@ class MapPage:
 
     def viewport(self) -> Viewport:
         """The shown part of the map by the link, or else all of the map as it fits."""
-        if text := self.link.get("viewport"):
+        if text := self.link.get("beside" if self.is_beside else "viewport"):
             x0, x1, y0, y1 = map(float, text.split(","))
             return (x0, x1, y0, y1)
         x0, x1, y0, y1 = whole_map(self.bundle, self.name)
@@ -94,7 +101,7 @@ class MapPage:
 
     def picture(self) -> np.ndarray:
         """The pixels [height, width, 3] of the map, without the legend: it has colours too."""
-        self.page.locator(".map .legend-place").evaluate("e => { e.style.visibility = 'hidden'; }")
+        self.map.locator(".legend-place").evaluate("e => { e.style.visibility = 'hidden'; }")
         left, top, width, height = self.box
         clip = {"x": left, "y": top, "width": width, "height": height}
         png = self.page.screenshot(clip=clip)  # type: ignore[arg-type]

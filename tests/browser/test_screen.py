@@ -86,6 +86,9 @@ def test_the_toolbar_is_one_row_and_the_map_has_the_rest_of_the_window(open_page
     toolbar = page.locator(".st-key-toolbar").bounding_box()
     assert toolbar is not None and toolbar["height"] < 50
     page = open_page("map")
+    tools = [page.locator(f".st-key-{name}").bounding_box() for name in _TOOLS]
+    tops = [tool["y"] + tool["height"] / 2 for tool in tools if tool]
+    assert len(tops) == len(_TOOLS) and max(tops) - min(tops) < 3
     stage, rail = (page.locator(f".st-key-{name}").bounding_box() for name in ("stage", "rail"))
     assert stage is not None and rail is not None
     assert 330 <= rail["width"] <= 360 and rail["x"] >= stage["x"] + stage["width"]
@@ -97,11 +100,31 @@ def test_the_toolbar_is_one_row_and_the_map_has_the_rest_of_the_window(open_page
     assert rail["y"] >= stage["y"] + stage["height"] and rail["width"] > 800
 
 
+def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selected(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("map?map=decoder")
+    page.add_init_script(_COUNT_SHIFTS)
+    page.reload()
+    page.locator(".map[data-drawn=all]").wait_for()
+    settle(page)
+    assert page.evaluate("window.shifts") < 0.1
+    stage = page.locator(".map")
+    before = stage.bounding_box()
+    field = page.get_by_role("textbox", name="Selection", exact=True)
+    for text in ("density<0.01", 'density<0.01 & "a" & flag=live & latent<5000'):
+        field.fill(text)
+        field.press("Enter")
+        expect(page.get_by_role("button", name="density<0.01").first).to_be_visible()
+        settle(page)
+        assert stage.bounding_box() == before
+
+
 def test_on_a_phone_the_map_starts_below_three_rows(open_page: OpenPage) -> None:
     page = open_page("map", 390, 844)
     stage = page.locator(".st-key-stage").bounding_box()
     assert stage is not None and stage["y"] <= 200
-    choices = page.locator(".st-key-page-choices")
+    choices = page.locator(".st-key-page-tools")
     assert choices.evaluate("row => row.scrollWidth > row.clientWidth && row.clientHeight < 50")
     page.get_by_role("button", name=re.compile("^stability")).click()  # scrolls to it
     expect(page.get_by_text("Where there is nothing to find").first).to_be_visible()
@@ -147,6 +170,13 @@ def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenP
 
 
 _IN_SIDEBAR = "() => !!document.activeElement.closest('[data-testid=stSidebar]')"
+_COUNT_SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+_TOOLS = ("page-name", "selection-as-text", "selection-count", "page-choices")
 _MARK_CHARTS = """
 () => document.querySelectorAll('.vega-embed').forEach(chart => { chart.marked = true; })
 """

@@ -53,11 +53,16 @@ def charts(app: AppTest) -> list[object]:
     return list(app.get("vega_lite_chart"))
 
 
-def map_data(app: AppTest) -> dict[str, Any]:
-    """What the map in the browser gets from Python."""
+def maps_data(app: AppTest) -> list[dict[str, Any]]:
+    """What each map in the browser gets from Python."""
+    protos = [element.proto for element in app.get("bidi_component")]
     named = "clearwater_latent_map"
-    (proto,) = [e.proto for e in app.get("bidi_component") if e.proto.component_name == named]
-    data: dict[str, Any] = json.loads(proto.json)
+    return [json.loads(proto.json) for proto in protos if proto.component_name == named]
+
+
+def map_data(app: AppTest) -> dict[str, Any]:
+    """What the only map in the browser gets from Python."""
+    (data,) = maps_data(app)
     return data
 
 

@@ -2,7 +2,7 @@
 
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import first_map
-from tests.pages.conftest import Open, charts, map_data, texts
+from tests.pages.conftest import Open, charts, map_data, maps_data, texts
 
 
 def test_the_chosen_map_is_drawn(open_page: Open) -> None:
@@ -35,6 +35,27 @@ def test_another_map_is_shown_as_a_whole(open_page: Open) -> None:
     assert app.query_params["map"] == "cooccurrence" and "viewport" not in app.query_params
 
 
+def test_both_maps_are_shown_beside_each_other(open_page: Open) -> None:
+    box = "box(-1,0,-1,0,cooccurrence)"
+    link = {"maps": "both", "select": box, "viewport": "-1,1,-2,2", "beside": "-3,3,-4,4"}
+    app = open_page("map", map="decoder", **link)
+    first, beside = maps_data(app)
+    assert (first["map"], beside["map"]) == ("decoder", "cooccurrence")
+    assert (first["viewport"], beside["viewport"]) == ([-1, 1, -2, 2], [-3, 3, -4, 4])
+    assert (first["viewportName"], beside["viewportName"]) == ("viewport", "beside")
+    assert first["mask"] == beside["mask"] is not None
+    assert (len(first["shapes"]), len(beside["shapes"])) == (0, 1)
+    assert first["name"] == "Map of the decoder vectors" != beside["name"] != ""
+    badges = [popover.proto.popover.label for popover in app.get("popover")]
+    assert [label.split(":")[0] for label in badges if "recall" in label] == [
+        "decoder",
+        "co-occurrence",
+    ]
+    alone = app.selectbox(key="pick map").set_value("cooccurrence").run()
+    assert map_data(alone)["viewport"] == [-3, 3, -4, 4] and map_data(alone)["name"] == ""
+    assert "maps" not in alone.query_params and "beside" not in alone.query_params
+
+
 def test_the_levels_are_those_of_the_clustering(open_page: Open, planted_bundle: Bundle) -> None:
     picker = open_page("map").selectbox(key="pick level")
     rows = planted_bundle.clusters.to_pylist()
@@ -60,3 +81,5 @@ def test_a_switch_shows_the_map_of_chance(open_page: Open) -> None:
     assert title not in texts(open_page("map"))
     for name in ("decoder", "cooccurrence"):
         assert title in texts(open_page("map", map=name, chance="shown"))
+    shown = texts(open_page("map", maps="both", chance="shown"))
+    assert shown.count(title) == 2

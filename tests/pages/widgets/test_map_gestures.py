@@ -103,17 +103,29 @@ def test_each_gesture_is_taken_once_and_in_order(monkeypatch: pytest.MonkeyPatch
     def send(*serials: int) -> list[int]:
         taken.clear()
         messages = [{"kind": "focus", "latent": serial, "serial": serial} for serial in serials]
-        state[map_gestures.KEY] = {"gestures": [{"kind": "explode", "serial": 99}, *messages]}
-        map_gestures.take_gestures()
+        state[map_gestures.KEYS[0]] = {"gestures": [{"kind": "explode", "serial": 99}, *messages]}
+        map_gestures.take_gestures(map_gestures.KEYS[0])
         assert map_gestures.answered() == max(serials)
         return [gesture.latent or 0 for gesture in taken]
 
     assert send(1) == [1]
     assert send(1, 2, 3) == [2, 3]
     assert send(3) == []
-    state[map_gestures.KEY] = {"gestures": None}
-    map_gestures.take_gestures()
+    state[map_gestures.KEYS[0]] = {"gestures": None}
+    map_gestures.take_gestures(map_gestures.KEYS[0])
     assert map_gestures.answered() == 3
+
+
+def test_a_gesture_notes_the_views_of_both_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: dict[str, object] = {}
+    message = {"kind": "clear", "serial": 1, "viewport": [0, 1, 0, 1], "beside": [2, 3, 2, 3]}
+    state = {map_gestures.KEYS[1]: {"gestures": [message | {"mode": "box"}]}}
+    monkeypatch.setattr(st, "session_state", state)
+    monkeypatch.setattr(session, "note", lambda **views: noted.update(views))
+    monkeypatch.setattr(map_gestures, "apply", lambda _: None)
+    map_gestures.take_gestures(map_gestures.KEYS[1])
+    assert (noted["viewport"], noted["beside"]) == ((0, 1, 0, 1), (2, 3, 2, 3))
+    assert (noted["mode"], noted["size"]) == ("box", "even")
 
 
 def test_a_gesture_that_fails_does_not_hide_the_next(
@@ -128,12 +140,12 @@ def test_a_gesture_that_fails_does_not_hide_the_next(
 
     errors: list[str] = []
     messages = [{"kind": "clear", "serial": serial} for serial in (1, 2)]
-    state = {map_gestures.KEY: {"gestures": messages}}
+    state = {map_gestures.KEYS[0]: {"gestures": messages}}
     monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(st, "error", errors.append)
     monkeypatch.setattr(session, "note", lambda **_: None)
     monkeypatch.setattr(map_gestures, "apply", apply)
-    map_gestures.take_gestures()
+    map_gestures.take_gestures(map_gestures.KEYS[0])
     assert [gesture.serial for gesture in taken] == [1, 2] and len(errors) == 1
 
 
