@@ -16,7 +16,7 @@ from analysis.bundle.damage import damaged
 from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.selection.kept_for_bundle import kept_for_bundle
-from analysis.selection.ranges import mark_ranges
+from analysis.selection.marked_ranges import mark_ranges
 
 MOST_BYTES = 256_000_000
 """Of the text of a corpus that is searched."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.selection.kept_for_bundle import kept_for_bundle
-from analysis.selection.ranges import mark_ranges
+from analysis.selection.marked_ranges import mark_ranges
 
 COLUMNS = ("label", "explanation")
 SPACE = " "

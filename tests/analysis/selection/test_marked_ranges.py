@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from analysis.selection import ranges
-from analysis.selection.ranges import mark_ranges
+from analysis.selection import marked_ranges
+from analysis.selection.marked_ranges import mark_ranges
 
 
 @pytest.mark.parametrize("at_once", [3, 1 << 16])
 def test_ranges_mark_what_they_hold(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    monkeypatch.setattr(ranges, "_AT_ONCE", at_once)
+    monkeypatch.setattr(marked_ranges, "_AT_ONCE", at_once)
     rng = np.random.default_rng(0)
     shares = set()
     for _ in range(200):
@@ -21,7 +21,7 @@ def test_ranges_mark_what_they_hold(monkeypatch: pytest.MonkeyPatch, at_once: in
             expected[values[start:stop]] = True
         mark_ranges(mask, values, starts, stops)
         assert mask.tolist() == expected.tolist(), (values, edges)
-        shares.add(bool((stops - starts).sum() < ranges._FEW * len(values)))
+        shares.add(bool((stops - starts).sum() < marked_ranges._FEW * len(values)))
     assert shares == {True, False}
 
 
