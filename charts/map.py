@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, LevelName
 from analysis.decoder.map_verdict import MapName, quality_of_map
-from analysis.notes.noted_latents import NotedLatents
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count, fraction, percent
 from analysis.selection import MAP_COLUMNS, evaluate, parse
@@ -103,15 +102,15 @@ def selected_rows(
     level: LevelName | None = None,
     map_name: MapName = "decoder",
     profile: str = "",
-    noted: NotedLatents | None = None,
+    selected: np.ndarray | None = None,
 ) -> Figure:
     """The map of a selection with only the rows of the selected latents, for files.
 
     `selection` is the text of the selection; empty for all latents. `profile` is as in
-    `charts.map_columns.colouring`, and `noted` are the notes that the selection may ask. Raises
-    InputError if it cannot be read.
+    `charts.map_columns.colouring`. `selected` [n_latents] is what the text selects where only the
+    caller can tell, because it asks notes. Raises InputError if the text cannot be read.
     """
-    chosen = evaluate(parse(selection), bundle, noted)
+    chosen = evaluate(parse(selection), bundle) if selected is None else selected
     figure = latent_map(
         bundle, selected=chosen, colour=colour, level=level, map_name=map_name, profile=profile
     )

@@ -19,7 +19,7 @@ KINDS: tuple["Kind", ...] = ("parquet", "csv", "csv-metadata", "spreadsheet")
 @of_bundle
 def rows(bundle: "Bundle", request: Request) -> Response:
     """The rows of the latents of a map that a selection has, as the map's figure plots them."""
-    from analysis.selection import parse  # noqa: PLC0415
+    from analysis.selection import evaluate, parse  # noqa: PLC0415
     from charts.core.export import MIME, export, filename  # noqa: PLC0415
     from charts.map import selected_rows  # noqa: PLC0415
     from pages.widgets.noted import noted_for  # noqa: PLC0415
@@ -29,6 +29,8 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     if kind is None:
         raise HTTPException(404, "Rows are exported as parquet, csv, csv-metadata or spreadsheet.")
     text = asked.get("select", "")
+    selection = parse(text)
+    noted = noted_for(bundle, selection)
     figure = selected_rows(
         bundle,
         text,
@@ -36,7 +38,7 @@ def rows(bundle: "Bundle", request: Request) -> Response:
         level=level_of_request(asked),
         map_name=map_of_request(bundle, request),
         profile=asked.get("profile", ""),
-        noted=noted_for(bundle, parse(text)),
+        selected=None if noted is None else evaluate(selection, bundle, noted),
     )
     headers = {
         "Content-Disposition": f'attachment; filename="{filename(figure, kind)}"',
