@@ -12,6 +12,7 @@ def show() -> None:
     """Draw the page that the address names."""
     from pages.widgets import bundles, events, session, style
     from pages.widgets.address_steps import join_address_steps
+    from pages.widgets.dropped_file import open_dropped_files
     from pages.widgets.failures import guarded
     from pages.widgets.scheme import follow_scheme
 
@@ -23,6 +24,7 @@ def show() -> None:
     )
     style.apply()
     join_address_steps()
+    open_dropped_files()
     page = st.navigation(
         [
             st.Page(

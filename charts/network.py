@@ -244,7 +244,7 @@ def _drawing(nodes: pa.Table, lines: pa.Table, measure: str, clusters: _Clusters
 
 def _sizes(nodes: int) -> list[float]:
     """Areas of the smallest and the largest point, in pixels; smaller if there are many."""
-    share = min(1.0, 80 / max(nodes, 1))
+    share = min(1.0, 150 / max(nodes, 1))
     return [60 * share, 520 * share]
 
 

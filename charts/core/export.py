@@ -9,7 +9,7 @@ import html
 import io
 import json
 import re
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pyarrow.parquet as pq
 from PIL import Image
@@ -79,22 +79,43 @@ def filename(figure: CaptionedTable, kind: Kind) -> str:
 
 
 def _png(figure: Figure) -> bytes:
-    drawn = Image.open(io.BytesIO(picture.png(figure.titled_specification(), figure.title)))
+    return png_file(figure, figure.titled_specification(), picture.SCALE, 72 * picture.SCALE)
+
+
+def png_file(figure: Figure, spec: dict[str, Any], scale: float, dots: float) -> bytes:
+    """A specification of a figure as a PNG with its texts and its provenance.
+
+    `scale` is the pixels per unit of the specification, `dots` those per inch on paper.
+    """
+    drawn = Image.open(io.BytesIO(picture.png(spec, figure.title, scale)))
     info = PngInfo()
     for key, text in figure.texts.items():
         info.add_itxt({"caption": "Description", "note": "Comment"}.get(key, "Title"), text)
     info.add_itxt(KEY, provenance_of(figure).model_dump_json())
     file = io.BytesIO()
-    dots = 72 * picture.SCALE
     drawn.save(file, "PNG", pnginfo=info, dpi=(dots, dots))
     return file.getvalue()
 
 
 def _svg(figure: Figure) -> bytes:
-    drawn = picture.svg(figure.titled_specification(), figure.title)
+    return svg_file(figure, figure.titled_specification())
+
+
+def svg_file(figure: Figure, spec: dict[str, Any], points: float | None = None) -> bytes:
+    """A specification of a figure as an SVG with its texts and its provenance.
+
+    `points` is the size on paper of a unit of the specification.
+    """
+    drawn = picture.svg(spec, figure.title)
     texts = figure.texts
     description = html.escape(f"{texts['caption']} {texts.get('note', '')}".strip())
     head, body = drawn.split(">", 1)
+    if points is not None:
+        head = re.sub(
+            r'(width|height)="([\d.]+)"',
+            lambda side: f'{side[1]}="{float(side[2]) * points:.2f}pt"',
+            head,
+        )
     title = html.escape(texts["title"])
     made = f'<metadata id="{KEY}">{json_in_markup(provenance_of(figure))}</metadata>'
     return f"{head}><title>{title}</title><desc>{description}</desc>{made}{body}".encode()

@@ -37,10 +37,10 @@ def check_size(spec: dict[str, Any], title: str) -> None:
         )
 
 
-def png(spec: dict[str, Any], title: str) -> bytes:
+def png(spec: dict[str, Any], title: str, scale: float = SCALE) -> bytes:
     """The specification as a PNG; raises InputError if it is too large or takes too long."""
     check_size(spec, title)
-    return _convert("png", spec, title)
+    return _convert("png", spec, title, scale)
 
 
 def svg(spec: dict[str, Any], title: str) -> str:
@@ -55,10 +55,10 @@ def javascript() -> str:
     return _convert("javascript", {}, "HTML").decode()
 
 
-def _convert(kind: str, spec: dict[str, Any], title: str) -> bytes:
+def _convert(kind: str, spec: dict[str, Any], title: str, scale: float = SCALE) -> bytes:
     """Run the worker; raises InputError if it crashes or takes too long."""
     fonts = str(_FONTS) if _FONTS.is_dir() else ""
-    job = json.dumps({"kind": kind, "spec": spec, "fonts": fonts, "scale": SCALE})
+    job = json.dumps({"kind": kind, "spec": spec, "fonts": fonts, "scale": scale})
     with _workers:
         try:
             done = subprocess.run(

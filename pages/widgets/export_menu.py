@@ -10,6 +10,7 @@ import streamlit as st
 from charts.core.export import Kind, export, filename
 from charts.core.figure import CaptionedTable, Figure
 from pages.widgets import session
+from pages.widgets.paper_dialog import paper_button
 
 WORDS: dict[Kind, str] = {
     "png": "Picture, PNG",
@@ -64,12 +65,15 @@ def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> 
     `light` is the figure in the light scheme, if the page is dark.
     """
     kinds = tuple(WORDS) if isinstance(figure, Figure) else _ROWS
-    with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
-        for kind in kinds:
-            _file(figure, kind, WORDS[kind])
-        if light is not None and light is not figure:
-            for kind in _PICTURES:
-                _file(light, kind, f"{WORDS[kind]}, on white", " on white")
+    with st.container(horizontal=True, width="content", gap="small"):
+        if isinstance(figure, Figure):
+            paper_button(figure)
+        with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
+            for kind in kinds:
+                _file(figure, kind, WORDS[kind])
+            if light is not None and light is not figure:
+                for kind in _PICTURES:
+                    _file(light, kind, f"{WORDS[kind]}, on white", " on white")
 
 
 def _file(figure: CaptionedTable, kind: Kind, words: str, variant: str = "") -> None:

@@ -1,0 +1,104 @@
+"""Exported files in the browser: they equal the screen, and a dropped one opens its view."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from playwright.sync_api import Page
+
+from charts.reproduction import reproduce
+from tests.browser.conftest import PATIENCE, OpenPage, settle
+
+pytestmark = pytest.mark.browser
+
+VIEWS = (
+    "",
+    "clusters",
+    "cooccurrence",
+    "cooccurrence?tab=relations",
+    "cooccurrence?tab=neighbourhood&nodes=selection&select=latent<300",
+    "pair?latent=400&partner=615",
+    "latent?latent=400",
+)
+DRAWN = """() => Object.fromEntries([...document.querySelectorAll("[class*='st-key-card']")].map(
+    (card) => [card.className.match(/st-key-card-([\\w-]+)/)[1],
+               card.querySelectorAll(".vega-embed").length]))"""
+
+
+def saved(page: Page, place: Any, label: str, folder: Path) -> Path:
+    """A file of the export menu at a place of the page."""
+    place.get_by_role("button", name="Export").click()
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        page.get_by_role("button", name=label, exact=True).click()
+    page.keyboard.press("Escape")
+    file = folder / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    return file
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_figure_and_table_of_a_page_is_saved_and_made_again(
+    open_page: OpenPage, served_bundle: Path, tmp_path: Path, view: str
+) -> None:
+    page = open_page(view)
+    buttons = page.get_by_role("button", name="Export", exact=True)
+    names = set()
+    for i in range(buttons.count()):
+        buttons.nth(i).scroll_into_view_if_needed()
+        buttons.nth(i).click()
+        with page.expect_download(timeout=PATIENCE) as waiting:
+            page.get_by_role("button", name="Rows, Parquet", exact=True).click()
+        page.keyboard.press("Escape")
+        file = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(file)
+        names.add(file.name)
+        made = reproduce(file, served_bundle)
+        assert made.difference == "", made.sentence
+    assert len(names) == buttons.count() > 0, "no two files of a page have the same name"
+
+
+def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page("latent?latent=400&measure=jaccard")
+    card = page.locator("[class*='st-key-card-latent-400-partners']")
+    files = [
+        saved(page, card.locator("xpath=.."), label, tmp_path)
+        for label in ("Rows, Parquet", "Picture, PNG", "Picture, SVG", "Types of the CSV, JSON")
+    ]
+    assert all(file.name.startswith("latent-400-partners-jaccard_") for file in files)
+    page = open_page("")
+    for file in files:
+        drop(page, file)
+        page.wait_for_url("**/latent?*latent=400*", timeout=PATIENCE)
+        assert "measure=jaccard" in page.url
+        settle(page)
+        page.goto(page.url.partition("/latent")[0])
+        settle(page)
+    drop(page, Path(__file__))
+    page.get_by_text("says no view: drop a Parquet").wait_for()
+
+
+def drop(page: Page, file: Path) -> None:
+    """Drop a file on the page."""
+    content = base64.b64encode(file.read_bytes()).decode()
+    page.evaluate(
+        """([name, content]) => {
+            const bytes = Uint8Array.from(atob(content), (char) => char.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name));
+            document.body.dispatchEvent(
+                new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        }""",
+        [file.name, content],
+    )
+
+
+def test_a_saved_csv_is_read_as_it_is(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page("latent?latent=400")
+    card = page.locator("[class*='st-key-card-latent-400-contexts']")
+    rows = pd.read_csv(saved(page, card, "Rows, CSV", tmp_path), keep_default_na=False)
+    parquet = pq.read_table(io.BytesIO(saved(page, card, "Rows, Parquet", tmp_path).read_bytes()))
+    assert rows["token"].tolist() == parquet["token"].to_pylist()
