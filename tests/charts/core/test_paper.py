@@ -87,5 +87,5 @@ def test_values_that_are_not_offered_are_refused(values: dict[str, Any]) -> None
 def test_a_figure_for_a_paper_can_be_made_again(tiny: Bundle, tmp_path: Path) -> None:
     for kind in ("png", "svg"):
         file = tmp_path / f"a.{kind}"
-        file.write_bytes(paper_figure(flag_counts(tiny), kind, Paper(background="dark", scale=1)))  # type: ignore[arg-type]
+        file.write_bytes(paper_figure(flag_counts(tiny), kind, Paper(background="dark", scale=1)))
         assert reproduce(file, tiny.path).difference == ""
