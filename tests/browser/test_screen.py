@@ -111,7 +111,7 @@ def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selecte
     assert page.evaluate("window.shifts") < 0.1
     stage = page.locator(".map")
     before = stage.bounding_box()
-    field = page.get_by_role("textbox", name="Selection", exact=True)
+    field = page.locator(".st-key-selection-as-text input")
     for text in ("density<0.01", 'density<0.01 & "a" & flag=live & latent<5000'):
         field.fill(text)
         field.press("Enter")
