@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 import pandas as pd
 import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from charts.core.export import ROWS_KINDS
 from charts.core.figure import Figure
@@ -39,8 +40,14 @@ def test_selected_rows_have_a_mark() -> None:
     assert tables._with_marks(rows.drop_columns(["selected"])).column_names == ["latent"]
 
 
+def with_table(app: AppTest) -> AppTest:
+    """The Map page with the table in its rail, which is made when its tab is opened."""
+    app.session_state["tabs of the rail"] = "Latents"
+    return app.run()
+
+
 def test_ticked_rows_become_the_selection_in_one_step(open_page: Open) -> None:
-    app = open_page("map", select="latent=3,8,20 & active_tokens>0")
+    app = with_table(open_page("map", select="latent=3,8,20 & active_tokens>0"))
     listed = app.dataframe[0].value["latent"].tolist()
     key = f"table of selected latents {tables._digest(listed)}"
     app.session_state[key] = {"selection": {"rows": [0, 2], "columns": [], "cells": []}}
@@ -69,6 +76,8 @@ def test_every_table_exports_the_rows_that_it_shows(
     open_page: Open, page: str, params: dict[str, object], tables_of_page: list[str]
 ) -> None:
     app = open_page(page, **params)
+    if page == "map":
+        app = with_table(app)
     exported = [one for one in app.session_state[SHOWN] if not isinstance(one, Figure)]
     assert len(exported) == len(tables_of_page)
     for table, name in zip(exported, tables_of_page, strict=True):
