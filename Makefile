@@ -49,6 +49,10 @@ browser:
 		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends nginx-light \
 			>/dev/null; } \
 		|| { echo "nginx is missing: install it to test several server processes."; exit 1; }
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql \
+			>/dev/null; } \
+		|| { echo "PostgreSQL is missing: install it to test notes in a shared database."; exit 1; }
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
 		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium \
 			fonts-dejavu-core fonts-noto-cjk >/dev/null; } \

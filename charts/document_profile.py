@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.labels.profiles.main_values import SIGNIFICANT, profile_of
-from analysis.labels.profiles.profile_tables import Kind
+from analysis.labels.profiles.main_values import SIGNIFICANT, Kind, profile_of
 from analysis.runtime import numbers
 from charts.cluster_evidence import cluster_row
 from charts.core.cache import cached

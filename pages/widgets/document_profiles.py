@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.labels.profiles.profile_tables import Kind
+from analysis.labels.profiles.main_values import Kind
 from charts.document_profile import document_profile
 from pages.widgets import choices
 from pages.widgets.figure_card import show

@@ -4,8 +4,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.labels.profiles.main_values import profile_of
-from analysis.labels.profiles.profile_tables import Kind
+from analysis.labels.profiles.main_values import Kind, profile_of
 from analysis.runtime.errors import InputError
 from charts import document_profile as module
 from charts.document_profile import document_profile

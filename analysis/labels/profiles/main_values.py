@@ -7,6 +7,7 @@ by chance.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,10 @@ import pyarrow.compute as pc
 
 from analysis.bundle import TABLES, Bundle
 from analysis.labels.profiles.document_columns import document_columns
-from analysis.labels.profiles.profile_tables import Kind
 from analysis.runtime.arrays import Bools, Floats, Ints
 
+Kind = Literal["latent", "cluster"]
+"""What has a profile."""
 SIGNIFICANT = 0.05
 """The largest q of a significant value."""
 
@@ -25,11 +27,11 @@ def profile_columns(bundle: Bundle) -> list[str]:
     """The columns of documents by which a bundle has profiles."""
     if bundle.latent_profiles is None:
         return []
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for rows in bundle.latent_profiles.pieces():
-        found |= dict.fromkeys(rows["column"].unique().cast(pa.string()).to_pylist())
+        columns |= dict.fromkeys(rows["column"].unique().cast(pa.string()).to_pylist())
         break  # the first latents are active in all columns
-    return list(found)
+    return list(columns)
 
 
 def profile_of(bundle: Bundle, kind: Kind, unit: int, column: str) -> pa.Table:

@@ -7,7 +7,6 @@ up.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ from analysis.bundle import TABLES, Activations, KeptTokens
 from analysis.cooccurrence.document_null import strata_of
 from analysis.cooccurrence.fdr import benjamini_hochberg
 from analysis.labels.profiles.document_columns import DocumentColumn
+from analysis.labels.profiles.main_values import Kind
 from analysis.labels.profiles.value_tests import (
     chance_of_more,
     count_values,
@@ -26,7 +26,6 @@ from analysis.labels.profiles.value_tests import (
 from analysis.runtime.arrays import Floats, Int32s, Ints
 from analysis.runtime.memory import MEMORY_BYTES
 
-Kind = Literal["latent", "cluster"]
 _CELL_BYTES = 64
 """Bytes for a latent and a document while a block is in use."""
 _MOST_LATENTS = 512
