@@ -24,9 +24,6 @@ VIEWS = (
     "pair?latent=400&partner=615",
     "latent?latent=400",
 )
-DRAWN = """() => Object.fromEntries([...document.querySelectorAll("[class*='st-key-card']")].map(
-    (card) => [card.className.match(/st-key-card-([\\w-]+)/)[1],
-               card.querySelectorAll(".vega-embed").length]))"""
 
 
 def saved(page: Page, place: Any, label: str, folder: Path) -> Path:
@@ -62,18 +59,18 @@ def test_every_figure_and_table_of_a_page_is_saved_and_made_again(
 
 
 def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page("latent?latent=400&measure=jaccard")
-    card = page.locator("[class*='st-key-card-latent-400-partners']")
+    page = open_page("latent?latent=400&contexts=random")
+    card = page.locator("[class*='st-key-card-latent-400-contexts']")
     files = [
-        saved(page, card.locator("xpath=.."), label, tmp_path)
+        saved(page, card, label, tmp_path)
         for label in ("Rows, Parquet", "Picture, PNG", "Picture, SVG", "Types of the CSV, JSON")
     ]
-    assert all(file.name.startswith("latent-400-partners-jaccard_") for file in files)
+    assert all(file.name.startswith("latent-400-contexts-random_") for file in files)
     page = open_page("")
     for file in files:
         drop(page, file)
         page.wait_for_url("**/latent?*latent=400*", timeout=PATIENCE)
-        assert "measure=jaccard" in page.url
+        assert "contexts=random" in page.url
         settle(page)
         page.goto(page.url.partition("/latent")[0])
         settle(page)
