@@ -19,9 +19,14 @@ HUGE = 1_000_000
 """Characters of a huge token."""
 
 
-def any_table(draw: random.Random) -> str:
-    """A table, more often one with many rows."""
-    return draw.choice([*TABLES, "contexts", "partners", "latents", "tokens"])
+def any_table(folder: Path, draw: random.Random) -> str:
+    """A table of the bundle, more often one with many rows."""
+    return draw.choice([*_tables(folder), "contexts", "partners", "latents", "tokens"])
+
+
+def _tables(folder: Path) -> list[str]:
+    """The tables that the bundle has: one of an older schema lacks some."""
+    return [table for table in TABLES if _file(folder, table).exists()]
 
 
 def _file(folder: Path, table: str) -> Path:
@@ -34,7 +39,7 @@ def _footer_start(content: bytes | bytearray) -> int:
 
 def flip_page(folder: Path, draw: random.Random) -> str:
     """Change one bit before the footer of a table."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     content = bytearray(_file(folder, table).read_bytes())
     content[draw.randrange(4, max(_footer_start(content), 5))] ^= 1 << draw.randrange(8)
     _file(folder, table).write_bytes(content)
@@ -43,7 +48,7 @@ def flip_page(folder: Path, draw: random.Random) -> str:
 
 def flip_footer(folder: Path, draw: random.Random) -> str:
     """Change one bit of a footer."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     content = bytearray(_file(folder, table).read_bytes())
     content[draw.randrange(_footer_start(content), len(content))] ^= 1 << draw.randrange(8)
     _file(folder, table).write_bytes(content)
@@ -52,7 +57,7 @@ def flip_footer(folder: Path, draw: random.Random) -> str:
 
 def zero(folder: Path, draw: random.Random) -> str:
     """Write zeros over a part of a table."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     content = bytearray(_file(folder, table).read_bytes())
     start = draw.randrange(len(content))
     count = len(content[start : start + draw.choice((8, 64, 4096))])
@@ -63,7 +68,7 @@ def zero(folder: Path, draw: random.Random) -> str:
 
 def truncate(folder: Path, draw: random.Random) -> str:
     """Cut a table short."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     content = _file(folder, table).read_bytes()
     _file(folder, table).write_bytes(content[: draw.choice((0, 4, len(content) // 2, -1))])
     return f"{table} was cut short"
@@ -71,14 +76,14 @@ def truncate(folder: Path, draw: random.Random) -> str:
 
 def remove(folder: Path, draw: random.Random) -> str:
     """Remove a table or the manifest."""
-    name = draw.choice([MANIFEST, *(f"{table}.parquet" for table in TABLES)])
+    name = draw.choice([MANIFEST, *(f"{table}.parquet" for table in _tables(folder))])
     (folder / name).unlink()
     return f"{name} was removed"
 
 
 def replace_by_odd_file(folder: Path, draw: random.Random) -> str:
     """Put a folder, a dangling link or a link to itself in the place of a file."""
-    name = draw.choice([MANIFEST, *(f"{table}.parquet" for table in TABLES)])
+    name = draw.choice([MANIFEST, *(f"{table}.parquet" for table in _tables(folder))])
     (folder / name).unlink()
     odd = draw.choice(("a folder", "a link to nothing", "a link to itself"))
     if odd == "a folder":
@@ -90,7 +95,7 @@ def replace_by_odd_file(folder: Path, draw: random.Random) -> str:
 
 def swap(folder: Path, draw: random.Random) -> str:
     """Exchange the files of two tables."""
-    a, b = draw.sample(list(TABLES), 2)
+    a, b = draw.sample(_tables(folder), 2)
     _file(folder, a).rename(folder / "swapped")
     _file(folder, b).rename(_file(folder, a))
     (folder / "swapped").rename(_file(folder, b))
@@ -184,7 +189,7 @@ def _changed_column(
     """Set some values of a column to `value`; null if it is None."""
     columns = [
         (table, column)
-        for table in TABLES
+        for table in _tables(folder)
         for column in _stored_columns(folder, table)
         if wanted(column)
         and unit in ("", column.metadata[b"unit"].decode())
@@ -243,7 +248,9 @@ def huge_tokens(folder: Path, draw: random.Random) -> str:
         listed = kind.value_type if pa.types.is_list(kind) else kind
         return bool(pa.types.is_string(listed) or pa.types.is_dictionary(listed))
 
-    columns = [(t, c) for t in TABLES for c in _stored_columns(folder, t) if has_texts(c.type)]
+    columns = [
+        (t, c) for t in _tables(folder) for c in _stored_columns(folder, t) if has_texts(c.type)
+    ]
     table, column = draw.choice([(t, c) for t, c in columns if c.metadata[b"unit"] == b"text"])
     rows = pq.read_table(_file(folder, table))
     if pa.types.is_list(column.type):
@@ -275,7 +282,7 @@ def huge_tokens(folder: Path, draw: random.Random) -> str:
 
 def wrong_type(folder: Path, draw: random.Random) -> str:
     """Store a column of numbers as texts."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     column = draw.choice([c for c in _stored_columns(folder, table) if not c.type.num_fields])
     rows = pq.read_table(_file(folder, table))
     index = rows.schema.get_field_index(column.name)
@@ -292,7 +299,7 @@ def _reversed(rows: pa.Table) -> pa.Table:
 
 def unsorted(folder: Path, draw: random.Random) -> str:
     """Reverse the rows of a table."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     rows = pq.read_table(_file(folder, table))
     _rewritten(folder, table, _reversed(rows))
     return f"{table} is reversed"
@@ -300,7 +307,7 @@ def unsorted(folder: Path, draw: random.Random) -> str:
 
 def fewer_rows(folder: Path, draw: random.Random) -> str:
     """Remove rows of a table, or store them twice."""
-    table = any_table(draw)
+    table = any_table(folder, draw)
     rows = pq.read_table(_file(folder, table))
     twice = draw.random() < 0.3
     start = draw.choice((0, rows.num_rows // 2))
