@@ -90,7 +90,7 @@ mutants: .venv/test
 	$(BIN)/python -m tests.mutants --sample 150 --minutes 60
 
 faults: .venv/test
-	$(BIN)/python -m tests.faults --minutes 60
+	$(BIN)/python -m tests.faults --minutes 60 --jobs 2
 
 docs: .venv/run
 	$(BIN)/python -m analysis.bundle.document > docs/bundle.md
