@@ -1,7 +1,5 @@
 """Find latents by example: two sets of documents or windows, and the latents between them."""
 
-from typing import get_args
-
 import numpy as np
 import streamlit as st
 
@@ -20,6 +18,8 @@ from pages.widgets.markdown import plain
 
 SIGNIFICANT = 0.05
 _FIRST, _SECOND, _UNIT = "first set of examples", "second set of examples", "unit of the examples"
+_DEFAULT_UNIT: Unit = "window"
+"""A word is often in too few documents to hold a third of them out."""
 _UNITS = {"document": "documents", "window": f"windows of {WINDOW} tokens"}
 _HELP = (
     'Write a text that they contain (`whale`, `"New York"`), a source of the corpus '
@@ -60,7 +60,7 @@ def find_by_example(bundle: Bundle) -> None:
                 "Counted by",
                 list(_UNITS),
                 key=_UNIT,
-                default=get_args(Unit)[-1],
+                default=_DEFAULT_UNIT,
                 required=True,
                 format_func=lambda name: _UNITS[name],
             )

@@ -18,6 +18,9 @@ def test_two_sets_give_latents_that_can_be_selected(
     assert "Latents more active" not in texts(app)
     first = next(field for field in app.text_input if field.label == "First set")
     first.set_value("captain")
+    (unit,) = [choice for choice in app.button_group if choice.label == "Counted by"]
+    assert unit.value == "window"
+    unit.set_value("document")
     click(app, "Find latents")
     table = example_table(planted_bundle, "captain", "", "document")
     shown = next(frame.value for frame in app.dataframe if "auc" in frame.value)
