@@ -1,8 +1,8 @@
 """Which tests a process of pytest-xdist runs, and in which order.
 
-A test file is run by one process, because its tests share fixtures. So is the folder of the browser
-tests, which share a server and a browser. What takes longest is started first: another process runs
-the short files meanwhile, and no process has to wait for a long one at the end.
+A test file is run by one process, because its tests share fixtures. What takes longest is started
+first: the short files come last, so no process waits for a long one at the end. The browser tests
+are begun by all processes, each with a server and a browser of its own.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ LONGEST = (
 
 
 class LongestFirst(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives a process one test file, or one folder of `LONGEST`, at a time."""
+    """Gives a process one test file at a time."""
 
     def __init__(self, config: Any, log: Any) -> None:
         super().__init__(config, log)
@@ -29,12 +29,11 @@ class LongestFirst(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no t
 
 
 def scope_of(nodeid: str) -> str:
-    """What one process runs: a folder of `LONGEST`, else a test file."""
-    file = nodeid.partition("::")[0]
-    return next((long for long in LONGEST if file.startswith(f"{long}/")), file)
+    """What one process runs: a test file."""
+    return nodeid.partition("::")[0]
 
 
 def rank(nodeid: str) -> int:
-    """The place of a test's scope in the order; scopes that are not long come last."""
-    scope = scope_of(nodeid)
-    return LONGEST.index(scope) if scope in LONGEST else len(LONGEST)
+    """The place of a test's file in the order; files that are not long come last."""
+    places = (i for i, long in enumerate(LONGEST) if scope_of(nodeid).startswith(long))
+    return next(places, len(LONGEST))
