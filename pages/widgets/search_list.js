@@ -20,6 +20,7 @@ const GROUPS = {
 };
 const PAUSE = 120; // ms without a key before the hits are asked for
 const AGAIN = 700; // ms until they are asked for again while the index is being made
+const APPEARS = [0, 200, 1000, 4000]; // ms until the field is looked for
 const LONGEST = 200;
 /** A text with conditions is a selection; one in quotes is a text. */
 const CONDITIONS = /^(?!\s*".*"\s*$).*([\w)]\s*[<>=]=?|\w\(|[&|])/;
@@ -41,7 +42,7 @@ export default function searchList({ data, parentElement, setTriggerValue }) {
   list.address = data.address;
   list.committed = data.committed;
   list.send = (hit) => setTriggerValue("chosen", hit);
-  list.describe(document.querySelector(FIELD));
+  list.describeWhenThere();
   return () => {
     if (parentElement.isConnected || lists.get(parentElement) !== list) return;
     lists.delete(parentElement);
@@ -82,6 +83,11 @@ class SearchList {
 
   get isOpen() {
     return this.panel.matches(":popover-open");
+  }
+
+  /** React may put the field on the page after this component, and then anew. */
+  describeWhenThere() {
+    for (const wait of APPEARS) setTimeout(() => this.describe(document.querySelector(FIELD)), wait);
   }
 
   /** Tell screen readers what the field is. */

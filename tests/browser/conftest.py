@@ -32,6 +32,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FIELD = ".st-key-selection-as-text input"
+"""The field of the selection."""
 PATIENCE = 90_000
 """Milliseconds. Long enough for a busy machine."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from charts.core.scheme import Scheme, dark_of
 from charts.core.theme import ACCENT, INK, PAPER
-from tests.browser.conftest import PATIENCE, OpenPage, settle
+from tests.browser.conftest import FIELD, PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
 
@@ -111,7 +111,7 @@ def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selecte
     assert page.evaluate("window.shifts") < 0.1
     stage = page.locator(".map")
     before = stage.bounding_box()
-    field = page.locator(".st-key-selection-as-text input")
+    field = page.locator(FIELD)
     for text in ("density<0.01", 'density<0.01 & "a" & flag=live & latent<5000'):
         field.fill(text)
         field.press("Enter")
@@ -137,7 +137,7 @@ def test_a_selection_by_text_keeps_the_charts_and_the_place_on_the_page(
     page.evaluate(_MARK_CHARTS)
     page.mouse.move(500, 500)
     page.mouse.wheel(0, 60)
-    field = page.locator(".st-key-selection-as-text input")
+    field = page.locator(FIELD)
     field.evaluate("input => input.focus({ preventScroll: true })")
     page.keyboard.type("density<0.001")
     chart = page.locator(".vega-embed").first

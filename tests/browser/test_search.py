@@ -9,7 +9,7 @@ from analysis.bundle import Bundle
 from analysis.labels.naming import SEPARATOR
 from charts.core.scheme import Scheme
 from tests.analysis.selection.search.test_forty_queries import FIRST, QUERIES, Judge
-from tests.browser.conftest import PATIENCE, OpenPage, selected, settle
+from tests.browser.conftest import FIELD, PATIENCE, OpenPage, selected, settle
 from tests.browser.test_selection_steps import _selection, _wait_for
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ ON_PAGES = dict(zip(PAGES, QUERIES[::7], strict=True))
 
 
 def _type(page: Page, text: str) -> None:
-    field = page.get_by_role("combobox", name="Selection", exact=True)
+    field = page.locator(FIELD)
     field.click()
     field.press_sequentially(text)
 
@@ -42,7 +42,8 @@ def test_a_right_latent_is_among_the_first_on_every_page(
     judge = Judge(bundle)
     right = [place for place, latent in enumerate(ids) if judge.is_right(latent, query)]
     assert right, ids
-    field = page.get_by_role("combobox", name="Selection", exact=True)
+    field = page.locator(FIELD)
+    assert field.get_attribute("role") == "combobox"
     for _ in range(right[0] + 1):
         field.press("ArrowDown")
     marked = page.get_by_role("option", selected=True)
@@ -68,7 +69,7 @@ def test_enter_on_the_text_selects_and_escape_closes(open_page: OpenPage) -> Non
             route.continue_()
 
     page.route(re.compile(r"/search\?text=.+"), answer)
-    field = page.get_by_role("combobox", name="Selection", exact=True)
+    field = page.locator(FIELD)
     _type(page, "the")
     expect(page.get_by_text("The search index of this bundle is being made")).to_be_visible(
         timeout=PATIENCE
@@ -112,7 +113,7 @@ def test_a_cluster_and_a_token_are_selected_on_a_phone(
     page.wait_for_function("/select=cluster%3D\\d+/.test(location.search)", timeout=PATIENCE)
     settle(page)
     assert 0 < selected(page) < bundle.latents.num_rows
-    page.get_by_role("combobox", name="Selection", exact=True).fill("")
+    page.locator(FIELD).fill("")
     _type(page, word)
     page.get_by_role("group", name="Tokens").get_by_role("option").first.click()
     page.wait_for_function("/select=.*%22/.test(location.search)", timeout=PATIENCE)

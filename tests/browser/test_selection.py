@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, OpenPage
+from tests.browser.conftest import FIELD, PATIENCE, OpenPage
 from tests.browser.test_selection_steps import _select, _selection, _wait_for
 
 pytestmark = pytest.mark.browser
@@ -33,7 +33,7 @@ def test_the_number_is_hidden_while_another_selection_is_typed(open_page: OpenPa
     page = open_page("clusters?select=latent%3D3..40")
     number = page.get_by_text(re.compile(r"^38 of [\d,]+ latents$"))
     expect(number).to_be_visible()
-    field = page.get_by_role("combobox", name="Selection", exact=True)
+    field = page.locator(FIELD)
     field.press("End")
     field.press_sequentially(" & fl")
     expect(number).to_be_hidden()

@@ -6,13 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, OpenPage, settle
+from tests.browser.conftest import FIELD, PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
 
 
 def _select(page: Page, text: str) -> None:
-    field = page.get_by_role("combobox", name="Selection", exact=True)
+    field = page.locator(FIELD)
     field.fill(text)
     field.press("Enter")
     _wait_for(page, text)
