@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from analysis.bundle import Bundle, open_bundle
 from charts.core.scheme import Scheme
@@ -41,6 +41,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 EXPECTED_MISSES = ("/_stcore/health", "/_stcore/host-config")
 
 OpenPage = Callable[..., Page]
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

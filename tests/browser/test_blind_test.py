@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 
 def test_keys_answer_the_trials_and_the_page_comes_back(open_page: OpenPage) -> None:
     page = open_page("latent?latent=100", 390)
+    page.get_by_role("button", name="Actions").click()
     page.get_by_role("button", name="Test yourself").click()
     expect(page.get_by_text("Which context is foreign?")).to_be_visible()
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(0)
