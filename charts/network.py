@@ -306,7 +306,7 @@ def _chart(measure: str) -> alt.LayerChart:
                 legend=alt.Legend(
                     orient="bottom",
                     columns=alt.ExprRef(f"{NARROW} ? 2 : 4"),
-                    labelLimit=170,
+                    labelLimit=alt.ExprRef(f"{NARROW} ? 105 : 170"),
                     symbolType="circle",
                     symbolOpacity=1,
                 ),
