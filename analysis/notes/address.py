@@ -14,9 +14,9 @@ def local_address() -> str:
 
 def check_address(address: str) -> None:
     """Raise InputError, without the address and its password, if it is of neither database."""
-    kind, found, rest = address.partition("://")
+    kind, separator, rest = address.partition("://")
     of_file = kind == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:")
-    if not (found and (of_file or kind == "postgresql")):
+    if not (separator and (of_file or kind == "postgresql")):
         raise InputError(
             "The address of the notes database cannot be read; write it like "
             "sqlite:////var/lib/clearwater/notes.sqlite or postgresql://user@host/database."

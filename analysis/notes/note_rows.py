@@ -73,9 +73,9 @@ def add_revision(
 
 def made_subject(connection: Connection, sae: str, subject: Subject) -> int:
     """The row of a subject, which is made if it is new."""
-    found = subject_id(connection, sae, subject)
-    if found is not None:
-        return found
+    known = subject_id(connection, sae, subject)
+    if known is not None:
+        return known
     origin = subject.origin
     insert_new(
         connection,
@@ -96,12 +96,12 @@ def made_subject(connection: Connection, sae: str, subject: Subject) -> int:
 
 def subject_id(connection: Connection, sae: str, subject: Subject) -> int | None:
     """The row of a subject; None if it was never written about."""
-    found: int | None = connection.execute(
+    row: int | None = connection.execute(
         select(subjects.c.id).where(
             subjects.c.sae == sae, subjects.c.kind == subject.kind, subjects.c.key == subject.key
         )
     ).scalar()
-    return found
+    return row
 
 
 def insert_new(connection: Connection, table: Any, **values: Any) -> None:
@@ -112,10 +112,10 @@ def insert_new(connection: Connection, table: Any, **values: Any) -> None:
 
 def known_sae(connection: Connection, own: str) -> str | None:
     """The decoder matrix of a reading; None if no bundle has stated it."""
-    found: str | None = connection.execute(
+    sae: str | None = connection.execute(
         select(readings.c.sae).where(readings.c.reading == own)
     ).scalar()
-    return found
+    return sae
 
 
 def adopt(connection: Connection, old: str, new: str) -> None:

@@ -182,8 +182,8 @@ def _of_profile(selection: Profile, bundle: Bundle) -> Bools:
     known, total = kept_profiles(bundle), bundle.latents.num_rows
     if selection.share is None:
         return known.with_main(selection.column, selection.value, total)
-    found = known.with_value(selection.column, selection.value, selection.share)
-    return _mask_of(bundle, found)
+    latents = known.with_value(selection.column, selection.value, selection.share)
+    return _mask_of(bundle, latents)
 
 
 def _members(bundle: Bundle, ids: Ids) -> Ints:

@@ -140,8 +140,8 @@ def read_provenance(file: Path) -> Provenance:
 def _text_of(file: Path) -> str | None:
     match file.suffix.lower():
         case ".parquet":
-            found = (pq.read_schema(file).metadata or {}).get(PARQUET_KEY)
-            return found.decode() if found else None
+            stored = (pq.read_schema(file).metadata or {}).get(PARQUET_KEY)
+            return stored.decode() if stored else None
         case ".png":
             with Image.open(file) as picture:
                 return _text(picture.info.get(KEY))

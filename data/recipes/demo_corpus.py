@@ -169,21 +169,21 @@ def taken(
     """Documents of the source from sections in a seeded random order."""
     sections = list(source.read(cache))
     random.Random(f"{seed}/{source.slug}").shuffle(sections)
-    found: list[Passage] = []
+    kept: list[Passage] = []
     for section in sections:
         units = pieces(section.paragraphs, count, SENTENCE_TOKENS)
         for number, (text, tokens) in enumerate(openings(units, count, trained), 1):
-            if number > MOST_OF_A_SECTION or len(found) == most:
+            if number > MOST_OF_A_SECTION or len(kept) == most:
                 break
             if not UNWANTED.search(text):
                 title = section.title if number == 1 else f"{section.title} ({number})"
-                found.append(
+                kept.append(
                     Passage(title, source.slug, source.language, source.genre, source.licence,
                             tokens, text)
                 )  # fmt: skip
-        if len(found) == most:
+        if len(kept) == most:
             break
-    return found
+    return kept
 
 
 def aligned(
@@ -196,20 +196,20 @@ def aligned(
     """
     runs = list(_runs(cache))
     random.Random(f"{seed}/aligned").shuffle(runs)
-    found: list[Passage] = []
+    kept: list[Passage] = []
     for title, messages in runs:
         made = [_opening(texts, count, trained) for texts in zip(*messages, strict=True)]
         if any(one is None or UNWANTED.search(one[0]) for one in made):
             continue
         for language, one in zip(LANGUAGES, made, strict=True):
             assert one is not None
-            found.append(
+            kept.append(
                 Passage(f"{title} ({language})", "wesnoth", language, "story",
                         "GPL-2+ / CC-BY-SA-4.0", one[1], one[0])
             )  # fmt: skip
-        if len(found) >= most * len(LANGUAGES):
+        if len(kept) >= most * len(LANGUAGES):
             break
-    return found
+    return kept
 
 
 def _runs(cache: Path) -> Iterator[tuple[str, list[tuple[str, ...]]]]:

@@ -72,15 +72,15 @@ def column(bundle: "Bundle", request: Request) -> Response:
     """The colour of every latent by a column, and its legend (`charts.map_columns.packed`)."""
     from charts.map_columns import colouring, packed  # noqa: PLC0415
 
-    asked = request.query_params
+    query = request.query_params
     colours = colouring(
         bundle,
         request.path_params["name"],
-        level_of_request(asked),
-        latent_of_request(asked.get("latent")),
-        asked.get("measure", "phi"),
-        regime_of_request(asked.get("regime")),
-        asked.get("profile", ""),
+        level_of_request(query),
+        latent_of_request(query.get("latent")),
+        query.get("measure", "phi"),
+        regime_of_request(query.get("regime")),
+        query.get("profile", ""),
     )
     return _binary(packed(colours))
 
@@ -95,11 +95,11 @@ def map_of_request(bundle: "Bundle", request: Request) -> "MapName":
     return cast("MapName", name)
 
 
-def level_of_request(asked: Mapping[str, str]) -> "LevelName | None":
+def level_of_request(query: Mapping[str, str]) -> "LevelName | None":
     """The level of the clusters that a request names by `space` and `level`; None without one."""
     from analysis.bundle import LevelName, Space  # noqa: PLC0415
 
-    space, level = asked.get("space"), _whole_number(asked.get("level", ""))
+    space, level = query.get("space"), _whole_number(query.get("level", ""))
     if space is None:
         return None
     if space not in get_args(Space) or level is None:

@@ -24,20 +24,20 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     from charts.map import selected_rows  # noqa: PLC0415
     from pages.widgets.noted import noted_for  # noqa: PLC0415
 
-    asked = request.query_params
+    query = request.query_params
     kind = next((known for known in KINDS if known == request.path_params["kind"]), None)
     if kind is None:
         raise HTTPException(404, "Rows are exported as parquet, csv, csv-metadata or spreadsheet.")
-    text = asked.get("select", "")
+    text = query.get("select", "")
     selection = parse(text)
     noted = noted_for(bundle, selection)
     figure = selected_rows(
         bundle,
         text,
-        colour=asked.get("colour", "cluster"),
-        level=level_of_request(asked),
+        colour=query.get("colour", "cluster"),
+        level=level_of_request(query),
         map_name=map_of_request(bundle, request),
-        profile=asked.get("profile", ""),
+        profile=query.get("profile", ""),
         selected=None if noted is None else evaluate(selection, bundle, noted),
     )
     headers = {

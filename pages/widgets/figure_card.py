@@ -9,7 +9,7 @@ from charts.core.room import height_of
 from pages.widgets.events import key_of
 from pages.widgets.export_menu import export_menu, with_view
 from pages.widgets.markdown import plain
-from pages.widgets.paper_dialog import open_if_asked
+from pages.widgets.paper_dialog import open_if_requested
 from pages.widgets.scheme import shown_scheme
 
 MANY_MARKS = 2000
@@ -78,4 +78,4 @@ def _head(figure: Figure, light: Figure, height: int) -> None:
     ):
         st.markdown(f"**{plain(figure.title)}**")
         export_menu(figure, light)
-    open_if_asked(light)
+    open_if_requested(light)

@@ -190,16 +190,16 @@ def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
 
 def _column(choice: MapChoice, view: ViewState) -> str:
     """The address of a column with only what it depends on, so that browsers can keep it."""
-    asked: dict[str, object] = {}
+    query: dict[str, object] = {}
     if choice.colour == CLUSTER and choice.level:
-        asked = {"space": choice.level.space, "level": choice.level.level}
+        query = {"space": choice.level.space, "level": choice.level.level}
     elif choice.colour == ASSOCIATION:
-        asked = {"latent": view.latent, "measure": view.measure}
+        query = {"latent": view.latent, "measure": view.measure}
         if view.regime is not None:
-            asked["regime"] = ",".join(map(str, view.regime))
+            query["regime"] = ",".join(map(str, view.regime))
     elif choice.colour == PROFILE:
-        asked = {"profile": view.profile}
-    return f"{choice.colour}?{urlencode(asked)}"
+        query = {"profile": view.profile}
+    return f"{choice.colour}?{urlencode(query)}"
 
 
 def _bits(mask: np.ndarray) -> str:

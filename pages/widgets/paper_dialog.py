@@ -20,7 +20,7 @@ from charts.core.paper import (
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
-_ASKED = "paper is asked for"
+_REQUESTED = "paper is asked for"
 _BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 
 
@@ -39,13 +39,13 @@ def paper_button(figure: Figure) -> None:
 
 @guarded()
 def _ask(name: str) -> None:
-    st.session_state[_ASKED] = name
+    st.session_state[_REQUESTED] = name
 
 
-def open_if_asked(light: Figure) -> None:
+def open_if_requested(light: Figure) -> None:
     """Open the dialog for a figure, in the light scheme, whose button was clicked."""
-    if st.session_state.get(_ASKED) == light.name:
-        del st.session_state[_ASKED]
+    if st.session_state.get(_REQUESTED) == light.name:
+        del st.session_state[_REQUESTED]
         _dialog(light)
 
 

@@ -12,10 +12,10 @@ def test_the_auc_is_the_share_of_pairs_in_order() -> None:
     rng = np.random.default_rng(0)
     scores = rng.integers(0, 4, (30, 5)).astype(np.float32)  # many are equal
     inside = rng.random(30) < 0.4
-    for feature, found in enumerate(auc(scores, inside)):
+    for feature, area in enumerate(auc(scores, inside)):
         own = scores[:, feature]
         pairs = [(a > b) + 0.5 * (a == b) for a in own[inside] for b in own[~inside]]
-        assert found == pytest.approx(np.mean(pairs))
+        assert area == pytest.approx(np.mean(pairs))
 
 
 def test_a_feature_is_reported_on_texts_that_did_not_pick_it() -> None:

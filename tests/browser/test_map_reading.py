@@ -225,11 +225,11 @@ def test_the_card_tells_of_the_latent_and_a_click_keeps_it_with_its_neighbours(
     shown.page.mouse.move(*pixel)
     card = shown.page.locator(".map .card")
     expect(card).to_have_attribute("data-latent", str(latent))
-    told = latent_card(shown.bundle, latent)
+    expected = latent_card(shown.bundle, latent)
     text = card.inner_text()
-    assert told.name in text and told.density in text
-    assert all(token in text for token in told.tokens)
-    context = "".join(token.text for token in told.context).replace("\u00a0", " ")
+    assert expected.name in text and expected.density in text
+    assert all(token in text for token in expected.tokens)
+    context = "".join(token.text for token in expected.context).replace("\u00a0", " ")
     assert context.strip() in text
     expect(card.get_by_role("button")).to_have_count(0)
     shown.page.mouse.click(*pixel)

@@ -59,11 +59,11 @@ def test_a_right_latent_is_among_the_first_on_every_page(
 
 def test_enter_on_the_text_selects_and_escape_closes(open_page: OpenPage) -> None:
     page = open_page("")
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(route: Route) -> None:
-        asked.append(route.request.url)
-        if len(asked) == 1:
+        requests.append(route.request.url)
+        if len(requests) == 1:
             route.fulfill(status=202, json=[])
         else:
             route.continue_()
@@ -84,7 +84,7 @@ def test_enter_on_the_text_selects_and_escape_closes(open_page: OpenPage) -> Non
     _type(page, " & density<0.5")
     page.wait_for_timeout(500)
     expect(page.get_by_role("listbox")).to_be_hidden(timeout=PATIENCE)
-    assert len(asked) == 2  # a text with conditions is no search
+    assert len(requests) == 2  # a text with conditions is no search
     field.press("Enter")
     _wait_for(page, '"the" & density<0.5')
 

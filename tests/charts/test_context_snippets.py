@@ -7,15 +7,15 @@ from charts.context_snippets import Snippet, snippet_of, strongest_snippets
 
 
 def test_a_snippet_is_the_strongest_stored_context(tiny: Bundle) -> None:
-    found = strongest_snippets(tiny, np.array([20, 0, 33, 20]))
-    assert set(found) == {20, 33}  # latent 0 is dead
+    snippets = strongest_snippets(tiny, np.array([20, 0, 33, 20]))
+    assert set(snippets) == {20, 33}  # latent 0 is dead
     stored = tiny.contexts.of(20).to_pylist()
     best = max((row for row in stored if row["kind"] == "top"), key=lambda row: row["activation"])
     table = tiny.tokens.to_pydict()
     places = list(zip(table["document"], table["position"], strict=True))
     at = places.index((best["document"], best["position"]))
-    assert found[20].token == snippet_of([table["token"][at]], 0).token
-    assert found[20].after.startswith(snippet_of([table["token"][at + 1]], 0).token[:1])
+    assert snippets[20].token == snippet_of([table["token"][at]], 0).token
+    assert snippets[20].after.startswith(snippet_of([table["token"][at + 1]], 0).token[:1])
 
 
 def test_a_snippet_shows_whole_characters() -> None:

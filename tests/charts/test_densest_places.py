@@ -31,16 +31,16 @@ def test_every_group_has_its_own_place_and_missing_points_do_not_count() -> None
     order = rng.permutation(120)
     group, places = group[order], places[order]
     places[group == 2] = np.nan
-    found = densest_places(places, group, np.array([1, 0, 2, 7]))
-    np.testing.assert_allclose(found[:2], [[10, 10], [0, 0]], atol=0.05)
-    assert np.isnan(found[2:]).all()
+    densest = densest_places(places, group, np.array([1, 0, 2, 7]))
+    np.testing.assert_allclose(densest[:2], [[10, 10], [0, 0]], atol=0.05)
+    assert np.isnan(densest[2:]).all()
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_few_points_have_their_mean(members: int) -> None:
     places = np.array([[0.0, 2.0], [4.0, 4.0]])[:members]
-    found = densest_places(places, np.zeros(members, np.int32), np.array([0]))[0]
-    np.testing.assert_allclose(found, places.mean(axis=0))
+    densest = densest_places(places, np.zeros(members, np.int32), np.array([0]))[0]
+    np.testing.assert_allclose(densest, places.mean(axis=0))
 
 
 def test_of_many_points_a_sample_decides() -> None:
@@ -54,8 +54,8 @@ def test_of_many_points_a_sample_decides() -> None:
 
 def test_points_without_a_group_are_left_out() -> None:
     places = np.array([[0.0, 0.0], [9.0, 9.0], [9.0, 9.0]])
-    found = densest_places(places, np.array([0, -1, -1], np.int32), np.array([0]))
-    assert found.tolist() == [[0.0, 0.0]]
+    densest = densest_places(places, np.array([0, -1, -1], np.int32), np.array([0]))
+    assert densest.tolist() == [[0.0, 0.0]]
 
 
 @pytest.mark.parametrize("members", [3, 37, 400, 401])
@@ -71,5 +71,5 @@ def test_the_place_is_the_mean_of_the_smallest_disc_with_a_fifth_of_the_points(
         inside = np.argsort(gaps)[:core]
         discs.append((gaps[inside].max(), used[inside].mean(axis=0)))
     wanted = min(discs, key=lambda disc: disc[0])[1]
-    found = densest_places(points, np.zeros(members, np.int32), np.array([0]))[0]
-    np.testing.assert_allclose(found, wanted)
+    densest = densest_places(points, np.zeros(members, np.int32), np.array([0]))[0]
+    np.testing.assert_allclose(densest, wanted)

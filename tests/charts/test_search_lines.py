@@ -43,8 +43,8 @@ def test_a_latent_is_named_by_its_label_or_its_top_tokens(
     changed = rows.set_column(rows.column_names.index("label"), "label", pa.array(labels))
     bundle = with_tables(planted_bundle, latents=changed)
     some = tuple(Hit("latent", i, "", size=0.00012) for i in (2, 3, dead))
-    found = Hits(latents=some, contexts=(Hit("context", 3, "a\nb"),))
-    monkeypatch.setattr(module, "search", lambda *_: found)
+    result = Hits(latents=some, contexts=(Hit("context", 3, "a\nb"),))
+    monkeypatch.setattr(module, "search", lambda *_: result)
     labelled, unlabelled, silent, context = search_lines(bundle, "x")
     tokens = " ".join(shown_token(token) for token in rows["top_tokens"][3].as_py()[:TOKENS])
     assert labelled.name == labels[2] and labelled.more

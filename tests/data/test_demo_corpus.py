@@ -66,12 +66,12 @@ def test_a_source_gives_so_many_documents_and_few_of_one_section(
     monkeypatch.setattr(demo_corpus, "MOST_OF_A_SECTION", 2)
     sections = [Section(f"S{k}", [sentence(f"s{k}p{i}", 28) for i in range(30)]) for k in range(4)]
     source = GenreSource("s", "letters", "en", "public domain", lambda cache: sections)
-    found = taken(source, tmp_path, words, frozenset(), 7, seed=0)
-    assert len(found) == 7
-    titles = [p.title for p in found]
+    kept = taken(source, tmp_path, words, frozenset(), 7, seed=0)
+    assert len(kept) == 7
+    titles = [p.title for p in kept]
     assert sorted(titles) == sorted(set(titles))
-    assert all(128 <= p.tokens <= 250 and p.genre == "letters" for p in found)
-    assert found == taken(source, tmp_path, words, frozenset(), 7, seed=0)
+    assert all(128 <= p.tokens <= 250 and p.genre == "letters" for p in kept)
+    assert kept == taken(source, tmp_path, words, frozenset(), 7, seed=0)
     assert [p.title for p in taken(source, tmp_path, words, frozenset(), 7, seed=1)] != titles
 
 
@@ -85,12 +85,12 @@ def test_translations_begin_with_the_same_messages(
     monkeypatch.setattr(games, "wesnoth_catalogues", lambda *_: catalogue)
     messages = tuple(("d", text) for text in english)
     monkeypatch.setattr(games, "wesnoth_scenarios", lambda _: (("north", messages),))
-    found = aligned(tmp_path, words, frozenset(), 5, seed=0)
-    assert [p.language for p in found] == list(demo_corpus.LANGUAGES)
-    assert found[0].text == "\n\n".join(english[:4])
-    assert found[1].text.startswith("Motm0 ")
-    assert found[1].tokens <= 200  # a longer translation ends earlier
-    assert all(p.title.startswith("Wesnoth: north, passage 1 (") for p in found)
+    kept = aligned(tmp_path, words, frozenset(), 5, seed=0)
+    assert [p.language for p in kept] == list(demo_corpus.LANGUAGES)
+    assert kept[0].text == "\n\n".join(english[:4])
+    assert kept[1].text.startswith("Motm0 ")
+    assert kept[1].tokens <= 200  # a longer translation ends earlier
+    assert all(p.title.startswith("Wesnoth: north, passage 1 (") for p in kept)
 
 
 def test_every_group_has_all_its_documents() -> None:

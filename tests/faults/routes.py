@@ -37,33 +37,33 @@ class Answer:
     body: bytes
 
 
-def check(answer: Answer, asked: str, secrets: Sequence[str]) -> None:
+def check(answer: Answer, path: str, secrets: Sequence[str]) -> None:
     """Raise FaultError if an answer is a failure, tells a secret or is no JSON or sentence."""
     if answer.status >= 500:
-        raise FaultError(f"{asked} failed with {answer.status}: {answer.body[:300]!r}")
+        raise FaultError(f"{path} failed with {answer.status}: {answer.body[:300]!r}")
     for secret in secrets:
         if secret.encode() in answer.body:
-            raise FaultError(f"{asked} sent {secret!r}")
+            raise FaultError(f"{path} sent {secret!r}")
     if answer.kind.startswith("application/json"):
         json.loads(answer.body, parse_constant=_no_number)
-    refused = answer.status >= 400 and "/map-data/" in asked
+    refused = answer.status >= 400 and "/map-data/" in path
     if refused and (b"\n" in answer.body or len(answer.body) > 2000):
-        raise FaultError(f"{asked} is not refused in a sentence: {answer.body[:300]!r}")
+        raise FaultError(f"{path} is not refused in a sentence: {answer.body[:300]!r}")
 
 
 def _no_number(name: str) -> float:
     raise FaultError(f"An answer has {name}, which is not JSON.")
 
 
-def ask(connection: http.client.HTTPConnection, asked: str) -> Answer:
+def ask(connection: http.client.HTTPConnection, path: str) -> Answer:
     """Send a request on an open connection."""
     try:
-        connection.request("GET", asked)
+        connection.request("GET", path)
         got = connection.getresponse()
         return Answer(got.status, got.getheader("Content-Type", ""), got.read())
     except (OSError, http.client.HTTPException) as error:
         connection.close()
-        raise FaultError(f"{asked} has no answer: {type(error).__name__} {error}") from error
+        raise FaultError(f"{path} has no answer: {type(error).__name__} {error}") from error
 
 
 def run(case: Case) -> Outcome:
@@ -107,13 +107,13 @@ def _follow(
     """The CPU seconds of every request, the memory from time to time, and how many had data."""
     cpu, memory, answered = [], [], 0
     connection = connected(server)
-    for number, asked in enumerate(requests):
+    for number, path in enumerate(requests):
         before = server.cpu()
-        answer = ask(connection, asked)
+        answer = ask(connection, path)
         cpu.append(server.cpu() - before)
-        check(answer, asked, secrets)
+        check(answer, path, secrets)
         if cpu[-1] > MOST_CPU and len(requests) >= MANY:
-            raise FaultError(f"{asked} took {cpu[-1]:.2f} s of CPU time.")
+            raise FaultError(f"{path} took {cpu[-1]:.2f} s of CPU time.")
         answered += answer.status == 200
         if number % BETWEEN == 0:
             memory.append(server.memory())

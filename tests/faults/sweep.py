@@ -215,8 +215,8 @@ async def _open_all(
 
 def _ask_all(server: Server, kind: str, requests: Sequence[str], secrets: Sequence[str]) -> None:
     connection = routes.connected(server)
-    for asked in requests:
-        routes.check(routes.ask(connection, asked), f"{kind}: {asked}", secrets)
+    for path in requests:
+        routes.check(routes.ask(connection, path), f"{kind}: {path}", secrets)
     connection.close()
 
 

@@ -104,8 +104,8 @@ class Profiles:
     def with_value(self, column: str, value: str, least: float) -> Ints:
         """Latents for which a value is significant and has at least this share."""
         own = self._rows_of(column) & self.significant & (self.share >= least)
-        found: Ints = self.latent[own & self._has(value)]
-        return found
+        latents: Ints = self.latent[own & self._has(value)]
+        return latents
 
     def main(self, column: str, latents: int) -> Ints:
         """The main value of each latent [latents], an index into `values`; -1 for none."""

@@ -22,15 +22,15 @@ def test_counts_and_shares_are_those_of_the_tokens_in_the_range(planted_bundle: 
     rows, values = planted_bundle.activations.of_latent(LATENT)
     inside = {int(row) for row, v in zip(rows, values, strict=True) if low <= v <= high}
     outside = set(rows.tolist()) - inside
-    found = regime_partners(planted_bundle, LATENT, low, high, "jaccard").to_pylist()
-    assert len(found) > 3
-    for row in found:
+    partners = regime_partners(planted_bundle, LATENT, low, high, "jaccard").to_pylist()
+    assert len(partners) > 3
+    for row in partners:
         own = set(planted_bundle.activations.of_latent(row["partner"])[0].tolist())
         assert row["joint_tokens"] == len(own & inside) > 0
         assert row["share"] == pytest.approx(len(own & inside) / len(inside))
         assert row["share_outside"] == pytest.approx(len(own & outside) / len(outside))
         assert row["jaccard"] == pytest.approx(len(own & inside) / len(own | inside))
-    strength = [row["jaccard"] for row in found]
+    strength = [row["jaccard"] for row in partners]
     assert strength == sorted(strength, reverse=True)
 
 

@@ -69,12 +69,12 @@ def test_the_score_of_a_shared_term_is_class_based_tf_idf(evidence: Evidence) ->
     of_class = np.array([votes[ids].sum(axis=0) for ids in members])
     mean, of_term = of_class.sum(axis=1).mean(), of_class.sum(axis=0)
     for row, ids in enumerate(members):
-        for found in shared[row]:
-            n = holds[ids][:, found.term].sum()
-            share = of_class[row, found.term] / of_class[row].sum()
-            weight = share * np.log1p(mean / of_term[found.term]) * n / (n + 1)
-            assert found.latents == n
-            assert found.score == pytest.approx(weight, rel=1e-5)
+        for term in shared[row]:
+            n = holds[ids][:, term.term].sum()
+            share = of_class[row, term.term] / of_class[row].sum()
+            weight = share * np.log1p(mean / of_term[term.term]) * n / (n + 1)
+            assert term.latents == n
+            assert term.score == pytest.approx(weight, rel=1e-5)
 
 
 def test_clusters_are_compared_inside_their_space_and_level(evidence: Evidence) -> None:
@@ -106,12 +106,12 @@ def test_members_share_promoted_tokens_and_words_of_explanations() -> None:
     ).cast(TABLES["logits"])  # fmt: skip
     members, levels = [np.array([0, 1]), np.array([2, 3])], _level(0, 0)
     promoted = promoted_ballot(logits, 4)
-    found = shared_terms(members, levels, promoted, 2)
-    assert [[promoted.shown[t.term] for t in row] for row in found] == [["Whale"], []]
+    shared = shared_terms(members, levels, promoted, 2)
+    assert [[promoted.shown[t.term] for t in row] for row in shared] == [["Whale"], []]
     assert promoted.votes.sum(axis=1).ravel().tolist() == [[1, 1, 1, 0]]
     explained = explained_ballot([["sea", "animals"], ["sea", "ships"], ["law"], []])
-    found = shared_terms(members, levels, explained, 2)
-    assert [[(explained.shown[t.term], t.latents) for t in row] for row in found] == [
+    shared = shared_terms(members, levels, explained, 2)
+    assert [[(explained.shown[t.term], t.latents) for t in row] for row in shared] == [
         [("sea", 2)],
         [],
     ]
@@ -179,9 +179,9 @@ def test_a_shared_term_needs_enough_holders(least: int, terms: int) -> None:
 
 def test_shared_terms_of_one_score_are_in_the_order_in_which_they_first_occur() -> None:
     ballot = explained_ballot([["ship", "anchor", "sea"], ["sea", "anchor", "ship"]])
-    (found,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
-    assert len({term.score for term in found}) == 1
-    assert [ballot.shown[term.term] for term in found] == ["ship", "anchor", "sea"]
+    (shared,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
+    assert len({term.score for term in shared}) == 1
+    assert [ballot.shown[term.term] for term in shared] == ["ship", "anchor", "sea"]
 
 
 def test_at_most_eight_terms_of_a_latent_and_ten_of_a_cluster_are_shown() -> None:
@@ -192,5 +192,5 @@ def test_at_most_eight_terms_of_a_latent_and_ten_of_a_cluster_are_shown() -> Non
     )
     assert top_tokens(evidence, top_terms(evidence)) == [words[:8]]
     ballot = explained_ballot([words, words])
-    (found,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
-    assert [ballot.shown[term.term] for term in found] == words[:10]
+    (shared,) = shared_terms([np.array([0, 1])], _level(0), ballot, 2)
+    assert [ballot.shown[term.term] for term in shared] == words[:10]

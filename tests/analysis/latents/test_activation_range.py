@@ -23,8 +23,8 @@ def test_both_ends_belong_to_the_range(planted_bundle: Bundle, ends: tuple[float
         for row, value in zip(rows.tolist(), values.tolist(), strict=True)
         if ends[0] <= value <= ends[1]
     ]
-    found = tokens_in_range(planted_bundle, LATENT, *ends)
-    assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
+    inside = tokens_in_range(planted_bundle, LATENT, *ends)
+    assert list(zip(inside[0].tolist(), inside[1].tolist(), strict=True)) == expected
     assert {min(v for _, v in expected), max(v for _, v in expected)} == set(ends)
     assert 0 < len(expected) < len(rows)
 

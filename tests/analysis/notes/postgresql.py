@@ -15,11 +15,11 @@ _OWNERS = ("postgres", "nobody")
 
 def programs() -> Path | None:
     """The folder of the programs of PostgreSQL; None if it is not installed."""
-    found = shutil.which("initdb")
+    initdb = shutil.which("initdb")
     folders = [
         folder for pattern in PLACES for folder in sorted(Path("/").glob(pattern.lstrip("/")))
     ]
-    places = [*([Path(found).parent] if found else []), *folders]
+    places = [*([Path(initdb).parent] if initdb else []), *folders]
     return next((place for place in places if (place / "initdb").exists()), None)
 
 

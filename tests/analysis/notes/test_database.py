@@ -64,17 +64,17 @@ def test_opening_again_keeps_everything(address: str) -> None:
         engine = open_database(address)
         assert current_revision(engine) == "0001"
         with writing(engine) as writer:
-            found = writer.execute(text("SELECT count(*) FROM readings")).scalar()
-            assert found == count
+            stored = writer.execute(text("SELECT count(*) FROM readings")).scalar()
+            assert stored == count
             writer.execute(text("INSERT INTO readings VALUES (:n, 'b')"), {"n": str(count)})
         engine.dispose()
 
 
 def _open(address: str) -> str | None:
     engine = open_database(address)
-    found = current_revision(engine)
+    revision = current_revision(engine)
     engine.dispose()
-    return found
+    return revision
 
 
 def test_processes_can_open_a_new_database_at_once(address: str) -> None:

@@ -45,9 +45,9 @@ def test_the_overlap_is_the_jaccard_index(
 def test_a_cluster_with_the_same_members_has_the_note(
     planted_bundle: Bundle, sets: dict[int, set[int]]
 ) -> None:
-    (found,) = attachments(planted_bundle, [subject_in(planted_bundle, 3, sets[3])], {})
-    assert (found.overlap, found.reason, found.is_on_cluster) == (1.0, "same", True)
-    assert sets[found.cluster or 0] == sets[3]
+    (attached,) = attachments(planted_bundle, [subject_in(planted_bundle, 3, sets[3])], {})
+    assert (attached.overlap, attached.reason, attached.is_on_cluster) == (1.0, "same", True)
+    assert sets[attached.cluster or 0] == sets[3]
 
 
 def test_a_changed_cluster_keeps_its_note_and_says_how_well(
@@ -55,11 +55,11 @@ def test_a_changed_cluster_keeps_its_note_and_says_how_well(
 ) -> None:
     ordered = sorted(sets[3])
     fewer = subject_in(planted_bundle, 3, set(ordered[1:]))
-    (found,) = attachments(planted_bundle, [fewer], {})
-    assert found.reason == "overlap" and found.is_on_cluster
-    theirs = sets[found.cluster or 0]
-    assert found.overlap == len(set(ordered[1:]) & theirs) / len(set(ordered[1:]) | theirs)
-    assert found.overlap >= (len(ordered) - 1) / len(ordered)
+    (attached,) = attachments(planted_bundle, [fewer], {})
+    assert attached.reason == "overlap" and attached.is_on_cluster
+    theirs = sets[attached.cluster or 0]
+    assert attached.overlap == len(set(ordered[1:]) & theirs) / len(set(ordered[1:]) | theirs)
+    assert attached.overlap >= (len(ordered) - 1) / len(ordered)
 
 
 def test_half_of_the_members_is_the_least(
@@ -86,8 +86,8 @@ def test_half_of_the_members_is_the_least(
 
 
 def test_a_set_without_shared_latents_is_on_no_cluster(planted_bundle: Bundle) -> None:
-    (found,) = attachments(planted_bundle, [cluster_subject([5000, 5001])], {})
-    assert (found.cluster, found.overlap, found.reason) == (None, 0.0, "changed")
+    (attached,) = attachments(planted_bundle, [cluster_subject([5000, 5001])], {})
+    assert (attached.cluster, attached.overlap, attached.reason) == (None, 0.0, "changed")
 
 
 def test_two_notes_that_claim_a_cluster_ask(
@@ -97,11 +97,11 @@ def test_two_notes_that_claim_a_cluster_ask(
     one = subject_in(planted_bundle, 3, set(ordered[1:]))
     two = subject_in(planted_bundle, 3, set(ordered[:-1]))
     three = subject_in(planted_bundle, 3, sets[3] | {5000})
-    found = attachments(planted_bundle, [one, two], {})
-    assert [one.reason for one in found] == ["claimed"] * 2
-    assert not any(one.is_on_cluster for one in found)
-    cluster = found[0].cluster
-    assert found[1].cluster == cluster
+    attached = attachments(planted_bundle, [one, two], {})
+    assert [one.reason for one in attached] == ["claimed"] * 2
+    assert not any(one.is_on_cluster for one in attached)
+    cluster = attached[0].cluster
+    assert attached[1].cluster == cluster
     # A reader decides for one of them: the other one still asks.
     decided = attachments(planted_bundle, [one, two], {one.key: cluster, two.key: None})
     assert [(one.reason, one.is_on_cluster) for one in decided] == [
@@ -128,14 +128,14 @@ def test_a_reader_may_choose_a_cluster_of_another_space(
     subject = subject_in(planted_bundle, 3, sets[3])
     spaces = planted_bundle.clusters["space"].to_pylist()
     other = next(i for i, space in enumerate(spaces) if space != spaces[3])
-    (found,) = attachments(planted_bundle, [subject], {subject.key: other})
+    (attached,) = attachments(planted_bundle, [subject], {subject.key: other})
     expected = len(sets[3] & sets[other]) / len(sets[3] | sets[other])
-    assert found.cluster == other and found.overlap == pytest.approx(expected)
+    assert attached.cluster == other and attached.overlap == pytest.approx(expected)
 
 
 def test_a_bundle_without_clusters_has_none(planted_bundle: Bundle) -> None:
     empty = replace(planted_bundle)
     vars(empty)["clusters"] = planted_bundle.clusters.slice(0, 0)
     vars(empty)["memberships"] = planted_bundle.memberships.slice(0, 0)
-    (found,) = attachments(empty, [cluster_subject([1, 2])], {})
-    assert (found.cluster, found.overlap, found.reason) == (None, 0.0, "changed")
+    (attached,) = attachments(empty, [cluster_subject([1, 2])], {})
+    assert (attached.cluster, attached.overlap, attached.reason) == (None, 0.0, "changed")

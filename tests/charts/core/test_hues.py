@@ -140,10 +140,10 @@ def test_neighbours_are_the_nearest_eight_and_the_nearest_three_count_fully() ->
                 weight = 1.0 if place < 3 else 0.25
                 wanted[i, j] = max(wanted[i, j], weight)
                 wanted[j, i] = max(wanted[j, i], weight)
-    found = np.zeros((30, 30))
+    dense = np.zeros((30, 30))
     for i, (others, weights) in enumerate(hues._neighbours([first, second])):
-        found[i, others] = weights
-    np.testing.assert_array_equal(found, wanted)
+        dense[i, others] = weights
+    np.testing.assert_array_equal(dense, wanted)
 
 
 def test_the_numbers_of_the_choice_of_hues() -> None:

@@ -54,9 +54,9 @@ def test_a_page_has_the_whole_sheet_at_its_end_and_its_own_length(client: TestCl
 
 def test_only_the_map_page_asks_for_all_modules_of_the_map(client: TestClient) -> None:
     html = client.get("/map", headers=BROWSER).text
-    asked = re.findall(r'<link rel="modulepreload" fetchpriority="low" href="([^"]*)">', html)
+    preloaded = re.findall(r'<link rel="modulepreload" fetchpriority="low" href="([^"]*)">', html)
     files = {file.name for file in Path("pages/latent_map").glob("*.js")}
-    assert asked == [f"map-modules/{version()}/{name}" for name in sorted(files)]
+    assert preloaded == [f"map-modules/{version()}/{name}" for name in sorted(files)]
     assert "modulepreload" not in client.get("/", headers=BROWSER).text
 
 

@@ -44,8 +44,8 @@ def test_only_selections_that_ask_notes_read_them(planted_bundle: Bundle, databa
     assert noted.noted_for(planted_bundle, parse("whale & flag=live")) is None
     assert not database.exists()
     write(planted_bundle, "first", 0)
-    found = noted.noted_for(planted_bundle, parse("whale & !tag=t"))
-    assert found is not None and found.tags() == ["t"]
+    kept = noted.noted_for(planted_bundle, parse("whale & !tag=t"))
+    assert kept is not None and kept.tags() == ["t"]
 
 
 def test_while_the_database_is_gone_the_last_known_notes_are_shown(

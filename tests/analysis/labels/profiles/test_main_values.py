@@ -101,8 +101,8 @@ def test_latents_with_a_value_have_the_share_and_the_evidence(profiled: Bundle) 
         and r["q_value"] <= SIGNIFICANT
         and r["active_tokens"] >= 0.5 * total[r["latent"], "language"]
     }
-    found = set(known.with_value("language", "fr", 0.5).tolist())
-    assert found == wanted and found
+    latents = set(known.with_value("language", "fr", 0.5).tolist())
+    assert latents == wanted and latents
     assert known.with_value("language", "xx", 0).tolist() == []
     assert not known.with_main("language", "xx", 200).any()
     every = [known.with_main("language", value, 200) for value in ("en", "fr", "de")]

@@ -41,13 +41,13 @@ def _counted(values: np.ndarray, column: DocumentColumn) -> dict[str, tuple[int,
     """Active tokens and documents of each value, by a loop; values is [tokens, members]."""
     by_document = values.reshape(DOCUMENTS, LENGTH, -1).sum(axis=(1, 2))
     line = 0.0 if (by_document > 0).mean() <= 0.5 else float(np.median(by_document))
-    found: dict[str, tuple[int, int]] = {}
+    counted: dict[str, tuple[int, int]] = {}
     for document, code in enumerate(column.codes.tolist()):
         if code >= 0:
-            tokens, documents = found.get(column.values[code], (0, 0))
+            tokens, documents = counted.get(column.values[code], (0, 0))
             more = int(by_document[document])
-            found[column.values[code]] = tokens + more, documents + (by_document[document] > line)
-    return {value: counts for value, counts in found.items() if counts[0]}
+            counted[column.values[code]] = tokens + more, documents + (by_document[document] > line)
+    return {value: counts for value, counts in counted.items() if counts[0]}
 
 
 def _rows(table: pa.Table, kind: str, unit: int, column: str) -> list[dict[str, Any]]:

@@ -74,8 +74,8 @@ def test_p_and_power_are_near_those_of_the_exact_test(
         fires = rng.random(400) < np.where(value, rate * lift, rate)
         counts = count_values(fires[None], value.astype(np.int64), 2, strata)
         p, least = _exact(fires, value, lengths)
-        found = float(chance_of_more(counts)[0, 1])
-        assert found == pytest.approx(p, rel=1e-9 if found <= SCREEN else 0.1)
+        chance = float(chance_of_more(counts)[0, 1])
+        assert chance == pytest.approx(p, rel=1e-9 if chance <= SCREEN else 0.1)
         assert float(smallest_lifts(counts)[0, 1]) == pytest.approx(least, rel=0.05)
 
 

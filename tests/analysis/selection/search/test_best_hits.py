@@ -166,9 +166,9 @@ def test_a_place_shows_ten_tokens_on_each_side(index: sqlite3.Connection) -> Non
     lengths = array("H", map(len, tokens)).tobytes()
     row = (1, 7, 100, 40, lengths, SEAM.join(tokens))
     index.execute("insert into passages values (?, ?, ?, ?, ?, ?)", row)
-    (found,) = best_hits._places(index, TextQuery.of("w20 w21"))
+    (only,) = best_hits._places(index, TextQuery.of("w20 w21"))
     words = " ".join(f"w{i:02}" for i in range(10, 32))
-    assert found == (7, 120, 121, words)
+    assert only == (7, 120, 121, words)
 
 
 def test_a_document_selects_its_strongest_latents(index: sqlite3.Connection) -> None:
