@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.bundle import Bundle
-from analysis.labels.profiles.main_values import profile_columns
-from analysis.selection.evaluation import kept_profiles
+from analysis.labels.profiles.main_values import kept_profiles, profile_columns
 from charts.core.cache import cached
 
 

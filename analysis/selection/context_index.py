@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, KeptTokens
 from analysis.bundle.damage import damaged
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
-from analysis.selection.kept_for_bundle import kept_for_bundle
 from analysis.selection.marked_ranges import mark_ranges
 
 MOST_BYTES = 256_000_000

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import CLUSTER_COLUMNS, Bundle
 from analysis.cooccurrence.ranking import ranked_partners
-from analysis.labels.profiles.main_values import read_profiles
+from analysis.labels.profiles.main_values import kept_profiles
 from analysis.runtime.arrays import Bools, Floats, Ints
 from analysis.runtime.errors import InputError
 from analysis.selection.context_index import context_index
@@ -44,7 +44,6 @@ from analysis.selection.grammar import (
     Tagged,
     Unclustered,
 )
-from analysis.selection.kept_for_bundle import kept_for_bundle
 from analysis.selection.polygon import inside_polygon
 from analysis.selection.related_pairs import related_pairs
 from analysis.selection.text_search import latents_containing, latents_matching, matching
@@ -63,9 +62,6 @@ _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
     "=": operator.eq,
 }
 
-
-kept_profiles = kept_for_bundle(read_profiles)
-"""The profiles of the bundle that was used last."""
 
 _OfPlace = Compare | Between | Box | Lasso
 _OfWords = Search | Pattern | InContext | Flag | Unclustered

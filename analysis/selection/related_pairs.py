@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.runtime.arrays import Int32s, Ints
 from analysis.selection.grammar import RELATIONS
-from analysis.selection.kept_for_bundle import kept_for_bundle
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.runtime.arrays import Bools, Int32s, Ints
-from analysis.selection.kept_for_bundle import kept_for_bundle
 from analysis.selection.marked_ranges import mark_ranges
 
 COLUMNS = ("label", "explanation")

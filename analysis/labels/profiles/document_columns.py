@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from analysis.harvest.document_values import MOST_VALUES
 from analysis.runtime.arrays import Ints
 
 SOURCE = "source"
 """The column that every bundle has."""
-MOST_VALUES = 100
-"""A column with more values groups hardly any documents."""
 
 
 @dataclass(frozen=True)

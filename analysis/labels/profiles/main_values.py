@@ -7,13 +7,14 @@ by chance.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import TABLES, Bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.labels.profiles.document_columns import document_columns
 from analysis.runtime.arrays import Bools, Floats, Ints
 
@@ -24,14 +25,8 @@ SIGNIFICANT = 0.05
 
 
 def profile_columns(bundle: Bundle) -> list[str]:
-    """The columns of documents by which a bundle has profiles."""
-    if bundle.latent_profiles is None:
-        return []
-    columns: dict[str, None] = {}
-    for rows in bundle.latent_profiles.pieces():
-        columns |= dict.fromkeys(rows["column"].unique().cast(pa.string()).to_pylist())
-        break  # the first latents are active in all columns
-    return list(columns)
+    """The columns of documents by which a bundle has profiles, in the order of the corpus."""
+    return [] if bundle.latent_profiles is None else list(_counts_of_values(bundle))
 
 
 def profile_of(bundle: Bundle, kind: Kind, unit: int, column: str) -> pa.Table:
@@ -74,16 +69,36 @@ def profile_of(bundle: Bundle, kind: Kind, unit: int, column: str) -> pa.Table:
 
 def _of_corpus(bundle: Bundle, column: str, names: list[str]) -> tuple[Floats, Ints]:
     """The share of the kept tokens and the documents of each value."""
-    known = document_columns(bundle.documents, bundle.document_values)
-    own = next((one for one in known if one.name == column), None)
+    own = _counts_of_values(bundle).get(column)
     if own is None:
         return np.zeros(len(names)), np.zeros(len(names), dtype=np.int64)
-    tokens = bundle.documents["tokens"].to_numpy()
-    has = own.codes >= 0
-    of_value = np.bincount(own.codes[has], tokens[has], minlength=len(own.values))
-    documents = np.bincount(own.codes[has & (tokens > 0)], minlength=len(own.values))
     place = [own.values.index(name) for name in names]
-    return of_value[place] / max(of_value.sum(), 1), documents[place]
+    return own.tokens[place] / max(own.tokens.sum(), 1), own.documents[place]
+
+
+class _ValueCounts(NamedTuple):
+    """How much of the corpus each value of a column has."""
+
+    values: tuple[str, ...]
+    tokens: Floats
+    """[values] kept tokens."""
+    documents: Ints
+    """[values] documents with a kept token."""
+
+
+@kept_for_bundle
+def _counts_of_values(bundle: Bundle) -> dict[str, _ValueCounts]:
+    """The counts in the corpus by column."""
+    tokens = bundle.documents["tokens"].to_numpy()
+    counts = {}
+    for column in document_columns(bundle.documents, bundle.document_values):
+        has, total = column.codes >= 0, len(column.values)
+        counts[column.name] = _ValueCounts(
+            column.values,
+            np.bincount(column.codes[has], tokens[has], minlength=total),
+            np.bincount(column.codes[has & (tokens > 0)], minlength=total),
+        )
+    return counts
 
 
 @dataclass(frozen=True)
@@ -167,3 +182,7 @@ def _codes(words: pa.ChunkedArray, known: dict[str, int], kind: type) -> np.ndar
     encoded = words.combine_chunks()
     places = [known.setdefault(word, len(known)) for word in encoded.dictionary.to_pylist()]
     return np.array(places or [0], dtype=kind)[encoded.indices.to_numpy()]
+
+
+kept_profiles = kept_for_bundle(read_profiles)
+"""The profiles of the bundle that was used last."""

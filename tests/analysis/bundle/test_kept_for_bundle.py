@@ -4,7 +4,7 @@ import weakref
 from dataclasses import replace
 
 from analysis.bundle import Bundle
-from analysis.selection.kept_for_bundle import kept_for_bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 
 
 def test_it_is_computed_once_for_each_bundle_and_only_the_last_is_kept(

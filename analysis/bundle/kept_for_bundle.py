@@ -6,7 +6,7 @@ from functools import wraps
 from threading import Lock
 from typing import TypeVar
 
-from analysis.bundle import Bundle
+from analysis.bundle.open import Bundle
 
 Made = TypeVar("Made")
 
