@@ -95,7 +95,7 @@ def _counts_of_values(bundle: Bundle) -> dict[str, _ValueCounts]:
         has, total = column.codes >= 0, len(column.values)
         counts[column.name] = _ValueCounts(
             column.values,
-            np.bincount(column.codes[has], tokens[has], minlength=total),
+            np.bincount(column.codes[has], tokens[has], minlength=total).astype(np.float64),
             np.bincount(column.codes[has & (tokens > 0)], minlength=total),
         )
     return counts

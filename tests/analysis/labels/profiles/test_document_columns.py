@@ -3,7 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from analysis.labels.profiles.document_columns import MOST_VALUES, document_columns
+from analysis.harvest.document_values import MOST_VALUES
+from analysis.labels.profiles.document_columns import document_columns
 
 
 def _documents(sources: list[str]) -> pa.Table:
