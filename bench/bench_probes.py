@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 import typer
+from scipy.stats import rankdata
 
 from analysis.harvest.forward import hook_in, hooked_activations
 from analysis.harvest.hooks import parse_hook_point
@@ -65,13 +66,7 @@ def auc(scores: Floats, inside: Bools) -> npt.NDArray[np.float64]:
 
     Equal scores count half. Source: Mann and Whitney 1947.
     """
-    order = np.sort(scores, axis=0)
-    ranks = np.empty(scores.shape)
-    for feature in range(scores.shape[1]):
-        own, column = scores[:, feature], order[:, feature]
-        ranks[:, feature] = (
-            np.searchsorted(column, own, "left") + np.searchsorted(column, own, "right") + 1
-        ) / 2
+    ranks = rankdata(scores, axis=0)
     n = int(inside.sum())
     below = ranks[inside].sum(axis=0) - n * (n + 1) / 2
     return np.asarray(below / max(n * (len(inside) - n), 1))

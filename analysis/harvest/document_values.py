@@ -17,6 +17,9 @@ from analysis.harvest.odd_rows import short_storable
 LONGEST_VALUE = 64
 """Characters of a value, and of the name of a column."""
 MOST_COLUMNS = 32
+"""Columns that are stored: the first ones that count."""
+MOST_CANDIDATES = 256
+"""Columns that are looked at, with those that turn out to have too many values."""
 MOST_VALUES = 100
 """A column with more values than this is left out."""
 
@@ -47,7 +50,7 @@ class DocumentValues:
     def add(self, document: int, values: Values) -> None:
         """Add the values of a document; documents come in ascending order."""
         for name, value in values:
-            if name not in self._codes and len(self._codes) == MOST_COLUMNS:
+            if name not in self._codes and len(self._codes) == MOST_CANDIDATES:
                 continue
             codes = self._codes.setdefault(name, {})
             if len(codes) > MOST_VALUES:
@@ -63,7 +66,7 @@ class DocumentValues:
     def table(self) -> pa.Table:
         """The bundle's table `document_values`, by document and then in the order of columns."""
         schema = TABLES["document_values"]
-        names = list(self._documents)
+        names = list(self._documents)[:MOST_COLUMNS]
         parts = [
             pa.table(
                 {

@@ -25,8 +25,8 @@ def contexts_in_range(
     """Up to `contexts_per_kind` contexts of a latent in a range, strongest first.
 
     `top` are the strongest whose windows do not overlap, `interval` the activations nearest to
-    equal steps of the range, and `random` a draw with the seed of the bundle. Columns: latent,
-    kind, activation, document and position.
+    equal steps of the range (the stored ones are drawn from equal intervals), and `random` a draw
+    with the seed of the bundle. Columns: latent, kind, activation, document and position.
     """
     parameters = bundle.manifest.parameters
     rows, values = tokens_in_range(bundle, latent, low, high)

@@ -296,7 +296,7 @@ def _in_context(values: list[str]) -> Selection:
 
 
 def _profile(values: list[str]) -> Selection:
-    column, value, *least = (unescaped(one) if one.startswith('"') else one for one in values)
+    column, value, *least = map(_text, values)
     if not least:
         return Profile(column, value)
     (share,) = (_finite(one, "profile") for one in least)

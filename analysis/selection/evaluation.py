@@ -51,9 +51,6 @@ from analysis.selection.text_search import latents_containing, latents_matching,
 if TYPE_CHECKING:
     from analysis.notes.noted_latents import NotedLatents
 
-if TYPE_CHECKING:
-    from analysis.notes.noted_latents import NotedLatents
-
 _COMPARISONS: dict[str, Callable[[Floats, float], Bools]] = {
     "<": operator.lt,
     "<=": operator.le,

@@ -11,8 +11,8 @@ the labels of the documents permuted: whole documents are shuffled, so that the 
 together. Its best AUC is what the same search finds where there is nothing to find.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,21 +88,19 @@ def rank_by_examples(bundle: Bundle, first: str, second: str, unit: Unit) -> Exa
     others = examples_of(bundle, second, unit) if second.strip() else np.ones_like(is_first)
     parts = _parts(bundle, is_first, others & ~is_first, unit)
     naming, held_out = parts["naming"], parts["held out"]
-    auc = {name: np.concatenate(list(_aucs(bundle, part, unit))) for name, part in parts.items()}
-    chosen = np.argsort(-auc["naming"], axis=0, kind="stable")[:CANDIDATES]
-    best = np.take_along_axis(auc["held out"], chosen, axis=0)
-    order = np.argsort(-best[:, 0], kind="stable")
-    latents = chosen[order, 0].astype(np.int64)
+    chosen = _candidates(bundle, naming, held_out, unit)
+    order = np.argsort(-chosen.held_out[:, 0], kind="stable")
+    latents = chosen.latents[order, 0]
     active = _active_shares(bundle, latents, held_out, unit)
     return ExampleRanking(
         unit,
         {"naming": naming.sizes, "held out": held_out.sizes},
         latents,
-        best[order, 0].astype(np.float64),
-        auc["naming"][latents, 0].astype(np.float64),
+        chosen.held_out[order, 0].astype(np.float64),
+        chosen.naming[order, 0].astype(np.float64),
         active[:, 0],
         active[:, 1],
-        best[:, 1:].max(axis=0).astype(np.float64),
+        chosen.held_out[:, 1:].max(axis=0).astype(np.float64),
     )
 
 
@@ -139,23 +137,46 @@ def permuted(labels: Bools, documents: Ints, rng: np.random.Generator) -> Float3
     return np.column_stack(columns).astype(np.float32)
 
 
-def _aucs(bundle: Bundle, part: _Part, unit: Unit) -> Iterator[Float32s]:
-    """The AUC [latents of a block, 1 + draws] of all latents, for each column of labels."""
+class _Candidates(NamedTuple):
+    """The latents with the largest AUC on the naming documents, for each column of labels."""
+
+    latents: Ints
+    """[k, 1 + draws] the best first; of equal ones the smaller id."""
+    naming: Float32s
+    """[k, 1 + draws] their AUC on the naming documents."""
+    held_out: Float32s
+    """[k, 1 + draws] and on the held-out documents."""
+
+
+def _candidates(bundle: Bundle, naming: _Part, held_out: _Part, unit: Unit) -> _Candidates:
+    """The best CANDIDATES, kept while the blocks of latents pass."""
+    none = np.empty((0, 1 + DRAWS))
+    best = _Candidates(none.astype(np.int64), none.astype(np.float32), none.astype(np.float32))
+    for block in bundle.activations.blocks_by_latent(most_rows=BLOCK):
+        auc, held = (_auc(bundle, block, part, unit) for part in (naming, held_out))
+        ids = np.broadcast_to(block.latents.astype(np.int64)[:, None], auc.shape)
+        both = [np.concatenate(pair) for pair in zip(best, (ids, auc, held), strict=True)]
+        order = np.argsort(-both[1], axis=0, kind="stable")[:CANDIDATES]
+        best = _Candidates(*(np.take_along_axis(values, order, axis=0) for values in both))
+    return best
+
+
+def _auc(bundle: Bundle, block: LatentBlock, part: _Part, unit: Unit) -> Float32s:
+    """The AUC [latents of the block, 1 + draws], for each column of labels."""
     # Imported here because scipy would delay the first page by a second.
     from scipy.sparse import csr_array  # noqa: PLC0415
 
     m = len(part.units)
     first = part.labels.sum(axis=0)
-    for block in bundle.activations.blocks_by_latent(most_rows=BLOCK):
-        scores = _scores(bundle, block, part, unit)
-        zeros = m - np.bincount(scores.latent, minlength=len(block.latents))
-        rank_of_zero = (zeros + 1) / 2
-        above = zeros[scores.latent] + _ranks(scores) - rank_of_zero[scores.latent]
-        matrix = csr_array(
-            (above.astype(np.float32), (scores.latent, scores.unit)), (len(block.latents), m)
-        )
-        ranks = matrix @ part.labels + rank_of_zero[:, None] * first
-        yield ((ranks - first * (first + 1) / 2) / (first * (m - first))).astype(np.float32)
+    scores = _scores(bundle, block, part, unit)
+    zeros = m - np.bincount(scores.latent, minlength=len(block.latents))
+    rank_of_zero = (zeros + 1) / 2
+    above = zeros[scores.latent] + _ranks(scores) - rank_of_zero[scores.latent]
+    matrix = csr_array(
+        (above.astype(np.float32), (scores.latent, scores.unit)), (len(block.latents), m)
+    )
+    ranks = matrix @ part.labels + rank_of_zero[:, None] * first
+    return ((ranks - first * (first + 1) / 2) / (first * (m - first))).astype(np.float32)
 
 
 @dataclass(frozen=True)

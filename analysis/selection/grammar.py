@@ -373,7 +373,7 @@ def _quoted(text: str) -> str:
 def _word(text: str) -> str:
     """A text as a value: in quotes unless it is one word that is read as it is written."""
     plain = re.fullmatch(r"[^\W\d]\w*(-\w+)*|\d{1,9}", text)
-    return text if plain and text.lower() not in ("and", "or", "not") else _quoted(text)
+    return text if plain and text.lower() not in WORD_OPERATORS else _quoted(text)
 
 
 def _joined(ids: Ids) -> str:

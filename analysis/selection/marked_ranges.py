@@ -1,11 +1,11 @@
-"""Mark what ranges of a long list hold."""
+"""Set a mask at the values in ranges of a long list."""
 
 import numpy as np
 
 from analysis.runtime.arrays import Bools, Int32s, Ints
 
 _FEW = 0.15
-"""A smaller share of the list is listed, and not looked for among all of it."""
+"""Below this share of the list, the places are listed; above it, they are masked."""
 _AT_ONCE = 1 << 16
 """Values that fit in the cache of a core."""
 

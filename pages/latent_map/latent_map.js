@@ -221,6 +221,7 @@ export class LatentMap {
   /** Put a latent in focus here; null for none. */
   showFocus(latent) {
     this.focus = latent;
+    if (!this.index) return; // the places are still on their way
     this.reading.focusChanged();
     this.stage.summary.textContent = this.summary();
     this.redraw();
@@ -317,6 +318,7 @@ export class LatentMap {
   /** The shown part of the map as text; null for all of it. */
   viewportText() {
     const { camera, linked } = this;
+    if (!this.index) return this.data.viewport?.join(",") ?? null;
     if (camera.whole) return null;
     return linked.at === String(camera.viewport) ? linked.text : viewportText(camera.viewport);
   }

@@ -22,7 +22,7 @@ export function join(map) {
   maps.add(map);
 }
 
-/** What the last map has not sent is of no page. */
+/** When the last map leaves, its unsent gestures are dropped. */
 export function leave(map) {
   maps.delete(map);
   if (maps.size) return;

@@ -1,8 +1,8 @@
 """Send the messages of a run together, so that a browser draws few times.
 
-Streamlit sends a message for every element while a script runs, and a browser lays the page out
-anew for what has come in each 10 ms: about ten times in a run. Here messages that follow each other
-closely wait for each other.
+Streamlit sends one message for each element, and the browser lays out the page again every 10 ms
+while they arrive: about ten times in a run. This middleware sends messages that follow each other
+closely together.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class _Batch:
         self._later: asyncio.Task[None] | None = None
 
     async def add(self, message: Message) -> None:
-        """Let a message wait; what is not content, as an end, is sent at once behind the others.
+        """Queue a message. What is not content, such as a close, is sent at once, after the queue.
 
         Raises what sending the last batch has raised, so that Streamlit learns of a lost client.
         """
@@ -75,8 +75,8 @@ class _Batch:
 
     def stop(self) -> None:
         """Send nothing more."""
-        if self._later:
-            self._later.cancel()
+        if self._later and not self._later.cancel() and not self._later.cancelled():
+            self._later.exception()  # the client has left, so nobody needs to hear of it
 
     async def _send_after_a_pause(self) -> None:
         now = asyncio.get_running_loop().time

@@ -28,7 +28,7 @@ BINARY = {
 }
 LARGEST_ID = 2**31 - 1
 LONGEST_SENTENCE = 1000
-"""Characters: a sentence may repeat what was asked."""
+"""Characters: a sentence may repeat a part of the request."""
 Answer = Callable[["Bundle", Request], Response]
 
 
@@ -130,10 +130,10 @@ def regime_of_request(text: str | None) -> tuple[float, float] | None:
         return None
     try:
         low, high = map(float, text.split(","))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError("a number is not finite")
     except ValueError as error:
         raise HTTPException(400, "A range of activation is two numbers.") from error
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise HTTPException(400, "A range of activation is two numbers.")
     return low, high
 
 

@@ -50,7 +50,8 @@ def warm_up(stop: threading.Event, pause: float) -> None:
     try:
         for name in modules_of(PAGES / f"{FIRST}.py"):
             import_module(name)
-        bundles = import_module("pages.widgets.bundles").open_ahead()
+        offered = import_module("pages.widgets.bundles")
+        bundles = offered.open_ahead()
         if stop.wait(pause):
             return
         for page in sorted(PAGES.glob("*.py")):
@@ -59,7 +60,7 @@ def warm_up(stop: threading.Event, pause: float) -> None:
         for name in IMPORTED_LATE:
             import_module(name)
         draw_ahead(bundles)
-        import_module("pages.widgets.bundles").index_ahead()
+        offered.index_ahead(bundles)
         import_module("analysis.cooccurrence.significance").compile_tests()
     except Exception:  # a page shows the same error to its reader
         LOG.exception("The warm-up failed; pages are loaded when they are opened.")

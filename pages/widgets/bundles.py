@@ -1,11 +1,12 @@
 """The available bundles, the bundle of the view, and cached results of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -98,6 +99,11 @@ def _opened(bundle_id: str, identity: str, _path: Path) -> Bundle:
     return open_bundle(_path)
 
 
+def data_address(bundle_id: str, bundle: Bundle) -> str:
+    """The address of the data of a bundle, relative to the dashboard; it changes with the files."""
+    return f"map-data/{quote(bundle_id, safe='')}/{bundle.identity}"
+
+
 def offered_bundle(bundle_id: str) -> Bundle | None:
     """An open bundle of this server by its id; None if the server does not have it.
 
@@ -120,12 +126,11 @@ def open_ahead() -> list[Bundle]:
     return opened
 
 
-def index_ahead() -> None:
+def index_ahead(bundles: Sequence[Bundle]) -> None:
     """Index the words of the first bundle if it has so many latents that a search waits for it."""
-    for bundle_id in list(registry())[:1]:
+    for bundle in bundles[:1]:
         with suppress(InputError):
-            if bundle := offered_bundle(bundle_id):
-                index_of_words(bundle)
+            index_of_words(bundle)
 
 
 def bundle_picker() -> None:

@@ -1,4 +1,4 @@
-"""Find latents by example: two sets of documents or windows, and the latents between them."""
+"""Find latents by example: which latents tell two sets of documents or windows apart."""
 
 import numpy as np
 import streamlit as st

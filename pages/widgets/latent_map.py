@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -25,6 +25,7 @@ from charts.map_columns import ASSOCIATION, CLUSTER, PROFILE
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
 from pages.widgets import choices, map_gestures, session
+from pages.widgets.bundles import data_address
 from pages.widgets.figure_card import show
 from pages.widgets.map_script import addresses, style, version
 from pages.widgets.page import Page
@@ -150,7 +151,7 @@ def _chart(page: Page, choice: MapChoice, name: MapName, viewport: Viewport | No
 def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
     """What the browser needs to draw: addresses of the large columns, and what changes often."""
     bundle, view = page.bundle, page.view
-    base = f"map-data/{quote(view.bundle, safe='')}/{bundle.identity}"
+    base = data_address(view.bundle, bundle)
     level = choice.level and {"space": choice.level.space, "level": choice.level.level}
     shapes = map_gestures.shapes_of(view.selection, name) if page.selection else ()
     return {

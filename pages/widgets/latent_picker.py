@@ -42,14 +42,18 @@ def _latent_choices(page: Page, latent: int) -> None:
 def _valid_latent(page: Page) -> int:
     latent, last = page.view.latent, len(page.mask) - 1
     if latent is None:
-        live = page.bundle.latents["active_tokens"].to_numpy() > 0
-        latent = int(np.argmax(page.mask & live))
+        latent = int(np.argmax(_active(page)))
         session.suggest(latent=latent)
     elif latent > last:
         st.warning(f"{no_such_latent(latent, last)} Latent {last} is shown.")
         latent = last
         session.change(latent=latent)
     return latent
+
+
+def _active(page: Page) -> Bools:
+    """The selected latents [n_latents] that are active on some token."""
+    return page.mask & (page.bundle.latents["active_tokens"].to_numpy() > 0)
 
 
 def no_such_latent(latent: int, last: int) -> str:
@@ -77,16 +81,15 @@ def _step(name: str, icon: str, latent: int | None) -> None:
 
 
 def _random_step(page: Page, latent: int) -> None:
-    """A button that shows another live latent of the selection, drawn when it is clicked."""
-    live = page.bundle.latents["active_tokens"].to_numpy() > 0
-    others = np.flatnonzero(page.mask & live)
+    """A button that shows another active latent of the selection, drawn when it is clicked."""
+    others = np.flatnonzero(_active(page))
     others = others[others != latent]
     st.button(
         "Random latent",
         icon=":material/shuffle:",
         type="tertiary",
         disabled=not len(others),
-        help="Any other live latent of the selection.",
+        help="Any other latent of the selection that is active on some token.",
         on_click=_go_to_any,
         args=(others,),
     )

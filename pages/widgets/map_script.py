@@ -22,8 +22,8 @@ def version() -> str:
 
 def addresses() -> list[str]:
     """The address of every module, relative to the dashboard."""
-    content = modules()
-    return [f"map-modules/{version()}/{name}" for name in sorted(content)]
+    digest, content = _read(_stamp())
+    return [f"map-modules/{digest}/{name}" for name in sorted(content)]
 
 
 def style() -> str:

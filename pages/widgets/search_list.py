@@ -8,7 +8,6 @@ takes the place of the part of the selection that is of its kind.
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
 
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,11 +17,12 @@ from analysis.bundle import Bundle
 from analysis.selection import LONGEST_TEXT, parse, replaced
 from analysis.selection.search import Kind
 from pages.widgets import session
+from pages.widgets.bundles import data_address
 from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
+from pages.widgets.state import Id
 
 KEY = "search list"
-LARGEST_ID = 2**31 - 1
 _SCRIPT = Path(__file__).with_suffix(".js")
 _HTML = """
 <div class="search-panel" popover="manual">
@@ -38,14 +38,14 @@ class Choice(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     kind: Kind
-    item: int = Field(default=0, ge=0, le=LARGEST_ID)
+    item: Id = 0
     select: str = Field(default="", max_length=LONGEST_TEXT)
 
 
 def search_list(bundle: Bundle) -> None:
     """Draw the list, which is hidden until a reader types into the field."""
     view = session.current()
-    address = f"map-data/{quote(view.bundle, safe='')}/{bundle.identity}/search"
+    address = f"{data_address(view.bundle, bundle)}/search"
     with st.container(key="search"):
         _component()(
             key=KEY,

@@ -30,7 +30,7 @@ NEAR_FORM = 3
 MOST_HITS = 8
 """Of each kind."""
 MOST_DOCUMENTS = 4
-"""Of the documents, because the latents of each are a question over all its contexts."""
+"""Fewer documents, because the latents of each are looked up over all its contexts."""
 AROUND = 10
 """Tokens of a context hit before and after the text."""
 _MOST_ROWS = 200

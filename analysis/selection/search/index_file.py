@@ -32,6 +32,8 @@ _PRAGMAS = (
     "pragma temp_store = file",
     "pragma cache_size = -32000",
 )
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+"""Codes of SQLite for a file that is not what was written."""
 _building = Lock()
 
 
@@ -57,6 +59,8 @@ def open_index(bundle: Bundle) -> Iterator[sqlite3.Connection]:
         with closing(_connect(path)) as index:
             yield index
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+            raise
         path.unlink(missing_ok=True)
         raise InputError(
             f"{path}: the search index was damaged ({error}) and has been removed; search again."

@@ -1,7 +1,6 @@
-"""Make the search index in a process of its own, so that nobody waits for it.
+"""Build the search index in a separate process with low priority, so that no request waits for it.
 
-The process has a low priority. All processes of one cache folder make one index at a time; the
-others wait, and then find theirs if it was the same.
+Processes that share a cache folder build one index at a time.
 """
 
 import os
@@ -33,17 +32,15 @@ def is_ready(bundle: Bundle) -> bool:
     Raises InputError with the reason if the process could not make it; the next call tries again.
     """
     path = index_path(bundle)
-    if is_complete(path):
-        return True
     with _changing:
         maker = _makers.get(path)
-        if maker is None:
-            _makers[path] = _started(bundle)
-        elif maker.poll() is not None:
+        if maker is not None and maker.poll() is not None:
             del _makers[path]
             _, errors = maker.communicate()
-            if not is_complete(path):  # it may have been finished since
+            if maker.returncode and not is_complete(path):
                 raise InputError(_reason(errors) or "The search index could not be made.")
+        if path not in _makers and not is_complete(path):
+            _makers[path] = _started(bundle)
     return is_complete(path)
 
 

@@ -60,3 +60,13 @@ def test_only_the_first_columns_are_kept() -> None:
     collected = DocumentValues()
     collected.add(0, tuple((f"c{i}", "x") for i in range(MOST_COLUMNS + 3)))
     assert len(set(collected.table()["column"].to_pylist())) == MOST_COLUMNS
+
+
+def test_columns_with_many_values_take_the_place_of_no_other() -> None:
+    collected = DocumentValues()
+    languages = []
+    for document in range(MOST_VALUES + 1):
+        ids = tuple((f"id{i}", str(document)) for i in range(MOST_COLUMNS))
+        collected.add(document, (*ids, ("language", "fr")))
+        languages.append((document, "language", "fr"))
+    assert [tuple(row.values()) for row in collected.table().to_pylist()] == languages
