@@ -204,6 +204,8 @@ def test_a_selection_moves_and_remounts_nothing(shown: MapPage) -> None:
     shown.rest()
     assert page.evaluate(f"{scroller}.scrollTop") == top
     assert canvas is not None and canvas.evaluate("canvas => canvas.isConnected")
+    page.evaluate(f"{scroller}.scrollTop = 0")
+    page.wait_for_timeout(500)  # an open list closes when the page scrolls
     page.get_by_role("combobox", name="Map by").click()
     page.get_by_role("option", name="co-occurrence").click()
     shown.rest()
