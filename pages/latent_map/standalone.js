@@ -90,7 +90,8 @@ async function fontFace() {
   );
   const address = /url\(["']?([^"')]+)/.exec(rule?.style.getPropertyValue("src"))?.[1];
   if (!address) return "";
-  const response = await fetch(new URL(address, document.baseURI));
+  const sheet = rule.parentStyleSheet.href ?? document.baseURI;
+  const response = await fetch(new URL(address, sheet));
   if (!response.ok) return "";
   const font = base64(new Uint8Array(await response.arrayBuffer()));
   const weight = rule.style.fontWeight || "200 900";
