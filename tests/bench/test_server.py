@@ -18,7 +18,7 @@ def test_a_started_dashboard_is_used_and_stopped(planted_bundle: Bundle, tmp_pat
             run = await client.open("latent", "select=flag%3Ddead")
             assert run.exceptions == []
             assert any("**6** of 200 latents" in text for text in run.texts)
-            run = await client.set(run.widget("Contexts"), "random")
+            run = await client.set(run.widget("Contexts"), ["random"])
             assert run.address is not None and "contexts=random" in run.address
             run = await client.set(run.widget("Next"))
             assert run.address is not None and "latent=190" in run.address

@@ -13,6 +13,8 @@ from analysis.bundle import MANIFEST, TABLES
 from analysis.bundle.ranges import Range
 from tests.bundles.sealing import reseal
 
+LARGE_TABLES = ("contexts", "partners", "latents", "tokens")
+"""Tables with many rows, which are damaged more often."""
 Damage = Callable[[Path, random.Random], str]
 """Damages a bundle in place; returns what was done, as a phrase."""
 HUGE = 1_000_000
@@ -21,12 +23,22 @@ HUGE = 1_000_000
 
 def any_table(folder: Path, draw: random.Random) -> str:
     """A table of the bundle, more often one with many rows."""
-    return draw.choice([*_tables(folder), "contexts", "partners", "latents", "tokens"])
+    return draw.choice([*_tables(folder), *LARGE_TABLES])
 
 
 def _tables(folder: Path) -> list[str]:
     """The tables that the bundle has: one of an older schema lacks some."""
     return [table for table in TABLES if _file(folder, table).exists()]
+
+
+def _any_filled_table(folder: Path, draw: random.Random) -> str:
+    """A table of the bundle with rows, more often one with many."""
+    filled = [table for table in _tables(folder) if _rows(folder, table)]
+    return draw.choice([*filled, *LARGE_TABLES])
+
+
+def _rows(folder: Path, table: str) -> int:
+    return int(pq.read_metadata(_file(folder, table)).num_rows)
 
 
 def _file(folder: Path, table: str) -> Path:
@@ -193,7 +205,7 @@ def _changed_column(
         for column in _stored_columns(folder, table)
         if wanted(column)
         and unit in ("", column.metadata[b"unit"].decode())
-        and pq.read_metadata(_file(folder, table)).num_rows
+        and _rows(folder, table)
     ]
     table, column = draw.choice(columns)
     rows = pq.read_table(_file(folder, table))
@@ -249,7 +261,10 @@ def huge_tokens(folder: Path, draw: random.Random) -> str:
         return bool(pa.types.is_string(listed) or pa.types.is_dictionary(listed))
 
     columns = [
-        (t, c) for t in _tables(folder) for c in _stored_columns(folder, t) if has_texts(c.type)
+        (table, column)
+        for table in _tables(folder)
+        for column in _stored_columns(folder, table)
+        if has_texts(column.type) and _rows(folder, table)
     ]
     table, column = draw.choice([(t, c) for t, c in columns if c.metadata[b"unit"] == b"text"])
     rows = pq.read_table(_file(folder, table))
@@ -307,7 +322,7 @@ def unsorted(folder: Path, draw: random.Random) -> str:
 
 def fewer_rows(folder: Path, draw: random.Random) -> str:
     """Remove rows of a table, or store them twice."""
-    table = any_table(folder, draw)
+    table = _any_filled_table(folder, draw)
     rows = pq.read_table(_file(folder, table))
     twice = draw.random() < 0.3
     start = draw.choice((0, rows.num_rows // 2))

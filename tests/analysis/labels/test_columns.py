@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis import build
+from analysis.pipeline import assembly
 from analysis.build import build_bundle
 from analysis.bundle import TABLES, Activations, Bundle, Parameters, write_table
 from analysis.labels.columns import label_tables
@@ -116,7 +116,7 @@ def test_a_build_with_other_explanations_resumes(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(build, "publish", no_publishing)
+        stopped.setattr(assembly, "publish", no_publishing)
         with pytest.raises(KeyboardInterrupt):
             build_bundle(request, telling)
     bundle = build_bundle(replace(request, labels=LabelSources()), telling)
