@@ -155,9 +155,15 @@ def _candidates(bundle: Bundle, naming: _Part, held_out: _Part, unit: Unit) -> _
     for block in bundle.activations.blocks_by_latent(most_rows=BLOCK):
         auc, held = (_auc(bundle, block, part, unit) for part in (naming, held_out))
         ids = np.broadcast_to(block.latents.astype(np.int64)[:, None], auc.shape)
-        both = [np.concatenate(pair) for pair in zip(best, (ids, auc, held), strict=True)]
-        order = np.argsort(-both[1], axis=0, kind="stable")[:CANDIDATES]
-        best = _Candidates(*(np.take_along_axis(values, order, axis=0) for values in both))
+        latents = np.concatenate([best.latents, ids])
+        naming_auc = np.concatenate([best.naming, auc])
+        held_out_auc = np.concatenate([best.held_out, held])
+        order = np.argsort(-naming_auc, axis=0, kind="stable")[:CANDIDATES]
+        best = _Candidates(
+            np.take_along_axis(latents, order, axis=0),
+            np.take_along_axis(naming_auc, order, axis=0),
+            np.take_along_axis(held_out_auc, order, axis=0),
+        )
     return best
 
 

@@ -13,7 +13,6 @@ from analysis.bundle.ranges import LONGEST_TEXT
 from analysis.runtime.errors import InputError
 from tests.faults.damages import DAMAGES, Damage, hostile_manifest, huge_tokens
 
-
 UNNOTICED = (hostile_manifest, huge_tokens)
 """Damages that may be harmless: some fields are only shown, and long texts are cut when read."""
 

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.pipeline import assembly
 from analysis.build import build_bundle
 from analysis.bundle import TABLES, Activations, Bundle, Parameters, write_table
 from analysis.labels.columns import label_tables
@@ -18,6 +17,7 @@ from analysis.labels.material import Material
 from analysis.labels.naming_terms import naming_terms
 from analysis.labels.requested import LabelSources
 from analysis.labels.split import held_out_documents, split_tokens
+from analysis.pipeline import assembly
 from analysis.runtime.errors import InputError
 from analysis.runtime.memory import MEMORY_BYTES
 from analysis.runtime.progress import SILENT
