@@ -170,12 +170,13 @@ def pairs_table(
 
 def _listed_q(bundle: Bundle, rows: pa.Table) -> pa.Array:
     """The smallest q [n] of the relations of each pair; null for a pair that is not listed."""
+    wanted = _pair_keys(bundle, rows["latent"].to_numpy(), rows["partner"].to_numpy())
     listed = bundle.relations.all()
     keys = _pair_keys(bundle, listed["a"].to_numpy(), listed["b"].to_numpy())
-    q_values = listed["q_value"].to_numpy()
+    of_rows = np.flatnonzero(np.isin(keys, wanted))
+    keys, q_values = keys[of_rows], listed["q_value"].to_numpy()[of_rows]
     order = np.lexsort((q_values, keys))
     known, first = np.unique(keys[order], return_index=True)
-    wanted = _pair_keys(bundle, rows["latent"].to_numpy(), rows["partner"].to_numpy())
     place = pc.index_in(pa.array(wanted), value_set=pa.array(known))
     return pa.array(q_values[order][first]).take(place)
 
