@@ -7,6 +7,7 @@ import pyarrow as pa
 from analysis.bundle import Bundle
 from analysis.cooccurrence.power import is_too_rare, smallest_lift_of_counts
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.latents.activation_range import tokens_in_range
 from analysis.runtime.numbers import count, density, short
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, template
@@ -77,6 +78,16 @@ def activation_histogram(
 def range_words(regime: tuple[float, float]) -> str:
     """A range of activation, such as "2.5 to 7"."""
     return f"{short(regime[0])} to {short(regime[1])}"
+
+
+@cached
+def tokens_of_range(bundle: Bundle, latent: int, regime: tuple[float, float]) -> int:
+    """The number of tokens on which the activation of a latent is in a range, both ends included.
+
+    Raises InputError if the bundle has no such latent.
+    """
+    check_latent(bundle, latent)
+    return len(tokens_in_range(bundle, latent, *regime)[0])
 
 
 def _inside(rows: pa.Table, regime: tuple[float, float] | None) -> pa.Array:

@@ -101,6 +101,7 @@ def _place_of(bundle: Bundle, document: int) -> int:
     return int(place[0])
 
 
+@cached
 def _document(bundle: Bundle, latent: int, document: int) -> tuple[Ints, Ints, Float32s]:
     """Rows of the token table, positions and activations of the tokens of a document."""
     kept = bundle.kept_tokens

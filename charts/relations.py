@@ -30,6 +30,7 @@ MOST_DRAWN = 2_000
 HEIGHT = 380
 
 
+@cached
 def relation_rows(
     bundle: Bundle,
     chosen: np.ndarray,

@@ -1,11 +1,10 @@
-"""The available bundles, the bundle of the view, and cached results of it."""
+"""The available bundles and the bundle of the view."""
 
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import streamlit as st
@@ -17,9 +16,6 @@ from analysis.serve import BUNDLES, bundle_folders
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
-
-if TYPE_CHECKING:
-    from analysis.clusters.jaccard_components import Components
 
 _BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
@@ -194,16 +190,3 @@ def _unread() -> str:
     unread = [b for bundle_id, b in registry().items() if b.problem and bundle_id == b.path.name]
     sentences = [f" {plain(b.path.name, 60)} cannot be read: {plain(b.problem)}" for b in unread]
     return "".join(sentences[:3])
-
-
-def clarke_components(bundle: Bundle) -> "Components":
-    """The components of Clarke et al. 2024 among all latents that are not dense."""
-    return _clarke_components(bundle.identity, bundle)
-
-
-@st.cache_data(show_spinner="Searching for the Jaccard threshold", max_entries=8)
-def _clarke_components(identity: str, _bundle: Bundle) -> "Components":
-    # Imported here because scipy would delay the first page by a second.
-    from charts.jaccard_components import components_of  # noqa: PLC0415
-
-    return components_of(_bundle)

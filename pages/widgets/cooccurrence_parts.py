@@ -11,14 +11,13 @@ from analysis.latents.flags import FLAGGED
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Ints
 from charts.heatmap import cooccurrence_heatmap
-from charts.jaccard_components import component_sizes
+from charts.jaccard_components import component_sizes, components_of
 from charts.network import group_network, neighbourhood
 from charts.null_view import null_pairs
 from charts.pairs import RankedPairs, ranked_pairs, strongest_pairs
 from charts.relations import ALL, relation_points, relation_rows
 from charts.tables import pairs_table
 from pages.widgets import choices
-from pages.widgets.bundles import clarke_components
 from pages.widgets.figure_card import show
 from pages.widgets.latent_picker import latent_picker
 from pages.widgets.page import Page
@@ -129,7 +128,8 @@ def components_part(page: Page) -> None:
     """The components of Clarke et al. 2024; a click selects one."""
     left, right = st.columns(2)
     with left:
-        components = clarke_components(page.bundle)
+        with st.spinner("Searching for the Jaccard threshold"):
+            components = components_of(page.bundle)
         show(component_sizes(page.bundle, components, page.selected), page.selection)
     with right:
         latent_table(page.bundle, page.mask, "Selected latents")

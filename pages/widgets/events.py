@@ -56,7 +56,7 @@ from charts.core.interactions import (
 )
 from charts.density import density_histogram
 from pages.widgets import session
-from pages.widgets.bundles import clarke_components, shown
+from pages.widgets.bundles import shown
 from pages.widgets.failures import guarded
 
 KEY = session.CHART
@@ -166,7 +166,10 @@ def _open_passage(row: Row) -> None:
 
 def _component(row: Row) -> Selection:
     """The members of a component by their ids, because no condition selects a component."""
-    labels = clarke_components(shown()).labels
+    # Imported here because scipy would delay the first page by a second.
+    from charts.jaccard_components import components_of  # noqa: PLC0415
+
+    labels = components_of(shown()).labels
     return Latents(ids_of(np.flatnonzero(labels == int(row["component"])).tolist()))
 
 

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from analysis.latents.activation_range import tokens_in_range
 from analysis.runtime import numbers
-from charts.latent import range_words
+from charts.latent import range_words, tokens_of_range
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.page import Page
@@ -15,7 +14,7 @@ def chosen_regime(page: Page, latent: int) -> tuple[float, float] | None:
     regime = session.current().regime
     if regime is None:
         return None
-    inside = len(tokens_in_range(page.bundle, latent, *regime)[0])
+    inside = tokens_of_range(page.bundle, latent, regime)
     every = page.bundle.latents["active_tokens"][latent].as_py()
     with st.container(horizontal=True, vertical_alignment="center", key="regime"):
         st.markdown(

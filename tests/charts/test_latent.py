@@ -18,6 +18,7 @@ from charts.latent import (
     latent_neighbours,
     latent_partners,
     logit_effects,
+    tokens_of_range,
 )
 from tests.charts.dense import dense_matrix, phi
 from tests.charts.drawn import domain_of, drawn_rows
@@ -161,6 +162,15 @@ def test_the_bars_that_touch_the_range_are_dark(tiny: Bundle) -> None:
         f"{numbers.short(regime[0])} to {numbers.short(regime[1])}"
     )
     assert figure.selections == ("brushed_activations",)
+
+
+def test_the_tokens_of_a_range_are_counted_with_both_ends(tiny: Bundle) -> None:
+    values = np.sort(tiny.activations.of_latent(20)[1])
+    regime = (float(values[2]), float(values[len(values) // 2]))
+    counted = sum(regime[0] <= value <= regime[1] for value in values.tolist())
+    assert tokens_of_range(tiny, 20, regime) == counted > 1
+    with pytest.raises(InputError, match="there is no latent 5000"):
+        tokens_of_range(tiny, 5000, regime)
 
 
 def test_the_contexts_follow_the_range(tiny: Bundle) -> None:

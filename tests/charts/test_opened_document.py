@@ -7,6 +7,7 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from charts import opened_document
+from charts.core import cache
 from charts.core.text import cells, shown_token
 from charts.opened_document import COLUMNS, document_strip, document_text, title_of_document
 from tests.charts.conftest import LENGTH
@@ -67,6 +68,14 @@ def test_only_the_text_around_the_token_is_shown(
     for position, shown in ((60, range(55, 68)), (0, range(8)), (129, range(124, 130))):
         rows = document_text(tiny, LATENT, DOCUMENT, position).rows
         assert rows["position"].to_pylist() == list(shown)
+
+
+def test_the_strip_and_the_text_share_what_is_read(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache._results, "limit", cache.LIMIT)
+    once = opened_document._document(tiny, LATENT, DOCUMENT)
+    assert opened_document._document(tiny, LATENT, DOCUMENT) is once
 
 
 def test_a_character_is_drawn_once_over_the_tokens_that_hold_it() -> None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from charts.core import cache
 from charts.relations import RELATIONS, relation_points, relation_rows
 from tests.charts.conftest import CLUSTERS, DEAD, LISTED, with_tables
 from tests.charts.drawn import domain_of, drawn_rows
@@ -39,6 +40,16 @@ def test_listed_relations_are_shown_and_flagged_ones_are_hidden_and_counted(
     assert f"{hidden:,} pairs with a dense" in str(relation_points(tiny, EVERY, relation).note)
     wanted = sum(LISTED.values()) if relation == "all" else LISTED[relation]
     assert len(listed) == wanted
+
+
+def test_the_rows_of_a_selection_are_made_once(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache._results, "limit", cache.LIMIT)
+    once, _ = relation_rows(tiny, EVERY, "duplicate")
+    again, _ = relation_rows(tiny, EVERY.copy(), "duplicate")
+    other, _ = relation_rows(tiny, EVERY, "implication")
+    assert again is once and other is not once
 
 
 def test_pairs_with_an_ultralow_latent_or_parent_are_hidden(tiny: Bundle) -> None:
