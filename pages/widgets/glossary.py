@@ -5,6 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from analysis.clusters.stability import WEAK
+from analysis.decoder.map_verdict import LEAST_RECALL, LEAST_TRUSTWORTHINESS
 from analysis.latents.flags import DENSE_TEXT, ULTRALOW_TEXT
 from pages.widgets.markdown import plain
 
@@ -60,7 +61,7 @@ TERMS: dict[str, Term] = {
         Term(
             "Jaccard",
             "Tokens with both over tokens with either: from 0 to 1. Dice and overlap are similar.",
-            "Above 0.2 is notable. By chance it is near the density.",
+            "Above 0.2 is notable. By chance it is below the smaller of the two densities.",
         ),
         Term(
             "lift, PMI, NPMI",
@@ -104,12 +105,13 @@ TERMS: dict[str, Term] = {
         Term(
             "recall of the map",
             "Of the ten nearest latents, the share that is also among the ten nearest on the map.",
-            "1 is best. Below 0.2 most neighbours on the map are chance.",
+            f"1 is best. Compare it with its null. Below {LEAST_RECALL:g}, do not read neighbours "
+            "off the map.",
         ),
         Term(
             "trustworthiness",
             "Whether near points on the map are near in the decoder space too: 0 to 1.",
-            "0.5 is chance, above 0.9 is good.",
+            f"0.5 is chance, {LEAST_TRUSTWORTHINESS:g} or more is good.",
         ),
         Term(
             "precision, recall",

@@ -3,6 +3,7 @@
 import pytest
 
 from analysis.cooccurrence.association import MEASURES
+from analysis.decoder.map_verdict import LEAST_RECALL, LEAST_TRUSTWORTHINESS
 from pages.widgets.glossary import COUNTS, TERMS, TERMS_OF
 from tests.pages.conftest import Open, texts
 
@@ -30,6 +31,11 @@ def test_every_measure_is_explained() -> None:
         assert measure.label in named or measure.label in UNEXPLAINED
     for symbol in ("n11", "n10", "n01", "n00", "n1 ", "n2 ", "N "):
         assert symbol in COUNTS
+
+
+def test_the_limits_of_a_map_are_those_of_its_verdict() -> None:
+    assert f"Below {LEAST_RECALL:g}, do not read" in TERMS["recall of the map"].good
+    assert f", {LEAST_TRUSTWORTHINESS:g} or more is good" in TERMS["trustworthiness"].good
 
 
 @pytest.mark.parametrize("title", ["Co-occurrence", "Map"])
