@@ -27,7 +27,7 @@ def terms_of_corpus(bundle: Bundle) -> "CorpusTerms":
 
 
 @cached
-def profile_of(bundle: Bundle, mask: Bools) -> "SelectionProfile":
+def common_profile(bundle: Bundle, mask: Bools) -> "SelectionProfile":
     """What the latents of a mask [n_latents] have in common, against the rest."""
     from analysis.labels.selection_profile import selection_profile  # noqa: PLC0415
 
@@ -39,7 +39,7 @@ def profile_bars(bundle: Bundle, mask: Bools, part: ProfilePart) -> Figure:
     """One part of the profile of a mask [n_latents]; raises InputError for an unknown part."""
     if part not in get_args(ProfilePart):
         raise InputError(f"Profile: there is no part {part!r}; choose {get_args(ProfilePart)}.")
-    profile = profile_of(bundle, mask)
+    profile = common_profile(bundle, mask)
     every = f"{count(int(mask.sum()))} selected and all others"
     match part:
         case "terms":

@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
-from charts.profile_bars import counted_in, profile_bars, profile_of
+from charts.profile_bars import common_profile, counted_in, profile_bars
 from pages.widgets import session
 from pages.widgets.clusters_inside import clusters_inside
 from pages.widgets.failures import guarded
@@ -48,7 +48,7 @@ def explained_selection(bundle: Bundle, mask: Bools, selection: str) -> None:
         st.info("There is no selection to explain: select some of the latents, but not all.")
         return
     with st.container(border=True, key="explanation"):
-        profile = profile_of(bundle, mask)
+        profile = common_profile(bundle, mask)
         st.markdown(
             "**What the selected latents have in common, against the rest** · "
             f"{counted_in(profile)}."

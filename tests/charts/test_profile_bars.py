@@ -7,7 +7,7 @@ from analysis.bundle import Bundle
 from analysis.labels.corpus_terms import corpus_terms
 from analysis.labels.selection_profile import selection_profile
 from analysis.runtime.errors import InputError
-from charts.profile_bars import counted_in, profile_bars, profile_of
+from charts.profile_bars import common_profile, counted_in, profile_bars
 
 
 def test_each_part_has_the_rows_of_the_profile(planted_bundle: Bundle) -> None:
@@ -22,7 +22,7 @@ def test_each_part_has_the_rows_of_the_profile(planted_bundle: Bundle) -> None:
         figure = profile_bars(planted_bundle, mask, part)  # type: ignore[arg-type]
         assert figure.rows.equals(rows.slice(0, 12)), part
         assert figure.name == f"selection-{part.replace('_', '-')}"
-    assert profile_of(planted_bundle, mask).density == profile.density
+    assert common_profile(planted_bundle, mask).density == profile.density
     live = sum(flag != "dead" for flag in planted_bundle.latents["flag"].to_pylist()[20:])
     assert counted_in(profile) == f"20 selected and {live} other active latents, 60 documents"
 
