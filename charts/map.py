@@ -107,8 +107,8 @@ def selected_rows(
     """The map of a selection with only the rows of the selected latents, for files.
 
     `selection` is the text of the selection; empty for all latents. `profile` is as in
-    `charts.map_columns.colouring`. `selected` [n_latents] is what the text selects where only the
-    caller can tell, because it asks notes. Raises InputError if the text cannot be read.
+    `charts.map_columns.colouring`. `selected` [n_latents] is the mask of a text that refers to
+    notes, which only the caller can read. Raises InputError if the text cannot be read.
     """
     chosen = evaluate(parse(selection), bundle) if selected is None else selected
     figure = latent_map(

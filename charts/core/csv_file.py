@@ -36,7 +36,7 @@ _BASES = {
 
 
 def csv_of(rows: pa.Table, *, for_spreadsheets: bool = False) -> bytes:
-    """The rows as CSV in UTF-8; raises TypeError if a column has a type that no row has."""
+    """The rows as CSV in UTF-8; raises TypeError for a column type that figures do not use."""
     columns = [_cells(_plain(column), for_spreadsheets) for column in rows.columns]
     header = ",".join(map(_quoted, rows.column_names))
     lines = "".join(f"{','.join(cells)}\n" for cells in zip(*columns, strict=True))

@@ -1,5 +1,6 @@
 """The dialog that prepares a figure for a paper, with a preview."""
 
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -67,7 +68,7 @@ def _dialog(figure: Figure) -> None:
             )
     with right:
         try:
-            drawn = paper_figure(figure, "png", Paper(**{**vars(paper), "scale": 2}))
+            drawn = paper_figure(figure, "png", replace(paper, scale=2))
         except InputError as error:
             st.error(plain(error.public, 1000))
             return
