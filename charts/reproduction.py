@@ -26,7 +26,7 @@ LONGEST_VALUE = 60
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of making a figure again."""
+    """The result of making a figure again."""
 
     provenance: Provenance
     bundle: Bundle
@@ -44,7 +44,7 @@ class Reproduction:
             return f"Same rows: all {rows} rows of {of}."
         other = self.provenance.bundle_id
         differs = self.bundle.manifest.bundle_id != other
-        note = f" The file is of the bundle {other}, this one is another." if differs else ""
+        note = f" The file was exported from bundle {other}, not from this one." if differs else ""
         return f"Not the same rows of {of}: {self.difference}{note}"
 
 
@@ -106,7 +106,7 @@ def difference(file: Path, provenance: Provenance, figure: CaptionedTable) -> st
     if named := _names(list(provenance.columns), list(now)):
         return named
     others = [name for name, value in now.items() if provenance.columns[name] != value]
-    return f"the values of {_listed(others)} are others." if others else ""
+    return f"the values of {_listed(others)} differ." if others else ""
 
 
 def _different_values(before: pa.Table, now: pa.Table) -> str:

@@ -20,7 +20,7 @@ from analysis.runtime.errors import InputError
 
 MOST_BYTES = 64 * 2**20
 """Of one array in a file."""
-ROOM = "charts."
+PACKAGE = "charts."
 """How the names of the functions begin."""
 KNOWN = "known"
 """An argument of this name is a result that the function would compute; it is not stored."""
@@ -122,7 +122,7 @@ def repeat(bundle: Bundle, function: str, arguments: Mapping[str, Any]) -> Any:
         raise
     except (TypeError, ValueError, LookupError, zlib.error) as error:
         raise InputError(
-            f"{function}: cannot be drawn of {bundle.name} with the choices in the file "
+            f"{function}: cannot be made from {bundle.name} with the arguments in the file "
             f"({type(error).__name__}); open the bundle that the file names."
         ) from error
     return result
@@ -130,7 +130,7 @@ def repeat(bundle: Bundle, function: str, arguments: Mapping[str, Any]) -> Any:
 
 def _known(module: str, name: str) -> Callable[..., Any] | None:
     """A public function of a module of `charts/` that returns a figure or a table."""
-    if not module.startswith(ROOM) or not all(part.isidentifier() for part in module.split(".")):
+    if not module.startswith(PACKAGE) or not all(part.isidentifier() for part in module.split(".")):
         return None
     try:
         function = getattr(import_module(module), name, None)

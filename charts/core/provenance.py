@@ -123,13 +123,10 @@ def read_provenance(file: Path) -> Provenance:
     except InputError:
         raise
     except (OSError, pa.ArrowException, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        raise InputError(
-            f"{file}: cannot be read as the kind of file that its name says; export it again."
-        ) from error
+        raise InputError(f"{file}: is damaged, or its suffix is wrong; export it again.") from error
     if text is None:
         raise InputError(
-            f"{file}: says nothing about where it comes from; export it again with this version of "
-            "Clearwater."
+            f"{file}: has no provenance; export it again with this version of Clearwater."
         )
     try:
         return Provenance.model_validate_json(text)

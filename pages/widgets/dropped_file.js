@@ -22,8 +22,8 @@ export default function droppedFile() {
     event.preventDefault();
     const view = file.size <= MOST_BYTES ? viewIn(await file.text()) : null;
     if (view) window.location.assign(view);
-    else tell(`${file.name} says no view: drop a Parquet, PNG, SVG or HTML file that was exported ` +
-      "from a page, or the side file of a CSV.");
+    else notify(`${file.name} has no view to open. Drop a Parquet, PNG, SVG or HTML file that was ` +
+      "exported from a page, or the side file of a CSV.");
   });
 }
 
@@ -68,7 +68,7 @@ function objectAt(text, start) {
   return null;
 }
 
-function tell(sentence) {
+function notify(sentence) {
   const note = document.createElement("div");
   note.role = "status";
   note.textContent = sentence;

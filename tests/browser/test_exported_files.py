@@ -75,7 +75,7 @@ def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> N
         page.goto(page.url.partition("/latent")[0])
         settle(page)
     drop(page, Path(__file__))
-    page.get_by_text("says no view: drop a Parquet").wait_for()
+    page.get_by_text("has no view to open. Drop a Parquet").wait_for()
 
 
 def drop(page: Page, file: Path) -> None:

@@ -78,7 +78,10 @@ def test_another_bundle_gives_the_difference(
     assert made.sentence.startswith(
         "Not the same rows of “Latents that fire with latent 20, by phi”"
     )
-    assert f"The file is of the bundle {tiny.manifest.bundle_id}" in made.sentence
+    source = tiny.manifest.bundle_id
+    assert made.sentence.endswith(
+        f" The file was exported from bundle {source}, not from this one."
+    )
 
 
 def changed(figure: CaptionedTable, name: str, row: int, value: object) -> CaptionedTable:
@@ -139,7 +142,7 @@ def test_a_picture_names_the_columns_with_other_values(tiny: Bundle, tmp_path: P
     figure = context_strips(tiny, 20)
     other = changed(changed(figure, "token", 0, "other"), "activation", 3, 99.0)
     assert difference(other, tmp_path, "svg", tiny) == (
-        "the values of columns token, activation are others."
+        "the values of columns token, activation differ."
     )
 
 
@@ -162,7 +165,7 @@ def test_files_that_cannot_be_made_again(tiny: Bundle, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"its side file .*-metadata\.json is not beside it"):
         reproduce(file, tiny.path)
     pq.write_table(pa.table({"a": [1]}), tmp_path / "plain.parquet")
-    with pytest.raises(InputError, match=r"plain\.parquet: says nothing about where"):
+    with pytest.raises(InputError, match=r"plain\.parquet: has no provenance"):
         reproduce(tmp_path / "plain.parquet", tiny.path)
 
 

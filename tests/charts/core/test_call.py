@@ -129,7 +129,7 @@ def test_only_functions_that_make_figures_are_called(tiny: Bundle, function: str
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(tiny: Bundle, arguments: dict[str, Any]) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="cannot be made from tiny with the arguments in the file"):
         repeat(tiny, "charts.density.density_histogram", arguments)
 
 
