@@ -1,5 +1,7 @@
 """The nodes and the edges of a network: which latents, and which of the pairs between them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -42,15 +44,9 @@ def graph_of_latent(
     new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
     rows = order[new]
     drawn = rows[strongest_edges(low[rows], high[rows], value[rows], len(nodes))]
-    edges = {
-        "a": nodes[low[drawn]],
-        "b": nodes[high[drawn]],
-        "a_index": low[drawn],
-        "b_index": high[drawn],
-        measure: value[drawn],
-        "joint_tokens": pairs["joint_tokens"].to_numpy()[drawn],
-    }
-    return nodes, pa.table(edges), len(rows)
+    joint = pairs["joint_tokens"].to_numpy()
+    columns = {measure: value[drawn], "joint_tokens": joint[drawn]}
+    return nodes, _edge_table(nodes, low[drawn], high[drawn], columns), len(rows)
 
 
 def graph_of_pairs(pairs: pa.Table, measure: str, most: int) -> tuple[Ints, pa.Table]:
@@ -65,12 +61,12 @@ def graph_of_pairs(pairs: pa.Table, measure: str, most: int) -> tuple[Ints, pa.T
     value = pairs[measure].to_numpy()[inside]
     low, high = np.minimum(a, b), np.maximum(a, b)
     drawn = strongest_edges(low, high, value, len(nodes), from_node=0)
-    edges = {
-        "a": nodes[low[drawn]],
-        "b": nodes[high[drawn]],
-        "a_index": low[drawn],
-        "b_index": high[drawn],
-        measure: value[drawn],
-        "joint_tokens": pairs["joint_tokens"].to_numpy()[inside][drawn],
-    }
-    return nodes, pa.table(edges)
+    joint = pairs["joint_tokens"].to_numpy()[inside]
+    columns = {measure: value[drawn], "joint_tokens": joint[drawn]}
+    return nodes, _edge_table(nodes, low[drawn], high[drawn], columns)
+
+
+def _edge_table(nodes: Ints, low: Ints, high: Ints, columns: Mapping[str, np.ndarray]) -> pa.Table:
+    """The ends of the edges [n], as latents and as places in `nodes`, and their own columns [n]."""
+    ends = {"a": nodes[low], "b": nodes[high], "a_index": low, "b_index": high}
+    return pa.table({**ends, **columns})
