@@ -30,6 +30,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PASSAGE, Click
 from charts.core.latents import check_latent
 from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
+from charts.core.text import range_words
 from charts.core.theme import ACTIVATION_RANGE, INK, MONO, NARROW, PAPER, layered
 
 LINE = 26
@@ -78,7 +79,7 @@ def context_strips(
             latent=latent,
             contexts=f"{contexts.num_rows} {kind}",
             largest_activation=largest,
-            **({} if regime is None else {"range": f"{short(regime[0])} to {short(regime[1])}"}),
+            **({} if regime is None else {"range": range_words(regime)}),
         ),
         selections=(PASSAGE.name,),
         note=(

@@ -1,7 +1,6 @@
 """Where a latent or a cluster fires, by the values of the documents: language, genre, class."""
 
 import json
-import re
 
 import altair as alt
 import numpy as np
@@ -17,7 +16,7 @@ from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.latents import check_latent
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
-from charts.core.text import shown_label
+from charts.core.text import shown_label, slug
 from charts.core.theme import (
     ACCENT,
     HIGHLIGHT,
@@ -48,7 +47,7 @@ def document_profile(bundle: Bundle, kind: Kind, unit: int, column: str) -> Figu
     every = profile_of(bundle, kind, unit, column)
     rows = every.slice(0, MOST_VALUES)
     return Figure(
-        name=f"{kind}-{unit}-profile-{re.sub(r'[^a-z0-9]+', '-', column.lower())}",
+        name=f"{kind}-{unit}-profile-{slug(column)}",
         title=f"Where {kind} {unit} fires, by {column}",
         chart=_drawing(rows),
         rows=rows,

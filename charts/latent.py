@@ -16,7 +16,7 @@ from charts.core.interactions import ACTIVATIONS, LATENT
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, measured, title_of, value_texts
 from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
-from charts.core.text import name_of, shown_token
+from charts.core.text import name_of, range_words, shown_token
 from charts.core.theme import (
     ACCENT,
     ACCENT_LIGHT,
@@ -73,11 +73,6 @@ def activation_histogram(
         note=f"The {count(len(values))} active tokens; the activation is 0 on all others. Drag "
         "over a range to see its contexts and partners only.",
     )
-
-
-def range_words(regime: tuple[float, float]) -> str:
-    """A range of activation, such as "2.5 to 7"."""
-    return f"{short(regime[0])} to {short(regime[1])}"
 
 
 @cached

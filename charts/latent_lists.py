@@ -14,8 +14,7 @@ from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, title_of
-from charts.core.text import shown_label, shown_token
-from charts.latent import range_words
+from charts.core.text import range_words, shown_label, shown_token
 from charts.relations import RELATIONS, relation_rows
 
 MOST_LISTED = 20

@@ -15,7 +15,7 @@ import pyarrow as pa
 from analysis.bundle import TABLES, Bundle, LevelName
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.errors import InputError
-from analysis.runtime.numbers import count, short
+from analysis.runtime.numbers import count
 from analysis.selection import (
     MAP_COLUMNS,
     Cluster,
@@ -32,7 +32,7 @@ from charts.core.cache import cached
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, is_bounded, title_of
 from charts.core.scheme import Scheme, dark_of
-from charts.core.text import shown_label
+from charts.core.text import range_words, shown_label
 from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS, NO_CLUSTER
 from charts.profile_colours import main_values, offered_profiles, profile_column
 
@@ -325,7 +325,7 @@ def _by_association(
         from analysis.cooccurrence.regime_partners import regime_partners  # noqa: PLC0415
 
         partners = regime_partners(bundle, latent, *regime, measure)
-        own = f"latent {latent} at activation {short(regime[0])} to {short(regime[1])}"
+        own = f"latent {latent} at activation {range_words(regime)}"
     values = np.full(bundle.latents.num_rows, np.nan)
     values[partners["partner"].to_numpy()] = partners[measure].to_numpy()
     offer = Offer(

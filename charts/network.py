@@ -1,6 +1,5 @@
 """Networks of latents: of one latent with its strongest partners, of a cluster, of a selection."""
 
-import re
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from charts.core.interactions import LATENT
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, title_of
 from charts.core.numbers import COUNT, ID, density_tooltips
-from charts.core.text import name_of, unique_name_of_cluster
+from charts.core.text import name_of, slug, unique_name_of_cluster
 from charts.core.theme import (
     CLUSTER_COLOURS,
     HIGHLIGHT,
@@ -115,7 +114,7 @@ def group_network(
     lines = _edge_rows(edges, rows)
     left = len(latents) - len(nodes)
     return Figure(
-        name=f"network-of-{re.sub('[^a-z0-9]+', '-', of.casefold()).strip('-')}-{measure}",
+        name=f"network-of-{slug(of)}-{measure}",
         title=f"The network of {of}, by {title_of(measure)}",
         chart=_drawing(rows, lines, measure, clusters),
         rows=_exported(rows, lines, measure),

@@ -1,7 +1,5 @@
 """The tables of the pages, as they are shown and exported: rows in their order, with a caption."""
 
-import re
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +12,7 @@ from charts.cluster_level import at_level, level_words
 from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.measures import title_of
+from charts.core.text import slug
 from charts.pairs import strongest_pairs
 from charts.relations import ALL, RELATIONS, relation_rows
 
@@ -91,7 +90,7 @@ def latents_table(
         rows = rows.drop_columns(["explanation"])
     order = order_words(bundle)
     return CaptionedTable(
-        name=re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-"),
+        name=slug(title),
         title=title,
         rows=rows if selected is None else _with_selected(rows, selected),
         caption=caption_of(bundle, unit="token", latents=_part(rows, int(mask.sum()), order)),

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from analysis.runtime.errors import InputError
 from charts.core.export import png_file, svg_file
 from charts.core.figure import LINE_CHARACTERS, Figure
-from charts.core.theme import EXPORT_WIDTH, NARROW
+from charts.core.theme import EXPORT_WIDTH, NARROW, NARROW_BELOW
 
 Columns = Literal["1", "1.5", "2"]
 Background = Literal["light", "dark", "transparent"]
@@ -26,8 +26,6 @@ FONT_SIZES = (5.0, 14.0)
 SCALES = (1, 2, 3, 4)
 CHART_TEXT = 12.0
 """Pixels of the text of a chart (`charts.core.theme`)."""
-NARROW_BELOW = 430
-"""Pixels, as in NARROW."""
 POINTS_PER_MILLIMETRE = 72 / 25.4
 
 

@@ -4,6 +4,8 @@ import functools
 import re
 import unicodedata
 
+from analysis.runtime import numbers
+
 LONGEST_TOKEN = 40
 LONGEST_LABEL = 34
 KEPT_TOKENS = 32_768
@@ -76,6 +78,16 @@ def shown_token(token: str) -> str:
 def shown_label(text: str | None, longest: int = LONGEST_LABEL) -> str:
     """A label or a title for a chart: visible, one line, cut."""
     return cut(visible((text or "")[: 4 * longest]).strip(), longest)
+
+
+def slug(text: str) -> str:
+    """A text as a part of the name of a file: small letters and digits of ASCII, joined by "-"."""
+    return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-")
+
+
+def range_words(regime: tuple[float, float]) -> str:
+    """A range of activation, such as "2.5 to 7"."""
+    return f"{numbers.short(regime[0])} to {numbers.short(regime[1])}"
 
 
 def name_of(latent: int, label: str | None, longest: int = LONGEST_LABEL) -> str:

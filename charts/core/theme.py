@@ -110,7 +110,9 @@ SCREEN_SANS = f"Source Sans, {SANS}"
 """On a page: the typeface that Streamlit serves. Files use one that vl-convert ships."""
 MONO = "Liberation Mono, DejaVu Sans Mono, Menlo, Consolas, monospace"
 EXPORT_WIDTH = 760
-NARROW = "(containerSize()[0] + 0 * width) < 430"
+NARROW_BELOW = 430
+"""Pixels of a chart below which it is laid out for a phone."""
+NARROW = f"(containerSize()[0] + 0 * width) < {NARROW_BELOW}"
 """The condition in Vega for a chart on a phone or in a narrow column; false in files.
 
 It mentions the width so that it is evaluated again when the chart is resized."""

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from charts.core.export import Kind, export, filename
+from charts.core.export import ROWS_KINDS, Kind, export, filename
 from charts.core.figure import CaptionedTable, Figure
 from pages.widgets import session
 from pages.widgets.paper_dialog import paper_button
@@ -30,7 +30,6 @@ HELP: dict[Kind, str] = {
 }
 _PICTURES: tuple[Kind, ...] = ("png", "svg")
 """Files that a dark page also offers in light colours, for paper."""
-_ROWS: tuple[Kind, ...] = ("parquet", "csv", "csv-metadata", "spreadsheet")
 SHOWN = "figures and tables of this run"
 _Captioned = TypeVar("_Captioned", bound=CaptionedTable)
 
@@ -64,7 +63,7 @@ def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> 
 
     `light` is the figure in the light scheme, if the page is dark.
     """
-    kinds = tuple(WORDS) if isinstance(figure, Figure) else _ROWS
+    kinds: tuple[Kind, ...] = tuple(WORDS) if isinstance(figure, Figure) else ROWS_KINDS
     with st.container(horizontal=True, width="content", gap="small"):
         if isinstance(figure, Figure):
             paper_button(figure)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from analysis.runtime import numbers
-from charts.latent import range_words, tokens_of_range
+from charts.core.text import range_words
+from charts.latent import tokens_of_range
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.page import Page

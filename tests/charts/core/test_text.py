@@ -5,8 +5,10 @@ from charts.core.text import (
     clusters_named,
     cut,
     name_of,
+    range_words,
     shown_label,
     shown_token,
+    slug,
     unique_name_of_cluster,
     visible,
 )
@@ -41,3 +43,13 @@ def test_the_name_of_a_cluster_contains_its_id_once() -> None:
     for cluster, label in ((0, None), (12, "days (7)"), (345, "x" * 90), (6, "cluster 5")):
         assert clusters_named(unique_name_of_cluster(cluster, label)) == [cluster]
     assert clusters_named("days 7") == clusters_named("the cluster 7") == []
+
+
+def test_a_slug_has_letters_and_digits_without_hyphens_at_its_ends() -> None:
+    assert slug("Cluster 12: It's") == "cluster-12-it-s"
+    assert slug("(año)") == "a-o" and slug("-x_1-") == "x-1" and slug("日本") == ""
+
+
+def test_a_range_is_written_with_short_numbers() -> None:
+    assert range_words((2.5, 7.0)) == "2.5 to 7"
+    assert range_words((0.123456, 12_345.6)) == "0.123 to 12,300"
