@@ -9,6 +9,7 @@ from pages.widgets.find_by_example import find_by_example
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, provenance, self_check_warning
 from pages.widgets.reading import open_chosen, what_is_in_here
+from pages.widgets.tours import tours
 
 page = begin(
     "Overview",
@@ -17,6 +18,7 @@ page = begin(
 )
 open_chosen()
 self_check_warning(page.bundle)
+tours(page.bundle)
 what_is_in_here(page.bundle)
 find_by_example(page.bundle)
 st.subheader("Is it healthy?", anchor=False)

@@ -15,7 +15,6 @@ The same count with passages that are paired at random says how many to expect b
 
 import itertools
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from analysis.harvest.models import DEMO_MODEL, LanguageModel, load_language_mod
 from analysis.runtime.cache_folder import cache_folder
 from analysis.saes import load_sae
 from analysis.saes.sparse_autoencoder import SparseAutoencoder
+from analysis.selection.tours.languages import untranslated
 from data.recipes.texts.games import aligned_messages
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt_BR", "pl", "cs")
@@ -63,21 +63,6 @@ class Agreement:
     """Those in three languages, by the number of languages and then by the agreement."""
     agreeing: tuple[int, ...]
     """The number of languages of each of these latents."""
-
-
-def counted(texts: Sequence[Sequence[str]]) -> list[list[bool]]:
-    """Which tokens of each translation of a passage count: those that no other one contains.
-
-    texts holds the tokens of each translation. Case and spaces do not matter, and tokens without
-    a letter never count.
-    """
-    plain = [[token.strip().casefold() for token in tokens] for tokens in texts]
-    sets = [set(tokens) for tokens in plain]
-    marks = []
-    for own, tokens in enumerate(plain):
-        others: set[str] = set().union(*(s for place, s in enumerate(sets) if place != own))
-        marks.append([bool(re.search(r"[^\W\d_]", t)) and t not in others for t in tokens])
-    return marks
 
 
 def agreement_z(
@@ -171,7 +156,7 @@ def firing(
     fires = np.zeros((len(passages[0]), len(passages), sae.d_sae), np.bool_)
     for place, translations in enumerate(passages):
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in translations]
-        marks = counted([[tokenizer.decode([i]) for i in row] for row in ids])
+        marks = untranslated([[tokenizer.decode([i]) for i in row] for row in ids])
         for language, (row, mark) in enumerate(zip(ids, marks, strict=True)):
             x = hooked_activations(language_model, point, np.array([row]))[0]
             kept = torch.tensor([m and j > 0 for j, m in enumerate(mark)])  # 0 is a sink

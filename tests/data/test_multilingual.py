@@ -11,18 +11,10 @@ from data.recipes.multilingual import (
     agreeing_languages,
     agreeing_pairs,
     agreement_z,
-    counted,
     firing,
     measured,
 )
 from tests.analysis.harvest.tiny_model import D_MODEL, tiny_language_model
-
-
-def test_shared_tokens_digits_and_marks_do_not_count() -> None:
-    texts = [[" The", " King", " Haldric", " 12", ","], [" Le", " roi", " haldric", " 12", "."]]
-    assert counted(texts) == [[True, True, False, False, False], [True, True, False, False, False]]
-    # What only one translation repeats counts.
-    assert counted([["a", "a"], ["b"]]) == [[True, True], [True]]
 
 
 def test_z_equals_permutations_within_groups() -> None:

@@ -1,0 +1,75 @@
+"""The tours of a bundle: saved views, a sentence about each, and the finding that it shows.
+
+They are written by hand into the file `tours.json` beside the manifest. A tour is shown only while
+its finding holds, so an outdated sentence disappears with the finding.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from analysis.bundle import Bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
+from analysis.runtime.errors import InputError
+from analysis.selection.tours.findings import Evidence, Finding, evidence_of
+
+TOURS = "tours.json"
+MOST_BYTES = 100_000
+SIGNIFICANT = 0.05
+"""The largest q of a finding that holds."""
+
+
+class Tour(BaseModel):
+    """A saved view and what it shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=400)
+
+    title: str = Field(min_length=1)
+    sentence: str = Field(min_length=1)
+    page: Literal["map", "clusters", "cooccurrence", "pair", "latent"]
+    query: dict[str, str]
+    """The parameters of the link without the bundle, as in docs/urls.md."""
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class CheckedTour:
+    """A tour with the evidence for its finding."""
+
+    tour: Tour
+    evidence: Evidence
+
+    @property
+    def holds(self) -> bool:
+        """Whether the finding is there in this bundle."""
+        return self.evidence.q <= SIGNIFICANT
+
+
+_TOURS = TypeAdapter(list[Tour])
+
+
+def read_tours(bundle: Bundle) -> list[Tour]:
+    """The tours of a bundle; none without the file. Raises InputError if it cannot be read."""
+    file = bundle.path / TOURS
+    try:
+        if not file.exists():
+            return []
+        if file.stat().st_size > MOST_BYTES:
+            raise InputError(f"{file}: has more than {MOST_BYTES:,} bytes; write fewer tours.")
+        return _TOURS.validate_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{file}: {where}: {first['msg']}; correct it or remove it.") from error
+
+
+@kept_for_bundle
+def checked_tours(bundle: Bundle) -> list[CheckedTour]:
+    """The tours of a bundle with their findings tested again on its tables.
+
+    Raises InputError if the file cannot be read, or names a latent or cluster that is not there.
+    """
+    return [CheckedTour(tour, evidence_of(bundle, tour.finding)) for tour in read_tours(bundle)]
