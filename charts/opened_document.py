@@ -9,29 +9,19 @@ from analysis.latents.windows import read_tokens, token_rows
 from analysis.runtime.arrays import Float32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
-from charts.concordance import (
-    FONT_SIZE,
-    activation_ratio,
-    drawn_tokens,
-    shade_scale,
-    whole_texts,
-)
 from charts.core.cache import cached
-from charts.core.drawing import Drawing, each, named, template
+from charts.core.drawing import each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.latents import check_latent
-from charts.core.numbers import ID, NUMBER, NUMBER_AXIS, PERCENT
-from charts.core.text import cells, shown_label
-from charts.core.theme import A_COLOUR, ACTIVATION_RANGE, INK, MONO, QUIET_INK, layered
+from charts.core.numbers import ID, NUMBER, NUMBER_AXIS
+from charts.core.text import shown_label
+from charts.core.theme import A_COLOUR, QUIET_INK, layered
+from charts.wrapped_text import text_drawing, text_lines
 
 MOST_BARS = 400
 """Bars of the strip; a longer document has several tokens in a bar."""
 BEFORE, AFTER = 150, 450
 """Tokens of the text before and after the picked one."""
-COLUMNS = 96
-"""Characters of a line of the text."""
-LINE = 21
-"""Height of a line in pixels."""
 
 
 def title_of_document(bundle: Bundle, document: int) -> str:
@@ -82,12 +72,12 @@ def document_text(bundle: Bundle, latent: int, document: int, position: int) -> 
     shown = slice(max(middle - BEFORE, 0), middle + AFTER + 1)
     tokens, _ = read_tokens(bundle.path / "tokens.parquet", rows[shown])
     largest = bundle.latents["max"][latent].as_py()
-    table = _lines(tokens.to_pylist(), positions[shown], values[shown], largest)
+    table = text_lines(tokens.to_pylist(), positions[shown], values[shown], largest)
     table = table.append_column("is_picked", pa.array(table["position"].to_numpy() == position))
     return Figure(
         name=f"latent-{latent}-document-{document}-text-{position}",
         title=f"Its text around token {count(position)}",
-        chart=_text_drawing(table),
+        chart=text_drawing(table),
         rows=table,
         caption=caption_of(bundle, unit="token", latent=latent, document=document),
         note=f"{count(table.num_rows)} of its {count(len(rows))} tokens.",
@@ -117,40 +107,6 @@ def _document(bundle: Bundle, latent: int, document: int) -> tuple[Ints, Ints, F
     return rows, positions, values
 
 
-def _lines(tokens: list[str], positions: Ints, values: Float32s, largest: float | None) -> pa.Table:
-    """The tokens in lines of at most COLUMNS columns; start and end are columns of the line."""
-    rows: list[dict[str, object]] = []
-    line, column = 0, 0
-    for start, stop, text in whole_texts(tokens):
-        size = stop - start
-        width = max(cells(text), size)
-        if column and column + width > COLUMNS:
-            line, column = line + 1, 0
-        for i in range(size):
-            rows.append(
-                {
-                    "context": line,
-                    "position": int(positions[start + i]),
-                    "token": tokens[start + i],
-                    "activation": float(values[start + i]),
-                    "ratio": activation_ratio(float(values[start + i]), largest),
-                    "start": column + width * i // size,
-                    "end": column + width * (i + 1) // size,
-                }
-            )
-        column += width
-    return pa.Table.from_pylist(rows, _TOKENS)
-
-
-_TOKENS = pa.schema(
-    [
-        ("context", pa.int32()), ("position", pa.int64()), ("token", pa.string()),
-        ("activation", pa.float32()), ("ratio", pa.float32()), ("start", pa.int32()),
-        ("end", pa.int32()),
-    ]
-)  # fmt: skip
-
-
 @template
 def _strip() -> alt.LayerChart:
     bars = (
@@ -176,42 +132,3 @@ def _strip() -> alt.LayerChart:
     )
     here = alt.Chart(named("here")).mark_rule(color=QUIET_INK, strokeDash=[3, 3]).encode(x="at:Q")
     return layered(bars, here, height=70)
-
-
-def _text_drawing(table: pa.Table) -> Drawing:
-    data = table.select(["context", "position", "activation", "ratio", "is_picked"])
-    untitled = table.append_column("title", pa.array([""] * table.num_rows, pa.string()))
-    placed = drawn_tokens(untitled)
-    for name in ("shown", "drawn", "start", "end", "word"):
-        data = data.append_column(name, placed[name])
-    lines = int(table["context"][-1].as_py()) + 1 if table.num_rows else 1
-    return _text().draw(
-        {"rows": data},
-        height=LINE * lines,
-    )
-
-
-@template
-def _text() -> alt.LayerChart:
-    tokens = alt.Chart(named("rows"))
-    # One unit is one pixel, so that the spacing stays when the chart is narrower.
-    scale = alt.Scale(domainMin=0, domainMax={"expr": "width"}, nice=False)
-    y = alt.Y("context:O", axis=None, scale=alt.Scale(paddingInner=0.1, paddingOuter=0.05))
-    tooltip = [
-        alt.Tooltip("shown:N", title="token"),
-        alt.Tooltip("activation:Q", format=NUMBER),
-        alt.Tooltip("ratio:Q", title="share of the latent's maximum", format=PERCENT),
-        alt.Tooltip("position:Q", format=ID),
-    ]
-    boxes = tokens.mark_rect(clip=True).encode(
-        x=alt.X("start:Q", axis=None, scale=scale),
-        x2="end:Q",
-        y=y,
-        color=alt.Color("ratio:Q", scale=shade_scale(ACTIVATION_RANGE), legend=None),
-        stroke=alt.condition("datum.is_picked", alt.value(INK), alt.value(None)),
-        tooltip=tooltip,
-    )
-    words = tokens.mark_text(align="left", font=MONO, fontSize=FONT_SIZE, clip=True).encode(
-        x=alt.X("word:Q", axis=None, scale=scale), y=y, text="drawn:N", tooltip=tooltip
-    )
-    return layered(boxes, words)

@@ -6,6 +6,7 @@ from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
 from pages.widgets.figure_card import show
 from pages.widgets.find_by_example import find_by_example
+from pages.widgets.own_text import own_text_panel
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, provenance, self_check_warning
 from pages.widgets.reading import open_chosen, what_is_in_here
@@ -21,6 +22,7 @@ self_check_warning(page.bundle)
 tours(page.bundle)
 what_is_in_here(page.bundle)
 find_by_example(page.bundle)
+own_text_panel(page.bundle)
 st.subheader("Is it healthy?", anchor=False)
 facts(page.bundle)
 left, right = st.columns(2)

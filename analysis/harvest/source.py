@@ -270,10 +270,14 @@ class TextSource:
 
     def blocks(self) -> Iterator[TokenBlock]:
         """The corpus, tokenised and cut into blocks."""
+        return self.blocks_of(self.documents(), self.parameters.block_tokens)
+
+    def blocks_of(self, documents: Iterable[Document], block_tokens: int) -> Iterator[TokenBlock]:
+        """Documents, tokenised and cut into blocks of at most this many tokens."""
         return token_blocks(
-            self.documents(),
+            documents,
             self.language_model.tokenizer,
-            self.parameters.block_tokens,
+            block_tokens,
             self.parameters.max_tokens,
             special_token_ids=self.policy.special_token_ids,
             sink_positions=self.policy.sink_positions,

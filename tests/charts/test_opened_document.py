@@ -9,7 +9,8 @@ from analysis.runtime.errors import InputError
 from charts import opened_document
 from charts.core import cache
 from charts.core.text import cells, shown_token
-from charts.opened_document import COLUMNS, document_strip, document_text, title_of_document
+from charts.opened_document import document_strip, document_text, title_of_document
+from charts.wrapped_text import COLUMNS, text_drawing, text_lines
 from tests.charts.conftest import LENGTH
 from tests.charts.drawn import drawn_rows
 
@@ -80,10 +81,10 @@ def test_the_strip_and_the_text_share_what_is_read(
 
 def test_a_character_is_drawn_once_over_the_tokens_that_hold_it() -> None:
     values = np.zeros(4, dtype=np.float32)
-    table = opened_document._lines(["a", "⟨e4 bd⟩", "⟨a0⟩", "b"], np.arange(4), values, 1.0)
+    table = text_lines(["a", "⟨e4 bd⟩", "⟨a0⟩", "b"], np.arange(4), values, 1.0)
     assert table["start"].to_pylist() == [0, 1, 2, 3]
     table = table.append_column("is_picked", pa.array([False] * 4))
-    (rows,) = opened_document._text_drawing(table).to_dict()["datasets"].values()
+    (rows,) = text_drawing(table).to_dict()["datasets"].values()
     assert [row["drawn"] for row in rows] == ["a", "你", "", "b"]
     assert [row["shown"] for row in rows] == ["a", "你", "你", "b"]
 

@@ -1,0 +1,269 @@
+"""A text of the reader: its tokens, its strongest latents, and where each is strongest.
+
+The text is read by the model and the SAE in a process of its own, where they are on this machine
+(`analysis.harvest.own_text`). An activation is shown relative to the latent's maximum in the corpus
+and by its rank among its activations there.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from analysis.harvest.own_text.encoded_text import EncodedText
+from analysis.harvest.own_text.encoder_process import encoded_text
+from analysis.latents.latents_of_text import LatentsOfText, latents_of_text
+from analysis.runtime.arrays import Ints
+from analysis.runtime.numbers import count, fraction
+from charts.concordance import columns_of
+from charts.contexts import context_chart
+from charts.core.cache import cached
+from charts.core.figure import Caption, CaptionedTable, Figure, caption_of
+from charts.core.interactions import LATENT
+from charts.core.latents import check_latent
+from charts.core.text import name_of, shown_label
+from charts.wrapped_text import text_drawing, text_lines
+
+COLUMNS = (
+    "latent", "label", "ratio", "activation", "rank", "corpus_activations", "token", "position",
+    "active_in_text", "density", "top_tokens",
+)  # fmt: skip
+NOT_IMPORTANCE = (
+    "Activation is not importance: a latent that is active here need not matter for what the model "
+    "writes next."
+)
+MOST_STRIPS = 20
+AROUND = 40
+"""Tokens on each side of a latent's strongest token that its strip may show."""
+NAMED_LATENTS = 3
+"""Strongest latents of a token that its tooltip names."""
+MOST_COLOURED = 100
+"""Latents of a text by which a map is coloured: a link holds them."""
+
+
+class _Read(NamedTuple):
+    encoded: EncodedText
+    latents: LatentsOfText
+
+
+@cached
+def _read(bundle: Bundle, text: str, shows_dense: bool) -> _Read:
+    encoded = encoded_text(bundle, text)
+    return _Read(encoded, latents_of_text(bundle, encoded, shows_dense=shows_dense))
+
+
+@cached
+def own_text(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
+    """The text, its tokens shaded by their strongest latent.
+
+    The shade is the largest ratio of an activation to its latent's maximum in the corpus. Raises
+    InputError if the text cannot be read here.
+    """
+    encoded, latents = _read(bundle, text, shows_dense)
+    tokens = list(encoded.tokens)
+    best, names = _strongest_of_tokens(bundle, encoded, latents)
+    table = text_lines(tokens, np.arange(len(tokens)), best.astype(np.float32), 1.0)
+    table = table.drop_columns(["activation"])
+    table = table.append_column("strongest", pa.array(names, pa.string()))
+    masked = len(tokens) - int(encoded.is_kept.sum())
+    cut = encoded.all_tokens - len(tokens)
+    return Figure(
+        name="own-text",
+        title="Your text, by the strongest latent of each token",
+        chart=text_drawing(table),
+        rows=table,
+        caption=_caption(bundle, encoded),
+        note=(
+            f"{count(len(tokens))} tokens were read"
+            + (f"; {count(cut)} more were cut off" if cut > 0 else "")
+            + f". Masked as in the corpus, the first token and special tokens: {count(masked)}. "
+            f"{NOT_IMPORTANCE}"
+        ),
+    )
+
+
+@cached
+def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
+    """The strongest latents of the text, one line each, aligned at their strongest token.
+
+    Tokens are shaded by the ratio of the latent's activation to its maximum in the corpus. A click
+    gives LATENT. Raises InputError if the text cannot be read here.
+    """
+    encoded, latents = _read(bundle, text, shows_dense)
+    rows = _strip_rows(bundle, encoded, latents)
+    names = [
+        name_of(latent, bundle.latents["label"][latent].as_py(), 22)
+        for latent in latents.latents[:MOST_STRIPS].tolist()
+    ]
+    return Figure(
+        name="own-text-latents",
+        title="Its strongest latents, each at its strongest token",
+        chart=context_chart(
+            rows, "activation / the latent's own maximum in the corpus", names, LATENT
+        ),
+        rows=rows,
+        caption=_caption(bundle, encoded),
+        selections=(LATENT.name,),
+        note=f"{_listed(latents)} Click a line to open its latent.",
+    )
+
+
+@cached
+def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> CaptionedTable:
+    """The latents of the text beside the corpus, as `latents_of_text` orders them.
+
+    Raises InputError if the text cannot be read here.
+    """
+    encoded, latents = _read(bundle, text, shows_dense)
+    rows = bundle.latents.select(["latent", "label", "density", "top_tokens"])
+    rows = rows.take(pa.array(latents.latents))
+    tokens = [encoded.tokens[place] for place in latents.places.tolist()]
+    for name, values in (
+        ("ratio", pa.array(latents.ratios, from_pandas=True)),
+        ("activation", pa.array(latents.activations)),
+        ("rank", pa.array(latents.ranks)),
+        ("corpus_activations", pa.array(latents.totals)),
+        ("token", pa.array(tokens, pa.string())),
+        ("position", pa.array(latents.places.astype(np.int32))),
+        ("active_in_text", pa.array(latents.active.astype(np.int32))),
+    ):
+        rows = rows.append_column(name, values)
+    return CaptionedTable(
+        name="own-text-table",
+        title="Latents of your text",
+        rows=rows.select(list(COLUMNS)),
+        caption=_caption(bundle, encoded),
+        note=(
+            f"{_listed(latents)} The rank is among all activations of the latent in the corpus; 1 "
+            f"is larger than any of them. {_precision(bundle)} {NOT_IMPORTANCE}"
+        ).replace("  ", " "),
+    )
+
+
+def shades_of_text(
+    bundle: Bundle, text: str, shows_dense: bool = False
+) -> tuple[tuple[int, float], ...]:
+    """The strongest latents of the text and their ratios, by which a map can be coloured."""
+    latents = _read(bundle, text, shows_dense).latents
+    ratios = np.nan_to_num(latents.ratios[:MOST_COLOURED], nan=1.0)
+    return tuple(zip(latents.latents[:MOST_COLOURED].tolist(), ratios.tolist(), strict=True))
+
+
+def _strongest_of_tokens(
+    bundle: Bundle, encoded: EncodedText, latents: LatentsOfText
+) -> tuple[np.ndarray, list[str]]:
+    """The largest ratio of each token, and the names of its strongest latents."""
+    maxima = np.full(bundle.latents.num_rows, np.nan)
+    maxima[latents.latents] = latents.activations / np.where(
+        latents.ratios > 0, latents.ratios, np.nan
+    )
+    ratios = np.nan_to_num(encoded.values / maxima[encoded.latent_ids], nan=0.0)
+    best = np.zeros(len(encoded.tokens))
+    np.maximum.at(best, encoded.token_places, ratios)
+    labels = bundle.latents["label"]
+    names: list[str] = []
+    ends = np.cumsum(encoded.active)
+    for start, end in zip((ends - encoded.active).tolist(), ends.tolist(), strict=True):
+        order = start + np.argsort(-ratios[start:end], kind="stable")[:NAMED_LATENTS]
+        chosen = [i for i in order.tolist() if ratios[i] > 0]
+        names.append(
+            ", ".join(
+                f"{name_of(latent, labels[latent].as_py(), 24)} ({fraction(float(ratios[i]))})"
+                for i in chosen
+                for latent in (int(encoded.latents[i]),)
+            )
+        )
+    return best, names
+
+
+def _strip_rows(bundle: Bundle, encoded: EncodedText, latents: LatentsOfText) -> pa.Table:
+    """One row per token of each strip; `start` and `end` are columns from the strongest token."""
+    parts = []
+    ids, places, values = encoded.latent_ids, encoded.token_places, encoded.values
+    for i, latent in enumerate(latents.latents[:MOST_STRIPS].tolist()):
+        check_latent(bundle, latent)
+        own = ids == latent
+        along = np.zeros(len(encoded.tokens), dtype=np.float32)
+        along[places[own]] = values[own]
+        peak = int(latents.places[i])
+        first = max(peak - AROUND, 0)
+        shown = np.arange(first, min(peak + AROUND + 1, len(along)))
+        parts.append(_strip(encoded, latent, i, along, shown, peak, float(latents.activations[i])))
+        largest = bundle.latents["max"][latent].as_py() or 0.0
+        ratio = along[shown] / largest if largest else np.where(along[shown] > 0, 1.0, 0.0)
+        parts[-1] = parts[-1].append_column("ratio", pa.array(ratio.astype(np.float32)))
+    return pa.concat_tables(parts) if parts else _NO_STRIPS
+
+
+def _strip(
+    encoded: EncodedText,
+    latent: int,
+    line: int,
+    along: np.ndarray,
+    shown: Ints,
+    peak: int,
+    picked: float,
+) -> pa.Table:
+    tokens = [encoded.tokens[place] for place in shown.tolist()]
+    edges = np.array(columns_of(tokens, peak - int(shown[0])), dtype=np.int32)
+    length = len(shown)
+    return pa.table(
+        {
+            "context": pa.array(np.full(length, line, dtype=np.int32)),
+            "latent": pa.array(np.full(length, latent, dtype=np.int32)),
+            "document": pa.array(np.full(length, -1, dtype=np.int64)),
+            "title": pa.array(["your text"] * length, pa.string()),
+            "position": pa.array(shown.astype(np.int32)),
+            "token": pa.array(tokens, pa.string()),
+            "activation": pa.array(along[shown]),
+            "picked_activation": pa.array(np.full(length, picked, dtype=np.float32)),
+            "is_picked": pa.array(shown == peak),
+            "start": pa.array(edges[:, 0]),
+            "end": pa.array(edges[:, 1]),
+        }
+    )
+
+
+_NO_STRIPS = pa.schema(
+    [
+        ("context", pa.int32()), ("latent", pa.int32()), ("document", pa.int64()),
+        ("title", pa.string()), ("position", pa.int32()), ("token", pa.string()),
+        ("activation", pa.float32()), ("picked_activation", pa.float32()),
+        ("is_picked", pa.bool_()), ("start", pa.int32()), ("end", pa.int32()),
+        ("ratio", pa.float32()),
+    ]
+).empty_table()  # fmt: skip
+
+
+def _caption(bundle: Bundle, encoded: EncodedText) -> Caption:
+    return caption_of(
+        bundle,
+        unit="token",
+        own_text=f"{count(len(encoded.tokens))} tokens, beginning "
+        f"“{shown_label(''.join(encoded.tokens[:20]), 60)}”",
+    )
+
+
+def _listed(latents: LatentsOfText) -> str:
+    """How many latents there are, and what is left out."""
+    shown = len(latents.latents)
+    part = f", of which the {shown} strongest are listed" if shown < latents.all_latents else ""
+    hidden = (
+        f" Dense latents, which are active on most texts, are hidden: {count(latents.hidden)}."
+        if latents.hidden
+        else ""
+    )
+    return f"Latents that are active on the text: {count(latents.all_latents)}{part}.{hidden}"
+
+
+def _precision(bundle: Bundle) -> str:
+    """How close activations are to those that the bundle stores for the same passage."""
+    model = bundle.manifest.model
+    if model is None or model.dtype == "float32":
+        return ""
+    return (
+        f"The model runs in {model.dtype}, in which activations depend on the length of the text: "
+        "about 1 in 100 of the latents of a token differs from those of the same passage in the "
+        "corpus, and activations differ by about 1 %."
+    )

@@ -1,0 +1,123 @@
+"""A text of the reader: its strongest latents, where model and SAE are on this machine."""
+
+import zlib
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.harvest.own_text.encoded_text import MOST_CHARACTERS, MOST_TOKENS
+from analysis.runtime import numbers
+from analysis.runtime.errors import InputError
+from analysis.selection import Latents, ids_of
+from analysis.serve.server_settings import server_settings
+from charts.core.figure import CaptionedTable
+from charts.own_text import NOT_IMPORTANCE, own_text, own_text_strips, own_text_table
+from pages.widgets import session
+from pages.widgets.events import open_latent
+from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.failures import guarded
+from pages.widgets.figure_card import show
+from pages.widgets.markdown import plain
+
+STRONGEST = 20
+"""Latents that the button selects."""
+_TEXT, _DENSE = "own text", "own text with dense latents"
+_NUMBER, _WORDS = st.column_config.NumberColumn, st.column_config.TextColumn
+_COLUMNS = {
+    "latent": _NUMBER("latent", format="%d", width="small"),
+    "label": _WORDS("label", width="medium"),
+    "ratio": st.column_config.ProgressColumn(
+        "of its maximum",
+        format="percent",
+        min_value=0,
+        max_value=1,
+        width="small",
+        help="Largest activation on the text, over the latent's maximum in the corpus. Above 100 % "
+        "the text activates it more than any token of the corpus.",
+    ),
+    "activation": _NUMBER("activation", format="%.2f", width="small"),
+    "rank": _NUMBER(
+        "rank", format="localized", width="small", help="Among its activations in the corpus."
+    ),
+    "corpus_activations": _NUMBER("of", format="localized", width="small"),
+    "token": _WORDS("token", width="small", help="Where it is strongest."),
+    "position": _NUMBER("position", format="%d", width="small"),
+    "active_in_text": _NUMBER("tokens", format="%d", width="small", help="Active tokens."),
+    "density": _NUMBER("density", format="%.1e", width="small"),
+    "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
+}
+
+
+def own_text_panel(bundle: Bundle) -> None:
+    """The field of the text, and its latents once a reader asks; only in the mode local."""
+    if server_settings().mode != "local":
+        return
+    with st.expander("Try your own text", icon=":material/edit_note:"):
+        st.markdown(
+            f"Which latents does your text activate? Up to {MOST_TOKENS} tokens are read by the "
+            f"model and the SAE on this machine. {NOT_IMPORTANCE}"
+        )
+        with st.form("own text form", border=False):
+            text = st.text_area(
+                "Your text",
+                key=_TEXT,
+                max_chars=MOST_CHARACTERS,
+                height=110,
+                placeholder="Type or paste a text",
+            )
+            st.form_submit_button("Read the text", icon=":material/play_arrow:")
+        if text.strip():
+            with guarded("reading your text"):
+                _show(bundle, text)
+
+
+def _show(bundle: Bundle, text: str) -> None:
+    dense = st.toggle(
+        "Show dense latents", key=_DENSE, help="They are active on most texts, so they say little."
+    )
+    try:
+        with st.spinner("Reading the text. The first one loads model and SAE …"):
+            figures = own_text(bundle, text, dense), own_text_strips(bundle, text, dense)
+            table = with_view(own_text_table(bundle, text, dense))
+    except InputError as error:
+        st.error(plain(error.public, 1000))
+        return
+    for figure in figures:
+        show(figure)
+    _table(table, text, dense)
+    strongest = table.rows["latent"].to_pylist()[:STRONGEST]
+    st.button(
+        f"Select the {numbers.count(len(strongest))} strongest",
+        key="select by own text",
+        icon=":material/filter_alt:",
+        disabled=not strongest,
+        on_click=_select,
+        args=(strongest,),
+    )
+
+
+def _table(table: CaptionedTable, text: str, dense: bool) -> None:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.markdown(f"**{plain(table.title)}** · click a row to open its latent")
+        export_menu(table)
+    event = st.dataframe(
+        table.rows.to_pandas(),
+        column_config=_COLUMNS,
+        hide_index=True,
+        key=f"own text {zlib.crc32(text.encode())} {dense}",
+        on_select="rerun",
+        selection_mode="single-cell",
+        height=360,
+        placeholder="–",
+    )
+    st.caption(plain(table.note or "", 1000))
+    row = next((row for row, _ in event["selection"]["cells"] if row < table.rows.num_rows), None)
+    if row is not None:
+        open_latent(table.rows["latent"][row].as_py())
+
+
+@guarded()
+def _select(latents: list[int]) -> None:
+    session.select(Latents(ids_of(latents)))

@@ -1,0 +1,116 @@
+"""The figures of a typed text against its activations; the bundle and the text are hostile."""
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.harvest.own_text.encoded_text import EncodedText
+from charts import own_text as module
+from charts.core.call import repeat
+from charts.core.export import KINDS, ROWS_KINDS, export
+from charts.own_text import (
+    COLUMNS,
+    NOT_IMPORTANCE,
+    own_text,
+    own_text_strips,
+    own_text_table,
+    shades_of_text,
+)
+from tests.charts.conftest import DEAD, HOSTILE
+from tests.charts.drawn import drawn_rows
+
+FIRST, SECOND, DENSE = 20, 33, DEAD
+TEXT = "typed"
+
+
+@pytest.fixture(autouse=True)
+def typed(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> EncodedText:
+    """Hostile tokens; FIRST fires on three of them, SECOND and a dense latent on one."""
+    largest = tiny.latents["max"].to_pylist()
+    values = {
+        (1, FIRST): largest[FIRST] / 2,
+        (2, FIRST): largest[FIRST],
+        (2, SECOND): largest[SECOND] / 4,
+        (4, DENSE): largest[DENSE],
+        (5, FIRST): largest[FIRST] / 8,
+    }
+    encoded = EncodedText(
+        tokens=tuple(HOSTILE),
+        kept=(False, *[True] * (len(HOSTILE) - 1)),
+        active=tuple(sum(token == i for token, _ in values) for i in range(len(HOSTILE))),
+        latents=tuple(latent for _, latent in values),
+        activations=tuple(values.values()),
+        all_tokens=len(HOSTILE) + 3,
+    )
+    monkeypatch.setattr(module, "encoded_text", lambda bundle, text: encoded)
+    return encoded
+
+
+def test_a_token_is_shaded_by_its_strongest_latent(tiny: Bundle) -> None:
+    figure = own_text(tiny, TEXT)
+    rows = figure.rows.to_pydict()
+    assert rows["token"] == HOSTILE
+    expected = np.zeros(len(HOSTILE))
+    expected[[1, 2, 5]] = [0.5, 1, 0.125]
+    assert rows["ratio"] == pytest.approx(expected)
+    first, second = (rows["strongest"][2].split(", ")[i][:3] for i in (0, 1))
+    assert (first, second) == (f"{FIRST} ", f"{SECOND} ")
+    assert rows["strongest"][4] == "" and rows["strongest"][0] == ""
+    assert own_text(tiny, TEXT, True).rows["ratio"][4].as_py() == pytest.approx(1)
+    for words in ("20 tokens were read; 3 more were cut off", "special tokens: 1.", NOT_IMPORTANCE):
+        assert words in (figure.note or "")
+
+
+def test_a_strip_shows_its_latent_around_the_strongest_token(
+    tiny: Bundle, typed: EncodedText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AROUND", 3)
+    rows = own_text_strips(tiny, TEXT).rows.to_pandas()
+    assert rows.groupby("context")["latent"].first().tolist() == [FIRST, SECOND]
+    strip = rows[rows["context"] == 0]
+    assert strip["position"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert strip["token"].tolist() == HOSTILE[:6]
+    assert strip["position"][strip["is_picked"]].tolist() == [2]
+    assert strip["ratio"].tolist() == pytest.approx([0, 0.5, 1, 0, 0, 0.125])
+    assert strip["picked_activation"].unique() == pytest.approx([typed.activations[1]])
+    assert strip["start"][strip["is_picked"]].tolist() == [0]
+    monkeypatch.setattr(module, "MOST_STRIPS", 1)
+    assert set(own_text_strips(tiny, "other").rows["latent"].to_pylist()) == {FIRST}
+
+
+def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
+    table = own_text_table(tiny, TEXT)
+    assert tuple(table.rows.column_names) == COLUMNS
+    rows = table.rows.to_pydict()
+    assert rows["latent"] == [FIRST, SECOND]
+    assert rows["ratio"] == pytest.approx([1, 0.25])
+    assert rows["active_in_text"] == [3, 1]
+    assert rows["token"] == [HOSTILE[2], HOSTILE[2]] and rows["position"] == [2, 2]
+    assert rows["rank"][0] == 1
+    assert rows["corpus_activations"] == [len(tiny.activations.of_latent(i)[0]) for i in (20, 33)]
+    assert "active on the text: 2. Dense latents" in (table.note or "")
+    assert "are hidden: 1." in (table.note or "")
+    assert "are hidden" not in (own_text_table(tiny, TEXT, True).note or "")
+    assert NOT_IMPORTANCE in (table.note or "")
+    assert own_text_table(tiny, TEXT, True).rows["latent"].to_pylist()[0] == DENSE
+
+
+def test_a_map_is_coloured_by_the_strongest(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shades_of_text(tiny, TEXT) == ((FIRST, 1.0), (SECOND, 0.25))
+    monkeypatch.setattr(module, "MOST_COLOURED", 1)
+    assert shades_of_text(tiny, TEXT) == ((FIRST, 1.0),)
+
+
+def test_the_rows_that_are_drawn_are_the_rows(tiny: Bundle) -> None:
+    for figure in (own_text(tiny, TEXT), own_text_strips(tiny, TEXT)):
+        assert len(drawn_rows(figure)) == figure.rows.num_rows
+
+
+def test_files_hold_the_text_and_are_made_again(tiny: Bundle) -> None:
+    for figure in (own_text(tiny, TEXT), own_text_strips(tiny, TEXT)):
+        assert all(export(figure, kind) for kind in KINDS)
+        assert figure.call is not None
+        again = repeat(tiny, figure.call.function, figure.call.to_json())
+        assert again.rows.equals(figure.rows)
+    table = own_text_table(tiny, TEXT)
+    assert all(export(table, kind) for kind in ROWS_KINDS)
