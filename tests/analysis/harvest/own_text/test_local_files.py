@@ -39,8 +39,8 @@ def test_named_folders_come_first_and_one_level_below_counts(
     assert search_folders(bundle.path)[:2] == [folder, tmp_path / "absent"]
     for place in (folder / "release" / "my-sae", tmp_path / "cache" / "models" / "my-sae"):
         place.mkdir(parents=True)
-    for place in ("release/deeper", ".venv"):
-        (folder / place / "my-sae").mkdir(parents=True)
+    for below in ("release/deeper", ".venv"):
+        (folder / below / "my-sae").mkdir(parents=True)
     expected = [folder / "release" / "my-sae", tmp_path / "cache" / "models" / "my-sae"]
     assert saes_of(bundle) == [str(place) for place in expected]
 
