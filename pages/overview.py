@@ -4,6 +4,7 @@ import streamlit as st
 
 from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from pages.widgets.document_profiles import by_document
 from pages.widgets.figure_card import show
 from pages.widgets.find_by_example import find_by_example
 from pages.widgets.own_text import own_text_panel
@@ -21,6 +22,7 @@ open_chosen()
 self_check_warning(page.bundle)
 tours(page.bundle)
 what_is_in_here(page.bundle)
+by_document(page)
 find_by_example(page.bundle)
 own_text_panel(page.bundle)
 st.subheader("Is it healthy?", anchor=False)

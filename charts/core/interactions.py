@@ -85,6 +85,7 @@ CLUSTER_PAIR = Click("picked_pair_of_clusters", ("cluster", "other"))
 COMPONENT = Click("picked_component", ("component",))
 INNER_CLUSTER = Click("picked_inner_cluster", ("members",))
 FLAG = Click("picked_flag", ("flag",))
+VALUE = Click("picked_value", ("column", "value"))
 PASSAGE = Click("picked_passage", ("document", "position"))
 
 BOX = Interval("box", ("x", "y"), ("x", "y"))
@@ -101,7 +102,7 @@ CLUSTER_BRUSH = NameBrush("brushed_clusters", ("b", "a"), ("x", "y"), clusters_n
 
 INTERACTIONS: tuple[Click | Interval | NameBrush, ...] = (
     LATENT, PAIR, CELL, RELATION, CLUSTER, CLUSTER_PAIR, COMPONENT, INNER_CLUSTER,
-    FLAG, PASSAGE, ACTIVATIONS,
+    FLAG, VALUE, PASSAGE, ACTIVATIONS,
     BOX, COOCCURRENCE_BOX, DENSITY, STRENGTHS, STRENGTH_BINS, PLANE,
     CELL_BRUSH, PAIR_BRUSH, CLUSTER_BRUSH,
 )  # fmt: skip

@@ -21,6 +21,7 @@ from analysis.selection import (
     Everything,
     Flag,
     Latents,
+    Profile,
     Selection,
     Unclustered,
     both,
@@ -50,6 +51,7 @@ from charts.core.interactions import (
     RELATION,
     STRENGTH_BINS,
     STRENGTHS,
+    VALUE,
     Click,
     Interval,
     NameBrush,
@@ -235,6 +237,10 @@ def _members(row: Row) -> Selection:
     return Latents(ids_of(int(latent) for latent in str(row["members"]).split(",")))
 
 
+def _has_value(row: Row) -> Selection:
+    return Profile(str(row["column"]), str(row["value"]))
+
+
 def _brushed(row: Row) -> Selection:
     return Latents(ids_of(row["ids"]))
 
@@ -276,6 +282,7 @@ _CLICKED = {
         ClickedPart(PAIR_BRUSH, _is(Latents), _brushed),
         ClickedPart(CLUSTER_BRUSH, _is_cluster, _brushed_clusters),
         ClickedPart(FLAG, _is(Flag), lambda row: Flag((str(row["flag"]),))),
+        ClickedPart(VALUE, _is(Profile), _has_value),
     )
 }
 _VISITS = {

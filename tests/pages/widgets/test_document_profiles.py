@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.bundle import Bundle
-from tests.pages.conftest import Open, map_data, texts
+from tests.pages.conftest import Open, act_in_chart, map_data, texts
 from tests.planted_profiles import with_profiles
 
 LANGUAGES = ["en", "fr"] * 30
@@ -51,3 +51,13 @@ def test_bundles_without_profiles_show_none(open_page: Open) -> None:
     app = open_page("latent", latent=8)
     assert "Where latent" not in texts(app)
     assert not [one for one in app.selectbox if one.key == "pick profile"]
+
+
+def test_the_overview_counts_latents_by_each_column_and_a_click_selects_them(
+    open_profiled: Open,
+) -> None:
+    app = open_profiled()
+    assert "What latents fire on, by language" in texts(app)
+    assert "What latents fire on, by genre" in texts(app)
+    act_in_chart(app, "latents-by-genre", picked_value=[{"column": "genre", "value": "code"}])
+    assert app.query_params["select"] == "profile(genre,code)"

@@ -1,0 +1,60 @@
+"""The latents of each value of the documents, against the rows of the profiles."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.labels.profiles.main_values import SIGNIFICANT
+from charts.profile_counts import profile_counts
+from tests.charts.drawn import drawn_rows
+from tests.planted_profiles import planted_languages, with_profiles
+
+
+@pytest.fixture(scope="module")
+def profiled(planted_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    columns = {"language": planted_languages(planted_bundle)}
+    return with_profiles(planted_bundle, tmp_path_factory.mktemp("counts"), columns)
+
+
+def main_words(bundle: Bundle) -> dict[int, str]:
+    """The significant value with most of a latent's active tokens, by latent."""
+    words: dict[int, str] = {}
+    assert bundle.latent_profiles is not None
+    for latent in range(bundle.latents.num_rows):
+        rows = [
+            row
+            for row in bundle.latent_profiles.of(latent).to_pylist()
+            if row["column"] == "language" and row["q_value"] <= SIGNIFICANT
+        ]
+        if rows:
+            words[latent] = str(max(rows, key=lambda row: row["active_tokens"])["value"])
+    return words
+
+
+def test_every_latent_counts_once_for_its_main_value(profiled: Bundle) -> None:
+    words = main_words(profiled)
+    counts = Counter(words.values())
+    assert len(counts) >= 2
+    figure = profile_counts(profiled, "language")
+    assert {row["value"]: row["latents"] for row in figure.rows.to_pylist()} == counts
+    assert figure.rows["latents"].to_pylist() == sorted(counts.values(), reverse=True)
+    documents = Counter(planted_languages(profiled))
+    for row in figure.rows.to_pylist():
+        assert row["documents"] == documents[row["value"]]
+        assert row["share"] == row["latents"] / 200 and row["selected"] == row["latents"]
+    assert f"for {200 - len(words)} latents there is none" in figure.note
+    drawn = drawn_rows(figure, "text", "name")
+    assert drawn[0]["text"].startswith(f"{counts.most_common(1)[0][1]}  (")
+
+
+def test_selected_latents_are_counted_beside_all(profiled: Bundle) -> None:
+    mask = np.arange(200) % 3 == 0
+    words = main_words(profiled)
+    counts = Counter(word for latent, word in words.items() if mask[latent])
+    figure = profile_counts(profiled, "language", mask)
+    for row in figure.rows.to_pylist():
+        assert row["selected"] == counts[row["value"]]
+    first = drawn_rows(figure, "text", "name")[0]
+    assert first["text"].startswith(f"{first['selected']} of {first['latents']}  (")
