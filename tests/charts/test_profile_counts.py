@@ -44,7 +44,7 @@ def test_every_latent_counts_once_for_its_main_value(profiled: Bundle) -> None:
     for row in figure.rows.to_pylist():
         assert row["documents"] == documents[row["value"]]
         assert row["share"] == row["latents"] / 200 and row["selected"] == row["latents"]
-    assert f"for {200 - len(words)} latents there is none" in figure.note
+    assert f"for {200 - len(words)} latents there is none" in (figure.note or "")
     drawn = drawn_rows(figure, "text", "name")
     assert drawn[0]["text"].startswith(f"{counts.most_common(1)[0][1]}  (")
 
