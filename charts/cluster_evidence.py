@@ -1,6 +1,5 @@
 """The evidence for the label of a cluster: its terms, and how many members have each."""
 
-import json
 from typing import Any
 
 import altair as alt
@@ -13,9 +12,10 @@ from analysis.runtime.numbers import count
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
+from charts.core.named_lines import height_of, labels_of, named_lines, with_lines
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.text import shown_label
-from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, bar_scale, layered, name_limit
+from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, bar_scale, layered
 
 SOURCES = {
     "terms": "fires on",
@@ -23,7 +23,6 @@ SOURCES = {
     "explained": "is explained by",
 }
 """Columns of the cluster table that hold evidence, and how a member relates to such a term."""
-_ROW = 22
 
 
 def cluster_row(bundle: Bundle, cluster: int) -> dict[str, Any]:
@@ -79,17 +78,8 @@ def _drawing(rows: pa.Table, size: int) -> Drawing:
     data = rows.drop_columns(["term"])
     names = [shown_label(term, 26) or "∅" for term in rows["term"].to_pylist()]
     sources = rows["source"].to_pylist()
-    # Two sources may have the same term, so lines are identified by number.
-    lines = [f"{i:03d}" for i in range(len(names))]
-    data = data.append_column("line", pa.array(lines, pa.string()))
-    data = data.append_column("name", pa.array(names, pa.string()))
-    data = data.append_column(
-        "text",
-        pa.array(
-            [f"{count(n)} of {count(size)} members" for n in rows["members"].to_pylist()],
-            pa.string(),
-        ),
-    )
+    texts = [f"{count(n)} of {count(size)} members" for n in rows["members"].to_pylist()]
+    data = with_lines(data, name=names, text=texts)
     labels = [
         n if s == SOURCES["terms"] else f"{s}: {n}" for n, s in zip(names, sources, strict=True)
     ]
@@ -97,26 +87,17 @@ def _drawing(rows: pa.Table, size: int) -> Drawing:
     step = next(step for step in (0.05, 0.1, 0.25) if most <= 5 * step or step == 0.25)
     return _chart().draw(
         {"rows": data},
-        labels=json.dumps(labels, ensure_ascii=False),
+        labels=labels_of(labels),
         ticks=[i * step for i in range(int(most / step + 1e-9) + 1)],  # 0.3 / 0.1 is below 3
         end=1.6 * most,  # room for the text after the bars
-        height=44 + _ROW * max(rows.num_rows, 1),
+        height=height_of(rows),
     )
 
 
 @template
 def _chart() -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
-        y=alt.Y(
-            "line:N",
-            sort=None,
-            title=None,
-            axis=alt.Axis(
-                labelExpr=f"{slot('labels')}[+datum.value]",
-                labelLimit=name_limit(170),
-                labelOverlap=False,
-            ),
-        ),
+        y=named_lines(170),
         tooltip=[
             alt.Tooltip("name:N", title="term"),
             alt.Tooltip("source:N", title="a member"),

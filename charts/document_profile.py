@@ -1,7 +1,5 @@
 """Where a latent or a cluster fires, by the values of the documents: language, genre, class."""
 
-import json
-
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -15,6 +13,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.latents import check_latent
+from charts.core.named_lines import height_of, labels_of, named_lines, with_lines
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS
 from charts.core.text import shown_label, slug
 from charts.core.theme import (
@@ -24,12 +23,10 @@ from charts.core.theme import (
     UNSELECTED,
     bar_scale,
     layered,
-    name_limit,
 )
 
 MOST_VALUES = 12
 """Values that are drawn; the exported rows are the same."""
-_ROW = 22
 _NAME = 26
 """Characters of a value at its bar."""
 
@@ -93,33 +90,21 @@ def _drawing(rows: pa.Table) -> Drawing:
         f"{numbers.percent(share)}, {numbers.short(lift)} ×"
         for share, lift in zip(rows["share"].to_pylist(), rows["lift"].to_pylist(), strict=True)
     ]
-    data = rows.append_column("name", pa.array(names, pa.string()))
-    data = data.append_column("line", pa.array([f"{i:03d}" for i in range(len(names))]))
-    data = data.append_column("text", pa.array(texts, pa.string()))
     is_sure = rows["q_value"].to_numpy() <= SIGNIFICANT
-    data = data.append_column("is_sure", pa.array(is_sure, pa.bool_()))
+    data = with_lines(rows, name=names, text=texts, is_sure=is_sure)
     shares = [rows[name].to_numpy().max(initial=0.0) for name in ("share", "of_corpus")]
     return _bars().draw(
         {"rows": data},
-        labels=json.dumps(names, ensure_ascii=False),
+        labels=labels_of(names),
         end=1.45 * (float(np.max(shares)) or 1.0),  # room for the text after the bars
-        height=44 + _ROW * max(rows.num_rows, 1),
+        height=height_of(rows),
     )
 
 
 @template
 def _bars() -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
-        y=alt.Y(
-            "line:N",
-            sort=None,
-            title=None,
-            axis=alt.Axis(
-                labelExpr=f"{slot('labels')}[+datum.value]",
-                labelLimit=name_limit(190),
-                labelOverlap=False,
-            ),
-        ),
+        y=named_lines(190),
         tooltip=[
             alt.Tooltip("value:N"),
             alt.Tooltip("share:Q", title="share of its active tokens", format=PERCENT),

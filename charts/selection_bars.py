@@ -3,7 +3,6 @@
 A bar is the selection, a black tick the rest. Grey bars may be chance.
 """
 
-import json
 from typing import Literal
 
 import altair as alt
@@ -17,6 +16,7 @@ from analysis.runtime import numbers
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Caption, Figure, Value, caption_of
 from charts.core.interactions import CLUSTER, INNER_CLUSTER, LATENT, Click
+from charts.core.named_lines import height_of, labels_of, named_lines, with_lines
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS, stability_tooltips
 from charts.core.text import name_of, shown_label, unique_name_of_cluster
 from charts.core.theme import (
@@ -26,14 +26,12 @@ from charts.core.theme import (
     UNSELECTED,
     bar_scale,
     layered,
-    name_limit,
 )
 
 MOST_BARS = 12
 MOST_INNER = 40
 SIGNIFICANT = 0.05
 """q from which a bar may be chance."""
-_ROW = 22
 _NAME = 26
 """Characters of a name at a bar."""
 
@@ -183,17 +181,13 @@ def _drawing(
     part: Part, table: pa.Table, names: list[str], texts: list[str], is_sure: np.ndarray
 ) -> Drawing:
     shown = [shown_label(name, _NAME) or "∅" for name in names]
-    data = table.append_column("name", pa.array(shown, pa.string()))
-    # Two bars may have the same name, so lines are identified by number.
-    data = data.append_column("line", pa.array([f"{i:03d}" for i in range(len(shown))]))
-    data = data.append_column("text", pa.array(texts, pa.string()))
-    data = data.append_column("is_sure", pa.array(is_sure, pa.bool_()))
+    data = with_lines(table, name=shown, text=texts, is_sure=is_sure)
     most = max(pc.max(data["share"]).as_py() or 0.0, pc.max(data["share_rest"]).as_py() or 0.0)
     return _chart(part).draw(
         {"rows": data},
-        labels=json.dumps(shown, ensure_ascii=False),
+        labels=labels_of(shown),
         end=2.0 * (most or 1.0),  # room for the text after the bars
-        height=44 + _ROW * max(table.num_rows, 1),
+        height=height_of(table),
     )
 
 
@@ -239,16 +233,7 @@ def _tooltips(part: Part) -> list[alt.Tooltip]:
 @template
 def _chart(part: Part) -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
-        y=alt.Y(
-            "line:N",
-            sort=None,
-            title=None,
-            axis=alt.Axis(
-                labelExpr=f"{slot('labels')}[+datum.value]",
-                labelLimit=name_limit(190),
-                labelOverlap=False,
-            ),
-        ),
+        y=named_lines(190),
         tooltip=_tooltips(part),
     )
     # The axis leaves room for the texts, and so may end above 100 %, where there is no share.

@@ -1,0 +1,31 @@
+"""Bars on numbered lines: equal names stay apart, and texts sort like the rows."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+
+from charts.core.named_lines import height_of, labels_of, named_lines, with_lines
+
+
+def test_lines_sort_like_the_rows() -> None:
+    rows = pa.table({"x": list(range(120))})
+    lined = with_lines(rows, name=["same"] * 120, sure=np.arange(120) % 2 == 0)
+    lines = lined["line"].to_pylist()
+    assert lines == sorted(lines) and len(set(lines)) == 120
+    assert lined["sure"].to_pylist()[:3] == [True, False, True]
+    assert lined.column_names == ["x", "line", "name", "sure"]
+
+
+def test_no_rows_keep_their_types() -> None:
+    lined = with_lines(pa.table({"x": pa.array([], pa.int64())}), name=[], sure=np.zeros(0, bool))
+    assert [lined.schema.field(name).type for name in ("line", "name", "sure")] == [
+        pa.string(), pa.string(), pa.bool_(),
+    ]  # fmt: skip
+    assert height_of(lined) == 66
+
+
+def test_names_are_taken_by_the_number_of_the_line() -> None:
+    assert json.loads(labels_of(["ä", "b"])) == ["ä", "b"]
+    axis = named_lines(190).to_dict()["axis"]
+    assert "[+datum.value]" in axis["labelExpr"] and axis["labelOverlap"] is False
