@@ -27,5 +27,7 @@ def test_no_rows_keep_their_types() -> None:
 
 def test_names_are_taken_by_the_number_of_the_line() -> None:
     assert json.loads(labels_of(["ä", "b"])) == ["ä", "b"]
-    axis = named_lines(190).to_dict()["axis"]
+    encoding = named_lines(190).to_dict()
+    assert isinstance(encoding, dict)
+    axis = encoding["axis"]
     assert "[+datum.value]" in axis["labelExpr"] and axis["labelOverlap"] is False
