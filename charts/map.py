@@ -25,6 +25,7 @@ from charts.map_columns import ASSOCIATION, Colouring, colouring
 from charts.map_marks import image, legend, points
 from charts.map_names import HEIGHT, centres, name_layers, names_on_map, ring
 from charts.map_view import Viewport, maps_of, places, whole_map
+from charts.text_colours import OWN_TEXT
 
 MOST_POINTS = 30_000
 
@@ -44,6 +45,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     measure: str = "phi",
     regime: tuple[float, float] | None = None,
     profile: str = "",
+    own_text: str = "",
     level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
@@ -54,7 +56,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
 
     `colour` names a colouring of `charts.map_columns`; "association" is with `highlight`, by
     `measure`, or with the range `regime` of its activation; "profile" is by the column `profile`
-    of the documents.
+    of the documents, "own_text" by the shares `own_text` of a typed text.
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
@@ -64,7 +66,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
         raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
-    colours = colouring(bundle, colour, level, highlight, measure, regime, profile)
+    colours = colouring(bundle, colour, level, highlight, measure, regime, profile, own_text)
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colours, clustering, viewport, map_name)
     frame = viewport or whole_map(bundle, map_name)
@@ -94,25 +96,39 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
 
 
 @recorded
-def selected_rows(
+def selected_rows(  # noqa: PLR0913 - as latent_map
     bundle: Bundle,
     selection: str,
     *,
     colour: str = "cluster",
     level: LevelName | None = None,
     map_name: MapName = "decoder",
+    latent: int | None = None,
+    measure: str = "phi",
+    regime: tuple[float, float] | None = None,
     profile: str = "",
+    own_text: str = "",
     selected: np.ndarray | None = None,
 ) -> Figure:
     """The map of a selection with only the rows of the selected latents, for files.
 
-    `selection` is the text of the selection; empty for all latents. `profile` is as in
-    `charts.map_columns.colouring`. `selected` [n_latents] is the mask of a text that refers to
-    notes, which only the caller can read. Raises InputError if the text cannot be read.
+    `selection` is the text of the selection; empty for all latents. What a colour
+    depends on is as in `charts.map_columns.colouring`. `selected` [n_latents] is the mask of a text
+    that refers to notes, which only the caller can read. Raises InputError if the text cannot be
+    read.
     """
     chosen = evaluate(parse(selection), bundle) if selected is None else selected
     figure = latent_map(
-        bundle, selected=chosen, colour=colour, level=level, map_name=map_name, profile=profile
+        bundle,
+        selected=chosen,
+        colour=colour,
+        measure=measure,
+        regime=regime,
+        profile=profile,
+        own_text=own_text,
+        level=level,
+        highlight=latent,
+        map_name=map_name,
     )
     return replace(figure, rows=figure.rows.filter(figure.rows["selected"])).of_selection(selection)
 
@@ -193,8 +209,8 @@ def _rows(
     if colours.column:
         words = pa.array(["", *colours.words]).take(pa.array(colours.codes))
         rows = rows.append_column(f"main_{colours.column}", words)
-    if colours.name == ASSOCIATION:
-        rows = rows.append_column(ASSOCIATION, pa.array(colours.values, from_pandas=True))
+    if colours.name in (ASSOCIATION, OWN_TEXT):
+        rows = rows.append_column(colours.name, pa.array(colours.values, from_pandas=True))
     rows = rows.append_column("selected", pa.array(chosen)).filter(pa.array(inside))
     rows = rows.append_column("cluster_label", pa.array(named, pa.string()))
     return rows.sort_by([("selected", "ascending"), ("latent", "ascending")])

@@ -35,6 +35,7 @@ from charts.core.scheme import Scheme, dark_of
 from charts.core.text import range_words, shown_label
 from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS, NO_CLUSTER
 from charts.profile_colours import main_values, offered_profiles, profile_column
+from charts.text_colours import OWN_TEXT, shares_of
 
 CLUSTER = "cluster"
 ASSOCIATION = "association"
@@ -140,6 +141,7 @@ COLOUR_NAMES = (
     CLUSTER,
     ASSOCIATION,
     PROFILE,
+    OWN_TEXT,
     *(
         field.name
         for field in TABLES["latents"]
@@ -156,6 +158,7 @@ def offered_columns(bundle: Bundle) -> dict[str, Offer]:
         CLUSTER: Offer("cluster", "the cluster at the chosen level"),
         ASSOCIATION: Offer("association with a latent", "how strongly it fires with the latent"),
     }
+    offers[OWN_TEXT] = Offer("your text", "largest activation on it / maximum in the corpus", True)
     if offered_profiles(bundle):
         offers[PROFILE] = Offer(
             "where it fires", "the value of the documents on which it fires most, if q ≤ 0.05"
@@ -192,18 +195,22 @@ def colouring(
     measure: str = "phi",
     regime: tuple[float, float] | None = None,
     profile: str = "",
+    own_text: str = "",
 ) -> Colouring:
     """The colours of the latents by a column, by the clusters of a level, or by association.
 
     `level` is that of "cluster"; None for the one shown first. "association" colours the partners
     of `latent` by `measure`, or those of a range `regime` of its activation. "profile" is by the
-    main value in the column `profile` of the documents. Raises InputError for an unknown column,
-    level, latent or measure.
+    main value in the column `profile` of the documents, "own_text" by the shares `own_text` of a
+    typed text. Raises InputError for an unknown column, level, latent or measure.
     """
     if name == CLUSTER:
         return _by_cluster(bundle, level)
     if name == ASSOCIATION:
         return _by_association(bundle, latent, measure, regime)
+    if name == OWN_TEXT:
+        shares = shares_of(bundle, own_text)
+        return _by_number(name, offered_columns(bundle)[name], shares)
     if name == PROFILE and offered_profiles(bundle):
         return _by_profile(bundle, profile_column(bundle, profile))
     known = offered_columns(bundle)
@@ -374,7 +381,7 @@ def part_of(colours: Colouring, code: int) -> Selection:
         return Profile(colours.column, colours.words[code - 1])
     if colours.name == "flag":
         return Flag((entry.label,))
-    if colours.scale is not None and colours.name != ASSOCIATION:
+    if colours.scale is not None and colours.name not in (ASSOCIATION, OWN_TEXT):
         low, high = colours.scale.bounds(entry.code, entry.last)
         above = () if low is None else (Compare(colours.name, ">=", low),)
         below = () if high is None else (Compare(colours.name, "<", high),)

@@ -141,7 +141,7 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
     )
 
 
-def shades_of_text(
+def shares_of_text(
     bundle: Bundle, text: str, shows_dense: bool = False
 ) -> tuple[tuple[int, float], ...]:
     """The strongest latents of the text and their ratios, by which a map can be coloured."""

@@ -8,6 +8,7 @@
 import { drawOrder, FADED, SELECTED } from "./draw_order.js";
 import { typeface } from "./names.js";
 import { renderColours } from "./overlay.js";
+import { withText } from "./png_text.js";
 import { diameterOf, Renderer } from "./renderer.js";
 import { standalonePage } from "./standalone.js";
 import { SvgContext } from "./svg_context.js";
@@ -40,6 +41,7 @@ const STEPS = 65534;
  * @property {"light"|"dark"} theme
  * @property {string} title
  * @property {string[]} lines The caption and notes.
+ * @property {string} provenance Where it comes from (`charts/core/provenance.py`), safe in markup.
  * @property {(context: object) => void} drawOverlay Shapes, lines, rings and names.
  */
 
@@ -70,7 +72,7 @@ async function pngOf(scene, scale) {
   points.release();
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   if (!blob) throw new Error("The picture is too large for this browser; choose a smaller scale.");
-  return blob;
+  return withText(blob, scene.provenance);
 }
 
 /** The points on a canvas of their own, drawn as on the screen. */
@@ -113,7 +115,7 @@ export function svgOf(scene) {
   const size = `width="${page.width}" height="${page.height}"`;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 ${page.width} ${page.height}">` +
-    `<defs>${clip}</defs>${context.parts.join("\n")}</svg>\n`
+    `<metadata id="clearwater">${scene.provenance}</metadata><defs>${clip}</defs>${context.parts.join("\n")}</svg>\n`
   );
 }
 

@@ -47,8 +47,9 @@ export function createExportMenu(host, map, reading) {
       state.textContent = "Drawing …";
       try {
         // Read when it is needed: most readers never export.
-        const { exportMap } = await import("./export.js");
-        save(await exportMap(kind, sceneOf(map, reading), { scale }), nameOf(map, kind));
+        const [{ exportMap }, provenance] = await Promise.all([import("./export.js"), provenanceOf(map)]);
+        const scene = { ...sceneOf(map, reading), provenance };
+        save(await exportMap(kind, scene, { scale }), nameOf(map, kind));
         state.textContent = "";
         close();
       } catch (error) {
@@ -58,12 +59,7 @@ export function createExportMenu(host, map, reading) {
   }
   for (const [words, kind] of ROWS) {
     item(menu, words, kind, () => {
-      const query = new URLSearchParams({ select: map.data.selectionText, colour: map.data.colour.name });
-      const { level, profile } = map.data;
-      if (profile) query.set("profile", profile);
-      if (level) Object.entries(level).forEach(([key, value]) => query.set(key, value));
-      const address = `${map.data.base}/rows/${map.data.map}.${kind}?${query}`;
-      follow(new URL(address, document.baseURI).href, nameOf(map, kind));
+      follow(rowsAddress(map, kind), nameOf(map, kind));
       close();
     });
   }
@@ -160,6 +156,25 @@ function namesOf(reading) {
     clusters: { ...clusters, names: kept(clusters.names) },
     tiles: tiles.map((tile) => ({ ...tile, names: kept(tile.names) })),
   };
+}
+
+/** The address of the selected rows in a form that the server has; with all that the colour depends on. */
+function rowsAddress({ data }, kind) {
+  const query = new URL(data.colour.url, document.baseURI).searchParams;
+  query.set("select", data.selectionText);
+  query.set("colour", data.colour.name);
+  if (data.level) Object.entries(data.level).forEach(([key, value]) => query.set(key, value));
+  return new URL(`${data.base}/rows/${data.map}.${kind}?${query}`, document.baseURI).href;
+}
+
+/** Where the map comes from, as JSON, with the link that shows it; it has no <, > and &. */
+async function provenanceOf(map) {
+  const response = await fetch(rowsAddress(map, "provenance"));
+  if (!response.ok) throw new Error(await response.text());
+  const page = location.pathname.split("/").pop();
+  const provenance = { ...(await response.json()), view: `${page}${location.search}` };
+  const code = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(provenance).replace(/[<>&]/g, code);
 }
 
 function nameOf(map, kind) {

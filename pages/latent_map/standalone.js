@@ -66,6 +66,7 @@ body { font-family: ${typeface()}; }</style>
 <h1>${title}</h1>
 <div class="map"><canvas></canvas><canvas></canvas><div class="legend-place"></div></div>
 ${captions}
+<script type="application/json" id="clearwater">${scene.provenance}</script>
 <script type="application/json" id="scene">${inScript(data)}</script>
 <script type="module">import "map/${FIRST}";</script>
 </body>

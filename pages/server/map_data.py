@@ -81,6 +81,7 @@ def column(bundle: "Bundle", request: Request) -> Response:
         query.get("measure", "phi"),
         regime_of_request(query.get("regime")),
         query.get("profile", ""),
+        query.get("own_text", ""),
     )
     return _binary(packed(colours))
 

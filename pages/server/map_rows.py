@@ -7,13 +7,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pages.server.map_data import BASE, level_of_request, map_of_request, of_bundle
+from pages.server.map_data import (
+    BASE,
+    latent_of_request,
+    level_of_request,
+    map_of_request,
+    of_bundle,
+    regime_of_request,
+)
 
 if TYPE_CHECKING:
     from analysis.bundle import Bundle
     from charts.core.export import Kind
 
 KINDS: tuple["Kind", ...] = ("parquet", "csv", "csv-metadata", "spreadsheet")
+PROVENANCE = "provenance"
+"""Only what a picture that the browser draws has to hold, to be made again."""
 
 
 @of_bundle
@@ -21,12 +30,13 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     """The rows of the latents of a map that a selection has, as the map's figure plots them."""
     from analysis.selection import evaluate, parse  # noqa: PLC0415
     from charts.core.export import MIME, export, filename  # noqa: PLC0415
+    from charts.core.provenance import provenance_of  # noqa: PLC0415
     from charts.map import selected_rows  # noqa: PLC0415
     from pages.widgets.noted import noted_for  # noqa: PLC0415
 
     query = request.query_params
-    kind = next((known for known in KINDS if known == request.path_params["kind"]), None)
-    if kind is None:
+    kind = request.path_params["kind"]
+    if kind not in (*KINDS, PROVENANCE):
         raise HTTPException(404, "Rows are exported as parquet, csv, csv-metadata or spreadsheet.")
     text = query.get("select", "")
     selection = parse(text)
@@ -37,9 +47,15 @@ def rows(bundle: "Bundle", request: Request) -> Response:
         colour=query.get("colour", "cluster"),
         level=level_of_request(query),
         map_name=map_of_request(bundle, request),
+        latent=latent_of_request(query.get("latent")),
+        measure=query.get("measure", "phi"),
+        regime=regime_of_request(query.get("regime")),
         profile=query.get("profile", ""),
+        own_text=query.get("own_text", ""),
         selected=None if noted is None else evaluate(selection, bundle, noted),
     )
+    if kind == PROVENANCE:
+        return Response(provenance_of(figure).model_dump_json(), media_type="application/json")
     headers = {
         "Content-Disposition": f'attachment; filename="{filename(figure, kind)}"',
         "Cache-Control": "no-store",

@@ -18,6 +18,7 @@ from charts.map_view import maps_of
 from charts.null_view import has_null_view
 from charts.profile_colours import offered_profiles
 from charts.relations import ALL, RELATIONS
+from charts.text_colours import OWN_TEXT
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.glossary import COUNTS
@@ -119,7 +120,9 @@ def more() -> DeltaGenerator:
 def colour(bundle: Bundle) -> str:
     """The column by which the points of the map are coloured."""
     offers = offered_columns(bundle)
-    known = [name for name in offers if name != ASSOCIATION or session.current().latent is not None]
+    view = session.current()
+    absent = {ASSOCIATION: view.latent is None, OWN_TEXT: not view.own_text}
+    known = [name for name in offers if not absent.get(name)]
     words = {name: _colour_words(offers[name].title) for name in known}
     return str(_choice("colour", "Colour", known, words.__getitem__, width=185, is_labelled=False))
 

@@ -24,6 +24,7 @@ from charts.map import TITLES, latent_map, map_caption, map_note
 from charts.map_columns import ASSOCIATION, CLUSTER, PROFILE
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
+from charts.text_colours import OWN_TEXT
 from pages.widgets import choices, map_gestures, session
 from pages.widgets.bundles import data_address
 from pages.widgets.figure_card import show
@@ -140,6 +141,7 @@ def _chart(page: Page, choice: MapChoice, name: MapName, viewport: Viewport | No
         measure=page.view.measure,
         regime=page.view.regime,
         profile=page.view.profile,
+        own_text=page.view.own_text,
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,
@@ -200,6 +202,8 @@ def _column(choice: MapChoice, view: ViewState) -> str:
             query["regime"] = ",".join(map(str, view.regime))
     elif choice.colour == PROFILE:
         query = {"profile": view.profile}
+    elif choice.colour == OWN_TEXT:
+        query = {"own_text": view.own_text}
     return f"{choice.colour}?{urlencode(query)}"
 
 

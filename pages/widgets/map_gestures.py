@@ -148,7 +148,14 @@ def narrowed(selection: Selection, code: int) -> Selection:
     view, bundle = session.current(), shown()
     level = chosen_level(bundle)
     colours = colouring(
-        bundle, view.colour, level, view.latent, view.measure, view.regime, view.profile
+        bundle,
+        view.colour,
+        level,
+        view.latent,
+        view.measure,
+        view.regime,
+        view.profile,
+        view.own_text,
     )
     part = part_of(colours, code)
     subjects = {_subject(condition) for condition in _conditions(part)}

@@ -11,7 +11,14 @@ from analysis.runtime.errors import InputError
 from analysis.selection import Latents, ids_of
 from analysis.serve.server_settings import server_settings
 from charts.core.figure import CaptionedTable
-from charts.own_text import NOT_IMPORTANCE, own_text, own_text_strips, own_text_table
+from charts.own_text import (
+    NOT_IMPORTANCE,
+    own_text,
+    own_text_strips,
+    own_text_table,
+    shares_of_text,
+)
+from charts.text_colours import OWN_TEXT, shares_text
 from pages.widgets import session
 from pages.widgets.events import open_latent
 from pages.widgets.export_menu import export_menu, with_view
@@ -19,9 +26,11 @@ from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
 from pages.widgets.markdown import plain
 
+MAP_PAGE = "pages/map.py"
 STRONGEST = 20
 """Latents that the button selects."""
 _TEXT, _DENSE = "own text", "own text with dense latents"
+_OPEN_MAP = "open the map by own text"
 _NUMBER, _WORDS = st.column_config.NumberColumn, st.column_config.TextColumn
 _COLUMNS = {
     "latent": _NUMBER("latent", format="%d", width="small"),
@@ -50,6 +59,8 @@ _COLUMNS = {
 
 def own_text_panel(bundle: Bundle) -> None:
     """The field of the text, and its latents once a reader asks; only in the mode local."""
+    if st.session_state.pop(_OPEN_MAP, False):
+        session.open_page(MAP_PAGE)
     if server_settings().mode != "local":
         return
     with st.expander("Try your own text", icon=":material/edit_note:"):
@@ -85,6 +96,12 @@ def _show(bundle: Bundle, text: str) -> None:
     for figure in figures:
         show(figure)
     _table(table, text, dense)
+    with st.container(horizontal=True):
+        _actions(bundle, text, dense, table)
+
+
+def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> None:
+    """What else can be done with the latents: select them, or colour the map."""
     strongest = table.rows["latent"].to_pylist()[:STRONGEST]
     st.button(
         f"Select the {numbers.count(len(strongest))} strongest",
@@ -93,6 +110,14 @@ def _show(bundle: Bundle, text: str) -> None:
         disabled=not strongest,
         on_click=_select,
         args=(strongest,),
+    )
+    st.button(
+        "Colour the map by the text",
+        key="map by own text",
+        icon=":material/palette:",
+        disabled=not strongest,
+        on_click=_colour,
+        args=(shares_text(shares_of_text(bundle, text, dense)),),
     )
 
 
@@ -121,3 +146,10 @@ def _table(table: CaptionedTable, text: str, dense: bool) -> None:
 @guarded()
 def _select(latents: list[int]) -> None:
     session.select(Latents(ids_of(latents)))
+
+
+@guarded()
+def _colour(shares: str) -> None:
+    with session.unwritten():
+        session.change(colour=OWN_TEXT, own_text=shares)
+    st.session_state[_OPEN_MAP] = True

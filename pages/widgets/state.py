@@ -17,6 +17,7 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.decoder.map_verdict import MapName
 from analysis.runtime.errors import InputError
 from analysis.selection import LONGEST_TEXT, Everything, Selection, parse
+from charts import text_colours
 from charts.component_plane import Classes
 from charts.map_view import Viewport
 from charts.relations import ALL, RELATIONS
@@ -107,6 +108,7 @@ Measure = Annotated[str, _one_of(MEASURES)]
 Relation = Annotated[str, _one_of((ALL, *RELATIONS))]
 Regime = Annotated[tuple[float, float], BeforeValidator(_numbers), AfterValidator(_ascending)]
 Passage = Annotated[tuple[int, int], BeforeValidator(_numbers), AfterValidator(_place)]
+OwnText = Annotated[str, Field(max_length=text_colours.LONGEST, pattern=text_colours.PATTERN)]
 Rectangle = Annotated[Viewport, BeforeValidator(_numbers), AfterValidator(_rectangle)]
 
 
@@ -137,8 +139,10 @@ class ViewState(BaseModel):
     """None for the one that opens first, or for the decoder's if the viewport is given."""
     maps: Maps = "one"
     colour: Column = "cluster"
-    """Column of the latent table by which the map is coloured, "cluster", "association" or
-    "profile"."""
+    """Column of the latent table by which the map is coloured, "cluster", "association",
+    "profile" or "own_text"."""
+    own_text: OwnText = ""
+    """Latents of a typed text with their shares (`charts.text_colours`)."""
     size: Size = "even"
     viewport: Rectangle | None = None
     """The part of the map that is shown; None for all of it."""

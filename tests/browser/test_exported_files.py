@@ -10,8 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page
 
+from analysis.bundle import Bundle
+from charts.core.provenance import read_provenance
 from charts.reproduction import reproduce
 from tests.browser.conftest import PATIENCE, OpenPage, settle
+from tests.browser.map_page import MapPage
 
 pytestmark = pytest.mark.browser
 
@@ -99,3 +102,37 @@ def test_a_saved_csv_is_read_as_it_is(open_page: OpenPage, tmp_path: Path) -> No
     rows = pd.read_csv(saved(page, card, "Rows, CSV", tmp_path), keep_default_na=False)
     parquet = pq.read_table(io.BytesIO(saved(page, card, "Rows, Parquet", tmp_path).read_bytes()))
     assert rows["token"].tolist() == parquet["token"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "map?map=decoder&select=density>0.01&colour=association&latent=400&measure=jaccard",
+        "map?map=decoder&colour=own_text&own_text=20:1.00,33:0.25",
+    ],
+)
+def test_the_pictures_of_the_map_say_where_they_come_from(
+    open_page: OpenPage, bundle: Bundle, served_bundle: Path, tmp_path: Path, view: str
+) -> None:
+    shown = MapPage(open_page(view), bundle).ready()
+    shown.keys("+")
+    shown.rest()
+    files = []
+    for kind in ("png-1", "svg-1", "html-1", "parquet"):
+        shown.keys("e")
+        with shown.page.expect_download() as waiting:
+            shown.page.locator(f".map .export-menu [data-kind='{kind}']").click()
+        files.append(tmp_path / f"map.{kind.partition('-')[0]}")
+        waiting.value.save_as(files[-1])
+    for file in files:
+        made = reproduce(file, served_bundle)
+        assert made.difference == "", made.sentence
+        assert made.figure.call is not None
+        assert made.figure.call.arguments["colour"] in view
+    assert "viewport=" in read_provenance(files[0]).view
+    page = open_page("")
+    for file in files[:3]:
+        drop(page, file)
+        page.wait_for_url("**/map?*viewport=*", timeout=PATIENCE)
+        page.go_back()
+        settle(page)

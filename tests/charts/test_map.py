@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle, LevelName
+from analysis.cooccurrence.ranking import ranked_partners
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import percent
 from charts import map as charts_map
@@ -186,3 +187,17 @@ def test_the_caption_counts_the_latents_in_colour(tiny: Bundle) -> None:
     on_map = np.array([value is not None for value in tiny.latents["x"].to_pylist()])
     wanted = f"{(THIRD & on_map).sum()} in colour of {on_map.sum()}"
     assert figure.caption.parameters["latents"] == wanted
+
+
+def test_the_rows_have_the_values_of_the_colour(tiny: Bundle) -> None:
+    typed = selected_rows(tiny, "latent=20,33,34", colour="own_text", own_text="20:1,33:0.25")
+    assert typed.rows.sort_by("latent")["own_text"].to_pylist() == [1, 0.25, None]
+    linked = selected_rows(tiny, "", colour="association", latent=13, measure="jaccard").rows
+    partners = ranked_partners(tiny, 13, "jaccard")
+    expected = dict(
+        zip(partners["partner"].to_pylist(), partners["jaccard"].to_pylist(), strict=True)
+    )
+    named = dict(zip(linked["latent"].to_pylist(), linked["association"].to_pylist(), strict=True))
+    assert {latent: value for latent, value in named.items() if value is not None} == {
+        latent: value for latent, value in expected.items() if latent in named
+    }

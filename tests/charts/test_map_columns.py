@@ -11,7 +11,7 @@ import pytest
 
 from analysis.bundle import TABLES, Bundle, LevelName, open_bundle
 from analysis.runtime.errors import InputError
-from analysis.selection import evaluate, parse
+from analysis.selection import Latents, evaluate, parse
 from charts import map_columns
 from charts.cluster_level import level_of
 from charts.core.hues import on_dark
@@ -36,7 +36,7 @@ def test_every_numeric_and_word_column_is_offered_except_ids_and_places(tiny: Bu
     frame = tiny.latents.select(sorted(wanted)).to_pandas()
     wanted = {name for name in wanted if frame[name].nunique() > 1}
     assert "decoder_norm" not in wanted
-    assert set(offered) == wanted | {"cluster", "association", "profile"}
+    assert set(offered) == wanted | {"cluster", "association", "profile", "own_text"}
     assert offered["density"].meaning == "active_tokens / kept tokens (fraction)"
     assert len({offer.title for offer in offered.values()}) == len(offered)
 
@@ -269,3 +269,16 @@ def test_a_column_that_the_bundle_lacks_gives_the_first(tiny: Bundle) -> None:
     assert "profile" not in offered_columns(older)
     with pytest.raises(InputError, match="cannot colour by 'profile'"):
         colouring(older, "profile")
+
+
+def test_a_typed_text_colours_its_latents(tiny: Bundle) -> None:
+    colours = colouring(tiny, "own_text", own_text="20:1.00,33:0.25,7:0.50")
+    assert np.flatnonzero(colours.codes).tolist() == [7, 20, 33]
+    assert colours.codes[33] < colours.codes[7] < colours.codes[20]
+    assert colours.scale is not None and colours.scale.kind == "linear"
+    entry = next(
+        entry for entry in colours.entries if entry.code <= colours.codes[20] <= entry.last
+    )
+    assert part_of(colours, entry.code) == Latents((20,))
+    with pytest.raises(InputError, match="own_text has latents with shares"):
+        colouring(tiny, "own_text")

@@ -14,7 +14,7 @@ from charts.own_text import (
     own_text,
     own_text_strips,
     own_text_table,
-    shades_of_text,
+    shares_of_text,
 )
 from tests.charts.conftest import DEAD, HOSTILE
 from tests.charts.drawn import drawn_rows
@@ -96,9 +96,9 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
 
 
 def test_a_map_is_coloured_by_the_strongest(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shades_of_text(tiny, TEXT) == ((FIRST, 1.0), (SECOND, 0.25))
+    assert shares_of_text(tiny, TEXT) == ((FIRST, 1.0), (SECOND, 0.25))
     monkeypatch.setattr(module, "MOST_COLOURED", 1)
-    assert shades_of_text(tiny, TEXT) == ((FIRST, 1.0),)
+    assert shares_of_text(tiny, TEXT) == ((FIRST, 1.0),)
 
 
 def test_the_rows_that_are_drawn_are_the_rows(tiny: Bundle) -> None:

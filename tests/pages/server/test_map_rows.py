@@ -13,6 +13,8 @@ from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
 from analysis.notes.subjects import latent_subject
 from analysis.selection import evaluate, parse
+from charts.core.provenance import Provenance, hashes_of
+from charts.reproduction import made_again
 from pages.server.map_rows import rows
 from pages.widgets import noted
 from tests.pages.server.conftest import asked
@@ -61,3 +63,15 @@ def test_a_selection_of_notes_has_the_rows_of_the_notes(
         )
     answer = rows(asked(planted_bundle, {"select": "tag=odd"}, map="decoder", kind="parquet"))
     assert pq.read_table(io.BytesIO(bytes(answer.body)))["latent"].to_pylist() == [3, 8]
+
+
+def test_the_provenance_makes_the_rows_again(planted_bundle: Bundle) -> None:
+    query = {"select": "density<0.02", "colour": "association", "latent": "8", "measure": "jaccard"}
+    answer = rows(asked(planted_bundle, query, map="decoder", kind="provenance"))
+    body = bytes(answer.body)
+    assert body.startswith(b'{"bundle":"'), "by which a dropped file is recognised"
+    provenance = Provenance.model_validate_json(body)
+    made = made_again(planted_bundle, provenance)
+    assert made.rows["latent"].to_pylist() == selected(planted_bundle, "density<0.02")
+    assert hashes_of(made.rows) == provenance.columns
+    assert provenance.selection == "density<0.02"

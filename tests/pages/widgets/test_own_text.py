@@ -1,5 +1,7 @@
 """The panel of the Overview that reads a text of the reader."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from analysis.bundle import Bundle
@@ -7,9 +9,10 @@ from analysis.harvest.own_text.encoded_text import MOST_CHARACTERS, EncodedText
 from analysis.selection import Latents, ids_of, parse
 from analysis.serve.server_settings import ServerSettings
 from charts import own_text
-from charts.own_text import NOT_IMPORTANCE, own_text_table
+from charts.own_text import NOT_IMPORTANCE, own_text_table, shares_of_text
+from charts.text_colours import shares_text
 from pages.widgets import own_text as panel
-from tests.pages.conftest import Open, click, texts
+from tests.pages.conftest import Open, click, map_data, texts
 
 ENCODED = EncodedText(
     tokens=("New", " York", "!"),
@@ -55,6 +58,17 @@ def test_a_text_gives_latents_that_can_be_selected(
     assert NOT_IMPORTANCE in texts(app)
     click(app, "Select the 1 strongest")
     assert parse(app.query_params["select"]) == Latents(ids_of(shown["latent"].tolist()[:1]))
+
+    app = open_page("overview")
+    app.text_area[0].set_value("New York!")
+    app = click(click(app, "Read the text"), "Colour the map by the text")
+    assert app.query_params["colour"] == "own_text"
+    shares = app.query_params["own_text"]
+    assert shares == shares_text(shares_of_text(planted_bundle, "New York!"))
+    assert map_data(app)["colour"]["url"].endswith(
+        f"column/own_text?{urlencode({'own_text': shares})}"
+    )
+    assert not app.exception and not app.error
 
 
 def test_a_server_for_others_reads_no_texts(
