@@ -65,7 +65,10 @@ def _collections(bundle: Bundle, mask: Bools) -> None:
 
 
 def note_of_selected_collection(bundle: Bundle, selection: Selection) -> None:
-    """The note on the collection that a selection names, if it names one."""
+    """The note on the collection that a selection names, if it names one.
+
+    Of names that differ only in upper and lower case, it is the one that is written alike.
+    """
     names = {
         name
         for part in conjuncts(selection)
@@ -74,11 +77,12 @@ def note_of_selected_collection(bundle: Bundle, selection: Selection) -> None:
     }
     if len(names) != 1:
         return
-    wanted = names.pop().casefold()
+    wanted = names.pop()
     noted, _ = known_notes(bundle)
-    for note in noted.collections:
-        if note.content.name.casefold() == wanted:
-            note_panel(bundle, note.subject, shortcut=None)
+    alike = [n for n in noted.collections if n.content.name.casefold() == wanted.casefold()]
+    if alike:
+        exact = [note for note in alike if note.content.name == wanted]
+        note_panel(bundle, (exact or alike)[0].subject, shortcut=None)
 
 
 @guarded()

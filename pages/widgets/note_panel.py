@@ -64,7 +64,8 @@ def note_panel(
     except InputError as error:
         st.caption(f"Notes cannot be read or written now. {plain(error.public, _LONGEST)}")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="note"):
+    row = f"note on {_name(subject)}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=row):
         if label:
             _vote_buttons(bundle, subject, label, votes)
         st.button(
@@ -172,14 +173,14 @@ def _form(bundle: Bundle, subject: Subject, draft: Draft) -> None:
         with st.container(horizontal=True):
             st.form_submit_button(
                 "Save" if draft.conflict is None else "Save mine as the next version",
-                key="save note",
+                key=f"save the note on {_name(subject)}",
                 type="primary",
                 on_click=_save,
                 args=(bundle, subject),
             )
             st.form_submit_button(
                 "Cancel" if draft.conflict is None else "Keep theirs",
-                key="cancel note",
+                key=f"cancel the note on {_name(subject)}",
                 on_click=_close,
                 args=(subject,),
             )
@@ -212,7 +213,7 @@ def _history(bundle: Bundle, subject: Subject, history: list[Note]) -> None:
             if note.version != history[-1].version:
                 st.button(
                     f"Restore version {note.version}",
-                    key=f"restore {note.version}",
+                    key=f"restore {note.version} of the note on {_name(subject)}",
                     type="tertiary",
                     on_click=_restore,
                     args=(bundle, subject, note.version, history[-1].version),
@@ -220,7 +221,7 @@ def _history(bundle: Bundle, subject: Subject, history: list[Note]) -> None:
         if len(history) == 1:
             st.button(
                 "Remove this note",
-                key="restore 0",
+                key=f"restore 0 of the note on {_name(subject)}",
                 type="tertiary",
                 on_click=_restore,
                 args=(bundle, subject, 0, 1),

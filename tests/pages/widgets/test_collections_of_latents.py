@@ -8,8 +8,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
+from analysis.notes.note_content import note_content
+from analysis.notes.subjects import latent_subject, new_collection
 from pages.widgets import noted
-from tests.pages.conftest import click, texts
+from tests.pages.conftest import Open, click, texts
 
 
 def _app(path: str) -> None:
@@ -77,3 +79,38 @@ def test_what_makes_no_collection_is_said(app: AppTest) -> None:
     click(app, "Collect the 0 selected latents")
     assert "needs at least one latent" in app.error[0].value
     assert "already" not in texts(app)
+
+
+def test_a_page_has_the_note_of_the_collection_and_its_own(
+    open_page: Open, app: AppTest, planted_bundle: Bundle
+) -> None:
+    store, place = noted.note_store(), noted.place_of(planted_bundle)
+    collection, latent = new_collection([3, 4]), latent_subject(3)
+    for subject in (collection, latent):
+        store.write(place, subject, note_content("suspects"), 0, "bob")
+        store.write(place, subject, note_content("suspects", text="why"), 1, "bob")
+    app = open_page("latent", select="collection=suspects", latent=3)
+    assert not app.exception
+    while closed := [b for b in app.button if b.label == "Note"][len(app.text_area) :]:
+        closed[0].click().run()
+    assert [area.value for area in app.text_area] == ["why", "why"]
+    assert [button.label for button in app.button].count("Save") == 2
+    app.text_area[0].set_value("of the collection")
+    click(app, "Save")
+    assert store.note(place, collection).content.text == "of the collection"
+    assert store.note(place, latent).content.text == "why"
+
+
+@pytest.mark.parametrize("name", ["Days", "days"])
+def test_one_of_two_names_that_are_alike_has_its_note_shown(
+    app: AppTest, planted_bundle: Bundle, name: str
+) -> None:
+    store, place = noted.note_store(), noted.place_of(planted_bundle)
+    for latent, written in enumerate(("Days", "days")):
+        content = note_content(written, text=f"text of {written}")
+        store.write(place, new_collection([latent]), content, 0, "bob")
+    app.query_params["select"] = f"collection={name}"
+    app.run()
+    assert not app.exception
+    (shown,) = [str(one.proto.body) for one in app.get("html")]
+    assert f"text of {name}" in shown
