@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,26 @@ def test_what_was_written_is_read_at_once(planted_bundle: Bundle) -> None:
     assert noted.noted_of(planted_bundle) is noted.noted_of(planted_bundle)
     write(planted_bundle, "second", 1)
     assert [n.content.text for n in noted.noted_of(planted_bundle).notes] == ["second"]
+
+
+def reading_of(bundle: Bundle, name: str, reading: str, decoder: str) -> Bundle:
+    hashes = {"content_hash": reading * 64, "decoder_hash": decoder * 64}
+    sae = bundle.manifest.sae.model_copy(update=hashes)
+    manifest = bundle.manifest.model_copy(update={"bundle_id": name, "sae": sae})
+    return replace(bundle, identity=name, manifest=manifest)
+
+
+def test_an_open_bundle_without_the_hash_keeps_its_notes_when_they_move(
+    planted_bundle: Bundle,
+) -> None:
+    old = reading_of(planted_bundle, "old", "1", "")
+    write(old, "early", 0)
+    assert [n.content.text for n in noted.noted_of(old).notes] == ["early"]
+    new = reading_of(planted_bundle, "new", "1", "d")
+    assert [n.content.text for n in noted.noted_of(new).notes] == ["early"]
+    assert [n.content.text for n in noted.noted_of(old).notes] == ["early"]
+    write(old, "late", 1)
+    assert [n.content.text for n in noted.noted_of(new).notes] == ["late"]
 
 
 def test_only_selections_that_ask_notes_read_them(planted_bundle: Bundle, database: Path) -> None:
