@@ -52,8 +52,12 @@ class Vote:
 
 
 class Stamp(NamedTuple):
-    """Changes whenever anybody writes; a cached reading with an equal stamp is current."""
+    """Changes whenever anybody writes and when notes move to another SAE.
 
+    It does not change when an author is forgotten, so what is kept by it must expire.
+    """
+
+    readings: int
     revisions: int
     votes: int
     placements: int

@@ -15,11 +15,12 @@ from analysis.notes.reattachment import Attachment, attachments
 from analysis.notes.subjects import ClusterOrigin, Subject, cluster_subject
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
+from analysis.serve.server_settings import server_settings
 from pages.widgets.author import author
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.note_panel import note_panel, show_note
-from pages.widgets.noted import note_store, place_of
+from pages.widgets.noted import KEPT_SECONDS, MOST_KEPT, note_store, place_of
 from pages.widgets.pickers import ChosenCluster
 
 MOST_LISTED = 20
@@ -38,7 +39,8 @@ def cluster_notes(bundle: Bundle, chosen: ChosenCluster) -> None:
     """The note on a cluster with the votes on its label, and what readers must decide."""
     try:
         place = place_of(bundle)
-        known = _known(bundle.identity, place, note_store().stamp(), bundle)
+        address = server_settings().notes
+        known = _known(bundle.identity, place, note_store().stamp(), address, bundle)
     except InputError as error:
         st.caption(f"Notes cannot be read or written now. {plain(error.public, _LONGEST)}")
         return
@@ -59,8 +61,10 @@ def cluster_notes(bundle: Bundle, chosen: ChosenCluster) -> None:
     _questions(bundle, place, known, chosen.cluster)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _known(identity: str, place: Place, stamp: Stamp, _bundle: Bundle) -> ClusterNotes:
+@st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, ttl=KEPT_SECONDS)
+def _known(
+    identity: str, place: Place, stamp: Stamp, address: str, _bundle: Bundle
+) -> ClusterNotes:
     notes = {
         note.subject.key: note
         for note in note_store().notes(place.sae)

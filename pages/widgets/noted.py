@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 15.0
 """How long a database that could not be opened is not tried again: pages must not wait for it."""
 MOST_KEPT = 16
-"""SAEs whose notes are kept in memory."""
+"""Readings of the notes of SAEs that are kept in memory, one for each SAE, stamp and database."""
+KEPT_SECONDS = 60.0
+"""How long a reading is kept: forgetting an author does not change the stamp."""
 _failures: dict[str, tuple[float, InputError]] = {}
 _last_known: dict[str, NotedLatents] = {}
 
@@ -60,12 +62,15 @@ def _place(identity: str, address: str, _bundle: Bundle) -> Place:
 
 
 def noted_of(bundle: Bundle) -> NotedLatents:
-    """The notes of a bundle as they are now. Raises InputError if they cannot be read now."""
+    """The notes of a bundle as they are now. Raises InputError if they cannot be read now.
+
+    A forgotten author may still be named for `KEPT_SECONDS`.
+    """
     place, store = place_of(bundle), note_store()
     return _noted(place.sae, store.stamp(), server_settings().notes, store)
 
 
-@st.cache_resource(show_spinner=False, max_entries=MOST_KEPT)
+@st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, ttl=KEPT_SECONDS)
 def _noted(sae: str, stamp: Stamp, address: str, _store: "NoteStore") -> NotedLatents:
     return noted_latents(_store, sae)
 

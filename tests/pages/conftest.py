@@ -1,6 +1,7 @@
 """The dashboard without a browser, on the planted bundle."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def open_page(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Open:
         return app if page == "overview" else app.switch_page(f"pages/{page}.py").run()
 
     return run
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets time pass for what Streamlit keeps: called with seconds."""
+    passed = [0.0]
+    monkeypatch.setattr(
+        "streamlit.runtime.caching.cache_utils.TTLCACHE_TIMER",
+        lambda: time.monotonic() + passed[0],
+    )
+    st.cache_resource.clear()
+
+    def wait(seconds: float) -> None:
+        passed[0] += seconds
+
+    return wait
 
 
 def texts(app: AppTest) -> str:

@@ -1,6 +1,6 @@
 """The note of a cluster in the build that it was written in, and in another one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,3 +119,28 @@ def test_a_note_that_fits_no_cluster_is_not_lost(
     assert "No cluster of this bundle shares a member with it." in texts(app)
     click(app, f"Put it on cluster {CLUSTER}")
     assert "lost" in texts(app) and not app.expander
+
+
+def test_a_forgotten_author_of_a_lost_note_is_not_named_for_long(
+    app: AppTest, place: Place, planted_bundle: Bundle, clock: Callable[[float], None]
+) -> None:
+    store().write(place, earlier(planted_bundle, [5000, 5001]), note_content("lost"), 0, "bob")
+    assert "bob, 20" in texts(app.run())
+    store().forget("bob")
+    clock(noted.KEPT_SECONDS + 1)
+    assert "former member, 20" in texts(app.run()) and "bob" not in texts(app)
+
+
+def test_notes_of_another_database_are_others(
+    app: AppTest,
+    place: Place,
+    planted_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    subject = earlier(planted_bundle, [5000, 5001])
+    store().write(place, subject, note_content("lost"), 0, "bob")
+    assert "**lost**" in texts(app.run())
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'other.sqlite'}")
+    store().write(noted.place_of(planted_bundle), subject, note_content("other"), 0, "bob")
+    assert "**other**" in texts(app.run()) and "**lost**" not in texts(app)

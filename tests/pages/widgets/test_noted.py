@@ -1,7 +1,7 @@
 """The notes of a bundle as a page reads them: current, and the last known ones in a failure."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +59,25 @@ def test_an_open_bundle_without_the_hash_keeps_its_notes_when_they_move(
     assert [n.content.text for n in noted.noted_of(old).notes] == ["early"]
     write(old, "late", 1)
     assert [n.content.text for n in noted.noted_of(new).notes] == ["late"]
+
+
+def test_notes_that_move_to_a_known_sae_are_read(planted_bundle: Bundle) -> None:
+    old = reading_of(planted_bundle, "old", "1", "")
+    write(old, "early", 0)
+    other = reading_of(planted_bundle, "other", "2", "d")
+    assert noted.noted_of(other) == NotedLatents()
+    noted.place_of(reading_of(planted_bundle, "new", "1", "d"))
+    assert [n.content.text for n in noted.noted_of(other).notes] == ["early"]
+
+
+def test_a_forgotten_author_is_not_named_for_long(
+    planted_bundle: Bundle, clock: Callable[[float], None]
+) -> None:
+    write(planted_bundle, "first", 0)
+    assert [n.author for n in noted.noted_of(planted_bundle).notes] == ["ada"]
+    noted.note_store().forget("ada")
+    clock(noted.KEPT_SECONDS + 1)
+    assert [n.author for n in noted.noted_of(planted_bundle).notes] == ["former member"]
 
 
 def test_only_selections_that_ask_notes_read_them(planted_bundle: Bundle, database: Path) -> None:
