@@ -69,6 +69,7 @@ if __name__ == "dashboard":
         map_names,
         map_neighbourhood,
         map_rows,
+        note_stamp,
         search_hits,
         start,
     )
@@ -87,6 +88,7 @@ if __name__ == "dashboard":
             *map_cards.ROUTES,
             *map_neighbourhood.ROUTES,
             *map_rows.ROUTES,
+            *note_stamp.ROUTES,
             *search_hits.ROUTES,
         ),
         lifespan=start.lifespan,

@@ -26,6 +26,7 @@ BINARY = {
     # Places do not shrink: compressing megabytes of them would cost half a second for nothing.
     "Content-Encoding": "identity",
 }
+NOT_KEPT = {"Cache-Control": "no-store"}
 LARGEST_ID = 2**31 - 1
 LONGEST_SENTENCE = 1000
 """Characters: a sentence may repeat a part of the request."""

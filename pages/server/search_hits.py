@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pages.server.map_data import BASE, of_bundle
+from pages.server.map_data import BASE, NOT_KEPT, of_bundle
 
 if TYPE_CHECKING:
     from analysis.bundle import Bundle
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 LATER = 202
 """The status while the index is being made; there are no hits yet."""
 KEPT_SHORTLY = {"Cache-Control": "private, max-age=300"}
-NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 @of_bundle

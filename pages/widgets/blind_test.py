@@ -24,6 +24,7 @@ from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.metrics import metrics
 from pages.widgets.page import Page
+from pages.widgets.run_again import run_again_every
 
 if TYPE_CHECKING:
     from analysis.labels.blind_trials import BlindTrial, ShownContext
@@ -84,8 +85,7 @@ def running_test(page: Page, kind: Kind) -> None:
     test: BlindTest | None = st.session_state.get(_TEST)
     if test is None or (test.bundle, test.kind) != (page.bundle.manifest.bundle_id, kind):
         return
-    left = max(SECONDS - test.elapsed, 0) + 0.5
-    st.fragment(_draw, run_every=None if test.is_over else left)(page.bundle, test)
+    st.fragment(_draw)(page.bundle, test)
     st.stop()
 
 
@@ -133,6 +133,7 @@ def _draw(bundle: Bundle, test: BlindTest) -> None:
 
 def _trial(test: BlindTest) -> None:
     """The question, the clock and five buttons, which are also the keys 1 to 5."""
+    run_again_every(max(SECONDS - test.elapsed, 0) + 0.5, "end of the test")
     number = len(test.places)
     st.subheader("Which context is foreign?", anchor=False)
     st.markdown(

@@ -15,6 +15,7 @@ from pages.widgets.background import Background
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
 from pages.widgets.markdown import plain
+from pages.widgets.run_again import run_again_every
 
 MOST_LATENTS = 2_000
 """More are clustered on the command line."""
@@ -44,7 +45,7 @@ def clusters_inside(bundle: Bundle, mask: Bools, selection: str) -> None:
     if job is None or not is_here:
         return
     if job.work.is_running:
-        st.fragment(_wait, run_every=WAIT)(job)
+        st.fragment(_wait)(job)
     elif not job.work.was_stopped or job.work.result is not None:
         _result(bundle, mask, job, selection)
 
@@ -90,6 +91,7 @@ def _wait(job: _Job) -> None:
     job.work.wait(WAIT / 2)
     if not job.work.is_running:
         st.rerun()
+    run_again_every(WAIT, "progress of clustering")
     with st.container(horizontal=True, vertical_alignment="center"):
         words = "Waiting for another computation" if job.work.is_waiting else "Clustering"
         if not job.work.is_waiting and job.work.total > 1:

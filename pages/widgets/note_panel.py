@@ -1,11 +1,11 @@
 """The note on what a page shows: read, vote, edit (key N), undo; a conflict shows both versions.
 
-What is stored is read again every few seconds, so that a colleague's note appears without a reload.
-The form is not drawn again by that, and what was typed stays in it until it is stored.
+The browser asks every few seconds whether anything was written, so that a colleague's note appears
+without a reload. Only what is stored is drawn again then; what was typed stays in the form.
 """
 
 import html
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,10 +17,13 @@ from analysis.notes.note_content import STATUSES, NoteContent, note_content
 from analysis.notes.subjects import Subject
 from analysis.runtime.errors import InputError
 from charts.core.text import visible
+from pages.widgets import session
 from pages.widgets.author import author
+from pages.widgets.bundles import data_address
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
-from pages.widgets.noted import known_notes, note_store, place_of
+from pages.widgets.noted import RETRY_SECONDS, known_notes, note_store, place_of, read_note
+from pages.widgets.run_again import run_again_on_change
 
 POLL_SECONDS = 4.0
 MOST_VERSIONS = 20
@@ -58,9 +61,7 @@ def note_panel(
     `beside` draws more buttons into the row; `shortcut` is a key, of one note on a page.
     """
     try:
-        store, place = note_store(), place_of(bundle)
-        votes = store.votes(place, subject) if label else []
-        history = store.history(place, subject)
+        note, votes, _ = read_note(bundle, subject)
     except InputError as error:
         st.caption(f"Notes cannot be read or written now. {plain(error.public, _LONGEST)}")
         return
@@ -77,11 +78,11 @@ def note_panel(
             on_click=_open,
             args=(bundle, subject),
         )
-        if history:
-            _history(bundle, subject, history)
+        if note.version:
+            _history_menu(bundle, subject)
         if beside is not None:
             beside()
-    st.fragment(_stored, run_every=POLL_SECONDS)(bundle, subject, bool(label))
+    st.fragment(_stored)(bundle, subject, bool(label))
     draft: Draft | None = st.session_state.get(_key(subject))
     if draft is not None:
         _form(bundle, subject, draft)
@@ -103,21 +104,28 @@ def _vote_buttons(bundle: Bundle, subject: Subject, label: str, votes: Iterable[
 
 @guarded("reading the note")
 def _stored(bundle: Bundle, subject: Subject, with_votes: bool) -> None:
-    """The note and the votes as they are stored now."""
+    """The note and the votes as they are stored now, and again when anybody has written."""
     try:
-        store, place = note_store(), place_of(bundle)
-        note = store.note(place, subject)
-        votes = store.votes(place, subject) if with_votes else []
+        place = place_of(bundle)
+        note, votes, stamp = read_note(bundle, subject)
     except InputError as error:
         st.caption(f"Notes cannot be read now. {plain(error.public, _LONGEST)}")
+        _follow(bundle, subject, "", RETRY_SECONDS)
         return
-    if votes:
+    _follow(bundle, subject, stamp, POLL_SECONDS)
+    if with_votes and votes:
         st.caption(_vote_words(votes))
     if not note.content.is_empty:
         show_note(note, place)
     draft: Draft | None = st.session_state.get(_key(subject))
     if draft is not None and note.version > draft.expected:
         st.info(f"{plain(note.author, 80)} has changed this note while you are writing.")
+
+
+def _follow(bundle: Bundle, subject: Subject, stamp: str, seconds: float) -> None:
+    """Read again when the stamp of the database is another one; an empty one is never equal."""
+    address = f"{data_address(session.current().bundle, bundle)}/notes"
+    run_again_on_change(address, stamp, seconds, f"note on {_name(subject)}")
 
 
 def show_note(note: Note, place: Place) -> None:
@@ -144,7 +152,7 @@ def escaped(text: str) -> str:
     return "\n".join(html.escape(visible(line)) for line in text.split("\n"))
 
 
-def _vote_words(votes: list[Vote]) -> str:
+def _vote_words(votes: Sequence[Vote]) -> str:
     parts = []
     for value, words in ((1, "fits"), (-1, "does not fit")):
         names = [plain(vote.author, 40) for vote in votes if vote.value == value]
@@ -204,28 +212,42 @@ def _conflict(bundle: Bundle, subject: Subject, theirs: Note) -> None:
             show_note(theirs, place_of(bundle))
 
 
+def _history_menu(bundle: Bundle, subject: Subject) -> None:
+    """A menu of the versions; they are read when it is opened."""
+    menu = st.popover(
+        "History",
+        key=f"history of the note on {_name(subject)}",
+        icon=":material/history:",
+        type="tertiary",
+        width="content",
+        on_change="rerun",
+    )
+    if menu.open:
+        with menu, guarded("reading the history of the note"):
+            _history(bundle, subject, note_store().history(place_of(bundle), subject))
+
+
 def _history(bundle: Bundle, subject: Subject, history: list[Note]) -> None:
-    with st.popover("History", icon=":material/history:", type="tertiary", width="content"):
-        for note in reversed(history[-MOST_VERSIONS:]):
-            words = plain(_summary(note.content), 120)
-            when = "" if note.time is None else f"{note.time:%Y-%m-%d %H:%M}"
-            st.markdown(f"**{note.version}** · {plain(note.author, 40)} · {when}  \n{words}")
-            if note.version != history[-1].version:
-                st.button(
-                    f"Restore version {note.version}",
-                    key=f"restore {note.version} of the note on {_name(subject)}",
-                    type="tertiary",
-                    on_click=_restore,
-                    args=(bundle, subject, note.version, history[-1].version),
-                )
-        if len(history) == 1:
+    for note in reversed(history[-MOST_VERSIONS:]):
+        words = plain(_summary(note.content), 120)
+        when = "" if note.time is None else f"{note.time:%Y-%m-%d %H:%M}"
+        st.markdown(f"**{note.version}** · {plain(note.author, 40)} · {when}  \n{words}")
+        if note.version != history[-1].version:
             st.button(
-                "Remove this note",
-                key=f"restore 0 of the note on {_name(subject)}",
+                f"Restore version {note.version}",
+                key=f"restore {note.version} of the note on {_name(subject)}",
                 type="tertiary",
                 on_click=_restore,
-                args=(bundle, subject, 0, 1),
+                args=(bundle, subject, note.version, history[-1].version),
             )
+    if len(history) == 1:
+        st.button(
+            "Remove this note",
+            key=f"restore 0 of the note on {_name(subject)}",
+            type="tertiary",
+            on_click=_restore,
+            args=(bundle, subject, 0, 1),
+        )
 
 
 def _summary(content: NoteContent) -> str:

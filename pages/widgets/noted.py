@@ -2,13 +2,14 @@
 
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from analysis.bundle import Bundle
-from analysis.notes.note import Place, Stamp
+from analysis.notes.note import Note, Place, Stamp, Vote
 from analysis.notes.noted_latents import NotedLatents, noted_latents
+from analysis.notes.subjects import Subject
 from analysis.runtime.errors import InputError
 from analysis.selection import Selection, asks_notes
 from analysis.serve.server_settings import server_settings
@@ -24,6 +25,15 @@ KEPT_SECONDS = 60.0
 """How long a reading is kept: forgetting an author does not change the stamp."""
 _failures: dict[str, tuple[float, InputError]] = {}
 _last_known: dict[str, NotedLatents] = {}
+
+
+class ReadNote(NamedTuple):
+    """The note and the votes on a subject at one time."""
+
+    note: Note
+    votes: tuple[Vote, ...]
+    stamp: str
+    """Of the database when they were read, as `stamp_text`."""
 
 
 def note_store() -> "NoteStore":
@@ -73,6 +83,36 @@ def noted_of(bundle: Bundle) -> NotedLatents:
 @st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, ttl=KEPT_SECONDS)
 def _noted(sae: str, stamp: Stamp, address: str, _store: "NoteStore") -> NotedLatents:
     return noted_latents(_store, sae)
+
+
+def read_note(bundle: Bundle, subject: Subject) -> ReadNote:
+    """The note and the votes on a subject as they are now. Raises InputError as `noted_of`."""
+    place, store = place_of(bundle), note_store()
+    return _read_note(place, subject, store.stamp(), server_settings().notes, store)
+
+
+@st.cache_resource(
+    show_spinner=False,
+    max_entries=256,
+    ttl=KEPT_SECONDS,
+    hash_funcs={Place: repr, Subject: lambda subject: (subject.kind, subject.key)},
+)
+def _read_note(
+    place: Place, subject: Subject, stamp: Stamp, address: str, _store: "NoteStore"
+) -> ReadNote:
+    return ReadNote(
+        _store.note(place, subject), tuple(_store.votes(place, subject)), text_of(stamp)
+    )
+
+
+def stamp_text() -> str:
+    """The stamp of the notes database for a browser. Raises InputError as `noted_of`."""
+    return text_of(note_store().stamp())
+
+
+def text_of(stamp: Stamp) -> str:
+    """A stamp as text."""
+    return "-".join(map(str, stamp))
 
 
 def noted_for(bundle: Bundle, selection: Selection) -> NotedLatents | None:

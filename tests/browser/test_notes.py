@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage, settle
+from tests.browser.conftest import FIELD, OpenPage, settle
 
 pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="document.title=1"> **b** $x$ \u202eabc'
@@ -24,6 +24,28 @@ def test_a_colleague_sees_a_note_without_reloading(open_page: OpenPage) -> None:
     expect(shown).to_have_text(f"seen in the browser {HOSTILE}".replace("\u202e", "‹RLO›"))
     assert colleague.title() == writer.title() != "1"
     expect(writer.get_by_label("Text", exact=True)).to_be_hidden()
+
+
+def test_a_page_with_a_note_is_left_while_a_colleague_writes(open_page: OpenPage) -> None:
+    page, colleague = open_page("clusters"), open_page("latent?latent=12")
+    for name in ("Clusters", "Pair"):
+        if not page.url.partition("?")[0].endswith(name.lower()):
+            page.get_by_role("link", name=name, exact=True).click()
+            page.wait_for_url(re.compile(f"/{name.lower()}\\b"))
+            settle(page)
+        expect(page.get_by_role("button", name=re.compile("^Note\\b"))).to_be_visible()
+        colleague.get_by_role("button", name="Fits", exact=True).click()
+        page.locator(FIELD).click()
+        page.keyboard.insert_text("the")
+        page.get_by_role("option").first.wait_for()
+        # The next question of the page is due while the other page is being opened.
+        page.wait_for_timeout(2_500)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r"/latent\b"))
+        settle(page)
+        expect(page.get_by_role("button", name="Next without a note")).to_be_visible()
+        expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def test_the_key_j_goes_to_the_next_latent(open_page: OpenPage) -> None:

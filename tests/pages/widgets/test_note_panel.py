@@ -1,5 +1,7 @@
 """Write, undo and vote on a page; a second editor; text that stays text."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,13 @@ def fill(app: AppTest, **parts: Any) -> AppTest:
     return app
 
 
+def watched(app: AppTest) -> dict[str, Any]:
+    """What the browser is told about the note on the page."""
+    (element,) = app.get("bidi_component")
+    data: dict[str, Any] = json.loads(element.proto.json)
+    return data
+
+
 def test_a_note_is_written_and_shown_as_text(app: AppTest, place: Place) -> None:
     assert not app.text_area
     click(app, "Note")
@@ -83,9 +92,24 @@ def test_a_note_is_written_and_shown_as_text(app: AppTest, place: Place) -> None
 
 def test_a_colleagues_note_is_shown_by_the_next_reading(app: AppTest, place: Place) -> None:
     store().write(place, LATENT, note_content("hers", ["odd"]), 0, "bob")
+    assert watched(app)["drawn"] != noted.stamp_text()
     app.run()
     assert "hers" in texts(app) and "odd" in texts(app) and "bob" in texts(app)
-    assert note_panel.POLL_SECONDS < 5
+    assert watched(app)["drawn"] == noted.stamp_text()
+    assert re.fullmatch(r"map-data/[^/]*/[0-9a-f]+/notes", watched(app)["address"])
+    assert 1 <= watched(app)["seconds"] < 5
+
+
+def test_while_nothing_can_be_read_the_browser_waits_for_any_answer(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watches: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(note_panel, "run_again_on_change", lambda *given: watches.append(given))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'file' / 'notes.sqlite'}")
+    note_panel._stored(planted_bundle, LATENT, True)
+    ((address, drawn, seconds, _),) = watches
+    assert address.endswith("/notes") and drawn == "" and seconds >= 15
 
 
 def test_a_second_editor_sees_both_versions_and_loses_nothing(app: AppTest, place: Place) -> None:
@@ -139,6 +163,8 @@ def test_a_form_that_a_page_does_not_draw_keeps_what_was_given(app: AppTest, pla
 
 def test_versions_can_be_restored_and_a_note_removed(app: AppTest, place: Place) -> None:
     store().write(place, LATENT, note_content("one"), 0, "bob")
+    assert "Remove this note" not in [button.label for button in app.run().button]
+    app.session_state["history of the note on latent 3"] = True
     click(app.run(), "Remove this note")
     assert store().notes(place.sae) == []
     assert "empty" in texts(app)

@@ -9,9 +9,11 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.notes.note import Note, Place
 from analysis.notes.note_content import note_content
+from analysis.notes.note_store import NoteStore
 from analysis.notes.noted_latents import NotedLatents
-from analysis.notes.subjects import latent_subject
+from analysis.notes.subjects import Subject, latent_subject
 from analysis.runtime.errors import InputError
 from analysis.selection import parse
 from pages.widgets import noted
@@ -78,6 +80,28 @@ def test_a_forgotten_author_is_not_named_for_long(
     noted.note_store().forget("ada")
     clock(noted.KEPT_SECONDS + 1)
     assert [n.author for n in noted.noted_of(planted_bundle).notes] == ["former member"]
+
+
+def test_a_note_is_read_from_the_database_only_after_somebody_wrote(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(planted_bundle, "first", 0)
+    reads: list[Subject] = []
+    note = NoteStore.note
+
+    def counted(store: NoteStore, place: Place, subject: Subject) -> Note:
+        reads.append(subject)
+        return note(store, place, subject)
+
+    monkeypatch.setattr(NoteStore, "note", counted)
+    before = noted.read_note(planted_bundle, LATENT)
+    assert before == noted.read_note(planted_bundle, LATENT)
+    assert reads == [LATENT] and before.stamp == noted.stamp_text()
+    assert noted.read_note(planted_bundle, latent_subject(4)).note.version == 0
+    write(planted_bundle, "second", 1)
+    after = noted.read_note(planted_bundle, LATENT)
+    assert (before.note.content.text, after.note.content.text) == ("first", "second")
+    assert len(reads) == 3 and after.stamp == noted.stamp_text() != before.stamp
 
 
 def test_only_selections_that_ask_notes_read_them(planted_bundle: Bundle, database: Path) -> None:
