@@ -91,11 +91,15 @@ def read_note(bundle: Bundle, subject: Subject) -> ReadNote:
     return _read_note(place, subject, store.stamp(), server_settings().notes, store)
 
 
+def _identity(subject: Subject) -> str:
+    return f"{subject.kind} {subject.key}"
+
+
 @st.cache_resource(
     show_spinner=False,
     max_entries=256,
     ttl=KEPT_SECONDS,
-    hash_funcs={Place: repr, Subject: lambda subject: (subject.kind, subject.key)},
+    hash_funcs={Place: repr, Subject: _identity},
 )
 def _read_note(
     place: Place, subject: Subject, stamp: Stamp, address: str, _store: "NoteStore"
