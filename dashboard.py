@@ -14,6 +14,7 @@ def show() -> None:
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
     from pages.widgets.failures import guarded
+    from pages.widgets.page_report import report_button
     from pages.widgets.scheme import follow_scheme
 
     st.set_page_config(
@@ -44,6 +45,8 @@ def show() -> None:
         events.follow()
     with guarded("drawing this page"):
         page.run()
+    with guarded("offering the report"):
+        report_button()
     session.write()
     follow_scheme()
 

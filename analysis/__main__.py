@@ -445,16 +445,18 @@ def reproduce(
 ) -> None:
     """Make the figure or table of an exported file again, and compare its rows.
 
-    Prints "Same rows", or the first difference and ends with exit code 3.
+    Prints "Same rows", or the first difference and ends with exit code 3. Of a report, every figure
+    and table is made again.
     """
     from analysis.serve import bundle_folders
 
     # Figures are made above this layer, so they are imported by name.
     reproduction = import_module("charts.reproduction")
     with _clear_errors():
-        made = reproduction.reproduce(file, bundle, bundle_folders())
-    console.print_sentence(made.sentence)
-    if made.difference:
+        every = reproduction.reproduce_all(file, bundle, bundle_folders())
+    for made in every:
+        console.print_sentence(made.sentence)
+    if any(made.difference for made in every):
         raise typer.Exit(DIFFERENT)
 
 

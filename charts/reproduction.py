@@ -16,7 +16,7 @@ from analysis.runtime.numbers import count
 from charts.core.call import repeat
 from charts.core.csv_file import csv_of
 from charts.core.figure import CaptionedTable, Figure
-from charts.core.provenance import Provenance, hashes_of, read_provenance
+from charts.core.provenance import Provenance, hashes_of, read_provenance, read_provenances
 
 ROUNDING = 1e-5
 """Relative difference of numbers that another processor may give."""
@@ -55,7 +55,20 @@ def reproduce(file: Path, bundle: Path | None = None, folders: Iterable[Path] = 
     hashes of its columns are compared. Raises InputError if the file has no provenance, its bundle
     is not found, or the figure cannot be made.
     """
-    provenance = read_provenance(file)
+    return _reproduced(file, read_provenance(file), bundle, folders)
+
+
+def reproduce_all(
+    file: Path, bundle: Path | None = None, folders: Iterable[Path] = ()
+) -> list[Reproduction]:
+    """As `reproduce`, for every figure and table of a report; one for another file."""
+    every = read_provenances(file)
+    return [_reproduced(file, provenance, bundle, folders) for provenance in every]
+
+
+def _reproduced(
+    file: Path, provenance: Provenance, bundle: Path | None, folders: Iterable[Path]
+) -> Reproduction:
     if not provenance.function:
         raise InputError(
             f"{file}: its figure was not made by a function of Clearwater, so it cannot be made "

@@ -30,7 +30,10 @@ PARQUET_KEY = b"clearwater.provenance"
 MOST_BYTES = 256 * 2**20
 """Of a file that is read."""
 _SVG = re.compile(r'<metadata id="clearwater">(.*?)</metadata>', re.DOTALL)
-_HTML = re.compile(r'<script type="application/json" id="clearwater">(.*?)</script>', re.DOTALL)
+_HTML = re.compile(
+    r'<script type="application/json" id="clearwater(?:-\d+)?">(.*?)</script>', re.DOTALL
+)
+"""A report has one for each of its figures and tables."""
 
 
 class Provenance(BaseModel):
@@ -111,7 +114,15 @@ def json_in_markup(provenance: Provenance) -> str:
 
 
 def read_provenance(file: Path) -> Provenance:
-    """The provenance in an exported file; raises InputError if it has none."""
+    """The provenance in an exported file, the first of a report; InputError if it has none."""
+    return read_provenances(file)[0]
+
+
+def read_provenances(file: Path) -> list[Provenance]:
+    """The provenance of each figure and table in a file, one unless the file is a report.
+
+    Raises InputError if there is none.
+    """
     try:
         size = file.stat().st_size
     except OSError as error:
@@ -119,29 +130,29 @@ def read_provenance(file: Path) -> Provenance:
     if not file.is_file() or size > MOST_BYTES:
         raise InputError(f"{file}: is not an exported file; give one of the dashboard's exports.")
     try:
-        text = _text_of(file)
+        texts = _texts_of(file)
     except InputError:
         raise
     except (OSError, pa.ArrowException, UnidentifiedImageError, ValueError, SyntaxError) as error:
         raise InputError(f"{file}: is damaged, or its suffix is wrong; export it again.") from error
-    if text is None:
+    if not texts:
         raise InputError(
             f"{file}: has no provenance; export it again with this version of Clearwater."
         )
     try:
-        return Provenance.model_validate_json(text)
+        return [Provenance.model_validate_json(text) for text in texts]
     except ValidationError as error:
         raise InputError(f"{file}: its provenance is damaged; export it again.") from error
 
 
-def _text_of(file: Path) -> str | None:
+def _texts_of(file: Path) -> list[str]:
     match file.suffix.lower():
         case ".parquet":
             stored = (pq.read_schema(file).metadata or {}).get(PARQUET_KEY)
-            return stored.decode() if stored else None
+            return [stored.decode()] if stored else []
         case ".png":
             with Image.open(file) as picture:
-                return _text(picture.info.get(KEY))
+                return [str(picture.info[KEY])] if KEY in picture.info else []
         case ".svg":
             return _in_markup(_SVG, file)
         case ".html":
@@ -149,9 +160,9 @@ def _text_of(file: Path) -> str | None:
         case ".json":
             content = json.loads(file.read_text("utf-8"))
             own = content.get(KEY) if isinstance(content, dict) else None
-            return json.dumps(own) if own else None
+            return [json.dumps(own)] if own else []
         case ".csv":
-            return _text_of(side_file_of(file))
+            return _texts_of(side_file_of(file))
     raise InputError(
         f"{file}: is not an exported file; give a Parquet, CSV, PNG, SVG or HTML file."
     )
@@ -168,10 +179,5 @@ def side_file_of(file: Path) -> Path:
     return side
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _in_markup(place: re.Pattern[str], file: Path) -> str | None:
-    match = place.search(file.read_text("utf-8"))
-    return html.unescape(match[1]) if match else None
+def _in_markup(place: re.Pattern[str], file: Path) -> list[str]:
+    return [html.unescape(text) for text in place.findall(file.read_text("utf-8"))]

@@ -7,8 +7,10 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
+from analysis.notes.subjects import Subject
 from charts.core.export import ROWS_KINDS, Kind, export, filename
 from charts.core.figure import CaptionedTable, Figure
+from charts.core.report import Part
 from pages.widgets import session
 from pages.widgets.paper_dialog import paper_button
 
@@ -31,18 +33,33 @@ HELP: dict[Kind, str] = {
 _PICTURES: tuple[Kind, ...] = ("png", "svg")
 """Files that a dark page also offers in light colours, for paper."""
 SHOWN = "figures and tables of this run"
+SUBJECTS = "whose notes this run has shown"
+TITLE = "title of the page of this run"
 _Captioned = TypeVar("_Captioned", bound=CaptionedTable)
 
 
-def begin_run() -> None:
+def begin_run(title: str) -> None:
     """Forget what the last run of a page has shown."""
+    st.session_state[TITLE] = title
     st.session_state[SHOWN] = []
+    st.session_state[SUBJECTS] = []
 
 
-def shown_now() -> list[CaptionedTable]:
+def title_now() -> str:
+    """The title of the page of this run."""
+    return str(st.session_state.get(TITLE, ""))
+
+
+def shown_now() -> list[Part]:
     """The figures and tables that this run has shown so far, in their order."""
-    shown: list[CaptionedTable] = st.session_state.setdefault(SHOWN, [])
+    shown: list[Part] = st.session_state.setdefault(SHOWN, [])
     return shown
+
+
+def subjects_now() -> list[Subject]:
+    """Whose notes this run has shown."""
+    subjects: list[Subject] = st.session_state.setdefault(SUBJECTS, [])
+    return subjects
 
 
 def with_view(figure: _Captioned) -> _Captioned:

@@ -8,7 +8,8 @@ gets the chart instead.
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ from charts.map_view import Viewport, whole_map
 from charts.text_colours import OWN_TEXT
 from pages.widgets import choices, map_gestures, session
 from pages.widgets.bundles import data_address
+from pages.widgets.export_menu import shown_now, view_of_page
 from pages.widgets.figure_card import show
 from pages.widgets.map_script import addresses, style, version
 from pages.widgets.page import Page
@@ -120,6 +122,7 @@ def show_maps(page: Page, choice: MapChoice) -> None:
                     data=_data(page, choice, name),
                     on_gestures_change=partial(map_gestures.take_gestures, key),
                 )
+            shown_now().append(_in_report(page, choice, name))
 
 
 @lru_cache(maxsize=1)
@@ -130,6 +133,28 @@ def _component(of_version: str) -> ComponentRenderer:
         css=style(),
         js=_LOADER % (json.dumps(addresses()), of_version),
     )
+
+
+def _in_report(page: Page, choice: MapChoice, name: MapName) -> Callable[[], Figure]:
+    """The map as a chart on white, made only for a report."""
+    view = page.view
+    viewport = view.viewport if name == choice.name else view.beside
+    draw = partial(
+        latent_map,
+        page.bundle,
+        selected=page.selected,
+        colour=choice.colour,
+        measure=view.measure,
+        regime=view.regime,
+        profile=view.profile,
+        own_text=view.own_text,
+        level=choice.level,
+        highlight=view.latent,
+        viewport=viewport,
+        map_name=name,
+    )
+    place = view_of_page()
+    return lambda: replace(draw().of_selection(page.selection), view=place)
 
 
 def _chart(page: Page, choice: MapChoice, name: MapName, viewport: Viewport | None) -> Figure:

@@ -20,6 +20,7 @@ from charts.core.text import visible
 from pages.widgets import session
 from pages.widgets.author import author
 from pages.widgets.bundles import data_address
+from pages.widgets.export_menu import subjects_now
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.noted import RETRY_SECONDS, known_notes, note_store, place_of, read_note
@@ -60,6 +61,7 @@ def note_panel(
 
     `beside` draws more buttons into the row; `shortcut` is a key, of one note on a page.
     """
+    subjects_now().append(subject)
     try:
         note, votes, _ = read_note(bundle, subject)
     except InputError as error:

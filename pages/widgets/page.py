@@ -53,7 +53,7 @@ def begin(title: str, question: str, *, of_latents: bool = False) -> Page:
     A page that is not `of_latents` does not show a latent that the reader has not chosen.
     """
     _restart_in_dashboard()
-    begin_run()
+    begin_run(title)
     bundle = shown()
     if not of_latents:
         session.drop_suggestions()

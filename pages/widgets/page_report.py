@@ -1,0 +1,78 @@
+"""The page as one file: its figures, its tables and the notes on it, at the end of each page."""
+
+from functools import partial
+
+import streamlit as st
+
+from analysis.bundle import Bundle
+from analysis.notes.note import Note
+from analysis.runtime.errors import InputError
+from charts.core.export import filename
+from charts.core.figure import CaptionedTable
+from charts.core.report import ReportHead, WrittenNote, report
+from pages.widgets import session
+from pages.widgets.bundles import shown
+from pages.widgets.export_menu import shown_now, subjects_now, title_now
+from pages.widgets.noted import note_store, place_of
+from pages.widgets.page import basis
+
+
+def report_button() -> None:
+    """Offer the report of what this run has shown; nothing if it has shown nothing."""
+    parts = list(shown_now())
+    if not parts:
+        return
+    bundle, title = shown(), title_now()
+    head = ReportHead(
+        title=f"{title} · {bundle.name}",
+        basis=tuple(basis(bundle.manifest)),
+        selection=session.current().select,
+        notes=_notes(bundle),
+    )
+    st.download_button(
+        "Save this page as a report",
+        partial(report, head, parts),
+        file_name=_file_name(title, bundle),
+        mime="text/html",
+        key="save the report",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/summarize:",
+        help="One HTML file with the figures and tables of this page, their captions, the notes "
+        "on it and where everything comes from. It needs no network.",
+    )
+
+
+def _file_name(title: str, bundle: Bundle) -> str:
+    """Such as `report-latent_demo_1a2b3c4d.html`."""
+    view = session.current()
+    ids = {"Latent": (view.latent,), "Pair": (view.latent, view.partner)}.get(title, ())
+    named = "-".join(["report", title.casefold(), *(str(one) for one in ids if one is not None)])
+    part = next((part for part in shown_now() if isinstance(part, CaptionedTable)), None)
+    if part is None:
+        return f"{named}_{bundle.manifest.bundle_id[:8]}.html"
+    return filename(part, "html").replace(part.name, named, 1)
+
+
+def _notes(bundle: Bundle) -> tuple[WrittenNote, ...]:
+    """The notes on what this run has shown; none if they cannot be read now."""
+    try:
+        notes = [note_store().note(place_of(bundle), subject) for subject in subjects_now()]
+    except InputError:
+        return ()
+    return tuple(_written(note) for note in notes if not note.content.is_empty)
+
+
+def _written(note: Note) -> WrittenNote:
+    subject, content = note.subject, note.content
+    about = {
+        "latent": f"latent {subject.key}",
+        "pair": f"latents {' and '.join(map(str, subject.members))}",
+        "cluster": "this cluster",
+        "collection": "this collection",
+    }[subject.kind]
+    facts = [content.status, *content.tags, note.author]
+    if note.time is not None:
+        facts.append(f"{note.time:%Y-%m-%d %H:%M} UTC")
+    text = "\n".join(part for part in (content.name, content.text) if part)
+    return WrittenNote(about, text, " · ".join(fact for fact in facts if fact))
