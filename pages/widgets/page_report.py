@@ -13,7 +13,7 @@ from charts.core.report import ReportHead, WrittenNote, report
 from pages.widgets import session
 from pages.widgets.bundles import shown
 from pages.widgets.export_menu import shown_now, subjects_now, title_now
-from pages.widgets.noted import note_store, place_of
+from pages.widgets.noted import read_note
 from pages.widgets.page import basis
 
 
@@ -57,7 +57,7 @@ def _file_name(title: str, bundle: Bundle) -> str:
 def _notes(bundle: Bundle) -> tuple[WrittenNote, ...]:
     """The notes on what this run has shown; none if they cannot be read now."""
     try:
-        notes = [note_store().note(place_of(bundle), subject) for subject in subjects_now()]
+        notes = [read_note(bundle, subject).note for subject in subjects_now()]
     except InputError:
         return ()
     return tuple(_written(note) for note in notes if not note.content.is_empty)
