@@ -12,6 +12,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts.contexts import context_strips
+from charts.core import picture
 from charts.core import report as module
 from charts.core.report import ReportHead, WrittenNote, report
 from charts.core.text import visible
@@ -134,7 +135,7 @@ def test_long_tables_and_many_marks(tiny: Bundle, monkeypatch: pytest.MonkeyPatc
 
 def test_what_cannot_be_drawn_has_the_reason(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     figure = density_histogram(tiny)
-    monkeypatch.setattr(module.picture, "MOST_ROWS", 2)
+    monkeypatch.setattr(picture, "MOST_ROWS", 2)
     assert "are too many for a picture" in Parsed(report(HEAD, [figure])).text
     nothing = replace(figure, rows=figure.rows.slice(0, 0))
     assert "There are no rows to draw." in Parsed(report(HEAD, [nothing])).text
