@@ -8,7 +8,8 @@ that is requested, so no import loses an edit.
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -58,6 +59,7 @@ NEEDED = ("kind", "latents", "name", "tags", "text", "status")
 MOST_BYTES = 100_000_000
 MOST_ROWS = 100_000
 _LISTS = ("latents", "tags")
+_MOST_DIGITS = 9
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 """First characters of a text that a spreadsheet would read as a formula, and the mark itself."""
 
@@ -133,27 +135,17 @@ def import_notes(
     given: Iterable[tuple[Subject, NoteContent]],
     author: str,
     *,
+    latents: int,
     replace: bool = False,
 ) -> ImportReport:
-    """Store notes of a file in the SAE of a place.
+    """Store notes of a file in the SAE of a place, which has so many latents.
 
-    A collection with the name of a stored one with the same latents is that collection. Raises
-    InputError if it has other latents.
+    A collection with the name of a stored one with the same latents is that collection. All notes
+    are checked before the first one is stored. Raises InputError if one has a latent that the SAE
+    does not have, or is a collection without a name or with other latents than its namesake.
     """
-    stored = {
-        note.content.name: note.subject
-        for note in store.notes(place.sae)
-        if note.subject.kind == "collection"
-    }
     written, unchanged, kept = 0, 0, []
-    for subject, content in given:
-        own = subject
-        if subject.kind == "collection" and content.name in stored:
-            own = stored[content.name]
-            if own.members != subject.members:
-                raise InputError(
-                    f"The collection {content.name!r} has other latents here; rename one of them."
-                )
+    for own, content in _checked(given, store.notes(place.sae), latents):
         now = store.note(place, own)
         if now.content == content:
             unchanged += 1
@@ -166,6 +158,33 @@ def import_notes(
             except EditConflictError as conflict:
                 kept.append(conflict.stored)
     return ImportReport(written, unchanged, tuple(kept))
+
+
+def _checked(
+    given: Iterable[tuple[Subject, NoteContent]], stored: Iterable[Note], latents: int
+) -> list[tuple[Subject, NoteContent]]:
+    """The given notes; a collection that is stored, or twice in the file, is one subject."""
+    named = {
+        note.content.name: note.subject for note in stored if note.subject.kind == "collection"
+    }
+    checked = []
+    for subject, content in given:
+        if subject.members[-1] >= latents:
+            raise InputError(
+                f"A note is about latent {subject.members[-1]}, but this SAE has {latents:,} "
+                "latents; import the notes for the bundle that they are of."
+            )
+        own = subject
+        if subject.kind == "collection":
+            if not content.name:
+                raise InputError("A collection of the file has no name; give it one.")
+            own = named.setdefault(content.name, subject)
+            if own.members != subject.members:
+                raise InputError(
+                    f"The collection {content.name!r} has other latents here; rename one of them."
+                )
+        checked.append((own, content))
+    return checked
 
 
 def _row(sae: str, note: Note, votes: list[int]) -> dict[str, Any]:
@@ -229,27 +248,49 @@ def _parquet_rows(file: Path) -> list[dict[str, Any]]:
 def _csv_rows(file: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
+        with _long_fields(), file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             _check_columns(file, reader.fieldnames or [])
             for row in reader:
-                rows.append({name: _value(name, text or "") for name, text in row.items() if name})
+                with _in_row(file, len(rows) + 1):
+                    values = {name: _value(name, text) for name, text in row.items() if name}
+                rows.append(values)
                 _check_size(file, len(rows))
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read as CSV in UTF-8 ({error}).") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{file}: row {len(rows) + 1} has a list that is not JSON; write it like [3, 14]."
-        ) from error
     return rows
 
 
-def _value(name: str, text: str) -> Any:
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let a field be as long as a file: the latents of a large cluster are one field."""
+    usual = csv.field_size_limit(MOST_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
+
+
+@contextmanager
+def _in_row(file: Path, number: int) -> Iterator[None]:
+    """Name the row in the sentence of an InputError."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{file}: row {number}: {error}") from error
+
+
+def _value(name: str, given: str | None) -> Any:
+    text = given or ""
     if name in _LISTS:
-        return json.loads(text or "[]")
+        try:
+            return json.loads(text or "[]")
+        except (ValueError, RecursionError) as error:
+            example = "[3, 14]" if name == "latents" else '["days"]'
+            raise InputError(f"{name} is no list in JSON; write it like {example}.") from error
     if name == "cluster":
+        if text and not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+            raise InputError(f"cluster is a number or empty, not {text[:40]!r}.")
         return int(text) if text else None
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
@@ -267,19 +308,25 @@ def _check_size(file: Path, rows: int) -> None:
 
 
 def _given(file: Path, number: int, row: Mapping[str, Any]) -> tuple[Subject, NoteContent]:
-    try:
-        content = note_content(
-            row["name"] or "", row["tags"] or [], row["text"] or "", row["status"] or "open"
-        )
-        return _subject_of(row), content
-    except InputError as error:
-        raise InputError(f"{file}: row {number}: {error}") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{file}: row {number} is not a note; export the notes again.") from error
+    with _in_row(file, number):
+        for name in _LISTS:
+            if not isinstance(row[name], list | None):
+                raise InputError(f"{name} is not a list.")
+        try:
+            content = note_content(
+                row["name"] or "", row["tags"] or [], row["text"] or "", row["status"] or "open"
+            )
+            return _subject_of(row), content
+        except InputError:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError("this is not a note; export the notes again.") from error
 
 
 def _subject_of(row: Mapping[str, Any]) -> Subject:
-    kind, latents = row["kind"], [int(latent) for latent in row["latents"] or []]
+    kind, latents = row["kind"], row["latents"] or []
+    if wrong := [one for one in latents if not isinstance(one, int) or isinstance(one, bool)]:
+        raise InputError(f"a latent is a whole number, not {str(wrong[0])[:40]!r}.")
     if kind not in get_args(Kind):
         raise InputError(f"the kind is one of {', '.join(get_args(Kind))}, not {str(kind)[:40]!r}.")
     if kind == "latent" and len(latents) == 1:
@@ -298,4 +345,6 @@ def _origin(row: Mapping[str, Any]) -> ClusterOrigin | None:
     space = next((one for one in SPACES if one == row.get("space")), None)
     if not bundle or cluster is None or space is None:
         return None
+    if not 0 <= int(cluster) < 2**31:
+        raise InputError(f"{cluster} is not the number of a cluster.")
     return ClusterOrigin(str(bundle)[:72], int(cluster), space)

@@ -1,6 +1,5 @@
 """Export, import and removal of notes from the command line, in the database of the settings."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from analysis.notes.interchange import (
     write_notes,
 )
 from analysis.notes.note_store import NoteStore
+from analysis.serve.local_user import local_user
 from analysis.serve.server_settings import server_settings
 
 
@@ -47,7 +47,9 @@ def import_file(bundle: Path, file: Path, *, replace: bool) -> ImportReport:
     manifest, given = read_manifest(bundle), read_notes(file)
     with _store() as store:
         place = store.place(manifest)
-        return import_notes(store, place, given, getpass.getuser(), replace=replace)
+        return import_notes(
+            store, place, given, local_user(), latents=manifest.sae.d_sae, replace=replace
+        )
 
 
 def forget(author: str) -> int:

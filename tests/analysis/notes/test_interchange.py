@@ -1,6 +1,8 @@
 """Export and import: what comes back is what was written, and no import loses an edit."""
 
 import csv
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,16 +11,18 @@ import pytest
 
 from analysis.notes.interchange import (
     COLUMNS,
+    ImportReport,
     import_notes,
     notes_table,
     read_notes,
     write_notes,
 )
 from analysis.notes.note import Place
-from analysis.notes.note_content import note_content
+from analysis.notes.note_content import NoteContent, note_content
 from analysis.notes.note_store import NoteStore
 from analysis.notes.subjects import (
     ClusterOrigin,
+    Subject,
     cluster_subject,
     latent_subject,
     new_collection,
@@ -36,6 +40,9 @@ CONTENTS = {
     cluster_subject([4, 5, 6], ORIGIN): note_content("cluster"),
     new_collection([1, 2, 30]): note_content("suspects", ["x"]),
 }
+
+
+_import: Callable[..., ImportReport] = partial(import_notes, latents=1000)
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def test_an_import_restores_an_export(filled: NoteStore, kind: str, tmp_path: Pa
     file = tmp_path / f"notes.{kind}"
     write_notes(notes_table(filled, PLACE.sae), file)
     assert [one.name for one in tmp_path.glob("notes.*") if "sqlite" not in one.name] == [file.name]
-    report = import_notes(filled, ELSEWHERE, read_notes(file), "bob")
+    report = _import(filled, ELSEWHERE, read_notes(file), "bob")
     assert (report.written, report.unchanged, report.kept) == (5, 0, ())
     restored = {note.subject.members: note for note in filled.notes(ELSEWHERE.sae)}
     for subject, content in CONTENTS.items():
@@ -72,7 +79,7 @@ def test_an_import_restores_an_export(filled: NoteStore, kind: str, tmp_path: Pa
         assert note.content == content and note.subject.origin == subject.origin
         assert (note.author, note.action) == ("bob", "import")
         assert note.subject.kind == subject.kind
-    again = import_notes(filled, ELSEWHERE, read_notes(file), "bob")
+    again = _import(filled, ELSEWHERE, read_notes(file), "bob")
     assert (again.written, again.unchanged, again.kept) == (0, 5, ())
 
 
@@ -87,11 +94,11 @@ def test_no_text_of_a_csv_can_be_a_formula(filled: NoteStore, tmp_path: Path) ->
 
 def test_an_import_replaces_nothing_unless_requested(filled: NoteStore) -> None:
     changed = note_content("new name")
-    report = import_notes(filled, PLACE, [(latent_subject(7), changed)], "bob")
+    report = _import(filled, PLACE, [(latent_subject(7), changed)], "bob")
     assert (report.written, report.unchanged) == (0, 0)
     assert [note.content for note in report.kept] == [CONTENTS[latent_subject(7)]]
     assert filled.note(PLACE, latent_subject(7)).version == 1
-    report = import_notes(filled, PLACE, [(latent_subject(7), changed)], "bob", replace=True)
+    report = _import(filled, PLACE, [(latent_subject(7), changed)], "bob", replace=True)
     assert (report.written, report.kept) == (1, ())
     assert [note.content.name for note in filled.history(PLACE, latent_subject(7))] == [
         "=1+1",
@@ -101,11 +108,57 @@ def test_an_import_replaces_nothing_unless_requested(filled: NoteStore) -> None:
 
 def test_a_collection_is_found_by_its_name(filled: NoteStore) -> None:
     content = note_content("suspects", ["y"])
-    import_notes(filled, PLACE, [(new_collection([1, 2, 30]), content)], "bob", replace=True)
+    _import(filled, PLACE, [(new_collection([1, 2, 30]), content)], "bob", replace=True)
     (collection,) = (n for n in filled.notes(PLACE.sae) if n.subject.kind == "collection")
     assert (collection.content, collection.version) == (content, 2)
     with pytest.raises(InputError, match="'suspects' has other latents here"):
-        import_notes(filled, PLACE, [(new_collection([1, 2]), content)], "bob")
+        _import(filled, PLACE, [(new_collection([1, 2]), content)], "bob")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ((new_collection([1, 2]), note_content("suspects")), "'suspects' has other latents here"),
+        ((new_collection([1, 2]), note_content("first")), "'first' has other latents here"),
+        ((new_collection([1, 2]), note_content(text="t")), "has no name"),
+        ((pair_subject(3, 1000), note_content("n")), "about latent 1000, but this SAE has 1,000"),
+    ],
+)
+def test_nothing_is_stored_if_a_later_note_is_wrong(
+    wrong: tuple[Subject, NoteContent], message: str, filled: NoteStore
+) -> None:
+    first = [
+        (latent_subject(999), note_content("last latent")),
+        (new_collection([5]), note_content("first")),
+    ]
+    with pytest.raises(InputError, match=message):
+        _import(filled, PLACE, [*first, wrong], "bob")
+    assert len(filled.notes(PLACE.sae)) == len(CONTENTS)
+    assert _import(filled, PLACE, first, "bob").written == 2
+
+
+def test_a_collection_that_is_twice_in_a_file_is_one(filled: NoteStore) -> None:
+    given = [(new_collection([5]), note_content("twice", text=text)) for text in "ab"]
+    report = _import(filled, PLACE, given, "bob")
+    assert report.written == 1 and [note.content.text for note in report.kept] == ["a"]
+
+
+def test_a_large_cluster_comes_back_from_csv(sqlite_store: NoteStore, tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    subject = cluster_subject(range(0, 80_000, 2))
+    sqlite_store.write(PLACE, subject, note_content("large"), 0, "ada")
+    write_notes(notes_table(sqlite_store, PLACE.sae), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").stat().st_size > before
+    ((back, _),) = read_notes(tmp_path / "a.csv")
+    assert back.key == subject.key and csv.field_size_limit() == before
+
+
+CLUSTER: dict[str, list[object]] = {
+    "kind": ["cluster"],
+    "latents": [[3, 4]],
+    "bundle": ["first"],
+    "space": ["decoder"],
+}
 
 
 def _file(tmp_path: Path, **columns: list[object]) -> Path:
@@ -134,8 +187,15 @@ def test_a_file_of_another_tool_needs_few_columns(tmp_path: Path) -> None:
         ({"kind": ["layer"]}, "row 1: the kind is one of latent, pair"),
         ({"latents": [[1, 2]]}, "row 1: a note on a latent cannot have 2 latents"),
         ({"latents": [[-1]]}, "row 1: -1 is not the id"),
-        ({"latents": [["x"]]}, "row 1 is not a note"),
-        ({"name": [3]}, "row 1 is not a note"),
+        ({"latents": [["x"]]}, "row 1: a latent is a whole number, not 'x'"),
+        ({"latents": [[3.5]]}, "row 1: a latent is a whole number, not '3.5'"),
+        ({"latents": [[True]]}, "row 1: a latent is a whole number, not 'True'"),
+        ({"latents": ["34"]}, "row 1: latents is not a list"),
+        ({"tags": ["ab"]}, "row 1: tags is not a list"),
+        ({"name": [3]}, "row 1: this is not a note"),
+        (CLUSTER | {"cluster": ["x"]}, "row 1: this is not a note"),
+        (CLUSTER | {"cluster": [2**31]}, "row 1: 2147483648 is not the number of a cluster"),
+        (CLUSTER | {"cluster": [-1]}, "row 1: -1 is not the number of a cluster"),
         ({"status": ["done"]}, "row 1: The status 'done' is unknown"),
         ({"tags": [["a b"]]}, "row 1: 'a b' is not a tag"),
         ({"kind": ["pair"], "latents": [[4, 4]]}, "row 1: A pair is two latents"),
@@ -149,6 +209,9 @@ def test_wrong_files_are_refused(
         read_notes(_file(tmp_path, **columns))
 
 
+HEADER = b"kind,latents,name,tags,text,status,cluster\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -156,7 +219,11 @@ def test_wrong_files_are_refused(
         ("a.parquet", b"PAR1 no", "cannot be read as Parquet"),
         ("a.csv", b"\xff\xfe", "cannot be read as CSV"),
         ("a.csv", b"kind,latents\n", "has no column name"),
-        ("a.csv", b"kind,latents,name,tags,text,status\nlatent,3;4,,,,\n", "row 1 has a list"),
+        ("a.csv", HEADER + b"latent,3;4,,,,,\n", r"row 1: latents is no list .* like \[3, 14\]"),
+        ("a.csv", HEADER + b'latent,[3],,"[""a]",,,\n', r'row 1: tags .* like \["days"\]'),
+        ("a.csv", HEADER + b"latent,[3],,[],,,\nlatent,[3],,[],,,4a\n", "row 2: cluster is a num"),
+        ("a.csv", HEADER + b"latent,[3],,[],,," + b"9" * 5000, "row 1: cluster is a number"),
+        ("a.csv", HEADER + b"latent," + b"[" * 100_000 + b",,,,,\n", "row 1: latents is no list"),
     ],
 )
 def test_other_files_are_refused(name: str, content: bytes, message: str, tmp_path: Path) -> None:
