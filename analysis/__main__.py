@@ -492,7 +492,10 @@ def serve(
         dashboard.serve(folders or [], port, address, workers, memory)
 
 
-notes = typer.Typer(no_args_is_help=True, help="Export, import and anonymise notes of readers.")
+notes = typer.Typer(
+    no_args_is_help=True,
+    help="Export and import notes of readers, and remove an author's name.",
+)
 app.add_typer(notes, name="notes")
 NotesBundle = Annotated[Path, typer.Argument(help="A bundle of the SAE that the notes are on.")]
 NotesFile = Annotated[Path, typer.Argument(help="A file that ends in .parquet or .csv.")]
@@ -504,7 +507,7 @@ def export_notes(bundle: NotesBundle, file: NotesFile) -> None:
     with _clear_errors():
         from analysis.serve.notes_files import export_file
 
-        console.out.print(f"{export_file(bundle, file)} notes written to {file}.")
+        console.print_sentence(f"{export_file(bundle, file)} notes written to {file}.")
 
 
 @notes.command(name="import")
@@ -524,7 +527,7 @@ def import_notes(
 
         report = import_file(bundle, file, replace=replace_stored)
         kept = f" {len(report.kept)} stored notes differ and were kept; --replace replaces them."
-        console.out.print(
+        console.print_sentence(
             f"{report.written} notes stored, {report.unchanged} unchanged."
             f"{kept if report.kept else ''}"
         )
@@ -538,7 +541,7 @@ def forget_author(
     with _clear_errors():
         from analysis.serve.notes_files import forget
 
-        console.out.print(f"{forget(author)} entries changed.")
+        console.print_sentence(f"{forget(author)} entries changed.")
 
 
 def _bundles_in(folder: Path) -> Iterator[tuple[str, Manifest | InputError]]:

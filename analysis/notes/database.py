@@ -5,6 +5,8 @@ disk. WAL needs memory that all processes share, so its file cannot be on a netw
 (https://www.sqlite.org/wal.html).
 """
 
+import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +49,7 @@ _MIGRATION_LOCK = 0x636C6561
 """An arbitrary number, by which PostgreSQL tells this lock from others."""
 _POSTGRESQL = "postgresql+psycopg"
 _WRITES = "clearwater_writes"
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 class NotesUnavailableError(InputError):
@@ -115,25 +118,21 @@ def shown_address(url: URL) -> str:
 def network_file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
     """The type of the network file system that a folder is on; None on a disk, or if unknown."""
     try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = mounts.read_bytes().splitlines()
     except OSError:  # not Linux
         return None
     place = folder.resolve()
     inside: list[tuple[int, str]] = []
     for line in lines:
-        before, _, after = line.partition(" - ")
-        point = Path(before.split(" ")[4].encode().decode("unicode_escape"))
+        before, _, after = line.partition(b" - ")
+        # A space, a tab, a line end and a backslash are written as octal numbers.
+        name = _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
+        point = Path(os.fsdecode(name))
         if place.is_relative_to(point):
-            inside.append((len(point.parts), after.split(" ")[0]))
+            inside.append((len(point.parts), after.split(b" ")[0].decode()))
     # Of several mounts on one point, the last one counts.
     kind = max(enumerate(inside), key=lambda one: (one[1][0], one[0]))[1][1] if inside else ""
     return kind if kind in NETWORK_FILE_SYSTEMS else None
-
-
-def current_revision(engine: Engine) -> str | None:
-    """The version of the tables in the database."""
-    with reading(engine) as connection:
-        return _stored_revision(connection)
 
 
 def _url(address: str) -> URL:

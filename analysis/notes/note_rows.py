@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from analysis.bundle import Space
-from analysis.notes.note import EditConflictError, Note, Place
+from analysis.notes.note import EditConflictError, Note, Place, Vote
 from analysis.notes.note_content import NoteContent, Status, cleaned
 from analysis.notes.note_tables import LONGEST_AUTHOR, readings, revisions, subjects, votes
 from analysis.notes.subjects import ClusterOrigin, Kind, Subject
@@ -36,12 +36,12 @@ def add_revision(
     """Make content the current version. Raises EditConflictError if `expected` is not that."""
     own = made_subject(connection, place.sae, subject)
     named = content.name if subject.kind == "collection" and not content.is_empty else None
-    raised = connection.execute(
+    updated = connection.execute(
         update(subjects)
         .where(subjects.c.id == own, subjects.c.version == expected)
         .values(version=expected + 1, collection=named)
     )
-    if raised.rowcount != 1:
+    if updated.rowcount != 1:
         raise EditConflictError(current_note(connection, place, subject), content)
     note = Note(
         subject,
@@ -173,12 +173,16 @@ def subject_of_row(row: Row[Any]) -> Subject:
     return Subject(cast("Kind", row.kind), row.key, tuple(row.members), origin)
 
 
-def last_votes() -> Any:
-    """A query for the last vote of every reader on every subject."""
-    last = select(func.max(votes.c.id)).group_by(votes.c.subject, votes.c.author)
-    return select(votes.c.author, votes.c.value, votes.c.label, votes.c.time).where(
-        votes.c.id.in_(last)
-    )
+def last_votes(which: ColumnElement[bool]) -> Select[Any]:
+    """A query for the last vote of every reader on every subject, of the votes `which`."""
+    last = select(func.max(votes.c.id)).where(which).group_by(votes.c.subject, votes.c.author)
+    columns = (votes.c.author, votes.c.value, votes.c.label, votes.c.time)
+    return select(*columns).where(votes.c.id.in_(last)).order_by(votes.c.author)
+
+
+def vote_of_row(row: Row[Any]) -> Vote:
+    """A row of `last_votes` as a vote."""
+    return Vote(row.author, row.value, row.label, row.time)
 
 
 def checked_author(author: str) -> str:

@@ -28,6 +28,7 @@ from analysis.notes.note_rows import (
     now,
     subject_id,
     subject_of_row,
+    vote_of_row,
 )
 from analysis.notes.note_tables import placements, readings, revisions, subjects, votes
 from analysis.notes.subjects import Subject
@@ -116,10 +117,6 @@ class NoteStore:
                 f"There is already a collection {content.name!r}; choose another name."
             ) from error
 
-    def undo(self, place: Place, subject: Subject, expected: int, author: str) -> Note:
-        """Store the version before the current one as a new version. Raises EditConflictError."""
-        return self.restore(place, subject, expected - 1, expected, author)
-
     def restore(
         self, place: Place, subject: Subject, version: int, expected: int, author: str
     ) -> Note:
@@ -150,24 +147,20 @@ class NoteStore:
         """The last vote of every reader who has one, by author."""
         with reading(self.engine) as connection:
             own = subject_id(connection, place.sae, subject)
-            rows = connection.execute(last_votes().where(votes.c.subject == own)).all()
-        return [Vote(row.author, row.value, row.label, row.time) for row in rows if row.value]
+            rows = connection.execute(last_votes(votes.c.subject == own)).all()
+        return [vote_of_row(row) for row in rows if row.value]
 
     def all_votes(self, sae: str) -> list[tuple[Subject, Vote]]:
         """The last vote of every reader on every subject of an SAE."""
+        own = select(subjects.c.id).where(subjects.c.sae == sae)
         rows = (
-            last_votes()
+            last_votes(votes.c.subject.in_(own))
             .add_columns(*SUBJECT_COLUMNS)
             .join(subjects, subjects.c.id == votes.c.subject)
-            .where(subjects.c.sae == sae)
         )
         with reading(self.engine) as connection:
             every = connection.execute(rows).all()
-        return [
-            (subject_of_row(row), Vote(row.author, row.value, row.label, row.time))
-            for row in every
-            if row.value
-        ]
+        return [(subject_of_row(row), vote_of_row(row)) for row in every if row.value]
 
     def put(self, place: Place, subject: Subject, cluster: int | None, author: str) -> None:
         """Store on which cluster of the bundle the note of an earlier cluster is; None: on none."""

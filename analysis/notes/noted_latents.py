@@ -3,6 +3,7 @@
 A note on a pair or a cluster belongs to none of its latents. A vote counts as having looked.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -64,8 +65,8 @@ class NotedLatents:
 
     def tags(self) -> list[str]:
         """All tags, the most frequent one first."""
-        every = [tag for note in self.notes for tag in note.content.tags]
-        return sorted(set(every), key=lambda tag: (-every.count(tag), tag))
+        times = Counter(tag for note in self.notes for tag in note.content.tags)
+        return sorted(times, key=lambda tag: (-times[tag], tag))
 
     def _mask(self, notes: Iterable[Note], total: int) -> Bools:
         mask = np.zeros(total, dtype=bool)

@@ -9,13 +9,14 @@ an index above 1/2 with a third. Sets of different levels can; then a reader dec
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.bundle import Bundle, Space
 from analysis.notes.subjects import Subject
-from analysis.runtime.arrays import Floats
+from analysis.runtime.arrays import Floats, Ints
 
 LEAST_OVERLAP = 0.5
 """Jaccard index from which a note is put on a cluster without a question."""
@@ -49,7 +50,8 @@ def attachments(
 
     `put_on` is what readers decided for this bundle, by the key of the subject.
     """
-    every = [_attachment(bundle, subject, put_on) for subject in subjects]
+    clusters = members_of_clusters(bundle)
+    every = [_attachment(clusters, subject, put_on) for subject in subjects]
     claims = Counter(one.cluster for one in every if one.is_on_cluster)
     return [
         replace(one, reason="claimed")
@@ -59,28 +61,54 @@ def attachments(
     ]
 
 
-def overlaps(bundle: Bundle, members: Iterable[int], space: Space | None = None) -> Floats:
+class ClusterMembers(NamedTuple):
+    """The latents of the clusters of a bundle."""
+
+    latents: Ints
+    """Of every membership [n]."""
+    clusters: Ints
+    """Of every membership [n]."""
+    sizes: Ints
+    """Of every cluster [n_clusters]."""
+    spaces: npt.NDArray[np.object_]
+    """Of every cluster [n_clusters]."""
+
+
+def members_of_clusters(bundle: Bundle) -> ClusterMembers:
+    """The members of all clusters, as arrays."""
+    rows, clusters = bundle.memberships, bundle.clusters
+    return ClusterMembers(
+        rows["latent"].to_numpy(),
+        rows["cluster"].to_numpy(),
+        clusters["size"].to_numpy().astype(np.int64),
+        clusters["space"].cast("string").to_numpy(zero_copy_only=False),
+    )
+
+
+def overlaps(
+    clusters: ClusterMembers, members: Iterable[int], space: Space | None = None
+) -> Floats:
     """The Jaccard index of a set of latents with each cluster [n_clusters]; 0 in other spaces."""
     own = np.unique(np.fromiter(members, dtype=np.int64))
-    rows, clusters = bundle.memberships, bundle.clusters
-    inside = np.isin(rows["latent"].to_numpy(), own)
-    shared = np.bincount(rows["cluster"].to_numpy()[inside], minlength=clusters.num_rows)
-    sizes = clusters["size"].to_numpy().astype(np.int64)
-    jaccard: Floats = shared / np.maximum(sizes + len(own) - shared, 1)
+    inside = np.isin(clusters.latents, own)
+    shared = np.bincount(clusters.clusters[inside], minlength=len(clusters.sizes))
+    jaccard: Floats = shared / np.maximum(clusters.sizes + len(own) - shared, 1)
     if space is not None:
-        jaccard[clusters["space"].cast("string").to_numpy(zero_copy_only=False) != space] = 0
+        jaccard[clusters.spaces != space] = 0
     return jaccard
 
 
-def _attachment(bundle: Bundle, subject: Subject, put_on: Mapping[str, int | None]) -> Attachment:
+def _attachment(
+    clusters: ClusterMembers, subject: Subject, put_on: Mapping[str, int | None]
+) -> Attachment:
     space = None if subject.origin is None else subject.origin.space
-    jaccard = overlaps(bundle, subject.members, space)
+    jaccard = overlaps(clusters, subject.members, space)
     if subject.key in put_on:
         chosen = put_on[subject.key]
         if chosen is None:
             return Attachment(subject, None, 0.0, "removed")
         if 0 <= chosen < len(jaccard):
-            own = overlaps(bundle, subject.members)
+            own = overlaps(clusters, subject.members)
             return Attachment(subject, chosen, float(own[chosen]), "reader")
     best = int(jaccard.argmax()) if len(jaccard) else 0
     overlap = float(jaccard[best]) if len(jaccard) else 0.0

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.notes.noted_latents import NotedLatents
 from analysis.runtime.arrays import Bools, Ints
 
@@ -16,10 +17,17 @@ def unread(bundle: Bundle, noted: NotedLatents, mask: Bools) -> Ints:
 
     Dead latents are left out. In the reading order, the first latents cover most of the activation.
     """
+    ordered = _reading_order(bundle)
+    left = mask & ~noted.looked_at(len(mask))
+    return ordered[left[ordered]]
+
+
+@kept_for_bundle
+def _reading_order(bundle: Bundle) -> Ints:
+    """The latents that are not dead."""
     rows = bundle.latents.select(["latent", "reading_rank", "density"])
     flags = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False)
-    left = mask & ~noted.looked_at(len(mask)) & ~np.isin(flags, NOT_READ)
-    rows = rows.filter(left)
+    rows = rows.filter(~np.isin(flags, NOT_READ))
     keys = [("reading_rank", "ascending"), ("density", "descending"), ("latent", "ascending")]
     ordered: Ints = rows["latent"].take(pc.sort_indices(rows, keys)).to_numpy()
     return ordered

@@ -12,7 +12,7 @@ is a search, and conditions side by side are joined by and.
 """
 
 from analysis.latents.flags import FLAGS
-from analysis.selection.combining import asks_notes, both, conjuncts, parts_of, replaced, without
+from analysis.selection.combining import both, conjuncts, needs_notes, parts_of, replaced, without
 from analysis.selection.drawing import drawn_box, drawn_lasso
 from analysis.selection.evaluation import evaluate
 from analysis.selection.grammar import (
@@ -79,13 +79,13 @@ __all__ = [
     "Span",
     "Tagged",
     "Unclustered",
-    "asks_notes",
     "both",
     "conjuncts",
     "drawn_box",
     "drawn_lasso",
     "evaluate",
     "ids_of",
+    "needs_notes",
     "parse",
     "parts_of",
     "replaced",

@@ -51,13 +51,13 @@ def parts_of(selection: Selection) -> tuple[Selection, ...]:
     return selection.parts if isinstance(selection, Or) else conjuncts(selection)
 
 
-def asks_notes(selection: Selection) -> bool:
+def needs_notes(selection: Selection) -> bool:
     """Whether any part is about notes, so that the result changes when a note is written."""
     match selection:
         case And(parts) | Or(parts):
-            return any(map(asks_notes, parts))
+            return any(map(needs_notes, parts))
         case Not(part):
-            return asks_notes(part)
+            return needs_notes(part)
         case _:
             return isinstance(selection, Tagged | HasStatus | Noted | InCollection)
 

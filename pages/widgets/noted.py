@@ -11,7 +11,7 @@ from analysis.notes.note import Note, Place, Stamp, Vote
 from analysis.notes.noted_latents import NotedLatents, noted_latents
 from analysis.notes.subjects import Subject
 from analysis.runtime.errors import InputError
-from analysis.selection import Selection, asks_notes
+from analysis.selection import Selection, needs_notes
 from analysis.serve.server_settings import server_settings
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def text_of(stamp: Stamp) -> str:
 
 
 def noted_for(bundle: Bundle, selection: Selection) -> NotedLatents | None:
-    """The notes that a selection asks; None if it asks none. Raises InputError as `noted_of`."""
-    return noted_of(bundle) if asks_notes(selection) else None
+    """The notes that a selection needs; None if it needs none. Raises InputError as `noted_of`."""
+    return noted_of(bundle) if needs_notes(selection) else None
 
 
 def known_notes(bundle: Bundle) -> tuple[NotedLatents, str]:

@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from analysis.notes.database import (
     NotesUnavailableError,
-    current_revision,
     network_file_system,
     open_database,
     reading,
@@ -17,12 +16,14 @@ from analysis.notes.database import (
 )
 from analysis.runtime.errors import InputError
 
+REVISION = "SELECT version_num FROM alembic_version"
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 40 22 0:35 / /home rw,relatime shared:20 - nfs4 server:/home rw
 41 40 8:2 / /home/with\\040space rw - xfs /dev/sdb1 rw
 42 22 8:3 / /data rw - xfs /dev/sdc1 rw
 43 42 0:36 / /data rw - cifs //server/share rw
+44 42 0:37 / /data/é\\040\\134040 rw - nfs server:/other rw
 """
 
 
@@ -62,8 +63,8 @@ def test_a_failed_block_writes_nothing(address: str) -> None:
 def test_opening_again_keeps_everything(address: str) -> None:
     for count in range(2):
         engine = open_database(address)
-        assert current_revision(engine) == "0001"
         with writing(engine) as writer:
+            assert writer.execute(text(REVISION)).scalar() == "0001"
             stored = writer.execute(text("SELECT count(*) FROM readings")).scalar()
             assert stored == count
             writer.execute(text("INSERT INTO readings VALUES (:n, 'b')"), {"n": str(count)})
@@ -72,7 +73,8 @@ def test_opening_again_keeps_everything(address: str) -> None:
 
 def _open(address: str) -> str | None:
     engine = open_database(address)
-    revision = current_revision(engine)
+    with reading(engine) as reader:
+        revision: str | None = reader.execute(text(REVISION)).scalar()
     engine.dispose()
     return revision
 
@@ -144,11 +146,13 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         ("/home/with space/x", None),
         ("/homes", None),
         ("/data/x", "cifs"),
+        ("/data/é \\040/x", "nfs"),
+        ("/data/é  /x", "cifs"),
     ],
 )
 def test_network_file_systems_are_recognised(folder: str, kind: str | None, tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
-    mounts.write_text(MOUNTS)
+    mounts.write_text(MOUNTS, encoding="utf-8")
     assert network_file_system(Path(folder), mounts) == kind
 
 

@@ -79,21 +79,21 @@ def test_a_version_that_does_not_exist_yet_is_a_conflict(store: NoteStore) -> No
 def test_undo_appends_and_can_be_undone(store: NoteStore) -> None:
     for number in range(3):
         store.write(PLACE, LATENT, note_content(text=str(number)), number, "ada")
-    undone = store.undo(PLACE, LATENT, 3, "bob")
+    undone = store.restore(PLACE, LATENT, 2, 3, "bob")
     assert (undone.content.text, undone.version, undone.action) == ("1", 4, "undo")
-    assert store.undo(PLACE, LATENT, 4, "bob").content.text == "2"
+    assert store.restore(PLACE, LATENT, 3, 4, "bob").content.text == "2"
     assert store.restore(PLACE, LATENT, 1, 5, "ada").content.text == "0"
     texts = [note.content.text for note in store.history(PLACE, LATENT)]
     assert texts == ["0", "1", "2", "1", "2", "0"]
     with pytest.raises(EditConflictError):
-        store.undo(PLACE, LATENT, 5, "bob")
+        store.restore(PLACE, LATENT, 4, 5, "bob")
     with pytest.raises(InputError, match="has no version 9"):
         store.restore(PLACE, LATENT, 9, 6, "bob")
 
 
 def test_undoing_the_first_version_leaves_no_note(store: NoteStore) -> None:
     store.write(PLACE, LATENT, note_content(text="a"), 0, "ada")
-    assert store.undo(PLACE, LATENT, 1, "ada").content == NoteContent()
+    assert store.restore(PLACE, LATENT, 0, 1, "ada").content == NoteContent()
     assert store.notes(PLACE.sae) == []
     assert len(store.history(PLACE, LATENT)) == 2
 
@@ -111,22 +111,25 @@ def test_collections_have_different_names(store: NoteStore) -> None:
     store.write(PLACE, first, note_content(name="months"), 1, "ada")
     store.write(PLACE, second, note_content(name="days"), 0, "bob")
     with pytest.raises(InputError, match="already a collection"):
-        store.undo(PLACE, first, 2, "ada")
+        store.restore(PLACE, first, 1, 2, "ada")
     store.write(PLACE, second, NoteContent(), 1, "bob")
-    assert store.undo(PLACE, first, 2, "ada").content.name == "days"
+    assert store.restore(PLACE, first, 1, 2, "ada").content.name == "days"
 
 
 def test_the_last_vote_of_each_reader_counts(store: NoteStore) -> None:
     store.vote(PLACE, LATENT, 1, "days", "ada")
     store.vote(PLACE, LATENT, -1, "days", "bob")
+    store.vote(PLACE, LATENT, 1, "days", "Cy")
+    store.vote(PLACE, LATENT, 0, "days", "Cy")
     store.vote(PLACE, latent_subject(13), 1, "other", "ada")
-    assert {(v.author, v.value) for v in store.votes(PLACE, LATENT)} == {("ada", 1), ("bob", -1)}
+    store.vote(replace(PLACE, sae="c" * 64), LATENT, 1, "of another SAE", "ada")
+    assert [(v.author, v.value) for v in store.votes(PLACE, LATENT)] == [("ada", 1), ("bob", -1)]
     store.vote(PLACE, LATENT, -1, "weeks", "ada")
     store.vote(PLACE, LATENT, 0, "days", "bob")
     (vote,) = store.votes(PLACE, LATENT)
     assert (vote.author, vote.value, vote.label) == ("ada", -1, "weeks")
-    every = {(subject.key, vote.value) for subject, vote in store.all_votes(PLACE.sae)}
-    assert every == {("12", -1), ("13", 1)}
+    every = sorted((subject.key, vote.label) for subject, vote in store.all_votes(PLACE.sae))
+    assert every == [("12", "weeks"), ("13", "other")]
     assert store.note(PLACE, LATENT).version == 0
     with pytest.raises(InputError, match="not 2"):
         store.vote(PLACE, LATENT, 2, "days", "ada")

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.notes.reattachment import LEAST_OVERLAP, attachments, overlaps
+from analysis.notes.reattachment import (
+    LEAST_OVERLAP,
+    attachments,
+    members_of_clusters,
+    overlaps,
+)
 from analysis.notes.subjects import ClusterOrigin, Subject, cluster_subject
 
 
@@ -36,10 +41,11 @@ def test_the_overlap_is_the_jaccard_index(
     own = set(range(5, 27)) | {500}
     expected = [len(own & theirs) / len(own | theirs) for theirs in sets.values()]
     assert max(expected) > 0
-    np.testing.assert_allclose(overlaps(planted_bundle, own), expected)
+    clusters = members_of_clusters(planted_bundle)
+    np.testing.assert_allclose(overlaps(clusters, own), expected)
     spaces = planted_bundle.clusters["space"].to_pylist()
     inside = [e if s == "decoder" else 0 for e, s in zip(expected, spaces, strict=True)]
-    np.testing.assert_allclose(overlaps(planted_bundle, own, "decoder"), inside)
+    np.testing.assert_allclose(overlaps(clusters, own, "decoder"), inside)
 
 
 def test_a_cluster_with_the_same_members_has_the_note(

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from analysis.bundle import Bundle
 from analysis.notes.note import Note
@@ -34,6 +35,16 @@ def test_the_order_is_that_of_reading_and_leaves_out_what_was_looked_at(
     assert len(expected) > 150
     assert unread(planted_bundle, NOTED, mask).tolist() == expected
     assert len(unread(planted_bundle, NOTED, np.zeros(len(mask), dtype=bool))) == 0
+
+
+def test_the_latents_of_a_bundle_are_sorted_once(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    first = unread(planted_bundle, NotedLatents(), every).tolist()
+    monkeypatch.setattr("analysis.notes.unread.pc.sort_indices", None)
+    some = unread(planted_bundle, NOTED, np.arange(len(every)) < 20).tolist()
+    assert some == [one for one in first if one < 20 and one not in (3, 10, 11)] and some
 
 
 def test_the_next_one() -> None:

@@ -10,9 +10,9 @@ from analysis.selection import (
     Or,
     Search,
     Selection,
-    asks_notes,
     both,
     conjuncts,
+    needs_notes,
     parse,
     parts_of,
     replaced,
@@ -78,7 +78,7 @@ def test_alternatives_are_parts_but_no_conjuncts() -> None:
 
 def test_a_selection_asks_notes_if_any_part_does() -> None:
     for text in ("tag=a", "status=none", "note~a", "collection=a"):
-        assert asks_notes(parse(text))
-        assert asks_notes(parse(f"whale | latent=3 & !({text} | density>1)"))
-    assert not asks_notes(parse("whale | !(flag=dead & note)"))
-    assert not asks_notes(Everything())
+        assert needs_notes(parse(text))
+        assert needs_notes(parse(f"whale | latent=3 & !({text} | density>1)"))
+    assert not needs_notes(parse("whale | !(flag=dead & note)"))
+    assert not needs_notes(Everything())
