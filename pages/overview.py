@@ -4,6 +4,7 @@ import streamlit as st
 
 from charts.density import density_histogram
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from pages.widgets.bundle_gallery import bundle_gallery
 from pages.widgets.document_profiles import by_document
 from pages.widgets.figure_card import show
 from pages.widgets.find_by_example import find_by_example
@@ -19,6 +20,7 @@ page = begin(
     "or dense, and how much of the variance of the model's activations does it explain?",
 )
 open_chosen()
+bundle_gallery()
 self_check_warning(page.bundle)
 tours(page.bundle)
 what_is_in_here(page.bundle)

@@ -17,7 +17,7 @@ from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
-_BUILD = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
+BUILD_COMMAND = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
 _STATED_ID = re.compile(rb'"bundle_id":\s*"([0-9a-f]{1,64})"')
 _HEAD_BYTES = 4096
@@ -137,7 +137,7 @@ def bundle_picker() -> None:
         bundles = registry()
     if not bundles:
         st.error("There is no bundle to show yet. Build one from your saved SAE:")
-        st.code(_BUILD, language="bash")
+        st.code(BUILD_COMMAND, language="bash")
         st.stop()
     view = session.current()
     if not view.bundle:
@@ -162,9 +162,14 @@ def _name(bundles: Mapping[str, Offered], bundle_id: str) -> str:
 
 @guarded()
 def _take() -> None:
+    open_another(st.session_state[_PICK])
+
+
+@guarded()
+def open_another(bundle_id: str) -> None:
     """Start a new view: another bundle has other latents and clusters."""
     session.clear_brushes()
-    session.reset(bundle=st.session_state[_PICK])
+    session.reset(bundle=bundle_id)
 
 
 def shown() -> Bundle:

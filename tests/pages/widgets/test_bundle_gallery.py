@@ -1,0 +1,79 @@
+"""The cards of the bundles on the Overview."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from analysis.bundle import MANIFEST, Bundle, read_manifest
+from analysis.runtime import numbers
+from tests.pages.conftest import ROOT, Open, texts
+
+OLDER = ROOT / "tests" / "bundles" / "schema-2"
+
+
+@pytest.fixture
+def several(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Bundle, Path]:
+    """A server with the planted bundle, one with a damaged map, and one without a manifest."""
+    shutil.copytree(planted_bundle.path, tmp_path / "mine")
+    for name in ("$damaged$", "no-manifest"):
+        (tmp_path / name).mkdir()
+        shutil.copy(planted_bundle.path / "latents.parquet", tmp_path / name)
+    (tmp_path / "$damaged$" / MANIFEST).write_text("{}")
+    monkeypatch.setattr("pages.widgets.bundles.bundle_folders", lambda: [tmp_path])
+    st.cache_data.clear()
+    return planted_bundle, tmp_path
+
+
+def opened() -> AppTest:
+    """The Overview with the list opened."""
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    app.session_state["bundle gallery"] = True
+    return app.run()
+
+
+def test_every_bundle_has_a_card_with_its_facts_or_the_reason(
+    several: tuple[Bundle, Path],
+) -> None:
+    bundle, folder = several
+    app = opened()
+    assert not app.exception and not app.error
+    shown = texts(app)
+    manifest = bundle.manifest
+    for words in (
+        f"SAE {manifest.sae.name}",
+        "Imported activations",
+        f"{numbers.count(manifest.sae.d_sae)} latents, {numbers.count(manifest.tokens)} tokens",
+        f"schema {manifest.schema_version}",
+        "has no manifest.json",
+        "**no-manifest**",
+        "**$damaged$**",
+    ):
+        assert words in shown, words
+    assert shown.count("It cannot be read.") == 2
+    assert str(folder) not in shown
+    assert len(app.get("image")) == 1
+    assert any(code.value.startswith("clearwater build") for code in app.code)
+    assert [button.label for button in app.button].count("Open now") == 1
+
+
+def test_a_card_opens_its_bundle(several: tuple[Bundle, Path]) -> None:
+    bundle, folder = several
+    shutil.copytree(OLDER, folder / "older")
+    st.cache_data.clear()
+    other = read_manifest(OLDER).bundle_id
+    app = opened()
+    first = app.query_params["bundle"]
+    chosen = other if first == bundle.manifest.bundle_id else bundle.manifest.bundle_id
+    app.button(key=f"open bundle {chosen}").click().run()
+    assert app.query_params["bundle"] == chosen != first
+    assert app.button(key=f"open bundle {chosen}").disabled
+
+
+def test_one_bundle_needs_no_gallery(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.widgets.bundle_gallery.registry", lambda: {"a": object()})
+    assert "bundles on this server" not in str(open_page("overview").expander)
