@@ -10,7 +10,7 @@ import streamlit as st
 
 def show() -> None:
     """Draw the page that the address names."""
-    from pages.widgets import bundles, events, session, style
+    from pages.widgets import bundles, events, login, session, style
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
     from pages.widgets.failures import guarded
@@ -24,6 +24,9 @@ def show() -> None:
         initial_sidebar_state="collapsed",
     )
     style.apply()
+    if not login.is_admitted():
+        login.show_login()
+        return
     join_address_steps()
     open_dropped_files()
     page = st.navigation(
@@ -41,6 +44,7 @@ def show() -> None:
     )
     with st.sidebar, guarded("looking for bundles"):
         bundles.bundle_picker()
+        login.account()
     with guarded("following a click in a chart"):
         events.follow()
     with guarded("drawing this page"):
@@ -83,20 +87,23 @@ if __name__ == "dashboard":
     start.check_settings()
     app = App(
         __file__,
-        routes=(
-            *health.ROUTES,
-            *map_modules.ROUTES,
-            *map_data.ROUTES,
-            *map_names.ROUTES,
-            *map_cards.ROUTES,
-            *map_neighbourhood.ROUTES,
-            *map_rows.ROUTES,
-            *note_stamp.ROUTES,
-            *search_hits.ROUTES,
+        routes=start.below_base_path(
+            (
+                *health.ROUTES,
+                *map_modules.ROUTES,
+                *map_data.ROUTES,
+                *map_names.ROUTES,
+                *map_cards.ROUTES,
+                *map_neighbourhood.ROUTES,
+                *map_rows.ROUTES,
+                *note_stamp.ROUTES,
+                *search_hits.ROUTES,
+            )
         ),
         lifespan=start.lifespan,
         on_script_error=explain,
         middleware=[
+            *start.gates(),
             Middleware(Batches),
             Middleware(MessageFilter, Path(__file__).resolve()),
             Middleware(FirstAnswer),

@@ -12,7 +12,7 @@ from pathlib import Path
 from analysis.runtime.errors import InputError
 from analysis.runtime.memory import CACHE_MEGABYTES
 from analysis.serve.nginx import HERE, nginx_program
-from analysis.serve.server_settings import server_settings
+from analysis.serve.server_settings import check_reach, server_settings
 from analysis.serve.supervisor import Plan, supervise
 
 BUNDLES = "CLEARWATER_BUNDLES"
@@ -46,15 +46,26 @@ def serve(
     may hold together. Raises InputError if a folder does not exist, the port is in use, nginx is
     missing, a setting is wrong, or a worker does not start.
     """
-    server_settings()
+    check_reach(server_settings(), address)
     chosen = open_port(address, port)
     settings = environment(folders, megabytes // workers)
     if workers == 1:
         here = ["--server.address", address, "--server.port", str(chosen)]
         os.execve(sys.executable, [*command(), *here], settings)
+    if proxies := admitted():
+        settings |= {"CLEARWATER_PROXIES": HERE}  # their own nginx, which looks at the addresses
     behind = [*command(), "--server.address", HERE, "--logger.hideWelcomeMessage", "true"]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    supervise(Plan(nginx_program(), behind, workers, address, chosen), settings)
+    supervise(Plan(nginx_program(), behind, workers, address, chosen, proxies), settings)
+
+
+def admitted() -> tuple[str, ...]:
+    """Who may reach the port of several workers: with login = headers only the trusted proxies.
+
+    The workers see only their own nginx, so it must look at the addresses.
+    """
+    settings = server_settings()
+    return settings.proxies if settings.is_team and settings.login == "headers" else ()
 
 
 def command() -> list[str]:
@@ -80,6 +91,8 @@ def environment(folders: Sequence[Path], cache_megabytes: int) -> dict[str, str]
         # The other half is for finished figures.
         "STREAMLIT_SERVER_MAX_CACHE_DATA_SIZE": f"{cache_megabytes // 2}mb",
     }
+    if admitted():
+        settings |= {"FORWARDED_ALLOW_IPS": ""}  # only the address of the proxy itself counts
     return secret | os.environ | settings | ({BUNDLES: os.pathsep.join(paths)} if paths else {})
 
 

@@ -32,11 +32,16 @@ def nginx_program() -> str:
     return program
 
 
-def configuration(folder: Path, workers: Sequence[int], address: str, port: int) -> str:
+def configuration(
+    folder: Path, workers: Sequence[int], address: str, port: int, admitted: Sequence[str] = ()
+) -> str:
     """The configuration of nginx at `address` and `port`; it writes only to `folder`.
 
     `workers` are the ports of the server processes on this machine. Worker i is `workers[i]`.
+    `admitted` are the addresses and networks that are answered; none: all are.
     """
+    rules = [*(f"allow {one};" for one in admitted), *(["deny all;"] if admitted else [])]
+    access = "".join(f"\n        {rule}" for rule in rules)
     host = f"[{address}]" if ":" in address else address
     routes = "\n".join(f"        {i} worker_{i};" for i in range(len(workers)))
     answered = "\n".join(f'        "~:{own}$" {i};' for i, own in enumerate(workers))
@@ -77,7 +82,7 @@ http {{
     }}
 {upstreams}
     server {{
-        listen {host}:{port};
+        listen {host}:{port};{access}
         client_max_body_size 0;  # Streamlit has its own limit
         location / {{
             proxy_pass http://$process;

@@ -5,7 +5,8 @@
 
 `CLEARWATER_SETTINGS` names the file. The variable of a setting is its name in upper case after
 `CLEARWATER_`, such as `CLEARWATER_NOTES`. Without any of them, Clearwater is in the mode *local*:
-one person, this machine, no login.
+one person, this machine, no login. In the mode *team* everybody logs in, and the file of people
+says who may do what.
 """
 
 import os
@@ -20,12 +21,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from analysis.notes.address import check_address, local_address
 from analysis.runtime.errors import InputError
+from analysis.serve.addresses import is_loopback, is_network
 
 PREFIX = "CLEARWATER_"
 FILE = f"{PREFIX}SETTINGS"
 """Environment variable that names the settings file."""
 LARGEST_FILE = 1_000_000
 """Bytes."""
+SHORTEST_SECRET = 24
+"""Characters."""
 
 
 class ServerSettings(BaseModel):
@@ -33,8 +37,9 @@ class ServerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mode: Literal["local"] = Field(
-        default="local", description="local: one person, this machine, no login"
+    mode: Literal["local", "team"] = Field(
+        default="local",
+        description="local: one person, this machine, no login; team: everybody logs in",
     )
     notes: str = Field(
         default_factory=local_address,
@@ -46,11 +51,66 @@ class ServerSettings(BaseModel):
         default=None,
         description="whether pages link to neuronpedia.org; by default only in the mode local",
     )
+    people: Path | None = Field(
+        default=None, description="file that says who has which role and sees which bundle"
+    )
+    login: Literal["oidc", "headers"] = Field(
+        default="oidc",
+        description="oidc: OpenID Connect, by Streamlit; headers: a proxy names the user",
+    )
+    provider: str = Field(
+        default="", description="the section [auth.NAME] of secrets.toml; empty: [auth] itself"
+    )
+    name_claim: str = Field(default="email", min_length=1, description="claim: name of the user")
+    groups_claim: str = Field(default="groups", description="claim: groups of the user")
+    role_claim: str = Field(
+        default="", description="claim or header: role of the user; empty: only the file of people"
+    )
+    user_header: str = Field(
+        default="X-Forwarded-Email", min_length=1, description="header: name of the user"
+    )
+    groups_header: str = Field(
+        default="X-Forwarded-Groups", description="header: groups of the user"
+    )
+    proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"), description="addresses or networks of trusted proxies"
+    )
+    proxy_secret: str = Field(
+        default="", description="what a trusted proxy sends as X-Clearwater-Proxy-Secret"
+    )
+    logout_address: str = Field(
+        default="", description="where a proxy logs its user out, such as /oauth2/sign_out"
+    )
+
+    @property
+    def is_team(self) -> bool:
+        """Whether everybody must log in."""
+        return self.mode == "team"
 
     @property
     def links_to_other_sites(self) -> bool:
         """Whether pages link to other sites."""
         return self.mode == "local" if self.links_out is None else self.links_out
+
+    @field_validator("proxies", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for one in given:
+            if not is_network(one):
+                raise InputError(f"{one[:60]!r} is no address and no network such as 10.0.0.0/24.")
+        return given
+
+    @field_validator("proxy_secret")
+    @classmethod
+    def _long(cls, secret: str) -> str:
+        if secret and len(secret) < SHORTEST_SECRET:
+            raise InputError(f"It is shorter than {SHORTEST_SECRET} characters; make a longer one.")
+        return secret
 
     @field_validator("notes")
     @classmethod
@@ -80,12 +140,40 @@ def read_settings(variables: Mapping[str, str]) -> ServerSettings:
     known = ServerSettings.model_fields
     given = {name: text for name in known if (text := variables.get(f"{PREFIX}{name.upper()}"))}
     try:
-        return ServerSettings.model_validate({**stored, **given})
+        settings = ServerSettings.model_validate({**stored, **given})
     except ValidationError as error:
         problem = error.errors()[0]
         name = str(problem["loc"][0])
         source = f"{PREFIX}{name.upper()}" if name in given else str(file)
         raise InputError(f"{source}: {_sentence(name, problem)}") from error
+    if settings.is_team:
+        _check_team(settings)
+    return settings
+
+
+def check_reach(settings: ServerSettings, address: str) -> None:
+    """Raise InputError if the server would believe headers of anybody who reaches `address`."""
+    believes = settings.is_team and settings.login == "headers" and not settings.proxy_secret
+    if believes and not is_loopback(address):
+        raise InputError(
+            f"With login = headers, everybody who reaches {address} could name themselves; listen "
+            "on 127.0.0.1, or give a proxy_secret that only the proxy knows."
+        )
+
+
+def _check_team(settings: ServerSettings) -> None:
+    """Raise InputError if settings of a team are missing, or do not go together."""
+    if settings.people is None:
+        raise InputError(
+            "The mode team needs the setting people: a file that says who has which role; see "
+            "docs/deployment.md."
+        )
+    far = [one for one in settings.proxies if not is_loopback(one.split("/")[0])]
+    if settings.login == "headers" and far and not settings.proxy_secret:
+        raise InputError(
+            f"The proxy {far[0]} is on another machine, whose headers anybody could send; give a "
+            "proxy_secret that only the proxy knows."
+        )
 
 
 def _read(file: Path) -> dict[str, Any]:

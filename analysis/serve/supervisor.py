@@ -33,6 +33,8 @@ class Plan:
     workers: int
     address: str
     port: int
+    admitted: tuple[str, ...] = ()
+    """Addresses and networks that may reach the port; empty: all."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def services(plan: Plan, folder: Path) -> tuple[list[Service], Service]:
         for i, port in enumerate(ports)
     ]
     file = folder / "nginx.conf"
-    file.write_text(configuration(folder, ports, plan.address, plan.port), encoding="utf-8")
+    written = configuration(folder, ports, plan.address, plan.port, plan.admitted)
+    file.write_text(written, encoding="utf-8")
     command = [plan.nginx, "-e", "stderr", "-p", str(folder), "-c", str(file)]
     return workers, Service("nginx", command, plan.address, plan.port)
 

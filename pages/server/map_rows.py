@@ -15,6 +15,7 @@ from pages.server.map_data import (
     of_bundle,
     regime_of_request,
 )
+from pages.server.requested_bundle import require_right
 
 if TYPE_CHECKING:
     from analysis.bundle import Bundle
@@ -34,6 +35,7 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     from charts.map import selected_rows  # noqa: PLC0415
     from pages.widgets.noted import noted_for  # noqa: PLC0415
 
+    require_right(request, bundle, "export")
     query = request.query_params
     kind = request.path_params["kind"]
     if kind not in (*KINDS, PROVENANCE):

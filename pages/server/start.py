@@ -3,10 +3,12 @@
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Route
 from streamlit.starlette import App
 
 from pages.server.warm_up import PAUSE, warm_up
@@ -16,6 +18,10 @@ from pages.server.warm_up import PAUSE, warm_up
 async def lifespan(_app: App) -> AsyncIterator[None]:
     """Start the warm-up with the server, and end it with the server."""
     stop = threading.Event()
+    if _is_team():
+        from pages.server.team import begin  # noqa: PLC0415
+
+        begin()
     _in_background(warm_up, stop, PAUSE)
     if not st.get_option("server.headless"):  # for an App, Streamlit opens no browser itself
         _in_background(webbrowser.open, address())
@@ -29,9 +35,40 @@ def check_settings() -> None:
     from analysis.serve.server_settings import server_settings  # noqa: PLC0415
 
     try:
-        server_settings()
+        settings = server_settings()
+        if settings.is_team:
+            from pages.server.team import check_team  # noqa: PLC0415
+
+            check_team(settings)
     except InputError as error:
         sys.exit(f"Clearwater was not started. {error}")
+
+
+def gates() -> list[Middleware]:
+    """What every request passes first: the gate of a team, and nothing in the mode *local*."""
+    if not _is_team():
+        return []
+    from analysis.serve.server_settings import server_settings  # noqa: PLC0415
+    from pages.server.team import gate  # noqa: PLC0415
+
+    return [gate(server_settings())]
+
+
+def below_base_path(routes: Iterable[Route]) -> list[Route]:
+    """Routes with the path of the dashboard before theirs, as Streamlit's own routes have it."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    if not base:
+        return list(routes)
+    return [
+        Route(f"/{base}{route.path}", route.endpoint, methods=sorted(route.methods or {"GET"}))
+        for route in routes
+    ]
+
+
+def _is_team() -> bool:
+    from analysis.serve.server_settings import server_settings  # noqa: PLC0415
+
+    return server_settings().is_team
 
 
 def address() -> str:

@@ -13,7 +13,9 @@ from analysis.bundle import MANIFEST, Bundle, folder_identity, open_bundle, read
 from analysis.runtime.errors import InputError
 from analysis.selection.text_search import index_of_words
 from analysis.serve import BUNDLES, bundle_folders
+from analysis.serve.access.rights import BundleKey, User, may
 from pages.widgets import session
+from pages.widgets.current_user import current_user
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
@@ -42,9 +44,18 @@ class Offered:
         return f"{self.path.name} (cannot be read)" if self.problem else self.path.name
 
 
+def offered_to(user: User | None) -> dict[str, Offered]:
+    """The bundles of this server that a user may see, by their ids; a link opens only these."""
+    return {
+        bundle_id: offered
+        for bundle_id, offered in registry().items()
+        if may(user, BundleKey(bundle_id, offered.path.name), "see")
+    }
+
+
 @st.cache_data(ttl=20, show_spinner=False)
 def registry() -> dict[str, Offered]:
-    """Every bundle of this server by its id; a link can open only these.
+    """Every bundle of this server by its id, for whoever it is.
 
     A bundle that cannot be read is listed too, by the id that its manifest states or by its name.
     """
@@ -80,12 +91,18 @@ def _stated_id(path: Path) -> str:
     return stated[1].decode() if stated else ""
 
 
-def _current(bundle_id: str) -> Offered | None:
-    """The bundle of an id as its folder is now; None if this server does not have it."""
+def _current(bundle_id: str, user: User | None) -> Offered | None:
+    """The bundle of an id as its folder is now.
+
+    None if this server does not have it, and if this user may not see it: nobody can tell these
+    apart.
+    """
     offered = registry().get(bundle_id)
     if offered is None or folder_identity(offered.path) != offered.identity:
         registry.clear()
         offered = registry().get(bundle_id)
+    if offered is None or not may(user, BundleKey(bundle_id, offered.path.name), "see"):
+        return None
     return offered
 
 
@@ -100,12 +117,12 @@ def data_address(bundle_id: str, bundle: Bundle) -> str:
     return f"map-data/{quote(bundle_id, safe='')}/{bundle.identity}"
 
 
-def offered_bundle(bundle_id: str) -> Bundle | None:
-    """An open bundle of this server by its id; None if the server does not have it.
+def offered_bundle(bundle_id: str, user: User | None) -> Bundle | None:
+    """An open bundle by its id; None if this server has none that this user may see.
 
     Raises InputError if it cannot be read.
     """
-    offered = _current(bundle_id)
+    offered = _current(bundle_id, user)
     return None if offered is None else _opened(bundle_id, offered.identity, offered.path)
 
 
@@ -131,10 +148,14 @@ def index_ahead(bundles: Sequence[Bundle]) -> None:
 
 def bundle_picker() -> None:
     """Let the reader choose a bundle; end the page with the build command if there is none."""
-    bundles = registry()
+    user = current_user()
+    bundles = offered_to(user)
     if not bundles:
         registry.clear()
-        bundles = registry()
+        bundles = offered_to(user)
+    if not bundles and registry():
+        st.error("There is no bundle that you may see; ask the operator of this server.")
+        st.stop()
     if not bundles:
         st.error("There is no bundle to show yet. Build one from your saved SAE:")
         st.code(BUILD_COMMAND, language="bash")
@@ -175,11 +196,12 @@ def open_another(bundle_id: str) -> None:
 def shown() -> Bundle:
     """The bundle of the view; end the page with the reason if it cannot be opened."""
     bundle_id = session.current().bundle
-    offered = _current(bundle_id)
+    user = current_user()
+    offered = _current(bundle_id, user)
     if offered is None:
         st.error(
             f"This link refers to the bundle {plain(bundle_id, 40)}, which is not on this server. "
-            f"Choose another bundle in the sidebar.{_unread()}"
+            f"Choose another bundle in the sidebar.{_unread(user)}"
         )
         st.stop()
     try:
@@ -190,8 +212,9 @@ def shown() -> Bundle:
         st.stop()
 
 
-def _unread() -> str:
+def _unread(user: User | None) -> str:
     """The bundles that cannot be read and whose ids are unknown: a link may refer to one."""
-    unread = [b for bundle_id, b in registry().items() if b.problem and bundle_id == b.path.name]
+    bundles = offered_to(user).items()
+    unread = [b for bundle_id, b in bundles if b.problem and bundle_id == b.path.name]
     sentences = [f" {plain(b.path.name, 60)} cannot be read: {plain(b.problem)}" for b in unread]
     return "".join(sentences[:3])

@@ -16,7 +16,7 @@ from analysis.notes.subjects import ClusterOrigin, Subject, cluster_subject
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from analysis.serve.server_settings import server_settings
-from pages.widgets.author import author
+from pages.widgets.author import writer
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.note_panel import note_panel, show_note
@@ -137,4 +137,6 @@ def _nearest(one: Attachment) -> str:
 
 @guarded()
 def _put(bundle: Bundle, subject: Subject, cluster: int | None) -> None:
-    note_store().put(place_of(bundle), subject, cluster, author())
+    note_store().put(
+        place_of(bundle), subject, cluster, writer(bundle, f"place of {subject.kind} {subject.key}")
+    )

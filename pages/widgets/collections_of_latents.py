@@ -11,7 +11,7 @@ from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from analysis.selection import InCollection, Selection, conjuncts
 from pages.widgets import session
-from pages.widgets.author import author
+from pages.widgets.author import writer
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.note_panel import note_panel
@@ -94,7 +94,9 @@ def _select(name: str) -> None:
 def _make(bundle: Bundle, latents: list[int]) -> None:
     try:
         content = note_content(name=st.session_state[_FIELD])
-        note_store().write(place_of(bundle), new_collection(latents), content, 0, author())
+        subject = new_collection(latents)
+        name = writer(bundle, f"{subject.kind} {subject.key}")
+        note_store().write(place_of(bundle), subject, content, 0, name)
     except InputError as error:
         st.session_state[_PROBLEM] = error.public
     else:

@@ -12,6 +12,7 @@ from charts.core.export import ROWS_KINDS, Kind, export, filename
 from charts.core.figure import CaptionedTable, Figure
 from charts.core.report import Part
 from pages.widgets import session
+from pages.widgets.authorised_file import authorised, may_be_exported
 from pages.widgets.paper_dialog import paper_button
 
 WORDS: dict[Kind, str] = {
@@ -80,6 +81,8 @@ def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> 
 
     `light` is the figure in the light scheme, if the page is dark.
     """
+    if not may_be_exported(figure):
+        return
     kinds: tuple[Kind, ...] = tuple(WORDS) if isinstance(figure, Figure) else ROWS_KINDS
     with st.container(horizontal=True, width="content", gap="small"):
         if isinstance(figure, Figure):
@@ -95,7 +98,7 @@ def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> 
 def _file(figure: CaptionedTable, kind: Kind, words: str, variant: str = "") -> None:
     st.download_button(
         words,
-        partial(export, figure, kind),
+        authorised(figure, filename(figure, kind), partial(export, figure, kind)),
         file_name=filename(figure, kind),
         key=f"export {figure.name} {kind}{variant}",
         on_click="ignore",

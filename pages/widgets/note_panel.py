@@ -18,7 +18,7 @@ from analysis.notes.subjects import Subject
 from analysis.runtime.errors import InputError
 from charts.core.text import visible
 from pages.widgets import session
-from pages.widgets.author import author
+from pages.widgets.author import author, writer
 from pages.widgets.bundles import data_address
 from pages.widgets.export_menu import subjects_now
 from pages.widgets.failures import guarded
@@ -281,7 +281,9 @@ def _save(bundle: Bundle, subject: Subject) -> None:
         fields = _fields(subject, draft)
         draft.values = {name: st.session_state.get(key) for name, key in fields.items()}
         content = note_content(**draft.values)
-        note_store().write(place_of(bundle), subject, content, draft.expected, author())
+        note_store().write(
+            place_of(bundle), subject, content, draft.expected, writer(bundle, _name(subject))
+        )
     except EditConflictError as conflict:
         # The reader now sees both versions, so the next attempt is one against this version.
         draft.conflict, draft.expected = conflict.stored, conflict.stored.version
@@ -299,14 +301,18 @@ def _close(subject: Subject) -> None:
 @guarded()
 def _restore(bundle: Bundle, subject: Subject, version: int, expected: int) -> None:
     try:
-        note_store().restore(place_of(bundle), subject, version, expected, author())
+        note_store().restore(
+            place_of(bundle), subject, version, expected, writer(bundle, _name(subject))
+        )
     except EditConflictError as conflict:
         st.toast(plain(str(conflict)))
 
 
 @guarded()
 def _vote(bundle: Bundle, subject: Subject, value: int, label: str) -> None:
-    note_store().vote(place_of(bundle), subject, value, label, author())
+    note_store().vote(
+        place_of(bundle), subject, value, label, writer(bundle, f"vote on {_name(subject)}")
+    )
 
 
 def _fields(subject: Subject, draft: Draft) -> dict[str, str]:

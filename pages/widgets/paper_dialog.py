@@ -18,6 +18,7 @@ from charts.core.paper import (
     Paper,
     paper_figure,
 )
+from pages.widgets.authorised_file import authorised
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
@@ -59,7 +60,11 @@ def _dialog(figure: Figure) -> None:
         for kind in PAPER_KINDS:
             st.download_button(
                 f"Save as {kind.upper()}",
-                partial(paper_figure, figure, kind, paper),
+                authorised(
+                    figure,
+                    f"paper_{filename(figure, kind)}",
+                    partial(paper_figure, figure, kind, paper),
+                ),
                 file_name=f"paper_{filename(figure, kind)}",
                 mime=MIME[kind],
                 key=f"paper file {kind}",

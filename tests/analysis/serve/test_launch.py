@@ -109,3 +109,31 @@ def test_a_wrong_setting_is_refused_before_anything_starts(monkeypatch: pytest.M
     monkeypatch.setenv("CLEARWATER_NOTES", "mysql://host/db")
     with pytest.raises(InputError, match="CLEARWATER_NOTES: the setting notes is wrong"):
         launch.serve([], None, HERE, 1, 100)
+
+
+def test_workers_behind_a_proxy_answer_their_nginx_and_it_answers_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[tuple[Plan, dict[str, str]]] = []
+    monkeypatch.setattr(launch, "nginx_program", lambda: "nginx")
+    monkeypatch.setattr(
+        launch, "supervise", lambda plan, settings: started.append((plan, settings))
+    )
+    monkeypatch.setattr(launch, "open_port", lambda _, port: port)
+    for name, text in (("MODE", "team"), ("LOGIN", "headers"), ("PEOPLE", "/etc/people.toml")):
+        monkeypatch.setenv(f"CLEARWATER_{name}", text)
+    with pytest.raises(InputError, match="could name themselves"):
+        launch.serve([], 8600, "0.0.0.0", workers=2, megabytes=300)
+    assert started == []
+    monkeypatch.setenv("CLEARWATER_PROXIES", "10.0.0.0/24")
+    monkeypatch.setenv("CLEARWATER_PROXY_SECRET", "s" * 24)
+    launch.serve([], 8600, "0.0.0.0", workers=2, megabytes=300)
+    ((plan, settings),) = started
+    assert plan.admitted == ("10.0.0.0/24",)
+    assert settings["CLEARWATER_PROXIES"] == HERE
+    assert settings["FORWARDED_ALLOW_IPS"] == ""
+    monkeypatch.setenv("CLEARWATER_LOGIN", "oidc")
+    launch.serve([], 8600, "0.0.0.0", workers=2, megabytes=300)
+    plan, settings = started[1]
+    assert plan.admitted == () and settings["CLEARWATER_PROXIES"] == "10.0.0.0/24"
+    assert "FORWARDED_ALLOW_IPS" not in settings

@@ -14,9 +14,12 @@ from tests.analysis.serve.conftest import needs_nginx
 
 @needs_nginx
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_nginx_accepts_the_configuration(tmp_path: Path, address: str) -> None:
+@pytest.mark.parametrize("admitted", [(), ("10.0.0.0/24", "::1")])
+def test_nginx_accepts_the_configuration(
+    tmp_path: Path, address: str, admitted: tuple[str, ...]
+) -> None:
     file = tmp_path / "nginx.conf"
-    file.write_text(nginx.configuration(tmp_path, [18001, 18002, 18003], address, 18000))
+    file.write_text(nginx.configuration(tmp_path, [18001, 18002, 18003], address, 18000, admitted))
     program = nginx.nginx_program()
     checked = subprocess.run(
         [program, "-t", "-e", "stderr", "-p", str(tmp_path), "-c", str(file)],
@@ -34,6 +37,14 @@ def test_every_worker_has_the_others_as_backup(tmp_path: Path) -> None:
     assert own is not None
     assert own[1].split(";\n")[0].split() == ["server", "127.0.0.1:18002", "max_fails=0"]
     assert own[1].split(";\n")[1].split() == ["server", "127.0.0.1:18001", "max_fails=0", "backup"]
+
+
+def test_only_those_who_are_admitted_are_answered(tmp_path: Path) -> None:
+    every = nginx.configuration(tmp_path, [18001], "::1", 18000)
+    assert "allow" not in every and "deny" not in every
+    text = nginx.configuration(tmp_path, [18001], "::1", 18000, ("10.0.0.0/24", "::1"))
+    rules = re.findall(r"^\s*((?:allow|deny) .*);$", text, re.MULTILINE)
+    assert rules == ["allow 10.0.0.0/24", "allow ::1", "deny all"]
 
 
 def test_a_missing_nginx_is_one_sentence_that_says_how_to_install_it(

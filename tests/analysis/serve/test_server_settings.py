@@ -6,7 +6,14 @@ import pytest
 
 from analysis.notes.address import local_address
 from analysis.runtime.errors import InputError
-from analysis.serve.server_settings import FILE, LARGEST_FILE, read_settings, server_settings
+from analysis.serve.server_settings import (
+    FILE,
+    LARGEST_FILE,
+    ServerSettings,
+    check_reach,
+    read_settings,
+    server_settings,
+)
 
 
 def written(folder: Path, text: str) -> dict[str, str]:
@@ -38,9 +45,12 @@ def test_the_environment_precedes_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mode = 3", "the setting mode is wrong: input should be 'local'"),
+        ("mode = 3", "the setting mode is wrong: input should be 'local' or 'team'"),
         ("nots = 'x'", "there is no setting 'nots'; did you mean notes?"),
-        ("xyz = 1", "there is no setting 'xyz'; did you mean mode or notes or links_out?"),
+        ("xyz = 1", "there is no setting 'xyz'; did you mean mode or notes or links_out"),
+        ("proxies = ['proxy']", "'proxy' is no address and no network such as 10.0.0.0/24."),
+        ("proxy_secret = 'short'", "It is shorter than 24 characters"),
+        ("login = 'ldap'", "the setting login is wrong: input should be 'oidc' or 'headers'"),
         ("notes = 'mysql://a'", "the setting notes is wrong. The address of the notes database"),
         ("notes = 5", "the setting notes is wrong: input should be a valid string"),
         ("mode = ", "is not valid TOML"),
@@ -82,3 +92,35 @@ def test_a_process_reads_its_settings_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("CLEARWATER_NOTES", "sqlite:////b/notes.sqlite")
     with pytest.raises(InputError, match="is not valid TOML"):
         server_settings()
+
+
+TEAM = {"CLEARWATER_MODE": "team", "CLEARWATER_PEOPLE": "/etc/people.toml"}
+HEADERS = TEAM | {"CLEARWATER_LOGIN": "headers"}
+
+
+def test_a_team_needs_a_file_of_people() -> None:
+    settings = read_settings(TEAM)
+    assert settings.is_team and settings.people == Path("/etc/people.toml")
+    assert not read_settings({}).is_team and not settings.links_to_other_sites
+    with pytest.raises(InputError, match=r"^The mode team needs the setting people"):
+        read_settings({"CLEARWATER_MODE": "team"})
+
+
+def test_far_proxies_need_a_secret() -> None:
+    assert read_settings(HEADERS).proxies == ("127.0.0.1", "::1")
+    far = HEADERS | {"CLEARWATER_PROXIES": "127.0.0.1, 10.0.0.0/24"}
+    with pytest.raises(InputError, match=r"The proxy 10\.0\.0\.0/24 is on another machine"):
+        read_settings(far)
+    assert read_settings(far | {"CLEARWATER_LOGIN": "oidc"}).login == "oidc"
+    secret = far | {"CLEARWATER_PROXY_SECRET": "s" * 24}
+    assert read_settings(secret).proxies == ("127.0.0.1", "10.0.0.0/24")
+
+
+def test_headers_without_a_secret_are_believed_on_this_machine_only() -> None:
+    believing = read_settings(HEADERS)
+    check_reach(believing, "127.0.0.1")
+    with pytest.raises(InputError, match=r"everybody who reaches 0\.0\.0\.0 could name"):
+        check_reach(believing, "0.0.0.0")
+    for safe in (HEADERS | {"CLEARWATER_PROXY_SECRET": "s" * 24}, TEAM):
+        check_reach(read_settings(safe), "0.0.0.0")
+    check_reach(ServerSettings(), "0.0.0.0")

@@ -1,0 +1,41 @@
+"""A file that the server makes when a reader asks for it, if they may have it then."""
+
+from collections.abc import Callable
+from functools import partial
+
+from analysis.runtime.errors import InputError
+from analysis.serve.access.identity import Identity
+from analysis.serve.access.rights import BundleKey, may
+from analysis.serve.audit import record
+from analysis.serve.server_settings import server_settings
+from charts.core.figure import CaptionedTable
+from pages.widgets.current_user import REFUSED, current_identity, i_may, user_of
+
+File = Callable[[], bytes]
+
+
+def may_be_exported(table: CaptionedTable) -> bool:
+    """Whether the user of this session may export a figure or a table."""
+    return i_may(_key(table), "export")
+
+
+def authorised(table: CaptionedTable, what: str, make: File) -> File:
+    """What makes a file, after it has asked whether the user of this session may still have it.
+
+    Streamlit calls it outside of a run of the page, possibly long after it.
+    """
+    if not server_settings().is_team:
+        return make
+    return partial(_made, current_identity(), _key(table), what, make)
+
+
+def _made(identity: Identity | None, bundle: BundleKey, what: str, make: File) -> bytes:
+    user = user_of(identity)
+    if user is None or not may(user, bundle, "export"):
+        raise InputError(REFUSED["export"])
+    record("export", user.name, bundle.id, what)
+    return make()
+
+
+def _key(table: CaptionedTable) -> BundleKey:
+    return BundleKey(table.caption.bundle_id, table.caption.bundle)

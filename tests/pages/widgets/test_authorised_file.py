@@ -1,0 +1,49 @@
+"""Files that are made when they are asked for: the right is asked then, too."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.runtime.errors import InputError
+from analysis.serve.access.identity import Identity
+from charts.density import density_histogram
+from pages.widgets import authorised_file
+from pages.widgets.authorised_file import authorised, may_be_exported
+
+PEOPLE = '[roles]\nreader = ["*"]\n[bundles.planted]\nsee = ["*"]\nexport = ["ada"]\n'
+
+
+def test_locally_the_file_is_made_without_a_question(planted_bundle: Bundle) -> None:
+    figure = density_histogram(planted_bundle)
+
+    def make() -> bytes:
+        return b"made"
+
+    assert authorised(figure, "density.csv", make) is make
+    assert may_be_exported(figure)
+
+
+def test_a_right_counts_when_the_file_is_made(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = tmp_path / "people.toml"
+    people.write_text(PEOPLE)
+    monkeypatch.setenv("CLEARWATER_MODE", "team")
+    monkeypatch.setenv("CLEARWATER_PEOPLE", str(people))
+    recorded: list[tuple[str, ...]] = []
+    monkeypatch.setattr(authorised_file, "record", lambda *entry: recorded.append(entry))
+    figure = density_histogram(planted_bundle)
+    files = {}
+    for name in ("ada", "bob"):
+        monkeypatch.setattr(authorised_file, "current_identity", lambda n=name: Identity(n))
+        files[name] = authorised(figure, "density.csv", lambda: b"made")
+    assert files["ada"]() == b"made"
+    assert recorded == [("export", "ada", planted_bundle.manifest.bundle_id, "density.csv")]
+    with pytest.raises(InputError, match="not export from it"):
+        files["bob"]()
+    people.write_text(PEOPLE.replace('export = ["ada"]', 'export = ["bob"]'))
+    assert files["bob"]() == b"made"
+    with pytest.raises(InputError):
+        files["ada"]()
+    assert len(recorded) == 2
