@@ -28,6 +28,7 @@ from pages.server.login_cookie import claims_of_cookies
 from pages.server.requested_bundle import USER
 from pages.server.route_levels import ALWAYS, Level, level_of
 from pages.server.sent_files import SentFiles
+from pages.server.wanted_link import answer_with_link, opens_a_page, remembering
 from pages.widgets.current_user import HEADER, REFUSED, user_of, vouched
 
 LOG = logging.getLogger("clearwater.access")
@@ -39,6 +40,7 @@ NAME_HEADER = "x-clearwater-user"
 """Streamlit resumes a session only for the same value (`server.trustedUserHeaders`)."""
 _FORWARDED = frozenset((b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"))
 """Headers of requests that have come through a proxy."""
+LOGOUT = "/auth/logout"
 UNKNOWN = "There is nothing at this address."
 LOG_IN = "You are not logged in; open the dashboard and log in."
 NOBODY = "Your proxy has not said who you are; log in there first."
@@ -75,24 +77,52 @@ class Gate:
         self.base_path = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
         self.look_again = look_again
         self.sent_files = SentFiles()
+        self._logged_out: set[Identity] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        caller = caller_of(scope, self.settings)
+        caller = self._unless_logged_out(caller_of(scope, self.settings))
         user = caller.user
         inner = {**scope, "headers": _with_identity(scope["headers"], caller), USER: user}
         path = _below(scope["path"], self.base_path)
+        if path == LOGOUT and self.settings.login == "oidc" and caller.identity is not None:
+            self._log_out(caller.identity)
         if refused := self._refusal(scope, path, caller, user):
             await _refuse(*refused, scope, receive, send)
         elif scope["type"] == "websocket":
             await _Socket(self, caller, user, receive, send).run(inner)
+        elif opens_a_page(scope, path):
+            await self._show_page(inner, path, user, receive, send)
         elif level_of(path) == "public":
             await self.app(inner, receive, _never_stored(send))
         else:
             await self.app(inner, receive, _private(inner, send))
+
+    async def _show_page(
+        self, inner: Scope, path: str, user: User | None, receive: Receive, send: Send
+    ) -> None:
+        """Send the frame of the pages; somebody who has just logged in goes to their link."""
+        if user is not None:
+            link = answer_with_link(inner, path, self.base_path)
+            await (link or self.app)(inner, receive, _never_stored(send))
+        else:
+            kept = remembering(inner, path, self.base_path, _never_stored(send))
+            await self.app(inner, receive, kept)
+
+    def is_logged_out(self, identity: Identity | None) -> bool:
+        """Whether a login was ended in this process, though its cookie would still count."""
+        return identity in self._logged_out
+
+    def _log_out(self, identity: Identity) -> None:
+        """End a login: also its other pages, and copies of its cookie, show nothing from now on."""
+        now = time.time()
+        self._logged_out = {one for one in self._logged_out if one.counts_at(now)} | {identity}
+
+    def _unless_logged_out(self, caller: "Caller") -> "Caller":
+        return Caller(None) if self.is_logged_out(caller.identity) else caller
 
     def _refusal(
         self, scope: Scope, path: str, caller: Caller, user: User | None
@@ -183,6 +213,8 @@ class _Socket:
         await self._send(message)
 
     def _is_the_same(self) -> bool:
+        if self._gate.is_logged_out(self._caller.identity):
+            return False
         return self._caller.user == self._user
 
     async def _watch(self) -> None:
@@ -235,7 +267,7 @@ async def _refuse(status: int, sentence: str, scope: Scope, receive: Receive, se
 
 
 def _never_stored(send: Send) -> Send:
-    """Pages are not stored, so that the back button shows nothing after a logout."""
+    """Pages are not stored, so the back button shows nothing after a logout."""
 
     async def changed(message: Message) -> None:
         if message["type"] == "http.response.start":

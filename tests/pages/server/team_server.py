@@ -88,7 +88,7 @@ def ask(server: str, path: str, headers: Mapping[str, str], method: str = "GET")
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:  # type: ignore[override]
+    def redirect_request(self, *_: object) -> None:
         return None
 
 

@@ -16,9 +16,9 @@ from analysis.serve.access.identity import Identity
 from analysis.serve.access.rights import User
 from analysis.serve.server_settings import ServerSettings
 from pages.server import gate as gates
-from pages.server.gate import HEADER, RIGHTS_CHANGED, Gate, caller_of
+from pages.server.gate import RIGHTS_CHANGED, Gate, caller_of
 from pages.server.requested_bundle import USER
-from pages.widgets.current_user import vouched_for
+from pages.widgets.current_user import HEADER, vouched_for
 from tests.pages.server.team_server import PEOPLE
 
 SEEN: list[Scope] = []
@@ -184,7 +184,7 @@ def test_a_socket_is_closed_when_the_login_expires(claims: dict[str, Any]) -> No
 def test_a_socket_ends_with_its_browser(claims: dict[str, Any]) -> None:
     async def run() -> list[Message]:
         sent: list[Message] = []
-        coming = [
+        coming: list[Message] = [
             {"type": "websocket.receive", "bytes": b"1"},
             {"type": "websocket.disconnect", "code": 1001},
         ]
@@ -203,6 +203,37 @@ def test_a_socket_ends_with_its_browser(claims: dict[str, Any]) -> None:
     assert [m["type"] for m in asyncio.run(run())] == ["websocket.accept", "websocket.send"]
 
 
+def test_a_logout_ends_the_login_also_for_open_pages_and_copies_of_the_cookie(
+    claims: dict[str, Any],
+) -> None:
+    async def run() -> tuple[list[Message], list[int]]:
+        sent: list[Message] = []
+        statuses: list[int] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        gate = Gate(app, ServerSettings(mode="team"), look_again=0.01)
+        socket = scope_of("/_stcore/stream", "websocket")
+        running = asyncio.create_task(gate(socket, asyncio.Queue[Message]().get, send))
+        while not sent:
+            await asyncio.sleep(0.01)
+        for path in ("/map-data/1/2", "/auth/logout", "/map-data/1/2"):
+            await gate(scope_of(path), _never, note)
+        await asyncio.wait_for(running, 10)
+        claims["exp"] += 1  # another login of the same person
+        await gate(scope_of("/map-data/1/2"), _never, note)
+        return sent, statuses
+
+    sent, statuses = asyncio.run(run())
+    assert statuses == [200, 200, 401, 200]
+    assert sent[-1] == {"type": "websocket.close", "code": RIGHTS_CHANGED}
+
+
 @pytest.mark.parametrize(
     ("headers", "name", "refusal"),
     [
@@ -216,6 +247,6 @@ def test_a_proxy_of_this_machine(headers: dict[str, str], name: str | None, refu
     lower = {key.lower(): value for key, value in headers.items()}
     caller = caller_of(scope_of("/", **lower), settings)
     assert (caller.identity and caller.identity.name, caller.refusal) == (name, refusal)
-    far = scope_of("/", **lower) | {"client": ("10.0.0.5", 5)}
+    far: Scope = {**scope_of("/", **lower), "client": ("10.0.0.5", 5)}
     assert caller_of(far, settings) == gates.Caller(None, gates.PAST_PROXY)
-    assert caller_of(far | {"client": None}, settings).refusal == gates.PAST_PROXY
+    assert caller_of({**far, "client": None}, settings).refusal == gates.PAST_PROXY

@@ -95,5 +95,5 @@ def test_the_gate_knows_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "get_option", lambda _: "/lab")
     settings = ServerSettings(mode="team")
     made = gate(settings)
-    assert made.cls is Gate
+    assert repr(made).startswith(f"Middleware({Gate.__name__}, ")
     assert made.args == (settings, "/lab")
