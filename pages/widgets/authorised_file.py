@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
+from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.serve.access.identity import Identity
-from analysis.serve.access.rights import BundleKey, may
+from analysis.serve.access.rights import BundleKey, bundle_key, may
 from analysis.serve.audit import record
 from analysis.serve.server_settings import server_settings
 from charts.core.figure import CaptionedTable
@@ -14,19 +15,19 @@ from pages.widgets.current_user import REFUSED, current_identity, i_may, user_of
 File = Callable[[], bytes]
 
 
-def may_be_exported(table: CaptionedTable) -> bool:
-    """Whether the user of this session may export a figure or a table."""
-    return i_may(_key(table), "export")
+def may_be_exported(source: CaptionedTable | Bundle) -> bool:
+    """Whether the user of this session may export a figure or a table, or from a bundle."""
+    return i_may(_key(source), "export")
 
 
-def authorised(table: CaptionedTable, what: str, make: File) -> File:
+def authorised(source: CaptionedTable | Bundle, what: str, make: File) -> File:
     """What makes a file, after it has asked whether the user of this session may still have it.
 
     Streamlit calls it outside of a run of the page, possibly long after it.
     """
     if not server_settings().is_team:
         return make
-    return partial(_made, current_identity(), _key(table), what, make)
+    return partial(_made, current_identity(), _key(source), what, make)
 
 
 def _made(identity: Identity | None, bundle: BundleKey, what: str, make: File) -> bytes:
@@ -37,5 +38,7 @@ def _made(identity: Identity | None, bundle: BundleKey, what: str, make: File) -
     return make()
 
 
-def _key(table: CaptionedTable) -> BundleKey:
-    return BundleKey(table.caption.bundle_id, table.caption.bundle)
+def _key(source: CaptionedTable | Bundle) -> BundleKey:
+    if isinstance(source, Bundle):
+        return bundle_key(source)
+    return BundleKey(source.caption.bundle_id, source.caption.bundle)

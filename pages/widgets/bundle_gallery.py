@@ -10,7 +10,8 @@ from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from charts.map_thumbnail import map_thumbnail
 from pages.widgets import session
-from pages.widgets.bundles import BUILD_COMMAND, Offered, open_another, registry
+from pages.widgets.bundles import BUILD_COMMAND, Offered, offered_to, open_another
+from pages.widgets.current_user import current_user
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
@@ -22,8 +23,11 @@ _MEGABYTE = 1e6
 
 
 def bundle_gallery() -> None:
-    """The cards, read once a reader opens the list; nothing if there is one bundle."""
-    bundles = registry()
+    """The cards of the bundles that the reader may see, read once they open the list.
+
+    Nothing if there is one bundle.
+    """
+    bundles = offered_to(current_user())
     if len(bundles) < 2:
         return
     gallery = st.expander(

@@ -11,6 +11,7 @@ from charts.core.export import filename
 from charts.core.figure import CaptionedTable
 from charts.core.report import ReportHead, WrittenNote, report
 from pages.widgets import session
+from pages.widgets.authorised_file import authorised, may_be_exported
 from pages.widgets.bundles import shown
 from pages.widgets.export_menu import shown_now, subjects_now, title_now
 from pages.widgets.noted import read_note
@@ -20,9 +21,10 @@ from pages.widgets.page import basis
 def report_button() -> None:
     """Offer the report of what this run has shown; nothing if it has shown nothing."""
     parts = list(shown_now())
-    if not parts:
+    if not parts or not may_be_exported(shown()):
         return
     bundle, title = shown(), title_now()
+    name = _file_name(title, bundle)
     head = ReportHead(
         title=f"{title} · {bundle.name}",
         basis=tuple(basis(bundle.manifest)),
@@ -31,8 +33,8 @@ def report_button() -> None:
     )
     st.download_button(
         "Save this page as a report",
-        partial(report, head, parts),
-        file_name=_file_name(title, bundle),
+        authorised(bundle, name, partial(report, head, parts)),
+        file_name=name,
         mime="text/html",
         key="save the report",
         on_click="ignore",

@@ -107,6 +107,13 @@ def test_every_page_has_an_address() -> None:
     assert not any(level_of(path) for path in ABSENT)
 
 
+def test_the_list_of_all_bundles_is_asked_for_a_user_only() -> None:
+    """Whoever else reads it would show bundles without a question."""
+    files = [*(ROOT / "pages").rglob("*.py")]
+    asking = [path.name for path in files if "registry()" in path.read_text(encoding="utf-8")]
+    assert asking == ["bundles.py"]
+
+
 def test_every_action_is_tested_here() -> None:
     assert set(ACTIONS) == {"see", "export", "annotate", "operate"}
 
@@ -170,6 +177,8 @@ def test_pages_show_a_bundle_to_those_who_may_see_it(page: str, server: Server) 
         async with Client(server.address, user) as client:
             run = await client.open(page, f"bundle={bundle}", timeout=120)
             assert run.exceptions == []
+            if user is READER:  # not even its name
+                assert not any(b"schema-2" in m.SerializeToString() for m in run.messages)
             texts = " ".join(run.alerts)
             is_absent = f"the bundle {bundle}, which is not on this server" in texts
             shown = any(w.label == "Selection" for w in run.widgets)

@@ -1,5 +1,6 @@
 """Files that are made when they are asked for: the right is asked then, too."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,20 @@ from analysis.serve.access.identity import Identity
 from charts.density import density_histogram
 from pages.widgets import authorised_file
 from pages.widgets.authorised_file import authorised, may_be_exported
+from tests.conftest import ROOT
 
 PEOPLE = '[roles]\nreader = ["*"]\n[bundles.planted]\nsee = ["*"]\nexport = ["ada"]\n'
+
+
+def test_every_download_of_the_pages_asks_when_it_is_made() -> None:
+    calls = [
+        (path.name, ast.unparse(node.args[1]))
+        for path in (ROOT / "pages").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("download_button")
+    ]
+    assert len(calls) >= 3
+    assert [call for call in calls if not call[1].startswith("authorised(")] == []
 
 
 def test_locally_the_file_is_made_without_a_question(planted_bundle: Bundle) -> None:
@@ -21,7 +34,7 @@ def test_locally_the_file_is_made_without_a_question(planted_bundle: Bundle) -> 
         return b"made"
 
     assert authorised(figure, "density.csv", make) is make
-    assert may_be_exported(figure)
+    assert may_be_exported(figure) and may_be_exported(planted_bundle)
 
 
 def test_a_right_counts_when_the_file_is_made(

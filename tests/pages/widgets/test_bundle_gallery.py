@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import MANIFEST, Bundle, read_manifest
 from analysis.runtime import numbers
+from analysis.serve.access.rights import Action, Grant, User
+from pages.widgets import bundle_gallery
 from tests.pages.conftest import ROOT, Open, texts
 
 OLDER = ROOT / "tests" / "bundles" / "schema-2"
@@ -34,6 +36,21 @@ def opened() -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
     app.session_state["bundle gallery"] = True
     return app.run()
+
+
+def test_there_are_only_cards_of_bundles_that_the_reader_may_see(
+    several: tuple[Bundle, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(OLDER, several[1] / "older")
+    see = frozenset[Action]({"see"})
+    user = User("ada", "reader", (Grant("mine", see), Grant("older", see)))
+    monkeypatch.setattr(bundle_gallery, "current_user", lambda: user)
+    st.cache_data.clear()
+    app = opened()
+    assert "2 bundles on this server" in [expander.label for expander in app.expander]
+    shown = texts(app)
+    assert "**mine**" in shown and "**older**" in shown
+    assert "no-manifest" not in shown and "damaged" not in shown
 
 
 def test_every_bundle_has_a_card_with_its_facts_or_the_reason(
@@ -75,5 +92,5 @@ def test_a_card_opens_its_bundle(several: tuple[Bundle, Path]) -> None:
 
 
 def test_one_bundle_needs_no_gallery(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.widgets.bundle_gallery.registry", lambda: {"a": object()})
+    monkeypatch.setattr("pages.widgets.bundle_gallery.offered_to", lambda _: {"a": object()})
     assert "bundles on this server" not in str(open_page("overview").expander)
