@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from analysis.serve.access.rights import Action, User
 
 USER = "clearwater.user"
-"""In the scope of a request in the mode *team*: the user, whom the gate has put there."""
+"""In the scope of a request in the mode *team*: its user, whom the gate has put there."""
 
 
 def requested_bundle(request: Request) -> "Bundle":

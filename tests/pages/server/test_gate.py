@@ -1,4 +1,4 @@
-"""The gate with a login of its own: what it hands on, refuses, and closes.
+"""The gate with a login of its own: what it hands on, refuses and closes.
 
 `test_rights_matrix.py` asks a real server behind a proxy; here the login is OpenID Connect.
 """
