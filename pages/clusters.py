@@ -14,6 +14,7 @@ from pages.widgets.cluster_notes import cluster_notes
 from pages.widgets.document_profiles import show_profile
 from pages.widgets.figure_card import show
 from pages.widgets.heads import cluster_head
+from pages.widgets.latent_notes import pointed_latent_notes
 from pages.widgets.page import begin, options
 from pages.widgets.pickers import cluster_picker
 from pages.widgets.tables import cluster_table, latent_table
@@ -39,7 +40,10 @@ left, right = st.columns([2, 3])
 # Draw the members first, so that those of another cluster do not stay while the evidence is made.
 with right:
     title = f"Members of cluster {chosen.cluster}"
-    latent_table(page.bundle, chosen.members, "Members", 600, page.selected, title)
+    note = st.container()
+    ticked = latent_table(page.bundle, chosen.members, "Members", 600, page.selected, title)
+    with note:
+        pointed_latent_notes(page.bundle, ticked, shortcut=None)
 with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
     show_profile(page.bundle, "cluster", chosen.cluster)

@@ -7,6 +7,7 @@ from charts.density import density_histogram
 from charts.null_view import null_map
 from pages.widgets.figure_card import show
 from pages.widgets.latent_map import is_shown, map_choice, show_maps
+from pages.widgets.latent_notes import pointed_latent_notes
 from pages.widgets.page import begin, workspace
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
@@ -15,7 +16,7 @@ page = begin(
     "Map",
     "Which latents have similar decoder vectors or fire together, and what do they respond to? "
     "Choose the box or the lasso to select latents. Click a point to put it in focus, and press "
-    "Enter to open its latent.",
+    "Enter to open its latent, or N to write a note on it.",
 )
 with page.toolbar:
     choice = map_choice(page)
@@ -31,6 +32,7 @@ if comes_first:
     with stage:
         show_maps(page, choice)
 with rail:
+    note = st.container()
     linked, table = st.tabs(["Charts", "Latents"], key="tabs of the rail", on_change="rerun")
 with linked:
     show(density_histogram(page.bundle, page.selected), page.selection)
@@ -41,6 +43,10 @@ with stage:
     if choice.shows_chance:
         for name in choice.names:
             show(null_map(page.bundle, name))
+pointed = page.view.latent
 if table.open:
     with table:
-        latent_table(page.bundle, page.mask, "Selected latents", height=640)
+        ticked = latent_table(page.bundle, page.mask, "Selected latents", height=640)
+    pointed = pointed if ticked is None else ticked
+with note:
+    pointed_latent_notes(page.bundle, pointed)

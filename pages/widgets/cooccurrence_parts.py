@@ -19,6 +19,7 @@ from charts.relations import ALL, relation_points, relation_rows
 from charts.tables import pairs_table
 from pages.widgets import choices
 from pages.widgets.figure_card import show
+from pages.widgets.latent_notes import pointed_latent_notes
 from pages.widgets.latent_picker import latent_picker
 from pages.widgets.page import Page
 from pages.widgets.pickers import cluster_picker
@@ -132,7 +133,10 @@ def components_part(page: Page) -> None:
             components = components_of(page.bundle)
         show(component_sizes(page.bundle, components, page.selected), page.selection)
     with right:
-        latent_table(page.bundle, page.mask, "Selected latents")
+        note = st.container()
+        ticked = latent_table(page.bundle, page.mask, "Selected latents")
+        with note:
+            pointed_latent_notes(page.bundle, ticked)
 
 
 def neighbourhood_part(page: Page) -> None:

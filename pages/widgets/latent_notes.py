@@ -1,15 +1,17 @@
-"""The note of a latent, and the next latent that nobody has looked at."""
+"""The note of a latent, on its page or where it is pointed out, and the next unread latent."""
 
 import secrets
 from functools import partial
 
 import streamlit as st
 
+from analysis.bundle import Bundle
 from analysis.notes.subjects import latent_subject
 from analysis.notes.unread import next_unread, unread
 from analysis.runtime import numbers
 from pages.widgets import session
 from pages.widgets.failures import guarded
+from pages.widgets.markdown import plain
 from pages.widgets.note_panel import note_panel
 from pages.widgets.noted import known_notes
 from pages.widgets.page import Page
@@ -21,6 +23,18 @@ def latent_notes(page: Page, latent: int) -> None:
     """The note and the votes of a latent, and where to go next."""
     label: str = page.bundle.latents["label"][latent].as_py()
     note_panel(page.bundle, latent_subject(latent), label, partial(_unread_buttons, page, latent))
+
+
+def pointed_latent_notes(bundle: Bundle, latent: int | None, shortcut: str | None = "n") -> None:
+    """The note and the votes of a latent that is in focus on a map or ticked in a table.
+
+    `shortcut` is None on a page with another note that has the key.
+    """
+    if latent is None or not 0 <= latent < bundle.latents.num_rows:
+        return
+    label: str = bundle.latents["label"][latent].as_py()
+    st.markdown(f"**Latent {latent}** {plain(label or 'no label', 80)}")
+    note_panel(bundle, latent_subject(latent), label, shortcut=shortcut)
 
 
 def _unread_buttons(page: Page, latent: int) -> None:

@@ -157,9 +157,10 @@ def latent_table(
     height: int = HEIGHT,
     selected: Bools | None = None,
     title: str = "",
-) -> None:
+) -> int | None:
     """The latents of a mask [n_latents] in reading order; a click opens the latent.
 
+    Returns the latent of the ticked row if one row is ticked, so that a page can show its note.
     Ticked rows can be made the selection. If some but not all of the rows are in `selected`
     [n_latents], a column marks them. Files have the `title`, by default the name.
     """
@@ -169,7 +170,7 @@ def latent_table(
     rows = _with_marks(table.rows)
     total = int(mask.sum())
     order = order_words(bundle)
-    hint = "click a row to open its latent, tick rows to select them"
+    hint = "click a row to open its latent, tick rows to select them or one to note it"
     _heading(table, name, total, order, hint)
     place = st.container()
     ids = rows["latent"].to_pylist()
@@ -187,6 +188,7 @@ def latent_table(
     clicked = _clicked_row(event, len(ids))
     if clicked is not None:
         open_latent(ids[clicked])
+    return ticked[0] if len(ticked) == 1 else None
 
 
 @guarded()

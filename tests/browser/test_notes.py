@@ -54,3 +54,14 @@ def test_the_key_j_goes_to_the_next_latent(open_page: OpenPage) -> None:
     page.locator("body").press("j")
     page.wait_for_url(re.compile(r"latent=1[34]\b"))
     settle(page)
+
+
+def test_the_key_n_writes_a_note_on_the_latent_in_focus_on_the_map(open_page: OpenPage) -> None:
+    page = open_page("map?latent=12")
+    expect(page.get_by_text("Latent 12", exact=True)).to_be_visible()
+    page.locator(".map canvas").first.focus()
+    page.keyboard.press("n")
+    page.get_by_label("Text", exact=True).fill("from the map")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".clearwater-note")).to_have_text("from the map")
+    settle(page)
