@@ -39,6 +39,7 @@ def show() -> None:
             st.Page("pages/cooccurrence.py", title="Co-occurrence", icon=":material/hub:"),
             st.Page("pages/pair.py", title="Pair", icon=":material/join_inner:"),
             st.Page("pages/latent.py", title="Latent", icon=":material/target:"),
+            *login.extra_pages(),
         ],
         position="top",
     )
@@ -77,6 +78,8 @@ if __name__ == "dashboard":
         map_neighbourhood,
         map_rows,
         note_stamp,
+        open_metrics,
+        read_api,
         search_hits,
         start,
     )
@@ -96,7 +99,9 @@ if __name__ == "dashboard":
                 *map_cards.ROUTES,
                 *map_neighbourhood.ROUTES,
                 *map_rows.ROUTES,
+                *open_metrics.ROUTES,
                 *note_stamp.ROUTES,
+                *read_api.ROUTES,
                 *search_hits.ROUTES,
             )
         ),

@@ -47,13 +47,14 @@ def started(
     command: Sequence[str] = STREAMLIT,
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = ("--server.headless=true", "--server.port={port}"),
+    port: int | None = None,
 ) -> Iterator[Server]:
-    """A dashboard of the bundles in a folder on a free loopback port.
+    """A dashboard of the bundles in a folder on a loopback port, a free one if none is given.
 
     `command` starts it; `options` are added, with the port in them. Raises RuntimeError with the
     end of the log if it exits or does not answer.
     """
-    port = free_port()
+    port = free_port() if port is None else port
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, *(option.format(port=port) for option in options)],

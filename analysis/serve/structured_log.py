@@ -10,6 +10,8 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TextIO
 
+from analysis.serve.server_state import STATE
+
 ROOT = "clearwater"
 MOST_ERRORS = 50
 """Errors that are kept for the page of the operator."""
@@ -38,6 +40,7 @@ class _Kept(logging.Handler):
     """Keeps the last errors."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        STATE.count("errors")
         LAST_ERRORS.append(self.format(record))
 
 

@@ -24,6 +24,7 @@ from analysis.serve.access.proxy import identity_of_headers, is_from_proxy
 from analysis.serve.access.rights import User, may
 from analysis.serve.addresses import is_loopback
 from analysis.serve.server_settings import ServerSettings
+from analysis.serve.server_state import STATE
 from pages.server.login_cookie import claims_of_cookies
 from pages.server.requested_bundle import USER
 from pages.server.route_levels import ALWAYS, Level, level_of
@@ -91,9 +92,11 @@ class Gate:
         if path == LOGOUT and self.settings.login == "oidc" and caller.identity is not None:
             self._log_out(caller.identity)
         if refused := self._refusal(scope, path, caller, user):
+            STATE.count(f"refused with {refused[0]}")
             await _refuse(*refused, scope, receive, send)
         elif scope["type"] == "websocket":
-            await _Socket(self, caller, user, receive, send).run(inner)
+            with STATE.open_page(*((user.name, user.role) if user else ("", ""))):
+                await _Socket(self, caller, user, receive, send).run(inner)
         elif opens_a_page(scope, path):
             await self._show_page(inner, path, user, receive, send)
         elif level_of(path) == "public":

@@ -15,7 +15,7 @@ from pages.server.map_data import (
     of_bundle,
     regime_of_request,
 )
-from pages.server.requested_bundle import require_right
+from pages.server.requested_bundle import record_export, require_right
 
 if TYPE_CHECKING:
     from analysis.bundle import Bundle
@@ -58,8 +58,10 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     )
     if kind == PROVENANCE:
         return Response(provenance_of(figure).model_dump_json(), media_type="application/json")
+    name = filename(figure, kind)
+    record_export(request, bundle, name)
     headers = {
-        "Content-Disposition": f'attachment; filename="{filename(figure, kind)}"',
+        "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",
     }
     return Response(export(figure, kind), media_type=MIME[kind], headers=headers)

@@ -22,14 +22,20 @@ def requested_bundle(request: Request) -> "Bundle":
     Raises HTTPException if this server does not offer it to the user of the request or has other
     files now, and InputError if it cannot be read.
     """
+    bundle = named_bundle(request)
+    if bundle.identity != request.path_params["content"]:
+        raise HTTPException(404, "The files of this bundle have changed; reload the page.")
+    return bundle
+
+
+def named_bundle(request: Request) -> "Bundle":
+    """The same by its id alone, with whatever files it has now."""
     # Imported here because the server imports nothing of the pages at its start.
     from pages.widgets.bundles import offered_bundle  # noqa: PLC0415
 
     bundle = offered_bundle(request.path_params["bundle"], requesting_user(request))
     if bundle is None:
         raise HTTPException(404, "This server has no such bundle.")
-    if bundle.identity != request.path_params["content"]:
-        raise HTTPException(404, "The files of this bundle have changed; reload the page.")
     return bundle
 
 
@@ -48,3 +54,11 @@ def require_right(request: Request, bundle: "Bundle", action: "Action") -> None:
 
     if not may(requesting_user(request), bundle_key(bundle), action):
         raise HTTPException(403, REFUSED[action])
+
+
+def record_export(request: Request, bundle: "Bundle", what: str) -> None:
+    """Write an export into the audit trail of a team."""
+    from analysis.serve.audit import record  # noqa: PLC0415
+
+    user = requesting_user(request)
+    record("export", user.name if user else "", bundle.manifest.bundle_id, what)

@@ -9,7 +9,7 @@ machine. A test compares these lists with the routes of the server.
 from typing import Literal
 
 Level = Literal["public", "member", "operator", "metrics"]
-PAGES = ("clusters", "cooccurrence", "latent", "map", "overview", "pair")
+PAGES = ("clusters", "cooccurrence", "latent", "map", "operation", "overview", "pair")
 """The pages, by the last part of their addresses."""
 EXACT: dict[str, Level] = {
     "/": "public",
@@ -25,6 +25,7 @@ EXACT: dict[str, Level] = {
     "/_stcore/host-config": "public",
     "/_stcore/stream": "public",
     "/_stcore/metrics": "operator",
+    "/metrics": "metrics",
 }
 FOLDERS: dict[str, Level] = {
     "/static/": "public",
@@ -32,6 +33,7 @@ FOLDERS: dict[str, Level] = {
     "/_stcore/upload_file/": "member",
     "/component/": "member",
     "/media/": "member",
+    "/api/v1/": "member",
     "/map-data/": "member",
     "/map-modules/": "member",
 }

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from streamlit import config
 from streamlit.auth_util import validate_auth_credentials
 from streamlit.errors import StreamlitAuthError
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.secrets import secrets_singleton
 
 from analysis.runtime.errors import InputError
@@ -49,9 +50,11 @@ def gate(settings: "ServerSettings") -> Middleware:
 def begin() -> None:
     """Prepare the running server.
 
-    Streamlit resumes a session only for the user to whom it belongs, and the log is one of lines.
+    Streamlit resumes a session only for the user to whom it belongs, and never runs the file of a
+    page without `dashboard.py`, which it would do for the first reader of a process.
     """
     log_in_lines()
+    PagesManager.uses_pages_directory = False
     config.set_option("server.trustedUserHeaders", {NAME_HEADER: "name in Clearwater"})
 
 

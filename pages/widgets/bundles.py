@@ -66,6 +66,12 @@ def registry() -> dict[str, Offered]:
     return bundles
 
 
+def registry_size() -> tuple[int, int]:
+    """How many bundles this server has, and how many of them cannot be read."""
+    bundles = registry().values()
+    return len(bundles), sum(bool(one.problem) for one in bundles)
+
+
 def _bundles_in(folder: Path) -> list[Path]:
     """Folders with a manifest, or with a table of latents that has lost its manifest."""
     names = (MANIFEST, "latents.parquet")

@@ -1,13 +1,15 @@
 """The login page, which is all that is drawn for somebody without rights, and the logout."""
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
+from analysis.serve.access.rights import may
 from analysis.serve.server_settings import server_settings
 from pages.widgets.current_user import current_identity, current_user
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 
-ADDRESSES = ("overview", "map", "clusters", "cooccurrence", "pair", "latent")
+ADDRESSES = ("overview", "map", "clusters", "cooccurrence", "pair", "latent", "operation")
 """Links to pages lead to the login page too; the first one is also at the address of the server."""
 
 
@@ -25,6 +27,13 @@ def show_login() -> None:
     page = st.navigation(entries, position="hidden")
     with guarded("drawing the login page"):
         page.run()
+
+
+def extra_pages() -> list[StreamlitPage]:
+    """The pages that only some users have: the one of the operators of a team."""
+    if not server_settings().is_team or not may(current_user(), None, "operate"):
+        return []
+    return [st.Page("pages/operation.py", title="Operation", icon=":material/monitor_heart:")]
 
 
 def account() -> None:

@@ -133,6 +133,8 @@ class CurrentPeople:
 
     file: Path
     people: People
+    problem: str
+    """Why the file that is there now is not in force; empty if it is."""
     _state: tuple[int, int, int]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -150,8 +152,10 @@ class CurrentPeople:
                 return
             try:
                 self.people = read_people(self.file)
+                self.problem = ""
                 LOG.info("The file of people has changed and was read again.")
             except InputError as error:
+                self.problem = str(error)
                 LOG.error("%s The last valid file stays in force.", error)
             self._state = state
 
@@ -159,7 +163,7 @@ class CurrentPeople:
 def open_people(file: Path) -> CurrentPeople:
     """The people of a file, to be read again when it changes. Raises InputError."""
     state = _state_of(file)
-    return CurrentPeople(file, read_people(file), state)
+    return CurrentPeople(file, read_people(file), "", state)
 
 
 @lru_cache(maxsize=4)

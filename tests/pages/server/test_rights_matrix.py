@@ -6,6 +6,7 @@ code; whatever is new and has no entry here fails.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -50,8 +51,20 @@ OF_BUNDLE = {
     "/map-data/{bundle}/{content}/rows/{map}.{kind}": "rows/decoder.csv",
 }
 """A request of each route of a bundle."""
-EXPORTS = {"/map-data/{bundle}/{content}/rows/{map}.{kind}"}
+OF_API = {
+    "/api/v1/bundles/{bundle}": "",
+    "/api/v1/bundles/{bundle}/latents": "/latents?select=flag%3Ddead",
+    "/api/v1/bundles/{bundle}/tables/{table}": "/tables/latents",
+    "/api/v1/bundles/{bundle}/notes": "/notes",
+}
+"""The same for scripts, where the path names a bundle by its id alone."""
+EXPORTS = {
+    "/map-data/{bundle}/{content}/rows/{map}.{kind}",
+    "/api/v1/bundles/{bundle}/tables/{table}",
+    "/api/v1/bundles/{bundle}/notes",
+}
 FOR_MEMBERS = {
+    "/api/v1/bundles": "/api/v1/bundles",
     "/map-modules/{version}/{name}": "/map-modules/0/x.js",
     "/media/{file_id:path}": "/media/0.png",
     "/_stcore/upload_file/{session_id}/{file_id}": "/_stcore/upload_file/1/2",
@@ -64,6 +77,8 @@ FOR_MEMBERS = {
 }
 """A request of each route that shows nothing of a bundle; some of these answer with 404."""
 FOR_OPERATORS = {"/_stcore/metrics": "/_stcore/metrics"}
+FOR_WATCHERS = {"/metrics": "/metrics"}
+"""For operators and for programs of this machine that no proxy stands between."""
 FOR_EVERYBODY = {"/healthz": "/healthz", "/_stcore/health": "/_stcore/health"}
 FOR_NOBODY = {
     "/_stcore/agent/interact": "/_stcore/agent/interact",
@@ -92,7 +107,15 @@ def registered() -> list[BaseRoute]:
 
 
 def test_every_registered_route_has_an_entry() -> None:
-    entries = {*OF_BUNDLE, *FOR_MEMBERS, *FOR_OPERATORS, *FOR_EVERYBODY, *FOR_NOBODY}
+    entries = {
+        *OF_BUNDLE,
+        *OF_API,
+        *FOR_MEMBERS,
+        *FOR_OPERATORS,
+        *FOR_WATCHERS,
+        *FOR_EVERYBODY,
+        *FOR_NOBODY,
+    }
     paths = {route.path for route in registered() if isinstance(route, Route)}
     assert paths == entries
     sockets = {route.path for route in registered() if isinstance(route, WebSocketRoute)}
@@ -102,7 +125,7 @@ def test_every_registered_route_has_an_entry() -> None:
 
 def test_every_page_has_an_address() -> None:
     files = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__"}
-    assert {page or "overview" for page in PAGES} == files
+    assert {page or "overview" for page in PAGES} | {"operation"} == files
     assert all(level_of(f"/{name}") == "public" for name in files)
     assert not any(level_of(path) for path in ABSENT)
 
@@ -118,10 +141,14 @@ def test_every_action_is_tested_here() -> None:
     assert set(ACTIONS) == {"see", "export", "annotate", "operate"}
 
 
-@pytest.mark.parametrize("route", [*OF_BUNDLE])
+@pytest.mark.parametrize("route", [*OF_BUNDLE, *OF_API])
 def test_routes_of_a_bundle(route: str, server: Server) -> None:
     def status(user: dict[str, str], bundle: Bundle) -> int:
-        path = f"/map-data/{bundle.id}/{bundle.content}/{OF_BUNDLE[route]}"
+        path = (
+            f"/map-data/{bundle.id}/{bundle.content}/{OF_BUNDLE[route]}"
+            if route in OF_BUNDLE
+            else f"/api/v1/bundles/{bundle.id}{OF_API[route]}"
+        )
         return ask(server.address, path, user).status
 
     statuses = [status(user, OPEN) for user in (NOBODY, STRANGER, *MEMBERS)]
@@ -145,6 +172,39 @@ def test_what_members_may_ask_for(path: str, server: Server) -> None:
 def test_what_operators_may_ask_for(path: str, server: Server) -> None:
     statuses = [ask(server.address, path, user).status for user in (NOBODY, STRANGER, *MEMBERS)]
     assert statuses == [401, 403, 403, 403, 403, 200]
+
+
+@pytest.mark.parametrize("path", [*FOR_WATCHERS.values()])
+def test_what_operators_and_programs_of_this_machine_may_ask_for(path: str, server: Server) -> None:
+    assert ask(server.address, path, NOBODY).status == 200
+    far = {"X-Forwarded-For": "10.0.0.5"}  # somebody else, through a proxy of this machine
+    users = (NOBODY, STRANGER, *MEMBERS)
+    statuses = [ask(server.address, path, user | far).status for user in users]
+    assert statuses == [401, 403, 403, 403, 403, 200]
+
+
+def test_the_api_lists_what_a_user_may_see(server: Server) -> None:
+    def names(user: dict[str, str]) -> set[str]:
+        answer = ask(server.address, "/api/v1/bundles", user)
+        return {one["name"] for one in json.loads(answer.body)["bundles"]}
+
+    assert names(READER) == {"schema-3"}
+    assert names(WRITER) == {"schema-3", "schema-2"}
+    assert names(OPERATOR) > {"schema-3", "schema-2"}
+
+
+def test_the_page_of_operators(server: Server) -> None:
+    async def read(user: dict[str, str]) -> tuple[list[str], bool]:
+        async with Client(server.address, user) as client:
+            run = await client.open("operation", timeout=120)
+            assert run.exceptions == []
+            metrics = any(m.delta.new_element.HasField("metric") for m in run.messages)
+            return [text.body for text in run.elements("heading")], metrics
+
+    titles, has_numbers = asyncio.run(read(OPERATOR))
+    assert "Operation" in titles and has_numbers
+    titles, _ = asyncio.run(read(WRITER))
+    assert "Operation" not in titles
 
 
 @pytest.mark.parametrize("path", [*FOR_EVERYBODY.values()])

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit import config
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.secrets import secrets_singleton
 
 from analysis.runtime.errors import InputError
 from analysis.serve.server_settings import ServerSettings
 from pages.server import team
-from pages.server.gate import Gate
+from pages.server.gate import NAME_HEADER, Gate
 from pages.server.team import FORWARDED, check_team, gate
 from tests.pages.server.team_server import PEOPLE
 
@@ -89,6 +91,17 @@ def test_headers_are_believed_where_nobody_can_send_them(
 def test_a_wrong_file_of_people_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the file of people cannot be read"):
         check_team(ServerSettings(mode="team", people=tmp_path / "missing.toml"))
+
+
+def test_the_running_server_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, object] = {}
+    monkeypatch.setattr(config, "set_option", options.__setitem__)
+    monkeypatch.setattr(team, "log_in_lines", lambda: options.setdefault("log", "lines"))
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", True)
+    team.begin()
+    assert options["log"] == "lines"
+    assert [*options["server.trustedUserHeaders"]] == [NAME_HEADER]  # type: ignore[misc]
+    assert PagesManager.uses_pages_directory is False
 
 
 def test_the_gate_knows_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
