@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
@@ -38,5 +39,5 @@ def test_counts_of_many_threads_are_complete() -> None:
 def test_the_memory_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     own = psutil.Process(os.getpid()).memory_info().rss
     assert abs(resident_bytes() - own) < 0.2 * own
-    monkeypatch.setattr(server_state, "_STATM", server_state.Path("/nowhere"))
+    monkeypatch.setattr(server_state, "_STATM", Path("/nowhere"))
     assert resident_bytes() == 0

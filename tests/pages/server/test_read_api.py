@@ -126,11 +126,11 @@ def test_notes_come_with_their_author(planted_bundle: Bundle) -> None:
 
 
 def of_team(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: User, **path: str
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: User, table: str = ""
 ) -> Request:
     monkeypatch.setenv("CLEARWATER_MODE", "team")
     monkeypatch.setenv("CLEARWATER_PEOPLE", str(tmp_path / "people.toml"))
-    request = asked(bundle, **path)
+    request = asked(bundle, table=table)
     request.scope[USER] = user
     return request
 
