@@ -6,7 +6,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-SAE := data/sae/smollm2-135m-blocks.12.hook_resid_post
+SAE := data/sae/smollm2-135m-blocks.8.hook_resid_post
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test check model browser kernels demo demo-bundle bench mutants faults docs clean
@@ -74,14 +74,16 @@ test: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 demo: .venv/test model
-	$(BIN)/python -m data.recipes.corpus
+	$(BIN)/python -m data.recipes.held_out_corpus
+	$(BIN)/python -m data.recipes.training_corpus
 	$(BIN)/python -m data.recipes.train_sae
+	$(BIN)/python -m data.recipes.demo_corpus
 	$(MAKE) demo-bundle
 
 demo-bundle: model
 	rm -rf data/demo
 	$(BIN)/clearwater build --sae $(SAE) --model smollm2-135m \
-		--corpus data/corpus/demo.parquet --tokens 200000 --out data/demo
+		--corpus data/corpus/demo.parquet --tokens 250000 --out data/demo
 
 bench: .venv/test model
 	for file in bench/bench_*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

@@ -30,7 +30,7 @@ from analysis.runtime.arrays import Ints
 from analysis.saes import load_sae
 
 DATA = Path(__file__).parent.parent / "data"
-SAE = DATA / "sae" / "smollm2-135m-blocks.12.hook_resid_post"
+SAE = DATA / "sae" / "smollm2-135m-blocks.8.hook_resid_post"
 ROUNDS = 3
 
 

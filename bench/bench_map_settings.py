@@ -45,7 +45,7 @@ from bench.bench_map import planted
 
 DEMO = Path("data/demo")
 PLANTED_WIDTH = 256
-SAE = "data/sae/smollm2-135m-blocks.12.hook_resid_post"
+SAE = "data/sae/smollm2-135m-blocks.8.hook_resid_post"
 
 
 @dataclass(frozen=True)

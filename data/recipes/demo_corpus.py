@@ -1,9 +1,9 @@
 """Build the demo corpus of many genres: `python -m data.recipes.demo_corpus`.
 
-Writes `corpus/demo-genres.parquet` into the cache: documents of 128 to 250 tokens of SmolLM2 with
-title, source, language, genre, licence and text, in a seeded random order. `DOCUMENTS` documents of
-each group: passages of a game in eight languages, source code in two, and six genres of English.
-Beside it, `demo-genres.md` counts them.
+Writes `data/corpus/demo.parquet`: documents of 128 to 250 tokens of SmolLM2 with title, source,
+language, genre, licence and text, in a seeded random order. `DOCUMENTS` documents of each group:
+passages of a game in eight languages, source code in two, and six genres of English. Beside it,
+`demo.md` counts them.
 
 A document begins with a paragraph of its source and ends with the sentence or line that completes
 128 tokens. None contains a sentence or line, of 40 letters or more, that the SAE was trained on:
@@ -41,6 +41,7 @@ from data.recipes.texts.passages import (
 from data.recipes.texts.source_code import code
 from data.recipes.training_corpus import UNWANTED, described, token_counter
 
+SHIPPED = Path(__file__).parents[1] / "corpus/demo.parquet"
 DOCUMENTS = 105
 """Of each group."""
 MOST_OF_A_SECTION = 4
@@ -255,7 +256,8 @@ def trained_sentences(plan: HarvestPlan) -> frozenset[int]:
 
 
 def main(
-    cache: Annotated[Path | None, typer.Option(help="Packages and the corpus.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Packages.")] = None,
+    out: Annotated[Path, typer.Option(help="The demo corpus.")] = SHIPPED,
     train_tokens: Annotated[int, typer.Option(help="Training positions.")] = 10_000_000,
     documents: Annotated[int, typer.Option(help="Documents of each group.")] = DOCUMENTS,
     seed: Annotated[int, typer.Option(help="Seed of choice and order.")] = 0,
@@ -270,12 +272,11 @@ def main(
             most = round(source.share * documents)
             corpus += taken(source, cache / "sources", count, trained, most, seed)
     random.Random(seed).shuffle(corpus)
-    path = cache / "corpus/demo-genres.parquet"
     rows = [{name: value for name, value in asdict(p).items() if name != "tokens"} for p in corpus]
-    half = path.with_name(path.name + ".part")
+    half = out.with_name(out.name + ".part")
     pq.write_table(pa.Table.from_pylist(rows), half, compression="zstd")
-    path.with_suffix(".md").write_text(described(corpus), encoding="utf-8")
-    half.replace(path)
+    out.with_suffix(".md").write_text(described(corpus), encoding="utf-8")
+    half.replace(out)
     print(described(corpus))
 
 

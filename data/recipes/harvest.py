@@ -57,7 +57,7 @@ class HarvestPlan(BaseModel):
 
     corpus: Path
     model: str = DEMO_MODEL
-    hooks: tuple[str, ...] = ("blocks.12.hook_resid_post",)
+    hooks: tuple[str, ...] = ("blocks.8.hook_resid_post",)
     block_tokens: int = 256
     stored_as: Literal["bfloat16", "int8"] = "bfloat16"
     """Number type of the shards; 10 M tokens of width 576 take 11.5 GB or 5.8 GB."""

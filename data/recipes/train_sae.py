@@ -3,11 +3,8 @@
     python -m data.recipes.train_sae [--corpus FILE] [--out DIR]
 
 Harvest (see `harvest.py`), train, save. Harvest and training resume after an interruption,
-and a usable SAELens folder is saved in the cache after every epoch. About an hour on two cores.
-The wide SAE takes twice as long and 6 GB of disk:
-
-    python -m data.recipes.train_sae --corpus ~/.cache/clearwater/corpus/wide.parquet \\
-        --layer 8 --train-tokens 10000000 --epochs 4 --int8 --out DIR
+and a usable SAELens folder is saved in the cache after every epoch. About two hours on two cores,
+and 6 GB of disk for the activations, which are stored in int8.
 
 The objective is half the mean squared error of the reconstruction with exactly k latents (TopK,
 Gao et al. 2024), plus their auxiliary loss, with which latents that have not fired recently learn
@@ -49,7 +46,7 @@ from data.recipes.topk_kernels import (
     prefix_errors,
 )
 
-LAYER = 12
+LAYER = 8
 SAE_NAME = f"smollm2-135m-blocks.{LAYER}.hook_resid_post"
 FINAL_DENSITY_TOKENS = 1_000_000
 REPORT_STEPS = 50
@@ -225,16 +222,16 @@ def main(
     corpus: Annotated[Path | None, typer.Option(help="Training documents.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the SAE.")] = None,
     layer: Annotated[int, typer.Option(help="Layer after which the SAE reads.")] = LAYER,
-    train_tokens: Annotated[int, typer.Option(help="Training positions.")] = 2_500_000,
-    epochs: Annotated[int, typer.Option(help="Times that each token is seen.")] = 5,
-    int8: Annotated[bool, typer.Option(help="Store activations in half the space.")] = False,
+    train_tokens: Annotated[int, typer.Option(help="Training positions.")] = 10_000_000,
+    epochs: Annotated[int, typer.Option(help="Times that each token is seen.")] = 4,
+    int8: Annotated[bool, typer.Option(help="Store activations in half the space.")] = True,
     threads: Annotated[int, typer.Option(help="Threads, and processes of the harvest.")] = 2,
 ) -> None:
     """Harvest, train and save an SAE."""
     torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.get_num_threads()))
     plan = HarvestPlan(
-        corpus=corpus or cache_folder() / "corpus" / "train.parquet",
+        corpus=corpus or cache_folder() / "corpus" / "wide.parquet",
         hooks=(f"blocks.{layer}.hook_resid_post",),
         train_tokens=train_tokens,
         stored_as="int8" if int8 else "bfloat16",

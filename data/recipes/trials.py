@@ -24,8 +24,8 @@ from analysis.harvest.models import DEMO_MODEL
 from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.errors import InputError
 from analysis.settings import BuildRequest
-from data.recipes.corpus import SHIPPED
 from data.recipes.harvest import SINK_NORM_RATIO, HarvestPlan, harvest
+from data.recipes.held_out_corpus import HELD_OUT
 from data.recipes.latent_quality import latent_quality
 from data.recipes.sae_state import Architecture, Training
 from data.recipes.train_sae import SAE_NAME, train
@@ -166,7 +166,7 @@ def main(
         (*FIRST, TODAY)
     ),
     corpus: Annotated[Path | None, typer.Option(help="Training documents.")] = None,
-    measured_on: Annotated[Path, typer.Option(help="Text that no trial saw.")] = SHIPPED,
+    measured_on: Annotated[Path, typer.Option(help="Text that no trial saw.")] = HELD_OUT,
     tokens: Annotated[int, typer.Option(help="Kept tokens of that text.")] = 100_000,
     int8: Annotated[bool, typer.Option(help="Read activations that are stored as int8.")] = False,
     threads: Annotated[int, typer.Option(help="Threads of torch and numba.")] = 1,

@@ -18,7 +18,7 @@ from analysis.saes import load_sae
 from analysis.settings import BuildRequest
 from tests.conftest import DEMO_BUNDLE, ROOT
 
-SAE = ROOT / "data" / "sae" / "smollm2-135m-blocks.12.hook_resid_post"
+SAE = ROOT / "data" / "sae" / "smollm2-135m-blocks.8.hook_resid_post"
 CORPUS = ROOT / "data" / "corpus" / "demo.parquet"
 MOST_TOKENS = 1_500
 

