@@ -83,7 +83,7 @@ demo: .venv/test model
 demo-bundle: model
 	rm -rf data/demo
 	$(BIN)/clearwater build --sae $(SAE) --model smollm2-135m \
-		--corpus data/corpus/demo.parquet --tokens 250000 --out data/demo
+		--corpus data/corpus/demo.parquet --tokens 250000 --sink-norm 10 --out data/demo
 
 bench: .venv/test model
 	for file in bench/bench_*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

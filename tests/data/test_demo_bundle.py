@@ -41,7 +41,7 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Building:
         out=tmp_path_factory.mktemp("demo") / "small",
         model=DEMO_MODEL,
         corpus=CORPUS,
-        parameters=Parameters(max_tokens=MOST_TOKENS),
+        parameters=Parameters(max_tokens=MOST_TOKENS, sink_norm_ratio=10.0),
     )
     sae = load_sae(SAE)
     source = build._open_source(request, sae)
@@ -80,13 +80,13 @@ def _active(activations: Activations, rows: int) -> list[np.ndarray]:
 def test_the_shipped_bundle_meets_its_targets(shipped: Bundle) -> None:
     check = shipped.manifest.self_check
     assert check.explained_variance is not None
-    assert check.explained_variance >= 0.80
+    assert check.explained_variance >= 0.85
     assert check.l0 == 32
     flags = shipped.latents["flag"].to_pylist()
-    assert flags.count("dead") < 0.02 * len(flags)
+    assert flags.count("dead") < 0.01 * len(flags)
     assert shipped.manifest.sae.content_hash == load_sae(SAE).content_hash
 
 
 def test_the_demo_is_small_enough_for_the_repository() -> None:
     parts = [p for p in (ROOT / "data").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    assert sum(Path(p).stat().st_size for p in parts) < 60e6
+    assert sum(Path(p).stat().st_size for p in parts) < 80e6

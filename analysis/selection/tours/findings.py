@@ -143,9 +143,9 @@ def _fires_on(bundle: Bundle, finding: FiresOn) -> Evidence:
     lifts = values.observed[:, place] / np.maximum(values.expected[:, place], 1e-12)
     having = int((column.codes == place).sum())
     return Evidence(
-        f"{_each(latents)} fires in {numbers.short(float(lifts.min()))} × or more of the "
-        f"documents by chance among {numbers.count(having)} with {finding.column} = "
-        f"{finding.value}, of {numbers.count(len(column.codes))} documents.",
+        f"{_each(latents)} fires in at least {numbers.short(float(lifts.min()))} × as many of the "
+        f"{numbers.count(having)} documents with {finding.column} = {finding.value} as by chance; "
+        f"N = {numbers.count(len(column.codes))} documents.",
         "the values are permuted among documents of similar length",
         float(chance_of_more(values)[:, place].max()),
         _live(bundle) * len(column.values),
@@ -206,8 +206,8 @@ def _beyond_chance(bundle: Bundle, finding: BeyondChance) -> Evidence:
 def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
     agreement = agreement_of(bundle, _known_latent(bundle, finding.latent))
     return Evidence(
-        f"In {', '.join(agreement.languages)} it fires on the same passages: by language on "
-        f"{agreement.counts} of {numbers.count(agreement.passages)}, without tokens that the "
+        f"It fires on the same passages in {', '.join(agreement.languages)} (on "
+        f"{agreement.counts} of {numbers.count(agreement.passages)}), without tokens that two "
         "translations share.",
         "passages are paired at random",
         agreement.p,

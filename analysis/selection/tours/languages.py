@@ -1,9 +1,8 @@
 """Whether a latent fires on the same passages in several languages.
 
 Translations of a passage are documents whose titles differ only in the language in brackets at the
-end, as "The Elvish Treasury, passage 1 (pl)". A latent fires on a passage if it is active on one of
-its tokens that no other translation contains: shared names, digits and pieces of words do not
-count.
+end, as "The Elvish Treasury, passage 1 (pl)". Of two translations, only tokens count that the other
+one does not contain: shared names, digits and pieces of words do not.
 """
 
 import itertools
@@ -48,7 +47,8 @@ class Translations:
     documents: Ints
     """[passages, languages] index of the document."""
     counted: Bools
-    """[rows of the token table] whether a token is in no other translation of its passage."""
+    """[rows of the token table, languages] whether a token counts beside this language: it is in
+    no token of that translation of its passage."""
 
 
 @kept_for_bundle
@@ -58,8 +58,10 @@ def translations(bundle: Bundle) -> Translations:
     for document, title in enumerate(bundle.documents["title"].to_pylist()):
         if match := _LANGUAGE.match(title):
             passages[match[1]][match[2]] = document
-    languages = sorted({name for passage in passages.values() for name in passage})
-    complete = [p for p in passages.values() if len(p) == len(languages)]
+    # Other titles also end with a word in brackets, but have no translations.
+    translated = [p for p in passages.values() if len(p) >= LEAST_LANGUAGES]
+    languages = sorted({name for passage in translated for name in passage})
+    complete = [p for p in translated if len(p) == len(languages)]
     if len(languages) < LEAST_LANGUAGES or not complete:
         raise InputError(
             f"{bundle.name}: has no passages in {LEAST_LANGUAGES} languages, which a tour needs."
@@ -71,12 +73,12 @@ def translations(bundle: Bundle) -> Translations:
 def _counted(bundle: Bundle, documents: Ints) -> Bools:
     ends = bundle.kept_tokens.row_ends
     tokens = bundle.tokens["token"].combine_chunks()
-    marks = np.zeros(len(tokens), dtype=bool)
+    marks = np.zeros((len(tokens), documents.shape[1]), dtype=bool)
     for passage in documents:
         spans = [slice(int(ends[d - 1]) if d else 0, int(ends[d])) for d in passage.tolist()]
         texts = [tokens[span].cast(pa.string()).to_pylist() for span in spans]
-        for span, own in zip(spans, untranslated(texts), strict=True):
-            marks[span] = own
+        for a, b in itertools.combinations(range(len(texts)), 2):
+            marks[spans[a], b], marks[spans[b], a] = untranslated([texts[a], texts[b]])
     return marks
 
 
@@ -102,18 +104,22 @@ def agreement_of(bundle: Bundle, latent: int) -> LanguageAgreement:
     """
     known = translations(bundle)
     rows = bundle.activations.of_latent(latent)[0]
-    own = bundle.kept_tokens.documents_of(rows[known.counted[rows]])
-    active = np.zeros(bundle.documents.num_rows, dtype=bool)
-    active[own] = True
+    documents = bundle.kept_tokens.documents_of(rows)
+    active = np.zeros((bundle.documents.num_rows, len(known.languages)), dtype=bool)
+    for language in range(len(known.languages)):
+        active[documents[known.counted[rows, language]], language] = True
     return _strongest(active[known.documents], known.languages)
 
 
 def _strongest(fires: Bools, languages: Sequence[str]) -> LanguageAgreement:
-    """The best three languages of fires [passages, languages], and those that agree with them."""
+    """The best three languages, and those that agree with them.
+
+    fires [passages, a, b]: whether the latent fires on the passage in a, on tokens that b lacks.
+    """
     total = len(languages)
     p = np.ones((total, total))
     for a, b in itertools.combinations(range(total), 2):
-        p[a, b] = p[b, a] = _joint(fires[:, a], fires[:, b])
+        p[a, b] = p[b, a] = _joint(fires[:, a, b], fires[:, b, a])
 
     def weakest(triple: tuple[int, ...]) -> float:
         return float(max(p[a, b] for a, b in itertools.combinations(triple, 2)))
@@ -127,7 +133,7 @@ def _strongest(fires: Bools, languages: Sequence[str]) -> LanguageAgreement:
             chosen.append(more)
     return LanguageAgreement(
         tuple(languages[i] for i in chosen),
-        ", ".join(str(int(fires[:, i].sum())) for i in chosen),
+        ", ".join(str(int(fires[:, i].any(axis=1).sum())) for i in chosen),
         len(fires),
         largest,
         len(triples),

@@ -18,11 +18,12 @@ LANGUAGES = ("cs", "de", "en", "fr")
 
 @pytest.fixture(scope="module")
 def translated(planted_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The planted bundle with documents named as 15 passages in four languages."""
+    """The planted bundle with documents named as 14 passages in four languages."""
     work = Path(shutil.copytree(planted_bundle.path, tmp_path_factory.mktemp("titles") / "work"))
     (work / "manifest.json").unlink()
     documents = pq.read_table(work / "documents.parquet")
     titles = [f"Passage {i // 4} ({LANGUAGES[i % 4]})" for i in range(documents.num_rows)]
+    titles[-4:] = [f"Soup {i} (spicy)" for i in range(4)]
     place = documents.schema.get_field_index("title")
     documents = documents.set_column(place, documents.schema.field("title"), pa.array(titles))
     pq.write_table(documents, work / "documents.parquet")
@@ -42,39 +43,39 @@ def test_tokens_that_a_translation_shares_do_not_count() -> None:
 def test_passages_are_the_titles_without_their_language(translated: Bundle) -> None:
     known = translations(translated)
     assert known.languages == LANGUAGES
-    assert known.documents.tolist() == np.arange(60).reshape(15, 4).tolist()
+    assert known.documents.tolist() == np.arange(56).reshape(14, 4).tolist()
     tokens = translated.tokens.to_pandas()
-    for document in (0, 1, 59):
+    tokens["token"] = tokens["token"].astype(str).str.strip().str.casefold()
+    for document, language in ((0, 1), (0, 3), (1, 0), (55, 2)):
         rows = np.flatnonzero(tokens["document"] == document)
-        others = set(
-            tokens[
-                (tokens["document"] // 4 == document // 4) & (tokens["document"] != document)
-            ]["token"].astype(str).str.strip().str.casefold()
-        )  # fmt: skip
+        others = set(tokens[tokens["document"] == 4 * (document // 4) + language]["token"])
         for row in rows[:50]:
-            token = str(tokens["token"].iloc[row]).strip().casefold()
-            assert known.counted[row] == (token not in others and token.isalpha())
+            token = tokens["token"].iloc[row]
+            assert known.counted[row, language] == (token not in others and token.isalpha())
 
 
 def test_the_three_strongest_languages_and_those_that_agree_with_them(translated: Bundle) -> None:
     known = translations(translated)
     for latent in (0, 40, 165, 198):
         rows = translated.activations.of_latent(latent)[0]
-        counted = rows[known.counted[rows]]
-        documents = set(translated.tokens["document"].to_numpy()[counted].tolist())
-        fires = np.array([[4 * i + j in documents for j in range(4)] for i in range(15)])
+        document = translated.tokens["document"].to_numpy()
+        beside = [set(document[rows[known.counted[rows, k]]].tolist()) for k in range(4)]
+        fires = np.array(
+            [[[4 * i + j in beside[k] for k in range(4)] for j in range(4)] for i in range(14)]
+        )
         result = agreement_of(translated, latent)
         largest = []
         for triple in itertools.combinations(range(4), 3):
             p = []
             for a, b in itertools.combinations(triple, 2):
+                one, two = fires[:, a, b], fires[:, b, a]
                 table = [
-                    [(fires[:, a] & fires[:, b]).sum(), (fires[:, a] & ~fires[:, b]).sum()],
-                    [(~fires[:, a] & fires[:, b]).sum(), (~fires[:, a] & ~fires[:, b]).sum()],
+                    [(one & two).sum(), (one & ~two).sum()],
+                    [(~one & two).sum(), (~one & ~two).sum()],
                 ]
                 p.append(stats.fisher_exact(table, alternative="greater").pvalue)
             largest.append(max(p))
         assert result.p == pytest.approx(min(largest))
-        assert result.passages == 15 and result.triples == 4
-        counts = {name: int(fires[:, i].sum()) for i, name in enumerate(LANGUAGES)}
+        assert result.passages == 14 and result.triples == 4
+        counts = {name: int(fires[:, i].any(axis=1).sum()) for i, name in enumerate(LANGUAGES)}
         assert result.counts == ", ".join(str(counts[name]) for name in result.languages)
