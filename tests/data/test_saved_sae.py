@@ -43,22 +43,22 @@ def test_shapes_types_and_unit_rows() -> None:
     torch.testing.assert_close(lengths, torch.ones(8192), atol=1e-3, rtol=0)
 
 
-def test_fewer_than_two_percent_of_latents_are_dead() -> None:
+def test_fewer_than_one_percent_of_latents_are_dead() -> None:
     sparsity = load_file(FOLDER / "sparsity.safetensors")["sparsity"].numpy()
-    assert np.mean(sparsity < -9.9) < 0.02
+    assert np.mean(sparsity < -9.9) < 0.01
     # Densities sum to L0.
     assert np.sum(10.0**sparsity) == pytest.approx(32, rel=0.01)
 
 
 @pytest.mark.model
 def test_it_explains_the_demo_corpus() -> None:
-    """Explained variance at least .80 at L0 32, with the loader and mask of the project."""
+    """Explained variance at least .85 at L0 32, with the loader and mask of the project."""
     if not (model_folder(DEMO_MODEL) / "config.json").exists():
         pytest.skip("the demo's model is not converted on this machine")
     language_model = load_language_model(DEMO_MODEL)
     sae = load_sae(FOLDER)
     hook = parse_hook_point("blocks.8.hook_resid_post")
-    documents = islice(read_corpus(DATA / "corpus" / "demo.parquet"), 0, None, 40)
+    documents = islice(read_corpus(DATA / "corpus" / "demo.parquet"), 0, None, 4)
     blocks = islice(token_blocks(documents, language_model.tokenizer), 0, None, 16)
     policy = MaskPolicy(special_token_ids=tuple(language_model.special_token_ids))
     rows, median = [], 0.0
@@ -78,5 +78,5 @@ def test_it_explains_the_demo_corpus() -> None:
     assert (acts > 0).sum(dim=1).max() <= 32
     error = (x - sae.reconstruct(x)).double().square().sum()
     variance = (x - x.mean(dim=0)).double().square().sum()
-    assert 1 - error / variance >= 0.80
+    assert 1 - error / variance >= 0.85
     assert len(x) > 2000

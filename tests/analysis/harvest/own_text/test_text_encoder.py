@@ -136,7 +136,8 @@ def test_the_demo_in_bfloat16_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder.close()
     own = activity(encoded)
     expected = stored_activity(bundle, document.index, len(encoded.tokens))
-    assert len(own) == len(expected) == 32 * 255
+    # Every token but the first, an attention sink.
+    assert len(own) == len(expected) == 32 * (len(encoded.tokens) - 1)
     common = own.keys() & expected.keys()
     assert len(common) >= 0.97 * len(expected)
     differences = [abs(own[pair] / expected[pair] - 1) for pair in common]

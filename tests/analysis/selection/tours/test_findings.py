@@ -75,10 +75,8 @@ def test_the_weakest_of_several_latents_counts(profiled: Bundle) -> None:
     assert each[2].p == pytest.approx(_p_by_simulation(profiled, 160, words, "fr"), abs=0.03)
     assert each[0].q < 0.05 and together.q == 1
     assert each[0].family == LIVE * len(set(words))
-    documents = (
-        f"the {words.count('fr')} documents with language = fr as by chance; N = {len(words)} "
-    )
-    assert documents in each[0].statement
+    documents = f"the {words.count('fr')} documents with language = fr as by chance"
+    assert f"{documents}; N = {len(words)} documents." in each[0].statement
 
 
 def test_members_that_do_not_fire_together(planted_bundle: Bundle) -> None:
