@@ -1,7 +1,8 @@
 """Forty searches of the shipped bundle: is a right latent among the first five?
 
-The queries were written before any search of this bundle, by reading the words of its corpus and labels. What
-is right is read off the tables, not off the index of the search: a latent is right for some words if
+The queries were written before any search of this bundle, by reading the words of its corpus and
+labels. What is right is read off the tables, not off the index of the search: a latent is right for
+some words if
 
 - its label has one of them as a term, or
 - one of them is the word of the strongest token in at least `LEAST_PICKED` of its top contexts, or
