@@ -46,6 +46,7 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     regime: tuple[float, float] | None = None,
     profile: str = "",
     own_text: str = "",
+    notes: str = "",
     level: LevelName | None = None,
     highlight: int | None = None,
     viewport: Viewport | None = None,
@@ -56,7 +57,8 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
 
     `colour` names a colouring of `charts.map_columns`; "association" is with `highlight`, by
     `measure`, or with the range `regime` of its activation; "profile" is by the column `profile`
-    of the documents, "own_text" by the shares `own_text` of a typed text.
+    of the documents, "own_text" by the shares `own_text` of a typed text, and "note_status" and
+    "note_tag" by `notes`.
     Latents outside `selected` [n_latents] bool are light grey. `viewport` is x0, x1, y0, y1 in map
     units: latents outside it are not drawn, and more names fit. Interactions: BOX
     (COOCCURRENCE_BOX on the map by co-occurrence) and LATENT, a click. Above 30,000 latents the map
@@ -66,7 +68,8 @@ def latent_map(  # noqa: PLR0913 - each is a choice of the reader
     if map_name not in maps_of(bundle):
         known = ", ".join(maps_of(bundle))
         raise InputError(f"Map: the bundle has no map {map_name!r}; choose one of {known}.")
-    colours = colouring(bundle, colour, level, highlight, measure, regime, profile, own_text)
+    text = own_text if colour == OWN_TEXT else notes
+    colours = colouring(bundle, colour, level, highlight, measure, regime, profile, text)
     clustering = level_of(bundle, level)
     rows = _rows(bundle, selected, colours, clustering, viewport, map_name)
     frame = viewport or whole_map(bundle, map_name)
@@ -108,6 +111,7 @@ def selected_rows(  # noqa: PLR0913 - as latent_map
     regime: tuple[float, float] | None = None,
     profile: str = "",
     own_text: str = "",
+    notes: str = "",
     selected: np.ndarray | None = None,
 ) -> Figure:
     """The map of a selection with only the rows of the selected latents, for files.
@@ -126,6 +130,7 @@ def selected_rows(  # noqa: PLR0913 - as latent_map
         regime=regime,
         profile=profile,
         own_text=own_text,
+        notes=notes,
         level=level,
         highlight=latent,
         map_name=map_name,
@@ -206,9 +211,10 @@ def _rows(
     rows = rows.rename_columns(["latent", "x", "y", *columns[3:]]).append_column(
         "cluster", pa.array(cluster, pa.int32(), mask=clustering.of_latent < 0)
     )
-    if colours.column:
+    if colours.words or colours.column:
         words = pa.array(["", *colours.words]).take(pa.array(colours.codes))
-        rows = rows.append_column(f"main_{colours.column}", words)
+        name = f"main_{colours.column}" if colours.column else colours.name
+        rows = rows.append_column(name, words)
     if colours.name in (ASSOCIATION, OWN_TEXT):
         rows = rows.append_column(colours.name, pa.array(colours.values, from_pandas=True))
     rows = rows.append_column("selected", pa.array(chosen)).filter(pa.array(inside))

@@ -4,8 +4,7 @@ A latent has a code: 0 for no value, else the place of its value in a palette. W
 have a code each; numbers have 255 steps of a linear or logarithmic scale.
 """
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,9 +20,11 @@ from analysis.selection import (
     Cluster,
     Compare,
     Flag,
+    HasStatus,
     Latents,
     Profile,
     Selection,
+    Tagged,
     both,
 )
 from charts.cluster_level import level_of, level_words
@@ -34,6 +35,7 @@ from charts.core.measures import check_measure, is_bounded, title_of
 from charts.core.scheme import Scheme, dark_of
 from charts.core.text import range_words, shown_label
 from charts.core.theme import CLUSTER_COLOURS, FLAG_COLOURS, NO_CLUSTER
+from charts.note_colours import NOTE_COLOURS, NOTE_STATUS, NOTE_TAG, colours_of, noted_codes
 from charts.profile_colours import main_values, offered_profiles, profile_column
 from charts.text_colours import OWN_TEXT, shares_of
 
@@ -142,6 +144,7 @@ COLOUR_NAMES = (
     ASSOCIATION,
     PROFILE,
     OWN_TEXT,
+    *NOTE_COLOURS,
     *(
         field.name
         for field in TABLES["latents"]
@@ -159,6 +162,8 @@ def offered_columns(bundle: Bundle) -> dict[str, Offer]:
         ASSOCIATION: Offer("association with a latent", "how strongly it fires with the latent"),
     }
     offers[OWN_TEXT] = Offer("your text", "largest activation on it / maximum in the corpus", True)
+    offers[NOTE_STATUS] = Offer("status of its note", "what readers say of the latent")
+    offers[NOTE_TAG] = Offer("tag of its note", "the most frequent of the tags of its note")
     if offered_profiles(bundle):
         offers[PROFILE] = Offer(
             "where it fires", "the value of the documents on which it fires most, if q ≤ 0.05"
@@ -195,22 +200,22 @@ def colouring(
     measure: str = "phi",
     regime: tuple[float, float] | None = None,
     profile: str = "",
-    own_text: str = "",
+    text: str = "",
 ) -> Colouring:
     """The colours of the latents by a column, by the clusters of a level, or by association.
 
     `level` is that of "cluster"; None for the one shown first. "association" colours the partners
     of `latent` by `measure`, or those of a range `regime` of its activation. "profile" is by the
-    main value in the column `profile` of the documents, "own_text" by the shares `own_text` of a
-    typed text. Raises InputError for an unknown column, level, latent or measure.
+    main value in the column `profile` of the documents. `text` has the shares of "own_text"
+    (`charts.text_colours`), or the latents of "note_status" or "note_tag" (`charts.note_colours`).
+    Raises InputError for an unknown column, level, latent or measure.
     """
     if name == CLUSTER:
         return _by_cluster(bundle, level)
     if name == ASSOCIATION:
         return _by_association(bundle, latent, measure, regime)
-    if name == OWN_TEXT:
-        shares = shares_of(bundle, own_text)
-        return _by_number(name, offered_columns(bundle)[name], shares)
+    if name in (OWN_TEXT, *NOTE_COLOURS):
+        return _by_text(bundle, name, text)
     if name == PROFILE and offered_profiles(bundle):
         return _by_profile(bundle, profile_column(bundle, profile))
     known = offered_columns(bundle)
@@ -265,6 +270,15 @@ def _by_profile(bundle: Bundle, column: str) -> Colouring:
         list(zip(main.values, colours, strict=True)),
     )
     return replace(coloured, column=column, words=main.values)
+
+
+def _by_text(bundle: Bundle, name: str, text: str) -> Colouring:
+    offer = offered_columns(bundle)[name]
+    if name == OWN_TEXT:
+        return _by_number(name, offer, shares_of(bundle, text))
+    words, codes = noted_codes(text, bundle.latents.num_rows)
+    named = list(zip(words, colours_of(name, words), strict=True))
+    return replace(_categorical(name, offer, codes, named), words=words)
 
 
 def _categorical(
@@ -343,27 +357,10 @@ def _by_association(
     return _by_number(ASSOCIATION, offer, values, on_top=latent)
 
 
-def packed(colours: Colouring) -> bytes:
-    """A colouring for the browser: the length of a header, the header and the codes.
-
-    The length is a little-endian uint32. The header is JSON in UTF-8, padded with spaces so that
-    the codes begin at a multiple of 4.
-    """
-    scale = colours.scale
-    header: dict[str, Any] = {
-        "name": colours.name,
-        "kind": colours.kind,
-        "title": colours.title,
-        "meaning": colours.meaning,
-        "bytes": colours.codes.dtype.itemsize,
-        "palette": {"light": colours.light, "dark": colours.dark},
-        "entries": [asdict(entry) for entry in colours.entries],
-        "ids": colours.ids,
-        "scale": None if scale is None else scale.for_browser(),
-    }
-    text = json.dumps(header, ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 4)
-    return len(text).to_bytes(4, "little") + text + colours.codes.tobytes()
+def _part_of_word(colours: Colouring, word: str) -> Selection:
+    if colours.column:
+        return Profile(colours.column, word)
+    return HasStatus((word,)) if colours.name == NOTE_STATUS else Tagged((word,))
 
 
 def part_of(colours: Colouring, code: int) -> Selection:
@@ -377,8 +374,8 @@ def part_of(colours: Colouring, code: int) -> Selection:
         raise InputError(f"Map: the legend has no entry {code}; reload the page.")
     if colours.ids:
         return Cluster((colours.ids[code - 1],))
-    if colours.column:
-        return Profile(colours.column, colours.words[code - 1])
+    if colours.words:
+        return _part_of_word(colours, colours.words[code - 1])
     if colours.name == "flag":
         return Flag((entry.label,))
     if colours.scale is not None and colours.name not in (ASSOCIATION, OWN_TEXT):

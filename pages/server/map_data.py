@@ -70,21 +70,29 @@ def positions(bundle: "Bundle", request: Request) -> Response:
 
 @of_bundle
 def column(bundle: "Bundle", request: Request) -> Response:
-    """The colour of every latent by a column, and its legend (`charts.map_columns.packed`)."""
-    from charts.map_columns import colouring, packed  # noqa: PLC0415
+    """The colour of every latent by a column, and its legend (`charts.packed_colours`)."""
+    from charts.map_columns import colouring  # noqa: PLC0415
+    from charts.note_colours import NOTE_COLOURS, digest_of  # noqa: PLC0415
+    from charts.packed_colours import packed  # noqa: PLC0415
+    from charts.text_colours import OWN_TEXT  # noqa: PLC0415
+    from pages.widgets.noted import notes_of_colour  # noqa: PLC0415
 
-    query = request.query_params
+    query, name = request.query_params, request.path_params["name"]
+    notes = notes_of_colour(bundle, name)
+    text = query.get("own_text", "") if name == OWN_TEXT else notes
     colours = colouring(
         bundle,
-        request.path_params["name"],
+        name,
         level_of_request(query),
         latent_of_request(query.get("latent")),
         query.get("measure", "phi"),
         regime_of_request(query.get("regime")),
         query.get("profile", ""),
-        query.get("own_text", ""),
+        text,
     )
-    return _binary(packed(colours))
+    # Notes that were written since the page has read them are not those of this address.
+    is_named = name not in NOTE_COLOURS or query.get("notes") == digest_of(notes)
+    return _binary(packed(colours), BINARY if is_named else BINARY | NOT_KEPT)
 
 
 def map_of_request(bundle: "Bundle", request: Request) -> "MapName":
@@ -139,8 +147,8 @@ def regime_of_request(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def _binary(content: bytes) -> Response:
-    return Response(content, media_type="application/octet-stream", headers=BINARY)
+def _binary(content: bytes, headers: Mapping[str, str] = BINARY) -> Response:
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 ROUTES = (

@@ -33,20 +33,20 @@ def rows(bundle: "Bundle", request: Request) -> Response:
     from charts.core.export import MIME, export, filename  # noqa: PLC0415
     from charts.core.provenance import provenance_of  # noqa: PLC0415
     from charts.map import selected_rows  # noqa: PLC0415
-    from pages.widgets.noted import noted_for  # noqa: PLC0415
+    from pages.widgets.noted import noted_for, notes_of_colour  # noqa: PLC0415
 
     require_right(request, bundle, "export")
     query = request.query_params
     kind = request.path_params["kind"]
     if kind not in (*KINDS, PROVENANCE):
         raise HTTPException(404, "Rows are exported as parquet, csv, csv-metadata or spreadsheet.")
-    text = query.get("select", "")
+    text, colour = query.get("select", ""), query.get("colour", "cluster")
     selection = parse(text)
     noted = noted_for(bundle, selection)
     figure = selected_rows(
         bundle,
         text,
-        colour=query.get("colour", "cluster"),
+        colour=colour,
         level=level_of_request(query),
         map_name=map_of_request(bundle, request),
         latent=latent_of_request(query.get("latent")),
@@ -54,6 +54,7 @@ def rows(bundle: "Bundle", request: Request) -> Response:
         regime=regime_of_request(query.get("regime")),
         profile=query.get("profile", ""),
         own_text=query.get("own_text", ""),
+        notes=notes_of_colour(bundle, colour),
         selected=None if noted is None else evaluate(selection, bundle, noted),
     )
     if kind == PROVENANCE:

@@ -25,12 +25,14 @@ from charts.map import TITLES, latent_map, map_caption, map_note
 from charts.map_columns import ASSOCIATION, CLUSTER, PROFILE
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
+from charts.note_colours import NOTE_COLOURS, digest_of
 from charts.text_colours import OWN_TEXT
 from pages.widgets import choices, map_gestures, session
 from pages.widgets.bundles import data_address
 from pages.widgets.export_menu import shown_now, view_of_page
 from pages.widgets.figure_card import show
 from pages.widgets.map_script import addresses, style, version
+from pages.widgets.noted import notes_of_colour
 from pages.widgets.page import Page
 from pages.widgets.scheme import shown_scheme
 from pages.widgets.state import ViewState
@@ -148,6 +150,7 @@ def _in_report(page: Page, choice: MapChoice, name: MapName) -> Callable[[], Fig
         regime=view.regime,
         profile=view.profile,
         own_text=view.own_text,
+        notes=notes_of_colour(page.bundle, choice.colour),
         level=choice.level,
         highlight=view.latent,
         viewport=viewport,
@@ -167,6 +170,7 @@ def _chart(page: Page, choice: MapChoice, name: MapName, viewport: Viewport | No
         regime=page.view.regime,
         profile=page.view.profile,
         own_text=page.view.own_text,
+        notes=notes_of_colour(page.bundle, choice.colour),
         level=choice.level,
         highlight=page.view.latent,
         viewport=viewport,
@@ -195,7 +199,7 @@ def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
         "positions": f"{base}/positions/{name}",
         "frame": map_points(bundle, name).frame,
         "whole": whole_map(bundle, name),
-        "colour": {"name": choice.colour, "url": f"{base}/column/{_column(choice, view)}"},
+        "colour": {"name": choice.colour, "url": f"{base}/column/{_column(page, choice)}"},
         "sizes": f"{base}/column/density",
         "size": view.size,
         "mask": None if page.selected is None else _bits(page.selected),
@@ -216,8 +220,9 @@ def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
     }
 
 
-def _column(choice: MapChoice, view: ViewState) -> str:
+def _column(page: Page, choice: MapChoice) -> str:
     """The address of a column with only what it depends on, so that browsers can keep it."""
+    view = page.view
     query: dict[str, object] = {}
     if choice.colour == CLUSTER and choice.level:
         query = {"space": choice.level.space, "level": choice.level.level}
@@ -229,6 +234,8 @@ def _column(choice: MapChoice, view: ViewState) -> str:
         query = {"profile": view.profile}
     elif choice.colour == OWN_TEXT:
         query = {"own_text": view.own_text}
+    elif choice.colour in NOTE_COLOURS:
+        query = {"notes": digest_of(notes_of_colour(page.bundle, choice.colour))}
     return f"{choice.colour}?{urlencode(query)}"
 
 

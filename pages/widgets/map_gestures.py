@@ -27,11 +27,13 @@ from analysis.selection import (
     replaced,
 )
 from charts.map_columns import colouring, part_of
+from charts.text_colours import OWN_TEXT
 from pages.widgets import session
 from pages.widgets.bundles import shown
 from pages.widgets.choices import chosen_level
 from pages.widgets.events import open_latent
 from pages.widgets.failures import guarded
+from pages.widgets.noted import notes_of_colour
 from pages.widgets.state import Mode, Rectangle, Size
 
 KEYS = ("latent map", "latent map beside")
@@ -155,7 +157,7 @@ def narrowed(selection: Selection, code: int) -> Selection:
         view.measure,
         view.regime,
         view.profile,
-        view.own_text,
+        view.own_text if view.colour == OWN_TEXT else notes_of_colour(bundle, view.colour),
     )
     part = part_of(colours, code)
     subjects = {_subject(condition) for condition in _conditions(part)}

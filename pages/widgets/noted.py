@@ -13,6 +13,7 @@ from analysis.notes.subjects import Subject
 from analysis.runtime.errors import InputError
 from analysis.selection import Selection, needs_notes
 from analysis.serve.server_settings import server_settings
+from charts.note_colours import NOTE_COLOURS, notes_text
 
 if TYPE_CHECKING:
     from analysis.notes.note_store import NoteStore
@@ -107,6 +108,14 @@ def _read_note(
     return ReadNote(
         _store.note(place, subject), tuple(_store.votes(place, subject)), text_of(stamp)
     )
+
+
+def notes_of_colour(bundle: Bundle, colour: str) -> str:
+    """What a map that is coloured by notes depends on: the last known ones if they cannot be read.
+
+    Empty for another colour.
+    """
+    return notes_text(colour, known_notes(bundle)[0]) if colour in NOTE_COLOURS else ""
 
 
 def stamp_text() -> str:

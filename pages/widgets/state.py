@@ -140,7 +140,7 @@ class ViewState(BaseModel):
     maps: Maps = "one"
     colour: Column = "cluster"
     """Column of the latent table by which the map is coloured, "cluster", "association",
-    "profile" or "own_text"."""
+    "profile", "own_text", "note_status" or "note_tag"."""
     own_text: OwnText = ""
     """Latents of a typed text with their shares (`charts.text_colours`)."""
     size: Size = "even"

@@ -1,6 +1,5 @@
 """Codes of the latents, against the tables of the bundle."""
 
-import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +10,11 @@ import pytest
 
 from analysis.bundle import TABLES, Bundle, LevelName, open_bundle
 from analysis.runtime.errors import InputError
-from analysis.selection import Latents, evaluate, parse
+from analysis.selection import HasStatus, Latents, Tagged, evaluate, parse
 from charts import map_columns
 from charts.cluster_level import level_of
 from charts.core.hues import on_dark
-from charts.map_columns import colouring, offered_columns, packed, part_of
+from charts.map_columns import colouring, offered_columns, part_of
 from charts.map_view import maps_of, places
 from tests.charts.conftest import with_tables
 from tests.conftest import DEMO_BUNDLE
@@ -36,7 +35,14 @@ def test_every_numeric_and_word_column_is_offered_except_ids_and_places(tiny: Bu
     frame = tiny.latents.select(sorted(wanted)).to_pandas()
     wanted = {name for name in wanted if frame[name].nunique() > 1}
     assert "decoder_norm" not in wanted
-    assert set(offered) == wanted | {"cluster", "association", "profile", "own_text"}
+    assert set(offered) == wanted | {
+        "cluster",
+        "association",
+        "profile",
+        "own_text",
+        "note_status",
+        "note_tag",
+    }
     assert offered["density"].meaning == "active_tokens / kept tokens (fraction)"
     assert len({offer.title for offer in offered.values()}) == len(offered)
 
@@ -132,24 +138,6 @@ def test_what_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         colouring(tiny, name, latent=latent, measure=measure)
-
-
-def unpacked(content: bytes) -> tuple[dict[str, Any], bytes]:
-    length = int.from_bytes(content[:4], "little")
-    return json.loads(content[4 : 4 + length]), content[4 + length :]
-
-
-@pytest.mark.parametrize("name", ["cluster", "density"])
-def test_the_packed_form_holds_everything_a_legend_needs(tiny: Bundle, name: str) -> None:
-    colours = colouring(tiny, name)
-    header, codes = unpacked(packed(colours))
-    assert codes == colours.codes.tobytes()
-    assert int.from_bytes(packed(colours)[:4], "little") % 4 == 0
-    assert header["bytes"] == colours.codes.dtype.itemsize
-    largest = int(colours.codes.max())
-    assert len(header["palette"]["light"]) == len(header["palette"]["dark"]) > largest
-    assert [entry["total"] for entry in header["entries"]] == [e.total for e in colours.entries]
-    assert (header["scale"] is None) == (name == "cluster")
 
 
 @pytest.mark.parametrize("name", ["cluster", "flag", "density", "map_recall", "label_recall"])
@@ -272,7 +260,7 @@ def test_a_column_that_the_bundle_lacks_gives_the_first(tiny: Bundle) -> None:
 
 
 def test_a_typed_text_colours_its_latents(tiny: Bundle) -> None:
-    colours = colouring(tiny, "own_text", own_text="20:1.00,33:0.25,7:0.50")
+    colours = colouring(tiny, "own_text", text="20:1.00,33:0.25,7:0.50")
     assert np.flatnonzero(colours.codes).tolist() == [7, 20, 33]
     assert colours.codes[33] < colours.codes[7] < colours.codes[20]
     assert colours.scale is not None and colours.scale.kind == "linear"
@@ -282,3 +270,14 @@ def test_a_typed_text_colours_its_latents(tiny: Bundle) -> None:
     assert part_of(colours, entry.code) == Latents((20,))
     with pytest.raises(InputError, match="own_text has latents with shares"):
         colouring(tiny, "own_text")
+
+
+def test_notes_colour_their_latents(tiny: Bundle) -> None:
+    text = "time=7,33;b=20,4000000000"
+    colours = colouring(tiny, "note_tag", text=text)
+    assert [colours.codes[i] for i in (7, 33, 20)] == [1, 1, 2] and (colours.codes > 0).sum() == 3
+    assert [(one.label, one.total) for one in colours.entries] == [("time", 2), ("b", 1)]
+    assert part_of(colours, 2) == Tagged(("b",))
+    colours = colouring(tiny, "note_status", text="checked=7")
+    assert part_of(colours, 1) == HasStatus(("checked",))
+    assert not colouring(tiny, "note_status").codes.any()

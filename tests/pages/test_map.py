@@ -1,7 +1,14 @@
 """The Map page: its two maps, its level, and the table of the selection."""
 
+from pathlib import Path
+
+import pytest
+
 from analysis.bundle import Bundle
 from analysis.decoder.map_verdict import first_map
+from analysis.notes.note_content import note_content
+from analysis.notes.subjects import latent_subject
+from pages.widgets import noted
 from tests.pages.conftest import Open, charts, map_data, maps_data, texts
 
 
@@ -83,3 +90,16 @@ def test_a_switch_shows_the_map_of_chance(open_page: Open) -> None:
         assert title in texts(open_page("map", map=name, chance="shown"))
     shown = texts(open_page("map", maps="both", chance="shown"))
     assert shown.count(title) == 2
+
+
+def test_the_address_of_the_colours_by_notes_follows_what_is_written(
+    open_page: Open, planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    app = open_page("map", map="decoder", colour="note_status")
+    before = map_data(app)["colour"]
+    assert before["name"] == "note_status" and "column/note_status?notes=" in before["url"]
+    assert map_data(app.run())["colour"] == before
+    content = note_content(status="checked", text="t")
+    noted.note_store().write(noted.place_of(planted_bundle), latent_subject(3), content, 0, "ada")
+    assert map_data(app.run())["colour"]["url"] != before["url"]

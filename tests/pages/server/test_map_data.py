@@ -1,13 +1,20 @@
 """What the routes of the map send."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
 from analysis.bundle import Bundle, LevelName
-from charts.map_columns import colouring, packed
+from analysis.notes.note_content import note_content
+from analysis.notes.subjects import latent_subject
+from charts.map_columns import colouring
 from charts.map_points import map_points
+from charts.note_colours import digest_of, notes_text
+from charts.packed_colours import packed
 from pages.server import map_data
+from pages.widgets import noted
 from tests.pages.server.conftest import asked, body
 
 pytestmark = pytest.mark.usefixtures("offered")
@@ -32,6 +39,24 @@ def test_a_column_is_that_of_the_level_and_the_latent(planted_bundle: Bundle) ->
     partners = {"latent": 3, "measure": "jaccard"}
     sent = body(map_data.column(asked(planted_bundle, partners, name="association")))
     assert sent == packed(colouring(planted_bundle, "association", latent=3, measure="jaccard"))
+
+
+def test_notes_are_kept_only_under_the_address_of_what_they_are(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    store, place = noted.note_store(), noted.place_of(planted_bundle)
+    store.write(place, latent_subject(3), note_content(status="checked", text="t"), 0, "ada")
+    text = notes_text("note_status", noted.noted_of(planted_bundle))
+    assert text == "checked=3"
+    named = {"notes": digest_of(text)}
+    sent = body(map_data.column(asked(planted_bundle, named, name="note_status")))
+    assert sent == packed(colouring(planted_bundle, "note_status", text=text))
+    store.write(place, latent_subject(8), note_content(text="t"), 0, "ada")
+    answer = map_data.column(asked(planted_bundle, named, name="note_status"))
+    text = "open=8;checked=3"
+    assert bytes(answer.body) == packed(colouring(planted_bundle, "note_status", text=text))
+    assert answer.headers["cache-control"] == "no-store"
 
 
 def test_the_association_follows_a_range_of_activation(planted_bundle: Bundle) -> None:

@@ -52,6 +52,21 @@ def test_other_kinds_and_selections_that_cannot_be_read_are_refused(planted_bund
     assert answer.status_code == 400 and bytes(answer.body).endswith(b".")
 
 
+def test_a_map_of_notes_is_made_again_after_they_have_changed(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    place, content = noted.place_of(planted_bundle), note_content(tags=["odd"])
+    noted.note_store().write(place, latent_subject(8), content, 0, "ada")
+    answer = rows(asked(planted_bundle, {"colour": "note_tag"}, map="decoder", kind="provenance"))
+    stated = Provenance.model_validate_json(bytes(answer.body))
+    noted.note_store().write(place, latent_subject(9), content, 0, "ada")
+    again = made_again(planted_bundle, stated)
+    assert hashes_of(again.rows) == stated.columns
+    named = zip(again.rows["latent"].to_pylist(), again.rows["note_tag"].to_pylist(), strict=True)
+    assert {latent: tag for latent, tag in named if tag} == {8: "odd"}
+
+
 def test_a_selection_of_notes_has_the_rows_of_the_notes(
     planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,16 @@ def test_a_browser_without_webgl_gets_the_chart(open_page: Open, planted_bundle:
     assert "Zoom" in [markdown.value for markdown in app.markdown]
 
 
+def test_the_legend_of_notes_selects_by_their_status(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_gestures, "shown", lambda: planted_bundle)
+    monkeypatch.setattr(map_gestures, "notes_of_colour", lambda *_: "open=3;checked=8")
+    view = ViewState(select="status=open & whale", colour="note_status")
+    monkeypatch.setattr(session, "current", lambda: view)
+    assert str(map_gestures.narrowed(view.selection, 2)) == '"whale" & status=checked'
+
+
 @pytest.mark.parametrize(
     ("colour", "before", "about"),
     [
