@@ -30,19 +30,13 @@ def notes_text(name: str, noted: NotedLatents) -> str:
 
     The most frequent tag comes first, and statuses have the order of `STATUSES`.
     """
-    if name == NOTE_STATUS:
-        order: list[str] = list(STATUSES)
-        named = [(note.subject.members[0], note.content.status) for note in noted.notes]
-    else:
-        order = noted.tags()
-        named = [
-            (note.subject.members[0], min(note.content.tags, key=order.index))
-            for note in noted.notes
-            if note.content.tags
-        ]
+    by_status = name == NOTE_STATUS
+    order: list[str] = list(STATUSES) if by_status else noted.tags()
     latents: dict[str, list[str]] = {word: [] for word in order}
-    for latent, word in named:
-        latents[word].append(str(latent))
+    for note in noted.notes:
+        words: tuple[str, ...] = (note.content.status,) if by_status else note.content.tags
+        if words:
+            latents[min(words, key=order.index)].append(str(note.subject.members[0]))
     return ";".join(f"{word}={','.join(ids)}" for word, ids in latents.items() if ids)
 
 
