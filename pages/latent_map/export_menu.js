@@ -36,14 +36,16 @@ export function createExportMenu(host, map, reading) {
   button.append(icon());
   const menu = document.createElement("div");
   menu.className = "export-menu";
-  menu.setAttribute("role", "menu");
   menu.hidden = true;
   host.append(menu);
   const state = menu.appendChild(document.createElement("p"));
   state.setAttribute("role", "status");
+  const items = menu.appendChild(document.createElement("div"));
+  items.setAttribute("role", "menu");
+  items.setAttribute("aria-label", "Save the map or its rows");
 
   for (const [words, kind, scale] of PICTURES) {
-    item(menu, words, `${kind}-${scale}`, async () => {
+    item(items, words, `${kind}-${scale}`, async () => {
       state.textContent = "Drawing …";
       try {
         // Read when it is needed: most readers never export.
@@ -58,7 +60,7 @@ export function createExportMenu(host, map, reading) {
     });
   }
   for (const [words, kind] of ROWS) {
-    item(menu, words, kind, () => {
+    item(items, words, kind, () => {
       follow(rowsAddress(map, kind), nameOf(map, kind));
       close();
     });
@@ -68,10 +70,10 @@ export function createExportMenu(host, map, reading) {
     if (!event.composedPath().some((part) => part === menu || part === group)) close();
   };
   const keys = (event) => {
-    const items = [...menu.querySelectorAll("button")];
-    const at = items.indexOf(menu.getRootNode().activeElement);
+    const buttons = [...menu.querySelectorAll("button")];
+    const at = buttons.indexOf(menu.getRootNode().activeElement);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) items[(at + step + items.length) % items.length].focus();
+    if (step) buttons[(at + step + buttons.length) % buttons.length].focus();
     else if (event.key === "Escape") close(true);
     else return;
     event.preventDefault();

@@ -32,7 +32,9 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     details.append(title);
     if (colour.scale) details.append(colourBar(colour, theme()));
     const list = text("ul", "legend-entries", "");
-    list.tabIndex = -1; // a list that scrolls would be a stop of Tab of its own
+    list.tabIndex = 0; // the only stop of Tab of the map beside the map itself
+    list.setAttribute("aria-label", `${colour.title}: the arrow keys go through the entries`);
+    list.addEventListener("keydown", step);
     rows = [];
     more = text("button", "legend-rest", "");
     more.type = "button";
@@ -94,6 +96,18 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
       host.replaceChildren();
     },
   };
+}
+
+/** Go to the next or the last entry of the list of a key event. */
+function step(event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by) return;
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const at = buttons.indexOf(event.currentTarget.getRootNode().activeElement);
+  const next = at < 0 ? 0 : Math.min(Math.max(at + by, 0), buttons.length - 1);
+  buttons[next]?.focus();
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 function row(list, colour, entry, theme, onToggle) {

@@ -14,6 +14,7 @@ from pages.widgets import session
 from pages.widgets.events import open_latent
 from pages.widgets.export_menu import export_menu, with_view
 from pages.widgets.failures import guarded
+from pages.widgets.frames import frame
 from pages.widgets.markdown import plain
 
 SIGNIFICANT = 0.05
@@ -83,7 +84,7 @@ def _show(bundle: Bundle, first: str, second: str, unit: Unit) -> None:
         st.markdown(f"**{plain(table.title)}**")
         export_menu(table)
     event = st.dataframe(
-        table.rows.to_pandas(),
+        frame(table.rows),
         column_config=_COLUMNS,
         hide_index=True,
         key=f"examples {first} {second} {unit}",

@@ -17,6 +17,7 @@ from charts.latent_lists import listed_neighbours, listed_partners, listed_relat
 from pages.widgets import session
 from pages.widgets.events import open_latent, open_pair
 from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.frames import frame
 from pages.widgets.markdown import plain
 from pages.widgets.page import Page
 
@@ -121,7 +122,7 @@ def _list(
         export_menu(with_view(table))
     every = {"name": _NAME, **columns, "snippet": _SNIPPET}
     event = st.dataframe(
-        rows.select([name for name in every if name in rows.column_names]).to_pandas(),
+        frame(rows.select([name for name in every if name in rows.column_names])),
         column_config=every,
         hide_index=True,
         key=f"list of {key} of {latent}",

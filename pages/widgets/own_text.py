@@ -24,6 +24,7 @@ from pages.widgets.events import open_latent
 from pages.widgets.export_menu import export_menu, with_view
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
+from pages.widgets.frames import frame
 from pages.widgets.markdown import plain
 
 MAP_PAGE = "pages/map.py"
@@ -128,7 +129,7 @@ def _table(table: CaptionedTable, text: str, dense: bool) -> None:
         st.markdown(f"**{plain(table.title)}** · click a row to open its latent")
         export_menu(table)
     event = st.dataframe(
-        table.rows.to_pandas(),
+        frame(table.rows),
         column_config=_COLUMNS,
         hide_index=True,
         key=f"own text {zlib.crc32(text.encode())} {dense}",

@@ -77,7 +77,7 @@ def _dialog(figure: Figure) -> None:
         except InputError as error:
             st.error(plain(error.public, 1000))
             return
-        st.image(drawn, width=round(paper.points * 96 / 72))
+        st.image(drawn, width=round(paper.points * 96 / 72), alt=figure.texts["title"])
         st.caption(
             f"In its size on paper: {MILLIMETRES[paper.columns]:g} mm wide, text of "
             f"{paper.font_size:g} points. SVG files use the fonts of the reader."

@@ -26,6 +26,7 @@ from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent, open_pair
 from pages.widgets.export_menu import export_menu, with_view
 from pages.widgets.failures import guarded
+from pages.widgets.frames import frame
 from pages.widgets.page import Page
 from pages.widgets.pickers import ChosenCluster
 
@@ -222,7 +223,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     ids = rows["cluster"].to_pylist()
     marks = pa.array(["▸" if cluster == chosen.cluster else "" for cluster in ids])
     st.dataframe(
-        rows.add_column(0, "chosen", marks).to_pandas(),
+        frame(rows.add_column(0, "chosen", marks)),
         column_config=_CLUSTER_COLUMNS,
         hide_index=True,
         key=key,
@@ -326,7 +327,7 @@ def _table(
     modes: list[SelectionMode],
 ) -> DataframeState:
     return st.dataframe(
-        rows.to_pandas(),
+        frame(rows),
         column_config=columns,
         hide_index=True,
         key=key,

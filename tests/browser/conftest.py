@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +65,17 @@ def bundle(served_bundle: Path) -> Bundle:
 @pytest.fixture(scope="session")
 def server(served_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a freshly started dashboard."""
+    with serving(served_bundle, tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@contextmanager
+def serving(bundle: Path, folder: Path) -> Iterator[str]:
+    """A dashboard of a bundle, with its log and what readers answer in a folder; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
+    log = folder / "log.txt"
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
     options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
     with log.open("w") as output:
@@ -75,7 +83,7 @@ def server(served_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             [*command, *(f"--server.{name}={value}" for name, value in options.items())],
             cwd=ROOT,
             env=os.environ
-            | {"CLEARWATER_BUNDLES": str(served_bundle), "CLEARWATER_ANSWERS": str(log.parent)},
+            | {"CLEARWATER_BUNDLES": str(bundle), "CLEARWATER_ANSWERS": str(log.parent)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

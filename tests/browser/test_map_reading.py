@@ -259,6 +259,26 @@ def test_the_legend_counts_and_narrows_the_selection(open_page: OpenPage, bundle
     np.testing.assert_array_equal(narrowed, chosen & (clustering.of_latent == ids[0]))
 
 
+def test_the_keys_go_through_the_legend(shown: MapPage) -> None:
+    page = shown.page
+    page.locator(".map .legend-entries").focus()
+    words = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+        words.append(
+            page.evaluate(
+                "(() => { let e = document.activeElement;"
+                " while (e && e.shadowRoot) e = e.shadowRoot.activeElement;"
+                " return e.innerText; })()"
+            )
+        )
+    entries = page.locator(".map .legend-entry").all_inner_texts()
+    assert words == [entries[0], entries[1], entries[0], entries[0]]
+    page.keyboard.press("Enter")
+    shown.rest()
+    assert "cluster" in shown.link["select"]
+
+
 def export(shown: MapPage, kind: str) -> Download:
     shown.keys("e")
     with shown.page.expect_download() as download:

@@ -1,4 +1,4 @@
-"""Every page at three widths, in light and in dark colours, as a reader sees it."""
+"""Every page at three widths, in light and in dark colours, as a reader sees it or hears it."""
 
 import io
 import re
@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from charts.core.scheme import Scheme, dark_of
 from charts.core.theme import ACCENT, INK, PAPER
+from tests.browser.accessibility import violations
 from tests.browser.conftest import FIELD, PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
@@ -53,6 +54,7 @@ def test_every_page_fits_and_has_the_colours_of_its_scheme(
         page.wait_for_timeout(300)
         assert page.evaluate(_CUT_CHARTS) == [], size
         assert page.evaluate(_CUT_TEXTS) == [], size
+        assert violations(page) == [], size
     assert page.evaluate(_COLOURS) == [shown(PAPER, scheme), shown(INK, scheme)]
     papers = page.evaluate(_CHART_PAPERS)
     assert papers and set(papers) == {shown(PAPER, scheme)}
@@ -167,6 +169,31 @@ def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenP
     page.keyboard.press("Escape")
     page.get_by_role("button", name=re.compile(r"· N = [\d,]+")).click()
     expect(page.get_by_text("A latent is active when")).to_be_visible()
+
+
+def test_what_opens_above_a_page_can_be_read_aloud(open_page: OpenPage) -> None:
+    page = open_page("latent?latent=240")
+    found = {}
+    page.get_by_role("button", name="Export", exact=True).first.click()
+    page.get_by_role("button", name="Rows, Parquet").wait_for()
+    found["export"] = violations(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="About Latent").click()
+    expect(page.get_by_text("What does this latent respond to")).to_be_visible()
+    found["about"] = violations(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Paper", exact=True).first.click()
+    page.get_by_text("In its size on paper").wait_for()
+    found["paper"] = violations(page)
+    page.keyboard.press("Escape")
+    page.get_by_text("In its size on paper").wait_for(state="detached")
+    page.keyboard.press("n")
+    page.get_by_label("Tags").wait_for()
+    found["note"] = violations(page)
+    page = open_page("map?latent=240")
+    page.locator(".map .surface").press("e")
+    found["map"] = violations(page)
+    assert found == {name: [] for name in found}
 
 
 _IN_SIDEBAR = "() => !!document.activeElement.closest('[data-testid=stSidebar]')"
