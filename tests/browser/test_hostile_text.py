@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from charts.core.text import visible
 from tests.browser.conftest import PATIENCE, serving, settle
@@ -86,7 +86,12 @@ def test_hostile_text_is_shown_as_itself_everywhere(
     dialogs: list[str] = []
     asked: list[str] = []
     errors: list[str] = []
-    context.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    context.on("dialog", refuse)
     context.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     shown = ""
