@@ -1,11 +1,14 @@
-"""The first clusters of the reading order, each with its name, size and one context."""
+"""The first clusters of the reading order that hold up: name, size and one context of each."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.clusters.stability import weak
+from analysis.labels.cluster_scores import GOOD_LIFT
 from analysis.runtime.arrays import Ints
 from charts.cluster_level import level_of
 from charts.context_snippets import NO_SNIPPET, strongest_snippets
@@ -39,14 +42,15 @@ class Card:
 def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     """The first `most` clusters of the reading order, or the largest if the bundle has no order.
 
-    The context is the strongest one of the member that comes first in the reading order.
+    Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
+    all are. The context is the strongest one of the member that comes first in the reading order.
     """
-    clusters = bundle.clusters
+    clusters = _that_hold_up(bundle.clusters)
     if clusters["reading_item"].null_count < clusters.num_rows:
         clusters = clusters.filter(pc.is_valid(clusters["reading_item"]))
         order = [("reading_item", "ascending")]
     else:
-        clusters = level_of(bundle).table
+        clusters = _that_hold_up(level_of(bundle).table)
         order = [("size", "descending"), ("cluster", "ascending")]
     rows = clusters.sort_by(order).slice(0, most).to_pylist()
     members = _first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
@@ -64,6 +68,13 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
         )
         for row, member in zip(rows, members.tolist(), strict=True)
     )
+
+
+def _that_hold_up(clusters: pa.Table) -> pa.Table:
+    """The clusters that are not weak and whose members fire on the words of the others."""
+    fits = pc.fill_null(pc.greater_equal(clusters["member_lift"], GOOD_LIFT), False)
+    good = clusters.filter(pc.and_(fits, pc.invert(weak(clusters))))
+    return good if good.num_rows else clusters
 
 
 def _first_members(bundle: Bundle, clusters: Ints) -> Ints:

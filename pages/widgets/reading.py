@@ -48,7 +48,7 @@ def coverage_sentence(bundle: Bundle) -> str:
         "(neither a duplicate of another nor implying another). In the **reading order**, the "
         f"first {numbers.count(stated.items)} clusters and latents cover "
         f"{numbers.percent(stated.mass)} of the activation; as many in a random order, "
-        f"{numbers.percent(stated.random_mass)}. These clusters come first:"
+        f"{numbers.percent(stated.random_mass)}. These clusters come first, of those that hold up:"
     )
 
 
