@@ -16,7 +16,7 @@ from analysis.harvest.own_text.encoder_process import encoded_text
 from analysis.latents.latents_of_text import LatentsOfText, latents_of_text
 from analysis.runtime.arrays import Ints
 from analysis.runtime.numbers import count, fraction
-from charts.concordance import columns_of
+from charts.concordance import columns_of, whole_texts
 from charts.contexts import context_chart
 from charts.core.cache import cached
 from charts.core.figure import Caption, CaptionedTable, Figure, caption_of
@@ -113,12 +113,15 @@ def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Fig
 def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> CaptionedTable:
     """The latents of the text beside the corpus, as `latents_of_text` orders them.
 
+    `token` is the text at which a latent is strongest, with the whole of a character that it cuts.
+
     Raises InputError if the text cannot be read here.
     """
     encoded, latents = _read(bundle, text, shows_dense)
     rows = bundle.latents.select(["latent", "label", "density", "top_tokens"])
     rows = rows.take(pa.array(latents.latents))
-    tokens = [encoded.tokens[place] for place in latents.places.tolist()]
+    texts = [text for start, stop, text in whole_texts(encoded.tokens) for _ in range(start, stop)]
+    tokens = [texts[place] for place in latents.places.tolist()]
     for name, values in (
         ("ratio", pa.array(latents.ratios, from_pandas=True)),
         ("activation", pa.array(latents.activations)),

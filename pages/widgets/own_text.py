@@ -28,6 +28,9 @@ from pages.widgets.frames import frame
 from pages.widgets.markdown import plain
 
 MAP_PAGE = "pages/map.py"
+ROW_HEIGHT = 28
+"""Pixels."""
+SHOWN_ROWS = 12
 STRONGEST = 20
 """Latents that the button selects."""
 _TEXT, _DENSE = "own text", "own text with dense latents"
@@ -41,7 +44,7 @@ _COLUMNS = {
         format="percent",
         min_value=0,
         max_value=1,
-        width="small",
+        width=130,
         help="Largest activation on the text, over the latent's maximum in the corpus. Above 100 % "
         "the text activates it more than any token of the corpus.",
     ),
@@ -99,6 +102,7 @@ def _show(bundle: Bundle, text: str) -> None:
     _table(table, text, dense)
     with st.container(horizontal=True):
         _actions(bundle, text, dense, table)
+    st.caption(plain(table.note or "", 1000))
 
 
 def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> None:
@@ -135,10 +139,10 @@ def _table(table: CaptionedTable, text: str, dense: bool) -> None:
         key=f"own text {zlib.crc32(text.encode())} {dense}",
         on_select="rerun",
         selection_mode="single-cell",
-        height=360,
+        row_height=ROW_HEIGHT,
+        height=ROW_HEIGHT * (min(table.rows.num_rows, SHOWN_ROWS) + 1) + 10,
         placeholder="–",
     )
-    st.caption(plain(table.note or "", 1000))
     row = next((row for row, _ in event["selection"]["cells"] if row < table.rows.num_rows), None)
     if row is not None:
         open_latent(table.rows["latent"][row].as_py())

@@ -85,7 +85,7 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
     assert rows["latent"] == [FIRST, SECOND]
     assert rows["ratio"] == pytest.approx([1, 0.25])
     assert rows["active_in_text"] == [3, 1]
-    assert rows["token"] == [HOSTILE[2], HOSTILE[2]] and rows["position"] == [2, 2]
+    assert rows["token"] == ["=cmd()", "=cmd()"] and rows["position"] == [2, 2]
     assert rows["rank"][0] == 1
     assert rows["corpus_activations"] == [len(tiny.activations.of_latent(i)[0]) for i in (20, 33)]
     assert "active on the text: 2. Dense latents" in (table.note or "")
@@ -93,6 +93,14 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
     assert "are hidden" not in (own_text_table(tiny, TEXT, True).note or "")
     assert NOT_IMPORTANCE in (table.note or "")
     assert own_text_table(tiny, TEXT, True).rows["latent"].to_pylist()[0] == DENSE
+
+
+def test_a_token_that_cuts_a_character_is_shown_as_the_whole(
+    tiny: Bundle, typed: EncodedText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = typed.model_copy(update={"tokens": ("a", "⟨e4 bd⟩", "⟨a0⟩", "b", *typed.tokens[4:])})
+    monkeypatch.setattr(module, "encoded_text", lambda bundle, text: cut)
+    assert own_text_table(tiny, "cut").rows["token"].to_pylist() == ["你", "你"]
 
 
 def test_a_map_is_coloured_by_the_strongest(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
