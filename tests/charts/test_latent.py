@@ -157,6 +157,9 @@ def test_the_bars_that_touch_the_range_are_dark(tiny: Bundle) -> None:
     figure = activation_histogram(tiny, 20, regime)
     inside = [row["inside"] for row in drawn_rows(figure, "inside")]
     assert inside == [10 <= i <= 12 for i in range(len(rows))]
+    edges = (rows[10]["activation_from"], rows[12]["activation_to"])
+    touched = drawn_rows(activation_histogram(tiny, 20, edges), "inside")
+    assert [row["inside"] for row in touched] == [9 <= i <= 13 for i in range(len(rows))]
     assert all(row["inside"] for row in drawn_rows(activation_histogram(tiny, 20), "inside"))
     assert figure.caption.parameters["range"] == (
         f"{numbers.short(regime[0])} to {numbers.short(regime[1])}"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -150,6 +151,23 @@ def test_pairs_are_those_of_the_ranking(planted_bundle: Bundle, measure: str) ->
     assert table.rows["q_value"].to_pylist() == expected
     assert None in expected and len(set(expected)) > 2
     assert table.caption.parameters["pairs"] == f"{ranked.total:,}"
+
+
+def test_a_pair_in_several_relations_has_their_smallest_q(planted_bundle: Bundle) -> None:
+    relations = pa.table(
+        {
+            "a": pa.array([3, 5, 3, 7, 3], pa.int32()),
+            "b": pa.array([5, 3, 9, 2, 5], pa.int32()),
+            "q_value": [0.04, 0.01, 0.02, 0.03, 0.05],
+        }
+    )
+    bundle = replace(planted_bundle)
+    vars(bundle)["relations"] = SimpleNamespace(all=lambda: relations)
+    latents, partners = ([5, 3, 3, 2, 9, 4], [3, 5, 9, 7, 3, 1])
+    rows = pa.table(
+        {"latent": pa.array(latents, pa.int32()), "partner": pa.array(partners, pa.int32())}
+    )
+    assert tables._listed_q(bundle, rows).to_pylist() == [0.01, 0.01, 0.02, 0.03, 0.02, None]
 
 
 def test_relations_have_names_and_their_order(planted_bundle: Bundle) -> None:

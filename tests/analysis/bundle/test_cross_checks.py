@@ -22,7 +22,8 @@ def test_latents_follow_from_the_counts() -> None:
     check([10, 20], [0.1, 0.2])
     with pytest.raises(InputError, match="counts 31 activations, but 30 are stored"):
         check([10, 21], [0.1, 0.21])
-    for wrong in (0.2001, 0.1999):
+    check([10, 20], [0.1 + 9e-7, 0.2 - 9e-7])
+    for wrong in (0.2 + 1.1e-6, 0.2 - 1.1e-6, 0.3):
         with pytest.raises(InputError, match="has densities that do not follow"):
             check([10, 20], [0.1, wrong])
 

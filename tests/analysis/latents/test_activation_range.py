@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.latents.activation_range import contexts_in_range, tokens_in_range
+from analysis.latents.activation_range import (
+    _apart,
+    _nearest,
+    contexts_in_range,
+    tokens_in_range,
+)
 
 LATENT = 8
 
@@ -57,6 +62,30 @@ def test_contexts_of_a_range_are_distinct_tokens_of_it(
         nearest = min(of_row.values(), key=lambda value: abs(value - middle))
         steps = (ends[1] - ends[0]) / 19
         assert min(abs(value - nearest) for value in activations) <= steps
+
+
+@pytest.mark.parametrize("most", [1, 4, 60])
+def test_windows_of_top_contexts_may_touch_but_not_overlap(most: int) -> None:
+    rows = np.random.default_rng(5).permutation(60)
+    document = rows // 25
+    windows = [
+        {(d, row + step) for step in range(-3, 4)}
+        for row, d in zip(rows.tolist(), document.tolist(), strict=True)
+    ]
+    expected: list[int] = []
+    for i, window in enumerate(windows):
+        if all(window.isdisjoint(windows[j]) for j in expected):
+            expected.append(i)
+    picked = np.sort(rows[expected])
+    assert 7 in np.diff(picked) and np.diff(picked).min() < 7  # two touch, two are in two documents
+    assert _apart(rows, document, 7, most).tolist() == expected[:most]
+
+
+def test_each_step_of_a_range_has_the_nearest_activation() -> None:
+    values = np.array([8, 6, 4, 2], dtype=np.float32)
+    assert _nearest(values, np.array([9.0, 5.1, 0.0])).tolist() == [0, 1, 3]
+    assert _nearest(values, np.array([7.1, 4.9, 3.1])).tolist() == [0, 2]
+    assert _nearest(values[:1], np.array([9.0, 0.0])).tolist() == [0]
 
 
 def test_an_empty_range_has_no_contexts(planted_bundle: Bundle) -> None:

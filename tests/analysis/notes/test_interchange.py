@@ -106,6 +106,15 @@ def test_an_import_replaces_nothing_unless_requested(filled: NoteStore) -> None:
     ]
 
 
+def test_a_note_that_was_emptied_is_imported_again(filled: NoteStore) -> None:
+    subject = latent_subject(7)
+    filled.write(PLACE, subject, note_content(), 1, "ada")
+    report = _import(filled, PLACE, [(subject, CONTENTS[subject])], "bob")
+    assert (report.written, report.unchanged, report.kept) == (1, 0, ())
+    note = filled.note(PLACE, subject)
+    assert (note.content, note.version, note.author) == (CONTENTS[subject], 3, "bob")
+
+
 def test_a_collection_is_found_by_its_name(filled: NoteStore) -> None:
     content = note_content("suspects", ["y"])
     _import(filled, PLACE, [(new_collection([1, 2, 30]), content)], "bob", replace=True)
@@ -247,6 +256,22 @@ def test_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("analysis.notes.interchange.MOST_BYTES", 10)
     with pytest.raises(InputError, match="more than 10 bytes"):
         read_notes(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_file_has_at_most_so_many_bytes(
+    filled: NoteStore, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / f"a.{kind}"
+    write_notes(notes_table(filled, PLACE.sae), file)
+    most = file.stat().st_size
+    if kind == "parquet":
+        most = max(most, pq.read_metadata(file).row_group(0).total_byte_size)
+    monkeypatch.setattr("analysis.notes.interchange.MOST_BYTES", most)
+    assert len(read_notes(file)) == len(CONTENTS)
+    monkeypatch.setattr("analysis.notes.interchange.MOST_BYTES", most - 1)
+    with pytest.raises(InputError, match=f"more than {most - 1:,} bytes"):
+        read_notes(file)
 
 
 def test_files_that_are_missing(sqlite_store: NoteStore, tmp_path: Path) -> None:

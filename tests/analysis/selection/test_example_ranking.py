@@ -9,7 +9,14 @@ from analysis.bundle.positions import Unit
 from analysis.labels.split import held_out_documents
 from analysis.runtime.errors import InputError
 from analysis.selection import example_ranking as module
-from analysis.selection.example_ranking import CANDIDATES, DRAWS, permuted, rank_by_examples
+from analysis.selection.example_ranking import (
+    CANDIDATES,
+    DRAWS,
+    LEAST,
+    ExampleRanking,
+    permuted,
+    rank_by_examples,
+)
 from analysis.selection.example_sets import examples_of, units_of_documents
 
 FIRST = "document=0..3,20..37,50..59"
@@ -68,6 +75,34 @@ def test_a_planted_topic_is_found_and_chance_is_not(
     chance = rank_by_examples(planted_bundle, "document=0..29", "", "document")
     assert chance.p_values[0] > 0.05
     assert len(chance.null) == DRAWS and 0.5 < np.median(chance.null) < 1
+
+
+def test_a_draw_that_reaches_the_auc_counts() -> None:
+    auc, null = np.array([0.9, 0.8, 0.75, 0.7]), np.array([0.7, 0.8, 0.8, 0.85])
+    none = np.zeros(len(auc))
+    ranking = ExampleRanking("window", {}, np.arange(len(auc)), auc, none, none, none, null)
+    reached = [sum(draw >= own for draw in null.tolist()) for own in auc.tolist()]
+    assert reached == [0, 3, 3, 4]
+    assert ranking.p_values.tolist() == [(1 + n) / 5 for n in reached]
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+@pytest.mark.parametrize("part", ["naming", "held out"])
+def test_five_examples_of_each_set_and_part_are_enough(
+    planted_bundle: Bundle, which: str, part: str
+) -> None:
+    ids = planted_bundle.kept_tokens.documents
+    held_out = held_out_documents(ids, planted_bundle.manifest.parameters.seed)
+    masks = {}
+    for name, places in (("first", slice(0, LEAST)), ("second", slice(LEAST, 2 * LEAST))):
+        masks[name] = np.zeros(len(ids), dtype=bool)
+        masks[name][np.flatnonzero(held_out)[places]] = True
+        masks[name][np.flatnonzero(~held_out)[places]] = True
+    parts = module._parts(planted_bundle, masks["first"], masks["second"], "document")
+    assert LEAST == 5 and {each.sizes for each in parts.values()} == {(5, 5)}
+    masks[which][np.flatnonzero(masks[which] & (held_out == (part == "held out")))[0]] = False
+    with pytest.raises(InputError, match=f"the {which} set has 4 documents among the {part}"):
+        module._parts(planted_bundle, masks["first"], masks["second"], "document")
 
 
 def test_labels_are_permuted_by_whole_documents() -> None:

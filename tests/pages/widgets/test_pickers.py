@@ -22,6 +22,20 @@ def test_a_link_with_one_latent_of_a_pair_is_completed(open_page: Open) -> None:
         assert a == params.get("latent", a)
 
 
+@pytest.mark.parametrize(("latent", "partner"), [(199, 3), (3, 199)])
+def test_the_last_latent_can_be_in_a_pair(open_page: Open, latent: int, partner: int) -> None:
+    app = open_page("pair", latent=latent, partner=partner)
+    assert (int(app.query_params["latent"]), int(app.query_params["partner"])) == (latent, partner)
+    assert not app.warning
+
+
+@pytest.mark.parametrize(("latent", "partner"), [(200, 3), (3, 200)])
+def test_a_latent_after_the_last_is_replaced(open_page: Open, latent: int, partner: int) -> None:
+    app = open_page("pair", latent=latent, partner=partner)
+    assert "200" in app.warning[0].value
+    assert all(int(app.query_params[name]) < 200 for name in ("latent", "partner"))
+
+
 def test_an_unknown_cluster_is_explained(open_page: Open, planted_bundle: Bundle) -> None:
     last = planted_bundle.clusters.num_rows - 1
     app = open_page("clusters", cluster=9999)

@@ -144,6 +144,8 @@ INVALID = [
     ("viewport", "0,1,0"), ("mode", "circle"), ("size", "big"), ("viewport", "a,b,c,d"),
     ("viewport", ""), ("pooled", "interval"), ("regime", "2,1"), ("regime", "1"),
     ("regime", "nan,1"), ("passage", "3"), ("passage", "3,-1"), ("passage", "a,b"),
+    ("passage", f"3,{2**31}"), ("passage", f"{2**63},3"), ("passage", f"{-(2**63)},3"),
+    ("viewport", "0,1,2,2"),
     ("beside", "1,0,0,1"), ("maps", "two"),
     ("contexts", "all"), ("select", "a" * 20_001), ("bundle", "a" * 101), ("window", "0"),
     ("window", "1000001"), ("threshold", "nan"), ("threshold", "1e999"), ("tab", "none"),
@@ -166,7 +168,8 @@ def test_invalid_values_are_ignored(name: str, value: str) -> None:
     [
         ("latent", str(2**31 - 1)), ("level", "127"), ("component", "127"), ("window", "1"),
         ("window", "1000000"), ("select", "a" * 20_000), ("bundle", "a" * 100),
-        ("level", "0"), ("space", "cooccurrence"),
+        ("level", "0"), ("space", "cooccurrence"), ("regime", "2.5,2.5"), ("regime", "-1,0"),
+        ("passage", f"{2**63 - 1},{2**31 - 1}"), ("passage", f"{1 - 2**63},0"),
     ],
 )  # fmt: skip
 def test_values_at_the_bounds_are_read(name: str, value: str) -> None:

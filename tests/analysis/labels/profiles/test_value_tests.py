@@ -129,3 +129,16 @@ def test_a_unit_of_most_documents_fires_where_it_is_above_its_median() -> None:
         [True, True, False, False, False],
         [False, True, False, True, False],
     ]
+
+
+def test_a_unit_does_not_fire_in_its_median_document() -> None:
+    lengths = np.array([100, 50, 200, 100, 100])
+    odd = np.array([1, 1, 6, 4, 5])  # shares .01, .02, .03, .04, .05
+    same = np.array([2, 1, 4, 2, 2])
+    some = np.array([3, 1, 6, 0, 0])  # shares .03, .02, .03, 0, 0
+    fires = fires_in(np.stack([odd, same, some]), lengths)
+    assert fires.tolist() == [
+        [False, False, False, True, True],
+        [False] * 5,
+        [True, False, True, False, False],
+    ]
