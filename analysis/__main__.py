@@ -494,7 +494,7 @@ def serve(
 
 notes = typer.Typer(
     no_args_is_help=True,
-    help="Export and import notes of readers, and remove an author's name.",
+    help="Export, import, back up and restore notes of readers, and remove an author's name.",
 )
 app.add_typer(notes, name="notes")
 NotesBundle = Annotated[Path, typer.Argument(help="A bundle of the SAE that the notes are on.")]
@@ -531,6 +531,28 @@ def import_notes(
             f"{report.written} notes stored, {report.unchanged} unchanged."
             f"{kept if report.kept else ''}"
         )
+
+
+@notes.command(name="backup")
+def back_up_notes(
+    file: Annotated[Path, typer.Argument(help="A new file, such as notes-2026-01-31.sqlite.")],
+) -> None:
+    """Write all notes with their history to one file, while the server runs."""
+    with _clear_errors():
+        from analysis.serve.notes_files import back_up_all
+
+        console.print_sentence(f"{back_up_all(file)} versions of notes written to {file}.")
+
+
+@notes.command(name="restore")
+def restore_notes(
+    file: Annotated[Path, typer.Argument(help="A file that notes backup has written.")],
+) -> None:
+    """Fill an empty notes database, SQLite or PostgreSQL, from a backup."""
+    with _clear_errors():
+        from analysis.serve.notes_files import restore_all
+
+        console.print_sentence(f"{restore_all(file)} versions of notes restored.")
 
 
 @notes.command(name="forget")

@@ -48,9 +48,11 @@ def started(
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = ("--server.headless=true", "--server.port={port}"),
     port: int | None = None,
+    base_path: str = "",
 ) -> Iterator[Server]:
     """A dashboard of the bundles in a folder on a loopback port, a free one if none is given.
 
+    `base_path` is the path below which it answers, such as `/lab`.
     `command` starts it; `options` are added, with the port in them. Raises RuntimeError with the
     end of the log if it exits or does not answer.
     """
@@ -65,7 +67,7 @@ def started(
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_until_up(address, process, log)
+            _wait_until_up(address + base_path, process, log)
             yield Server(address, psutil.Process(process.pid), log)
         finally:
             process.terminate()

@@ -1,10 +1,11 @@
-"""Export, import and removal of notes from the command line, in the database of the settings."""
+"""Export, import, backup and removal of notes, in the database of the settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.bundle import read_manifest
+from analysis.notes.backup import back_up, restore
 from analysis.notes.database import open_database
 from analysis.notes.interchange import (
     ImportReport,
@@ -50,6 +51,18 @@ def import_file(bundle: Path, file: Path, *, replace: bool) -> ImportReport:
         return import_notes(
             store, place, given, local_user(), latents=manifest.sae.d_sae, replace=replace
         )
+
+
+def back_up_all(file: Path) -> int:
+    """Write all notes with their history to a new file; returns the number of versions."""
+    with _store() as store:
+        return back_up(store.engine, file)
+
+
+def restore_all(file: Path) -> int:
+    """Fill the empty database of the settings from a backup; returns the number of versions."""
+    with _store() as store:
+        return restore(file, store.engine)
 
 
 def forget(author: str) -> int:

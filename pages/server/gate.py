@@ -4,7 +4,7 @@ The gate finds out who somebody is, from Streamlit's cookie of OpenID Connect or
 a trusted proxy, and says so to the pages in a header (`pages/widgets/current_user.py`). It refuses
 what `route_levels.py` does not allow. A WebSocket is closed as soon as its user has other rights
 than at its start, so that no page, no callback and no fragment runs with rights that are gone; the
-browser connects again, and the page is drawn with the rights of now.
+browser then loads the page again, with the rights of now.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from analysis.serve.access.identity import Identity, identity_of_claims
 from analysis.serve.access.proxy import identity_of_headers, is_from_proxy
@@ -36,7 +37,7 @@ LOG = logging.getLogger("clearwater.access")
 LOOK_AGAIN = 2.0
 """Seconds after which the rights of an open WebSocket are compared with those of now."""
 RIGHTS_CHANGED = 4001
-"""Why a WebSocket is closed; the browser connects again."""
+"""Why a WebSocket is closed."""
 NAME_HEADER = "x-clearwater-user"
 """Streamlit resumes a session only for the same value (`server.trustedUserHeaders`)."""
 _FORWARDED = frozenset((b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"))
@@ -183,6 +184,7 @@ class _Socket:
         self._send = send
         self._ended = asyncio.Event()
         self._reading: asyncio.Task[Message] | None = None
+        self._is_accepted = False
 
     async def run(self, scope: Scope) -> None:
         watching = asyncio.create_task(self._watch())
@@ -211,6 +213,7 @@ class _Socket:
         """Send a message to the browser, unless the rights have changed."""
         if self._ended.is_set():
             return
+        self._is_accepted = self._is_accepted or message["type"] == "websocket.accept"
         if self._user is not None and (sent := message.get("bytes")):
             self._gate.sent_files.note(self._user, sent)
         await self._send(message)
@@ -223,12 +226,26 @@ class _Socket:
     async def _watch(self) -> None:
         while self._is_the_same():
             await asyncio.sleep(self._gate.look_again)
+        if self._gate.is_logged_out(self._caller.identity):
+            # The page with the button is on its way to the logout, which must not be interrupted.
+            await asyncio.sleep(self._gate.look_again)
         await self._end()
 
     async def _end(self) -> None:
+        """Let the browser load the page again, with the rights of now, and close the socket."""
         if not self._ended.is_set():
             self._ended.set()
+            if self._is_accepted:
+                await self._send({"type": "websocket.send", "bytes": _load_again()})
             await self._send({"type": "websocket.close", "code": RIGHTS_CHANGED})
+
+
+def _load_again() -> bytes:
+    """A message of Streamlit that leads the browser to the address where it is."""
+    message = ForwardMsg()
+    message.auth_redirect.url = ""
+    message.auth_redirect.SetInParent()
+    return message.SerializeToString()
 
 
 async def _coroutine(receive: Receive) -> Message:

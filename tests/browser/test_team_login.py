@@ -50,14 +50,16 @@ def provider(folder: Path, seconds: int) -> Iterator[str]:
 
 
 @contextmanager
-def team(folder: Path, seconds: int = 3600, command: tuple[str, ...] = SERVE) -> Iterator[Server]:
+def team(
+    folder: Path, seconds: int = 3600, command: tuple[str, ...] = SERVE, base_path: str = ""
+) -> Iterator[Server]:
     """A server whose people log in at a provider."""
     port = free_port()
     with provider(folder, seconds) as issuer:
         secrets = folder / "secrets.toml"
         secrets.write_text(
             f"""[auth]
-            redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+            redirect_uri = "http://127.0.0.1:{port}{base_path}/oauth2callback"
             cookie_secret = "{"c" * 32}"
             client_id = "clearwater"
             client_secret = "the secret of the client"
@@ -66,7 +68,7 @@ def team(folder: Path, seconds: int = 3600, command: tuple[str, ...] = SERVE) ->
         )
         settings = environment(folder, login="oidc") | {"STREAMLIT_SECRETS_FILES": str(secrets)}
         log, options = folder / "log.txt", ("--port={port}",)
-        with started(BUNDLES, log, command, settings, options, port) as server:
+        with started(BUNDLES, log, command, settings, options, port, base_path) as server:
             yield server
     assert "Traceback" not in log.read_text()
 
@@ -94,6 +96,12 @@ def log_in(page: Page, user: str) -> None:
     """Log in at the provider, from the login page."""
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name=user, exact=True).click()
+
+
+def log_out(page: Page) -> None:
+    """Log out here and at the provider, which asks once more."""
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="End session").click()
 
 
 def shows_nothing(page: Page) -> None:
@@ -124,7 +132,7 @@ def test_log_in_write_a_note_and_log_out(server: Server, context: BrowserContext
     page.get_by_label("Name", exact=True).fill("days of the week")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("days of the week").first).to_be_visible()
-    expect(page.get_by_text(re.compile("writer\u2060?@lab")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("writer\u2060?@lab.*version 1")).first).to_be_visible()
     # A download address that works for this reader.
     page.get_by_role("button", name="Export").first.click()
     with page.expect_response(re.compile("/media/")) as downloaded:
@@ -139,7 +147,7 @@ def test_log_in_write_a_note_and_log_out(server: Server, context: BrowserContext
     assert status_of(server, data, copied) == 200
 
     page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_role("button", name="Log out").click()
+    log_out(page)
     shows_nothing(page)
     shows_nothing(other)  # without a reload
     page.go_back()
@@ -169,7 +177,7 @@ def test_somebody_without_a_role_is_told_so(server: Server, context: BrowserCont
     page.goto(f"{server.address}/map?bundle={OPEN.id}")
     log_in(page, "eve")
     expect(page.get_by_text("has no role on this server")).to_be_visible()
-    page.get_by_role("button", name="Log out").click()
+    log_out(page)
     shows_nothing(page)
 
 

@@ -4,6 +4,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,8 @@ class Answer(NamedTuple):
     """What the server has answered."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
+    """Names without regard to case."""
     body: bytes
 
 
@@ -82,9 +84,9 @@ def ask(server: str, path: str, headers: Mapping[str, str], method: str = "GET")
     request = urllib.request.Request(f"{server}{path}", headers=dict(headers), method=method)
     try:
         with _OPENER.open(request, timeout=60) as answer:
-            return Answer(answer.status, dict(answer.headers.items()), answer.read())
+            return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
-        return Answer(error.code, dict(error.headers.items()), error.read())
+        return Answer(error.code, error.headers, error.read())
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from analysis.serve.access.identity import Identity
 from analysis.serve.access.rights import User
@@ -135,12 +136,18 @@ def test_a_base_path(path: str, status: int, claims: dict[str, Any]) -> None:
 
 
 def test_a_socket_is_closed_when_the_rights_change(claims: dict[str, Any], people: Path) -> None:
-    """Without a message, and before a message that has come meanwhile is read."""
+    """Without a message, and before a message that has come meanwhile is read.
+
+    The browser is told to load the page again: it would not ask by itself.
+    """
     for with_message in (False, True):
         people.write_text(PEOPLE, encoding="utf-8")
         sent = asyncio.run(_talk(people, with_message))
         assert [m["type"] for m in sent[:2]] == ["websocket.accept", "websocket.send"]
-        assert sent[2:] == [{"type": "websocket.close", "code": RIGHTS_CHANGED}]
+        told, closed = sent[2:]
+        message = ForwardMsg.FromString(told["bytes"])
+        assert message.WhichOneof("type") == "auth_redirect" and message.auth_redirect.url == ""
+        assert closed == {"type": "websocket.close", "code": RIGHTS_CHANGED}
 
 
 async def _talk(people: Path, with_message: bool) -> list[Message]:

@@ -1,0 +1,135 @@
+"""The files of a deployment: what can be run here is run, the others are checked for slips."""
+
+import asyncio
+import re
+import shutil
+import subprocess
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from analysis.serve.access.identity import Identity
+from analysis.serve.access.people import read_people
+from analysis.serve.nginx import nginx_program
+from analysis.serve.server_settings import FILE, read_settings
+from bench.client import Client
+from bench.server import free_port
+from tests.analysis.serve.conftest import needs_nginx
+from tests.browser.test_team_login import team
+from tests.conftest import ROOT
+from tests.pages.server.team_server import ask
+
+DEPLOY = ROOT / "deploy"
+HOST = "clearwater.lab.example"
+
+
+def test_the_settings_and_the_people_are_valid() -> None:
+    settings = read_settings({FILE: str(DEPLOY / "clearwater.toml")})
+    assert settings.is_team and settings.login == "oidc"
+    people = read_people(DEPLOY / "people.toml")
+    roles = {
+        name: user.role
+        for name in ("eve@lab.example", "bob@lab.example", "ann@lab.example")
+        if (user := people.user(Identity(name)))
+    }
+    assert [*roles.values()] == ["reader", "annotator", "operator"]
+    auth = tomllib.loads((DEPLOY / "secrets.toml").read_text())["auth"]
+    assert auth["redirect_uri"] == f"https://{HOST}/clearwater/oauth2callback"
+
+
+def test_the_documentation_shows_the_same_file_of_people() -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    rules = (DEPLOY / "people.toml").read_text(encoding="utf-8").split("\n", 1)[1].strip()
+    assert "\n".join(f"    {line}" if line else "" for line in rules.split("\n")) in text
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is missing")
+@pytest.mark.parametrize("unit", ["clearwater.service", "clearwater-backup.service"])
+def test_systemd_accepts_the_units(unit: str, tmp_path: Path) -> None:
+    text = (DEPLOY / unit).read_text()
+    program = re.search(r"/opt/clearwater/\S+/clearwater", text)
+    assert program is not None
+    (tmp_path / unit).write_text(text.replace(program[0], "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    own = [line for line in done.stderr.splitlines() if unit in line]
+    assert own == []
+
+
+def test_the_container_files_name_files_that_exist() -> None:
+    lines = (DEPLOY / "Containerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    assert len(copied) >= 8
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    build = services["clearwater"]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).resolve() == DEPLOY / "Containerfile"
+    assert services["clearwater"]["ports"] == ["127.0.0.1:8501:8501"]
+
+
+@contextmanager
+def nginx(folder: Path, server_port: int) -> Iterator[int]:
+    """The nginx of `deploy/nginx.conf` without TLS, as an ordinary user; yields its port."""
+    port = free_port()
+    site = (DEPLOY / "nginx.conf").read_text()
+    site = site.replace("listen 443 ssl", f"listen 127.0.0.1:{port}")
+    site = re.sub(r"^ *ssl_.*\n", "", site, flags=re.MULTILINE)
+    site = re.sub(r"server \{\n    listen 80;.*?\n\}\n", "", site, flags=re.DOTALL)
+    site = site.replace("127.0.0.1:8501", f"127.0.0.1:{server_port}")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    head = f"daemon off; pid {folder}/nginx.pid; events {{}}"
+    (folder / "nginx.conf").write_text(f"{head}\nhttp {{ access_log off;\n{paths}\n{site}}}")
+    command = [nginx_program(), "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    process = subprocess.Popen(command)
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end and process.poll() is None:
+            try:
+                ask(f"http://127.0.0.1:{port}", "/", {})
+            except OSError:
+                time.sleep(0.1)
+            else:
+                break
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@needs_nginx
+def test_nginx_serves_the_dashboard_below_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "clearwater")
+    with team(tmp_path, base_path="/clearwater") as server:
+        port = int(server.address.rpartition(":")[2])
+        with nginx(tmp_path, port) as front:
+            address = f"http://127.0.0.1:{front}"
+            assert ask(address, "/", {}).headers["Location"].endswith("/clearwater/")
+            assert ask(address, "/clearwater/healthz", {}).status == 200
+            page = ask(address, "/clearwater/latent?latent=3", {"Accept": "text/html"})
+            assert page.status == 200 and page.headers["x-content-type-options"] == "nosniff"
+            assert "Path=/clearwater;" in page.headers["set-cookie"]
+            assert ask(address, "/clearwater/map-data/1/2/card/3", {}).status == 401
+            assert ask(address, "/clearwater/api/v1/bundles", {}).status == 401
+            # A program of this machine is not somebody who comes through nginx.
+            assert ask(address, "/clearwater/metrics", {}).status == 401
+            assert ask(server.address, "/healthz", {}).status == 404
+
+            async def labels() -> list[str]:
+                async with Client(f"{address}/clearwater") as client:
+                    run = await client.open("", timeout=120)
+                    assert run.exceptions == []
+                    return [widget.label for widget in run.widgets]
+
+            assert asyncio.run(labels()) == ["Log in"]
