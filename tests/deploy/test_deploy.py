@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from analysis.serve.access.identity import Identity
 from analysis.serve.access.people import read_people
