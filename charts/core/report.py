@@ -69,14 +69,13 @@ class ReportHead:
 
 
 def report(head: ReportHead, parts: Sequence[Part]) -> bytes:
-    """The report. A figure that cannot be drawn is replaced by the reason."""
+    """The report. A figure that cannot be made or drawn is replaced by the reason."""
     title = _text(head.title, LONGEST_CELL)
     body = [f"<h1>{title}</h1>", *(_paragraph(text, "basis") for text in head.basis)]
     if head.selection:
         body.append(_paragraph(f"Selection: {head.selection}", "basis"))
     body += [_noted(note) for note in head.notes]
-    made = [part() if callable(part) else part for part in parts]
-    body += [_section(i, part) for i, part in enumerate(made, 1)]
+    body += [_section(i, part) for i, part in enumerate(parts, 1)]
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -108,17 +107,21 @@ def _noted(note: WrittenNote) -> str:
     )
 
 
-def _section(number: int, part: CaptionedTable) -> str:
+def _section(number: int, made: Part) -> str:
+    try:
+        part = made() if callable(made) else made
+    except InputError as error:
+        return _paragraph(error.public, "note")
     texts = part.texts
     shown = _figure(part) if isinstance(part, Figure) else _table(part.rows)
-    made = json_in_markup(provenance_of(part))
+    origin = json_in_markup(provenance_of(part))
     return "\n".join(
         [
             f"<section>\n<h2>{html.escape(texts['title'])}</h2>",
             shown,
             f'<p class="note" dir="auto">{html.escape(texts.get("note", ""))}</p>',
             f'<p class="caption" dir="auto">{html.escape(texts["caption"])}</p>',
-            f'<script type="application/json" id="{KEY}-{number}">{made}</script>\n</section>',
+            f'<script type="application/json" id="{KEY}-{number}">{origin}</script>\n</section>',
         ]
     )
 

@@ -17,6 +17,7 @@ from charts.core import report as module
 from charts.core.report import ReportHead, WrittenNote, report
 from charts.core.text import visible
 from charts.density import density_histogram
+from charts.map import latent_map
 from charts.reproduction import reproduce_all
 from charts.tables import latents_table
 from tests.charts.conftest import HOSTILE
@@ -137,6 +138,8 @@ def test_what_cannot_be_drawn_has_the_reason(tiny: Bundle, monkeypatch: pytest.M
     figure = density_histogram(tiny)
     monkeypatch.setattr(picture, "MOST_ROWS", 2)
     assert "are too many for a picture" in Parsed(report(HEAD, [figure])).text
+    refused = Parsed(report(HEAD, [lambda: latent_map(tiny, colour="<none>"), figure]))
+    assert "cannot colour by '<none>'" in refused.text
     nothing = replace(figure, rows=figure.rows.slice(0, 0))
     assert "There are no rows to draw." in Parsed(report(HEAD, [nothing])).text
     empty = latents_table(tiny, np.zeros(120, dtype=bool), "x")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +122,21 @@ def test_requests_are_answered_line_by_line(world: tuple[Bundle, bool]) -> None:
     assert EncodedText.model_validate(second["encoded"]).tokens[0] == documents()[1].split()[0]
     assert refused["problem"].startswith("No token of this text")
     assert failed == {"failure": "KeyError: 'bundle'"}
+
+
+def test_a_process_that_is_not_asked_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(text_encoder, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("os._exit", ended.append)
+
+    def late() -> Iterator[str]:
+        time.sleep(0.5)
+        yield "{}"
+
+    answer_all(late(), io.StringIO())
+    assert ended == [0]
+    time.sleep(0.2)
+    assert ended == [0], "not after the last request"
 
 
 @pytest.mark.model
