@@ -54,7 +54,7 @@ def closeness(bundle: Bundle, document: int, encoded: EncodedText) -> tuple[floa
     own = dict(zip(pairs, encoded.activations, strict=True))
     common = 0
     differences = []
-    for latent, rows, values in bundle.activations.each_of(np.unique(latents)):
+    for latent, rows, values in bundle.activations.each_of(np.unique(latents).astype(np.int64)):
         for place in places[latents == latent].tolist():
             if (place, latent) in own:
                 common += 1
