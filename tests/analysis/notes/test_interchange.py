@@ -263,12 +263,14 @@ def test_a_file_has_at_most_so_many_bytes(
     filled: NoteStore, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / f"a.{kind}"
+    filled.write(PLACE, latent_subject(9), note_content(text="x" * 9_999), 0, "ada")
     write_notes(notes_table(filled, PLACE.sae), file)
     most = file.stat().st_size
     if kind == "parquet":
-        most = max(most, pq.read_metadata(file).row_group(0).total_byte_size)
+        packed, most = most, pq.read_metadata(file).row_group(0).total_byte_size
+        assert most > packed
     monkeypatch.setattr("analysis.notes.interchange.MOST_BYTES", most)
-    assert len(read_notes(file)) == len(CONTENTS)
+    assert len(read_notes(file)) == len(CONTENTS) + 1
     monkeypatch.setattr("analysis.notes.interchange.MOST_BYTES", most - 1)
     with pytest.raises(InputError, match=f"more than {most - 1:,} bytes"):
         read_notes(file)

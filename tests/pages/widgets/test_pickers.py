@@ -46,9 +46,10 @@ def test_an_unknown_cluster_is_explained(open_page: Open, planted_bundle: Bundle
     assert not any("no cluster" in w.value for w in open_page("clusters", cluster=last).warning)
 
 
-def test_a_pair_of_equal_latents_is_explained(open_page: Open) -> None:
-    app = open_page("pair", latent=8, partner=8)
-    assert "Latent 8 cannot be paired with itself." in app.warning[0].value
+@pytest.mark.parametrize("latent", [8, 199])
+def test_a_pair_of_equal_latents_is_explained(open_page: Open, latent: int) -> None:
+    app = open_page("pair", latent=latent, partner=latent)
+    assert f"Latent {latent} cannot be paired with itself." in app.warning[0].value
 
 
 def test_the_forty_strongest_partners_are_offered(planted_bundle: Bundle) -> None:
