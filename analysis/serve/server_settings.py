@@ -78,6 +78,11 @@ class ServerSettings(BaseModel):
     proxy_secret: str = Field(
         default="", description="what a trusted proxy sends as X-Clearwater-Proxy-Secret"
     )
+    most_pages: int = Field(
+        default=0,
+        ge=0,
+        description="pages that one process of a team has open at once; 0: as many as come",
+    )
     logout_address: str = Field(
         default="", description="where a proxy logs its user out, such as /oauth2/sign_out"
     )
@@ -119,14 +124,18 @@ class ServerSettings(BaseModel):
         return address
 
 
+_VARIABLES = (FILE, *(f"{PREFIX}{name.upper()}" for name in ServerSettings.model_fields))
+
+
 def server_settings() -> ServerSettings:
     """The settings of this process, read once; InputError as `read_settings`."""
-    return _once(tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(PREFIX))))
+    return _once(tuple(map(os.environ.get, _VARIABLES)))
 
 
 @lru_cache(maxsize=8)
-def _once(variables: tuple[tuple[str, str], ...]) -> ServerSettings:
-    return read_settings(dict(variables))
+def _once(texts: tuple[str | None, ...]) -> ServerSettings:
+    given = zip(_VARIABLES, texts, strict=True)
+    return read_settings({name: text for name, text in given if text is not None})
 
 
 def read_settings(variables: Mapping[str, str]) -> ServerSettings:

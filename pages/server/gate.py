@@ -30,6 +30,7 @@ from pages.server.login_cookie import claims_of_cookies
 from pages.server.requested_bundle import USER
 from pages.server.route_levels import ALWAYS, Level, level_of
 from pages.server.sent_files import SentFiles
+from pages.server.turn_away import turn_away
 from pages.server.wanted_link import answer_with_link, opens_a_page, remembering
 from pages.widgets.current_user import HEADER, REFUSED, user_of, vouched
 
@@ -95,6 +96,9 @@ class Gate:
         if refused := self._refusal(scope, path, caller, user):
             STATE.count(f"refused with {refused[0]}")
             await _refuse(*refused, scope, receive, send)
+        elif self._is_full(scope, path, user):
+            STATE.count("turned away")
+            await turn_away(scope, receive, send)
         elif scope["type"] == "websocket":
             with STATE.open_page(*((user.name, user.role) if user else ("", ""))):
                 await _Socket(self, caller, user, receive, send).run(inner)
@@ -115,6 +119,16 @@ class Gate:
         else:
             kept = remembering(inner, path, self.base_path, _never_stored(send))
             await self.app(inner, receive, kept)
+
+    def _is_full(self, scope: Scope, path: str, user: User | None) -> bool:
+        """Whether a page cannot be opened now; who has one open may load it again."""
+        limit = self.settings.most_pages
+        if not limit or not (scope["type"] == "websocket" or opens_a_page(scope, path)):
+            return False
+        open_now = STATE.open_pages()
+        name = user.name if user else ""
+        has_one = scope["type"] == "http" and any(one.user == name for one in open_now)
+        return len(open_now) >= limit and not has_one
 
     def is_logged_out(self, identity: Identity | None) -> bool:
         """Whether a login was ended in this process, though its cookie would still count."""

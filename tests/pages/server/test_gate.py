@@ -16,6 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from analysis.serve.access.identity import Identity
 from analysis.serve.access.rights import User
 from analysis.serve.server_settings import ServerSettings
+from analysis.serve.server_state import STATE
 from pages.server import gate as gates
 from pages.server.gate import RIGHTS_CHANGED, Gate, caller_of
 from pages.server.requested_bundle import USER
@@ -208,6 +209,27 @@ def test_a_socket_ends_with_its_browser(claims: dict[str, Any]) -> None:
         return sent
 
     assert [m["type"] for m in asyncio.run(run())] == ["websocket.accept", "websocket.send"]
+
+
+def test_a_full_server_turns_away_who_has_no_page_open(claims: dict[str, Any]) -> None:
+    def opened(limit: int, path: str = "/map", kind: str = "http") -> int:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = scope_of(path, kind, accept="text/html")
+        gate = Gate(app, ServerSettings(mode="team", most_pages=limit))
+        asyncio.run(gate(scope, _never, send))
+        status: int = sent[0].get("status") or sent[0].get("code") or 200
+        return status
+
+    with STATE.open_page("somebody@lab.example", "reader"):
+        assert [opened(limit) for limit in (0, 1, 2)] == [200, 503, 200]
+        assert opened(1, "/map-data/1/2") == 200  # of a page that is open
+        assert opened(1, "/_stcore/stream", "websocket") == 1013
+        with STATE.open_page("reader@lab.example", "reader"):
+            assert opened(1) == 200
 
 
 def test_a_logout_ends_the_login_also_for_open_pages_and_copies_of_the_cookie(

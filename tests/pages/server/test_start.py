@@ -6,6 +6,9 @@ import webbrowser
 
 import pytest
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from streamlit.starlette import App
 
 from pages.server import start
@@ -62,3 +65,27 @@ def test_a_wrong_setting_ends_the_process_with_one_sentence(
     with pytest.raises(SystemExit) as ended:
         start.check_settings()
     assert str(ended.value.code).startswith("Clearwater was not started. CLEARWATER_MODE: the ")
+
+
+@pytest.mark.parametrize(("base", "path"), [("", "/x/{y}"), ("/lab/", "/lab/x/{y}")])
+def test_routes_are_below_the_path_of_the_dashboard(
+    base: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("")
+
+    monkeypatch.setattr(st, "get_option", lambda _: base)
+    (route,) = start.below_base_path([Route("/x/{y}", answer, methods=["GET"])])
+    assert (route.path, route.endpoint) == (path, answer)
+    assert route.methods == {"GET", "HEAD"}
+
+
+def test_only_a_team_has_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert start.gates() == []
+    monkeypatch.setenv("CLEARWATER_MODE", "team")
+    monkeypatch.setenv("CLEARWATER_PEOPLE", "/nowhere/people.toml")
+    (gate,) = start.gates()
+    assert repr(gate).startswith("Middleware(Gate, ")
+    with pytest.raises(SystemExit) as ended:
+        start.check_settings()
+    assert "/nowhere/people.toml: the file of people cannot be read" in str(ended.value.code)
