@@ -32,11 +32,12 @@ def notes_text(name: str, noted: NotedLatents) -> str:
     """
     by_status = name == NOTE_STATUS
     order: list[str] = list(STATUSES) if by_status else noted.tags()
+    places = {word: place for place, word in enumerate(order)}
     latents: dict[str, list[str]] = {word: [] for word in order}
     for note in noted.notes:
         words: tuple[str, ...] = (note.content.status,) if by_status else note.content.tags
         if words:
-            latents[min(words, key=order.index)].append(str(note.subject.members[0]))
+            latents[min(words, key=places.__getitem__)].append(str(note.subject.members[0]))
     return ";".join(f"{word}={','.join(ids)}" for word, ids in latents.items() if ids)
 
 
