@@ -1,7 +1,7 @@
 """The tours of a bundle: saved views, a sentence about each, and the finding that it shows.
 
-They are written by hand into the file `tours.json` beside the manifest (docs/tours.md). A tour is shown only while
-its finding holds, so an outdated sentence disappears with the finding.
+They are written by hand into the file `tours.json` beside the manifest (docs/tours.md). A tour is
+shown only while its finding holds, so an outdated sentence disappears with the finding.
 """
 
 from dataclasses import dataclass
