@@ -150,7 +150,9 @@ def test_log_in_write_a_note_and_log_out(server: Server, context: BrowserContext
     log_out(page)
     shows_nothing(page)
     shows_nothing(other)  # without a reload
-    page.go_back()
+    page.go_back()  # to the provider, and from there to the page with the note
+    while not page.url.startswith(server.address):
+        page.go_back()
     shows_nothing(page)
     page.goto(link)
     shows_nothing(page)
