@@ -12,6 +12,7 @@ from analysis.runtime.errors import InputError
 from analysis.selection import InCollection, Selection, conjuncts
 from pages.widgets import session
 from pages.widgets.author import writer
+from pages.widgets.current_user import i_may
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.note_panel import note_panel
@@ -52,6 +53,8 @@ def _collections(bundle: Bundle, mask: Bools) -> None:
             on_click=_select,
             args=(note.content.name,),
         )
+    if not i_may(bundle, "annotate"):
+        return
     with st.form("new collection", border=False, clear_on_submit=True):
         st.text_input("Name of a new collection", key=_FIELD)
         st.form_submit_button(

@@ -20,6 +20,7 @@ from charts.core.text import visible
 from pages.widgets import session
 from pages.widgets.author import author, writer
 from pages.widgets.bundles import data_address
+from pages.widgets.current_user import i_may
 from pages.widgets.export_menu import subjects_now
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
@@ -59,7 +60,8 @@ def note_panel(
 ) -> None:
     """The note on a subject; with a label, also the votes on it.
 
-    `beside` draws more buttons into the row; `shortcut` is a key, of one note on a page.
+    Who may not write notes reads them, without the buttons. `beside` draws more buttons into the
+    row; `shortcut` is a key, of one note on a page.
     """
     subjects_now().append(subject)
     try:
@@ -67,27 +69,33 @@ def note_panel(
     except InputError as error:
         st.caption(f"Notes cannot be read or written now. {plain(error.public, _LONGEST)}")
         return
+    writes = i_may(bundle, "annotate")
     row = f"note on {_name(subject)}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=row):
-        if label:
+        if label and writes:
             _vote_buttons(bundle, subject, label, votes)
-        st.button(
-            "Note",
-            key=f"write the note on {_name(subject)}",
-            help="Write a note: a name, tags, a status and text." + (" Key N." if shortcut else ""),
-            icon=":material/edit_note:",
-            shortcut=shortcut,
-            on_click=_open,
-            args=(bundle, subject),
-        )
+        if writes:
+            _note_button(bundle, subject, shortcut)
         if note.version:
             _history_menu(bundle, subject)
         if beside is not None:
             beside()
     st.fragment(_stored)(bundle, subject, bool(label))
     draft: Draft | None = st.session_state.get(_key(subject))
-    if draft is not None:
+    if draft is not None and writes:
         _form(bundle, subject, draft)
+
+
+def _note_button(bundle: Bundle, subject: Subject, shortcut: str | None) -> None:
+    st.button(
+        "Note",
+        key=f"write the note on {_name(subject)}",
+        help="Write a note: a name, tags, a status and text." + (" Key N." if shortcut else ""),
+        icon=":material/edit_note:",
+        shortcut=shortcut,
+        on_click=_open,
+        args=(bundle, subject),
+    )
 
 
 def _vote_buttons(bundle: Bundle, subject: Subject, label: str, votes: Iterable[Vote]) -> None:
@@ -230,11 +238,12 @@ def _history_menu(bundle: Bundle, subject: Subject) -> None:
 
 
 def _history(bundle: Bundle, subject: Subject, history: list[Note]) -> None:
+    writes = i_may(bundle, "annotate")
     for note in reversed(history[-MOST_VERSIONS:]):
         words = plain(_summary(note.content), 120)
         when = "" if note.time is None else f"{note.time:%Y-%m-%d %H:%M}"
         st.markdown(f"**{note.version}** · {plain(note.author, 40)} · {when}  \n{words}")
-        if note.version != history[-1].version:
+        if writes and note.version != history[-1].version:
             st.button(
                 f"Restore version {note.version}",
                 key=f"restore {note.version} of the note on {_name(subject)}",
@@ -242,7 +251,7 @@ def _history(bundle: Bundle, subject: Subject, history: list[Note]) -> None:
                 on_click=_restore,
                 args=(bundle, subject, note.version, history[-1].version),
             )
-    if len(history) == 1:
+    if writes and len(history) == 1:
         st.button(
             "Remove this note",
             key=f"restore 0 of the note on {_name(subject)}",

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
 from analysis.notes.subjects import latent_subject, new_collection
-from pages.widgets import noted
+from analysis.serve.access.rights import Grant, User
+from pages.widgets import current_user, noted
 from tests.pages.conftest import Open, click, texts
 
 
@@ -53,6 +54,21 @@ def test_a_selection_becomes_a_collection(app: AppTest, planted_bundle: Bundle) 
     click(app, "Save")
     (collection,) = noted.noted_of(planted_bundle).collections
     assert (collection.content.name, collection.content.text) == ("My [list]", "why")
+
+
+def test_who_may_not_annotate_makes_no_collection_and_has_no_buttons_of_notes(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.text_input[0].set_value("suspects")
+    click(app, "Collect the 4 selected latents")
+    labels = [button.label for button in app.button]
+    assert "Note" in labels
+    reader = User("ada", "reader", (Grant("*", frozenset({"see"})),))
+    monkeypatch.setattr(current_user, "current_user", lambda: reader)
+    app.run()
+    assert not app.exception and not app.text_input
+    labels = [button.label for button in app.button]
+    assert not {"Note", "Fits", "Collect the 4 selected latents"} & {*labels}
 
 
 def test_a_collection_is_selected_by_a_click(app: AppTest) -> None:

@@ -1,6 +1,8 @@
 """Headers of a proxy: only a listed one, only with its secret, and only one name."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from analysis.serve.access.identity import Identity
 from analysis.serve.access.proxy import (
@@ -61,6 +63,17 @@ def test_the_headers_name_a_user_and_groups() -> None:
     assert identity_of_headers(headers, other, 0.0) == Identity(
         "ada", frozenset(), "operator", float(LONGEST_CONNECTION)
     )
+
+
+@given(
+    some.sampled_from(["10.1.2.3", "127.0.0.1", "::1", "8.8.8.8", "", "x"]),
+    some.dictionaries(
+        some.sampled_from(["x-forwarded-email", SECRET_HEADER, "x-forwarded-for", "forwarded"]),
+        some.lists(some.sampled_from([SECRET[:-1], SECRET + "\x00", "ann", "", "é"]), max_size=3),
+    ),
+)
+def test_nobody_is_trusted_without_the_secret(peer: str, headers: dict[str, list[str]]) -> None:
+    assert not is_from_proxy(peer, headers, FAR)
 
 
 @pytest.mark.parametrize("names", [[], [""], ["ada", "bob"], ["ada", "ada"], ["*"], ["group:a"]])
