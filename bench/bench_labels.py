@@ -31,7 +31,7 @@ from sklearn.feature_selection import chi2
 
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters
-from analysis.labels.naming import SEPARATOR
+from analysis.labels import SEPARATOR
 from analysis.labels.scoring import score_names
 from analysis.labels.split import Split, split_tokens
 from analysis.labels.terms import token_terms

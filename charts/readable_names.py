@@ -5,8 +5,8 @@ import unicodedata
 from enum import IntEnum
 from typing import NamedTuple
 
-from analysis.labels.naming import SEPARATOR
-from analysis.labels.unspaced import is_unspaced
+from analysis.labels import SEPARATOR
+from analysis.labels.unspaced_scripts import is_unspaced
 from charts.core.text import cells, visible
 
 LONGEST_NAME = 28

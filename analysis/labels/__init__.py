@@ -19,3 +19,6 @@
 - `cluster_evidence` and `main_source`: what the name of a cluster is based on;
 - `columns`: all of this as columns of the latent and the cluster table.
 """
+
+SEPARATOR = " · "
+"""Between the terms of a label or a name."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 
 from analysis.labels.terms import TokenTerms
-from analysis.labels.unspaced import is_unspaced
+from analysis.labels.unspaced_scripts import is_unspaced
 from analysis.runtime.arrays import Bools, Int32s
 
 _SIGNS = {

@@ -32,6 +32,7 @@ from scipy import stats
 from analysis.bundle import Activations
 from analysis.bundle.tables import ROW_GROUP
 from analysis.cooccurrence.fdr import benjamini_hochberg
+from analysis.labels import SEPARATOR
 from analysis.labels.corpus_terms import CorpusTerms
 from analysis.labels.evidence import LEAST_LIFT
 from analysis.labels.terms import TokenTerms
@@ -50,8 +51,6 @@ SIGNIFICANT = 0.05
 KEPT_TERMS = 200
 NAMING_WORDS = 3
 """Label words that describe a group."""
-SEPARATOR = " · "
-"""Between the words of a label."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from analysis.labels.explanation_records import (
 )
 from analysis.labels.terms import TokenTerms
 from analysis.labels.unspaced import LONGEST as LONGEST_WORD
-from analysis.labels.unspaced import in_unspaced_word, is_unspaced
+from analysis.labels.unspaced_scripts import in_unspaced_word, is_unspaced
 from analysis.runtime.errors import InputError
 
 LONGEST = 1_000

@@ -6,8 +6,8 @@ Parts are separated by dots, so that each can be read alone: words, then "full s
 
 from collections.abc import Sequence
 
+from analysis.labels import SEPARATOR
 from analysis.labels.descriptions import Kind, Readable, described, listed, quoted
-from analysis.labels.naming import SEPARATOR
 from analysis.labels.word_forms import PIECES
 
 MOST_EXAMPLES = 2

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse
 
+from analysis.labels import SEPARATOR
 from analysis.labels.evidence import Evidence
 from analysis.runtime.arrays import Int32s, Ints
 
@@ -25,7 +26,6 @@ LABEL_TERMS = 3
 """Maximum number of terms in a label."""
 CLUSTER_TERMS = 10
 """Maximum number of terms stored for a cluster."""
-SEPARATOR = " · "
 
 LEAST_TOKENS = 5
 """Active tokens in the naming documents below which a latent gets no label."""

@@ -23,7 +23,8 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.labels.units import Units, sequence_hashes, token_units
-from analysis.labels.unspaced import is_unspaced, segmented
+from analysis.labels.unspaced import segmented
+from analysis.labels.unspaced_scripts import is_unspaced
 from analysis.runtime.arrays import Bools, Int32s, Ints
 
 MOST_PIECES = 12

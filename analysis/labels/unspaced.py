@@ -6,7 +6,6 @@ that explanations use. Where a text has an entry of the lexicon, the units that 
 word; the longest entry counts, from left to right. Every other unit is a word of its own.
 """
 
-import unicodedata
 from collections.abc import Collection
 
 import numba
@@ -14,19 +13,10 @@ import numpy as np
 
 from analysis.bundle import Activations
 from analysis.labels.units import Units, sequence_hashes
+from analysis.labels.unspaced_scripts import in_unspaced_word
 from analysis.runtime.arrays import Bools, Int32s, Ints, UInt64s
 from analysis.runtime.memory import MEMORY_BYTES
 
-_SCRIPTS = (
-    (0x0E00, 0x0FFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x2E80, 0xABFF),
-    (0xF900, 0xFAFF),
-    (0xFF66, 0xFF9D),
-    (0x20000, 0x3FFFF),
-)
-"""Thai, Lao, Tibetan; Myanmar; Khmer; Chinese, Japanese and Yi; compatibility and halfwidth."""
 LONGEST = 16
 """Characters of the longest word of the lexicon."""
 MOST_UNITS = 16
@@ -41,18 +31,6 @@ MOST_WORDS = 3
 """Words that are read off one latent."""
 _BASE = np.uint64(0x9E3779B97F4A7C15 | 1)
 _ROW_BYTES = 24
-
-
-def is_unspaced(character: str) -> bool:
-    """Whether a character belongs to a script that is written without spaces."""
-    return any(low <= ord(character) <= high for low, high in _SCRIPTS)
-
-
-def in_unspaced_word(text: str) -> bool:
-    """Whether a text consists of letters, marks and digits of scripts without spaces."""
-    if text.isascii():  # also the empty text
-        return False
-    return all(is_unspaced(c) and unicodedata.category(c)[0] in "LMN" for c in text)
 
 
 def segmented(units: Units, lexicon: Collection[str]) -> Bools:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from analysis.bundle import Bundle
-from analysis.labels.naming import SEPARATOR
+from analysis.labels import SEPARATOR
 from charts.core.scheme import Scheme
 from tests.analysis.selection.search.test_forty_queries import FIRST, QUERIES, Judge
 from tests.browser.conftest import FIELD, PATIENCE, OpenPage, selected, settle

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from analysis.labels.unspaced import is_unspaced
+from analysis.labels.unspaced_scripts import is_unspaced
 
 LONGEST_WORD = 40
 """Characters of a word that count."""

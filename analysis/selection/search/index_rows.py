@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.bundle import Bundle
-from analysis.labels.naming import SEPARATOR
+from analysis.labels import SEPARATOR
 from analysis.selection.context_index import picked_rows
 from analysis.selection.search.folded_text import LONGEST_WORD, folded
 from analysis.selection.search.passages import Passage, passages

@@ -15,8 +15,6 @@ from analysis.labels.terms import terms_of_units
 from analysis.labels.units import token_units
 from analysis.labels.unspaced import (
     LEAST_TOKENS,
-    in_unspaced_word,
-    is_unspaced,
     segmented,
     words_of_latents,
 )
@@ -197,10 +195,3 @@ def test_a_word_grows_to_16_units(tmp_path: Path) -> None:
     text = [chr(0x5000 + i) for i in range(21)]
     found = _found([text] * 6, [21 * i + 20 for i in range(6)], tmp_path)
     assert found == {"".join(text[-16:])}
-
-
-def test_scripts() -> None:
-    assert [is_unspaced(c) for c in "aя한ñ9 "] == [False] * 6
-    assert all(is_unspaced(c) for c in "草いカข່ກខမ𠀀")
-    assert in_unspaced_word("สตรอเบอร์รี่")
-    assert not any(map(in_unspaced_word, ("", "a草", "草。", "草 莓")))

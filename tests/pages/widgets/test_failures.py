@@ -165,9 +165,12 @@ def called(
     name = ast.unparse(callback).split(".")[-1]
     if name in functions:
         return [functions[name]]
-    source = (ROOT / "pages" / "widgets" / "events.py").read_text("utf-8")
+    sources = (path.read_text("utf-8") for path in (ROOT / "pages" / "widgets").glob("*.py"))
     return [
-        n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef) and n.name == name
+        node
+        for source in sources
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and node.name == name
     ] or pytest.fail(f"{file}: what is {name}?")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle, open_bundle
-from analysis.labels.naming import SEPARATOR
+from analysis.labels import SEPARATOR
 from analysis.latents.windows import rows_around
 from analysis.selection.search import search
 from tests.conftest import DEMO_BUNDLE
