@@ -117,7 +117,8 @@ def test_figures_are_exported_as_png_and_parquet_with_their_caption(
     open_page: OpenPage, bundle: Bundle
 ) -> None:
     page = open_page("?select=density%3E0.001")
-    page.get_by_role("button", name="Export").first.click()
+    card = figure(page, "How often latents are active")
+    card.get_by_role("button", name="Export").click()
     picture = _download(page, "Picture, PNG")
     image = Image.open(io.BytesIO(picture))
     image.load()
