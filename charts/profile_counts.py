@@ -15,7 +15,15 @@ from charts.core.interactions import VALUE
 from charts.core.numbers import COUNT, PERCENT
 from charts.core.small_bars import at_least_seen, least_height_note
 from charts.core.text import shown_label, slug
-from charts.core.theme import ACCENT, QUIET_INK, UNSELECTED, bar_scale, layered, name_limit
+from charts.core.theme import (
+    ACCENT,
+    HIGHLIGHT,
+    QUIET_INK,
+    UNSELECTED,
+    bar_scale,
+    layered,
+    name_limit,
+)
 from charts.profile_colours import main_values
 
 MOST_VALUES = 12
@@ -61,6 +69,7 @@ def _rows(
             strict=True,
         )
     )
+    known_documents = sum(documents.values())
     latents = np.bincount(codes, minlength=len(values) + 1)[1:]
     selected = np.bincount(codes[chosen], minlength=len(values) + 1)[1:]
     return pa.table(
@@ -71,6 +80,10 @@ def _rows(
             "selected": pa.array(selected, pa.int64()),
             "share": pa.array(latents / max(len(codes), 1), pa.float64()),
             "documents": pa.array([documents[value] for value in values], pa.int64()),
+            "by_documents": pa.array(
+                [latents.sum() * documents[value] / max(known_documents, 1) for value in values],
+                pa.float64(),
+            ),
         }
     )
 
@@ -83,13 +96,14 @@ def _note(every: pa.Table, without: int, column: str) -> str:
     return (
         f"A latent counts for the {column} with most of its active tokens, among those in whose "
         f"documents it fires more often than by chance (q ≤ {SIGNIFICANT:g}); for "
-        f"{count(without)} latents there is none.{more} Click a bar to select its latents."
+        f"{count(without)} latents there is none. The tick: if latents were spread like the "
+        f"documents.{more} Click a bar to select its latents."
         + least_height_note(rows["selected"], seen)
     )
 
 
-def _longest(rows: pa.Table) -> int:
-    return max(rows["latents"].to_pylist(), default=1)
+def _longest(rows: pa.Table) -> float:
+    return max([*rows["latents"].to_pylist(), *rows["by_documents"].to_pylist()], default=1)
 
 
 def _drawing(rows: pa.Table, overlaid: bool) -> Drawing:
@@ -116,6 +130,7 @@ def _chart(overlaid: bool) -> alt.LayerChart:
             *([alt.Tooltip("selected:Q", format=COUNT)] if overlaid else []),
             alt.Tooltip("share:Q", title="share of all latents", format=PERCENT),
             alt.Tooltip("documents:Q", title="documents with the value", format=COUNT),
+            alt.Tooltip("by_documents:Q", title="latents if spread like documents", format=COUNT),
         ],
     )
     x = alt.X(
@@ -133,4 +148,7 @@ def _chart(overlaid: bool) -> alt.LayerChart:
     )
     over = [base.mark_bar(height=bar, color=ACCENT).encode(x="seen:Q")] if overlaid else []
     text = base.mark_text(align="left", dx=6, color=QUIET_INK).encode(x=x, text="text:N")
-    return layered(bars, *over, text)
+    ticks = base.mark_tick(color=HIGHLIGHT, thickness=2, height={"band": 0.9}).encode(
+        x="by_documents:Q"
+    )
+    return layered(bars, *over, ticks, text)

@@ -10,7 +10,7 @@ from pages.widgets.figure_card import show
 from pages.widgets.find_by_example import find_by_example
 from pages.widgets.own_text import own_text_panel
 from pages.widgets.page import begin
-from pages.widgets.provenance import facts, provenance, self_check_warning
+from pages.widgets.provenance import facts, introduction, provenance, self_check_warning
 from pages.widgets.reading import open_chosen, what_is_in_here
 from pages.widgets.tours import tours
 
@@ -22,6 +22,7 @@ page = begin(
 open_chosen()
 bundle_gallery()
 self_check_warning(page.bundle)
+introduction(page.bundle)
 tours(page.bundle)
 by_document(page)
 what_is_in_here(page.bundle)

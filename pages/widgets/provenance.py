@@ -13,6 +13,24 @@ from pages.widgets.markdown import plain
 from pages.widgets.metrics import metrics
 
 
+def introduction(bundle: Bundle) -> None:
+    """What a newcomer must know: which SAE this is, and what latents are."""
+    st.markdown(plain(which_sae(bundle.manifest), 1000))
+
+
+def which_sae(manifest: Manifest) -> str:
+    """The SAE, its model and the text in three sentences."""
+    sae, documents = manifest.sae, numbers.count(manifest.documents)
+    latents = numbers.count(sae.d_sae)
+    model = f" of {manifest.model.name}" if manifest.model else ""
+    return (
+        f"A sparse autoencoder (SAE, {sae.architecture}) at {sae.hook_point}{model}. It writes "
+        f"what the model computes there as a sum of a few of its {latents} directions, the "
+        "latents; a latent fires on a token if it is one of them. All numbers are counted on "
+        f"{numbers.count(manifest.tokens)} tokens of {documents} documents."
+    )
+
+
 def facts(bundle: Bundle) -> None:
     """The health of the SAE as a row of numbers."""
     metrics(health_numbers(bundle))

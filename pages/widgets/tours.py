@@ -44,10 +44,17 @@ def _card(bundle: Bundle, checked: CheckedTour) -> None:
     )
     st.markdown(plain(tour.sentence, _LONGEST))
     st.caption(
-        plain(f"{evidence.statement} q = {numbers.short(evidence.q)}.", _LONGEST),
+        plain(f"{evidence.statement} q {_shown(evidence.q)}.", _LONGEST),
         help=plain(
+            "q is the p-value, corrected for the choice of the finding; it does not say how large "
+            "the effect is. "
             f"Null: {evidence.null}. p = {numbers.short(evidence.p)}, corrected for the choice "
             f"among {numbers.count(evidence.family)} (Bonferroni).",
             _LONGEST,
         ),
     )
+
+
+def _shown(q: float) -> str:
+    """A q-value, such as "= 0.018". Tokens depend on each other, so tiny ones are all alike."""
+    return "< 0.001" if q < 0.001 else f"= {numbers.short(q)}"

@@ -44,6 +44,8 @@ def test_every_latent_counts_once_for_its_main_value(profiled: Bundle) -> None:
     for row in figure.rows.to_pylist():
         assert row["documents"] == documents[row["value"]]
         assert row["share"] == row["latents"] / 200 and row["selected"] == row["latents"]
+    for row in figure.rows.to_pylist():
+        assert row["by_documents"] == pytest.approx(len(words) * documents[row["value"]] / 60)
     assert f"for {200 - len(words)} latents there is none" in (figure.note or "")
     drawn = drawn_rows(figure, "text", "name")
     assert drawn[0]["text"].startswith(f"{counts.most_common(1)[0][1]}  (")

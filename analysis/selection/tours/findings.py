@@ -164,8 +164,8 @@ def _not_together(bundle: Bundle, finding: NotTogether) -> Evidence:
         pc.equal(clusters["space"], own["space"][0]), pc.equal(clusters["level"], own["level"][0])
     )
     return Evidence(
-        f"{numbers.count(together)} of {numbers.count(len(lifts))} members fire {TOGETHER:g} × or "
-        "more as often as by chance on the tokens on which another member fires.",
+        f"{numbers.count(together)} of {numbers.count(len(lifts))} members fire together with "
+        f"another member at least {TOGETHER:g} × as often as by chance.",
         "at least half of the members do so",
         float(stats.binom.cdf(together, len(lifts), 0.5)),
         clusters.filter(level).num_rows,

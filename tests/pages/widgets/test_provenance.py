@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from analysis.bundle import Bundle, open_bundle
+from analysis.bundle import Bundle, ModelSource, open_bundle
 from pages.widgets.provenance import (
     checksums,
     health_numbers,
     provenance,
     self_check_warning,
+    which_sae,
 )
 from tests.pages.conftest import ROOT, Open, texts
 
@@ -82,3 +83,15 @@ def test_bundles_without_checksums_say_so(planted_bundle: Bundle) -> None:
     assert checksums(planted_bundle).startswith("every table has them")
     older = open_bundle(ROOT / "tests" / "bundles" / "schema-2")
     assert checksums(older).startswith("15 of 15 tables have none, because an older version")
+
+
+def test_a_newcomer_reads_which_sae_this_is(planted_bundle: Bundle) -> None:
+    manifest = planted_bundle.manifest
+    text = which_sae(manifest)
+    assert f"(SAE, {manifest.sae.architecture}) at {manifest.sae.hook_point}. It writes" in text
+    assert f"its {manifest.sae.d_sae} directions" in text
+    assert "19,980 tokens of 60 documents" in text
+    model = ModelSource.model_construct(name="gpt2")
+    assert f"{manifest.sae.hook_point} of gpt2." in which_sae(
+        manifest.model_copy(update={"model": model})
+    )

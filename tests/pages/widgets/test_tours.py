@@ -36,7 +36,7 @@ def test_only_tours_whose_finding_holds_are_offered(open_toured: Open, folder: P
     assert links[0].proto.page == "pair"
     assert "latent=1&partner=8" in links[0].proto.query_string
     text = texts(app)
-    assert "They fire on the same words." in text and "both on" in text and "q = " in text
+    assert "They fire on the same words." in text and "both on" in text and "q < 0.001" in text
     assert "1 of 2 tours are left out" in text
 
 
