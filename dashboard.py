@@ -14,6 +14,7 @@ def show() -> None:
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
     from pages.widgets.failures import guarded
+    from pages.widgets.legend_colours import keep_legend_colours
     from pages.widgets.page_report import report_button
     from pages.widgets.scheme import follow_scheme
 
@@ -54,6 +55,7 @@ def show() -> None:
         report_button()
     session.write()
     follow_scheme()
+    keep_legend_colours()
 
 
 def explain(error: Exception) -> bool:

@@ -1,8 +1,10 @@
 """The Latent page as a reader sees it: what is above the fold, its ranges and its documents."""
 
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from analysis.bundle import Bundle
@@ -87,3 +89,17 @@ _CONTROLS = """
     && control.compareDocumentPosition(figure) & Node.DOCUMENT_POSITION_FOLLOWING).length;
 }
 """
+
+
+def test_colour_bars_keep_their_colours_when_the_address_changes(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    page = open_page(f"latent?latent={typical(bundle)}", WIDTH, HEIGHT)
+    bar = page.locator(f"{CONTEXTS} [fill*='#legend-colours-']").first
+    expect(bar).to_be_visible()
+    page.evaluate("history.replaceState(null, '', location.pathname + '?changed=1')")
+    fill = bar.get_attribute("fill") or ""
+    assert re.fullmatch(r"url\(#legend-colours-\d+\)", fill)
+    assert page.locator(f"linearGradient{fill[4:-1]}").count() == 1
+    picture = Image.open(io.BytesIO(bar.screenshot())).convert("RGB")
+    assert len(picture.getcolors(2**16) or []) > 10
