@@ -117,7 +117,7 @@ def test_figures_are_exported_as_png_and_parquet_with_their_caption(
     open_page: OpenPage, bundle: Bundle
 ) -> None:
     page = open_page("?select=density%3E0.001")
-    card = figure(page, "How often latents are active")
+    card = page.locator("[class*=st-key-card-density-histogram]")
     card.get_by_role("button", name="Export").click()
     picture = _download(page, "Picture, PNG")
     image = Image.open(io.BytesIO(picture))
