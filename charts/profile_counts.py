@@ -5,8 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.bundle import Bundle
-from analysis.labels.profiles.document_columns import document_columns
-from analysis.labels.profiles.main_values import SIGNIFICANT
+from analysis.labels.profiles.main_values import SIGNIFICANT, counts_of_values
 from analysis.runtime.numbers import count, percent
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
@@ -61,14 +60,8 @@ def _rows(
     bundle: Bundle, column: str, codes: np.ndarray, chosen: np.ndarray, values: tuple[str, ...]
 ) -> pa.Table:
     """One row for each value, that of most latents first."""
-    known = {c.name: c for c in document_columns(bundle.documents, bundle.document_values)}[column]
-    documents = dict(
-        zip(
-            known.values,
-            np.bincount(known.codes[known.codes >= 0], minlength=len(known.values)).tolist(),
-            strict=True,
-        )
-    )
+    counts = counts_of_values(bundle)[column]
+    documents = dict(zip(counts.values, counts.documents.tolist(), strict=True))
     known_documents = sum(documents.values())
     latents = np.bincount(codes, minlength=len(values) + 1)[1:]
     selected = np.bincount(codes[chosen], minlength=len(values) + 1)[1:]

@@ -126,7 +126,7 @@ def network_file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo"
     for line in lines:
         before, _, after = line.partition(b" - ")
         # A space, a tab, a line end and a backslash are written as octal numbers.
-        name = _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
+        name = _OCTAL.sub(lambda code: bytes([int(code[1], 8)]), before.split(b" ")[4])
         point = Path(os.fsdecode(name))
         if place.is_relative_to(point):
             inside.append((len(point.parts), after.split(b" ")[0].decode()))

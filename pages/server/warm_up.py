@@ -52,6 +52,7 @@ def warm_up(stop: threading.Event, pause: float) -> None:
             import_module(name)
         offered = import_module("pages.widgets.bundles")
         bundles = offered.open_ahead()
+        import_module("pages.widgets.tours").tours_ahead(bundles)
         if stop.wait(pause):
             return
         for page in sorted(PAGES.glob("*.py")):

@@ -76,6 +76,15 @@ def view_of_page() -> str:
     return f"{page}?{urlencode(session.current().to_query_params())}"
 
 
+def head_with_export(words: str, table: CaptionedTable) -> None:
+    """The head of a table: words in Markdown, and its export menu at the right."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.markdown(words)
+        export_menu(table)
+
+
 def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> None:
     """The button that opens the files of a figure, or of a table.
 

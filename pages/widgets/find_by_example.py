@@ -12,7 +12,7 @@ from charts.core.figure import CaptionedTable
 from charts.example_table import example_table
 from pages.widgets import session
 from pages.widgets.events import open_latent
-from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.export_menu import head_with_export, with_view
 from pages.widgets.failures import guarded
 from pages.widgets.frames import frame
 from pages.widgets.markdown import plain
@@ -78,11 +78,7 @@ def _show(bundle: Bundle, first: str, second: str, unit: Unit) -> None:
     except InputError as error:
         st.error(plain(error.public, 1000))
         return
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.markdown(f"**{plain(table.title)}**")
-        export_menu(table)
+    head_with_export(f"**{plain(table.title)}**", table)
     event = st.dataframe(
         frame(table.rows),
         column_config=_COLUMNS,

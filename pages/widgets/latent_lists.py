@@ -16,7 +16,7 @@ from charts.core.measures import is_bounded, title_of
 from charts.latent_lists import listed_neighbours, listed_partners, listed_relations
 from pages.widgets import session
 from pages.widgets.events import open_latent, open_pair
-from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.export_menu import head_with_export, with_view
 from pages.widgets.frames import frame
 from pages.widgets.markdown import plain
 from pages.widgets.page import Page
@@ -113,13 +113,10 @@ def _list(
         st.markdown(f"**{plain(table.title)}** · {plain(table.note or '', 400)}")
         return
     part = table.caption.parameters.get("partners", numbers.count(rows.num_rows))
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.markdown(
-            f"**{plain(table.title)}** · {part} · click a name to open it, a number for the pair"
-        )
-        export_menu(with_view(table))
+    head_with_export(
+        f"**{plain(table.title)}** · {part} · click a name to open it, a number for the pair",
+        with_view(table),
+    )
     every = {"name": _NAME, **columns, "snippet": _SNIPPET}
     event = st.dataframe(
         frame(rows.select([name for name in every if name in rows.column_names])),

@@ -21,7 +21,7 @@ from charts.own_text import (
 from charts.text_colours import OWN_TEXT, shares_text
 from pages.widgets import session
 from pages.widgets.events import open_latent
-from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.export_menu import head_with_export, with_view
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
 from pages.widgets.frames import frame
@@ -127,11 +127,7 @@ def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> N
 
 
 def _table(table: CaptionedTable, text: str, dense: bool) -> None:
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.markdown(f"**{plain(table.title)}** · click a row to open its latent")
-        export_menu(table)
+    head_with_export(f"**{plain(table.title)}** · click a row to open its latent", table)
     event = st.dataframe(
         frame(table.rows),
         column_config=_COLUMNS,

@@ -12,7 +12,7 @@ from analysis.cooccurrence.significance import PairTest, tests_of_pair
 from analysis.runtime import numbers
 from charts.relations import RELATIONS
 from charts.tables import pair_tests_table
-from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.export_menu import head_with_export, with_view
 from pages.widgets.markdown import plain
 
 SIGNIFICANT = 0.001
@@ -33,11 +33,7 @@ _CAVEAT = (
 def pair_tests(bundle: Bundle, pair: Pair) -> None:
     """Each question with its null, the observed and expected counts, and both p-values."""
     with st.container(border=True, gap="xsmall"):
-        with st.container(
-            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-        ):
-            st.markdown("**Is it chance?**")
-            export_menu(with_view(pair_tests_table(bundle, pair.a, pair.b)))
+        head_with_export("**Is it chance?**", with_view(pair_tests_table(bundle, pair.a, pair.b)))
         tests = _tests(bundle.identity, pair.a, pair.b, bundle)
         st.markdown(_HEADER + "\n".join(_row(test) for test in tests))
         threshold = bundle.manifest.parameters.active_threshold

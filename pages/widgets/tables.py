@@ -24,7 +24,7 @@ from charts.relations import relation_rows
 from charts.tables import clusters_table, latents_table, order_words, relations_table
 from pages.widgets import session
 from pages.widgets.events import choose_cluster, open_latent, open_pair
-from pages.widgets.export_menu import export_menu, with_view
+from pages.widgets.export_menu import head_with_export, with_view
 from pages.widgets.failures import guarded
 from pages.widgets.frames import frame
 from pages.widgets.page import Page
@@ -299,11 +299,7 @@ def relation_table(page: Page, relation: str, *, hide_flags: bool) -> None:
 
 def _heading(table: CaptionedTable, name: str, total: int, order: str, hint: str) -> None:
     """What a table shows, and its export menu."""
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.markdown(heading(name, total, table.rows.num_rows, order, hint))
-        export_menu(with_view(table))
+    head_with_export(heading(name, total, table.rows.num_rows, order, hint), with_view(table))
 
 
 def heading(name: str, total: int, shown: int, order: str, hint: str) -> str:

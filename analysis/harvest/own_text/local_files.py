@@ -51,11 +51,11 @@ def _places(name: str, folders: Iterable[Path]) -> list[str]:
         return [name]
     if not name or name in (".", "..") or Path(name).name != name:
         return []
-    found: list[Path] = []
+    places: list[Path] = []
     for folder in folders:
         below = sorted(path for path in folder.glob("[!.]*/") if path.is_dir())
-        found += [place / name for place in (folder, *below) if (place / name).exists()]
-    return [str(path) for path in dict.fromkeys(found)]
+        places += [place / name for place in (folder, *below) if (place / name).exists()]
+    return [str(path) for path in dict.fromkeys(places)]
 
 
 def _missing(what: str) -> list[str]:

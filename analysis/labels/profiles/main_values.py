@@ -26,7 +26,7 @@ SIGNIFICANT = 0.05
 
 def profile_columns(bundle: Bundle) -> list[str]:
     """The columns of documents by which a bundle has profiles, in the order of the corpus."""
-    return [] if bundle.latent_profiles is None else list(_counts_of_values(bundle))
+    return [] if bundle.latent_profiles is None else list(counts_of_values(bundle))
 
 
 def profile_of(bundle: Bundle, kind: Kind, unit: int, column: str) -> pa.Table:
@@ -69,14 +69,14 @@ def profile_of(bundle: Bundle, kind: Kind, unit: int, column: str) -> pa.Table:
 
 def _of_corpus(bundle: Bundle, column: str, names: list[str]) -> tuple[Floats, Ints]:
     """The share of the kept tokens and the documents of each value."""
-    own = _counts_of_values(bundle).get(column)
+    own = counts_of_values(bundle).get(column)
     if own is None:
         return np.zeros(len(names)), np.zeros(len(names), dtype=np.int64)
     place = [own.values.index(name) for name in names]
     return own.tokens[place] / max(own.tokens.sum(), 1), own.documents[place]
 
 
-class _ValueCounts(NamedTuple):
+class CorpusCounts(NamedTuple):
     """How much of the corpus each value of a column has."""
 
     values: tuple[str, ...]
@@ -87,13 +87,13 @@ class _ValueCounts(NamedTuple):
 
 
 @kept_for_bundle
-def _counts_of_values(bundle: Bundle) -> dict[str, _ValueCounts]:
+def counts_of_values(bundle: Bundle) -> dict[str, CorpusCounts]:
     """The counts in the corpus by column."""
     tokens = bundle.documents["tokens"].to_numpy()
     counts = {}
     for column in document_columns(bundle.documents, bundle.document_values):
         has, total = column.codes >= 0, len(column.values)
-        counts[column.name] = _ValueCounts(
+        counts[column.name] = CorpusCounts(
             column.values,
             np.bincount(column.codes[has], tokens[has], minlength=total).astype(np.float64),
             np.bincount(column.codes[has & (tokens > 0)], minlength=total),

@@ -174,7 +174,7 @@ def people_of(file: Path) -> CurrentPeople:
 
 def _state_of(file: Path) -> tuple[int, int, int]:
     try:
-        found = file.stat()
+        state = file.stat()
     except OSError:
         return (0, 0, 0)
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return (state.st_mtime_ns, state.st_size, state.st_ino)

@@ -59,9 +59,12 @@ def test_the_warm_up_loads_the_pages_and_opens_the_bundles(
         opened.append(path)
         return open_bundle(path)
 
+    toured: list[Path] = []
     monkeypatch.setattr("pages.widgets.bundles.open_bundle", noted)
+    monkeypatch.setattr("pages.widgets.tours.checked_tours", lambda own: toured.append(own.path))
     warm_up.warm_up(threading.Event(), pause=0)
     assert planted_bundle.path in opened
+    assert len(toured) == 1 and toured[0] in opened
     assert late in sys.modules
     assert {"charts.density", "charts.pair", "pages.widgets.tables"} <= set(sys.modules)
     assert warm_up.WARM.is_set()

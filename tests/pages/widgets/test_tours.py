@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, open_bundle
 from analysis.selection.tours.tour import TOURS
+from pages.widgets.tours import tours_ahead
 from tests.analysis.selection.tours.test_tour import DUPLICATES, UNRELATED
 from tests.pages.conftest import Open, texts
 
@@ -45,3 +46,8 @@ def test_a_wrong_file_does_not_stop_the_page(open_toured: Open, folder: Path) ->
     app = open_toured()
     assert "The tours cannot be shown." in texts(app)
     assert "What is in here?" in [heading.value for heading in app.subheader]
+
+
+def test_a_wrong_file_does_not_stop_the_server(folder: Path) -> None:
+    (folder / TOURS).write_text("[1]", encoding="utf-8")
+    tours_ahead([open_bundle(folder)])
