@@ -43,7 +43,7 @@ def test_a_right_latent_is_among_the_first_on_every_page(
 ) -> None:
     page = open_page(name)
     query = ON_PAGES[name]
-    _type(page, query.text)
+    _insert(page, query.text)
     expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
     ids = [int(text.rsplit("latent ", 1)[1]) for text in _options(page, "Latents")[:FIRST]]
     judge = Judge(bundle)
