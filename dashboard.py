@@ -17,6 +17,7 @@ def show() -> None:
     from pages.widgets.legend_colours import keep_legend_colours
     from pages.widgets.page_report import report_button
     from pages.widgets.scheme import follow_scheme
+    from pages.widgets.waiting_jobs import waiting_jobs
 
     st.set_page_config(
         page_title="Clearwater",
@@ -53,6 +54,7 @@ def show() -> None:
         page.run()
     with guarded("offering the report"):
         report_button()
+    waiting_jobs()
     session.write()
     follow_scheme()
     keep_legend_colours()

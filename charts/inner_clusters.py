@@ -1,9 +1,12 @@
 """The clusters inside a selection, with the words that describe them, and their figure."""
 
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from analysis.bundle import Bundle, Space
+from analysis.bundle import Bundle, Space, open_bundle
 from analysis.runtime.arrays import Bools
+from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from analysis.runtime.progress import SILENT, Progress
 from charts.core.call import recorded
@@ -33,6 +36,22 @@ def named_clusters(
     members = inner.clusters["members"].to_pylist()
     labels = bundle.latents["label"].to_pylist()
     return NamedClusters(inner, shared_label_words(labels, members, mask))
+
+
+def clusters_in_job(
+    path: str, identity: str, mask: Bools, space: Space, progress: Progress = SILENT
+) -> NamedClusters:
+    """The same in a job process, which opens the bundle of a folder and keeps it for the next."""
+    return named_clusters(_opened(path, identity), mask, space, progress)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: str, identity: str) -> Bundle:
+    """An open bundle; a folder with other files has another identity."""
+    bundle = open_bundle(Path(path))
+    if bundle.identity != identity:
+        raise InputError(f"{path}: has changed since the page was opened; load the page again.")
+    return bundle
 
 
 @recorded

@@ -30,6 +30,8 @@ LARGEST_FILE = 1_000_000
 """Bytes."""
 SHORTEST_SECRET = 24
 """Characters."""
+MOST_JOBS_OF_TEAM = 4
+"""Exports and computations that one of many readers can have in the line."""
 
 
 class ServerSettings(BaseModel):
@@ -83,6 +85,21 @@ class ServerSettings(BaseModel):
         ge=0,
         description="pages that one process of a team has open at once; 0: as many as come",
     )
+    job_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes in which one server process makes pictures and computes clusters",
+    )
+    job_seconds: int = Field(
+        default=120, ge=1, description="seconds that one of these jobs may take"
+    )
+    most_jobs: int | None = Field(
+        default=None,
+        ge=0,
+        description="jobs of one user that wait or run at once; 0: no limit; by default 4 in the "
+        "mode team",
+    )
     logout_address: str = Field(
         default="", description="where a proxy logs its user out, such as /oauth2/sign_out"
     )
@@ -96,6 +113,13 @@ class ServerSettings(BaseModel):
     def links_to_other_sites(self) -> bool:
         """Whether pages link to other sites."""
         return self.mode == "local" if self.links_out is None else self.links_out
+
+    @property
+    def most_jobs_of_user(self) -> int:
+        """Jobs of one user that wait or run at once; 0: no limit."""
+        if self.most_jobs is None:
+            return MOST_JOBS_OF_TEAM if self.is_team else 0
+        return self.most_jobs
 
     @field_validator("proxies", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_STATM = Path("/proc/self/statm")
+_PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,14 @@ STATE = ServerState()
 """Of this process."""
 
 
-def resident_bytes() -> int:
-    """Memory of this process in bytes, with the mapped files it has read; 0 if it is unknown."""
+def resident_bytes(pid: int | None = None) -> int:
+    """Memory of a process in bytes, with the mapped files it has read; 0 if it is unknown.
+
+    Without an id, of this process.
+    """
     try:
-        pages = int(_STATM.read_text(encoding="ascii").split()[1])
+        statm = _PROCESSES / ("self" if pid is None else str(pid)) / "statm"
+        pages = int(statm.read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

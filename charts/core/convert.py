@@ -1,31 +1,25 @@
-"""Worker script that converts a Vega-Lite specification to PNG or SVG.
+"""Convert a Vega-Lite specification to PNG or SVG, in a job process.
 
 vl-convert runs JavaScript inside the process. A specification that is too large ends the process
-without an exception, so it runs in a process separate from the server. The script reads a JSON job
-from standard input and writes the picture to standard output.
+without an exception, so it never runs in the server.
 """
 
-import json
-import os
-import sys
+from pathlib import Path
+from typing import Any, Literal
 
-import vl_convert
-
-
-def main() -> None:
-    """Convert the job {"kind", "spec", "fonts", "scale"} from standard input."""
-    os.nice(10)  # readers who click come before pictures
-    job = json.load(sys.stdin)
-    if job["fonts"]:
-        vl_convert.register_font_directory(job["fonts"])
-    if job["kind"] == "png":
-        out = vl_convert.vegalite_to_png(job["spec"], scale=job["scale"], allowed_base_urls=[])
-    elif job["kind"] == "svg":
-        out = vl_convert.vegalite_to_svg(job["spec"], allowed_base_urls=[]).encode()
-    else:
-        out = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()
-    sys.stdout.buffer.write(out)
+Drawn = Literal["png", "svg", "javascript"]
+FONTS = Path(__file__).parent / "fonts"
 
 
-if __name__ == "__main__":
-    main()
+def convert(kind: Drawn, spec: dict[str, Any], scale: float) -> bytes:
+    """A specification as a picture; `javascript` is the script that draws any of them."""
+    # Imported here because the server never needs it.
+    import vl_convert  # noqa: PLC0415
+
+    if FONTS.is_dir():
+        vl_convert.register_font_directory(str(FONTS))
+    if kind == "png":
+        return vl_convert.vegalite_to_png(spec, scale=scale, allowed_base_urls=[])
+    if kind == "svg":
+        return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]).encode()
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()

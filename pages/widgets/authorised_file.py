@@ -8,9 +8,12 @@ from analysis.runtime.errors import InputError
 from analysis.serve.access.identity import Identity
 from analysis.serve.access.rights import BundleKey, bundle_key, may
 from analysis.serve.audit import record
+from analysis.serve.jobs.job import Requester, on_behalf_of
 from analysis.serve.server_settings import server_settings
 from charts.core.figure import CaptionedTable
 from pages.widgets.current_user import REFUSED, current_identity, i_may, user_of
+from pages.widgets.requester import requester
+from pages.widgets.waiting_jobs import problems_shown_on
 
 File = Callable[[], bytes]
 
@@ -23,19 +26,22 @@ def may_be_exported(source: CaptionedTable | Bundle) -> bool:
 def authorised(source: CaptionedTable | Bundle, what: str, make: File) -> File:
     """What makes a file, after it has asked whether the user of this session may still have it.
 
-    Streamlit calls it outside of a run of the page, possibly long after it.
+    Streamlit calls it outside of a run of the page, possibly long after it. If it fails, the page
+    shows the reason (`waiting_jobs.py`).
     """
-    if not server_settings().is_team:
-        return make
-    return partial(_made, current_identity(), _key(source), what, make)
+    return partial(_made, requester(), current_identity(), _key(source), what, make)
 
 
-def _made(identity: Identity | None, bundle: BundleKey, what: str, make: File) -> bytes:
-    user = user_of(identity)
-    if user is None or not may(user, bundle, "export"):
-        raise InputError(REFUSED["export"])
-    record("export", user.name, bundle.id, what)
-    return make()
+def _made(
+    who: Requester, identity: Identity | None, bundle: BundleKey, what: str, make: File
+) -> bytes:
+    with on_behalf_of(who), problems_shown_on(who.page):
+        if server_settings().is_team:
+            user = user_of(identity)
+            if user is None or not may(user, bundle, "export"):
+                raise InputError(REFUSED["export"])
+            record("export", user.name, bundle.id, what)
+        return make()
 
 
 def _key(source: CaptionedTable | Bundle) -> BundleKey:

@@ -1,4 +1,4 @@
-"""Cluster the selected latents when a reader asks for it, in a thread with progress and stop."""
+"""Cluster the selected latents when a reader asks for it, in a job with progress and stop."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,14 @@ import streamlit as st
 from analysis.bundle import Bundle, Space
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
-from analysis.runtime.progress import Progress
-from charts.inner_clusters import NamedClusters, clusters_inside_selection, named_clusters
+from analysis.serve.jobs.job import Job
+from charts.inner_clusters import NamedClusters, clusters_in_job, clusters_inside_selection
 from pages.widgets import session
 from pages.widgets.background import Background
 from pages.widgets.failures import guarded
 from pages.widgets.figure_card import show
 from pages.widgets.markdown import plain
+from pages.widgets.requester import requester
 from pages.widgets.run_again import run_again_every
 
 MOST_LATENTS = 2_000
@@ -78,10 +79,15 @@ def _start(bundle: Bundle, mask: Bools, selection: str, space: Space) -> None:
     if earlier is not None:
         earlier.work.stop()
 
-    def work(progress: Progress) -> NamedClusters:
-        return named_clusters(bundle, mask, space, progress)
-
-    started = Background(work, "clustering the selection")
+    job = Job(
+        clusters_in_job,
+        (str(bundle.path.absolute()), bundle.identity, mask, space),
+        "Clusters inside the selection",
+        "select fewer latents",
+        has_progress=True,
+        requester=requester(),
+    )
+    started: Background[NamedClusters] = Background(job, "clustering the selection")
     st.session_state[_JOB] = _Job(bundle.identity, selection, started)
 
 
@@ -93,10 +99,13 @@ def _wait(job: _Job) -> None:
         st.rerun()
     run_again_every(WAIT, "progress of clustering")
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = "Waiting for another computation" if job.work.is_waiting else "Clustering"
-        if not job.work.is_waiting and job.work.total > 1:
-            words += f": {numbers.count(job.work.done)} of {numbers.count(job.work.total)} steps"
-        st.progress(job.work.done / max(job.work.total, 1), words)
+        done, total = job.work.job.done, max(job.work.job.total, 1)
+        words = "Clustering"
+        if place := job.work.place:
+            words = f"Waiting: place {numbers.count(place)} in the queue"
+        elif total > 1:
+            words += f": {numbers.count(done)} of {numbers.count(total)} steps"
+        st.progress(done / total, words)
         st.button(
             "Stop",
             key="stop clustering",

@@ -7,6 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from analysis.runtime.errors import InputError
+from analysis.serve.jobs.job import on_behalf_of
 from charts.core.export import MIME, filename
 from charts.core.figure import Figure
 from charts.core.paper import (
@@ -21,6 +22,7 @@ from charts.core.paper import (
 from pages.widgets.authorised_file import authorised
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.requester import requester
 
 _REQUESTED = "paper is asked for"
 _BACKGROUNDS: tuple[Background, ...] = get_args(Background)
@@ -73,7 +75,8 @@ def _dialog(figure: Figure) -> None:
             )
     with right:
         try:
-            drawn = paper_figure(figure, "png", replace(paper, scale=2))
+            with on_behalf_of(requester()), st.spinner("Drawing the figure …"):
+                drawn = paper_figure(figure, "png", replace(paper, scale=2))
         except InputError as error:
             st.error(plain(error.public, 1000))
             return

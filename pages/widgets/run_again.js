@@ -1,19 +1,20 @@
 /**
  * Run the page or fragment of this element again: every few seconds, or when an address has an
- * answer other than the one that was drawn.
+ * answer other than the one that was drawn. With `after`, once after each click on an element that
+ * this selector names, and not before.
  *
  * Nothing is asked while the tab is hidden, and after failures more and more seldom. Nothing is
  * sent while the server runs the page, or shortly after the reader has done something that may run
  * it: Streamlit mixes two pages if the old one runs again while the new one is on its way.
  *
- * @param {{data: {seconds: number, address: string, drawn: string},
+ * @param {{data: {seconds: number, address: string, drawn: string, after: string},
  *   setTriggerValue: (name: string, value: string) => void}} component
  *   without an address, every time is due
  * @returns {() => void} ends it
  */
 export default function runAgain({ data, setTriggerValue }) {
   watchReader();
-  const { seconds, address } = data;
+  const { seconds, address, after } = data;
   const stop = new AbortController();
   let { drawn } = data;
   let failures = 0;
@@ -23,7 +24,9 @@ export default function runAgain({ data, setTriggerValue }) {
   const later = (action, wait) => {
     if (!stop.signal.aborted) timer = setTimeout(action, wait);
   };
-  const next = () => later(look, Math.min(seconds * 1000 * 2 ** failures, LONGEST));
+  const next = () => {
+    if (!after) later(look, Math.min(seconds * 1000 * 2 ** failures, LONGEST));
+  };
 
   const look = async () => {
     if (document.hidden || isAsking) return; // goes on when the tab is shown
@@ -60,9 +63,15 @@ export default function runAgain({ data, setTriggerValue }) {
 
   const onShown = () => {
     clearTimeout(timer);
-    if (!document.hidden) look();
+    if (!document.hidden && !after) look();
+  };
+  const onClick = (event) => {
+    if (!event.target.closest(after)) return;
+    clearTimeout(timer);
+    later(look, seconds * 1000);
   };
   document.addEventListener("visibilitychange", onShown, { signal: stop.signal });
+  if (after) document.addEventListener("click", onClick, { signal: stop.signal, capture: true });
   next();
   return () => {
     clearTimeout(timer);

@@ -16,7 +16,12 @@ _SCRIPT = Path(__file__).with_suffix(".js")
 
 def run_again_every(seconds: float, key: str) -> None:
     """Run the fragment, or the page, that draws this each time that so many seconds are over."""
-    _mount(key, seconds, "", "")
+    _mount(key, seconds)
+
+
+def run_again_after_click(selector: str, seconds: float, key: str) -> None:
+    """Run it so many seconds after each click on an element that a selector of CSS names."""
+    _mount(key, seconds, after=selector)
 
 
 def run_again_on_change(address: str, drawn: str, seconds: float, key: str) -> None:
@@ -27,10 +32,10 @@ def run_again_on_change(address: str, drawn: str, seconds: float, key: str) -> N
     _mount(key, seconds, address, drawn)
 
 
-def _mount(key: str, seconds: float, address: str, drawn: str) -> None:
+def _mount(key: str, seconds: float, address: str = "", drawn: str = "", after: str = "") -> None:
     with st.container(key=f"run again {key}"):
         _component()(
-            data={"seconds": seconds, "address": address, "drawn": drawn},
+            data={"seconds": seconds, "address": address, "drawn": drawn, "after": after},
             key=f"due {key}",
             on_due_change=_nothing,
         )

@@ -4,8 +4,10 @@ import base64
 import io
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page
@@ -79,6 +81,38 @@ def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> N
         settle(page)
     drop(page, Path(__file__))
     page.get_by_text("has no view to open. Drop a Parquet").wait_for()
+
+
+def test_files_that_wait_show_their_places_and_can_be_cancelled(
+    open_page: OpenPage, server: str, tmp_path: Path
+) -> None:
+    page = open_page("latent?latent=400")
+    card = page.locator("[class*='st-key-card-latent-400-contexts']")
+    saved(page, card, "Picture, PNG", tmp_path)
+    job_process(server).suspend()  # what it makes next takes for ever
+    card.get_by_role("button", name="Export").click()
+    waiting = page.locator(".st-key-waiting-jobs")
+    page.get_by_role("button", name="Picture, PNG", exact=True).click()
+    waiting.get_by_text("is being made").wait_for()
+    page.get_by_role("button", name="Picture, SVG", exact=True).click()
+    waiting.get_by_text("place 1 in the queue").wait_for()
+    waiting.get_by_role("button", name="Cancel").nth(1).click()
+    waiting.get_by_text("place 1 in the queue").wait_for(state="detached")
+    waiting.get_by_role("button", name="Cancel").click()
+    waiting.wait_for(state="detached")
+    page.keyboard.press("Escape")
+    saved(page, card, "Picture, PNG", tmp_path)
+
+
+def job_process(server: str) -> psutil.Process:
+    """The process that makes pictures for a server with one such process."""
+    (own,) = (
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if f"--server.port={urlsplit(server).port}" in (one.info["cmdline"] or ())
+    )
+    (made,) = (one for one in own.children() if "job_loop" in " ".join(one.cmdline()))
+    return made
 
 
 def drop(page: Page, file: Path) -> None:

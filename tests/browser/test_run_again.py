@@ -38,8 +38,8 @@ def page(chromium: Browser) -> Iterator[Page]:
     page.close()
 
 
-def start(page: Page, seconds: float = 4, address: str = "http://x/notes") -> None:
-    data = {"seconds": seconds, "address": address, "drawn": "1"}
+def start(page: Page, seconds: float = 4, address: str = "http://x/notes", after: str = "") -> None:
+    data = {"seconds": seconds, "address": address, "drawn": "1", "after": after}
     page.evaluate(START, [SCRIPT.read_text("utf-8"), data])
 
 
@@ -95,3 +95,21 @@ def test_nothing_is_sent_while_the_page_runs_or_is_about_to_run(page: Page) -> N
     page.mouse.click(5, 5)
     assert len(after(page, 0.9)[1]) == 1
     assert len(after(page, 2.1)[1]) >= 4
+
+
+def test_after_a_click_on_certain_elements_it_sends_once(page: Page) -> None:
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button><b>Save</b></button>')")
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<i>other</i>')")
+    start(page, 2, "", "button")
+    assert after(page, 9)[1] == []
+    page.locator("i").dispatch_event("click")
+    assert after(page, 9)[1] == []
+    page.locator("b").dispatch_event("click")
+    assert after(page, 1.9)[1] == []
+    assert len(after(page, 0.2)[1]) == 1
+    assert len(after(page, 9)[1]) == 1
+    page.locator("b").dispatch_event("click")
+    assert len(after(page, 2.1)[1]) == 2
+    page.evaluate("window.end()")
+    page.locator("b").dispatch_event("click")
+    assert len(after(page, 9)[1]) == 2

@@ -34,6 +34,17 @@ def test_pages_link_to_other_sites_in_the_mode_local_unless_they_may_not() -> No
         assert read_settings({"CLEARWATER_LINKS_OUT": text}).links_to_other_sites is allowed
 
 
+def test_users_of_a_team_have_a_cap_of_jobs_and_one_person_has_none() -> None:
+    settings = ServerSettings()
+    assert (settings.job_processes, settings.job_seconds) == (1, 120)
+    assert settings.most_jobs_of_user == 0
+    assert ServerSettings(mode="team").most_jobs_of_user == 4
+    for mode in ("local", "team"):
+        given = {"CLEARWATER_MODE": mode, "CLEARWATER_PEOPLE": "x", "CLEARWATER_MOST_JOBS": "7"}
+        assert read_settings(given).most_jobs_of_user == 7
+    assert ServerSettings(mode="team", most_jobs=0).most_jobs_of_user == 0
+
+
 def test_the_environment_precedes_the_file(tmp_path: Path) -> None:
     variables = written(tmp_path, 'mode = "local"\nnotes = "sqlite:////a/notes.sqlite"\n')
     assert read_settings(variables).notes == "sqlite:////a/notes.sqlite"
@@ -53,6 +64,12 @@ def test_the_environment_precedes_the_file(tmp_path: Path) -> None:
         ("login = 'ldap'", "the setting login is wrong: input should be 'oidc' or 'headers'"),
         ("notes = 'mysql://a'", "the setting notes is wrong. The address of the notes database"),
         ("notes = 5", "the setting notes is wrong: input should be a valid string"),
+        ("job_processes = 0", "the setting job_processes is wrong: input should be greater than"),
+        (
+            "job_seconds = 'long'",
+            "the setting job_seconds is wrong: input should be a valid integer",
+        ),
+        ("most_jobs = -1", "the setting most_jobs is wrong: input should be greater than or equal"),
         ("mode = ", "is not valid TOML"),
         ("# " + "a" * LARGEST_FILE, "is too large for a file of settings"),
     ],

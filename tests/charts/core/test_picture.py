@@ -1,15 +1,18 @@
-"""Size and format of pictures, and errors of the worker."""
+"""Size and format of pictures, and errors of the process."""
 
 import io
+import os
 import struct
+import time
 import xml.etree.ElementTree as ET
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from analysis.runtime.errors import InputError
+from analysis.serve.jobs.job import Job
+from analysis.serve.jobs.line import Line
 from charts.core import picture
 
 WIDTH, HEIGHT = 60, 40
@@ -68,25 +71,20 @@ def test_a_picture_has_at_most_fifty_thousand_rows() -> None:
         picture.check_size({"datasets": {"a": [{}] * 50_001}}, "Bars")
 
 
-def test_a_worker_that_times_out_or_crashes_raises_a_clear_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_drawing_that_fails_ends_or_takes_too_long_gives_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    worker = tmp_path / "worker.py"
-    monkeypatch.setattr(picture, "_CONVERT", worker)
-    worker.write_text("import os\nos.abort()\n")
-    with pytest.raises(InputError, match="Bars: could not be drawn"):
+    with pytest.raises(
+        InputError,
+        match=r"^Bars: could not be drawn \(ValueError: .*: TypeError: .*\); export .* fewer\.$",
+    ):
+        picture.svg({"$schema": specification()["$schema"], "mark": "no such mark"}, "Bars")
+    line = Line(1, 0.5)
+    monkeypatch.setattr(picture, "shared_line", lambda: line)
+    monkeypatch.setattr(picture, "Job", lambda _, *rest: Job(os.abort, (), *rest[1:]))
+    with pytest.raises(InputError, match=r"^Bars: the process that made it has ended .* Parquet"):
         picture.png(specification(), "Bars")
-    worker.write_text("raise ValueError('no such mark')\n")
-    with pytest.raises(InputError, match=r"could not be drawn \(ValueError: no such mark\)"):
+    monkeypatch.setattr(picture, "Job", lambda _, *rest: Job(time.sleep, (600,), *rest[1:]))
+    with pytest.raises(InputError, match=r"^Bars: took longer than 0\.5 s .* select fewer\.$"):
         picture.svg(specification(), "Bars")
-    worker.write_text("pass\n")
-    with pytest.raises(InputError, match=r"could not be drawn \(0\)"):
-        picture.png(specification(), "Bars")
-    worker.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(picture, "TIME_LIMIT", 0.5)
-    with pytest.raises(InputError, match=r"Bars: drawing took longer than 0\.5 s"):
-        picture.svg(specification(), "Bars")
-
-
-def test_a_picture_takes_at_most_a_minute() -> None:
-    assert picture.TIME_LIMIT == 60
+    line.close()

@@ -8,8 +8,9 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.serve.access.identity import Identity
+from analysis.serve.jobs.job import Job, Requester
 from charts.density import density_histogram
-from pages.widgets import authorised_file
+from pages.widgets import authorised_file, waiting_jobs
 from pages.widgets.authorised_file import authorised, may_be_exported
 from tests.conftest import ROOT
 
@@ -29,12 +30,28 @@ def test_every_download_of_the_pages_asks_when_it_is_made() -> None:
 
 def test_locally_the_file_is_made_without_a_question(planted_bundle: Bundle) -> None:
     figure = density_histogram(planted_bundle)
+    assert authorised(figure, "density.csv", lambda: b"made")() == b"made"
+    assert may_be_exported(figure) and may_be_exported(planted_bundle)
+
+
+def test_jobs_of_a_file_are_those_of_the_page_that_offered_it(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authorised_file, "requester", lambda: Requester("ada", "page 1"))
+    made: list[Job] = []
 
     def make() -> bytes:
-        return b"made"
+        made.append(Job(len, ((),), "Densities"))
+        raise InputError("/srv/x.parquet: is damaged.")
 
-    assert authorised(figure, "density.csv", make) is make
-    assert may_be_exported(figure) and may_be_exported(planted_bundle)
+    file = authorised(density_histogram(planted_bundle), "density.png", make)
+    monkeypatch.setattr(authorised_file, "requester", lambda: Requester("bob", "page 2"))
+    with pytest.raises(InputError):
+        file()
+    assert made[0].requester == Requester("ada", "page 1")
+    assert waiting_jobs.problems_of("page 2") == []
+    assert waiting_jobs.problems_of("page 1") == ["x.parquet: is damaged."]
+    assert waiting_jobs.problems_of("page 1") == []
 
 
 def test_a_right_counts_when_the_file_is_made(

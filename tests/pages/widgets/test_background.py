@@ -1,78 +1,63 @@
-"""Computations in a thread: results, errors, progress, stop, and one at a time."""
+"""Jobs in the background: results, errors, progress, places and stops."""
 
 import logging
-import threading
+import operator
+from collections.abc import Iterator
 
 import pytest
 
-from analysis.runtime.errors import InputError
-from analysis.runtime.progress import Progress
+from analysis.serve.jobs.job import Job
+from analysis.serve.jobs.line import Line
 from pages.widgets.background import Background
 from pages.widgets.failures import LOG
+from tests.analysis.serve.jobs.steps import count_to, refuse
+
+LONG = 300.0
+"""Seconds of patience."""
 
 
-def test_a_result_and_its_progress() -> None:
-    def work(progress: Progress) -> int:
-        progress(1, 4)
-        return 7
-
-    job = Background(work, "counting")
-    job.wait(30)
-    assert not job.is_running and job.result == 7
-    assert (job.done, job.total) == (1, 4) and not job.problem
+@pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    one = Line(1, LONG)
+    yield one
+    one.close()
 
 
-def test_bad_input_and_bugs_are_sentences(caplog: pytest.LogCaptureFixture) -> None:
-    def bad(progress: Progress) -> int:
-        raise InputError("/srv/data/x.parquet: is damaged.")
+def test_a_result_and_its_progress(line: Line) -> None:
+    job = Job(count_to, (4, 0.0), "Counting", has_progress=True)
+    work: Background[int] = Background(job, "counting", line)
+    work.wait(LONG)
+    assert not work.is_running and work.result == 4
+    assert (job.done, job.total) == (4, 4) and not work.problem and work.place == 0
 
-    def bug(progress: Progress) -> int:
-        raise KeyError("secret")
 
-    first, second = Background(bad, "counting"), Background(bug, "counting")
-    first.wait(30)
+def test_bad_input_and_bugs_are_sentences(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    bad: Background[None] = Background(Job(refuse, ("/srv/data/x.parquet",), ""), "counting", line)
+    bad.wait(LONG)
     with caplog.at_level(logging.ERROR, LOG.name):
-        second.wait(30)
-    assert first.problem == "x.parquet: is damaged."
-    assert "Something went wrong while counting" in second.problem
-    assert "secret" not in second.problem and second.result is None
+        bug: Background[int] = Background(Job(int, ("secret",), ""), "counting", line)
+        bug.wait(LONG)
+    assert bad.problem == "x.parquet: is damaged."
+    assert "Something went wrong while counting" in bug.problem
+    assert "secret" not in bug.problem and bug.result is None
     caplog.clear()
 
 
-def test_a_stopped_computation_ends_at_its_next_step() -> None:
-    started, steps = threading.Event(), []
-
-    def work(progress: Progress) -> int:
-        for step in range(1_000_000):
-            steps.append(step)
-            progress(step, 1_000_000)
-            started.set()
-        return 1
-
-    job = Background(work, "counting")
-    assert started.wait(30)
-    job.stop()
-    job.wait(30)
-    assert not job.is_running and job.was_stopped
-    assert job.result is None and not job.problem and len(steps) < 1_000_000
-
-
-def test_one_computation_runs_at_a_time_and_a_waiting_one_can_be_stopped() -> None:
-    go, running = threading.Event(), threading.Event()
-
-    def block(progress: Progress) -> str:
-        running.set()
-        go.wait(30)
-        return "first"
-
-    first = Background(block, "counting")
-    assert running.wait(30)
-    second = Background(lambda progress: "second", "counting")
-    third = Background(lambda progress: "third", "counting")
-    third.stop()
-    third.wait(30)
-    assert second.is_waiting and second.is_running and second.result is None
-    assert not third.is_running and third.result is None
-    go.set()
-    second.wait(30)
-    assert first.result == "first" and second.result == "second"
+def test_one_that_runs_and_one_that_waits_are_stopped_at_once(line: Line) -> None:
+    long = Job(count_to, (1000, 0.5), "Counting", has_progress=True)
+    first: Background[int] = Background(long, "counting", line)
+    while long.done < 2:
+        first.wait(0.05)
+    second: Background[int] = Background(Job(operator.add, (1, 1), "Sum"), "adding", line)
+    third: Background[int] = Background(Job(operator.add, (2, 2), "Sum"), "adding", line)
+    while third.place != 2:
+        third.wait(0.05)
+    assert first.place == 0 and first.is_running
+    second.stop()
+    second.wait(LONG)
+    assert second.was_stopped and second.result is None and not second.problem
+    first.stop()
+    first.wait(LONG)
+    third.wait(LONG)
+    assert first.result is None and not first.problem and long.done < 1000
+    assert third.result == 4

@@ -10,11 +10,13 @@ from analysis.bundle import Bundle
 from pages.widgets import clusters_inside
 from tests.pages.conftest import Open, act_in_chart, click, texts
 
+PATIENCE = 300
+"""Seconds; a job process imports and loads compiled code first."""
 TOPICS = "latent=" + ",".join(map(str, range(80)))
 
 
 def finished(app: AppTest) -> AppTest:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while app.session_state["clusters inside"].work.is_running and time.monotonic() < end:
         app.session_state["clusters inside"].work.wait(1)
     return app.run()

@@ -10,10 +10,15 @@ from tests.conftest import ROOT
 
 
 def _app() -> None:
-    from pages.widgets.run_again import run_again_every, run_again_on_change  # noqa: PLC0415
+    from pages.widgets.run_again import (  # noqa: PLC0415
+        run_again_after_click,
+        run_again_every,
+        run_again_on_change,
+    )
 
     run_again_every(0.5, "progress")
     run_again_on_change("map-data/x/notes", "1-2", 4, "note")
+    run_again_after_click("a button", 1, "downloads")
 
 
 def test_every_timer_has_its_seconds_and_its_address() -> None:
@@ -21,8 +26,9 @@ def test_every_timer_has_its_seconds_and_its_address() -> None:
     assert not app.exception
     sent: list[dict[str, Any]] = [json.loads(e.proto.json) for e in app.get("bidi_component")]
     assert sent == [
-        {"seconds": 0.5, "address": "", "drawn": ""},
-        {"seconds": 4, "address": "map-data/x/notes", "drawn": "1-2"},
+        {"seconds": 0.5, "address": "", "drawn": "", "after": ""},
+        {"seconds": 4, "address": "map-data/x/notes", "drawn": "1-2", "after": ""},
+        {"seconds": 1, "address": "", "drawn": "", "after": "a button"},
     ]
 
 
