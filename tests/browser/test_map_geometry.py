@@ -1,4 +1,4 @@
-"""The geometry of the map in the browser, against brute force in numpy."""
+"""The geometry of the map in the browser, against brute force in numpy; its clicks and its mask."""
 
 import itertools
 from collections.abc import Iterator
@@ -227,3 +227,63 @@ def test_the_order_of_drawing_puts_the_selection_on_top(modules: Page) -> None:
     assert len(set(sample)) == len(sample) == pytest.approx(50_000, rel=0.03)
     parts = np.bincount(np.array(sample) // 12_000)
     assert len(parts) == 10 and parts.min() > 0.9 * parts.mean()
+
+
+CLICKS = """
+async (clicks) => {
+  const { Gestures } = await load("gestures.js");
+  const surface = document.body.appendChild(document.createElement("div"));
+  const seen = [];
+  let now = 0;
+  const gestures = new Gestures(surface, {
+    leave: () => {},
+    click: () => seen.push("click"),
+    doubleClick: () => seen.push("double"),
+  });
+  performance.now = () => now;
+  for (const [time, clientX] of clicks) {
+    now = time;
+    for (const type of ["pointerdown", "pointerup"]) {
+      surface.dispatchEvent(new PointerEvent(type, { pointerType: "mouse", clientX }));
+    }
+  }
+  delete performance.now;
+  gestures.destroy();
+  surface.remove();
+  return seen;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("clicks", "expected"),
+    [
+        ([(0, 5), (319, 5)], ["click", "double"]),
+        ([(0, 5), (320, 5)], ["click", "click"]),
+        ([(0, 5), (100, 28)], ["click", "double"]),
+        ([(0, 5), (100, 29)], ["click", "click"]),
+        ([(0, 5), (100, 5), (200, 5)], ["click", "double", "click"]),
+    ],
+)
+def test_a_double_click_is_two_clicks_that_are_near_in_time_and_place(
+    modules: Page, clicks: list[tuple[int, int]], expected: list[str]
+) -> None:
+    assert modules.evaluate(CLICKS, clicks) == expected
+
+
+def test_a_mask_of_the_server_counts_if_it_knows_the_last_gesture(modules: Page) -> None:
+    taken = modules.evaluate(
+        """async (answers) => {
+          const { SelectionMask } = await load("selection_mask.js");
+          const shown = new SelectionMask();
+          shown.preview([1, 1, 0], "replace", 4);
+          return answers.map(([mask, answered]) => [shown.take(mask, answered), shown.mask]);
+        }""",
+        [([0, 0, 1], 3), ([0, 1, 0], 4), ([1, 0, 0], 4), ([0, 1, 1], 0)],
+    )
+    assert taken == [
+        [False, [1, 1, 0]],
+        [True, [0, 1, 0]],
+        [True, [1, 0, 0]],
+        [True, [0, 1, 1]],
+    ]

@@ -344,6 +344,31 @@ def test_an_svg_file_has_a_circle_for_each_point_in_view(shown: MapPage) -> None
     assert shown.bundle.manifest.bundle_id in svg and "weak evidence" in svg
 
 
+CIRCLES = """
+async ([steps, zoom]) => {
+  const { Camera } = await import("http://map.test/camera.js");
+  const { svgOf } = await import("http://map.test/export.js");
+  const camera = new Camera([0, 10, 0, 10]);
+  camera.resize(400, 400, 1);
+  camera.zoomAt(zoom, 200, 200);
+  const [x, none] = [Uint16Array.from(steps), new Uint8Array(steps.length)];
+  return svgOf({
+    x, y: x, frame: camera.frame, camera, colour: { title: "", entries: [], codes: none },
+    counts: [], states: none, palette: new Uint8Array(4), selected: 0, theme: "light", title: "",
+    lines: [], provenance: "", drawOverlay: () => {},
+  }).split("<circle").length - 1;
+}
+"""
+
+
+@pytest.mark.parametrize(("zoom", "circles"), [(0.5, 3), (1, 3), (4, 1)])
+def test_an_svg_file_has_no_latent_that_is_not_on_the_map(
+    modules: Page, zoom: float, circles: int
+) -> None:
+    corners_middle_and_none = [0, 32_767, 65_534, 65_535]
+    assert modules.evaluate(CIRCLES, [corners_middle_and_none, zoom]) == circles
+
+
 def test_an_exported_page_moves_without_a_server(shown: MapPage, chromium: Browser) -> None:
     path = export(shown, "html-1").path()
     page = chromium.new_page(viewport={"width": 900, "height": 700})

@@ -6,7 +6,7 @@ from scipy.sparse import coo_matrix
 from sknetwork.embedding import Spring
 
 from charts.core.text import cells
-from charts.network_layout import CELL, LINE, NEVER, least_widths, spread
+from charts.network_layout import CELL, GAP, LINE, NEVER, least_widths, spread
 
 
 def test_the_layout_is_reproducible_bounded_and_groups_connected_nodes() -> None:
@@ -68,3 +68,14 @@ def test_a_name_gives_way_only_where_there_is_no_room() -> None:
     assert widths[1] == NEVER and widths[4] == NEVER
     half = CELL * (3 + 6) / 2
     assert widths[3] == pytest.approx((half + 6) * 2 / 0.5)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize(("across", "times"), [(0.7, 1), (0.75, 2)])
+def test_a_name_near_either_edge_may_take_twice_as_much(
+    side: int, across: float, times: int
+) -> None:
+    place = np.array([[side * across, 0.0], [side * 0.2, 0.0]])
+    widths = least_widths(place, ["edge", "in"], 1.15, 560, 2000)
+    needed = CELL * 4 / 2 * times + CELL * 2 / 2 + GAP
+    assert widths[1] == pytest.approx(needed * 2 * 1.15 / (across - 0.2))

@@ -117,6 +117,14 @@ def test_pieces_are_read_only_as_far_as_they_are_needed() -> None:
     assert read == [0, 1]
 
 
+@pytest.mark.parametrize(("offset", "limit"), [(0, 50), (10, 10), (25, 10), (37, 2), (45, 50)])
+def test_rows_of_later_pieces_are_those_of_the_whole_table(offset: int, limit: int) -> None:
+    whole = pa.table({"n": range(50)})
+    pieces = (whole.slice(start, 10) for start in range(0, 50, 10))
+    rows = read_api._rows(pieces, offset, limit)
+    assert rows["n"].to_pylist() == list(range(50))[offset : offset + limit]
+
+
 def test_notes_come_with_their_author(planted_bundle: Bundle) -> None:
     place = place_of(planted_bundle)
     note_store().write(place, latent_subject(7), note_content(text="days"), 0, "ada")

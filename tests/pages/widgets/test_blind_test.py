@@ -126,6 +126,24 @@ def test_a_test_ends_after_sixty_seconds() -> None:
     assert test.is_over
 
 
+def test_an_answer_is_stored_with_the_seconds_of_its_trial(
+    answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(blind_test, "time", SimpleNamespace(monotonic=lambda: now))
+    trials = tuple(SimpleNamespace(foreign=place) for place in (2, 0, 4))
+    test = BlindTest("id", "cluster", 7, 11, trials=trials, started=now)  # type: ignore[arg-type]
+    for number, seconds in enumerate((5.25, 3.0, 12.5)):
+        now += seconds
+        blind_test._answer(test, number, 2)
+    lines = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert [line["seconds"] for line in lines] == [5.25, 3.0, 12.5]
+    assert [line["trial"] for line in lines] == [0, 1, 2]
+    assert [line["right"] for line in lines] == [True, False, False]
+    known = {(line["bundle"], line["subject"], line["seed"], line["answer"]) for line in lines}
+    assert known == {("id", "cluster 7", 11, 3)}
+
+
 def test_the_context_of_a_button_has_400_characters_on_both_sides() -> None:
     context = SimpleNamespace(before="a" + "b" * 400, token=" tie", after="c" * 400 + "d")
     words = blind_test._words(context)  # type: ignore[arg-type]

@@ -131,6 +131,12 @@ def test_a_unit_of_most_documents_fires_where_it_is_above_its_median() -> None:
     ]
 
 
+def test_most_documents_are_most_of_those_with_tokens() -> None:
+    lengths = np.array([100, 100, 100, 0, 0])
+    two_of_three = np.array([[3, 1, 0, 0, 0]])  # shares .03, .01, 0: the median is .01
+    assert fires_in(two_of_three, lengths).tolist() == [[True, False, False, False, False]]
+
+
 def test_a_unit_does_not_fire_in_its_median_document() -> None:
     lengths = np.array([100, 50, 200, 100, 100])
     odd = np.array([1, 1, 6, 4, 5])  # shares .01, .02, .03, .04, .05

@@ -182,6 +182,27 @@ def test_a_document_selects_its_strongest_latents(index: sqlite3.Connection) -> 
     assert best_hits._strongest_in(index, 8) == f"latent={wanted}"
 
 
+def test_documents_with_the_text_in_their_title_come_first_then_those_with_most_of_it(
+    index: sqlite3.Connection, planted_bundle: Bundle
+) -> None:
+    ids = planted_bundle.documents["document"].to_pylist()
+    index.execute("insert into document_names (rowid, text) values (5, 'the sea'), (6, 'land')")
+    places = [place(i, i, ids[row]) for i, row in enumerate((3, 2, 1, 2, 1, 1, 5))]
+    hits = best_hits._documents(planted_bundle, index, TextQuery.of("sea"), places, 4)
+    assert [hit.item for hit in hits] == [ids[row] for row in (5, 1, 2, 3)]
+
+
+def test_tokens_that_are_the_text_come_first_then_the_most_frequent_ones(
+    index: sqlite3.Connection,
+) -> None:
+    tokens = [("sea", " sea", 2), ("sea", "Sea", 3), ("seal", "seal", 4), ("seat", "seat", 9)]
+    tokens += [("se", "se", 50), ("sf", "sf", 50)]
+    index.executemany("insert into tokens values (?, ?, ?)", tokens)
+    hits = list(best_hits._tokens(index, TextQuery.of("sea"), 9))
+    assert [hit.name for hit in hits] == ["Sea", " sea", "seat", "seal"]
+    assert [hit.size for hit in hits] == [3, 2, 9, 4]
+
+
 def test_a_context_has_the_latent_that_is_strongest_on_the_text_or_near_it(
     index: sqlite3.Connection,
 ) -> None:
