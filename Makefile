@@ -68,9 +68,10 @@ check: .venv/test
 kernels: .venv/test
 	$(BIN)/python -m tests.faults.warm
 
-# What pytest needs is made while mypy runs.
-test: .venv/test
-	@$(MAKE) --jobs 2 check model browser kernels
+# Programs are installed beside the packages, and what pytest needs is made while mypy runs.
+test:
+	@$(MAKE) --jobs 2 .venv/test browser
+	@$(MAKE) --jobs 2 check model kernels
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 demo: .venv/test model

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from analysis.bundle import Bundle, open_bundle
 from charts.core.scheme import Scheme
@@ -120,11 +127,29 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def profile(chromium: Browser) -> Iterator[BrowserContext]:
+    """A profile that every test leaves as it was, so that scripts are compiled only once."""
+    context = _new_profile(chromium)
+    yield context
+    context.close()
+
+
+def _new_profile(chromium: Browser) -> BrowserContext:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 @pytest.fixture
-def open_page(server: str, chromium: Browser) -> Iterator[OpenPage]:
-    """Opens an address of the dashboard in a fresh profile; errors in its console fail the test."""
+def open_page(server: str, chromium: Browser, profile: BrowserContext) -> Iterator[OpenPage]:
+    """Opens an address of the dashboard; errors in the console of a page fail the test.
+
+    Nothing is stored in the profile of the first page. Every other page of a test has a profile
+    of its own, as that of another reader.
+    """
     complaints: list[str] = []
-    contexts = []
+    pages: list[Page] = []
 
     def hear(message: ConsoleMessage) -> None:
         missed = str(message.location.get("url", ""))
@@ -132,14 +157,10 @@ def open_page(server: str, chromium: Browser) -> Iterator[OpenPage]:
             complaints.append(f"{message.text} {missed}")
 
     def run(path: str = "", width: int = 1440, height: int = 900, scheme: Scheme = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
+        page = (_new_profile(chromium) if pages else profile).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
         page.on("console", hear)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path if path.startswith("http") else f"{server}/{path}")
@@ -147,8 +168,12 @@ def open_page(server: str, chromium: Browser) -> Iterator[OpenPage]:
         return page
 
     yield run
-    for context in contexts:
-        context.close()
+    for page in pages[:1]:
+        stored = {"origin": page.evaluate("location.origin"), "storageTypes": "all"}
+        profile.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
+        page.close()
+    for page in pages[1:]:
+        page.context.close()
     assert not complaints
 
 

@@ -77,7 +77,8 @@ def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> N
         page.wait_for_url("**/latent?*latent=400*", timeout=PATIENCE)
         assert "contexts=random" in page.url
         settle(page)
-        page.goto(page.url.partition("/latent")[0])
+        page.get_by_role("link", name="Overview", exact=True).click()
+        page.wait_for_url(lambda url: "/latent" not in url, timeout=PATIENCE)
         settle(page)
     drop(page, Path(__file__))
     page.get_by_text("has no view to open. Drop a Parquet").wait_for()

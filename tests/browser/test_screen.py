@@ -39,25 +39,28 @@ def shown(colour: str, scheme: Scheme) -> str:
     return f"rgb{rgb(colour if scheme == 'light' else dark_of(colour))}"
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", PAGES, ids=[name or "overview" for name in PAGES])
-def test_every_page_fits_and_has_the_colours_of_its_scheme(
-    open_page: OpenPage, name: str, scheme: Scheme
-) -> None:
-    page = open_page(name, *SIZES[0], scheme=scheme)
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        size = f"{width}x{height}"
-        errors = "[data-testid=stException], [data-testid=stAlertContentError]"
-        assert page.locator(errors).count() == 0, size
-        page.wait_for_function(_FITS)  # charts take their new width
-        page.wait_for_timeout(300)
-        assert page.evaluate(_CUT_CHARTS) == [], size
-        assert page.evaluate(_CUT_TEXTS) == [], size
-        assert violations(page) == [], size
-    assert page.evaluate(_COLOURS) == [shown(PAPER, scheme), shown(INK, scheme)]
-    papers = page.evaluate(_CHART_PAPERS)
-    assert papers and set(papers) == {shown(PAPER, scheme)}
+def test_every_page_fits_and_has_the_colours_of_its_scheme(open_page: OpenPage, name: str) -> None:
+    page = open_page(name, *SIZES[0], scheme=SCHEMES[0])
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(".vega-embed svg, .vega-embed canvas").first).to_have_css(
+            "background-color", shown(PAPER, scheme)
+        )
+        settle(page)
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            size = f"{scheme} {width}x{height}"
+            errors = "[data-testid=stException], [data-testid=stAlertContentError]"
+            assert page.locator(errors).count() == 0, size
+            page.wait_for_function(_FITS)  # charts take their new width
+            page.wait_for_timeout(300)
+            assert page.evaluate(_CUT_CHARTS) == [], size
+            assert page.evaluate(_CUT_TEXTS) == [], size
+            assert violations(page) == [], size
+        assert page.evaluate(_COLOURS) == [shown(PAPER, scheme), shown(INK, scheme)]
+        papers = page.evaluate(_CHART_PAPERS)
+        assert papers and set(papers) == {shown(PAPER, scheme)}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

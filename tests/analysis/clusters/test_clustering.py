@@ -65,11 +65,15 @@ def test_a_parent_holds_half_of_its_children_one_level_up(found: Clustering) -> 
 
 @pytest.mark.parametrize("width", [48, 256])
 def test_pure_noise_is_weak(width: int) -> None:
-    W = np.random.default_rng(1).normal(size=(1_000, width)).astype(np.float32)
-    found = clustered(W)
-    assert found.levels[0].stability < WEAK
-    assert len(found.levels) == 1
-    assert (found.clusters["bootstrap"].to_numpy() < WEAK).mean() > 0.9
+    bootstraps = []
+    # A decoder has some twenty clusters, too few for a share that holds on every processor.
+    for seed in (1, 2, 3):
+        W = np.random.default_rng(seed).normal(size=(1_000, width)).astype(np.float32)
+        noise = clustered(W)
+        assert noise.levels[0].stability < WEAK
+        assert len(noise.levels) == 1
+        bootstraps.append(noise.clusters["bootstrap"].to_numpy())
+    assert (np.concatenate(bootstraps) < WEAK).mean() > 0.9
 
 
 def test_latents_that_are_left_out_are_in_no_cluster_and_are_not_noise() -> None:
