@@ -12,6 +12,7 @@ from charts.contexts import context_chart, context_rows
 from charts.core.cache import cached
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
+from charts.core.names import name_by_latent
 from charts.core.text import name_of
 
 MOST_POOLED = 12
@@ -33,11 +34,9 @@ def cluster_contexts(bundle: Bundle, cluster: int, kind: ContextKind = "top") ->
     stored = _of_kind(bundle.contexts.of(members["latent"].to_numpy()), kind)
     drawn = stored.take(pa.array(_ranking(bundle, stored, kind, cluster)))
     rows = context_rows(bundle, drawn)
-    labels = bundle.latents["label"]
-    sides = [
-        name_of(latent, labels[latent].as_py(), 22)
-        for latent in rows.filter(rows["is_picked"])["latent"].to_pylist()
-    ]
+    latents = rows.filter(rows["is_picked"])["latent"].to_pylist()
+    names = name_by_latent(bundle, latents)
+    sides = [name_of(latent, names[latent], 22) for latent in latents]
     return Figure(
         name=f"cluster-{cluster}-contexts-{kind}",
         title="Strongest contexts of the members" if kind == "top" else "Random active contexts",

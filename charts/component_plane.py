@@ -17,6 +17,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT, PLANE
+from charts.core.names import name_by_latent
 from charts.core.numbers import ID, NUMBER, NUMBER_AXIS, PERCENT, PERCENT_AXIS
 from charts.core.placement import overlap
 from charts.core.text import cells, name_of, shown_token
@@ -173,9 +174,8 @@ def _classes(
 ) -> tuple[dict[int, str], np.ndarray]:
     """The name of each class, and the class [n] of every token."""
     if classes == "member":
-        labels = bundle.latents["label"]
-        known = np.unique(reconstruction.strongest).tolist()
-        return {i: name_of(i, labels[i].as_py(), 24) for i in known}, reconstruction.strongest
+        names = name_by_latent(bundle, reconstruction.strongest.tolist())
+        return {i: name_of(i, name, 24) for i, name in names.items()}, reconstruction.strongest
     texts = bundle.tokens["token"].take(reconstruction.tokens).cast("string").to_pylist()
     words = sorted(set(texts))
     place = {word: i for i, word in enumerate(words)}

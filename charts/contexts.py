@@ -190,7 +190,7 @@ def _chart(click: Click | None) -> alt.LayerChart:
         legend=alt.Legend(
             orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
             values=[0, 0.5, 1], format=PERCENT_AXIS, offset=6,
-            titleLimit=alt.ExprRef(f"{NARROW} ? 140 : 400"),
+            titleLimit=alt.ExprRef(f"{NARROW} ? 250 : 400"),
         ),
     )  # fmt: skip
     boxes = (

@@ -8,6 +8,7 @@ from analysis.runtime.numbers import count, fraction
 from analysis.selection.example_ranking import CANDIDATES, DRAWS, rank_by_examples
 from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
+from charts.core.names import with_names
 
 COLUMNS = (
     "latent", "label", "auc", "p_value", "naming_auc", "active_first", "active_second", "density",
@@ -22,9 +23,9 @@ def example_table(bundle: Bundle, first: str, second: str, unit: Unit) -> Captio
     Raises InputError as `rank_by_examples`.
     """
     ranking = rank_by_examples(bundle, first, second, unit)
-    rows = bundle.latents.select(["label", "density", "top_tokens"]).take(pa.array(ranking.latents))
+    rows = bundle.latents.select(["latent", "label", "density", "top_tokens"])
+    rows = with_names(bundle, rows.take(pa.array(ranking.latents)))
     for name, values in (
-        ("latent", ranking.latents),
         ("auc", ranking.auc),
         ("p_value", ranking.p_values),
         ("naming_auc", ranking.naming_auc),

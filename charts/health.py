@@ -12,7 +12,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import FLAG, LATENT, STRENGTH_BINS, STRENGTHS
-from charts.core.names import shown_labels
+from charts.core.names import with_names
 from charts.core.numbers import (
     COUNT,
     DENSITY,
@@ -24,6 +24,7 @@ from charts.core.numbers import (
     density_tooltips,
 )
 from charts.core.small_bars import at_least_seen, least_height_note
+from charts.core.text import shown_label
 from charts.core.theme import (
     ACCENT,
     FLAG_COLOURS,
@@ -213,12 +214,14 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
     rows = (
         _binned(points)
         if binned
-        else points.sort_by([("selected", "ascending"), ("latent", "ascending")])
+        else with_names(
+            bundle, points.sort_by([("selected", "ascending"), ("latent", "ascending")])
+        )
     )
     return Figure(
         name="max-activation-vs-density",
         title="Strongest activation against density",
-        chart=_binned_drawing(rows) if binned else _points_drawing(bundle, rows),
+        chart=_binned_drawing(rows) if binned else _points_drawing(rows),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -250,8 +253,8 @@ def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
     )
 
 
-def _points_drawing(bundle: Bundle, rows: pa.Table) -> Drawing:
-    names = shown_labels(bundle).take(rows["latent"].combine_chunks())
+def _points_drawing(rows: pa.Table) -> Drawing:
+    names = pa.array(map(shown_label, rows["label"].to_pylist()), pa.string())
     data = rows.drop_columns(["label"]).append_column("name", names)
     return _points().draw({"rows": data})
 

@@ -17,12 +17,14 @@ from charts.core.drawing import Drawing, each, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CELL, CELL_BRUSH
 from charts.core.measures import check_measure, format_of, range_of, title_of
+from charts.core.names import names_of_latents
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import (
     CELLS,
     DIVERGING,
     GRID,
+    NARROW,
     PAPER,
     UNSELECTED,
     colour_stops,
@@ -210,7 +212,7 @@ def note_on_infinite(rows: pa.Table, measure: str) -> str:
 
 
 def _drawing(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) -> Drawing:
-    labels = bundle.latents["label"].take(pa.array(latents)).to_pylist()
+    labels = names_of_latents(bundle, latents).to_pylist()
     names = [name_of(int(i), t, 22) for i, t in zip(latents, labels, strict=True)]
     data = rows.drop_columns(["row", "column"])
     for end, place in (("a", "row"), ("b", "column")):
@@ -237,7 +239,14 @@ def _drawing(bundle: Bundle, rows: pa.Table, latents: np.ndarray, measure: str) 
 
 @template
 def _chart(measure: str, has_names: bool) -> alt.LayerChart:
-    axis = alt.Axis(labels=has_names, ticks=False, domain=False, labelLimit=170, labelFontSize=11)
+    axis = alt.Axis(
+        labels=has_names,
+        labelOverlap="greedy",
+        ticks=False,
+        domain=False,
+        labelLimit=alt.ExprRef(f"{NARROW} ? 90 : 170"),
+        labelFontSize=11,
+    )
     x, y = (
         alt.X(
             "b:N",

@@ -15,6 +15,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import ACTIVATIONS, LATENT
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, measured, title_of, value_texts
+from charts.core.names import names_of_latents
 from charts.core.numbers import COUNT, NUMBER, NUMBER_AXIS, SIGNED, density_tooltips
 from charts.core.text import name_of, range_words, shown_token
 from charts.core.theme import (
@@ -151,7 +152,7 @@ def latent_neighbours(bundle: Bundle, latent: int) -> Figure:
     rows = pa.table(
         {
             "latent": neighbours["neighbour"],
-            "label": bundle.latents["label"].take(neighbours["neighbour"]),
+            "label": names_of_latents(bundle, neighbours["neighbour"]),
             "density": bundle.latents["density"].take(neighbours["neighbour"]),
             "cosine": neighbours["cosine"],
         }
@@ -224,7 +225,7 @@ def _partner_rows(
     return pa.table(
         {
             "latent": partners["partner"],
-            "label": bundle.latents["label"].take(partners["partner"]),
+            "label": names_of_latents(bundle, partners["partner"]),
             "density": bundle.latents["density"].take(partners["partner"]),
             "joint_tokens": partners["joint_tokens"],
             "joint_documents": partners["joint_documents"],
@@ -318,7 +319,7 @@ def _effects() -> alt.LayerChart:
     base = alt.Chart(named("rows")).encode(
         x=alt.X(
             "effect:Q",
-            title="effect on the logit (unit decoder vector through the unembedding)",
+            title="effect on the logit by the direct path",
             axis=alt.Axis(tickCount=7),
             scale=alt.Scale(domain=each("ends"), nice=False),
         ),

@@ -16,6 +16,7 @@ from charts.core.cache import cached
 from charts.core.hues import ink
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, title_of, value_texts
+from charts.core.names import name_by_latent
 from charts.core.text import shown_label, shown_token
 from charts.map_view import places
 from charts.names_by_zoom import GOOD_PRECISION
@@ -197,7 +198,7 @@ def map_neighbourhood(
         zip(partners["partner"].to_pylist(), value_texts(partners[measure], measure), strict=True)
     )
     others = list(dict.fromkeys([*cosines, *measured]))
-    labels = bundle.latents["label"]
+    names = name_by_latent(bundle, others)
     return MapNeighbourhood(
         latent,
         float(x[latent]),
@@ -206,7 +207,7 @@ def map_neighbourhood(
         tuple(
             Neighbour(
                 other,
-                short_name(labels[other].as_py()).text or str(other),
+                short_name(names[other]).text or str(other),
                 float(x[other]),
                 float(y[other]),
                 cosines.get(other, ""),

@@ -14,7 +14,8 @@ from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, title_of
-from charts.core.text import range_words, shown_label, shown_token
+from charts.core.names import names_of_latents
+from charts.core.text import range_words, shown_label
 from charts.relations import RELATIONS, relation_rows
 
 MOST_LISTED = 20
@@ -141,11 +142,9 @@ def _described(bundle: Bundle, ids: pa.ChunkedArray, columns: pa.Table) -> pa.Ta
 
 
 def names_of(bundle: Bundle, latents: Ints) -> list[str]:
-    """The label and id of each latent; its top tokens in quotes if it has no label."""
-    rows = bundle.latents.select(["label", "top_tokens"]).take(pa.array(latents))
-    labels, tokens = (rows[name].to_pylist() for name in ("label", "top_tokens"))
-    names = []
-    for latent, label, top in zip(latents.tolist(), labels, tokens, strict=True):
-        quoted = ", ".join(f"“{shown_token(token).strip()}”" for token in (top or [])[:3])
-        names.append(f"{shown_label(label, 26) or quoted or 'no label'} · {latent}")
-    return names
+    """The name and id of each latent."""
+    names = names_of_latents(bundle, latents).to_pylist()
+    return [
+        f"{shown_label(name, 26) or 'no label'} · {latent}"
+        for latent, name in zip(latents.tolist(), names, strict=True)
+    ]

@@ -19,6 +19,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.latents import check_latent
 from charts.core.measures import check_measure, format_of, title_of
+from charts.core.names import names_of_latents
 from charts.core.numbers import COUNT, ID, density_tooltips
 from charts.core.text import name_of, slug, unique_name_of_cluster
 from charts.core.theme import (
@@ -181,7 +182,7 @@ def _node_rows(
     return pa.table(
         {
             "latent": pa.array(nodes, pa.int32()),
-            "label": bundle.latents["label"].take(at),
+            "label": names_of_latents(bundle, at),
             "density": bundle.latents["density"].take(at),
             "group": bundle.latents[clusters.column].take(at),
             "chosen": pa.array(nodes == latent),

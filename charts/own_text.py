@@ -22,6 +22,7 @@ from charts.core.cache import cached
 from charts.core.figure import Caption, CaptionedTable, Figure, caption_of
 from charts.core.interactions import LATENT
 from charts.core.latents import check_latent
+from charts.core.names import name_by_latent, with_names
 from charts.core.text import name_of, shown_label
 from charts.wrapped_text import text_drawing, text_lines
 
@@ -92,10 +93,9 @@ def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Fig
     """
     encoded, latents = _read(bundle, text, shows_dense)
     rows = _strip_rows(bundle, encoded, latents)
-    names = [
-        name_of(latent, bundle.latents["label"][latent].as_py(), 22)
-        for latent in latents.latents[:MOST_STRIPS].tolist()
-    ]
+    drawn = latents.latents[:MOST_STRIPS].tolist()
+    known = name_by_latent(bundle, drawn)
+    names = [name_of(latent, known[latent], 22) for latent in drawn]
     return Figure(
         name="own-text-latents",
         title="Its strongest latents, each at its strongest token",
@@ -119,7 +119,7 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
     """
     encoded, latents = _read(bundle, text, shows_dense)
     rows = bundle.latents.select(["latent", "label", "density", "top_tokens"])
-    rows = rows.take(pa.array(latents.latents))
+    rows = with_names(bundle, rows.take(pa.array(latents.latents)))
     texts = [text for start, stop, text in whole_texts(encoded.tokens) for _ in range(start, stop)]
     tokens = [texts[place] for place in latents.places.tolist()]
     for name, values in (
@@ -164,7 +164,7 @@ def _strongest_of_tokens(
     ratios = np.nan_to_num(encoded.values / maxima[encoded.latent_ids], nan=0.0)
     best = np.zeros(len(encoded.tokens))
     np.maximum.at(best, encoded.token_places, ratios)
-    labels = bundle.latents["label"]
+    known = name_by_latent(bundle, encoded.latents)
     names: list[str] = []
     ends = np.cumsum(encoded.active)
     for start, end in zip((ends - encoded.active).tolist(), ends.tolist(), strict=True):
@@ -172,7 +172,7 @@ def _strongest_of_tokens(
         chosen = [i for i in order.tolist() if ratios[i] > 0]
         names.append(
             ", ".join(
-                f"{name_of(latent, labels[latent].as_py(), 24)} ({fraction(float(ratios[i]))})"
+                f"{name_of(latent, known[latent], 24)} ({fraction(float(ratios[i]))})"
                 for i in chosen
                 for latent in (int(encoded.latents[i]),)
             )

@@ -17,6 +17,7 @@ from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PAIR, PAIR_BRUSH
 from charts.core.measures import check_measure, format_of, measured, title_of, value_texts
+from charts.core.names import names_of_latents
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import ACCENT, QUIET_INK, bar_scale, layered, name_limit
@@ -112,7 +113,7 @@ def _ranked(bundle: Bundle, pairs: pa.Table, measure: str, most: int | None) -> 
     order = np.lexsort((pairs["partner"].to_numpy(), pairs["latent"].to_numpy(), -strength))
     rows = measured(bundle, pairs.take(order[:most]), measure)
     for at, end in ((2, "latent"), (3, "partner")):
-        rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
+        rows = rows.add_column(at, f"{end}_label", names_of_latents(bundle, rows[end]))
     return rows
 
 

@@ -14,6 +14,7 @@ from charts.core.cache import cached
 from charts.core.drawing import Drawing, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import RELATION
+from charts.core.names import names_of_latents
 from charts.core.numbers import COUNT, FRACTION, NUMBER, NUMBER_AXIS
 from charts.core.text import name_of
 from charts.core.theme import NARROW, QUIET_INK, RELATION_COLOURS, layered
@@ -70,7 +71,7 @@ def relation_rows(
     )
     rows = rows.take(order)
     for at, end in ((2, "a"), (3, "b")):
-        rows = rows.add_column(at, f"{end}_label", bundle.latents["label"].take(rows[end]))
+        rows = rows.add_column(at, f"{end}_label", names_of_latents(bundle, rows[end]))
     return rows, int(hidden.sum())
 
 
@@ -161,7 +162,7 @@ def _chart() -> alt.LayerChart:
         .encode(
             x=alt.X(
                 "expected_shifted:Q",
-                title="joint tokens expected under a circular shift inside documents",
+                title="joint tokens expected by the shift",
                 scale=scale,
                 axis=axis,
             ),

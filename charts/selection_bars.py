@@ -17,6 +17,7 @@ from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Caption, Figure, Value, caption_of
 from charts.core.interactions import CLUSTER, INNER_CLUSTER, LATENT, Click
 from charts.core.named_lines import height_of, labels_of, named_lines, with_lines
+from charts.core.names import with_names
 from charts.core.numbers import COUNT, NUMBER, PERCENT, PERCENT_AXIS, stability_tooltips
 from charts.core.text import name_of, shown_label, unique_name_of_cluster
 from charts.core.theme import (
@@ -71,10 +72,10 @@ def enriched_bars(
 
 def partner_bars(bundle: Bundle, table: pa.Table, counted: str) -> Figure:
     """The partners outside of the selection that most of its latents share; a click opens one."""
-    table = table.slice(0, MOST_BARS)
+    table = with_names(bundle, table.slice(0, MOST_BARS), "partner")
     ids = table["partner"].to_pylist()
     names = [
-        name_of(i, label, _NAME) for i, label in zip(ids, table["label"].to_pylist(), strict=True)
+        name_of(i, name, _NAME) for i, name in zip(ids, table["label"].to_pylist(), strict=True)
     ]
     texts = [f"{numbers.count(n)} latents" for n in table["latents"].to_pylist()]
     data = table.append_column("latent", table["partner"])

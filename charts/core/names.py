@@ -1,15 +1,48 @@
-"""Names of latents in charts, made once per bundle."""
+"""Names of latents in charts, tables and lists: the label, else what the latent fires on."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from charts.core.cache import cached
-from charts.core.text import shown_label
+from analysis.runtime.arrays import Int32s, Ints
+from charts.core.text import shown_token
+
+NAMING_TOKENS = 3
+"""Top tokens that stand for a missing label."""
 
 
-@cached
-def shown_labels(bundle: Bundle) -> pa.Array:
-    """The label of every latent [n_latents] as charts show it; empty without a label."""
-    return pa.array(
-        [shown_label(text) for text in bundle.latents["label"].to_pylist()], pa.string()
-    )
+def names_of_latents(bundle: Bundle, latents: pa.ChunkedArray | pa.Array | Ints | Int32s) -> Any:
+    """The name of each latent [n] as an array of texts.
+
+    The name is its label, as it is stored. A latent without a label has its top tokens in quotes,
+    and one that is never active an empty name.
+    """
+    ids = latents if isinstance(latents, pa.Array | pa.ChunkedArray) else pa.array(latents)
+    known = pc.unique(ids)
+    rows = bundle.latents.select(["label", "top_tokens"]).take(known)
+    names = [
+        label or ", ".join(map(_quoted, (top or [])[:NAMING_TOKENS]))
+        for label, top in zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
+    ]
+    place = pc.index_in(ids, value_set=known)
+    return pa.array(names, pa.string()).take(place)
+
+
+def name_by_latent(bundle: Bundle, latents: Iterable[int]) -> dict[int, str]:
+    """The name of each latent by its id."""
+    ids = sorted(set(latents))
+    names = names_of_latents(bundle, pa.array(ids, pa.int32())).to_pylist()
+    return dict(zip(ids, names, strict=True))
+
+
+def with_names(bundle: Bundle, rows: pa.Table, of: str = "latent") -> pa.Table:
+    """The rows with names in the column `label`; the column `of` has the ids of the latents."""
+    place = rows.column_names.index("label")
+    return rows.set_column(place, "label", names_of_latents(bundle, rows[of]))
+
+
+def _quoted(token: str) -> str:
+    return f"“{shown_token(token).strip()}”"

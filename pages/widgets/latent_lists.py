@@ -24,7 +24,7 @@ from pages.widgets.page import Page
 ROW_HEIGHT = 28
 """Pixels."""
 SHOWN_ROWS = 10
-_NAME = st.column_config.TextColumn("name", width=170)
+_NAME = st.column_config.TextColumn("name", width=215)
 _SNIPPET = st.column_config.TextColumn("strongest context", width="large")
 _COUNT = st.column_config.NumberColumn
 

@@ -9,6 +9,7 @@ from analysis.bundle import Bundle
 from analysis.notes.subjects import latent_subject
 from analysis.notes.unread import next_unread, unread
 from analysis.runtime import numbers
+from charts.core.names import name_by_latent
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
@@ -33,7 +34,8 @@ def pointed_latent_notes(bundle: Bundle, latent: int | None, shortcut: str | Non
     if latent is None or not 0 <= latent < bundle.latents.num_rows:
         return
     label: str = bundle.latents["label"][latent].as_py()
-    st.markdown(f"**Latent {latent}** {plain(label or 'no label', 80)}")
+    name = name_by_latent(bundle, [latent])[latent]
+    st.markdown(f"**Latent {latent}** {plain(name or 'no label', 80)}")
     note_panel(bundle, latent_subject(latent), label, shortcut=shortcut)
 
 

@@ -15,6 +15,7 @@ from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from charts.cluster_level import at_level
+from charts.core.names import name_by_latent
 from charts.core.text import name_of, shown_label
 from pages.widgets import choices, session
 from pages.widgets.events import choose_cluster, open_pair
@@ -150,14 +151,15 @@ def _partner_box(
     on_change: Callable[[], None] | None = None,
 ) -> int | None:
     """A select box of the partners of a latent; None until one is chosen."""
-    partners, labels = strongest_partners(bundle, latent, measure), bundle.latents["label"]
+    partners = strongest_partners(bundle, latent, measure)
+    names = name_by_latent(bundle, partners)
     minimum = bundle.manifest.parameters.minimum_joint
     chosen: int | None = st.selectbox(
         label,
         partners,
         index=None,
         key=key,
-        format_func=lambda i: name_of(i, labels[i].as_py(), _NAME_LENGTH),
+        format_func=lambda i: name_of(i, names[i], _NAME_LENGTH),
         placeholder="choose a partner" if partners else "none",
         disabled=not partners,
         help=f"With at least {numbers.count(minimum)} joint tokens."

@@ -18,8 +18,11 @@ def test_the_rows_are_the_ranking_with_names(planted_bundle: Bundle) -> None:
     assert table.rows["latent"].to_pylist() == ranking.latents.tolist()
     np.testing.assert_array_equal(table.rows["auc"].to_numpy(), ranking.auc)
     np.testing.assert_array_equal(table.rows["p_value"].to_numpy(), ranking.p_values)
-    labels = planted_bundle.latents["label"].to_pylist()
-    assert table.rows["label"].to_pylist() == [labels[i] for i in ranking.latents]
+    labels, tokens = (planted_bundle.latents[c].to_pylist() for c in ("label", "top_tokens"))
+    assert table.rows["label"].to_pylist() == [
+        labels[i] or ", ".join(f"“{token.strip()}”" for token in tokens[i][:3])
+        for i in ranking.latents
+    ]
     a, b = ranking.counts["held out"]
     assert a + b == 20 and table.note is not None
     assert f"N = {a} documents of the first set and {b} of the second" in table.note

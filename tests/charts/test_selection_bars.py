@@ -92,7 +92,9 @@ def test_partners_and_clusters_can_be_clicked(tiny: Bundle) -> None:
     partners, clusters = partner_bars(tiny, PARTNERS, ""), cluster_overlap_bars(tiny, CLUSTERS, "")
     assert partners.selections == (LATENT.name,) and clusters.selections == (CLUSTER.name,)
     assert [row["latent"] for row in drawn(partners)] == [7, 9]
-    assert [row["name"] for row in drawn(partners)] == ["7 · seven", "9"]
+    labels = tiny.latents["label"].to_pylist()
+    names = [f"7 · {labels[7]}", f"9 · {labels[9]}"]
+    assert [row["name"] for row in drawn(partners)] == names
     assert [row["cluster"] for row in drawn(clusters)] == [3, 12]
     assert [row["text"] for row in drawn(clusters)] == ["5 of 10", "4 of 40"]
     assert [row["share"] for row in drawn(clusters)] == [0.4, 0.1]
