@@ -53,7 +53,7 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
         clusters = _that_hold_up(level_of(bundle).table)
         order = [("size", "descending"), ("cluster", "ascending")]
     rows = clusters.sort_by(order).slice(0, most).to_pylist()
-    members = _first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
+    members = first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
     snippets = strongest_snippets(bundle, members)
     return tuple(
         Card(
@@ -77,7 +77,7 @@ def _that_hold_up(clusters: pa.Table) -> pa.Table:
     return good if good.num_rows else clusters
 
 
-def _first_members(bundle: Bundle, clusters: Ints) -> Ints:
+def first_members(bundle: Bundle, clusters: Ints) -> Ints:
     """Of each cluster [n] the member that comes first in the reading order, or is most active."""
     member, cluster = (bundle.memberships[name].to_numpy() for name in ("latent", "cluster"))
     rank = pc.fill_null(bundle.latents["reading_rank"], 2**31 - 1).to_numpy()[member]

@@ -8,10 +8,14 @@ from analysis.bundle import Bundle, LevelName
 from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
+from charts.cluster_cards import first_members
 from charts.cluster_level import at_level, level_words
+from charts.cluster_verdict import verdicts
+from charts.context_snippets import NO_SNIPPET, strongest_snippets
 from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.measures import title_of
+from charts.core.names import with_names
 from charts.core.text import slug
 from charts.pairs import strongest_pairs
 from charts.relations import ALL, RELATIONS, relation_rows
@@ -37,11 +41,13 @@ CLUSTER_COLUMNS = (
     "cluster",
     "label",
     "size",
-    "selected",
+    "verdict",
+    "member_share",
     "stability",
+    "context",
+    "selected",
     "bootstrap",
     "member_lift",
-    "member_share",
     "member_lift_other_words",
     "main_source",
     "intruder",
@@ -85,7 +91,7 @@ def latents_table(
     If some but not all of the rows are in `selected` [n_latents], the column `selected` says which.
     """
     rows = bundle.latents.select(list(LATENT_COLUMNS)).take(np.flatnonzero(mask))
-    rows = rows.take(pa.array(_reading_order(rows)[:MOST_ROWS]))
+    rows = with_names(bundle, rows.take(pa.array(_reading_order(rows)[:MOST_ROWS])))
     if not pc.any(pc.not_equal(rows["explanation"], "")).as_py():
         rows = rows.drop_columns(["explanation"])
     order = order_words(bundle)
@@ -123,13 +129,19 @@ def _with_selected(rows: pa.Table, selected: Bools) -> pa.Table:
 
 @cached
 def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTable:
-    """The clusters of a level, largest first, and how many members of each are in the mask [F]."""
+    """The clusters of a level, largest first, and how many members of each are in the mask [F].
+
+    `verdict` is that of `charts.cluster_verdict`. `context` is the strongest context of the member
+    that comes first in the reading order; clusters after the first MOST_ROWS have none.
+    """
     rows = at_level(bundle.clusters, level)
     rows = rows.sort_by([("size", "descending"), ("cluster", "ascending")])
     members = bundle.memberships
     chosen = members["cluster"].to_numpy()[mask[members["latent"].to_numpy()]]
     counts = np.bincount(chosen, minlength=bundle.clusters.num_rows)
     rows = rows.append_column("selected", pa.array(counts[rows["cluster"].to_numpy()]))
+    rows = rows.append_column("verdict", pa.array(verdicts(rows), pa.string()))
+    rows = rows.append_column("context", pa.array(_contexts_of(bundle, rows), pa.string()))
     return CaptionedTable(
         name=f"clusters-{level.space}-{level.level}",
         title="Clusters of this level",
@@ -138,6 +150,15 @@ def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTa
             bundle, unit="token", level=level_words(level), clusters=count(rows.num_rows)
         ),
     )
+
+
+def _contexts_of(bundle: Bundle, clusters: pa.Table) -> list[str]:
+    """A context of each row of the cluster table as a short line; empty without one."""
+    first = clusters["cluster"].to_numpy()[:MOST_ROWS].astype(np.int64)
+    members = first_members(bundle, first)
+    snippets = strongest_snippets(bundle, members) if len(members) else {}
+    lines = [snippets.get(member, NO_SNIPPET).line for member in members.tolist()]
+    return [*lines, *[""] * (clusters.num_rows - len(lines))]
 
 
 @cached

@@ -13,6 +13,8 @@ from analysis.selection import Cluster, Latents, Near, Partners, Selection
 from analysis.serve.server_settings import server_settings
 from charts.cluster_evidence import cluster_row
 from charts.cluster_level import SPACE_WORDS
+from charts.cluster_verdict import MEANING, verdict_on
+from charts.core.names import name_by_latent
 from pages.widgets import choices, session
 from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
@@ -137,7 +139,10 @@ def _select(selection: Selection) -> None:
 def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
     """The name, the label's score and the numbers of a cluster, and links to others."""
     row = cluster_row(bundle, chosen.cluster)
-    st.subheader(f"Cluster {chosen.cluster}{_name(row['label'] or 'no label')}", anchor=False)
+    verdict = verdict_on(row)
+    colour = "orange" if verdict.startswith("weak") else "green"
+    title = f"Cluster {chosen.cluster}{_name(row['label'] or 'no label')}"
+    st.subheader(f"{title} :{colour}-badge[{verdict}]", anchor=False, help=MEANING)
     cluster_evidence(row, bundle)
     cluster_explanation(row)
     cluster_trust(row)
@@ -187,11 +192,12 @@ def _cluster_links(row: Row) -> None:
 
 def pair_head(bundle: Bundle, pair: Pair) -> None:
     """The names of the two latents, each with a button to its page."""
+    names = name_by_latent(bundle, (pair.a, pair.b))
     for letter, latent, column in zip("ab", (pair.a, pair.b), st.columns(2), strict=True):
         row = bundle.latents.slice(latent, 1).to_pylist()[0]
         with column, st.container(horizontal=True, vertical_alignment="center"):
             colour = "orange" if letter == "a" else "blue"
-            name = _name(row["label"], 60)
+            name = _name(names[latent], 60)
             st.markdown(f"#### :{colour}[{letter}] {latent}{name}", width="content")
             if row["flag"] != "live":
                 st.badge(row["flag"], color="gray")

@@ -4,7 +4,7 @@ Their rows come from `charts.tables`; here are the names and the formats of thei
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.selection import Latents, ids_of, replaced
+from charts.cluster_verdict import MEANING
 from charts.core.figure import CaptionedTable
 from charts.relations import relation_rows
 from charts.tables import clusters_table, latents_table, order_words, relations_table
@@ -73,10 +74,11 @@ _READING = _NUMBER(
     help="Place in the reading order, which covers most activation with the fewest clusters and "
     "latents. 0 is the first.",
 )
+_MORE = "more columns behind the eye at the right end"
 _LATENT_COLUMNS = {
     "selected": _TEXT("", width=30, help="● is selected."),
-    "latent": _id("latent"),
-    "label": _TEXT("label", width="medium"),
+    "label": _TEXT("name", width=190, help="Its label; its top tokens in quotes without one."),
+    "latent": _NUMBER("latent", format="%d", width=70),
     "cluster": _id("cluster"),
     "label_precision": _PRECISION,
     "label_recall": _RECALL,
@@ -93,16 +95,30 @@ _LATENT_COLUMNS = {
     "top_tokens": st.column_config.ListColumn("top tokens", width="large"),
     "explanation": _TEXT("explanation", width="large"),
 }
+_LATENTS_FIRST = (
+    "selected", "label", "latent", "label_precision", "label_recall", "density", "top_tokens",
+)  # fmt: skip
+"""Columns of latents that a reader sees; the others are in the menu of the table."""
+_CLUSTERS_FIRST = ("chosen", "label", "size", "verdict", "member_share", "stability", "context")
+"""Columns of clusters that a reader sees; the others are in the menu of the table."""
 _CLUSTER_COLUMNS = {
     "chosen": _TEXT("", width=30),
     "cluster": _id("cluster"),
-    "label": _TEXT("label", width="large"),
-    "size": _count("latents"),
-    "selected": _count("selected", "Members that are selected."),
-    "stability": _number(
-        "stability",
-        "%.2f",
-        f"Agreement over seeds, from 0 to 1. Below {WEAK:g} it is weak evidence.",
+    "label": _TEXT("name", width=230),
+    "size": _NUMBER("latents", format="localized", width=75),
+    "selected": _NUMBER(
+        "selected", format="localized", width=80, help="Members that are selected."
+    ),
+    "verdict": _TEXT("verdict", width=175, help=MEANING),
+    "context": _TEXT(
+        "strongest context", help="Of the member that comes first in the reading order."
+    ),
+    "stability": _NUMBER(
+        "reappears",
+        format="percent",
+        width=90,
+        help="Stability: overlap with the most similar cluster of other seeds. 100 % is best; "
+        f"below {100 * WEAK:g} % it is weak evidence.",
     ),
     "bootstrap": _number(
         "bootstrap",
@@ -115,8 +131,12 @@ _CLUSTER_COLUMNS = {
         "On held-out documents, how often a member fires on the words that the other members name, "
         "against chance (1). Median over the members; 5 and more is good.",
     ),
-    "member_share": _number(
-        "members that fit", "%.2f", "Share of the members with a lift of at least 5."
+    "member_share": _NUMBER(
+        "name fits",
+        format="percent",
+        width=85,
+        help="Share of the members that fire at least 5 times as often as by chance on the words "
+        "that the other members name. 100 % is best; random clusters reach about 3 %.",
     ),
     "member_lift_other_words": _number(
         "lift, other words",
@@ -171,12 +191,14 @@ def latent_table(
     rows = _with_marks(table.rows)
     total = int(mask.sum())
     order = order_words(bundle)
-    hint = "click a row to open its latent, tick rows to select them or one to note it"
+    hint = f"click a row to open its latent, tick rows to select them or one to note it · {_MORE}"
     _heading(table, name, total, order, hint)
     place = st.container()
     ids = rows["latent"].to_pylist()
     key = f"table of {name.lower()} {_digest(ids)}"
-    event = _table(rows, _LATENT_COLUMNS, key, height, ["single-cell", "multi-row"])
+    shown = [name for name in _LATENTS_FIRST if name in rows.column_names]
+    modes: list[SelectionMode] = ["single-cell", "multi-row"]
+    event = _table(rows, _LATENT_COLUMNS, key, height, modes, shown)
     ticked = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
     if ticked:
         place.button(
@@ -217,7 +239,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     """The clusters of a level with their stability and label scores; a click chooses one."""
     table = clusters_table(page.bundle, chosen.level, page.mask).of_selection(page.selection)
     rows = table.rows
-    hint = "click a row to show its cluster, a column name to sort"
+    hint = f"click a row for its details, a column name to sort · {_MORE}"
     _heading(table, "Clusters of this level", rows.num_rows, "", hint)
     key = f"clusters {chosen.level}"
     ids = rows["cluster"].to_pylist()
@@ -225,6 +247,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     st.dataframe(
         frame(rows.add_column(0, "chosen", marks)),
         column_config=_CLUSTER_COLUMNS,
+        column_order=_first(_CLUSTERS_FIRST, page.selected),
         hide_index=True,
         key=key,
         on_select=lambda: _take_cluster(key, ids),
@@ -233,6 +256,14 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
         row_height=_ROW_HEIGHT,
         height=min(_ROW_HEIGHT * (rows.num_rows + 1) + 3, 300),
     )
+
+
+def _first(columns: Sequence[str], selected: Bools | None) -> list[str]:
+    """The columns that are shown at first; the number of selected members only if it tells."""
+    if selected is None:
+        return list(columns)
+    place = columns.index("size") + 1
+    return [*columns[:place], "selected", *columns[place:]]
 
 
 @guarded()
@@ -321,10 +352,13 @@ def _table(
     key: str,
     height: int,
     modes: list[SelectionMode],
+    shown: Sequence[str] | None = None,
 ) -> DataframeState:
+    """A table; columns that are not in `shown` are in its menu only."""
     return st.dataframe(
         frame(rows),
         column_config=columns,
+        column_order=shown,
         hide_index=True,
         key=key,
         on_select="rerun",

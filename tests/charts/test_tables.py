@@ -13,6 +13,7 @@ from analysis.cooccurrence.significance import tests_of_pair as significance_of
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from charts import tables
+from charts.context_snippets import strongest_snippets
 from charts.core.export import KINDS, ROWS_KINDS, export
 from charts.core.figure import CaptionedTable, Figure
 from charts.pairs import strongest_pairs
@@ -73,7 +74,11 @@ def test_no_table_opens_on_its_densest_unlabelled_rows(planted_bundle: Bundle) -
         latents = latents.set_column(latents.column_names.index(name), name, values)
     vars(bundle)["latents"] = latents
     rows = listed(bundle, np.ones(latents.num_rows, dtype=bool)).to_pylist()
-    groups = [0 if r["flag"] == "live" and r["label"] else 1 + (r["flag"] != "live") for r in rows]
+    stored = labels.to_pylist()
+    groups = [
+        0 if r["flag"] == "live" and stored[r["latent"]] else 1 + (r["flag"] != "live")
+        for r in rows
+    ]
     assert groups == sorted(groups) and set(groups) == {0, 1, 2}
     for group in range(3):
         density = [r["density"] for r, g in zip(rows, groups, strict=True) if g == group]
@@ -131,6 +136,27 @@ def test_clusters_are_listed_with_their_selected_members(planted_bundle: Bundle)
     for row in rows.to_pylist():
         own = members["latent"][members["cluster"] == row["cluster"]]
         assert row["selected"] == mask[own].sum()
+
+
+def test_a_row_of_the_clusters_has_a_context_of_its_first_member(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level, mask = LevelName("cooccurrence", 0), np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    rows = clusters_table(planted_bundle, level, mask).rows
+    members = planted_bundle.memberships.to_pandas()
+    latents = planted_bundle.latents.to_pandas()
+    for row in rows.to_pylist():
+        own = latents.loc[members["latent"][members["cluster"] == row["cluster"]]]
+        own = own.assign(rank=own["reading_rank"].fillna(2**31)).sort_values(
+            ["rank", "active_tokens", "latent"], ascending=[True, False, True]
+        )
+        first = int(own["latent"].iloc[0])
+        (snippet,) = strongest_snippets(planted_bundle, np.array([first])).values()
+        assert row["context"] == snippet.line != ""
+    monkeypatch.setattr(tables, "MOST_ROWS", 1)
+    cut = tables._contexts_of(planted_bundle, rows)
+    assert cut == [rows["context"][0].as_py(), *[""] * (rows.num_rows - 1)]
+    assert rows.num_rows > 1
 
 
 @pytest.mark.parametrize("measure", ["phi", "lift"])

@@ -29,6 +29,22 @@ def test_a_click_in_the_tree_shows_a_cluster_and_selects_it_on_every_page(
     assert (app.query_params["space"], app.query_params["level"]) == (space, str(level))
 
 
+def test_the_table_of_clusters_opens_with_one_verdict_and_few_columns(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("clusters")
+    table = next(one for one in app.dataframe if "verdict" in one.value.columns)
+    assert list(table.proto.column_order) == [
+        "chosen", "label", "size", "verdict", "member_share", "stability", "context",
+    ]  # fmt: skip
+    assert {"bootstrap", "member_lift", "main_source", "mean_density"} < set(table.value.columns)
+    chosen = table.value[table.value["chosen"] == "▸"].iloc[0]
+    assert f"-badge[{chosen['verdict']}]" in app.subheader[0].value
+    narrowed = open_page("clusters", select="density<0.05")
+    table = next(one for one in narrowed.dataframe if "verdict" in one.value.columns)
+    assert list(table.proto.column_order)[2:4] == ["size", "selected"]
+
+
 def test_a_link_shows_its_cluster_and_its_components(
     open_page: Open, planted_bundle: Bundle
 ) -> None:

@@ -1,0 +1,55 @@
+"""One verdict on each cluster, in words: whether to believe it, and if not, why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.clusters.stability import WEAK, weak
+from analysis.labels.cluster_scores import GOOD_LIFT
+
+BELIEVABLE = "believable"
+NAME_FITS_FEW = "believable, name fits few"
+NO_BETTER_THAN_CHANCE = "weak: chance does as well"
+NOT_MEASURED = "not measured"
+MEANING = (
+    f"Believable: other seeds and resampled latents give the same cluster (stability and bootstrap "
+    f"of at least {WEAK:g}), and more so than where there is nothing to find. The name fits few: "
+    f"the median member fires less than {GOOD_LIFT:g} times as often as by chance on the words "
+    "that the other members name."
+)
+
+
+def verdicts(clusters: pa.Table) -> list[str]:
+    """The verdict on each row of the cluster table."""
+    names = ("stability", "bootstrap", "believable", "member_lift")
+    rows, is_weak = clusters.select([*names]).to_pylist(), weak(clusters).to_pylist()
+    return list(map(_verdict, rows, is_weak))
+
+
+def verdict_on(row: Mapping[str, Any]) -> str:
+    """The verdict on one row of the cluster table."""
+    columns = ("stability", "bootstrap", "believable", "member_lift")
+    kinds = (pa.float64(), pa.float64(), pa.bool_(), pa.float64())
+    of_row = {name: pa.array([row[name]], kind) for name, kind in zip(columns, kinds, strict=True)}
+    return verdicts(pa.table(of_row))[0]
+
+
+def _verdict(row: Mapping[str, Any], is_weak: bool) -> str:
+    if is_weak:
+        return _weakness(row["stability"], row["bootstrap"])
+    if row["believable"] is None and row["stability"] is None and row["bootstrap"] is None:
+        return NOT_MEASURED
+    lift = row["member_lift"]
+    return NAME_FITS_FEW if lift is not None and lift < GOOD_LIFT else BELIEVABLE
+
+
+def _weakness(stability: float | None, bootstrap: float | None) -> str:
+    of_seeds, of_resamples = (
+        value is not None and value < WEAK for value in (stability, bootstrap)
+    )
+    if of_seeds and of_resamples:
+        return "weak: does not reappear"
+    if of_seeds:
+        return "weak: other seeds differ"
+    return "weak: resamples differ" if of_resamples else NO_BETTER_THAN_CHANCE

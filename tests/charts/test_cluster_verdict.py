@@ -1,0 +1,57 @@
+"""The verdict on a cluster: one of few texts, decided by its stability, its null and its name."""
+
+import pyarrow as pa
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.clusters.stability import weak
+from charts.cluster_verdict import verdict_on, verdicts
+
+
+def rows_of(
+    stability: float | None, bootstrap: float | None, believable: bool | None, lift: float | None
+) -> pa.Table:
+    return pa.table(
+        {
+            "stability": pa.array([stability], pa.float32()),
+            "bootstrap": pa.array([bootstrap], pa.float32()),
+            "believable": pa.array([believable], pa.bool_()),
+            "member_lift": pa.array([lift], pa.float32()),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("stability", "bootstrap", "believable", "lift", "verdict"),
+    [
+        (0.9, 0.8, True, 12.0, "believable"),
+        (0.9, 0.8, True, 5.0, "believable"),
+        (0.9, 0.8, True, None, "believable"),
+        (0.9, 0.8, True, 4.9, "believable, name fits few"),
+        (0.9, 0.8, None, 12.0, "believable"),
+        (0.5, 0.5, True, 12.0, "believable"),
+        (0.49, 0.8, False, 12.0, "weak: other seeds differ"),
+        (0.9, 0.49, False, 12.0, "weak: resamples differ"),
+        (0.49, 0.49, False, 1.0, "weak: does not reappear"),
+        (0.49, 0.9, None, 12.0, "weak: other seeds differ"),
+        (0.9, 0.8, False, 12.0, "weak: chance does as well"),
+        (0.9, None, None, 12.0, "believable"),
+        (None, None, None, 12.0, "not measured"),
+    ],
+)
+def test_a_cluster_has_one_verdict(
+    stability: float | None,
+    bootstrap: float | None,
+    believable: bool | None,
+    lift: float | None,
+    verdict: str,
+) -> None:
+    assert verdicts(rows_of(stability, bootstrap, believable, lift)) == [verdict]
+
+
+def test_the_verdict_is_weak_where_the_charts_draw_a_cluster_pale(planted_bundle: Bundle) -> None:
+    clusters = planted_bundle.clusters
+    is_weak = [text.startswith("weak: ") for text in verdicts(clusters)]
+    assert is_weak == weak(clusters).to_pylist()
+    assert len(is_weak) == clusters.num_rows > 0
+    assert [verdict_on(row) for row in clusters.to_pylist()] == verdicts(clusters)
