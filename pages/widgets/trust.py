@@ -41,6 +41,7 @@ def map_trust(bundle: Bundle, map_name: MapName, *, is_named: bool = False) -> N
         sentences = [
             quality_sentence(quality),
             _null_sentence(null, map_name),
+            _exact_terms(quality, null),
             first_map_sentence(bundle.manifest),
         ]
         label = map_badge(quality, null)
@@ -74,17 +75,16 @@ def _badge(label: str, *, is_weak: bool) -> DeltaGenerator:
 
 
 def map_badge(quality: MapQuality, null: MapQuality | None) -> str:
-    """The measures of a map beside their null, such as "recall .33 · null .06 · seeds .57"."""
+    """How many neighbours a map keeps, such as "Neighbours kept: 31 % (6 % by chance)".
+
+    The share that another seed keeps is named if it is what makes the map weak.
+    """
     if quality.knn_recall is None:
-        return "map not measured"
-    chance = None if null is None else null.knn_recall
-    parts = [
-        f"recall {_hundredths(quality.knn_recall)}",
-        "no null" if chance is None else f"null {_hundredths(chance)}",
-    ]
-    if quality.agreement is not None:
-        parts.append(f"seeds {_hundredths(quality.agreement)}")
-    return " · ".join(parts)
+        return "Neighbours kept: not measured"
+    label = _beside_chance("Neighbours kept", quality.knn_recall, null and null.knn_recall)
+    if quality.agreement is not None and quality.agreement < LEAST_RECALL <= quality.knn_recall:
+        label += f" · another seed keeps {_whole_percent(quality.agreement)}"
+    return label
 
 
 def map_is_weak(quality: MapQuality) -> bool:
@@ -94,9 +94,30 @@ def map_is_weak(quality: MapQuality) -> bool:
     return not known or min(known) < LEAST_RECALL
 
 
-def _hundredths(value: float) -> str:
-    """A share with two decimals and no leading zero, such as ".08"."""
-    return f"{value:.2f}".removeprefix("0") if value < 1 else f"{value:.2f}"
+def _beside_chance(words: str, value: float, by_chance: float | None) -> str:
+    """A share for a badge, beside that where there is nothing to find."""
+    chance = "chance not drawn" if by_chance is None else f"{_whole_percent(by_chance)} by chance"
+    return f"{words}: {_whole_percent(value)} ({chance})"
+
+
+def _whole_percent(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%"
+
+
+def _exact_terms(quality: MapQuality, null: MapQuality | None) -> str:
+    """The measures of a map by their names, as in exported files."""
+    terms = {
+        "kNN recall@10": (quality.knn_recall, null and null.knn_recall),
+        "trustworthiness": (quality.trustworthiness, null and null.trustworthiness),
+        "agreement of seeds": (quality.agreement, null and null.agreement),
+    }
+    parts = [
+        f"{name} {numbers.fraction(value)}"
+        + ("" if by_chance is None else f" (null {numbers.fraction(by_chance)})")
+        for name, (value, by_chance) in terms.items()
+        if value is not None
+    ]
+    return f"Measured: {', '.join(parts)}." if parts else ""
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
@@ -108,21 +129,24 @@ def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
 
 
 def level_badge(row: ClusterLevel) -> str:
-    """The stability of a level and of its null, such as "stability .78 · null .00"."""
-    null = "no null" if row.null_stability is None else f"null {_hundredths(row.null_stability)}"
-    return f"stability {_hundredths(row.stability)} · {null}"
+    """The stability of a level, such as "Clusters reappear: 78 % (0 % by chance)"."""
+    return _beside_chance("Clusters reappear", row.stability, row.null_stability)
 
 
 def _clustering_text(row: ClusterLevel) -> None:
+    stability = (
+        f"Stability {numbers.short(row.stability)}: the agreement of the clusters of different "
+        "seeds; 1 is best."
+    )
     if row.null_stability is None:
         st.caption(
-            f"Stability {numbers.short(row.stability)}. This bundle has no null draw of these "
+            f"{stability} This bundle has no null draw of these "
             "clusters, so it is not known what the same computation gives where there is nothing "
             "to find. `clearwater refresh` adds it."
         )
     else:
         st.caption(
-            f"Stability {numbers.short(row.stability)}. Where there is nothing to find, the "
+            f"{stability} Where there is nothing to find, the "
             f"same computation gives {numbers.short(row.null_stability)}: the mean of "
             f"{numbers.count(row.null_draws)} draws of {numbers.count(row.null_latents)} "
             f"latents ({NULLS[row.space]})."

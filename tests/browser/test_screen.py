@@ -131,7 +131,7 @@ def test_on_a_phone_the_map_starts_below_three_rows(open_page: OpenPage) -> None
     assert stage is not None and stage["y"] <= 200
     choices = page.locator(".st-key-page-tools")
     assert choices.evaluate("row => row.scrollWidth > row.clientWidth && row.clientHeight < 50")
-    page.get_by_role("button", name=re.compile("^stability")).click()  # scrolls to it
+    page.get_by_role("button", name=re.compile("^Clusters reappear")).click()  # scrolls to it
     expect(page.get_by_text("Where there is nothing to find").first).to_be_visible()
 
 

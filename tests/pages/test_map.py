@@ -54,7 +54,7 @@ def test_both_maps_are_shown_beside_each_other(open_page: Open) -> None:
     assert (len(first["shapes"]), len(beside["shapes"])) == (0, 1)
     assert first["name"] == "Map of the decoder vectors" != beside["name"] != ""
     badges = [popover.proto.popover.label for popover in app.get("popover")]
-    assert [label.split(":")[0] for label in badges if "recall" in label] == [
+    assert [label.split(":")[0] for label in badges if "Neighbours kept" in label] == [
         "decoder",
         "co-occurrence",
     ]

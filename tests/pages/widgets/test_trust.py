@@ -251,10 +251,10 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("stability", "null", "label"),
     [
-        (0.781, 0.0, "stability .78 · null .00"),
-        (0.49, 0.125, "stability .49 · null .12 · weak"),
-        (0.5, None, "stability .50 · no null"),
-        (1.0, 0.3, "stability 1.00 · null .30"),
+        (0.781, 0.0, "Clusters reappear: 78\u00a0% (0\u00a0% by chance)"),
+        (0.49, 0.125, "Clusters reappear: 49\u00a0% (12\u00a0% by chance) · weak"),
+        (0.5, None, "Clusters reappear: 50\u00a0% (chance not drawn)"),
+        (1.0, 0.3, "Clusters reappear: 100\u00a0% (30\u00a0% by chance)"),
     ],
 )
 def test_the_badge_of_a_level(
@@ -276,11 +276,16 @@ def test_the_badge_of_a_level(
 @pytest.mark.parametrize(
     ("recall", "null", "agreement", "label"),
     [
-        (0.328, 0.064, None, "recall .33 · null .06"),
-        (0.0772, None, None, "recall .08 · no null · weak"),
-        (0.3, 0.1, 0.3, "recall .30 · null .10 · seeds .30"),
-        (0.9, None, 0.29, "recall .90 · no null · seeds .29 · weak"),
-        (None, 0.1, None, "map not measured · weak"),
+        (0.328, 0.064, None, "Neighbours kept: 33\u00a0% (6\u00a0% by chance)"),
+        (0.0772, None, None, "Neighbours kept: 8\u00a0% (chance not drawn) · weak"),
+        (0.3, 0.1, 0.3, "Neighbours kept: 30\u00a0% (10\u00a0% by chance)"),
+        (
+            0.9,
+            None,
+            0.29,
+            "Neighbours kept: 90\u00a0% (chance not drawn) · another seed keeps 29\u00a0% · weak",
+        ),
+        (None, 0.1, None, "Neighbours kept: not measured · weak"),
     ],
 )
 def test_the_badge_of_a_map(
@@ -299,6 +304,28 @@ def test_the_badge_of_a_map(
     manifest = planted_bundle.manifest.model_copy(update={"map": quality, "null_map": of_null})
     map_trust(replace(planted_bundle, manifest=manifest), "decoder")
     assert shown == [label]
+
+
+def test_the_badge_of_a_map_opens_its_measures_by_their_names(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    quality = planted_bundle.manifest.map.model_copy(
+        update={"knn_recall": 0.328, "trustworthiness": 0.91, "agreement": 0.53}
+    )
+    null = quality.model_copy(
+        update={"knn_recall": 0.064, "trustworthiness": None, "agreement": 0.11}
+    )
+    manifest = planted_bundle.manifest.model_copy(update={"map": quality, "null_map": null})
+    written: list[str] = []
+    monkeypatch.setattr(st, "markdown", written.append)
+    map_trust(replace(planted_bundle, manifest=manifest), "decoder")
+    assert (
+        plain(
+            "Measured: kNN recall@10 0.328 (null 0.064), trustworthiness 0.910, agreement of seeds "
+            "0.530 (null 0.110)."
+        )
+        in written[0]
+    )
 
 
 @pytest.mark.parametrize("map_name", ["decoder", "cooccurrence"])
