@@ -1,13 +1,46 @@
 """Units and the caption that all figures of a pair of latents use."""
 
-from analysis.bundle import Bundle, Unit
+from analysis.bundle import UNITS, Bundle, Unit
 from analysis.cooccurrence.pair import Pair
+from analysis.runtime.numbers import count
 from charts.core.figure import Caption, Value, caption_of
 
 UNIT_WORDS: dict[Unit, str] = {"token": "tokens", "window": "windows", "document": "documents"}
-
-
 ROW = 30
+"""Pixels."""
+
+
+def shown_units(pair: Pair) -> tuple[Unit, ...]:
+    """The units that say something of their own, smallest first.
+
+    Where every document fits into one window, the windows are the documents, so they are left out.
+    """
+    return tuple(unit for unit in UNITS if unit != "window" or not windows_are_documents(pair))
+
+
+def windows_are_documents(pair: Pair) -> bool:
+    """Whether there are as many windows as documents, so that each is one."""
+    return int(pair.tables["window"].n) == int(pair.tables["document"].n)
+
+
+def units_words(pair: Pair) -> str:
+    """The units of the figures of a pair, for their captions."""
+    *others, last = shown_units(pair)
+    return f"{', '.join(others)} and {last}"
+
+
+def windows_note(pair: Pair) -> str:
+    """What a window is, or why there are none."""
+    if windows_are_documents(pair):
+        return (
+            f"No document has more than {count(pair.window)} kept tokens, so windows of this "
+            "length are the documents; choose a shorter window to see whether both fire close to "
+            "each other."
+        )
+    return (
+        f"A window is {count(pair.window)} consecutive kept tokens of one document; the last "
+        "one of a document may be shorter."
+    )
 
 
 def pair_caption(bundle: Bundle, pair: Pair, unit: str, **parameters: Value) -> Caption:

@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from analysis.bundle import UNITS, Bundle
+from analysis.bundle import UNITS, Bundle, Unit
 from analysis.cooccurrence.association import expected, lift
 from analysis.cooccurrence.pair import Pair
 from analysis.runtime.numbers import count, percent, short
@@ -27,7 +27,14 @@ from charts.core.theme import (
     colour_scale,
     layered,
 )
-from charts.pair import ROW, UNIT_WORDS, pair_caption
+from charts.pair import (
+    ROW,
+    UNIT_WORDS,
+    pair_caption,
+    shown_units,
+    units_words,
+    windows_note,
+)
 
 CELL_HEIGHT = 66
 
@@ -45,18 +52,17 @@ def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
         title=f"How often latents {pair.a} and {pair.b} fire together",
         chart=_cell_drawing(rows, pair),
         rows=rows,
-        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        caption=pair_caption(bundle, pair, units_words(pair), window=pair.window),
         note=(
-            f"A window is {count(pair.window)} consecutive kept tokens of one document; the last "
-            "one of a document may be shorter. Two latents can share a window or a document just "
-            "because of its topic."
+            f"{windows_note(pair)} Two latents can share a window or a document just because of "
+            "its topic."
         ),
     )
 
 
 def _cells(pair: Pair) -> pa.Table:
     rows = []
-    for unit in UNITS:
+    for unit in shown_units(pair):
         table = pair.tables[unit]
         n, n1, n2 = (float(value) for value in (table.n, table.n1, table.n2))
         for a, b, cell in (
@@ -80,9 +86,9 @@ def _cells(pair: Pair) -> pa.Table:
 
 
 def _cell_drawing(rows: pa.Table, pair: Pair) -> Drawing:
-    data = rows.to_pylist()
+    data, units = rows.to_pylist(), shown_units(pair)
     for row in data:
-        left = 2.35 * UNITS.index(row["unit"]) + (0 if row["b_active"] else 1)
+        left = 2.35 * units.index(row["unit"]) + (0 if row["b_active"] else 1)
         top = 0 if row["a_active"] else 1
         row |= {"x": left, "x2": left + 0.98, "y": top, "y2": top + 0.96, "middle": left + 0.49}
         row["times"] = float(np.log2((row["count"] + 0.5) / (row["expected"] + 0.5)))
@@ -90,15 +96,15 @@ def _cell_drawing(rows: pa.Table, pair: Pair) -> Drawing:
         row["part"] = percent(row["share"])
         row["chance"] = f"expected {_expected_text(row['expected'])}"
         row["cell"] = _named(row, pair)
-    return _cell_chart().draw(
+    return _cell_chart(len(units)).draw(
         {"cells": pa.Table.from_pylist(data), "headings": pa.Table.from_pylist(_headings(pair))}
     )
 
 
 @template
-def _cell_chart() -> alt.LayerChart:
-    end = 2.35 * len(UNITS) - 0.37
-    across, down = (-0.72, end), (1.98, -0.62)
+def _cell_chart(units: int) -> alt.LayerChart:
+    end = 2.35 * units - 0.37
+    across, down = (-0.72, end), (1.98, -0.8)
     base = alt.Chart(named("cells"))
     boxes = base.mark_rect(stroke=PAPER).encode(
         x=bare_x("x:Q", across),
@@ -154,10 +160,17 @@ def _headings(pair: Pair) -> list[dict[str, object]]:
         {"x": -0.38, "y": 0.48, "text": f"{pair.a} fires", "colour": A_COLOUR},
         {"x": -0.38, "y": 1.48, "text": f"{pair.a} silent", "colour": QUIET_INK},
     ]
-    for i, unit in enumerate(UNITS):
+    questions: dict[Unit, str] = {
+        "token": "on the same token?",
+        "window": f"within {count(pair.window)} tokens?",
+        "document": "in the same document?",
+    }
+    for i, unit in enumerate(shown_units(pair)):
         left, n = 2.35 * i, int(pair.tables[unit].n)
+        total = f"{count(n)} {UNIT_WORDS[unit]}"
         heads += [
-            {"x": left + 1, "y": -0.45, "text": f"{count(n)} {UNIT_WORDS[unit]}", "colour": INK},
+            {"x": left + 1, "y": -0.66, "text": questions[unit], "colour": INK},
+            {"x": left + 1, "y": -0.44, "text": total, "colour": QUIET_INK},
             {"x": left + 0.49, "y": -0.15, "text": f"{pair.b} fires", "colour": B_COLOUR},
             {"x": left + 1.49, "y": -0.15, "text": f"{pair.b} silent", "colour": QUIET_INK},
         ]
@@ -186,7 +199,7 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
                 "expected": float(expected(pair.tables[unit])),
                 "lift": float(lift(pair.tables[unit])),
             }
-            for unit in UNITS
+            for unit in shown_units(pair)
         ]
     )
     data = rows.append_column(
@@ -199,7 +212,7 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
         title="Joint count against chance",
         chart=_expected_chart().draw({"rows": data}, end=3 * most, ticks=ticks),
         rows=rows,
-        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        caption=pair_caption(bundle, pair, units_words(pair), window=pair.window),
         note=(
             "Open ring: count expected if the two were independent, n1·n2 / N. Dot: observed "
             "count. The number is the lift, observed over expected. The tests below compare "

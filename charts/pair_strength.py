@@ -3,7 +3,7 @@
 import altair as alt
 import pyarrow as pa
 
-from analysis.bundle import UNITS, Bundle
+from analysis.bundle import UNITS, Bundle, Unit
 from analysis.cooccurrence.association import MEASURES, wilson_interval
 from analysis.cooccurrence.pair import Pair
 from charts.core.cache import cached
@@ -14,12 +14,13 @@ from charts.core.numbers import COUNT, FRACTION
 from charts.core.theme import (
     A_COLOUR,
     B_COLOUR,
+    NARROW,
     QUIET_INK,
     RULE,
     UNIT_COLOURS,
     layered,
 )
-from charts.pair import ROW, pair_caption
+from charts.pair import ROW, pair_caption, shown_units, units_words
 
 STRENGTHS = ("phi", "jaccard", "npmi")
 
@@ -31,7 +32,7 @@ def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
     The tick is the density of the other latent, which is the value for independent latents.
     """
     rows = []
-    for unit in UNITS:
+    for unit in shown_units(pair):
         table = pair.tables[unit]
         n, n1, n2, joint = (float(v) for v in (table.n, table.n1, table.n2, table.n11))
         for given, other, trials, base in (
@@ -57,7 +58,7 @@ def pair_conditionals(bundle: Bundle, pair: Pair) -> Figure:
         title="If one fires, does the other?",
         chart=_whiskers().draw({"rows": table}, names=names),
         rows=table,
-        caption=pair_caption(bundle, pair, "token, window and document", interval="Wilson 95 %"),
+        caption=pair_caption(bundle, pair, units_words(pair), interval="Wilson 95 %"),
         note=(
             "Dot and line: the share and its 95 % Wilson interval; grey tick: the density of "
             "the other latent. Tokens of one document are not independent, so intervals by token "
@@ -107,7 +108,7 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
             "value": float(MEASURES[name].of(pair.tables[unit])),
         }
         for name in STRENGTHS
-        for unit in UNITS
+        for unit in shown_units(pair)
     ]
     rows += [
         {"measure": OF_VALUES["activation_cosine"], "unit": "token", "value": pair.cosine},
@@ -118,13 +119,13 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-strengths",
         title="Strength of co-occurrence, by measure and unit",
-        chart=_strength_chart().draw(
+        chart=_strength_chart(shown_units(pair)).draw(
             {"rows": table, "zero": pa.table({"at": [0]})},
             measures=order,
             height=len(order) * ROW + 60,
         ),
         rows=table,
-        caption=pair_caption(bundle, pair, "token, window and document", window=pair.window),
+        caption=pair_caption(bundle, pair, units_words(pair), window=pair.window),
         note=(
             "Phi and NPMI depend on the number of units with neither latent; Jaccard does not. "
             "Cosine and Pearson compare the activations over all kept tokens."
@@ -133,13 +134,15 @@ def pair_strengths(bundle: Bundle, pair: Pair) -> Figure:
 
 
 @template
-def _strength_chart() -> alt.LayerChart:
+def _strength_chart(units: tuple[Unit, ...]) -> alt.LayerChart:
+    colours = dict(zip(UNITS, UNIT_COLOURS, strict=True))
+    shapes = dict(zip(UNITS, ("circle", "diamond", "square"), strict=True))
     base = alt.Chart(named("rows")).encode(
         y=alt.Y(
             "measure:N",
             sort=each("measures"),
             title=None,
-            axis=alt.Axis(grid=True, labelLimit=115),
+            axis=alt.Axis(grid=True, labelLimit=alt.ExprRef(f"{NARROW} ? 115 : 150")),
         ),
         tooltip=[
             alt.Tooltip("measure:N"),
@@ -157,13 +160,13 @@ def _strength_chart() -> alt.LayerChart:
         color=alt.Color(
             "unit:N",
             title=None,
-            scale=alt.Scale(domain=list(UNITS), range=UNIT_COLOURS),
+            scale=alt.Scale(domain=list(units), range=[colours[unit] for unit in units]),
             legend=alt.Legend(orient="top"),
         ),
         shape=alt.Shape(
             "unit:N",
             title=None,
-            scale=alt.Scale(domain=list(UNITS), range=["circle", "diamond", "square"]),
+            scale=alt.Scale(domain=list(units), range=[shapes[unit] for unit in units]),
             # The same legend as that of the colour, so that Vega-Lite draws one with both.
             legend=alt.Legend(orient="top"),
         ),

@@ -56,11 +56,26 @@ def test_joint_against_chance(tiny: Bundle, pair: Pair, active: np.ndarray) -> N
 
 
 def test_a_pair_with_a_dead_latent_can_be_drawn(tiny: Bundle) -> None:
-    pair = read_pair(tiny, 0, 60)
+    pair = read_pair(tiny, 0, 60, window=50)
     for draw in FIGURES:
         assert draw(tiny, pair).chart.to_dict()
     assert pair_context_strips(tiny, pair, "both").rows.num_rows == 0
     assert pair_expected(tiny, pair).rows["joint"].to_pylist() == [0, 0, 0]
+
+
+def test_windows_that_are_the_documents_are_left_out_and_it_says_so(tiny: Bundle) -> None:
+    longest = int(np.bincount(tiny.tokens["document"].to_numpy()).max())
+    pair = read_pair(tiny, A, B, window=longest)
+    for draw in (pair_counts, pair_expected, pair_conditionals, pair_strengths):
+        assert set(draw(tiny, pair).rows["unit"].to_pylist()) == {"token", "document"}
+        assert "token and document" in draw(tiny, pair).caption.text
+    assert f"No document has more than {longest} kept tokens" in (
+        pair_counts(tiny, pair).note or ""
+    )
+    shorter = read_pair(tiny, A, B, window=longest - 1)
+    for draw in (pair_counts, pair_expected, pair_conditionals, pair_strengths):
+        assert set(draw(tiny, shorter).rows["unit"].to_pylist()) == set(UNITS)
+    assert f"A window is {longest - 1} consecutive" in (pair_counts(tiny, shorter).note or "")
 
 
 def test_the_colour_of_a_cell_is_the_binary_log_of_count_over_expected(
@@ -99,6 +114,8 @@ def test_each_cell_has_its_place_its_count_its_share_and_its_name(tiny: Bundle, 
     heads = [head["text"] for head in drawn_rows(figure, "colour", "text", "x", "y")]
     for unit in UNITS:
         assert f"{int(pair.tables[unit].n):,} {unit}s" in heads
+    questions = {"on the same token?", "within 50 tokens?", "in the same document?"}
+    assert questions < set(heads)
 
 
 def test_the_text_beside_the_joint_count_is_the_lift(tiny: Bundle, pair: Pair) -> None:
