@@ -1,6 +1,6 @@
 /** The legend of the colours: entries with "selected / total", and a bar for numbers. */
 
-/** Pixels of a map on which an open legend leaves enough room. */
+/** Pixels of a map that has room for an open legend beside its points. */
 const WIDE = 640;
 /** Entries that are listed at first, and that each press on the last line adds. */
 const AT_ONCE = 60;
@@ -17,7 +17,14 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
   let shown = [];
   /** Whether the reader has opened or closed it; null leaves it to the room. */
   let chosen = null;
-  const isOpen = () => chosen ?? host.parentElement.clientWidth >= WIDE;
+  const isWide = () => host.parentElement.clientWidth >= WIDE;
+  const isOpen = () => chosen ?? isWide();
+
+  /** Leave the legend room of its own if the map is wide, so that it hides no point. */
+  function place() {
+    const open = host.querySelector("details")?.open ?? isOpen();
+    host.parentElement.dataset.legend = open && isWide() ? "beside" : "over";
+  }
 
   function build(colour) {
     const details = document.createElement("details");
@@ -29,6 +36,7 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     title.addEventListener("click", () => {
       chosen = !details.open;
     });
+    details.addEventListener("toggle", place);
     details.append(title);
     if (colour.scale) details.append(colourBar(colour, theme()));
     const list = text("ul", "legend-entries", "");
@@ -46,6 +54,7 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     details.append(list, more);
     add(list, colour);
     host.replaceChildren(details);
+    place();
   }
 
   /** List the next entries. */
@@ -71,6 +80,7 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
   }
 
   let drawn = "";
+  place();
   return {
     /**
      * @param {import("./colours.js").Colour} colour
@@ -87,6 +97,7 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     fit() {
       const details = host.querySelector("details");
       if (details) details.open = isOpen();
+      place();
     },
     /** Build anew when it is shown next. */
     forget() {

@@ -40,10 +40,10 @@ const KEYS =
   "M, B and L choose moving, a box or a lasso, E saves the map. Enter puts the latent in the middle in focus, and " +
   "opens the latent in focus. Escape clears the focus, then the selection.";
 
-/** Call `resized` with the size in CSS pixels at the start and whenever it changes. */
+/** Call `resized` with the size of the points in CSS pixels at the start and whenever it changes. */
 export function watchSize(stage, resized) {
   const observer = new ResizeObserver(() => {
-    const { clientWidth: width, clientHeight: height } = stage.host;
+    const { clientWidth: width, clientHeight: height } = stage.surface;
     if (!width || !height) return;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     for (const canvas of [stage.points, stage.overlay]) {
@@ -52,6 +52,7 @@ export function watchSize(stage, resized) {
     }
     resized(width, height, ratio);
   });
-  observer.observe(stage.host);
+  observer.observe(stage.surface);
+  observer.observe(stage.host); // its width decides where the legend is
   return () => observer.disconnect();
 }

@@ -137,7 +137,9 @@ p { color: var(--quiet); margin: 8px 0; }
 .map { position: relative; height: min(78vh, 900px); border: 1px solid var(--rule); overflow: hidden;
   touch-action: none; cursor: grab; }
 canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
-.legend-place { position: absolute; top: 8px; right: 8px; max-width: 240px; }
+.map[data-legend="beside"] canvas { width: calc(100% - 256px); }
+.legend-place { position: absolute; top: 8px; right: 8px; width: 240px; }
+.legend:not([open]) { width: max-content; margin-left: auto; }
 .legend { background: var(--paper); border: 1px solid var(--rule); border-radius: 6px; padding: 6px 8px;
   max-height: 60vh; overflow: auto; }
 .legend ul { list-style: none; margin: 4px 0 0; padding: 0; }

@@ -87,7 +87,7 @@ function moved() {
 }
 
 new ResizeObserver(() => {
-  const { clientWidth: width, clientHeight: height } = host;
+  const { clientWidth: width, clientHeight: height } = points;
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   for (const canvas of [points, overlay]) {
     canvas.width = Math.round(width * ratio);
@@ -98,7 +98,7 @@ new ResizeObserver(() => {
   if (first) camera.show(scene.viewport);
   renderer.drawn = false;
   redraw();
-}).observe(host);
+}).observe(points);
 
 host.addEventListener("wheel", (event) => {
   event.preventDefault();

@@ -259,6 +259,36 @@ def test_the_legend_counts_and_narrows_the_selection(open_page: OpenPage, bundle
     np.testing.assert_array_equal(narrowed, chosen & (clustering.of_latent == ids[0]))
 
 
+def test_an_open_legend_hides_no_point_and_can_be_folded(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    shown = MapPage(open_page("map?map=decoder"), bundle).ready()
+    page, legend = shown.page, shown.map.locator(".legend")
+
+    def overlap() -> float:
+        """Pixels by which the points reach below the legend."""
+        box = legend.bounding_box()
+        assert box is not None
+        left, _, width, _ = shown.box
+        return left + width - box["x"]
+
+    expect(legend).to_have_attribute("open", "")
+    assert overlap() <= 0
+    narrow = shown.box[2]
+    legend.locator("summary").click()
+    expect(shown.map).to_have_attribute("data-legend", "over")
+    shown.rest()
+    folded = legend.bounding_box()
+    assert shown.box[2] > narrow + 150 and folded is not None and folded["height"] < 40
+    page.set_viewport_size({"width": 800, "height": 800})
+    legend.locator("summary").click()
+    shown.rest()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(shown.map).to_have_attribute("data-legend", "over")
+    legend.locator("summary").click()
+    expect(legend).not_to_have_attribute("open", "")
+
+
 def test_the_keys_go_through_the_legend(shown: MapPage) -> None:
     page = shown.page
     page.locator(".map .legend-entries").focus()
