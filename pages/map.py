@@ -6,8 +6,9 @@ from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
 from charts.null_view import null_map
 from pages.widgets.figure_card import show
-from pages.widgets.latent_map import is_shown, map_choice, show_maps
+from pages.widgets.latent_map import map_choice, show_maps
 from pages.widgets.latent_notes import pointed_latent_notes
+from pages.widgets.map_gestures import is_shown
 from pages.widgets.page import begin, workspace
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
@@ -15,8 +16,8 @@ from pages.widgets.trust import clustering_trust, map_trust
 page = begin(
     "Map",
     "Which latents have similar decoder vectors or fire together, and what do they respond to? "
-    "Choose the box or the lasso to select latents. Click a point to put it in focus, and press "
-    "Enter to open its latent, or N to write a note on it.",
+    "Choose the box or the lasso to select latents. Click a point, or choose a latent under the "
+    "search field, to put it in focus; press Enter to open its latent, or N to write a note on it.",
 )
 with page.toolbar:
     choice = map_choice(page)

@@ -16,6 +16,8 @@ const STEP = 1.8;
 const PAN = 0.15;
 /** Milliseconds after which a click is no longer the first half of a double-click. */
 const SINGLE = 330;
+/** The least zoom at which a latent is shown that was searched for. */
+const NEAR = 4;
 /** Margin around the selection, as a share of it. */
 const MARGIN = 0.06;
 
@@ -27,6 +29,9 @@ export class MapActions {
   constructor(map) {
     this.map = map;
     this.landing = () => {};
+    /** The number of the last flight that Python has asked for, and a latent to fly to later. */
+    this.flown = 0;
+    this.awaited = null;
   }
 
   destroy() {
@@ -277,6 +282,25 @@ export class MapActions {
       if (landed) done();
       this.map.moved();
     });
+  }
+
+  /** Fly to a latent that Python names, once. */
+  takeFlight(flight) {
+    if (!flight || flight.number <= this.flown) return;
+    this.flown = flight.number;
+    this.landOn(flight.latent);
+  }
+
+  /** Put a latent in the middle, near enough to tell it from others, and show its card. */
+  landOn(latent) {
+    const { map } = this;
+    const { camera } = map;
+    this.awaited = map.index ? null : latent;
+    if (!map.pixelOf(latent)) return;
+    const [x, y] = map.placeOf(latent);
+    const scale = camera.scale * Math.max(1, NEAR / camera.zoom);
+    // The card comes after the last movement, which would hide it.
+    this.flyTo({ x, y, scale }, () => queueMicrotask(() => map.reading.hover(latent, true)));
   }
 
   showWhole() {

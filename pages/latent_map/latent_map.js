@@ -96,7 +96,10 @@ export class LatentMap {
   update(data) {
     const before = this.data;
     this.data = data;
-    if (!before) [this.mode, this.size] = [data.mode, data.size];
+    if (!before) {
+      [this.mode, this.size] = [data.mode, data.size];
+      this.actions.flown = data.flight?.number ?? 0; // of a map that was here before
+    }
     if (isAnswered(data.answered)) this.setBusy(false);
     this.stage.name.textContent = data.name;
     if (before?.theme !== data.theme) this.stage.host.dataset.theme = data.theme;
@@ -113,6 +116,7 @@ export class LatentMap {
     this.link.order = data.order;
     if (this.index && before) this.writeView(); // Python knows the view only from gestures
     this.reading.takeData();
+    this.actions.takeFlight(data.flight);
     this.showTools();
     this.redraw();
   }
@@ -157,6 +161,7 @@ export class LatentMap {
     this.camera.showWhole();
     if (!lastViews.has(key)) this._showLinked(this.data.viewport);
     else if (lastViews.get(key)) this.camera.show(lastViews.get(key));
+    if (this.actions.awaited !== null) this.actions.landOn(this.actions.awaited);
     this.writeView();
   }
 

@@ -103,11 +103,6 @@ def map_choice(page: Page) -> MapChoice:
     return MapChoice(names, colour, level, shows_chance)
 
 
-def is_shown() -> bool:
-    """Whether the last run of this session has shown the map."""
-    return map_gestures.KEYS[0] in st.session_state
-
-
 def show_maps(page: Page, choice: MapChoice) -> None:
     """Draw the maps of the browser, or charts if the browser cannot draw them."""
     if st.session_state.get(map_gestures.UNSUPPORTED):
@@ -215,6 +210,7 @@ def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
         "undo": session.can_undo(),
         "redo": session.can_redo(),
         "answered": map_gestures.answered(),
+        "flight": map_gestures.flight(),
         "caption": map_caption(bundle, choice.level, name).text,
         "weakNote": map_note(bundle, name),
     }

@@ -7,6 +7,7 @@ that the view does not contain yet, because Streamlit may drop a message for the
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self, get_args
 
+import numpy as np
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,6 +28,7 @@ from analysis.selection import (
     replaced,
 )
 from charts.map_columns import colouring, part_of
+from charts.map_view import maps_of, places
 from charts.text_colours import OWN_TEXT
 from pages.widgets import session
 from pages.widgets.bundles import shown
@@ -40,6 +42,7 @@ KEYS = ("latent map", "latent map beside")
 """Of the component of the map, and of the one beside it."""
 UNSUPPORTED = "the browser has no WebGL2"
 """In the state of the session once its browser has said so."""
+_FLIGHT = "latent to which the map flies"
 _ANSWERED = "number of the last gesture on the map"
 
 Kind = Literal["box", "lasso", "open", "focus", "clear", "legend", "undo", "redo", "unsupported"]
@@ -79,6 +82,33 @@ class Gesture(BaseModel):
 def answered() -> int:
     """The number of the last gesture that the view contains."""
     return int(st.session_state.get(_ANSWERED, 0))
+
+
+def is_shown() -> bool:
+    """Whether the last run of this session has shown the map."""
+    return KEYS[0] in st.session_state
+
+
+def fly_to(latent: int) -> bool:
+    """Put a latent in focus and in the middle of the map that is shown; False if it is not on one.
+
+    The browser flies once for each number.
+    """
+    if not is_shown():
+        return False
+    x, y = places(shown(), session.current().map or maps_of(shown())[0])
+    if latent >= len(x) or not (np.isfinite(x[latent]) and np.isfinite(y[latent])):
+        return False
+    last = flight() or {"number": 0}
+    st.session_state[_FLIGHT] = {"latent": latent, "number": last["number"] + 1}
+    session.change(latent=latent)
+    return True
+
+
+def flight() -> dict[str, int] | None:
+    """The last latent to which the map flies, and its number."""
+    flown: dict[str, int] | None = st.session_state.get(_FLIGHT)
+    return flown
 
 
 @guarded()

@@ -27,6 +27,9 @@ const CONDITIONS = /^(?!\s*".*"\s*$).*([\w)]\s*[<>=]=?|\w\(|[&|])/;
 const NARROWEST = 460; // px, unless the window is narrower
 const HIGHEST = 680;
 const HINT = "↑ ↓ choose a hit · Enter without a choice selects all latents with this text";
+const MAP_HINT =
+  "↑ ↓ choose a hit · a latent is shown on the map, with Shift it is opened · " +
+  "Enter without a choice selects all latents with this text";
 const MAKING = "The search index of this bundle is being made …";
 const NONE = "Nothing matches.";
 
@@ -132,7 +135,7 @@ class SearchList {
     }
     if (!this.isOpen) return;
     if (key === "Escape") this.close();
-    else if (key === "Enter") this.choose(this.hits[this.marked]);
+    else if (key === "Enter") this.choose(this.hits[this.marked], event.shiftKey);
     else if (key === "ArrowDown" && this.hits.length) this.mark(this.marked + 1);
     else if (key === "ArrowUp" && this.hits.length) this.mark(this.marked - 1);
     else return;
@@ -156,7 +159,7 @@ class SearchList {
         this.show([], MAKING);
         this.timer = setTimeout(() => this.ask(text), AGAIN);
       } else if (answer.ok) {
-        this.show(body, body.length ? HINT : NONE);
+        this.show(body, body.length ? hintHere() : NONE);
       } else {
         this.show([], body);
       }
@@ -168,7 +171,8 @@ class SearchList {
   /** @param {Hit[]} hits grouped by kind */
   show(hits, status) {
     this.hits = hits;
-    this.listbox.replaceChildren(...groupsOf(hits, this.listbox.id, (hit) => this.choose(hit)));
+    const choose = (hit, opens) => this.choose(hit, opens);
+    this.listbox.replaceChildren(...groupsOf(hits, this.listbox.id, choose));
     this.status.textContent = status;
     this.mark(-1);
     if (!this.isOpen) this.panel.showPopover();
@@ -215,10 +219,11 @@ class SearchList {
     else this.field?.removeAttribute("aria-activedescendant");
   }
 
-  choose({ kind, item, select }) {
+  /** Choose a hit; `opens` also where a map could show it. */
+  choose({ kind, item, select }, opens = false) {
     this.write(this.committed);
     this.close();
-    this.send({ kind, item, select });
+    this.send({ kind, item, select, opens });
   }
 
   /** Give the field its last selection back, or it would take the typed text as a selection. */
@@ -230,6 +235,11 @@ class SearchList {
     this.field.blur();
     this.isWriting = false;
   }
+}
+
+/** Where a map is shown, it flies to a chosen latent. */
+function hintHere() {
+  return document.querySelector(".st-key-maps") ? MAP_HINT : HINT;
 }
 
 /** What is searched; empty if the text is a selection with conditions. */
@@ -267,7 +277,7 @@ function optionOf(hit, id, choose) {
     part("search-note", hit.note),
   );
   option.setAttribute("role", "option");
-  option.addEventListener("click", () => choose(hit));
+  option.addEventListener("click", (event) => choose(hit, event.shiftKey));
   return option;
 }
 

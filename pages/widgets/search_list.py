@@ -2,7 +2,8 @@
 
 The browser draws the list (`search_list.js`) from the route in `pages.server.search_hits`. It uses
 the field of the selection bar, so there is one field. A chosen hit opens a latent or a cluster, or
-takes the place of the part of the selection that is of its kind.
+takes the place of the part of the selection that is of its kind. Where a map is shown, it flies to
+a chosen latent instead, unless Shift is held.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from pages.widgets import session
 from pages.widgets.bundles import data_address
 from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
+from pages.widgets.map_gestures import fly_to
 from pages.widgets.state import Id
 
 KEY = "search list"
@@ -39,6 +41,8 @@ class Choice(BaseModel):
 
     kind: Kind
     item: Id = 0
+    opens: bool = False
+    """Whether a latent is opened also where a map could show it."""
     select: str = Field(default="", max_length=LONGEST_TEXT)
 
 
@@ -75,7 +79,8 @@ def take_choice() -> None:
     except ValidationError:
         return
     if choice.kind in ("latent", "context"):
-        open_latent(choice.item)
+        if choice.opens or not fly_to(choice.item):
+            open_latent(choice.item)
     elif choice.kind == "cluster":
         choose_cluster(choice.item)
     else:

@@ -8,8 +8,10 @@ from playwright.sync_api import Page, Route, expect
 from analysis.bundle import Bundle
 from analysis.labels import SEPARATOR
 from charts.core.scheme import Scheme
+from charts.map_view import places
 from tests.analysis.selection.search.test_forty_queries import FIRST, QUERIES, Judge
 from tests.browser.conftest import FIELD, PATIENCE, OpenPage, selected, settle
+from tests.browser.map_page import MapPage
 from tests.browser.test_selection_steps import _selection, _wait_for
 
 pytestmark = pytest.mark.browser
@@ -57,11 +59,44 @@ def test_a_right_latent_is_among_the_first_on_every_page(
     expect(marked).to_have_count(1, timeout=PATIENCE)
     assert field.get_attribute("aria-activedescendant") == marked.get_attribute("id")
     field.press("Enter")
-    page.wait_for_url(re.compile(rf"/latent\?.*latent={ids[right[0]]}\b"))
+    opened = "map" if name == "map" else "latent"
+    page.wait_for_url(re.compile(rf"/{opened}\?.*latent={ids[right[0]]}\b"))
     expect(page.get_by_role("option")).to_have_count(0, timeout=PATIENCE)
     settle(page)
     expect(field).to_have_value("", timeout=PATIENCE)
     assert _selection(page) == ""
+
+
+def test_the_map_flies_to_a_chosen_latent_and_with_shift_it_is_opened(
+    shown: MapPage, bundle: Bundle
+) -> None:
+    page, before, query = shown.page, shown.viewport(), ON_PAGES["map"].text
+    field = page.locator(FIELD)
+    _insert(page, query)
+    expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".search-status")).to_contain_text("a latent is shown on the map")
+    latent = int(_options(page, "Latents")[0].rsplit("latent ", 1)[1])
+    field.press("ArrowDown")
+    field.press("Enter")
+    page.wait_for_url(re.compile(rf"/map\?.*latent={latent}\b"))
+    expect(page.locator(".map .card-id")).to_contain_text(str(latent))
+    shown.rest()
+    x0, x1, y0, y1 = shown.viewport()
+    x, y = (float(axis[latent]) for axis in places(bundle, "decoder"))
+    assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((x, y), abs=0.01 * (x1 - x0))
+    assert x1 - x0 < (before[1] - before[0]) / 3
+    assert _selection(page) == ""
+
+    page.go_back()
+    page.wait_for_function("!/latent=/.test(location.search)", timeout=PATIENCE)
+    shown.rest()
+    assert shown.viewport() == pytest.approx(before, rel=0.01)
+
+    _insert(page, query)
+    expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
+    field.press("ArrowDown")
+    field.press("Shift+Enter")
+    page.wait_for_url(re.compile(rf"/latent\?.*latent={latent}\b"))
 
 
 def test_enter_on_the_text_selects_and_escape_closes(open_page: OpenPage) -> None:
