@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import streamlit as st
 from streamlit.elements.arrow import DataframeState, SelectionMode
@@ -104,7 +105,7 @@ _CLUSTERS_FIRST = ("chosen", "label", "size", "verdict", "member_share", "stabil
 _CLUSTER_COLUMNS = {
     "chosen": _TEXT("", width=30),
     "cluster": _id("cluster"),
-    "label": _TEXT("name", width=230),
+    "label": _TEXT("name", width=280),
     "size": _NUMBER("latents", format="localized", width=75),
     "selected": _NUMBER(
         "selected", format="localized", width=80, help="Members that are selected."
@@ -115,7 +116,7 @@ _CLUSTER_COLUMNS = {
     ),
     "stability": _NUMBER(
         "reappears",
-        format="percent",
+        format="%.0f %%",
         width=90,
         help="Stability: overlap with the most similar cluster of other seeds. 100 % is best; "
         f"below {100 * WEAK:g} % it is weak evidence.",
@@ -133,7 +134,7 @@ _CLUSTER_COLUMNS = {
     ),
     "member_share": _NUMBER(
         "name fits",
-        format="percent",
+        format="%.0f %%",
         width=85,
         help="Share of the members that fire at least 5 times as often as by chance on the words "
         "that the other members name. 100 % is best; random clusters reach about 3 %.",
@@ -245,7 +246,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     ids = rows["cluster"].to_pylist()
     marks = pa.array(["▸" if cluster == chosen.cluster else "" for cluster in ids])
     st.dataframe(
-        frame(rows.add_column(0, "chosen", marks)),
+        _in_percent(frame(rows.add_column(0, "chosen", marks)), "member_share", "stability"),
         column_config=_CLUSTER_COLUMNS,
         column_order=_first(_CLUSTERS_FIRST, page.selected),
         hide_index=True,
@@ -256,6 +257,11 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
         row_height=_ROW_HEIGHT,
         height=min(_ROW_HEIGHT * (rows.num_rows + 1) + 3, 300),
     )
+
+
+def _in_percent(shown: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The frame with some shares as percentages, which its formats round."""
+    return shown.assign(**{name: 100 * shown[name] for name in columns})
 
 
 def _first(columns: Sequence[str], selected: Bools | None) -> list[str]:
