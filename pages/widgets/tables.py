@@ -75,7 +75,7 @@ _READING = _NUMBER(
     help="Place in the reading order, which covers most activation with the fewest clusters and "
     "latents. 0 is the first.",
 )
-_MORE = "more columns behind the eye at the right end"
+_MORE = "more columns behind the eye at its top right"
 _LATENT_COLUMNS = {
     "selected": _TEXT("", width=30, help="● is selected."),
     "label": _TEXT("name", width=190, help="Its label; its top tokens in quotes without one."),

@@ -81,7 +81,8 @@ def map_badge(quality: MapQuality, null: MapQuality | None) -> str:
     """
     if quality.knn_recall is None:
         return "Neighbours kept: not measured"
-    label = _beside_chance("Neighbours kept", quality.knn_recall, null and null.knn_recall)
+    by_chance = None if null is None else null.knn_recall
+    label = _beside_chance("Neighbours kept", quality.knn_recall, by_chance)
     if quality.agreement is not None and quality.agreement < LEAST_RECALL <= quality.knn_recall:
         label += f" · another seed keeps {_whole_percent(quality.agreement)}"
     return label
@@ -106,17 +107,17 @@ def _whole_percent(share: float) -> str:
 
 def _exact_terms(quality: MapQuality, null: MapQuality | None) -> str:
     """The measures of a map by their names, as in exported files."""
-    terms = {
-        "kNN recall@10": (quality.knn_recall, null and null.knn_recall),
-        "trustworthiness": (quality.trustworthiness, null and null.trustworthiness),
-        "agreement of seeds": (quality.agreement, null and null.agreement),
+    names = {
+        "knn_recall": "kNN recall@10",
+        "trustworthiness": "trustworthiness",
+        "agreement": "agreement of seeds",
     }
-    parts = [
-        f"{name} {numbers.fraction(value)}"
-        + ("" if by_chance is None else f" (null {numbers.fraction(by_chance)})")
-        for name, (value, by_chance) in terms.items()
-        if value is not None
-    ]
+    parts = []
+    for field, name in names.items():
+        value, by_chance = getattr(quality, field), getattr(null, field, None)
+        if value is not None:
+            of_null = "" if by_chance is None else f" (null {numbers.fraction(by_chance)})"
+            parts.append(f"{name} {numbers.fraction(value)}{of_null}")
     return f"Measured: {', '.join(parts)}." if parts else ""
 
 
