@@ -100,12 +100,12 @@ _LATENTS_FIRST = (
     "selected", "label", "latent", "label_precision", "label_recall", "density", "top_tokens",
 )  # fmt: skip
 """Columns of latents that a reader sees; the others are in the menu of the table."""
-_CLUSTERS_FIRST = ("chosen", "label", "size", "verdict", "member_share", "stability", "context")
+_CLUSTERS_FIRST = ("chosen", "label", "verdict", "size", "member_share", "stability", "context")
 """Columns of clusters that a reader sees; the others are in the menu of the table."""
 _CLUSTER_COLUMNS = {
     "chosen": _TEXT("", width=30),
     "cluster": _id("cluster"),
-    "label": _TEXT("name", width=280),
+    "label": _TEXT("name", width=245),
     "size": _NUMBER("latents", format="localized", width=75),
     "selected": _NUMBER(
         "selected", format="localized", width=80, help="Members that are selected."

@@ -35,14 +35,14 @@ def test_the_table_of_clusters_opens_with_one_verdict_and_few_columns(
     app = open_page("clusters")
     table = next(one for one in app.dataframe if "verdict" in one.value.columns)
     assert list(table.proto.column_order) == [
-        "chosen", "label", "size", "verdict", "member_share", "stability", "context",
+        "chosen", "label", "verdict", "size", "member_share", "stability", "context",
     ]  # fmt: skip
     assert {"bootstrap", "member_lift", "main_source", "mean_density"} < set(table.value.columns)
     chosen = table.value[table.value["chosen"] == "▸"].iloc[0]
     assert f"-badge[{chosen['verdict']}]" in app.subheader[0].value
     narrowed = open_page("clusters", select="density<0.05")
     table = next(one for one in narrowed.dataframe if "verdict" in one.value.columns)
-    assert list(table.proto.column_order)[2:4] == ["size", "selected"]
+    assert list(table.proto.column_order)[3:5] == ["size", "selected"]
 
 
 def test_a_link_shows_its_cluster_and_its_components(
