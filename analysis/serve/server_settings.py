@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from analysis.notes.address import check_address, local_address
@@ -84,6 +85,10 @@ class ServerSettings(BaseModel):
         default=0,
         ge=0,
         description="pages that one process of a team has open at once; 0: as many as come",
+    )
+    state: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("clearwater"),
+        description="folder of what the processes of a team share: logouts",
     )
     job_processes: int = Field(
         default=1,

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from analysis.serve.access.identity import Identity, identity_of_claims
+from analysis.serve.access.logouts import Logouts
 from analysis.serve.access.proxy import identity_of_headers, is_from_proxy
 from analysis.serve.access.rights import User, may
 from analysis.serve.addresses import is_loopback
@@ -80,7 +81,7 @@ class Gate:
         self.base_path = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
         self.look_again = look_again
         self.sent_files = SentFiles()
-        self._logged_out: set[Identity] = set()
+        self.logouts = Logouts(settings.state / "logouts")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -92,7 +93,7 @@ class Gate:
         inner = {**scope, "headers": _with_identity(scope["headers"], caller), USER: user}
         path = _below(scope["path"], self.base_path)
         if path == LOGOUT and self.settings.login == "oidc" and caller.identity is not None:
-            self._log_out(caller.identity)
+            self.logouts.add(caller.identity)
         if refused := self._refusal(scope, path, caller, user):
             STATE.count(f"refused with {refused[0]}")
             await _refuse(*refused, scope, receive, send)
@@ -130,17 +131,8 @@ class Gate:
         has_one = scope["type"] == "http" and any(one.user == name for one in open_now)
         return len(open_now) >= limit and not has_one
 
-    def is_logged_out(self, identity: Identity | None) -> bool:
-        """Whether a login was ended in this process, though its cookie would still count."""
-        return identity in self._logged_out
-
-    def _log_out(self, identity: Identity) -> None:
-        """End a login: also its other pages, and copies of its cookie, show nothing from now on."""
-        now = time.time()
-        self._logged_out = {one for one in self._logged_out if one.counts_at(now)} | {identity}
-
     def _unless_logged_out(self, caller: "Caller") -> "Caller":
-        return Caller(None) if self.is_logged_out(caller.identity) else caller
+        return Caller(None) if caller.identity in self.logouts else caller
 
     def _refusal(
         self, scope: Scope, path: str, caller: Caller, user: User | None
@@ -233,14 +225,14 @@ class _Socket:
         await self._send(message)
 
     def _is_the_same(self) -> bool:
-        if self._gate.is_logged_out(self._caller.identity):
+        if self._caller.identity in self._gate.logouts:
             return False
         return self._caller.user == self._user
 
     async def _watch(self) -> None:
         while self._is_the_same():
             await asyncio.sleep(self._gate.look_again)
-        if self._gate.is_logged_out(self._caller.identity):
+        if self._caller.identity in self._gate.logouts:
             # The page with the button is on its way to the logout, which must not be interrupted.
             await asyncio.sleep(self._gate.look_again)
         await self._end()

@@ -63,6 +63,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     given = {"mode": "team", "login": "headers", "people": str(people)} | settings
     more = {
         "CLEARWATER_NOTES": f"sqlite:///{folder / 'notes.sqlite'}",
+        "CLEARWATER_STATE": str(folder),
         "FORWARDED_ALLOW_IPS": "",
     }
     return more | {f"CLEARWATER_{name.upper()}": value for name, value in given.items()}
