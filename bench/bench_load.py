@@ -1,14 +1,21 @@
 """How long readers wait when many use one server, and while one of them exports pictures.
 
     .venv/bin/python -m bench.bench_load [--sessions 50] [--seconds 90] [--workers 1 --workers 2]
+        [--bundle FOLDER ...] [--cold] [--exports 40]
 
 Each session opens pages and uses their widgets (latent, cluster, measure, selection), and pauses
-for 5 to 15 seconds after each answer. Then one reader downloads 20 PNG pictures while another
-clicks. The client runs on the same machine; its CPU time is reported. Targets with two workers and
-50 sessions: p50 at most 0.5 s, p95 at most 1.5 s, no error; p95 beside the exports at most 1 s.
+for 5 to 15 seconds after each answer. With several bundles, the sessions are spread over them.
+`--cold` begins at once and not when the server is warm. Then the same sessions go on while one more
+reader exports pictures; only what they wait for meanwhile counts. The client runs on the same
+machine; its CPU time is reported.
+
+Targets with two workers: 50 sessions on the demo, warm, p95 at most 1.5 s; 40 sessions on eight
+bundles of 65,536 latents, cold, p95 at most 2 s and at most 8 GB; no error; beside 40 exports, p95
+rises by at most 20 %.
 """
 
 import asyncio
+import os
 import random
 import statistics
 import sys
@@ -31,12 +38,13 @@ from bench.server import ROOT, Server, started, wait_until_warm
 SELECTIONS = ("", "density<0.01", "cluster=3", "flag=dead", '"the"', "cluster=5 & max>2")
 LATENTS = ("Latent", "Latent a", "Latent b")
 """Number inputs that hold the id of a latent."""
+PROCESSES = (("job_loop", "job process"), ("streamlit", "server process"), ("nginx", "nginx"))
+"""What the command of a process has in it, and its name."""
 THINK = (5.0, 15.0)
-QUICK = (0.5, 1.5)
-"""Pauses of the reader who clicks beside the exports."""
 RAMP = 15.0
 """Seconds over which the sessions start."""
-EXPORTS = 20
+SETTLE = 15.0
+"""Seconds after these until the exports begin."""
 TIMEOUT = 120.0
 
 
@@ -50,9 +58,13 @@ class Waits:
     """Seconds until the first chart, of the answers that have one."""
     by_page: dict[str, list[float]] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
+    counts: bool = True
+    """Whether answers are noted now."""
 
     def note(self, page: str, run: Run) -> None:
         """Add an answer."""
+        if not self.counts:
+            return
         self.finished.append(run.seconds)
         self.by_page.setdefault(page or "overview", []).append(run.seconds)
         if run.first_chart is not None:
@@ -67,6 +79,17 @@ class Usage:
     name: str
     cpu: float
     memory: int
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """The readers of a trial."""
+
+    links: tuple[str, ...]
+    """The query strings that open the bundles; the sessions are spread over them."""
+    latents: int
+    """Of the smallest bundle."""
+    sessions: int
 
 
 class Reader:
@@ -111,26 +134,37 @@ def main(
     sessions: Annotated[int, typer.Option(min=1)] = 50,
     seconds: Annotated[float, typer.Option(min=1)] = 90.0,
     workers: Annotated[list[int] | None, typer.Option()] = None,
-    bundle: Annotated[Path, typer.Option()] = ROOT / "data" / "demo",
-    exports: Annotated[bool, typer.Option()] = True,
+    bundle: Annotated[list[Path] | None, typer.Option()] = None,
+    cold: Annotated[bool, typer.Option("--cold")] = False,
+    exports: Annotated[int, typer.Option(min=0)] = 40,
 ) -> None:
     """Measure the dashboard with each number of workers."""
-    latents = len(open_bundle(bundle).latents)
+    folders = bundle or [ROOT / "data" / "demo"]
+    opened = [open_bundle(folder) for folder in folders]
+    crowd = Crowd(
+        tuple(f"bundle={one.manifest.bundle_id}" for one in opened),
+        min(len(one.latents) for one in opened),
+        sessions,
+    )
+    places = {"CLEARWATER_BUNDLES": os.pathsep.join(str(folder.absolute()) for folder in folders)}
     for number in workers or [1, 2]:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "analysis", "serve", "--workers", str(number)]
             log = Path(folder) / "log.txt"
-            with started(bundle, log, command, options=["--port={port}"]) as server:
-                for worker in range(number):
+            with started(folders[0], log, command, places, ["--port={port}"]) as server:
+                for worker in range(0 if cold else number):
                     wait_until_warm(server.address, f"{COOKIE}={worker}")
                 print(f"\n{number} workers, {sessions} sessions, {seconds:.0f} s")
-                _measured(server, lambda: _load(server.address, latents, sessions, seconds))
+                alone = _measured(server, lambda: _load(server.address, crowd, seconds))
                 if exports:
-                    print(f"{number} workers, one reader clicks, one exports {EXPORTS} pictures")
-                    _measured(server, lambda: _beside_exports(server.address, latents))
+                    print(f"{number} workers, {sessions} sessions while one exports {exports}")
+                    beside = _measured(
+                        server, lambda: _beside_exports(server.address, crowd, exports)
+                    )
+                    print(f"  p95 rises by {100 * (_p95(beside) / _p95(alone) - 1):.0f} %")
 
 
-def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> None:
+def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> Waits:
     """Run a trial and print its waits and what it cost."""
 
     async def run() -> Waits:
@@ -155,7 +189,14 @@ def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> None:
         )
     each = 1000 * total / max(1, len(waits.finished))
     print(f"  {'together':<16} CPU {total:6.1f} s, {each:5.1f} ms per answer")
+    memory = sum(one.memory for one in _usage(server).values())
     print(f"  {'client':<16} CPU {own:6.1f} s ({100 * own / wall:3.0f} %)")
+    print(f"  memory of all processes {memory / 1e9:.2f} GB")
+    return waits
+
+
+def _p95(waits: Waits) -> float:
+    return statistics.quantiles(waits.finished, n=20, method="inclusive")[-1]
 
 
 def _print_waits(name: str, values: list[float]) -> None:
@@ -169,13 +210,12 @@ def _print_waits(name: str, values: list[float]) -> None:
 
 
 def _usage(server: Server) -> dict[int, Usage]:
-    """The processes of the server by their id; those that draw pictures are gone too soon."""
+    """The processes of the server by their id."""
     used = {}
     for process in (server.process, *server.process.children(recursive=True)):
         try:
             times, line = process.cpu_times(), process.cmdline()
-            serves = "streamlit" in line
-            name = "server process" if serves else "nginx" if "nginx" in line[0] else "supervisor"
+            name = next((name for word, name in PROCESSES if word in " ".join(line)), "supervisor")
             memory = int(process.memory_full_info().uss)
             used[process.pid] = Usage(name, times.user + times.system, memory)
         except (psutil.NoSuchProcess, IndexError):
@@ -183,69 +223,70 @@ def _usage(server: Server) -> dict[int, Usage]:
     return used
 
 
-async def _load(address: str, latents: int, sessions: int, seconds: float) -> Waits:
+async def _load(address: str, crowd: Crowd, seconds: float) -> Waits:
     waits = Waits()
     end = time.perf_counter() + RAMP + seconds
-    await asyncio.gather(
-        *(
-            _session(address, latents, seed, RAMP * seed / sessions, end, waits)
-            for seed in range(sessions)
-        )
-    )
+    await _all_sessions(address, crowd, waits, lambda: time.perf_counter() > end)
     return waits
 
 
-async def _session(
-    address: str, latents: int, seed: int, delay: float, end: float, waits: Waits
+async def _all_sessions(
+    address: str, crowd: Crowd, waits: Waits, is_over: Callable[[], bool]
 ) -> None:
-    await asyncio.sleep(delay)
+    await asyncio.gather(
+        *(_session(address, crowd, seed, waits, is_over) for seed in range(crowd.sessions))
+    )
+
+
+async def _session(
+    address: str, crowd: Crowd, seed: int, waits: Waits, is_over: Callable[[], bool]
+) -> None:
+    await asyncio.sleep(RAMP * seed / crowd.sessions)
     try:
         async with Client(address) as client:
-            reader = Reader(client, latents, seed)
+            reader = Reader(client, crowd.latents, seed)
             page = reader.random.choice(PAGES)
-            waits.note(page, await reader.open(page))
-            while True:
-                pause = reader.random.uniform(*THINK)
-                if time.perf_counter() + pause > end:
-                    return
-                await asyncio.sleep(pause)
-                run = await reader.click()
-                waits.note(client.page, run)
+            waits.note(page, await reader.open(page, crowd.links[seed % len(crowd.links)]))
+            while not is_over():
+                await asyncio.sleep(reader.random.uniform(*THINK))
+                if not is_over():
+                    run = await reader.click()
+                    waits.note(client.page, run)
     except (TimeoutError, OSError) as error:
         waits.errors[repr(error)[:120]] += 1
 
 
-async def _beside_exports(address: str, latents: int) -> Waits:
-    waits, done = Waits(), asyncio.Event()
+async def _beside_exports(address: str, crowd: Crowd, exports: int) -> Waits:
+    """What the sessions wait for while one more reader exports pictures."""
+    waits, done = Waits(counts=False), asyncio.Event()
 
     async def export() -> None:
-        async with Client(address) as client:
-            exported = 0
-            while exported < EXPORTS:
-                for page in PAGES:
-                    run = await client.open(page, timeout=TIMEOUT)
-                    pictures = [b for b in run.downloads if b.label == "Picture, PNG"]
-                    for button in pictures[: EXPORTS - exported]:
-                        data = await client.download(button, timeout=TIMEOUT)
-                        if not data.startswith(b"\x89PNG"):
-                            waits.errors["not a PNG"] += 1
-                        exported += 1
-        done.set()
+        await asyncio.sleep(RAMP + SETTLE)
+        start, waits.counts = time.perf_counter(), True
+        try:
+            await _export(address, crowd.links[0], exports, waits)
+            print(f"  exported {exports} pictures in {time.perf_counter() - start:.1f} s")
+        finally:
+            done.set()
 
-    async def click() -> None:
-        async with Client(address) as client:
-            reader = Reader(client, latents, seed=1)
-            await reader.open("")
-            while not done.is_set():
-                await asyncio.sleep(reader.random.uniform(*QUICK))
-                waits.note(client.page, await reader.click())
-
-    start = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         group.create_task(export())
-        group.create_task(click())
-    print(f"  exported {EXPORTS} pictures in {time.perf_counter() - start:.1f} s")
+        group.create_task(_all_sessions(address, crowd, waits, done.is_set))
     return waits
+
+
+async def _export(address: str, link: str, exports: int, waits: Waits) -> None:
+    async with Client(address) as client:
+        exported = 0
+        while exported < exports:
+            for page in PAGES:
+                run = await client.open(page, link, timeout=TIMEOUT)
+                pictures = [b for b in run.downloads if b.label == "Picture, PNG"]
+                for button in pictures[: exports - exported]:
+                    data = await client.download(button, timeout=TIMEOUT)
+                    if not data.startswith(b"\x89PNG"):
+                        waits.errors["not a PNG"] += 1
+                    exported += 1
 
 
 if __name__ == "__main__":
