@@ -5,7 +5,14 @@ import streamlit as st
 from analysis.serve.access.rights import may
 from pages.widgets.current_user import REFUSED, current_user
 from pages.widgets.export_menu import begin_run
-from pages.widgets.operation_parts import last_errors, numbers_of_process, open_pages, people_file
+from pages.widgets.operation_parts import (
+    jobs,
+    last_errors,
+    memory,
+    numbers_of_process,
+    open_pages,
+    people_file,
+)
 
 begin_run("Operation")
 st.title("Operation", anchor=False)
@@ -14,6 +21,8 @@ if not may(current_user(), None, "operate"):
     st.stop()
 st.caption("Of the server process that has drawn this page; several processes have one page each.")
 numbers_of_process()
+memory()
+jobs()
 open_pages()
 people_file()
 last_errors()

@@ -98,6 +98,11 @@ def clear() -> None:
     _results.clear()
 
 
+def used_bytes() -> int:
+    """Bytes of all results together, at most `LIMIT`."""
+    return _results.nbytes
+
+
 def cached(
     compute: Callable[Concatenate[Bundle, _Arguments], _Result],
 ) -> Callable[Concatenate[Bundle, _Arguments], _Result]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import streamlit as st
 
@@ -26,6 +27,8 @@ _HEAD_BYTES = 4096
 """Bytes at the beginning of a manifest, among which is the id."""
 MOST_OPEN = 8
 """Bundles that one server process keeps open."""
+_OPEN: WeakValueDictionary[str, Bundle] = WeakValueDictionary()
+"""Those that are in memory, by their identities."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,13 @@ def _current(bundle_id: str, user: User | None) -> Offered | None:
 @st.cache_resource(show_spinner=False, max_entries=MOST_OPEN)
 def _opened(bundle_id: str, identity: str, _path: Path) -> Bundle:
     """An open bundle; with other files its folder has another identity, and is opened again."""
-    return open_bundle(_path)
+    bundle = _OPEN[identity] = open_bundle(_path)
+    return bundle
+
+
+def open_now() -> list[Bundle]:
+    """The bundles that this process holds open."""
+    return list(_OPEN.values())
 
 
 def data_address(bundle_id: str, bundle: Bundle) -> str:

@@ -1,4 +1,4 @@
-"""What an operator sees: open pages, memory, bundles, the file of people, and the last errors."""
+"""What an operator sees: memory, jobs, open pages, the file of people, and the last errors."""
 
 import json
 import os
@@ -9,12 +9,14 @@ import streamlit as st
 
 from analysis.runtime import numbers
 from analysis.serve.access.people import people_of
+from analysis.serve.jobs.line import shared_line
 from analysis.serve.server_settings import server_settings
 from analysis.serve.server_state import STATE, resident_bytes
 from analysis.serve.structured_log import LAST_ERRORS
 from charts.core.text import visible
-from pages.widgets.bundles import registry_size
+from pages.widgets.bundles import MOST_OPEN, registry_size
 from pages.widgets.markdown import plain
+from pages.widgets.memory_use import memory_use
 from pages.widgets.metrics import metrics
 
 _MEGABYTE = 1e6
@@ -28,7 +30,7 @@ def numbers_of_process() -> None:
     cells = {
         "Process": (str(os.getpid()), "Its id on the machine."),
         "Memory": (
-            f"{numbers.short(resident_bytes() / _MEGABYTE)} MB",
+            _megabytes(resident_bytes()),
             "With the mapped files that it has read; processes share these.",
         ),
         "Open pages": (numbers.count(len(open_now)), "Tabs of browsers that are connected."),
@@ -40,6 +42,67 @@ def numbers_of_process() -> None:
         for word, number in sorted(STATE.counts.items())
     }
     metrics(cells | counted)
+
+
+def memory() -> None:
+    """What holds the memory of this process."""
+    used = memory_use()
+    limit = server_settings().most_pages
+    st.subheader("Memory", anchor=False)
+    metrics(
+        {
+            "Open bundles": (
+                _megabytes(sum(used.bundles.values())),
+                "Tables that have been read. At most "
+                f"{numbers.count(MOST_OPEN)} bundles are open at once.",
+            ),
+            "Figures": (
+                _megabytes(used.figures),
+                f"Finished figures, for all sessions; at most {_megabytes(used.most_figures)}.",
+            ),
+            "Sessions": (
+                _megabytes(sum(used.sessions)),
+                f"Number of sessions: {numbers.count(len(used.sessions))}. They share most of "
+                "what they hold with the figures. "
+                + (
+                    f"At most {numbers.count(limit)} pages are open."
+                    if limit
+                    else "Their number has no limit (setting most_pages)."
+                ),
+            ),
+            "Job processes": (_megabytes(used.jobs), "They end after a minute without a job."),
+        }
+    )
+    rows = [
+        {"bundle": visible(name), "MB": round(size / _MEGABYTE, 1)}
+        for name, size in sorted(used.bundles.items(), key=lambda one: -one[1])
+    ]
+    st.dataframe(rows, hide_index=True)
+
+
+def jobs() -> None:
+    """The exports and computations that run and wait, in their order."""
+    now, line = time.time(), shared_line()
+    rows = [
+        {
+            "what": visible(job.title),
+            "user": visible(job.requester.user),
+            "place": line.place(job) or "runs",
+            "seconds": round(now - job.since, 1),
+        }
+        for job in line.jobs()
+    ]
+    st.subheader("Queue", anchor=False)
+    st.markdown(
+        f"Up to {numbers.count(line.processes)} of these exports and computations run at once, "
+        f"each for up to {numbers.short(line.seconds)} seconds."
+    )
+    if rows:
+        st.dataframe(rows, hide_index=True)
+
+
+def _megabytes(size: int) -> str:
+    return f"{numbers.short(size / _MEGABYTE)} MB"
 
 
 def open_pages() -> None:

@@ -41,6 +41,8 @@ def test_an_operator_sees_pages_errors_and_the_file_of_people(
     as_user("ann@lab.example", monkeypatch)
     line = {"time": "2026-01-01T00:00:00", "message": "error 7 while drawing", "exception": "Why"}
     monkeypatch.setattr("pages.widgets.operation_parts.LAST_ERRORS", [json.dumps(line)])
+    # The runtime of AppTest has no manager of sessions.
+    monkeypatch.setattr("pages.widgets.memory_use._states", lambda: [{"title": "Map"}])
     with STATE.open_page("bob@lab.example", "reader"):
         app = open_page("operation")
     assert not app.exception and not app.error
@@ -48,7 +50,11 @@ def test_an_operator_sees_pages_errors_and_the_file_of_people(
     cells = {metric.label: metric.value for metric in app.metric}
     assert cells["Open pages"] == "1" and cells["Users"] == "1" and cells["Bundles"] >= "1"
     assert cells["Memory"].endswith(" MB")
-    assert "bob@lab.example" in app.dataframe[0].value.to_string()
+    used = [cells[one] for one in ("Open bundles", "Figures", "Sessions", "Job processes")]
+    assert all(one.endswith(" MB") for one in used)
+    assert any("planted" in table.value.to_string() for table in app.dataframe)
+    assert "Up to 1 of these exports and computations run at once" in texts(app)
+    assert any("bob@lab.example" in table.value.to_string() for table in app.dataframe)
     assert any("error 7 while drawing" in box.label for box in app.expander)
     assert [code.value for code in app.code] == ["Why"]
     assert "in force as it is" in texts(app)

@@ -2,13 +2,22 @@
 
 import re
 
+import pytest
 from starlette.requests import Request
 
+from analysis.serve.jobs.job import Job
+from analysis.serve.jobs.line import shared_line
 from analysis.serve.server_state import STATE
 from pages.server.open_metrics import MEDIA_TYPE, metrics
+from pages.widgets import memory_use
+from pages.widgets.memory_use import MemoryUse
 
 
-def test_it_states_what_the_process_has_counted() -> None:
+def test_it_states_what_the_process_has_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    use = MemoryUse(50_000_000, {'a "b" \\ c': 12}, 7, 100, (3, 4), 5)
+    monkeypatch.setattr(memory_use, "memory_use", lambda: use)
+    queue = [Job(len, ((),), "Rows", is_running=running) for running in (True, False, False)]
+    monkeypatch.setattr(shared_line(), "jobs", lambda: queue)
     before = STATE.counts["exports"]
     with STATE.open_page("ada", "reader"), STATE.open_page("ada", "reader"):
         STATE.count("exports")
@@ -20,5 +29,9 @@ def test_it_states_what_the_process_has_counted() -> None:
     assert samples['clearwater_events_total{kind="exports"}'] == str(before + 1)
     assert int(samples["clearwater_memory_bytes"]) > 10_000_000
     assert text.endswith("# EOF\n")
+    assert 0 < int(samples["clearwater_figures_bytes"]) < int(samples["clearwater_memory_bytes"])
+    name = 'clearwater_bundle_bytes{bundle="a \\"b\\" \\\\ c"}'
+    assert samples[name] == "12"
+    assert (samples["clearwater_jobs_running"], samples["clearwater_jobs_waiting"]) == ("1", "2")
     families = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
-    assert len(families) == len(set(families)) == 5
+    assert len(families) == len(set(families)) == 11

@@ -1,7 +1,14 @@
 """The parts of the page of the operators; `tests/pages/test_operation.py` draws them."""
 
+import operator
+
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from analysis.serve.jobs.job import Job, Requester
+from analysis.serve.jobs.line import Line
+from pages.widgets import operation_parts
+from pages.widgets.memory_use import MemoryUse
 
 
 def test_without_errors_a_sentence_states_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +26,48 @@ def test_without_errors_a_sentence_states_it(monkeypatch: pytest.MonkeyPatch) ->
         "There were none since the start of the process."
     ]
     assert [title.value for title in app.subheader] == ["Last errors"]
+
+
+def test_the_memory_of_bundles_figures_sessions_and_jobs_is_shown_with_its_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use = MemoryUse(9, {"small": 1_500_000, "large": 20_000_000}, 3_000_000, 128_000_000, (7,), 0)
+    monkeypatch.setattr(operation_parts, "memory_use", lambda: use)
+
+    def page() -> None:
+        from pages.widgets.operation_parts import memory  # noqa: PLC0415
+
+        memory()
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    cells = {one.label: (one.value, one.help) for one in app.metric}
+    assert cells["Open bundles"][0] == "21.5 MB" and "At most 8 bundles" in cells["Open bundles"][1]
+    assert cells["Figures"][0] == "3 MB" and "at most 128 MB" in cells["Figures"][1]
+    assert "sessions: 1." in cells["Sessions"][1] and "no limit" in cells["Sessions"][1]
+    (table,) = app.dataframe
+    assert table.value["bundle"].tolist() == ["large", "small"]
+    monkeypatch.setenv("CLEARWATER_MOST_PAGES", "30")
+    cells = {one.label: (one.value, one.help) for one in app.run().metric}
+    assert "At most 30 pages are open" in cells["Sessions"][1]
+
+
+def test_the_queue_is_shown_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(2, 90)
+    line._jobs += [
+        Job(operator.add, (1, 1), "Densities", requester=Requester("ada"), is_running=True),
+        Job(operator.add, (1, 1), "Flags", requester=Requester("bob")),
+    ]
+    monkeypatch.setattr(operation_parts, "shared_line", lambda: line)
+
+    def page() -> None:
+        from pages.widgets.operation_parts import jobs  # noqa: PLC0415
+
+        jobs()
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    assert "Up to 2 of these" in app.markdown[0].value and "up to 90 sec" in app.markdown[0].value
+    (table,) = app.dataframe
+    assert table.value["what"].tolist() == ["Densities", "Flags"]
+    assert [str(one) for one in table.value["place"]] == ["runs", "1"]
