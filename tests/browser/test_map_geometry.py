@@ -271,6 +271,32 @@ def test_a_double_click_is_two_clicks_that_are_near_in_time_and_place(
     assert modules.evaluate(CLICKS, clicks) == expected
 
 
+PRESS = """
+async ([pointerType, moved]) => {
+  const { Gestures } = await load("gestures.js");
+  const surface = document.body.appendChild(document.createElement("div"));
+  let seen = "";
+  const drag = { move: () => {}, end: () => (seen = "drag"), cancel: () => {} };
+  const actions = { leave: () => {}, click: () => (seen = "click"), press: () => drag };
+  const gestures = new Gestures(surface, actions);
+  for (const [type, clientX] of [["down", 50], ["move", 50 + moved], ["up", 50 + moved]]) {
+    const given = { pointerType, clientX, buttons: type === "up" ? 0 : 1 };
+    surface.dispatchEvent(new PointerEvent(`pointer${type}`, given));
+  }
+  gestures.destroy();
+  surface.remove();
+  return seen;
+}
+"""
+
+
+@pytest.mark.parametrize(("pointer", "still"), [("mouse", 3), ("pen", 5), ("touch", 9)])
+def test_a_press_that_moves_a_little_is_a_click(modules: Page, pointer: str, still: int) -> None:
+    steps = (0, still, still + 1, -still - 1)
+    seen = [modules.evaluate(PRESS, [pointer, moved]) for moved in steps]
+    assert seen == ["click", "click", "drag", "drag"]
+
+
 def test_a_mask_of_the_server_counts_if_it_knows_the_last_gesture(modules: Page) -> None:
     taken = modules.evaluate(
         """async (answers) => {

@@ -10,8 +10,10 @@ import pytest
 from scipy import stats
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.power import smallest_lift_of_counts
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
+from charts import latent as latent_chart
 from charts.contexts import context_strips
 from charts.latent import (
     activation_histogram,
@@ -149,6 +151,19 @@ def test_a_rare_latent_is_told_from_one_that_does_not_fire_with_others(
     assert "It is too rare to tell" in (latent_partners(planted_bundle, rare).note or "")
     assert active[dead] == 0
     assert "lift" not in (latent_partners(planted_bundle, dead).note or "")
+
+
+@pytest.mark.parametrize(("own", "dead"), [(4_000, 0), (4_000, 60), (3, 60)])
+def test_the_lift_that_would_show_is_that_with_the_median_of_the_latents_that_fire(
+    own: int, dead: int
+) -> None:
+    counts = [0] * dead + [own, 5_000, 6_000]
+    latents, manifest = pa.table({"active_tokens": counts}), SimpleNamespace(tokens=100_000)
+    bundle = SimpleNamespace(latents=latents, manifest=manifest)
+    sentence = latent_chart._shown_lift(bundle, dead)  # type: ignore[arg-type]
+    lift = numbers.short(smallest_lift_of_counts(own, 5_000, 100_000))
+    assert f"a lift of {lift} or more" in sentence
+    assert ("too rare" in sentence) == (own == 3)
 
 
 def test_the_bars_that_touch_the_range_are_dark(tiny: Bundle) -> None:

@@ -192,6 +192,24 @@ def test_documents_with_the_text_in_their_title_come_first_then_those_with_most_
     assert [hit.item for hit in hits] == [ids[row] for row in (5, 1, 2, 3)]
 
 
+def test_clusters_with_the_word_as_their_name_come_first_then_those_with_a_form_of_it(
+    index: sqlite3.Connection, planted_bundle: Bundle
+) -> None:
+    add_terms(
+        index,
+        ("whale", CLUSTER, TERM, 0, 2),
+        ("whale", CLUSTER, WHOLE, 0, 3),
+        ("whales", CLUSTER, WHOLE, 0, 1),
+        ("whale", LATENT, WHOLE, 0, 0),
+    )
+    names = "insert into cluster_names (rowid, text) values (4, 'a whalebone'), (3, 'whale')"
+    index.execute(names)
+    hits = list(best_hits._clusters(planted_bundle, index, TextQuery.of("whale"), 9))
+    assert [hit.item for hit in hits] == [3, 2, 1, 4]
+    sizes = dict(planted_bundle.clusters.select(["cluster", "size"]).to_pandas().to_numpy())
+    assert [hit.size for hit in hits] == [sizes[hit.item] for hit in hits]
+
+
 def test_tokens_that_are_the_text_come_first_then_the_most_frequent_ones(
     index: sqlite3.Connection,
 ) -> None:
