@@ -2,7 +2,7 @@
 
 Streamlit sends the path of `dashboard.py` in every run. On request it sends the branch, the remote
 and the names of changed files of the Git repository that the script is in, and clears the caches of
-all sessions. The pages use none of it.
+all sessions. The pages use none of it. What is no message of Streamlit ends its WebSocket.
 """
 
 from pathlib import Path
@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REFUSED = ("load_git_info", "clear_cache")
 """Requests of clients that do not reach Streamlit."""
+PROTOCOL_ERROR = 1002
+"""Why a WebSocket is closed whose client sends what no browser sends."""
 
 
 class MessageFilter:
@@ -26,13 +28,25 @@ class MessageFilter:
             await self.app(scope, receive, send)
             return
 
+        is_closed = False
+
         async def allowed() -> Message:
+            nonlocal is_closed
             while True:
                 message = await receive()
-                if not is_refused(message.get("bytes")):
+                if message["type"] != "websocket.receive":
+                    return message
+                kind = kind_of(message.get("bytes"))
+                if kind is None:
+                    is_closed = True
+                    await send({"type": "websocket.close", "code": PROTOCOL_ERROR})
+                    return {"type": "websocket.disconnect", "code": PROTOCOL_ERROR}
+                if kind not in REFUSED:
                     return message
 
         async def withholding(message: Message) -> None:
+            if is_closed:
+                return
             sent = message.get("bytes")
             if sent and str(self.script).encode() in sent:
                 message = {**message, "bytes": without_path(sent, self.script)}
@@ -41,18 +55,21 @@ class MessageFilter:
         await self.app(scope, allowed, withholding)
 
 
-def is_refused(received: bytes | None) -> bool:
-    """Whether a message of a client is one of the refused requests."""
-    if not received:
-        return False
+def kind_of(received: bytes | None) -> str | None:
+    """What a message of a client asks for, empty for nothing; None if no browser sends it.
+
+    Streamlit would log a traceback for such a message.
+    """
+    if received is None:
+        return None
     # Imported here because they delay the start of the server.
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
     from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415
 
     try:
-        return BackMsg.FromString(received).WhichOneof("type") in REFUSED
-    except DecodeError:  # Streamlit refuses it
-        return False
+        return BackMsg.FromString(received).WhichOneof("type") or ""
+    except DecodeError:
+        return None
 
 
 def without_path(sent: bytes, script: Path) -> bytes:

@@ -186,16 +186,20 @@ def random_selection(draw: random.Random, latents: int, depth: int = 0) -> str:
 
 
 async def follow(
-    server: Server, links: Sequence[Link], secrets: Sequence[str], draw: random.Random
+    server: Server,
+    links: Sequence[Link],
+    secrets: Sequence[str],
+    draw: random.Random,
+    headers: dict[str, str] | None = None,
 ) -> Measured:
     """Follow the links, one at a time. Raises FaultError at the first that fails.
 
-    `secrets` are texts that the server must not send. The CPU time of a few links is not checked,
-    because it includes what a server does once.
+    `secrets` are texts that the server must not send, `headers` those of the reader. The CPU time
+    of a few links is not checked, because it includes what a server does once.
     """
     measured = Measured()
     for start in range(0, len(links), LINKS_OF_A_SESSION):
-        async with Client(server.address) as client:
+        async with Client(server.address, headers) as client:
             for link in links[start : start + LINKS_OF_A_SESSION]:
                 before = server.cpu()
                 run = await _ended(client.open(link.page, link.query), f"{link}")

@@ -107,10 +107,31 @@ def test_a_request_cannot_hide_among_others() -> None:
     assert received("websocket", {"type": "websocket.receive", **hidden}) == []
 
 
-def test_messages_that_cannot_be_read_arrive() -> None:
-    odd: list[Message] = [
+@pytest.mark.parametrize("odd", [{"bytes": b"\xff\xff odd"}, {"text": "odd"}, {}])
+def test_what_no_browser_sends_closes_its_socket(odd: dict[str, Any]) -> None:
+    waiting: list[Message] = [
         {"type": "websocket.connect"},
-        {"type": "websocket.receive", "bytes": b"\xff\xff odd"},
-        {"type": "websocket.receive", "text": "odd"},
+        {"type": "websocket.receive", "bytes": b""},
+        {"type": "websocket.receive", **odd},
     ]
-    assert received("websocket", *odd) == odd
+    arrived: list[Message] = []
+    answered: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while not arrived or arrived[-1]["type"] != "websocket.disconnect":
+            arrived.append(await receive())
+        await send({"type": "websocket.send", "bytes": b"after its end"})
+
+    async def receive() -> Message:
+        return waiting.pop(0)
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    asyncio.run(MessageFilter(app, SCRIPT)({"type": "websocket"}, receive, send))
+    assert [message["type"] for message in arrived] == [
+        "websocket.connect",
+        "websocket.receive",
+        "websocket.disconnect",
+    ]
+    assert answered == [{"type": "websocket.close", "code": 1002}]
