@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
-from analysis.labels.cluster_scores import GOOD_LIFT
+from analysis.labels.good_lifts import GOOD_LIFT
 from analysis.runtime.arrays import Ints
 from charts.cluster_level import level_of
 from charts.context_snippets import NO_SNIPPET, strongest_snippets

@@ -12,7 +12,7 @@ from pages.widgets.own_text import own_text_panel
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, introduction, provenance, self_check_warning
 from pages.widgets.reading import open_chosen, what_is_in_here
-from pages.widgets.tours import tours
+from pages.widgets.tours import begin_testing, tours
 
 page = begin(
     "Overview",
@@ -38,3 +38,4 @@ with right:
     show(active_latents_per_token(page.bundle))
     show(max_activation_vs_density(page.bundle, page.selected), page.selection)
 provenance(page.bundle)
+begin_testing(page.bundle)

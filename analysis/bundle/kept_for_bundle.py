@@ -2,29 +2,42 @@
 
 import weakref
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from analysis.bundle.open import Bundle
 
 Made = TypeVar("Made")
 
 
-def kept_for_bundle(make: Callable[[Bundle], Made]) -> Callable[[Bundle], Made]:
-    """Compute once and keep the result while the bundle is open and no other is asked for.
+class KeptForBundle(Generic[Made]):
+    """A function of a bundle that computes once and keeps the result.
 
-    So the memory is that of one result. Threads that ask at the same time wait for the first.
+    It keeps it while the bundle is open and no other is asked for, so the memory is that of one
+    result. Threads that ask at the same time wait for the first.
     """
-    lock = Lock()
-    kept: list[tuple[weakref.ref[Bundle], Made]] = []
 
-    @wraps(make)
-    def of(bundle: Bundle) -> Made:
-        with lock:
-            if not kept or kept[0][0]() is not bundle:
-                kept.clear()
-                kept.append((weakref.ref(bundle), make(bundle)))
-            return kept[0][1]
+    def __init__(self, make: Callable[[Bundle], Made]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._kept: tuple[weakref.ref[Bundle], Made] | None = None
+        update_wrapper(self, make)
 
-    return of
+    def __call__(self, bundle: Bundle) -> Made:
+        """The result, computed unless it is kept."""
+        with self._lock:
+            if self._kept is None or self._kept[0]() is not bundle:
+                self._kept = None
+                self._kept = (weakref.ref(bundle), self._make(bundle))
+            return self._kept[1]
+
+    def kept(self, bundle: Bundle) -> Made | None:
+        """The result if it is kept, without waiting for a thread that computes it."""
+        kept = self._kept
+        return kept[1] if kept is not None and kept[0]() is bundle else None
+
+
+def kept_for_bundle(make: Callable[[Bundle], Made]) -> KeptForBundle[Made]:
+    """Compute once and keep the result, as a decorator."""
+    return KeptForBundle(make)

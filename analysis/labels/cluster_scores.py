@@ -15,16 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bundle import LevelScores, MemberScores, Space
+from analysis.labels.good_lifts import GOOD_LIFT, GOOD_OTHER_LIFT
 from analysis.labels.material import Material
 from analysis.labels.member_lifts import Grouping, MemberLifts, WordVotes, member_lifts
 from analysis.labels.terms import TokenTerms
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools, Float32s
 
-GOOD_LIFT = 5.0
-"""Lift from which a member fits its cluster."""
-GOOD_OTHER_LIFT = 2.0
-"""The same for the lift on other words than the member's own."""
 SMALLEST_GROUP = 3
 """Latents that have a best word in common from which they are a cluster of the baseline."""
 RANDOM_MEMBERS = 20_000

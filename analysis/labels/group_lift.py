@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bundle import Bundle, LatentBlock
-from analysis.labels.cluster_scores import GOOD_LIFT
 from analysis.labels.corpus_terms import CorpusTerms, held_out_rows
 from analysis.labels.enrichment import SampledLatents
 from analysis.labels.evidence import token_evidence
+from analysis.labels.good_lifts import GOOD_LIFT
 from analysis.labels.member_lifts import member_lifts, word_votes
 from analysis.runtime.arrays import Float32s, Int32s, Ints
 

@@ -1,40 +1,118 @@
-"""The tours of a bundle as cards: links to saved views with what they show."""
+"""The tours of a bundle as cards: links to saved views with what they show.
 
+The tests of the tours take longer than the rest of a page. So the cards are drawn before, and the
+tests begin in a thread when the page has drawn its figures.
+"""
+
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from analysis.bundle import Bundle
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
-from analysis.selection.tours.tour import CheckedTour, checked_tours
+from analysis.selection.tours.tour import CheckedTour, Tour, checked_tours, read_tours
+from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.run_again import run_again_every
+
+if TYPE_CHECKING:
+    from analysis.selection.tours.finding_evidence import Evidence
 
 COLUMNS = 3
+WAIT = 0.5
+"""Seconds between two looks at whether the tours are tested."""
+_JOB = "tests of tours"
 _LONGEST = 400
+_UNTESTED = (
+    "The finding of this tour is now tested again on the tables of this bundle. What was counted "
+    "and its q follow here."
+)
+"""As long as the sentences in its place, so that nothing moves when they come."""
+
+
+class _Job(NamedTuple):
+    """The tests of the tours of one bundle."""
+
+    bundle: str
+    """The identity of the bundle."""
+    tested: "Future[list[CheckedTour]]"
 
 
 def tours(bundle: Bundle) -> None:
-    """The tours whose finding holds in this bundle; nothing if it has none."""
+    """The tours of a bundle; those whose finding does not hold go as soon as they are tested."""
+    st.fragment(_shown)(bundle)
+
+
+def begin_testing(bundle: Bundle) -> None:
+    """Begin to test the tours that the page shows, after all that it draws at once."""
+    if checked_tours.kept(bundle) is None and _job_of(bundle) is None:
+        tested: Future[list[CheckedTour]] = Future()
+        # Not a job process: all readers of this process share the result.
+        threading.Thread(target=_test, args=(bundle, tested), daemon=True).start()
+        st.session_state[_JOB] = _Job(bundle.identity, tested)
+
+
+def _test(bundle: Bundle, tested: "Future[list[CheckedTour]]") -> None:
     try:
-        checked = checked_tours(bundle)
+        tested.set_result(checked_tours(bundle))
+    except Exception as error:
+        tested.set_exception(error)
+
+
+@guarded("showing the tours")
+def _shown(bundle: Bundle) -> None:
+    try:
+        checked, written = _checked(bundle), read_tours(bundle)
     except InputError as error:
-        st.caption(f"The tours cannot be shown. {plain(error.public, _LONGEST)}")
+        _refuse(error.public)
         return
-    holding = [tour for tour in checked if tour.holds]
-    if holding:
-        st.subheader("Where to begin", anchor=False)
-    for first in range(0, len(holding), COLUMNS):
-        columns = st.columns(COLUMNS)
-        for column, tour in zip(columns, holding[first : first + COLUMNS], strict=False):
-            with column, st.container(border=True, height="stretch"):
-                _card(bundle, tour)
-    if len(holding) < len(checked):
+    if checked is not None:
+        _tested(bundle, checked)
+    elif written:
+        _cards(bundle, [(tour, None) for tour in written])
+        run_again_every(WAIT, "tests of tours")
+
+
+def _checked(bundle: Bundle) -> list[CheckedTour] | None:
+    """The tested tours; None until they are. Raises what the tests have raised."""
+    kept, job = checked_tours.kept(bundle), _job_of(bundle)
+    is_done = kept is None and job is not None and job.tested.done()
+    return job.tested.result() if job is not None and is_done else kept
+
+
+def _job_of(bundle: Bundle) -> _Job | None:
+    job: _Job | None = st.session_state.get(_JOB)
+    return job if job is not None and job.bundle == bundle.identity else None
+
+
+def _refuse(problem: str) -> None:
+    st.caption(f"The tours cannot be shown. {plain(problem, _LONGEST)}")
+
+
+def _tested(bundle: Bundle, checked: Sequence[CheckedTour]) -> None:
+    """The tours whose finding holds; nothing if there are none."""
+    _cards(bundle, [(one.tour, one.evidence) for one in checked if one.holds])
+    left_out = sum(not one.holds for one in checked)
+    if left_out:
         st.caption(
-            f"{numbers.count(len(checked) - len(holding))} of {numbers.count(len(checked))} tours "
-            "are left out: their findings are not significant in this bundle."
+            f"{numbers.count(left_out)} of {numbers.count(len(checked))} tours are left out: their "
+            "findings are not significant in this bundle."
         )
+
+
+def _cards(bundle: Bundle, shown: Sequence[tuple[Tour, "Evidence | None"]]) -> None:
+    if shown:
+        st.subheader("Where to begin", anchor=False)
+    for first in range(0, len(shown), COLUMNS):
+        columns = st.columns(COLUMNS)
+        for column, (tour, evidence) in zip(columns, shown[first : first + COLUMNS], strict=False):
+            with column, st.container(border=True, height="stretch"):
+                _card(bundle, tour, evidence)
 
 
 def tours_ahead(bundles: Sequence[Bundle]) -> None:
@@ -44,8 +122,7 @@ def tours_ahead(bundles: Sequence[Bundle]) -> None:
             checked_tours(bundle)
 
 
-def _card(bundle: Bundle, checked: CheckedTour) -> None:
-    tour, evidence = checked.tour, checked.evidence
+def _card(bundle: Bundle, tour: Tour, evidence: "Evidence | None") -> None:
     st.page_link(
         f"pages/{tour.page}.py",
         label=f"**{plain(tour.title)}**",
@@ -53,8 +130,11 @@ def _card(bundle: Bundle, checked: CheckedTour) -> None:
         query_params={"bundle": bundle.manifest.bundle_id, **tour.query},
     )
     st.markdown(plain(tour.sentence, _LONGEST))
+    if evidence is None:
+        st.caption(_UNTESTED)
+        return
     st.caption(
-        plain(f"{evidence.statement} q {_shown(evidence.q)}.", _LONGEST),
+        plain(f"{evidence.statement} q {_q(evidence.q)}.", _LONGEST),
         help=plain(
             "q is the p-value, corrected for the choice of the finding; it does not say how large "
             "the effect is. "
@@ -65,6 +145,6 @@ def _card(bundle: Bundle, checked: CheckedTour) -> None:
     )
 
 
-def _shown(q: float) -> str:
+def _q(q: float) -> str:
     """A q-value, such as "= 0.018". Tokens depend on each other, so tiny ones are all alike."""
     return "< 0.001" if q < 0.001 else f"= {numbers.short(q)}"

@@ -125,6 +125,16 @@ def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selecte
         assert stage.bounding_box() == before
 
 
+def test_the_overview_stays_where_it_is_while_its_tours_are_tested(open_page: OpenPage) -> None:
+    page = open_page("")
+    page.add_init_script(_COUNT_SHIFTS)
+    page.reload()
+    settle(page)
+    expect(page.get_by_text("is now tested again")).to_have_count(0)
+    settle(page)
+    assert page.evaluate("window.shifts") < 0.1
+
+
 def test_on_a_phone_the_map_starts_below_three_rows(open_page: OpenPage) -> None:
     page = open_page("map", 390, 844)
     stage = page.locator(".st-key-stage").bounding_box()

@@ -5,14 +5,17 @@ shown only while its finding holds, so an outdated sentence disappears with the 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from analysis.bundle import Bundle
 from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.runtime.errors import InputError
-from analysis.selection.tours.findings import Evidence, Finding, evidence_of
+from analysis.selection.tours.findings import Finding
+
+if TYPE_CHECKING:  # its libraries take as long as the rest of the first page
+    from analysis.selection.tours.finding_evidence import Evidence
 
 TOURS = "tours.json"
 MOST_BYTES = 100_000
@@ -38,7 +41,7 @@ class CheckedTour:
     """A tour with the evidence for its finding."""
 
     tour: Tour
-    evidence: Evidence
+    evidence: "Evidence"
 
     @property
     def holds(self) -> bool:
@@ -72,4 +75,7 @@ def checked_tours(bundle: Bundle) -> list[CheckedTour]:
 
     Raises InputError if the file cannot be read, or names a latent or cluster that is not there.
     """
+    # Imported here because a page shows its figures before the tours are tested.
+    from analysis.selection.tours.finding_evidence import evidence_of  # noqa: PLC0415
+
     return [CheckedTour(tour, evidence_of(bundle, tour.finding)) for tour in read_tours(bundle)]

@@ -2,6 +2,7 @@
 
 import weakref
 from dataclasses import replace
+from threading import Event, Thread
 
 from analysis.bundle import Bundle
 from analysis.bundle.kept_for_bundle import kept_for_bundle
@@ -32,3 +33,24 @@ def test_a_closed_bundle_is_not_kept_alive(planted_bundle: Bundle) -> None:
     alive = weakref.ref(other)
     del other
     assert alive() is None
+
+
+def test_what_is_kept_is_returned_without_waiting_for_a_computation(
+    planted_bundle: Bundle,
+) -> None:
+    begun, may_end = Event(), Event()
+
+    @kept_for_bundle
+    def slow(bundle: Bundle) -> str:
+        begun.set()
+        assert may_end.wait(60)
+        return bundle.name
+
+    assert slow.kept(planted_bundle) is None
+    computing = Thread(target=slow, args=(planted_bundle,))
+    computing.start()
+    assert begun.wait(60) and slow.kept(planted_bundle) is None
+    may_end.set()
+    computing.join(60)
+    assert slow.kept(planted_bundle) == planted_bundle.name
+    assert slow.kept(replace(planted_bundle)) is None

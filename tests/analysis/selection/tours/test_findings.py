@@ -1,130 +1,31 @@
-"""The evidence for each kind of finding, against counts and simulations of its own."""
+"""What a tour can show, as its file names it."""
 
-import numpy as np
 import pytest
-from pydantic import TypeAdapter
-from scipy import stats
+from pydantic import TypeAdapter, ValidationError
 
-from analysis.bundle import Bundle
-from analysis.cooccurrence.document_null import strata_of
-from analysis.runtime.errors import InputError
-from analysis.selection.tours.findings import Evidence, Finding, evidence_of
-from tests.planted import DEAD, INDEPENDENT, LATENTS
-from tests.planted_profiles import planted_languages, with_profiles
+from analysis.selection.tours.findings import Finding, FiresOn, SharedTokens
 
-LIVE = LATENTS - len(DEAD)
+READ = TypeAdapter[Finding](Finding)
 
 
-@pytest.fixture(scope="module")
-def profiled(planted_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    columns = {"language": planted_languages(planted_bundle)}
-    return with_profiles(planted_bundle, tmp_path_factory.mktemp("toured"), columns)
-
-
-def evidence(bundle: Bundle, **finding: object) -> Evidence:
-    return evidence_of(bundle, TypeAdapter[Finding](Finding).validate_python(finding))
-
-
-def active(bundle: Bundle, latent: int) -> set[int]:
-    return set(bundle.activations.of_latent(latent)[0].tolist())
-
-
-def test_duplicates_share_tokens_beyond_documents(planted_bundle: Bundle) -> None:
-    planted = evidence(planted_bundle, kind="shared_tokens", a=1, b=8)
-    joint = len(active(planted_bundle, 1) & active(planted_bundle, 8))
-    assert f"both on {joint};" in planted.statement.replace(",", "")
-    assert planted.family == LIVE * (LIVE - 1) // 2
-    assert planted.q == planted.p * planted.family < 0.05
-    first, second = INDEPENDENT[0], INDEPENDENT[1]
-    assert evidence(planted_bundle, kind="shared_tokens", a=first, b=second).q == 1
-
-
-def _p_by_simulation(bundle: Bundle, latent: int, words: list[str], value: str) -> float:
-    """The p of a value by permuting the values inside strata of similar length."""
-    rng = np.random.default_rng(0)
-    kept = bundle.kept_tokens
-    counts = np.bincount(
-        kept.documents_of(bundle.activations.of_latent(latent)[0]), minlength=len(words)
-    )
-    fires = counts > 0
-    if fires.mean() > 0.5:
-        share = counts / kept.lengths
-        fires = share > np.median(share)
-    has = np.array(words) == value
-    strata = strata_of(kept)
-    observed, reached, draws = int((fires & has).sum()), 0, 4000
-    for _ in range(draws):
-        order = np.arange(len(has))
-        for stratum in np.unique(strata):
-            rows = np.flatnonzero(strata == stratum)
-            order[rows] = rng.permutation(rows)
-        reached += int((fires & has[order]).sum()) >= observed
-    return (reached + 1) / (draws + 1)
-
-
-def test_the_weakest_of_several_latents_counts(profiled: Bundle) -> None:
-    words = planted_languages(profiled)
-    each = [
-        evidence(profiled, kind="fires_on", latents=(latent,), column="language", value="fr")
-        for latent in (0, 4, 160)
-    ]
-    together = evidence(
-        profiled, kind="fires_on", latents=(0, 4, 160), column="language", value="fr"
-    )
-    assert together.p == max(one.p for one in each)
-    assert each[2].p == pytest.approx(_p_by_simulation(profiled, 160, words, "fr"), abs=0.03)
-    assert each[0].q < 0.05 and together.q == 1
-    assert each[0].family == LIVE * len(set(words))
-    documents = f"the {words.count('fr')} documents with language = fr as by chance"
-    assert f"{documents}; N = {len(words)} documents." in each[0].statement
-
-
-def test_members_that_do_not_fire_together(planted_bundle: Bundle) -> None:
-    rows = planted_bundle.memberships.to_pandas()
-    group = rows[(rows["space"] == "decoder") & (rows["level"] == 0)]
-    cluster = int(group["cluster"].iloc[0])
-    members = [int(latent) for latent in group[group["cluster"] == cluster]["latent"]]
-    tokens = [active(planted_bundle, latent) for latent in members]
-    together = 0
-    for place, own in enumerate(tokens):
-        others = set().union(*(t for other, t in enumerate(tokens) if other != place))
-        expected = len(own) * len(others) / planted_bundle.manifest.tokens
-        together += len(own & others) >= 2 * expected
-    result = evidence(planted_bundle, kind="not_together", cluster=cluster)
-    assert result.statement.startswith(f"{together} of {len(members)} members fire together")
-    assert result.p == pytest.approx(stats.binom.cdf(together, len(members), 0.5))
-    assert result.family == group["cluster"].nunique() and result.q == 1
-
-
-def test_clusters_reappear_more_often_than_in_a_null_draw(planted_bundle: Bundle) -> None:
-    result = evidence(planted_bundle, kind="beyond_chance", space="decoder")
-    shares = []
-    for table in (planted_bundle.clusters, planted_bundle.null_clusters):
-        rows = table.to_pandas().query("space == 'decoder' and level == 0")
-        good = (rows[["stability", "bootstrap"]].min(axis=1) >= 0.5).sum()
-        shares.append((int(good), len(rows) - int(good)))
-    assert result.p == pytest.approx(stats.fisher_exact(shares, "greater").pvalue)
-    assert f"{shares[0][0]} of {sum(shares[0])} clusters reappear" in result.statement
+def test_the_kind_names_the_finding() -> None:
+    shared = READ.validate_python({"kind": "shared_tokens", "a": 1, "b": 8})
+    assert isinstance(shared, SharedTokens) and (shared.a, shared.b) == (1, 8)
+    fires = {"kind": "fires_on", "latents": list(range(50)), "column": "language", "value": "de"}
+    assert isinstance(READ.validate_python(fires), FiresOn)
 
 
 @pytest.mark.parametrize(
-    ("finding", "problem"),
+    "finding",
     [
-        ({"kind": "shared_tokens", "a": 1, "b": LATENTS}, f"no latent {LATENTS}"),
-        ({"kind": "shared_tokens", "a": -1, "b": 2}, "no latent -1"),
-        ({"kind": "shared_tokens", "a": 3, "b": 3}, "latent 3 with itself"),
-        ({"kind": "not_together", "cluster": 9999}, "no cluster 9999"),
-        ({"kind": "fires_on", "latents": [1], "column": "genre", "value": "x"}, "genre = x"),
-        ({"kind": "same_in_languages", "latent": 1}, "no passages in 3 languages"),
+        {"kind": "luck"},
+        {"kind": "shared_tokens", "a": 1},
+        {"kind": "shared_tokens", "a": 1, "b": 8, "c": 9},
+        {"kind": "fires_on", "latents": [], "column": "language", "value": "de"},
+        {"kind": "fires_on", "latents": list(range(51)), "column": "language", "value": "de"},
+        {"kind": "beyond_chance", "space": "nowhere"},
     ],
 )
-def test_what_a_bundle_lacks_is_named(
-    profiled: Bundle, finding: dict[str, object], problem: str
-) -> None:
-    with pytest.raises(InputError, match=problem):
-        evidence(profiled, **finding)
-
-
-def test_q_is_at_most_one_and_counts_the_choice() -> None:
-    assert Evidence("", "", 0.004, 10).q == pytest.approx(0.04)
-    assert Evidence("", "", 0.2, 10).q == 1
+def test_anything_else_is_refused(finding: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        READ.validate_python(finding)
