@@ -21,7 +21,7 @@ def show() -> None:
 
     st.set_page_config(
         page_title="Clearwater",
-        page_icon="💧",
+        page_icon=style.ICON,
         layout="wide",
         initial_sidebar_state="collapsed",
     )
@@ -90,6 +90,7 @@ if __name__ == "dashboard":
     from pages.server.batches import Batches
     from pages.server.first_answer import FirstAnswer
     from pages.server.messages import MessageFilter
+    from pages.server.static_files import WholeFiles
 
     start.check_settings()
     app = App(
@@ -113,9 +114,10 @@ if __name__ == "dashboard":
         on_script_error=explain,
         middleware=[
             *start.gates(),
+            Middleware(WholeFiles, start.base_path()),
             Middleware(Batches),
             Middleware(MessageFilter, Path(__file__).resolve()),
-            Middleware(FirstAnswer),
+            Middleware(FirstAnswer, origins=start.origins()),
         ],
     )
 else:

@@ -3,6 +3,10 @@
 Streamlit sends one message for each element, and the browser lays out the page again every 10 ms
 while they arrive: about ten times in a run. This middleware sends messages that follow each other
 closely together.
+
+The browser draws a chart only when it has nothing else to do, so the first one of a page would be
+seen after all of the page has been laid out. So when a WebSocket has sent its first figure, what
+follows waits a little.
 """
 
 import asyncio
@@ -12,7 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PAUSE = 0.015
 """Seconds without a message after which those that wait are sent."""
 LONGEST = 0.15
-"""Seconds that a message waits at most."""
+"""Seconds that a message waits at most, except after the first figure."""
+SOON = 0.05
+"""Seconds after which the first figure is sent, with what has come by then."""
+HEAD_START = 0.5
+"""Seconds that the browser has for the first figure before more is sent."""
+MAP = "clearwater_latent_map"
+"""The name of the component that is the map."""
+_FIGURES = (b"vega-lite", MAP.encode())
+"""What a message with a figure contains, and few others."""
 MOST_BYTES = 16_000_000
 """Bytes that wait for a client that does not read; a page has a tenth of them. The next message
 waits too, so Streamlit sees that its queue is full and gives the client up."""
@@ -27,18 +39,20 @@ class Batches:
         pause: float = PAUSE,
         longest: float = LONGEST,
         most_bytes: int = MOST_BYTES,
+        head_start: float = HEAD_START,
     ) -> None:
         self.app = app
         self.pause = pause
         self.longest = longest
         self.most_bytes = most_bytes
+        self.head_start = head_start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; only what WebSockets send is delayed."""
         if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
-        batch = _Batch(send, self.pause, self.longest, self.most_bytes)
+        batch = _Batch(send, self.pause, self.longest, self.most_bytes, self.head_start)
         try:
             await self.app(scope, receive, batch.add)
         finally:
@@ -48,11 +62,18 @@ class Batches:
 class _Batch:
     """The messages of one WebSocket that wait to be sent."""
 
-    def __init__(self, send: Send, pause: float, longest: float, most_bytes: int) -> None:
+    def __init__(
+        self, send: Send, pause: float, longest: float, most_bytes: int, head_start: float
+    ) -> None:
         self._send = send
         self._pause = pause
         self._longest = longest
         self._most_bytes = most_bytes
+        self._head_start = head_start
+        self._first_figure: float | None = None
+        """When the first figure came."""
+        self._has_sent_figure = False
+        self._silent_until = 0.0
         self._waiting: list[Message] = []
         self._bytes = 0
         self._sending = asyncio.Lock()
@@ -68,6 +89,8 @@ class _Batch:
             ended.result()
         self._waiting.append(message)
         self._bytes += _size(message)
+        if self._first_figure is None and has_figure(message.get("bytes")):
+            self._first_figure = asyncio.get_running_loop().time()
         if message["type"] != "websocket.send" or self._bytes > self._most_bytes:
             await self._send_waiting()
         elif self._later is None:
@@ -80,12 +103,18 @@ class _Batch:
 
     async def _send_after_a_pause(self) -> None:
         now = asyncio.get_running_loop().time
+        await asyncio.sleep(max(0.0, self._silent_until - now()))
         latest = now() + self._longest
         seen = 0
         while len(self._waiting) > seen and now() < latest:
             seen = len(self._waiting)
+            if self._first_figure is not None and not self._has_sent_figure:
+                latest = min(latest, self._first_figure + SOON)
             await asyncio.sleep(self._pause)
         await self._send_waiting()
+        if self._first_figure is not None and not self._has_sent_figure:
+            self._has_sent_figure = True
+            self._silent_until = now() + self._head_start
 
     async def _send_waiting(self) -> None:
         async with self._sending:
@@ -93,6 +122,24 @@ class _Batch:
                 message = self._waiting.pop(0)
                 self._bytes -= _size(message)
                 await self._send(message)
+
+
+def has_figure(sent: bytes | None) -> bool:
+    """Whether a message of Streamlit has a chart or the map."""
+    if not sent or not any(name in sent for name in _FIGURES):
+        return False
+    # Imported here because it delays the start of the server.
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: PLC0415
+
+    try:
+        element = ForwardMsg.FromString(sent).delta.new_element
+    except DecodeError:
+        return False
+    kind = element.WhichOneof("type")
+    return kind == "vega_lite_chart" or (
+        kind == "bidi_component" and element.bidi_component.component_name == MAP
+    )
 
 
 def _size(message: Message) -> int:

@@ -54,9 +54,22 @@ def gates() -> list[Middleware]:
     return [gate(server_settings())]
 
 
+def origins() -> list[str] | None:
+    """What browsers may know before they connect; None for a team, whose login they bring first.
+
+    A connection counts as that of the user only with a cookie that the first question sets.
+    """
+    return None if _is_team() else list(st.get_option("client.allowedOrigins") or ())
+
+
+def base_path() -> str:
+    """The path below which the dashboard is served, without slashes around it."""
+    return str(st.get_option("server.baseUrlPath") or "").strip("/")
+
+
 def below_base_path(routes: Iterable[Route]) -> list[Route]:
     """Routes with the path of the dashboard before theirs, as Streamlit's own routes have it."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    base = base_path()
     if not base:
         return list(routes)
     return [
@@ -75,8 +88,7 @@ def address() -> str:
     """The address at which this machine reaches the server."""
     host = st.get_option("server.address") or "localhost"
     host = "localhost" if host in ("0.0.0.0", "::") else host
-    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"http://{host}:{st.get_option('server.port')}/{path}"
+    return f"http://{host}:{st.get_option('server.port')}/{base_path()}"
 
 
 def _in_background(target: Callable[..., object], *arguments: object) -> None:

@@ -3,21 +3,23 @@
 The warm-up runs in a thread, so the server answers at once. Nothing of the pages is imported
 earlier, because Streamlit's caches must be declared after its runtime has started. It begins with
 what the first page needs; a reader who is already there waits for the same imports and not for
-others. The other pages follow after a pause, in which the first page of that reader is drawn. Last
-come the kernels of the Pair page: the first start of an installation compiles them, later ones load
-them from numba's cache.
+others. The other pages follow after a pause, in which the first page of that reader is drawn, and
+wait again whenever a page is opened. Last come the kernels of the Pair page: the first start of an
+installation compiles them, later ones load them from numba's cache.
 """
 
 import ast
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+from pages.server.last_opened import seconds_since
 
 if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
     from analysis.bundle import Bundle
@@ -26,7 +28,10 @@ LOG = logging.getLogger(__name__)
 PAGES = Path(__file__).resolve().parents[1]
 FIRST = "overview"
 PAUSE = 4.0
-"""Seconds between the modules of the first page and those of the others."""
+"""Seconds between the modules of the first page and those of the others, and after a page was
+opened."""
+MOST_PATIENCE = 15
+"""Pauses that the warm-up makes at most, so that it ends also where pages are always opened."""
 IMPORTED_LATE = (
     "analysis.labels.selection_profile",
     "analysis.notes.note_store",
@@ -50,27 +55,41 @@ def warm_up(stop: threading.Event, pause: float) -> None:
     try:
         for name in modules_of(PAGES / f"{FIRST}.py"):
             import_module(name)
-        offered = import_module("pages.widgets.bundles")
-        bundles = offered.open_ahead()
-        import_module("pages.widgets.tours").tours_ahead(bundles)
+        bundles = import_module("pages.widgets.bundles").open_ahead()
         if stop.wait(pause):
             return
-        for page in sorted(PAGES.glob("*.py")):
-            for name in modules_of(page):
-                import_module(name)
-        for name in IMPORTED_LATE:
-            import_module(name)
-        draw_ahead(bundles)
-        offered.index_ahead(bundles)
-        import_module("analysis.cooccurrence.significance").compile_tests()
+        end = time.monotonic() + MOST_PATIENCE * pause
+        for step in _later_steps(bundles):
+            while (left := min(pause - seconds_since(), end - time.monotonic())) > 0:
+                if stop.wait(left):
+                    return
+            step()
     except Exception:  # a page shows the same error to its reader
         LOG.exception("The warm-up failed; pages are loaded when they are opened.")
     finally:
         WARM.set()
 
 
+def _later_steps(bundles: "Sequence[Bundle]") -> Iterator[Callable[[], object]]:
+    """What the first page does not need, in steps that take at most some tenths of a second.
+
+    Only the tests of the tours and of the Pair page take seconds in the first start.
+    """
+    for page in sorted(PAGES.glob("*.py")):
+        for name in modules_of(page):
+            yield partial(import_module, name)
+    for name in IMPORTED_LATE:
+        yield partial(import_module, name)
+    yield lambda: draw_ahead(bundles)
+    yield lambda: import_module("pages.widgets.tours").tours_ahead(bundles)
+    yield lambda: import_module("pages.widgets.bundles").index_ahead(bundles)
+    yield lambda: import_module("analysis.cooccurrence.significance").compile_tests()
+
+
 def draw_ahead(bundles: "Sequence[Bundle]") -> None:
     """Draw figures with a selection: their specifications are made once, for all bundles."""
+    import numpy as np  # noqa: PLC0415 - it would delay the first answer of the server
+
     for bundle in bundles[:1]:
         mask = np.arange(bundle.latents.num_rows) % 2 == 0
         for module, name in DRAWN_AHEAD:

@@ -8,11 +8,24 @@ FOLDER = Path(__file__).resolve().parents[1] / "latent_map"
 
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, time of change in ns and size of every file."""
+_read_last: dict[str, dict[str, bytes]] = {}
+"""The modules that were read last, by their version."""
 
 
 def modules() -> dict[str, bytes]:
     """The content of every module by its file name."""
     return _read(_stamp())[1]
+
+
+def module_of(digest: str, name: str) -> bytes | None:
+    """A module of a version; None if the files have another version or no such module.
+
+    The files are only looked at if it is not the version that was read last: a browser asks for
+    thirty modules at once.
+    """
+    if digest not in _read_last:
+        _read(_stamp())
+    return _read_last.get(digest, {}).get(name)
 
 
 def version() -> str:
@@ -43,4 +56,6 @@ def _read(stamp: Stamp) -> tuple[str, dict[str, bytes]]:
     digest = hashlib.sha256()
     for name, text in content.items():
         digest.update(f"{name}\0{len(text)}\0".encode() + text)
+    _read_last.clear()
+    _read_last[digest.hexdigest()[:16]] = content
     return digest.hexdigest()[:16], content

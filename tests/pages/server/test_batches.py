@@ -1,12 +1,15 @@
 """Messages of a WebSocket are sent in batches, in their order, and none is lost."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from pages.server.batches import Batches
+from pages.server.batches import MAP, Batches, has_figure
 
 PAUSE = 0.1
 NEVER = 3600.0
@@ -22,6 +25,7 @@ def sent_by(
     kind: str = "websocket",
     pause: float = PAUSE,
     longest: float = NEVER,
+    head_start: float = 0.0,
 ) -> list[str]:
     """What a script of sends lets through; the script sees it, too."""
     sent: list[str] = []
@@ -38,7 +42,7 @@ def sent_by(
 
     async def run() -> None:
         async with asyncio.timeout(30):
-            await Batches(app, pause, longest)({"type": kind}, receive, send)
+            await Batches(app, pause, longest, head_start=head_start)({"type": kind}, receive, send)
 
     asyncio.run(run())
     return sent
@@ -86,6 +90,61 @@ def test_an_end_is_sent_behind_what_waits() -> None:
         assert sent == ["a", "b", "websocket.close"]
 
     assert sent_by(script, pause=NEVER) == ["a", "b", "websocket.close"]
+
+
+def chart() -> Message:
+    sent = ForwardMsg()
+    sent.delta.new_element.vega_lite_chart.spec = '{"$schema": "https://v.org/vega-lite/v6.json"}'
+    return {"type": "websocket.send", "bytes": sent.SerializeToString(), "text": "chart"}
+
+
+def test_what_follows_the_first_figure_waits_for_the_browser() -> None:
+    async def script(send: Send, sent: list[str]) -> None:
+        await send(content("title"))
+        await send(chart())
+        await until(sent, 2)
+        begun = time.monotonic()
+        await send(content("below"))
+        await until(sent, 3)
+        assert time.monotonic() - begun > 4 * PAUSE
+        await send(chart())  # only the first one has a head start
+        await until(sent, 4)
+        begun = time.monotonic()
+        await send(content("last"))
+        await send({"type": "websocket.close"})
+        assert sent[4:] == ["last", "websocket.close"]
+
+    expected = ["title", "chart", "below", "chart", "last", "websocket.close"]
+    assert sent_by(script, head_start=5 * PAUSE) == expected
+
+
+def test_the_first_figure_does_not_wait_for_all_that_follows_closely() -> None:
+    async def script(send: Send, sent: list[str]) -> None:
+        await send(chart())
+        for number in range(1000):
+            if sent:
+                break
+            await send(content(str(number)))
+            await asyncio.sleep(PAUSE / 10)
+        assert sent and len(sent) < 1000
+
+    assert sent_by(script)[0] == "chart"
+
+
+def test_charts_and_the_map_are_figures() -> None:
+    assert has_figure(chart()["bytes"])
+    sent = ForwardMsg()
+    sent.delta.new_element.bidi_component.component_name = "clearwater_latent_map"
+    assert has_figure(sent.SerializeToString())
+    sent.delta.new_element.bidi_component.component_name = "clearwater_run_again"
+    assert not has_figure(sent.SerializeToString())
+    sent.delta.new_element.markdown.body = "vega-lite draws, and clearwater_latent_map too"
+    assert not has_figure(sent.SerializeToString())
+    assert not has_figure(None) and not has_figure(b"vega-lite is no message")
+
+
+def test_the_map_has_the_name_by_which_it_is_known() -> None:
+    assert f'"{MAP}"' in Path("pages/widgets/latent_map.py").read_text("utf-8")
 
 
 def test_other_requests_are_not_delayed() -> None:

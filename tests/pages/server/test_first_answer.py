@@ -1,5 +1,6 @@
 """The first answer of the server has the style sheet in it; nothing else is changed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from pages.server.first_answer import SHEET, FirstAnswer, with_modules, with_style
+from pages.server import last_opened
+from pages.server.early_chunks import CHARTS, EVERY_PAGE, early_chunks
+from pages.server.first_answer import SHEET, FirstAnswer, with_modules, with_server, with_style
+from pages.server.last_opened import seconds_since
 from pages.widgets import style
 from pages.widgets.map_script import version
 
@@ -46,18 +50,48 @@ def test_a_page_has_the_whole_sheet_at_its_end_and_its_own_length(client: TestCl
     conditions = {"range": "bytes=0-3", "if-none-match": "x"}
     answer = client.get("/", headers=BROWSER | conditions)
     sheet = SHEET.read_text("utf-8")
-    assert answer.text == PAGE.replace("</body>", f"<style>\n{sheet}</style>\n</body>")
+    assert answer.text.endswith(f"<style>\n{sheet}</style>\n</body></html>")
     assert int(answer.headers["content-length"]) == len(answer.content)
     # Of the page without the sheet; a browser that keeps them would never see a new sheet.
     assert not {"etag", "last-modified", "accept-ranges"} & answer.headers.keys()
 
 
+def asked_for(client: TestClient, path: str) -> list[str]:
+    html = client.get(path, headers=BROWSER).text.partition("</head>")[0]
+    return re.findall(r'<link rel="modulepreload" crossorigin href="\./([^"]*)">', html)
+
+
 def test_only_the_map_page_asks_for_all_modules_of_the_map(client: TestClient) -> None:
-    html = client.get("/map", headers=BROWSER).text
-    preloaded = re.findall(r'<link rel="modulepreload" fetchpriority="low" href="([^"]*)">', html)
     files = {file.name for file in Path("pages/latent_map").glob("*.js")}
-    assert preloaded == [f"map-modules/{version()}/{name}" for name in sorted(files)]
-    assert "modulepreload" not in client.get("/", headers=BROWSER).text
+    modules = [f"map-modules/{version()}/{name}" for name in sorted(files)]
+    assert asked_for(client, "/map") == [*early_chunks(EVERY_PAGE), *modules]
+    assert not set(modules) & set(asked_for(client, "/"))
+
+
+def test_pages_with_charts_ask_for_their_code(client: TestClient) -> None:
+    assert asked_for(client, "/") == [*early_chunks(EVERY_PAGE + CHARTS)] != []
+
+
+def test_a_page_says_where_its_server_is_only_if_it_may(tmp_path: Path) -> None:
+    file = tmp_path / "index.html"
+    file.write_text(PAGE)
+    app = Starlette(routes=[Route("/", lambda _: FileResponse(file))])
+    told = TestClient(FirstAnswer(app, origins=["https://*.a.org", "</script>"]))
+    head = told.get("/", headers=BROWSER).text.partition("</head>")[0]
+    scripts = re.findall(r"<script>(.*?)</script>", head)
+    (config,) = re.findall(r"HOST_CONFIG: (\{.*?\}) \}", scripts[0])
+    origins = ["https://*.a.org", "</script>"]
+    assert json.loads(config) == {"allowedOrigins": origins, "useExternalAuthToken": False}
+    assert "document.baseURI" in scripts[0] and len(scripts) == 1
+    assert "__streamlit" not in TestClient(FirstAnswer(app)).get("/", headers=BROWSER).text
+
+
+def test_a_page_that_is_opened_is_noted(client: TestClient) -> None:
+    client.get("/", headers=BROWSER)
+    assert seconds_since() < 60
+    last_opened._last[0] = -float("inf")
+    client.get("/text", headers={"accept": "*/*"})
+    assert seconds_since() == float("inf")
 
 
 def test_it_is_the_sheet_that_the_pages_add() -> None:
@@ -82,4 +116,5 @@ def test_other_methods_and_requests_that_open_no_page_are_not_changed(client: Te
 
 
 def test_html_without_a_body_stays_as_it_is() -> None:
-    assert with_style(b"<p>", b"p {}") == with_modules(b"<p>") == b"<p>"
+    assert with_style(b"<p>", b"p {}") == with_modules(b"<p>", ["a.js"]) == b"<p>"
+    assert with_server(b"<p>", []) == b"<p>"

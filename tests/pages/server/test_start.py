@@ -89,3 +89,10 @@ def test_only_a_team_has_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as ended:
         start.check_settings()
     assert "/nowhere/people.toml: the file of people cannot be read" in str(ended.value.code)
+
+
+def test_browsers_of_a_team_ask_before_they_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "_is_team", lambda: False)
+    assert start.origins() == list(st.get_option("client.allowedOrigins"))
+    monkeypatch.setattr(start, "_is_team", lambda: True)
+    assert start.origins() is None

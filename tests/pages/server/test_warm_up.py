@@ -70,6 +70,34 @@ def test_the_warm_up_loads_the_pages_and_opens_the_bundles(
     assert warm_up.WARM.is_set()
 
 
+def test_the_warm_up_waits_while_pages_are_opened_but_not_for_ever(
+    late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            clock[0] += timeout or 0.0
+            return False
+
+    clock = [0.0]
+    opened = [1.0, 5.0]  # seconds at which pages are opened
+    monkeypatch.setattr("pages.server.warm_up.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        warm_up,
+        "seconds_since",
+        lambda: clock[0] - max((one for one in opened if one <= clock[0]), default=-np.inf),
+    )
+    warm_up.warm_up(Stop(), pause=4.0)
+    # The first pause ends at 4 s, 3 s after a page; at 5 s there is another, so it ends at 9 s.
+    assert waited == [4.0, 1.0, 4.0] and late in sys.modules
+    monkeypatch.setattr(warm_up, "seconds_since", lambda: 0.0)
+    clock[0], waited[:] = 0.0, []
+    warm_up.warm_up(Stop(), pause=4.0)
+    assert sum(waited) == 4.0 + warm_up.MOST_PATIENCE * 4.0
+
+
 def test_charts_with_a_selection_have_their_specifications(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

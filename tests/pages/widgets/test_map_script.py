@@ -21,6 +21,21 @@ def test_the_version_follows_the_content(tmp_path: Path, monkeypatch: pytest.Mon
     assert hashlib.sha256(b"a.js\x001\x001").hexdigest()[:16] == first
 
 
+def test_a_module_is_known_by_its_version_without_looking_at_the_files_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_script, "FOLDER", tmp_path)
+    (tmp_path / "a.js").write_text("1")
+    first = map_script.version()
+    assert map_script.module_of(first, "a.js") == b"1"
+    assert map_script.module_of(first, "b.js") is None
+    (tmp_path / "a.js").write_text("22")
+    assert map_script.module_of(first, "a.js") == b"1"
+    second = map_script.version()
+    assert map_script.module_of(second, "a.js") == b"22"
+    assert map_script.module_of(first, "a.js") is None
+
+
 def test_modules_import_only_each_other() -> None:
     for file in map_script.FOLDER.glob("*.js"):
         for path in re.findall(r'from "([^"]+)"', file.read_text(encoding="utf-8")):
