@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from analysis.clusters.stability import WEAK, weak
-from analysis.labels.cluster_scores import GOOD_LIFT
+from analysis.labels.good_lifts import GOOD_LIFT
 
 BELIEVABLE = "believable"
 NAME_FITS_FEW = "believable, name fits few"
