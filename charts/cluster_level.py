@@ -78,13 +78,17 @@ def medians(
     """
     place = np.column_stack([bundle.latents[c].to_numpy(zero_copy_only=False) for c in columns])
     on_map = np.flatnonzero((of_latent >= 0) & np.isfinite(place).all(axis=1))
-    order = on_map[np.argsort(of_latent[on_map], kind="stable")]
-    starts = np.searchsorted(of_latent[order], clusters, side="left")
-    ends = np.searchsorted(of_latent[order], clusters, side="right")
+    own, place = of_latent[on_map], place[on_map]
+    ordered = np.sort(own)
+    starts = np.searchsorted(ordered, clusters, side="left")
+    sizes = np.searchsorted(ordered, clusters, side="right") - starts
     centres = np.full((len(clusters), 2), np.nan)
-    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        if end > start:
-            centres[i] = np.median(place[order[start:end]], axis=0)
+    some = sizes > 0
+    lower, upper = (starts + (sizes - 1) // 2)[some], (starts + sizes // 2)[some]
+    # Sorted by cluster, then by coordinate: a median for each cluster takes 20 times as long.
+    for axis, values in enumerate(place.T):
+        ranked = values[np.lexsort((values, own))]
+        centres[some, axis] = (ranked[lower] + ranked[upper]) / 2
     return centres
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.bundle import Bundle, LevelName
 from analysis.runtime.errors import InputError
-from charts.cluster_level import level_of, level_words
+from analysis.selection import MAP_COLUMNS
+from charts.cluster_level import level_of, level_words, medians
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
 
 
@@ -29,6 +30,22 @@ def test_clusters_are_those_of_the_level_largest_first(tiny: Bundle, level: int)
     order = sorted(zip(-stored["size"], stored["cluster"], strict=True))
     assert table["cluster"].to_pylist() == [cluster for _, cluster in order]
     assert table["size"].to_pylist() == [-size for size, _ in order]
+
+
+@pytest.mark.parametrize("columns", MAP_COLUMNS.values())
+def test_the_centre_of_a_cluster_is_the_median_of_its_members_on_the_map(
+    tiny: Bundle, columns: tuple[str, str]
+) -> None:
+    level = level_of(tiny)
+    ids = np.append(level.table["cluster"].to_numpy()[::-1], 10_000)
+    place = tiny.latents.select(list(columns)).to_pandas().to_numpy()
+    wanted = np.full((len(ids), 2), np.nan)
+    for i, cluster in enumerate(ids):
+        own = place[(level.of_latent == cluster) & np.isfinite(place).all(axis=1)]
+        if len(own):
+            wanted[i] = np.median(own, axis=0)
+    assert np.isfinite(wanted).all(axis=1).sum() > 4 and np.isnan(wanted[-1]).all()
+    np.testing.assert_array_equal(medians(tiny, level.of_latent, ids, columns), wanted)
 
 
 def test_a_cluster_is_called_by_its_label_or_its_id(tiny: Bundle) -> None:

@@ -43,7 +43,10 @@ def run(case: Case) -> Outcome:
     with team_server(case.folder, proxy_secret=SECRET) as server:
         follow_links(server, draw, number, (str(ROOT), CLOSED.content, "Traceback"))
         for request in closed_requests(draw, number):
-            if (answer := ask(server.address, request, READER)).status != 404:
+            answer = ask(server.address, request, READER)
+            # At an address that no route has, Streamlit answers with the empty frame of its pages.
+            is_frame = b'<div id="root"></div>' in answer.body
+            if answer.status != 404 and not (is_frame and CLOSED.name.encode() not in answer.body):
                 raise FaultError(f"{request} of a bundle that is not shown: {answer.status}")
         forge(server, draw, number)
         oversize(server)
