@@ -46,8 +46,8 @@ def run(case: Case) -> Outcome:
             answer = ask(server.address, request, READER)
             # At an address that no route has, Streamlit answers with the empty frame of its pages.
             is_frame = b'<div id="root"></div>' in answer.body
-            if answer.status != 404 and not (is_frame and CLOSED.name.encode() not in answer.body):
-                raise FaultError(f"{request} of a bundle that is not shown: {answer.status}")
+            if not (is_frame or answer.status in REFUSED) or CLOSED.name.encode() in answer.body:
+                raise FaultError(f"{request[:400]} of a hidden bundle: {answer.status}")
         forge(server, draw, number)
         oversize(server)
         foreign(server)
