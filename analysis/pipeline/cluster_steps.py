@@ -1,7 +1,6 @@
 """The steps that cluster the latents in both spaces, and where there is nothing to find."""
 
 import shutil
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ from analysis.pipeline.artifacts import (
 )
 from analysis.pipeline.building import Building
 from analysis.pipeline.records import ClusterRecord, DoneRecord, NullRecord
-from analysis.runtime.arrays import Bools, Ints
+from analysis.runtime.arrays import Bools, Float32s, Ints
 
 
 def link_latents(build: Building) -> DoneRecord:
@@ -66,9 +65,7 @@ def draw_nulls(build: Building) -> NullRecord:
     draws: dict[str, int] = {}
     drawn: dict[Space, DrawnSpace] = {}
     for one in _draws(build):
-        graph_of: Callable[[int], Graph] = (
-            _decoder_draw(build, one) if one.space == "decoder" else _Shifted(build, one)
-        )
+        graph_of = _Vectors(build, one) if one.space == "decoder" else _Shifted(build, one)
         cuts = one.run(
             graph_of,
             build.path(NULL_DRAWS),
@@ -87,7 +84,7 @@ def draw_nulls(build: Building) -> NullRecord:
 
 
 def _shown_draw(
-    build: Building, draws: NullDraws, graph_of: Callable[[int], Graph], cuts: pa.Table
+    build: Building, draws: NullDraws, graph_of: "_Vectors | _Shifted", cuts: pa.Table
 ) -> DrawnSpace:
     """The clusters, the map and the partners of the draw that readers may look at."""
     parameters = build.parameters
@@ -96,14 +93,11 @@ def _shown_draw(
         draws.space, repeated, len(draws.latents), parameters.minimum_cluster, (draws, cuts)
     )
     settings: dict[str, Any] = {"seed": parameters.seed, "epochs": parameters.epochs, "seeds": 1}
-    if draws.space == "decoder":
-        graph, vectors = graph_of(SHOWN)
-        assert vectors is not None
+    if isinstance(graph_of, _Vectors):
+        graph = graph_of.nearest_of_shown()
         everyone = np.ones(len(draws.latents), dtype=bool)
-        graph = graph.among(everyone, parameters.neighbours)
-        placed = decoder_map(vectors, graph, everyone, **settings)
+        placed = decoder_map(graph_of.vectors(SHOWN), graph, everyone, **settings)
     else:
-        assert isinstance(graph_of, _Shifted)
         graph = graph_of.strongest_of_shown()
         placed = cooccurrence_map(graph, _map_of(build, draws.latents), **settings)
     return DrawnSpace(draws.latents, clusters, placed, graph)
@@ -161,25 +155,38 @@ def _draws(build: Building) -> list[NullDraws]:
     ]
 
 
-def _decoder_draw(build: Building, draws: NullDraws) -> Callable[[int], Graph]:
+class _Vectors:
     """Vectors of the same spectrum; as draw SAMPLE those of the decoder."""
-    root = moment_root(build.decoder, draws.latents)
 
-    def graph_of(draw: int) -> Graph:
+    def __init__(self, build: Building, draws: NullDraws) -> None:
+        self._build, self._draws = build, draws
+        self._root = moment_root(build.decoder, draws.latents)
+        self._nearest: NeighbourGraph | None = None
+
+    def vectors(self, draw: int) -> Float32s:
+        """The vectors [draws.latents] of a draw."""
         if draw == SAMPLE:
-            vectors = build.decoder[draws.latents]
-        else:
-            seed = [build.parameters.seed, draw]
-            vectors = noise_vectors(root, len(draws.latents), seed)
+            return np.asarray(self._build.decoder[self._draws.latents])
+        seed = [self._build.parameters.seed, draw]
+        return noise_vectors(self._root, len(self._draws.latents), seed)
+
+    def __call__(self, draw: int) -> Graph:
+        """The graph of the nearest vectors, and the vectors."""
+        vectors, near = self.vectors(draw), self._build.parameters.neighbours
+        everyone = np.ones(len(vectors), dtype=bool)
         graph = decoder_graph(
-            vectors,
-            eligible=np.ones(len(vectors), dtype=bool),
-            k=2 * build.parameters.neighbours,
-            seed=build.parameters.seed,
+            vectors, eligible=everyone, k=2 * near, seed=self._build.parameters.seed
         )
+        if draw == SHOWN:
+            self._nearest = graph.among(everyone, near)
         return graph, vectors
 
-    return graph_of
+    def nearest_of_shown(self) -> NeighbourGraph:
+        """The nearest vectors of draw SHOWN, searched again only if the step was resumed."""
+        if self._nearest is None:
+            self(SHOWN)
+        assert self._nearest is not None
+        return self._nearest
 
 
 class _Shifted:

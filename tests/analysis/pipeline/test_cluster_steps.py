@@ -8,6 +8,7 @@ import pytest
 from analysis.bundle import CLUSTER_COLUMNS, SPACES, Space
 from analysis.clusters.null_draws import SAMPLE, SHOWN
 from analysis.cooccurrence.shift_graph import shift_graphs
+from analysis.decoder.graph import decoder_graph
 from analysis.pipeline import cluster_steps as module
 from analysis.pipeline.artifacts import (
     DRAW_NULLS,
@@ -111,9 +112,34 @@ def test_the_strongest_partners_of_the_shown_draw_are_counted_once(
     assert np.array_equal(strongest.neighbours, resumed.neighbours)
 
 
+def test_the_nearest_vectors_of_the_shown_draw_are_searched_once(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[np.ndarray] = []
+
+    def recorded(vectors: np.ndarray, **named: Any) -> Any:
+        searched.append(vectors)
+        return decoder_graph(vectors, **named)
+
+    monkeypatch.setattr(module, "decoder_graph", recorded)
+    decoder, _ = module._draws(finished.build)
+    draws = module._Vectors(finished.build, decoder)
+    draws(SHOWN)
+    draws(2)
+    near = draws.nearest_of_shown()
+    assert len(searched) == 2 and near.k == 9
+    shown = draws.vectors(SHOWN)
+    assert np.array_equal(searched[0], shown) and not np.array_equal(searched[1], shown)
+    cosines = shown @ shown.T / np.outer(*[np.linalg.norm(shown, axis=1)] * 2)
+    np.fill_diagonal(cosines, -2)
+    assert np.allclose(-np.sort(-cosines, axis=1)[:, :9], near.cosines, atol=1e-5)
+    resumed = module._Vectors(finished.build, decoder).nearest_of_shown()
+    assert np.array_equal(near.neighbours, resumed.neighbours)
+
+
 def test_a_decoder_draw_is_noise_and_the_sample_is_the_decoder(finished: Finished) -> None:
     decoder, _ = module._draws(finished.build)
-    graph_of = module._decoder_draw(finished.build, decoder)
+    graph_of = module._Vectors(finished.build, decoder)
     (graph, noise), (_, other), (_, own) = graph_of(0), graph_of(1), graph_of(SAMPLE)
     assert graph.k == 18 and len(graph.neighbours) == len(decoder.latents)
     assert own is not None and noise is not None and other is not None
