@@ -14,7 +14,6 @@ from charts.core.numbers import COUNT, FRACTION
 from charts.core.theme import (
     A_COLOUR,
     B_COLOUR,
-    NARROW,
     QUIET_INK,
     RULE,
     UNIT_COLOURS,
@@ -142,7 +141,7 @@ def _strength_chart(units: tuple[Unit, ...]) -> alt.LayerChart:
             "measure:N",
             sort=each("measures"),
             title=None,
-            axis=alt.Axis(grid=True, labelLimit=alt.ExprRef(f"{NARROW} ? 115 : 150")),
+            axis=alt.Axis(grid=True, labelLimit=115),
         ),
         tooltip=[
             alt.Tooltip("measure:N"),

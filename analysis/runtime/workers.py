@@ -11,9 +11,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -129,12 +130,17 @@ class DaskWorkers:
             ended: SimpleQueue[Future[InputError | None]] = SimpleQueue()
             try:
                 while piece is not None or under_way:
-                    busy = {worker for _, worker in under_way.values()}
                     present = client.nthreads().keys()
                     if present:
                         worker_seen = time.monotonic()
+                        if lost := _without_worker(client, under_way, present):
+                            again = [under_way.pop(future)[0] for future in lost]
+                            client.cancel(lost)
+                            undone = chain(_undone(again, file, finished), undone)
+                            piece = next(undone, None) if piece is None else piece
                     elif time.monotonic() - worker_seen > self.without_workers:
                         raise self._workers_lost()
+                    busy = {worker for _, worker in under_way.values()}
                     for worker in sorted(present - busy):
                         if piece is None:
                             break
@@ -154,9 +160,10 @@ class DaskWorkers:
                         piece = next(undone, None)
                     with suppress(Empty):
                         future = ended.get(timeout=_LOOK_AGAIN_SECONDS)
-                        made, _ = under_way.pop(future)
-                        self._take(future, file(made))
-                        finished(made)
+                        if future in under_way:
+                            made, _ = under_way.pop(future)
+                            self._take(future, file(made))
+                            finished(made)
             finally:
                 client.cancel(list(under_way))
 
@@ -236,6 +243,27 @@ class DaskWorkers:
                     "into a folder that all machines share."
                 )
             time.sleep(0.05)
+
+
+def _without_worker(
+    client: "Client",
+    under_way: "Mapping[Future[InputError | None], tuple[int, str]]",
+    present: Collection[str],
+) -> "list[Future[InputError | None]]":
+    """The pieces that no worker will run, because all workers were lost at once.
+
+    The scheduler gives the piece of a lost worker to another one. But if none is left, it waits for
+    the worker that the piece was submitted for, although others may run it.
+    """
+    left = [
+        future
+        for future, (_, worker) in under_way.items()
+        if worker not in present and not future.done()
+    ]
+    if not left:
+        return []
+    running = {key for keys in client.processing().values() for key in keys}
+    return [future for future in left if future.key not in running and not future.done()]
 
 
 def _ignore(piece: int) -> None:

@@ -7,6 +7,7 @@ from analysis.bundle import Bundle
 from analysis.labels.corpus_terms import corpus_terms
 from analysis.labels.selection_profile import selection_profile
 from analysis.runtime.errors import InputError
+from charts.core.names import with_names
 from charts.profile_bars import common_profile, counted_in, profile_bars
 
 
@@ -16,7 +17,7 @@ def test_each_part_has_the_rows_of_the_profile(planted_bundle: Bundle) -> None:
     for part, rows in (
         ("terms", profile.terms),
         ("label_words", profile.label_words),
-        ("partners", profile.partners),
+        ("partners", with_names(planted_bundle, profile.partners, of="partner")),
         ("clusters", profile.clusters),
     ):
         figure = profile_bars(planted_bundle, mask, part)  # type: ignore[arg-type]

@@ -117,6 +117,28 @@ class Meeting:
             unfinished.write_text(str(os.getpid()))
 
 
+@dataclass(frozen=True)
+class AllLost(Meeting):
+    """Pieces 0 and 1 wait for each other and end their processes; the second time they are made."""
+
+    def __call__(self, piece: int) -> None:
+        again = (self.folder / f"began-{piece}").exists()
+        if not again:
+            super().__call__(piece)
+            self.file(piece).unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        with whole_file(self.file(piece)) as unfinished:
+            unfinished.write_text("made")
+
+
+def test_pieces_go_on_after_all_workers_were_lost_at_once(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    task = AllLost(tmp_path)
+    DaskWorkers(cluster.scheduler_address).run(task, range(2), task.file)
+    assert [task.file(i).read_text() for i in range(2)] == ["made"] * 2
+
+
 def test_both_processes_work_at_once(cluster: LocalCluster, tmp_path: Path) -> None:
     task = Meeting(tmp_path)
     DaskWorkers(cluster.scheduler_address).run(task, range(2), task.file)

@@ -15,6 +15,9 @@ from pages.widgets.frames import frame as displayed
 from pages.widgets.tables import _clicked_row, heading
 from tests.pages.conftest import Open
 
+AS_PERCENTAGES = ("member_share", "stability")
+"""Shares of the table of clusters that are drawn as percentages."""
+
 
 @pytest.mark.parametrize(
     ("cells", "rows", "expected"),
@@ -96,4 +99,6 @@ def test_every_table_exports_the_rows_that_it_shows(
         assert list(drawn.columns) == table.rows.column_names
         for name in set(drawn.columns) - {"selected", "top_tokens"}:
             wanted = displayed(table.rows.select([name]))[name]
+            if page == "clusters" and name in AS_PERCENTAGES:
+                wanted = 100 * wanted
             pd.testing.assert_series_equal(drawn[name], wanted, check_names=False)
