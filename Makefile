@@ -87,7 +87,7 @@ demo-bundle: model
 		--corpus data/corpus/demo.parquet --tokens 250000 --sink-norm 10 --out data/demo
 
 bench: .venv/test model
-	for file in bench/bench_*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
+	$(BIN)/python -m bench
 
 mutants: .venv/test
 	$(BIN)/python -m tests.mutants --sample 150 --minutes 60
