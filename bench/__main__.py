@@ -3,8 +3,8 @@
     python -m bench [NAME ...] [--only-print]
 
 Without a NAME every benchmark of RUNS is run, each in a process of its own, one after the other
-(about an hour on two cores). A result is written to `bench/results/` as soon as it is there, so a run
-that is stopped loses only the benchmark that it was at, and one benchmark can be repeated alone.
+(about an hour on two cores). A result is written to `bench/results/` as soon as it is there, so a
+run that is stopped loses only the benchmark that it was at, and one can be repeated alone.
 Nothing else should run meanwhile: the load of the machine before each run stands beside its result.
 
 A benchmark that needs more than this repository (a bundle of 65,536 latents, a package from the
@@ -93,7 +93,11 @@ def run(name: str, arguments: str) -> Result:
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     return Result(
         name,
