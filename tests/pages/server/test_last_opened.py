@@ -1,5 +1,7 @@
 """When a page was opened."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pages.server import last_opened
@@ -8,7 +10,7 @@ from pages.server.last_opened import note_opened, seconds_since
 
 def test_the_seconds_are_those_since_the_last_page(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("pages.server.last_opened.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(last_opened, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(last_opened, "_last", [-float("inf")])
     assert seconds_since() == float("inf")
     note_opened()

@@ -3,6 +3,7 @@
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import altair as alt
@@ -83,7 +84,7 @@ def test_the_warm_up_waits_while_pages_are_opened_but_not_for_ever(
 
     clock = [0.0]
     opened = [1.0, 5.0]  # seconds at which pages are opened
-    monkeypatch.setattr("pages.server.warm_up.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(warm_up, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(
         warm_up,
         "seconds_since",
