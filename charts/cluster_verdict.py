@@ -11,35 +11,41 @@ from analysis.labels.good_lifts import GOOD_LIFT
 BELIEVABLE = "believable"
 NAME_FITS_FEW = "believable, name fits few"
 NO_BETTER_THAN_CHANCE = "weak: chance does as well"
+NOT_COMPARED = "reappears, chance not drawn"
 NOT_MEASURED = "not measured"
 MEANING = (
     f"Believable: other seeds and resampled latents give the same cluster (stability and bootstrap "
     f"of at least {WEAK:g}), and more so than where there is nothing to find. The name fits few: "
     f"the median member fires less than {GOOD_LIFT:g} times as often as by chance on the words "
-    "that the other members name."
+    "that the other members name. Chance not drawn: this bundle does not say what the same "
+    "computation gives where there is nothing to find."
 )
+_COLUMNS = {
+    "stability": pa.float64(),
+    "bootstrap": pa.float64(),
+    "believable": pa.bool_(),
+    "member_lift": pa.float64(),
+}
+"""What decides a verdict."""
 
 
 def verdicts(clusters: pa.Table) -> list[str]:
     """The verdict on each row of the cluster table."""
-    names = ("stability", "bootstrap", "believable", "member_lift")
-    rows, is_weak = clusters.select([*names]).to_pylist(), weak(clusters).to_pylist()
+    rows, is_weak = clusters.select([*_COLUMNS]).to_pylist(), weak(clusters).to_pylist()
     return list(map(_verdict, rows, is_weak))
 
 
 def verdict_on(row: Mapping[str, Any]) -> str:
     """The verdict on one row of the cluster table."""
-    columns = ("stability", "bootstrap", "believable", "member_lift")
-    kinds = (pa.float64(), pa.float64(), pa.bool_(), pa.float64())
-    of_row = {name: pa.array([row[name]], kind) for name, kind in zip(columns, kinds, strict=True)}
-    return verdicts(pa.table(of_row))[0]
+    return verdicts(pa.Table.from_pylist([dict(row)], pa.schema(_COLUMNS)))[0]
 
 
 def _verdict(row: Mapping[str, Any], is_weak: bool) -> str:
     if is_weak:
         return _weakness(row["stability"], row["bootstrap"])
-    if row["believable"] is None and row["stability"] is None and row["bootstrap"] is None:
-        return NOT_MEASURED
+    if row["believable"] is None:
+        is_known = row["stability"] is not None or row["bootstrap"] is not None
+        return NOT_COMPARED if is_known else NOT_MEASURED
     lift = row["member_lift"]
     return NAME_FITS_FEW if lift is not None and lift < GOOD_LIFT else BELIEVABLE
 

@@ -144,17 +144,7 @@ class DaskWorkers:
                     for worker in sorted(present - busy):
                         if piece is None:
                             break
-                        future = client.submit(
-                            _run_piece,
-                            task,
-                            piece,
-                            file(piece),
-                            mark,
-                            pure=False,
-                            retries=RETRIES,
-                            workers=[worker],
-                            allow_other_workers=True,  # if this one is lost
-                        )
+                        future = _submitted(client, worker, task, piece, file(piece), mark)
                         under_way[future] = piece, worker
                         future.add_done_callback(ended.put)
                         piece = next(undone, None)
@@ -243,6 +233,23 @@ class DaskWorkers:
                     "into a folder that all machines share."
                 )
             time.sleep(0.05)
+
+
+def _submitted(
+    client: "Client", worker: str, task: Task, piece: int, file: Path, mark: Path
+) -> "Future[InputError | None]":
+    """A piece that is given to a worker, or to another one if this one is lost."""
+    return client.submit(
+        _run_piece,
+        task,
+        piece,
+        file,
+        mark,
+        pure=False,
+        retries=RETRIES,
+        workers=[worker],
+        allow_other_workers=True,
+    )
 
 
 def _without_worker(

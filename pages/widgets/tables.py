@@ -17,6 +17,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis.bundle import Bundle
 from analysis.clusters.stability import WEAK
 from analysis.cooccurrence.association import MEASURES
+from analysis.labels.good_lifts import GOOD_LIFT
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.selection import Latents, ids_of, replaced
@@ -75,7 +76,7 @@ _READING = _NUMBER(
     help="Place in the reading order, which covers most activation with the fewest clusters and "
     "latents. 0 is the first.",
 )
-_MORE = "more columns behind the eye at its top right"
+_MORE = "the eye has more columns"
 _LATENT_COLUMNS = {
     "selected": _TEXT("", width=30, help="● is selected."),
     "label": _TEXT("name", width=190, help="Its label; its top tokens in quotes without one."),
@@ -136,8 +137,9 @@ _CLUSTER_COLUMNS = {
         "name fits",
         format="%.0f %%",
         width=85,
-        help="Share of the members that fire at least 5 times as often as by chance on the words "
-        "that the other members name. 100 % is best; random clusters reach about 3 %.",
+        help=f"Share of the members that fire at least {GOOD_LIFT:g} times as often as by chance "
+        "on the words that the other members name. 100 % is best; the details of a cluster state "
+        "what random clusters reach.",
     ),
     "member_lift_other_words": _number(
         "lift, other words",
@@ -192,7 +194,7 @@ def latent_table(
     rows = _with_marks(table.rows)
     total = int(mask.sum())
     order = order_words(bundle)
-    hint = f"click a row to open its latent, tick rows to select them or one to note it · {_MORE}"
+    hint = f"click a row to open its latent, tick rows to select or note them · {_MORE}"
     _heading(table, name, total, order, hint)
     place = st.container()
     ids = rows["latent"].to_pylist()

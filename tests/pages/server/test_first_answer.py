@@ -76,8 +76,8 @@ def test_a_page_says_where_its_server_is_only_if_it_may(tmp_path: Path) -> None:
     file = tmp_path / "index.html"
     file.write_text(PAGE)
     app = Starlette(routes=[Route("/", lambda _: FileResponse(file))])
-    told = TestClient(FirstAnswer(app, origins=["https://*.a.org", "</script>"]))
-    head = told.get("/", headers=BROWSER).text.partition("</head>")[0]
+    client = TestClient(FirstAnswer(app, origins=["https://*.a.org", "</script>"]))
+    head = client.get("/", headers=BROWSER).text.partition("</head>")[0]
     scripts = re.findall(r"<script>(.*?)</script>", head)
     (config,) = re.findall(r"HOST_CONFIG: (\{.*?\}) \}", scripts[0])
     origins = ["https://*.a.org", "</script>"]
