@@ -89,10 +89,12 @@ if __name__ == "dashboard":
     )
     from pages.server.batches import Batches
     from pages.server.first_answer import FirstAnswer
+    from pages.server.kept_downloads import keep_downloads
     from pages.server.messages import MessageFilter
     from pages.server.static_files import WholeFiles
 
     start.check_settings()
+    keep_downloads()
     app = App(
         __file__,
         routes=start.below_base_path(

@@ -191,23 +191,30 @@ class Client:
 
     async def download(self, button: Any, timeout: float = 60) -> bytes:
         """The bytes that a download button gives; raises RuntimeError if the server refuses."""
-        url = button.url
-        if button.deferred_file_id:
-            ask = BackMsg()
-            request = ask.backend_operation_request
-            request.request_id = button.deferred_file_id
-            request.session_id = self.session_id
-            request.deferred_file.file_id = button.deferred_file_id
-            await self._socket.send(ask.SerializeToString())
-            async with asyncio.timeout(timeout):
-                while True:
-                    message = await self._receive()
-                    if message.WhichOneof("type") == "backend_operation_response":
-                        break
-            answer = message.backend_operation_response
-            if answer.error_msg:
-                raise RuntimeError(answer.error_msg)
-            url = answer.deferred_file.url
+        return await self.fetch(await self.made(button, timeout), timeout)
+
+    async def made(self, button: Any, timeout: float = 60) -> str:
+        """The address of the file that a download button makes; RuntimeError if it is refused."""
+        if not button.deferred_file_id:
+            return str(button.url)
+        ask = BackMsg()
+        request = ask.backend_operation_request
+        request.request_id = button.deferred_file_id
+        request.session_id = self.session_id
+        request.deferred_file.file_id = button.deferred_file_id
+        await self._socket.send(ask.SerializeToString())
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await self._receive()
+                if message.WhichOneof("type") == "backend_operation_response":
+                    break
+        answer = message.backend_operation_response
+        if answer.error_msg:
+            raise RuntimeError(answer.error_msg)
+        return str(answer.deferred_file.url)
+
+    async def fetch(self, url: str, timeout: float = 60) -> bytes:
+        """The bytes at an address of the server; raises OSError if it gives none."""
         return await asyncio.to_thread(self._get, url, timeout)
 
     def _get(self, url: str, timeout: float) -> bytes:

@@ -99,6 +99,22 @@ def test_sessions_are_spread_and_each_gets_its_pages_and_downloads(port: int, wo
     assert len(asyncio.run(read())) == workers
 
 
+def test_a_download_is_there_although_others_use_the_server(port: int) -> None:
+    async def read() -> tuple[bytes, bytes]:
+        async with Client(f"http://{HERE}:{port}") as client:
+            run = await client.open("", timeout=PATIENCE)
+            button = next(b for b in run.downloads if "CSV" in b.label)
+            at_once = await client.download(button, timeout=PATIENCE)
+            address = await client.made(button, timeout=PATIENCE)
+            for _ in range(3):  # Streamlit removes what no session uses when a script ends
+                await client.open("latent", timeout=PATIENCE)
+            return at_once, await client.fetch(address, timeout=PATIENCE)
+
+    at_once, later = asyncio.run(read())
+    assert at_once == later
+    assert at_once.count(b"\n") > 1
+
+
 def test_a_second_server_on_the_same_port_is_refused_with_one_sentence(port: int) -> None:
     done = subprocess.run(
         [*ARGUMENTS, "--port", str(port)], cwd=ROOT, capture_output=True, text=True, check=False
