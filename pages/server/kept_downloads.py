@@ -75,4 +75,4 @@ def keep_downloads() -> None:
 
     Streamlit has no setting for it; it reads the name of the class when it starts a server.
     """
-    memory_media_file_storage.MemoryMediaFileStorage = KeptDownloads  # type: ignore[misc]
+    memory_media_file_storage.MemoryMediaFileStorage = KeptDownloads  # type: ignore[assignment, misc]
