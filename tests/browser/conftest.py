@@ -25,6 +25,7 @@ from playwright.sync_api import (
 
 from analysis.bundle import Bundle, open_bundle
 from charts.core.scheme import Scheme
+from tests.browser.map_modules import serve
 from tests.conftest import DEMO_BUNDLE, ROOT
 
 if TYPE_CHECKING:
@@ -139,6 +140,25 @@ def _new_profile(chromium: Browser) -> BrowserContext:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     context.set_default_timeout(PATIENCE)
     return context
+
+
+@pytest.fixture(scope="package")
+def modules(chromium: Browser) -> Iterator[Page]:
+    """A page that can import the modules of the map, without a server."""
+    page = serve(chromium.new_page())
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="package")
+def paused(chromium: Browser) -> Iterator[Page]:
+    """The same with a clock that stands still until a test moves it."""
+    page = chromium.new_page()
+    page.clock.install(time=0)
+    serve(page)
+    page.clock.pause_at(1000)
+    yield page
+    page.close()
 
 
 @pytest.fixture

@@ -1,30 +1,16 @@
 """The geometry of the map in the browser, against brute force in numpy; its clicks and its mask."""
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
-
-from pages.widgets.map_script import version
+from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
 COUNT = 20_000
 STEPS = 65_535
-
-
-@pytest.fixture(scope="module")
-def modules(server: str, chromium: Browser) -> Iterator[Page]:
-    """A page of the server that can import the modules of the map, without the dashboard."""
-    page = chromium.new_page()
-    page.goto(f"{server}/healthz")
-    folder = f"/map-modules/{version()}/"
-    page.evaluate("(folder) => { window.load = (name) => import(folder + name); }", folder)
-    yield page
-    page.close()
 
 
 @pytest.fixture(scope="module")

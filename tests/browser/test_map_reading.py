@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Download, Page, Route, expect
+from playwright.sync_api import Browser, Download, Page, expect
 
 from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
 from charts.cluster_level import level_of
 from charts.latent_card import latent_card
 from tests.browser.conftest import OpenPage
+from tests.browser.map_modules import call
 from tests.browser.map_page import MapPage, lonely
 
 pytestmark = pytest.mark.browser
 
 Name = dict[str, Any]
-MODULES = Path(__file__).parents[2] / "pages" / "latent_map"
-
-
-@pytest.fixture(scope="module")
-def modules(chromium: Browser) -> Iterator[Page]:
-    """A page that can import the modules of the map, without a server."""
-
-    def answer(route: Route) -> None:
-        name = route.request.url.rpartition("/")[2]
-        if name:
-            text = (MODULES / name).read_text(encoding="utf-8")
-            route.fulfill(body=text, content_type="text/javascript")
-        else:
-            route.fulfill(body="<!doctype html><body></body>", content_type="text/html")
-
-    page = chromium.new_page()
-    page.route("http://map.test/**", answer)
-    page.goto("http://map.test/")
-    yield page
-    page.close()
-
-
-def call(page: Page, module: str, function: str, *arguments: Any) -> Any:
-    """The result of a function of a module, by values."""
-    script = "async ([module, name, given]) => (await import(`http://map.test/${module}`))[name](...given)"
-    return page.evaluate(script, [module, function, list(arguments)])
 
 
 PLACE = """
