@@ -206,22 +206,22 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
     """
     latents = bundle.latents
     selected = np.ones(latents.num_rows, bool) if mask is None else np.asarray(mask, dtype=bool)
-    strength = latents["max"].to_numpy(zero_copy_only=False)
-    drawn = (latents["density"].to_numpy() > 0) & (np.nan_to_num(strength) > 0)
+    drawn = _is_drawn(bundle)
     binned = int(drawn.sum()) > MOST_POINTS
-    points = latents.select(["latent", "density", "max", "flag", "label"])
-    points = points.append_column("selected", pa.array(selected)).filter(pa.array(drawn))
-    rows = (
-        _binned(points)
-        if binned
-        else with_names(
-            bundle, points.sort_by([("selected", "ascending"), ("latent", "ascending")])
-        )
-    )
+    if binned:
+        points = latents.select(["density", "max"]).filter(pa.array(drawn))
+        rows = _binned(points.append_column("selected", pa.array(selected[drawn])))
+        chart = _binned_drawing(rows)
+    else:
+        points = _named_points(bundle).append_column("selected", pa.array(selected[drawn]))
+        points = points.sort_by([("selected", "ascending"), ("latent", "ascending")])
+        rows = points.drop_columns(["name"])
+        drawn_columns = [name for name in rows.column_names if name != "label"]
+        chart = _points().draw({"rows": points.select([*drawn_columns, "name"])})
     return Figure(
         name="max-activation-vs-density",
         title="Strongest activation against density",
-        chart=_binned_drawing(rows) if binned else _points_drawing(rows),
+        chart=chart,
         rows=rows,
         caption=caption_of(
             bundle,
@@ -233,6 +233,12 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
         note="A rare latent has fewer tokens to reach a high maximum, so a slope is expected. "
         "Drag to select the latents inside.",
     )
+
+
+def _is_drawn(bundle: Bundle) -> np.ndarray:
+    """Which latents [n_latents] have a place on logarithmic axes."""
+    strength = bundle.latents["max"].to_numpy(zero_copy_only=False)
+    return (bundle.latents["density"].to_numpy() > 0) & (np.nan_to_num(strength) > 0)
 
 
 def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
@@ -253,10 +259,13 @@ def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:
     )
 
 
-def _points_drawing(rows: pa.Table) -> Drawing:
-    names = pa.array(map(shown_label, rows["label"].to_pylist()), pa.string())
-    data = rows.drop_columns(["label"]).append_column("name", names)
-    return _points().draw({"rows": data})
+@cached
+def _named_points(bundle: Bundle) -> pa.Table:
+    """The latents that are drawn, with `label` as exported and `name` as shown."""
+    points = bundle.latents.select(["latent", "density", "max", "flag", "label"])
+    points = with_names(bundle, points.filter(pa.array(_is_drawn(bundle))))
+    names = map(shown_label, points["label"].to_pylist())
+    return points.append_column("name", pa.array(names, pa.string()))
 
 
 @template

@@ -23,12 +23,14 @@ def names_of_latents(bundle: Bundle, latents: pa.ChunkedArray | pa.Array | Ints 
     ids = latents if isinstance(latents, pa.Array | pa.ChunkedArray) else pa.array(latents)
     known = pc.unique(ids)
     rows = bundle.latents.select(["label", "top_tokens"]).take(known)
-    names = [
-        label or ", ".join(map(_quoted, (top or [])[:NAMING_TOKENS]))
-        for label, top in zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
-    ]
+    names = rows["label"].combine_chunks().cast(pa.string())
+    # Lists become Python lists slowly, and most latents have a label.
+    lacks = pc.equal(names, "")
+    tokens = rows["top_tokens"].filter(lacks).to_pylist()
+    quoted = [", ".join(map(_quoted, (top or [])[:NAMING_TOKENS])) for top in tokens]
+    names = pc.replace_with_mask(names, lacks, pa.array(quoted, pa.string()))
     place = pc.index_in(ids, value_set=known)
-    return pa.array(names, pa.string()).take(place)
+    return names.take(place)
 
 
 def name_by_latent(bundle: Bundle, latents: Iterable[int]) -> dict[int, str]:
