@@ -1,5 +1,7 @@
 """The tables of the pages, as they are shown and exported: rows in their order, with a caption."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +21,9 @@ from charts.core.names import with_names
 from charts.core.text import slug
 from charts.pairs import strongest_pairs
 from charts.relations import ALL, RELATIONS, relation_rows
+
+if TYPE_CHECKING:
+    from analysis.cooccurrence.significance import PairTest
 
 MOST_ROWS = 1000
 """Of a table on a page and in its files; the bundle has all."""
@@ -232,14 +237,20 @@ def relations_table(
 
 
 @cached
-def pair_tests_table(bundle: Bundle, a: int, b: int) -> CaptionedTable:
-    """Each question about a pair of latents with its null, the counts and both p-values."""
+def tested_pair(bundle: Bundle, a: int, b: int) -> tuple["PairTest", ...]:
+    """Each question about a pair of latents with its answer."""
     # Imported here because numba would delay the first page.
     from analysis.cooccurrence.significance import tests_of_pair  # noqa: PLC0415
 
+    return tests_of_pair(bundle, a, b)
+
+
+@cached
+def pair_tests_table(bundle: Bundle, a: int, b: int) -> CaptionedTable:
+    """Each question about a pair of latents with its null, the counts and both p-values."""
     if a == b:
         raise InputError(f"Pair: {a} and {b} are one latent; choose two.")
-    tests = tests_of_pair(bundle, a, b)
+    tests = tested_pair(bundle, a, b)
     names = (
         "kind", "question", "null", "statistic", "observed", "expected", "std", "p_more", "p_fewer",
         "exact", "smallest_lift",

@@ -8,10 +8,10 @@ import streamlit as st
 from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import Pair
 from analysis.cooccurrence.power import LEVEL, POWER, is_too_rare
-from analysis.cooccurrence.significance import PairTest, tests_of_pair
+from analysis.cooccurrence.significance import PairTest
 from analysis.runtime import numbers
 from charts.relations import RELATIONS
-from charts.tables import pair_tests_table
+from charts.tables import pair_tests_table, tested_pair
 from pages.widgets.export_menu import head_with_export, with_view
 from pages.widgets.markdown import plain
 
@@ -34,17 +34,12 @@ def pair_tests(bundle: Bundle, pair: Pair) -> None:
     """Each question with its null, the observed and expected counts, and both p-values."""
     with st.container(border=True, gap="xsmall"):
         head_with_export("**Is it chance?**", with_view(pair_tests_table(bundle, pair.a, pair.b)))
-        tests = _tests(bundle.identity, pair.a, pair.b, bundle)
+        tests = tested_pair(bundle, pair.a, pair.b)
         st.markdown(_HEADER + "\n".join(_row(test) for test in tests))
         threshold = bundle.manifest.parameters.active_threshold
         rule = f" The tests use the threshold of the bundle, activation > {threshold:g}."
         st.caption(_CAVEAT + (rule if pair.threshold > threshold else ""))
         _listed(bundle, pair)
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _tests(identity: str, a: int, b: int, _bundle: Bundle) -> tuple[PairTest, ...]:
-    return tests_of_pair(_bundle, a, b)
 
 
 def _row(test: PairTest) -> str:
