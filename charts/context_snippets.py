@@ -47,7 +47,7 @@ def strongest_snippets(bundle: Bundle, latents: Ints) -> dict[int, Snippet]:
     order = [("latent", "ascending"), ("activation", "descending"), ("position", "ascending")]
     contexts = contexts.sort_by(order)
     first = np.unique(contexts["latent"].to_numpy(), return_index=True)[1]
-    windows = WindowReader.of(bundle).read(contexts.take(first), WINDOW)
+    windows = WindowReader.of(bundle).read_texts(contexts.take(first), WINDOW)
     columns = (windows[name].to_pylist() for name in ("latent", "tokens", "peak"))
     return {latent: snippet_of(tokens, peak) for latent, tokens, peak in zip(*columns, strict=True)}
 

@@ -84,6 +84,16 @@ class WindowReader:
         peak, the index of the picked token. Raises InputError if a table is damaged, or a context
         is at a position that its document does not have.
         """
+        rows, around = self._texts(contexts, length)
+        values = self._activations(contexts["latent"].to_numpy(), around)
+        place = rows.column_names.index("peak")
+        return rows.add_column(place, "activations", around.lists(values))
+
+    def read_texts(self, contexts: pa.Table, length: int) -> pa.Table:
+        """As `read`, without the activations, whose table is then not read."""
+        return self._texts(contexts, length)[0]
+
+    def _texts(self, contexts: pa.Table, length: int) -> tuple[pa.Table, Windows]:
         document, position = (contexts[name].to_numpy() for name in ("document", "position"))
         place = np.minimum(
             np.searchsorted(self.kept.documents, document), len(self.kept.documents) - 1
@@ -95,12 +105,8 @@ class WindowReader:
             # An imported document may lack positions.
             around = rows_around(self.kept, self._rows_of(place, position), length)
             text, _ = read_tokens(self._tokens_file, around.rows)
-        values = self._activations(contexts["latent"].to_numpy(), around)
-        return (
-            contexts.append_column("tokens", around.lists(text))
-            .append_column("activations", around.lists(values))
-            .append_column("peak", pa.array(around.peak.astype(np.int16)))
-        )
+        rows = contexts.append_column("tokens", around.lists(text))
+        return rows.append_column("peak", pa.array(around.peak.astype(np.int16))), around
 
     @property
     def _tokens_file(self) -> Path:

@@ -1,5 +1,7 @@
 """Windows are pieces of their documents, with the activations of their latents."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,16 @@ def test_rows_keep_their_order_and_may_be_none(stored: Stored, contexts: pa.Tabl
     assert read.select(contexts.column_names).equals(some)
     assert read.equals(reader_of(stored).read(contexts, 5).take(order))
     assert reader_of(stored).read(contexts.slice(0, 0), 5).num_rows == 0
+
+
+def test_texts_alone_are_those_of_the_windows_without_reading_activations(
+    stored: Stored, contexts: pa.Table, tmp_path: Path
+) -> None:
+    shutil.copy(stored.tables / "tokens.parquet", tmp_path)
+    texts = WindowReader(tmp_path, stored.kept, stored.activations).read_texts(contexts, 7)
+    without = replace(stored.activations, folder=tmp_path)  # it has no table of activations
+    assert WindowReader(tmp_path, stored.kept, without).read_texts(contexts, 7).equals(texts)
+    assert texts.equals(reader_of(stored).read(contexts, 7).drop_columns(["activations"]))
 
 
 def imported(folder: Path) -> tuple[WindowReader, dict[str, Any]]:
