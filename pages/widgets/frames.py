@@ -1,7 +1,10 @@
 """The rows of a table as Streamlit's data frames show them."""
 
+from typing import Any
+
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from charts.core.text import cut, visible
 
@@ -16,14 +19,27 @@ def frame(rows: pa.Table) -> pd.DataFrame:
     """
     for place, field in enumerate(rows.schema):
         if _is_text(field.type):
-            texts = pa.array([_shown(text) for text in rows[place].to_pylist()], pa.string())
+            texts = _marked(rows[place].combine_chunks())
             rows = rows.set_column(place, field.name, texts)
         elif pa.types.is_list(field.type) and _is_text(field.type.value_type):
-            lists = [
-                texts and [_shown(text) for text in texts] for texts in rows[place].to_pylist()
-            ]
-            rows = rows.set_column(place, field.name, pa.array(lists, pa.list_(pa.string())))
+            lists = rows[place].combine_chunks()
+            texts = _marked(lists.flatten())
+            lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+            ends = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
+            marked = pa.ListArray.from_arrays(ends, texts, mask=pc.is_null(lists))
+            rows = rows.set_column(place, field.name, marked)
     return rows.to_pandas()
+
+
+def _marked(texts: Any) -> Any:
+    """The texts as they are shown. Most are short and of ASCII, and are shown as they are."""
+    texts = texts.cast(pa.string())
+    is_simple = pc.and_(
+        pc.ascii_is_printable(texts), pc.less_equal(pc.binary_length(texts), LONGEST)
+    )
+    others = pc.invert(pc.fill_null(is_simple, True))
+    marked = [_shown(text) for text in texts.filter(others).to_pylist()]
+    return pc.replace_with_mask(texts, others, pa.array(marked, pa.string()))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -32,5 +48,5 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _shown(text: str | None) -> str | None:
-    return None if text is None else cut(visible(text[: 4 * LONGEST]), LONGEST)
+def _shown(text: str) -> str:
+    return cut(visible(text[: 4 * LONGEST]), LONGEST)
