@@ -1,4 +1,4 @@
-"""The rows of the lists of one latent: its partners, nearest decoder vectors and relations."""
+"""The rows of the lists of one latent: tokens, partners, nearest decoder vectors and relations."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.latents.tokens_of_latent import EVERY, tokens_of_latent
 from analysis.runtime.arrays import Ints
 from analysis.runtime.numbers import count
 from charts.context_snippets import NO_SNIPPET, strongest_snippets
@@ -20,6 +21,32 @@ from charts.relations import RELATIONS, relation_rows
 
 MOST_LISTED = 20
 """Partners of a list."""
+MOST_TOKENS = 200
+"""Tokens of a list."""
+
+
+@cached
+def listed_tokens(
+    bundle: Bundle, latent: int, regime: tuple[float, float] | None = None
+) -> CaptionedTable:
+    """The tokens on which a latent fires, at most MOST_TOKENS, as `tokens_of_latent` ranks them."""
+    check_latent(bundle, latent)
+    every = tokens_of_latent(bundle, latent, regime or EVERY)
+    rows = every.slice(0, MOST_TOKENS)
+    return CaptionedTable(
+        name=f"latent-{latent}-tokens-list",
+        title="Tokens on which it fires" + ("" if regime is None else ", in the range"),
+        rows=rows,
+        caption=caption_of(
+            bundle,
+            unit="token",
+            latent=latent,
+            active_tokens=count(pc.sum(every["active_tokens"]).as_py() or 0),
+            different_tokens=listed_part(rows.num_rows, every.num_rows),
+            **({} if regime is None else {"range": range_words(regime)}),
+        ),
+        note=None if rows.num_rows else "It is active on no token.",
+    )
 
 
 @cached

@@ -9,7 +9,7 @@ from pages.widgets.blind_test import running_test
 from pages.widgets.document_profiles import show_profile
 from pages.widgets.figure_card import show
 from pages.widgets.heads import latent_actions, latent_facts, latent_head
-from pages.widgets.latent_lists import neighbour_list, partner_list, relation_list
+from pages.widgets.latent_lists import neighbour_list, partner_list, relation_list, token_list
 from pages.widgets.latent_notes import latent_notes
 from pages.widgets.latent_picker import latent_picker
 from pages.widgets.opened_document import opened_document
@@ -32,6 +32,7 @@ left, right = st.columns([3, 2])
 with left:
     kind = choices.contexts()
     show(context_strips(page.bundle, latent, kind, regime))
+    token_list(page, latent, regime)
     partner_list(page, latent, regime)
     neighbour_list(page, latent)
 with right:

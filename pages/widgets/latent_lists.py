@@ -1,7 +1,7 @@
-"""Lists of the Latent page: partners, nearest decoder vectors and relations of one latent.
+"""Lists of the Latent page: tokens, partners, nearest decoder vectors and relations of one latent.
 
-A row has the name, a bar with its number, and a context. A click on a name opens the latent, a
-click on anything else the pair.
+A row of other latents has the name, a bar with its number, and a context. A click on a name opens
+the latent, a click on anything else the pair.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,12 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis.runtime import numbers
 from charts.core.figure import CaptionedTable
 from charts.core.measures import is_bounded, title_of
-from charts.latent_lists import listed_neighbours, listed_partners, listed_relations
+from charts.latent_lists import (
+    listed_neighbours,
+    listed_partners,
+    listed_relations,
+    listed_tokens,
+)
 from pages.widgets import session
 from pages.widgets.events import open_latent, open_pair
 from pages.widgets.export_menu import head_with_export, with_view
@@ -24,9 +29,49 @@ from pages.widgets.page import Page
 ROW_HEIGHT = 28
 """Pixels."""
 SHOWN_ROWS = 10
+SHOWN_TOKENS = 6
+"""Rows of the list of tokens; the others are reached by scrolling."""
 _NAME = st.column_config.TextColumn("name", width=215)
 _SNIPPET = st.column_config.TextColumn("strongest context", width="large")
 _COUNT = st.column_config.NumberColumn
+
+_LEADING_SPACE = r"^ "
+_TOKEN_COLUMNS = {
+    "token": st.column_config.TextColumn("token", width=215, help="␣ is a space before it."),
+    "share": st.column_config.ProgressColumn(
+        "of its activation",
+        format="percent",
+        min_value=0,
+        max_value=1,
+        width=180,
+        help="Share of the sum of its activations that is on this token.",
+    ),
+    "active_tokens": _COUNT("active tokens", format="localized", width=95),
+    "mean_activation": _COUNT(
+        "mean", format="%.3g", width=65, help="Mean activation where it is active on this token."
+    ),
+}
+
+
+def token_list(page: Page, latent: int, regime: tuple[float, float] | None) -> None:
+    """The tokens on which a latent fires, with their shares of its activation."""
+    table = listed_tokens(page.bundle, latent, regime)
+    rows = table.rows
+    if not rows.num_rows:
+        st.markdown(f"**{plain(table.title)}** · {plain(table.note or '', 400)}")
+        return
+    different = table.caption.parameters["different_tokens"]
+    head_with_export(f"**{plain(table.title)}** · {different} different ones", with_view(table))
+    shown = frame(rows)
+    st.dataframe(
+        shown.assign(token=shown["token"].str.replace(_LEADING_SPACE, "␣", regex=True)),
+        column_config=_TOKEN_COLUMNS,
+        hide_index=True,
+        key=f"list of tokens {regime} of {latent}",
+        row_height=ROW_HEIGHT,
+        height=_height(rows.num_rows, SHOWN_TOKENS),
+        placeholder="–",
+    )
 
 
 def partner_list(page: Page, latent: int, regime: tuple[float, float] | None) -> None:
@@ -126,7 +171,7 @@ def _list(
         on_select="rerun",
         selection_mode="single-cell",
         row_height=ROW_HEIGHT,
-        height=ROW_HEIGHT * (min(rows.num_rows, SHOWN_ROWS) + 1) + 10,
+        height=_height(rows.num_rows, SHOWN_ROWS),
         placeholder="–",
     )
     cells = [cell for cell in event["selection"]["cells"] if cell[0] < rows.num_rows]
@@ -136,3 +181,8 @@ def _list(
         if column == "name":
             open_latent(other)
         open_pair(latent, other)
+
+
+def _height(rows: int, most: int) -> int:
+    """Of a list with its head, in pixels."""
+    return ROW_HEIGHT * (min(rows, most) + 1) + 10

@@ -5,12 +5,15 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.latents.tokens_of_latent import tokens_of_latent
 from charts.core.text import shown_label
 from charts.latent_lists import (
     MOST_LISTED,
+    MOST_TOKENS,
     listed_neighbours,
     listed_partners,
     listed_relations,
+    listed_tokens,
     names_of,
 )
 from tests.charts.conftest import with_tables
@@ -73,3 +76,20 @@ def test_an_unlabelled_latent_is_named_by_its_top_tokens(tiny: Bundle) -> None:
     )
     (name,) = names_of(bundle, np.array([21]))
     assert name.startswith("“") and name.endswith("” · 21")
+
+
+def test_the_tokens_are_those_of_the_range_with_their_numbers(planted_bundle: Bundle) -> None:
+    every = listed_tokens(planted_bundle, 198)
+    tokens = tokens_of_latent(planted_bundle, 198)
+    assert every.rows.equals(tokens.slice(0, MOST_TOKENS))
+    active = planted_bundle.latents["active_tokens"][198].as_py()
+    listed = f"{every.rows.num_rows} of {tokens.num_rows}"
+    assert every.caption.parameters["active_tokens"] == f"{active:,}"
+    assert every.caption.parameters["different_tokens"] == listed
+    values = np.sort(planted_bundle.activations.of_latent(198)[1])
+    regime = float(values[active // 2]), float(values[-1])
+    part = listed_tokens(planted_bundle, 198, regime)
+    assert part.rows.equals(tokens_of_latent(planted_bundle, 198, regime).slice(0, MOST_TOKENS))
+    assert part.title.endswith("in the range") and "range" in part.caption.parameters
+    dead = listed_tokens(planted_bundle, 190)
+    assert dead.rows.num_rows == 0 and dead.note == "It is active on no token."

@@ -1,9 +1,10 @@
 """The lists of the Latent page: a click on a name opens a latent, on a number the pair."""
 
+import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from charts.latent_lists import listed_partners
+from charts.latent_lists import listed_partners, listed_tokens
 from tests.pages.conftest import Open, texts
 
 
@@ -24,3 +25,16 @@ def test_a_click_opens_what_the_column_stands_for(
 def test_a_latent_without_partners_says_why(open_page: Open) -> None:
     app = open_page("latent", latent=190)
     assert "Latent 190 is dead" in texts(app)
+
+
+def test_the_tokens_of_a_latent_follow_the_range(open_page: Open, planted_bundle: Bundle) -> None:
+    values = np.sort(planted_bundle.activations.of_latent(8)[1])
+    regime = float(values[len(values) // 2]), float(values[-1])
+    for chosen, params in ((None, {}), (regime, {"regime": "{:.7g},{:.7g}".format(*regime)})):
+        app = open_page("latent", latent=8, **params)
+        table = listed_tokens(planted_bundle, 8, chosen)
+        (shown,) = [frame.value for frame in app.dataframe if "share" in frame.value][:1]
+        assert shown["active_tokens"].tolist() == table.rows["active_tokens"].to_pylist()
+        expected = [text.replace(" ", "␣", 1) for text in table.rows["token"].to_pylist()]
+        assert shown["token"].tolist() == expected
+        assert table.title in texts(app)
