@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.bundle.positions import Unit
+from analysis.labels.profiles.main_values import counts_of_values
 from analysis.runtime.numbers import count, fraction
 from analysis.selection.example_ranking import CANDIDATES, DRAWS, rank_by_examples
 from charts.core.cache import cached
@@ -14,6 +15,19 @@ COLUMNS = (
     "latent", "label", "auc", "p_value", "naming_auc", "active_first", "active_second", "density",
     "top_tokens",
 )  # fmt: skip
+
+FEW_COLUMNS, FEW_VALUES = 2, 3
+"""Columns, and values of each, that are named as examples."""
+
+
+@cached
+def example_values(bundle: Bundle) -> dict[str, list[str]]:
+    """Some columns of the corpus and the values of most documents in each, for a hint."""
+    counts = counts_of_values(bundle)
+    return {
+        name: [*counts[name].values[:FEW_VALUES], *["…"][: len(counts[name].values) - FEW_VALUES]]
+        for name in list(counts)[:FEW_COLUMNS]
+    }
 
 
 @cached

@@ -9,7 +9,7 @@ from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from analysis.selection import Latents, ids_of
 from charts.core.figure import CaptionedTable
-from charts.example_table import example_table
+from charts.example_table import example_table, example_values
 from pages.widgets import session
 from pages.widgets.events import open_latent
 from pages.widgets.export_menu import head_with_export, with_view
@@ -22,10 +22,6 @@ _FIRST, _SECOND, _UNIT = "first set of examples", "second set of examples", "uni
 _DEFAULT_UNIT: Unit = "window"
 """A word is often in too few documents to hold a third of them out."""
 _UNITS = {"document": "documents", "window": f"windows of {WINDOW} tokens"}
-_HELP = (
-    'Write a text that they contain (`whale`, `"New York"`), a source of the corpus '
-    "(`source=wikipedia`) or documents by id (`document=3,14,20..30`)."
-)
 _NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 _COLUMNS = {
     "latent": _NUMBER("latent", format="%d", width="small"),
@@ -51,12 +47,11 @@ def find_by_example(bundle: Bundle) -> None:
             "Which latents are more active in some documents than in others? They are chosen on "
             "two thirds of the documents and ranked on the rest."
         )
+        st.caption(plain(ways_to_give_a_set(bundle), 1000))
         with st.form("examples", border=False):
             left, right = st.columns(2)
-            first = left.text_input("First set", key=_FIRST, help=_HELP, placeholder="whale")
-            second = right.text_input(
-                "Second set", key=_SECOND, help=_HELP, placeholder="all others"
-            )
+            first = left.text_input("First set", key=_FIRST, placeholder="whale")
+            second = right.text_input("Second set", key=_SECOND, placeholder="all others")
             unit = st.segmented_control(
                 "Counted by",
                 list(_UNITS),
@@ -69,6 +64,19 @@ def find_by_example(bundle: Bundle) -> None:
         if first.strip():
             with guarded("comparing the sets"):
                 _show(bundle, first, second, "window" if unit == "window" else "document")
+
+
+def ways_to_give_a_set(bundle: Bundle) -> str:
+    """What a reader can write for a set, with values that the corpus of the bundle has."""
+    columns = [
+        f"{name}={first} or {', '.join(others)}"
+        for name, (first, *others) in example_values(bundle).items()
+    ]
+    of_columns = f"a value of a column ({'; '.join(columns)}), " if columns else ""
+    return (
+        'A set is given by a text that its documents contain (whale, "New York"), '
+        f"{of_columns}or the ids of its documents (document=3,14,20..30)."
+    )
 
 
 def _show(bundle: Bundle, first: str, second: str, unit: Unit) -> None:

@@ -1,12 +1,15 @@
 """The table of the latents that tell two sets apart."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
 from analysis.runtime.errors import InputError
 from analysis.selection.example_ranking import rank_by_examples
-from charts.example_table import COLUMNS, example_table
+from charts.example_table import COLUMNS, example_table, example_values
+from tests.planted_profiles import planted_languages, with_profiles
 
 FIRST = "document=0..29"
 
@@ -32,3 +35,14 @@ def test_the_rows_are_the_ranking_with_names(planted_bundle: Bundle) -> None:
 def test_a_set_that_cannot_be_read_is_explained(planted_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="no document has one"):
         example_table(planted_bundle, "source=x", "", "document")
+
+
+def test_the_values_of_most_documents_are_named(planted_bundle: Bundle, tmp_path: Path) -> None:
+    languages = planted_languages(planted_bundle)
+    classes = [f"class {min(i // 8, 4)}" for i in range(len(languages))]
+    columns = {"language": languages, "class": classes}
+    values = example_values(with_profiles(planted_bundle, tmp_path, columns))
+    assert values["class"] == ["class 4", "class 0", "class 1", "…"]
+    counts = {one: languages.count(one) for one in languages}
+    assert values["language"] == sorted(counts, key=lambda one: (-counts[one], one))
+    assert example_values(planted_bundle) == {}

@@ -1,5 +1,7 @@
 """Sets of documents and windows, against plain loops over the tokens."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +11,7 @@ from analysis.bundle.positions import Unit
 from analysis.runtime.errors import InputError
 from analysis.selection.example_sets import examples_of, units_of_documents
 from tests.charts.conftest import with_tables
+from tests.planted_profiles import planted_languages, with_profiles
 
 UNITS: tuple[Unit, ...] = ("document", "window")
 
@@ -46,8 +49,26 @@ def test_ids_and_sources_give_the_units_of_their_documents(
     )
     mask = examples_of(named, 'source = "a b"', unit)
     assert set(documents[mask].tolist()) == {i for i in range(60) if i % 3}
-    with pytest.raises(InputError, match="it has a b, c"):
+    with pytest.raises(InputError, match="the corpus has a b, c"):
         examples_of(named, "source=d", unit)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_value_of_a_column_gives_the_units_of_its_documents(
+    planted_bundle: Bundle, unit: Unit, tmp_path: Path
+) -> None:
+    languages = planted_languages(planted_bundle)
+    bundle = with_profiles(planted_bundle, tmp_path, {"language": languages})
+    documents = units_of_documents(bundle, unit)
+    for text, language in (("language=fr", "fr"), (' language = "de" ', "de")):
+        mask = examples_of(bundle, text, unit)
+        having = {i for i, one in enumerate(languages) if one == language}
+        assert set(documents[mask].tolist()) == having
+        assert mask.sum() == sum(document in having for document in documents.tolist())
+    with pytest.raises(InputError, match=r"no document has the language 'xx'.*has de, en, fr"):
+        examples_of(bundle, "language=xx", unit)
+    # There is no column of this name, so this is a text, which no document contains.
+    assert not examples_of(bundle, "genre=fr", unit).any()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The panel of the Overview that finds latents by example."""
 
+from pathlib import Path
+
 import pytest
 
 from analysis.bundle import Bundle
 from analysis.selection import Latents, example_ranking, ids_of, parse
-from charts.example_table import example_table
+from charts.example_table import example_table, example_values
 from pages.widgets import find_by_example
 from tests.pages.conftest import Open, click, texts
+from tests.planted_profiles import planted_languages, with_profiles
 
 
 def test_two_sets_give_latents_that_can_be_selected(
@@ -39,3 +42,12 @@ def test_a_set_that_names_nothing_is_explained(open_page: Open) -> None:
     next(field for field in app.text_input if field.label == "First set").set_value("source=x")
     click(app, "Find latents")
     assert "no document has one" in app.error[0].value.replace("\\", "")
+
+
+def test_the_columns_of_the_corpus_are_named(planted_bundle: Bundle, tmp_path: Path) -> None:
+    assert "column" not in find_by_example.ways_to_give_a_set(planted_bundle)
+    columns = {"language": planted_languages(planted_bundle)}
+    profiled = with_profiles(planted_bundle, tmp_path, columns)
+    first, *others = example_values(profiled)["language"]
+    expected = f"a value of a column (language={first} or {', '.join(others)})"
+    assert expected in find_by_example.ways_to_give_a_set(profiled)
