@@ -1,12 +1,13 @@
 """One verdict on each cluster, in words: whether to believe it, and if not, why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from analysis.clusters.stability import WEAK, weak
 from analysis.labels.good_lifts import GOOD_LIFT
+from analysis.runtime.numbers import count
 
 BELIEVABLE = "believable"
 NAME_FITS_FEW = "believable, name fits few"
@@ -33,6 +34,14 @@ def verdicts(clusters: pa.Table) -> list[str]:
     """The verdict on each row of the cluster table."""
     rows, is_weak = clusters.select([*_COLUMNS]).to_pylist(), weak(clusters).to_pylist()
     return list(map(_verdict, rows, is_weak))
+
+
+def believable_words(of_clusters: Sequence[str]) -> str:
+    """How many of some verdicts are believable; empty if clusters were not compared with chance."""
+    if NOT_COMPARED in of_clusters or set(of_clusters) <= {NOT_MEASURED}:
+        return ""
+    believable = sum(verdict in (BELIEVABLE, NAME_FITS_FEW) for verdict in of_clusters)
+    return f"{count(believable)} believable"
 
 
 def verdict_on(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
-from charts.cluster_verdict import verdict_on, verdicts
+from charts.cluster_verdict import believable_words, verdict_on, verdicts
 
 
 def rows_of(
@@ -55,3 +55,12 @@ def test_the_verdict_is_weak_where_the_charts_draw_a_cluster_pale(planted_bundle
     assert is_weak == weak(clusters).to_pylist()
     assert len(is_weak) == clusters.num_rows > 0
     assert [verdict_on(row) for row in clusters.to_pylist()] == verdicts(clusters)
+
+
+def test_the_believable_ones_are_counted_if_clusters_were_compared_with_chance() -> None:
+    compared = ["believable", "weak: does not reappear", "believable, name fits few"]
+    assert believable_words(compared) == "2 believable"
+    assert believable_words(["weak: chance does as well"]) == "0 believable"
+    for unknown in (["reappears, chance not drawn", "weak: other seeds differ"], ["not measured"]):
+        assert believable_words(unknown) == ""
+    assert believable_words([]) == ""
