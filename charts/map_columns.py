@@ -164,9 +164,10 @@ def offered_columns(bundle: Bundle) -> dict[str, Offer]:
     offers[OWN_TEXT] = Offer("your text", "largest activation on it / maximum in the corpus", True)
     offers[NOTE_STATUS] = Offer("status of its note", "what readers say of the latent")
     offers[NOTE_TAG] = Offer("tag of its note", "the most frequent of the tags of its note")
-    if offered_profiles(bundle):
+    if columns := offered_profiles(bundle):
         offers[PROFILE] = Offer(
-            "where it fires", "the value of the documents on which it fires most, if q ≤ 0.05"
+            f"{' or '.join(columns[:2])} of its documents",
+            "the value of the documents on which it fires most, if q ≤ 0.05",
         )
     for field in TABLES["latents"]:
         if field.name in COLOUR_NAMES and _varies(bundle.latents[field.name]):
