@@ -15,7 +15,10 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.selection.grammar import Search
@@ -235,11 +238,19 @@ def _clusters(
             ranks.setdefault(cluster, (distance, field))
     for cluster, _ in query.rows_with(index, "cluster_names", _MOST_ROWS):
         ranks.setdefault(cluster, (9, 0))
-    ids = bundle.clusters["cluster"].to_pylist()
-    columns = bundle.clusters.select(["label", "size"])
-    for cluster in sorted(ranks, key=lambda cluster: (*ranks[cluster], cluster))[:most]:
-        row = columns.slice(ids.index(cluster), 1).to_pylist()[0]
-        yield Hit("cluster", cluster, row["label"], size=row["size"])
+    columns = bundle.clusters.select(["cluster", "label", "size", "believable", "space"])
+    matching = pc.is_in(columns["cluster"], pa.array([*ranks], columns["cluster"].type))
+    rows = columns.filter(matching).to_pylist()
+    shown_first = bundle.manifest.clusters_shown_first
+
+    def order(row: dict[str, Any]) -> tuple[float, ...]:
+        """How well it matches, whether it can be trusted, and where its name has the text."""
+        later = (not row["believable"], row["space"] != shown_first)
+        at = row["label"].casefold().find(query.text)
+        return (*ranks[row["cluster"]], *later, at, row["cluster"])
+
+    for row in sorted(rows, key=order)[:most]:
+        yield Hit("cluster", row["cluster"], row["label"], size=row["size"])
 
 
 def _tokens(index: sqlite3.Connection, query: TextQuery, most: int) -> Iterator[Hit]:

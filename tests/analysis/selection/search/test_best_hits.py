@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import closing
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from analysis.selection.search.index_rows import (
     WHOLE,
 )
 from analysis.selection.search.text_query import TextQuery
+from tests.charts.conftest import with_tables
 
 HOSTILE = [
     '"',
@@ -233,3 +235,35 @@ def test_a_context_has_the_latent_that_is_strongest_on_the_text_or_near_it(
 
 def test_eight_hits_of_each_kind_are_shown(planted_bundle: Bundle) -> None:
     assert len(search(planted_bundle, "the").latents) == 8
+
+
+def test_of_clusters_that_match_alike_the_believable_come_first(
+    index: sqlite3.Connection, planted_bundle: Bundle
+) -> None:
+    clusters = planted_bundle.clusters.to_pylist()
+    changed = [
+        row
+        | {
+            "label": ("a whalebone", "whalebone", "no")[row["cluster"] % 3],
+            "believable": row["cluster"] % 2 == 0,
+        }
+        for row in clusters
+    ]
+    table = pa.Table.from_pylist(changed, planted_bundle.clusters.schema)
+    bundle = with_tables(planted_bundle, clusters=table)
+    named = [row for row in changed if "whale" in row["label"]]
+    first = planted_bundle.manifest.clusters_shown_first
+    expected = [
+        row["cluster"]
+        for is_believable in (True, False)
+        for is_first in (True, False)
+        for label in ("whalebone", "a whalebone")
+        for row in named
+        if (row["believable"], row["space"] == first, row["label"])
+        == (is_believable, is_first, label)
+    ]
+    names = "insert into cluster_names (rowid, text) values (?, ?)"
+    index.executemany(names, [(row["cluster"], row["label"]) for row in named])
+    hits = best_hits._clusters(bundle, index, TextQuery.of("whale"), 99)
+    assert [hit.item for hit in hits] == expected
+    assert len(expected) > 4
