@@ -225,8 +225,8 @@ def test_clusters_that_hold_up_and_the_largest(reader: Reader, bundle: Bundle) -
         rows["bootstrap"] > rows["bootstrap_null"]
     )
     holds = rows[better & (rows["stability"] >= 0.5) & (rows["bootstrap"] >= 0.5)]
-    heading = page.locator("p", has_text="Clusters of this level")
-    expect(heading).to_contain_text(f"{len(rows):,} · {len(holds):,} believable")
+    heading = f"Clusters of this level · {len(rows):,} · {len(holds):,} believable"
+    expect(page.get_by_text(heading)).to_be_visible()
     shown = table_rows(page, "verdict", "name fits")
     largest = next(row for row in shown if row["verdict"].startswith("believable"))
     expected = holds.sort_values(["size", "cluster"], ascending=[False, True]).iloc[0]
