@@ -8,7 +8,7 @@ chart that browsers without WebGL2 get. It prints medians: seconds from the requ
 until the map is drawn, milliseconds of a frame while the map is dragged, seconds from the end of a
 box until a linked chart has changed and until the server is idle, CPU seconds of the server for
 it, megabytes that were sent to the browser, and megabytes of the browser's renderer after one and
-after twenty selections.
+after twenty selections, each after its garbage has been collected.
 
 `points` draws the same points with this map, hyper-scatter and regl-scatterplot, each alone in a
 page, interleaved. The packages come from npm into a folder outside the repository. Rendering is in
@@ -79,11 +79,11 @@ def page_round(playwright: Playwright, server: Server, webgl: bool) -> Row:
     before = server.cpu()
     row["linked s"], row["idle s"] = _box(page, webgl, 0)
     row["server CPU s"] = server.cpu() - before
-    row["renderer MB"] = _renderer_memory(browser)
+    row["renderer MB"] = _renderer_memory(page)
     if webgl:
         for step in range(1, SELECTIONS):
             _box(page, webgl, step)
-        row[f"renderer MB after {SELECTIONS}"] = _renderer_memory(browser)
+        row[f"renderer MB after {SELECTIONS}"] = _renderer_memory(page)
     browser.close()
     return row
 
@@ -155,9 +155,15 @@ _WATCH_CHART = """() => {
 }"""
 
 
-def _renderer_memory(browser: Browser) -> float:
-    """Megabytes of the largest renderer of the browser."""
-    del browser
+def _renderer_memory(page: Page) -> float:
+    """Megabytes of the largest renderer of the browser, without garbage.
+
+    A renderer collects only when it wants to. What waits for that may double its size.
+    """
+    session = page.context.new_cdp_session(page)
+    for _ in range(2):  # what finalizers have let go of is collected by the second one
+        session.send("HeapProfiler.collectGarbage")
+    session.detach()
     sizes = [
         process.memory_full_info().uss / 1e6
         for process in psutil.Process().children(recursive=True)
