@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 PACKAGES = ("hyper-scatter@0.4.0", "regl-scatterplot@1.16.0", "pub-sub-es@3.0.0", "regl@2.1.1")
 ENGINES = ("clearwater", "hyper-scatter", "regl-scatterplot")
 SELECTIONS = 20
+BROWSER_IDLE = 0.06
+"""CPU seconds in one second of a browser that shows an empty page."""
 PATIENCE = 300_000
 """Milliseconds; a chart of a million points takes minutes."""
 WITHOUT_WEBGL = """
@@ -57,6 +59,30 @@ def launched(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS])
 
 
+def wait_for_browser() -> None:
+    """Wait until the browser has finished its own start.
+
+    With its first page it loads hundreds of scripts for windows that nobody sees, which take as
+    much time as the empty page of Streamlit.
+    """
+    used = _browser_cpu()
+    while True:
+        time.sleep(1)
+        before, used = used, _browser_cpu()
+        if used - before < BROWSER_IDLE:
+            return
+
+
+def _browser_cpu() -> float:
+    """CPU seconds of all processes of the browser so far."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "chrom" in process.name():
+                total += sum(process.cpu_times()[:2])
+    return total
+
+
 def page_round(playwright: Playwright, server: Server, webgl: bool) -> Row:
     """One visit of the Map page, and what a reader does there."""
     browser = launched(playwright)
@@ -65,6 +91,7 @@ def page_round(playwright: Playwright, server: Server, webgl: bool) -> Row:
     if not webgl:
         page.add_init_script(WITHOUT_WEBGL)
     received = _count_bytes(page)
+    wait_for_browser()
     begin = time.perf_counter()
     page.goto(f"{server.address}/map?map=decoder")
     drawn = ".map[data-drawn=all]" if webgl else "[class*=latent], [class*=st-key-card-map] canvas"
