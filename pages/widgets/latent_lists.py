@@ -37,13 +37,13 @@ _COUNT = st.column_config.NumberColumn
 
 _LEADING_SPACE = r"^ "
 _TOKEN_COLUMNS = {
-    "token": st.column_config.TextColumn("token", width=215, help="␣ is a space before it."),
+    "token": st.column_config.TextColumn("token", width=130, help="␣ is a space before it."),
     "share": st.column_config.ProgressColumn(
         "of its activation",
         format="percent",
         min_value=0,
         max_value=1,
-        width=180,
+        width=150,
         help="Share of the sum of its activations that is on this token.",
     ),
     "active_tokens": _COUNT("active tokens", format="localized", width=95),
@@ -60,8 +60,13 @@ def token_list(page: Page, latent: int, regime: tuple[float, float] | None) -> N
     if not rows.num_rows:
         st.markdown(f"**{plain(table.title)}** · {plain(table.note or '', 400)}")
         return
-    different = table.caption.parameters["different_tokens"]
-    head_with_export(f"**{plain(table.title)}** · {different} different ones", with_view(table))
+    active, different = (
+        table.caption.parameters[name] for name in ("active_tokens", "different_tokens")
+    )
+    head_with_export(
+        f"**{plain(table.title)}** · {active} active tokens, {different} different ones listed",
+        with_view(table),
+    )
     shown = frame(rows)
     st.dataframe(
         shown.assign(token=shown["token"].str.replace(_LEADING_SPACE, "␣", regex=True)),
