@@ -10,14 +10,17 @@ import streamlit as st
 
 def show() -> None:
     """Draw the page that the address names."""
-    from pages.widgets import bundles, events, login, session, style
-    from pages.widgets.address_steps import join_address_steps
-    from pages.widgets.dropped_file import open_dropped_files
-    from pages.widgets.failures import guarded
-    from pages.widgets.legend_colours import keep_legend_colours
-    from pages.widgets.page_report import report_button
-    from pages.widgets.scheme import follow_scheme
-    from pages.widgets.waiting_jobs import waiting_jobs
+    from pages.server.imports import import_page, imports_of
+
+    with imports_of("the dashboard"):
+        from pages.widgets import bundles, events, login, session, style
+        from pages.widgets.address_steps import join_address_steps
+        from pages.widgets.dropped_file import open_dropped_files
+        from pages.widgets.failures import guarded
+        from pages.widgets.legend_colours import keep_legend_colours
+        from pages.widgets.page_report import report_button
+        from pages.widgets.scheme import follow_scheme
+        from pages.widgets.waiting_jobs import waiting_jobs
 
     st.set_page_config(
         page_title="Clearwater",
@@ -51,6 +54,7 @@ def show() -> None:
     with guarded("following a click in a chart"):
         events.follow()
     with guarded("drawing this page"):
+        import_page(page.url_path)
         page.run()
     with guarded("offering the report"):
         report_button()

@@ -8,25 +8,21 @@ wait again whenever a page is opened. Last come the kernels of the Pair page: th
 installation compiles them, later ones load them from numba's cache.
 """
 
-import ast
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pages.server.imports import FIRST, PAGES, import_one, import_page, modules_of
 from pages.server.last_opened import seconds_since
 
 if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
     from analysis.bundle import Bundle
 
 LOG = logging.getLogger(__name__)
-PAGES = Path(__file__).resolve().parents[1]
-FIRST = "overview"
 PAUSE = 4.0
 """Seconds between the modules of the first page and those of the others, and after a page was
 opened."""
@@ -53,8 +49,7 @@ WARM = threading.Event()
 def warm_up(stop: threading.Event, pause: float) -> None:
     """Import the modules of all pages, open the bundles and compile; give up when `stop` is set."""
     try:
-        for name in modules_of(PAGES / f"{FIRST}.py"):
-            import_module(name)
+        import_page(FIRST)
         bundles = import_module("pages.widgets.bundles").open_ahead()
         if stop.wait(pause):
             return
@@ -77,9 +72,9 @@ def _later_steps(bundles: "Sequence[Bundle]") -> Iterator[Callable[[], object]]:
     """
     for page in sorted(PAGES.glob("*.py")):
         for name in modules_of(page):
-            yield partial(import_module, name)
+            yield partial(import_one, name)
     for name in IMPORTED_LATE:
-        yield partial(import_module, name)
+        yield partial(import_one, name)
     yield lambda: draw_ahead(bundles)
     yield lambda: import_module("pages.widgets.tours").tours_ahead(bundles)
     yield lambda: import_module("pages.widgets.bundles").index_ahead(bundles)
@@ -94,18 +89,3 @@ def draw_ahead(bundles: "Sequence[Bundle]") -> None:
         mask = np.arange(bundle.latents.num_rows) % 2 == 0
         for module, name in DRAWN_AHEAD:
             getattr(import_module(module), name)(bundle, mask)
-
-
-def modules_of(page: Path) -> Iterator[str]:
-    """The modules that the file of a page imports.
-
-    The file itself cannot be imported: it draws the page.
-    """
-    for node in ast.parse(page.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            if hasattr(import_module(node.module), "__path__"):
-                yield from (name for name in names if find_spec(name))

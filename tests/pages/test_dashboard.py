@@ -18,7 +18,7 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
         "import sys, runpy; runpy.run_path('dashboard.py'); "
         "import charts.core.export, charts.map, charts.density, charts.health; "
         "from importlib import import_module; from pathlib import Path; "
-        "from pages.server.warm_up import modules_of; "
+        "from pages.server.imports import modules_of; "
         "[import_module(m) for page in ('overview', 'map') "
         "for m in modules_of(Path(f'pages/{page}.py'))]; "
         "print([m for m in ('torch', 'transformers', 'umap', 'numba', 'scipy', 'sklearn') "

@@ -36,21 +36,6 @@ def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "imported_late"
 
 
-def test_modules_are_read_from_the_file_of_a_page(tmp_path: Path) -> None:
-    page = tmp_path / "page.py"
-    page.write_text(
-        "import json\nfrom os import path\nfrom pages.widgets import state\n"
-        "from pages.widgets.page import begin\nbegin('a', 'b')\n"
-    )
-    assert list(warm_up.modules_of(page)) == [
-        "json",
-        "os",
-        "pages.widgets",
-        "pages.widgets.state",
-        "pages.widgets.page",
-    ]
-
-
 def test_the_warm_up_loads_the_pages_and_opens_the_bundles(
     late: str, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
