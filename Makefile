@@ -68,11 +68,12 @@ check: .venv/test
 kernels: .venv/test
 	$(BIN)/python -m tests.faults.warm
 
-# Programs are installed beside the packages, and what pytest needs is made while mypy runs.
+# Programs are installed beside the packages, and what pytest needs is made while mypy runs. Browser
+# tests wait for a server or a browser a third of the time, so two cores have work for three processes.
 test:
 	@$(MAKE) --jobs 2 .venv/test browser
 	@$(MAKE) --jobs 2 check model kernels
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 3 --dist loadscope
 
 demo: .venv/test model
 	$(BIN)/python -m data.recipes.held_out_corpus

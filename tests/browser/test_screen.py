@@ -57,7 +57,8 @@ def test_every_page_fits_and_has_the_colours_of_its_scheme(open_page: OpenPage, 
             page.wait_for_timeout(300)
             assert page.evaluate(_CUT_CHARTS) == [], size
             assert page.evaluate(_CUT_TEXTS) == [], size
-            assert violations(page) == [], size
+            if scheme == SCHEMES[0] or (width, height) == SIZES[0]:  # colours have no width
+                assert violations(page) == [], size
         assert page.evaluate(_COLOURS) == [shown(PAPER, scheme), shown(INK, scheme)]
         papers = page.evaluate(_CHART_PAPERS)
         assert papers and set(papers) == {shown(PAPER, scheme)}
