@@ -156,3 +156,12 @@ def test_a_hundredth_is_written_in_full_and_less_with_an_exponent() -> None:
     scale = Scale("log", 1e-6, 1, (), np.empty(0))
     assert [scale.text(value) for value in (0.01, 0.001)] == ["0.01", "1e-3"]
     assert Scale("linear", 0, 1, (), np.empty(0)).text(0.001) == "0.001"
+
+
+def test_the_digits_follow_from_the_larger_end() -> None:
+    for least, most, value, text in [
+        (999, 1000, 999.123, "999.123"),  # a thousandth of the larger end: three digits more
+        (-1000, -999, -999.123, "-999.123"),
+        (990, 1000, 999.123, "999.12"),
+    ]:
+        assert Scale("linear", least, most, (), np.empty(0)).text(value) == text

@@ -114,3 +114,13 @@ def test_the_members_inside_a_box_of_the_plane(tiny: Bundle) -> None:
     assert members_inside(tiny, CLUSTER, (1, 3), ends) == sorted(wanted)
     assert 0 < len(wanted) < len(set(expected.strongest.tolist()))
     assert members_inside(tiny, CLUSTER, (1, 3), [(1e6, 2e6), (0, 1)]) == []
+
+
+def test_a_box_holds_the_tokens_on_its_edges(tiny: Bundle) -> None:
+    expected = reconstruct(tiny, CLUSTER)
+    x, y = (expected.scores[:, axis].astype(np.float64) for axis in (0, 1))
+    i = int(np.argmax(x))
+    for dx, dy in ((1, 1), (-1, -1)):
+        ends = [tuple(sorted((x[i], x[i] + dx))), tuple(sorted((y[i], y[i] + dy)))]
+        inside = members_inside(tiny, CLUSTER, (1, 2), ends)
+        assert int(expected.strongest[i]) in inside

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.bundle import UNITS, Bundle
+from analysis.bundle import UNITS, Bundle, Unit
 from analysis.cooccurrence.association import wilson_interval
 from analysis.cooccurrence.pair import Pair
 from charts.pair_strength import pair_conditionals, pair_strengths
@@ -39,3 +39,23 @@ def test_probabilities_range_from_zero_and_measures_from_minus_one(
 ) -> None:
     assert domain_of(pair_conditionals(tiny, pair), "x") == [0, 1]
     assert domain_of(pair_strengths(tiny, pair), "x") == [-1, 1]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_has_its_own_counts(tiny: Bundle, pair: Pair, unit: Unit) -> None:
+    table = pair.tables[unit]
+    n, n1, n2, both = (int(v) for v in (table.n, table.n1, table.n2, table.n11))
+    assert len({int(one.n) for one in pair.tables.values()}) == 3
+    of_unit = pair_conditionals(tiny, pair).rows.to_pandas().query("unit == @unit")
+    given_a, given_b = of_unit.itertuples()
+    assert (given_a.share, given_a.trials) == (pytest.approx(both / n1), n1)
+    assert (given_b.share, given_b.trials) == (pytest.approx(both / n2), n2)
+    assert (given_a.density, given_b.density) == pytest.approx((n2 / n, n1 / n))
+    rows = pair_strengths(tiny, pair).rows.to_pandas().query("unit == @unit")
+    phi, jaccard, npmi = rows["value"][:3]
+    spread = np.sqrt(n1 * n2 * (n - n1) * (n - n2))
+    # A latent that is active on every unit varies with nothing.
+    assert phi == pytest.approx((n * both - n1 * n2) / spread if spread else 0)
+    assert jaccard == pytest.approx(both / (n1 + n2 - both))
+    if both < n:
+        assert npmi == pytest.approx(np.log(n * both / (n1 * n2)) / -np.log(both / n))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.harvest.readable import _shown
-from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
+from analysis.labels.cut_characters import cut_of, decoded, whole_characters, without_pieces
 from analysis.labels.units import token_units
 
 
@@ -51,3 +51,22 @@ def test_runs_are_those_of_the_units_of_a_corpus(
 def test_lone_pieces_become_an_ellipsis() -> None:
     assert without_pieces("⟨8a⟩⟨e4 bd⟩ sea") == "… sea"
     assert without_pieces("sea") == "sea"
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("a", (0, 0, False)),
+        ("⟨a0⟩", (1, 0, True)),
+        ("⟨bd a0⟩", (2, 0, True)),
+        ("⟨a0⟩好", (1, 0, False)),
+        ("a⟨a0⟩", (0, 0, False)),  # an end of nothing
+        ("a⟨e4⟩", (0, 2, False)),
+        ("a⟨e4 bd⟩", (0, 1, False)),
+        ("⟨e4⟩a", (0, 0, False)),
+        ("⟨a0⟩a⟨f0⟩", (1, 3, False)),
+        ("⟨f0 9f⟩", (0, 2, False)),
+    ],
+)
+def test_how_a_token_cuts_characters(text: str, cut: tuple[int, int, bool]) -> None:
+    assert cut_of(text) == cut

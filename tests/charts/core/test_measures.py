@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from charts.core.measures import format_of, is_bounded, range_of, value_texts
+from analysis.bundle import Bundle
+from charts.core.measures import format_of, is_bounded, measured, range_of, value_texts
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,18 @@ def test_each_end_of_the_range_is_open_or_closed_independently() -> None:
     assert range_of("phi_over_max") == (None, 1)
     assert range_of("joint") == (0, None)
     assert range_of("pmi") == (None, None)
+
+
+def test_pairs_are_measured_over_all_kept_tokens(tiny: Bundle) -> None:
+    pairs = tiny.partners.all().slice(0, 40)
+    rows = measured(tiny, pairs, "lift")
+    counts = [name for name in pairs.column_names if not name.startswith("activation_")]
+    assert rows.column_names[: len(counts) + 1] == [*counts, "lift"]
+    assert rows.column_names.count("lift") == 1
+    assert rows.column_names[-2:] == ["activation_cosine", "activation_pearson"]
+    n, active = tiny.manifest.tokens, tiny.latents["active_tokens"].to_pylist()
+    for row in rows.to_pylist():
+        n1, n2, both = active[row["latent"]], active[row["partner"]], row["joint_tokens"]
+        assert row["lift"] == pytest.approx(n * both / (n1 * n2))
+        assert row["jaccard"] == pytest.approx(both / (n1 + n2 - both))
+        assert row["p_b_given_a"] == pytest.approx(both / n1)

@@ -53,3 +53,8 @@ def test_a_slug_has_letters_and_digits_without_hyphens_at_its_ends() -> None:
 def test_a_range_is_written_with_short_numbers() -> None:
     assert range_words((2.5, 7.0)) == "2.5 to 7"
     assert range_words((0.123456, 12_345.6)) == "0.123 to 12,300"
+
+
+def test_a_label_has_no_space_at_its_ends() -> None:
+    assert shown_label("  sea  ") == "sea"
+    assert name_of(3, "  ") == "3"

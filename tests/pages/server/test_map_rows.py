@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.exceptions import HTTPException
 
+import charts.map
 from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
 from analysis.notes.subjects import latent_subject
@@ -90,3 +91,34 @@ def test_the_provenance_makes_the_rows_again(planted_bundle: Bundle) -> None:
     assert made.rows["latent"].to_pylist() == selected(planted_bundle, "density<0.02")
     assert hashes_of(made.rows) == provenance.columns
     assert provenance.selection == "density<0.02"
+
+
+@pytest.mark.parametrize(
+    ("query", "view"),
+    [
+        ({"colour": "association", "latent": "8"}, {"latent": 8, "measure": "phi"}),
+        ({"colour": "profile", "profile": "source"}, {"profile": "source"}),
+        ({"colour": "own_text", "own_text": "sea"}, {"own_text": "sea"}),
+        (
+            {"colour": "density"},
+            {"latent": None, "profile": "", "own_text": "", "colour": "density"},
+        ),
+        ({}, {"colour": "cluster", "level": None, "regime": None}),
+    ],
+)
+def test_the_view_of_the_address_decides_the_rows(
+    planted_bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    query: dict[str, str],
+    view: dict[str, object],
+) -> None:
+    given: dict[str, object] = {}
+    real = charts.map.selected_rows
+
+    def noticed(bundle: Bundle, text: str, **view: object) -> object:
+        given.update(view)
+        return real(bundle, "flag=live", colour="density", map_name="decoder")
+
+    monkeypatch.setattr(charts.map, "selected_rows", noticed)
+    rows(asked(planted_bundle, query, map="decoder", kind="csv"))
+    assert {name: given[name] for name in view} == view

@@ -97,3 +97,9 @@ def test_what_opens_a_page(path: str, accept: str, opens: bool) -> None:
 
 def test_a_socket_opens_no_page() -> None:
     assert not opens_a_page({**scope_of(), "type": "websocket"}, "/")
+
+
+def test_a_link_is_kept_for_a_quarter_of_an_hour_if_a_cookie_can_hold_it() -> None:
+    assert "; Max-Age=900;" in kept("/map", "bundle=1")
+    # "%2Fmap%3F" has nine characters.
+    assert kept("/map", "a" * 3491) != "" and kept("/map", "a" * 3492) == ""

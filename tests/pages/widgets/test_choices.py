@@ -4,6 +4,8 @@ import pyarrow.parquet as pq
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
+from pages.widgets import choices
+from pages.widgets.state import ViewState
 from tests.pages.conftest import Open
 
 
@@ -68,3 +70,29 @@ def test_the_two_components_of_a_plane_differ(open_page: Open) -> None:
     assert not app.exception
     across, up = (app.selectbox(key=f"pick {name}") for name in ("component", "against"))
     assert across.value == 2 and up.value != 2 and "2" not in up.options
+
+
+def test_another_map_shows_its_own_part_of_the_map() -> None:
+    near, beside = (0.0, 1.0, 0.0, 2.0), (3.0, 4.0, 3.0, 5.0)
+    view = ViewState(map="decoder", maps="both", viewport=near, beside=beside)
+    one: dict[str, object] = {"maps": "one", "beside": None}
+    assert choices.after_map(view, "decoder") == one | {"map": "decoder", "viewport": near}
+    other = choices.after_map(view, "cooccurrence")
+    assert other == one | {"map": "cooccurrence", "viewport": beside}
+    assert choices.after_map(view, choices._BOTH) == {"maps": "both", "beside": None}
+
+
+def test_a_viewport_without_a_map_is_one_of_the_decoder(open_page: Open) -> None:
+    app = open_page("map", viewport="0,1,0,1")
+    assert app.selectbox(key="pick map").value == "decoder"
+    assert "viewport" in app.query_params
+
+
+def test_columns_that_need_a_latent_or_a_text_are_offered_with_one(
+    open_page: Open,
+) -> None:
+    def offered(**view: object) -> str:
+        return " ".join(open_page("map", **view).selectbox(key="pick colour").options)
+
+    assert "latent 8" not in offered() and "your text" not in offered()
+    assert "latent 8" in offered(latent=8)

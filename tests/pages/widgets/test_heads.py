@@ -3,9 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from analysis.bundle import Bundle
+import numpy as np
+import pytest
+import streamlit as st
+
+from analysis.bundle import Bundle, LevelName
 from pages.widgets import heads
 from pages.widgets.heads import cluster_numbers, latent_numbers
+from pages.widgets.pickers import ChosenCluster
 
 LATENT: dict[str, Any] = {
     "density": 0.00012, "active_tokens": 1234, "active_documents": 56, "median": 1.5, "max": 7.25,
@@ -60,3 +65,25 @@ def test_a_latent_is_looked_up_only_if_its_sae_is_known(planted_bundle: Bundle) 
     manifest = planted_bundle.manifest.model_copy(update={"sae": sae})
     address = heads._neuronpedia(replace(planted_bundle, manifest=manifest), 8)
     assert address == "https://www.neuronpedia.org/gpt2-small/8-res-jb/8"
+
+
+def test_a_latent_without_a_label_is_called_by_its_three_top_tokens() -> None:
+    tokens = [" sea", "ship", "tide ", "wave"]
+    assert heads._title_of({"label": "sea", "top_tokens": tokens}) == "sea"
+    titled = heads._title_of({"label": "", "top_tokens": tokens})
+    assert titled == "No label · fires on “sea”, “ship”, “tide”"
+    assert heads._title_of({"label": "", "top_tokens": None}) == "No label"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "colour"), [("weak", "orange"), ("believable", "green"), ("not tested", "gray")]
+)
+def test_the_badge_of_a_cluster_has_the_colour_of_its_verdict(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, verdict: str, colour: str
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(heads, "verdict_on", lambda row: verdict)
+    monkeypatch.setattr(st, "subheader", lambda text, **_: written.append(text))
+    chosen = ChosenCluster(0, LevelName("decoder", 0), np.zeros(200, bool), 0)
+    heads.cluster_head(planted_bundle, chosen)
+    assert written[0].startswith("Cluster 0") and f":{colour}-badge[{verdict}]" in written[0]

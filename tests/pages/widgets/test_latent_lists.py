@@ -1,10 +1,14 @@
 """The lists of the Latent page: a click on a name opens a latent, on a number the pair."""
 
+from typing import Any
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
 from charts.latent_lists import listed_partners, listed_tokens
+from pages.widgets import latent_lists
 from tests.pages.conftest import Open, texts
 
 
@@ -38,3 +42,17 @@ def test_the_tokens_of_a_latent_follow_the_range(open_page: Open, planted_bundle
         expected = [text.replace(" ", "␣", 1) for text in table.rows["token"].to_pylist()]
         assert shown["token"].tolist() == expected
         assert table.title in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("values", "bounded", "end", "digits"),
+    [([0.5, 0.25], True, 0.5, "%.3f"), ([None, 7.0], False, 7.0, "%.3g"), ([], True, 1.0, "%.3f"),
+     ([0.0, -1.0], True, 1.0, "%.3f")],
+)  # fmt: skip
+def test_a_bar_ends_at_the_largest_value(
+    values: list[float | None], bounded: bool, end: float, digits: str
+) -> None:
+    stored = pa.chunked_array([pa.array(values, pa.float64())])
+    column: Any = latent_lists._bar("phi", stored, bounded)
+    bar = column["type_config"]
+    assert (bar["min_value"], bar["max_value"], bar["format"]) == (0, end, digits)

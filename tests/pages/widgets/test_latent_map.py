@@ -1,13 +1,18 @@
 """What the map in the browser gets from Python."""
 
 import base64
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, LevelName
 from analysis.selection import evaluate, parse
 from charts.map_points import map_points
-from tests.pages.conftest import Open, map_data
+from pages.widgets import latent_map
+from pages.widgets.page import Page
+from pages.widgets.state import ViewState
+from tests.pages.conftest import Open, map_data, maps_data
 
 
 def mask_of(data: dict[str, str], count: int) -> np.ndarray:
@@ -53,3 +58,36 @@ def test_the_link_gives_view_mode_focus_and_colour(open_page: Open) -> None:
     assert data["level"] == {"space": "decoder", "level": 0}
     by_cluster = map_data(open_page("map", **link, space="decoder", level=0))
     assert by_cluster["colour"]["url"].endswith("/column/cluster?space=decoder&level=0")
+
+
+@pytest.mark.parametrize(
+    ("colour", "address"),
+    [
+        ("cluster", "cluster?space=decoder&level=1"),
+        ("association", "association?latent=8&measure=phi&regime=1.0%2C2.5"),
+        ("profile", "profile?profile=language"),
+        ("own_text", "own_text?own_text=3%3A0.5%2C8%3A2"),
+        ("density", "density?"),
+    ],
+)
+def test_the_address_of_a_column_has_only_what_it_depends_on(
+    planted_bundle: Bundle, colour: str, address: str
+) -> None:
+    view = ViewState(latent=8, regime=(1.0, 2.5), profile="language", own_text="3:0.5,8:2")
+    page = Page(planted_bundle, view, np.ones(200, dtype=bool))
+    choice = latent_map.MapChoice(("decoder",), colour, LevelName("decoder", 1))
+    assert latent_map._column(page, choice) == address
+    without = replace(choice, level=None)
+    wanted = "cluster?" if colour == "cluster" else address
+    assert latent_map._column(page, without) == wanted
+
+
+def test_two_maps_have_names_and_each_its_own_part(open_page: Open) -> None:
+    link = {"map": "decoder", "maps": "both", "viewport": "-1,1,-2,2", "beside": "0,1,0,3"}
+    first, second = maps_data(open_page("map", **link))
+    assert (first["viewport"], first["viewportName"]) == ([-1, 1, -2, 2], "viewport")
+    assert (second["viewport"], second["viewportName"]) == ([0, 1, 0, 3], "beside")
+    assert first["name"] and second["name"] and first["name"] != second["name"]
+    assert second["positions"].endswith("/positions/cooccurrence")
+    (alone,) = maps_data(open_page("map", map="decoder"))
+    assert alone["name"] == ""

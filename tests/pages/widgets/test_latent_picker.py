@@ -1,8 +1,17 @@
 """The latent of a page: from the link, else the first of the selection, and its neighbours."""
 
-import numpy as np
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pytest
+import streamlit as st
+
+from analysis.bundle import Bundle
+from pages.widgets import latent_picker
 from pages.widgets.latent_picker import _next_selected
+from pages.widgets.page import Page
+from pages.widgets.state import ViewState
 from tests.pages.conftest import Open
 
 
@@ -25,3 +34,17 @@ def test_the_next_and_the_previous_selected_latent_by_id() -> None:
     before = {latent: _next_selected(mask, latent, -1) for latent in range(10)}
     assert after == {0: 2, 1: 2, 2: 5, 3: 5, 4: 5, 5: 9, 6: 9, 7: 9, 8: 9, 9: None}
     assert before == {0: None, 1: None, 2: None, 3: 2, 4: 2, 5: 2, 6: 5, 7: 5, 8: 5, 9: 5}
+
+
+def test_a_random_latent_is_another_active_one_of_the_selection(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed: list[dict[str, Any]] = []
+    monkeypatch.setattr(st, "button", lambda *_, **given: pressed.append(given))
+    mask = np.zeros(200, dtype=bool)
+    mask[[3, 8, 17, 190]] = True  # 190 is dead
+    page = Page(planted_bundle, ViewState(), mask)
+    latent_picker._random_step(page, 8)
+    latent_picker._random_step(replace(page, mask=np.arange(200) == 8), 8)
+    assert pressed[0]["args"][0].tolist() == [3, 17] and not pressed[0]["disabled"]
+    assert pressed[1]["disabled"]

@@ -99,3 +99,11 @@ def test_the_cluster_of_another_space_with_most_of_the_same_latents(
         shared = {i: len(members[i] & members[cluster]) for i in ids}
         assert shared[same] == max(shared.values()) > 0
     assert _same_latents(planted_bundle, None, other, ids) == ids[0]
+
+
+def test_the_cluster_after_the_last_is_replaced_too(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    first_missing = planted_bundle.clusters.num_rows
+    app = open_page("clusters", cluster=first_missing)
+    assert not app.exception and f"no cluster {first_missing}:" in app.warning[0].value

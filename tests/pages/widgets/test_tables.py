@@ -1,7 +1,9 @@
 """The tables of the pages: how they are drawn, what a click does, and their exports."""
 
 from fnmatch import fnmatch
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -102,3 +104,28 @@ def test_every_table_exports_the_rows_that_it_shows(
             if page == "clusters" and name in AS_PERCENTAGES:
                 wanted = 100 * wanted
             pd.testing.assert_series_equal(drawn[name], wanted, check_names=False)
+
+
+def test_the_number_of_selected_members_is_shown_after_the_size_if_it_tells() -> None:
+    columns = ("label", "size", "stability")
+    assert tables._first(columns, None) == ["label", "size", "stability"]
+    some = np.array([True, False])
+    assert tables._first(columns, some) == ["label", "size", "selected", "stability"]
+
+
+@pytest.mark.parametrize(("largest", "end"), [(0.25, 0.25), (7.0, 7.0), (0.0, 1.0)])
+def test_the_bar_of_the_measure_comes_first_and_ends_at_the_largest_value(
+    largest: float, end: float
+) -> None:
+    columns: Any = tables._pair_columns("lift", largest)
+    assert list(columns)[:3] == ["lift", "latent", "latent_label"]
+    assert list(columns).count("lift") == 1
+    bar = columns["lift"]["type_config"]
+    assert (bar["type"], bar["min_value"], bar["max_value"]) == ("progress", 0, end)
+    assert "expected" in columns and "joint_tokens" in columns
+
+
+def test_shares_are_drawn_in_percent_and_nothing_else_is() -> None:
+    shown = pd.DataFrame({"stability": [0.5, None], "bootstrap": [0.25, 0.5]})
+    drawn = tables._in_percent(shown, "stability")
+    assert drawn["stability"].iloc[0] == 50 and drawn["bootstrap"].tolist() == [0.25, 0.5]

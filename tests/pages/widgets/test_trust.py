@@ -18,6 +18,7 @@ from pages.widgets.trust import (
     explanation,
     label_score,
     map_trust,
+    relation_rules,
 )
 
 
@@ -286,6 +287,15 @@ def test_the_badge_of_a_level(
             "Neighbours kept: 90\u00a0% (chance not drawn) · another seed keeps 29\u00a0% · weak",
         ),
         (None, 0.1, None, "Neighbours kept: not measured · weak"),
+        (
+            0.3,
+            None,
+            0.29,
+            "Neighbours kept: 30\u00a0% (chance not drawn) · another seed keeps 29\u00a0% · weak",
+        ),
+        (0.29, None, 0.1, "Neighbours kept: 29\u00a0% (chance not drawn) · weak"),
+        (0.29, None, 0.9, "Neighbours kept: 29\u00a0% (chance not drawn) · weak"),
+        (0.5, None, 0.3, "Neighbours kept: 50\u00a0% (chance not drawn)"),
     ],
 )
 def test_the_badge_of_a_map(
@@ -348,3 +358,40 @@ def test_the_recall_of_the_null_stands_beside_that_of_the_map(
     without = manifest.model_copy(update=dict.fromkeys(null_maps))
     map_trust(replace(planted_bundle, manifest=without), map_name)
     assert "has no null draw of this map" in written[1]
+
+
+def test_a_label_without_a_lift_is_judged_by_precision_and_recall(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    row = {"label": "sea", "label_precision": 0.5, "label_recall": 0.5, "label_lift": None}
+    label_score(row | {"outside_label": None}, planted_bundle)
+    assert "by chance" not in written[0] and "mostly right and covers most" in written[0]
+    words = planted_bundle.manifest.labels
+    assert words is not None
+    assert written[0].startswith(f"Label on {words.held_out_words:,} held-out words: precision")
+    bare = replace(
+        planted_bundle, manifest=planted_bundle.manifest.model_copy(update={"labels": None})
+    )
+    label_score(row | {"outside_label": None}, bare)
+    assert written[1].startswith("Label: precision")
+
+
+def test_the_rules_of_a_relation_count_listed_and_tested_pairs(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    rules = planted_bundle.manifest.relations
+    changed = [
+        one.model_copy(update={"listed": 1200 + i, "tested": 34_000 + i})
+        for i, one in enumerate(rules)
+    ]
+    manifest = planted_bundle.manifest.model_copy(update={"relations": changed})
+    bundle = replace(planted_bundle, manifest=manifest)
+    relation_rules(bundle, "all")
+    assert len(written) == len(rules) > 1
+    for i, text in enumerate(written):
+        assert f"{1200 + i:,} of {34_000 + i:,} tested pairs" in text
+    written.clear()
+    relation_rules(bundle, rules[1].relation)
+    assert len(written) == 1 and "1,201 of 34,001 tested pairs" in written[0]
