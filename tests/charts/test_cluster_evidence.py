@@ -1,5 +1,6 @@
 """Evidence for the label of a cluster, against independent counts."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -53,3 +54,18 @@ def test_the_axis_has_ticks_for_the_largest_share(tiny: Bundle, latents: int, st
     assert domain_of(figure, "x") == pytest.approx([0, 1.6 * share])
     values = next(e["x"]["axis"]["values"] for e in encodings(figure) if "axis" in e["x"])
     assert values == pytest.approx([i * step for i in range(int(share / step + 1e-9) + 1)])
+
+
+def test_evidence_of_three_kinds_is_told_apart(tiny: Bundle) -> None:
+    row = tiny.clusters.slice(CLUSTER, 1).to_pylist()[0] | {"size": 8}
+    for name, term, members in (("terms", "sea", 4), ("raised", "wind", 2), ("explained", "", 1)):
+        row[name] = [{"term": term, "score": 0.5 * members, "latents": members}]
+    clusters = pa.Table.from_pylist([row], tiny.clusters.schema)
+    figure = cluster_evidence(with_tables(tiny, clusters=clusters), CLUSTER)
+    assert figure.rows.to_pylist() == [
+        {"source": "fires on", "term": "sea", "weight": 2, "members": 4, "share": 0.5},
+        {"source": "promotes", "term": "wind", "weight": 1, "members": 2, "share": 0.25},
+        {"source": "is explained by", "term": "", "weight": 0.5, "members": 1, "share": 0.125},
+    ]
+    text = json.dumps(figure.chart.to_dict(), ensure_ascii=False)
+    assert "promotes: wind" in text and "is explained by: ∅" in text and "fires on: sea" not in text

@@ -1,5 +1,6 @@
 """The manifest refuses what it does not know and stays as it is."""
 
+import contextlib
 import json
 
 import pytest
@@ -59,3 +60,54 @@ def test_the_level_shown_first_has_clusters_if_any_has(planted_bundle: Bundle) -
     assert first(decoder, empty, space="cooccurrence") == empty
     assert first(level("decoder", 0), empty) == empty
     assert first(level("decoder", 3, first=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "least"),
+    [
+        (("sae", "d_in"), 1),
+        (("sae", "d_sae"), 1),
+        (("sae", "d_out"), 1),
+        (("mask", "special_tokens"), 0),
+        (("mask", "sink_tokens"), 0),
+        (("map", "latents"), 0),
+        (("map", "left_out"), 0),
+        (("clustering", 0, "level"), 0),
+        (("clustering", 0, "clusters"), 0),
+        (("clustering", 0, "noise"), 0),
+        (("relations", 0, "tested"), 0),
+        (("relations", 0, "listed"), 0),
+        (("labels", "held_out_words"), 0),
+        (("reading", "coverage", 0, "items"), 1),
+        (("tokens",), 0),
+        (("documents",), 0),
+    ],
+)
+def test_counts_have_a_least_value(
+    planted_bundle: Bundle, place: tuple[str | int, ...], least: int
+) -> None:
+    for value, is_valid in ((least, True), (least - 1, False)):
+        stored = json.loads(json.dumps(planted_bundle.manifest.model_dump()))
+        part = stored
+        for name in place[:-1]:
+            part = part[name]
+        part[place[-1]] = value
+        if is_valid:
+            Manifest.model_validate(stored)
+        else:
+            with pytest.raises(ValidationError, match=str(place[-1])):
+                Manifest.model_validate(stored)
+
+
+@pytest.mark.parametrize(("share", "is_valid"), [(0, True), (1, True), (-0.1, False), (1.1, False)])
+def test_a_share_is_from_zero_to_one(planted_bundle: Bundle, share: float, is_valid: bool) -> None:
+    stored = json.loads(json.dumps(planted_bundle.manifest.model_dump()))
+    stored["reading"]["coverage"][0]["mass"] = share
+    with contextlib.nullcontext() if is_valid else pytest.raises(ValidationError, match="mass"):
+        Manifest.model_validate(stored)
+
+
+@pytest.mark.parametrize(("ratio", "is_valid"), [(1.01, True), (1.0, False)])
+def test_the_norm_of_a_sink_is_above_the_median(ratio: float, is_valid: bool) -> None:
+    with contextlib.nullcontext() if is_valid else pytest.raises(ValidationError):
+        Parameters(sink_norm_ratio=ratio)

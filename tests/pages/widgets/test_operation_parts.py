@@ -1,12 +1,16 @@
 """The parts of the page of the operators; `tests/pages/test_operation.py` draws them."""
 
+import json
 import operator
+from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.serve.jobs.job import Job, Requester
 from analysis.serve.jobs.line import Line
+from analysis.serve.server_state import STATE, OpenPage
 from pages.widgets import operation_parts
 from pages.widgets.memory_use import MemoryUse
 
@@ -71,3 +75,47 @@ def test_the_queue_is_shown_in_its_order(monkeypatch: pytest.MonkeyPatch) -> Non
     (table,) = app.dataframe
     assert table.value["what"].tolist() == ["Densities", "Flags"]
     assert [str(one) for one in table.value["place"]] == ["runs", "1"]
+
+
+def test_open_pages_have_their_minutes_and_users_are_counted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = [
+        OpenPage("ada", "reader", 1000.0),
+        OpenPage("ada", "reader", 1090.0),
+        OpenPage("", "nobody", 1114.0),
+    ]
+    monkeypatch.setattr(STATE, "open_pages", lambda: pages)
+    monkeypatch.setattr(operation_parts, "time", SimpleNamespace(time=lambda: 1120.0))
+    shown: list[list[dict[str, object]]] = []
+    cells: dict[str, tuple[str, str]] = {}
+    monkeypatch.setattr(st, "subheader", lambda *_, **__: None)
+    monkeypatch.setattr(st, "dataframe", lambda rows, **_: shown.append(rows))
+    monkeypatch.setattr(operation_parts, "metrics", cells.update)
+    monkeypatch.setattr(operation_parts, "registry_size", lambda: (12, 3))
+    monkeypatch.setattr(operation_parts, "resident_bytes", lambda: 1_500_000)
+    operation_parts.open_pages()
+    operation_parts.numbers_of_process()
+    assert shown == [
+        [
+            {"user": "ada", "role": "reader", "minutes": 2.0},
+            {"user": "ada", "role": "reader", "minutes": 0.5},
+            {"user": "not logged in", "role": "nobody", "minutes": 0.1},
+        ]
+    ]
+    assert (cells["Open pages"][0], cells["Users"][0]) == ("3", "2")
+    assert cells["Bundles"] == ("12", "3 of them cannot be read.")
+    assert cells["Memory"][0] == "1.5 MB"
+
+
+def test_the_newest_error_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [json.dumps({"time": f"{i}", "message": f"error {i}"}) for i in range(3)]
+    monkeypatch.setattr(operation_parts, "LAST_ERRORS", lines)
+
+    def page() -> None:
+        from pages.widgets.operation_parts import last_errors  # noqa: PLC0415
+
+        last_errors()
+
+    app = AppTest.from_function(page).run()
+    assert [one.label for one in app.expander] == [f"{i} · error {i}" for i in (2, 1, 0)]

@@ -109,3 +109,26 @@ def test_a_value_that_is_not_valid_is_named_once(open_page: Open) -> None:
     assert warning.startswith("This link has latent=abc and cluster=x, which are not valid values")
     app.text_input[0].set_value("flag=dead").run()
     assert not app.warning
+
+
+def test_the_last_hundred_selections_can_be_undone() -> None:
+    def page() -> None:
+        import streamlit as st  # noqa: PLC0415
+
+        from analysis.selection import parse  # noqa: PLC0415
+        from pages.widgets import session  # noqa: PLC0415
+
+        for i in range(102):
+            session.select(parse(f"latent={i}"))
+        texts = []
+        while session.can_undo():
+            texts.append(session.undo().select)
+        st.markdown(f"{len(texts)} {texts[0]} {texts[-1]}")
+        for _ in range(2):
+            session.redo()
+        st.markdown(session.current().select)
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    # Of 102 selections and everything before them, one hundred are kept.
+    assert [one.value for one in app.markdown] == ["100 latent=100 latent=1", "latent=3"]
