@@ -290,16 +290,15 @@ def test_names_of_latents_are_asked_for_in_a_near_view_that_rests(modules: Page)
         f"/names/3/{column}/{row}" for column in (0, 1) for row in (0, 1)
     ]
     assert modules.evaluate("(v) => view(9, v, false)", quarter) == [0, 4]
-    # 96 tiles are kept, the oldest are dropped first.
-    for i in range(12):
-        left = 0.13 + 0.07 * i
-        box = [left, left + 0.02, 0.51, 0.53]
-        modules.evaluate("(v) => view(50, v, false)", box)
-    assert modules.evaluate("(v) => view(9, v, false)", quarter) == [0, 4]
-    for i in range(30):
-        box = [0.011 + 0.03 * i, 0.031 + 0.03 * i, 0.71, 0.73]
-        modules.evaluate("(v) => view(50, v, false)", box)
-    assert modules.evaluate("(v) => view(9, v, false)", quarter)[0] == 4
+    # 96 tiles are kept, the oldest are dropped first: 24 views of four tiles each.
+    modules.evaluate(SOURCE)
+    views = [[i / 32, (i + 0.99) / 32, 0, 0.99 / 32] for i in range(25)]
+    asked = [modules.evaluate("(v) => view(9, v, false)", view)[0] for view in views[:24]]
+    assert asked == [4] * 24
+    assert modules.evaluate("(v) => view(9, v, false)", views[0]) == [0, 4]
+    assert modules.evaluate("(v) => view(9, v, false)", views[24])[0] == 4
+    assert modules.evaluate("(v) => view(9, v, false)", views[4]) == [0, 4]
+    assert modules.evaluate("(v) => view(9, v, false)", views[0])[0] == 4
 
 
 CARDS = """

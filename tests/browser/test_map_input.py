@@ -144,7 +144,7 @@ def test_a_gesture_changes_the_mask(modules: Page) -> None:
           const { SelectionMask } = await load("selection_mask.js");
           const shown = new SelectionMask();
           const every = [shown.count(4), [...shown.states(4)]];
-          shown.mask = mask;
+          if (!shown.take(mask, 0)) throw new Error("no gesture is on its way");
           return [...every, shown.count(4), [...shown.states(4)]];
         }""",
         [1, 0, 0, 0],
@@ -363,6 +363,22 @@ def test_the_camera_looks_upwards_and_keeps_its_middle(modules: Page) -> None:
     assert seen[9] == {"x": 2, "y": 3, "scale": 50}
     assert seen[11] == [4, 6, 7.5, 11.5]
     assert seen[14] == [-15, 25, 0, 20] and seen[15] is True
+
+
+def test_a_camera_shows_what_a_link_gives_once_it_has_a_size(modules: Page) -> None:
+    script = """async (edges) => {
+      const { Camera } = await load("camera.js");
+      const camera = new Camera([0, 10, 0, 20]);
+      camera.show(edges);
+      camera.resize(400, 200, 1);
+      const first = camera.viewport;
+      camera.resize(200, 200, 1);
+      return [first, camera.viewport];
+    }"""
+    first, later = modules.evaluate(script, [4, 6, 9, 10])
+    # A square of two units about (5, 9.5), as large as it fits: a unit has 100 pixels.
+    assert first == pytest.approx([3, 7, 8.5, 10.5])
+    assert later == pytest.approx([4, 6, 8.5, 10.5])
 
 
 def test_a_flight_takes_its_time(paused: Page) -> None:
