@@ -100,12 +100,14 @@ def _of_wanted(rows: pa.Table, ids: Int32s, wanted: Int32s) -> pa.Table:
     high = np.searchsorted(ids, wanted, side="right")
     if int((high - low).sum()) == len(ids):
         return rows
-    first, last = (int(low[0]), int(high[-1])) if len(wanted) else (0, 0)
+    if not len(wanted):
+        return rows.slice(0, 0)
     # A row group has many times the rows of one latent, so what is far from them is cut off first.
-    steps = np.zeros(last - first + 1, dtype=np.int32)
-    np.add.at(steps, low - first, 1)
-    np.add.at(steps, high - first, -1)
-    return rows.slice(first, last - first).filter(pa.array(np.cumsum(steps[:-1]) > 0))
+    first, last = int(low[0]), int(high[-1])
+    gaps = low - np.concatenate([low[:1], high[:-1]])
+    runs = np.stack([gaps, high - low], axis=1).ravel()
+    is_wanted = np.repeat(np.tile([False, True], len(wanted)), runs)
+    return rows.slice(first, last - first).filter(pa.array(is_wanted))
 
 
 def _within(ids: Int32s, low: int, high: int) -> bool:
