@@ -1,6 +1,7 @@
 """The clusters of all levels as a tree: their parents, sizes and stability."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -12,7 +13,7 @@ from analysis.clusters.stability import WEAK, recovery, weak
 from analysis.runtime.numbers import count
 from charts.cluster_level import NULLS, SPACE_WORDS, level_of
 from charts.core.cache import cached
-from charts.core.drawing import Drawing, each, named, slot, template
+from charts.core.drawing import Drawing, drawable, each, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, ID, stability_tooltips
@@ -48,7 +49,8 @@ def cluster_tree(
     outlined. A click gives CLUSTER.
     """
     of_space = space or level_of(bundle).name.space
-    rows = _rows(bundle, selected, of_space)
+    tree = _tree(bundle, selected, of_space)
+    rows = tree.rows
     sizes = [
         f"{count(level.clusters)} clusters, {count(level.noise)} latents in none"
         for level in bundle.manifest.clustering
@@ -57,7 +59,7 @@ def cluster_tree(
     return Figure(
         name="cluster-tree",
         title="Clusters from coarse to fine",
-        chart=_drawing(rows, chosen, overlaid=selected is not None),
+        chart=_drawing(tree, chosen, overlaid=selected is not None),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -99,7 +101,7 @@ def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
     return Figure(
         name="cluster-tree-null",
         title="What chance looks like: clusters where there is nothing to find",
-        chart=_drawing(rows, None),
+        chart=_drawing(_drawn(rows), None),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -116,7 +118,18 @@ def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
     )
 
 
-def _rows(bundle: Bundle, selected: np.ndarray | None, space: Space) -> pa.Table:
+class _Tree(NamedTuple):
+    """The boxes of a tree, which do not depend on the cluster that is outlined."""
+
+    rows: pa.Table
+    data: pa.Table
+    """What the chart shows of them."""
+    layers: list[str]
+    """The names of the levels, the coarsest first."""
+
+
+@cached
+def _tree(bundle: Bundle, selected: np.ndarray | None, space: Space) -> _Tree:
     """The clusters of a space with the number of selected latents and the ends of each box."""
     clusters = bundle.clusters
     clusters = clusters.filter(pc.equal(clusters["space"].cast(pa.string()), space))
@@ -125,7 +138,7 @@ def _rows(bundle: Bundle, selected: np.ndarray | None, space: Space) -> pa.Table
     inside = members["cluster"].to_numpy()[chosen[members["latent"].to_numpy()]]
     counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
     of_cluster = counts[clusters["cluster"].to_numpy()]
-    return _placed(clusters, of_cluster, np.asarray(weak(clusters)))
+    return _drawn(_placed(clusters, of_cluster, np.asarray(weak(clusters))))
 
 
 def _placed(clusters: pa.Table, selected: np.ndarray, weak: np.ndarray) -> pa.Table:
@@ -165,7 +178,8 @@ def _places(
     return start, [s + w for s, w in zip(start, width, strict=True)]
 
 
-def _drawing(rows: pa.Table, chosen: int | None, *, overlaid: bool = False) -> Drawing:
+def _drawn(rows: pa.Table) -> _Tree:
+    """The boxes with the names of their clusters and levels."""
     levels = sorted(set(rows["level"].to_pylist()), reverse=True)
     layers = {level: f"{rows['level'].to_pylist().count(level)} clusters" for level in levels}
     names = [
@@ -179,13 +193,16 @@ def _drawing(rows: pa.Table, chosen: int | None, *, overlaid: bool = False) -> D
     data = data.append_column(
         "layer", pa.array([layers[level] for level in rows["level"].to_pylist()], pa.string())
     )
-    total = max(rows["end"].to_pylist(), default=1)
+    return _Tree(rows, drawable(data), list(layers.values()))
+
+
+def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Drawing:
     return _chart(overlaid).draw(
-        {"rows": data},
-        total=total,
-        layers=list(layers.values()),
+        {"rows": tree.data},
+        total=max(tree.rows["end"].to_pylist(), default=1),
+        layers=tree.layers,
         chosen=-1 if chosen is None else chosen,
-        height=LAYER * max(len(levels), 1),
+        height=LAYER * max(len(tree.layers), 1),
     )
 
 

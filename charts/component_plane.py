@@ -294,7 +294,7 @@ def _chart() -> alt.LayerChart:
 
 def _extent(rows: pa.Table) -> tuple[list[float], list[float]]:
     """Centre and half extent of the drawn points along x and y, including the origin."""
-    ends = [np.array([0.0, *rows[name].to_numpy()]) for name in ("x", "y")]
+    ends = [np.append(rows[name].to_numpy(), 0.0) for name in ("x", "y")]
     middle = [float(v.min() + v.max()) / 2 for v in ends]
     return middle, [float(v.max() - v.min()) * 0.55 or 1.0 for v in ends]
 

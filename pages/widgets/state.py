@@ -191,11 +191,10 @@ class ViewState(BaseModel):
 
     def to_query_params(self) -> dict[str, str]:
         """The fields that differ from their defaults, as query parameters."""
-        usual = ViewState()
         return {
             name: _text(getattr(self, name))
             for name in ViewState.model_fields
-            if getattr(self, name) != getattr(usual, name)
+            if getattr(self, name) != getattr(_USUAL, name)
         }
 
     def changed(self, **changes: object) -> "ViewState":
@@ -223,6 +222,9 @@ class ViewState(BaseModel):
         except InputError as error:
             return str(error)
         return ""
+
+
+_USUAL = ViewState()
 
 
 def invalid_parameters(params: Mapping[str, str]) -> dict[str, str]:
