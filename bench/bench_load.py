@@ -281,8 +281,11 @@ async def _export(address: str, link: str, exports: int, waits: Waits) -> None:
         while exported < exports:
             for page in PAGES:
                 run = await client.open(page, link, timeout=TIMEOUT)
-                pictures = [b for b in run.downloads if b.label == "Picture, PNG"]
-                for button in pictures[: exports - exported]:
+                for menu in [menu for menu in run.menus if menu.label == "Export"]:
+                    files = (await client.set(menu, timeout=TIMEOUT)).downloads
+                    button = next((b for b in files if b.label == "Picture, PNG"), None)
+                    if button is None or exported == exports:
+                        continue
                     data = await client.download(button, timeout=TIMEOUT)
                     if not data.startswith(b"\x89PNG"):
                         waits.errors["not a PNG"] += 1

@@ -3,7 +3,8 @@
     async with Client("http://127.0.0.1:8501") as client:
         run = await client.open("map", "select=flag%3Ddead")
         run = await client.set(run.widget("Colour"), "density")
-        bytes_of_png = await client.download(run.downloads[0])
+        files = await client.open_menu(run, "Export")
+        bytes_of_png = await client.download(files.downloads[0])
 
 A client is one session, as one tab of a browser. It sends the query string unchanged, so that it
 can also send what a browser would not. It keeps the values of the widgets that it has set, because
@@ -39,6 +40,7 @@ _FIELDS = {
     "vega_lite_chart": "json_value",
     "dataframe": "json_value",
     "checkbox": "bool_value",
+    "popover": "bool_value",
 }
 """The field of a widget's state that holds its value, by the type of the element."""
 
@@ -126,6 +128,16 @@ class Run:
         raise LookupError(f"the page has no widget {label!r}")
 
     @cached_property
+    def menus(self) -> list[Widget]:
+        """The menus whose content is drawn once they are opened: `await client.set(menu)`."""
+        return [
+            Widget("popover", block.popover.id, block.popover.label, (), message.delta.fragment_id)
+            for message in self.messages
+            if message.WhichOneof("type") == "delta"
+            and (block := message.delta.add_block).popover.id
+        ]
+
+    @cached_property
     def downloads(self) -> list[Any]:
         """The download buttons: `label`, `id`, and `deferred_file_id` or `url`."""
         return list(self.elements("download_button"))
@@ -188,6 +200,13 @@ class Client:
         finally:
             if name == "trigger_value":
                 del self._values[widget.id]
+
+    async def open_menu(self, run: Run, label: str, timeout: float = 60) -> Run:
+        """Open the first menu with this label that a run has drawn; raises LookupError without."""
+        for menu in run.menus:
+            if menu.label == label:
+                return await self.set(menu, timeout=timeout)
+        raise LookupError(f"the page has no menu {label!r}")
 
     async def download(self, button: Any, timeout: float = 60) -> bytes:
         """The bytes that a download button gives; raises RuntimeError if the server refuses."""

@@ -13,6 +13,7 @@ from charts.core.figure import CaptionedTable, Figure
 from charts.core.report import Part
 from pages.widgets import session
 from pages.widgets.authorised_file import authorised, may_be_exported
+from pages.widgets.failures import guarded
 from pages.widgets.paper_dialog import paper_button
 
 WORDS: dict[Kind, str] = {
@@ -92,23 +93,48 @@ def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> 
     """
     if not may_be_exported(figure):
         return
-    kinds: tuple[Kind, ...] = tuple(WORDS) if isinstance(figure, Figure) else ROWS_KINDS
-    with st.container(horizontal=True, width="content", gap="small"):
+    with st.container(horizontal=True, width="content", gap="small", key=f"files of {figure.name}"):
         if isinstance(figure, Figure):
             paper_button(figure)
-        with st.popover("Export", type="tertiary", icon=":material/download:", width="content"):
-            for kind in kinds:
-                _file(figure, kind, WORDS[kind])
-            if light is not None and light is not figure:
-                for kind in _PICTURES:
-                    _file(light, kind, f"{WORDS[kind]}, on white", " on white")
+        st.fragment(_menu)(figure, light)
+
+
+@guarded("listing the files")
+def _menu(figure: CaptionedTable, light: CaptionedTable | None) -> None:
+    """The menu of the files, which are listed once it is opened.
+
+    The buttons of all menus would take a fifth of the time of each run of a page.
+    """
+    menu = st.popover(
+        "Export",
+        key=menu_key(figure.name),
+        type="tertiary",
+        icon=":material/download:",
+        width="content",
+        on_change="rerun",
+    )
+    if not menu.open:
+        return
+    kinds: tuple[Kind, ...] = tuple(WORDS) if isinstance(figure, Figure) else ROWS_KINDS
+    with menu:
+        for kind in kinds:
+            _file(figure, kind, WORDS[kind])
+        if light is not None and light is not figure:
+            for kind in _PICTURES:
+                _file(light, kind, f"{WORDS[kind]}, on white", " on white")
+
+
+def menu_key(name: str) -> str:
+    """The key of the export menu of a figure or a table."""
+    return f"export menu of {name}"
 
 
 def _file(figure: CaptionedTable, kind: Kind, words: str, variant: str = "") -> None:
+    name = filename(figure, kind)
     st.download_button(
         words,
-        authorised(figure, filename(figure, kind), partial(export, figure, kind)),
-        file_name=filename(figure, kind),
+        authorised(figure, name, partial(export, figure, kind)),
+        file_name=name,
         key=f"export {figure.name} {kind}{variant}",
         on_click="ignore",
         type="tertiary",

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from pages.widgets.events import KEY
+from pages.widgets.export_menu import SHOWN, menu_key
 from pages.widgets.failures import LOG
 from pages.widgets.session import GENERATION
 
@@ -81,6 +82,14 @@ def map_data(app: AppTest) -> dict[str, Any]:
     """What the only map in the browser gets from Python."""
     (data,) = maps_data(app)
     return data
+
+
+def open_menus(app: AppTest) -> AppTest:
+    """Open the export menu of everything that the page has shown."""
+    for shown in app.session_state[SHOWN]:
+        if not callable(shown):  # the map is made for a report only when one is saved
+            app.session_state[menu_key(shown.name)] = True
+    return app.run()
 
 
 def act_in_chart(app: AppTest, name: str, **selection: object) -> AppTest:

@@ -90,7 +90,8 @@ def test_sessions_are_spread_and_each_gets_its_pages_and_downloads(port: int, wo
                 run = await client.open("", timeout=PATIENCE)
                 assert run.exceptions == []
                 assert run.charts > 0
-                button = next(b for b in run.downloads if "CSV" in b.label)
+                files = await client.open_menu(run, "Export", timeout=PATIENCE)
+                button = next(b for b in files.downloads if "CSV" in b.label)
                 data = await client.download(button, timeout=PATIENCE)
                 assert data.count(b"\n") > 1
                 processes.add(health(port, client.headers.get("Cookie", ""))["process"])
@@ -103,7 +104,8 @@ def test_a_download_is_there_although_others_use_the_server(port: int) -> None:
     async def read() -> tuple[bytes, bytes]:
         async with Client(f"http://{HERE}:{port}") as client:
             run = await client.open("", timeout=PATIENCE)
-            button = next(b for b in run.downloads if "CSV" in b.label)
+            files = await client.open_menu(run, "Export", timeout=PATIENCE)
+            button = next(b for b in files.downloads if "CSV" in b.label)
             at_once = await client.download(button, timeout=PATIENCE)
             address = await client.made(button, timeout=PATIENCE)
             for _ in range(3):  # Streamlit removes what no session uses when a script ends

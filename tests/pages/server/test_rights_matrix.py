@@ -280,7 +280,8 @@ def test_files_are_given_to_those_who_were_sent_their_address(server: Server) ->
             run = await client.open("", f"bundle={OPEN.id}", timeout=120)
             addresses: list[str] = []
             client._get = lambda url, _: addresses.append(url) or b""  # type: ignore[method-assign,assignment,func-returns-value]
-            await client.download(next(b for b in run.downloads if "CSV" in b.label), timeout=120)
+            files = await client.open_menu(run, "Export", timeout=120)
+            await client.download(next(b for b in files.downloads if "CSV" in b.label), timeout=120)
             (url,) = addresses
             users = (READER, WRITER, OPERATOR, STRANGER, NOBODY)
             statuses = await asyncio.to_thread(
@@ -295,10 +296,12 @@ def test_files_are_given_to_those_who_were_sent_their_address(server: Server) ->
 def test_who_may_not_export_gets_no_menu(server: Server) -> None:
     async def labels(user: dict[str, str]) -> list[str]:
         async with Client(server.address, user) as client:
-            return [b.label for b in (await client.open("", timeout=120)).downloads]
+            run = await client.open("", timeout=120)
+            return [one.label for one in (*run.menus, *run.downloads)]
 
-    assert asyncio.run(labels(LOOKER)) == []
-    assert len(asyncio.run(labels(READER))) > 4
+    looker, reader = asyncio.run(labels(LOOKER)), asyncio.run(labels(READER))
+    assert reader.count("Export") >= 4 and reader[-1] == "Save this page as a report"
+    assert set(looker) == set(reader) - {"Export", "Save this page as a report"}
 
 
 def test_only_annotators_write_notes_under_their_own_name(server: Server, folder: Path) -> None:

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from charts.core.figure import Figure
-from pages.widgets.export_menu import HELP, SHOWN, WORDS, view_of_page
+from pages.widgets.export_menu import HELP, SHOWN, WORDS, menu_key, view_of_page
 from tests.pages.conftest import Open
 
 
@@ -44,3 +45,19 @@ def test_the_view_names_the_page(
 
 def test_files_that_need_words_have_help() -> None:
     assert set(HELP) == {"csv", "csv-metadata", "spreadsheet"} and set(HELP) < set(WORDS)
+
+
+def test_files_are_listed_once_their_menu_is_opened(open_page: Open) -> None:
+    app = open_page("overview")
+    report = "save the report"
+    assert [key.endswith(report) for key in _downloads(app)] == [True]
+    app.session_state[menu_key("flag-counts")] = True
+    *files, last = _downloads(app.run())
+    assert len(files) == len(WORDS) and last.endswith(report)
+    assert all(
+        key.endswith(f"export flag-counts {kind}") for key, kind in zip(files, WORDS, strict=True)
+    )
+
+
+def _downloads(app: AppTest) -> list[str]:
+    return [str(vars(button)["proto"].id) for button in app.get("download_button")]

@@ -10,7 +10,7 @@ from charts.density import density_histogram
 from charts.latent import latent_partners
 from pages.widgets import style
 from pages.widgets.figure_card import MANY_MARKS, ROOM_STEP, ROOMS, room, show
-from tests.pages.conftest import Open, charts, texts
+from tests.pages.conftest import Open, charts, open_menus, texts
 
 
 def test_what_differs_is_below_each_chart_and_the_rest_in_its_help(
@@ -35,7 +35,7 @@ def test_the_help_of_a_caption_names_the_selection(open_page: Open) -> None:
 
 
 def test_every_figure_can_be_exported_in_each_format(open_page: Open) -> None:
-    app = open_page("overview")
+    app = open_menus(open_page("overview"))
     labels = [str(vars(button)["proto"].label) for button in app.get("download_button")]
     assert labels.pop() == "Save this page as a report"
     assert labels == 4 * [
@@ -53,7 +53,7 @@ def test_every_figure_can_be_exported_in_each_format(open_page: Open) -> None:
 def test_a_dark_page_also_offers_pictures_on_white(open_page: Open) -> None:
     app = open_page("overview")
     app.context = {"theme": "dark"}
-    labels = [str(vars(button)["proto"].label) for button in app.run().get("download_button")]
+    labels = [str(vars(one)["proto"].label) for one in open_menus(app).get("download_button")]
     assert labels.pop() == "Save this page as a report"
     assert len(labels) == 9 * len(charts(app))
     assert labels[7:9] == ["Picture, PNG, on white", "Picture, SVG, on white"]

@@ -15,7 +15,7 @@ from pages.widgets import tables
 from pages.widgets.export_menu import SHOWN
 from pages.widgets.frames import frame as displayed
 from pages.widgets.tables import _clicked_row, heading
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, open_menus
 
 AS_PERCENTAGES = ("member_share", "stability")
 """Shares of the table of clusters that are drawn as percentages."""
@@ -88,11 +88,12 @@ def test_every_table_exports_the_rows_that_it_shows(
     shown = [one for one in app.session_state[SHOWN] if not callable(one)]
     exported = [one for one in shown if not isinstance(one, Figure)]
     assert len(exported) == len(tables_of_page)
+    opened = open_menus(app)
     for table, name in zip(exported, tables_of_page, strict=True):
         assert fnmatch(table.name, name)
         assert table.call is not None and table.rows.num_rows
         assert table.caption.parameters.get("selection", "") == params.get("select", "")
-        keys = [str(vars(one)["proto"].id) for one in app.get("download_button")]
+        keys = [str(vars(one)["proto"].id) for one in opened.get("download_button")]
         for kind in ROWS_KINDS:
             assert any(key.endswith(f"export {table.name} {kind}") for key in keys), kind
     for frame, table in zip(app.dataframe, exported, strict=False):
