@@ -86,6 +86,11 @@ class ServerSettings(BaseModel):
         ge=0,
         description="pages that one process of a team has open at once; 0: as many as come",
     )
+    bundle_memory: int = Field(
+        default=2000,
+        ge=1,
+        description="megabytes of tables that one server process keeps of its open bundles",
+    )
     state: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("clearwater"),
         description="folder of what the processes of a team share: logouts",

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
-from weakref import WeakValueDictionary
 
 import streamlit as st
 
@@ -15,20 +14,22 @@ from analysis.runtime.errors import InputError
 from analysis.selection.text_search import index_of_words
 from analysis.serve import BUNDLES, bundle_folders
 from analysis.serve.access.rights import BundleKey, User, may
+from analysis.serve.server_settings import server_settings
 from pages.widgets import session
 from pages.widgets.current_user import current_user
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.open_bundles import OpenBundles
 
 BUILD_COMMAND = "clearwater build --sae DIR --model NAME --corpus FILE --out bundles/mine"
 _PICK = "pick bundle"
 _STATED_ID = re.compile(rb'"bundle_id":\s*"([0-9a-f]{1,64})"')
 _HEAD_BYTES = 4096
 """Bytes at the beginning of a manifest, among which is the id."""
-MOST_OPEN = 8
-"""Bundles that one server process keeps open."""
-_OPEN: WeakValueDictionary[str, Bundle] = WeakValueDictionary()
-"""Those that are in memory, by their identities."""
+MOST_AHEAD = 8
+"""Bundles that are opened at the start of a server process."""
+OPEN = OpenBundles(lambda: server_settings().bundle_memory * 1_000_000)
+"""Those of this process."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +116,9 @@ def _current(bundle_id: str, user: User | None) -> Offered | None:
     return offered
 
 
-@st.cache_resource(show_spinner=False, max_entries=MOST_OPEN)
-def _opened(bundle_id: str, identity: str, _path: Path) -> Bundle:
+def _opened(offered: Offered) -> Bundle:
     """An open bundle; with other files its folder has another identity, and is opened again."""
-    bundle = _OPEN[identity] = open_bundle(_path)
-    return bundle
-
-
-def open_now() -> list[Bundle]:
-    """The bundles that this process holds open."""
-    return list(_OPEN.values())
+    return OPEN.get(offered.identity, lambda: open_bundle(offered.path))
 
 
 def data_address(bundle_id: str, bundle: Bundle) -> str:
@@ -138,15 +132,15 @@ def offered_bundle(bundle_id: str, user: User | None) -> Bundle | None:
     Raises InputError if it cannot be read.
     """
     offered = _current(bundle_id, user)
-    return None if offered is None else _opened(bundle_id, offered.identity, offered.path)
+    return None if offered is None else _opened(offered)
 
 
 def open_ahead() -> list[Bundle]:
     """Open the bundles of this server and read the tables that every page uses."""
     opened = []
-    for bundle_id, offered in list(registry().items())[:MOST_OPEN]:
+    for offered in list(registry().values())[:MOST_AHEAD]:
         try:
-            bundle = _opened(bundle_id, offered.identity, offered.path)
+            bundle = _opened(offered)
             _ = bundle.latents, bundle.clusters, bundle.memberships
         except InputError:
             continue
@@ -220,7 +214,7 @@ def shown() -> Bundle:
         )
         st.stop()
     try:
-        return _opened(bundle_id, offered.identity, offered.path)
+        return _opened(offered)
     except InputError as error:
         name = plain(offered.path.name, 60)
         st.error(f"The bundle {name} cannot be read. {plain(error.public, 1000)}")

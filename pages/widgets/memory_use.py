@@ -9,7 +9,8 @@ from streamlit import runtime
 from analysis.serve.jobs.line import shared_line
 from analysis.serve.server_state import resident_bytes
 from charts.core.cache import LIMIT, nbytes_of, used_bytes
-from pages.widgets.bundles import open_now
+from pages.widgets.bundles import OPEN
+from pages.widgets.open_bundles import held_bytes
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,8 @@ class MemoryUse:
 def memory_use() -> MemoryUse:
     """The memory of this process; the numbers are counted when they are asked for."""
     bundles: dict[str, int] = {}
-    for bundle in open_now():
-        held = nbytes_of(dict(vars(bundle)))
-        bundles[bundle.name] = bundles.get(bundle.name, 0) + held
+    for bundle in OPEN.now():
+        bundles[bundle.name] = bundles.get(bundle.name, 0) + held_bytes(bundle)
     return MemoryUse(
         process=resident_bytes(),
         bundles=bundles,

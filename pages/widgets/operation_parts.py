@@ -14,7 +14,7 @@ from analysis.serve.server_settings import server_settings
 from analysis.serve.server_state import STATE, resident_bytes
 from analysis.serve.structured_log import LAST_ERRORS
 from charts.core.text import visible
-from pages.widgets.bundles import MOST_OPEN, registry_size
+from pages.widgets.bundles import registry_size
 from pages.widgets.markdown import plain
 from pages.widgets.memory_use import memory_use
 from pages.widgets.metrics import metrics
@@ -47,14 +47,16 @@ def numbers_of_process() -> None:
 def memory() -> None:
     """What holds the memory of this process."""
     used = memory_use()
-    limit = server_settings().most_pages
+    settings = server_settings()
+    limit = settings.most_pages
     st.subheader("Memory", anchor=False)
     metrics(
         {
             "Open bundles": (
                 _megabytes(sum(used.bundles.values())),
-                "Tables that have been read. At most "
-                f"{numbers.count(MOST_OPEN)} bundles are open at once.",
+                "Tables that have been read. Beyond "
+                f"{numbers.count(settings.bundle_memory)} MB (setting bundle_memory) the bundle "
+                "that was used longest ago is closed.",
             ),
             "Figures": (
                 _megabytes(used.figures),

@@ -27,6 +27,7 @@ from analysis.bundle import MANIFEST, TABLES, Parameters, folder_identity, open_
 from analysis.serve import BUNDLES
 from analysis.settings import BuildRequest
 from charts.core import cache
+from pages.widgets.bundles import OPEN
 from tests.faults.damages import (
     DAMAGES,
     Damage,
@@ -162,6 +163,7 @@ def _shown(folder: Path, bundle_id: str) -> dict[str, Shown]:
     os.environ[BUNDLES] = str(folder)
     st.cache_data.clear()
     st.cache_resource.clear()
+    OPEN.clear()
     cache.clear()
     return _pages(bundle_id) | _answers(bundle_id, folder_identity(folder / "mine"))
 

@@ -16,6 +16,7 @@ from charts import density
 from charts.density import density_histogram
 from charts.health import flag_counts, max_activation_vs_density
 from pages.server import warm_up
+from pages.widgets.bundles import OPEN
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def cold(monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle) -> None:
     monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
     monkeypatch.setattr(warm_up, "WARM", threading.Event())
     st.cache_data.clear()
-    st.cache_resource.clear()
+    OPEN.clear()
 
 
 @pytest.fixture

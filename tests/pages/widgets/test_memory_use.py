@@ -10,13 +10,16 @@ from analysis.bundle import Bundle, open_bundle
 from charts.core import cache
 from pages.widgets import memory_use as module
 from pages.widgets.memory_use import memory_use
+from pages.widgets.open_bundles import OpenBundles
 
 
 def test_a_bundle_grows_with_the_tables_that_it_has_read(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = open_bundle(planted_bundle.path)
-    monkeypatch.setattr(module, "open_now", lambda: [bundle])
+    opened = OpenBundles(lambda: 10**9)
+    opened.get("one", lambda: bundle)
+    monkeypatch.setattr(module, "OPEN", opened)
     before = memory_use().bundles["planted"]
     read = bundle.latents.get_total_buffer_size()
     assert read > 10_000

@@ -46,7 +46,7 @@ def test_the_memory_of_bundles_figures_sessions_and_jobs_is_shown_with_its_bound
     app = AppTest.from_function(page).run()
     assert not app.exception
     cells = {one.label: (one.value, one.help) for one in app.metric}
-    assert cells["Open bundles"][0] == "21.5 MB" and "At most 8 bundles" in cells["Open bundles"][1]
+    assert cells["Open bundles"][0] == "21.5 MB" and "Beyond 2,000 MB" in cells["Open bundles"][1]
     assert cells["Figures"][0] == "3 MB" and "at most 128 MB" in cells["Figures"][1]
     assert "sessions: 1." in cells["Sessions"][1] and "no limit" in cells["Sessions"][1]
     (table,) = app.dataframe
