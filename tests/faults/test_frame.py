@@ -1,9 +1,13 @@
 """Cases run once, faults are reported, and a second run resumes."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.faults import frame
 from tests.faults.__main__ import main
 from tests.faults.trial import CannotRunError, Case, FaultError, Outcome, Trial
@@ -93,3 +97,14 @@ def test_unknown_trials_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["odder"])
     assert "there is no trial odder" in capsys.readouterr().err
+
+
+def test_trials_do_not_set_the_threads_of_the_process_that_runs_them() -> None:
+    """numba fails if the number is another one when it compiles than when it was imported."""
+    code = "import os; from tests.faults.frame import trials; trials(); print(sorted(os.environ))"
+    bare = {k: v for k, v in os.environ.items() if "THREADS" not in k}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=bare, capture_output=True, text=True, check=True
+    )
+    assert "PATH" in done.stdout
+    assert "THREADS" not in done.stdout

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.bundle import folder_identity
-from bench.server import Server, started
-from tests.conftest import ROOT
+from bench.server import ROOT, Server, started
 
 BUNDLES = ROOT / "tests" / "bundles"
 PEOPLE = """
