@@ -81,6 +81,7 @@ if __name__ == "dashboard":
         health,
         map_cards,
         map_data,
+        map_drawn,
         map_modules,
         map_names,
         map_neighbourhood,
@@ -105,6 +106,7 @@ if __name__ == "dashboard":
             (
                 *health.ROUTES,
                 *map_modules.ROUTES,
+                *map_drawn.ROUTES,
                 *map_data.ROUTES,
                 *map_names.ROUTES,
                 *map_cards.ROUTES,

@@ -9,6 +9,7 @@
 
 import { LatentMap } from "./latent_map.js";
 import { NoWebGL } from "./renderer.js";
+import { reportDrawn } from "./source.js";
 
 const maps = new WeakMap();
 
@@ -31,7 +32,8 @@ function create(parentElement) {
   } catch (error) {
     if (!(error instanceof NoWebGL)) throw error;
     return {
-      update({ answered }) {
+      update({ answered, drawnAt }) {
+        if (drawnAt) reportDrawn(drawnAt);
         this.send([{ kind: "unsupported", serial: answered + 1 }]);
       },
       destroy() {},

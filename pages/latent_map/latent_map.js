@@ -9,7 +9,7 @@ import { cleared, drawRing, drawShape, renderColours } from "./overlay.js";
 import { Reading } from "./reading.js";
 import { diameterOf, Renderer } from "./renderer.js";
 import { SelectionMask } from "./selection_mask.js";
-import { bitsOf, bytesAt } from "./source.js";
+import { bitsOf, bytesAt, reportDrawn } from "./source.js";
 import { NOT_ON_MAP, SpatialIndex } from "./spatial_index.js";
 import { createStage, watchSize } from "./stage.js";
 import { everyMap, isAnswered, join, leave, outbox } from "./together.js";
@@ -98,6 +98,7 @@ export class LatentMap {
     this.data = data;
     if (!before) {
       [this.mode, this.size] = [data.mode, data.size];
+      this.unreported = data.drawnAt; // the first picture, which may still be a part of a large map
       this.actions.flown = data.flight?.number ?? 0; // of a map that was here before
     }
     if (isAnswered(data.answered)) this.setBusy(false);
@@ -349,6 +350,8 @@ export class LatentMap {
     const complete = this.renderer.draw(this.camera, this.moving);
     this._drawOverlay();
     this.stage.host.dataset.drawn = complete ? "all" : "part";
+    if (this.unreported) reportDrawn(this.unreported);
+    this.unreported = null;
     if (!complete && !this.moving) this.redraw();
   }
 

@@ -14,6 +14,11 @@ export function jsonAt(address) {
   return keptAt(address, (response) => response.json());
 }
 
+/** Report that the first map of the page is drawn: the server sends the rest of the page then. */
+export function reportDrawn(address) {
+  fetch(new URL(address, document.baseURI)).catch(() => {}); // the rest comes later without it
+}
+
 function keptAt(address, read) {
   const url = new URL(address, document.baseURI).href;
   if (!kept.has(url)) {

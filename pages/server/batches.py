@@ -6,12 +6,14 @@ closely together.
 
 The browser draws a chart only when it has nothing else to do, so the first one of a page would be
 seen after all of the page has been laid out. So when a WebSocket has sent its first figure, what
-follows waits a little.
+follows waits a little. If that is the map, it waits until the browser has reported it as drawn.
 """
 
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.server.map_drawn import Drawn, map_in
 
 PAUSE = 0.015
 """Seconds without a message after which those that wait are sent."""
@@ -21,6 +23,8 @@ SOON = 0.05
 """Seconds after which the first figure is sent, with what has come by then."""
 HEAD_START = 0.5
 """Seconds that the browser has for the first figure before more is sent."""
+LONGEST_MAP = 2.0
+"""The same for a map, if the browser does not report that it is drawn."""
 MAP = "clearwater_latent_map"
 """The name of the component that is the map."""
 _FIGURES = (b"vega-lite", MAP.encode())
@@ -74,6 +78,8 @@ class _Batch:
         """When the first figure came."""
         self._has_sent_figure = False
         self._silent_until = 0.0
+        self._map: tuple[Message, Drawn] | None = None
+        """The first figure if it is a map, and whether the browser has drawn it."""
         self._waiting: list[Message] = []
         self._bytes = 0
         self._sending = asyncio.Lock()
@@ -91,19 +97,37 @@ class _Batch:
         self._bytes += _size(message)
         if self._first_figure is None and has_figure(message.get("bytes")):
             self._first_figure = asyncio.get_running_loop().time()
+            if drawn := map_in(message["bytes"]):
+                self._map = message, drawn
+                await self._send_waiting()
+                return
         if message["type"] != "websocket.send" or self._bytes > self._most_bytes:
-            await self._send_waiting()
+            await self._send_waiting(at_once=True)
         elif self._later is None:
             self._later = asyncio.create_task(self._send_after_a_pause())
 
     def stop(self) -> None:
         """Send nothing more."""
+        if self._map:
+            self._map[1].forget()
         if self._later and not self._later.cancel() and not self._later.cancelled():
             self._later.exception()  # the client has left, so nobody needs to hear of it
 
     async def _send_after_a_pause(self) -> None:
+        while self._waiting:  # what came while the browser drew its map waits once more
+            await self._wait_for_browser()
+            await self._send_what_follows_closely()
+
+    async def _wait_for_browser(self) -> None:
+        left = self._silent_until - asyncio.get_running_loop().time()
+        if left > 0 and self._map:
+            await self._map[1].wait(left)
+            self._silent_until = 0.0
+        elif left > 0:
+            await asyncio.sleep(left)
+
+    async def _send_what_follows_closely(self) -> None:
         now = asyncio.get_running_loop().time
-        await asyncio.sleep(max(0.0, self._silent_until - now()))
         latest = now() + self._longest
         seen = 0
         while len(self._waiting) > seen and now() < latest:
@@ -116,12 +140,17 @@ class _Batch:
             self._has_sent_figure = True
             self._silent_until = now() + self._head_start
 
-    async def _send_waiting(self) -> None:
+    async def _send_waiting(self, at_once: bool = False) -> None:
+        """Send what waits, but only `at_once` what follows a map that is not drawn yet."""
+        now = asyncio.get_running_loop().time
         async with self._sending:
-            while self._waiting:
+            while self._waiting and (at_once or not self._map or now() >= self._silent_until):
                 message = self._waiting.pop(0)
                 self._bytes -= _size(message)
                 await self._send(message)
+                if self._map and self._map[0] is message:
+                    self._has_sent_figure = True
+                    self._silent_until = now() + LONGEST_MAP
 
 
 def has_figure(sent: bytes | None) -> bool:

@@ -35,6 +35,7 @@ FOLDERS: dict[str, Level] = {
     "/media/": "member",
     "/api/v1/": "member",
     "/map-data/": "member",
+    "/map-drawn/": "member",
     "/map-modules/": "member",
 }
 ABSENT = frozenset({"/agent", "/_stcore/script-health-check"})

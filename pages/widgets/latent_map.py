@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import urlencode
 
@@ -210,6 +211,7 @@ def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
         "undo": session.can_undo(),
         "redo": session.can_redo(),
         "answered": map_gestures.answered(),
+        "drawnAt": None if map_gestures.is_shown() else f"map-drawn/{token_urlsafe(16)}",
         "flight": map_gestures.flight(),
         "caption": map_caption(bundle, choice.level, name).text,
         "weakNote": map_note(bundle, name),

@@ -6,9 +6,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from pages.server import batches, map_drawn
 from pages.server.batches import MAP, Batches, has_figure
 
 PAUSE = 0.1
@@ -118,6 +121,74 @@ def test_what_follows_the_first_figure_waits_for_the_browser() -> None:
     assert sent_by(script, head_start=5 * PAUSE) == expected
 
 
+def map_of(page: str) -> Message:
+    sent = ForwardMsg()
+    component = sent.delta.new_element.bidi_component
+    component.component_name = MAP
+    component.json = f'{{"drawnAt": "map-drawn/{page}", "answered": 0}}'
+    return {"type": "websocket.send", "bytes": sent.SerializeToString(), "text": "map"}
+
+
+def report(page: str) -> None:
+    TestClient(Starlette(routes=map_drawn.ROUTES)).get(f"/map-drawn/{page}")
+
+
+@pytest.mark.parametrize("closely", [True, False])
+def test_what_follows_a_map_waits_until_it_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, closely: bool
+) -> None:
+    monkeypatch.setattr(batches, "LONGEST_MAP", NEVER)
+    page = "a" * 22
+
+    async def script(send: Send, sent: list[str]) -> None:
+        await send(content("title"))
+        if not closely:
+            await until(sent, 1)
+        await send(map_of(page))
+        assert sent == ["title", "map"]
+        await send(content("below"))
+        await send(chart())
+        await asyncio.sleep(3 * PAUSE)
+        assert sent == ["title", "map"]
+        await asyncio.to_thread(report, "b" * 22)
+        await asyncio.sleep(3 * PAUSE)
+        assert sent == ["title", "map"]
+        await asyncio.to_thread(report, page)
+        await until(sent, 4)
+        await send(map_of(page))  # only the first one has a head start
+        await send(content("last"))
+        await until(sent, 6)
+
+    expected = ["title", "map", "below", "chart", "map", "last"]
+    assert sent_by(script, head_start=NEVER) == expected
+    assert not map_drawn._awaited
+
+
+def test_a_map_that_is_never_drawn_holds_nothing_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "LONGEST_MAP", 5 * PAUSE)
+
+    async def script(send: Send, sent: list[str]) -> None:
+        await send(map_of("a" * 22))
+        begun = time.monotonic()
+        await send(content("below"))
+        await until(sent, 2)
+        assert time.monotonic() - begun > 4 * PAUSE
+
+    assert sent_by(script) == ["map", "below"]
+
+
+def test_an_end_does_not_wait_for_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "LONGEST_MAP", NEVER)
+
+    async def script(send: Send, sent: list[str]) -> None:
+        await send(map_of("a" * 22))
+        await send(content("below"))
+        await send({"type": "websocket.close"})
+        assert sent == ["map", "below", "websocket.close"]
+
+    sent_by(script)
+
+
 def test_the_first_figure_does_not_wait_for_all_that_follows_closely() -> None:
     async def script(send: Send, sent: list[str]) -> None:
         await send(chart())
@@ -186,8 +257,8 @@ def test_a_client_that_does_not_read_does_not_fill_the_memory() -> None:
                 await send({"type": "websocket.send", "bytes": bytes(10)})
                 accepted.append(10)
 
-        batches = Batches(app, most_bytes=200)
-        served = asyncio.create_task(batches({"type": "websocket"}, receive, never))
+        limited = Batches(app, most_bytes=200)
+        served = asyncio.create_task(limited({"type": "websocket"}, receive, never))
         for _ in range(1000):
             await asyncio.sleep(0)
         served.cancel()

@@ -66,6 +66,7 @@ EXPORTS = {
 FOR_MEMBERS = {
     "/api/v1/bundles": "/api/v1/bundles",
     "/map-modules/{version}/{name}": "/map-modules/0/x.js",
+    "/map-drawn/{page}": "/map-drawn/0",
     "/media/{file_id:path}": "/media/0.png",
     "/_stcore/upload_file/{session_id}/{file_id}": "/_stcore/upload_file/1/2",
     "/component/{path:path}": "/component/x/y",

@@ -9,6 +9,7 @@ import pytest
 from analysis.bundle import Bundle, LevelName
 from analysis.selection import evaluate, parse
 from charts.map_points import map_points
+from pages.server.map_drawn import map_in
 from pages.widgets import latent_map
 from pages.widgets.page import Page
 from pages.widgets.state import ViewState
@@ -40,6 +41,15 @@ def test_everything_selected_has_no_mask(open_page: Open, planted_bundle: Bundle
     assert data["mask"] is None and data["shapes"] == [] and data["focus"] is None
     assert data["count"] == planted_bundle.latents.num_rows
     assert data["base"] == f"map-data/{planted_bundle.manifest.bundle_id}/{planted_bundle.identity}"
+
+
+def test_the_map_of_a_page_reports_under_a_name_of_its_own(open_page: Open) -> None:
+    page = open_page("map")
+    first = map_in(map_data(page)["drawnAt"].encode())
+    assert first is not None
+    first.forget()
+    other = map_data(open_page("map"))["drawnAt"]
+    assert other != map_data(page)["drawnAt"]
 
 
 def test_the_version_of_the_mask_follows_the_selection(open_page: Open) -> None:
