@@ -31,6 +31,8 @@ _FINAL = (
     ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
 )
 """After the other status, FINISHED_EARLY_FOR_RERUN, the same run goes on."""
+MOST_RUNS_KEPT = 2
+"""Runs for which a browser keeps a message that the page no longer has (maxCachedMessageAge)."""
 _FIELDS = {
     "button": "trigger_value",
     "selectbox": "string_value",
@@ -149,6 +151,38 @@ class Run:
         return next((m.page_info_changed.query_string for m in reversed(list(infos))), None)
 
 
+class KeptMessages:
+    """The large messages that a browser keeps, of which the server then sends only the hash."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, ForwardMsg] = {}
+        self._ages: dict[str, int] = {}
+
+    @property
+    def hashes(self) -> list[str]:
+        """What the server may refer to."""
+        return list(self._kept)
+
+    def resolved(self, message: ForwardMsg) -> ForwardMsg:
+        """The message, or the kept one that it refers to, at the place that the sent one names."""
+        if message.WhichOneof("type") == "ref_hash":
+            whole = ForwardMsg()
+            whole.CopyFrom(self._kept[message.ref_hash])
+            whole.metadata.CopyFrom(message.metadata)
+            self._ages[message.ref_hash] = 0
+            return whole
+        if message.metadata.cacheable and message.hash:
+            self._kept[message.hash], self._ages[message.hash] = message, 0
+        return message
+
+    def end_run(self) -> None:
+        """Forget what no run of the page has used lately."""
+        for known in list(self._kept):
+            self._ages[known] += 1
+            if self._ages[known] > MOST_RUNS_KEPT:
+                del self._kept[known], self._ages[known]
+
+
 class Client:
     """One session with a dashboard at `server`, such as http://127.0.0.1:8501."""
 
@@ -158,6 +192,7 @@ class Client:
         self.page, self.query, self.script = "", "", ""
         self.session_id = ""
         self._values: dict[str, tuple[str, Any]] = {}
+        self._messages = KeptMessages()
         self._socket: ClientConnection
 
     async def __aenter__(self) -> "Client":
@@ -247,6 +282,7 @@ class Client:
         request = ask.rerun_script
         request.query_string, request.page_name = self.query, self.page
         request.page_script_hash, request.fragment_id = self.script, fragment
+        request.cached_message_hashes.extend(self._messages.hashes)
         for widget_id, (name, value) in self._values.items():
             state = request.widget_states.widgets.add()
             state.id = widget_id
@@ -259,9 +295,10 @@ class Client:
         run = Run()
         async with asyncio.timeout(timeout):
             while True:
-                message = await self._receive()
+                sent = await self._receive()
+                run.bytes += sent.ByteSize()
+                message = self._messages.resolved(sent)
                 run.messages.append(message)
-                run.bytes += message.ByteSize()
                 kind = message.WhichOneof("type")
                 if run.first_chart is None and _kind(message) == "vega_lite_chart":
                     run.first_chart = time.perf_counter() - start
@@ -273,6 +310,8 @@ class Client:
                     self.query = message.page_info_changed.query_string
                 elif kind == "script_finished" and message.script_finished in _FINAL:
                     break
+        if not fragment:
+            self._messages.end_run()
         run.seconds = time.perf_counter() - start
         return run
 

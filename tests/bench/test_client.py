@@ -3,7 +3,7 @@
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from bench.client import Run
+from bench.client import MOST_RUNS_KEPT, KeptMessages, Run
 
 
 def drawn(kind: str, fragment: str = "", **fields: object) -> ForwardMsg:
@@ -66,3 +66,22 @@ def test_the_address_is_the_one_written_last() -> None:
         written.append(message)
     assert Run(written).address == "a=2"
     assert Run().address is None
+
+
+def test_a_message_that_is_kept_is_drawn_where_its_hash_is_sent() -> None:
+    kept, large, small = KeptMessages(), drawn("markdown", body="long"), drawn("markdown", body="a")
+    large.hash, large.metadata.cacheable, small.hash = "h", True, "s"
+    large.metadata.delta_path.append(1)
+    assert [kept.resolved(one) for one in (large, small)] == [large, small]
+    assert kept.hashes == ["h"]
+    reference = ForwardMsg(ref_hash="h")
+    reference.metadata.delta_path.append(2)
+    for _ in range(MOST_RUNS_KEPT + 1):
+        kept.end_run()
+        whole = kept.resolved(reference)
+        assert Run([whole]).texts == ["long"] and list(whole.metadata.delta_path) == [2]
+    for _ in range(MOST_RUNS_KEPT):
+        kept.end_run()
+    assert kept.hashes == ["h"]
+    kept.end_run()
+    assert kept.hashes == []
