@@ -1,12 +1,14 @@
 """Names from language models: a server on the loopback, a real model, stored answers."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from analysis.harvest.models import model_folder
 from analysis.labels.endpoint import Endpoint
-from analysis.labels.proposers import LocalModel, proposed_names
+from analysis.labels.prompts import Message
+from analysis.labels.proposers import LocalModel, _as_text, proposed_names
 from analysis.runtime.progress import Progress
 from tests.analysis.labels.chat_server import ChatServer
 from tests.analysis.labels.conftest import LAW_SUBJECT, SEA_SUBJECT
@@ -53,3 +55,26 @@ def test_progress_counts_the_named_subjects(server: ChatServer, tmp_path: Path) 
     subjects = [SEA_SUBJECT, LAW_SUBJECT]
     proposed_names(Endpoint(server.address, "m"), subjects, tmp_path / "answers.jsonl", progress)
     assert reported == [("names", 1, 2), ("names", 2, 2)]
+
+
+def test_a_model_without_a_chat_template_continues_a_dialogue() -> None:
+    turns = ["system", "user", "assistant", "user"]
+    conversation: list[Message] = [
+        {"role": role, "content": f"{i}"} for i, role in enumerate(turns)
+    ]
+    plain = SimpleNamespace(chat_template=None)
+    assert _as_text(plain, conversation) == "0\n\n1\n\nName: 2\n\n3\n\nName:"
+    asked: list[dict[str, object]] = []
+
+    def apply_chat_template(_: object, **given: object) -> str:
+        asked.append(given)
+        return "text"
+
+    templated = SimpleNamespace(chat_template="x", apply_chat_template=apply_chat_template)
+    assert _as_text(templated, conversation) == "text"
+    assert asked == [{"tokenize": False, "add_generation_prompt": True}]
+
+
+def test_a_local_model_is_called_by_its_folder_or_its_id() -> None:
+    names = [LocalModel(model).name for model in ("/models/tiny", "org/tiny", "tiny")]
+    assert names == ["tiny"] * 3

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from analysis.runtime.errors import InputError
 from analysis.saes import Overrides, load_sae
-from analysis.saes.saelens import save_saelens, upgraded
+from analysis.saes.saelens import _config, save_saelens, upgraded
+from tests.analysis.saes.format_tests import opened
 from tests.oracles.residual import residual_stream
 
 ORACLE = Path(__file__).parents[2] / "oracles" / "saelens"
@@ -311,3 +312,16 @@ def test_a_threshold_of_contributions_has_their_scale(tmp_path: Path) -> None:
     scaled = load_sae(rewrite(folder, **scale))
     close(scaled.encode(x), plain.encode(0.5 * x) / 0.5)
     close(scaled.reconstruct(x), plain.reconstruct(0.5 * x) / 0.5)
+
+
+def test_only_a_transcoder_is_saved_with_the_hook_point_of_its_output(tmp_path: Path) -> None:
+    transcoder = opened("llamascopium_topk", tmp_path / "a")
+    metadata = _config(transcoder, "topk")["metadata"]
+    assert metadata["hook_name_out"] == transcoder.hook_point_out == "blocks.3.hook_mlp_out"
+    plain = _config(opened("neel", tmp_path / "b"), "standard")
+    assert "hook_name_out" not in plain["metadata"] and "k" not in plain
+    assert "advertised_l0" not in plain["metadata"]
+    assert (plain["metadata"]["hook_name"], plain["reshape_activations"]) == (
+        "blocks.3.attn.hook_z",
+        "hook_z",
+    )

@@ -1,14 +1,24 @@
 """The parts of the Co-occurrence page choose which pairs and latents they show."""
 
+from collections import Counter
 from fnmatch import fnmatch
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from analysis.bundle import Bundle
-from pages.widgets.cooccurrence_parts import MOST_DRAWN, PARTS, strongest_latents
+from pages.widgets.cooccurrence_parts import (
+    MOST_DRAWN,
+    PARTS,
+    _known_latent,
+    _relation_counts,
+    strongest_latents,
+)
 from pages.widgets.export_menu import SHOWN
+from pages.widgets.page import Page
+from pages.widgets.state import ViewState
 from tests.pages.conftest import Open, texts
 
 
@@ -64,3 +74,21 @@ def test_the_network_is_that_of_what_was_chosen(open_page: Open, nodes: str, nam
 def test_an_empty_selection_has_no_network(open_page: Open) -> None:
     app = open_page("cooccurrence", tab="neighbourhood", nodes="selection", select="latent>900")
     assert "The selection has no latents." in [info.value for info in app.info]
+
+
+@pytest.mark.parametrize(("latent", "known"), [(None, None), (0, 0), (199, 199), (200, None)])
+def test_a_latent_that_the_bundle_does_not_have_has_no_pairs(
+    planted_bundle: Bundle, latent: int | None, known: int | None
+) -> None:
+    page = Page(planted_bundle, ViewState(latent=latent), np.ones(200, dtype=bool))
+    assert _known_latent(page) == known
+
+
+def test_the_relations_count_what_the_table_shows(planted_bundle: Bundle) -> None:
+    mask = np.arange(200) < 40
+    page = Page(planted_bundle, ViewState(), mask)
+    stored = pq.read_table(planted_bundle.path / "relations.parquet").to_pylist()
+    inside = [row for row in stored if mask[row["a"]] or mask[row["b"]]]
+    expected = Counter(row["relation"] for row in inside)
+    counts = _relation_counts(page, hide_flags=False)
+    assert counts == {**expected, "all": len(inside)} and len(inside) < len(stored)

@@ -1,7 +1,9 @@
 """The panel of the Overview that finds latents by example."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -51,3 +53,9 @@ def test_the_columns_of_the_corpus_are_named(planted_bundle: Bundle, tmp_path: P
     first, *others = example_values(profiled)["language"]
     expected = f"a value of a column (language={first} or {', '.join(others)})"
     assert expected in find_by_example.ways_to_give_a_set(profiled)
+
+
+def test_a_latent_at_the_limit_beats_chance() -> None:
+    rows = pa.table({"latent": [5, 3, 9], "p_value": [0.05, 0.0501, 0.01]})
+    table = SimpleNamespace(rows=rows)
+    assert find_by_example.significant(table) == [5, 9]  # type: ignore[arg-type]
