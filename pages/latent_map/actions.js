@@ -2,6 +2,7 @@
 
 import { fly } from "./camera.js";
 import { boxOf, dragged, heldPart, isSlip, lassoOf } from "./shapes.js";
+import { boundsOf } from "./selection_mask.js";
 import { everyMap, focus, nextSerial, othersThan, outbox } from "./together.js";
 
 /** Pixels within which the pointer finds a point. */
@@ -36,6 +37,7 @@ export class MapActions {
 
   destroy() {
     this.landing();
+    clearTimeout(this.naming);
   }
 
   // The pointer
@@ -44,7 +46,8 @@ export class MapActions {
     const { map } = this;
     const point = this.pointAt(px, py);
     const held = this.heldShape(px, py);
-    map.stage.surface.style.cursor = held ? (held.part.side ? "move" : "crosshair") : point >= 0 ? "pointer" : "";
+    const isTarget = point >= 0 || map.reading.clusterAt(px, py) !== null;
+    map.stage.surface.style.cursor = held ? (held.part.side ? "move" : "crosshair") : isTarget ? "pointer" : "";
     if (point === map.hovered) return;
     this._hover(point);
   }
@@ -62,12 +65,13 @@ export class MapActions {
     }
   }
 
-  /** The point that is nearest to a pixel, or -1. */
+  /** The point that is nearest to a pixel, or -1; a name lies over the points. */
   pointAt(px, py) {
     const { map } = this;
     if (!map.index) return -1;
     const neighbour = map.reading.hitAt(px, py);
     if (neighbour >= 0) return neighbour;
+    if (map.reading.clusterAt(px, py) !== null) return -1;
     const [x, y] = map.stepsOf(map.camera.toData(px, py));
     const perPixel = map.stepsOf(map.camera.toData(px + 1, py))[0] - x;
     const { mask } = map.selection;
@@ -85,6 +89,13 @@ export class MapActions {
   }
 
   click(px, py) {
+    const cluster = this.map.reading.clusterAt(px, py);
+    clearTimeout(this.naming);
+    if (cluster !== null) {
+      this.naming = setTimeout(() => this.narrow(cluster, "cluster"), SINGLE);
+      this.undoClick = () => clearTimeout(this.naming);
+      return;
+    }
     const point = this.pointAt(px, py);
     const before = this.map.focus;
     this.focusOn(point < 0 ? null : point);
@@ -218,12 +229,12 @@ export class MapActions {
     return serial;
   }
 
-  /** Narrow the selection to an entry of the legend, by its first code. */
-  narrow(code) {
+  /** Narrow the selection to an entry of the legend, by its first code, or to a cluster. */
+  narrow(value, kind = "legend") {
     const serial = this.nextSerial();
     this.map.selection.awaited = serial;
     this._share(serial, false);
-    this.send({ kind: "legend", value: code, serial });
+    this.send({ kind, value, serial });
   }
 
   // The focus
@@ -311,18 +322,8 @@ export class MapActions {
   /** Zoom to the selected points. */
   showSelection() {
     const { map } = this;
-    const { mask } = map.selection;
-    if (!mask || !map.index) return;
-    const [low, high] = [[65535, 65535], [-1, -1]];
-    for (const point of map.index.points) {
-      if (!mask[point]) continue;
-      [map.x[point], map.y[point]].forEach((step, axis) => {
-        low[axis] = Math.min(low[axis], step);
-        high[axis] = Math.max(high[axis], step);
-      });
-    }
-    if (high[0] < 0) return;
-    this.flyTo(map.camera.placeOf(map.rectangleOfSteps(low, high, MARGIN)));
+    const bounds = map.index && boundsOf(map.selection.mask, map.index.points, map.x, map.y);
+    if (bounds) this.flyTo(map.camera.placeOf(map.rectangleOfSteps(...bounds, MARGIN)));
   }
 
   // Keys and buttons

@@ -163,6 +163,16 @@ function fitted(x, y, half, high, { width, height }) {
   return [px - half, px + half, py - high, py + high];
 }
 
+/**
+ * The cluster whose name is at a pixel; null for none.
+ * @param {ReturnType<typeof placeNames>} placed
+ */
+export function clusterAt(placed, px, py) {
+  const isHit = ({ kind, box }) =>
+    kind === "cluster" && px >= box[0] && px <= box[1] && py >= box[2] && py <= box[3];
+  return placed.find(isHit)?.id ?? null;
+}
+
 function overlap(a, b) {
   return a[0] < b[1] && b[0] < a[1] && a[2] < b[3] && b[2] < a[3];
 }

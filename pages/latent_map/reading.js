@@ -8,7 +8,7 @@ import { countEntries } from "./colours.js";
 import { createExportMenu } from "./export_menu.js";
 import { createLegend } from "./legend.js";
 import { createNameSource } from "./name_source.js";
-import { drawNames, placeNames, selectedNames, setFamily, wantedNames, widthOf } from "./names.js";
+import { clusterAt, drawNames, placeNames, selectedNames, setFamily, wantedNames, widthOf } from "./names.js";
 import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
 import { jsonAt } from "./source.js";
 
@@ -111,6 +111,12 @@ export class Reading {
   hitAt(px, py) {
     if (!this.neighbourhood) return -1;
     return hitNeighbour(this.neighbourhood, this.placedNeighbours, this.map.camera, px, py);
+  }
+
+  /** The cluster whose name is at a pixel and can be chosen; null for none. */
+  clusterAt(px, py) {
+    if (this.map.mode !== "move" || this.hitAt(px, py) >= 0) return null;
+    return clusterAt(this.placed, px, py);
   }
 
   /** The names that are known for the view; null before they are here. */

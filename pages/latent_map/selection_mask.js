@@ -49,3 +49,23 @@ export function combined(mask, inside, combine) {
   if (combine === "add") return mask.map((value, i) => value | inside[i]);
   return mask ? mask.map((value, i) => value & (1 - inside[i])) : inside.map((value) => 1 - value);
 }
+
+/**
+ * The lowest and the highest steps of the selected points; null without any.
+ * @param {?Uint8Array} mask 1 for each selected latent.
+ * @param {Iterable<number>} points Those that are on the map.
+ * @param {Uint16Array} x
+ * @param {Uint16Array} y
+ * @returns {?[[number, number], [number, number]]}
+ */
+export function boundsOf(mask, points, x, y) {
+  const [low, high] = [[65535, 65535], [-1, -1]];
+  for (const point of mask ? points : []) {
+    if (!mask[point]) continue;
+    [x[point], y[point]].forEach((step, axis) => {
+      low[axis] = Math.min(low[axis], step);
+      high[axis] = Math.max(high[axis], step);
+    });
+  }
+  return high[0] < 0 ? null : [low, high];
+}

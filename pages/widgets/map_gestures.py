@@ -16,6 +16,7 @@ from analysis.selection import (
     And,
     Between,
     Box,
+    Cluster,
     Compare,
     Everything,
     Lasso,
@@ -45,7 +46,9 @@ UNSUPPORTED = "the browser has no WebGL2"
 _FLIGHT = "latent to which the map flies"
 _ANSWERED = "number of the last gesture on the map"
 
-Kind = Literal["box", "lasso", "open", "focus", "clear", "legend", "undo", "redo", "unsupported"]
+Kind = Literal[
+    "box", "lasso", "open", "focus", "clear", "legend", "cluster", "undo", "redo", "unsupported"
+]
 Combine = Literal["replace", "add", "subtract", "edit"]
 Shape = Box | Lasso
 
@@ -62,7 +65,7 @@ class Gesture(BaseModel):
     """Corners in the units of the map; two opposite ones of a box."""
     latent: int | None = Field(default=None, ge=0, lt=2**31)
     value: int | None = Field(default=None, ge=0, lt=2**31)
-    """Which of the drawn shapes is edited, or the code of an entry of the legend."""
+    """Which of the drawn shapes is edited, the code of an entry of the legend, or a cluster."""
     viewport: Rectangle | None = None
     """The part of the map that is shown, as in a link."""
     beside: Rectangle | None = None
@@ -145,6 +148,8 @@ def apply(gesture: Gesture) -> None:
         session.select(Everything())
     elif gesture.kind == "legend" and gesture.value is not None:
         session.select(narrowed(session.current().selection, gesture.value))
+    elif gesture.kind == "cluster" and gesture.value is not None:
+        session.select(with_part(session.current().selection, Cluster((gesture.value,))))
     elif gesture.kind == "undo":
         session.undo()
     elif gesture.kind == "redo":
@@ -189,7 +194,11 @@ def narrowed(selection: Selection, code: int) -> Selection:
         view.profile,
         view.own_text if view.colour == OWN_TEXT else notes_of_colour(bundle, view.colour),
     )
-    part = part_of(colours, code)
+    return with_part(selection, part_of(colours, code))
+
+
+def with_part(selection: Selection, part: Selection) -> Selection:
+    """The selection with a part in the place of others that are about the same."""
     subjects = {_subject(condition) for condition in _conditions(part)}
     return replaced(selection, lambda old: _subject(old) in subjects, part)
 

@@ -29,6 +29,7 @@ async () => {
     data: { frame: [0, 65534, 0, 65534], answered: 0, map: "decoder", viewportName: "viewport" },
     stage: { host: { dataset: {} }, surface: { style: {} } },
     reading: { hover(...given) { this.hovered = given; }, hitAt: () => this.hit ?? -1,
+               clusterAt: () => map.named ?? null,
                exports: { toggle: () => (map.toggled = true) } },
     gestures: { cancel: () => map.cancelling ?? false },
     link: { write: nothing }, send: (gestures) => sent.push(...gestures.splice(0)),
@@ -100,6 +101,28 @@ def test_the_focus_is_sent_when_no_second_click_can_come(actions: Page) -> None:
     (gesture,) = actions.evaluate("() => sent")
     assert (gesture["kind"], gesture["latent"], gesture["map"]) == ("focus", 2, "decoder")
     assert gesture["viewport"] == "v" and gesture["mode"] == "move"
+
+
+def test_a_click_on_the_name_of_a_cluster_selects_it_once_no_second_click_can_come(
+    actions: Page,
+) -> None:
+    actions.evaluate("() => { map.named = 7; map.focus = 2; actions.hover(100, 555.34); }")
+    assert actions.evaluate("() => map.stage.surface.style.cursor") == "pointer"
+    assert actions.evaluate("() => map.hovered") == -1  # not the point below the name
+    actions.evaluate("() => { actions.click(100, 555.34); actions.doubleClick(100, 555.34); }")
+    actions.clock.run_for(1000)
+    assert actions.evaluate("() => sent") == []
+    assert actions.evaluate("() => map.camera.zoom") == pytest.approx(3.24)
+    actions.evaluate("() => actions.click(100, 555.34)")
+    actions.clock.run_for(1000)
+    (gesture,) = actions.evaluate("() => sent")
+    assert (gesture["kind"], gesture["value"]) == ("cluster", 7)
+    assert actions.evaluate("() => [map.focus, map.selection.awaited]") == [2, gesture["serial"]]
+    # A drag that begins on the name moves the map.
+    before = actions.evaluate("() => map.camera.toPixel(32767, 32767)")
+    assert actions.evaluate(DRAG, ["move", {}, [[100, 100], [110, 130]]])["drawing"] is None
+    after = actions.evaluate("() => map.camera.toPixel(32767, 32767)")
+    assert after == pytest.approx([before[0] + 10, before[1] + 30])
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,20 @@ def test_the_name_of_a_latent_is_beside_its_point(modules: Page) -> None:
     assert x == 429
 
 
+def test_a_pixel_hits_the_name_of_a_cluster_in_its_box_only(modules: Page) -> None:
+    box = [377, 423, 241.5, 258.5]
+    names = [{"kind": "latent", "id": 5, "box": [0, 50, 0, 50]}]
+    names.append({"kind": "cluster", "id": 0, "box": box})
+
+    def hit(px: float, py: float) -> int | None:
+        cluster: int | None = call(modules, "names.js", "clusterAt", names, px, py)
+        return cluster
+
+    assert [hit(377, 241.5), hit(423, 258.5), hit(400, 250)] == [0, 0, 0]
+    assert [hit(376.9, 250), hit(423.1, 250), hit(400, 241.4), hit(400, 258.6)] == 4 * [None]
+    assert hit(25, 25) is None  # the name of a latent
+
+
 def test_the_name_of_a_cluster_moves_aside_only_if_it_may(modules: Page) -> None:
     cluster = {"kind": "cluster", "size": 1}
     ((x, y, box),) = placed(modules, cluster)

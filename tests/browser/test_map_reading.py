@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from analysis.bundle import Bundle
 from analysis.selection import evaluate, parse
 from charts.cluster_level import level_of
 from charts.latent_card import latent_card
-from tests.browser.conftest import OpenPage
+from charts.names_by_zoom import cluster_names
+from tests.browser.conftest import PATIENCE, OpenPage
 from tests.browser.map_modules import call
 from tests.browser.map_page import MapPage, lonely
 
@@ -231,6 +233,21 @@ def test_the_legend_counts_and_narrows_the_selection(open_page: OpenPage, bundle
     shown.rest()
     narrowed = evaluate(parse(shown.link["select"]), bundle)
     np.testing.assert_array_equal(narrowed, chosen & (clustering.of_latent == ids[0]))
+    # The best name on the whole map has its place without fail, and is as good as its entry.
+    shown.keys("Escape")
+    shown.rest()
+    assert "select" not in shown.link
+    names = cluster_names(bundle, "decoder")
+    sizes = Counter(name["level"] for name in names.names)
+    level = min((one for one in names.levels if sizes[one] <= 40), default=names.levels[0])
+    best = next(name for name in names.names if name["level"] == level)
+    x0, x1, y0, y1 = shown.viewport()
+    place = (best["x"] - x0) / (x1 - x0), (y1 - best["y"]) / (y1 - y0)
+    page.mouse.move(*shown.pixel(place))
+    expect(shown.map.locator(".surface")).to_have_css("cursor", "pointer")
+    expect(page.locator(".map .card")).to_have_count(0)
+    page.mouse.click(*shown.pixel(place))
+    page.wait_for_url(re.compile(rf"select=cluster(=|%3D){best['id']}\b"), timeout=PATIENCE)
 
 
 def test_an_open_legend_hides_no_point_and_can_be_folded(

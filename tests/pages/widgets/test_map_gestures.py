@@ -169,6 +169,24 @@ def test_the_legend_of_notes_selects_by_their_status(
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "cluster=7"),
+        ('cluster=1,2 & "a" & density>0.5', '"a" & density>0.5 & cluster=7'),
+    ],
+)
+def test_the_name_of_a_cluster_selects_it_as_its_entry_of_the_legend_does(
+    monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    view = ViewState(select=before, colour="density")
+    monkeypatch.setattr(session, "current", lambda: view)
+    chosen: list[str] = []
+    monkeypatch.setattr(session, "select", lambda selection: chosen.append(str(selection)))
+    map_gestures.apply(map_gestures.Gesture(kind="cluster", value=7))
+    assert chosen == [after]
+
+
+@pytest.mark.parametrize(
     ("colour", "before", "about"),
     [
         ("cluster", 'cluster=1 & "a" & density>0.5', "cluster="),
