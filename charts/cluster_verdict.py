@@ -11,14 +11,15 @@ from analysis.runtime.numbers import count
 
 BELIEVABLE = "believable"
 NAME_FITS_FEW = "believable, name fits few"
-NO_BETTER_THAN_CHANCE = "weak: chance does as well"
+NO_BETTER_THAN_CHANCE = "weak group: chance does as well"
 NOT_COMPARED = "reappears, chance not drawn"
 NOT_MEASURED = "not measured"
 MEANING = (
     f"Believable: other seeds and resampled latents give the same cluster (stability and bootstrap "
     f"of at least {WEAK:g}), and more so than where there is nothing to find. The name fits few: "
     f"the median member fires less than {GOOD_LIFT:g} times as often as by chance on the words "
-    "that the other members name. Chance not drawn: this bundle does not say what the same "
+    "that the other members name. A weak group is about which latents belong together; its name "
+    "may fit the members all the same. Chance not drawn: this bundle does not say what the same "
     "computation gives where there is nothing to find."
 )
 _COLUMNS = {
@@ -64,7 +65,7 @@ def _weakness(stability: float | None, bootstrap: float | None) -> str:
         value is not None and value < WEAK for value in (stability, bootstrap)
     )
     if of_seeds and of_resamples:
-        return "weak: does not reappear"
+        return "weak group: does not reappear"
     if of_seeds:
-        return "weak: other seeds differ"
-    return "weak: resamples differ" if of_resamples else NO_BETTER_THAN_CHANCE
+        return "weak group: other seeds differ"
+    return "weak group: resamples differ" if of_resamples else NO_BETTER_THAN_CHANCE

@@ -266,7 +266,7 @@ def _by_profile(bundle: Bundle, column: str) -> Colouring:
     colours = [CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)] for i in range(len(main.values))]
     coloured = _categorical(
         PROFILE,
-        Offer(f"main {column}", offered_columns(bundle)[PROFILE].meaning),
+        Offer(f"documents by {column}", offered_columns(bundle)[PROFILE].meaning),
         main.codes,
         list(zip(main.values, colours, strict=True)),
     )

@@ -7,9 +7,9 @@ SURE, and the lift of the pair is at least LEAST_LIFT.
 - **implication** a => b: a is nearly always with b, and P(a given b) is below REVERSE.
 
 Some pairs are between the two: P(a given b) is at least REVERSE, but its interval does not reach
-SURE. They are not listed; the rule of duplicates states their number. Both relations are tested by
-the circular shift inside documents, upper tail. The candidates were selected from all pairs, so q
-corrects for all pairs.
+SURE. They are not listed, but are among the partners; the rule of duplicates states their number.
+Both relations are tested by the circular shift inside documents, upper tail. The candidates were
+selected from all pairs, so q corrects for all pairs.
 
 - **absorption_candidate**: the cosine of the two decoder vectors is above ALIKE, and the latents
 share at most FAR_BELOW times the tokens that the shift expects (lower tail). The gate of
@@ -230,7 +230,8 @@ def _nearly_always_together(
     )
     rules = {
         DUPLICATE: f"Both P(b given a) and P(a given b) are {nearly}. "
-        f"{candidates.between:,} pairs are between duplicate and implication and are not listed.",
+        f"{candidates.between:,} pairs are between duplicate and implication; they are among the "
+        "partners of their latents.",
         IMPLICATION: f"P(b given a) is {nearly}, and P(a given b) is below {REVERSE:g}.",
     }
 

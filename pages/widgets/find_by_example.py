@@ -19,14 +19,18 @@ from pages.widgets.markdown import plain
 
 SIGNIFICANT = 0.05
 _FIRST, _SECOND, _UNIT = "first set of examples", "second set of examples", "unit of the examples"
-_DEFAULT_UNIT: Unit = "window"
-"""A word is often in too few documents to hold a third of them out."""
-_UNITS = {"document": "documents", "window": f"windows of {WINDOW} tokens"}
+_UNITS: dict[Unit, str] = {"document": "documents", "window": f"windows of {WINDOW} tokens"}
+"""The last one is the default: a word is often in too few documents to hold a third of them out."""
+_AUC = (
+    "On held-out documents: how often the latent is stronger in a unit of the first set than in "
+    "one of the second. It compares strength; the shares with any activity are on the right. "
+    "1 is best."
+)
 _NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 _COLUMNS = {
     "latent": _NUMBER("latent", format="%d", width="small"),
     "label": _TEXT("label", width="medium"),
-    "auc": _NUMBER("AUC", format="%.3f", width="small", help="On held-out documents; 1 is best."),
+    "auc": _NUMBER("AUC", format="%.3f", width="small", help=_AUC),
     "p_value": _NUMBER("p", format="%.2f", width="small", help="Of the best AUC of the search."),
     "naming_auc": _NUMBER(
         "AUC before", format="%.3f", width="small", help="On the documents that chose the latents."
@@ -48,15 +52,16 @@ def find_by_example(bundle: Bundle) -> None:
             "two thirds of the documents and ranked on the rest."
         )
         st.caption(plain(ways_to_give_a_set(bundle), 1000))
+        units = offered_units(bundle)
         with st.form("examples", border=False):
             left, right = st.columns(2)
             first = left.text_input("First set", key=_FIRST, placeholder="whale")
             second = right.text_input("Second set", key=_SECOND, placeholder="all others")
             unit = st.segmented_control(
                 "Counted by",
-                list(_UNITS),
+                units,
                 key=_UNIT,
-                default=_DEFAULT_UNIT,
+                default=units[-1],
                 required=True,
                 format_func=lambda name: _UNITS[name],
             )
@@ -64,6 +69,12 @@ def find_by_example(bundle: Bundle) -> None:
         if first.strip():
             with guarded("comparing the sets"):
                 _show(bundle, first, second, "window" if unit == "window" else "document")
+
+
+def offered_units(bundle: Bundle) -> list[Unit]:
+    """What can be counted; windows only if some document has more than one."""
+    kept = bundle.kept_tokens
+    return list(_UNITS) if kept.n_units("window") > kept.n_units("document") else ["document"]
 
 
 def ways_to_give_a_set(bundle: Bundle) -> str:

@@ -1,6 +1,7 @@
 """The head of a page about one latent, cluster or pair: its name and numbers."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from charts.cluster_evidence import cluster_row
 from charts.cluster_level import SPACE_WORDS
 from charts.cluster_verdict import MEANING, verdict_on
 from charts.core.names import name_by_latent
+from charts.core.text import unique_name_of_cluster
 from pages.widgets import choices, session
 from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
@@ -32,6 +34,8 @@ from pages.widgets.trust import (
 
 Row = Mapping[str, Any]
 _NAME_LENGTH = 120
+CLUSTER_NAME = 32
+"""Characters of the name of a cluster among the numbers of a latent."""
 _FLAGS = {
     "dead": "Dead: this latent is never active on the kept tokens.",
     "ultralow": f"Ultralow: {RULES['ultralow']}, so its statistics are based on few tokens.",
@@ -61,13 +65,19 @@ def _title_of(row: Row) -> str:
 def latent_facts(bundle: Bundle, latent: int) -> None:
     """The statistics of a latent, side by side as far as there is room."""
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
+    names = _names_of_clusters(bundle, row)
     with st.container(horizontal=True, gap="medium", key="facts"):
-        for name, (value, meaning) in latent_numbers(row, bundle.manifest.tokens).items():
+        for name, (value, meaning) in latent_numbers(row, bundle.manifest.tokens, names).items():
             st.metric(name, value, help=meaning, width="content")
 
 
-def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
-    """The numbers at the head of a latent and their meaning; `tokens`: number of kept tokens."""
+def latent_numbers(
+    row: Row, tokens: int, names: Mapping[int, str] = MappingProxyType({})
+) -> dict[str, tuple[str, str]]:
+    """The numbers at the head of a latent and their meaning; `tokens`: number of kept tokens.
+
+    `names` are those of its clusters, by id.
+    """
     over = "Over the tokens on which it is active."
     return {
         "Density": (
@@ -91,16 +101,30 @@ def latent_numbers(row: Row, tokens: int) -> dict[str, tuple[str, str]]:
             "1 is best.",
         ),
         "Cluster": (
-            _clusters_of(row),
+            _clusters_of(row, names),
             "Its clusters at the level shown first: by co-occurrence, and by decoder similarity.",
         ),
     }
 
 
-def _clusters_of(row: Row) -> str:
-    """The clusters of a latent, by co-occurrence first, such as "12, 3" or "none"."""
+def _clusters_of(row: Row, names: Mapping[int, str]) -> str:
+    """The clusters of a latent, by co-occurrence first, such as "sea, sail (12), 3" or "none"."""
+    return ", ".join(names.get(one, str(one)) for one in _cluster_ids(row)) or "none"
+
+
+def _cluster_ids(row: Row) -> list[int]:
     both = (row[CLUSTER_COLUMNS[space]] for space in reversed(SPACES))
-    return ", ".join(str(one) for one in both if one is not None) or "none"
+    return [one for one in both if one is not None]
+
+
+def _names_of_clusters(bundle: Bundle, row: Row) -> dict[int, str]:
+    ids = _cluster_ids(row)
+    labels = {one: cluster_row(bundle, one)["label"] for one in ids}
+    return {
+        one: unique_name_of_cluster(one, label, CLUSTER_NAME)
+        for one, label in labels.items()
+        if label
+    }
 
 
 def latent_actions(bundle: Bundle, latent: int) -> None:

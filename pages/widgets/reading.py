@@ -83,7 +83,8 @@ def _facts(card: Card) -> str:
     by_chance = "" if null is None else f" (by chance {numbers.short(null)})"
     parts.append(f"stability {numbers.short(card.stability)}{by_chance}")
     if card.member_lift is not None:
-        parts.append(f"a member fires {numbers.short(card.member_lift)} × on the others' words")
+        lift = numbers.short(card.member_lift)
+        parts.append(f"a member fires {lift} × as often as by chance on the others' words")
     return plain(" · ".join(parts))
 
 

@@ -111,7 +111,7 @@ _CLUSTER_COLUMNS = {
     "selected": _NUMBER(
         "selected", format="localized", width=80, help="Members that are selected."
     ),
-    "verdict": _TEXT("verdict", width=175, help=MEANING),
+    "verdict": _TEXT("verdict", width=215, help=MEANING),
     "context": _TEXT(
         "strongest context", help="Of the member that comes first in the reading order."
     ),
@@ -138,8 +138,9 @@ _CLUSTER_COLUMNS = {
         format="%.0f %%",
         width=85,
         help=f"Share of the members that fire at least {GOOD_LIFT:g} times as often as by chance "
-        "on the words that the other members name. 100 % is best; the details of a cluster state "
-        "what random clusters reach.",
+        "on the words that the other members name. It says that the name suits the members, not "
+        "that they are a group. 100 % is best; the details of a cluster state what random clusters "
+        "reach.",
     ),
     "member_lift_other_words": _number(
         "lift, other words",

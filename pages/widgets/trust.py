@@ -306,7 +306,8 @@ def relation_rules(bundle: Bundle, relation: str) -> None:
                 name = RELATIONS.get(rule.relation, rule.relation)
                 st.markdown(
                     f"**{plain(name)}**: {plain(rule.rule, 1000)} "
+                    f"Only pairs that meet this rule can be listed: "
                     f"{numbers.count(rule.listed)} of {numbers.count(rule.tested)} tested pairs "
-                    f"are listed. q corrects for all tests of this family: "
+                    f"are. q corrects for the pairs among which they were sought: "
                     f"{plain(rule.family, 1000)}"
                 )

@@ -30,11 +30,11 @@ def rows_of(
         (0.9, 0.8, True, 4.9, "believable, name fits few"),
         (0.9, 0.8, None, 12.0, "reappears, chance not drawn"),
         (0.5, 0.5, True, 12.0, "believable"),
-        (0.49, 0.8, False, 12.0, "weak: other seeds differ"),
-        (0.9, 0.49, False, 12.0, "weak: resamples differ"),
-        (0.49, 0.49, False, 1.0, "weak: does not reappear"),
-        (0.49, 0.9, None, 12.0, "weak: other seeds differ"),
-        (0.9, 0.8, False, 12.0, "weak: chance does as well"),
+        (0.49, 0.8, False, 12.0, "weak group: other seeds differ"),
+        (0.9, 0.49, False, 12.0, "weak group: resamples differ"),
+        (0.49, 0.49, False, 1.0, "weak group: does not reappear"),
+        (0.49, 0.9, None, 12.0, "weak group: other seeds differ"),
+        (0.9, 0.8, False, 12.0, "weak group: chance does as well"),
         (0.9, None, None, 12.0, "reappears, chance not drawn"),
         (None, None, None, 12.0, "not measured"),
     ],
@@ -51,16 +51,19 @@ def test_a_cluster_has_one_verdict(
 
 def test_the_verdict_is_weak_where_the_charts_draw_a_cluster_pale(planted_bundle: Bundle) -> None:
     clusters = planted_bundle.clusters
-    is_weak = [text.startswith("weak: ") for text in verdicts(clusters)]
+    is_weak = [text.startswith("weak group: ") for text in verdicts(clusters)]
     assert is_weak == weak(clusters).to_pylist()
     assert len(is_weak) == clusters.num_rows > 0
     assert [verdict_on(row) for row in clusters.to_pylist()] == verdicts(clusters)
 
 
 def test_the_believable_ones_are_counted_if_clusters_were_compared_with_chance() -> None:
-    compared = ["believable", "weak: does not reappear", "believable, name fits few"]
+    compared = ["believable", "weak group: does not reappear", "believable, name fits few"]
     assert believable_words(compared) == "2 believable"
-    assert believable_words(["weak: chance does as well"]) == "0 believable"
-    for unknown in (["reappears, chance not drawn", "weak: other seeds differ"], ["not measured"]):
+    assert believable_words(["weak group: chance does as well"]) == "0 believable"
+    for unknown in (
+        ["reappears, chance not drawn", "weak group: other seeds differ"],
+        ["not measured"],
+    ):
         assert believable_words(unknown) == ""
     assert believable_words([]) == ""

@@ -244,7 +244,7 @@ def test_main_values_have_a_code_each_and_select_their_latents(tiny: Bundle) -> 
         best[row["latent"]] = max(known, row, key=lambda r: r["active_tokens"])
     shown = [colours.words[code - 1] if code else None for code in colours.codes.tolist()]
     assert shown == [best[i]["value"] if i in best else None for i in range(120)]
-    assert (colours.column, colours.title) == ("language", "main language")
+    assert (colours.column, colours.title) == ("language", "documents by language")
     for entry in colours.entries:
         mask = evaluate(part_of(colours, entry.code), tiny)
         assert mask.tolist() == (colours.codes == entry.code).tolist()

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.bundle.positions import KeptTokens
 from analysis.selection import Latents, example_ranking, ids_of, parse
 from charts.example_table import example_table, example_values
 from pages.widgets import find_by_example
@@ -37,6 +40,17 @@ def test_two_sets_give_latents_that_can_be_selected(
     assert better and not button.disabled
     button.click().run()
     assert parse(app.query_params["select"]) == Latents(ids_of(better))
+
+
+def test_windows_are_offered_where_some_document_has_more_than_one() -> None:
+    for lengths, units in (
+        ([256, 256, 9], ["document"]),
+        ([256, 257, 9], ["document", "window"]),
+    ):
+        document = np.repeat(np.arange(3), lengths)
+        kept = KeptTokens.of(document, np.ones(len(document), dtype=bool))
+        bundle = cast(Bundle, SimpleNamespace(kept_tokens=kept))
+        assert find_by_example.offered_units(bundle) == units
 
 
 def test_a_set_that_names_nothing_is_explained(open_page: Open) -> None:

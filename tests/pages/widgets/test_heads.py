@@ -45,6 +45,18 @@ def test_numbers_of_a_latent() -> None:
     alone = LATENT | {"cluster_cooccurrence": None}
     assert latent_numbers(alone, 1)["Cluster"][0] == "0"
     assert latent_numbers(alone | {"cluster": None}, 1)["Cluster"][0] == "none"
+    assert latent_numbers(LATENT, 1, {7: "sea (7)"})["Cluster"][0] == "sea (7), 0"
+
+
+def test_the_clusters_of_a_latent_have_their_names(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.clusters.select(["cluster", "label"]).to_pylist()
+    labels = {row["cluster"]: row["label"] for row in rows}
+    row = planted_bundle.latents.slice(8, 1).to_pylist()[0]
+    names = heads._names_of_clusters(planted_bundle, row)
+    assert set(names) == {row["cluster"], row["cluster_cooccurrence"]} - {None}
+    for cluster, name in names.items():
+        start = name.removesuffix(f" ({cluster})").removesuffix("…").strip()
+        assert start and labels[cluster].startswith(start)
 
 
 def test_numbers_of_a_cluster() -> None:

@@ -1,5 +1,7 @@
 """What the Overview says is in the SAE."""
 
+from dataclasses import replace
+
 from analysis.bundle import Bundle, ReadingCoverage, ReadingSummary
 from charts.cluster_cards import Card, cluster_cards
 from pages.widgets import reading
@@ -42,6 +44,8 @@ def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
     assert facts.startswith(f"{card.size} latents · stability ")
     assert ("by chance" in facts) == (card.stability_null is not None)
     assert ("fires" in facts) == (card.member_lift is not None)
+    facts = reading._facts(replace(card, member_lift=12.4)).replace("\\", "")
+    assert facts.endswith("fires 12.4 × as often as by chance on the others' words")
 
 
 def test_a_card_shows_ninety_characters_on_both_sides_of_its_token() -> None:
