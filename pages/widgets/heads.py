@@ -16,7 +16,7 @@ from charts.cluster_evidence import cluster_row
 from charts.cluster_level import SPACE_WORDS
 from charts.cluster_verdict import MEANING, verdict_on
 from charts.core.names import name_by_latent
-from charts.core.text import unique_name_of_cluster
+from charts.core.text import shown_token, unique_name_of_cluster
 from pages.widgets import choices, session
 from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
@@ -58,7 +58,7 @@ def _title_of(row: Row) -> str:
     """The label of a latent, or its top tokens if it has none."""
     if row["label"]:
         return plain(row["label"], _NAME_LENGTH)
-    tokens = [f"“{plain(token.strip() or token, 20)}”" for token in (row["top_tokens"] or [])[:3]]
+    tokens = [f"“{plain(shown_token(token), 20)}”" for token in (row["top_tokens"] or [])[:3]]
     return f"No label · fires on {', '.join(tokens)}" if tokens else "No label"
 
 

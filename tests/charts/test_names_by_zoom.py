@@ -87,6 +87,12 @@ def test_without_draws_a_cluster_is_weak_if_it_is_unstable(tiny: Bundle) -> None
     for name in names:
         row = stored.loc[name["id"]]
         assert name["weak"] == (min(row["stability"], row["bootstrap"]) < 0.5)
+    for stability, bootstrap, weak in ((0.5, 0.9, False), (0.9, 0.5, False), (0.49, 0.9, True)):
+        both = {"stability": [stability] * rows, "bootstrap": [bootstrap] * rows}
+        for column, values in both.items():
+            clusters = with_column(clusters, column, values)
+        names = cluster_names(with_tables(tiny, clusters=clusters), "decoder").names
+        assert names and {name["weak"] for name in names} == {weak}
 
 
 def test_clusters_of_the_coloured_level_have_their_hue_and_coarser_ones_a_common_one(

@@ -85,6 +85,8 @@ def test_a_latent_without_a_label_is_called_by_its_three_top_tokens() -> None:
     titled = heads._title_of({"label": "", "top_tokens": tokens})
     assert titled == "No label · fires on “sea”, “ship”, “tide”"
     assert heads._title_of({"label": "", "top_tokens": None}) == "No label"
+    of_signs = heads._title_of({"label": "", "top_tokens": ["  ", "\n", "|"]})
+    assert of_signs == "No label · fires on “␣␣”, “↵”, “\\|”"
 
 
 @pytest.mark.parametrize(
