@@ -1,9 +1,11 @@
 """Profiles as they are read, against the rows of the tables."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
@@ -45,6 +47,25 @@ def test_shares_of_a_latent_are_those_of_its_tokens(profiled: Bundle, column: st
         assert row["all_documents"] == words.count(row["value"])
         assert row["of_corpus"] == pytest.approx(words.count(row["value"]) / len(known))
         assert row["lift"] == pytest.approx(row["documents"] / row["expected"])
+
+
+def test_the_share_of_the_corpus_is_one_of_tokens_where_documents_are_long_and_short(
+    profiled: Bundle,
+) -> None:
+    documents = profiled.documents
+    lengths = np.arange(1, documents.num_rows + 1) ** 2
+    place = documents.column_names.index("tokens")
+    other = replace(profiled)
+    kind = documents["tokens"].type
+    vars(other)["documents"] = documents.set_column(place, "tokens", pa.array(lengths, kind))
+    words = planted_languages(profiled)
+    rows = profile_of(other, "latent", 4, "language").to_pylist()
+    assert rows
+    for row in rows:
+        own = sum(
+            n for n, word in zip(lengths.tolist(), words, strict=True) if word == row["value"]
+        )
+        assert row["of_corpus"] == pytest.approx(own / lengths.sum())
 
 
 def test_a_cluster_has_the_tokens_of_its_members(profiled: Bundle) -> None:
