@@ -56,10 +56,12 @@ def test_a_drag_over_the_histogram_gives_contexts_and_partners_of_the_range(
     assert app.query_params["regime"] == f"{low:.7g},{high:.7g}"
     inside = int(((values >= np.float32(low)) & (values <= np.float32(high))).sum())
     assert f"{inside:,} of {len(values):,} active tokens" in texts(app)
-    assert {"share", "share_outside", "q_value"} <= set(app.dataframe[0].value.columns)
+    tokens, partners = (set(table.value.columns) for table in app.dataframe[:2])
+    assert {"token", "share"} <= tokens
+    assert {"share", "share_outside", "q_value"} <= partners
     click(app, "Show all")
     assert "regime" not in app.query_params
-    assert "q_value" not in app.dataframe[0].value.columns
+    assert "q_value" not in app.dataframe[1].value.columns
 
 
 def test_a_line_opens_its_document_and_another_latent_closes_it(
