@@ -31,6 +31,25 @@ from tests.conftest import DEMO_BUNDLE, ROOT
 if TYPE_CHECKING:
     from tests.browser.map_page import MapPage
 
+FEATURES_OFF = (
+    # Pages of the address bar, which nobody sees, cost as much as an empty page of Streamlit.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxFullPopup",
+    "WebUIOmniboxAimPopup",
+    # Those that Playwright turns off: only the last list of a command line counts.
+    "AimEnabled",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -40,6 +59,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=" + ",".join(FEATURES_OFF),
 ]
 FIELD = ".st-key-selection-as-text input"
 """The field of the selection."""
