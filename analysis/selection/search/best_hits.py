@@ -244,10 +244,10 @@ def _clusters(
     shown_first = bundle.manifest.clusters_shown_first
 
     def order(row: dict[str, Any]) -> tuple[float, ...]:
-        """How well it matches, whether it can be trusted, and where its name has the text."""
+        """How well it matches, whether it can be trusted, and how early its name has the text."""
         later = (not row["believable"], row["space"] != shown_first)
-        at = row["label"].casefold().find(query.text)
-        return (*ranks[row["cluster"]], *later, at, row["cluster"])
+        before, has_text, _ = row["label"].casefold().partition(query.text)
+        return (*ranks[row["cluster"]], *later, not has_text, len(before), row["cluster"])
 
     for row in sorted(rows, key=order)[:most]:
         yield Hit("cluster", row["cluster"], row["label"], size=row["size"])

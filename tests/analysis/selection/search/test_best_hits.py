@@ -251,19 +251,18 @@ def test_of_clusters_that_match_alike_the_believable_come_first(
     ]
     table = pa.Table.from_pylist(changed, planted_bundle.clusters.schema)
     bundle = with_tables(planted_bundle, clusters=table)
-    named = [row for row in changed if "whale" in row["label"]]
     first = planted_bundle.manifest.clusters_shown_first
     expected = [
         row["cluster"]
         for is_believable in (True, False)
         for is_first in (True, False)
-        for label in ("whalebone", "a whalebone")
-        for row in named
+        for label in ("whalebone", "a whalebone", "no")
+        for row in changed
         if (row["believable"], row["space"] == first, row["label"])
         == (is_believable, is_first, label)
     ]
     names = "insert into cluster_names (rowid, text) values (?, ?)"
-    index.executemany(names, [(row["cluster"], row["label"]) for row in named])
+    index.executemany(names, [(row["cluster"], f"{row['label']} of a whale") for row in changed])
     hits = best_hits._clusters(bundle, index, TextQuery.of("whale"), 99)
     assert [hit.item for hit in hits] == expected
     assert len(expected) > 4
