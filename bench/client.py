@@ -23,6 +23,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
+from pages.server.map_drawn import ADDRESS
+
 PAGES = ("", "map", "clusters", "cooccurrence", "pair", "latent")
 """The pages by their path; the Overview is the empty one."""
 _FINAL = (
@@ -193,6 +195,7 @@ class Client:
         self.session_id = ""
         self._values: dict[str, tuple[str, Any]] = {}
         self._messages = KeptMessages()
+        self._reports: set[asyncio.Task[bytes]] = set()
         self._socket: ClientConnection
 
     async def __aenter__(self) -> "Client":
@@ -318,8 +321,20 @@ class Client:
     async def _receive(self) -> ForwardMsg:
         message = ForwardMsg()
         data = await self._socket.recv()
-        message.ParseFromString(data if isinstance(data, bytes) else data.encode())
+        sent = data if isinstance(data, bytes) else data.encode()
+        if address := ADDRESS.search(sent):
+            self._report_drawn(f"/{address[0].decode()}")
+        message.ParseFromString(sent)
         return message
+
+    def _report_drawn(self, address: str) -> None:
+        """Report a map as drawn, as a browser does; this one draws nothing, so it does it at once.
+
+        The server holds back what follows the map until then.
+        """
+        report = asyncio.create_task(self.fetch(address))
+        self._reports.add(report)  # a task that nothing refers to may be collected
+        report.add_done_callback(self._reports.discard)
 
 
 def _kind(message: ForwardMsg) -> str:
