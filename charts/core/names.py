@@ -1,6 +1,7 @@
 """Names of latents in charts, tables and lists: the label, else what the latent fires on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.runtime.arrays import Int32s, Ints
-from charts.core.text import shown_token
+from charts.core.text import LONGEST_TOKEN, cut, shown_token
 
 NAMING_TOKENS = 3
 """Top tokens that stand for a missing label."""
@@ -27,7 +28,7 @@ def names_of_latents(bundle: Bundle, latents: pa.ChunkedArray | pa.Array | Ints 
     # Lists become Python lists slowly, and most latents have a label.
     lacks = pc.equal(names, "")
     tokens = rows["top_tokens"].filter(lacks).to_pylist()
-    quoted = [", ".join(map(_quoted, (top or [])[:NAMING_TOKENS])) for top in tokens]
+    quoted = list(map(in_quotes, tokens))
     names = pc.replace_with_mask(names, lacks, pa.array(quoted, pa.string()))
     place = pc.index_in(ids, value_set=known)
     return names.take(place)
@@ -46,5 +47,7 @@ def with_names(bundle: Bundle, rows: pa.Table, of: str = "latent") -> pa.Table:
     return rows.set_column(place, "label", names_of_latents(bundle, rows[of]))
 
 
-def _quoted(token: str) -> str:
-    return f"“{shown_token(token).strip()}”"
+def in_quotes(top_tokens: Sequence[str] | None, longest: int = LONGEST_TOKEN) -> str:
+    """The first of the top tokens of a latent in quotes, each of at most `longest` characters."""
+    tokens = (cut(shown_token(token).strip(), longest) for token in top_tokens or ())
+    return ", ".join(f"“{token}”" for token in islice(tokens, NAMING_TOKENS))

@@ -15,8 +15,8 @@ from analysis.serve.server_settings import server_settings
 from charts.cluster_evidence import cluster_row
 from charts.cluster_level import SPACE_WORDS
 from charts.cluster_verdict import MEANING, verdict_on
-from charts.core.names import name_by_latent
-from charts.core.text import shown_token, unique_name_of_cluster
+from charts.core.names import in_quotes, name_by_latent
+from charts.core.text import unique_name_of_cluster
 from pages.widgets import choices, session
 from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
@@ -34,6 +34,7 @@ from pages.widgets.trust import (
 
 Row = Mapping[str, Any]
 _NAME_LENGTH = 120
+_TOKEN_LENGTH = 20
 CLUSTER_NAME = 32
 """Characters of the name of a cluster among the numbers of a latent."""
 _FLAGS = {
@@ -58,8 +59,8 @@ def _title_of(row: Row) -> str:
     """The label of a latent, or its top tokens if it has none."""
     if row["label"]:
         return plain(row["label"], _NAME_LENGTH)
-    tokens = [f"“{plain(shown_token(token), 20)}”" for token in (row["top_tokens"] or [])[:3]]
-    return f"No label · fires on {', '.join(tokens)}" if tokens else "No label"
+    tokens = plain(in_quotes(row["top_tokens"], _TOKEN_LENGTH))
+    return f"No label · fires on {tokens}" if tokens else "No label"
 
 
 def latent_facts(bundle: Bundle, latent: int) -> None:
