@@ -277,8 +277,8 @@ def measure_points(sizes: list[int], rounds: int, cache: Path) -> None:
                     page.set_default_timeout(PATIENCE)
                     page.goto(address)
                     page.wait_for_function("() => Boolean(window.measure)")
-                    asked = "([name, count]) => measure(name, count)"
-                    rows[name].append(page.evaluate(asked, [name, size]))
+                    script = "([name, count]) => measure(name, count)"
+                    rows[name].append(page.evaluate(script, [name, size]))
                     browser.close()
             print(f"\n{size:,} points, milliseconds")
             for name, measured in rows.items():
@@ -296,11 +296,11 @@ def main() -> None:
     points.add_argument("--sizes", type=int, nargs="+", default=[8192, 65536, 262144, 1048576])
     points.add_argument("--rounds", type=int, default=9)
     points.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clearwater-bench")
-    asked = parser.parse_args()
-    if asked.kind == "pages":
-        measure_pages(asked.bundles, asked.rounds)
+    options = parser.parse_args()
+    if options.kind == "pages":
+        measure_pages(options.bundles, options.rounds)
     else:
-        measure_points(asked.sizes, asked.rounds, asked.cache)
+        measure_points(options.sizes, options.rounds, options.cache)
 
 
 if __name__ == "__main__":

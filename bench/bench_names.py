@@ -145,16 +145,16 @@ class Windows:
 def score(folder: str) -> None:
     """Print how many names are called right, own and shuffled."""
     key = json.loads((Path(folder) / "key.json").read_text())
-    right, asked = {True: 0, False: 0}, {True: 0, False: 0}
+    right, answered = {True: 0, False: 0}, {True: 0, False: 0}
     for sheet, rows in key.items():
         file = Path(folder) / f"answers-{sheet}.csv"
         answers = {int(row["number"]): row["right"] for row in csv.DictReader(file.open())}
         for row in rows:
             answer = answers.get(row["number"], "").strip().lower()
-            asked[row["own"]] += answer != ""
+            answered[row["own"]] += answer != ""
             right[row["own"]] += answer in ("y", "yes", "1")
-    print(f"own names called right:      {right[True]} of {asked[True]} answered")
-    print(f"shuffled names called right: {right[False]} of {asked[False]} answered")
+    print(f"own names called right:      {right[True]} of {answered[True]} answered")
+    print(f"shuffled names called right: {right[False]} of {answered[False]} answered")
 
 
 if __name__ == "__main__":

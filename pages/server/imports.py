@@ -1,7 +1,7 @@
 """One thread imports at a time, while the modules of the pages are imported for the first time.
 
-The warm-up and the page of a first reader import in two threads. Where two of them meet inside a
-package such as SciPy, Python lets one see a module that is half there, and the import fails.
+The warm-up and the page of a first reader import in two threads. If both are inside a package such
+as SciPy, one may get a module that is not fully imported yet, and fails.
 """
 
 import ast

@@ -1,7 +1,7 @@
 """Downloads stay for a minute after they were made, so that a browser gets what it asked for.
 
-A file that a download button makes is used by no session in Streamlit's eyes: it is removed when
-the scripts of any two sessions end. On a busy server that is before the browser has fetched it.
+Streamlit counts a file that a download button made as used by no session, and removes it when the
+scripts of any two sessions end. On a busy server that is before the browser has fetched it.
 """
 
 import threading

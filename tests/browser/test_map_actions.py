@@ -286,15 +286,15 @@ def test_of_points_at_one_distance_one_at_the_radius_counts(modules: Page) -> No
 SOURCE = """
 async () => {
   const { createNameSource } = await load("name_source.js");
-  window.asked = [];
+  window.addresses = [];
   window.loaded = 0;
-  const read = async (address) => (asked.push(address), { frame: [0, 1, 0, 1], address });
+  const read = async (address) => (addresses.push(address), { frame: [0, 1, 0, 1], address });
   const onLoad = () => (loaded += 1);
   window.names = createNameSource({ url: "/names?level=2", load: read, onLoad });
   window.view = (zoom, viewport, moving) => {
-    asked.length = 0;
+    addresses.length = 0;
     const known = names.inView({ zoom, viewport }, moving);
-    return [asked.length, known && known.tiles.length];
+    return [addresses.length, known && known.tiles.length];
   };
 }
 """
@@ -307,17 +307,17 @@ def test_names_of_latents_are_asked_for_in_a_near_view_that_rests(modules: Page)
     assert modules.evaluate("(v) => view(2.49, v, false)", quarter) == [0, 0]
     assert modules.evaluate("(v) => view(2.5, v, true)", quarter) == [0, 0]
     # A view of less than a quarter takes tiles of an eighth: two by two.
-    asked = modules.evaluate("(v) => view(2.5, v, false)", quarter)
-    assert asked == [4, 0]
-    assert modules.evaluate("() => asked.toSorted()") == [
+    sizes = modules.evaluate("(v) => view(2.5, v, false)", quarter)
+    assert sizes == [4, 0]
+    assert modules.evaluate("() => addresses.toSorted()") == [
         f"/names/3/{column}/{row}" for column in (0, 1) for row in (0, 1)
     ]
     assert modules.evaluate("(v) => view(9, v, false)", quarter) == [0, 4]
     # 96 tiles are kept, the oldest are dropped first: 24 views of four tiles each.
     modules.evaluate(SOURCE)
     views = [[i / 32, (i + 0.99) / 32, 0, 0.99 / 32] for i in range(25)]
-    asked = [modules.evaluate("(v) => view(9, v, false)", view)[0] for view in views[:24]]
-    assert asked == [4] * 24
+    requests = [modules.evaluate("(v) => view(9, v, false)", view)[0] for view in views[:24]]
+    assert requests == [4] * 24
     assert modules.evaluate("(v) => view(9, v, false)", views[0]) == [0, 4]
     assert modules.evaluate("(v) => view(9, v, false)", views[24])[0] == 4
     assert modules.evaluate("(v) => view(9, v, false)", views[4]) == [0, 4]
@@ -328,10 +328,10 @@ CARDS = """
 async () => {
   const { createCard } = await load("card.js");
   document.body.innerHTML = '<div id="host"></div>';
-  window.asked = [];
+  window.cards = [];
   const host = document.getElementById("host");
   const card = { name: "", density: "1e-3", tokens: [], context: [] };
-  const fetchCard = async (latent) => (asked.push(latent), { ...card, latent });
+  const fetchCard = async (latent) => (cards.push(latent), { ...card, latent });
   window.card = createCard(host, { fetchCard, onOpen() {} });
   window.shown = () => host.querySelector(".card")?.dataset.latent ?? null;
 }
@@ -343,9 +343,9 @@ def test_a_card_comes_when_the_pointer_rests_and_goes_later(paused: Page) -> Non
     shown = "async () => { await null; await null; await null; return shown(); }"
     paused.evaluate("() => card.point(7, 100, 100)")
     paused.clock.run_for(124)
-    assert paused.evaluate("() => asked") == []
+    assert paused.evaluate("() => cards") == []
     paused.clock.run_for(1)
-    assert paused.evaluate("() => asked") == [7] and paused.evaluate(shown) == "7"
+    assert paused.evaluate("() => cards") == [7] and paused.evaluate(shown) == "7"
     paused.evaluate("() => card.leave()")
     paused.clock.run_for(259)
     assert paused.evaluate(shown) == "7"
@@ -360,7 +360,7 @@ def test_a_card_comes_when_the_pointer_rests_and_goes_later(paused: Page) -> Non
     # A pointer that leaves before has asked for nothing.
     paused.evaluate("() => { card.hide(); card.point(9, 1, 1); card.leave(); }")
     paused.clock.run_for(1000)
-    assert paused.evaluate("() => asked") == [7, 8] and paused.evaluate(shown) is None
+    assert paused.evaluate("() => cards") == [7, 8] and paused.evaluate(shown) is None
 
 
 BESIDE = """

@@ -64,15 +64,15 @@ def test_a_model_without_a_chat_template_continues_a_dialogue() -> None:
     ]
     plain = SimpleNamespace(chat_template=None)
     assert _as_text(plain, conversation) == "0\n\n1\n\nName: 2\n\n3\n\nName:"
-    asked: list[dict[str, object]] = []
+    options: list[dict[str, object]] = []
 
     def apply_chat_template(_: object, **given: object) -> str:
-        asked.append(given)
+        options.append(given)
         return "text"
 
     templated = SimpleNamespace(chat_template="x", apply_chat_template=apply_chat_template)
     assert _as_text(templated, conversation) == "text"
-    assert asked == [{"tokenize": False, "add_generation_prompt": True}]
+    assert options == [{"tokenize": False, "add_generation_prompt": True}]
 
 
 def test_a_local_model_is_called_by_its_folder_or_its_id() -> None:
