@@ -21,12 +21,6 @@ ON_PAGES = dict(zip(PAGES, QUERIES[::7], strict=True))
 """One of the forty queries for each page."""
 
 
-def _type(page: Page, text: str) -> None:
-    field = page.locator(FIELD)
-    field.click()
-    field.press_sequentially(text)
-
-
 def _insert(page: Page, text: str) -> None:
     """Type a text at once, so that a slow browser does not search for a part of it."""
     page.locator(FIELD).click()
@@ -143,7 +137,7 @@ def test_a_cluster_and_a_token_are_selected_on_a_phone(
         if re.fullmatch("[a-z]{5,}", term)
     )
     page = open_page("", 390, 844, scheme=scheme)
-    _type(page, word)
+    _insert(page, word)
     panel = page.locator(".search-panel")
     expect(panel).to_be_visible(timeout=PATIENCE)
     box = panel.bounding_box()
@@ -156,8 +150,10 @@ def test_a_cluster_and_a_token_are_selected_on_a_phone(
     settle(page)
     assert 0 < selected(page) < bundle.latents.num_rows
     page.locator(FIELD).fill("")
-    _type(page, word)
-    page.get_by_role("group", name="Tokens").get_by_role("option").first.click()
+    _insert(page, word)
+    token = page.get_by_role("group", name="Tokens").get_by_role("option").first
+    expect(token).to_contain_text(re.compile(word, re.IGNORECASE), timeout=PATIENCE)
+    token.click()
     page.wait_for_function("/select=.*%22/.test(location.search)", timeout=PATIENCE)
     settle(page)
     assert word in _selection(page).lower()
