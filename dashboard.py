@@ -10,17 +10,14 @@ import streamlit as st
 
 def show() -> None:
     """Draw the page that the address names."""
-    from pages.server.imports import import_page, imports_of
-
-    with imports_of("the dashboard"):
-        from pages.widgets import bundles, events, login, session, style
-        from pages.widgets.address_steps import join_address_steps
-        from pages.widgets.dropped_file import open_dropped_files
-        from pages.widgets.failures import guarded
-        from pages.widgets.legend_colours import keep_legend_colours
-        from pages.widgets.page_report import report_button
-        from pages.widgets.scheme import follow_scheme
-        from pages.widgets.waiting_jobs import waiting_jobs
+    from pages.widgets import bundles, events, login, session, style
+    from pages.widgets.address_steps import join_address_steps
+    from pages.widgets.dropped_file import open_dropped_files
+    from pages.widgets.failures import guarded
+    from pages.widgets.legend_colours import keep_legend_colours
+    from pages.widgets.page_report import report_button
+    from pages.widgets.scheme import follow_scheme
+    from pages.widgets.waiting_jobs import waiting_jobs
 
     st.set_page_config(
         page_title="Clearwater",
@@ -54,7 +51,6 @@ def show() -> None:
     with guarded("following a click in a chart"):
         events.follow()
     with guarded("drawing this page"):
-        import_page(page.url_path)
         page.run()
     with guarded("offering the report"):
         report_button()
@@ -94,11 +90,13 @@ if __name__ == "dashboard":
     )
     from pages.server.batches import Batches
     from pages.server.first_answer import FirstAnswer
+    from pages.server.imports import import_in_one_thread
     from pages.server.kept_downloads import keep_downloads
     from pages.server.messages import MessageFilter
     from pages.server.static_files import WholeFiles
 
     start.check_settings()
+    import_in_one_thread()
     keep_downloads()
     app = App(
         __file__,

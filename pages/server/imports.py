@@ -1,47 +1,51 @@
-"""One thread imports at a time, while the modules of the pages are imported for the first time.
+"""One thread imports at a time, and the modules that a page imports.
 
-The warm-up and the page of a first reader import in two threads. If both are inside a package such
-as SciPy, one may get a module that is not fully imported yet, and fails.
+The warm-up and the pages of the first readers import in several threads. If two are inside a
+package such as SciPy or SQLAlchemy, Python lets one of them have a module that is not fully
+imported yet, and that thread fails.
 """
 
+import _frozen_importlib
 import ast
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 PAGES = Path(__file__).resolve().parents[1]
 FIRST = "overview"
 """The page that has no path of its own."""
+LONGEST_WAIT = 30.0
+"""Seconds. A thread goes on after it, because the other one could be waiting for this thread."""
 _ONE = threading.RLock()
-_DONE: set[str] = set()
+
+Load = Callable[[str, Any], ModuleType]
 
 
-@contextmanager
-def imports_of(name: str) -> Iterator[None]:
-    """Import what has this name inside the block; other threads wait, but only the first time."""
-    if name in _DONE:
-        yield
+def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
+    """Let one thread of this process import at a time; a second call changes nothing.
+
+    Every import of a module that is not fully imported goes through `_find_and_load` of Python's
+    import system, whether by a statement or by a function. Other imports do not wait.
+    """
+    load: Load = importlib._find_and_load
+    if hasattr(load, "__wrapped__"):
         return
-    with _ONE:
-        yield
-    _DONE.add(name)
 
+    @wraps(load)
+    def load_alone(name: str, import_: Any) -> ModuleType:
+        is_alone = _ONE.acquire(timeout=LONGEST_WAIT)
+        try:
+            return load(name, import_)
+        finally:
+            if is_alone:
+                _ONE.release()
 
-def import_one(name: str) -> None:
-    """Import a module, and no other thread another one meanwhile."""
-    with imports_of(name):
-        import_module(name)
-
-
-def import_page(path: str) -> None:
-    """Import what the page at a path of the address imports, before it is drawn."""
-    name = path or FIRST
-    with imports_of(f"the page {name}"):
-        for module in modules_of(PAGES / f"{name}.py"):
-            import_module(module)
+    importlib._find_and_load = load_alone
 
 
 def modules_of(page: Path) -> Iterator[str]:

@@ -16,7 +16,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pages.server.imports import FIRST, PAGES, import_one, import_page, modules_of
+from pages.server.imports import FIRST, PAGES, modules_of
 from pages.server.last_opened import seconds_since
 
 if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
@@ -49,7 +49,8 @@ WARM = threading.Event()
 def warm_up(stop: threading.Event, pause: float) -> None:
     """Import the modules of all pages, open the bundles and compile; give up when `stop` is set."""
     try:
-        import_page(FIRST)
+        for name in modules_of(PAGES / f"{FIRST}.py"):
+            import_module(name)
         bundles = import_module("pages.widgets.bundles").open_ahead()
         if stop.wait(pause):
             return
@@ -72,9 +73,9 @@ def _later_steps(bundles: "Sequence[Bundle]") -> Iterator[Callable[[], object]]:
     """
     for page in sorted(PAGES.glob("*.py")):
         for name in modules_of(page):
-            yield partial(import_one, name)
+            yield partial(import_module, name)
     for name in IMPORTED_LATE:
-        yield partial(import_one, name)
+        yield partial(import_module, name)
     yield lambda: draw_ahead(bundles)
     yield lambda: import_module("pages.widgets.tours").tours_ahead(bundles)
     yield lambda: import_module("pages.widgets.bundles").index_ahead(bundles)

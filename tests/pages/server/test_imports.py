@@ -1,93 +1,110 @@
-"""Imports of pages by several threads of the server."""
+"""Imports by several threads of the server."""
 
+import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module, invalidate_caches
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pages.server import imports
+from tests.conftest import ROOT
 
-SLOW = """
-import time
-from journal import lines
-lines.append(__name__)
-time.sleep(0.2)
-lines.append(__name__)
+PACKAGE = {
+    "__init__.py": "import time; time.sleep(0.3)\nimport ring.first\n",
+    "first.py": "from ring.second import Second\n",
+    "second.py": "import ring.first\nclass Second: pass\n",
+}
+"""A package that must be imported as a whole: its parts import each other in one order only."""
+RACE = """
+import threading, time
+from importlib import import_module
+if {alone}:
+    from pages.server.imports import import_in_one_thread
+    import_in_one_thread()
+failed = []
+def whole():
+    try:
+        import ring
+    except Exception as error:
+        failed.append(error)
+def part():
+    try:
+        {part}
+    except Exception as error:
+        failed.append(error)
+one, other = threading.Thread(target=whole), threading.Thread(target=part)
+one.start(); time.sleep(0.1); other.start(); one.join(); other.join()
+print(len(failed))
 """
 
 
+@pytest.mark.parametrize("part", ["import ring.second", "import_module('ring.second')"])
+def test_two_threads_can_import_one_package(tmp_path: Path, part: str) -> None:
+    (tmp_path / "ring").mkdir()
+    for name, code in PACKAGE.items():
+        (tmp_path / "ring" / name).write_text(code)
+    failures = []
+    for alone in (True, False):
+        run = subprocess.run(
+            [sys.executable, "-c", RACE.format(alone=alone, part=part)],
+            env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        failures.append(int(run.stdout))
+    assert failures[0] == 0 < failures[1]
+
+
 @pytest.fixture
-def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the modules `slow_one` and `slow_two` write at their beginning and at their end."""
-    (tmp_path / "journal.py").write_text("lines = []\n")
-    for name in ("slow_one", "slow_two"):
-        (tmp_path / f"{name}.py").write_text(SLOW)
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in ("journal", "slow_one", "slow_two"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(imports, "_DONE", set())
-    written: list[str] = import_module("journal").lines
-    return written
+def importlib(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An import system that writes down when it begins and ends."""
+    lines: list[str] = []
+
+    def load(name: str, import_: Any) -> str:
+        lines.append(name)
+        time.sleep(0.2)
+        lines.append(name)
+        return name + str(import_)
+
+    monkeypatch.setattr(imports, "_ONE", threading.RLock())
+    return SimpleNamespace(_find_and_load=load, lines=lines)
 
 
-def test_one_thread_imports_at_a_time(lines: list[str]) -> None:
-    both = threading.Barrier(2)
-
-    def run(name: str) -> None:
-        both.wait()
-        imports.import_one(name)
-
-    threads = [threading.Thread(target=run, args=(name,)) for name in ("slow_one", "slow_two")]
+def both(importlib: Any) -> list[str]:
+    threads = [threading.Thread(target=importlib._find_and_load, args=(n, 0)) for n in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(lines) == ["slow_one"] * 2 + ["slow_two"] * 2
+    lines: list[str] = importlib.lines
+    return lines
+
+
+def test_one_thread_imports_at_a_time(importlib: Any) -> None:
+    imports.import_in_one_thread(importlib)
+    patched = importlib._find_and_load
+    imports.import_in_one_thread(importlib)
+    assert importlib._find_and_load is patched
+    assert patched("json", 1) == "json1"
+    importlib.lines.clear()
+    lines = both(importlib)
+    assert sorted(lines) == ["a", "a", "b", "b"]
     assert lines[0] == lines[1] and lines[2] == lines[3]
 
 
-def test_what_was_imported_waits_for_no_other_import(lines: list[str]) -> None:
-    imports.import_one("slow_one")
-    with ThreadPoolExecutor(1) as other, imports.imports_of("what takes long"):
-        other.submit(imports.import_one, "slow_one").result(timeout=60)
-        waits = other.submit(imports.import_one, "slow_two")
-        assert lines == ["slow_one"] * 2
-        assert not waits.done()
-    assert lines == ["slow_one"] * 2 + ["slow_two"] * 2
-
-
-def test_an_import_that_fails_is_tried_again(lines: list[str], tmp_path: Path) -> None:
-    for _ in range(2):
-        with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-            imports.import_one("no_such_module")
-    (tmp_path / "no_such_module.py").write_text("")
-    invalidate_caches()
-    imports.import_one("no_such_module")
-    sys.modules.pop("no_such_module")
-    assert lines == []
-
-
-def test_a_page_is_imported_as_its_file_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_thread_that_waits_too_long_goes_on(
+    importlib: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "PAGES", tmp_path)
-    monkeypatch.setattr(imports, "_DONE", set())
-    monkeypatch.syspath_prepend(tmp_path)
-    for page in ("overview", "latent"):
-        (tmp_path / f"{page}.py").write_text(
-            f"import needed_by_{page}\nraise RuntimeError('drawn')\n"
-        )
-        (tmp_path / f"needed_by_{page}.py").write_text("")
-    imports.import_page("")
-    assert "needed_by_overview" in sys.modules
-    assert "needed_by_latent" not in sys.modules
-    imports.import_page("latent")
-    assert "needed_by_latent" in sys.modules
-    for page in ("overview", "latent"):
-        del sys.modules[f"needed_by_{page}"]
+    monkeypatch.setattr(imports, "LONGEST_WAIT", 0.01)
+    imports.import_in_one_thread(importlib)
+    with imports._ONE:  # as a thread that waits for the others while it imports
+        assert sorted(both(importlib)) == ["a", "a", "b", "b"]
+    assert imports._ONE.acquire(blocking=False)
 
 
 def test_modules_are_read_from_the_file_of_a_page(tmp_path: Path) -> None:
