@@ -57,7 +57,7 @@ def _unread_buttons(page: Page, latent: int) -> None:
         args=(next_unread(ids, latent),),
     )
     st.button(
-        "Random",
+        "Random without a note",
         key="random unread latent",
         icon=":material/casino:",
         help=f"{left} One of them at random, so that what is read is an even sample.",

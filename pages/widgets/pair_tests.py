@@ -96,7 +96,8 @@ def _listed(bundle: Bundle, pair: Pair) -> None:
         q = numbers.probability(row["q_value"])
         st.markdown(
             f"Listed as **{plain(name)}**, q {plain(q if q.startswith('below') else f'= {q}')}."
-            f"{parent} q corrects for all tests of this family: {plain(rule.family, 1000)}",
+            f"{parent} The q-value accounts for all tests of its family: "
+            f"{plain(rule.family, 1000)}",
             help=plain(rule.rule, 2000),
         )
     if not listed:

@@ -308,6 +308,6 @@ def relation_rules(bundle: Bundle, relation: str) -> None:
                     f"**{plain(name)}**: {plain(rule.rule, 1000)} "
                     f"Only pairs that meet this rule can be listed: "
                     f"{numbers.count(rule.listed)} of {numbers.count(rule.tested)} tested pairs "
-                    f"are. q corrects for the pairs among which they were sought: "
+                    f"are. The q-value accounts for all tests of its family: "
                     f"{plain(rule.family, 1000)}"
                 )

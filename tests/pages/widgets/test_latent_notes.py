@@ -34,7 +34,7 @@ def test_the_next_latent_without_a_note(open_page: Open, planted_bundle: Bundle)
     assert app.query_params["latent"] == str(order[2])
     click(app, "Next without a note")
     assert app.query_params["latent"] == str(order[1])  # the first one has a vote
-    click(app, "Random")
+    click(app, "Random without a note")
     assert app.query_params["latent"] == str(order[2])
 
 
