@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, LevelName
 from analysis.runtime.numbers import count, power
-from analysis.selection.search import Hit, Kind, search
+from analysis.selection.search import Hit, Kind, language_name, search
 from charts.cluster_level import level_words
 from charts.core.text import name_of_cluster, shown_label, shown_token
 
@@ -15,7 +15,14 @@ LONGEST = 120
 """Characters of a name in the list."""
 TOKENS = 4
 """Top tokens of a latent."""
-MOST: Mapping[Kind, int] = {"latent": 6, "cluster": 4, "token": 3, "document": 3, "context": 4}
+MOST: Mapping[Kind, int] = {
+    "latent": 6,
+    "cluster": 4,
+    "value": 3,
+    "token": 3,
+    "document": 3,
+    "context": 4,
+}
 """Hits of each kind."""
 NEVER_ACTIVE = "no label, never active"
 
@@ -30,7 +37,8 @@ class SearchLine:
     name: str
     """Its label; of a latent without one, its top tokens; the text of a context."""
     more: str
-    """Top tokens of a latent with a label; the level of a cluster; the latent of a context."""
+    """Top tokens of a latent with a label; the level of a cluster; the latent of a context; what a
+    value selects."""
     note: str
     """How frequent or large it is, and the id of a latent."""
     select: str
@@ -43,6 +51,7 @@ def search_lines(bundle: Bundle, typed: str) -> list[SearchLine]:
     shown = (
         *hits.latents[: MOST["latent"]],
         *hits.clusters[: MOST["cluster"]],
+        *hits.values[: MOST["value"]],
         *hits.tokens[: MOST["token"]],
         *[hit for hit in hits.documents if hit.select][: MOST["document"]],
         *hits.contexts[: MOST["context"]],
@@ -71,6 +80,11 @@ def _texts(bundle: Bundle, hit: Hit) -> tuple[str, str, str]:
             level = LevelName(*(bundle.clusters[name][row].as_py() for name in ("space", "level")))
             name = name_of_cluster(hit.item, hit.name, LONGEST)
             return name, level_words(level), f"{count(int(hit.size))} latents"
+        case "value":
+            language = language_name(hit.column, hit.name)
+            name = shown_label(hit.name, LONGEST) + (f" ({language})" if language else "")
+            more = f"{shown_label(hit.column, LONGEST)}: latents that fire most on it"
+            return name, more, f"{count(int(hit.size))} documents"
         case "token":
             return shown_token(hit.name), "", f"{count(int(hit.size))} times"
         case "document":

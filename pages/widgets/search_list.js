@@ -14,6 +14,7 @@ const FIELD = `${PLACE} input`;
 const GROUPS = {
   latent: "Latents",
   cluster: "Clusters",
+  value: "Values of documents",
   token: "Tokens",
   document: "Documents",
   context: "Contexts",

@@ -2,8 +2,8 @@
 
 The browser draws the list (`search_list.js`) from the route in `pages.server.search_hits`. It uses
 the field of the selection bar, so there is one field. A chosen hit opens a latent or a cluster, or
-takes the place of the part of the selection that is of its kind. Where a map is shown, it flies to
-a chosen latent instead, unless Shift is held.
+takes the place of the part of the selection that is of its kind (a value: of its column). Where a
+map is shown, it flies to a chosen latent instead, unless Shift is held.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.bundle import Bundle
-from analysis.selection import LONGEST_TEXT, parse, replaced
+from analysis.selection import LONGEST_TEXT, Profile, Selection, parse, replaced
 from analysis.selection.search import Kind
 from pages.widgets import session
 from pages.widgets.bundles import data_address
@@ -86,4 +86,11 @@ def take_choice() -> None:
     else:
         chosen = parse(choice.select)
         selection = session.current().selection
-        session.select(replaced(selection, lambda part: isinstance(part, type(chosen)), chosen))
+        session.select(replaced(selection, lambda part: _is_of_kind(part, chosen), chosen))
+
+
+def _is_of_kind(part: Selection, chosen: Selection) -> bool:
+    """Whether a chosen hit takes the place of a part; French and a genre can be joined."""
+    if isinstance(part, Profile) and isinstance(chosen, Profile):
+        return part.column == chosen.column
+    return isinstance(part, type(chosen))

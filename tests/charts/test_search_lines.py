@@ -52,3 +52,17 @@ def test_a_latent_is_named_by_its_label_or_its_top_tokens(
     assert silent.name == NEVER_ACTIVE
     assert labelled.note == "density 1.2e-4 · latent 2"
     assert (context.name, context.more, context.note) == ("a↵b", tokens, "latent 3")
+
+
+def test_a_value_is_named_with_its_language_and_column(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = (
+        Hit("value", 0, "fr", (), 1050, "profile(language,fr)", "language"),
+        Hit("value", 0, "fr", (), 1, "profile(region,fr)", "region"),
+    )
+    monkeypatch.setattr(module, "search", lambda *_: Hits(values=values))
+    language, region = search_lines(planted_bundle, "fr")
+    assert (language.name, language.note) == ("fr (French)", "1,050 documents")
+    assert language.more.startswith("language: ")
+    assert (region.name, region.select) == ("fr", "profile(region,fr)")

@@ -1,4 +1,4 @@
-"""Search first: the latents, clusters, tokens, documents and contexts that a text finds, ranked.
+"""Search first: what a text finds, ranked: latents, clusters, tokens, documents, contexts, values.
 
 `search` asks an index (`index_file`) that is derived from the bundle and kept in the cache folder.
 A server calls `is_ready` first, which starts a process that builds a missing index.
@@ -6,5 +6,6 @@ A server calls `is_ready` first, which starts a process that builds a missing in
 
 from analysis.selection.search.best_hits import MOST_HITS, Hit, Hits, Kind, search
 from analysis.selection.search.index_maker import is_ready
+from analysis.selection.search.value_hits import language_name
 
-__all__ = ["MOST_HITS", "Hit", "Hits", "Kind", "is_ready", "search"]
+__all__ = ["MOST_HITS", "Hit", "Hits", "Kind", "is_ready", "language_name", "search"]

@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.selection.grammar import Search
+from analysis.selection.grammar import Profile, Search
 from analysis.selection.search.index_file import open_index
 from analysis.selection.search.index_rows import CLUSTER, LATENT, SEAM, TERM, TOP_TOKEN, WHOLE
 from analysis.selection.search.text_query import TextQuery, forms_of
+from analysis.selection.search.value_hits import matching_values
 
-Kind = Literal["latent", "cluster", "token", "document", "context"]
+Kind = Literal["latent", "cluster", "value", "token", "document", "context"]
 MOSTLY = 0.5
 NEAR_FORM = 3
 """Letters by which a form differs that is as telling as the word; "violet" is not "violin"."""
@@ -51,13 +52,16 @@ class Hit:
     item: int
     """The id of the latent, cluster or document; of a context, the latent that is strongest."""
     name: str
-    """Its label, or the token, the title, or the text around."""
+    """Its label, or the value, the token, the title, or the text around."""
     tokens: tuple[str, ...] = ()
     """Top tokens of a latent."""
     size: float = 0.0
-    """Density of a latent, members of a cluster, occurrences of a token, tokens of a document."""
+    """Density of a latent, members of a cluster, documents with a value, occurrences of a token,
+    tokens of a document."""
     select: str = ""
     """The selection that shows it; empty where a latent or cluster is opened."""
+    column: str = ""
+    """The column of documents that has a value."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Hits:
 
     latents: tuple[Hit, ...] = ()
     clusters: tuple[Hit, ...] = ()
+    values: tuple[Hit, ...] = ()
     tokens: tuple[Hit, ...] = ()
     documents: tuple[Hit, ...] = ()
     contexts: tuple[Hit, ...] = ()
@@ -96,6 +101,7 @@ def search(bundle: Bundle, typed: str, most: int = MOST_HITS) -> Hits:
         return Hits(
             tuple(_latent(bundle, latent) for latent in ranked[:most]),
             tuple(_clusters(bundle, index, query, most)),
+            tuple(_values(bundle, query, most)),
             tuple(_tokens(index, query, most)),
             tuple(_documents(bundle, index, query, places, min(most, MOST_DOCUMENTS))),
             tuple(_contexts(index, places, half, most)),
@@ -251,6 +257,12 @@ def _clusters(
 
     for row in sorted(rows, key=order)[:most]:
         yield Hit("cluster", row["cluster"], row["label"], size=row["size"])
+
+
+def _values(bundle: Bundle, query: TextQuery, most: int) -> Iterator[Hit]:
+    for hit in matching_values(bundle, query.text)[:most]:
+        select = str(Profile(hit.column, hit.value))
+        yield Hit("value", 0, hit.value, (), hit.documents, select, hit.column)
 
 
 def _tokens(index: sqlite3.Connection, query: TextQuery, most: int) -> Iterator[Hit]:

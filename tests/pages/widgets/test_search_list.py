@@ -32,6 +32,14 @@ def test_a_token_or_a_document_is_a_selection(kind: str) -> None:
     assert app.run().markdown[0].value == 'selected: flag=live & "whale"'
 
 
+def test_a_value_takes_the_place_of_the_value_of_its_column() -> None:
+    app = AppTest.from_function(_app)
+    select = "profile(language,fr)"
+    app.session_state["sent"] = {"chosen": {"kind": "value", "select": select}}
+    app.session_state["before"] = "profile(genre,code) & profile(language,de)"
+    assert app.run().markdown[0].value == f"selected: profile(genre,code) & {select}"
+
+
 @pytest.mark.parametrize(
     "sent",
     [
