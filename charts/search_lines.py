@@ -83,7 +83,7 @@ def _texts(bundle: Bundle, hit: Hit) -> tuple[str, str, str]:
         case "value":
             language = language_name(hit.column, hit.name)
             name = shown_label(hit.name, LONGEST) + (f" ({language})" if language else "")
-            more = f"{shown_label(hit.column, LONGEST)}: latents that fire most on it"
+            more = f"latents that fire most on this {shown_label(hit.column, LONGEST)}"
             return name, more, f"{count(int(hit.size))} documents"
         case "token":
             return shown_token(hit.name), "", f"{count(int(hit.size))} times"

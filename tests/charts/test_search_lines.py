@@ -64,5 +64,5 @@ def test_a_value_is_named_with_its_language_and_column(
     monkeypatch.setattr(module, "search", lambda *_: Hits(values=values))
     language, region = search_lines(planted_bundle, "fr")
     assert (language.name, language.note) == ("fr (French)", "1,050 documents")
-    assert language.more.startswith("language: ")
+    assert language.more == "latents that fire most on this language"
     assert (region.name, region.select) == ("fr", "profile(region,fr)")
