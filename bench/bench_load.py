@@ -7,7 +7,7 @@ Each session opens pages and uses their widgets (latent, cluster, measure, selec
 for 5 to 15 seconds after each answer. With several bundles, the sessions are spread over them.
 `--cold` begins at once and not when the server is warm. Then the same sessions go on while one more
 reader exports pictures; only what they wait for meanwhile counts. The client runs on the same
-machine; its CPU time is reported.
+machine; its CPU time is reported. With `--seconds 1800` one sees whether the memory stays flat.
 
 Targets with two workers: 50 sessions on the demo, warm, p95 at most 1.5 s; 40 sessions on eight
 bundles of 65,536 latents, cold, p95 at most 2 s and at most 8 GB; no error; beside 40 exports, p95
@@ -20,9 +20,11 @@ import random
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +48,9 @@ RAMP = 15.0
 SETTLE = 15.0
 """Seconds after these until the exports begin."""
 TIMEOUT = 120.0
+BETWEEN_READINGS = 30.0
+"""Seconds between two readings of the memory."""
+THIRDS = 3
 
 
 @dataclass
@@ -172,7 +177,8 @@ def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> Waits:
 
     before, own = _usage(server), time.process_time()
     start = time.perf_counter()
-    waits = asyncio.run(run())
+    with _memory_read(server) as readings:
+        waits = asyncio.run(run())
     wall, own = time.perf_counter() - start, time.process_time() - own
     _print_waits("until the page is complete", waits.finished)
     _print_waits("until the first chart", waits.first_chart)
@@ -192,7 +198,36 @@ def _measured(server: Server, trial: Callable[[], Awaitable[Waits]]) -> Waits:
     memory = sum(one.memory for one in _usage(server).values())
     print(f"  {'client':<16} CPU {own:6.1f} s ({100 * own / wall:3.0f} %)")
     print(f"  memory of all processes {memory / 1e9:.2f} GB")
+    if len(readings) >= THIRDS:
+        print("  memory in each third (median) " + _by_thirds(readings))
     return waits
+
+
+@contextmanager
+def _memory_read(server: Server) -> Iterator[list[int]]:
+    """The memory of all processes in bytes, read again and again while the block runs."""
+    readings: list[int] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.wait(BETWEEN_READINGS):
+            readings.append(sum(one.memory for one in _usage(server).values()))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield readings
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _by_thirds(readings: Sequence[int]) -> str:
+    """The median of each third in MB, and by how much the last is more than the second."""
+    size = len(readings) // THIRDS
+    medians = [statistics.median(readings[i * size : (i + 1) * size]) for i in range(THIRDS)]
+    rise = 100 * (medians[-1] / medians[-2] - 1)
+    return ", ".join(f"{one / 1e6:,.0f} MB" for one in medians) + f" ({rise:+.1f} %)"
 
 
 def _p95(waits: Waits) -> float:

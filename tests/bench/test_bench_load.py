@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from analysis.bundle import Bundle
-from bench.bench_load import LATENTS, SELECTIONS, Reader, Waits, choices
+from bench.bench_load import LATENTS, SELECTIONS, Reader, Waits, _by_thirds, choices
 from bench.client import PAGES, Client, Run, Widget
 from bench.server import started
 
@@ -53,3 +53,8 @@ def test_a_reader_clicks_through_a_real_dashboard(planted_bundle: Bundle, tmp_pa
         runs = asyncio.run(read(server.address))
     assert [run.exceptions for run in runs] == [[]] * 7
     assert runs[0].charts > 0
+
+
+def test_memory_is_compared_by_thirds() -> None:
+    megabytes = [100, 900, 200, 200, 200, 200, 210, 190, 230]  # the rise is that after the start
+    assert _by_thirds([n * 10**6 for n in megabytes]) == "200 MB, 200 MB, 210 MB (+5.0 %)"
