@@ -35,7 +35,8 @@ def address(bundle_id: str, identity: str, rest: str) -> str:
 def random_request(draw: random.Random, bundle: Bundle) -> str:
     """An address on the server; most of its parts are valid."""
     if draw.random() < 0.05:
-        return f"/{_part(draw, 'map-modules')}/{_part(draw, '0')}/{_part(draw, 'index.js')}"
+        parts = (_part(draw, valid) for valid in ("map-modules", "0", "index.js"))
+        return "/" + "/".join(map(quoted, parts))
     latents = bundle.manifest.sae.d_sae
     number = str(draw.choice((0, 1, 7, latents - 1, latents, 2**31, "9" * 5000, "1.5", "-1", "٣")))
     on_map = draw.choice(("decoder", "decoder", "cooccurrence"))

@@ -4,11 +4,14 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PLACES = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/bin", "/usr/local/bin")
+_LONGEST_START = 60.0
+"""Seconds."""
 _OWNERS = ("postgres", "nobody")
 """Users that may own the server where the tests run as root, which PostgreSQL refuses."""
 
@@ -42,11 +45,23 @@ def running_server(folder: Path, bin_folder: Path) -> Iterator[str]:
 
 
 def start(folder: Path, bin_folder: Path) -> None:
-    """Start the server of a folder, and wait until it answers."""
+    """Start the server of a folder, and wait until it answers.
+
+    After an immediate stop, its processes may hold the shared memory for a moment, and a server
+    that is started meanwhile exits.
+    """
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=200"
     log = folder / "log"
     program = bin_folder / "pg_ctl"
-    _run(_owner(), program, "-D", folder / "data", "-w", "-l", log, "-o", options, "start")
+    end = time.monotonic() + _LONGEST_START
+    while True:
+        try:
+            _run(_owner(), program, "-D", folder / "data", "-w", "-l", log, "-o", options, "start")
+            return
+        except subprocess.CalledProcessError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.25)
 
 
 def stop(folder: Path, bin_folder: Path, mode: str = "fast") -> None:

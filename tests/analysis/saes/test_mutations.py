@@ -42,7 +42,12 @@ OPTIONAL = {
 
 
 def example(format_name: str, folder: Path) -> Path:
-    """The weights file of one SAE of a format."""
+    """The weights file of one SAE of a format, in a folder of its own below the given one.
+
+    Its configuration may be a folder above it, so nothing else may be there.
+    """
+    folder = folder / "saved"
+    folder.mkdir()
     if format_name in OWN_SOFTWARE:
         copied = copytree(ORACLES / OWN_SOFTWARE[format_name], folder / "layers.3")
         (copied / "reference.safetensors").unlink()
