@@ -67,6 +67,7 @@ from analysis.pipeline.artifacts import (
     MEMBERSHIPS,
     NAME,
     NEAREST,
+    NEIGHBOUR_HEAPS,
     NEIGHBOURS,
     NULL_CLUSTERS,
     NULL_CUTS,
@@ -147,7 +148,7 @@ ACTIVATION_STEPS: tuple[Step[Any], ...] = (
         steps.find_neighbours,
         reads=(ACTIVE_TOKENS,),
         writes=(NEIGHBOURS, NEAREST),
-        title="neighbours",
+        resumes_from=(NEIGHBOUR_HEAPS,),
     ),
     Step(
         FIND_RELATIONS,

@@ -1,52 +1,41 @@
 """One cosine kNN graph of the decoder, shared by the neighbour table, the map and the clusters.
 
-Up to `LARGEST_COMPARED` eligible latents, every pair is compared: exactly, or above `LARGEST_EXACT`
-with int8 products if the processor multiplies these quickly. Above that, pynndescent finds the
-neighbours. The recall of int8 and pynndescent is measured on a sample. Cosines are summed in
-float64 in a fixed order, so no byte depends on the number of threads.
+Every pair of eligible latents is compared: exactly, or above `LARGEST_EXACT` with int8 products if
+the processor multiplies these quickly. Only where pynndescent is several times cheaper
+(`search_cost.py`), it searches for the neighbours. The recall of int8 and pynndescent is measured
+on a sample. Cosines are summed in float64 in a fixed order, so no byte depends on the number of
+threads.
 
-Memory: `memory_bytes` for a block of cosines, plus the unit rows (float32) of the decoder. W_dec
-itself may be float16 or memory-mapped and is read in blocks.
+Memory: the unit rows (float32) of the decoder, 16 bytes for each latent and candidate (k + 33 of
+them), and `memory_bytes` for a block of cosines. W_dec itself may be float16 or memory-mapped and
+is read in blocks.
 """
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
-from pynndescent import NNDescent
 
 from analysis.bundle import TABLES
-from analysis.decoder.exact import cosines_of_rows, nearest, nearest_within, rank
-from analysis.decoder.products import is_int8_fast
+from analysis.decoder.approximate import approximate
+from analysis.decoder.exact import cosines_of_rows, nearest, nearest_within, width_of
+from analysis.decoder.kept_heaps import KeptHeaps
+from analysis.decoder.search_cost import LARGEST_EXACT, compares_every_pair, number_type
 from analysis.decoder.vectors import row_norms, unit_rows
 from analysis.runtime.arrays import Bools, Float32s, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.memory import MEMORY_BYTES
+from analysis.runtime.progress import SILENT, Progress
 from analysis.runtime.threads import over_spans
-
-LARGEST_EXACT = 32_768
-"""Eligible latents up to which the search is exact: 16,384 of width 768 take 1 s, so int8 would
-save little."""
-
-LARGEST_COMPARED = 262_144
-"""Eligible latents up to which every pair is compared. At 65,536, int8 takes 8 s and finds all
-neighbours of a planted decoder, and bfloat16 takes 12 s; pynndescent takes 30 s and finds .84."""
-
-OVERSAMPLING = 1.5
-"""Neighbours that pynndescent searches for each that is kept: slower, with a higher recall."""
 
 RECALL_SAMPLE = 500
 """Latents on which the recall of a search that is not exact is measured."""
 
-Method = Literal["exact", "int8", "pynndescent"]
-METHODS: dict[Method, str] = {
-    "exact": "exact",
-    "int8": "every pair compared in int8",
-    "pynndescent": "approximate, pynndescent",
-}
+INT8 = "every pair compared in int8"
+APPROXIMATE = "approximate, pynndescent"
 
 
 @dataclass(frozen=True)
@@ -99,15 +88,17 @@ def decoder_graph(
     k: int = 15,
     seed: int = 0,
     largest_exact: int = LARGEST_EXACT,
-    largest_compared: int = LARGEST_COMPARED,
     memory_bytes: int = MEMORY_BYTES,
+    kept: Path | None = None,
+    progress: Progress = SILENT,
 ) -> NeighbourGraph:
     """The k nearest eligible latents of every latent, by the cosine of their rows of W_dec [F, d].
 
     Only `eligible` [F] latents (those that are not dead) can be neighbours; every latent with a
     nonzero row has neighbours, dead ones too. With fewer than k + 1 eligible latents, k is lowered.
-    `seed` fixes the sample for the recall and pynndescent. Raises InputError if W_dec is not
-    finite.
+    `seed` fixes the sample for the recall and pynndescent. `kept` is a folder from which a long
+    comparison resumes; the caller removes it. `progress` receives blocks of pairs, or rounds of
+    pynndescent. Raises InputError if W_dec is not finite.
     """
     norms = row_norms(W_dec)
     if not np.isfinite(norms).all():
@@ -115,32 +106,30 @@ def decoder_graph(
             f"W_dec: row {int(np.flatnonzero(~np.isfinite(norms))[0])} is not finite; "
             "save the SAE again with finite weights."
         )
-    pool = np.flatnonzero(eligible & (norms > 0)).astype(np.int32)
-    rows = np.flatnonzero(norms > 0).astype(np.int32)
+    is_pool = eligible & (norms > 0)
+    # Those that can be neighbours come first, so they are one array without a copy.
+    pool, rest = (np.flatnonzero(of).astype(np.int32) for of in (is_pool, ~is_pool & (norms > 0)))
+    rows = np.concatenate([pool, rest])
     k = max(0, min(k, len(pool) - 1))
-    unit = unit_rows(W_dec)
-    nearby = np.empty((len(rows), 0), np.int32), np.empty((len(rows), 0), np.float32)
-    how, recall = "exact", 1.0
-    if k > 0:
-        method = _method(len(pool), W_dec.shape[1], largest_exact, largest_compared)
-        if method == "pynndescent":
-            within = _approximate(unit, pool, k, seed)
-        else:
-            dtype = torch.int8 if method == "int8" else None
-            within = nearest_within(unit, pool, k, memory_bytes, dtype)
-        nearby = _with_the_rest(within, unit, pool, rows, memory_bytes)
-        if method != "exact":
-            sample = np.random.default_rng(seed).choice(
-                len(rows), min(RECALL_SAMPLE, len(rows)), False
-            )
-            truth, _ = nearest(unit, pool, rows[sample], k, memory_bytes)
-            recall = _recall(truth, nearby[0][sample])
-            how = (
-                f"{METHODS[method]}, recall@{k} {recall:.3f} on a sample of {len(sample):,} latents"
-            )
     neighbours = np.full((len(W_dec), k), -1, dtype=np.int32)
     cosines = np.full((len(W_dec), k), np.nan, dtype=np.float32)
-    neighbours[rows], cosines[rows] = nearby
+    how, recall = "exact", 1.0
+    if k > 0:
+        unit = unit_rows(W_dec, rows)
+        if compares_every_pair(len(pool), unit.shape[1]):
+            heaps = KeptHeaps.of(kept, unit, len(pool), width_of(k, len(pool))) if kept else None
+            dtype = _number_type(len(pool), unit.shape[1], largest_exact, heaps)
+            near = nearest_within(unit, len(pool), k, memory_bytes, dtype, heaps, progress)
+            how = INT8 if dtype == torch.int8 else how
+        else:
+            near = approximate(unit, len(pool), k, seed, memory_bytes, progress)
+            how = APPROXIMATE
+        neighbours[rows], cosines[rows] = rows[near[0]], near[1]
+        if how != "exact":
+            sample = _sample(rows, seed)
+            truth, _ = nearest(unit, len(pool), sample, k, memory_bytes)
+            recall = _recall(truth, near[0][sample])
+            how += f", recall@{k} {recall:.3f} on a sample of {len(sample):,} latents"
     return NeighbourGraph(neighbours, cosines, how, recall)
 
 
@@ -181,43 +170,20 @@ def graph_of_table(table: pa.Table, latents: int, how: str, recall: float) -> Ne
     return NeighbourGraph(neighbours, cosines, how, recall)
 
 
-def _method(latents: int, width: int, largest_exact: int, largest_compared: int) -> Method:
-    """How to search among this many eligible latents of `width` dimensions."""
-    if latents > largest_compared:
-        return "pynndescent"
-    return "int8" if latents > largest_exact and is_int8_fast(width) else "exact"
+def _number_type(
+    latents: int, width: int, largest_exact: int, kept: KeptHeaps | None
+) -> torch.dtype:
+    """The number type in which every pair is compared: that of then if a comparison is resumed."""
+    if kept is not None and kept.saved is not None:
+        return kept.saved.dtype
+    return number_type(latents, width, largest_exact)
 
 
-def _with_the_rest(
-    within: tuple[Int32s, Float32s],
-    unit: Float32s,
-    pool: Int32s,
-    rows: Int32s,
-    memory_bytes: int,
-) -> tuple[Int32s, Float32s]:
-    """Neighbours and cosines [len(rows), k]: `within` for the pool, and exact ones for the rest."""
-    if len(rows) == len(pool):
-        return within
-    in_pool = np.isin(rows, pool, assume_unique=True)
-    rest = nearest(unit, pool, rows[~in_pool], within[0].shape[1], memory_bytes)
-    neighbours = np.empty((len(rows), within[0].shape[1]), dtype=np.int32)
-    cosines = np.empty(neighbours.shape, dtype=np.float32)
-    neighbours[in_pool], cosines[in_pool] = within
-    neighbours[~in_pool], cosines[~in_pool] = rest
-    return neighbours, cosines
-
-
-def _approximate(unit: Float32s, pool: Int32s, k: int, seed: int) -> tuple[Int32s, Float32s]:
-    """Neighbours [len(pool), k] in `pool` and their cosines, by pynndescent."""
-    index = NNDescent(
-        unit if len(pool) == len(unit) else unit[pool],
-        metric="cosine",
-        n_neighbors=round(OVERSAMPLING * k) + 1,
-        random_state=seed,
-        # With more threads, the seed would no longer fix the result.
-        n_jobs=1,
-    )
-    return rank(unit, pool, pool[index.neighbor_graph[0]], k)
+def _sample(rows: Int32s, seed: int) -> Int32s:
+    """Places in `rows` of a random sample of them, which does not depend on their order."""
+    size = min(RECALL_SAMPLE, len(rows))
+    chosen = np.random.default_rng(seed).choice(len(rows), size, False)
+    return np.argsort(rows)[chosen].astype(np.int32)
 
 
 def _recall(truth: Int32s, neighbours: Int32s) -> float:

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 
 from analysis.runtime.arrays import Float32s
@@ -26,8 +27,11 @@ INT8_STANDARD_DEVIATIONS = 8
 TRIALS = 8
 """Products that are timed. Other work slows some of them down, so the fastest counts."""
 
+LONGEST_TRIALS = 0.3
+"""Seconds after which no further product is timed: such a type is slow in any case."""
+
 BLOCK = 2_048
-"""Rows that are rounded at once."""
+"""Rows that are rounded or multiplied at once."""
 
 RESULT = {torch.float32: torch.float32, torch.bfloat16: torch.bfloat16, torch.int8: torch.int32}
 """Type of a product of two rows of each type."""
@@ -46,7 +50,9 @@ class RoundedRows:
 
 
 def rounded_rows(unit: torch.Tensor, dtype: torch.dtype) -> RoundedRows:
-    """Unit rows float32 [n, d] rounded to `dtype`."""
+    """Unit rows float32 [n, d] rounded to `dtype`; in float32 the same memory."""
+    if dtype == torch.float32:
+        return RoundedRows(unit, 1.0, np.full((len(unit), 1), ROUNDING, dtype=np.float32))
     step = float(unit.abs().max()) / 127 if dtype == torch.int8 else 1.0
     rows = torch.empty(unit.shape, dtype=dtype)
     error = torch.empty(len(unit))
@@ -103,14 +109,19 @@ def is_int8_fast(width: int) -> bool:
     return _seconds(torch.int8, width) < _seconds(torch.float32, width)
 
 
+def seconds_of_pair(dtype: torch.dtype, width: int) -> float:
+    """Seconds for each pair in a product of two blocks of rows of that width."""
+    return _seconds(dtype, width, BLOCK) / BLOCK**2
+
+
 @cache
-def _seconds(dtype: torch.dtype, width: int) -> float:
-    """Seconds of a small product of rows of that width, the fastest of several."""
-    rows = torch.ones((512, width), dtype=dtype)
-    out = torch.empty(512 * 512, dtype=RESULT[dtype])
-    seconds = []
-    for _ in range(TRIALS):
+def _seconds(dtype: torch.dtype, width: int, rows: int = 512) -> float:
+    """Seconds of a product of two blocks of rows of that width, the fastest of several."""
+    block = torch.ones((rows, width), dtype=dtype)
+    out = torch.empty(rows * rows, dtype=RESULT[dtype])
+    seconds: list[float] = []
+    while len(seconds) < TRIALS and sum(seconds) < LONGEST_TRIALS:
         started = time.perf_counter()
-        products(rows, rows, out)
+        products(block, block, out)
         seconds.append(time.perf_counter() - started)
     return min(seconds)

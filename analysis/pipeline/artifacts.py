@@ -53,6 +53,8 @@ class ScratchTable(Artifact):
 
 SHARDS = Artifact("shards")
 PARTNER_BLOCKS = Artifact("scratch/partners")
+NEIGHBOUR_HEAPS = Artifact("scratch/neighbours")
+"""Heaps of a comparison of decoder vectors that takes minutes or hours."""
 ANSWERS = Artifact("scratch/answers.jsonl")
 NULL_DRAWS = Artifact("scratch/null_draws")
 JOINT_FILES = Artifact("scratch/joint")

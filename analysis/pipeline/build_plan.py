@@ -1,7 +1,8 @@
 """The plan of a build: what it will read, how long it takes and what it needs, before it starts.
 
-Time and space are estimates. The harvest is timed on a few blocks; the other steps take as long as
-those of the demo did, by activations (tokens × L0) and latents.
+Time and space are estimates. The harvest is timed on a few blocks, and the neighbours on a block of
+pairs; the other steps take as long as those of the demo did, by activations (tokens × L0) and
+latents.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,6 @@ STEP_SECONDS: Mapping[str, tuple[float, float]] = {
     "describe_latents": (0.3, 0.0),
     "pick_contexts": (0.5, 0.0),
     "count_partners": (1.0, 0.0),
-    "find_neighbours": (0.0, 0.2),
     "find_relations": (1.0, 0.0),
     "lay_out": (0.0, 1.2),
     "lay_out_by_cooccurrence": (0.0, 0.2),
@@ -29,7 +29,7 @@ STEP_SECONDS: Mapping[str, tuple[float, float]] = {
     "intruder_test": (0.6, 0.5),
     "name_latents_and_clusters": (0.5, 0.2),
 }
-"""Seconds of each step for a million activations and for a thousand latents, on two cores."""
+"""Seconds of each other step for a million activations and a thousand latents, on two cores."""
 BUNDLE_BYTES = (5.0, 8.0, 1_500.0)
 """Bytes of a bundle for an activation, a token and a latent."""
 WORKING_BYTES = (9.0, 24.0, 1_500.0)
@@ -106,11 +106,13 @@ class BuildPlan:
         ]
 
 
-def step_seconds(activations: float, latents: int, harvest: float) -> dict[str, float]:
-    """The estimated time of every step; `harvest` in seconds."""
+def step_seconds(
+    activations: float, latents: int, harvest: float, neighbours: float
+) -> dict[str, float]:
+    """The estimated time of every step; `harvest` and `neighbours` in seconds."""
     millions, thousands = activations / 1e6, latents / 1e3
     others = {name: a * millions + b * thousands for name, (a, b) in STEP_SECONDS.items()}
-    return {"harvest": harvest, **others}
+    return {"harvest": harvest, "find_neighbours": neighbours, **others}
 
 
 def disk_bytes(activations: float, tokens: int, latents: int) -> int:

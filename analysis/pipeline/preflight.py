@@ -11,6 +11,7 @@ from itertools import islice
 from math import ceil
 from pathlib import Path
 
+from analysis.decoder.search_cost import description, seconds_here
 from analysis.harvest.corpus import Document
 from analysis.harvest.model_run import HarvestSizes, running
 from analysis.harvest.odd_rows import OddRows
@@ -213,10 +214,12 @@ def _plan(sae: SparseAutoencoder, out: Path, memory: int, read: _Input) -> Build
         block_tokens=read.block_tokens,
         documents=read.documents,
         device=read.device,
-        seconds=step_seconds(activations, sae.d_sae, read.harvest),
+        seconds=step_seconds(
+            activations, sae.d_sae, read.harvest, seconds_here(sae.d_sae, sae.d_out)
+        ),
         disk=Space(disk_bytes(activations, read.tokens, sae.d_sae), free_disk(out)),
         memory=Space(memory_bytes(memory, read.tokens, sae.d_sae, sae.d_out), free_memory()),
-        notes=read.notes,
+        notes=(*read.notes, description(sae.d_sae, sae.d_out)),
     )
 
 

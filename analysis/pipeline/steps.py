@@ -3,6 +3,7 @@
 What a step reads and writes is declared where it is listed, in `analysis/build.py`.
 """
 
+import shutil
 from dataclasses import replace
 
 import pyarrow as pa
@@ -47,6 +48,7 @@ from analysis.pipeline.artifacts import (
     MEASURED_CLUSTERS,
     MEMBERSHIPS,
     NEAREST,
+    NEIGHBOUR_HEAPS,
     NEIGHBOURS,
     PARTNER_BLOCKS,
     PARTNERS,
@@ -160,10 +162,18 @@ def find_neighbours(build: Building) -> NeighbourRecord:
     The clusters leave some latents out, so they need more neighbours than are stored.
     """
     k = build.parameters.neighbours
-    graph = decoder_graph(build.decoder, eligible=build.fired, k=2 * k, seed=build.parameters.seed)
+    graph = decoder_graph(
+        build.decoder,
+        eligible=build.fired,
+        k=2 * k,
+        seed=build.parameters.seed,
+        kept=build.path(NEIGHBOUR_HEAPS),
+        progress=build.progress.named("neighbours, blocks of pairs"),
+    )
     build.write(NEAREST, neighbour_table(graph))
     graph = replace(graph, neighbours=graph.neighbours[:, :k], cosines=graph.cosines[:, :k])
     build.write(NEIGHBOURS, neighbour_table(graph))
+    shutil.rmtree(build.path(NEIGHBOUR_HEAPS), ignore_errors=True)
     return NeighbourRecord(how=graph.how, recall=graph.recall)
 
 

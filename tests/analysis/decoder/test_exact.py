@@ -1,24 +1,31 @@
 """The search for nearest rows against a float64 product, with every number type."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from analysis.decoder import exact as module
+from analysis.decoder import kept_heaps
 from analysis.decoder.exact import nearest, nearest_within, rank
+from analysis.decoder.kept_heaps import KeptHeaps
 from analysis.decoder.vectors import unit_rows
+from analysis.runtime.progress import Progress
 from tests.threads import COUNTS, threads
 
 DTYPES = [torch.float32, torch.bfloat16, torch.int8]
 K = 9
 
 
-def brute_force(unit: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    exact = unit[pool].astype(np.float64)
-    cosines = exact @ exact.T
+def brute_force(unit: np.ndarray, pool: int) -> tuple[np.ndarray, np.ndarray]:
+    exact = unit.astype(np.float64)
+    cosines = exact @ exact[:pool].T
     np.fill_diagonal(cosines, -np.inf)
-    order = np.lexsort((np.broadcast_to(pool, cosines.shape), -cosines.round(9)), axis=1)[:, :K]
-    return pool[order], np.take_along_axis(cosines, order, axis=1)
+    places = np.broadcast_to(np.arange(pool), cosines.shape)
+    order = np.lexsort((places, -cosines.round(9)), axis=1)[:, :K]
+    return order, np.take_along_axis(cosines, order, axis=1)
 
 
 def grouped(rows: int, width: int) -> np.ndarray:
@@ -34,9 +41,8 @@ def grouped(rows: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("memory_bytes", [1, 1 << 28])
 def test_equals_brute_force(dtype: torch.dtype, width: int, memory_bytes: int) -> None:
     unit = grouped(1_200, width)
-    pool = np.setdiff1d(np.arange(1_200, dtype=np.int32), [0, 3, 500])
-    neighbours, cosines = nearest_within(unit, pool, K, memory_bytes, dtype)
-    order, expected = brute_force(unit, pool)
+    neighbours, cosines = nearest_within(unit, 1_197, K, memory_bytes, dtype)
+    order, expected = brute_force(unit, 1_197)
     np.testing.assert_allclose(cosines, expected, atol=1e-6)
     # Cosines that agree in all 24 bits are in the order of ids.
     assert (neighbours == order).mean() > 0.999
@@ -53,23 +59,21 @@ def test_rows_that_rounding_leaves_unsure_are_searched_again(
     searched: list[int] = []
 
     def counted(
-        unit: np.ndarray, pool: np.ndarray, rows: np.ndarray, k: int, memory_bytes: int
+        unit: np.ndarray, pool: int, rows: np.ndarray, *others: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         searched.extend(rows.tolist())
-        return search(unit, pool, rows, k, memory_bytes)
+        return search(unit, pool, rows, *others)
 
     search = module.nearest
     monkeypatch.setattr(module, "nearest", counted)
-    pool = np.arange(600, dtype=np.int32)
-    _, cosines = nearest_within(unit, pool, K, 1 << 20, dtype)
-    np.testing.assert_allclose(cosines, brute_force(unit, pool)[1], atol=1e-6)
+    _, cosines = nearest_within(unit, 600, K, 1 << 20, dtype)
+    np.testing.assert_allclose(cosines, brute_force(unit, 600)[1], atol=1e-6)
     assert set(range(300)) <= set(searched)
 
 
 def test_all_number_types_give_the_same_bytes() -> None:
     unit = grouped(2_000, 48)
-    pool = np.arange(2_000, dtype=np.int32)
-    first, *others = (nearest_within(unit, pool, K, 1 << 24, dtype) for dtype in DTYPES)
+    first, *others = (nearest_within(unit, 1_900, K, 1 << 24, dtype) for dtype in DTYPES)
     for other in others:
         assert first[0].tobytes() == other[0].tobytes()
         assert first[1].tobytes() == other[1].tobytes()
@@ -77,7 +81,7 @@ def test_all_number_types_give_the_same_bytes() -> None:
 
 def test_vectors_without_a_positive_cosine_have_neighbours_too() -> None:
     unit = unit_rows(np.vstack([np.eye(12), -np.eye(12)]).astype(np.float32))
-    neighbours, cosines = nearest_within(unit, np.arange(24, dtype=np.int32), K, 1 << 20)
+    neighbours, cosines = nearest_within(unit, 24, K, 1 << 20)
     assert neighbours[0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert (cosines[0] == 0).all()
 
@@ -85,7 +89,6 @@ def test_vectors_without_a_positive_cosine_have_neighbours_too() -> None:
 def test_few_rows_are_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 32 spare candidates isotropic rows need no second look."""
     unit = unit_rows(np.random.default_rng(2).standard_normal((3_000, 200), dtype=np.float32))
-    pool = np.arange(3_000, dtype=np.int32)
     searched: list[int] = []
 
     def counted(*given: object) -> tuple[np.ndarray, np.ndarray]:
@@ -95,18 +98,17 @@ def test_few_rows_are_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> Non
     search = module.nearest
     monkeypatch.setattr(module, "nearest", counted)
     for dtype in DTYPES:
-        nearest_within(unit, pool, K, 1 << 24, dtype)
+        nearest_within(unit, 2_900, K, 1 << 24, dtype)
     assert searched == [0, 0, 0]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_byte_depends_on_the_threads(dtype: torch.dtype) -> None:
     unit = grouped(2_500, 33)
-    pool = np.arange(2_500, dtype=np.int32)
     seen = set()
     for count in COUNTS:
         with threads(count):
-            neighbours, cosines = nearest_within(unit, pool, K, 1 << 20, dtype)
+            neighbours, cosines = nearest_within(unit, 2_000, K, 1 << 20, dtype)
         seen.add((neighbours.tobytes(), cosines.tobytes()))
     assert len(seen) == 1
 
@@ -114,20 +116,23 @@ def test_no_byte_depends_on_the_threads(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("memory_bytes", [1, 1 << 28])
 def test_rows_outside_the_pool_have_neighbours_in_it(memory_bytes: int) -> None:
     unit = grouped(400, 20)
-    pool, rows = np.arange(0, 400, 2, dtype=np.int32), np.arange(1, 400, 40, dtype=np.int32)
-    neighbours, cosines = nearest(unit, pool, rows, K, memory_bytes)
-    exact = unit[rows].astype(np.float64) @ unit[pool].astype(np.float64).T
+    rows = np.arange(200, 400, 20, dtype=np.int32)
+    seen: list[tuple[str, int, int]] = []
+    progress = Progress("again", lambda *reported: seen.append(reported))
+    neighbours, cosines = nearest(unit, 200, rows, K, memory_bytes, progress)
+    exact = unit[rows].astype(np.float64) @ unit[:200].astype(np.float64).T
     order = np.argsort(-exact, axis=1, kind="stable")[:, :K]
-    np.testing.assert_array_equal(neighbours, pool[order])
+    np.testing.assert_array_equal(neighbours, order)
     np.testing.assert_allclose(cosines, np.take_along_axis(exact, order, axis=1), atol=1e-6)
+    done = range(11) if memory_bytes == 1 else (0, 10)
+    assert seen == [("again", rows_done, 10) for rows_done in done]
 
 
 def test_more_duplicates_than_spare_candidates_are_ranked_by_id() -> None:
     unit = unit_rows(np.repeat(np.eye(3, dtype=np.float32), 60, axis=0))
-    pool = np.arange(180, dtype=np.int32)
     for neighbours, _ in (
-        nearest(unit, pool, pool, K, 1 << 20),
-        nearest_within(unit, pool, K, 1 << 20, torch.float32),
+        nearest(unit, 180, np.arange(180, dtype=np.int32), K, 1 << 20),
+        nearest_within(unit, 180, K, 1 << 20, torch.float32),
     ):
         assert neighbours[0].tolist() == list(range(1, K + 1))
         assert neighbours[59].tolist() == list(range(K))
@@ -152,3 +157,47 @@ def test_no_cosine_is_beyond_one() -> None:
     candidates = np.stack([rows + 500, rows + 1_000], axis=1)
     _, cosines = rank(unit, rows, candidates, 2)
     assert cosines.max() == 1 and cosines.min() == -1
+
+
+def test_no_byte_depends_on_how_many_rows_are_ranked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unit = grouped(700, 20)
+    whole = nearest_within(unit, 600, K, 1 << 20)
+    monkeypatch.setattr(module, "RANKED_ROWS", 64)
+    parts = nearest_within(unit, 600, K, 1 << 20)
+    assert [one.tobytes() for one in whole] == [one.tobytes() for one in parts]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_comparison_that_was_interrupted_gives_the_same_bytes(
+    dtype: torch.dtype, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It resumes with the saved number type and block size, whatever is asked for then."""
+    monkeypatch.setattr(kept_heaps, "SECONDS", 0.0)
+    monkeypatch.setattr(kept_heaps, "LARGEST_SHARE", np.inf)
+    unit, reports = grouped(900, 24), list[tuple[int, int]]()
+
+    class KilledError(Exception):
+        pass
+
+    def stop_after(last: int) -> Progress:
+        def report(name: str, done: int, total: int) -> None:
+            reports.append((done, total))
+            if done == last:
+                raise KilledError
+
+        return Progress("", report)
+
+    whole = nearest_within(unit, 800, K, 1, dtype)
+    with pytest.raises(KilledError):
+        kept = KeptHeaps.of(tmp_path, unit, 800, 42)
+        nearest_within(unit, 800, K, 1, dtype, kept, stop_after(70))
+    with pytest.raises(KilledError):
+        kept = KeptHeaps.of(tmp_path, unit, 800, 42)
+        nearest_within(unit, 800, K, 1 << 28, torch.float32, kept, stop_after(110))
+    # 13 blocks of the pool of 64 rows, and 2 of the others.
+    assert reports == [(i, 117) for i in (*range(71), *range(70, 111))]
+    kept = KeptHeaps.of(tmp_path, unit, 800, 42)
+    resumed = nearest_within(unit, 800, K, 1 << 28, torch.float32, kept)
+    assert [one.tobytes() for one in whole] == [one.tobytes() for one in resumed]

@@ -1,5 +1,9 @@
 """The kNN graph against a brute-force float64 product, ties, dead latents and zero rows."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +11,7 @@ import pytest
 
 from analysis.bundle import TABLES
 from analysis.decoder import graph as module
+from analysis.decoder import kept_heaps, search_cost
 from analysis.decoder.graph import (
     NeighbourGraph,
     cosines_of_pairs,
@@ -15,6 +20,7 @@ from analysis.decoder.graph import (
     neighbour_table,
 )
 from analysis.runtime.errors import InputError
+from analysis.runtime.progress import Progress
 from tests.threads import COUNTS, threads
 
 
@@ -115,12 +121,13 @@ def test_the_table_has_the_bundle_schema_and_order(decoder: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("compared", "how"), [(100, "approximate, pynndescent"), (1_000, "every pair compared in int8")]
+    ("compared", "how"),
+    [(False, "approximate, pynndescent"), (True, "every pair compared in int8")],
 )
 def test_the_approximate_graph_states_its_recall(
-    compared: int, how: str, monkeypatch: pytest.MonkeyPatch
+    compared: bool, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "is_int8_fast", lambda width: True)
+    monkeypatch.setattr(search_cost, "is_int8_fast", lambda width: True)
     rng = np.random.default_rng(3)
     W = (rng.normal(size=(40, 16))[np.arange(600) % 40] + 0.4 * rng.normal(size=(600, 16))).astype(
         np.float32
@@ -128,7 +135,8 @@ def test_the_approximate_graph_states_its_recall(
     eligible = np.ones(600, dtype=bool)
     eligible[:20] = False
     exact = decoder_graph(W, eligible=eligible, k=10)
-    near = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
+    monkeypatch.setattr(module, "compares_every_pair", lambda latents, width: compared)
+    near = decoder_graph(W, eligible=eligible, k=10, largest_exact=99)
     assert near.how.startswith(f"{how}, recall@10")
     assert near.how.endswith("on a sample of 500 latents")
     shared = [
@@ -137,7 +145,7 @@ def test_the_approximate_graph_states_its_recall(
     assert near.recall == pytest.approx(np.mean(shared), abs=0.02)
     assert near.recall > 0.9
     assert not np.isin(near.neighbours, np.arange(20)).any()
-    again = decoder_graph(W, eligible=eligible, k=10, largest_exact=99, largest_compared=compared)
+    again = decoder_graph(W, eligible=eligible, k=10, largest_exact=99)
     assert isinstance(again, NeighbourGraph)
     assert again.neighbours.tobytes() == near.neighbours.tobytes()
 
@@ -153,7 +161,7 @@ def test_weights_that_are_not_finite_are_refused() -> None:
 def test_int8_is_used_only_for_many_latents_and_if_fast(
     fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "is_int8_fast", lambda width: fast)
+    monkeypatch.setattr(search_cost, "is_int8_fast", lambda width: fast)
     W = np.random.default_rng(5).normal(size=(101, 8)).astype(np.float32)
     for latents, how in ((100, "exact"), (101, "every pair" if fast else "exact")):
         eligible = np.ones(latents, dtype=bool)
@@ -161,52 +169,24 @@ def test_int8_is_used_only_for_many_latents_and_if_fast(
         assert graph.how.startswith(how)
 
 
-@pytest.mark.parametrize(
-    ("latents", "method"),
-    [(32_768, "exact"), (32_769, "int8"), (262_144, "int8"), (262_145, "pynndescent")],
-)
-def test_the_method_follows_from_the_number_of_latents(
-    latents: int, method: str, monkeypatch: pytest.MonkeyPatch
+def test_the_way_follows_from_the_eligible_latents_and_the_width(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The search itself is left out: only the limits of `decoder_graph` are asked for."""
-    monkeypatch.setattr(module, "is_int8_fast", lambda width: True)
-    chosen: list[str] = []
-    choose = module._method
+    sizes: list[tuple[int, int]] = []
 
-    class ChosenError(Exception):
+    class AskedError(Exception):
         pass
 
-    def recorded(count: int, width: int, exact: int, compared: int) -> None:
-        assert count == 20
-        chosen.append(choose(latents, width, exact, compared))
-        raise ChosenError
+    def recorded(latents: int, width: int) -> bool:
+        sizes.append((latents, width))
+        raise AskedError
 
-    monkeypatch.setattr(module, "_method", recorded)
-    with pytest.raises(ChosenError):
-        decoder_graph(np.eye(20, dtype=np.float32), eligible=np.ones(20, dtype=bool))
-    assert chosen == [method]
-
-
-@pytest.mark.parametrize(("k", "searched"), [(10, 16), (30, 46)])
-def test_pynndescent_searches_half_as_many_again(
-    k: int, searched: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And one more, because it counts the latent itself."""
-    counts: list[int] = []
-
-    class CountedError(Exception):
-        pass
-
-    def recorded(*_: object, **settings: Any) -> None:
-        counts.append(settings["n_neighbors"])
-        raise CountedError
-
-    monkeypatch.setattr(module, "NNDescent", recorded)
-    W = np.random.default_rng(6).normal(size=(200, 8)).astype(np.float32)
-    everyone = np.ones(200, dtype=bool)
-    with pytest.raises(CountedError):
-        decoder_graph(W, eligible=everyone, k=k, largest_exact=10, largest_compared=10)
-    assert counts == [searched]
+    monkeypatch.setattr(module, "compares_every_pair", recorded)
+    W = np.eye(20, 30, dtype=np.float32)
+    W[3] = 0
+    with pytest.raises(AskedError):
+        decoder_graph(W, eligible=np.arange(20) > 4)
+    assert sizes == [(15, 30)]
 
 
 def test_the_recall_is_the_share_of_the_true_neighbours() -> None:
@@ -232,7 +212,79 @@ def test_dead_latents_have_neighbours_and_are_none(decoder: np.ndarray) -> None:
     assert 9 not in graph.neighbours
 
 
-def test_pynndescent_is_used_only_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "is_int8_fast", lambda width: True)
-    methods = [module._method(latents, 768, 100, 200) for latents in (100, 101, 200, 201)]
-    assert methods == ["exact", "int8", "int8", "pynndescent"]
+@pytest.mark.parametrize("int8", [True, False])
+def test_a_graph_that_was_interrupted_is_the_same(
+    int8: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the other number type has become the faster one."""
+    monkeypatch.setattr(kept_heaps, "SECONDS", 0.0)
+    monkeypatch.setattr(kept_heaps, "LARGEST_SHARE", np.inf)
+    monkeypatch.setattr(search_cost, "is_int8_fast", lambda width: int8)
+    W = np.random.default_rng(7).normal(size=(500, 16)).astype(np.float32)
+    W[9] = 0
+    eligible = np.random.default_rng(8).random(500) < 0.8
+    settings: dict[str, Any] = {"eligible": eligible, "k": 6, "memory_bytes": 1}
+    settings["largest_exact"] = 100
+    whole = decoder_graph(W, **settings)
+
+    class KilledError(Exception):
+        pass
+
+    def stop(name: str, done: int, total: int) -> None:
+        if done == 20:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        decoder_graph(W, kept=tmp_path, progress=Progress("", stop), **settings)
+    monkeypatch.setattr(search_cost, "is_int8_fast", lambda width: not int8)
+    begun: list[int] = []
+    progress = Progress("", lambda name, done, total: begun.append(done))
+    resumed = decoder_graph(W, kept=tmp_path, progress=progress, **settings)
+    assert begun[0] == 20
+    assert resumed.neighbours.tobytes() == whole.neighbours.tobytes()
+    assert resumed.cosines.tobytes() == whole.cosines.tobytes()
+    assert (resumed.how, resumed.recall) == (whole.how, whole.recall)
+
+
+def test_the_sample_does_not_depend_on_which_latents_are_dead() -> None:
+    rows = np.array([1, 4, 9, 16, 0, 25], dtype=np.int32)
+    places = module._sample(rows, 3)
+    expected = np.random.default_rng(3).choice(6, 6, False)
+    assert rows[places].tolist() == np.array([0, 1, 4, 9, 16, 25])[expected].tolist()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from analysis.decoder import kept_heaps
+from analysis.decoder.graph import decoder_graph
+from analysis.runtime.progress import Progress
+
+def kill(name, done, total):
+    if done == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+kept_heaps.SECONDS, kept_heaps.LARGEST_SHARE = 0.0, np.inf
+folder = Path(sys.argv[1])
+W = np.load(folder / "W.npy")
+decoder_graph(
+    W, eligible=np.arange(len(W)) % 6 > 0, k=6, memory_bytes=1,
+    kept=folder / "kept", progress=Progress("", kill),
+)
+"""
+
+
+def test_a_graph_whose_process_was_killed_resumes_with_the_same_bytes(tmp_path: Path) -> None:
+    W = np.random.default_rng(9).normal(size=(500, 16)).astype(np.float32)
+    np.save(tmp_path / "W.npy", W)
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    begun: list[int] = []
+    progress = Progress("", lambda name, done, total: begun.append(done))
+    settings: dict[str, Any] = {"eligible": np.arange(500) % 6 > 0, "k": 6, "memory_bytes": 1}
+    resumed = decoder_graph(W, kept=tmp_path / "kept", progress=progress, **settings)
+    whole = decoder_graph(W, **settings)
+    assert begun[0] == 20
+    assert resumed.neighbours.tobytes() == whole.neighbours.tobytes()
+    assert resumed.cosines.tobytes() == whole.cosines.tobytes()

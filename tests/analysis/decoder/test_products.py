@@ -108,3 +108,26 @@ def test_without_a_fast_kernel_int8_is_not_chosen(monkeypatch: pytest.MonkeyPatc
         assert not is_int8_fast(512)
     finally:
         module._seconds.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_seconds_of_a_pair_are_those_of_a_whole_block(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[tuple[int, int, torch.dtype]] = []
+    now = [0.0]
+
+    def counted(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> None:
+        assert len(out) >= len(left) * len(right)
+        sizes.append((len(left), len(right), left.dtype))
+        now[0] += 0.2
+
+    monkeypatch.setattr(module, "products", counted)
+    monkeypatch.setattr("analysis.decoder.products.time.perf_counter", lambda: now[0])
+    module._seconds.cache_clear()
+    try:
+        assert module.seconds_of_pair(dtype, 8) == pytest.approx(0.2 / 2_048**2)
+        # A slow type is not timed eight times.
+        assert sizes == [(2_048, 2_048, dtype)] * 2
+    finally:
+        module._seconds.cache_clear()

@@ -25,12 +25,13 @@ def plan(**fields: object) -> BuildPlan:
 
 def test_every_step_has_an_estimate() -> None:
     names = {step.record.step for step in ACTIVATION_STEPS}
-    assert {*names, "store", "effects_on_logits"} == set(STEP_SECONDS)
+    assert {*names, "store", "effects_on_logits"} == {*STEP_SECONDS, "find_neighbours"}
 
 
 def test_estimates_grow_with_activations_and_latents() -> None:
-    one, two = step_seconds(1e6, 1_000, 5.0), step_seconds(2e6, 3_000, 5.0)
+    one, two = step_seconds(1e6, 1_000, 5.0, 7.0), step_seconds(2e6, 3_000, 5.0, 8.0)
     assert one["harvest"] == two["harvest"] == 5.0
+    assert (one["find_neighbours"], two["find_neighbours"]) == (7.0, 8.0)
     for name, (a, b) in STEP_SECONDS.items():
         assert one[name] == pytest.approx(a + b)
         assert two[name] == pytest.approx(2 * a + 3 * b)
@@ -57,5 +58,5 @@ def test_a_plan_is_printed_with_all_that_it_needs() -> None:
 
 
 def test_the_steps_behind_the_harvest_take_as_long_as_those_of_the_demo() -> None:
-    for activations, latents, total in ((1e6, 0, 8.5), (0, 1_000, 6.3)):
-        assert sum(step_seconds(activations, latents, 0.0).values()) == pytest.approx(total)
+    for activations, latents, total in ((1e6, 0, 8.5), (0, 1_000, 6.1)):
+        assert sum(step_seconds(activations, latents, 0.0, 0.0).values()) == pytest.approx(total)

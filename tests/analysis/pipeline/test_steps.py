@@ -17,6 +17,8 @@ from analysis.pipeline.artifacts import (
     ACTIVE_TOKENS,
     CONTEXTS,
     LOGITS,
+    NEIGHBOUR_HEAPS,
+    NEIGHBOURS,
     BundleTable,
 )
 from analysis.pipeline.building import Step, run_steps
@@ -148,6 +150,22 @@ def test_only_latents_that_fired_are_neighbours_and_on_the_map(
     assert np.array_equal(given[2], fired)
     _, named = _arguments("find_neighbours", "decoder_graph", finished, monkeypatch)
     assert np.array_equal(named["eligible"], fired) and not fired.all()
+
+
+def test_a_long_comparison_of_neighbours_is_kept_until_its_tables_are_written(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, named = _arguments("find_neighbours", "decoder_graph", finished, monkeypatch)
+    assert named["kept"] == finished.build.path(NEIGHBOUR_HEAPS)
+    assert named["progress"].name == "neighbours, blocks of pairs"
+    monkeypatch.undo()
+    left = named["kept"] / "heaps000000001.npz"
+    left.parent.mkdir()
+    left.touch()
+    before = finished.build.read(NEIGHBOURS)
+    assert steps.find_neighbours(finished.build).how == "exact"
+    assert finished.build.read(NEIGHBOURS) == before
+    assert not left.parent.exists()
 
 
 def test_contexts_have_the_length_and_number_of_the_build(finished: Finished) -> None:
