@@ -1,13 +1,13 @@
 """Estimate what it costs to find the neighbours of a decoder, and choose the way by it.
 
-Comparing every pair takes a multiplication of each pair in each dimension; pynndescent takes less
-for very many latents, but runs on one thread, misses neighbours and cannot be resumed. So it is
-used only where it is `SEVERAL` times cheaper.
+Comparing every pair multiplies each pair in each dimension. pynndescent visits fewer pairs of very
+many latents, but runs on one thread, misses neighbours and cannot be resumed, so it is used only
+where it is `SEVERAL` times cheaper.
 
-The two ways give different bytes, so the choice must not depend on a clock: it follows from the
-number of latents and the width alone, at the rates of one slow machine. Equal input therefore gives
-equal bytes on every machine, however busy. Only what does not change the bytes is timed: the number
-type of the products, and the seconds of the plan (`seconds_here`).
+The two ways give different bytes, so the choice does not depend on a clock: it follows from the
+number of eligible latents and the width alone, at the rates of one slow machine. Equal input
+therefore gives equal bytes on every machine, however busy. Only what leaves the bytes as they are
+is timed: the number type of the products, and the seconds of the plan (`seconds_here`).
 """
 
 import math
@@ -24,32 +24,45 @@ little."""
 WORTH_TIMING = 4_096
 """Latents from which timing the number types pays off."""
 
-SEVERAL = 4.0
-"""How many times cheaper pynndescent must be."""
+ALWAYS_COMPARED = 262_144
+"""Eligible latents up to which every pair is compared, whatever the width."""
 
-REFERENCE_SCAN = 0.3e-9
-"""Seconds to scan the product of a pair for both of its rows."""
-REFERENCE_PAIR = 0.9e-9
-"""Seconds to write the product of a pair, and to scan it."""
-REFERENCE_PRODUCT = 0.0125e-9
-"""Seconds for each dimension of a pair, in float32."""
-REFERENCE_VISIT = 3.0e-6
-REFERENCE_DIMENSION = 0.02e-6
+SEVERAL = 8.0
+"""How many times cheaper pynndescent must be on the slow machine, which has two cores. With eight
+cores, comparing is four times as fast, and pynndescent is not."""
+
+# The slow machine has two cores with AVX2 and no instruction for int8. Measured there in float32:
+# 262,144 x 768 in 350 s (700 s of CPU time).
+SCAN = 1.6e-9
+"""Seconds to write the product of a pair and to scan it for both of its rows."""
+PRODUCT = 0.0115e-9
+"""Seconds for each dimension of a pair."""
+
+# Measured there with 46 neighbours, of which 30 are kept: 32,768 latents in 13 s of CPU time, for
+# 128 and for 768 dimensions; 1,048,576 x 128 in more than 2,100 s. A visit takes longer the less of
+# the decoder is in the caches.
+VISIT = 27.2e-6
+"""Seconds of pynndescent for each latent and doubling of their number, with 32,768 latents."""
+GROWTH = 0.38
+"""Exponent of the number of latents by which a visit takes longer."""
 
 
 def compares_every_pair(latents: int, width: int) -> bool:
     """Whether every pair of this many eligible latents is compared; else pynndescent searches."""
-    return comparing_seconds(latents, width) < SEVERAL * searching_seconds(latents, width)
+    if latents <= ALWAYS_COMPARED:
+        return True
+    return comparing_seconds(latents, width) < SEVERAL * searching_seconds(latents)
 
 
 def comparing_seconds(latents: int, width: int) -> float:
     """Seconds of comparing every pair on the slow machine."""
-    return latents**2 / 2 * (REFERENCE_PAIR + REFERENCE_PRODUCT * width)
+    return latents**2 / 2 * (SCAN + PRODUCT * width)
 
 
-def searching_seconds(latents: int, width: int) -> float:
+def searching_seconds(latents: int) -> float:
     """Seconds of pynndescent on the slow machine."""
-    return latents * math.log2(max(latents, 2)) * (REFERENCE_VISIT + REFERENCE_DIMENSION * width)
+    visits = latents * math.log2(max(latents, 2))
+    return visits * VISIT * (latents / 32_768) ** GROWTH
 
 
 def number_type(latents: int, width: int, largest_exact: int = LARGEST_EXACT) -> torch.dtype:
@@ -68,11 +81,11 @@ def seconds_here(latents: int, width: int) -> float:
     Products are timed on a block of the size that is used; searching has the slow machine's rate.
     """
     if not compares_every_pair(latents, width):
-        return searching_seconds(latents, width)
+        return searching_seconds(latents)
     if latents < WORTH_TIMING:
         return comparing_seconds(latents, width)
     product = seconds_of_pair(number_type(latents, width), width)
-    return latents**2 / 2 * (product + REFERENCE_SCAN)
+    return latents**2 / 2 * (product + SCAN)
 
 
 def description(latents: int, width: int) -> str:

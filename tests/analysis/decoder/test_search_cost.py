@@ -14,10 +14,10 @@ from analysis.decoder.search_cost import (
     seconds_here,
 )
 
-WIDTHS = (16, 64, 128, 256, 768, 2_304, 4_096)
+WIDTHS = (16, 128, 768, 2_304, 4_096)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [1, *WIDTHS, 16_384])
 @pytest.mark.parametrize("latents", [2, 8_192, 65_536, 262_144])
 def test_every_pair_is_compared_up_to_262144_latents(latents: int, width: int) -> None:
     assert compares_every_pair(latents, width)
@@ -26,17 +26,17 @@ def test_every_pair_is_compared_up_to_262144_latents(latents: int, width: int) -
 @pytest.mark.parametrize("width", [128, 768, 2_304])
 def test_every_pair_of_a_million_is_compared_and_of_very_many_not(width: int) -> None:
     assert compares_every_pair(1 << 20, width)
-    assert not compares_every_pair(1 << 24, width)
+    assert not compares_every_pair(1 << 27, width)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pynndescent_is_used_where_it_is_several_times_cheaper(width: int) -> None:
-    sizes = [round(1_000 * 1.1**i) for i in range(120)]
+    sizes = [round(262_145 * 1.05**i) for i in range(200)]
     ways = [compares_every_pair(size, width) for size in sizes]
     assert ways == sorted(ways, reverse=True)
     first = sizes[ways.index(False)]
-    ratio = comparing_seconds(first, width) / searching_seconds(first, width)
-    assert SEVERAL <= ratio < 1.2 * SEVERAL
+    ratio = comparing_seconds(first, width) / searching_seconds(first)
+    assert SEVERAL <= ratio < 1.1 * SEVERAL
 
 
 def test_the_choice_does_not_depend_on_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +49,9 @@ def test_the_choice_does_not_depend_on_a_clock(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_slow_machine_takes_as_long_as_was_measured() -> None:
-    # Measured: two cores with AVX2 and no fast int8.
-    assert comparing_seconds(65_536, 768) == pytest.approx(0.0, rel=0.3)
+    assert comparing_seconds(262_144, 768) == pytest.approx(350, rel=0.05)
+    assert searching_seconds(32_768) == pytest.approx(13.4, rel=0.05)
+    assert 2_100 < searching_seconds(1 << 20) < 4_200
 
 
 @pytest.mark.parametrize(
@@ -76,10 +77,10 @@ def test_the_seconds_of_this_machine_are_timed(monkeypatch: pytest.MonkeyPatch) 
     seconds = {(torch.int8, 768): 2e-9}
     monkeypatch.setattr(module, "seconds_of_pair", lambda dtype, width: seconds[dtype, width])
     pairs = (1 << 20) ** 2 / 2
-    assert seconds_here(1 << 20, 768) == pytest.approx(pairs * (2e-9 + module.REFERENCE_SCAN))
+    assert seconds_here(1 << 20, 768) == pytest.approx(pairs * (2e-9 + module.SCAN))
     assert seconds_here(1_000, 768) == comparing_seconds(1_000, 768)
-    assert seconds_here(1 << 24, 768) == searching_seconds(1 << 24, 768)
+    assert seconds_here(1 << 27, 768) == searching_seconds(1 << 27)
     assert description(1 << 20, 768) == (
-        "Neighbours: every pair of latents is compared, in about 21 min."
+        "Neighbours: every pair of latents is compared, in about 33 min."
     )
-    assert description(1 << 24, 768).startswith("Neighbours: pynndescent searches, because")
+    assert description(1 << 27, 768).startswith("Neighbours: pynndescent searches, because")
