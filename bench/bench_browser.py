@@ -43,6 +43,7 @@ ENGINES = ("clearwater", "hyper-scatter", "regl-scatterplot")
 SELECTIONS = 20
 BROWSER_IDLE = 0.06
 """CPU seconds in one second of a browser that shows an empty page."""
+EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-headless-shell")
 PATIENCE = 300_000
 """Milliseconds; a chart of a million points takes minutes."""
 WITHOUT_WEBGL = """
@@ -56,7 +57,7 @@ Row = dict[str, float]
 
 def launched(playwright: Playwright) -> Browser:
     """A fresh browser, so that no round profits from the cache of another."""
-    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS])
+    return playwright.chromium.launch(executable_path=EXECUTABLE, args=[*FLAGS])
 
 
 def wait_for_browser() -> None:

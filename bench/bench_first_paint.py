@@ -6,7 +6,6 @@ Each round starts a new server on the demo; an empty page of a browser is alread
 dashboard as soon as the server answers (target: 4 s to the first chart).
 """
 
-import shutil
 import socket
 import statistics
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.bench_browser import wait_for_browser
+from bench.bench_browser import EXECUTABLE, wait_for_browser
 
 ROOT = Path(__file__).parent.parent
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -26,7 +25,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 def main(rounds: int = 3) -> None:
     """Print the median times of title and first chart, in seconds after the start of the server."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
         measured = [_round(browser) for _ in range(rounds)]
         browser.close()
     names = ("server answers", "title", "first chart")

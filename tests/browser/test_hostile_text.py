@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page
 
 from charts.core.text import visible
-from tests.browser.conftest import PATIENCE, serving, settle
+from tests.browser.conftest import new_profile, serving, settle
 from tests.charts import conftest as world
 
 pytestmark = pytest.mark.browser
@@ -80,9 +80,9 @@ def check(page: Page) -> str:
 def test_hostile_text_is_shown_as_itself_everywhere(
     hostile_server: str, chromium: Browser, tmp_path: Path
 ) -> None:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE)
+    context = new_profile(chromium)
     page = context.new_page()
+    page.set_viewport_size({"width": 1440, "height": 900})
     dialogs: list[str] = []
     asked: list[str] = []
     errors: list[str] = []

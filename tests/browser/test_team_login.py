@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from analysis.serve.nginx import COOKIE
 from bench.server import Server, free_port, started
 from tests.analysis.serve.conftest import needs_nginx
-from tests.browser.conftest import PATIENCE, until
+from tests.browser.conftest import new_profile, until
 from tests.pages.server.team_server import BUNDLES, CLOSED, OPEN, PEOPLE, environment
 
 pytestmark = [pytest.mark.browser, needs_nginx]
@@ -87,8 +87,7 @@ def server(folder: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    fresh = chromium.new_context()
-    fresh.set_default_timeout(PATIENCE)
+    fresh = new_profile(chromium)
     yield fresh
     fresh.close()
 
