@@ -94,8 +94,9 @@ class MapPage:
         self.page.evaluate(_PAUSE)
 
     def rest(self) -> "MapPage":
-        """Wait until the map has come to rest and the server is idle."""
+        """Wait until the map has come to rest, its gestures are answered and the server is idle."""
         self.pause()
+        expect(self.page.locator(".map[data-busy]")).to_have_count(0)
         settle(self.page)
         return self
 

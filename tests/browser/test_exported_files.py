@@ -1,7 +1,8 @@
 """Exported files in the browser: they equal the screen, and a dropped one opens its view."""
 
 import base64
-import io
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 from analysis.bundle import Bundle
 from charts.core.provenance import read_provenance
@@ -63,7 +64,9 @@ def test_every_figure_and_table_of_a_page_is_saved_and_made_again(
     assert len(names) == buttons.count() > 0, "no two files of a page have the same name"
 
 
-def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> None:
+def test_a_saved_csv_is_read_as_it_is_and_a_dropped_file_opens_its_view(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
     page = open_page("latent?latent=400&contexts=random")
     card = page.locator("[class*='st-key-card-latent-400-contexts']")
     files = [
@@ -71,16 +74,16 @@ def test_a_dropped_file_opens_its_view(open_page: OpenPage, tmp_path: Path) -> N
         for label in ("Rows, Parquet", "Picture, PNG", "Picture, SVG", "Types of the CSV, JSON")
     ]
     assert all(file.name.startswith("latent-400-contexts-random_") for file in files)
+    rows = pd.read_csv(saved(page, card, "Rows, CSV", tmp_path), keep_default_na=False)
+    assert rows["token"].tolist() == pq.read_table(files[0])["token"].to_pylist()
+
     page = open_page("")
-    for file in files:
-        drop(page, file)
-        page.wait_for_url("**/latent?*latent=400*", timeout=PATIENCE)
-        assert "contexts=random" in page.url
-        if file is files[0]:
-            settle(page)
-        page.get_by_role("link", name="Overview", exact=True).click()
-        page.wait_for_url(lambda url: "/latent" not in url, timeout=PATIENCE)
-        settle(page)
+    asked = drop_all(page, files)
+    page.wait_for_url(re.compile(r"/latent\?.*latent=400"), timeout=PATIENCE)
+    assert "contexts=random" in page.url
+    assert len(asked) == len(files) and len(set(asked)) == 1
+    settle(page)
+    expect(page.locator("[class*='st-key-card-latent-400-contexts-random']")).to_be_visible()
     drop(page, Path(__file__))
     page.get_by_text("has no view to open. Drop a Parquet").wait_for()
 
@@ -100,6 +103,7 @@ def test_files_that_wait_show_their_places_and_can_be_cancelled(
     waiting.get_by_text("place 1 in the queue").wait_for()
     waiting.get_by_role("button", name="Cancel").nth(1).click()
     waiting.get_by_text("place 1 in the queue").wait_for(state="detached")
+    expect(waiting.get_by_role("button", name="Cancel")).to_have_count(1)
     waiting.get_by_role("button", name="Cancel").click()
     waiting.wait_for(state="detached")
     page.keyboard.press("Escape")
@@ -132,12 +136,24 @@ def drop(page: Page, file: Path) -> None:
     )
 
 
-def test_a_saved_csv_is_read_as_it_is(open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page("latent?latent=400")
-    card = page.locator("[class*='st-key-card-latent-400-contexts']")
-    rows = pd.read_csv(saved(page, card, "Rows, CSV", tmp_path), keep_default_na=False)
-    parquet = pq.read_table(io.BytesIO(saved(page, card, "Rows, Parquet", tmp_path).read_bytes()))
-    assert rows["token"].tolist() == parquet["token"].to_pylist()
+def drop_all(page: Page, files: Sequence[Path]) -> list[str]:
+    """Drop files on the page: the addresses that it asks for, of which only the last is opened."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        is_address = route.request.is_navigation_request()
+        if is_address:
+            asked.append(route.request.url)
+        if is_address and len(asked) < len(files):
+            route.fulfill(status=204)  # the page stays open
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/(latent|map)\?"), answer)
+    for file in files:
+        with page.expect_request(lambda request: request.is_navigation_request()):
+            drop(page, file)
+    return asked
 
 
 @pytest.mark.parametrize(
@@ -166,9 +182,11 @@ def test_the_pictures_of_the_map_say_where_they_come_from(
         assert made.figure.call is not None
         assert made.figure.call.arguments["colour"] in view
     assert "viewport=" in read_provenance(files[0]).view
-    page = open_page("")
-    for file in files[:3]:
-        drop(page, file)
-        page.wait_for_url("**/map?*viewport=*", timeout=PATIENCE)
-        page.go_back()
-        settle(page)
+    page = shown.page
+    shown.keys("0")
+    shown.rest()
+    assert "viewport" not in shown.link
+    asked = drop_all(page, files[:3])
+    page.wait_for_url(re.compile(r"/map\?.*viewport="), timeout=PATIENCE)
+    assert len(asked) == 3 and len(set(asked)) == 1
+    shown.ready()

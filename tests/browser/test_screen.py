@@ -64,49 +64,26 @@ def test_every_page_fits_and_has_the_colours_of_its_scheme(open_page: OpenPage, 
         assert papers and set(papers) == {shown(PAPER, scheme)}
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_pixels_of_charts_have_the_colours_of_the_scheme(
-    open_page: OpenPage, scheme: Scheme
+def test_the_pixels_of_charts_have_the_colours_of_the_scheme_and_follow_it(
+    open_page: OpenPage,
 ) -> None:
-    page = open_page("", scheme=scheme)
-    chart = page.locator("[data-testid=stVegaLiteChart]").first
-    image = Image.open(io.BytesIO(chart.screenshot(timeout=PATIENCE))).convert("RGB")
-    colours = {pixel: n for n, pixel in image.getcolors(2**24) or []}
-    paper, bars = (PAPER, ACCENT) if scheme == "light" else (dark_of(PAPER), dark_of(ACCENT))
-    assert max(colours, key=lambda colour: colours[colour]) == rgb(paper)
-    assert colours.get(rgb(bars), 0) > 500
+    page = open_page("", scheme="dark")
+    for scheme in ("dark", *SCHEMES):
+        page.emulate_media(color_scheme=scheme)
+        svg = page.locator(".vega-embed svg").first
+        expect(svg).to_have_css("background-color", shown(PAPER, scheme))
+        settle(page)
+        assert page.evaluate(_COLOURS) == [shown(PAPER, scheme), shown(INK, scheme)]
+        assert set(page.evaluate(_CHART_PAPERS)) == {shown(PAPER, scheme)}
+        chart = page.locator("[data-testid=stVegaLiteChart]").first
+        image = Image.open(io.BytesIO(chart.screenshot(timeout=PATIENCE))).convert("RGB")
+        colours = {pixel: n for n, pixel in image.getcolors(2**24) or []}
+        paper, bars = (PAPER, ACCENT) if scheme == "light" else (dark_of(PAPER), dark_of(ACCENT))
+        assert max(colours, key=lambda colour: colours[colour]) == rgb(paper)
+        assert colours.get(rgb(bars), 0) > 500
 
 
-def test_charts_follow_when_the_browser_changes_its_scheme(open_page: OpenPage) -> None:
-    page = open_page("", scheme="light")
-    page.emulate_media(color_scheme="dark")
-    svg = page.locator(".vega-embed svg").first
-    expect(svg).to_have_css("background-color", shown(PAPER, "dark"))
-    settle(page)
-    assert page.evaluate(_COLOURS) == [shown(PAPER, "dark"), shown(INK, "dark")]
-    assert set(page.evaluate(_CHART_PAPERS)) == {shown(PAPER, "dark")}
-
-
-def test_the_toolbar_is_one_row_and_the_map_has_the_rest_of_the_window(open_page: OpenPage) -> None:
-    page = open_page("")
-    toolbar = page.locator(".st-key-toolbar").bounding_box()
-    assert toolbar is not None and toolbar["height"] < 50
-    page = open_page("map")
-    tools = [page.locator(f".st-key-{name}").bounding_box() for name in _TOOLS]
-    tops = [tool["y"] + tool["height"] / 2 for tool in tools if tool]
-    assert len(tops) == len(_TOOLS) and max(tops) - min(tops) < 3
-    stage, rail = (page.locator(f".st-key-{name}").bounding_box() for name in ("stage", "rail"))
-    assert stage is not None and rail is not None
-    assert 330 <= rail["width"] <= 360 and rail["x"] >= stage["x"] + stage["width"]
-    assert stage["height"] > 0.7 * 900 and stage["y"] + stage["height"] <= 900
-    page.set_viewport_size({"width": 880, "height": 844})
-    page.wait_for_timeout(600)
-    stage, rail = (page.locator(f".st-key-{name}").bounding_box() for name in ("stage", "rail"))
-    assert stage is not None and rail is not None
-    assert rail["y"] >= stage["y"] + stage["height"] and rail["width"] > 800
-
-
-def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selected(
+def test_the_map_has_the_rest_of_the_window_and_stays_there_as_parts_are_selected(
     open_page: OpenPage,
 ) -> None:
     page = open_page("map?map=decoder")
@@ -115,6 +92,13 @@ def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selecte
     page.locator(".map[data-drawn=all]").wait_for()
     settle(page)
     assert page.evaluate("window.shifts") < 0.1
+    tools = [page.locator(f".st-key-{name}").bounding_box() for name in _TOOLS]
+    tops = [tool["y"] + tool["height"] / 2 for tool in tools if tool]
+    assert len(tops) == len(_TOOLS) and max(tops) - min(tops) < 3
+    place, rail = (page.locator(f".st-key-{name}").bounding_box() for name in ("stage", "rail"))
+    assert place is not None and rail is not None
+    assert 330 <= rail["width"] <= 360 and rail["x"] >= place["x"] + place["width"]
+    assert place["height"] > 0.7 * 900 and place["y"] + place["height"] <= 900
     stage = page.locator(".map")
     before = stage.bounding_box()
     field = page.locator(FIELD)
@@ -124,6 +108,8 @@ def test_the_map_stays_where_it_is_while_the_page_loads_and_as_parts_are_selecte
         expect(page.get_by_role("button", name="density<0.01").first).to_be_visible()
         settle(page)
         assert stage.bounding_box() == before
+    page.set_viewport_size({"width": 880, "height": 844})
+    page.wait_for_function(_RAIL_IS_BELOW)
 
 
 def test_the_overview_stays_where_it_is_while_its_tours_are_tested(open_page: OpenPage) -> None:
@@ -134,6 +120,8 @@ def test_the_overview_stays_where_it_is_while_its_tours_are_tested(open_page: Op
     expect(page.get_by_text("is now tested again")).to_have_count(0)
     settle(page)
     assert page.evaluate("window.shifts") < 0.1
+    toolbar = page.locator(".st-key-toolbar").bounding_box()
+    assert toolbar is not None and toolbar["height"] < 50, "it is one row"
 
 
 def test_on_a_phone_the_map_starts_below_three_rows(open_page: OpenPage) -> None:
@@ -176,15 +164,6 @@ def test_the_keys_of_a_page_skip_the_closed_sidebar(open_page: OpenPage) -> None
     expect(page.get_by_role("combobox", name="Bundle")).to_be_visible()
 
 
-def test_the_question_of_a_page_and_its_data_are_one_click_away(open_page: OpenPage) -> None:
-    page = open_page("latent")
-    page.get_by_role("button", name="About Latent").click()
-    expect(page.get_by_text("What does this latent respond to")).to_be_visible()
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name=re.compile(r"· N = [\d,]+")).click()
-    expect(page.get_by_text("A latent is active when")).to_be_visible()
-
-
 def test_what_opens_above_a_page_can_be_read_aloud(open_page: OpenPage) -> None:
     page = open_page("latent?latent=240")
     found = {}
@@ -201,6 +180,11 @@ def test_what_opens_above_a_page_can_be_read_aloud(open_page: OpenPage) -> None:
     found["paper"] = violations(page)
     page.keyboard.press("Escape")
     page.get_by_text("In its size on paper").wait_for(state="detached")
+    page.get_by_role("button", name=re.compile(r"· N = [\d,]+")).click()
+    expect(page.get_by_text("A latent is active when")).to_be_visible()
+    found["data"] = violations(page)
+    page.keyboard.press("Escape")
+    page.get_by_text("A latent is active when").wait_for(state="detached")
     page.keyboard.press("n")
     page.get_by_label("Tags").wait_for()
     found["note"] = violations(page)
@@ -217,6 +201,11 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
+_RAIL_IS_BELOW = """() => {
+  const [stage, rail] = ["stage", "rail"].map(
+    (name) => document.querySelector(`.st-key-${name}`).getBoundingClientRect());
+  return rail.y >= stage.bottom && rail.width > 800;
+}"""
 _TOOLS = ("page-name", "selection-as-text", "selection-count", "page-choices")
 _MARK_CHARTS = """
 () => document.querySelectorAll('.vega-embed').forEach(chart => { chart.marked = true; })
