@@ -7,7 +7,7 @@ Files are read in whole row groups, so latents that are near each other in the f
 together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,6 +85,8 @@ class Activations:
     """[d_sae] where each latent's rows end in `activations_by_latent`."""
     token_ends: Ints = field(repr=False)
     """[rows] where each token's rows end in `activations_by_token`."""
+    opened: Mapping[str, TableFile] = field(default_factory=dict, repr=False, compare=False)
+    """The files of tables that are open."""
 
     @cached_property
     def latent_counts(self) -> Ints:
@@ -163,11 +165,14 @@ class Activations:
 
     @cached_property
     def _by_latent(self) -> TableFile:
-        return TableFile(self.folder / "activations_by_latent.parquet")
+        return self._file("activations_by_latent")
 
     @cached_property
     def _by_token(self) -> TableFile:
-        return TableFile(self.folder / "activations_by_token.parquet")
+        return self._file("activations_by_token")
+
+    def _file(self, table: str) -> TableFile:
+        return self.opened.get(table) or TableFile(self.folder / f"{table}.parquet")
 
     @cached_property
     def _latent_starts(self) -> Ints:

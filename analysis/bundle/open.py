@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from analysis.bundle.checksums import check_footers, check_manifest
 from analysis.bundle.cut_texts import cut_texts
 from analysis.bundle.damage import MEND
 from analysis.bundle.footer_checks import check_columns, check_counts
+from analysis.bundle.kept_columns import KeptColumns
 from analysis.bundle.manifest import MANIFEST, Manifest
 from analysis.bundle.older_schemas import CURRENT, REFRESH_TABLES, OlderSchema, reading_of
 from analysis.bundle.positions import KeptTokens, kept_tokens
@@ -28,6 +29,7 @@ from analysis.bundle.schema import OPTIONAL_TABLES, TABLES
 from analysis.bundle.table_file import TableFile
 from analysis.bundle.tables import LatentTable
 from analysis.runtime.errors import InputError
+from analysis.runtime.once import once_property
 
 LARGEST_MANIFEST_BYTES = 4_000_000
 
@@ -57,15 +59,17 @@ class Bundle:
     """Changes when a file of the bundle is replaced; the key of everything derived from it."""
     files: dict[str, TableFile] = field(default_factory=dict, repr=False, compare=False)
     """The files of the tables, as they were when the bundle was opened."""
+    columns: KeptColumns = field(default_factory=KeptColumns, repr=False, compare=False)
+    """What was read of large tables lately."""
 
-    @cached_property
+    @once_property
     def latents(self) -> pa.Table:
         """One row per latent; row i is latent i."""
         rows, active = self._read("latents"), self._file("activations_by_latent").rows
         cross_checks.check_latents(self._path("latents"), rows, self.manifest, active)
         return rows
 
-    @cached_property
+    @once_property
     def top_words(self) -> TopWords:
         """The top tokens in a form that is fast to search."""
         lists = self.latents["top_tokens"].combine_chunks()
@@ -74,12 +78,12 @@ class Bundle:
             encoded.dictionary, encoded.indices.to_numpy(), pc.list_parent_indices(lists).to_numpy()
         )
 
-    @cached_property
+    @once_property
     def clusters(self) -> pa.Table:
         """One row per cluster of every space and level."""
         return self._read("clusters")
 
-    @cached_property
+    @once_property
     def memberships(self) -> pa.Table:
         """Which cluster a latent belongs to, in every space and at every level."""
         rows = self._read("memberships")
@@ -88,97 +92,102 @@ class Bundle:
         )
         return rows
 
-    @cached_property
+    @once_property
     def null_latents(self) -> pa.Table:
         """Positions, clusters and partners of latents in draws where there is nothing to find."""
         rows = self._read("null_latents")
         cross_checks.check_null_latents(self._path("null_latents"), rows, self.null_clusters)
         return rows
 
-    @cached_property
+    @once_property
     def null_clusters(self) -> pa.Table:
         """One row per cluster of these draws."""
         return self._read("null_clusters")
 
-    @cached_property
+    @once_property
     def cluster_pairs(self) -> pa.Table:
         """Joint tokens of two clusters of a level."""
         rows = self._read("cluster_pairs")
         cross_checks.check_cluster_pairs(self._path("cluster_pairs"), rows, self.clusters)
         return rows
 
-    @cached_property
+    @once_property
     def cluster_components(self) -> pa.Table:
         """Principal components of the clusters' reconstructed activations."""
         return self._read("cluster_components")
 
-    @cached_property
+    @once_property
     def cluster_loadings(self) -> pa.Table:
         """The members' decoder vectors on these components."""
         rows = self._read("cluster_loadings")
         cross_checks.check_loadings(self._path("cluster_loadings"), rows, self.cluster_components)
         return rows
 
-    @cached_property
+    @once_property
     def documents(self) -> pa.Table:
         """One row per document."""
         return self._read("documents")
 
-    @cached_property
+    @once_property
     def document_values(self) -> pa.Table:
         """The values of the documents in the columns of the corpus."""
         rows = self._read("document_values")
         cross_checks.check_document_values(self._path("document_values"), rows, self.documents)
         return rows
 
-    @cached_property
+    @once_property
     def latent_profiles(self) -> LatentTable | None:
         """Where latents fire, by the values of the documents; None if an older bundle lacks it."""
         return self._by_latent("latent_profiles") if "latent_profiles" in self.files else None
 
-    @cached_property
+    @once_property
     def cluster_profiles(self) -> pa.Table:
         """Where clusters fire, by the values of the documents."""
         return self._read("cluster_profiles")
 
-    @cached_property
+    @once_property
     def tokens(self) -> pa.Table:
         """One row per token of the corpus, masked ones included."""
         return self._read("tokens")
 
-    @cached_property
+    @property
+    def tokens_file(self) -> TableFile:
+        """The file of the tokens, of which pages read few rows."""
+        return self._file("tokens")
+
+    @once_property
     def neighbours(self) -> LatentTable:
         """Nearest decoder vectors."""
         return self._by_latent("neighbours")
 
-    @cached_property
+    @once_property
     def partners(self) -> LatentTable:
         """Strongest co-occurrence partners."""
         return self._by_latent("partners")
 
-    @cached_property
+    @once_property
     def relations(self) -> LatentTable:
         """Duplicates, implications, exclusive siblings and absorption candidates, by `a`."""
         return self._by_latent("relations")
 
-    @cached_property
+    @once_property
     def kept_tokens(self) -> KeptTokens:
         """Kept tokens, documents and windows."""
         kept = kept_tokens(self.path)
         cross_checks.check_kept(self._path("tokens"), kept, self.documents, self.manifest)
         return kept
 
-    @cached_property
+    @once_property
     def contexts(self) -> LatentTable:
         """Windows of the corpus on which a latent is active."""
         return self._by_latent("contexts")
 
-    @cached_property
+    @once_property
     def logits(self) -> LatentTable:
         """Tokens that a latent promotes or suppresses; empty without a model."""
         return self._by_latent("logits")
 
-    @cached_property
+    @once_property
     def activations(self) -> Activations:
         """The sparse activations."""
         # Read one column only: for ten million tokens the whole table takes a second and 200 MB.
@@ -189,7 +198,13 @@ class Bundle:
             self._path("tokens"), counted, self._file("activations_by_token").rows
         )
         return Activations(
-            self.path, np.cumsum(self.latents["active_tokens"].to_numpy(), dtype=np.int64), ends
+            self.path,
+            np.cumsum(self.latents["active_tokens"].to_numpy(), dtype=np.int64),
+            ends,
+            {
+                table: self._file(table)
+                for table in ("activations_by_latent", "activations_by_token")
+            },
         )
 
     def pieces(self, table: str) -> Iterator[pa.Table]:
@@ -213,10 +228,10 @@ class Bundle:
 
     def _file(self, table: str) -> TableFile:
         if table not in self.files:
-            self.files[table] = TableFile(self._path(table))
+            self.files[table] = TableFile(self._path(table), self.columns)
         return self.files[table]
 
-    @cached_property
+    @once_property
     def _limits(self) -> Limits:
         return Limits.of(self.manifest, self._file("tokens").rows)
 
@@ -256,14 +271,15 @@ def open_bundle(path: str | Path, *, to_refresh: bool = False) -> Bundle:
     manifest = _validated(folder / MANIFEST, schema.completed_manifest(content))
     check_manifest(folder / MANIFEST, content)
     tables = REFRESH_TABLES if to_refresh and not schema.opens else _tables_of(folder, manifest)
-    files = {table: _table_file(folder, table) for table in tables}
+    columns = KeptColumns()
+    files = {table: _table_file(folder, table, columns) for table in tables}
     for file in files.values():
         check_columns(file, schema)
     check_footers(files, manifest)
     # A refresh computes the other tables again, so it does not matter what they hold.
     used = {table: files[table] for table in (REFRESH_TABLES if to_refresh else files)}
     check_counts(used, manifest)
-    return Bundle(folder, manifest, schema, identity, files)
+    return Bundle(folder, manifest, schema, identity, files, columns)
 
 
 def _tables_of(folder: Path, manifest: Manifest) -> list[str]:
@@ -334,8 +350,8 @@ def _validated(file: Path, content: dict[str, Any]) -> Manifest:
         raise InputError(f"{file}: the field {place} is not valid; {MEND}.") from error
 
 
-def _table_file(folder: Path, table: str) -> TableFile:
+def _table_file(folder: Path, table: str, columns: KeptColumns) -> TableFile:
     file = folder / f"{table}.parquet"
     if not file.is_file():
         raise InputError(f"{file}: is missing, so the bundle is incomplete; {MEND}.")
-    return TableFile(file)
+    return TableFile(file, columns)

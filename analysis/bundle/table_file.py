@@ -7,14 +7,15 @@ opening a bundle stays cheap. Before it reads, a file estimates the memory that 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from threading import local
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle.damage import MEND, changed, damaged, reading, short_name
+from analysis.bundle.kept_columns import MOST_GROUPS, KeptColumns
 from analysis.runtime.errors import InputError
 
 CHECKSUM_KEY = b"page_checksum"
@@ -22,6 +23,8 @@ CHECKSUM_KEY = b"page_checksum"
 MEMORY_SETTING = "CLEARWATER_TABLE_GB"
 """Environment variable: most memory that one read of a table may take, in GB."""
 DEFAULT_GB = 1.0
+MOST_FREE = 2
+"""Handles of a file that stay open between reads."""
 _TRAILER = 8
 """Bytes after the footer of a Parquet file: its length, and `PAR1`."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}
@@ -43,16 +46,20 @@ def memory_limit() -> float:
 class TableFile:
     """A table's file that any number of threads may read at the same time.
 
-    A ParquetFile is not thread-safe, and the sessions of a dashboard are threads. So each thread
-    has its own handle; all threads share the footer. Files are not mapped into memory: a page of a
+    A ParquetFile is not thread-safe, and the sessions of a dashboard are threads. So each read has
+    a handle to itself; all share the footer. Files are not mapped into memory: a page of a
     mapped file that was cut short would end the whole server.
+
+    `kept` holds what `read_kept` has read, for all files of a bundle.
 
     Raises InputError if the file is missing or its footer cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: KeptColumns | None = None) -> None:
         self.path = path
-        self._own = local()
+        self._kept = kept
+        self._free: list[pq.ParquetFile] = []
+        """Handles that no thread uses now."""
         self._identity = file_identity(path)
         with reading(path, "is not a readable Parquet file"):
             footer = _footer(path)
@@ -85,8 +92,7 @@ class TableFile:
         """
         chosen = list(range(self.groups) if groups is None else groups)
         expected = self._checked_size(chosen, columns)
-        with reading(self.path):
-            file = self._file
+        with reading(self.path), self._handle() as file:
             if chosen:
                 # Arrow reads lists of dictionaries only from one row group at a time.
                 rows = pa.concat_tables([file.read_row_group(group, columns) for group in chosen])
@@ -98,12 +104,39 @@ class TableFile:
             raise damaged(self.path, f"has {rows.num_rows:,} rows where {expected:,} are stated")
         return rows
 
+    def read_kept(self, columns: Sequence[str] | None, groups: Sequence[int]) -> pa.Table:
+        """As `read`, of row groups that are likely read again, and so kept for a while.
+
+        What is kept was verified when it was read. Errors are those of `read`, also that the file
+        was replaced.
+        """
+        if self._kept is None or not 0 < len(groups) <= MOST_GROUPS:
+            return self.read(columns, groups)
+        self._check_identity()
+        names = self.schema.names if columns is None else columns
+        return pa.concat_tables([self._group(names, int(group), self._kept) for group in groups])
+
+    def _group(self, names: Sequence[str], group: int, kept: KeptColumns) -> pa.Table:
+        keys = {name: (self.path, self._identity, group, name) for name in names}
+        parts = {name: kept.get(key) for name, key in keys.items()}
+        missing = [name for name, part in parts.items() if part is None]
+        if missing:
+            rows = self.read(missing, [group])
+            for name in missing:
+                parts[name] = rows.select([name])
+                kept.put(keys[name], parts[name])
+        fields = [part.schema.field(0) for part in parts.values()]
+        metadata = next(iter(parts.values())).schema.metadata
+        return pa.Table.from_arrays(
+            [part.column(0) for part in parts.values()], schema=pa.schema(fields, metadata)
+        )
+
     def batches(self, most_rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns of all rows, at most `most_rows` at a time. Errors are those of `read`."""
         for group in range(self.groups):
             self._checked_size([group], columns)
-        with reading(self.path):
-            yield from self._file.iter_batches(most_rows, columns=list(columns))
+        with reading(self.path), self._handle() as file:
+            yield from file.iter_batches(most_rows, columns=list(columns))
 
     @cached_property
     def _texts(self) -> list[str]:
@@ -112,19 +145,30 @@ class TableFile:
         columns = [schema.column(i) for i in range(len(schema.names))]
         return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
-    @property
-    def _file(self) -> pq.ParquetFile:
-        """The handle of this thread. Raises InputError if the file was replaced."""
-        if not hasattr(self._own, "file"):
-            self._own.file = pq.ParquetFile(
+    @contextmanager
+    def _handle(self) -> Iterator[pq.ParquetFile]:
+        """A handle for one read. Raises InputError if the file was replaced.
+
+        A handle whose read failed is not used again.
+        """
+        try:
+            file = self._free.pop()
+        except IndexError:
+            file = pq.ParquetFile(
                 self.path,
                 metadata=self.metadata,
                 read_dictionary=self._texts,
                 page_checksum_verification=True,
             )
+        self._check_identity()
+        yield file
+        if len(self._free) < MOST_FREE:
+            self._free.append(file)
+
+    def _check_identity(self) -> None:
+        """Raise InputError if the file was replaced."""
         if file_identity(self.path) != self._identity:
             raise changed(self.path)
-        return self._own.file
 
     def _checked_size(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
         """Rows of the row groups. Raises InputError if they would take too much memory."""

@@ -68,7 +68,7 @@ class LatentTable:
         left = np.searchsorted(wanted, first, side="left")
         right = np.searchsorted(wanted, last, side="right")
         groups = np.flatnonzero(right > left)
-        rows = self._file.read(columns, groups.tolist())
+        rows = self._file.read_kept(columns, groups.tolist())
         ids = rows.column(0).to_numpy()
         if len(ids) and not _within(ids, first[groups].min(), last[groups].max()):
             raise damaged(self.path, "is not sorted by latent")
@@ -123,13 +123,16 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 def read_rows(
     file: TableFile, start: int, stop: int, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """Rows start..stop-1 of a Parquet file written in row groups of ROW_GROUP."""
+    """Rows start..stop-1 of a Parquet file written in row groups of ROW_GROUP.
+
+    Few row groups are kept for the next read, if the file keeps any.
+    """
     if stop <= start:
         return file.read(columns, [])
     first, last = start // ROW_GROUP, (stop - 1) // ROW_GROUP
     if last >= file.groups:
         raise damaged(file.path, f"has {file.rows:,} rows, too few for the counts of the bundle")
-    rows = file.read(columns, range(first, last + 1))
+    rows = file.read_kept(columns, range(first, last + 1))
     if rows.num_rows < stop - first * ROW_GROUP:
         raise damaged(file.path, f"has row groups of fewer than {ROW_GROUP:,} rows")
     return rows.slice(start - first * ROW_GROUP, stop - start)

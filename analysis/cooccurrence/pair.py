@@ -216,7 +216,7 @@ def _strength(pair: Pair, where: Where) -> Floats:
 def _windows(bundle: Bundle, pair: Pair, peaks: Ints) -> pa.Table:
     """The rows of `pair_contexts` for picked rows [p] of the token table."""
     around = rows_around(bundle.kept_tokens, peaks, CONTEXT_TOKENS)
-    text, position = read_tokens(bundle.path / "tokens.parquet", around.rows)
+    text, position = read_tokens(bundle.tokens_file, around.rows)
     place = np.minimum(np.searchsorted(pair.rows, around.rows), max(len(pair.rows) - 1, 0))
     lists = {"tokens": around.lists(text)}
     for name, values in zip(("a", "b"), pair.values, strict=True):

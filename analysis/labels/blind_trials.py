@@ -93,7 +93,7 @@ def _donors(bundle: Bundle, subject: Ints | Int32s, seed: int) -> list[Ints]:
 def _texts(bundle: Bundle, rows: Ints) -> list[ShownContext]:
     """The contexts around the rows [n]."""
     around = rows_around(bundle.kept_tokens, rows, CONTEXT_TOKENS)
-    text, _ = read_tokens(bundle.path / "tokens.parquet", around.rows)
+    text, _ = read_tokens(bundle.tokens_file, around.rows)
     tokens = around.lists(text).to_pylist()
     return [
         ShownContext("".join(one[:peak]), one[peak], "".join(one[peak + 1 :]))

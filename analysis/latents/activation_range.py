@@ -75,7 +75,7 @@ def _contexts(
     bundle: Bundle, latent: int, kind: ContextKind, rows: Ints, values: Float32s
 ) -> pa.Table:
     kept = bundle.kept_tokens
-    positions = token_rows(bundle.path / "tokens.parquet", rows, ["position"])["position"]
+    positions = token_rows(bundle.tokens_file, rows, ["position"])["position"]
     return pa.table(
         {
             "latent": pa.array(np.full(len(rows), latent), pa.int32()),

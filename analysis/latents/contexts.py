@@ -22,6 +22,7 @@ from analysis.bundle import (
     KeptTokens,
     LatentBlock,
     Parameters,
+    TableFile,
     TableWriter,
 )
 from analysis.latents.windows import token_rows
@@ -59,11 +60,12 @@ def write_contexts(
     """
     written = 0
     most_rows = memory_bytes // WORKING_BYTES
+    tokens = TableFile(folder / "tokens.parquet")
     with TableWriter(folder, "contexts") as writer:
         for block in activations.blocks_by_latent(most_rows=most_rows, most_latents=BLOCK_LATENTS):
             picks = _picks(block, kept, parameters)
             if len(picks.owner):
-                writer.write(_context_rows(block, picks, kept, folder))
+                writer.write(_context_rows(block, picks, kept, tokens))
                 written += len(picks.owner)
             progress(int(block.latents[-1]) + 1, len(activations.latent_ends))
     return written
@@ -160,7 +162,9 @@ def _pick_intervals(activations: Float32s, most: int, rng: np.random.Generator) 
     return np.concatenate(picks)
 
 
-def _context_rows(block: LatentBlock, picks: _Picks, kept: KeptTokens, tables: Path) -> pa.Table:
+def _context_rows(
+    block: LatentBlock, picks: _Picks, kept: KeptTokens, tokens: TableFile
+) -> pa.Table:
     """The rows of the contexts table for some picks."""
     rows = block.tokens[picks.place].astype(np.int64)
     kinds = pa.array(picks.kind.astype(np.int32))
@@ -170,6 +174,6 @@ def _context_rows(block: LatentBlock, picks: _Picks, kept: KeptTokens, tables: P
             "kind": pa.DictionaryArray.from_arrays(kinds, pa.array(KINDS)),
             "activation": block.activations[picks.place],
             "document": kept.documents[kept.documents_of(rows)],
-            "position": token_rows(tables / "tokens.parquet", rows, ["position"])["position"],
+            "position": token_rows(tokens, rows, ["position"])["position"],
         }
     )

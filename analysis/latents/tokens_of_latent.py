@@ -18,7 +18,7 @@ def tokens_of_latent(bundle: Bundle, latent: int, regime: tuple[float, float] = 
     mean_activation. Ties are in the order of the texts.
     """
     rows, values = tokens_in_range(bundle, latent, *regime)
-    tokens = token_rows(bundle.path / "tokens.parquet", rows, ["token"])["token"]
+    tokens = token_rows(bundle.tokens_file, rows, ["token"])["token"]
     active = pa.table({"token": tokens.cast(pa.string()), "activation": values})
     groups = active.group_by("token").aggregate(
         [("activation", "sum"), ("activation", "count"), ("activation", "mean")]

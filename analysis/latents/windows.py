@@ -6,6 +6,7 @@ table that hold the windows are read, and the activations of the latents that ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,11 +72,13 @@ class WindowReader:
     """The folder of the tables."""
     kept: KeptTokens
     activations: Activations
+    opened: TableFile | None = None
+    """The file of the tokens, if it is open."""
 
     @staticmethod
     def of(bundle: Bundle) -> "WindowReader":
         """The reader of an open bundle."""
-        return WindowReader(bundle.path, bundle.kept_tokens, bundle.activations)
+        return WindowReader(bundle.path, bundle.kept_tokens, bundle.activations, bundle.tokens_file)
 
     def read(self, contexts: pa.Table, length: int) -> pa.Table:
         """Rows of the contexts table with their windows of `length` tokens.
@@ -100,25 +103,26 @@ class WindowReader:
         )
         starts, ends = self.kept.row_starts[place], self.kept.row_ends[place]
         around = rows_around(self.kept, np.minimum(starts + position, ends - 1), length)
-        text, positions = read_tokens(self._tokens_file, around.rows)
+        text, positions = read_tokens(self._tokens, around.rows)
         if not np.array_equal(positions[around.offsets[:-1] + around.peak], position):
             # An imported document may lack positions.
             around = rows_around(self.kept, self._rows_of(place, position), length)
-            text, _ = read_tokens(self._tokens_file, around.rows)
+            text, _ = read_tokens(self._tokens, around.rows)
         rows = contexts.append_column("tokens", around.lists(text))
         return rows.append_column("peak", pa.array(around.peak.astype(np.int16))), around
 
-    @property
-    def _tokens_file(self) -> Path:
-        return self.tables / "tokens.parquet"
+    @cached_property
+    def _tokens(self) -> TableFile:
+        return self.opened or TableFile(self.tables / "tokens.parquet")
 
     def _rows_of(self, place: Ints, position: Int32s) -> Ints:
         """Rows [p] of the tokens at positions [p] of documents, given by index [p]."""
-        file = TableFile(self._tokens_file)
         rows = np.empty(len(place), dtype=np.int64)
         for document in np.unique(place):
             start, stop = self.kept.row_starts[document], self.kept.row_ends[document]
-            own = read_rows(file, int(start), int(stop), ["position"])["position"].to_numpy()
+            own = read_rows(self._tokens, int(start), int(stop), ["position"])[
+                "position"
+            ].to_numpy()
             chosen = np.flatnonzero(place == document)
             at = np.minimum(np.searchsorted(own, position[chosen]), len(own) - 1)
             if not np.array_equal(own[at], position[chosen]):
@@ -141,26 +145,26 @@ class WindowReader:
         return values
 
 
-def read_tokens(tokens_file: Path, rows: Ints) -> tuple[pa.Array, Int32s]:
+def read_tokens(tokens: TableFile, rows: Ints) -> tuple[pa.Array, Int32s]:
     """Text and position of rows [m] of the token table. Raises InputError if it is damaged."""
-    read = token_rows(tokens_file, rows, ["token", "position"])
+    read = token_rows(tokens, rows, ["token", "position"])
     text = pa.concat_arrays([pa.array([], pa.string()), *read["token"].cast(pa.string()).chunks])
     return text, read["position"].to_numpy().astype(np.int32)
 
 
-def token_rows(tokens_file: Path, rows: Ints, columns: Sequence[str]) -> pa.Table:
+def token_rows(tokens: TableFile, rows: Ints, columns: Sequence[str]) -> pa.Table:
     """Columns of rows [m] of the token table, read one row group at a time.
 
     Raises InputError if the table is damaged.
     """
     unique, inverse = np.unique(rows, return_inverse=True)
-    file = TableFile(tokens_file)
-    pieces = [cut_texts("tokens", file.read(columns, []))]
+    pieces = [tokens.read(columns, [])]
     for group in np.unique(unique // ROW_GROUP):
         low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
         first = int(group) * ROW_GROUP
-        table = read_rows(file, first, min(first + ROW_GROUP, file.rows), columns)
-        piece = cut_texts("tokens", table.take(pa.array(unique[low:high] - first)))
-        check_rows(tokens_file, piece, any_limits())
-        pieces.append(piece)
-    return pa.concat_tables(pieces).take(pa.array(inverse))
+        table = read_rows(tokens, first, min(first + ROW_GROUP, tokens.rows), columns)
+        pieces.append(table.take(pa.array(unique[low:high] - first)))
+    chosen = cut_texts("tokens", pa.concat_tables(pieces))
+    check_rows(tokens.path, chosen, any_limits())
+    is_sorted = len(unique) == len(rows) and bool((inverse[1:] > inverse[:-1]).all())
+    return chosen if is_sorted else chosen.take(pa.array(inverse))

@@ -10,7 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import TABLES, Activations, KeptTokens, Parameters, write_table
+from analysis.bundle import (
+    TABLES,
+    Activations,
+    KeptTokens,
+    Parameters,
+    TableFile,
+    write_table,
+)
 from analysis.latents.contexts import write_contexts
 from analysis.latents.windows import WindowReader, read_tokens, rows_around
 from analysis.runtime.errors import InputError
@@ -112,8 +119,8 @@ def test_a_position_below_zero_in_a_window_is_damage(tmp_path: Path) -> None:
     tokens["position"][2] = -3
     write_table(tmp_path, "tokens", pa.table(tokens))
     with pytest.raises(InputError, match="the column position has values"):
-        read_tokens(tmp_path / "tokens.parquet", np.array([1, 2]))
-    text, _ = read_tokens(tmp_path / "tokens.parquet", np.array([1, 3]))
+        read_tokens(TableFile(tmp_path / "tokens.parquet"), np.array([1, 2]))
+    text, _ = read_tokens(TableFile(tmp_path / "tokens.parquet"), np.array([1, 3]))
     assert text.to_pylist() == ["b", "d"]
     assert reader.kept.rows == len(tokens["position"])
 

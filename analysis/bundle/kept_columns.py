@@ -1,0 +1,48 @@
+"""Columns of row groups that were read, checked for damage and decoded, up to a number of bytes.
+
+A page reads the rows of a few latents from many tables, and often the same row groups again: of the
+tokens for every list of contexts, of the partners for the latent and for its picker. Decoding a row
+group takes milliseconds, taking rows from a decoded one does not.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from threading import Lock
+
+import pyarrow as pa
+
+MOST_BYTES = 48_000_000
+"""Of one bundle."""
+MOST_GROUPS = 24
+"""Row groups of one read; a read of more goes through a table and would drop all others."""
+
+
+class KeptColumns:
+    """Columns by key, the one that was used last at the end; safe for threads."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[Hashable, tuple[pa.Table, int]] = OrderedDict()
+        self._lock = Lock()
+        self.nbytes = 0
+        """Bytes of all columns together."""
+
+    def get(self, key: Hashable) -> pa.Table | None:
+        """The column of a key as a table, if it is kept."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+            return kept[0]
+
+    def put(self, key: Hashable, column: pa.Table) -> None:
+        """Keep a column; those that were used longest ago go if there are too many bytes."""
+        size = column.get_total_buffer_size()
+        with self._lock:
+            old = self._kept.pop(key, None)
+            self._kept[key] = column, size
+            self.nbytes += size - (old[1] if old else 0)
+            while self.nbytes > self._most_bytes:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self.nbytes -= dropped

@@ -1,0 +1,162 @@
+"""Decoded columns are kept up to a number of bytes, and never for a file that was replaced."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.bundle import Bundle, open_bundle
+from analysis.bundle.kept_columns import MOST_GROUPS, KeptColumns
+from analysis.bundle.table_file import TableFile
+from analysis.latents.windows import token_rows
+from analysis.runtime.errors import InputError
+
+
+def column(values: int) -> pa.Table:
+    return pa.table({"x": np.arange(values, dtype=np.int8)})
+
+
+def test_the_columns_that_were_used_longest_ago_go_first() -> None:
+    kept = KeptColumns(300)
+    for key in "abc":
+        kept.put(key, column(100))
+    assert kept.nbytes == 300 and kept.get("a") is not None
+    kept.put("d", column(50))
+    assert kept.get("b") is None and kept.nbytes == 250
+    kept.put("a", column(10))
+    assert kept.nbytes == 160
+    kept.put("e", column(301))
+    assert kept.nbytes == 0 and kept.get("a") is None
+
+
+def test_the_bound_holds_while_many_threads_read_and_keep() -> None:
+    kept = KeptColumns(1000)
+
+    def use(seed: int) -> int:
+        rng, most = np.random.default_rng(seed), 0
+        for key, size in rng.integers(1, 60, (400, 2)).tolist():
+            own = kept.get(key)
+            assert own is None or own.column_names == ["x"]
+            kept.put(key, column(size))
+            most = max(most, kept.nbytes)
+        return most
+
+    with ThreadPoolExecutor(8) as pool:
+        assert max(pool.map(use, range(8))) <= 1000 + 8 * 60
+    assert kept.nbytes <= 1000
+    assert kept.nbytes == sum(size for _, size in kept._kept.values())
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Three row groups of ten rows."""
+    file = tmp_path / "table.parquet"
+    rows = pa.table({"x": np.arange(30), "text": [f"word {i % 4}" for i in range(30)]})
+    pq.write_table(rows, file, row_group_size=10)
+    return file
+
+
+@pytest.mark.parametrize("columns", [None, ["text"], ["text", "x"], ["x"]])
+@pytest.mark.parametrize("groups", [[], [1], [0, 2], [2, 0, 1]])
+def test_what_is_kept_equals_what_is_read(
+    table: Path, columns: list[str] | None, groups: list[int]
+) -> None:
+    file = TableFile(table, KeptColumns())
+    expected = TableFile(table).read(columns, groups)
+    for _ in range(2):
+        rows = file.read_kept(columns, groups)
+        assert rows.equals(expected) and rows.schema.equals(expected.schema, check_metadata=True)
+
+
+def test_only_columns_and_row_groups_that_are_not_kept_are_read(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = TableFile(table, KeptColumns())
+    reads: list[tuple[list[str], list[int]]] = []
+    read = TableFile.read
+
+    def noting(self: TableFile, columns: list[str], groups: list[int]) -> pa.Table:
+        reads.append((list(columns), list(groups)))
+        return read(self, columns, groups)
+
+    monkeypatch.setattr(TableFile, "read", noting)
+    file.read_kept(["x"], [0])
+    file.read_kept(["text", "x"], [0, 1])
+    file.read_kept(["x", "text"], [1, 0])
+    assert reads == [(["x"], [0]), (["text"], [0]), (["text", "x"], [1])]
+
+
+def test_a_read_of_many_row_groups_drops_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "table.parquet"
+    many = MOST_GROUPS + 1
+    pq.write_table(pa.table({"x": np.arange(many)}), file, row_group_size=1)
+    kept = KeptColumns()
+    opened = TableFile(file, kept)
+    assert opened.read_kept(["x"], range(many))["x"].to_pylist() == list(range(many))
+    assert kept.nbytes == 0
+
+
+def test_threads_get_the_same_rows(table: Path) -> None:
+    file = TableFile(table, KeptColumns(400))  # less than the table: columns come and go
+    expected = [TableFile(table).read(None, [group]) for group in range(3)]
+    with ThreadPoolExecutor(8) as pool:
+        groups = [i % 3 for i in range(240)]
+        read = pool.map(lambda group: file.read_kept(None, [group]), groups)
+        assert all(rows.equals(expected[group]) for rows, group in zip(read, groups, strict=True))
+
+
+def test_what_is_kept_of_a_replaced_file_is_not_shown(table: Path) -> None:
+    file = TableFile(table, KeptColumns())
+    file.read_kept(["x"], [0])
+    other = table.with_name("other.parquet")
+    pq.write_table(pa.table({"x": np.arange(30) + 1, "text": ["new"] * 30}), other)
+    other.replace(table)
+    with pytest.raises(InputError, match="was replaced"):
+        file.read_kept(["x"], [0])
+    table.unlink()
+    with pytest.raises(InputError, match="was replaced"):
+        file.read_kept(["x"], [0])
+
+
+def test_a_replaced_bundle_shows_its_own_rows(planted_bundle: Bundle, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(planted_bundle.path, folder)
+    first = open_bundle(folder)
+    before = first.partners.of([1, 3])
+    shutil.rmtree(folder)
+    shutil.copytree(planted_bundle.path, folder)
+    os.utime(folder / "partners.parquet")
+    second = open_bundle(folder)
+    with pytest.raises(InputError, match="was replaced"):
+        first.partners.of([1, 3])
+    assert second.identity != first.identity
+    assert second.partners.of([1, 3]).equals(before)
+
+
+def test_pages_read_a_row_group_of_a_bundle_once(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = open_bundle(planted_bundle.path)
+    rows = np.array([7, 3, 3, 11])
+    expected = token_rows(TableFile(bundle.tokens_file.path), rows, ["token", "position"])
+    partners = bundle.partners.of(1)
+    contexts = bundle.contexts.of(1)
+    tokens = bundle.activations.of_latent(1)
+    assert token_rows(bundle.tokens_file, rows, ["token", "position"]).equals(expected)
+    assert bundle.columns.nbytes > 0
+
+    def reading(*_: object) -> pa.Table:
+        raise AssertionError("a row group is read again")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile.read_row_group", reading)
+    assert bundle.partners.of(1).equals(partners)
+    assert bundle.contexts.of(1).equals(contexts)
+    assert [part.tolist() for part in bundle.activations.of_latent(1)] == [
+        part.tolist() for part in tokens
+    ]
+    assert token_rows(bundle.tokens_file, rows, ["token", "position"]).equals(expected)
