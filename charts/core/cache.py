@@ -7,11 +7,12 @@ bundle is closed, or when others were used more recently and the limit is reache
 import dataclasses
 import functools
 import hashlib
+import itertools
 import sys
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -22,6 +23,10 @@ from analysis.runtime.memory import cache_bytes
 from charts.core.call import call_of
 from charts.core.figure import CaptionedTable
 
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
+"""Types without parts, which are most of what is counted."""
+MOST_COUNTED = 200
+"""Items of a list whose memory is counted; those of longer ones are equal enough for a bound."""
 LIMIT = cache_bytes() // 2
 """Bytes of all results together. The other half is for what Streamlit caches."""
 _Arguments = ParamSpec("_Arguments")
@@ -31,6 +36,15 @@ _Result = TypeVar("_Result")
 class _Entry(NamedTuple):
     value: Any
     nbytes: int
+
+
+class _Computation:
+    """A result that one thread computes, and for which others wait."""
+
+    def __init__(self) -> None:
+        self.has_ended = threading.Event()
+        self.entry: _Entry | None = None
+        """What was computed; None if that failed."""
 
 
 class Results:
@@ -43,6 +57,8 @@ class Results:
         self.limit = limit
         self.nbytes = 0
         self._entries: OrderedDict[tuple[Hashable, ...], _Entry] = OrderedDict()
+        self._computed: dict[tuple[Hashable, ...], _Computation] = {}
+        """What is computed now."""
         # A bundle can be closed, and its results forgotten, while this thread holds the lock.
         self._lock = threading.RLock()
 
@@ -54,7 +70,36 @@ class Results:
                 self._entries.move_to_end(key)
             return entry
 
-    def put(self, key: tuple[Hashable, ...], value: Any) -> None:
+    def get_or_compute(self, key: tuple[Hashable, ...], compute: Callable[[], Any]) -> Any:
+        """The value of a key, computed by the first of the threads that ask for it at once.
+
+        What `compute` raises is raised to the thread that computes; the others try themselves.
+        """
+        while True:
+            with self._lock:
+                if (entry := self.get(key)) is not None:
+                    return entry.value
+                others = self._computed.get(key)
+                if others is None:
+                    own = self._computed[key] = _Computation()
+            if others is None:
+                return self._compute(key, compute, own)
+            others.has_ended.wait()
+            if others.entry is not None:
+                return others.entry.value
+
+    def _compute(
+        self, key: tuple[Hashable, ...], compute: Callable[[], Any], own: _Computation
+    ) -> Any:
+        try:
+            own.entry = self.put(key, compute())
+            return own.entry.value
+        finally:
+            with self._lock:
+                del self._computed[key]
+            own.has_ended.set()
+
+    def put(self, key: tuple[Hashable, ...], value: Any) -> _Entry:
         """Keep a value, and drop the least recently used ones that exceed the limit."""
         entry = _Entry(value, nbytes_of(value))
         with self._lock:
@@ -63,6 +108,7 @@ class Results:
             self.nbytes += entry.nbytes
             while self.nbytes > self.limit:
                 self._drop(next(iter(self._entries)))
+        return entry
 
     def forget(self, owner: Hashable) -> None:
         """Drop all results of an owner."""
@@ -108,8 +154,9 @@ def cached(
 ) -> Callable[Concatenate[Bundle, _Arguments], _Result]:
     """Keep the results of a pure function of a bundle; nobody may change them.
 
-    Arguments are compared by value: arrays, dataclasses and everything that can be a key. A figure
-    or a table holds the call that made it.
+    Threads that ask for a result at the same time wait for the first of them. Arguments are
+    compared by value: arrays, dataclasses and everything that can be a key. A figure or a table
+    holds the call that made it.
     """
     name = f"{compute.__module__}.{compute.__qualname__}"
     call = call_of(compute)
@@ -117,14 +164,14 @@ def cached(
     @functools.wraps(compute)
     def shared(bundle: Bundle, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         key = (_owner(bundle), name, key_of(args), key_of(kwargs))
-        entry = _results.get(key)
-        if entry is None:
+
+        def with_call() -> _Result:
             value = compute(bundle, *args, **kwargs)
             if isinstance(value, CaptionedTable):
-                value = dataclasses.replace(value, call=call(bundle, *args, **kwargs))
-            _results.put(key, value)
+                return dataclasses.replace(value, call=call(bundle, *args, **kwargs))
             return value
-        result: _Result = entry.value
+
+        result: _Result = _results.get_or_compute(key, with_call)
         return result
 
     return cast("Callable[Concatenate[Bundle, _Arguments], _Result]", shared)
@@ -159,13 +206,18 @@ def key_of(value: Any) -> Hashable:
 
 
 def nbytes_of(value: Any) -> int:
-    """Approximate memory of a result, with the whole buffers that its tables refer to."""
+    """Approximate memory of a result, with the whole buffers that its tables refer to.
+
+    Of a long list or mapping, some items are counted for all.
+    """
+    if type(value) in _PLAIN:
+        return sys.getsizeof(value)
     if isinstance(value, pa.Table):
         return int(value.get_total_buffer_size())
-    if isinstance(value, tuple | list):
-        return sys.getsizeof(value) + sum(map(nbytes_of, value))
-    if isinstance(value, Mapping):
-        return sys.getsizeof(value) + sum(nbytes_of(k) + nbytes_of(v) for k, v in value.items())
+    if isinstance(value, tuple | list | Mapping):
+        is_mapping = isinstance(value, Mapping)
+        parts = (value.keys(), value.values()) if is_mapping else (value,)
+        return sys.getsizeof(value) + sum(_nbytes_of_items(part, len(value)) for part in parts)
     own = getattr(value, "nbytes", None)
     if own is not None:
         return int(own)
@@ -173,3 +225,9 @@ def nbytes_of(value: Any) -> int:
         fields = dataclasses.fields(value)
         return sum(nbytes_of(getattr(value, field.name)) for field in fields)
     return sys.getsizeof(value)
+
+
+def _nbytes_of_items(items: Iterable[Any], number: int) -> int:
+    step = -(-number // MOST_COUNTED) or 1
+    counted = [nbytes_of(item) for item in itertools.islice(items, 0, None, step)]
+    return sum(counted) * number // max(len(counted), 1)

@@ -19,7 +19,9 @@ A chart without a height has a slot for it.
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, cast
 
@@ -123,15 +125,32 @@ def template(
 ) -> Callable[_Settings, Template]:
     """Make and validate the specification of a chart once for each of its settings."""
 
-    @functools.lru_cache(maxsize=MOST_TEMPLATES)
-    def made(*args: _Settings.args, **kwargs: _Settings.kwargs) -> Template:
-        specification = build(*args, **kwargs).to_dict()
-        # The active theme of Altair, which all threads share, adds to the configuration.
-        specification["config"] = config()
-        specification.setdefault("height", slot("height"))
-        return Template(specification)
+    kept: OrderedDict[Hashable, Template] = OrderedDict()
+    lock = threading.Lock()
 
-    return cast("Callable[_Settings, Template]", functools.update_wrapper(made, build))
+    def made(*args: _Settings.args, **kwargs: _Settings.kwargs) -> Template:
+        key = (args, tuple(sorted(kwargs.items())))
+        known = kept.get(key)
+        if known is None:
+            with lock:  # sessions that draw it for the first time at once share the work
+                known = kept.get(key)
+                if known is None:
+                    known = kept[key] = _template(build(*args, **kwargs))
+                    if len(kept) > MOST_TEMPLATES:
+                        kept.popitem(last=False)
+        return known
+
+    functools.update_wrapper(made, build)
+    made.cache_clear = kept.clear  # type: ignore[attr-defined]
+    return cast("Callable[_Settings, Template]", made)
+
+
+def _template(chart: alt.Chart | alt.LayerChart) -> Template:
+    specification = chart.to_dict()
+    # The active theme of Altair, which all threads share, adds to the configuration.
+    specification["config"] = config()
+    specification.setdefault("height", slot("height"))
+    return Template(specification)
 
 
 def _filled(part: Any, values: Mapping[str, Any]) -> Any:

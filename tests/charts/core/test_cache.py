@@ -3,8 +3,10 @@
 import copy
 import dataclasses
 import gc
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,91 @@ def test_a_figure_of_a_selection_is_made_once(tiny: Bundle) -> None:
     assert density_histogram(tiny, some) is density_histogram(tiny, same)
     assert density_histogram(tiny, some) is not density_histogram(tiny, other)
     assert density_histogram(tiny, some) is not density_histogram(tiny)
+
+
+def test_sessions_that_ask_at_once_get_one_result(tiny: Bundle) -> None:
+    made, together = [], Barrier(4)
+
+    @cached
+    def slow(_bundle: Bundle, number: int) -> list[int]:
+        made.append(number)
+        begun.set()
+        assert may_end.wait(60)
+        return [number]
+
+    def ask(number: int) -> list[int]:
+        together.wait(60)
+        return slow(tiny, number)
+
+    begun, may_end = Event(), Event()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, number) for number in (1, 1, 1, 2)]
+        assert begun.wait(60)
+        may_end.set()
+        results = [one.result(60) for one in asked]
+    assert sorted(made) == [1, 2]
+    assert results[0] is results[1] is results[2]
+    assert results[3] == [2]
+
+
+def test_nobody_waits_for_another_figure_or_for_that_of_another_bundle(tiny: Bundle) -> None:
+    other, begun, may_end = dataclasses.replace(tiny), Event(), Event()
+
+    @cached
+    def slow(bundle: Bundle, number: int) -> int:
+        if bundle is other and number == 1:
+            begun.set()
+            assert may_end.wait(60)
+        return number
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(slow, other, 1)
+        assert begun.wait(60)
+        assert [slow(tiny, 1), slow(other, 2)] == [1, 2]
+        may_end.set()
+        assert waiting.result(60) == 1
+
+
+def test_a_thread_that_waits_for_what_fails_computes_itself() -> None:
+    results, begun, may_fail, made = Results(limit=300), Event(), Event(), []
+
+    def fail() -> int:
+        begun.set()
+        assert may_fail.wait(60)
+        raise ValueError("the first try")
+
+    def compute() -> int:
+        made.append(1)
+        return 7
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(results.get_or_compute, (1, "key"), fail)
+        assert begun.wait(60)
+        second = pool.submit(results.get_or_compute, (1, "key"), compute)
+        may_fail.set()
+        with pytest.raises(ValueError, match="the first try"):
+            first.result(60)
+        assert second.result(60) == 7
+    assert results.get_or_compute((1, "key"), fail) == 7
+    assert made == [1]
+
+
+def test_a_result_above_the_limit_is_shared_by_those_who_wait() -> None:
+    results, begun, may_end = Results(limit=10), Event(), Event()
+    large = np.zeros(11, np.uint8)
+
+    def compute() -> np.ndarray:
+        begun.set()
+        assert may_end.wait(60)
+        return large
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(results.get_or_compute, (1, "key"), compute)
+        assert begun.wait(60)
+        second = pool.submit(results.get_or_compute, (1, "key"), compute)
+        may_end.set()
+        assert first.result(60) is second.result(60) is large
+    assert results.nbytes == 0 and results.get((1, "key")) is None
 
 
 def test_the_least_recently_used_results_are_dropped_at_the_limit() -> None:
@@ -148,6 +235,12 @@ def test_a_table_counts_the_memory_that_it_holds() -> None:
     assert nbytes_of(table) == 8000
     assert nbytes_of(table.slice(0, 1)) == 8000
     assert nbytes_of((table, np.zeros(10))) >= 8080
+    texts = [f"text {i:06}" for i in range(10_000)]
+    every = sys.getsizeof(texts) + sum(map(sys.getsizeof, texts))
+    assert nbytes_of(texts) == every
+    assert nbytes_of(dict(enumerate(texts))) == pytest.approx(
+        sys.getsizeof(dict(enumerate(texts))) + sum(map(sys.getsizeof, texts)) + 280_000, rel=0.01
+    )
     assert nbytes_of({"a": np.zeros(10)}) >= 80
     assert nbytes_of(_Pair(1, np.zeros(10))) >= 80
 

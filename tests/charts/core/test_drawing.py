@@ -1,6 +1,8 @@
 """Specifications without data, their slots, and the rows that are attached at the end."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 from typing import Any
 
 import altair as alt
@@ -9,7 +11,8 @@ import pyarrow as pa
 import pytest
 from altair.utils.schemapi import SchemaValidationError
 
-from charts.core.drawing import Drawing, drawable, each, named, slot, template
+from charts.core import drawing
+from charts.core.drawing import Drawing, Template, drawable, each, named, slot, template
 from charts.core.theme import config, layered, styled
 
 made: list[bool] = []
@@ -46,6 +49,45 @@ def test_a_specification_is_made_once_for_each_setting() -> None:
     assert _bars(True) is _bars(True)
     assert _bars(False) is not _bars(True)
     assert made == [True, False]
+
+
+def test_sessions_that_draw_a_chart_first_at_once_share_its_specification() -> None:
+    together, building, may_end = Barrier(3), Event(), Event()
+    built: list[str] = []
+
+    @template
+    def slow(name: str) -> alt.Chart:
+        built.append(name)
+        building.set()
+        assert may_end.wait(60)
+        return alt.Chart(named("rows")).mark_bar()
+
+    def draw(_: int) -> Template:
+        together.wait(60)
+        return slow("bars")
+
+    with ThreadPoolExecutor(3) as pool:
+        drawn = [pool.submit(draw, number) for number in range(3)]
+        assert building.wait(60)
+        may_end.set()
+        assert len({id(one.result(60)) for one in drawn}) == 1
+    assert built == ["bars"]
+
+
+def test_a_chart_keeps_a_bounded_number_of_specifications(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drawing, "MOST_TEMPLATES", 2)
+    built: list[int] = []
+
+    @template
+    def bars(size: int) -> alt.Chart:
+        built.append(size)
+        return alt.Chart(named("rows")).mark_bar(size=size)
+
+    for size in (0, 1, 2, 2, 1, 0):
+        bars(size)
+    assert built == [0, 1, 2, 0]
 
 
 def test_a_filled_specification_equals_the_chart_with_these_values() -> None:
