@@ -11,7 +11,7 @@ from analysis.runtime.errors import InputError
 from analysis.selection import MAP_COLUMNS
 from charts.core.cache import cached
 from charts.core.hues import cluster_colours
-from charts.core.text import name_of_cluster
+from charts.core.text import name_of_cluster, shown_label
 from charts.core.theme import NO_CLUSTER
 
 SPACE_WORDS: dict[Space, str] = {"decoder": "decoder", "cooccurrence": "co-occurrence"}
@@ -67,6 +67,18 @@ def level_of(bundle: Bundle, name: LevelName | None = None) -> Level:
     ids = clusters["cluster"].to_numpy()
     maps = [medians(bundle, of_latent, ids, columns) for columns in MAP_COLUMNS.values()]
     return Level(name, of_latent, clusters, cluster_colours(ids, *maps))
+
+
+@cached
+def cluster_choices(bundle: Bundle, name: LevelName) -> dict[int, str]:
+    """What a picker calls the clusters of a level, by their ids, largest first."""
+    rows = at_level(bundle.clusters, name)
+    rows = rows.sort_by([("size", "descending"), ("cluster", "ascending")])
+    ids, labels = rows["cluster"].to_pylist(), rows["label"].to_pylist()
+    return {
+        i: f"{i} · {shown_label(label, 80) or 'no label'}"
+        for i, label in zip(ids, labels, strict=True)
+    }
 
 
 def medians(

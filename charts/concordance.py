@@ -4,6 +4,7 @@ Lines are aligned at their picked token, slightly left of the middle. One unit o
 so a narrower chart cuts words at the ends of a line but keeps the spacing.
 """
 
+import functools
 import json
 from collections.abc import Sequence
 from itertools import pairwise
@@ -22,6 +23,8 @@ from charts.core.theme import NARROW, QUIET_INK
 FONT_SIZE = 12
 CELL = 7.2
 """Width of a character in pixels: 0.6 times the font size in every font of `MONO`."""
+KEPT_WINDOWS = 256
+"""Windows whose texts are kept: a chart needs them for its columns and for what it draws."""
 VALUE_WIDTH = 56
 """Pixels at the right end of a line for the activation of its picked token."""
 
@@ -39,13 +42,18 @@ class WholeText(NamedTuple):
 
 def whole_texts(tokens: Sequence[str]) -> list[WholeText]:
     """The tokens of a window, with the pieces of one character joined."""
+    return list(_whole_texts(tuple(tokens)))
+
+
+@functools.lru_cache(maxsize=KEPT_WINDOWS)
+def _whole_texts(tokens: tuple[str, ...]) -> tuple[WholeText, ...]:
     texts = []
     for start, stop in whole_characters(tokens):
         text = decoded("".join(tokens[start:stop]))
         if start == 0 or stop == len(tokens):
             text = without_pieces(text)
         texts.append(WholeText(start, stop, shown_token(text)))
-    return texts
+    return tuple(texts)
 
 
 def columns_of(tokens: list[str], peak: int) -> list[tuple[int, int]]:

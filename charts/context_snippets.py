@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.labels.cut_characters import decoded, without_pieces
+from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
 from analysis.latents.windows import WindowReader
 from analysis.runtime.arrays import Ints
-from charts.concordance import whole_texts
 from charts.core.cache import cached
 from charts.core.text import visible
 
@@ -54,6 +53,6 @@ def strongest_snippets(bundle: Bundle, latents: Ints) -> dict[int, Snippet]:
 
 def snippet_of(tokens: list[str], peak: int) -> Snippet:
     """The window around a picked token, which is extended to whole characters."""
-    start, stop, _ = next(one for one in whole_texts(tokens) if peak < one.stop)
+    start, stop = next(run for run in whole_characters(tokens) if peak < run[1])
     parts = tokens[:start], tokens[start:stop], tokens[stop:]
     return Snippet(*(visible(without_pieces(decoded("".join(part)))) for part in parts))

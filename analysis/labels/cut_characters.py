@@ -7,6 +7,7 @@ they be read.
 import re
 from collections.abc import Sequence
 
+_MARK = "⟨"
 _BYTES = re.compile(r"((?:⟨[0-9a-f]{2}(?: [0-9a-f]{2})*⟩)+)")
 
 
@@ -15,6 +16,8 @@ def whole_characters(tokens: Sequence[str]) -> list[tuple[int, int]]:
 
     A token that cuts no character is a run of its own. `units.py` does the same for a whole corpus.
     """
+    if not any(_MARK in token for token in tokens):
+        return [(i, i + 1) for i in range(len(tokens))]
     runs: list[tuple[int, int]] = []
     lacking = 0
     for i, token in enumerate(tokens):
@@ -31,7 +34,7 @@ def whole_characters(tokens: Sequence[str]) -> list[tuple[int, int]]:
 def cut_of(text: str) -> tuple[int, int, bool]:
     """How a token cuts characters: bytes that end one, bytes that its last lacks, and if it is
     nothing but bytes that end one."""
-    pieces = _BYTES.findall(text) if "⟨" in text else []
+    pieces = _BYTES.findall(text) if _MARK in text else []
     if not pieces:
         return 0, 0, False
     begins = 0
@@ -70,9 +73,9 @@ def decoded(text: str) -> str:
         except UnicodeDecodeError:
             return match[1]
 
-    return _BYTES.sub(characters, text) if "⟨" in text else text
+    return _BYTES.sub(characters, text) if _MARK in text else text
 
 
 def without_pieces(text: str) -> str:
     """The text with … for bytes of a character whose other bytes are not in it."""
-    return _BYTES.sub("…", text) if "⟨" in text else text
+    return _BYTES.sub("…", text) if _MARK in text else text

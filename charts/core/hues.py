@@ -20,6 +20,8 @@ CLOSE = 3
 """Of these, the nearest; the difference from them counts four times as much."""
 DISTINCT = 20.0
 """CIEDE2000 from which two neighbouring clusters are told apart at a glance."""
+_STEPS = 1 << 20
+"""Steps of one squared CIEDE2000 in a cost."""
 ROUNDS = 4
 """Most times that every cluster chooses its hue."""
 READABLE = 4.5
@@ -68,19 +70,26 @@ def cluster_colours(clusters: np.ndarray, *maps: np.ndarray) -> dict[int, str]:
         return {}
     near = _neighbours([np.asarray(centres, dtype=np.float64) for centres in maps])
     light, dark = (least_differences(colours) for colours in (CLUSTER_COLOURS, DARK_COLOURS))
-    short = np.maximum(DISTINCT - np.minimum(light, dark), 0) ** 2
-    repeated = 1e6 if count <= hues_ // 2 else 1.0
-    hue, used = np.full(count, -1), np.zeros(hues_)
+    # In integers, so that costs to which neighbours are added and taken away stay exact.
+    short = np.rint(_STEPS * np.maximum(DISTINCT - np.minimum(light, dark), 0) ** 2).astype(
+        np.int64
+    )
+    once = 4 * _STEPS * (1_000_000 if count <= hues_ // 2 else 1)
+    quarters = [(others, np.rint(4 * weights).astype(np.int64)) for others, weights in near]
+    cost, used = np.zeros((count, hues_), dtype=np.int64), np.zeros(hues_, dtype=np.int64)
+    hue = [-1] * count
     for _ in range(ROUNDS):
-        before = hue.copy()
-        for i, (others, weights) in enumerate(near):
-            if hue[i] >= 0:
-                used[hue[i]] -= 1
-            known = hue[others] >= 0
-            cost = short[:, hue[others[known]]] @ weights[known] + repeated * used
-            hue[i] = np.argmin(cost)
-            used[hue[i]] += 1
-        if (hue == before).all():
+        before = list(hue)
+        for i, (others, weights) in enumerate(quarters):
+            old = hue[i]
+            if old >= 0:
+                used[old] -= once
+            hue[i] = new = int((cost[i] + used).argmin())
+            used[new] += once
+            if new != old:
+                more = short[new] if old < 0 else short[new] - short[old]
+                cost[others] += weights[:, None] * more
+        if hue == before:
             break
     return {int(c): CLUSTER_COLOURS[h] for c, h in zip(clusters, hue, strict=True)}
 

@@ -120,7 +120,7 @@ def clusters_named(name: str) -> list[int]:
 
 def cells(text: str) -> int:
     """Width of a text in columns of a fixed-width font: wide characters 2, combining marks 0."""
-    if text.isascii():
+    if text.isascii() or text.replace(NO_BREAK_SPACE, "").isascii():  # as most tokens are
         return len(text)
     return sum(_cells_of(char) for char in text)
 

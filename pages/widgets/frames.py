@@ -10,6 +10,11 @@ from charts.core.text import cut, visible
 
 LONGEST = 400
 """Characters of a text in a cell."""
+_COMMON = (
+    r"^[ -~\x{A1}-\x{AC}\x{AE}-\x{2FF}\x{391}-\x{3A1}\x{3A3}-\x{3FF}\x{400}-\x{481}"
+    r"\x{2010}-\x{2027}\x{2030}-\x{205E}\x{2190}-\x{23FF}\x{3041}-\x{3096}\x{4E00}-\x{9FFF}]*$"
+)
+"""Characters that are shown as they are: Latin, Greek, Cyrillic, Kana, Han, their punctuation."""
 
 
 def frame(rows: pa.Table) -> pd.DataFrame:
@@ -32,10 +37,10 @@ def frame(rows: pa.Table) -> pd.DataFrame:
 
 
 def _marked(texts: Any) -> Any:
-    """The texts as they are shown. Most are short and of ASCII, and are shown as they are."""
+    """The texts as they are shown. Most are short and common, and are shown as they are."""
     texts = texts.cast(pa.string())
     is_simple = pc.and_(
-        pc.ascii_is_printable(texts), pc.less_equal(pc.binary_length(texts), LONGEST)
+        pc.match_substring_regex(texts, _COMMON), pc.less_equal(pc.utf8_length(texts), LONGEST)
     )
     others = pc.invert(pc.fill_null(is_simple, True))
     marked = [_shown(text) for text in texts.filter(others).to_pylist()]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
@@ -14,9 +13,9 @@ from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partner
 from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
-from charts.cluster_level import at_level
+from charts.cluster_level import at_level, cluster_choices
 from charts.core.names import name_by_latent
-from charts.core.text import name_of, shown_label
+from charts.core.text import name_of
 from pages.widgets import choices, session
 from pages.widgets.events import choose_cluster, open_pair
 from pages.widgets.failures import guarded
@@ -238,8 +237,8 @@ def cluster_picker(page: Page) -> ChosenCluster:
         _show_level_of(bundle, page.view.cluster)
     with page.toolbar:
         level = choices.level(bundle) or LevelName("decoder", 0)
-    rows = level_clusters(bundle, level)
-    ids, labels = rows["cluster"].to_pylist(), rows["label"].to_pylist()
+    names = cluster_choices(bundle, level)
+    ids = list(names)
     if not ids:
         st.info("There are no clusters at this level; choose another one.")
         st.stop()
@@ -248,13 +247,12 @@ def cluster_picker(page: Page) -> ChosenCluster:
     cluster = session.current().cluster
     assert cluster is not None
     _explain_missing_cluster(bundle, page.view.cluster, cluster)
-    names = dict(zip(ids, labels, strict=True))
     st.session_state[_CLUSTER] = cluster
     page.toolbar.selectbox(
         "Cluster",
         ids,
         key=_CLUSTER,
-        format_func=lambda i: f"{i} · {shown_label(names[i], 80) or 'no label'}",
+        format_func=names.__getitem__,
         on_change=_take_cluster,
         width=300,
     )
@@ -279,12 +277,6 @@ def _show_level_of(bundle: Bundle, cluster: int) -> None:
     if cluster < bundle.clusters.num_rows:
         space, level = (bundle.clusters[name][cluster].as_py() for name in ("space", "level"))
         session.change(space=space, level=level)
-
-
-def level_clusters(bundle: Bundle, level: LevelName) -> pa.Table:
-    """The rows of the cluster table at a level, largest first."""
-    rows = at_level(bundle.clusters, level)
-    return rows.sort_by([("size", "descending"), ("cluster", "ascending")])
 
 
 def _members(bundle: Bundle, cluster: int) -> np.ndarray:

@@ -31,6 +31,7 @@ def test_tokens_are_cut_and_keep_their_spaces() -> None:
     assert shown_label(None) == ""
     assert cut("abcdef", 4) == "abc…"
     assert (cells("abc"), cells("日本"), cells("e\u0301")) == (3, 4, 1)
+    assert (cells("\u00a0abc"), cells("\u00a0日")) == (4, 3)
 
 
 def test_a_label_has_at_most_34_characters() -> None:

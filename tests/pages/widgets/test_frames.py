@@ -1,5 +1,7 @@
 """What the cells of a table show."""
 
+import sys
+
 import numpy as np
 import pyarrow as pa
 
@@ -28,3 +30,10 @@ def test_texts_have_visible_marks_and_everything_else_stays() -> None:
     assert shown["count"].tolist() == list(range(len(HOSTILE) + 1))
     assert shown["share"].tolist() == rows["share"].to_pylist()
     assert rows["word"][3].as_py() == HOSTILE[3], "the rows themselves do not change"
+
+
+def test_every_character_is_shown_as_charts_show_it() -> None:
+    surrogates = range(0xD800, 0xE000)
+    every = [chr(code) for code in range(sys.maxunicode + 1) if code not in surrogates]
+    texts = [*every, *(f"a{char}\n" for char in every[:0x3000])]
+    assert frame(pa.table({"x": texts}))["x"].tolist() == [visible(text) for text in texts]

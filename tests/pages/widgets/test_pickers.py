@@ -3,11 +3,11 @@
 import pytest
 
 from analysis.bundle import Bundle, LevelName
+from charts.cluster_level import cluster_choices
 from pages.widgets.pickers import (
     _most_active,
     _same_latents,
     _suggested_partner,
-    level_clusters,
     strongest_partners,
 )
 from tests.pages.conftest import Open
@@ -88,7 +88,7 @@ def test_the_cluster_of_another_space_with_most_of_the_same_latents(
     planted_bundle: Bundle,
 ) -> None:
     other = LevelName("cooccurrence", 0)
-    ids = level_clusters(planted_bundle, other)["cluster"].to_pylist()
+    ids = list(cluster_choices(planted_bundle, other))
     sizes = planted_bundle.clusters["size"].to_pylist()
     assert ids == sorted(ids, key=lambda i: (-sizes[i], i)) and len(ids) > 10
     members: dict[int, set[int]] = {}
