@@ -90,7 +90,9 @@ if __name__ == "dashboard":
     )
     from pages.server.batches import Batches
     from pages.server.first_answer import FirstAnswer
+    from pages.server.fragment_copies import copy_less
     from pages.server.imports import import_in_one_thread
+    from pages.server.joined_events import join_events
     from pages.server.kept_downloads import keep_downloads
     from pages.server.messages import MessageFilter
     from pages.server.static_files import WholeFiles
@@ -98,6 +100,8 @@ if __name__ == "dashboard":
     start.check_settings()
     import_in_one_thread()
     keep_downloads()
+    join_events()
+    copy_less()
     app = App(
         __file__,
         routes=start.below_base_path(
