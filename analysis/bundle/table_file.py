@@ -118,18 +118,16 @@ class TableFile:
 
     def _group(self, names: Sequence[str], group: int, kept: KeptColumns) -> pa.Table:
         keys = {name: (self.path, self._identity, group, name) for name in names}
-        parts = {name: kept.get(key) for name, key in keys.items()}
-        missing = [name for name, part in parts.items() if part is None]
+        known = {name: part for name, key in keys.items() if (part := kept.get(key)) is not None}
+        missing = [name for name in names if name not in known]
         if missing:
             rows = self.read(missing, [group])
             for name in missing:
-                parts[name] = rows.select([name])
-                kept.put(keys[name], parts[name])
-        fields = [part.schema.field(0) for part in parts.values()]
-        metadata = next(iter(parts.values())).schema.metadata
-        return pa.Table.from_arrays(
-            [part.column(0) for part in parts.values()], schema=pa.schema(fields, metadata)
-        )
+                known[name] = rows.select([name])
+                kept.put(keys[name], known[name])
+        parts = [known[name] for name in names]
+        schema = pa.schema([part.schema.field(0) for part in parts], parts[0].schema.metadata)
+        return pa.Table.from_arrays([part.column(0) for part in parts], schema=schema)
 
     def batches(self, most_rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns of all rows, at most `most_rows` at a time. Errors are those of `read`."""

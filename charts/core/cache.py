@@ -215,8 +215,7 @@ def nbytes_of(value: Any) -> int:
     if isinstance(value, pa.Table):
         return int(value.get_total_buffer_size())
     if isinstance(value, tuple | list | Mapping):
-        is_mapping = isinstance(value, Mapping)
-        parts = (value.keys(), value.values()) if is_mapping else (value,)
+        parts = (value.keys(), value.values()) if isinstance(value, Mapping) else (value,)
         return sys.getsizeof(value) + sum(_nbytes_of_items(part, len(value)) for part in parts)
     own = getattr(value, "nbytes", None)
     if own is not None:

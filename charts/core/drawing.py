@@ -23,7 +23,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec
 
 import altair as alt
 import pyarrow as pa
@@ -142,7 +142,7 @@ def template(
 
     functools.update_wrapper(made, build)
     made.cache_clear = kept.clear  # type: ignore[attr-defined]
-    return cast("Callable[_Settings, Template]", made)
+    return made
 
 
 def _template(chart: alt.Chart | alt.LayerChart) -> Template:

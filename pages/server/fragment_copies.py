@@ -31,7 +31,7 @@ def copy_less() -> None:
 
     Streamlit has no setting for it.
     """
-    fragment.deepcopy = copied
+    vars(fragment)["deepcopy"] = copied
 
 
 def _container(container: DeltaGenerator, copies: dict[int, DeltaGenerator]) -> DeltaGenerator:

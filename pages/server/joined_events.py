@@ -54,8 +54,8 @@ def join_events() -> None:
 
     Streamlit has no setting for it.
     """
-    AppSession._call_soon_on_event_loop = _add  # type: ignore[method-assign]
-    Runtime._enqueued_some_message = _wake  # type: ignore[method-assign]
+    AppSession._call_soon_on_event_loop = _add  # type: ignore[method-assign, assignment]
+    Runtime._enqueued_some_message = _wake  # type: ignore[method-assign, assignment]
 
 
 def _add(session: AppSession, callback: Callable[[], None]) -> None:

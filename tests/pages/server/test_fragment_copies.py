@@ -52,11 +52,11 @@ def test_the_copies_say_what_streamlits_copies_say() -> None:
     assert [described(one) for one in ours] == [described(one) for one in given]
     cursors = {0: RunningCursor(0, (1, 2)), 1: RunningCursor(1).lock_element()}
     cursors[0].transient_elements[3] = Element()
-    ours, theirs = copied(cursors), deepcopy(cursors)
-    assert {key: vars(one) | {"_transient_elements": None} for key, one in ours.items()} == {
-        key: vars(one) | {"_transient_elements": None} for key, one in theirs.items()
+    own, other = copied(cursors), deepcopy(cursors)
+    assert {key: vars(one) | {"_transient_elements": None} for key, one in own.items()} == {
+        key: vars(one) | {"_transient_elements": None} for key, one in other.items()
     }
-    assert dict(ours[0].transient_elements.items()) == {3: Element()}
+    assert dict(own[0].transient_elements.items()) == {3: Element()}
     assert copied({"other": [1]}) == {"other": [1]}
 
 
@@ -76,10 +76,15 @@ def test_a_page_that_goes_on_does_not_change_the_copies() -> None:
 
 
 def test_streamlit_uses_them_for_its_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fragment, "deepcopy", fragment.deepcopy)
-    copy_less()
+    monkeypatch.setitem(vars(fragment), "deepcopy", deepcopy)
     seen: list[object] = []
-    monkeypatch.setattr(fragment, "deepcopy", lambda value: seen.append(value) or copied(value))
+
+    def noting(value: object) -> object:
+        seen.append(value)
+        return copied(value)
+
+    monkeypatch.setattr("pages.server.fragment_copies.copied", noting)
+    copy_less()
 
     def page() -> None:
         import streamlit as st  # noqa: PLC0415 - the script of the test

@@ -27,7 +27,7 @@ def test_events_come_in_their_order_and_wake_the_loop_few_times() -> None:
             wakings.append(args)
             return wake(*args)
 
-        loop.call_soon_threadsafe = counting  # type: ignore[method-assign]
+        loop.call_soon_threadsafe = counting  # type: ignore[method-assign, assignment]
         waiting = Waiting(loop, pause=0.02)
         end = loop.create_future()
 
