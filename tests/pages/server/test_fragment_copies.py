@@ -93,7 +93,7 @@ def test_streamlit_uses_them_for_its_fragments(monkeypatch: pytest.MonkeyPatch) 
             st.fragment(lambda: st.write("in the fragment"))()
             st.write("after it")
 
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert [one.value for one in app.markdown] == ["in the fragment", "after it"]
     assert any(isinstance(value, tuple) and len(value) == 3 for value in seen)
     assert any(isinstance(value, dict) for value in seen)
