@@ -10,6 +10,7 @@ import streamlit as st
 
 def show() -> None:
     """Draw the page that the address names."""
+    from pages.server.first_answer import adds_sheet
     from pages.widgets import bundles, events, login, session, style
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
@@ -25,7 +26,8 @@ def show() -> None:
         layout="wide",
         initial_sidebar_state="collapsed",
     )
-    style.apply()
+    if not adds_sheet():
+        style.apply()
     if not login.is_admitted():
         login.show_login()
         return

@@ -95,7 +95,7 @@ def page_round(playwright: Playwright, server: Server, webgl: bool) -> Row:
     wait_for_browser()
     begin = time.perf_counter()
     page.goto(f"{server.address}/map?map=decoder")
-    drawn = ".map[data-drawn=all]" if webgl else "[class*=latent], [class*=st-key-card-map] canvas"
+    drawn = ".map[data-drawn=all]" if webgl else "[class*=st-key-card-map] canvas"
     page.locator(drawn).first.wait_for()
     row = {"paint s": time.perf_counter() - begin}
     _idle(page)

@@ -9,7 +9,7 @@ from analysis.clusters.stability import WEAK, recovery, weak
 from analysis.runtime.numbers import count, fraction
 from charts.cluster_level import level_of, level_words
 from charts.core.cache import cached
-from charts.core.drawing import Drawing, named, slot, template
+from charts.core.drawing import Drawing, named, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, PERCENT, stability_tooltips
@@ -18,6 +18,8 @@ from charts.core.text import unique_name_of_cluster
 from charts.core.theme import NARROW, QUIET_INK, UNSELECTED, bar_scale, layered, name_limit
 
 MOST_CLUSTERS = 20
+ROW = 24
+"""Pixels of a bar and the room around it."""
 
 
 @cached
@@ -92,11 +94,13 @@ def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
     )
     longest = max(rows["size"].to_pylist(), default=1)
     data = data.append_column("seen", at_least_seen(rows["selected"], longest))
-    return _chart().draw({"rows": data}, end=longest * 2.1, height=60 + 21 * max(rows.num_rows, 1))
+    data = data.append_column("end", pa.array(np.full(rows.num_rows, longest * 2.1)))
+    return _chart().draw({"rows": data})
 
 
 @template
 def _chart() -> alt.LayerChart:
+    """The bars. All that a selection changes is in the rows: see `density.py`."""
     base = alt.Chart(named("rows")).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=name_limit(190))),
         tooltip=[
@@ -111,7 +115,7 @@ def _chart() -> alt.LayerChart:
         "size:Q",
         title="latents (grey: not selected; pale: weak)",
         axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-        scale=bar_scale([0, slot("end")]),
+        scale=bar_scale([0, alt.ExprRef("data('rows')[0].end")]),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)
@@ -132,4 +136,4 @@ def _chart() -> alt.LayerChart:
         )
         .encode(x=x, text="written:N")
     )
-    return layered(light, full, texts)
+    return layered(light, full, texts, height=alt.Step(ROW))

@@ -1,6 +1,7 @@
 """The density histogram: how often latents are active, and what "dead" means in N tokens (3/N)."""
 
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -37,6 +38,7 @@ def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     DENSITY is an interval of `log10_density`; the dead bar is one decade below the lowest bin.
     """
     rows = _histogram(bundle, mask)
+    seen = rows["selected"] if mask is None else _seen(rows)
     n = bundle.manifest.tokens
     dead = int(
         pc.sum(pc.cast(pc.equal(bundle.latents["flag"].cast("string"), "dead"), "int64")).as_py()
@@ -46,14 +48,14 @@ def density_histogram(bundle: Bundle, mask: np.ndarray | None = None) -> Figure:
     return Figure(
         name="density-histogram",
         title="How often latents are active",
-        chart=_drawing(rows, mask is not None, n),
+        chart=_drawing(rows.append_column("seen", seen), n),
         rows=rows,
         caption=caption_of(bundle, unit="token", latents=selected, bins_per_decade=BINS_PER_DECADE),
         selections=(DENSITY.name,),
         note=(
             f"Dead latents ({count(dead)}) are active on none of the {count(n)} tokens: with 95"
             f"{NO_BREAK_SPACE}% confidence their density is below 3/N = {power(3 / max(n, 1))}, "
-            "not zero." + least_height_note(rows["selected"], _seen(rows))
+            "not zero." + least_height_note(rows["selected"], seen)
         ),
     )
 
@@ -91,14 +93,14 @@ def _seen(rows: pa.Table) -> pa.Array:
     return at_least_seen(rows["selected"], max(rows["latents"].to_pylist(), default=0))
 
 
-def _drawing(rows: pa.Table, overlaid: bool, n: int) -> Drawing:
+def _drawing(rows: pa.Table, n: int) -> Drawing:
     dead_at = rows["log10_density"][0].as_py()
     first = rows["log10_density"][1].as_py()
     # One string: Vega-Lite would join a list of lines with commas.
     text_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
-    return _chart(overlaid).draw(
+    return _chart().draw(
         {
-            "rows": rows.append_column("seen", _seen(rows)),
+            "rows": rows,
             "thresholds": _thresholds(first),
             "dead": pa.table({"at": [dead_at + 0.3], "text": [text_of_dead]}),
         },
@@ -119,7 +121,12 @@ def _thresholds(first: float) -> pa.Table:
 
 
 @template
-def _chart(overlaid: bool) -> alt.LayerChart:
+def _chart() -> alt.LayerChart:
+    """The histogram of the selected latents over that of all, also if all are selected.
+
+    A browser that has drawn the chart compiles it again only if the specification changes, which
+    takes several times as long as drawing other rows.
+    """
     axis = alt.Axis(
         values=each("ticks"),
         grid=False,
@@ -131,49 +138,28 @@ def _chart(overlaid: bool) -> alt.LayerChart:
     )
     scale = alt.Scale(domain=[slot("left_edge"), 0.02], nice=False)
     x = alt.X("log10_density:Q", scale=scale, axis=axis)
-    colour = alt.condition(
-        "datum.bin == 'dead'",
-        alt.value(UNSELECTED_DEAD if overlaid else FLAG_COLOURS["dead"]),
-        alt.value(ACCENT_LIGHT if overlaid else ACCENT),
-    )
     tooltip = [
         alt.Tooltip("bin:N", title="density"),
         alt.Tooltip("latents:Q", title="latents", format=COUNT),
-        *([alt.Tooltip("selected:Q", title="selected", format=COUNT)] if overlaid else []),
+        alt.Tooltip("selected:Q", title="selected", format=COUNT),
     ]
-    base = alt.Chart(named("rows"))
-    bars = (
-        base.mark_rect(stroke=PAPER, strokeWidth=1)
-        .encode(
-            x=x,
-            x2="log10_density_end:Q",
-            y=alt.Y(
-                "latents:Q",
-                title="latents",
-                axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-            ),
-            y2=alt.datum(0),
-            color=colour,
-            tooltip=tooltip,
-        )
+    base = (
+        alt.Chart(named("rows"))
+        .mark_rect(stroke=PAPER, strokeWidth=1)
+        .encode(x=x, x2="log10_density_end:Q", y2=alt.datum(0), tooltip=tooltip)
+    )
+    y = alt.Y("latents:Q", title="latents", axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1))
+    every = (
+        base.encode(y=y, color=_coloured(UNSELECTED_DEAD, ACCENT_LIGHT))
         .properties(name="density_bars")
         .add_params(DENSITY.parameter())
     )
-    layers: list[alt.Chart] = [bars]
-    if overlaid:
-        layers.append(
-            base.mark_rect(stroke=PAPER, strokeWidth=1).encode(
-                x=x,
-                x2="log10_density_end:Q",
-                y="seen:Q",
-                y2=alt.datum(0),
-                color=alt.condition(
-                    "datum.bin == 'dead'", alt.value(FLAG_COLOURS["dead"]), alt.value(ACCENT)
-                ),
-                tooltip=tooltip,
-            )
-        )
-    return layered(*layers, *_marks(), height=230)
+    selected = base.encode(y="seen:Q", color=_coloured(FLAG_COLOURS["dead"], ACCENT))
+    return layered(every, selected, *_marks(), height=230)
+
+
+def _coloured(dead: str, others: str) -> dict[str, Any]:
+    return alt.condition("datum.bin == 'dead'", alt.value(dead), alt.value(others))
 
 
 def _marks() -> list[alt.Chart]:

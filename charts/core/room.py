@@ -16,9 +16,14 @@ LEGEND = 46
 """Pixels of a legend above or below the plot."""
 
 
-def height_of(specification: Mapping[str, Any]) -> int:
-    """The estimated height in pixels of a specification of Vega-Lite with a fixed height."""
+def height_of(specification: Mapping[str, Any], rows: int = 0) -> int:
+    """The estimated height in pixels of a specification of Vega-Lite with a fixed height.
+
+    `rows` counts those of a chart with a height for each.
+    """
     height = specification.get("height")
+    if isinstance(height, Mapping) and "step" in height:
+        height = height["step"] * rows
     if not isinstance(height, int | float):
         return 0
     encodings = list(_encodings(specification))

@@ -171,10 +171,10 @@ def config() -> dict[str, Any]:
     }
 
 
-def styled(chart: Drawn, height: int | None = None) -> Drawn:
+def styled(chart: Drawn, height: int | alt.Step | None = None) -> Drawn:
     """The chart with the configuration, the height, and the width of its container.
 
-    Without a height, `charts.core.drawing` makes a slot for it.
+    Without a height, `charts.core.drawing` makes a slot for it. A step is the height of one row.
     """
     given = {} if height is None else {"height": height}
     return chart.properties(
@@ -185,7 +185,7 @@ def styled(chart: Drawn, height: int | None = None) -> Drawn:
     )
 
 
-def layered(*layers: alt.Chart, height: int | None = None) -> alt.LayerChart:
+def layered(*layers: alt.Chart, height: int | alt.Step | None = None) -> alt.LayerChart:
     """A styled chart of layers; the last layer is on top."""
     return styled(alt.LayerChart(layer=list(layers)), height)
 

@@ -156,9 +156,9 @@ export class MapActions {
         show(shapeNow());
       },
       end: () => {
-        show(null);
         const shape = kind === "box" ? shapeNow() : lassoOf(points, map.camera.scale);
-        if (!isSlip(shape, map.camera)) this.select(shape, combine);
+        if (isSlip(shape, map.camera)) show(null);
+        else this.select(shape, combine);
       },
       cancel: () => show(null),
     };
@@ -180,10 +180,8 @@ export class MapActions {
       },
       end: () => {
         const changed = map.drawing;
-        show(null);
-        if (!changed || isSlip(changed, map.camera)) return;
-        const { kind, points } = changed;
-        this.select({ kind, points }, "edit", map.shapes.indexOf(shape));
+        if (!changed || isSlip(changed, map.camera)) show(null);
+        else this.select({ kind: changed.kind, points: changed.points }, "edit", map.shapes.indexOf(shape));
       },
       cancel: () => show(null),
     };
@@ -193,6 +191,7 @@ export class MapActions {
   select(shape, combine, edited = null) {
     const { map } = this;
     const serial = this.nextSerial();
+    map.drawing = null;
     const steps = shape.points.map((point) => map.stepsOf(point));
     const inside =
       shape.kind === "box"
@@ -204,9 +203,8 @@ export class MapActions {
     const drawn = { ...shape, subtracts: combine === "subtract" };
     if (combine === "edit") map.shapes = map.shapes.with(edited, { ...shape, subtracts: map.shapes[edited].subtracts });
     else map.shapes = combine === "replace" ? [drawn] : [...map.shapes, drawn];
-    map.showMask();
-    this._share(serial, combine === "replace");
     this.send({ kind: shape.kind, combine, shape: shape.points, value: edited, serial });
+    map.showMaskAfterSending(() => this._share(serial, combine === "replace"));
   }
 
   /** Let the other maps show the selection of this one until the server answers. */

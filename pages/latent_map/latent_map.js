@@ -215,6 +215,16 @@ export class LatentMap {
     this.redraw();
   }
 
+  /** The same once a message is on its way: Streamlit sends in a task, which would wait for a picture. */
+  showMaskAfterSending(shown) {
+    cancelAnimationFrame(this.request);
+    setTimeout(() => {
+      if (this.destroyed) return;
+      this.showMask();
+      shown();
+    });
+  }
+
   /** Show the selection of another map of the page until the server answers a gesture on it. */
   showSelectionOf(other, serial, replaces) {
     if (!this.index) return;

@@ -25,6 +25,10 @@ HEAD_START = 0.5
 """Seconds that the browser has for the first figure before more is sent."""
 LONGEST_MAP = 2.0
 """The same for a map, if the browser does not report that it is drawn."""
+LATER_HEAD_START = 0.05
+"""The same for the first figures of a later run."""
+END = b"end of the first figures"
+"""What the message after the first figures of a run contains (`pages.widgets.page.figures_end`)."""
 MAP = "clearwater_latent_map"
 """The name of the component that is the map."""
 _FIGURES = (b"vega-lite", MAP.encode())
@@ -103,6 +107,8 @@ class _Batch:
                 return
         if message["type"] != "websocket.send" or self._bytes > self._most_bytes:
             await self._send_waiting(at_once=True)
+        elif self._has_sent_figure and _ends_figures(message):
+            await self._send_waiting()
         elif self._later is None:
             self._later = asyncio.create_task(self._send_after_a_pause())
 
@@ -122,7 +128,8 @@ class _Batch:
         left = self._silent_until - asyncio.get_running_loop().time()
         if left > 0 and self._map:
             await self._map[1].wait(left)
-            self._silent_until = 0.0
+            self._map[1].forget()
+            self._map, self._silent_until = None, 0.0
         elif left > 0:
             await asyncio.sleep(left)
 
@@ -141,16 +148,18 @@ class _Batch:
             self._silent_until = now() + self._head_start
 
     async def _send_waiting(self, at_once: bool = False) -> None:
-        """Send what waits, but only `at_once` what follows a map that is not drawn yet."""
+        """Send what waits, but only `at_once` what follows figures that are not drawn yet."""
         now = asyncio.get_running_loop().time
         async with self._sending:
-            while self._waiting and (at_once or not self._map or now() >= self._silent_until):
+            while self._waiting and (at_once or now() >= self._silent_until):
                 message = self._waiting.pop(0)
                 self._bytes -= _size(message)
                 await self._send(message)
                 if self._map and self._map[0] is message:
                     self._has_sent_figure = True
                     self._silent_until = now() + LONGEST_MAP
+                elif self._has_sent_figure and _ends_figures(message):
+                    self._silent_until = now() + LATER_HEAD_START
 
 
 def has_figure(sent: bytes | None) -> bool:
@@ -169,6 +178,10 @@ def has_figure(sent: bytes | None) -> bool:
     return kind == "vega_lite_chart" or (
         kind == "bidi_component" and element.bidi_component.component_name == MAP
     )
+
+
+def _ends_figures(message: Message) -> bool:
+    return END in (message.get("bytes") or b"")
 
 
 def _size(message: Message) -> int:

@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 """Of Streamlit's browser code: each file, and the files that it imports."""
 START = "index.html"
 """The entry of the files that browsers load first."""
-EVERY_PAGE = ("Html", "BidiComponent", "TextInput", "Button", "Selectbox")
+EVERY_PAGE = ("BidiComponent", "TextInput", "Button", "Selectbox")
 """Kinds of elements in the toolbar of every page."""
 CHARTS = ("PageLink", "ArrowVegaLiteChart")
 """Kinds of elements that follow on pages that begin with cards or charts."""

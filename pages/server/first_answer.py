@@ -1,7 +1,7 @@
 """What the first answer of the server contains beside Streamlit's page.
 
 Streamlit sends a style sheet as an element of the page, which arrives after the page has been laid
-out, so everything moves. Here the same sheet is also a part of the HTML that browsers get first.
+out, so everything moves. Here the sheet is a part of the HTML that browsers get first.
 The HTML also asks for the code of the elements that every page has, and that of the Map page for
 the modules of the map, so that they are there when Streamlit begins to draw. In the mode *local*
 it says where the server is, so that the browser connects without asking first. A server without
@@ -28,6 +28,12 @@ _PARTIAL = frozenset((b"accept-encoding", b"if-modified-since", b"if-none-match"
 """Requests for less than the whole page as text, which could not be changed."""
 _SENT = ("accept-ranges", "etag", "last-modified")
 """What the server says about the page without the sheet."""
+_in_use = [False]
+
+
+def adds_sheet() -> bool:
+    """Whether the pages that this process sends have the sheet."""
+    return _in_use[0]
 
 
 class FirstAnswer:
@@ -40,6 +46,7 @@ class FirstAnswer:
         self.app = app
         self.sheet = sheet
         self.origins = None if origins is None else list(origins)
+        _in_use[0] = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; only pages that are opened are changed."""

@@ -64,7 +64,7 @@ def measure() -> str:
     )
 
 
-def maps(bundle: Bundle) -> tuple[MapName, ...]:
+def chosen_maps(bundle: Bundle) -> tuple[MapName, ...]:
     """Which map is shown, and the one beside it if both are.
 
     A bundle may have only the one by decoder similarity.
@@ -75,8 +75,15 @@ def maps(bundle: Bundle) -> tuple[MapName, ...]:
         view = session.change(map="decoder")
     if view.map not in known:
         view = session.change(map=known[0])
+    first: MapName = view.map or known[0]
     shows_both = view.maps == "both" and len(known) > 1
-    st.session_state[_MAP] = _BOTH if shows_both else view.map
+    return (first, *(name for name in known if name != first)) if shows_both else (first,)
+
+
+def maps(bundle: Bundle) -> None:
+    """Which map is shown, or both."""
+    shown, known = chosen_maps(bundle), maps_of(bundle)
+    st.session_state[_MAP] = _BOTH if len(shown) > 1 else shown[0]
     st.selectbox(
         "Map by",
         [*known, _BOTH] if len(known) > 1 else known,
@@ -86,8 +93,6 @@ def maps(bundle: Bundle) -> tuple[MapName, ...]:
         on_change=_take_map,
         width=170,
     )
-    first: MapName = view.map or known[0]
-    return (first, *(name for name in known if name != first)) if shows_both else (first,)
 
 
 @guarded()
@@ -117,14 +122,23 @@ def more() -> DeltaGenerator:
     )
 
 
-def colour(bundle: Bundle) -> str:
+def chosen_colour(bundle: Bundle) -> str:
+    """The column by which the points of the map are coloured."""
+    return str(_valid("colour", _colours(bundle)))
+
+
+def colour(bundle: Bundle) -> None:
     """The column by which the points of the map are coloured."""
     offers = offered_columns(bundle)
+    known = _colours(bundle)
+    words = {name: _colour_words(offers[name].title) for name in known}
+    _choice("colour", "Colour", known, words.__getitem__, width=185, is_labelled=False)
+
+
+def _colours(bundle: Bundle) -> list[str]:
     view = session.current()
     absent = {ASSOCIATION: view.latent is None, OWN_TEXT: not view.own_text}
-    known = [name for name in offers if not absent.get(name)]
-    words = {name: _colour_words(offers[name].title) for name in known}
-    return str(_choice("colour", "Colour", known, words.__getitem__, width=185, is_labelled=False))
+    return [name for name in offered_columns(bundle) if not absent.get(name)]
 
 
 def profile(bundle: Bundle) -> str:
@@ -132,11 +146,21 @@ def profile(bundle: Bundle) -> str:
     known = offered_profiles(bundle)
     if not known:
         return ""
-    # A link does not name the first column, which depends on the bundle.
-    options = ["", *known[1:]]
+    options = _profiles(known)
     return (
         str(_choice("profile", "Documents by", options, lambda name: name or known[0])) or known[0]
     )
+
+
+def check_profile(bundle: Bundle) -> None:
+    """Take the first column of the documents if the bundle does not have that of the view."""
+    if known := offered_profiles(bundle):
+        _valid("profile", _profiles(known))
+
+
+def _profiles(known: Sequence[str]) -> list[str]:
+    # A link does not name the first column, which depends on the bundle.
+    return ["", *known[1:]]
 
 
 def _colour_words(title: str) -> str:
@@ -240,6 +264,11 @@ def flagged_are_hidden() -> bool:
     return bool(_choice("flagged", "Dense and ultralow latents", _FLAGGED, str) == "hidden")
 
 
+def chance_is_shown(bundle: Bundle, space: Space) -> bool:
+    """Whether the same picture of a null draw is shown."""
+    return has_null_view(bundle, space) and session.current().chance == "shown"
+
+
 def shows_chance(bundle: Bundle, space: Space) -> bool:
     """Whether the same picture of a null draw is shown; bundles without one have no switch."""
     if not has_null_view(bundle, space):
@@ -254,7 +283,7 @@ def shows_chance(bundle: Bundle, space: Space) -> bool:
         + ".",
         on_change=_take_chance,
     )
-    return session.current().chance == "shown"
+    return chance_is_shown(bundle, space)
 
 
 @guarded()
@@ -320,13 +349,10 @@ def _choice(
 ) -> Any:
     """A select box for one field of the view.
 
-    Options that say what they are need no label before the box; screen readers have it anyway. If
-    the view has a value that is not an option, the first option is chosen.
+    Options that say what they are need no label before the box; screen readers have it anyway.
     """
     key = f"pick {field}"
-    if getattr(session.current(), field) not in options:
-        session.change(**{field: options[0]})
-    st.session_state[key] = getattr(session.current(), field)
+    st.session_state[key] = _valid(field, options)
     return st.selectbox(
         label,
         options,
@@ -338,6 +364,13 @@ def _choice(
         help=meaning,
         label_visibility="visible" if is_labelled else "collapsed",
     )
+
+
+def _valid(field: str, options: Sequence[Any]) -> Any:
+    """The value of a field of the view; the first option if it is none of them."""
+    if getattr(session.current(), field) not in options:
+        session.change(**{field: options[0]})
+    return getattr(session.current(), field)
 
 
 @guarded()

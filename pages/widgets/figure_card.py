@@ -29,7 +29,7 @@ def show(figure: Figure, selection: str = "") -> None:
     figure = light.in_scheme(shown_scheme())
     spec = figure.for_browser() if figure.rows.num_rows else None
     with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):
-        _head(figure, light, height_of(spec) if spec else 0)
+        _head(figure, light, height_of(spec, figure.rows.num_rows) if spec else 0)
         if spec:
             _chart(figure, spec)
         else:

@@ -19,7 +19,7 @@ import numpy as np
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
-from analysis.bundle import LevelName
+from analysis.bundle import Bundle, LevelName
 from analysis.decoder.map_verdict import MapName
 from charts.core.figure import Figure
 from charts.map import TITLES, latent_map, map_caption, map_note
@@ -90,18 +90,28 @@ class MapChoice:
         return self.names[0]
 
 
-def map_choice(page: Page) -> MapChoice:
-    """Let the reader choose the maps, their colour and the cluster level."""
-    names = choices.maps(page.bundle)
-    colour = choices.colour(page.bundle)
+def map_choice(bundle: Bundle) -> MapChoice:
+    """What the reader has chosen with `map_choices`, which may be drawn later."""
+    names = choices.chosen_maps(bundle)
+    colour = choices.chosen_colour(bundle)
     if colour == PROFILE:
-        choices.profile(page.bundle)
-    if not page.bundle.manifest.clustering:
+        choices.check_profile(bundle)
+    if not bundle.manifest.clustering:
         return MapChoice(names, colour, None)
-    with choices.more():
-        level = choices.level(page.bundle)
-        shows_chance = choices.shows_chance(page.bundle, names[0])
-    return MapChoice(names, colour, level, shows_chance)
+    shows_chance = choices.chance_is_shown(bundle, names[0])
+    return MapChoice(names, colour, choices.chosen_level(bundle), shows_chance)
+
+
+def map_choices(bundle: Bundle, choice: MapChoice) -> None:
+    """Let the reader choose the maps, their colour and the cluster level."""
+    choices.maps(bundle)
+    choices.colour(bundle)
+    if choice.colour == PROFILE:
+        choices.profile(bundle)
+    if bundle.manifest.clustering:
+        with choices.more():
+            choices.level(bundle)
+            choices.shows_chance(bundle, choice.name)
 
 
 def show_maps(page: Page, choice: MapChoice) -> None:

@@ -3,7 +3,7 @@
 The style sheet arranges the parts in one row where there is room.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,11 +17,28 @@ from pages.widgets.bundles import shown
 from pages.widgets.export_menu import begin_run
 from pages.widgets.glossary import glossary
 from pages.widgets.markdown import plain
-from pages.widgets.selection_bar import selection_bar
+from pages.widgets.selection_bar import (
+    Selected,
+    selection_buttons,
+    selection_field,
+    selection_parts,
+)
 from pages.widgets.state import ViewState
 
 RAIL = 350
 """Pixels."""
+FIGURES_END = "end of the first figures"
+"""The key of an element that is not seen."""
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What the rest of a toolbar needs."""
+
+    title: str
+    question: str
+    name: DeltaGenerator
+    selected: Selected
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,8 @@ class Page:
     """The place of the choices of the page."""
     facts: DeltaGenerator = field(default_factory=st.container)
     """The place of badges about what the page shows."""
+    begun: _Begun | None = None
+    """The rest of the toolbar, until `complete` draws it."""
 
     @property
     def selected(self) -> Bools | None:
@@ -52,29 +71,56 @@ def begin(title: str, question: str, *, of_latents: bool = False) -> Page:
 
     A page that is not `of_latents` does not show a latent that the reader has not chosen.
     """
+    return complete(begin_with_figures(title, question, of_latents=of_latents))
+
+
+def begin_with_figures(title: str, question: str, *, of_latents: bool = False) -> Page:
+    """Draw only the selection of the toolbar of a page whose first figures come next.
+
+    A browser draws what comes first, and a toolbar takes it as long as a few charts. `complete`
+    draws the rest.
+    """
     _restart_in_dashboard()
     begin_run(title)
     bundle = shown()
     if not of_latents:
         session.drop_suggestions()
-    with st.container(key="toolbar"):
-        with _row("page name"):
-            st.title(title, anchor=False, width="content")
-            _pill(bundle)
-            with st.popover(
-                f"About {title}",
-                type="tertiary",
-                icon=":material/help:",
-                width="content",
-                help="What this page answers, and what its terms mean",
-            ):
-                st.markdown(question)
-                glossary(title)
-        mask = selection_bar(bundle)
+    place = st.container(key="toolbar")
+    with place:
+        name = _row("page name")
+        selected = selection_field(bundle)
+    begun = _Begun(title, question, name, selected)
+    return Page(bundle, session.current(), selected.mask, place, place, begun)
+
+
+def complete(page: Page) -> Page:
+    """Draw the rest of the toolbar of a page that has begun with figures."""
+    begun, place = page.begun, page.toolbar
+    if begun is None:
+        return page
+    with begun.name:
+        _name(page.bundle, begun.title, begun.question)
+    with place:
+        selection_buttons(page.bundle, begun.selected)
         with st.container(horizontal=True, key="page tools"):
             choices, facts = _row("page choices"), _row("page facts")
+        selection_parts(page.bundle, begun.selected)
     _report_invalid()
-    return Page(bundle, session.current(), mask, choices, facts)
+    return replace(page, view=session.current(), toolbar=choices, facts=facts, begun=None)
+
+
+def _name(bundle: Bundle, title: str, question: str) -> None:
+    st.title(title, anchor=False, width="content")
+    _pill(bundle)
+    with st.popover(
+        f"About {title}",
+        type="tertiary",
+        icon=":material/help:",
+        width="content",
+        help="What this page answers, and what its terms mean",
+    ):
+        st.markdown(question)
+        glossary(title)
 
 
 def _report_invalid() -> None:
@@ -89,6 +135,14 @@ def workspace() -> tuple[DeltaGenerator, DeltaGenerator]:
     """The place of the map, as high as the window, and a narrow one beside it or below."""
     with st.container(horizontal=True, key="workspace"):
         return st.container(key="stage"), st.container(key="rail", width=RAIL)
+
+
+def figures_end() -> None:
+    """Say that the figures which a browser is to draw first are complete.
+
+    What follows comes a little later (`pages.server.batches`).
+    """
+    st.container(key=FIGURES_END)
 
 
 def options() -> DeltaGenerator:

@@ -1,7 +1,10 @@
 """The selection as a text that can be read, edited, cleared and shared."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.bundle import Bundle
 from analysis.runtime import numbers
@@ -52,13 +55,24 @@ Join conditions with `&` (and), `|` (or), `!` (not) and parentheses; side by sid
 """
 
 
-def selection_bar(bundle: Bundle) -> Bools:
-    """Draw the bar; return the mask [n_latents] of the selected latents."""
+@dataclass(frozen=True)
+class Selected:
+    """The latents of the selection, and the row in which the bar is drawn."""
+
+    mask: Bools
+    """[n_latents]; everything if the selection is not valid."""
+    error: str
+    row: DeltaGenerator
+
+
+def selection_field(bundle: Bundle) -> Selected:
+    """Draw the field of the selection and the number of the selected latents."""
     view = session.current()
     pending = _pending_error(view)
     if not pending:
         st.session_state[_FIELD] = view.select
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=_BAR):
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key=_BAR)
+    with row:
         st.text_input(
             "Selection",
             key=_FIELD,
@@ -75,6 +89,13 @@ def selection_bar(bundle: Bundle) -> Bools:
         if not error:
             selected, total = numbers.count(int(mask.sum())), numbers.count(len(mask))
             count.markdown(f"**{selected}** of {total} latents", width="content")
+    return Selected(mask, error, row)
+
+
+def selection_buttons(bundle: Bundle, selected: Selected) -> None:
+    """Draw what can be done with the selection, in the row of its field."""
+    view = session.current()
+    with selected.row:
         _step_buttons()
         st.button(
             "Clear",
@@ -83,22 +104,30 @@ def selection_bar(bundle: Bundle) -> Bools:
             type="tertiary",
             icon=":material/close:",
         )
-        explain_button(mask)
+        explain_button(selected.mask)
         with st.popover("Saved", type="tertiary", icon=":material/bookmark:", width="content"):
-            named_selections(view.select if not error else "")
-        collections_menu(bundle, mask)
+            named_selections(view.select if not selected.error else "")
+        collections_menu(bundle, selected.mask)
         with st.popover("Syntax", type="tertiary", icon=":material/help:", width="content"):
             st.markdown(_SYNTAX)
         with st.popover("Share", type="tertiary", icon=":material/link:", width="content"):
             _link(view)
-    if error:
-        st.error(plain(error, _LONGEST_ERROR))
+    search_list(bundle)
+
+
+def selection_parts(bundle: Bundle, selected: Selected) -> None:
+    """Draw what only some selections have: an error, parts, an explanation, a note.
+
+    It comes last in the toolbar, because a browser makes the elements after a new one anew. The
+    style sheet puts it in its place.
+    """
+    view = session.current()
+    if selected.error:
+        st.error(plain(selected.error, _LONGEST_ERROR))
     if not view.selection_error:
         selection_chips(view.select)
-    explained_selection(bundle, mask, view.select)
+    explained_selection(bundle, selected.mask, view.select)
     note_of_selected_collection(bundle, view.selection)
-    search_list(bundle)
-    return mask
 
 
 def _step_buttons() -> None:

@@ -9,6 +9,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts.cluster_bars import cluster_bars
 from tests.charts.conftest import with_tables
+from tests.charts.drawn import drawn_rows
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -131,3 +132,12 @@ def test_the_tooltip_gives_counts_and_a_percentage(tiny: Bundle) -> None:
     formats = {entry["field"]: entry.get("format") for entry in tooltip}
     assert formats["selected"] == formats["size"] == ",d"
     assert formats["share"] == ".3~p"
+
+
+def test_a_selection_changes_only_rows(tiny: Bundle) -> None:
+    bundle, mask = bundle_of(tiny, [40, 5, 4, 9, 5], [0, 2, 0, 0, 1])
+    every, some = cluster_bars(bundle), cluster_bars(bundle, mask)
+    assert every.chart.specification == some.chart.specification
+    assert every.rows.num_rows == 5 and some.rows.num_rows == 2
+    ends = [{row["end"] for row in drawn_rows(figure, "end")} for figure in (every, some)]
+    assert ends == [{84.0}, {10.5}]  # 2.1 times the largest cluster that is drawn

@@ -135,3 +135,18 @@ def test_the_dead_bar_is_a_decade_to_the_left_and_ticks_are_whole_decades(
 def test_the_note_counts_dead_latents(tiny: Bundle) -> None:
     dead = int((tiny.latents["density"].to_numpy() == 0).sum())
     assert f"Dead latents ({dead}) are active on none" in str(density_histogram(tiny).note)
+
+
+def test_a_selection_changes_only_rows(tiny: Bundle) -> None:
+    assert (
+        density_histogram(tiny).chart.specification
+        == density_histogram(tiny, THIRD).chart.specification
+    )
+
+
+def test_without_a_selection_bars_are_drawn_as_high_as_they_are(tiny: Bundle) -> None:
+    figure = histogram_of(tiny, [1e-3] + [1e-2] * 100)
+    rows = drawn_rows(figure, "seen")
+    assert [row["seen"] for row in rows] == [row["latents"] for row in rows]
+    assert min(row["latents"] for row in rows if row["latents"]) == 1
+    assert "drawn longer" not in str(figure.note)

@@ -13,6 +13,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from pages.server import batches, map_drawn
 from pages.server.batches import MAP, Batches, has_figure
+from pages.widgets.page import FIGURES_END
 
 PAUSE = 0.1
 NEVER = 3600.0
@@ -119,6 +120,42 @@ def test_what_follows_the_first_figure_waits_for_the_browser() -> None:
 
     expected = ["title", "chart", "below", "chart", "last", "websocket.close"]
     assert sent_by(script, head_start=5 * PAUSE) == expected
+
+
+def end_of_figures() -> Message:
+    sent = ForwardMsg()
+    sent.delta.add_block.id = f"$$ID-0123-{FIGURES_END}"
+    return {"type": "websocket.send", "bytes": sent.SerializeToString(), "text": "end"}
+
+
+def test_the_first_figures_of_a_later_run_are_sent_once_they_are_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "LATER_HEAD_START", 5 * PAUSE)
+
+    async def script(send: Send, sent: list[str]) -> None:
+        await send(end_of_figures())  # of the first run, before any figure
+        assert sent == []
+        await send(chart())
+        await until(sent, 2)
+        for _ in range(2):
+            sent.clear()
+            await send(content("number"))
+            await send(chart())
+            assert sent == []
+            await send(end_of_figures())
+            assert sent == ["number", "chart", "end"]
+            begun = time.monotonic()
+            await send(content("toolbar"))
+            await until(sent, 4)
+            assert time.monotonic() - begun > 4 * PAUSE
+        sent.clear()
+        await send(end_of_figures())
+        await send(content("toolbar"))
+        await send({"type": "websocket.close"})
+        assert sent == ["end", "toolbar", "websocket.close"]
+
+    sent_by(script)
 
 
 def map_of(page: str) -> Message:

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from pages.server import last_opened
+from pages.server import first_answer, last_opened
 from pages.server.early_chunks import CHARTS, EVERY_PAGE, early_chunks
 from pages.server.first_answer import SHEET, FirstAnswer, with_modules, with_server, with_style
 from pages.server.last_opened import seconds_since
@@ -94,7 +94,11 @@ def test_a_page_that_is_opened_is_noted(client: TestClient) -> None:
     assert seconds_since() == float("inf")
 
 
-def test_it_is_the_sheet_that_the_pages_add() -> None:
+def test_pages_add_the_sheet_themselves_only_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_answer, "_in_use", [False])
+    assert not first_answer.adds_sheet()
+    FirstAnswer(Starlette())
+    assert first_answer.adds_sheet()
     assert SHEET.samefile(style._SHEET)
     assert "</style" not in SHEET.read_text("utf-8").lower()
 
