@@ -158,7 +158,7 @@ def _chart() -> alt.LayerChart:
     return layered(every, selected, *_marks(), height=230)
 
 
-def _coloured(dead: str, others: str) -> dict[str, Any]:
+def _coloured(dead: str, others: str) -> Any:
     return alt.condition("datum.bin == 'dead'", alt.value(dead), alt.value(others))
 
 
