@@ -193,10 +193,11 @@ def new_profile(chromium: Browser) -> BrowserContext:
 
 
 # Each frame is drawn by the processor: what moves while a page waits takes a fifth of its time.
-# Transitions stay: by their delay, Streamlit keeps what it draws again from fading for a moment.
+# The clock of a trial stays, which a test reads. Transitions stay: by their delay, Streamlit keeps
+# what it draws again from fading for a moment.
 _NO_ANIMATIONS = """{
   const style = new CSSStyleSheet();
-  style.replaceSync(`*, ::before, ::after {
+  style.replaceSync(`:not(.clearwater-clock *), ::before, ::after {
     animation-duration: 1ms !important; animation-delay: 0s !important;
     animation-iteration-count: 1 !important;
   }`);

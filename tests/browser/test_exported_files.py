@@ -99,6 +99,7 @@ def test_files_that_wait_show_their_places_and_can_be_cancelled(
     waiting = page.locator(".st-key-waiting-jobs")
     page.get_by_role("button", name="Picture, PNG", exact=True).click()
     waiting.get_by_text("is being made").wait_for()
+    settle(page)  # a menu that is drawn again loses a click
     page.get_by_role("button", name="Picture, SVG", exact=True).click()
     waiting.get_by_text("place 1 in the queue").wait_for()
     waiting.get_by_role("button", name="Cancel").nth(1).click()
@@ -106,6 +107,7 @@ def test_files_that_wait_show_their_places_and_can_be_cancelled(
     expect(waiting.get_by_role("button", name="Cancel")).to_have_count(1)
     waiting.get_by_role("button", name="Cancel").click()
     waiting.wait_for(state="detached")
+    settle(page)
     page.keyboard.press("Escape")
     saved(page, card, "Picture, PNG", tmp_path)
 

@@ -99,11 +99,8 @@ def test_a_cluster_that_is_chosen_by_name_is_selected(
     assert app.query_params["select"] == "density<0.5 & cluster=1"
 
 
-def test_a_level_without_clusters_says_so(
-    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nothing = planted_bundle.clusters.slice(0, 0)
-    monkeypatch.setattr("pages.widgets.pickers.level_clusters", lambda bundle, level: nothing)
+def test_a_level_without_clusters_says_so(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.widgets.pickers.cluster_choices", lambda bundle, level: {})
     app = open_page("clusters", cluster=2)
     assert not app.exception
     assert "There are no clusters at this level" in app.info[-1].value

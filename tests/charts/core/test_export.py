@@ -105,13 +105,17 @@ def every_figure(bundle: Bundle) -> list[Figure]:
     ]
 
 
+OF_EVERY_STEP = 'WARN Dropping "fit-y" because spec has discrete height.\n'
+"""Vega-Lite says so of each chart with a height for each row, although none asks for fit-y."""
+
+
 def test_no_figure_makes_vega_lite_complain(
     tiny: Bundle, capfd: pytest.CaptureFixture[str]
 ) -> None:
     complaints = {}
     for figure in every_figure(tiny):
         vegalite_to_vega(figure.specification(), show_warnings=True)
-        if complaint := capfd.readouterr().err:
+        if complaint := capfd.readouterr().err.replace(OF_EVERY_STEP, ""):
             complaints[figure.name] = complaint
     assert complaints == {}
 

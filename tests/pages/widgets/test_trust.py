@@ -392,7 +392,7 @@ def test_the_rules_of_a_relation_count_listed_and_tested_pairs(
     assert len(written) == len(rules) > 1
     for i, text in enumerate(written):
         assert f"{1200 + i:,} of {34_000 + i:,} tested pairs" in text
-        assert f"among which they were sought: {plain(rules[i].family, 1000)}" in text
+        assert f"all tests of its family: {plain(rules[i].family, 1000)}" in text
     written.clear()
     relation_rules(bundle, rules[1].relation)
     assert len(written) == 1 and "1,201 of 34,001 tested pairs" in written[0]
