@@ -19,10 +19,21 @@ from typing import Any
 PAGES = Path(__file__).resolve().parents[1]
 FIRST = "overview"
 """The page that has no path of its own."""
-LONGEST_WAIT = 30.0
-"""Seconds. A thread goes on after it, because the other one could be waiting for this thread."""
+STUCK = 2.0
+"""Seconds in which no module begins or ends to be imported. A thread that waits goes on then: the
+one that imports may be waiting for it, because libraries import modules while they hold a lock of
+their own, as pyarrow does where it looks for pandas."""
 _ONE = threading.RLock()
+_LOADS = [0]
+"""Modules that the threads with the lock have begun and ended to import."""
 
+
+class _OfThread(threading.local):
+    goes_on = False
+    """Whether the thread has stopped waiting, until the module that it imports is complete."""
+
+
+_THREAD = _OfThread()
 Load = Callable[[str, Any], ModuleType]
 
 
@@ -38,14 +49,30 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
 
     @wraps(load)
     def load_alone(name: str, import_: Any) -> ModuleType:
-        is_alone = _ONE.acquire(timeout=LONGEST_WAIT)
+        if _THREAD.goes_on:
+            return load(name, import_)
+        is_alone = _wait()
+        _THREAD.goes_on = not is_alone
+        _LOADS[0] += is_alone
         try:
             return load(name, import_)
         finally:
+            _THREAD.goes_on = False
             if is_alone:
+                _LOADS[0] += 1
                 _ONE.release()
 
     importlib._find_and_load = load_alone
+
+
+def _wait() -> bool:
+    """Wait for the other threads; whether this thread has the lock now."""
+    while True:
+        before = _LOADS[0]
+        if _ONE.acquire(timeout=STUCK):
+            return True
+        if _LOADS[0] == before:
+            return False
 
 
 def modules_of(page: Path) -> Iterator[str]:

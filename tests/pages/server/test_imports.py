@@ -97,10 +97,63 @@ def test_one_thread_imports_at_a_time(importlib: Any) -> None:
     assert lines[0] == lines[1] and lines[2] == lines[3]
 
 
-def test_a_thread_that_waits_too_long_goes_on(
+LOCKED = """
+import threading, time
+from importlib import import_module
+from pages.server.imports import import_in_one_thread
+import_in_one_thread()
+lock = threading.Lock()
+import sys
+sys.modules["library"] = sys.modules["__main__"]
+def in_lock():
+    with lock:
+        time.sleep(0.5)
+        import deep.within.package
+thread = threading.Thread(target=in_lock)
+thread.start()
+import needs_the_lock
+thread.join()
+"""
+
+
+def test_a_library_may_import_while_it_holds_a_lock(tmp_path: Path) -> None:
+    inner = tmp_path / "deep" / "within" / "package"
+    inner.mkdir(parents=True)
+    for folder in (inner, *inner.parents[:2]):
+        (folder / "__init__.py").write_text("")
+    (tmp_path / "needs_the_lock.py").write_text(
+        "import time, library\ntime.sleep(0.2)\nwith library.lock: pass\n"
+    )
+    begun = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", LOCKED],
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        check=True,
+        timeout=60,
+    )
+    assert time.monotonic() - begun < 20, "each module of the package has waited"
+
+
+def test_a_thread_waits_while_the_others_get_on(
     importlib: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(imports, "STUCK", 0.15)
+    imports.import_in_one_thread(importlib)
+    waits = threading.Thread(target=importlib._find_and_load, args=("late", 0))
+    with imports._ONE:
+        waits.start()
+        for _ in range(10):
+            time.sleep(0.05)
+            imports._LOADS[0] += 1
+        assert importlib.lines == []
+    waits.join()
+    assert importlib.lines == ["late", "late"]
+
+
+def test_a_thread_goes_on_if_the_others_do_not(
+    importlib: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "STUCK", 0.01)
     imports.import_in_one_thread(importlib)
     with imports._ONE:  # as a thread that waits for the others while it imports
         assert sorted(both(importlib)) == ["a", "a", "b", "b"]
