@@ -8,6 +8,7 @@ imported yet, and that thread fails.
 import _frozen_importlib
 import ast
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import wraps
 from importlib import import_module
@@ -23,14 +24,17 @@ STUCK = 2.0
 """Seconds in which no module begins or ends to be imported. A thread that waits goes on then: the
 one that imports may be waiting for it, because libraries import modules while they hold a lock of
 their own, as pyarrow does where it looks for pandas."""
+GOES_ON = 10.0
+"""Seconds in which a thread that has gone on does not wait again: it may import more while it holds
+the same lock."""
 _ONE = threading.RLock()
 _LOADS = [0]
 """Modules that the threads with the lock have begun and ended to import."""
 
 
 class _OfThread(threading.local):
-    goes_on = False
-    """Whether the thread has stopped waiting, until the module that it imports is complete."""
+    waits_from = 0.0
+    """The time from which the thread waits again, after it has gone on."""
 
 
 _THREAD = _OfThread()
@@ -49,18 +53,17 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
 
     @wraps(load)
     def load_alone(name: str, import_: Any) -> ModuleType:
-        if _THREAD.goes_on:
+        if time.monotonic() < _THREAD.waits_from:
             return load(name, import_)
-        is_alone = _wait()
-        _THREAD.goes_on = not is_alone
-        _LOADS[0] += is_alone
+        if not _wait():
+            _THREAD.waits_from = time.monotonic() + GOES_ON
+            return load(name, import_)
+        _LOADS[0] += 1
         try:
             return load(name, import_)
         finally:
-            _THREAD.goes_on = False
-            if is_alone:
-                _LOADS[0] += 1
-                _ONE.release()
+            _LOADS[0] += 1
+            _ONE.release()
 
     importlib._find_and_load = load_alone
 
