@@ -1,30 +1,16 @@
 """Keep what was computed from a bundle as long as the bundle is open."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import update_wrapper
 from itertools import count
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from analysis.bundle.open import Bundle
+from analysis.runtime.once import once
 
 Made = TypeVar("Made")
 _NUMBERS = count()
 """Of the functions, which may have equal names."""
-_NEW = Lock()
-"""Held while the place of a result is made, never while one is computed."""
-
-
-@dataclass
-class _Result:
-    """What a function has computed from a bundle. It is counted with the memory of the bundle."""
-
-    of: int
-    """Identity of the bundle: a copy of a bundle has its attributes and is another bundle."""
-    value: Any = None
-    is_made: bool = False
-    lock: Lock = field(default_factory=Lock, repr=False)
 
 
 class KeptForBundle(Generic[Made]):
@@ -41,29 +27,15 @@ class KeptForBundle(Generic[Made]):
 
     def __call__(self, bundle: Bundle) -> Made:
         """The result, computed unless it is kept."""
-        result = self._result(bundle)
-        if not result.is_made:
-            with result.lock:
-                if not result.is_made:
-                    result.value = self._make(bundle)
-                    result.is_made = True
-        value: Made = result.value
-        return value
+        return once(bundle, self._name_for(bundle), lambda: self._make(bundle))
 
     def kept(self, bundle: Bundle) -> Made | None:
         """The result if it is kept, without waiting for a thread that computes it."""
-        result = self._result(bundle)
-        return result.value if result.is_made else None
+        return vars(bundle).get(self._name_for(bundle))
 
-    def _result(self, bundle: Bundle) -> _Result:
-        attributes = vars(bundle)
-        result = attributes.get(self._name)
-        if result is None or result.of != id(bundle):
-            with _NEW:
-                result = attributes.get(self._name)
-                if result is None or result.of != id(bundle):
-                    result = attributes[self._name] = _Result(id(bundle))
-        return result
+    def _name_for(self, bundle: Bundle) -> str:
+        """The name of the result: a copy of a bundle has its attributes and is another bundle."""
+        return f"{self._name} of {id(bundle)}"
 
 
 def kept_for_bundle(make: Callable[[Bundle], Made]) -> KeptForBundle[Made]:

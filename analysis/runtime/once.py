@@ -1,8 +1,7 @@
-"""A property that is computed once for each object.
+"""Compute a value once for each object, and let only those wait who use the same object.
 
 `functools.cached_property` of Python 3.11 has one lock for all objects of a class, so that readers
-of one bundle wait while a table of another is read. Here only threads that use the same object
-wait.
+of one bundle wait while a table of another is read.
 """
 
 from collections.abc import Callable
@@ -12,11 +11,23 @@ from typing import Any, Generic, TypeVar, overload
 Value = TypeVar("Value")
 
 
-class once_property(Generic[Value]):  # noqa: N801 - used like property
-    """A property whose value is kept in the dictionary of its object, which must have one.
+def once(instance: object, name: str, compute: Callable[[], Value]) -> Value:
+    """The value of a name in the dictionary of an object, computed by the first who asks for it.
 
     If computing it raises, the next use tries again.
     """
+    attributes, lock_name = vars(instance), f"lock of {name}"
+    if name not in attributes:
+        with attributes.setdefault(lock_name, RLock()):
+            if name not in attributes:
+                attributes[name] = compute()
+        attributes.pop(lock_name, None)
+    value: Value = attributes[name]
+    return value
+
+
+class once_property(Generic[Value]):  # noqa: N801 - used like property
+    """A property whose value is kept in the dictionary of its object, which must have one."""
 
     def __init__(self, compute: Callable[[Any], Value]) -> None:
         self._compute = compute
@@ -38,10 +49,4 @@ class once_property(Generic[Value]):  # noqa: N801 - used like property
         """The value; Python comes here only while the object does not have it."""
         if instance is None:
             return self
-        attributes, lock_name = vars(instance), f"lock of {self._name}"
-        with attributes.setdefault(lock_name, RLock()):
-            if self._name not in attributes:
-                attributes[self._name] = self._compute(instance)
-        attributes.pop(lock_name, None)
-        value: Value = attributes[self._name]
-        return value
+        return once(instance, self._name, lambda: self._compute(instance))
