@@ -20,8 +20,7 @@ import functools
 import json
 import re
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
@@ -125,23 +124,18 @@ def template(
 ) -> Callable[_Settings, Template]:
     """Make and validate the specification of a chart once for each of its settings."""
 
-    kept: OrderedDict[Hashable, Template] = OrderedDict()
+    @functools.lru_cache(maxsize=MOST_TEMPLATES)
+    def known(*args: _Settings.args, **kwargs: _Settings.kwargs) -> Template:
+        return _template(build(*args, **kwargs))
+
     lock = threading.Lock()
 
     def made(*args: _Settings.args, **kwargs: _Settings.kwargs) -> Template:
-        key = (args, tuple(sorted(kwargs.items())))
-        known = kept.get(key)
-        if known is None:
-            with lock:  # sessions that draw it for the first time at once share the work
-                known = kept.get(key)
-                if known is None:
-                    known = kept[key] = _template(build(*args, **kwargs))
-                    if len(kept) > MOST_TEMPLATES:
-                        kept.popitem(last=False)
-        return known
+        with lock:  # sessions that draw it for the first time at once share the work
+            return known(*args, **kwargs)  # type: ignore[arg-type]  # all are hashable
 
     functools.update_wrapper(made, build)
-    made.cache_clear = kept.clear  # type: ignore[attr-defined]
+    made.cache_clear = known.cache_clear  # type: ignore[attr-defined]
     return made
 
 
