@@ -114,8 +114,10 @@ def test_no_figure_makes_vega_lite_complain(
 ) -> None:
     complaints = {}
     for figure in every_figure(tiny):
-        vegalite_to_vega(figure.specification(), show_warnings=True)
-        if complaint := capfd.readouterr().err.replace(OF_EVERY_STEP, ""):
+        specification = figure.specification()
+        vegalite_to_vega(specification, show_warnings=True)
+        has_step = isinstance(specification["height"], dict)
+        if (complaint := capfd.readouterr().err) != (OF_EVERY_STEP if has_step else ""):
             complaints[figure.name] = complaint
     assert complaints == {}
 
