@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     expect,
     sync_playwright,
@@ -262,17 +263,38 @@ def settle(page: Page) -> None:
     """Wait until the page is drawn and the server has been idle for a while."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for()
-    page.wait_for_function(_STAYS_IDLE, arg=next(_SETTLINGS), polling=100)
+    _wait_until_idle(page, 750)
+
+
+@contextmanager
+def opened_menu(page: Page, button: Locator, item: str) -> Iterator[Locator]:
+    """An item of the menu of a button; the menu is closed afterwards.
+
+    The server draws a menu that is opened, and empties it when it is closed. A click that comes
+    between the two is lost, so this waits for both, as a person does.
+    """
+    button.click()
+    own = page.get_by_role("button", name=item, exact=True)
+    own.wait_for()
+    _wait_until_idle(page, 300)
+    yield own
+    page.keyboard.press("Escape")
+    own.wait_for(state="hidden")
+    _wait_until_idle(page, 300)
+
+
+def _wait_until_idle(page: Page, milliseconds: int) -> None:
+    page.wait_for_function(_STAYS_IDLE, arg=[next(_SETTLINGS), milliseconds], polling=100)
 
 
 _SETTLINGS = count()
-_STAYS_IDLE = """(settling) => {
+_STAYS_IDLE = """([settling, long]) => {
   const now = performance.now();
   if (window.settling?.number !== settling) window.settling = { number: settling, since: now };
   const app = document.querySelector("[data-testid=stApp]");
   const runs = app?.dataset.testScriptState !== "notRunning";
   if (runs || document.querySelector("[data-testid=stSkeleton]")) window.settling.since = now;
-  return now - window.settling.since >= 750;
+  return now - window.settling.since >= long;
 }"""
 
 

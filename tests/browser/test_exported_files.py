@@ -16,7 +16,7 @@ from playwright.sync_api import Page, Route, expect
 from analysis.bundle import Bundle
 from charts.core.provenance import read_provenance
 from charts.reproduction import reproduce
-from tests.browser.conftest import PATIENCE, OpenPage, settle
+from tests.browser.conftest import PATIENCE, OpenPage, opened_menu, settle
 from tests.browser.map_page import MapPage
 
 pytestmark = pytest.mark.browser
@@ -34,10 +34,11 @@ VIEWS = (
 
 def saved(page: Page, place: Any, label: str, folder: Path) -> Path:
     """A file of the export menu at a place of the page."""
-    place.get_by_role("button", name="Export").click()
-    with page.expect_download(timeout=PATIENCE) as waiting:
-        page.get_by_role("button", name=label, exact=True).click()
-    page.keyboard.press("Escape")
+    with (
+        opened_menu(page, place.get_by_role("button", name="Export"), label) as item,
+        page.expect_download(timeout=PATIENCE) as waiting,
+    ):
+        item.click()
     file = folder / waiting.value.suggested_filename
     waiting.value.save_as(file)
     return file
@@ -52,10 +53,11 @@ def test_every_figure_and_table_of_a_page_is_saved_and_made_again(
     names = set()
     for i in range(buttons.count()):
         buttons.nth(i).scroll_into_view_if_needed()
-        buttons.nth(i).click()
-        with page.expect_download(timeout=PATIENCE) as waiting:
-            page.get_by_role("button", name="Rows, Parquet", exact=True).click()
-        page.keyboard.press("Escape")
+        with (
+            opened_menu(page, buttons.nth(i), "Rows, Parquet") as item,
+            page.expect_download(timeout=PATIENCE) as waiting,
+        ):
+            item.click()
         file = tmp_path / waiting.value.suggested_filename
         waiting.value.save_as(file)
         names.add(file.name)
@@ -95,20 +97,19 @@ def test_files_that_wait_show_their_places_and_can_be_cancelled(
     card = page.locator("[class*='st-key-card-latent-400-contexts']")
     saved(page, card, "Picture, PNG", tmp_path)
     job_process(server).suspend()  # what it makes next takes for ever
-    card.get_by_role("button", name="Export").click()
     waiting = page.locator(".st-key-waiting-jobs")
-    page.get_by_role("button", name="Picture, PNG", exact=True).click()
-    waiting.get_by_text("is being made").wait_for()
-    settle(page)  # a menu that is drawn again loses a click
-    page.get_by_role("button", name="Picture, SVG", exact=True).click()
-    waiting.get_by_text("place 1 in the queue").wait_for()
-    waiting.get_by_role("button", name="Cancel").nth(1).click()
-    waiting.get_by_text("place 1 in the queue").wait_for(state="detached")
-    expect(waiting.get_by_role("button", name="Cancel")).to_have_count(1)
-    waiting.get_by_role("button", name="Cancel").click()
-    waiting.wait_for(state="detached")
-    settle(page)
-    page.keyboard.press("Escape")
+    with opened_menu(page, card.get_by_role("button", name="Export"), "Picture, PNG") as item:
+        item.click()
+        waiting.get_by_text("is being made").wait_for()
+        settle(page)  # a menu that is drawn again loses a click
+        page.get_by_role("button", name="Picture, SVG", exact=True).click()
+        waiting.get_by_text("place 1 in the queue").wait_for()
+        waiting.get_by_role("button", name="Cancel").nth(1).click()
+        waiting.get_by_text("place 1 in the queue").wait_for(state="detached")
+        expect(waiting.get_by_role("button", name="Cancel")).to_have_count(1)
+        waiting.get_by_role("button", name="Cancel").click()
+        waiting.wait_for(state="detached")
+        settle(page)
     saved(page, card, "Picture, PNG", tmp_path)
 
 
