@@ -1,8 +1,9 @@
 """Which tests a process of pytest-xdist runs, and in which order.
 
-A test file is run by one process, because its tests share fixtures. What takes longest is started
-first: the short files come last, so no process waits for a long one at the end. The browser tests
-are begun by all processes, each with a server and a browser of its own.
+A test file is run by one process, because its tests share fixtures, and so are files that compile
+the same code. What takes longest is started first: the short files come last, so no process waits
+for a long one at the end. The browser tests are begun by all processes, each with a server and a
+browser of its own.
 """
 
 from typing import Any
@@ -12,9 +13,13 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST = (
     "tests/browser",
     "tests/faults/test_trials.py",
+    "tests/analysis/decoder",
     "tests/analysis/cooccurrence/test_relations.py",
 )
 """Folders and files that take minutes, longest first."""
+TOGETHER = ("tests/analysis/decoder",)
+"""Folders whose files one process runs: numba does not keep what pynndescent compiles, which takes
+half a minute."""
 
 
 class LongestFirst(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -29,11 +34,12 @@ class LongestFirst(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no t
 
 
 def scope_of(nodeid: str) -> str:
-    """What one process runs: a test file."""
-    return nodeid.partition("::")[0]
+    """What one process runs: a test file, or the files of a folder."""
+    file = nodeid.partition("::")[0]
+    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
 
 
 def rank(nodeid: str) -> int:
     """The place of a test's file in the order; files that are not long come last."""
-    places = (i for i, long in enumerate(LONGEST) if scope_of(nodeid).startswith(long))
+    places = (i for i, long in enumerate(LONGEST) if nodeid.startswith(long))
     return next(places, len(LONGEST))
