@@ -91,15 +91,17 @@ if __name__ == "dashboard":
         start,
     )
     from pages.server.batches import Batches
+    from pages.server.callers import ask_no_callers
     from pages.server.first_answer import FirstAnswer
     from pages.server.fragment_copies import copy_less
-    from pages.server.imports import import_in_one_thread
+    from pages.server.imports import PAGES, import_in_one_thread
     from pages.server.joined_events import join_events
     from pages.server.kept_downloads import keep_downloads
     from pages.server.messages import MessageFilter
-    from pages.server.static_files import WholeFiles
+    from pages.server.static_files import WholeFiles, WholePage
 
     start.check_settings()
+    ask_no_callers()
     import_in_one_thread()
     keep_downloads()
     join_events()
@@ -130,6 +132,7 @@ if __name__ == "dashboard":
             Middleware(Batches),
             Middleware(MessageFilter, Path(__file__).resolve()),
             Middleware(FirstAnswer, origins=start.origins()),
+            Middleware(WholePage, [file.stem for file in PAGES.glob("*.py")], start.base_path()),
         ],
     )
 else:

@@ -6,14 +6,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from streamlit import file_util
 from streamlit.web.server.starlette.starlette_static_routes import (
     create_streamlit_static_handler,
 )
 
-from pages.server.static_files import WholeFiles
+from pages.server.static_files import WholeFiles, WholePage
 
 
 def client(folder: Path, base: str = "") -> TestClient:
@@ -83,3 +83,33 @@ def test_the_answers_are_those_of_streamlit() -> None:
         theirs, ours = streamlit.get(path), own.get(path)
         assert ours.content == theirs.content
         assert ours.headers["cache-control"] == theirs.headers["cache-control"]
+
+
+@pytest.mark.parametrize(("base", "first"), [("", "/"), ("/lab/", "/lab/")])
+def test_a_page_is_sent_as_streamlit_sends_it(base: str, first: str) -> None:
+    streamlit = create_streamlit_static_handler(file_util.get_static_dir(), base)
+    original = TestClient(Starlette(routes=[Mount(base.rstrip("/") or "/", streamlit)]))
+
+    def left(_: Request) -> Response:
+        return PlainTextResponse("Streamlit")
+
+    app = Starlette(routes=[Route("/{path:path}", left, methods=["GET", "HEAD"])])
+    here = TestClient(WholePage(app, ["map", "pair"], base))
+    for path in (first, f"{first}map", f"{first}pair"):
+        answer, expected = here.get(path), original.get(path)
+        assert answer.status_code == expected.status_code == 200
+        assert answer.content == expected.content != b""
+        for name in ("content-type", "content-length", "cache-control"):
+            assert answer.headers[name] == expected.headers[name]
+    for path in (f"{first}map/", f"{first}other", f"{first}index.html", f"{first}a/map", "//map"):
+        assert here.get(f"http://testserver{path}").text == "Streamlit"
+    assert here.head(first).headers["content-length"] == str(len("Streamlit"))
+    assert here.get(first, headers={"if-none-match": "x"}).text == "Streamlit"
+
+
+def test_a_page_that_is_missing_is_left_to_streamlit(folder: Path) -> None:
+    def left(_: Request) -> Response:
+        return PlainTextResponse("Streamlit")
+
+    app = Starlette(routes=[Route("/{path:path}", left)])
+    assert TestClient(WholePage(app, [], folder=folder)).get("/").text == "Streamlit"
