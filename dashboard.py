@@ -98,10 +98,13 @@ if __name__ == "dashboard":
     from pages.server.joined_events import join_events
     from pages.server.kept_downloads import keep_downloads
     from pages.server.messages import MessageFilter
+    from pages.server.quick_start import discover_nothing, import_lazy_names
     from pages.server.static_files import WholeFiles, WholePage
 
     start.check_settings()
     ask_no_callers()
+    discover_nothing()
+    import_lazy_names()
     import_in_one_thread()
     keep_downloads()
     join_events()

@@ -7,6 +7,7 @@ imported yet, and that thread fails.
 
 import _frozen_importlib
 import ast
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,8 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
     """Let one thread of this process import at a time; a second call changes nothing.
 
     Every import of a module that is not fully imported goes through `_find_and_load` of Python's
-    import system, whether by a statement or by a function. Other imports do not wait.
+    import system, whether by a statement or by a function. Imports by a function of other modules
+    do too, and do not wait: the event loop makes some for each page (`anyio` has lazy names).
     """
     load: Load = importlib._find_and_load
     if hasattr(load, "__wrapped__"):
@@ -53,7 +55,7 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
 
     @wraps(load)
     def load_alone(name: str, import_: Any) -> ModuleType:
-        if time.monotonic() < _THREAD.waits_from:
+        if _is_imported(name) or time.monotonic() < _THREAD.waits_from:
             return load(name, import_)
         if not _wait():
             _THREAD.waits_from = time.monotonic() + GOES_ON
@@ -66,6 +68,11 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
             _ONE.release()
 
     importlib._find_and_load = load_alone
+
+
+def _is_imported(name: str) -> bool:
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
 
 
 def _wait() -> bool:

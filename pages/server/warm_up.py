@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pages.server.imports import FIRST, PAGES, modules_of
 from pages.server.last_opened import seconds_since
+from pages.server.quick_start import short_turns
 
 if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
     from analysis.bundle import Bundle
@@ -49,11 +50,12 @@ WARM = threading.Event()
 def warm_up(stop: threading.Event, pause: float) -> None:
     """Import the modules of all pages, open the bundles and compile; give up when `stop` is set."""
     try:
-        for name in modules_of(PAGES / f"{FIRST}.py"):
-            import_module(name)
-        bundles = import_module("pages.widgets.bundles").open_ahead()
-        if stop.wait(pause):
-            return
+        with short_turns():  # a reader may be loading the first page
+            for name in modules_of(PAGES / f"{FIRST}.py"):
+                import_module(name)
+            bundles = import_module("pages.widgets.bundles").open_ahead()
+            if stop.wait(pause):
+                return
         end = time.monotonic() + MOST_PATIENCE * pause
         for step in _later_steps(bundles):
             while (left := min(pause - seconds_since(), end - time.monotonic())) > 0:

@@ -60,6 +60,37 @@ def test_two_threads_can_import_one_package(tmp_path: Path, part: str) -> None:
     assert failures[0] == 0 < failures[1]
 
 
+def test_a_module_that_is_imported_is_there_while_another_is_imported() -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def load(name: str, import_: Any) -> str:
+        if name == "slow":
+            begun.set()
+            end.wait()
+        return name
+
+    importlib = SimpleNamespace(_find_and_load=load)
+    imports.import_in_one_thread(importlib)
+    slow = threading.Thread(target=importlib._find_and_load, args=("slow", None))
+    slow.start()
+    assert begun.wait(60)
+    came: list[str] = []
+
+    def note(name: str) -> None:
+        came.append(importlib._find_and_load(name, None))
+
+    for name in ("threading", "no_such_module"):
+        threading.Thread(target=note, args=(name,), daemon=True).start()
+    while not came:
+        time.sleep(0.01)
+    assert came == ["threading"]
+    end.set()
+    slow.join()
+    while len(came) < 2:
+        time.sleep(0.01)
+    assert came == ["threading", "no_such_module"]
+
+
 @pytest.fixture
 def importlib(monkeypatch: pytest.MonkeyPatch) -> Any:
     """An import system that writes down when it begins and ends."""

@@ -16,6 +16,7 @@ from charts import density
 from charts.density import density_histogram
 from charts.health import flag_counts, max_activation_vs_density
 from pages.server import warm_up
+from pages.server.quick_start import SHORT_TURN
 from pages.widgets.bundles import OPEN
 
 
@@ -83,6 +84,25 @@ def test_the_warm_up_waits_while_pages_are_opened_but_not_for_ever(
     clock[0], waited[:] = 0.0, []
     warm_up.warm_up(Stop(), pause=4.0)
     assert sum(waited) == 4.0 + warm_up.MOST_PATIENCE * 4.0
+
+
+def test_threads_take_short_turns_until_the_first_page_is_drawn(
+    late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            turns.append(sys.getswitchinterval())
+            return False
+
+    def tours(_bundles: object) -> None:
+        turns.append(sys.getswitchinterval())
+
+    usual = sys.getswitchinterval()
+    monkeypatch.setattr("pages.widgets.tours.tours_ahead", tours)
+    warm_up.warm_up(Stop(), pause=0)
+    assert turns == [pytest.approx(SHORT_TURN), usual] and usual > 2 * SHORT_TURN
 
 
 def test_charts_with_a_selection_have_their_specifications(
