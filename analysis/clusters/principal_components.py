@@ -132,13 +132,17 @@ def reconstruct(bundle: Bundle, cluster: int, size: int = SAMPLE) -> Reconstruct
     for k in range(components.num_rows):
         weights = entries.activations * loadings[entries.members, k]
         scores[:, k] = np.bincount(place, weights, minlength=len(tokens))
-    order = np.lexsort((entries.members, -entries.activations, place))
-    first = np.searchsorted(place[order], np.arange(len(tokens)))
+    largest = np.full(len(tokens), -np.inf)
+    np.maximum.at(largest, place, entries.activations)
+    # Backwards, so that the smallest of members with equal activations is written last.
+    at = np.flatnonzero(entries.activations == largest[place])[::-1]
+    strongest = np.zeros(len(tokens), dtype=np.int64)
+    strongest[place[at]] = members[entries.members[at]]
     return Reconstruction(
         tokens=tokens.astype(np.int64),
         scores=scores - scores.mean(axis=0) if len(scores) else scores,
         shares=components["share"].to_numpy().astype(np.float64),
-        strongest=members[entries.members[order][first]].astype(np.int64),
+        strongest=strongest,
         active=active,
         rests_on=int(components["tokens"][0].as_py()) if components.num_rows else 0,
     )

@@ -22,6 +22,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.bundle import Activations, Bundle, KeptTokens, spans_within
+from analysis.bundle.kept_for_bundle import kept_for_bundle
 from analysis.cooccurrence.association import TwoByTwo, expected, g_squared
 from analysis.cooccurrence.document_null import (
     document_parts,
@@ -35,7 +36,7 @@ from analysis.cooccurrence.null_models import (
     positions_of,
     shift_parts,
 )
-from analysis.cooccurrence.position_profile import BINS, bins_of, stretches
+from analysis.cooccurrence.position_profile import BINS, Stretches, bins_of, stretches
 from analysis.cooccurrence.power import smallest_lift
 from analysis.runtime.arrays import Ints
 from analysis.runtime.memory import MEMORY_BYTES
@@ -110,7 +111,17 @@ def tests_of_pair(bundle: Bundle, a: int, b: int) -> tuple[PairTest, ...]:
         raise ValueError(f"a and b must be different latents, but both are {a}")
     kept = bundle.kept_tokens
     positions = positions_of(bundle.activations, kept, np.array([min(a, b), max(a, b)]))
-    return _tests_of_two(positions, kept)
+    return _tests_of_two(positions, kept, _stretches(bundle), _strata(bundle))
+
+
+@kept_for_bundle
+def _stretches(bundle: Bundle) -> Stretches:
+    return stretches(bundle.kept_tokens)
+
+
+@kept_for_bundle
+def _strata(bundle: Bundle) -> Ints:
+    return strata_of(bundle.kept_tokens)
 
 
 def compile_tests() -> None:
@@ -119,12 +130,15 @@ def compile_tests() -> None:
     Compiling takes tens of seconds. The kernels run on two latents that fire on the same tokens.
     """
     kept = KeptTokens.of(np.array([0, 0, 1]), np.ones(3, dtype=bool))
-    _tests_of_two(Positions(np.array([0, 2, 0, 2]), np.array([2, 4])), kept)
+    positions = Positions(np.array([0, 2, 0, 2]), np.array([2, 4]))
+    _tests_of_two(positions, kept, stretches(kept), strata_of(kept))
 
 
-def _tests_of_two(positions: Positions, kept: KeptTokens) -> tuple[PairTest, ...]:
+def _tests_of_two(
+    positions: Positions, kept: KeptTokens, whole: Stretches, strata: Ints
+) -> tuple[PairTest, ...]:
     pair = np.array([[0, 1]])
-    bins, whole, strata = bins_of(kept, positions.tokens), stretches(kept), strata_of(kept)
+    bins = bins_of(kept, positions.tokens)
     shifted = circular_shift(positions, bins, whole, pair)
     permuted = document_permutation(positions, kept, strata, pair)
     n1, n2 = np.diff(positions.ends, prepend=0)

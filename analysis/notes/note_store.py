@@ -36,6 +36,12 @@ from analysis.runtime.errors import InputError
 
 LONGEST_LABEL = 1000
 """Characters of the label that a vote is about."""
+_COUNTS = select(
+    *(
+        select(func.count()).select_from(table).scalar_subquery()
+        for table in (readings, revisions, votes, placements)
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -188,12 +194,8 @@ class NoteStore:
 
     def stamp(self) -> Stamp:
         """The numbers of readings, revisions, votes and placements, in one query."""
-        counts = [
-            select(func.count()).select_from(table).scalar_subquery()
-            for table in (readings, revisions, votes, placements)
-        ]
         with reading(self.engine) as connection:
-            return Stamp(*connection.execute(select(*counts)).one())
+            return Stamp(*connection.execute(_COUNTS).one())
 
     def forget(self, author: str, replacement: str = "former member") -> int:
         """Replace the name of an author everywhere; returns the number of changed rows."""
