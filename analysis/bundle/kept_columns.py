@@ -8,24 +8,48 @@ group takes milliseconds, taking rows from a decoded one does not.
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
+from weakref import WeakSet
 
 import pyarrow as pa
 
-MOST_BYTES = 48_000_000
-"""Of one bundle."""
-MOST_GROUPS = 24
-"""Row groups of one read; a read of more goes through a table and would drop all others."""
+MOST_BYTES = 256_000_000
+"""Of all open bundles of a process, in equal parts."""
+LEAST_BYTES = 48_000_000
+"""Of one bundle, however many are open."""
+SHARE = 2
+"""A read of more than one in so many of these bytes is not kept: it would drop all others."""
 
 
 class KeptColumns:
-    """Columns by key, the one that was used last at the end; safe for threads."""
+    """Columns by key, the one that was used last at the end; safe for threads.
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    Without `most_bytes`, it has a part of MOST_BYTES, which becomes smaller when another begins.
+    """
+
+    def __init__(self, most_bytes: int | None = None) -> None:
         self._most_bytes = most_bytes
         self._kept: OrderedDict[Hashable, tuple[pa.Table, int]] = OrderedDict()
         self._lock = Lock()
         self.nbytes = 0
         """Bytes of all columns together."""
+        if most_bytes is None:
+            with _SHARING_LOCK:
+                others = list(_SHARING)
+                _SHARING.add(self)
+            for other in others:
+                other.trim()
+
+    @property
+    def most_bytes(self) -> int:
+        """Most bytes of all columns together."""
+        if self._most_bytes is not None:
+            return self._most_bytes
+        return max(LEAST_BYTES, MOST_BYTES // max(len(_SHARING), 1))
+
+    def trim(self) -> None:
+        """Drop what was used longest ago while there are too many bytes."""
+        with self._lock:
+            self._drop()
 
     def get(self, key: Hashable) -> pa.Table | None:
         """The column of a key as a table, if it is kept."""
@@ -43,6 +67,13 @@ class KeptColumns:
             old = self._kept.pop(key, None)
             self._kept[key] = column, size
             self.nbytes += size - (old[1] if old else 0)
-            while self.nbytes > self._most_bytes:
-                _, (_, dropped) = self._kept.popitem(last=False)
-                self.nbytes -= dropped
+            self._drop()
+
+    def _drop(self) -> None:
+        while self.nbytes > self.most_bytes:
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self.nbytes -= dropped
+
+
+_SHARING: WeakSet[KeptColumns] = WeakSet()
+_SHARING_LOCK = Lock()

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle.damage import MEND, changed, damaged, reading, short_name
-from analysis.bundle.kept_columns import MOST_GROUPS, KeptColumns
+from analysis.bundle.kept_columns import SHARE, KeptColumns
 from analysis.runtime.errors import InputError
 
 CHECKSUM_KEY = b"page_checksum"
@@ -94,8 +94,12 @@ class TableFile:
         expected = self._checked_size(chosen, columns)
         with reading(self.path), self._handle() as file:
             if chosen:
+                # For one row group, threads cost more than they save.
+                threads = groups is None or len(chosen) > 1
                 # Arrow reads lists of dictionaries only from one row group at a time.
-                rows = pa.concat_tables([file.read_row_group(group, columns) for group in chosen])
+                rows = pa.concat_tables(
+                    [file.read_row_group(g, columns, use_threads=threads) for g in chosen]
+                )
             else:
                 rows = file.schema_arrow.empty_table()
                 rows = rows if columns is None else rows.select(columns)
@@ -110,11 +114,20 @@ class TableFile:
         What is kept was verified when it was read. Errors are those of `read`, also that the file
         was replaced.
         """
-        if self._kept is None or not 0 < len(groups) <= MOST_GROUPS:
-            return self.read(columns, groups)
-        self._check_identity()
+        return pa.concat_tables(self.pieces_kept(columns, groups))
+
+    def pieces_kept(
+        self, columns: Sequence[str] | None, groups: Sequence[int]
+    ) -> Iterator[pa.Table]:
+        """The rows of `read_kept`: each row group that is kept, or all in one piece."""
         names = self.schema.names if columns is None else columns
-        return pa.concat_tables([self._group(names, int(group), self._kept) for group in groups])
+        size = sum(self._sizes[group] for group in groups)
+        if self._kept is None or not 0 < size <= self._kept.most_bytes // SHARE:
+            yield self.read(columns, groups)
+            return
+        self._check_identity()
+        for group in groups:
+            yield self._group(names, int(group), self._kept)
 
     def _group(self, names: Sequence[str], group: int, kept: KeptColumns) -> pa.Table:
         keys = {name: (self.path, self._identity, group, name) for name in names}
@@ -170,14 +183,7 @@ class TableFile:
 
     def _checked_size(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
         """Rows of the row groups. Raises InputError if they would take too much memory."""
-        rows, size = 0, 0
-        for group in map(self.metadata.row_group, groups):
-            rows += group.num_rows
-            for i in range(group.num_columns):
-                chunk = group.column(i)
-                if columns is None or chunk.path_in_schema.split(".")[0] in columns:
-                    width = _WIDTH.get(chunk.physical_type, 8)
-                    size += max(chunk.total_uncompressed_size, width * chunk.num_values)
+        rows, size = self._size(groups, columns)
         limit = memory_limit()
         if size > limit:
             raise InputError(
@@ -186,6 +192,23 @@ class TableFile:
                 f"this large, else {MEND}."
             )
         return rows
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """About the bytes of each row group in memory."""
+        return [self._size([group], None)[1] for group in range(self.groups)]
+
+    def _size(self, groups: Iterable[int], columns: Sequence[str] | None) -> tuple[int, int]:
+        """Rows of the row groups, and about their bytes in memory."""
+        rows, size = 0, 0
+        for group in map(self.metadata.row_group, groups):
+            rows += group.num_rows
+            for i in range(group.num_columns):
+                chunk = group.column(i)
+                if columns is None or chunk.path_in_schema.split(".")[0] in columns:
+                    width = _WIDTH.get(chunk.physical_type, 8)
+                    size += max(chunk.total_uncompressed_size, width * chunk.num_values)
+        return rows, size
 
 
 def file_identity(path: Path) -> tuple[int, int, int]:

@@ -68,11 +68,14 @@ class LatentTable:
         left = np.searchsorted(wanted, first, side="left")
         right = np.searchsorted(wanted, last, side="right")
         groups = np.flatnonzero(right > left)
-        rows = self._file.read_kept(columns, groups.tolist())
-        ids = rows.column(0).to_numpy()
-        if len(ids) and not _within(ids, first[groups].min(), last[groups].max()):
-            raise damaged(self.path, "is not sorted by latent")
-        return self._completed(_of_wanted(rows, ids, wanted))
+        parts, low, high = [], first[groups].min(initial=0), last[groups].max(initial=0)
+        for rows in self._file.pieces_kept(columns, groups.tolist()):
+            ids = rows.column(0).to_numpy()
+            if len(ids) and not _within(ids, low, high):
+                raise damaged(self.path, "is not sorted by latent")
+            low = ids[-1] if len(ids) else low
+            parts.append(_of_wanted(rows, ids, wanted))
+        return self._completed(pa.concat_tables(parts))
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""

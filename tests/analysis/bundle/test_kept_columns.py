@@ -1,17 +1,19 @@
 """Decoded columns are kept up to a number of bytes, and never for a file that was replaced."""
 
+import gc
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import Bundle, open_bundle
-from analysis.bundle.kept_columns import MOST_GROUPS, KeptColumns
+from analysis.bundle import Bundle, kept_columns, open_bundle
+from analysis.bundle.kept_columns import SHARE, KeptColumns
 from analysis.bundle.table_file import TableFile
 from analysis.latents.windows import token_rows
 from analysis.runtime.errors import InputError
@@ -91,14 +93,36 @@ def test_only_columns_and_row_groups_that_are_not_kept_are_read(
     assert reads == [(["x"], [0]), (["text"], [0]), (["text", "x"], [1])]
 
 
-def test_a_read_of_many_row_groups_drops_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "table.parquet"
-    many = MOST_GROUPS + 1
-    pq.write_table(pa.table({"x": np.arange(many)}), file, row_group_size=1)
-    kept = KeptColumns()
+def test_a_read_of_more_than_a_share_drops_nothing(tmp_path: Path) -> None:
+    file, many = tmp_path / "table.parquet", 64
+    pq.write_table(pa.table({"x": np.arange(1000 * many)}), file, row_group_size=1000)
+    kept = KeptColumns(8000 * many)
     opened = TableFile(file, kept)
-    assert opened.read_kept(["x"], range(many))["x"].to_pylist() == list(range(many))
-    assert kept.nbytes == 0
+    assert opened.read_kept(["x"], [1]).num_rows == 1000
+    assert kept.nbytes == 8000
+    everything = opened.read_kept(["x"], range(many))
+    assert everything["x"].to_pylist() == list(range(1000 * many))
+    assert kept.nbytes == 8000
+    opened.read_kept(["x"], range(many // SHARE - 4))
+    assert kept.nbytes == 8000 * (many // SHARE - 4)
+
+
+def test_open_bundles_share_the_bytes_and_none_has_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_columns, "_SHARING", WeakSet())
+    monkeypatch.setattr(kept_columns, "MOST_BYTES", 1000)
+    monkeypatch.setattr(kept_columns, "LEAST_BYTES", 300)
+    first = KeptColumns()
+    for key in range(9):
+        first.put(key, column(100))
+    assert first.nbytes == 900
+    others = [KeptColumns()]
+    assert first.nbytes == 500 and first.get(4) is not None and first.get(3) is None
+    others += [KeptColumns() for _ in range(8)]
+    assert first.nbytes == 300 == others[0].most_bytes
+    assert KeptColumns(50).most_bytes == 50 and first.most_bytes == 300
+    del others
+    gc.collect()
+    assert first.most_bytes == 1000
 
 
 def test_threads_get_the_same_rows(table: Path) -> None:
