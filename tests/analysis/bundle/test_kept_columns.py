@@ -96,15 +96,16 @@ def test_only_columns_and_row_groups_that_are_not_kept_are_read(
 def test_a_read_of_more_than_a_share_drops_nothing(tmp_path: Path) -> None:
     file, many = tmp_path / "table.parquet", 64
     pq.write_table(pa.table({"x": np.arange(1000 * many)}), file, row_group_size=1000)
-    kept = KeptColumns(8000 * many)
+    kept = KeptColumns(10_000 * many)
     opened = TableFile(file, kept)
-    assert opened.read_kept(["x"], [1]).num_rows == 1000
-    assert kept.nbytes == 8000
+    opened.read_kept(["x"], [1])
+    one = kept.nbytes
+    assert one > 0
     everything = opened.read_kept(["x"], range(many))
     assert everything["x"].to_pylist() == list(range(1000 * many))
-    assert kept.nbytes == 8000
-    opened.read_kept(["x"], range(many // SHARE - 4))
-    assert kept.nbytes == 8000 * (many // SHARE - 4)
+    assert kept.nbytes == one
+    opened.read_kept(["x"], range(many // SHARE))
+    assert kept.nbytes == one * (many // SHARE)
 
 
 def test_open_bundles_share_the_bytes_and_none_has_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
