@@ -4,7 +4,7 @@ It prints manifests and reports only, and reads no file and no model, so it load
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from rich.text import Text
 from analysis.bundle import TABLES, Bundle, LabelSummary, Manifest, SaeSource, TableReport
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
+from analysis.runtime.interrupts import held_signals
 
 if TYPE_CHECKING:
     from analysis.clusters.inside import InnerClusters
@@ -72,12 +73,14 @@ class RateColumn(ProgressColumn):
 class ConsoleReport:
     """Shows each step as a bar with its rate and the remaining time."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, raise_held: Callable[[], None]) -> None:
         self._progress = progress
+        self._raise_held = raise_held
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Show that `done` of `total` pieces of a step are finished."""
+        self._raise_held()
         if step not in self._tasks:
             # The first report counts what an earlier run finished, which is not part of the rate.
             self._tasks[step] = self._progress.add_task(step, total=total, completed=done)
@@ -87,12 +90,14 @@ class ConsoleReport:
 class LineReport:
     """Prints a line for each tenth of a step, for logs and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, raise_held: Callable[[], None] = lambda: None) -> None:
+        self._raise_held = raise_held
         self._tenths: dict[str, int] = {}
         self._started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Print the progress of a step if it has reached another tenth."""
+        self._raise_held()
         tenth = 10 * done // max(total, 1)
         started, before = self._started.setdefault(step, (time.monotonic(), done))
         if self._tenths.get(step) != tenth:
@@ -110,9 +115,13 @@ class LineReport:
 
 @contextmanager
 def bars() -> Iterator[ConsoleReport | LineReport]:
-    """Bars on the error stream, one per step; lines instead if it is not a terminal."""
+    """Bars on the error stream, one per step; lines instead if it is not a terminal.
+
+    A signal that arrives inside is raised by the next report.
+    """
     if not err.is_terminal:
-        yield LineReport()
+        with held_signals() as raise_held:
+            yield LineReport(raise_held)
         return
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
@@ -123,8 +132,8 @@ def bars() -> Iterator[ConsoleReport | LineReport]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err) as progress:
-        yield ConsoleReport(progress)
+    with Progress(*columns, console=err) as progress, held_signals() as raise_held:
+        yield ConsoleReport(progress, raise_held)
 
 
 def print_plan(plan: "BuildPlan") -> None:

@@ -1,11 +1,16 @@
 """Let SIGTERM end a command as Ctrl-C does: its files are closed, and it says one sentence."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
+
+PATIENCE = 5.0
+"""Seconds that a signal waits for the next report of a long computation."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Terminated(KeyboardInterrupt):
@@ -15,7 +20,7 @@ class Terminated(KeyboardInterrupt):
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """Raise Terminated where the process is when SIGTERM arrives; in the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main():
         yield
         return
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -25,5 +30,47 @@ def sigterm_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def held_signals(patience: float = PATIENCE) -> Iterator[Callable[[], None]]:
+    """Inside, SIGTERM and Ctrl-C are raised by the next call of the yielded function.
+
+    Raised where the process is, a signal may be lost in a finalizer, and compiled code that calls
+    Python for a moment ends in a SystemError or a segmentation fault. After `patience` seconds
+    without a call, or at a second signal, it is raised there all the same. The yielded function
+    does nothing outside the main thread.
+    """
+    if not _is_main():
+        yield lambda: None
+        return
+    asked: list[int] = []
+    own = os.getpid()
+    timers: list[threading.Timer] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if asked or os.getpid() != own:  # a fork is ended at once
+            _interrupt(number, frame)
+        asked.append(number)
+        timers.append(threading.Timer(patience, os.kill, (own, number)))
+        timers[0].daemon = True
+        timers[0].start()
+
+    def raise_held() -> None:
+        if asked and _is_main():
+            _interrupt(asked[0], None)
+
+    before = [signal.signal(number, hold) for number in _SIGNALS]
+    try:
+        yield raise_held
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for number, handler in zip(_SIGNALS, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

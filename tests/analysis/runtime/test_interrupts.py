@@ -1,12 +1,13 @@
-"""SIGTERM is raised where the process is, and only inside the context."""
+"""SIGTERM is raised where the process is, or by the next report of a computation."""
 
 import os
 import signal
 import threading
+import time
 
 import pytest
 
-from analysis.runtime.interrupts import Terminated, sigterm_interrupts
+from analysis.runtime.interrupts import Terminated, held_signals, sigterm_interrupts
 
 
 def test_sigterm_is_raised_and_the_handler_is_restored() -> None:
@@ -29,3 +30,53 @@ def test_other_threads_change_nothing() -> None:
     thread.start()
     thread.join()
     assert inside == [before]
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_held_signal_is_raised_by_the_next_report(
+    number: int, raised: type[KeyboardInterrupt]
+) -> None:
+    before = signal.getsignal(number)
+    reached = False
+    with pytest.raises(KeyboardInterrupt) as ended, held_signals(60) as report:
+        report()
+        os.kill(os.getpid(), number)
+        reached = True
+        report()
+    assert reached and type(ended.value) is raised
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_is_raised_where_the_process_is() -> None:
+    with pytest.raises(Terminated), held_signals(60):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("the process has gone on")
+
+
+def test_a_signal_does_not_wait_for_ever_for_a_report() -> None:
+    end = time.monotonic() + 60
+    with pytest.raises(Terminated), held_signals(0.1):
+        os.kill(os.getpid(), signal.SIGTERM)
+        while time.monotonic() < end:
+            time.sleep(0.01)
+    assert time.monotonic() < end
+
+
+def test_a_report_of_another_thread_raises_nothing() -> None:
+    ended: list[str] = []
+    with pytest.raises(Terminated), held_signals(60) as report:
+        os.kill(os.getpid(), signal.SIGTERM)
+        thread = threading.Thread(target=lambda: (report(), ended.append("ended")))
+        thread.start()
+        thread.join()
+        report()
+    assert ended == ["ended"]
+
+
+def test_a_signal_that_comes_after_the_last_report_is_forgotten() -> None:
+    with held_signals(0.1):
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.3)  # its timer would end the process
