@@ -95,12 +95,15 @@ def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
     longest = max(rows["size"].to_pylist(), default=1)
     data = data.append_column("seen", at_least_seen(rows["selected"], longest))
     data = data.append_column("end", pa.array(np.full(rows.num_rows, longest * 2.1)))
-    return _chart().draw({"rows": data})
+    return _chart(rows.num_rows > 0).draw({"rows": data})
 
 
 @template
-def _chart() -> alt.LayerChart:
-    """The bars. All that a selection changes is in the rows: see `density.py`."""
+def _chart(has_rows: bool) -> alt.LayerChart:
+    """The bars. All that a selection changes is in the rows: see `density.py`.
+
+    Without rows the chart has the height of one: a picture cannot have a height of 0.
+    """
     base = alt.Chart(named("rows")).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=name_limit(190))),
         tooltip=[
@@ -136,4 +139,4 @@ def _chart() -> alt.LayerChart:
         )
         .encode(x=x, text="written:N")
     )
-    return layered(light, full, texts, height=alt.Step(ROW))
+    return layered(light, full, texts, height=alt.Step(ROW) if has_rows else ROW)

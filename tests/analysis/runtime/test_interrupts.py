@@ -69,7 +69,12 @@ def test_a_report_of_another_thread_raises_nothing() -> None:
     ended: list[str] = []
     with pytest.raises(Terminated), held_signals(60) as report:
         os.kill(os.getpid(), signal.SIGTERM)
-        thread = threading.Thread(target=lambda: (report(), ended.append("ended")))
+
+        def run() -> None:
+            report()
+            ended.append("ended")
+
+        thread = threading.Thread(target=run)
         thread.start()
         thread.join()
         report()

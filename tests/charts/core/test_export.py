@@ -2,6 +2,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 import altair as alt
 import numpy as np
@@ -103,6 +104,36 @@ def every_figure(bundle: Bundle) -> list[Figure]:
         cluster_overlap_bars(bundle, CLUSTERS, "8 latents"),
         inner_cluster_bars(bundle, INNER, WORDS, 5, "8 latents"),
     ]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        density_histogram,
+        max_activation_vs_density,
+        cluster_bars,
+        cluster_tree,
+        relation_points,
+        cooccurrence_heatmap,
+        ranked_pairs,
+        latent_map,
+    ],
+)
+def test_a_figure_of_no_latent_is_drawn_or_refused_with_a_sentence(
+    tiny: Bundle, draw: Callable[..., Figure]
+) -> None:
+    nothing = np.zeros(120, dtype=bool)
+    is_list = draw in (cooccurrence_heatmap, ranked_pairs)
+    try:
+        figure = (
+            latent_map(tiny, selected=nothing)
+            if draw is latent_map
+            else draw(tiny, np.flatnonzero(nothing) if is_list else nothing)
+        )
+    except InputError:
+        return
+    image = Image.open(io.BytesIO(export(figure, "png")))
+    assert image.width > 100 and image.height > 40
 
 
 OF_EVERY_STEP = 'WARN Dropping "fit-y" because spec has discrete height.\n'
