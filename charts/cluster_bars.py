@@ -118,7 +118,7 @@ def _chart(has_rows: bool) -> alt.LayerChart:
         "size:Q",
         title="latents (grey: not selected; pale: weak)",
         axis=alt.Axis(format=COUNT, tickCount=5, tickMinStep=1),
-        scale=bar_scale([0, alt.ExprRef("data('rows')[0].end")]),
+        scale=bar_scale([0, alt.ExprRef("length(data('rows')) ? data('rows')[0].end : 1")]),
     )
     bar = {"band": 0.72}
     light = base.mark_bar(height=bar, color=UNSELECTED, cursor="pointer").encode(x=x)
