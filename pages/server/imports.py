@@ -22,15 +22,20 @@ PAGES = Path(__file__).resolve().parents[1]
 FIRST = "overview"
 """The page that has no path of its own."""
 STUCK = 2.0
-"""Seconds in which no module begins or ends to be imported. A thread that waits goes on then: the
-one that imports may be waiting for it, because libraries import modules while they hold a lock of
-their own, as pyarrow does where it looks for pandas."""
+"""Seconds in which no module begins or ends to be imported, and the thread that imports neither
+runs nor waits for a processor. A thread that waits goes on then: the one that imports may be
+waiting for it, because libraries import modules while they hold a lock of their own, as pyarrow
+does where it looks for pandas."""
+HARDLY = 100_000
+"""Nanoseconds; a thread that was ready to run for less in this time waits for a lock."""
 GOES_ON = 10.0
 """Seconds in which a thread that has gone on does not wait again: it may import more while it holds
 the same lock."""
 _ONE = threading.RLock()
 _LOADS = [0]
 """Modules that the threads with the lock have begun and ended to import."""
+_IMPORTING = [0]
+"""The operating system's number of the thread that took the lock last."""
 
 
 class _OfThread(threading.local):
@@ -61,6 +66,7 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
             _THREAD.waits_from = time.monotonic() + GOES_ON
             return load(name, import_)
         _LOADS[0] += 1
+        _IMPORTING[0] = threading.get_native_id()
         try:
             return load(name, import_)
         finally:
@@ -78,11 +84,23 @@ def _is_imported(name: str) -> bool:
 def _wait() -> bool:
     """Wait for the other threads; whether this thread has the lock now."""
     while True:
-        before = _LOADS[0]
+        before, run = _LOADS[0], _ready_time()
         if _ONE.acquire(timeout=STUCK):
             return True
-        if _LOADS[0] == before:
+        if _LOADS[0] == before and _ready_time() - run < HARDLY:
             return False
+
+
+def _ready_time() -> int:
+    """Nanoseconds for which the thread that imports has run or waited for a processor.
+
+    0 on systems other than Linux, which do not say it.
+    """
+    try:  # as bytes: the codec of a text may have to be imported
+        times = Path(f"/proc/self/task/{_IMPORTING[0]}/schedstat").read_bytes()
+        return sum(map(int, times.split()[:2]))
+    except (OSError, ValueError):
+        return 0
 
 
 def modules_of(page: Path) -> Iterator[str]:

@@ -207,3 +207,22 @@ def test_modules_are_read_from_the_file_of_a_page(tmp_path: Path) -> None:
         "pages.widgets.state",
         "pages.widgets.page",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how long a thread has run")
+def test_a_thread_waits_while_another_runs_in_one_module(
+    importlib: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, import_: Any) -> str:
+        importlib.lines.append(name)
+        end = time.thread_time() + 0.5
+        while time.thread_time() < end:
+            pass
+        importlib.lines.append(name)
+        return name
+
+    importlib._find_and_load = load
+    monkeypatch.setattr(imports, "STUCK", 0.1)
+    imports.import_in_one_thread(importlib)
+    lines = both(importlib)
+    assert lines[0] == lines[1] and lines[2] == lines[3]
