@@ -12,9 +12,11 @@ from weakref import WeakSet
 
 import pyarrow as pa
 
-MOST_BYTES = 256_000_000
-"""Of all open bundles of a process, in equal parts."""
-LEAST_BYTES = 48_000_000
+from analysis.runtime.memory import cache_bytes
+
+MOST_BYTES = cache_bytes() // 2
+"""Of all open bundles of a process, in equal parts; figures have the other half."""
+LEAST_BYTES = min(48_000_000, MOST_BYTES)
 """Of one bundle, however many are open."""
 SHARE = 2
 """A read of more than one in so many of these bytes is not kept: it would drop all others."""
