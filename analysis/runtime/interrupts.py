@@ -36,35 +36,36 @@ def held_signals(patience: float = PATIENCE) -> Iterator[Callable[[], None]]:
 
     Raised where the process is, a signal may be lost in a finalizer, and compiled code that calls
     Python for a moment ends in a SystemError or a segmentation fault. After `patience` seconds
-    without a call, or at a second signal, it is raised there all the same. The yielded function
-    does nothing outside the main thread.
+    without a call, or at a second signal, it is raised there all the same. A signal that the
+    process ignores stays ignored. The yielded function does nothing outside the main thread.
     """
     if not _is_main():
         yield lambda: None
         return
-    asked: list[int] = []
+    held: list[int] = []
     own = os.getpid()
     timers: list[threading.Timer] = []
 
     def hold(number: int, frame: FrameType | None) -> None:
-        if asked or os.getpid() != own:  # a fork is ended at once
+        if held or os.getpid() != own:  # a fork is ended at once
             _interrupt(number, frame)
-        asked.append(number)
+        held.append(number)
         timers.append(threading.Timer(patience, os.kill, (own, number)))
         timers[0].daemon = True
         timers[0].start()
 
     def raise_held() -> None:
-        if asked and _is_main():
-            _interrupt(asked[0], None)
+        if held and _is_main():
+            _interrupt(held[0], None)
 
-    before = [signal.signal(number, hold) for number in _SIGNALS]
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [signal.signal(number, hold) for number in heeded]
     try:
         yield raise_held
     finally:
         for timer in timers:
             timer.cancel()
-        for number, handler in zip(_SIGNALS, before, strict=True):
+        for number, handler in zip(heeded, before, strict=True):
             signal.signal(number, handler)
 
 

@@ -85,3 +85,14 @@ def test_a_signal_that_comes_after_the_last_report_is_forgotten() -> None:
     with held_signals(0.1):
         os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.3)  # its timer would end the process
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with held_signals(60) as report:
+            os.kill(os.getpid(), signal.SIGINT)
+            report()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
