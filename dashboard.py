@@ -91,14 +91,13 @@ if __name__ == "dashboard":
         start,
     )
     from pages.server.batches import Batches
-    from pages.server.callers import ask_no_callers
     from pages.server.first_answer import FirstAnswer
     from pages.server.fragment_copies import copy_less
     from pages.server.imports import PAGES, import_in_one_thread
     from pages.server.joined_events import join_events
     from pages.server.kept_downloads import keep_downloads
     from pages.server.messages import MessageFilter
-    from pages.server.quick_start import discover_nothing, import_lazy_names
+    from pages.server.quick_start import ask_no_callers, discover_nothing, import_lazy_names
     from pages.server.static_files import WholeFiles, WholePage
 
     start.check_settings()

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import anyio
+from streamlit import delta_generator
 from streamlit.components.v2.component_manager import BidiComponentManager
 
 SHORT_TURN = 0.0005
 """Seconds after which a thread gives the interpreter to one that waits for it."""
-
-
 LAZY = ("create_task_group", "open_file")
 """Names of anyio that the event loop uses for a page, whose modules are imported with their use."""
 
@@ -35,6 +34,15 @@ def discover_nothing(manager: Any = BidiComponentManager) -> None:
     the server answers. The pages have only components of their own, which they register themselves.
     """
     manager.discover_and_register_components = _nothing
+
+
+def ask_no_callers() -> None:
+    """Let Streamlit take its warning to somebody who draws without a server as given.
+
+    To decide whether to warn, the first element opens the source of each caller and asks for the
+    real path of every imported module, some two thousand, while the first reader waits.
+    """
+    vars(delta_generator)["_use_warning_has_been_displayed"] = True
 
 
 def _nothing(*_args: object, **_options: object) -> None: ...

@@ -4,11 +4,13 @@ import subprocess
 import sys
 
 import pytest
+import streamlit as st
+from streamlit import delta_generator, env_util
 from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.runtime import Runtime
 
-from pages.server.quick_start import SHORT_TURN, discover_nothing, short_turns
+from pages.server.quick_start import SHORT_TURN, ask_no_callers, discover_nothing, short_turns
 from tests.conftest import ROOT
 
 
@@ -58,3 +60,20 @@ def test_the_event_loop_imports_nothing_of_anyio_for_a_page() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == ["True", "True"]
+
+
+def test_the_first_element_does_not_look_at_its_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def is_repl() -> bool:
+        looked.append("at callers")
+        return False
+
+    monkeypatch.setattr(env_util, "is_repl", is_repl)
+    monkeypatch.setattr(delta_generator, "_use_warning_has_been_displayed", False)
+    st.text("the first element")
+    assert looked == ["at callers"]  # else this test would see nothing
+    monkeypatch.setattr(delta_generator, "_use_warning_has_been_displayed", False)
+    ask_no_callers()
+    st.text("the first element")
+    assert looked == ["at callers"]
