@@ -79,11 +79,11 @@ kernels: .venv/run
 	$(BIN)/python -m tests.faults.warm
 
 suite: .venv/test browser model kernels
-	$(BIN)/python -m pytest -n 4 --dist loadscope
+	$(BIN)/python -m pytest -n 3 --dist loadscope
 
 # What does not wait for one another runs at the same time: programs are installed beside packages,
-# and types are checked beside the tests. A process waits while its browser or its server works: with
-# three processes of pytest, two cores were idle for up to 38 % of the time of the browser tests.
+# and types are checked beside the tests. With two processes of pytest, two cores were idle for 15 to
+# 35 % of the time of the browser tests; four take as long as three.
 test:
 	@$(MAKE) --jobs 3 check suite
 
