@@ -19,7 +19,7 @@ MOST_BYTES = cache_bytes() // 2
 LEAST_BYTES = min(48_000_000, MOST_BYTES)
 """Of one bundle, however many are open."""
 SHARE = 2
-"""A read of more than one in so many of these bytes is not kept: it would drop all others."""
+"""A read of more than 1 / SHARE of a bundle's bytes is not kept: it would drop all others."""
 
 
 class KeptColumns:

@@ -51,8 +51,9 @@ def import_in_one_thread(importlib: Any = _frozen_importlib) -> None:
     """Let one thread of this process import at a time; a second call changes nothing.
 
     Every import of a module that is not fully imported goes through `_find_and_load` of Python's
-    import system, whether by a statement or by a function. Imports by a function of other modules
-    do too, and do not wait: the event loop makes some for each page (`anyio` has lazy names).
+    import system, whether by a statement or by a function. So does a call of `import_module` for a
+    module that is there already, as the event loop makes for each page (`anyio` has lazy names); it
+    does not wait.
     """
     load: Load = importlib._find_and_load
     if hasattr(load, "__wrapped__"):
