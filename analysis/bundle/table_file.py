@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from analysis.bundle.damage import MEND, changed, damaged, reading, short_name
 from analysis.bundle.kept_columns import SHARE, KeptColumns
+from analysis.bundle.narrow_types import narrow_schema, with_types
 from analysis.runtime.errors import InputError
 
 CHECKSUM_KEY = b"page_checksum"
@@ -114,33 +115,68 @@ class TableFile:
         What is kept was verified when it was read. Errors are those of `read`, also that the file
         was replaced.
         """
-        return pa.concat_tables(self.pieces_kept(columns, groups))
+        size = sum(self._sizes[group] for group in groups)
+        if self._kept is None or not self._is_kept(size):
+            return self.read(columns, groups)
+        self._check_identity()
+        names = self.schema.names if columns is None else columns
+        wide = self._as_read
+        return pa.concat_tables(self._group(names, int(g), self._kept, wide) for g in groups)
 
     def pieces_kept(
         self, columns: Sequence[str] | None, groups: Sequence[int]
     ) -> Iterator[pa.Table]:
-        """The rows of `read_kept`: each row group that is kept, or all in one piece."""
-        names = self.schema.names if columns is None else columns
-        size = sum(self._sizes[group] for group in groups)
-        if self._kept is None or not 0 < size <= self._kept.most_bytes // SHARE:
+        """The rows of `read_kept`: each row group that is kept, or all in one piece.
+
+        What is kept has narrow types; `widened` gives the chosen rows those of the file.
+        """
+        size = sum(self._narrow_sizes[group] for group in groups)
+        if self._kept is None or not self._is_kept(size):
             yield self.read(columns, groups)
             return
         self._check_identity()
+        names = self.schema.names if columns is None else columns
         for group in groups:
-            yield self._group(names, int(group), self._kept)
+            yield self._group(names, int(group), self._kept, self._narrow)
 
-    def _group(self, names: Sequence[str], group: int, kept: KeptColumns) -> pa.Table:
-        keys = {name: (self.path, self._identity, group, name) for name in names}
+    def widened(self, rows: pa.Table) -> pa.Table:
+        """Rows of `pieces_kept` with the types of `read`."""
+        return with_types(rows, self._as_read)
+
+    def _is_kept(self, size: int) -> bool:
+        """Whether a read of this many bytes is kept."""
+        return self._kept is not None and 0 < size <= self._kept.most_bytes // SHARE
+
+    def _group(
+        self, names: Sequence[str], group: int, kept: KeptColumns, types: pa.Schema
+    ) -> pa.Table:
+        keys = {n: (self.path, self._identity, group, n, types.field(n).type) for n in names}
         known = {name: part for name, key in keys.items() if (part := kept.get(key)) is not None}
         missing = [name for name in names if name not in known]
         if missing:
             rows = self.read(missing, [group])
+            try:
+                rows = with_types(rows, types)
+            except pa.ArrowInvalid as error:
+                raise damaged(self.path, "has values outside the ranges it states") from error
             for name in missing:
                 known[name] = rows.select([name])
                 kept.put(keys[name], known[name])
         parts = [known[name] for name in names]
         schema = pa.schema([part.schema.field(0) for part in parts], parts[0].schema.metadata)
         return pa.Table.from_arrays([part.column(0) for part in parts], schema=schema)
+
+    @cached_property
+    def _as_read(self) -> pa.Schema:
+        """The columns with the types that `read` gives them."""
+        with reading(self.path), self._handle() as file:
+            schema: pa.Schema = file.schema_arrow
+        return schema
+
+    @cached_property
+    def _narrow(self) -> pa.Schema:
+        with reading(self.path):
+            return narrow_schema(self._as_read, self.metadata)
 
     def batches(self, most_rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns of all rows, at most `most_rows` at a time. Errors are those of `read`."""
@@ -198,14 +234,30 @@ class TableFile:
         """About the bytes of each row group in memory."""
         return [self._size([group], None)[1] for group in range(self.groups)]
 
-    def _size(self, groups: Iterable[int], columns: Sequence[str] | None) -> tuple[int, int]:
-        """Rows of the row groups, and about their bytes in memory."""
+    @cached_property
+    def _narrow_sizes(self) -> list[int]:
+        """The same with narrow types."""
+        return [self._size([group], None, self._narrow)[1] for group in range(self.groups)]
+
+    def _size(
+        self,
+        groups: Iterable[int],
+        columns: Sequence[str] | None,
+        narrow: pa.Schema | None = None,
+    ) -> tuple[int, int]:
+        """Rows of the row groups, and about their bytes in memory, with `narrow` types if given."""
         rows, size = 0, 0
         for group in map(self.metadata.row_group, groups):
             rows += group.num_rows
             for i in range(group.num_columns):
                 chunk = group.column(i)
-                if columns is None or chunk.path_in_schema.split(".")[0] in columns:
+                name = chunk.path_in_schema.split(".")[0]
+                if columns is not None and name not in columns:
+                    continue
+                kind = None if narrow is None else narrow.field(name).type
+                if kind is not None and pa.types.is_integer(kind):
+                    size += kind.bit_width // 8 * chunk.num_values
+                else:
                     width = _WIDTH.get(chunk.physical_type, 8)
                     size += max(chunk.total_uncompressed_size, width * chunk.num_values)
         return rows, size

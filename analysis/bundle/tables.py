@@ -75,7 +75,7 @@ class LatentTable:
                 raise damaged(self.path, "is not sorted by latent")
             low = ids[-1] if len(ids) else low
             parts.append(_of_wanted(rows, ids, wanted))
-        return self._completed(pa.concat_tables(parts))
+        return self._completed(self._file.widened(pa.concat_tables(parts)))
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
@@ -98,19 +98,19 @@ class LatentTable:
 
 
 def _of_wanted(rows: pa.Table, ids: Int32s, wanted: Int32s) -> pa.Table:
-    """The rows whose ids [n], which ascend, are among the wanted ones, which ascend too."""
+    """The rows whose ids [n], of any integer type, are among the wanted ones; both ascend."""
+    if len(ids):
+        # With the type of the ids, because a search would convert all of them otherwise.
+        near = np.searchsorted(wanted, ids[0]), np.searchsorted(wanted, ids[-1], side="right")
+        wanted = wanted[slice(*near)].astype(ids.dtype)
     low = np.searchsorted(ids, wanted, side="left")
-    high = np.searchsorted(ids, wanted, side="right")
-    if int((high - low).sum()) == len(ids):
+    counts = np.searchsorted(ids, wanted, side="right") - low
+    number = int(counts.sum())
+    if number == len(ids):
         return rows
-    if not len(wanted):
-        return rows.slice(0, 0)
-    # A row group has many times the rows of one latent, so what is far from them is cut off first.
-    first, last = int(low[0]), int(high[-1])
-    gaps = low - np.concatenate([low[:1], high[:-1]])
-    runs = np.stack([gaps, high - low], axis=1).ravel()
-    is_wanted = np.repeat(np.tile([False, True], len(wanted)), runs)
-    return rows.slice(first, last - first).filter(pa.array(is_wanted))
+    # Row numbers: the places in the result, moved by what lies between the latents in the table.
+    before = np.cumsum(counts) - counts
+    return rows.take(pa.array(np.arange(number) + np.repeat(low - before, counts)))
 
 
 def _within(ids: Int32s, low: int, high: int) -> bool:
