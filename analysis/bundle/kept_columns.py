@@ -15,9 +15,9 @@ import pyarrow as pa
 from analysis.runtime.memory import cache_bytes
 
 MOST_BYTES = cache_bytes() // 2
-"""Of all open bundles of a process, in equal parts; figures have the other half."""
+"""Of all open bundles of a process; figures have the other half."""
 LEAST_BYTES = min(48_000_000, MOST_BYTES)
-"""Of one bundle, however many are open."""
+"""Of one bundle that needs them, however many are open."""
 SHARE = 2
 """A read of more than 1 / SHARE of a bundle's bytes is not kept: it would drop all others."""
 
@@ -25,7 +25,8 @@ SHARE = 2
 class KeptColumns:
     """Columns by key, the one that was used last at the end; safe for threads.
 
-    Without `most_bytes`, it has a part of MOST_BYTES, which becomes smaller when another begins.
+    Without `most_bytes`, it shares MOST_BYTES with the others of the process. Each has an equal
+    part, and may use what the others leave until they need their parts.
     """
 
     def __init__(self, most_bytes: int | None = None) -> None:
@@ -36,22 +37,18 @@ class KeptColumns:
         """Bytes of all columns together."""
         if most_bytes is None:
             with _SHARING_LOCK:
-                others = list(_SHARING)
                 _SHARING.add(self)
-            for other in others:
-                other.trim()
 
     @property
     def most_bytes(self) -> int:
-        """Most bytes of all columns together."""
+        """Most bytes of all columns together, now."""
         if self._most_bytes is not None:
             return self._most_bytes
-        return max(LEAST_BYTES, MOST_BYTES // max(len(_SHARING), 1))
-
-    def trim(self) -> None:
-        """Drop what was used longest ago while there are too many bytes."""
-        with self._lock:
-            self._drop()
+        sharing = _sharing()
+        part = _part(len(sharing))
+        # Another may have to give up what it has above its part.
+        others = sum(min(other.nbytes, part) for other in sharing if other is not self)
+        return max(part, MOST_BYTES - others)
 
     def get(self, key: Hashable) -> pa.Table | None:
         """The column of a key as a table, if it is kept."""
@@ -69,13 +66,38 @@ class KeptColumns:
             old = self._kept.pop(key, None)
             self._kept[key] = column, size
             self.nbytes += size - (old[1] if old else 0)
-            self._drop()
+        if self._most_bytes is None:
+            self._make_room()
+        else:
+            self._drop_to(self._most_bytes)
 
-    def _drop(self) -> None:
-        while self.nbytes > self.most_bytes:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self.nbytes -= dropped
+    def _make_room(self) -> None:
+        """Drop what is above a part, of the others first, while there are too many bytes."""
+        sharing = _sharing()
+        part = _part(len(sharing))
+        for one in sorted(sharing, key=lambda one: one is self):
+            excess = sum(each.nbytes for each in sharing) - MOST_BYTES
+            if excess <= 0:
+                return
+            one._drop_to(max(part, one.nbytes - excess))
+
+    def _drop_to(self, most: int) -> None:
+        with self._lock:
+            while self.nbytes > most:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self.nbytes -= dropped
 
 
 _SHARING: WeakSet[KeptColumns] = WeakSet()
 _SHARING_LOCK = Lock()
+
+
+def _sharing() -> list[KeptColumns]:
+    """Those that share MOST_BYTES."""
+    with _SHARING_LOCK:
+        return list(_SHARING)
+
+
+def _part(number: int) -> int:
+    """Bytes of each, if so many share them."""
+    return max(LEAST_BYTES, MOST_BYTES // max(number, 1))

@@ -108,22 +108,64 @@ def test_a_read_of_more_than_a_share_drops_nothing(tmp_path: Path) -> None:
     assert kept.nbytes == one * (many // SHARE)
 
 
-def test_open_bundles_share_the_bytes_and_none_has_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand bytes for all open bundles, 300 for each that needs them."""
     monkeypatch.setattr(kept_columns, "_SHARING", WeakSet())
     monkeypatch.setattr(kept_columns, "MOST_BYTES", 1000)
     monkeypatch.setattr(kept_columns, "LEAST_BYTES", 300)
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_bundle_uses_what_the_others_leave_until_they_need_their_parts() -> None:
     first = KeptColumns()
     for key in range(9):
         first.put(key, column(100))
-    assert first.nbytes == 900
-    others = [KeptColumns()]
-    assert first.nbytes == 500 and first.get(4) is not None and first.get(3) is None
-    others += [KeptColumns() for _ in range(8)]
-    assert first.nbytes == 300 == others[0].most_bytes
-    assert KeptColumns(50).most_bytes == 50 and first.most_bytes == 300
-    del others
+    other = KeptColumns()
+    assert first.nbytes == 900 and first.most_bytes == 1000 and other.most_bytes == 500
+    used = []
+    for key in range(7):
+        other.put(key, column(100))
+        used.append((first.nbytes, other.nbytes))
+    assert used == [
+        (900, 100), (800, 200), (700, 300), (600, 400), (500, 500), (500, 500), (500, 500)
+    ]  # fmt: skip
+    assert first.get(4) is not None and first.get(3) is None
+    assert other.get(2) is not None and other.get(1) is None
+    del other
     gc.collect()
     assert first.most_bytes == 1000
+    assert KeptColumns(50).most_bytes == 50
+
+
+@pytest.mark.usefixtures("shared")
+def test_none_has_too_few_however_many_are_open() -> None:
+    every = [KeptColumns() for _ in range(10)]
+    assert [one.most_bytes for one in every] == [1000] * 10
+    for key in range(12):
+        every[0].put(key, column(100))
+    assert every[0].nbytes == 1000 and every[1].most_bytes == 700
+    for one in every:
+        for key in range(12):
+            one.put(key, column(100))
+    assert [one.nbytes for one in every] == [300] * 10 == [one.most_bytes for one in every]
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_bytes_of_all_stay_bounded_while_threads_use_several() -> None:
+    every = [KeptColumns() for _ in range(3)]
+
+    def use(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for place, key, size in rng.integers([0, 1, 1], [3, 60, 60], (400, 3)).tolist():
+            every[place].put(key, column(size))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(use, range(8)))
+    every[0].put("last", column(1))
+    assert sum(one.nbytes for one in every) <= 1000
+    for one in every:
+        assert one.nbytes == sum(size for _, size in one._kept.values())
 
 
 def test_threads_get_the_same_rows(table: Path) -> None:
