@@ -99,6 +99,7 @@ if __name__ == "dashboard":
     from pages.server.messages import MessageFilter
     from pages.server.quick_start import ask_no_callers, discover_nothing, import_lazy_names
     from pages.server.static_files import WholeFiles, WholePage
+    from pages.server.widget_values import look_values_up
 
     start.check_settings()
     ask_no_callers()
@@ -108,6 +109,7 @@ if __name__ == "dashboard":
     keep_downloads()
     join_events()
     copy_less()
+    look_values_up()
     app = App(
         __file__,
         routes=start.below_base_path(
