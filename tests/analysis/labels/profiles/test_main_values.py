@@ -11,6 +11,8 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.labels.profiles.main_values import (
     SIGNIFICANT,
+    Profiles,
+    counts_of_values,
     profile_columns,
     profile_of,
     read_profiles,
@@ -66,6 +68,25 @@ def test_the_share_of_the_corpus_is_one_of_tokens_where_documents_are_long_and_s
             n for n, word in zip(lengths.tolist(), words, strict=True) if word == row["value"]
         )
         assert row["of_corpus"] == pytest.approx(own / lengths.sum())
+
+
+def test_documents_without_a_kept_token_do_not_count(profiled: Bundle) -> None:
+    """Every fourth document is masked as a whole; a genre also leaves documents without one."""
+    documents = profiled.documents
+    lengths = np.where(np.arange(60) % 4 == 0, 0, documents["tokens"].to_numpy())
+    place = documents.column_names.index("tokens")
+    other = replace(profiled)
+    kind = documents["tokens"].type
+    vars(other)["documents"] = documents.set_column(place, "tokens", pa.array(lengths, kind))
+    for column, words in (("language", planted_languages(profiled)), ("genre", GENRES)):
+        with_tokens = [word for i, word in enumerate(words) if i % 4 and word]
+        counts = counts_of_values(other)[column]
+        assert dict(zip(counts.values, counts.documents.tolist(), strict=True)) == Counter(
+            with_tokens
+        )
+        assert counts.tokens.sum() == sum(n for n, word in zip(lengths, words, strict=True) if word)
+        for row in profile_of(other, "latent", 4, column).to_pylist():
+            assert row["all_documents"] == with_tokens.count(row["value"])
 
 
 def test_a_cluster_has_the_tokens_of_its_members(profiled: Bundle) -> None:
@@ -128,3 +149,22 @@ def test_latents_with_a_value_have_the_share_and_the_evidence(profiled: Bundle) 
     assert not known.with_main("language", "xx", 200).any()
     every = [known.with_main("language", value, 200) for value in ("en", "fr", "de")]
     assert np.array_equal(np.sum(every, axis=0) > 0, known.main("language", 200) >= 0)
+
+
+def test_of_equal_shares_the_first_value_is_the_main_one_and_a_share_reaches_itself() -> None:
+    """Three latents: two equal shares; a larger one that may be chance; another column."""
+    known = Profiles(
+        columns=("genre", "language"),
+        values=("de", "en", "fr"),
+        latent=np.array([0, 0, 1, 1, 2, 2]),
+        column=np.array([1, 1, 1, 1, 0, 1]),
+        value=np.array([2, 0, 1, 2, 0, 0]),
+        share=np.array([0.5, 0.5, 0.75, 0.25, 1.0, 1.0], dtype=np.float32),
+        significant=np.array([True, True, False, True, True, False]),
+    )
+    assert known.main("language", 4).tolist() == [2, 2, -1, -1]
+    assert known.main("genre", 4).tolist() == [-1, -1, 0, -1]
+    assert known.with_main("language", "fr", 4).tolist() == [True, True, False, False]
+    for least, latents in ((0.25, [0, 1]), (0.26, [0]), (0.5, [0]), (0.51, [])):
+        assert known.with_value("language", "fr", least).tolist() == latents
+    assert known.with_value("language", "en", 0.0).tolist() == []
