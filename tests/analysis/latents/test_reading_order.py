@@ -151,6 +151,18 @@ def test_random_coverage_is_the_mean_of_twenty_orders() -> None:
     assert covered == pytest.approx(np.mean(shares), rel=1e-12)
 
 
+def test_a_latent_of_several_random_items_is_covered_once() -> None:
+    mass = np.arange(1.0, 13.0)
+    items = [np.arange(i, i + 3) for i in range(10)]  # neighbours share two latents
+    random = np.random.default_rng(7)
+    orders = [random.permutation(10)[:4] for _ in range(20)]
+    covered = [set().union(*(items[i].tolist() for i in order)) for order in orders]
+    shares = [sum(mass[latent] for latent in latents) / mass.sum() for latents in covered]
+    share = random_coverage(of(mass[:, None]), items, 4, seed=7)
+    assert share == pytest.approx(np.mean(shares), rel=1e-12)
+    assert random_coverage(of(mass[:, None]), items, 10, seed=7) == pytest.approx(1)
+
+
 def test_latents_are_ranked_by_their_item_and_then_by_their_mass() -> None:
     dense = np.array([[1.0], [5.0], [3.0], [9.0], [9.0], [0.0]])
     eligible = np.array([True, True, True, True, True, False])
