@@ -109,6 +109,27 @@ def test_a_map_is_coloured_by_the_strongest(tiny: Bundle, monkeypatch: pytest.Mo
     assert shares_of_text(tiny, TEXT) == ((FIRST, 1.0),)
 
 
+def test_a_latent_that_the_corpus_never_activates_has_the_strongest_colour(
+    tiny: Bundle, typed: EncodedText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Latent 0 is dead, and the text is its first context."""
+    first = typed.model_copy(
+        update={
+            "active": (0, 2, *typed.active[2:]),
+            "latents": (0, *typed.latents),
+            "activations": (0.5, *typed.activations),
+        }
+    )
+    monkeypatch.setattr(module, "encoded_text", lambda bundle, text: first)
+    assert shares_of_text(tiny, "new") == ((0, 1.0), (FIRST, 1.0), (SECOND, 0.25))
+    rows = own_text_table(tiny, "new").rows.to_pydict()
+    assert (rows["latent"][0], rows["ratio"][0]) == (0, None)
+    assert (rows["rank"][0], rows["corpus_activations"][0]) == (1, 0)
+    strip = own_text_strips(tiny, "new").rows.to_pandas().query("context == 0")
+    assert strip["latent"].unique().tolist() == [0]
+    assert strip["ratio"].tolist() == [float(place == 1) for place in strip["position"]]
+
+
 def test_the_rows_that_are_drawn_are_the_rows(tiny: Bundle) -> None:
     for figure in (own_text(tiny, TEXT), own_text_strips(tiny, TEXT)):
         assert len(drawn_rows(figure)) == figure.rows.num_rows
