@@ -7,6 +7,8 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.labels.profiles.main_values import SIGNIFICANT
+from charts import profile_counts as module
+from charts.core import cache
 from charts.profile_counts import profile_counts
 from tests.charts.drawn import drawn_rows
 from tests.planted_profiles import planted_languages, with_profiles
@@ -58,5 +60,23 @@ def test_selected_latents_are_counted_beside_all(profiled: Bundle) -> None:
     figure = profile_counts(profiled, "language", mask)
     for row in figure.rows.to_pylist():
         assert row["selected"] == counts[row["value"]]
+    without = int(mask.sum()) - sum(counts.values())
+    assert 0 < without < 200 - len(words)
+    assert f"for {without} latents there is none" in (figure.note or "")
+    parameters = figure.caption.parameters
+    assert (parameters["latents"], parameters["without_value"]) == (int(mask.sum()), without)
     first = drawn_rows(figure, "text", "name")[0]
     assert first["text"].startswith(f"{first['selected']} of {first['latents']}  (")
+
+
+def test_the_values_of_most_latents_are_drawn_and_the_others_counted(
+    profiled: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = profile_counts(profiled, "language")
+    assert "not drawn" not in (every.note or "")
+    monkeypatch.setattr(module, "MOST_VALUES", 1)
+    cache.clear()
+    figure = profile_counts(profiled, "language")
+    assert figure.rows.equals(every.rows.slice(0, 1))
+    assert f" {every.rows.num_rows - 1} more values are not drawn." in (figure.note or "")
+    assert figure.caption == every.caption
