@@ -1,12 +1,15 @@
 """What chance looks like: the drawn latents at their places, and the strongest drawn pairs."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from analysis.bundle import TABLES, Bundle, MapQuality
+from charts import null_view
 from charts.core.theme import NO_CLUSTER
 from charts.null_view import (
     has_null_view,
@@ -99,6 +102,32 @@ def test_the_note_of_the_pairs_has_the_medians_of_the_draw_and_of_the_data(tiny:
     drawn, data = own["strength"].median(), np.median(list(best.values()))
     note = str(null_pairs(tiny).note)
     assert f"has the median {drawn:.2f} here, and {data:.2f} in the data" in note
+
+
+def phi_of_counts(both: int, a: int, b: int, n: int) -> float:
+    """Pearson's r of two bits with these counts of ones among n tokens."""
+    bits = np.array([[1, 1, 0, 0], [1, 0, 1, 0]])
+    covariance = np.cov(bits, fweights=[both, a - both, b - both, n - a - b + both])
+    return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
+
+
+def test_the_phi_of_the_data_is_right_for_latents_that_fire_on_most_tokens(tiny: Bundle) -> None:
+    """Each of four latents has one stored partner; the kept tokens are just enough for them."""
+    own = tiny.null_latents.to_pandas().query("space == 'cooccurrence'")["latent"].tolist()[:4]
+    active, n = [90, 60, 75, 80], 100
+    counts = np.zeros(LATENTS, dtype=np.int64)
+    counts[own] = active
+    stored = pa.table({"latent": own, "partner": [own[1], own[2], own[1], own[2]]})
+    stored = stored.append_column("joint_tokens", pa.array([56, 50, 50, 65]))
+    place = tiny.latents.column_names.index("active_tokens")
+    bundle = with_tables(
+        replace(tiny, manifest=tiny.manifest.model_copy(update={"tokens": n})),
+        latents=tiny.latents.set_column(place, "active_tokens", pa.array(counts)),
+        partners=SimpleNamespace(of=lambda latents: stored),
+    )
+    pairs = [(56, 90, 60), (50, 60, 75), (50, 75, 60), (65, 80, 75)]
+    expected = [phi_of_counts(*pair, n) for pair in pairs]
+    assert null_view._data_strength(bundle) == pytest.approx(expected)
 
 
 def test_the_map_has_a_margin_of_three_percent_and_one_latent_is_in_the_middle(
