@@ -122,6 +122,14 @@ def test_half_of_the_members_are_a_common_hue_and_fewer_are_not() -> None:
     assert hues == [1, -1, -1]
 
 
+def test_members_without_a_hue_count_among_the_members() -> None:
+    """One, two and three of six members are in a cluster of the coloured level, all in the same."""
+    of_latent = np.repeat(np.array([4, 5, 6], np.int32), 6)
+    fine = np.full(18, -1, np.int32)
+    fine[[0, 6, 7, 12, 13, 14]] = 2
+    assert names_by_zoom._common_hues(of_latent, fine, np.array([4, 5, 6])) == [-1, -1, 2]
+
+
 def test_the_top_of_a_cluster_is_the_coarsest_level_that_holds_it(tiny: Bundle) -> None:
     bundle = named(tiny)
     parents = bundle.clusters["parent"].to_pylist()
