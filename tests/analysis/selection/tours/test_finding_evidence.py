@@ -1,5 +1,7 @@
 """The evidence for each kind of finding, against counts and simulations of its own."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
@@ -7,7 +9,9 @@ from scipy import stats
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.document_null import strata_of
+from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
+from analysis.selection.tours import finding_evidence as module
 from analysis.selection.tours.finding_evidence import Evidence, evidence_of
 from analysis.selection.tours.findings import Finding
 from tests.planted import DEAD, INDEPENDENT, LATENTS
@@ -32,8 +36,10 @@ def active(bundle: Bundle, latent: int) -> set[int]:
 
 def test_duplicates_share_tokens_beyond_documents(planted_bundle: Bundle) -> None:
     planted = evidence(planted_bundle, kind="shared_tokens", a=1, b=8)
-    joint = len(active(planted_bundle, 1) & active(planted_bundle, 8))
-    assert f"both on {joint};" in planted.statement.replace(",", "")
+    both = active(planted_bundle, 1), active(planted_bundle, 8)
+    statement = planted.statement.replace(",", "")
+    assert statement.startswith(f"Latent 1 fires on {len(both[0])} tokens 8 on {len(both[1])} ")
+    assert f"both on {len(both[0] & both[1])};" in statement
     assert planted.family == LIVE * (LIVE - 1) // 2
     assert planted.q == planted.p * planted.family < 0.05
     first, second = INDEPENDENT[0], INDEPENDENT[1]
@@ -63,6 +69,20 @@ def _p_by_simulation(bundle: Bundle, latent: int, words: list[str], value: str) 
     return (reached + 1) / (draws + 1)
 
 
+def _lift(bundle: Bundle, latent: int, words: list[str], value: str) -> float:
+    """Documents with the value in which a latent fires, over those expected in the strata."""
+    kept = bundle.kept_tokens
+    counts = np.bincount(
+        kept.documents_of(bundle.activations.of_latent(latent)[0]), minlength=len(words)
+    )
+    share = counts / kept.lengths
+    fires = share > np.median(share) if (counts > 0).mean() > 0.5 else counts > 0
+    has, strata = np.array(words) == value, strata_of(kept)
+    parts = [np.flatnonzero(strata == one) for one in np.unique(strata)]
+    expected = sum(fires[rows].sum() * has[rows].mean() for rows in parts)
+    return float((fires & has).sum() / expected)
+
+
 def test_the_weakest_of_several_latents_counts(profiled: Bundle) -> None:
     words = planted_languages(profiled)
     each = [
@@ -76,6 +96,8 @@ def test_the_weakest_of_several_latents_counts(profiled: Bundle) -> None:
     assert each[2].p == pytest.approx(_p_by_simulation(profiled, 160, words, "fr"), abs=0.03)
     assert each[0].q < 0.05 and together.q == 1
     assert each[0].family == LIVE * len(set(words))
+    least = min(_lift(profiled, latent, words, "fr") for latent in (0, 4, 160))
+    assert f"the 3 latents fires in at least {numbers.short(least)} × as" in together.statement
     documents = f"the {words.count('fr')} documents with language = fr as by chance"
     assert f"{documents}; N = {len(words)} documents." in each[0].statement
 
@@ -97,6 +119,43 @@ def test_members_that_do_not_fire_together(planted_bundle: Bundle) -> None:
     assert result.family == group["cluster"].nunique() and result.q == 1
 
 
+def lifts_by_sets(tokens: list[set[int]], total: int) -> list[float]:
+    """How often each member fires on the tokens of the others, over that by chance."""
+    lifts = []
+    for place, own in enumerate(tokens):
+        others = set().union(*(t for other, t in enumerate(tokens) if other != place))
+        expected = len(own) * len(others) / total
+        lifts.append(len(own & others) / expected if expected else 0.0)
+    return lifts
+
+
+def test_a_member_is_compared_with_the_tokens_of_the_others(planted_bundle: Bundle) -> None:
+    """Most tokens of the first member are its own, so they must not count as those of others."""
+    few = {0: set(range(60)), 1: {0, 1, 70, 71}, 2: {70, 72, 73}, 3: {90, 91}, 4: set[int]()}
+    rows = {latent: np.array(sorted(tokens), dtype=np.uint32) for latent, tokens in few.items()}
+    bundle = SimpleNamespace(
+        activations=SimpleNamespace(of_latent=lambda latent: (rows[latent], None)),
+        manifest=SimpleNamespace(tokens=100),
+    )
+    lifts = module._lifts_among(bundle, np.arange(5))  # type: ignore[arg-type]
+    assert lifts.tolist() == pytest.approx(lifts_by_sets(list(few.values()), 100))
+    assert lifts[0] == pytest.approx((2 / 60) / (8 / 100)) and lifts[3] == lifts[4] == 0
+    members = planted_bundle.memberships.to_pandas().query("cluster == 2")["latent"].to_numpy()
+    own = [active(planted_bundle, int(latent)) for latent in members]
+    expected = lifts_by_sets(own, planted_bundle.manifest.tokens)
+    assert module._lifts_among(planted_bundle, members).tolist() == pytest.approx(expected)
+
+
+def test_a_member_fires_together_with_the_others_from_twice_as_often_as_by_chance(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifts = np.array([2.0, 1.99, 2.01, 0.0, 9.0])
+    monkeypatch.setattr(module, "_lifts_among", lambda bundle, members: lifts)
+    result = evidence(planted_bundle, kind="not_together", cluster=0)
+    assert result.statement.startswith("3 of 5 members fire together")
+    assert result.p == pytest.approx(26 / 32)  # at most 3 of 5 tosses of a coin
+
+
 def test_clusters_reappear_more_often_than_in_a_null_draw(planted_bundle: Bundle) -> None:
     result = evidence(planted_bundle, kind="beyond_chance", space="decoder")
     shares = []
@@ -106,6 +165,7 @@ def test_clusters_reappear_more_often_than_in_a_null_draw(planted_bundle: Bundle
         shares.append((int(good), len(rows) - int(good)))
     assert result.p == pytest.approx(stats.fisher_exact(shares, "greater").pvalue)
     assert f"{shares[0][0]} of {sum(shares[0])} clusters reappear" in result.statement
+    assert result.statement.endswith(f"; {shares[1][0]} of {sum(shares[1])} in a null draw.")
 
 
 @pytest.mark.parametrize(
