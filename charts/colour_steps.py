@@ -18,6 +18,8 @@ WIDE = 30.0
 """A scale is logarithmic if the largest number is this many times the median, or the 95th
 percentile this many times the 5th."""
 MOST_TICKS = 6
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Numbers that differ by less are drawn as equal: a part of such a difference may be 0."""
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8]
@@ -87,8 +89,8 @@ def scale_of(values: Floats, *, linear: bool = False) -> Scale:
         is_log = bool(high >= WIDE * low or positive.max() >= WIDE * middle)
     shown = positive if is_log else known
     least, most = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 1.0)
-    if most <= least:
-        most = least + (abs(least) or 1.0)
+    if most - least < SMALLEST:
+        most = least + (abs(least) if abs(least) >= SMALLEST else 1.0)
     space = np.geomspace if is_log else np.linspace
     edges = space(least, most, STEPS + 1)[1:-1]
     ticks = (powers if is_log else round_numbers)(least, most)

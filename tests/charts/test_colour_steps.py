@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from charts.colour_steps import (
     MOST_TICKS,
@@ -46,6 +46,8 @@ def test_zero_is_at_the_lower_end_of_a_log_scale() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+@example([5e-324])
+@example([-1e-310, 0.0, 1e-310])
 def test_sections_hold_exactly_the_values_between_their_ticks(values: list[float]) -> None:
     array = np.array(values)
     scale = scale_of(array)
