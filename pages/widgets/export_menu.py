@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from analysis.notes.subjects import Subject
+from analysis.notes.note import Note
 from charts.core.export import ROWS_KINDS, Kind, export, filename
 from charts.core.figure import CaptionedTable, Figure
 from charts.core.report import Part
@@ -35,7 +35,7 @@ HELP: dict[Kind, str] = {
 _PICTURES: tuple[Kind, ...] = ("png", "svg")
 """Files that a dark page also offers in light colours, for paper."""
 SHOWN = "figures and tables of this run"
-SUBJECTS = "whose notes this run has shown"
+NOTES = "notes that this run has shown"
 TITLE = "title of the page of this run"
 _Captioned = TypeVar("_Captioned", bound=CaptionedTable)
 
@@ -44,7 +44,7 @@ def begin_run(title: str) -> None:
     """Forget what the last run of a page has shown."""
     st.session_state[TITLE] = title
     st.session_state[SHOWN] = []
-    st.session_state[SUBJECTS] = []
+    st.session_state[NOTES] = []
 
 
 def title_now() -> str:
@@ -58,10 +58,10 @@ def shown_now() -> list[Part]:
     return shown
 
 
-def subjects_now() -> list[Subject]:
-    """Whose notes this run has shown."""
-    subjects: list[Subject] = st.session_state.setdefault(SUBJECTS, [])
-    return subjects
+def notes_now() -> list[Note]:
+    """The notes that this run has shown, also empty ones."""
+    notes: list[Note] = st.session_state.setdefault(NOTES, [])
+    return notes
 
 
 def with_view(figure: _Captioned) -> _Captioned:

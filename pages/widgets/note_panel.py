@@ -21,10 +21,17 @@ from pages.widgets import session
 from pages.widgets.author import author, writer
 from pages.widgets.bundles import data_address
 from pages.widgets.current_user import i_may
-from pages.widgets.export_menu import subjects_now
+from pages.widgets.export_menu import notes_now
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
-from pages.widgets.noted import RETRY_SECONDS, known_notes, note_store, place_of, read_note
+from pages.widgets.noted import (
+    RETRY_SECONDS,
+    ReadNote,
+    known_notes,
+    note_store,
+    place_of,
+    read_note,
+)
 from pages.widgets.run_again import run_again_on_change
 
 POLL_SECONDS = 4.0
@@ -63,12 +70,13 @@ def note_panel(
     Who may not write notes reads them, without the buttons. `beside` draws more buttons into the
     row; `shortcut` is a key, of one note on a page.
     """
-    subjects_now().append(subject)
     try:
-        note, votes, _ = read_note(bundle, subject)
+        read = read_note(bundle, subject)
     except InputError as error:
         st.caption(f"Notes cannot be read or written now. {plain(error.public, _LONGEST)}")
         return
+    note, votes, _ = read
+    notes_now().append(note)
     writes = i_may(bundle, "annotate")
     row = f"note on {_name(subject)}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=row):
@@ -80,7 +88,7 @@ def note_panel(
             _history_menu(bundle, subject)
         if beside is not None:
             beside()
-    st.fragment(_stored)(bundle, subject, bool(label))
+    st.fragment(_stored)(bundle, subject, bool(label), [read])
     draft: Draft | None = st.session_state.get(_key(subject))
     if draft is not None and writes:
         _form(bundle, subject, draft)
@@ -113,11 +121,14 @@ def _vote_buttons(bundle: Bundle, subject: Subject, label: str, votes: Iterable[
 
 
 @guarded("reading the note")
-def _stored(bundle: Bundle, subject: Subject, with_votes: bool) -> None:
-    """The note and the votes as they are stored now, and again when anybody has written."""
+def _stored(bundle: Bundle, subject: Subject, with_votes: bool, known: list[ReadNote]) -> None:
+    """The note and the votes as they are stored now, and again when anybody has written.
+
+    `known` holds what the run of the page has just read; later runs of the fragment find it empty.
+    """
     try:
         place = place_of(bundle)
-        note, votes, stamp = read_note(bundle, subject)
+        note, votes, stamp = known.pop() if known else read_note(bundle, subject)
     except InputError as error:
         st.caption(f"Notes cannot be read now. {plain(error.public, _LONGEST)}")
         _follow(bundle, subject, "", RETRY_SECONDS)

@@ -6,30 +6,30 @@ import streamlit as st
 
 from analysis.bundle import Bundle
 from analysis.notes.note import Note
-from analysis.runtime.errors import InputError
 from charts.core.export import filename
 from charts.core.figure import CaptionedTable
 from charts.core.report import ReportHead, WrittenNote, report
 from pages.widgets import session
 from pages.widgets.authorised_file import authorised, may_be_exported
 from pages.widgets.bundles import shown
-from pages.widgets.export_menu import shown_now, subjects_now, title_now
-from pages.widgets.noted import read_note
+from pages.widgets.export_menu import notes_now, shown_now, title_now
 from pages.widgets.page import basis
 
 
 def report_button() -> None:
     """Offer the report of what this run has shown; nothing if it has shown nothing."""
     parts = list(shown_now())
-    if not parts or not may_be_exported(shown()):
+    if not parts:
         return
     bundle, title = shown(), title_now()
+    if not may_be_exported(bundle):
+        return
     name = _file_name(title, bundle)
     head = ReportHead(
         title=f"{title} · {bundle.name}",
         basis=tuple(basis(bundle.manifest)),
         selection=session.current().select,
-        notes=_notes(bundle),
+        notes=tuple(_written(note) for note in notes_now() if not note.content.is_empty),
     )
     st.download_button(
         "Save this page as a report",
@@ -54,15 +54,6 @@ def _file_name(title: str, bundle: Bundle) -> str:
     if part is None:
         return f"{named}_{bundle.manifest.bundle_id[:8]}.html"
     return filename(part, "html").replace(part.name, named, 1)
-
-
-def _notes(bundle: Bundle) -> tuple[WrittenNote, ...]:
-    """The notes on what this run has shown; none if they cannot be read now."""
-    try:
-        notes = [read_note(bundle, subject).note for subject in subjects_now()]
-    except InputError:
-        return ()
-    return tuple(_written(note) for note in notes if not note.content.is_empty)
 
 
 def _written(note: Note) -> WrittenNote:

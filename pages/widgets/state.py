@@ -5,6 +5,7 @@ and fields with their default value are left out. An invalid value is ignored, s
 can break a page. Links of earlier versions still work: see `OLD_NAMES` and `OLD_VALUES`.
 """
 
+import functools
 import math
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
@@ -191,11 +192,7 @@ class ViewState(BaseModel):
 
     def to_query_params(self) -> dict[str, str]:
         """The fields that differ from their defaults, as query parameters."""
-        return {
-            name: _text(getattr(self, name))
-            for name in ViewState.model_fields
-            if getattr(self, name) != getattr(_USUAL, name)
-        }
+        return dict(_query_params(self))
 
     def changed(self, **changes: object) -> "ViewState":
         """The view with other values in some fields; raises ValidationError if one is not valid.
@@ -225,6 +222,13 @@ class ViewState(BaseModel):
 
 
 _USUAL = ViewState()
+
+
+@functools.lru_cache(maxsize=16)
+def _query_params(view: ViewState) -> tuple[tuple[str, str], ...]:
+    """Kept, because every figure of a page carries the link of its view."""
+    fields = ((name, getattr(view, name)) for name in ViewState.model_fields)
+    return tuple((name, _text(value)) for name, value in fields if value != getattr(_USUAL, name))
 
 
 def invalid_parameters(params: Mapping[str, str]) -> dict[str, str]:

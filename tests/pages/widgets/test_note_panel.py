@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
-from analysis.notes.note import Place
+from analysis.notes.note import Note, Place, Stamp
 from analysis.notes.note_content import note_content
 from analysis.notes.note_store import NoteStore
 from analysis.notes.subjects import latent_subject
@@ -100,6 +100,28 @@ def test_a_colleagues_note_is_shown_by_the_next_reading(app: AppTest, place: Pla
     assert 1 <= watched(app)["seconds"] < 5
 
 
+def test_a_run_reads_the_note_once_and_a_run_of_its_fragment_reads_it_again(
+    app: AppTest, planted_bundle: Bundle, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps: list[Stamp] = []
+    stamp = NoteStore.stamp
+
+    def counted(of: NoteStore) -> Stamp:
+        stamps.append(stamp(of))
+        return stamps[-1]
+
+    monkeypatch.setattr(NoteStore, "stamp", counted)
+    app.run()
+    assert len(stamps) == 1 and watched(app)["drawn"] == noted.text_of(stamps[0])
+    known = [noted.read_note(planted_bundle, LATENT)]
+    store().write(place, LATENT, note_content("hers"), 0, "bob")
+    shown: list[Note] = []
+    monkeypatch.setattr(note_panel, "show_note", lambda note, _: shown.append(note))
+    for _ in range(2):
+        note_panel._stored(planted_bundle, LATENT, True, known)
+    assert [note.content.name for note in shown] == ["hers"]
+
+
 def test_while_nothing_can_be_read_the_browser_waits_for_any_answer(
     planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +129,7 @@ def test_while_nothing_can_be_read_the_browser_waits_for_any_answer(
     monkeypatch.setattr(note_panel, "run_again_on_change", lambda *given: watches.append(given))
     (tmp_path / "file").touch()
     monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'file' / 'notes.sqlite'}")
-    note_panel._stored(planted_bundle, LATENT, True)
+    note_panel._stored(planted_bundle, LATENT, True, [])
     ((address, drawn, seconds, _),) = watches
     assert address.endswith("/notes") and drawn == "" and seconds >= 15
 
