@@ -82,13 +82,13 @@ def drawn_tokens(rows: pa.Table) -> pa.Table:
     """
     shown, drawn, lead = _texts_of(rows)
     start, end = (rows[edge].to_numpy().astype(np.float64) for edge in ("start", "end"))
+    titles = rows["title"].to_pylist()
+    labels = {title: shown_label(title, 60) for title in set(titles)}  # few documents, many tokens
     return pa.table(
         {
             "shown": pa.array(shown, pa.string()),
             "drawn": pa.array(drawn, pa.string()),
-            "source": pa.array(
-                [shown_label(title, 60) for title in rows["title"].to_pylist()], pa.string()
-            ),
+            "source": pa.array([labels[title] for title in titles], pa.string()),
             "start": CELL * start,
             "end": CELL * end,
             "word": CELL * (start + np.array(lead, dtype=np.float64)),

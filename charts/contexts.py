@@ -1,20 +1,21 @@
 """Contexts of a latent as a concordance: one line each, aligned at the picked token."""
 
-from typing import Any, get_args
+from typing import get_args
 
 import altair as alt
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, ContextKind
 from analysis.latents.activation_range import contexts_in_range
 from analysis.latents.windows import WindowReader
+from analysis.runtime.arrays import Float32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import short
 from charts.concordance import (
     FONT_SIZE,
     VALUE_WIDTH,
-    activation_ratio,
     around_picked,
     columns_of,
     drawn_tokens,
@@ -112,34 +113,53 @@ def context_rows(bundle: Bundle, contexts: pa.Table) -> pa.Table:
     `ratio` is the activation divided by the maximum of the context's latent; `start` and `end` are
     columns from the picked token.
     """
-    contexts = WindowReader.of(bundle).read(contexts, bundle.manifest.parameters.context_tokens)
-    titles: dict[int, str] = {}
-    if contexts.num_rows:
-        documents = (bundle.documents[name].to_pylist() for name in ("document", "title"))
-        titles = dict(zip(*documents, strict=True))
-    maxima = bundle.latents["max"]
-    out: list[dict[str, Any]] = []
-    for context, row in enumerate(contexts.to_pylist()):
-        largest = maxima[row["latent"]].as_py()
-        columns = columns_of(row["tokens"], row["peak"])
-        for i, (token, value) in enumerate(zip(row["tokens"], row["activations"], strict=True)):
-            out.append(
-                {
-                    "context": context,
-                    "latent": row["latent"],
-                    "document": row["document"],
-                    "title": titles.get(row["document"], ""),
-                    "position": row["position"] + i - row["peak"],
-                    "token": token,
-                    "activation": value,
-                    "ratio": activation_ratio(value, largest),
-                    "picked_activation": row["activation"],
-                    "is_picked": i == row["peak"],
-                    "start": columns[i][0],
-                    "end": columns[i][1],
-                }
-            )
-    return pa.Table.from_pylist(out, _ROWS)
+    windows = WindowReader.of(bundle).read(contexts, bundle.manifest.parameters.context_tokens)
+    if not windows.num_rows:
+        return _ROWS.empty_table()
+    latent, document, position, peak, picked = (
+        windows[name].to_numpy()
+        for name in ("latent", "document", "position", "peak", "activation")
+    )
+    lengths = pc.list_value_length(windows["tokens"]).to_numpy().astype(np.int64)
+    context = np.repeat(np.arange(len(lengths)), lengths)
+    offset = np.arange(len(context)) - (np.cumsum(lengths) - lengths + peak)[context]
+    activation = pc.list_flatten(windows["activations"]).to_numpy()
+    maxima = bundle.latents["max"].take(pa.array(latent[context]))
+    lines = zip(windows["tokens"].to_pylist(), peak.tolist(), strict=True)
+    edges = np.array([ends for tokens, at in lines for ends in columns_of(tokens, at)], np.int32)
+    return pa.table(
+        {
+            "context": context.astype(np.int32),
+            "latent": latent[context],
+            "document": document[context],
+            "title": _titles(bundle, document).take(pa.array(context)),
+            "position": (position[context] + offset).astype(np.int32),
+            "token": pc.list_flatten(windows["tokens"]),
+            "activation": activation,
+            "ratio": _ratios(activation, maxima),
+            "picked_activation": picked[context],
+            "is_picked": offset == 0,
+            "start": edges[:, 0],
+            "end": edges[:, 1],
+        },
+        schema=_ROWS,
+    )
+
+
+def _titles(bundle: Bundle, documents: Ints) -> pa.Array:
+    """The title of each document [n]; empty for one that the bundle does not have."""
+    known = bundle.documents["document"].to_numpy()
+    place = np.minimum(np.searchsorted(known, documents), max(len(known) - 1, 0))
+    titles = bundle.documents["title"].take(pa.array(place)).combine_chunks().cast(pa.string())
+    return pc.if_else(pa.array(known[place] == documents), titles, "")
+
+
+def _ratios(activations: Float32s, maxima: pa.ChunkedArray) -> Float32s:
+    """Activations [n] divided by the maxima of their latents; 0 for a dead latent."""
+    largest = pc.fill_null(maxima, 0.0).to_numpy().astype(np.float64)
+    ratios = np.zeros(len(largest))
+    np.divide(activations, largest, out=ratios, where=largest != 0.0)
+    return ratios.astype(np.float32)
 
 
 _ROWS = pa.schema(

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.latents.windows import WindowReader
 from analysis.runtime.errors import InputError
-from charts.contexts import context_strips
+from charts.concordance import activation_ratio, columns_of
+from charts.contexts import context_rows, context_strips
 from charts.core.theme import INK, MONO
 
 
@@ -29,6 +31,35 @@ def test_context_rows_are_the_stored_windows(tiny: Bundle, kind: str) -> None:
     largest = tiny.latents["max"][20].as_py()
     assert np.allclose(rows["ratio"], rows["activation"] / largest)
     assert rows["ratio"].max() <= 1
+
+
+def test_the_rows_of_several_latents_equal_those_made_token_by_token(tiny: Bundle) -> None:
+    contexts = tiny.contexts.of([3, 20, 21])
+    contexts = contexts.take(np.random.default_rng(0).permutation(contexts.num_rows)[:40])
+    expected = []
+    windows = WindowReader.of(tiny).read(contexts, tiny.manifest.parameters.context_tokens)
+    for context, row in enumerate(windows.to_pylist()):
+        edges = columns_of(row["tokens"], row["peak"])
+        for i, (token, value) in enumerate(zip(row["tokens"], row["activations"], strict=True)):
+            largest = tiny.latents["max"][row["latent"]].as_py()
+            expected.append(
+                {
+                    **{name: row[name] for name in ("latent", "document")},
+                    "context": context,
+                    "position": row["position"] + i - row["peak"],
+                    "token": token,
+                    "activation": value,
+                    "ratio": float(np.float32(activation_ratio(value, largest))),
+                    "picked_activation": row["activation"],
+                    "is_picked": i == row["peak"],
+                    "start": edges[i][0],
+                    "end": edges[i][1],
+                }
+            )
+    rows = context_rows(tiny, contexts)
+    assert len(expected) > 400 and rows.drop_columns(["title"]).to_pylist() == expected
+    nothing = context_rows(tiny, contexts.slice(0, 0))
+    assert nothing.num_rows == 0 and nothing.schema.equals(rows.schema)
 
 
 def test_contexts_of_an_unknown_kind_are_refused(tiny: Bundle) -> None:
