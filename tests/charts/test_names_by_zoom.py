@@ -59,6 +59,20 @@ def test_places_are_among_the_members_on_either_map(tiny: Bundle) -> None:
                 assert name["level"] or np.nanmin(values) <= name[axis] <= np.nanmax(values)
 
 
+def test_a_cluster_without_a_member_on_the_map_has_no_name(tiny: Bundle) -> None:
+    bundle = named(tiny)
+    of_latent = level_of(bundle, LevelName("decoder", 0)).of_latent
+    latents = bundle.latents
+    for axis in ("x", "y"):
+        values = latents[axis].to_pylist()
+        shown = [None if of_latent[i] == 3 else value for i, value in enumerate(values)]
+        latents = with_column(latents, axis, shown)
+    names = cluster_names(with_tables(bundle, latents=latents), "decoder").names
+    every = {name["id"] for name in cluster_names(bundle, "decoder").names}
+    assert {name["id"] for name in names} == every - {3}
+    assert np.isfinite([name[axis] for name in names for axis in ("x", "y")]).all()
+
+
 def test_believable_readable_names_come_first_and_weak_ones_yield(tiny: Bundle) -> None:
     rows = tiny.clusters.num_rows
     labels = ["plain words"] * rows

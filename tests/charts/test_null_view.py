@@ -112,13 +112,13 @@ def phi_of_counts(both: int, a: int, b: int, n: int) -> float:
 
 
 def test_the_phi_of_the_data_is_right_for_latents_that_fire_on_most_tokens(tiny: Bundle) -> None:
-    """Each of four latents has one stored partner; the kept tokens are just enough for them."""
-    own = tiny.null_latents.to_pandas().query("space == 'cooccurrence'")["latent"].tolist()[:4]
-    active, n = [90, 60, 75, 80], 100
+    """Each latent has one stored partner. One that fires on all tokens has no phi."""
+    own = tiny.null_latents.to_pandas().query("space == 'cooccurrence'")["latent"].tolist()[:5]
+    active, n = [90, 60, 75, 80, 100], 100
     counts = np.zeros(LATENTS, dtype=np.int64)
     counts[own] = active
-    stored = pa.table({"latent": own, "partner": [own[1], own[2], own[1], own[2]]})
-    stored = stored.append_column("joint_tokens", pa.array([56, 50, 50, 65]))
+    stored = pa.table({"latent": own, "partner": [own[i] for i in (1, 2, 1, 2, 1)]})
+    stored = stored.append_column("joint_tokens", pa.array([56, 50, 50, 65, 60]))
     place = tiny.latents.column_names.index("active_tokens")
     bundle = with_tables(
         replace(tiny, manifest=tiny.manifest.model_copy(update={"tokens": n})),
@@ -128,6 +128,15 @@ def test_the_phi_of_the_data_is_right_for_latents_that_fire_on_most_tokens(tiny:
     pairs = [(56, 90, 60), (50, 60, 75), (50, 75, 60), (65, 80, 75)]
     expected = [phi_of_counts(*pair, n) for pair in pairs]
     assert null_view._data_strength(bundle) == pytest.approx(expected)
+
+
+def test_pairs_of_equal_strength_are_in_the_order_of_their_ids() -> None:
+    rows = pa.table(
+        {"latent": [9, 4, 3, 1], "partner": [3, 5, 7, None], "strength": [0.5, 0.5, 0.5, None]}
+    )
+    pairs = null_view._strongest(rows, 9)
+    assert pairs["latent"].to_pylist() == [3, 3, 4]
+    assert pairs["partner"].to_pylist() == [7, 9, 5]
 
 
 def test_the_map_has_a_margin_of_three_percent_and_one_latent_is_in_the_middle(

@@ -1,5 +1,7 @@
 """The figures of a typed text against its activations; the bundle and the text are hostile."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,9 @@ def test_a_strip_shows_its_latent_around_the_strongest_token(
     assert strip["ratio"].tolist() == pytest.approx([0, 0.5, 1, 0, 0, 0.125])
     assert strip["picked_activation"].unique() == pytest.approx([typed.activations[1]])
     assert strip["start"][strip["is_picked"]].tolist() == [0]
+    monkeypatch.setattr(module, "AROUND", 1)
+    near = own_text_strips(tiny, "near").rows.to_pandas().query("context == 0")
+    assert near["position"].tolist() == [1, 2, 3]
     monkeypatch.setattr(module, "MOST_STRIPS", 1)
     assert set(own_text_strips(tiny, "other").rows["latent"].to_pylist()) == {FIRST}
 
@@ -107,6 +112,24 @@ def test_a_map_is_coloured_by_the_strongest(tiny: Bundle, monkeypatch: pytest.Mo
     assert shares_of_text(tiny, TEXT) == ((FIRST, 1.0), (SECOND, 0.25))
     monkeypatch.setattr(module, "MOST_COLOURED", 1)
     assert shares_of_text(tiny, TEXT) == ((FIRST, 1.0),)
+
+
+def test_a_token_names_its_three_strongest_latents(
+    tiny: Bundle, typed: EncodedText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = tiny.latents["max"].to_pylist()
+    ratios = {FIRST: 0.5, 21: 0.125, SECOND: 0.75, 40: 0.25}
+    many = typed.model_copy(
+        update={
+            "active": (0, len(ratios), *[0] * (len(typed.tokens) - 2)),
+            "latents": tuple(ratios),
+            "activations": tuple(largest[latent] * ratio for latent, ratio in ratios.items()),
+        }
+    )
+    monkeypatch.setattr(module, "encoded_text", lambda bundle, text: many)
+    names = own_text(tiny, "many").rows["strongest"][1].as_py()
+    assert re.findall(r"\((0\.\d+)\)", names) == ["0.750", "0.500", "0.250"]
+    assert names.startswith(f"{SECOND} ") and ", 21 " not in names
 
 
 def test_a_latent_that_the_corpus_never_activates_has_the_strongest_colour(

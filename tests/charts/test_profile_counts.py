@@ -1,12 +1,13 @@
 """The latents of each value of the documents, against the rows of the profiles."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
-from analysis.labels.profiles.main_values import SIGNIFICANT
+from analysis.labels.profiles.main_values import SIGNIFICANT, CorpusCounts
 from charts import profile_counts as module
 from charts.core import cache
 from charts.profile_counts import profile_counts
@@ -80,3 +81,16 @@ def test_the_values_of_most_latents_are_drawn_and_the_others_counted(
     assert figure.rows.equals(every.rows.slice(0, 1))
     assert f" {every.rows.num_rows - 1} more values are not drawn." in (figure.note or "")
     assert figure.caption == every.caption
+
+
+def test_the_tick_counts_the_documents_that_have_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six, two and four of twenty documents have a value; no latent fires most on the third."""
+    counts = CorpusCounts(("a", "b", "c"), np.ones(3), np.array([6, 2, 4]))
+    monkeypatch.setattr(module, "counts_of_values", lambda bundle: {"genre": counts})
+    bundle = SimpleNamespace(documents=SimpleNamespace(num_rows=20))
+    codes, chosen = np.array([1, 1, 2, 0, 1, 1, 0]), np.array([1, 0, 1, 1, 1, 0, 0], dtype=bool)
+    rows = module._rows(bundle, "genre", codes, chosen, ("a", "b"))  # type: ignore[arg-type]
+    assert rows["by_documents"].to_pylist() == pytest.approx([5 * 6 / 12, 5 * 2 / 12])
+    assert rows["documents"].to_pylist() == [6, 2]
+    assert (rows["latents"].to_pylist(), rows["selected"].to_pylist()) == ([4, 1], [2, 1])
+    assert rows["share"].to_pylist() == pytest.approx([4 / 7, 1 / 7])

@@ -109,7 +109,8 @@ def test_mass_is_the_sum_of_activations_times_the_norm(stored: Stored) -> None:
     live = np.ones(200, dtype=bool)
     live[190:] = False
     norms = np.linspace(1, 2, 200)
-    for memory, step in ((1 << 30, 1), (int(counts[live].sum()) * 16, 2)):
+    every = 2 * int(counts[live].sum()) * 16  # bytes of the entries in half of the memory
+    for memory, step in ((1 << 30, 1), (every, 1), (every - 1, 2), (every // 2, 2)):
         mass = mass_by_document(
             stored.activations, stored.kept, norms, live, counts, memory_bytes=memory
         )

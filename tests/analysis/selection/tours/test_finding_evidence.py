@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 from scipy import stats
@@ -166,6 +167,21 @@ def test_clusters_reappear_more_often_than_in_a_null_draw(planted_bundle: Bundle
     assert result.p == pytest.approx(stats.fisher_exact(shares, "greater").pvalue)
     assert f"{shares[0][0]} of {sum(shares[0])} clusters reappear" in result.statement
     assert result.statement.endswith(f"; {shares[1][0]} of {sum(shares[1])} in a null draw.")
+
+
+def test_a_cluster_reappears_from_half_of_its_overlaps_at_the_finest_level_of_its_space() -> None:
+    rows = [
+        ("decoder", 0, 0.5, 0.9),
+        ("decoder", 0, 0.9, 0.5),
+        ("decoder", 0, 0.49, 0.9),
+        ("decoder", 0, 0.9, 0.49),
+        ("decoder", 1, 0.9, 0.9),
+        ("cooccurrence", 0, 0.9, 0.9),
+    ]
+    names = ("space", "level", "stability", "bootstrap")
+    table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+    assert module._reappear(table, "decoder").tolist() == [True, True, False, False]
+    assert module._reappear(table, "cooccurrence").tolist() == [True]
 
 
 @pytest.mark.parametrize(
