@@ -205,8 +205,10 @@ _OVERTAKEN = """async (shown) => {
   const stays = surface() === first && first.isConnected;
   host.remove();
   await last();
-  call();
-  return { "on the page": stays, "after it left": surface() === first };
+  const another = call();
+  const returned = surface() === first;
+  await another(); // else it would draw places that these data do not have
+  return { "on the page": stays, "after it left": returned };
 }"""
 
 
