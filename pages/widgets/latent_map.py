@@ -44,7 +44,7 @@ const address = (path) => new URL(path, document.baseURI).href;
 const MODULES = %s;
 let begun = false;
 
-/** Ask for all modules and the first columns at once, and not only when they are imported. */
+/** Ask for what draws a map and the first columns at once, and not only when imported. */
 function preload({ data }) {
   if (begun) return;
   begun = true;

@@ -1,10 +1,17 @@
 """The JavaScript of the map: the files in `pages/latent_map/` and their version."""
 
 import hashlib
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "latent_map"
+
+FIRST = "index.js"
+"""The module that Streamlit runs."""
+_IMPORT = re.compile(rb'\bfrom "\./([\w.]+)"')
+"""An import that is needed before the module runs; others are written `import(...)`."""
 
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, time of change in ns and size of every file."""
@@ -34,9 +41,22 @@ def version() -> str:
 
 
 def addresses() -> list[str]:
-    """The address of every module, relative to the dashboard."""
-    digest, content = _read(_stamp())
-    return [f"map-modules/{digest}/{name}" for name in sorted(content)]
+    """The addresses of the modules that draw a map, relative to the dashboard.
+
+    Those of exports are loaded at the first export.
+    """
+    return list(_addresses(_stamp()))
+
+
+def _imported(first: str, content: Mapping[str, bytes]) -> set[str]:
+    """A module and all that it imports."""
+    every = {first}
+    waiting = [first]
+    while waiting:
+        more = {name.decode() for name in _IMPORT.findall(content[waiting.pop()])} - every
+        every |= more
+        waiting += more
+    return every
 
 
 def style() -> str:
@@ -48,6 +68,12 @@ def _stamp() -> Stamp:
     """Which files there are now; a developer changes them while the server runs."""
     files = sorted(FOLDER.glob("*.js"))
     return tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in files)
+
+
+@lru_cache(maxsize=1)
+def _addresses(stamp: Stamp) -> tuple[str, ...]:
+    digest, content = _read(stamp)
+    return tuple(f"map-modules/{digest}/{name}" for name in sorted(_imported(FIRST, content)))
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,18 @@ def test_a_module_is_known_by_its_version_without_looking_at_the_files_again(
     assert map_script.module_of(first, "a.js") is None
 
 
+def test_what_is_imported_later_is_not_asked_for_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_script, "FOLDER", tmp_path)
+    (tmp_path / "index.js").write_text('import { a,\n  b } from "./a.js";\n')
+    (tmp_path / "a.js").write_text('import { b } from "./b.js";\nimport("./later.js");\n')
+    (tmp_path / "b.js").write_text('/** Of a circle. */\nexport { a } from "./a.js";\n')
+    (tmp_path / "later.js").write_text('import { b } from "./b.js";\n')
+    names = [address.rpartition("/")[2] for address in map_script.addresses()]
+    assert names == ["a.js", "b.js", "index.js"]
+
+
 def test_modules_import_only_each_other() -> None:
     for file in map_script.FOLDER.glob("*.js"):
         for path in re.findall(r'from "([^"]+)"', file.read_text(encoding="utf-8")):
