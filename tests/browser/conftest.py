@@ -230,7 +230,7 @@ def open_page(server: str, profiles: Profiles) -> Iterator[OpenPage]:
     """Opens an address of the dashboard; errors in the console of a page fail the test.
 
     Each page of a test has a profile of its own, as that of another reader, in which nothing is
-    stored.
+    stored. `script` runs before those of the page.
     """
     complaints: list[str] = []
     pages: list[Page] = []
@@ -240,9 +240,17 @@ def open_page(server: str, profiles: Profiles) -> Iterator[OpenPage]:
         if message.type == "error" and not missed.endswith(EXPECTED_MISSES):
             complaints.append(f"{message.text} {missed}")
 
-    def run(path: str = "", width: int = 1440, height: int = 900, scheme: Scheme = "light") -> Page:
+    def run(
+        path: str = "",
+        width: int = 1440,
+        height: int = 900,
+        scheme: Scheme = "light",
+        script: str = "",
+    ) -> Page:
         page = profiles[len(pages)].new_page()
         pages.append(page)
+        if script:
+            page.add_init_script(script)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
         page.on("console", hear)
@@ -261,9 +269,7 @@ def open_page(server: str, profiles: Profiles) -> Iterator[OpenPage]:
 
 def settle(page: Page) -> None:
     """Wait until the page is drawn and the server has been idle for a while."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for()
-    _wait_until_idle(page, 750)
+    _wait_until_idle(page, 750, drawn=".vega-embed svg, .vega-embed canvas")
 
 
 @contextmanager
@@ -283,17 +289,25 @@ def opened_menu(page: Page, button: Locator, item: str) -> Iterator[Locator]:
     _wait_until_idle(page, 300)
 
 
-def _wait_until_idle(page: Page, milliseconds: int) -> None:
-    page.wait_for_function(_STAYS_IDLE, arg=[next(_SETTLINGS), milliseconds], polling=100)
+def _wait_until_idle(page: Page, milliseconds: int, drawn: str = "body") -> None:
+    """Wait until the server is idle for a while and what comes first of `drawn` is visible.
+
+    The page looks itself: Playwright looks every half second, and later while the page is busy.
+    """
+    settling = [next(_SETTLINGS), milliseconds, drawn]
+    page.wait_for_function(_STAYS_IDLE, arg=settling, polling=100)
 
 
 _SETTLINGS = count()
-_STAYS_IDLE = """([settling, long]) => {
+_STAYS_IDLE = """([settling, long, drawn]) => {
   const now = performance.now();
   if (window.settling?.number !== settling) window.settling = { number: settling, since: now };
   const app = document.querySelector("[data-testid=stApp]");
   const runs = app?.dataset.testScriptState !== "notRunning";
-  if (runs || document.querySelector("[data-testid=stSkeleton]")) window.settling.since = now;
+  const isVisible = (one) =>
+    one?.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().height > 0;
+  const waits = runs || document.querySelector("[data-testid=stSkeleton]");
+  if (waits || !isVisible(document.querySelector(drawn))) window.settling.since = now;
   return now - window.settling.since >= long;
 }"""
 

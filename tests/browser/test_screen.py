@@ -88,9 +88,7 @@ def test_the_pixels_of_charts_have_the_colours_of_the_scheme_and_follow_it(
 def test_the_map_has_the_rest_of_the_window_and_stays_there_as_parts_are_selected(
     open_page: OpenPage,
 ) -> None:
-    page = open_page("map?map=decoder")
-    page.add_init_script(_COUNT_SHIFTS)
-    page.reload()
+    page = open_page("map?map=decoder", script=_COUNT_SHIFTS)
     page.locator(".map[data-drawn=all]").wait_for()
     settle(page)
     assert page.evaluate("window.shifts") < 0.1
@@ -115,10 +113,7 @@ def test_the_map_has_the_rest_of_the_window_and_stays_there_as_parts_are_selecte
 
 
 def test_the_overview_stays_where_it_is_while_its_tours_are_tested(open_page: OpenPage) -> None:
-    page = open_page("")
-    page.add_init_script(_COUNT_SHIFTS)
-    page.reload()
-    settle(page)
+    page = open_page("", script=_COUNT_SHIFTS)
     expect(page.get_by_text("is now tested again")).to_have_count(0)
     settle(page)
     assert page.evaluate("window.shifts") < 0.1
