@@ -59,10 +59,10 @@ def test_it_explains_the_demo_corpus() -> None:
     sae = load_sae(FOLDER)
     hook = parse_hook_point("blocks.8.hook_resid_post")
     documents = islice(read_corpus(DATA / "corpus" / "demo.parquet"), 0, None, 4)
-    blocks = islice(token_blocks(documents, language_model.tokenizer), 0, None, 32)
+    blocks = islice(token_blocks(documents, language_model.tokenizer), 0, None, 25)
     policy = MaskPolicy(special_token_ids=tuple(language_model.special_token_ids))
     rows, median = [], 0.0
-    for batch in islice(batches(blocks, 1024), 4):
+    for batch in islice(batches(blocks, 1024), 5):
         x = hooked_activations(language_model, hook, batch.token_ids).float()
         norms = x.norm(dim=-1).numpy()
         median = median or reference_norm(batch.attention_mask, norms)
