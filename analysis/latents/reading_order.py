@@ -49,9 +49,8 @@ class Mass:
     matrix: scipy.sparse.csr_array
     """float64 [F, D]; rows of latents that are not live are empty."""
     total: Floats
-    """[D] the mass of all live latents in each document; positive."""
-    documents: int
-    """Documents with an active live latent, of which D are in the matrix."""
+    """[D] the mass of all live latents in each document; positive, so the documents are those in
+    which a live latent is active."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def mass_by_document(
         (_joined(sums), (_joined(latents), _joined(documents))), shape=(F, -(-D // step))
     )
     total = np.asarray(matrix.sum(axis=0)).ravel()
-    return Mass(matrix[:, total > 0], total[total > 0], int((kept.lengths > 0).sum()))
+    return Mass(matrix[:, total > 0], total[total > 0])
 
 
 def families(F: int, duplicates: Ints, implications: Ints) -> list[Ints]:

@@ -19,7 +19,7 @@ from tests.analysis.conftest import Stored
 
 def of(dense: Floats) -> Mass:
     """A mass of [F, D] without empty documents."""
-    return Mass(scipy.sparse.csr_array(dense), dense.sum(axis=0), dense.shape[1])
+    return Mass(scipy.sparse.csr_array(dense), dense.sum(axis=0))
 
 
 def by_brute_force(dense: Floats, items: list[Ints], most: int) -> list[int]:
@@ -95,7 +95,7 @@ def test_an_order_has_at_most_1000_items() -> None:
 
 
 def test_nothing_to_read() -> None:
-    empty = Mass(scipy.sparse.csr_array((3, 0)), np.empty(0), 0)
+    empty = Mass(scipy.sparse.csr_array((3, 0)), np.empty(0))
     order = reading_order(empty, [np.array([0]), np.array([1, 2])])
     assert len(order.item) == len(order.mass) == 0
 
@@ -119,7 +119,9 @@ def test_mass_is_the_sum_of_activations_times_the_norm(stored: Stored) -> None:
         expected = expected[:, expected.sum(axis=0) > 0]
         assert mass.matrix.toarray() == pytest.approx(expected)
         assert mass.total == pytest.approx(expected.sum(axis=0))
-        assert mass.documents == len(ids)
+    one = np.arange(200) == np.argmin(np.where(counts > 0, counts, len(ids)))
+    only = mass_by_document(stored.activations, stored.kept, norms, one, counts)
+    assert 0 < len(only.total) == counts[one][0] < len(ids)
 
 
 def test_families_fold_chains_of_duplicates_and_children() -> None:
