@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
 from charts.core.drawing import slot
+from charts.core.numbers import PERCENT
 from charts.core.text import NO_BREAK_SPACE, cells, shown_label, shown_token
 from charts.core.theme import NARROW, QUIET_INK
 
@@ -25,6 +26,8 @@ CELL = 7.2
 """Width of a character in pixels: 0.6 times the font size in every font of `MONO`."""
 KEPT_WINDOWS = 256
 """Windows whose texts are kept: a chart needs them for its columns and for what it draws."""
+NO_MAXIMUM = "no corpus maximum"
+"""What stands in place of a ratio for a latent that is never active in the corpus."""
 VALUE_WIDTH = 56
 """Pixels at the right end of a line for the activation of its picked token."""
 
@@ -172,6 +175,17 @@ def shade_scale(shades: list[str] | list[float]) -> alt.Scale:
     if isinstance(shades[0], str):
         scale.interpolate = "rgb"  # Vega's default interpolation tints the first colour, white
     return scale
+
+
+def with_shares(rows: alt.Chart) -> alt.Chart:
+    """The chart with a field `share`: the ratio to the latent's own maximum, in words."""
+    shown = f"format(datum.ratio, '{PERCENT}')"
+    return rows.transform_calculate(share=f"isValid(datum.ratio) ? {shown} : '{NO_MAXIMUM}'")
+
+
+def share_tooltip() -> alt.Tooltip:
+    """The line of a tooltip for the field of `with_shares`."""
+    return alt.Tooltip("share:N", title="share of the latent's maximum")
 
 
 def activation_ratio(activation: float, largest: float | None) -> float:

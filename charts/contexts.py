@@ -21,16 +21,18 @@ from charts.concordance import (
     drawn_tokens,
     line_count,
     shade_scale,
+    share_tooltip,
     side_axis,
     side_labels,
     titles_of,
+    with_shares,
 )
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
 from charts.core.interactions import PASSAGE, Click
 from charts.core.latents import check_latent
-from charts.core.numbers import ID, NUMBER, PERCENT, PERCENT_AXIS
+from charts.core.numbers import ID, NUMBER, PERCENT_AXIS
 from charts.core.text import range_words
 from charts.core.theme import ACTIVATION_RANGE, INK, MONO, NARROW, PAPER, layered
 
@@ -193,13 +195,13 @@ def context_chart(
 
 @template
 def _chart(click: Click | None) -> alt.LayerChart:
-    tokens = alt.Chart(named("rows"))
+    tokens = with_shares(alt.Chart(named("rows")))
     x = around_picked("start:Q")
     y = alt.Y("context:O", axis=side_axis(), scale=alt.Scale(paddingInner=0.22, paddingOuter=0.1))
     tooltip = [
         alt.Tooltip("shown:N", title="token"),
         alt.Tooltip("activation:Q", format=NUMBER),
-        alt.Tooltip("ratio:Q", title="share of the latent's maximum", format=PERCENT),
+        share_tooltip(),
         alt.Tooltip("source:N", title="document"),
         alt.Tooltip("position:Q", format=ID),
     ]
@@ -214,7 +216,7 @@ def _chart(click: Click | None) -> alt.LayerChart:
         ),
     )  # fmt: skip
     boxes = (
-        tokens.mark_rect(clip=True)
+        tokens.mark_rect(clip=True, invalid="show")  # without a ratio, in the colour of 0
         .encode(
             x=x, x2="end:Q", y=y, color=colour, tooltip=tooltip,
             stroke=alt.condition("datum.is_picked", alt.value(INK), alt.value(None)),

@@ -2,7 +2,8 @@
 
 The text is read by the model and the SAE in a process of its own, where they are on this machine
 (`analysis.harvest.own_text`). An activation is shown relative to the latent's maximum in the corpus
-and by its rank among its activations there.
+and by its rank among its activations there. A latent that is never active in the corpus has no
+maximum: it is named, but has neither a ratio nor a shade.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from analysis.harvest.own_text.encoder_process import encoded_text
 from analysis.latents.latents_of_text import LatentsOfText, latents_of_text
 from analysis.runtime.arrays import Ints
 from analysis.runtime.numbers import count, fraction
-from charts.concordance import columns_of, whole_texts
+from charts.concordance import NO_MAXIMUM, columns_of, whole_texts
 from charts.contexts import context_chart
 from charts.core.cache import cached
 from charts.core.figure import Caption, CaptionedTable, Figure, caption_of
@@ -58,14 +59,16 @@ def _read(bundle: Bundle, text: str, shows_dense: bool) -> _Read:
 def own_text(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
     """The text, its tokens shaded by their strongest latent.
 
-    The shade is the largest ratio of an activation to its latent's maximum in the corpus. Raises
-    InputError if the text cannot be read here.
+    The shade is the largest ratio of an activation to its latent's maximum in the corpus; null if
+    no latent of the token has one. Raises InputError if the text cannot be read here.
     """
     encoded, latents = _read(bundle, text, shows_dense)
     tokens = list(encoded.tokens)
     best, names = _strongest_of_tokens(bundle, encoded, latents)
     table = text_lines(tokens, np.arange(len(tokens)), best.astype(np.float32), 1.0)
     table = table.drop_columns(["activation"])
+    place = table.column_names.index("ratio")
+    table = table.set_column(place, "ratio", pa.array(best, pa.float32(), from_pandas=True))
     table = table.append_column("strongest", pa.array(names, pa.string()))
     masked = len(tokens) - int(encoded.is_kept.sum())
     cut = encoded.all_tokens - len(tokens)
@@ -79,7 +82,7 @@ def own_text(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
             f"{count(len(tokens))} tokens were read"
             + (f"; {count(cut)} more were cut off" if cut > 0 else "")
             + f". Masked as in the corpus, the first token and special tokens: {count(masked)}. "
-            f"{NOT_IMPORTANCE}"
+            f"{_without_maximum(latents)}{NOT_IMPORTANCE}"
         ),
     )
 
@@ -95,7 +98,11 @@ def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Fig
     rows = _strip_rows(bundle, encoded, latents)
     drawn = latents.latents[:MOST_STRIPS].tolist()
     known = name_by_latent(bundle, drawn)
-    names = [name_of(latent, known[latent], 22) for latent in drawn]
+    is_new = np.isnan(latents.ratios).tolist()
+    names = [
+        name_of(latent, known[latent] or (NO_MAXIMUM if new else ""), 22)
+        for latent, new in zip(drawn, is_new, strict=False)
+    ]
     return Figure(
         name="own-text-latents",
         title="Its strongest latents, each at its strongest token",
@@ -105,7 +112,7 @@ def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Fig
         rows=rows,
         caption=_caption(bundle, encoded),
         selections=(LATENT.name,),
-        note=f"{_listed(latents)} Click a line to open its latent.",
+        note=f"{_listed(latents)} {_without_maximum(latents)}Click a line to open its latent.",
     )
 
 
@@ -138,8 +145,9 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
         rows=rows.select(list(COLUMNS)),
         caption=_caption(bundle, encoded),
         note=(
-            f"{_listed(latents)} The rank is among all activations of the latent in the corpus; 1 "
-            f"is larger than any of them. {_precision(bundle)} {NOT_IMPORTANCE}"
+            f"{_listed(latents)} {_without_maximum(latents)}The rank is among all activations of "
+            "the latent in the corpus; 1 is larger than any of them. "
+            f"{_precision(bundle)} {NOT_IMPORTANCE}"
         ).replace("  ", " "),
     )
 
@@ -147,32 +155,43 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
 def shares_of_text(
     bundle: Bundle, text: str, shows_dense: bool = False
 ) -> tuple[tuple[int, float], ...]:
-    """The strongest latents of the text and their ratios, by which a map can be coloured."""
+    """The strongest latents of the text and their ratios, by which a map can be coloured.
+
+    Latents without a maximum in the corpus are left out: a map has no place for them.
+    """
     latents = _read(bundle, text, shows_dense).latents
-    ratios = np.nan_to_num(latents.ratios[:MOST_COLOURED], nan=1.0)
-    return tuple(zip(latents.latents[:MOST_COLOURED].tolist(), ratios.tolist(), strict=True))
+    coloured = np.flatnonzero(~np.isnan(latents.ratios))[:MOST_COLOURED]
+    shares = latents.ratios[coloured].tolist()
+    return tuple(zip(latents.latents[coloured].tolist(), shares, strict=True))
 
 
 def _strongest_of_tokens(
     bundle: Bundle, encoded: EncodedText, latents: LatentsOfText
 ) -> tuple[np.ndarray, list[str]]:
-    """The largest ratio of each token, and the names of its strongest latents."""
-    maxima = np.full(bundle.latents.num_rows, np.nan)
-    maxima[latents.latents] = latents.activations / np.where(
-        latents.ratios > 0, latents.ratios, np.nan
-    )
-    ratios = np.nan_to_num(encoded.values / maxima[encoded.latent_ids], nan=0.0)
+    """The largest ratio of each token, and the names of its strongest latents.
+
+    The ratio is 0 where no latent of `latents` is active, NaN where none of these has a maximum.
+    """
+    maxima = np.full(bundle.latents.num_rows, np.inf)
+    with np.errstate(divide="ignore"):  # a ratio too small for a float32
+        maxima[latents.latents] = latents.activations / latents.ratios
+    ratios = encoded.values / maxima[encoded.latent_ids]
+    is_new = np.isnan(ratios)
+    strength = np.where(is_new, np.inf, ratios)
     best = np.zeros(len(encoded.tokens))
-    np.maximum.at(best, encoded.token_places, ratios)
+    np.fmax.at(best, encoded.token_places, ratios)
+    without = np.setdiff1d(encoded.token_places[is_new], np.flatnonzero(best))
+    best[without] = np.nan
     known = name_by_latent(bundle, encoded.latents)
     names: list[str] = []
     ends = np.cumsum(encoded.active)
     for start, end in zip((ends - encoded.active).tolist(), ends.tolist(), strict=True):
-        order = start + np.argsort(-ratios[start:end], kind="stable")[:NAMED_LATENTS]
-        chosen = [i for i in order.tolist() if ratios[i] > 0]
+        order = start + np.argsort(-strength[start:end], kind="stable")[:NAMED_LATENTS]
+        chosen = [i for i in order.tolist() if ratios[i] != 0]
         names.append(
             ", ".join(
-                f"{name_of(latent, known[latent], 24)} ({fraction(float(ratios[i]))})"
+                f"{name_of(latent, known[latent], 24)} "
+                f"({NO_MAXIMUM if is_new[i] else fraction(float(ratios[i]))})"
                 for i in chosen
                 for latent in (int(encoded.latents[i]),)
             )
@@ -193,9 +212,10 @@ def _strip_rows(bundle: Bundle, encoded: EncodedText, latents: LatentsOfText) ->
         first = max(peak - AROUND, 0)
         shown = np.arange(first, min(peak + AROUND + 1, len(along)))
         parts.append(_strip(encoded, latent, i, along, shown, peak, float(latents.activations[i])))
-        largest = bundle.latents["max"][latent].as_py() or 0.0
-        ratio = along[shown] / largest if largest else np.where(along[shown] > 0, 1.0, 0.0)
-        parts[-1] = parts[-1].append_column("ratio", pa.array(ratio.astype(np.float32)))
+        largest = bundle.latents["max"][latent].as_py()
+        ratio = along[shown] / (np.nan if np.isnan(latents.ratios[i]) else largest)
+        shades = pa.array(ratio, pa.float32(), from_pandas=True)
+        parts[-1] = parts[-1].append_column("ratio", shades)
     return pa.concat_tables(parts) if parts else _NO_STRIPS
 
 
@@ -258,6 +278,17 @@ def _listed(latents: LatentsOfText) -> str:
         else ""
     )
     return f"Latents that are active on the text: {count(latents.all_latents)}{part}.{hidden}"
+
+
+def _without_maximum(latents: LatentsOfText) -> str:
+    """How many of the listed latents are never active in the corpus; empty if none."""
+    new = int(np.isnan(latents.ratios).sum())
+    if not new:
+        return ""
+    return (
+        f"Never active in the corpus: {count(new)} of its latents. They come first and have "
+        f"{NO_MAXIMUM}, so they have neither a shade nor a place on the map. "
+    )
 
 
 def _precision(bundle: Bundle) -> str:

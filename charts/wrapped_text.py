@@ -9,10 +9,12 @@ from charts.concordance import (
     activation_ratio,
     drawn_tokens,
     shade_scale,
+    share_tooltip,
     whole_texts,
+    with_shares,
 )
 from charts.core.drawing import Drawing, named, template
-from charts.core.numbers import ID, NUMBER, PERCENT
+from charts.core.numbers import ID, NUMBER
 from charts.core.text import cells
 from charts.core.theme import ACTIVATION_RANGE, INK, MONO, layered
 
@@ -79,7 +81,7 @@ def text_drawing(table: pa.Table) -> Drawing:
 
 @template
 def _text(of_latents: bool) -> alt.LayerChart:
-    tokens = alt.Chart(named("rows"))
+    tokens = with_shares(alt.Chart(named("rows")))
     # One unit is one pixel, so that the spacing stays when the chart is narrower.
     scale = alt.Scale(domainMin=0, domainMax={"expr": "width"}, nice=False)
     y = alt.Y("context:O", axis=None, scale=alt.Scale(paddingInner=0.1, paddingOuter=0.05))
@@ -88,10 +90,10 @@ def _text(of_latents: bool) -> alt.LayerChart:
         alt.Tooltip("strongest:N", title="strongest latents")
         if of_latents
         else alt.Tooltip("activation:Q", format=NUMBER),
-        alt.Tooltip("ratio:Q", title="share of the latent's maximum", format=PERCENT),
+        share_tooltip(),
         alt.Tooltip("position:Q", format=ID),
     ]
-    boxes = tokens.mark_rect(clip=True).encode(
+    boxes = tokens.mark_rect(clip=True, invalid="show").encode(  # without a ratio, as with 0
         x=alt.X("start:Q", axis=None, scale=scale),
         x2="end:Q",
         y=y,

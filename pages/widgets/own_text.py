@@ -108,6 +108,7 @@ def _show(bundle: Bundle, text: str) -> None:
 def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> None:
     """What else can be done with the latents: select them, or colour the map."""
     strongest = table.rows["latent"].to_pylist()[:STRONGEST]
+    shares = shares_text(shares_of_text(bundle, text, dense))
     st.button(
         f"Select the {numbers.count(len(strongest))} strongest",
         key="select by own text",
@@ -120,9 +121,9 @@ def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> N
         "Colour the map by the text",
         key="map by own text",
         icon=":material/palette:",
-        disabled=not strongest,
+        disabled=not shares,
         on_click=_colour,
-        args=(shares_text(shares_of_text(bundle, text, dense)),),
+        args=(shares,),
     )
 
 

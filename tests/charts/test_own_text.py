@@ -1,6 +1,7 @@
 """The figures of a typed text against its activations; the bundle and the text are hostile."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,6 +98,8 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
     assert "are hidden: 1." in (table.note or "")
     assert "are hidden" not in (own_text_table(tiny, TEXT, True).note or "")
     assert NOT_IMPORTANCE in (table.note or "")
+    for one in (table, own_text(tiny, TEXT), own_text_strips(tiny, TEXT)):
+        assert "Never active" not in (one.note or "")
     assert own_text_table(tiny, TEXT, True).rows["latent"].to_pylist()[0] == DENSE
 
 
@@ -132,25 +135,38 @@ def test_a_token_names_its_three_strongest_latents(
     assert names.startswith(f"{SECOND} ") and ", 21 " not in names
 
 
-def test_a_latent_that_the_corpus_never_activates_has_the_strongest_colour(
+def test_a_latent_that_the_corpus_never_activates_is_named_and_has_no_shade_or_colour(
     tiny: Bundle, typed: EncodedText, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Latent 0 is dead, and the text is its first context."""
+    """Latent 0 is dead: the text is its first context. Token 3 activates no other."""
     first = typed.model_copy(
         update={
-            "active": (0, 2, *typed.active[2:]),
-            "latents": (0, *typed.latents),
-            "activations": (0.5, *typed.activations),
+            "active": (0, 2, 2, 1, *typed.active[4:]),
+            "latents": (0, *typed.latents[:3], 0, *typed.latents[3:]),
+            "activations": (0.5, *typed.activations[:3], 0.25, *typed.activations[3:]),
         }
     )
     monkeypatch.setattr(module, "encoded_text", lambda bundle, text: first)
-    assert shares_of_text(tiny, "new") == ((0, 1.0), (FIRST, 1.0), (SECOND, 0.25))
+    assert shares_of_text(tiny, "new") == ((FIRST, 1.0), (SECOND, 0.25))
+    shaded = own_text(tiny, "new")
+    assert shaded.rows["ratio"].to_pylist()[:6] == [0, 0.5, 1, None, 0, 0.125]
+    names = shaded.rows["strongest"].to_pylist()
+    assert names[1].startswith("0 ") and names[1].split(", ")[0].endswith("(no corpus maximum)")
+    assert f", {FIRST} · " in names[1] and names[1].endswith("(0.500)")
+    assert names[3] == names[1].split(", ")[0]
+    assert [row["ratio"] for row in drawn_rows(shaded)[2:4]] == [1, None]
     rows = own_text_table(tiny, "new").rows.to_pydict()
     assert (rows["latent"][0], rows["ratio"][0]) == (0, None)
     assert (rows["rank"][0], rows["corpus_activations"][0]) == (1, 0)
     strip = own_text_strips(tiny, "new").rows.to_pandas().query("context == 0")
-    assert strip["latent"].unique().tolist() == [0]
-    assert strip["ratio"].tolist() == [float(place == 1) for place in strip["position"]]
+    assert strip["latent"].unique().tolist() == [0] and strip["ratio"].isna().all()
+    assert strip["activation"].tolist()[:4] == [0, 0.5, 0, 0.25]
+    figures: tuple[Any, ...] = (shaded, own_text_strips(tiny, "new"), own_text_table(tiny, "new"))
+    for figure in figures:
+        assert "Never active in the corpus: 1 of its latents. They come" in (figure.note or "")
+    for figure in figures[:2]:
+        boxes = figure.specification()["layer"][0]
+        assert boxes["mark"]["invalid"] == "show"  # Vega-Lite leaves out marks without a value
 
 
 def test_the_rows_that_are_drawn_are_the_rows(tiny: Bundle) -> None:

@@ -27,5 +27,9 @@ def test_a_tooltip_names_the_strongest_latents_where_they_are_known() -> None:
 
     ratio = "share of the latent's maximum"
     assert titles(table) == ["token", "activation", ratio, "position"]
+    transforms = text_drawing(table).to_dict()["layer"][0]["transform"]
+    assert [one["as"] for one in transforms] == ["share"]
+    assert transforms[0]["calculate"].startswith("isValid(datum.ratio) ? format(datum.ratio, ")
+    assert transforms[0]["calculate"].endswith(" : 'no corpus maximum'")
     named = table.append_column("strongest", pa.array(["7 · a (1.000)"]))
     assert titles(named) == ["token", "strongest latents", ratio, "position"]
