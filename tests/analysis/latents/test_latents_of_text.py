@@ -98,3 +98,11 @@ def test_only_the_strongest_are_ranked(
     assert result.latents.tolist() == [13, 5] and result.all_latents == 3
     nothing = latents_of_text(planted_bundle, encoded([], 2))
     assert nothing.latents.tolist() == [] and nothing.all_latents == 0
+
+
+def test_latents_of_equal_strength_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
+    dead = np.flatnonzero(planted_bundle.activations.latent_counts == 0)[:3].tolist()
+    largest = {i: float(planted_bundle.activations.of_latent(i)[1].max()) for i in (13, 8, 5)}
+    pairs = [(2, i, largest[i]) for i in (13, 8, 5)] + [(2, i, 1.0) for i in dead[::-1]]
+    result = latents_of_text(planted_bundle, encoded(pairs, 3), shows_dense=True)
+    assert result.latents.tolist() == [*dead, 5, 8, 13]

@@ -69,6 +69,8 @@ def test_each_hit_shows_the_text(planted_bundle: Bundle) -> None:
 def test_no_kind_has_more_hits_than_asked(planted_bundle: Bundle) -> None:
     hits = search(planted_bundle, "the", most=2)
     assert len(hits.latents) == 2 and len(hits.documents) == 2 and len(hits.contexts) <= 2
+    assert len(search(planted_bundle, "the").documents) == 4
+    assert [len(search(planted_bundle, "w", most).tokens) for most in (1, 3)] == [1, 3]
 
 
 @pytest.mark.parametrize("typed", HOSTILE)
@@ -266,3 +268,26 @@ def test_of_clusters_that_match_alike_the_believable_come_first(
     hits = best_hits._clusters(bundle, index, TextQuery.of("whale"), 99)
     assert [hit.item for hit in hits] == expected
     assert len(expected) > 4
+
+
+def test_latents_that_are_only_active_near_the_text_are_ranked_by_their_activation(
+    index: sqlite3.Connection,
+) -> None:
+    """Latents 2 and 3 are active on the text, 1, 4 and 5 near it, and 7 has one of its words."""
+    add_contexts(
+        index, (10, 2, 0.5), (11, 3, 0.75), (13, 4, 1.0), (8, 1, 0.25), (14, 5, 1.0), (13, 5, 0.5)
+    )
+    index.execute("insert into latent_names (rowid, text) values (6, 'the sea lawyer')")
+    query = TextQuery.of("sea law")
+    assert best_hits._ranked_latents(index, query, [place(10, 11)], 2) == [6, 3, 2, 4, 5, 1]
+    add_terms(index, ("sea", LATENT, WHOLE, 0, 7), ("law", LATENT, TOP_TOKEN, 0, 1))
+    assert best_hits._ranked_latents(index, query, [place(10, 11)], 2) == [6, 3, 2, 7, 1, 4, 5]
+
+
+def test_a_latent_shows_six_of_its_top_tokens(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.latents.select(["label", "top_tokens", "density"]).to_pylist()
+    latent = max(range(len(rows)), key=lambda i: len(rows[i]["top_tokens"]))
+    assert len(rows[latent]["top_tokens"]) > 6
+    hit = best_hits._latent(planted_bundle, latent)
+    assert (hit.name, hit.size) == (rows[latent]["label"], rows[latent]["density"])
+    assert hit.tokens == tuple(rows[latent]["top_tokens"][:6])

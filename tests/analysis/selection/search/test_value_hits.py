@@ -44,6 +44,10 @@ def test_the_whole_value_is_first_and_then_its_beginning(profiled: Bundle) -> No
     values = [hit.value for hit in matching_values(profiled, "story") if hit.column == "genre"]
     assert values == ["story", "storybook", "history"]
     assert {hit.value for hit in matching_values(profiled, "st")} == {"story", "storybook"}
+    inside = [hit for hit in matching_values(profiled, "tor") if hit.column == "genre"]
+    assert {hit.value for hit in inside} == {"story", "storybook", "history"}
+    assert [hit.documents for hit in inside] == sorted(hit.documents for hit in inside)[::-1]
+    assert len({hit.documents for hit in inside}) > 1
 
 
 def test_a_bundle_without_profiles_has_no_values(profiled: Bundle) -> None:

@@ -15,6 +15,7 @@ from analysis.runtime.errors import InputError
 from analysis.selection.tours import finding_evidence as module
 from analysis.selection.tours.finding_evidence import Evidence, evidence_of
 from analysis.selection.tours.findings import Finding
+from analysis.selection.tours.languages import LanguageAgreement
 from tests.planted import DEAD, INDEPENDENT, LATENTS
 from tests.planted_profiles import planted_languages, with_profiles
 
@@ -182,6 +183,29 @@ def test_a_cluster_reappears_from_half_of_its_overlaps_at_the_finest_level_of_it
     table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
     assert module._reappear(table, "decoder").tolist() == [True, True, False, False]
     assert module._reappear(table, "cooccurrence").tolist() == [True]
+
+
+def test_a_pair_is_judged_by_the_last_null_and_by_more_shared_tokens(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = [
+        SimpleNamespace(null=null, observed=7, expected=2.5, p_more=more, p_fewer=1 - more)
+        for null, more in (("shifted", 0.5), ("permuted", 1e-9))
+    ]
+    monkeypatch.setattr(module, "tests_of_pair", lambda bundle, a, b: tests)
+    result = evidence(planted_bundle, kind="shared_tokens", a=1, b=8)
+    assert (result.null, result.p) == ("permuted", 1e-9)
+    assert result.statement.endswith("both on 7; by chance 2.5.")
+
+
+def test_a_latent_of_several_languages_is_one_of_all_live_latents_and_triples(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreement = LanguageAgreement(("cs", "de", "en", "fr"), "5, 6, 7, 8", 1_200, 1e-6, 4)
+    monkeypatch.setattr(module, "agreement_of", lambda bundle, latent: agreement)
+    result = evidence(planted_bundle, kind="same_in_languages", latent=3)
+    assert (result.p, result.family) == (1e-6, 4 * LIVE)
+    assert "in cs, de, en, fr (on 5, 6, 7, 8 of 1,200)" in result.statement
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ import pytest
 from scipy import stats
 
 from analysis.bundle import Bundle, publish
-from analysis.selection.tours.languages import agreement_of, translations, untranslated
+from analysis.runtime.errors import InputError
+from analysis.selection.tours.languages import (
+    _strongest,
+    agreement_of,
+    translations,
+    untranslated,
+)
+from tests.charts.conftest import with_tables
 
 LANGUAGES = ("cs", "de", "en", "fr")
 
@@ -79,3 +86,39 @@ def test_the_three_strongest_languages_and_those_that_agree_with_them(translated
         assert result.passages == 14 and result.triples == 4
         counts = {name: int(fires[:, i].any(axis=1).sum()) for i, name in enumerate(LANGUAGES)}
         assert result.counts == ", ".join(str(counts[name]) for name in result.languages)
+
+
+def titled(bundle: Bundle, titles: list[str]) -> Bundle:
+    """The bundle with these titles of its first documents; the others have no language."""
+    documents = bundle.documents
+    every = titles + ["Other"] * (documents.num_rows - len(titles))
+    place = documents.schema.get_field_index("title")
+    field = documents.schema.field("title")
+    return with_tables(bundle, documents=documents.set_column(place, field, pa.array(every)))
+
+
+def test_passages_that_lack_a_language_are_left_out(planted_bundle: Bundle) -> None:
+    titles = [f"A ({name})" for name in ("fr", "cs", "de", "en")]
+    titles += ["B (cs)", "B (de)", "B (en)", "C (xx)", "C (yy)"]
+    titles += [f"D ({name})" for name in LANGUAGES]
+    known = translations(titled(planted_bundle, titles))
+    assert known.languages == LANGUAGES
+    assert known.documents.tolist() == [[1, 2, 3, 0], [9, 10, 11, 12]]
+    three = translations(titled(planted_bundle, titles[4:7]))
+    assert (three.languages, three.documents.tolist()) == (("cs", "de", "en"), [[0, 1, 2]])
+    for few in (titles[7:9], [*titles[4:7], "A (cs)", "A (fr)", "A (de)"]):
+        with pytest.raises(InputError, match="no passages in 3 languages"):
+            translations(titled(planted_bundle, few))
+
+
+def test_a_language_is_added_if_it_agrees_with_each_of_the_strongest_three() -> None:
+    """Language d agrees with a, b and c as they agree with each other; e does not with c."""
+    pattern = np.arange(20) < 6
+    fires = np.zeros((20, 5, 5), dtype=bool)
+    for one, other in itertools.permutations(range(5), 2):
+        fires[:, one, other] = pattern & ({one, other} != {2, 4})
+    result = _strongest(fires, "abcde")
+    assert result.languages == ("a", "b", "c", "d")
+    table = [[6, 0], [0, 14]]
+    assert result.p == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue)
+    assert (result.counts, result.passages, result.triples) == ("6, 6, 6, 6", 20, 10)

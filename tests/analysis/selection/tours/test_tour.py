@@ -9,7 +9,15 @@ import pytest
 
 from analysis.bundle import Bundle, open_bundle
 from analysis.runtime.errors import InputError
-from analysis.selection.tours.tour import MOST_BYTES, TOURS, checked_tours, read_tours
+from analysis.selection.tours.finding_evidence import Evidence
+from analysis.selection.tours.tour import (
+    MOST_BYTES,
+    TOURS,
+    CheckedTour,
+    Tour,
+    checked_tours,
+    read_tours,
+)
 from tests.planted import INDEPENDENT
 
 DUPLICATES: dict[str, Any] = {
@@ -63,3 +71,15 @@ def test_a_folder_in_the_place_of_the_file_is_named(toured: Path) -> None:
     (toured / TOURS).mkdir()
     with pytest.raises(InputError, match="cannot be read"):
         read_tours(open_bundle(toured))
+
+
+def test_a_finding_holds_up_to_a_q_of_one_in_twenty() -> None:
+    tour = Tour.model_validate(DUPLICATES)
+    held = [CheckedTour(tour, Evidence("", "", p, 4)).holds for p in (0.0125, 0.0126)]
+    assert held == [True, False]
+
+
+def test_a_file_of_the_largest_size_is_read(toured: Path) -> None:
+    text = json.dumps([DUPLICATES])
+    (toured / TOURS).write_text(text + " " * (100_000 - len(text)), encoding="utf-8")
+    assert len(read_tours(open_bundle(toured))) == 1
