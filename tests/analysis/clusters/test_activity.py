@@ -130,3 +130,19 @@ def test_no_clusters_no_rows(stored: Stored) -> None:
         stored.activations, stored.kept, clusters.slice(0, 0), memberships.slice(0, 0), 1
     )
     assert found.clusters.num_rows == found.pairs.num_rows == 0
+
+
+def test_of_equally_strong_pairs_of_a_cluster_those_with_the_smaller_ids_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cluster 1 is as often active with 0, 2, 4 and 5, and more often with 3."""
+    assert module.PARTNERS_KEPT == 100
+    monkeypatch.setattr(module, "EVERY_PAIR_UP_TO", 5)
+    monkeypatch.setattr(module, "PARTNERS_KEPT", 3)
+    row = np.array([[5, 20, 5, 9, 5, 5]])
+    a, b, joint = module._kept_pairs(row, 1, np.full(6, 20), 1_000)
+    assert list(zip(a.tolist(), b.tolist(), joint.tolist(), strict=True)) == [
+        (0, 1, 5),
+        (1, 2, 5),
+        (1, 3, 9),
+    ]

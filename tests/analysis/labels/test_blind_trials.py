@@ -99,3 +99,14 @@ def test_at_most_200_members_and_48_other_latents_are_asked_for_contexts(
     with pytest.raises(DrawnError):
         blind_trials(planted_bundle, np.arange(1_000, 1_000 + members), 5)
     assert drawn == [(shown, 48)]
+
+
+def test_foreign_contexts_come_from_live_latents_outside_of_the_subject(
+    planted_bundle: Bundle,
+) -> None:
+    flags = planted_bundle.latents["flag"].to_pylist()
+    subject = np.arange(20, 165)
+    donors = [group.tolist() for group in module._donors(planted_bundle, subject, 5)]
+    others = [i for i, flag in enumerate(flags) if flag == "live" and i not in subject]
+    assert len(donors) == len(others) > 40  # fewer than 48, so each is taken
+    assert donors == [[latent] for latent in others]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.sparse
 
 from analysis.bundle import LevelScores, MemberScores, Space, write_table
 from analysis.bundle.schema import TABLES
@@ -18,7 +19,7 @@ from analysis.labels.cluster_scores import (
 from analysis.labels.evidence import token_evidence
 from analysis.labels.good_lifts import GOOD_LIFT
 from analysis.labels.material import Material
-from analysis.labels.member_lifts import WordVotes, member_lifts, word_votes
+from analysis.labels.member_lifts import MemberLifts, WordVotes, member_lifts, word_votes
 from analysis.labels.split import Split, split_tokens
 from analysis.labels.terms import TokenTerms, token_terms
 from tests.analysis.labels.corpora import stored_activations, token_table
@@ -205,3 +206,31 @@ def test_members_are_dealt_until_there_are_20000_and_at_most_20_times(
 ) -> None:
     dealt = cluster_scores._random([np.arange(10), np.arange(10, members)], 0)
     assert [[len(ids) for ids in one] for one in dealt] == [[10, members - 10]] * draws
+
+
+def test_only_live_latents_are_grouped_by_their_first_word() -> None:
+    first = [7, 3, 7, 3, -1, 7, 3, 3, 7, -1, -1]
+    telling = np.column_stack([first, np.zeros((11, 2))]).astype(np.int32)
+    words = WordVotes(scipy.sparse.csr_matrix((11, 9)), telling)
+    live = np.ones(11, dtype=bool)
+    every = cluster_scores._by_first_word(words, live)
+    assert [ids.tolist() for ids in every] == [[1, 3, 6, 7], [0, 2, 5, 8]]
+    live[[3, 6]] = False  # two of the first group are left
+    some = cluster_scores._by_first_word(words, live)
+    assert [ids.tolist() for ids in some] == [[0, 2, 5, 8]]
+
+
+def test_scores_are_of_members_with_a_lift_and_coverage_is_of_live_latents() -> None:
+    lift = np.array([5.0, 4.9, np.nan, 30.0, np.nan], dtype=np.float32)
+    other = np.array([2.0, np.nan, np.nan, 1.9, np.nan], dtype=np.float32)
+    grouping = [np.array([0, 1, 2]), np.array([3]), np.array([4])]
+    live = np.array([True, True, False, True, False, True, True, True])
+    lifts = MemberLifts(lift, other)
+    summary = cluster_scores._summary(grouping, lifts, live)
+    assert (summary.clusters, summary.members, summary.covered) == (3, 3, 0.5)
+    assert (summary.lift, summary.share) == (5.0, pytest.approx(2 / 3, abs=1e-6))
+    assert summary.lift_other_words == pytest.approx(1.95)
+    assert summary.share_other_words == 0.5  # from a lift of 2
+    each = cluster_scores._of_each(grouping, lifts)
+    expected = [[4.95, 30, np.nan], [0.5, 1, np.nan], [2.0, 1.9, np.nan]]
+    np.testing.assert_allclose(each, expected, rtol=1e-6)

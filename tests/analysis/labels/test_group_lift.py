@@ -7,7 +7,7 @@ from analysis.bundle import Bundle
 from analysis.labels.corpus_terms import CorpusTerms, corpus_terms
 from analysis.labels.enrichment import SampledLatents, sampled_latents
 from analysis.labels.evidence import token_evidence
-from analysis.labels.group_lift import group_lifts
+from analysis.labels.group_lift import _summary, group_lifts
 from analysis.labels.member_lifts import member_lifts, word_votes
 from analysis.labels.split import split_tokens
 from tests.planted import DENSE, INDEPENDENT, LATENTS
@@ -74,3 +74,11 @@ def test_no_latents_and_one_latent_have_no_lift(
     assert one.members == 0 and np.isnan(one.lift)
     dense, rest = group_lifts(planted_bundle, sample_of(planted_bundle, DENSE), corpus)
     assert dense.members == 4 and rest.members <= 4
+
+
+def test_the_share_counts_lifts_of_five_and_medians_leave_out_members_without_one() -> None:
+    lift = np.array([5.0, 4.9, np.nan, 30.0, 1.0], dtype=np.float32)
+    other = np.array([1.0, np.nan, np.nan, 3.0, 9.0], dtype=np.float32)
+    summary = _summary(lift, other)
+    assert (summary.members, summary.share, summary.other_words) == (4, 0.5, 3.0)
+    assert summary.lift == pytest.approx((5.0 + 4.9) / 2)

@@ -1,11 +1,15 @@
 """The activation on each mask, against a sum over dictionaries."""
 
+import itertools
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from analysis.labels import term_activity as term_activity_module
 from analysis.labels.descriptions import readable_terms
 from analysis.labels.split import split_tokens
 from analysis.labels.term_activity import MOST_CANDIDATES, term_activity
@@ -74,3 +78,31 @@ def test_more_masks_than_the_hash_table_holds(tmp_path: Path) -> None:
     )
     assert len(set(activity.masks.tolist())) == len(activity.masks) > 50
     assert activity.shares.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_masks_are_joined_when_a_latent_has_more_than_the_hash_table_has_slots(
+    tmp_path: Path,
+) -> None:
+    """Of each of the first three kinds, one of 21 terms or none: 22³ masks, each on two tokens."""
+    every = np.array(list(itertools.product(range(-1, 21), repeat=3)), dtype=np.int32)
+    number = len(every)
+    assert number > 2 * term_activity_module._SLOTS
+    rows = np.concatenate([every, every])
+    kinds = [np.where(column < 0, -1, column + 21 * i) for i, column in enumerate(rows.T)]
+    none = np.full(len(rows), -1, dtype=np.int32)
+    terms: Any = SimpleNamespace(kinds=(*(kind.astype(np.int32) for kind in kinds), none, none))
+    of_term = np.arange(63, dtype=np.int32)
+    readable: Any = SimpleNamespace(of_term=of_term, texts=[""] * 63)
+    second = np.arange(len(rows)) >= number
+    split: Any = SimpleNamespace(naming=np.ones(len(rows), dtype=bool), second_half=second)
+    (activity,) = term_activity(
+        [np.array([0])],
+        np.arange(63, dtype=np.int32)[None, :],
+        stored_activations(tmp_path, np.ones((len(rows), 1))),
+        terms,
+        readable,
+        split,
+    )
+    masks = [sum(1 << (int(t) + 21 * i) for i, t in enumerate(row) if t >= 0) for row in every]
+    assert activity.masks.tolist() == sorted(masks)
+    np.testing.assert_allclose(activity.shares, 1 / number)
