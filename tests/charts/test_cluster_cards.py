@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from charts import cluster_cards as cluster_cards_module
 from charts.cluster_cards import cluster_cards
 from charts.cluster_level import level_of
 
@@ -83,3 +84,18 @@ def test_without_a_reading_order_the_most_active_member_is_shown(planted_bundle:
     for card in cluster_cards(older, 4):
         inside = [row["latent"] for row in members if row["cluster"] == card.cluster]
         assert card.member == min(inside, key=lambda latent: (-active[latent], latent))
+
+
+def test_a_cluster_holds_up_from_a_lift_of_five(planted_bundle: Bundle) -> None:
+    rows = planted_bundle.clusters.slice(0, 6)
+    lifts, believable = [5.0, 4.9, None, 9.0, 5.1, 1.0], [True, True, True, False, True, False]
+    for name, values in (("member_lift", lifts), ("believable", believable)):
+        place, field = rows.schema.get_field_index(name), rows.schema.field(name)
+        rows = rows.set_column(place, field, pa.array(values, field.type))
+    for name in ("stability", "bootstrap"):
+        place, field = rows.schema.get_field_index(name), rows.schema.field(name)
+        rows = rows.set_column(place, field, pa.array([0.9] * 6, field.type))
+    ids = rows["cluster"].to_pylist()
+    assert cluster_cards_module._that_hold_up(rows)["cluster"].to_pylist() == [ids[0], ids[4]]
+    none = rows.take([1, 2, 3, 5])
+    assert cluster_cards_module._that_hold_up(none).equals(none)

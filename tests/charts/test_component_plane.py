@@ -1,6 +1,7 @@
 """Planes of principal components, against independent counts."""
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.clusters.principal_components import reconstruct
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import percent
+from charts import component_plane as component_plane_module
 from charts.cluster_contexts import cluster_contexts
 from charts.component_plane import component_plane, component_shares, members_inside
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
@@ -124,3 +127,34 @@ def test_a_box_holds_the_tokens_on_its_edges(tiny: Bundle) -> None:
         ends = [tuple(sorted((x[i], x[i] + dx))), tuple(sorted((y[i], y[i] + dy)))]
         inside = members_inside(tiny, CLUSTER, (1, 2), ends)
         assert int(expected.strongest[i]) in inside
+
+
+def test_a_plane_has_two_different_components_counted_from_one(tiny: Bundle) -> None:
+    for plane in ((2, 2), (0, 1), (1, 0)):
+        with pytest.raises(InputError, match="choose two of them"):
+            component_plane(tiny, CLUSTER, plane)
+
+
+def test_each_axis_has_the_share_of_its_component(tiny: Bundle) -> None:
+    encoding = component_plane(tiny, CLUSTER, (4, 1)).chart.to_dict()["layer"][0]["encoding"]
+    shares = reconstruct(tiny, CLUSTER).shares
+    for axis, component in (("x", 4), ("y", 1)):
+        share = percent(float(shares[component - 1]), 2)
+        assert encoding[axis]["title"] == f"component {component} ({share} of the variance)"
+
+
+def test_the_largest_classes_are_named_where_there_is_room() -> None:
+    """On a plane of 560 by 380 pixels, with ten pixels for a unit along the narrower axis."""
+    half, reach = [28.0, 19.0], 3.4 * 4 + 3
+    beside = 2 * reach / 10
+    centres = [(0.0, 0.0), (beside - 0.1, 1.5), (beside + 0.1, 0.0), (0.0, 1.59), (0.0, -1.61)]
+    circle: Any = SimpleNamespace(
+        centres=np.array(centres),
+        tokens=np.array([9, 7, 7, 5, 6]),
+        classes=np.array([4, 3, 2, 1, 0]),
+    )
+    names = {i: f"no {i}" for i in range(5)}
+    drawn = component_plane_module._names(half, circle, names).to_pylist()
+    assert [row["name"] for row in drawn] == ["no 4", "no 2", "no 0"]
+    assert [(row["x"], row["y"]) for row in drawn] == [centres[0], centres[2], centres[4]]
+    assert component_plane_module._names(half, None, names).num_rows == 0

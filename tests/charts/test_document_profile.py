@@ -53,3 +53,28 @@ def test_what_the_bundle_does_not_have(tiny: Bundle) -> None:
         document_profile(tiny, "latent", 120, "language")
     with pytest.raises(InputError, match="there is no cluster 99"):
         document_profile(tiny, "cluster", 99, "language")
+
+
+def test_a_value_with_a_q_of_one_in_twenty_is_blue_and_the_axis_has_room_for_bars_and_ticks(
+    tiny: Bundle,
+) -> None:
+    rows = profile_of(tiny, "latent", 20, "language")
+    shares, corpus = [0.5, 0.3, 0.2], [0.1, 0.8, 0.1]
+    for name, values in (
+        ("q_value", [0.05, 0.0501, 0.01]),
+        ("share", shares),
+        ("of_corpus", corpus),
+        ("lift", [2.5, 0.375, 1.0]),
+    ):
+        place = rows.column_names.index(name)
+        field = rows.schema.field(name)
+        rows = rows.set_column(place, field, pa.array(values, field.type))
+    drawing = module._drawing(rows).to_dict()
+    drawn = drawing["datasets"]["rows"]
+    assert [row["is_sure"] for row in drawn] == [True, False, True]
+    assert [row["text"] for row in drawn] == [
+        f"{share}\u00a0%, {lift} ×" for share, lift in ((50, 2.5), (30, 0.375), (20, 1))
+    ]
+    ends = drawing["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert ends == pytest.approx([0, 1.45 * 0.8])
+    assert "not drawn" not in (document_profile(tiny, "latent", 20, "language").note or "")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
+from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from analysis.selection.example_ranking import rank_by_examples
 from charts.example_table import COLUMNS, example_table, example_values
@@ -29,6 +30,12 @@ def test_the_rows_are_the_ranking_with_names(planted_bundle: Bundle) -> None:
     a, b = ranking.counts["held out"]
     assert a + b == 20 and table.note is not None
     assert f"N = {a} documents of the first set and {b} of the second" in table.note
+    null = sorted(ranking.null.tolist())
+    middle, most = (numbers.fraction(null[i]) for i in (len(null) // 2, -1))
+    assert middle != most and f"{middle} (median of {len(null)}) and at most {most};" in table.note
+    held_out, naming = (ranking.counts[part] for part in ("held out", "naming"))
+    assert table.caption.parameters["held_out"] == f"{held_out[0]} against {held_out[1]}"
+    assert table.caption.parameters["for_the_choice"] == f"{naming[0]} against {naming[1]}"
     assert table.title == f"Latents more active in {FIRST} than in all others"
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.clusters.jaccard_components import Components, clarke_2024
 from analysis.runtime.errors import InputError
+from charts import jaccard_components as module
 from charts.jaccard_components import component_sizes, shared_words
 from charts.relations import relation_rows
 
@@ -85,3 +87,19 @@ def test_the_note_of_components_gives_their_threshold_and_whether_the_size_is_re
     assert figure.caption.parameters["jaccard_threshold"] == "0.125"
     other = component_sizes(tiny, replace(components, in_range=False))
     assert "no threshold gives one of 150 to 200" in str(other.note)
+
+
+def test_only_dense_latents_are_excluded(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = tiny.latents["flag"].to_pylist()
+    assert {"dense", "ultralow", "dead", "live"} == set(flags)
+    passed: list[list[bool]] = []
+    components = Components(0.5, np.zeros(120), np.array([120]), edges=1, in_range=False)
+
+    def noted(partners: Any, active: np.ndarray, *, eligible: np.ndarray) -> Components:
+        passed.append(eligible.tolist())
+        assert active.tolist() == tiny.latents["active_tokens"].to_pylist()
+        return components
+
+    monkeypatch.setattr(module, "clarke_2024", noted)
+    assert module.components_of(tiny) is components
+    assert passed == [[flag != "dense" for flag in flags]]

@@ -174,3 +174,9 @@ def test_a_latent_without_a_cluster_has_a_dash_in_its_tooltip(tiny: Bundle) -> N
     texts = {row["latent"]: row["group_text"] for row in drawn_rows(figure, "group_text")}
     groups = dict(zip(*(nodes_of(figure)[c].to_pylist() for c in ("latent", "group")), strict=True))
     assert texts == {i: "–" if g is None else str(g) for i, g in groups.items()}
+
+
+def test_points_are_smaller_from_150_latents_on(tiny: Bundle) -> None:
+    assert [network._sizes(nodes) for nodes in (0, 150, 300)] == [[60, 520], [60, 520], [30, 260]]
+    scale = neighbourhood(tiny, 20).chart.to_dict()["layer"][1]["encoding"]["size"]["scale"]
+    assert (scale["type"], scale["range"]) == ("log", [60, 520])

@@ -12,7 +12,7 @@ from charts.core.text import cells, shown_token
 from charts.opened_document import document_strip, document_text, title_of_document
 from charts.wrapped_text import COLUMNS, text_drawing, text_lines
 from tests.charts.conftest import LENGTH
-from tests.charts.drawn import drawn_rows
+from tests.charts.drawn import domain_of, drawn_rows
 
 LATENT, DOCUMENT, POSITION = 20, 3, 40
 
@@ -101,3 +101,28 @@ def test_an_unknown_document_is_refused(tiny: Bundle) -> None:
 def test_the_place_of_the_context_is_marked(tiny: Bundle) -> None:
     (mark,) = drawn_rows(document_strip(tiny, LATENT, DOCUMENT, POSITION), "at")
     assert mark["at"] == POSITION + 0.5
+
+
+def test_the_notes_count_the_tokens_of_the_document(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = len(_activations(tiny))
+    strip = document_strip(tiny, LATENT, DOCUMENT, POSITION)
+    assert strip.note == f"Active on {active} of its {LENGTH} tokens."
+    assert domain_of(strip, "x") == [0, LENGTH]
+    monkeypatch.setattr(opened_document, "MOST_BARS", LENGTH - 1)
+    wide = document_strip(tiny, LATENT, DOCUMENT, POSITION + 1)
+    assert (
+        wide.note == f"Active on {active} of its {LENGTH} tokens; a bar is the maximum of 2 tokens."
+    )
+    monkeypatch.setattr(opened_document, "BEFORE", 5)
+    monkeypatch.setattr(opened_document, "AFTER", 7)
+    text = document_text(tiny, LATENT, DOCUMENT, 60)
+    assert text.note == f"13 of its {LENGTH} tokens."
+
+
+def test_a_token_is_shaded_by_its_share_of_the_maximum_in_the_corpus(tiny: Bundle) -> None:
+    largest = max(tiny.activations.of_latent(LATENT)[1].tolist())
+    rows = document_text(tiny, LATENT, DOCUMENT, POSITION).rows.to_pandas()
+    assert 0 < rows["activation"].max() < largest
+    assert rows["ratio"].tolist() == pytest.approx((rows["activation"] / largest).tolist())

@@ -21,6 +21,7 @@ def test_the_scatter_has_every_active_token_with_its_group(
     assert counts[f"only {A}"] == (active[:, 0] & ~active[:, 1]).sum()
     assert counts[f"only {B}"] == (~active[:, 0] & active[:, 1]).sum()
     assert f"{counts.sum():,} of {counts.sum():,} tokens" in str(figure.note)
+    assert f"both fire on {counts['both']}." in str(figure.note)
 
 
 def test_an_activation_of_exactly_the_threshold_does_not_count(tiny: Bundle) -> None:

@@ -1,5 +1,8 @@
 """The profile of a selection as figures: each is made from the mask alone."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,3 +34,10 @@ def test_each_part_has_the_rows_of_the_profile(planted_bundle: Bundle) -> None:
 def test_an_unknown_part_is_refused(planted_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="no part 'words'"):
         profile_bars(planted_bundle, np.ones(200, bool), "words")  # type: ignore[arg-type]
+
+
+def test_a_sample_is_told_from_all_latents() -> None:
+    sample = SimpleNamespace(selected=[1, 2], all_selected=2, rest=[3] * 1_000, all_rest=4_321)
+    profile: Any = SimpleNamespace(sample=sample, documents=60)
+    rest = "1,000 evenly spaced of 4,321"
+    assert counted_in(profile) == f"2 selected and {rest} other active latents, 60 documents"

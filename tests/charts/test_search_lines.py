@@ -66,3 +66,25 @@ def test_a_value_is_named_with_its_language_and_column(
     assert (language.name, language.note) == ("fr (French)", "1,050 documents")
     assert language.more == "latents that fire most on this language"
     assert (region.name, region.select) == ("fr", "profile(region,fr)")
+
+
+def test_so_many_hits_of_each_kind_are_listed_and_only_documents_that_select(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [Hit("document", i, f"d{i}", (), 1_200, "latent=1" * (i > 1)) for i in range(9)]
+    hits = Hits(
+        latents=tuple(Hit("latent", i, "", size=0.5) for i in range(9)),
+        clusters=tuple(Hit("cluster", i, f"c{i}", size=3) for i in range(6)),
+        values=tuple(Hit("value", 0, f"v{i}", (), 2, "profile(a,b)", "genre") for i in range(9)),
+        tokens=tuple(Hit("token", 0, f"t{i}", (), 3, f'"t{i}"') for i in range(9)),
+        documents=tuple(documents),
+        contexts=tuple(Hit("context", i, f"x{i}") for i in range(9)),
+    )
+    monkeypatch.setattr(module, "search", lambda *_: hits)
+    lines = search_lines(planted_bundle, "x")
+    kinds = ["latent"] * 6 + ["cluster"] * 4 + ["value"] * 3 + ["token"] * 3
+    assert [line.kind for line in lines] == [*kinds, *["document"] * 3, *["context"] * 4]
+    assert [line.item for line in lines if line.kind == "document"] == [2, 3, 4]
+    assert next(line.note for line in lines if line.kind == "document") == "1,200 tokens"
+    top = planted_bundle.latents["top_tokens"][1].as_py()
+    assert len(top) > 4 and lines[1].more == " ".join(shown_token(token) for token in top[:4])

@@ -238,3 +238,37 @@ def test_every_table_is_made_again_from_its_files(planted_bundle: Bundle, tmp_pa
             made = reproduce(tmp_path / names.get(kind, f"a.{kind}"), planted_bundle.path)
             assert made.difference == "", (table.name, kind)
     assert set(ROWS_KINDS) < set(KINDS)
+
+
+def test_the_relations_and_pairs_that_are_listed_are_counted_among_all(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = np.arange(planted_bundle.latents.num_rows) < 40
+    every = relations_table(planted_bundle, mask, "duplicate", hide_flags=False)
+    assert set(every.rows["relation"].to_pylist()) == {RELATIONS["duplicate"]}
+    total = relation_rows(planted_bundle, mask, "duplicate", hide_flags=False)[0].num_rows
+    assert every.caption.parameters["pairs"] == str(total) and total > 3
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    cut = relations_table(planted_bundle, mask, "duplicate", hide_flags=False)
+    assert cut.rows.equals(every.rows.slice(0, 3))
+    assert cut.caption.parameters["pairs"] == f"the 3 with the smallest q of {total}"
+    latents = np.array([3, 8, 196, 198])  # two of them are dense
+    of_pairs = pairs_table(planted_bundle, latents, "joint", hide_flags=False)
+    for hide_flags, same in ((False, True), (True, False)):
+        ranked = strongest_pairs(planted_bundle, latents, "joint", hide_flags=hide_flags)
+        part = ranked.rows.select(["latent", "partner"])
+        assert of_pairs.rows.select(["latent", "partner"]).equals(part) is same
+    shown = ranked._replace(rows=ranked.rows.slice(0, 5))
+    monkeypatch.setattr(tables, "strongest_pairs", lambda *args, **kwargs: shown)
+    few = pairs_table(planted_bundle, latents, "lift")
+    assert few.caption.parameters["pairs"] == f"the 5 strongest of {ranked.total:,}"
+
+
+def test_the_column_of_explanations_is_there_if_a_row_has_one(planted_bundle: Bundle) -> None:
+    texts = ["a ship" if i == 8 else "" for i in range(planted_bundle.latents.num_rows)]
+    place = planted_bundle.latents.column_names.index("explanation")
+    bundle = replace(planted_bundle)
+    vars(bundle)["latents"] = planted_bundle.latents.set_column(place, "explanation", [texts])
+    for latents, has in (([3, 8], True), ([3, 9], False)):
+        mask = np.isin(np.arange(len(texts)), latents)
+        assert ("explanation" in listed(bundle, mask).column_names) is has
