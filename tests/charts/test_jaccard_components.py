@@ -93,7 +93,7 @@ def test_only_dense_latents_are_excluded(tiny: Bundle, monkeypatch: pytest.Monke
     flags = tiny.latents["flag"].to_pylist()
     assert {"dense", "ultralow", "dead", "live"} == set(flags)
     passed: list[list[bool]] = []
-    components = Components(0.5, np.zeros(120), np.array([120]), edges=1, in_range=False)
+    components = Components(0.5, np.zeros(120, np.int32), np.array([120]), edges=1, in_range=False)
 
     def noted(partners: Any, active: np.ndarray, *, eligible: np.ndarray) -> Components:
         passed.append(eligible.tolist())

@@ -228,7 +228,7 @@ def test_scores_are_of_members_with_a_lift_and_coverage_is_of_live_latents() -> 
     lifts = MemberLifts(lift, other)
     summary = cluster_scores._summary(grouping, lifts, live)
     assert (summary.clusters, summary.members, summary.covered) == (3, 3, 0.5)
-    assert (summary.lift, summary.share) == (5.0, pytest.approx(2 / 3, abs=1e-6))
+    assert summary.lift == 5.0 and summary.share == pytest.approx(2 / 3, abs=1e-6)
     assert summary.lift_other_words == pytest.approx(1.95)
     assert summary.share_other_words == 0.5  # from a lift of 2
     each = cluster_scores._of_each(grouping, lifts)
