@@ -289,7 +289,7 @@ def opened_menu(page: Page, button: Locator, item: str) -> Iterator[Locator]:
     _wait_until_idle(page, 300)
 
 
-def _wait_until_idle(page: Page, milliseconds: int, drawn: str = "body") -> None:
+def _wait_until_idle(page: Page, milliseconds: int, drawn: str | None = None) -> None:
     """Wait until the server is idle for a while and what comes first of `drawn` is visible.
 
     The page looks itself: Playwright looks every half second, and later while the page is busy.
@@ -307,7 +307,8 @@ _STAYS_IDLE = """([settling, long, drawn]) => {
   const isVisible = (one) =>
     one?.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().height > 0;
   const waits = runs || document.querySelector("[data-testid=stSkeleton]");
-  if (waits || !isVisible(document.querySelector(drawn))) window.settling.since = now;
+  const isDrawn = drawn === null || isVisible(document.querySelector(drawn));
+  if (waits || !isDrawn) window.settling.since = now;
   return now - window.settling.since >= long;
 }"""
 
