@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -295,12 +296,17 @@ def _tables_of(folder: Path, manifest: Manifest) -> list[str]:
 
 def folder_identity(folder: Path) -> str:
     """Which files a bundle's folder holds now: changes when one is replaced, added or removed."""
-    names = [MANIFEST, *(f"{table}.parquet" for table in TABLES)]
     digest = hashlib.sha256(str(folder.absolute()).encode())
-    for name in names:
+    try:
+        # Every page asks, and paths of all files take five times as long as the files themselves.
+        with os.scandir(folder) as entries:
+            present = {entry.name: entry for entry in entries}
+    except OSError:
+        present = {}
+    for name in (MANIFEST, *(f"{table}.parquet" for table in TABLES)):
         try:
-            status = (folder / name).stat()
-        except OSError:
+            status = present[name].stat()
+        except (KeyError, OSError):
             continue
         facts = (name, status.st_ino, status.st_size, status.st_mtime_ns)
         digest.update(repr(facts).encode())

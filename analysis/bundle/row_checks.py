@@ -4,6 +4,7 @@
 columns of one table must satisfy together. Both work on rows whose texts are decoded.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +27,45 @@ def check_rows(file: Path, rows: pa.Table, limits: Limits) -> None:
 
     `file` is the table's file; its name is that of the table.
     """
-    for column in TABLES[file.stem]:
-        if column.name in rows.column_names:
+    present = set(rows.column_names)
+    for column in _declared(file.stem):
+        if column.name in present:
             problem = _problem(column, rows[column.name], limits)
             if problem is not None:
                 raise damaged(file, f"the column {column.name} {problem}")
     for check in CONSISTENT.get(file.stem, ()):
-        if set(check.columns) <= set(rows.column_names):
+        if present.issuperset(check.columns):
             problem = check.problem(rows)
             if problem is not None:
                 raise damaged(file, problem)
+
+
+class _Declared(NamedTuple):
+    """What the schema says of a column. Its metadata is slow to read from there every time."""
+
+    name: str
+    type: pa.DataType
+    nullable: bool
+    stated: str
+    """Its range in words."""
+    range: Range | None
+    """Its range if it has one of numbers."""
+    has_words: bool
+    """Whether the range lists all of its values."""
+
+
+@functools.cache
+def _declared(table: str) -> tuple[_Declared, ...]:
+    declared = []
+    for column in TABLES[table]:
+        about = column.metadata or {}
+        stated = about[b"range"].decode()
+        known = Range(stated) if stated in set(Range) else None
+        has_words = about[b"unit"] == b"word"
+        declared.append(
+            _Declared(column.name, column.type, column.nullable, stated, known, has_words)
+        )
+    return tuple(declared)
 
 
 class Check(NamedTuple):
@@ -46,7 +76,7 @@ class Check(NamedTuple):
     """What is wrong with rows, as the end of a sentence; None if nothing is."""
 
 
-def _problem(column: pa.Field, values: pa.ChunkedArray, limits: Limits) -> str | None:
+def _problem(column: _Declared, values: pa.ChunkedArray, limits: Limits) -> str | None:
     """What is wrong with the values of a column; None if nothing is."""
     if values.type != column.type:
         return f"is of type {values.type}, not {column.type}"
@@ -60,15 +90,14 @@ def _problem(column: pa.Field, values: pa.ChunkedArray, limits: Limits) -> str |
     return _invalid(column, values, limits)
 
 
-def _invalid(column: pa.Field, values: pa.ChunkedArray, limits: Limits) -> str | None:
+def _invalid(column: _Declared, values: pa.ChunkedArray, limits: Limits) -> str | None:
     """What is wrong with values, or with the entries of lists."""
-    stated = (column.metadata or {})[b"range"].decode()
     if pa.types.is_struct(values.type):
         return _incomplete_terms(values)
-    if pa.types.is_dictionary(values.type) and column.metadata[b"unit"] == b"word":
-        return _unknown_words(values, stated)
-    bounds = limits.bounds.get(Range(stated)) if stated in set(Range) else None
-    return None if bounds is None else _outside(values, bounds, stated)
+    if column.has_words and pa.types.is_dictionary(values.type):
+        return _unknown_words(values, column.stated)
+    bounds = None if column.range is None else limits.bounds.get(column.range)
+    return None if bounds is None else _outside(values, bounds, column.stated)
 
 
 def _outside(values: pa.ChunkedArray, bounds: tuple[float, float], stated: str) -> str | None:
