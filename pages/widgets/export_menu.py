@@ -96,9 +96,10 @@ def export_menu(figure: CaptionedTable, light: CaptionedTable | None = None) -> 
     with st.container(horizontal=True, width="content", gap="small", key=f"files of {figure.name}"):
         if isinstance(figure, Figure):
             paper_button(figure)
-        st.fragment(_menu)(figure, light)
+        _menu(figure, light)
 
 
+@st.fragment
 @guarded("listing the files")
 def _menu(figure: CaptionedTable, light: CaptionedTable | None) -> None:
     """The menu of the files, which are listed once it is opened.
