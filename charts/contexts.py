@@ -151,9 +151,9 @@ def context_rows(bundle: Bundle, contexts: pa.Table) -> pa.Table:
 def _titles(bundle: Bundle, documents: Ints) -> pa.Array:
     """The title of each document [n]; empty for one that the bundle does not have."""
     known = bundle.documents["document"].to_numpy()
-    place = np.minimum(np.searchsorted(known, documents), max(len(known) - 1, 0))
-    titles = bundle.documents["title"].take(pa.array(place)).combine_chunks().cast(pa.string())
-    return pc.if_else(pa.array(known[place] == documents), titles, "")
+    places = pa.array(np.searchsorted(known, documents), mask=~np.isin(documents, known))
+    titles = bundle.documents["title"].take(places).combine_chunks().cast(pa.string())
+    return pc.fill_null(titles, "")
 
 
 def _ratios(activations: Float32s, maxima: pa.ChunkedArray) -> Float32s:

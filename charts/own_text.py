@@ -101,7 +101,7 @@ def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Fig
     is_new = np.isnan(latents.ratios).tolist()
     names = [
         name_of(latent, known[latent] or (NO_MAXIMUM if new else ""), 22)
-        for latent, new in zip(drawn, is_new, strict=False)
+        for latent, new in zip(drawn, is_new[:MOST_STRIPS], strict=True)
     ]
     return Figure(
         name="own-text-latents",
@@ -157,7 +157,7 @@ def shares_of_text(
 ) -> tuple[tuple[int, float], ...]:
     """The strongest latents of the text and their ratios, by which a map can be coloured.
 
-    Latents without a maximum in the corpus are left out: a map has no place for them.
+    Latents without a maximum in the corpus are left out: a map has no colour for them.
     """
     latents = _read(bundle, text, shows_dense).latents
     coloured = np.flatnonzero(~np.isnan(latents.ratios))[:MOST_COLOURED]
@@ -286,8 +286,8 @@ def _without_maximum(latents: LatentsOfText) -> str:
     if not new:
         return ""
     return (
-        f"Never active in the corpus: {count(new)} of its latents. They come first and have "
-        f"{NO_MAXIMUM}, so they have neither a shade nor a place on the map. "
+        f"Never active in the corpus: {count(new)} of its latents, listed first. They have "
+        f"{NO_MAXIMUM}, so they have neither a shade nor a colour on the map. "
     )
 
 

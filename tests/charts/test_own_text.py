@@ -163,7 +163,7 @@ def test_a_latent_that_the_corpus_never_activates_is_named_and_has_no_shade_or_c
     assert strip["activation"].tolist()[:4] == [0, 0.5, 0, 0.25]
     figures: tuple[Any, ...] = (shaded, own_text_strips(tiny, "new"), own_text_table(tiny, "new"))
     for figure in figures:
-        assert "Never active in the corpus: 1 of its latents. They come" in (figure.note or "")
+        assert "Never active in the corpus: 1 of its latents, listed first." in (figure.note or "")
     for figure in figures[:2]:
         boxes = figure.specification()["layer"][0]
         assert boxes["mark"]["invalid"] == "show"  # Vega-Lite leaves out marks without a value
