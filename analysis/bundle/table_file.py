@@ -115,13 +115,12 @@ class TableFile:
         What is kept was verified when it was read. Errors are those of `read`, also that the file
         was replaced.
         """
-        size = sum(self._sizes[group] for group in groups)
-        if self._kept is None or not self._is_kept(size):
+        kept = self._keeper(self._sizes, groups)
+        if kept is None:
             return self.read(columns, groups)
         self._check_identity()
         names = self.schema.names if columns is None else columns
-        wide = self._as_read
-        return pa.concat_tables(self._group(names, int(g), self._kept, wide) for g in groups)
+        return pa.concat_tables(self._group(names, int(g), kept, self._as_read) for g in groups)
 
     def pieces_kept(
         self, columns: Sequence[str] | None, groups: Sequence[int]
@@ -130,22 +129,25 @@ class TableFile:
 
         What is kept has narrow types; `widened` gives the chosen rows those of the file.
         """
-        size = sum(self._narrow_sizes[group] for group in groups)
-        if self._kept is None or not self._is_kept(size):
+        kept = self._keeper(self._narrow_sizes, groups)
+        if kept is None:
             yield self.read(columns, groups)
             return
         self._check_identity()
         names = self.schema.names if columns is None else columns
         for group in groups:
-            yield self._group(names, int(group), self._kept, self._narrow)
+            yield self._group(names, int(group), kept, self._narrow)
 
     def widened(self, rows: pa.Table) -> pa.Table:
         """Rows of `pieces_kept` with the types of `read`."""
         return with_types(rows, self._as_read)
 
-    def _is_kept(self, size: int) -> bool:
-        """Whether a read of this many bytes is kept."""
-        return self._kept is not None and 0 < size <= self._kept.most_bytes // SHARE
+    def _keeper(self, sizes: Sequence[int], groups: Sequence[int]) -> KeptColumns | None:
+        """What keeps row groups of these sizes; None if they are not kept."""
+        if self._kept is None:
+            return None
+        size = sum(sizes[group] for group in groups)
+        return self._kept if 0 < size <= self._kept.most_bytes // SHARE else None
 
     def _group(
         self, names: Sequence[str], group: int, kept: KeptColumns, types: pa.Schema

@@ -53,18 +53,18 @@ def test_the_view_has_the_keys_and_values_of_streamlits_dictionary() -> None:
 def test_the_widgets_of_a_page_see_what_they_saw(
     open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    copies: list[int] = []
 
     def both(state: SafeSessionState) -> dict[str, Any]:
         copied, view = theirs(state), Values(state)
         assert set(view) == set(copied)
         assert {key: view[key] for key in copied} == copied
-        asked.append(len(copied))
+        copies.append(len(copied))
         return copied
 
     monkeypatch.setattr(SafeSessionState, "filtered_state", property(both))
     open_page("clusters").run()
-    assert len(asked) > 10 and max(asked) > 20
+    assert len(copies) > 10 and max(copies) > 20
 
 
 def test_a_widget_reads_no_other_value(monkeypatch: pytest.MonkeyPatch) -> None:
