@@ -8,20 +8,14 @@ from tests.browser.conftest import OpenPage, settle
 pytestmark = pytest.mark.browser
 
 
-def test_the_explanation_fits_and_its_link_shows_it_again(open_page: OpenPage) -> None:
-    page = open_page("?select=near(100)", 1440)
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_explanation_fits_and_its_link_shows_it_again(open_page: OpenPage, width: int) -> None:
+    page = open_page("?select=near(100)", width)
     page.get_by_role("button", name="Explain this selection").click()
     expect(page.get_by_text("Clusters that it overlaps most")).to_be_visible()
     settle(page)
-    assert page.evaluate(_FITS)
-    page.set_viewport_size({"width": 390, "height": 900})
-    page.wait_for_function(_FITS)  # charts take their new width
-    again = open_page(page.url, 390)
+    main = "document.querySelector('[data-testid=stMain]')"
+    wide, shown = page.evaluate(f"[{main}.scrollWidth, {main}.clientWidth]")
+    assert wide <= shown
+    again = open_page(page.url, width)
     expect(again.get_by_text("Fires on, more than the rest")).to_be_visible()
-    again.wait_for_function(_FITS)
-
-
-_FITS = """() => {
-  const main = document.querySelector("[data-testid=stMain]");
-  return main.scrollWidth <= main.clientWidth;
-}"""
