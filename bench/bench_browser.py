@@ -7,8 +7,9 @@
 chart that browsers without WebGL2 get. It prints medians: seconds from the request of the page
 until the map is drawn, milliseconds of a frame while the map is dragged, seconds from the end of a
 box until a linked chart has changed and until the server is idle, CPU seconds of the server for
-it, megabytes that were sent to the browser, and megabytes of the browser's renderer after one and
-after twenty selections, each after its garbage has been collected.
+it, megabytes that were sent to the browser, and megabytes of the browser's renderer after one,
+after twenty and after forty selections, each after its garbage has been collected. During the
+first twenty the browser compiles what runs often; what leaks grows during the next twenty too.
 
 `points` draws the same points with this map, hyper-scatter and regl-scatterplot, each alone in a
 page, interleaved. The packages come from npm into a folder outside the repository. Rendering is in
@@ -41,7 +42,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
          "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
 PACKAGES = ("hyper-scatter@0.4.0", "regl-scatterplot@1.16.0", "pub-sub-es@3.0.0", "regl@2.1.1")
 ENGINES = ("clearwater", "hyper-scatter", "regl-scatterplot")
-SELECTIONS = 20
+MEASURED_AFTER = (20, 40)
+"""Selections after which the memory of the renderer is read again."""
 BROWSER_IDLE = 0.06
 """CPU seconds in one second of a browser that shows an empty page."""
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-headless-shell")
@@ -110,9 +112,10 @@ def page_round(playwright: Playwright, server: Server, webgl: bool) -> Row:
     row["server CPU s"] = server.cpu() - before
     row["renderer MB"] = _renderer_memory(page)
     if webgl:
-        for step in range(1, SELECTIONS):
-            _box(page, webgl, step)
-        row[f"renderer MB after {SELECTIONS}"] = _renderer_memory(page)
+        for count in range(2, MEASURED_AFTER[-1] + 1):
+            _box(page, webgl, count % 20)
+            if count in MEASURED_AFTER:
+                row[f"renderer MB after {count}"] = _renderer_memory(page)
     browser.close()
     return row
 
