@@ -11,6 +11,7 @@ import streamlit as st
 def show() -> None:
     """Draw the page that the address names."""
     from pages.server.first_answer import adds_sheet
+    from pages.server.turns import in_turn
     from pages.widgets import bundles, events, login, session, style
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
@@ -47,15 +48,16 @@ def show() -> None:
         ],
         position="top",
     )
-    with st.sidebar, guarded("looking for bundles"):
-        bundles.bundle_picker()
-        login.account()
-    with guarded("following a click in a chart"):
-        events.follow()
-    with guarded("drawing this page"):
-        page.run()
-    with guarded("offering the report"):
-        report_button()
+    with in_turn():
+        with st.sidebar, guarded("looking for bundles"):
+            bundles.bundle_picker()
+            login.account()
+        with guarded("following a click in a chart"):
+            events.follow()
+        with guarded("drawing this page"):
+            page.run()
+        with guarded("offering the report"):
+            report_button()
     waiting_jobs()
     session.write()
     follow_scheme()

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pages.server.turns import TURNS
 from pages.server.warm_up import WARM
 
 MEDIA_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -38,6 +39,7 @@ def metrics(request: Request) -> Response:
         ),
         *_gauge("clearwater_jobs_running", running, "Exports and computations that run."),
         *_gauge("clearwater_jobs_waiting", len(jobs) - running, "Those that wait."),
+        *_gauge("clearwater_runs_waiting", TURNS.waiting, "Runs of pages that wait in line."),
         *_gauge("clearwater_warm", int(WARM.is_set()), "Whether the warm-up has ended."),
         "# TYPE clearwater_events counter",
         "# HELP clearwater_events What has happened since the start.",

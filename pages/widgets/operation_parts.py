@@ -14,6 +14,7 @@ from analysis.serve.server_settings import server_settings
 from analysis.serve.server_state import STATE, resident_bytes
 from analysis.serve.structured_log import LAST_ERRORS
 from charts.core.text import visible
+from pages.server.turns import AT_ONCE, TURNS
 from pages.widgets.bundles import registry_size
 from pages.widgets.markdown import plain
 from pages.widgets.memory_use import memory_use
@@ -34,6 +35,10 @@ def numbers_of_process() -> None:
             "With the mapped files that it has read; processes share these.",
         ),
         "Open pages": (numbers.count(len(open_now)), "Tabs of browsers that are connected."),
+        "Waiting": (
+            numbers.count(TURNS.waiting),
+            f"Runs of pages that wait in line. {numbers.count(AT_ONCE)} compute at once.",
+        ),
         "Users": (numbers.count(len({one.user for one in open_now})), "Different names."),
         "Bundles": (numbers.count(total), f"{numbers.count(unread)} of them cannot be read."),
     }

@@ -35,7 +35,7 @@ def test_the_dashboard_opens_without_the_libraries_of_the_analysis(
     assert done.stdout.strip() == "[]"
 
 
-def test_the_theme_and_the_pages_are_found_from_any_folder(
+def test_the_theme_and_the_pages_are_found_from_any_folder_and_a_run_takes_a_turn(
     planted_bundle: Bundle, tmp_path: Path
 ) -> None:
     probe = (
@@ -43,8 +43,10 @@ def test_the_theme_and_the_pages_are_found_from_any_folder(
         f"config._main_script_path = {str(ROOT / 'dashboard.py')!r}; "
         "config.get_config_options(force_reparse=True); "
         "print(config.get_option('theme.light.primaryColor')); "
+        "from pages.server.turns import Turns; turn, begun = Turns.turn, []; "
+        "Turns.turn = lambda *of, **more: (begun.append(of), turn(*of, **more))[1]; "
         f"app = AppTest.from_file({str(ROOT / 'dashboard.py')!r}, default_timeout=60).run(); "
-        "print(len(app.exception), app.title[0].value)"
+        "print(len(app.exception), app.title[0].value, len(begun))"
     )
     done = subprocess.run(
         [sys.executable, "-c", probe],
@@ -54,7 +56,7 @@ def test_the_theme_and_the_pages_are_found_from_any_folder(
         text=True,
         check=True,
     )
-    assert done.stdout.split("\n")[:2] == ["#1f6fb2", "0 Overview"]
+    assert done.stdout.split("\n")[:2] == ["#1f6fb2", "0 Overview 1"]
 
 
 def test_streamlit_finds_the_server_object_which_imports_nothing_of_the_pages() -> None:

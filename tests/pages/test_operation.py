@@ -49,6 +49,7 @@ def test_an_operator_sees_pages_errors_and_the_file_of_people(
     assert [title.value for title in app.title] == ["Operation"]
     cells = {metric.label: metric.value for metric in app.metric}
     assert cells["Open pages"] == "1" and cells["Users"] == "1" and cells["Bundles"] >= "1"
+    assert cells["Waiting"] == "0"
     assert cells["Memory"].endswith(" MB")
     used = [cells[one] for one in ("Open bundles", "Figures", "Sessions", "Job processes")]
     assert all(one.endswith(" MB") for one in used)

@@ -1,6 +1,7 @@
 """`/metrics`: the text format of OpenMetrics."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from starlette.requests import Request
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from analysis.serve.jobs.job import Job
 from analysis.serve.jobs.line import shared_line
 from analysis.serve.server_state import STATE
+from pages.server import open_metrics
 from pages.server.open_metrics import MEDIA_TYPE, metrics
 from pages.widgets import memory_use
 from pages.widgets.memory_use import MemoryUse
@@ -19,6 +21,7 @@ def test_it_states_what_the_process_has_counted(monkeypatch: pytest.MonkeyPatch)
     queue = [Job(len, ((),), "Rows", is_running=running) for running in (True, False, False)]
     monkeypatch.setattr(shared_line(), "jobs", lambda: queue)
     before = STATE.counts["exports"]
+    monkeypatch.setattr(open_metrics, "TURNS", SimpleNamespace(waiting=7))
     with STATE.open_page("ada", "reader"), STATE.open_page("ada", "reader"):
         STATE.count("exports")
         answer = metrics(Request({"type": "http", "headers": []}))
@@ -33,5 +36,6 @@ def test_it_states_what_the_process_has_counted(monkeypatch: pytest.MonkeyPatch)
     name = 'clearwater_bundle_bytes{bundle="a \\"b\\" \\\\ c"}'
     assert samples[name] == "12"
     assert (samples["clearwater_jobs_running"], samples["clearwater_jobs_waiting"]) == ("1", "2")
+    assert samples["clearwater_runs_waiting"] == "7"
     families = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
-    assert len(families) == len(set(families)) == 11
+    assert len(families) == len(set(families)) == 12
