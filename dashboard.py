@@ -11,7 +11,6 @@ import streamlit as st
 def show() -> None:
     """Draw the page that the address names."""
     from pages.server.first_answer import adds_sheet
-    from pages.server.turns import in_turn
     from pages.widgets import bundles, events, login, session, style
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
@@ -19,6 +18,7 @@ def show() -> None:
     from pages.widgets.legend_colours import keep_legend_colours
     from pages.widgets.page_report import report_button
     from pages.widgets.scheme import follow_scheme
+    from pages.widgets.turns import in_turn
     from pages.widgets.waiting_jobs import waiting_jobs
 
     st.set_page_config(

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pages.server.turns import TURNS
 from pages.server.warm_up import WARM
 
 MEDIA_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -20,6 +19,7 @@ def metrics(request: Request) -> Response:
     from analysis.serve.jobs.line import shared_line  # noqa: PLC0415
     from analysis.serve.server_state import STATE  # noqa: PLC0415
     from pages.widgets.memory_use import memory_use  # noqa: PLC0415
+    from pages.widgets.turns import TURNS  # noqa: PLC0415
 
     open_pages, jobs, memory = STATE.open_pages(), shared_line().jobs(), memory_use()
     running = sum(job.is_running for job in jobs)

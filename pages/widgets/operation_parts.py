@@ -14,11 +14,11 @@ from analysis.serve.server_settings import server_settings
 from analysis.serve.server_state import STATE, resident_bytes
 from analysis.serve.structured_log import LAST_ERRORS
 from charts.core.text import visible
-from pages.server.turns import AT_ONCE, TURNS
 from pages.widgets.bundles import registry_size
 from pages.widgets.markdown import plain
 from pages.widgets.memory_use import memory_use
 from pages.widgets.metrics import metrics
+from pages.widgets.turns import AT_ONCE, TURNS
 
 _MEGABYTE = 1e6
 _LONGEST = 400

@@ -43,7 +43,7 @@ def test_the_theme_and_the_pages_are_found_from_any_folder_and_a_run_takes_a_tur
         f"config._main_script_path = {str(ROOT / 'dashboard.py')!r}; "
         "config.get_config_options(force_reparse=True); "
         "print(config.get_option('theme.light.primaryColor')); "
-        "from pages.server.turns import Turns; turn, begun = Turns.turn, []; "
+        "from pages.widgets.turns import Turns; turn, begun = Turns.turn, []; "
         "Turns.turn = lambda *of, **more: (begun.append(of), turn(*of, **more))[1]; "
         f"app = AppTest.from_file({str(ROOT / 'dashboard.py')!r}, default_timeout=60).run(); "
         "print(len(app.exception), app.title[0].value, len(begun))"

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from analysis.serve.jobs.job import Job
 from analysis.serve.jobs.line import shared_line
 from analysis.serve.server_state import STATE
-from pages.server import open_metrics
 from pages.server.open_metrics import MEDIA_TYPE, metrics
-from pages.widgets import memory_use
+from pages.widgets import memory_use, turns
 from pages.widgets.memory_use import MemoryUse
 
 
@@ -21,7 +20,7 @@ def test_it_states_what_the_process_has_counted(monkeypatch: pytest.MonkeyPatch)
     queue = [Job(len, ((),), "Rows", is_running=running) for running in (True, False, False)]
     monkeypatch.setattr(shared_line(), "jobs", lambda: queue)
     before = STATE.counts["exports"]
-    monkeypatch.setattr(open_metrics, "TURNS", SimpleNamespace(waiting=7))
+    monkeypatch.setattr(turns, "TURNS", SimpleNamespace(waiting=7))
     with STATE.open_page("ada", "reader"), STATE.open_page("ada", "reader"):
         STATE.count("exports")
         answer = metrics(Request({"type": "http", "headers": []}))

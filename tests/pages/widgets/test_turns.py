@@ -13,7 +13,7 @@ import pytest
 
 from bench.client import Client
 from bench.server import started
-from pages.server.turns import Turns
+from pages.widgets.turns import Turns
 from tests.conftest import ROOT
 
 PATIENCE = 60.0
@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 import streamlit as st
 from lines import LASTING, SHORT
-from pages.server.turns import in_turn
+from pages.widgets.turns import in_turn
 
 kind, turns = st.query_params["kind"], SHORT if "line" in st.query_params else LASTING
 if kind == "count":
@@ -44,7 +44,7 @@ with in_turn(turns):
     st.markdown("drawn")
 """
 LINES = """
-from pages.server.turns import Turns
+from pages.widgets.turns import Turns
 LASTING, SHORT = Turns(at_once=1, long=3600), Turns(at_once=1, long=0.2)
 """
 
