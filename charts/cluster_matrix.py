@@ -80,7 +80,11 @@ def cluster_matrix(
             "more."
             + (" The diagonal is as dark as a cluster has selected latents." if overlaid else "")
             + f"{note_on_infinite(rows, measure)}"
-            + (" Hover over a cell to see the names that do not fit." if n > MOST_NAMES else "")
+            + (
+                " Hover over a cell to see its two clusters: so many names do not fit."
+                if n > MOST_NAMES
+                else ""
+            )
         ),
     )
 

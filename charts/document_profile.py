@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.power import POWER
 from analysis.labels.profiles.main_values import SIGNIFICANT, Kind, profile_of
 from analysis.runtime import numbers
 from charts.cluster_evidence import cluster_row
@@ -63,7 +64,7 @@ def _note(rows: pa.Table, column: str) -> str:
     if rows.num_rows == 0:
         return f"It is active on no document with a {column}."
     beyond = rows.num_rows - MOST_VALUES
-    more = f" {numbers.count(beyond)} more values are not drawn." if beyond > 0 else ""
+    more = f" Not drawn: {numbers.counted(beyond, 'more value')}." if beyond > 0 else ""
     return (
         "A bar is the share of its active tokens, the tick that of all tokens; × is the number of "
         "documents with the value in which it fires, over that by chance. Blue: it fires in "
@@ -73,15 +74,18 @@ def _note(rows: pa.Table, column: str) -> str:
 
 
 def _power(rows: pa.Table) -> str:
-    """What the test could have shown where it has shown nothing."""
+    """Which lifts the test would detect among the grey values."""
     grey = rows.filter(pc.greater(rows["q_value"], SIGNIFICANT))
     if grey.num_rows == 0:
         return ""
     lifts = grey["smallest_lift"].to_pylist()
     weakest = None if None in lifts else max(lifts)
     if weakest is None:
-        return "For some grey values there are too few documents to show any lift."
-    return f"For each grey value, a lift of {numbers.short(weakest)} would have shown."
+        return "Some grey values have too few documents for the test to detect any lift."
+    return (
+        f"The test detects a lift of {numbers.short(weakest)} or more for every grey value, with a "
+        f"probability of at least {numbers.percent(POWER)}."
+    )
 
 
 def _drawing(rows: pa.Table) -> Drawing:
@@ -115,7 +119,7 @@ def _bars() -> alt.LayerChart:
             alt.Tooltip("expected:Q", title="expected documents", format=NUMBER),
             alt.Tooltip("lift:Q", format=NUMBER),
             alt.Tooltip("q_value:Q", title="q", format=NUMBER),
-            alt.Tooltip("smallest_lift:Q", title="smallest lift to show", format=NUMBER),
+            alt.Tooltip("smallest_lift:Q", title="smallest detectable lift", format=NUMBER),
         ],
     )
     x = alt.X(

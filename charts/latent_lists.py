@@ -147,7 +147,7 @@ def listed_relations(bundle: Bundle, latent: int) -> CaptionedTable:
         title="Relations",
         rows=_described(bundle, others, table),
         caption=caption_of(bundle, unit="token", latent=latent, relations=count(rows.num_rows)),
-        note=None if rows.num_rows else "It is listed in no relation.",
+        note=None if rows.num_rows else "No relation of this latent is listed.",
     )
 
 

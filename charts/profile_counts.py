@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from analysis.bundle import Bundle
 from analysis.labels.profiles.main_values import SIGNIFICANT, counts_of_values
-from analysis.runtime.numbers import count, percent
+from analysis.runtime.numbers import count, counted, percent
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
 from charts.core.figure import Figure, caption_of
@@ -83,7 +83,7 @@ def _rows(
 
 def _note(every: pa.Table, without: int, column: str) -> str:
     beyond = every.num_rows - MOST_VALUES
-    more = f" {count(beyond)} more values are not drawn." if beyond > 0 else ""
+    more = f" Not drawn: {counted(beyond, 'more value')}." if beyond > 0 else ""
     rows = every.slice(0, MOST_VALUES)
     seen = at_least_seen(rows["selected"], _longest(rows))
     return (

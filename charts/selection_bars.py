@@ -46,14 +46,16 @@ def enriched_bars(
     table = table.slice(0, MOST_BARS)
     held = table["latents"].to_pylist()
     texts = [
-        f"{numbers.short(lift)} ×, {numbers.count(n)} latents"
+        f"{numbers.short(lift)} ×, {numbers.counted(n, 'latent')}"
         for lift, n in zip(table["lift"].to_pylist(), held, strict=True)
     ]
     is_sure = table["q"].to_numpy() < SIGNIFICANT
     of_terms = part == "terms"
     return Figure(
         name=f"selection-{part.replace('_', '-')}",
-        title="Fires on, more than the rest" if of_terms else "Words of its labels",
+        title="Fires on, more than the rest"
+        if of_terms
+        else "Words in the labels of the selection",
         chart=_drawing(part, table, table["term"].to_pylist(), texts, is_sure),
         rows=table,
         caption=_caption(
@@ -77,7 +79,7 @@ def partner_bars(bundle: Bundle, table: pa.Table, counted: str) -> Figure:
     names = [
         name_of(i, name, _NAME) for i, name in zip(ids, table["label"].to_pylist(), strict=True)
     ]
-    texts = [f"{numbers.count(n)} latents" for n in table["latents"].to_pylist()]
+    texts = [f"{numbers.counted(n, 'latent')}" for n in table["latents"].to_pylist()]
     data = table.append_column("latent", table["partner"])
     return Figure(
         name="selection-partners",
@@ -108,7 +110,7 @@ def cluster_overlap_bars(bundle: Bundle, table: pa.Table, counted: str) -> Figur
     data = data.append_column("share_rest", pa.nulls(table.num_rows, pa.float64()))
     return Figure(
         name="selection-clusters",
-        title="Clusters that it overlaps most",
+        title="Clusters that overlap the selection most",
         chart=_drawing("clusters", data, names, texts, np.ones(table.num_rows, dtype=bool)),
         rows=table,
         caption=_caption(bundle, counted, "latent"),
@@ -130,7 +132,7 @@ def inner_cluster_bars(
     named = table.append_column("words", pa.array(words, pa.list_(pa.string())))
     rows = named.slice(0, MOST_INNER)
     texts = [
-        f"{numbers.count(size)} latents, stability {numbers.short(stability)}"
+        f"{numbers.counted(size, 'latent')}, stability {numbers.short(stability)}"
         for size, stability in zip(
             rows["size"].to_pylist(), rows["stability"].to_pylist(), strict=True
         )

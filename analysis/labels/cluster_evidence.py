@@ -67,14 +67,15 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
     folded = size - name.members
     counted = f" (dense latents and duplicates, {folded} in all, are not counted)" if folded else ""
     score = (
-        "too few held-out words for a score"
+        "There are too few held-out words for a score"
         if np.isnan(lift)
-        else "on held-out documents a member fires on the words that the others name "
+        else "On held-out documents a member fires on the words that the others name "
         f"{numbers.short(lift)} times as often as by chance (median)"
     )
-    any_form = " (in any form)" if Kind.PLAIN in name.kinds else ""
+    forms = " (or another form of these words)" if Kind.PLAIN in name.kinds else ""
     return (
         f"{numbers.percent(name.share, 2)} of the activation of {name.members} members is on "
-        f"{described(name.kinds, name.terms, 'or')}{any_form}, in the half of the naming "
-        f"documents where it is less; {name.holders} members fire on them{counted}; {score}."
+        f"{described(name.kinds, name.terms, 'or')}{forms}: the lower value of the two halves of "
+        f"the documents that the name is made from. {name.holders} of the members fire on "
+        f"them{counted}. {score}."
     )

@@ -1,6 +1,7 @@
 """Numbers as text: one notation for sentences, charts, pages and the command line.
 
     count          12,345            thousands separated by commas
+    counted        12,345 latents    the same with its noun
     short          0.45  1,230  7.3e-5   three significant digits
     fraction       0.450             three decimals: coefficients, shares that are compared
     percent        61 %              three significant digits and a no-break space
@@ -28,6 +29,11 @@ LEAST_PROBABILITY = 1e-300
 def count(value: int) -> str:
     """A whole number with thousands separators."""
     return _signed(f"{value:,}")
+
+
+def counted(value: int, noun: str) -> str:
+    """A number of things, such as "1 latent" or "1,234 latents"; the plural ends with s."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def short(value: float | None) -> str:

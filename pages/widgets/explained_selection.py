@@ -73,19 +73,20 @@ def _numbers(profile: "SelectionProfile") -> None:
                 f"Over the active latents. Of the rest: {_density(profile.density_rest)}.",
             ),
             "Member lift": (
-                f"{numbers.short(lift.lift)}, random {numbers.short(rest.lift)}",
+                f"{numbers.short(lift.lift)} (random: {numbers.short(rest.lift)})",
                 "How often a selected latent fires on the words that the others name, in held-out "
-                f"documents, against chance: median over {numbers.count(lift.members)} latents. "
-                "Random: the same for as many latents of the rest.",
+                "documents, against chance (1): the median of "
+                f"{numbers.counted(lift.members, 'latent')}. Random: the same for as many latents "
+                "of the rest; it is often 0, as most of them never fire on these few words.",
             ),
             "Lift of 5 or more": (
-                f"{numbers.percent(lift.share)}, random {numbers.percent(rest.share)}",
+                f"{numbers.percent(lift.share)} (random: {numbers.percent(rest.share)})",
                 "Share of the latents whose lift is at least 5.",
             ),
             "Without their own words": (
-                f"{numbers.short(lift.other_words)}, random {numbers.short(rest.other_words)}",
-                "The median lift without a latent's own three most telling words, so that one "
-                "shared word does not pass for a shared meaning.",
+                f"{numbers.short(lift.other_words)} (random: {numbers.short(rest.other_words)})",
+                "The median lift if the three words that are most typical of a latent are left out "
+                "for it, so that one shared word does not count as a shared meaning.",
             ),
         }
     )

@@ -22,8 +22,8 @@ _HEADER = (
     "| p, as few or fewer |\n|---|---|--:|--:|--:|--:|\n"
 )
 _CAVEAT = (
-    f"A lift could have been shown if it were significant at {LEVEL:g} with a probability of "
-    f"{POWER:g}. "
+    f"A lift is detectable if pairs with that lift have p ≤ {LEVEL:g} with a probability of at "
+    f"least {numbers.percent(POWER)}. "
     "Each p is for this one pair and is not corrected for looking at many pairs; the q of a listed "
     "relation is. Bursts mislead the test by token: two unrelated latents that are active in "
     "the same documents pass it."
@@ -72,11 +72,10 @@ def _undecided(lift: float | None) -> str:
     if lift is None:
         return unclear
     if not math.isfinite(lift):
-        return "too rare to tell: these documents could not show any lift"
+        return "too rare to tell: in these documents no lift is detectable"
     if is_too_rare(lift):
-        could = f"only a lift of {numbers.short(lift)} or more"
-        return f"too rare to tell: these documents could show {could}"
-    return f"{unclear}, although a lift of {numbers.short(lift)} could have been shown"
+        return f"too rare to tell: only a lift of {numbers.short(lift)} or more is detectable"
+    return f"{unclear}; a lift of {numbers.short(lift)} or more is detectable"
 
 
 def _listed(bundle: Bundle, pair: Pair) -> None:

@@ -19,14 +19,15 @@ def introduction(bundle: Bundle) -> None:
 
 
 def which_sae(manifest: Manifest) -> str:
-    """The SAE, its model and the text in three sentences."""
+    """The SAE, its model and the text in a few sentences."""
     sae, documents = manifest.sae, numbers.count(manifest.documents)
     latents = numbers.count(sae.d_sae)
     model = f" of {manifest.model.name}" if manifest.model else ""
     return (
-        f"A sparse autoencoder (SAE, {sae.architecture}) at {sae.hook_point}{model}. It writes "
-        f"what the model computes there as a sum of a few of its {latents} directions, the "
-        "latents; a latent fires on a token if it is one of them. All numbers are counted on "
+        f"A sparse autoencoder (SAE, {sae.architecture}) at {sae.hook_point}{model}. On each "
+        "token, it approximates the activation of the model by a weighted sum of a few of its "
+        f"{latents} directions, which are called latents. A latent fires on the tokens where its "
+        "direction is part of the sum. All numbers are counted on "
         f"{numbers.count(manifest.tokens)} tokens of {documents} documents."
     )
 

@@ -76,7 +76,7 @@ _READING = _NUMBER(
     help="Place in the reading order, which covers most activation with the fewest clusters and "
     "latents. 0 is the first.",
 )
-_MORE = "the eye has more columns"
+_MORE = "for more columns, point at the table and click the eye"
 _LATENT_COLUMNS = {
     "selected": _TEXT("", width=30, help="● is selected."),
     "label": _TEXT("name", width=190, help="Its label; its top tokens in quotes without one."),
@@ -145,8 +145,8 @@ _CLUSTER_COLUMNS = {
     "member_lift_other_words": _number(
         "lift, other words",
         "%.1f",
-        "The same lift without a member's own three most telling words: what the members share "
-        "beyond one word. 2 and more is good.",
+        "The same lift without the three words on which the member itself fires most typically. 2 "
+        "and more is good: the members share more than one word.",
     ),
     "main_source": _TEXT(
         "source", width="small", help="The source with more than half of its activity."
@@ -244,7 +244,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     table = clusters_table(page.bundle, chosen.level, page.mask).of_selection(page.selection)
     rows = table.rows
     held_up = believable_words(rows["verdict"].to_pylist())
-    hint = f"click a row for its details, a column name to sort · {_MORE}"
+    hint = f"click a row for its details or a column name to sort · {_MORE}"
     hint = f"{held_up} · {hint}" if held_up else hint
     _heading(table, "Clusters of this level", rows.num_rows, "", hint)
     key = f"clusters {chosen.level}"

@@ -226,7 +226,8 @@ def cluster_evidence(row: Row, bundle: Bundle) -> None:
         share = numbers.percent(row["main_source_share"], 2)
         st.info(
             f"{share} of the activity of this cluster is in one source, "
-            f"{plain(row['main_source'], 80)}: it may describe this source more than a meaning."
+            f"{plain(row['main_source'], 80)}: its members may have this source in common rather "
+            "than a meaning."
         )
 
 
@@ -259,9 +260,9 @@ def _member_score(row: Row, bundle: Bundle) -> str:
     if row["member_lift_other_words"] is None:
         return f"{sentence}."
     return (
-        f"{sentence}. Without a member's own three most telling words it is "
-        f"{numbers.short(row['member_lift_other_words'])} times as often (median): what the "
-        "members share beyond one word."
+        f"{sentence}. If the three words that are most typical of each member are left out for it, "
+        f"the median is {numbers.short(row['member_lift_other_words'])} times as often; 2 or more "
+        "means that the members share more than one word."
     )
 
 

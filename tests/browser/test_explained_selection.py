@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 def test_the_explanation_fits_and_its_link_shows_it_again(open_page: OpenPage, width: int) -> None:
     page = open_page("?select=near(100)", width)
     page.get_by_role("button", name="Explain this selection").click()
-    expect(page.get_by_text("Clusters that it overlaps most")).to_be_visible()
+    expect(page.get_by_text("Clusters that overlap the selection most")).to_be_visible()
     settle(page)
     main = "document.querySelector('[data-testid=stMain]')"
     wide, shown = page.evaluate(f"[{main}.scrollWidth, {main}.clientWidth]")

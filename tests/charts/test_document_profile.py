@@ -31,7 +31,7 @@ def test_only_the_largest_values_are_drawn(tiny: Bundle, monkeypatch: pytest.Mon
     figure = document_profile(tiny, "latent", 20, "language")
     every = profile_of(tiny, "latent", 20, "language")
     assert figure.rows.equals(every.slice(0, 2))
-    assert (figure.note or "").endswith("1 more values are not drawn.")
+    assert (figure.note or "").endswith("Not drawn: 1 more value.")
 
 
 def test_the_note_has_the_power_of_what_is_grey() -> None:
@@ -40,8 +40,13 @@ def test_the_note_has_the_power_of_what_is_grey() -> None:
 
     assert module._power(table([0.01, 0.05], [1.5, 2.5])) == ""
     shown = module._power(table([0.01, 0.06, 0.5], [9.0, 2.5, 1.5]))
-    assert shown == "For each grey value, a lift of 2.5 would have shown."
-    assert "too few documents to show any lift" in module._power(table([0.2, 0.3], [1.5, None]))
+    assert shown == (
+        "The test detects a lift of 2.5 or more for every grey value, with a probability of at "
+        "least 80\u00a0%."
+    )
+    assert "too few documents for the test to detect any lift" in module._power(
+        table([0.2, 0.3], [1.5, None])
+    )
 
 
 def test_what_the_bundle_does_not_have(tiny: Bundle) -> None:

@@ -79,7 +79,7 @@ def test_the_values_of_most_latents_are_drawn_and_the_others_counted(
     cache.clear()
     figure = profile_counts(profiled, "language")
     assert figure.rows.equals(every.rows.slice(0, 1))
-    assert f" {every.rows.num_rows - 1} more values are not drawn." in (figure.note or "")
+    assert f" Not drawn: {every.rows.num_rows - 1} more values." in (figure.note or "")
     assert figure.caption == every.caption
 
 

@@ -19,20 +19,21 @@ from tests.analysis.labels.corpora import stored_activations, token_table
 PLAIN = ClusterName("noun · verb", [Kind.PLAIN, Kind.PLAIN], ["noun", "verb"], 0.456, 7, 9)
 
 
-def test_the_evidence_is_one_sentence() -> None:
+def test_the_evidence_states_the_share_the_members_and_the_score() -> None:
     signs = ClusterName("line breaks", [Kind.GROUP], ["line breaks"], 1, 4, 4)
     nothing = ClusterName("", [], [], 0, 0, 3)
     found = evidence_sentences(
         [PLAIN, signs, nothing], np.array([8.71, np.nan, 2], dtype=np.float32), [9, 6, 3]
     )
     assert found == [
-        "46\u00a0% of the activation of 9 members is on “noun” or “verb” (in any form), in the "
-        "half of the naming documents where it is less; 7 members fire on them; on held-out "
-        "documents a member fires on the words that the others name 8.71 times as often as by "
-        "chance (median).",
-        "100\u00a0% of the activation of 4 members is on line breaks, in the half of the naming "
-        "documents where it is less; 4 members fire on them (dense latents and duplicates, 2 in "
-        "all, are not counted); too few held-out words for a score.",
+        "46\u00a0% of the activation of 9 members is on “noun” or “verb” (or another form of "
+        "these words): the lower value of the two halves of the documents that the name is made "
+        "from. 7 of the members fire on them. On held-out documents a member fires on the words "
+        "that the others name 8.71 times as often as by chance (median).",
+        "100\u00a0% of the activation of 4 members is on line breaks: the lower value of the two "
+        "halves of the documents that the name is made from. 4 of the members fire on them (dense "
+        "latents and duplicates, 2 in all, are not counted). There are too few held-out words for "
+        "a score.",
         "",
     ]
 

@@ -4,6 +4,7 @@ import pytest
 
 from analysis.runtime.numbers import (
     count,
+    counted,
     density,
     duration,
     fraction,
@@ -55,6 +56,11 @@ def test_fractions_have_a_leading_zero_and_three_decimals(value: float | None, t
 )  # fmt: skip
 def test_percentages_have_a_no_break_space(value: float | None, digits: int, text: str) -> None:
     assert percent(value, digits) == text
+
+
+def test_only_one_thing_is_in_the_singular() -> None:
+    texts = [counted(n, "latent") for n in (0, 1, 1_234)]
+    assert texts == ["0 latents", "1 latent", "1,234 latents"]
 
 
 def test_a_share_of_nothing_is_a_dash() -> None:

@@ -8,9 +8,9 @@ from tests.pages.conftest import Open, charts, click, texts
 
 TITLES = (
     "**Fires on, more than the rest**",
-    "**Words of its labels**",
+    "**Words in the labels of the selection**",
     "**Fires together with, outside of the selection**",
-    "**Clusters that it overlaps most**",
+    "**Clusters that overlap the selection most**",
 )
 
 

@@ -50,12 +50,11 @@ def test_a_row_has_the_counts_and_both_p_values(one_test: PairTest) -> None:
     ("lift", "expected"),
     [
         (None, "no clear difference from chance (p ≥ 0.001)"),
-        (1.25, "no clear difference from chance (p ≥ 0.001), although a lift of 1.25 could have "
-         "been shown"),
-        (2.0, "no clear difference from chance (p ≥ 0.001), although a lift of 2 could have been "
-         "shown"),
-        (7.5, "too rare to tell: these documents could show only a lift of 7.5 or more"),
-        (math.inf, "too rare to tell: these documents could not show any lift"),
+        (1.25, "no clear difference from chance (p ≥ 0.001); a lift of 1.25 or more is "
+         "detectable"),
+        (2.0, "no clear difference from chance (p ≥ 0.001); a lift of 2 or more is detectable"),
+        (7.5, "too rare to tell: only a lift of 7.5 or more is detectable"),
+        (math.inf, "too rare to tell: in these documents no lift is detectable"),
     ],
 )  # fmt: skip
 def test_rare_pairs_are_told_from_unrelated_ones(

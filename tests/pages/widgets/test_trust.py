@@ -116,8 +116,8 @@ def test_the_score_of_a_cluster_stands_beside_random_clusters(
     random = next(one.random for one in labels.levels if (one.space, one.level) == ("decoder", 0))
     assert written[1].startswith(
         "69\u00a0% of the members fire at least 5 times as often as by chance on the words that "
-        f"the others name (random clusters: {numbers.percent(random.share, 2)}). Without a "
-        "member's own three most telling words it is 1.23 times as often (median)"
+        f"the others name (random clusters: {numbers.percent(random.share, 2)}). If the three "
+        "words that are most typical of each member are left out for it, the median is 1.23 times"
     )
     assert len(written) == 2
 
@@ -129,8 +129,8 @@ def test_a_cluster_of_one_source_is_marked(
     row = CLUSTER | {"main_source": "sotu", "main_source_share": 0.57}
     cluster_evidence(row | {"evidence": "", "member_share": None}, planted_bundle)
     assert written == [
-        "57\u00a0% of the activity of this cluster is in one source, sotu: it may describe this "
-        "source more than a meaning."
+        "57\u00a0% of the activity of this cluster is in one source, sotu: its members may "
+        "have this source in common rather than a meaning."
     ]
     cluster_evidence(CLUSTER | {"member_lift_other_words": None, "level": 9}, planted_bundle)
     assert written[-1].endswith("on the words that the others name.")
