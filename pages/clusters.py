@@ -29,13 +29,31 @@ running_test(page, "cluster")
 chosen = cluster_picker(page)
 with page.toolbar:
     clustering_trust(page.bundle, chosen.level)
-show(cluster_tree(page.bundle, page.selected, chosen.cluster, chosen.level.space), page.selection)
-if choices.shows_chance(page.bundle, chosen.level.space):
+    compares = choices.shows_chance(page.bundle, chosen.level.space)
+
+
+def _all_clusters() -> None:
+    shown = cluster_tree(page.bundle, page.selected, chosen.cluster, chosen.level.space)
+    show(shown, page.selection)
+
+
+# What a link asks for comes first: the comparison with chance, else the cluster.
+if compares:
+    _all_clusters()
     show(null_tree(page.bundle, chosen.level.space))
+left, right = st.columns([2, 3])
+with left:
+    cluster_head(page.bundle, chosen)
+    cluster_notes(page.bundle, chosen)
+    members = np.flatnonzero(chosen.members).tolist()
+    blind_test_button(page.bundle, "cluster", chosen.cluster, members)
+with right:
+    with options("options of contexts"):
+        pooled = choices.pooled_contexts()
+    show(cluster_contexts(page.bundle, chosen.cluster, pooled))
 cluster_table(page, chosen)
-cluster_head(page.bundle, chosen)
-cluster_notes(page.bundle, chosen)
-blind_test_button(page.bundle, "cluster", chosen.cluster, np.flatnonzero(chosen.members).tolist())
+if not compares:
+    _all_clusters()
 left, right = st.columns([2, 3])
 # Draw the members first, so that those of another cluster do not stay while the evidence is made.
 with right:
@@ -48,10 +66,8 @@ with left:
     show(cluster_evidence(page.bundle, chosen.cluster))
     show_profile(page.bundle, "cluster", chosen.cluster)
 with options():
-    pooled = choices.pooled_contexts()
     plane, classes = choices.plane(chosen.components)
     measure = choices.measure()
-show(cluster_contexts(page.bundle, chosen.cluster, pooled))
 left, right = st.columns(2)
 with left:
     show(

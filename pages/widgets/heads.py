@@ -22,7 +22,6 @@ from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
-from pages.widgets.metrics import metrics
 from pages.widgets.pickers import ChosenCluster, open_pair_with
 from pages.widgets.trust import (
     cluster_evidence,
@@ -67,8 +66,13 @@ def latent_facts(bundle: Bundle, latent: int) -> None:
     """The statistics of a latent, side by side as far as there is room."""
     row = bundle.latents.slice(latent, 1).to_pylist()[0]
     names = _names_of_clusters(bundle, row)
+    _facts(latent_numbers(row, bundle.manifest.tokens, names))
+
+
+def _facts(cells: Mapping[str, tuple[str, str]]) -> None:
+    """Numbers with their names and meanings, side by side as far as there is room."""
     with st.container(horizontal=True, gap="medium", key="facts"):
-        for name, (value, meaning) in latent_numbers(row, bundle.manifest.tokens, names).items():
+        for name, (value, meaning) in cells.items():
             st.metric(name, value, help=meaning, width="content")
 
 
@@ -172,7 +176,7 @@ def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
     cluster_evidence(row, bundle)
     cluster_explanation(row)
     cluster_trust(row)
-    metrics(cluster_numbers(row, bundle.manifest.tokens))
+    _facts(cluster_numbers(row, bundle.manifest.tokens))
     _cluster_links(row)
 
 

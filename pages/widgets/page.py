@@ -145,9 +145,9 @@ def figures_end() -> None:
     st.container(key=FIGURES_END)
 
 
-def options() -> DeltaGenerator:
-    """A row of choices between the figures of a page."""
-    return st.container(horizontal=True, vertical_alignment="center", gap="small", key="options")
+def options(key: str = "options") -> DeltaGenerator:
+    """A row of choices between the figures of a page; its key begins with "options"."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="small", key=key)
 
 
 def _row(key: str) -> DeltaGenerator:
