@@ -5,36 +5,22 @@ import pyarrow as pa
 
 from analysis.cooccurrence.association import measure_table
 from analysis.decoder.graph import NeighbourGraph
-from analysis.runtime.arrays import Bools
-
-LEAST_JOINT = 3
-"""Joint tokens of two latents that are neighbours in the clusters. Pairs that share one or two
-tokens have the largest phi of all if both are rare."""
 
 
 def partner_graph(
-    partners: pa.Table,
-    latents: pa.Table,
-    n_tokens: int,
-    *,
-    k: int = 15,
-    least_joint: int = 1,
-    eligible: Bools | None = None,
+    partners: pa.Table, latents: pa.Table, n_tokens: int, *, k: int = 15
 ) -> NeighbourGraph:
     """The k partners of highest positive phi of every latent, from the bundle's `partners` table.
 
     Row i of `latents` is latent i; only `active_tokens` is read. The graph's `cosines` are
     phi. Ties go to the smaller id. Missing neighbours are -1, with phi NaN. Unlike
     `ranked_partners`, rare pairs are included: a map needs neighbours for rare latents as well.
-    A pair has at least `least_joint` joint tokens, and both latents are `eligible` [F].
     """
     measured = measure_table(
         partners.select(["latent", "partner", "joint_tokens"]), latents, n_tokens, ["phi"]
     )
     latent, partner, phi = (measured[name].to_numpy() for name in ("latent", "partner", "phi"))
-    positive = (phi > 0) & (measured["joint_tokens"].to_numpy() >= least_joint)
-    if eligible is not None:
-        positive &= eligible[latent] & eligible[partner]
+    positive = phi > 0
     latent, partner, phi = latent[positive], partner[positive], phi[positive]
     order = np.lexsort((partner, -phi, latent))
     latent, partner, phi = latent[order], partner[order], phi[order]
