@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from math import sqrt
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,28 +12,20 @@ SMALLEST_NORM = 1e-8
 """Smallest norm to divide by, for latents whose decoder vector is zero."""
 
 
-def folded_decoder_norms(
-    sae: SparseAutoencoder, note: str, *, scale_threshold: bool = False
-) -> SparseAutoencoder:
+def folded_decoder_norms(sae: SparseAutoencoder, note: str) -> SparseAutoencoder:
     """Scale decoder vectors to norm 1 without changing the output: activations are contributions.
 
-    W_enc, b_enc and the gate's biases are multiplied by each latent's norm. With `scale_threshold`
-    so is the threshold, for formats that compare it with the pre-activation before scaling.
+    W_enc and b_enc are multiplied by each latent's norm. A threshold stays: the formats that scale
+    by the norm compare it with the pre-activation after scaling.
     """
     dtype = sae.W_dec.dtype
     norms = divisible_norms(sae.W_dec)
-    changes: dict[str, Any] = {
-        "W_enc": (sae.W_enc * norms).to(dtype),
-        "b_enc": (sae.b_enc * norms).to(dtype),
-        "W_dec": (sae.W_dec / norms[:, None]).to(dtype),
-    }
-    if sae.threshold is not None and scale_threshold:
-        changes["threshold"] = (sae.threshold * norms).to(dtype)
-    if sae.gate is not None:
-        gate = sae.gate
-        biases = ((bias * norms).to(dtype) for bias in (gate.b_gate, gate.b_mag))
-        changes["gate"] = replace(gate, **dict(zip(("b_gate", "b_mag"), biases, strict=True)))
-    return sae.noting(note, **changes)
+    return sae.noting(
+        note,
+        W_enc=(sae.W_enc * norms).to(dtype),
+        b_enc=(sae.b_enc * norms).to(dtype),
+        W_dec=(sae.W_dec / norms[:, None]).to(dtype),
+    )
 
 
 def divisible_norms(W_dec: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from analysis.saes.folding import (
     folded_mean_norm,
     folded_scale,
 )
-from analysis.saes.sparse_autoencoder import Gate, SparseAutoencoder
+from analysis.saes.sparse_autoencoder import SparseAutoencoder
 
 
 def sae(**changes: object) -> SparseAutoencoder:
@@ -40,19 +40,14 @@ def test_folded_decoder_norms_give_contributions() -> None:
     assert folded.notes == ["why"]
 
 
-def test_folded_decoder_norms_scale_a_gate() -> None:
-    gate = Gate(*(torch.linspace(-1, 1, 10, dtype=torch.float64) for _ in range(3)))
-    plain = sae(architecture="gated", gate=gate)
-    folded = folded_decoder_norms(plain, "why")
-    torch.testing.assert_close(folded.encode(X), plain.encode(X) * plain.W_dec.norm(dim=1))
-
-
-def test_a_threshold_is_scaled_on_request() -> None:
-    jump = sae(architecture="jumprelu", threshold=torch.full((10,), 0.5, dtype=torch.float64))
-    norms = jump.W_dec.norm(dim=1)
-    assert torch.equal(folded_decoder_norms(jump, "").threshold, jump.threshold)  # type: ignore[arg-type]
-    folded = folded_decoder_norms(jump, "", scale_threshold=True)
-    torch.testing.assert_close(folded.encode(X), jump.encode(X) * norms)
+def test_a_threshold_is_compared_after_scaling() -> None:
+    threshold = torch.full((10,), 0.5, dtype=torch.float64)
+    jump = sae(architecture="jumprelu", threshold=threshold)
+    scaled = (X @ jump.W_enc + jump.b_enc) * jump.W_dec.norm(dim=1)
+    kept = torch.where(scaled > 0.5, scaled, 0.0)
+    folded = folded_decoder_norms(jump, "")
+    assert 0 < (kept > 0).sum() != (jump.encode(X) > 0).sum()
+    torch.testing.assert_close(folded.encode(X), kept)
 
 
 def test_a_folded_scale_multiplies_inputs_and_divides_outputs() -> None:
