@@ -53,9 +53,9 @@ def stability_tooltips() -> list[alt.Tooltip]:
     ]
 
 
-def density_tooltips(field: str = "density", title: str = "density") -> list[alt.Tooltip]:
-    """A density in two lines of a tooltip: as a number and as a percentage."""
+def density_tooltips() -> list[alt.Tooltip]:
+    """The density in two lines of a tooltip: as a number and as a percentage."""
     return [
-        alt.Tooltip(f"{field}:Q", title=title, format=DENSITY),
-        alt.Tooltip(f"{field}:Q", title=f"{title} in %", format=PERCENT),
+        alt.Tooltip("density:Q", title="density", format=DENSITY),
+        alt.Tooltip("density:Q", title="density in %", format=PERCENT),
     ]

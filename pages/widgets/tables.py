@@ -350,11 +350,9 @@ def heading(name: str, total: int, shown: int, order: str, hint: str) -> str:
     return f"**{name}** · {numbers.count(total)}{part} · {hint}"
 
 
-def _clickable(
-    rows: pa.Table, columns: Mapping[str, ColumnConfig], key: str, height: int = HEIGHT
-) -> int | None:
+def _clickable(rows: pa.Table, columns: Mapping[str, ColumnConfig], key: str) -> int | None:
     """Draw a table; return the index of the clicked row, None without one."""
-    return _clicked_row(_table(rows, columns, key, height, ["single-cell"]), rows.num_rows)
+    return _clicked_row(_table(rows, columns, key, HEIGHT, ["single-cell"]), rows.num_rows)
 
 
 def _table(

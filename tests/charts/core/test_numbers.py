@@ -39,8 +39,8 @@ def test_vega_writes_the_same_text(form: str, write: object, values: list[float]
 
 
 def test_a_density_has_a_number_and_a_percentage_in_its_tooltip() -> None:
-    tooltips = density_tooltips("density_from", "from")
+    tooltips = density_tooltips()
     one, other = (json.loads(tooltip.to_json()) for tooltip in tooltips)
-    assert (one["field"], one["format"], one["title"]) == ("density_from", ".1e", "from")
-    assert (other["field"], other["title"]) == ("density_from", "from in %")
+    assert (one["field"], one["format"], one["title"]) == ("density", ".1e", "density")
+    assert (other["field"], other["title"]) == ("density", "density in %")
     assert drawn([0.012], other["format"]) == ["1.2\u00a0%"]
