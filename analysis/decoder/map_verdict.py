@@ -33,7 +33,7 @@ def first_map(manifest: Manifest) -> MapName:
     of one of the maps was not measured. A map without a recall never opens before the other.
     """
     worths = _worths(manifest)
-    return "cooccurrence" if worths["cooccurrence"] > max(worths["decoder"], 0.0) else "decoder"
+    return "cooccurrence" if worths["cooccurrence"] > worths["decoder"] else "decoder"
 
 
 def _worths(manifest: Manifest) -> dict[MapName, float]:

@@ -94,7 +94,9 @@ def test_the_verdict_loads_neither_torch_nor_numba() -> None:
         (None, 0.4, "cooccurrence"),
         (0.1, None, "decoder"),
         (None, None, "decoder"),
-        (None, 0.0, "decoder"),
+        (None, 0.0, "cooccurrence"),
+        (0.0, None, "decoder"),
+        (0.0, 0.0, "decoder"),
     ],
 )
 def test_without_agreement_the_map_with_the_better_recall_opens_first(
