@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -62,15 +61,21 @@ def test_a_context_has_24_tokens_and_ends_with_its_document(planted_bundle: Bund
     assert max(len(after) for _, after in words) == 11
 
 
-def test_without_a_reading_order_the_largest_clusters_come_first(planted_bundle: Bundle) -> None:
+def test_without_a_reading_order_the_largest_clusters_come_first_and_of_equals_the_smaller_id(
+    planted_bundle: Bundle,
+) -> None:
     clusters = planted_bundle.clusters
     index = clusters.schema.get_field_index("reading_item")
     nothing = pa.nulls(clusters.num_rows, pa.int32())
     older = dataclasses.replace(planted_bundle)
     older.__dict__["clusters"] = clusters.set_column(index, clusters.schema.field(index), nothing)
-    sizes = [card.size for card in cluster_cards(older, 4)]
-    largest = np.sort(level_of(planted_bundle).table["size"].to_numpy())[::-1][:4]
-    assert sizes == largest.tolist()
+    rows = level_of(planted_bundle).table.to_pylist()
+    assert not any(map(holds_up, rows)), "so that all of them are shown"
+    ordered = sorted(rows, key=lambda row: (-row["size"], row["cluster"]))
+    assert len({row["size"] for row in ordered[:4]}) < 4 < len(ordered)
+    cards = cluster_cards(older, 4)
+    assert [card.cluster for card in cards] == [row["cluster"] for row in ordered[:4]]
+    assert [card.size for card in cards] == [row["size"] for row in ordered[:4]]
 
 
 def test_without_a_reading_order_the_most_active_member_is_shown(planted_bundle: Bundle) -> None:

@@ -52,6 +52,14 @@ def test_a_parent_is_as_wide_as_its_children_and_orphans_come_last() -> None:
     assert (start[4], end[4]) == (18, 25)
 
 
+def test_a_parent_is_as_wide_as_its_own_latents_if_its_children_have_fewer() -> None:
+    sizes, levels = [9, 6, 2, 3, 4], [2, 1, 0, 0, 1]
+    start, end = _places(sizes, levels, [None, 0, 1, 1, None])
+    assert (start[0], end[0]) == (0, 9) and (start[1], end[1]) == (0, 6)
+    assert (start[3], end[3]) == (0, 3) and (start[2], end[2]) == (3, 5)
+    assert (start[4], end[4]) == (9, 13), "beside the whole parent, not inside the room it leaves"
+
+
 def test_a_selection_changes_no_colour_and_a_line_is_as_long_as_its_share(tiny: Bundle) -> None:
     every, some = (cluster_tree(tiny, mask, CLUSTER).specification() for mask in (None, THIRD))
     boxes, of_some = every["layer"][0]["encoding"], some["layer"][0]["encoding"]

@@ -70,6 +70,25 @@ def test_a_name_gives_way_only_where_there_is_no_room() -> None:
     assert widths[3] == pytest.approx((half + 6) * 2 / 0.5)
 
 
+def test_a_chart_is_at_least_as_wide_as_each_name_in_it() -> None:
+    place = np.array([[0.0, 0.0], [-0.9, 0.9], [0.5, 0.5]])
+    names = ["a name that is alone on its line", "near the left edge", "日本"]
+    widths = least_widths(place, names, 1.15, 560, 2000)
+    # Near an edge the name is on one side of its place, and is given twice the room.
+    assert widths == pytest.approx([CELL * 32, 2 * CELL * 18, CELL * 4])
+    assert least_widths(place[:1], names[:1], 1.15, 560, CELL * 32 - 1).tolist() == [NEVER]
+    assert least_widths(place[:1], names[:1], 1.15, 560, CELL * 32).tolist() == [CELL * 32]
+
+
+def test_names_a_line_apart_do_not_give_way() -> None:
+    names, alone = ["above", "below"], CELL * 5
+    for apart, is_free in ((1.0, True), (0.99, False)):
+        place = np.array([[0.1, 0.0], [0.0, apart]])
+        widths = least_widths(place, names, 1.0, 2 * LINE, 2000)  # 1 is one line
+        assert (widths[1] == pytest.approx(alone)) == is_free
+        assert is_free or widths[1] == pytest.approx((alone + GAP) * 2 / 0.1)
+
+
 @pytest.mark.parametrize("side", [-1, 1])
 @pytest.mark.parametrize(("across", "times"), [(0.7, 1), (0.75, 2)])
 def test_a_name_near_either_edge_may_take_twice_as_much(

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, KeptTokens
 from analysis.bundle.positions import Unit
 from analysis.runtime.errors import InputError
 from analysis.selection.example_sets import examples_of, units_of_documents
@@ -29,6 +29,27 @@ def test_a_text_gives_the_units_that_contain_it(planted_bundle: Bundle, unit: Un
         mask = examples_of(planted_bundle, text, unit)
         assert set(np.flatnonzero(mask).tolist()) == _with(planted_bundle, "whale", unit)
         assert 0 < mask.sum() < len(mask) == planted_bundle.kept_tokens.n_units(unit)
+
+
+def test_a_text_on_masked_tokens_is_in_the_window_of_the_next_kept_one_of_its_document(
+    planted_bundle: Bundle,
+) -> None:
+    tokens = planted_bundle.tokens["token"].cast("string").to_pylist()
+    document = planted_bundle.tokens["document"].to_numpy()
+    rows = [row for row, token in enumerate(tokens) if "whale" in token.lower()]
+    mask = np.ones(len(tokens), dtype=bool)
+    mask[rows] = False
+    for row in rows[::5]:  # after these, nothing of the document is kept
+        mask[row:][document[row:] == document[row]] = False
+    kept = KeptTokens.of(document, mask)
+    wanted, without = set(), 0
+    for row in rows:
+        later = np.flatnonzero(mask[row:] & (document[row:] == document[row]))
+        without += len(later) == 0
+        wanted |= {int(kept.units_of(row + later[:1], "window")[0])} if len(later) else set()
+    assert without > 2 and len(wanted) > 2
+    masked = with_tables(planted_bundle, kept_tokens=kept)
+    assert set(np.flatnonzero(examples_of(masked, "whale", "window")).tolist()) == wanted
 
 
 @pytest.mark.parametrize("unit", UNITS)
