@@ -147,9 +147,11 @@ class WindowReader:
 
 def read_tokens(tokens: TableFile, rows: Ints) -> tuple[pa.Array, Int32s]:
     """Text and position of rows [m] of the token table. Raises InputError if it is damaged."""
-    read = token_rows(tokens, rows, ["token", "position"])
+    unique, inverse = np.unique(rows, return_inverse=True)
+    read = token_rows(tokens, unique, ["token", "position"])
+    # Each row group has a dictionary of its own, and Arrow joins them slowly.
     text = pa.concat_arrays([pa.array([], pa.string()), *read["token"].cast(pa.string()).chunks])
-    return text, read["position"].to_numpy().astype(np.int32)
+    return text.take(pa.array(inverse)), read["position"].to_numpy().astype(np.int32)[inverse]
 
 
 def token_rows(tokens: TableFile, rows: Ints, columns: Sequence[str]) -> pa.Table:
@@ -158,13 +160,13 @@ def token_rows(tokens: TableFile, rows: Ints, columns: Sequence[str]) -> pa.Tabl
     Raises InputError if the table is damaged.
     """
     unique, inverse = np.unique(rows, return_inverse=True)
-    pieces = [tokens.read(columns, [])]
+    pieces = []
     for group in np.unique(unique // ROW_GROUP):
         low, high = np.searchsorted(unique, [group * ROW_GROUP, (group + 1) * ROW_GROUP])
         first = int(group) * ROW_GROUP
         table = read_rows(tokens, first, min(first + ROW_GROUP, tokens.rows), columns)
         pieces.append(table.take(pa.array(unique[low:high] - first)))
-    chosen = cut_texts("tokens", pa.concat_tables(pieces))
+    chosen = cut_texts("tokens", pa.concat_tables(pieces or [tokens.read(columns, [])]))
     check_rows(tokens.path, chosen, any_limits())
     is_sorted = len(unique) == len(rows) and bool((inverse[1:] > inverse[:-1]).all())
     return chosen if is_sorted else chosen.take(pa.array(inverse))
