@@ -54,8 +54,7 @@ def relation_rows(
         raise InputError(
             f"There is no relation {relation!r}; choose one of {', '.join(RELATIONS)}."
         )
-    listed = bundle.relations.all()
-    listed = listed.set_column(2, "relation", listed["relation"].cast(pa.string()))
+    listed = _listed(bundle)
     a, b = listed["a"].to_numpy(), listed["b"].to_numpy()
     keep = chosen[a] & chosen[b] if within else chosen[a] | chosen[b]
     if relation != ALL:
@@ -73,6 +72,13 @@ def relation_rows(
     for at, end in ((2, "a"), (3, "b")):
         rows = rows.add_column(at, f"{end}_label", names_of_latents(bundle, rows[end]))
     return rows, int(hidden.sum())
+
+
+@cached
+def _listed(bundle: Bundle) -> pa.Table:
+    """All listed pairs: those of one latent are anywhere in the table."""
+    listed = bundle.relations.all()
+    return listed.set_column(2, "relation", listed["relation"].cast(pa.string()))
 
 
 def _effect(rows: pa.Table) -> Floats:
