@@ -75,7 +75,8 @@ class LatentTable:
                 raise damaged(self.path, "is not sorted by latent")
             low = ids[-1] if len(ids) else low
             parts.append(_of_wanted(rows, ids, wanted))
-        return self._completed(self._file.widened(pa.concat_tables(parts)))
+        rows = self._completed(self._file.widened(pa.concat_tables(parts)))
+        return rows.combine_chunks()  # Arrow filters and sorts many small pieces slowly
 
     def pieces(self) -> Iterator[pa.Table]:
         """The whole table, one row group at a time."""
