@@ -10,7 +10,7 @@ from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partner
 from analysis.latents.tokens_of_latent import EVERY, tokens_of_latent
 from analysis.runtime.arrays import Ints
 from analysis.runtime.numbers import count
-from charts.context_snippets import NO_SNIPPET, strongest_snippets
+from charts.context_snippets import NO_SNIPPET, Snippet, strongest_snippets
 from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.latents import check_latent
@@ -50,6 +50,12 @@ def listed_tokens(
 
 
 @cached
+def partners_by(bundle: Bundle, latent: int, measure: str) -> pa.Table:
+    """The ranked partners of a latent, which are listed and offered as pairs."""
+    return ranked_partners(bundle, latent, measure)
+
+
+@cached
 def listed_partners(
     bundle: Bundle, latent: int, measure: str = "phi", regime: tuple[float, float] | None = None
 ) -> CaptionedTable:
@@ -62,7 +68,7 @@ def listed_partners(
     check_latent(bundle, latent)
     check_measure(measure)
     if regime is None:
-        ranked = ranked_partners(bundle, latent, measure)
+        ranked = partners_by(bundle, latent, measure)
     else:
         # Imported here because numba would delay the first page.
         from analysis.cooccurrence.regime_partners import regime_partners  # noqa: PLC0415
@@ -76,7 +82,7 @@ def listed_partners(
         name=f"latent-{latent}-partners-list-{measure}",
         title=f"Latents that fire with it, by {title_of(measure)}"
         + ("" if regime is None else ", in the range"),
-        rows=_described(bundle, rows["partner"], rows.select(columns)),
+        rows=_described(bundle, latent, rows["partner"], rows.select(columns)),
         caption=caption_of(
             bundle,
             unit="token",
@@ -101,7 +107,7 @@ def listed_neighbours(bundle: Bundle, latent: int) -> CaptionedTable:
     phi and joint_tokens are null for a pair that the bundle does not store.
     """
     check_latent(bundle, latent)
-    neighbours = bundle.neighbours.of(latent).sort_by("rank")
+    neighbours = _nearest(bundle, latent)
     ids = neighbours["neighbour"]
     stored = bundle.partners.of(latent).select(["latent", "partner", "joint_tokens"])
     stored = measure_table(stored, bundle.latents, bundle.manifest.tokens, ["phi"])
@@ -119,7 +125,7 @@ def listed_neighbours(bundle: Bundle, latent: int) -> CaptionedTable:
     return CaptionedTable(
         name=f"latent-{latent}-neighbours-list",
         title="Nearest decoder vectors",
-        rows=_described(bundle, ids, table),
+        rows=_described(bundle, latent, ids, table),
         caption=caption_of(
             bundle, unit="token", latent=latent, neighbours=count(neighbours.num_rows)
         ),
@@ -145,7 +151,7 @@ def listed_relations(bundle: Bundle, latent: int) -> CaptionedTable:
     return CaptionedTable(
         name=f"latent-{latent}-relations-list",
         title="Relations",
-        rows=_described(bundle, others, table),
+        rows=_described(bundle, latent, others, table),
         caption=caption_of(bundle, unit="token", latent=latent, relations=count(rows.num_rows)),
         note=None if rows.num_rows else "No relation of this latent is listed.",
     )
@@ -158,14 +164,32 @@ def _relation_words(relation: str, is_a: bool) -> str:
     return RELATIONS[relation]
 
 
-def _described(bundle: Bundle, ids: pa.ChunkedArray, columns: pa.Table) -> pa.Table:
-    """The columns with the id, the name and the strongest context of each latent."""
-    latents: Ints = ids.to_numpy().astype(np.int64)
-    snippets = strongest_snippets(bundle, latents) if len(latents) else {}
-    lines = [snippets.get(i, NO_SNIPPET).line for i in latents.tolist()]
-    rows = columns.add_column(0, "latent", ids.cast(pa.int32()))
-    rows = rows.add_column(1, "name", pa.array(names_of(bundle, latents), pa.string()))
+def _described(bundle: Bundle, latent: int, others: pa.ChunkedArray, columns: pa.Table) -> pa.Table:
+    """The columns with the id, the name and the strongest context of other latents."""
+    ids: Ints = others.to_numpy().astype(np.int64)
+    snippets = _snippets_around(bundle, latent)
+    missing = [other for other in ids.tolist() if other not in snippets]
+    if missing:
+        snippets = snippets | strongest_snippets(bundle, np.array(missing))
+    lines = [snippets.get(other, NO_SNIPPET).line for other in ids.tolist()]
+    rows = columns.add_column(0, "latent", others.cast(pa.int32()))
+    rows = rows.add_column(1, "name", pa.array(names_of(bundle, ids), pa.string()))
     return rows.append_column("snippet", pa.array(lines, pa.string()))
+
+
+@cached
+def _snippets_around(bundle: Bundle, latent: int) -> dict[int, Snippet]:
+    """The strongest contexts of the latents that a page lists, read together for all its lists."""
+    partners = partners_by(bundle, latent, "phi")["partner"].slice(0, MOST_LISTED)
+    ids = [*partners.to_pylist(), *_nearest(bundle, latent)["neighbour"].to_pylist()]
+    snippets = strongest_snippets(bundle, np.array(ids)) if ids else {}
+    return {other: snippets.get(other, NO_SNIPPET) for other in ids}
+
+
+@cached
+def _nearest(bundle: Bundle, latent: int) -> pa.Table:
+    """The nearest decoder vectors by rank."""
+    return bundle.neighbours.of(latent).sort_by("rank")
 
 
 def names_of(bundle: Bundle, latents: Ints) -> list[str]:

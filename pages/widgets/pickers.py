@@ -9,13 +9,14 @@ import streamlit as st
 
 from analysis.bundle import Bundle, LevelName
 from analysis.cooccurrence.pair import Pair, read_pair
-from analysis.cooccurrence.ranking import ranked_partners, reason_for_no_partners
+from analysis.cooccurrence.ranking import reason_for_no_partners
 from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from charts.cluster_level import at_level, cluster_choices
 from charts.core.names import name_by_latent
 from charts.core.text import name_of
+from charts.latent_lists import partners_by
 from pages.widgets import choices, session
 from pages.widgets.events import choose_cluster, open_pair
 from pages.widgets.failures import guarded
@@ -137,7 +138,7 @@ def _most_active(bundle: Bundle) -> int:
 
 def strongest_partners(bundle: Bundle, latent: int, measure: str) -> list[int]:
     """Ids of the partners of a latent, strongest first."""
-    rows = ranked_partners(bundle, latent, measure, most=MOST_PARTNERS)
+    rows = partners_by(bundle, latent, measure).slice(0, MOST_PARTNERS)
     return [int(partner) for partner in rows["partner"].to_pylist()]
 
 

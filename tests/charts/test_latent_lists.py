@@ -6,6 +6,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.latents.tokens_of_latent import tokens_of_latent
+from charts.context_snippets import strongest_snippets
 from charts.core.text import shown_label
 from charts.latent_lists import (
     MOST_LISTED,
@@ -48,6 +49,20 @@ def test_neighbours_have_cosine_phi_and_counts(tiny: Bundle) -> None:
             assert row["phi"] == pytest.approx(phi(active, kept, LATENT, row["latent"]))
         else:
             assert row["phi"] is None
+
+
+@pytest.mark.parametrize("measure", ["phi", "joint"])
+def test_each_list_has_the_strongest_contexts_of_its_latents(tiny: Bundle, measure: str) -> None:
+    tables = (
+        listed_partners(tiny, LATENT, measure),
+        listed_neighbours(tiny, LATENT),
+        listed_relations(tiny, LATENT),
+    )
+    for table in tables:
+        assert table.rows.num_rows
+        for row in table.rows.to_pylist():
+            alone = strongest_snippets(tiny, np.array([row["latent"]]))
+            assert row["snippet"] == (alone[row["latent"]].line if alone else "")
 
 
 def test_relations_are_seen_from_the_latent(tiny: Bundle) -> None:
