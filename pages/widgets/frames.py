@@ -1,8 +1,8 @@
-"""The rows of a table as Streamlit's data frames show them."""
+"""The rows of a table as Streamlit's data frames show them, without a detour over pandas."""
 
+import json
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,24 +16,41 @@ _COMMON = (
 )
 """Characters that are shown as they are: Latin, Greek, Cyrillic, Kana, Han, their punctuation."""
 
+_NAMES = {
+    "name": None,
+    "field_name": None,
+    "pandas_type": "unicode",
+    "numpy_type": "object",
+    "metadata": {"encoding": "UTF-8"},
+}
+"""What pandas states of the names of columns."""
 
-def frame(rows: pa.Table) -> pd.DataFrame:
+
+def frame(rows: pa.Table) -> pa.Table:
     """The rows, their texts with visible marks for control and direction characters, and cut.
 
     Without the marks a text could look like another one. Exported files hold the texts as they are.
+    Numbers are as pandas has them, whose frames Streamlit would make into such a table again.
     """
-    for place, field in enumerate(rows.schema):
-        if _is_text(field.type):
-            texts = _marked(rows[place].combine_chunks())
-            rows = rows.set_column(place, field.name, texts)
-        elif pa.types.is_list(field.type) and _is_text(field.type.value_type):
-            lists = rows[place].combine_chunks()
-            texts = _marked(lists.flatten())
-            lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-            ends = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
-            marked = pa.ListArray.from_arrays(ends, texts, mask=pc.is_null(lists))
-            rows = rows.set_column(place, field.name, marked)
-    return rows.to_pandas()
+    columns = [_shown_column(column.combine_chunks()) for column in rows.columns]
+    index = {"kind": "range", "name": None, "start": 0, "stop": rows.num_rows, "step": 1}
+    about = json.dumps({"index_columns": [index], "column_indexes": [_NAMES], "columns": []})
+    return pa.Table.from_arrays(columns, rows.column_names, metadata={"pandas": about})
+
+
+def _shown_column(values: Any) -> Any:
+    if _is_text(values.type):
+        return _marked(values)
+    if pa.types.is_list(values.type) and _is_text(values.type.value_type):
+        texts = _marked(values.flatten())
+        lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy()
+        ends = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
+        return pa.ListArray.from_arrays(ends, texts, mask=pc.is_null(values))
+    if pa.types.is_integer(values.type) and values.null_count:
+        return values.cast(pa.float64())
+    if pa.types.is_floating(values.type):
+        return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    return values
 
 
 def _marked(texts: Any) -> Any:

@@ -7,6 +7,7 @@ the latent, a click on anything else the pair.
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -68,8 +69,10 @@ def token_list(page: Page, latent: int, regime: tuple[float, float] | None) -> N
         with_view(table),
     )
     shown = frame(rows)
+    place = shown.column_names.index("token")
+    tokens = pc.replace_substring_regex(shown["token"], _LEADING_SPACE, "␣")
     st.dataframe(
-        shown.assign(token=shown["token"].str.replace(_LEADING_SPACE, "␣", regex=True)),
+        shown.set_column(place, "token", tokens),
         column_config=_TOKEN_COLUMNS,
         hide_index=True,
         key=f"list of tokens {regime} of {latent}",

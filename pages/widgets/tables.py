@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 from streamlit.elements.arrow import DataframeState, SelectionMode
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -251,7 +251,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     ids = rows["cluster"].to_pylist()
     marks = pa.array(["▸" if cluster == chosen.cluster else "" for cluster in ids])
     st.dataframe(
-        _in_percent(frame(rows.add_column(0, "chosen", marks)), "member_share", "stability"),
+        frame(_in_percent(rows.add_column(0, "chosen", marks), "member_share", "stability")),
         column_config=_CLUSTER_COLUMNS,
         column_order=_first(_CLUSTERS_FIRST, page.selected),
         hide_index=True,
@@ -264,9 +264,13 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     )
 
 
-def _in_percent(shown: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The frame with some shares as percentages, which its formats round."""
-    return shown.assign(**{name: 100 * shown[name] for name in columns})
+def _in_percent(rows: pa.Table, *columns: str) -> pa.Table:
+    """The rows with some shares as percentages, which their formats round."""
+    for name in columns:
+        shares = rows[name]
+        percentages = pc.multiply(shares, pa.scalar(100, shares.type))
+        rows = rows.set_column(rows.column_names.index(name), name, percentages)
+    return rows
 
 
 def _first(columns: Sequence[str], selected: Bools | None) -> list[str]:

@@ -101,7 +101,7 @@ def test_every_table_exports_the_rows_that_it_shows(
         drawn = frame.value.drop(columns=marks)
         assert list(drawn.columns) == table.rows.column_names
         for name in set(drawn.columns) - {"selected", "top_tokens"}:
-            wanted = displayed(table.rows.select([name]))[name]
+            wanted = displayed(table.rows.select([name])).to_pandas()[name]
             if page == "clusters" and name in AS_PERCENTAGES:
                 wanted = 100 * wanted
             pd.testing.assert_series_equal(drawn[name], wanted, check_names=False)
@@ -127,6 +127,7 @@ def test_the_bar_of_the_measure_comes_first_and_ends_at_the_largest_value(
 
 
 def test_shares_are_drawn_in_percent_and_nothing_else_is() -> None:
-    shown = pd.DataFrame({"stability": [0.5, None], "bootstrap": [0.25, 0.5]})
+    shown = pa.table({"stability": [0.5, None], "bootstrap": [0.25, 0.5]})
     drawn = tables._in_percent(shown, "stability")
-    assert drawn["stability"].iloc[0] == 50 and drawn["bootstrap"].tolist() == [0.25, 0.5]
+    assert drawn["stability"].to_pylist() == [50, None]
+    assert drawn["bootstrap"].to_pylist() == [0.25, 0.5]
