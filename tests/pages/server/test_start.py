@@ -1,6 +1,7 @@
 """The start of a server process."""
 
 import asyncio
+import gc
 import threading
 import webbrowser
 
@@ -55,6 +56,23 @@ def test_the_warm_up_runs_and_a_browser_opens_unless_headless(
     monkeypatch.setattr(st, "get_option", options.get)
     asyncio.run(run())
     assert stops[0].is_set()
+
+
+def test_the_server_searches_for_garbage_less_often_than_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> int:
+        async with start.lifespan(App(ROOT / "dashboard.py")):
+            return gc.get_threshold()[0]
+
+    monkeypatch.setattr(start, "warm_up", lambda *_: None)
+    monkeypatch.setattr(st, "get_option", lambda _: True)
+    before = gc.get_threshold()
+    gc.set_threshold(700)
+    try:
+        assert asyncio.run(run()) == start.GARBAGE
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_wrong_setting_ends_the_process_with_one_sentence(
