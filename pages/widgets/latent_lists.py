@@ -171,9 +171,10 @@ def _list(
         with_view(table),
     )
     every = {"name": _NAME, **columns, "snippet": _SNIPPET}
+    shown = {name: column for name, column in every.items() if name in rows.column_names}
     event = st.dataframe(
-        frame(rows.select([name for name in every if name in rows.column_names])),
-        column_config=every,
+        frame(rows.select(list(shown))),
+        column_config=shown,
         hide_index=True,
         key=f"list of {key} of {latent}",
         on_select="rerun",

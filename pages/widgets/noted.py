@@ -44,7 +44,7 @@ def note_store() -> "NoteStore":
     if error is not None and time.monotonic() - failed < RETRY_SECONDS:
         raise error
     try:
-        return _opened(address)
+        return _opened(address=address)
     except InputError as problem:
         _failures[address] = (time.monotonic(), problem)
         raise
@@ -64,7 +64,7 @@ def place_of(bundle: Bundle) -> Place:
     if not bundle.manifest.sae.decoder_hash:
         # Its notes move as soon as another bundle states the hash.
         return note_store().place(bundle.manifest)
-    return _place(bundle.identity, server_settings().notes, bundle)
+    return _place(identity=bundle.identity, address=server_settings().notes, _bundle=bundle)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -78,7 +78,7 @@ def noted_of(bundle: Bundle) -> NotedLatents:
     A forgotten author may still be named for `KEPT_SECONDS`.
     """
     place, store = place_of(bundle), note_store()
-    return _noted(place.sae, store.stamp(), server_settings().notes, store)
+    return _noted(sae=place.sae, stamp=store.stamp(), address=server_settings().notes, _store=store)
 
 
 @st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, ttl=KEPT_SECONDS)
@@ -89,7 +89,13 @@ def _noted(sae: str, stamp: Stamp, address: str, _store: "NoteStore") -> NotedLa
 def read_note(bundle: Bundle, subject: Subject) -> ReadNote:
     """The note and the votes on a subject as they are now. Raises InputError as `noted_of`."""
     place, store = place_of(bundle), note_store()
-    return _read_note(place, subject, store.stamp(), server_settings().notes, store)
+    return _read_note(
+        place=place,
+        subject=subject,
+        stamp=store.stamp(),
+        address=server_settings().notes,
+        _store=store,
+    )
 
 
 def _identity(subject: Subject) -> str:
