@@ -188,9 +188,16 @@ class KeptMessages:
 class Client:
     """One session with a dashboard at `server`, such as http://127.0.0.1:8501."""
 
-    def __init__(self, server: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        server: str,
+        headers: dict[str, str] | None = None,
+        resolved: tuple[str, int] | None = None,
+    ) -> None:
+        """`resolved` is the address and port of a server whose name no name server knows."""
         self.server = server.rstrip("/")
         self.headers = dict(headers or {})
+        self._place = {} if resolved is None else {"host": resolved[0], "port": resolved[1]}
         self.page, self.query, self.script = "", "", ""
         self.session_id = ""
         self._values: dict[str, tuple[str, Any]] = {}
@@ -205,6 +212,7 @@ class Client:
             additional_headers=self.headers,
             max_size=None,
             ping_interval=None,
+            **self._place,
         )
         # As a browser does: a cookie leads downloads to the process that has this session.
         answer = self._socket.response

@@ -1,9 +1,12 @@
 """The files of a deployment: what can be run here is run, the others are checked for slips."""
 
 import asyncio
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -40,6 +43,53 @@ def test_the_settings_and_the_people_are_valid() -> None:
     assert [*roles.values()] == ["reader", "annotator", "operator"]
     auth = tomllib.loads((DEPLOY / "secrets.toml").read_text())["auth"]
     assert auth["redirect_uri"] == f"https://{HOST}/clearwater/oauth2callback"
+
+
+def shipped_environment() -> dict[str, str]:
+    """The variables of `deploy/environment`, as systemd and Compose read them.
+
+    Only values that a shell reads in the same way are allowed, because the documentation also reads
+    the file with one.
+    """
+    file = DEPLOY / "environment"
+    lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    variables = {name: value for name, _, value in (line.partition("=") for line in lines)}
+    shell = subprocess.run(
+        ["env", "-i", shutil.which("sh") or "sh", "-c", f"set -a; . {file}; /usr/bin/env"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (
+        variables.items() <= dict(line.split("=", 1) for line in shell.stdout.splitlines()).items()
+    )
+    return variables
+
+
+def test_streamlit_reads_the_environment_as_it_is_meant() -> None:
+    shipped = {
+        name: value
+        for name, value in shipped_environment().items()
+        if name.startswith("STREAMLIT_")
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "streamlit", "config", "show"],
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | shipped,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    options = tomllib.loads(done.stdout[done.stdout.index("[global]") :])
+    assert options["secrets"]["files"] == ["/etc/clearwater/secrets.toml"]
+    assert options["server"]["baseUrlPath"] == "clearwater"
+    assert options["server"]["allowedHosts"] == [HOST]
+    assert len(shipped) == 3
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["clearwater"]
+    given = compose["environment"]
+    assert {name: shipped.get(name) for name in given if name.startswith("STREAMLIT_")} == {
+        name: value for name, value in given.items() if name.startswith("STREAMLIT_")
+    }
 
 
 def test_the_documentation_shows_the_same_file_of_people() -> None:
@@ -106,11 +156,28 @@ def nginx(folder: Path, server_port: int) -> Iterator[int]:
         process.wait(timeout=20)
 
 
+def websocket_answer(port: int, host: str) -> str:
+    """The first line of the answer to the question of the documentation for a WebSocket."""
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    command = re.search(r"^ *(curl .*/_stcore/stream) \| head -n 1$", text, re.MULTILINE)
+    assert command is not None
+    asked = command[1].replace("127.0.0.1:8501", f"127.0.0.1:{port}")
+    assert f"Host: {HOST}" in asked
+    words = shlex.split(asked.replace(HOST, host).replace("--max-time 5", "--max-time 60 -N"))
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode().strip()  # curl waits for messages after it
+        process.terminate()
+    return line
+
+
 @needs_nginx
 def test_nginx_serves_the_dashboard_below_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "clearwater")
+    for name, value in shipped_environment().items():
+        if not value.startswith("/etc/"):  # the files are those of the test
+            monkeypatch.setenv(name, value)
     with team(tmp_path, base_path="/clearwater") as server:
         port = int(server.address.rpartition(":")[2])
         with nginx(tmp_path, port) as front:
@@ -126,8 +193,13 @@ def test_nginx_serves_the_dashboard_below_a_path(
             assert ask(address, "/clearwater/metrics", {}).status == 401
             assert ask(server.address, "/healthz", {}).status == 404
 
+            assert websocket_answer(port, HOST) == "HTTP/1.1 101 Switching Protocols"
+            assert websocket_answer(front, HOST) == "HTTP/1.1 101 Switching Protocols"
+            assert websocket_answer(front, "other.example") == "HTTP/1.1 403 Forbidden"
+
             async def labels() -> list[str]:
-                async with Client(f"{address}/clearwater") as client:
+                place = ("127.0.0.1", front)
+                async with Client(f"http://{HOST}/clearwater", resolved=place) as client:
                     run = await client.open("", timeout=120)
                     assert run.exceptions == []
                     return [widget.label for widget in run.widgets]
