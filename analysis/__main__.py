@@ -507,7 +507,8 @@ def export_notes(bundle: NotesBundle, file: NotesFile) -> None:
     with _clear_errors():
         from analysis.serve.notes_files import export_file
 
-        console.print_sentence(f"{export_file(bundle, file)} notes written to {file}.")
+        notes, votes = export_file(bundle, file)
+        console.print_sentence(f"{notes} notes written, with {votes} votes, to {file}.")
 
 
 @notes.command(name="import")
@@ -526,10 +527,11 @@ def import_notes(
         from analysis.serve.notes_files import import_file
 
         report = import_file(bundle, file, replace=replace_stored)
+        votes = f" {report.votes} votes stored."
         kept = f" {len(report.kept)} stored notes differ and were kept; --replace replaces them."
         console.print_sentence(
             f"{report.written} notes stored, {report.unchanged} unchanged."
-            f"{kept if report.kept else ''}"
+            f"{votes if report.votes else ''}{kept if report.kept else ''}"
         )
 
 
@@ -541,7 +543,8 @@ def back_up_notes(
     with _clear_errors():
         from analysis.serve.notes_files import back_up_all
 
-        console.print_sentence(f"{back_up_all(file)} versions of notes written to {file}.")
+        versions, votes = back_up_all(file)
+        console.print_sentence(f"{versions} versions of notes and {votes} votes written to {file}.")
 
 
 @notes.command(name="restore")
@@ -552,7 +555,8 @@ def restore_notes(
     with _clear_errors():
         from analysis.serve.notes_files import restore_all
 
-        console.print_sentence(f"{restore_all(file)} versions of notes restored.")
+        versions, votes = restore_all(file)
+        console.print_sentence(f"{versions} versions of notes and {votes} votes restored.")
 
 
 @notes.command(name="forget")

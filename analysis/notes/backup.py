@@ -8,6 +8,7 @@ transaction, while readers go on writing.
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
@@ -20,8 +21,17 @@ ROWS_AT_ONCE = 1_000
 UNFINISHED = ".unfinished"
 
 
-def back_up(source: Engine, file: Path) -> int:
-    """Write all notes of a database to a new file; returns the number of versions.
+class Copied(NamedTuple):
+    """What a backup holds."""
+
+    versions: int
+    """Of notes."""
+    votes: int
+    """Given, changed and withdrawn."""
+
+
+def back_up(source: Engine, file: Path) -> Copied:
+    """Write all notes and votes of a database to a new file.
 
     Raises InputError if the file exists already or its folder does not.
     """
@@ -34,7 +44,7 @@ def back_up(source: Engine, file: Path) -> int:
     engine = open_database(f"sqlite:///{unfinished.resolve()}")
     try:
         with reading(_snapshots(source)) as before, writing(engine) as after:
-            versions = _copied(before, after)
+            copied = _copied(before, after)
     except BaseException:
         engine.dispose()
         _remove(unfinished)
@@ -44,11 +54,11 @@ def back_up(source: Engine, file: Path) -> int:
         connection.execute("PRAGMA journal_mode=DELETE")  # one file instead of three
     sync(unfinished)
     unfinished.replace(file)
-    return versions
+    return copied
 
 
-def restore(file: Path, target: Engine) -> int:
-    """Fill an empty database with the notes of a backup; returns the number of versions.
+def restore(file: Path, target: Engine) -> Copied:
+    """Fill an empty database with the notes and votes of a backup.
 
     A backup of an earlier version of Clearwater gets the tables of this version first, in a copy.
     Raises InputError if there is no such file, it is no backup, or the database has notes.
@@ -69,22 +79,22 @@ def restore(file: Path, target: Engine) -> int:
                     "The notes database is not empty, and a backup replaces nothing; give the "
                     "setting notes the address of an empty one."
                 )
-            versions = _copied(before, after)
+            copied = _copied(before, after)
             _continue_numbers(after)
     finally:
         if source is not None:
             source.dispose()
         _remove(copy)
-    return versions
+    return copied
 
 
-def _copied(before: Connection, after: Connection) -> int:
-    """Copy all rows with their ids, tables that others refer to first; the number of versions."""
+def _copied(before: Connection, after: Connection) -> Copied:
+    """Copy all rows with their ids, tables that others refer to first."""
     for table in metadata.sorted_tables:
         rows = before.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
         for part in rows.mappings().partitions(ROWS_AT_ONCE):
             after.execute(insert(table), [dict(row) for row in part])
-    return _rows(after, "revisions")
+    return Copied(_rows(after, "revisions"), _rows(after, "votes"))
 
 
 def _rows(connection: Connection, table: str) -> int:

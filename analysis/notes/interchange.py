@@ -1,8 +1,8 @@
-"""Export the notes of an SAE as Parquet or CSV, and import them again.
+"""Export the notes and votes of an SAE as Parquet or CSV, and import them again.
 
-An import adds versions to the history like an editor: its author is the reader who imports, and the
-author of the file stays in the file. A note that differs from the stored one is only replaced if
-that is requested, so no import loses an edit.
+A subject with votes and no note is a row with an empty note of version 0. The author of an import
+is the reader who imports, and the author of the file stays in the file. A note that differs from
+the stored one is only replaced if that is requested, so no import loses an edit.
 """
 
 import csv
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import SPACES
-from analysis.notes.note import EditConflictError, Note, Place
+from analysis.notes.note import EditConflictError, Note, Place, Vote
 from analysis.notes.note_content import NoteContent, note_content
 from analysis.notes.note_store import NoteStore
 from analysis.notes.subjects import (
@@ -29,6 +29,13 @@ from analysis.notes.subjects import (
     latent_subject,
     new_collection,
     pair_subject,
+)
+from analysis.notes.vote_interchange import (
+    VOTES,
+    GivenVote,
+    import_votes,
+    vote_cells,
+    votes_of_cell,
 )
 from analysis.runtime.durable import UNFINISHED, sync
 from analysis.runtime.errors import InputError
@@ -48,6 +55,7 @@ COLUMNS = pa.schema(
         ("time", pa.timestamp("us", "UTC")),
         ("votes_for", pa.int32()),
         ("votes_against", pa.int32()),
+        ("votes", VOTES),
         ("bundle", pa.string()),
         ("cluster", pa.int32()),
         ("space", pa.string()),
@@ -58,7 +66,7 @@ NEEDED = ("kind", "latents", "name", "tags", "text", "status")
 """Columns that an import reads; the others may be missing."""
 MOST_BYTES = 100_000_000
 MOST_ROWS = 100_000
-_LISTS = ("latents", "tags")
+_LISTS = ("latents", "tags", "votes")
 _MOST_DIGITS = 9
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 """First characters of a text that a spreadsheet would read as a formula, and the mark itself."""
@@ -72,16 +80,27 @@ class ImportReport:
     unchanged: int
     kept: tuple[Note, ...]
     """Stored notes that differ from those of the file and were kept."""
+    votes: int = 0
+    """Votes that were stored."""
 
 
 def notes_table(store: NoteStore, sae: str) -> pa.Table:
-    """The current notes of an SAE, one row each, with the columns `COLUMNS`."""
-    votes: dict[tuple[str, str], list[int]] = {}
+    """What readers wrote about an SAE, one row for each subject, with the columns `COLUMNS`.
+
+    The notes come first, in the order of their last change, then subjects that have votes only.
+    """
+    votes: dict[tuple[str, str], list[Vote]] = {}
+    subjects = {}
     for subject, vote in store.all_votes(sae):
-        votes.setdefault((subject.kind, subject.key), []).append(vote.value)
+        votes.setdefault((subject.kind, subject.key), []).append(vote)
+        subjects[subject.kind, subject.key] = subject
+    notes = store.notes(sae)
+    for note in notes:
+        subjects.pop((note.subject.kind, note.subject.key), None)
+    voted = sorted(subjects.values(), key=lambda one: (one.kind, one.members, one.key))
     rows = [
         _row(sae, note, votes.get((note.subject.kind, note.subject.key), []))
-        for note in store.notes(sae)
+        for note in [*notes, *(Note(subject, NoteContent(), 0) for subject in voted)]
     ]
     return pa.Table.from_pylist(rows, COLUMNS)
 
@@ -116,8 +135,31 @@ def as_csv(table: pa.Table) -> bytes:
 def read_notes(file: Path) -> list[tuple[Subject, NoteContent]]:
     """The subjects and contents of a file that `write_notes` or another tool wrote.
 
-    Raises InputError if the file is no such file or too large, and names the first wrong row.
+    A row with votes and an empty note has no note. Raises InputError if the file is no such file or
+    too large, and names the first wrong row.
     """
+    rows = _rows(file)
+    given = [_given(file, number, row) for number, row in enumerate(rows, 1)]
+    kept = zip(given, rows, strict=True)
+    return [one for one, row in kept if not (row.get("votes") and one[1].is_empty)]
+
+
+def read_votes(file: Path) -> list[tuple[Subject, GivenVote]]:
+    """The votes of a file that `write_notes` wrote; none of a file without the column `votes`.
+
+    Raises InputError as `read_notes`.
+    """
+    votes = []
+    for number, row in enumerate(_rows(file), 1):
+        with _in_row(file, number):
+            given = votes_of_cell(row.get("votes"))
+        if given:
+            subject, _ = _given(file, number, row)
+            votes += [(subject, vote) for vote in given]
+    return votes
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
     kind = _kind_of(file)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file; give an export of notes.")
@@ -125,8 +167,7 @@ def read_notes(file: Path) -> list[tuple[Subject, NoteContent]]:
         raise InputError(
             f"{file}: has more than {MOST_BYTES:,} bytes, too many for notes; import it in parts."
         )
-    rows = _parquet_rows(file) if kind == "parquet" else _csv_rows(file)
-    return [_given(file, number, row) for number, row in enumerate(rows, 1)]
+    return _parquet_rows(file) if kind == "parquet" else _csv_rows(file)
 
 
 def import_notes(
@@ -137,14 +178,17 @@ def import_notes(
     *,
     latents: int,
     replace: bool = False,
+    votes: Iterable[tuple[Subject, GivenVote]] = (),
 ) -> ImportReport:
-    """Store notes of a file in the SAE of a place, which has so many latents.
+    """Store notes and votes of a file in the SAE of a place, which has so many latents.
 
     A collection with the name of a stored one with the same latents is that collection. All notes
     are checked before the first one is stored. Raises InputError if one has a latent that the SAE
     does not have, or is a collection without a name or with other latents than its namesake.
     """
-    written, unchanged, kept = 0, 0, []
+    written, unchanged, kept, votes = 0, 0, [], [*votes]
+    for subject, _ in votes:
+        _check_latents(subject, latents)
     for own, content in _checked(given, store.notes(place.sae), latents):
         now = store.note(place, own)
         if now.content == content:
@@ -157,7 +201,16 @@ def import_notes(
                 written += 1
             except EditConflictError as conflict:
                 kept.append(conflict.stored)
-    return ImportReport(written, unchanged, tuple(kept))
+    stored = import_votes(store, place, votes, replace=replace)
+    return ImportReport(written, unchanged, tuple(kept), stored)
+
+
+def _check_latents(subject: Subject, latents: int) -> None:
+    if subject.members[-1] >= latents:
+        raise InputError(
+            f"A note is about latent {subject.members[-1]}, but this SAE has {latents:,} "
+            "latents; import the notes for the bundle that they are of."
+        )
 
 
 def _checked(
@@ -169,11 +222,7 @@ def _checked(
     }
     checked = []
     for subject, content in given:
-        if subject.members[-1] >= latents:
-            raise InputError(
-                f"A note is about latent {subject.members[-1]}, but this SAE has {latents:,} "
-                "latents; import the notes for the bundle that they are of."
-            )
+        _check_latents(subject, latents)
         own = subject
         if subject.kind == "collection":
             if not content.name:
@@ -187,7 +236,7 @@ def _checked(
     return checked
 
 
-def _row(sae: str, note: Note, votes: list[int]) -> dict[str, Any]:
+def _row(sae: str, note: Note, votes: list[Vote]) -> dict[str, Any]:
     content, origin = note.content, note.subject.origin
     return {
         "sae": sae,
@@ -201,8 +250,9 @@ def _row(sae: str, note: Note, votes: list[int]) -> dict[str, Any]:
         "version": note.version,
         "author": note.author,
         "time": note.time,
-        "votes_for": votes.count(1),
-        "votes_against": votes.count(-1),
+        "votes_for": sum(vote.value == 1 for vote in votes),
+        "votes_against": sum(vote.value == -1 for vote in votes),
+        "votes": vote_cells(votes),
         "bundle": origin and origin.bundle,
         "cluster": origin and origin.cluster,
         "space": origin and origin.space,
@@ -309,7 +359,7 @@ def _check_size(file: Path, rows: int) -> None:
 
 def _given(file: Path, number: int, row: Mapping[str, Any]) -> tuple[Subject, NoteContent]:
     with _in_row(file, number):
-        for name in _LISTS:
+        for name in ("latents", "tags"):
             if not isinstance(row[name], list | None):
                 raise InputError(f"{name} is not a list.")
         try:

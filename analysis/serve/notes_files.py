@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from analysis.bundle import read_manifest
-from analysis.notes.backup import back_up, restore
+from analysis.notes.backup import Copied, back_up, restore
 from analysis.notes.database import open_database
 from analysis.notes.interchange import (
     ImportReport,
     import_notes,
     notes_table,
     read_notes,
+    read_votes,
     write_notes,
 )
 from analysis.notes.note_store import NoteStore
@@ -28,8 +30,15 @@ def _store() -> Iterator[NoteStore]:
         engine.dispose()
 
 
-def export_file(bundle: Path, file: Path) -> int:
-    """Write the notes on the SAE of a bundle to a Parquet or CSV file; returns their number.
+class Written(NamedTuple):
+    """What an export has written."""
+
+    notes: int
+    votes: int
+
+
+def export_file(bundle: Path, file: Path) -> Written:
+    """Write the notes and votes on the SAE of a bundle to a Parquet or CSV file.
 
     Raises InputError if the bundle, the database or the file cannot be used.
     """
@@ -37,7 +46,8 @@ def export_file(bundle: Path, file: Path) -> int:
     with _store() as store:
         table = notes_table(store, store.place(manifest).sae)
     write_notes(table, file)
-    return int(table.num_rows)
+    rows = table.select(["version", "votes"]).to_pylist()
+    return Written(sum(row["version"] > 0 for row in rows), sum(len(row["votes"]) for row in rows))
 
 
 def import_file(bundle: Path, file: Path, *, replace: bool) -> ImportReport:
@@ -46,21 +56,28 @@ def import_file(bundle: Path, file: Path, *, replace: bool) -> ImportReport:
     Raises InputError if the bundle, the database or the file cannot be used.
     """
     manifest, given = read_manifest(bundle), read_notes(file)
+    votes = read_votes(file)
     with _store() as store:
         place = store.place(manifest)
         return import_notes(
-            store, place, given, local_user(), latents=manifest.sae.d_sae, replace=replace
+            store,
+            place,
+            given,
+            local_user(),
+            latents=manifest.sae.d_sae,
+            replace=replace,
+            votes=votes,
         )
 
 
-def back_up_all(file: Path) -> int:
-    """Write all notes with their history to a new file; returns the number of versions."""
+def back_up_all(file: Path) -> Copied:
+    """Write all notes with their history and all votes to a new file."""
     with _store() as store:
         return back_up(store.engine, file)
 
 
-def restore_all(file: Path) -> int:
-    """Fill the empty database of the settings from a backup; returns the number of versions."""
+def restore_all(file: Path) -> Copied:
+    """Fill the empty database of the settings from a backup."""
     with _store() as store:
         return restore(file, store.engine)
 

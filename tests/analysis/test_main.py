@@ -223,6 +223,6 @@ def test_notes_are_exported_imported_and_anonymised(
     assert "0 notes stored, 1 unchanged. 1 stored notes differ" in kept.replace("\n", " ")
     assert "1 notes stored" in run("notes", "import", bundle, tmp_path / "given.csv", "--replace")
     written = run("notes", "export", bundle, tmp_path / "all[b].parquet")
-    assert "2 notes written" in written and "all[b].parquet." in written
+    assert "2 notes written, with 0 votes," in written and "all[b].parquet." in written
     assert "0 entries changed" in run("notes", "forget", "nobody of this name")
     assert "end in .parquet or .csv" in run("notes", "export", bundle, "x.txt", code=1)

@@ -53,13 +53,13 @@ def test_back_up_wipe_restore_compare(
     before = contents(store.engine)
     assert len(before["revisions"]) == 7 and all(before.values())
     file = tmp_path / "backup.sqlite"
-    assert back_up(store.engine, file) == 7
+    assert back_up(store.engine, file) == (7, 1)
     assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.sqlite"]
     with pytest.raises(InputError, match="is not empty"):
         restore(file, store.engine)
     assert contents(store.engine) == before
     wipe(store.engine)
-    assert restore(file, store.engine) == 7
+    assert restore(file, store.engine) == (7, 1)
     assert contents(store.engine) == before
     # New rows are numbered after the restored ones, and versions go on.
     note = store.write(PLACE, latent_subject(3), note_content(text="later"), 3, "eve")

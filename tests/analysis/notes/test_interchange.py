@@ -15,6 +15,7 @@ from analysis.notes.interchange import (
     import_notes,
     notes_table,
     read_notes,
+    read_votes,
     write_notes,
 )
 from analysis.notes.note import Place
@@ -28,6 +29,7 @@ from analysis.notes.subjects import (
     new_collection,
     pair_subject,
 )
+from analysis.notes.vote_interchange import GivenVote
 from analysis.runtime.errors import InputError
 from tests.analysis.notes.conftest import PLACE
 
@@ -64,6 +66,62 @@ def test_the_rows_of_an_export(filled: NoteStore) -> None:
     assert (rows[3]["bundle"], rows[3]["cluster"], rows[3]["space"]) == ("first", 4, "cooccurrence")
     assert {row["author"] for row in rows} == {"ada"}
     assert rows[0]["name"] == "=1+1"
+
+
+def votes_of(store: NoteStore, sae: str) -> set[tuple[str, str, str, int, str]]:
+    return {(s.kind, s.key, v.author, v.value, v.label) for s, v in store.all_votes(sae)}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_subjects_with_votes_only_are_exported_and_come_back(
+    filled: NoteStore, kind: str, tmp_path: Path
+) -> None:
+    filled.vote(PLACE, latent_subject(40), 1, "=days", "ada")
+    filled.vote(PLACE, latent_subject(40), -1, "=days", "bob")
+    filled.vote(PLACE, latent_subject(20), -1, "of", "ada")
+    filled.vote(PLACE, latent_subject(21), 1, "of", "ada")
+    filled.vote(PLACE, latent_subject(21), 0, "of", "ada")
+    cluster = cluster_subject([4, 5], ORIGIN)
+    filled.vote(PLACE, cluster, 1, "verbs", "ada")
+    rows = notes_table(filled, PLACE.sae).to_pylist()[len(CONTENTS) :]
+    assert [(r["kind"], r["latents"], r["votes_for"], r["votes_against"]) for r in rows] == [
+        ("cluster", [4, 5], 1, 0),
+        ("latent", [20], 0, 1),
+        ("latent", [40], 1, 1),
+    ]
+    assert {(row["version"], row["name"], row["text"], row["time"]) for row in rows} == {
+        (0, "", "", None)
+    }
+    file = tmp_path / f"notes.{kind}"
+    write_notes(notes_table(filled, PLACE.sae), file)
+    filled.write(ELSEWHERE, latent_subject(20), note_content("stays"), 0, "eve")
+    for replace, stored in ((False, 7), (True, 0)):
+        report = _import(
+            filled, ELSEWHERE, read_notes(file), "bob", votes=read_votes(file), replace=replace
+        )
+        assert report.votes == stored and report.kept == ()
+    assert votes_of(filled, ELSEWHERE.sae) == votes_of(filled, PLACE.sae)
+    assert len(votes_of(filled, PLACE.sae)) == 7
+    assert filled.note(ELSEWHERE, latent_subject(20)).content.name == "stays"
+    back = {s.key: s for s, _ in filled.all_votes(ELSEWHERE.sae)}
+    assert back[cluster.key].origin == ORIGIN
+
+
+def test_an_import_replaces_no_vote_unless_requested(filled: NoteStore) -> None:
+    given = [(latent_subject(7), GivenVote("ada", -1, "label"))]
+    assert _import(filled, PLACE, [], "cy", votes=given).votes == 0
+    assert ("ada", 1) in {(v.author, v.value) for v in filled.votes(PLACE, latent_subject(7))}
+    assert _import(filled, PLACE, [], "cy", votes=given, replace=True).votes == 1
+    assert ("ada", -1) in {(v.author, v.value) for v in filled.votes(PLACE, latent_subject(7))}
+    far = [(latent_subject(1000), GivenVote("ada", 1, "label"))]
+    with pytest.raises(InputError, match="about latent 1000, but this SAE has 1,000"):
+        _import(filled, PLACE, [(latent_subject(9), note_content("n"))], "cy", votes=far)
+    assert filled.note(PLACE, latent_subject(9)).version == 0
+
+
+def test_a_wrong_vote_is_refused_with_its_row(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"given\.parquet: row 1: votes is not a list of votes"):
+        read_votes(_file(tmp_path, votes=[[3]]))
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])

@@ -24,15 +24,22 @@ def test_a_backup_is_restored(
     place = store.place(planted_bundle.manifest)
     for latent in (3, 4):
         store.write(place, latent_subject(latent), note_content(f"name {latent}"), 0, "ada")
-    assert export_file(planted_bundle.path, tmp_path / name) == 2
+    store.vote(place, latent_subject(4), 1, "label", "ada")
+    store.vote(place, latent_subject(5), -1, "=label", "bob")
+    store.vote(place, latent_subject(5), -1, "=label", "ada")
+    assert export_file(planted_bundle.path, tmp_path / name) == (2, 3)
     monkeypatch.setenv("CLEARWATER_NOTES", second)
     report = import_file(planted_bundle.path, tmp_path / name, replace=False)
     assert (report.written, report.unchanged, report.kept) == (2, 0, ())
+    assert report.votes == 3
     other = NoteStore(open_database(second))
     assert [note.content for note in other.notes(place.sae)] == [
         note.content for note in store.notes(place.sae)
     ]
     assert {note.author for note in other.notes(place.sae)} == {"cy"}
+    assert [(s, v.author, v.value, v.label) for s, v in other.all_votes(place.sae)] == [
+        (s, v.author, v.value, v.label) for s, v in store.all_votes(place.sae)
+    ]
     assert forget("cy") == 2
     assert {note.author for note in other.notes(place.sae)} == {"former member"}
     store.engine.dispose()
