@@ -197,7 +197,9 @@ class Client:
         """`resolved` is the address and port of a server whose name no name server knows."""
         self.server = server.rstrip("/")
         self.headers = dict(headers or {})
-        self._place = {} if resolved is None else {"host": resolved[0], "port": resolved[1]}
+        self._place: dict[str, Any] = (
+            {} if resolved is None else {"host": resolved[0], "port": resolved[1]}
+        )
         self.page, self.query, self.script = "", "", ""
         self.session_id = ""
         self._values: dict[str, tuple[str, Any]] = {}
