@@ -178,7 +178,7 @@ def print_bundle(made: Manifest, path: Path) -> None:
         (
             f"clusters, {level.space} level {level.level}",
             f"{numbers.count(level.clusters)} clusters; {numbers.count(level.noise)} live latents "
-            f"are in none; stability over seeds {numbers.fraction(level.stability)} (1 is best)",
+            f"are in none; agreement of seeds {numbers.fraction(level.stability)} (1 is best)",
         )
         for level in made.clustering
     ]

@@ -62,8 +62,8 @@ def cluster_bars(
         selections=(CLUSTER.name,),
         note=(
             "Recovery (0 to 1): the smaller of the overlaps with clusters of other seeds and of "
-            f"resampled latents; below {WEAK:g}, or if the same computation reaches as much where "
-            "there is nothing to find, a cluster is weak evidence"
+            f"resampled latents. A cluster below {WEAK:g}, or not above those of random data, is "
+            "weak evidence"
             + (f". {count(left_out)} smaller clusters are not drawn" if left_out else "")
             + f". {count(noise)} of these latents belong to no cluster"
             + (f", {count(off_map)} of them because they are not on the map" if off_map else "")

@@ -1,4 +1,4 @@
-"""The first clusters of the reading order that hold up: name, size and one context of each."""
+"""The first believable clusters of the reading order: name, size and one context of each."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,10 @@ class Card:
     """Latents."""
     stability: float
     stability_null: float | None
-    """Largest stability of a cluster when there is nothing to find; None without draws."""
+    """Largest stability of a cluster of random data; None without draws."""
+    bootstrap: float
+    bootstrap_null: float | None
+    """Largest bootstrap of a cluster of random data; None without draws."""
     member_lift: float | None
     """Held-out activity of a member on the words of the others, over chance; None without it."""
     member: int
@@ -45,12 +48,12 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
     all are. The context is the strongest one of the member that comes first in the reading order.
     """
-    clusters = _that_hold_up(bundle.clusters)
+    clusters = _believable(bundle.clusters)
     if clusters["reading_item"].null_count < clusters.num_rows:
         clusters = clusters.filter(pc.is_valid(clusters["reading_item"]))
         order = [("reading_item", "ascending")]
     else:
-        clusters = _that_hold_up(level_of(bundle).table)
+        clusters = _believable(level_of(bundle).table)
         order = [("size", "descending"), ("cluster", "ascending")]
     rows = clusters.sort_by(order).slice(0, most).to_pylist()
     members = first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
@@ -62,6 +65,8 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
             row["size"],
             row["stability"],
             row["stability_null"],
+            row["bootstrap"],
+            row["bootstrap_null"],
             row["member_lift"],
             member,
             *snippets.get(member, NO_SNIPPET),
@@ -70,7 +75,7 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     )
 
 
-def _that_hold_up(clusters: pa.Table) -> pa.Table:
+def _believable(clusters: pa.Table) -> pa.Table:
     """The clusters that are not weak and whose members fire on the words of the others."""
     fits = pc.fill_null(pc.greater_equal(clusters["member_lift"], GOOD_LIFT), False)
     good = clusters.filter(pc.and_(fits, pc.invert(weak(clusters))))

@@ -18,7 +18,7 @@ SPACE_WORDS: dict[Space, str] = {"decoder": "decoder", "cooccurrence": "co-occur
 """What the clusters of each space are called."""
 NULLS: dict[Space, str] = {
     "decoder": "random vectors with the spectrum of the decoder",
-    "cooccurrence": "latents that are each shifted alone inside the documents",
+    "cooccurrence": "activations of each latent shifted by its own random distance in documents",
 }
 """What a null draw of each space consists of."""
 

@@ -73,9 +73,9 @@ def cluster_tree(
         note=(
             "The width of a cluster is its number of latents, or that of its finer clusters if "
             "they have more; a finer cluster has at least half of its latents in its parent. Blue "
-            "clusters reappear with other seeds and with resampled latents. Pale ones are weak "
-            f"evidence: recovery below {WEAK:g}, or the same computation reaches as much where "
-            "there is nothing to find. "
+            "clusters are believable: they reappear with other seeds and with resampled latents. "
+            f"Pale ones are not: their recovery is below {WEAK:g}, or not above that of clusters "
+            "of random data. "
             + (
                 "The dark line in a box is its share of selected latents. "
                 if selected is not None
@@ -88,7 +88,7 @@ def cluster_tree(
 
 @cached
 def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
-    """The same picture where there is nothing to find: the clusters of a null draw of a space."""
+    """The same picture of random data: the clusters of a null draw of a space."""
     of_space = space or level_of(bundle).name.space
     clusters = bundle.null_clusters
     clusters = clusters.filter(pc.equal(clusters["space"].cast(pa.string()), of_space))
@@ -100,7 +100,7 @@ def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
     )
     return Figure(
         name="cluster-tree-null",
-        title="What chance looks like: clusters where there is nothing to find",
+        title="What chance looks like: clusters of random data",
         chart=_drawing(_drawn(rows), None),
         rows=rows,
         caption=caption_of(

@@ -1,4 +1,4 @@
-"""One verdict on each cluster, in words: whether to believe it, and if not, why."""
+"""One verdict on each cluster, in words: is its grouping believable, and does its name fit?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,17 +11,23 @@ from analysis.runtime.numbers import count
 
 BELIEVABLE = "believable"
 NAME_FITS_FEW = "believable, name fits few"
+NO_SHARED_WORDS = "reappears; no shared words"
+"""Believable as a grouping, but its members have no more words in common than by chance."""
 NO_BETTER_THAN_CHANCE = "weak group: chance does as well"
 NOT_COMPARED = "reappears, chance not drawn"
 NOT_MEASURED = "not measured"
 MEANING = (
-    f"Believable: other seeds and resampled latents give the same cluster (stability and bootstrap "
-    f"of at least {WEAK:g}), and more so than where there is nothing to find. The name fits few: "
-    f"the median member fires less than {GOOD_LIFT:g} times as often as by chance on the words "
-    "that the other members name. A weak group is about which latents belong together; its name "
-    "may fit the members all the same. Chance not drawn: this bundle does not say what the same "
-    "computation gives where there is nothing to find."
+    "A cluster reappears if other seeds and resampled latents give nearly the same cluster "
+    f"(stability and bootstrap of at least {WEAK:g}). It is believable if both are also larger "
+    "than for any cluster of random data. This is about which latents belong together, not about "
+    "a meaning. Name fits few: the median member fires less than "
+    f"{GOOD_LIFT:g} times as often as by chance on the words that the other members name. No "
+    "shared words: not more often than by chance, so that only the grouping is believable. Weak "
+    "group: not believable; its name may fit the members all the same. Chance not drawn: this "
+    "bundle has no clusters of random data to compare with."
 )
+CHANCE = 1.0
+"""Member lift of words that say nothing about a member."""
 _COLUMNS = {
     "stability": pa.float64(),
     "bootstrap": pa.float64(),
@@ -41,8 +47,10 @@ def believable_words(of_clusters: Sequence[str]) -> str:
     """How many of some verdicts are believable; empty if clusters were not compared with chance."""
     if NOT_COMPARED in of_clusters or set(of_clusters) <= {NOT_MEASURED}:
         return ""
-    believable = sum(verdict in (BELIEVABLE, NAME_FITS_FEW) for verdict in of_clusters)
-    return f"{count(believable)} believable"
+    wordless = of_clusters.count(NO_SHARED_WORDS)
+    believable = sum(verdict in (BELIEVABLE, NAME_FITS_FEW) for verdict in of_clusters) + wordless
+    part = f", {count(wordless)} of them without shared words" if wordless else ""
+    return f"{count(believable)} believable{part}"
 
 
 def verdict_on(row: Mapping[str, Any]) -> str:
@@ -57,7 +65,9 @@ def _verdict(row: Mapping[str, Any], is_weak: bool) -> str:
         is_known = row["stability"] is not None or row["bootstrap"] is not None
         return NOT_COMPARED if is_known else NOT_MEASURED
     lift = row["member_lift"]
-    return NAME_FITS_FEW if lift is not None and lift < GOOD_LIFT else BELIEVABLE
+    if lift is None or lift >= GOOD_LIFT:
+        return BELIEVABLE
+    return NAME_FITS_FEW if lift > CHANCE else NO_SHARED_WORDS
 
 
 def _weakness(stability: float | None, bootstrap: float | None) -> str:

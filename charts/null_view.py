@@ -67,7 +67,7 @@ def null_map(bundle: Bundle, map_name: MapName = "decoder") -> Figure:
     )
     return Figure(
         name=f"map-{map_name}-null",
-        title="What chance looks like: the map where there is nothing to find",
+        title="What chance looks like: the map of random data",
         chart=_map(rows),
         rows=rows.drop_columns(["colour"]),
         caption=caption_of(
@@ -85,7 +85,7 @@ def null_pairs(bundle: Bundle, limit: int = 30) -> Figure:
     drawn = _of_space(bundle, "cooccurrence")["strength"].drop_null().to_numpy()
     return Figure(
         name="pairs-null",
-        title="What chance looks like: the strongest pairs if every latent is shifted alone",
+        title="What chance looks like: the strongest pairs of random data",
         chart=_pairs(rows),
         rows=rows,
         caption=caption_of(

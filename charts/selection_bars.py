@@ -160,7 +160,7 @@ def inner_cluster_bars(
             (
                 "Blue: believable, that is stability and bootstrap are at least "
                 f"{WEAK:g} and above the largest of any cluster in {draws} draws in which every "
-                "latent is shifted alone inside its documents "
+                "latent is shifted on its own inside its documents "
                 f"({_largest(rows, 'stability_null')} and {_largest(rows, 'bootstrap_null')}). "
                 if draws
                 else f"Blue: stability and bootstrap are at least {WEAK:g}. There is no null, "

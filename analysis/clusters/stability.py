@@ -56,6 +56,11 @@ def recovery(clusters: pa.Table) -> pa.ChunkedArray:
     return pc.min_element_wise(clusters["stability"], clusters["bootstrap"], skip_nulls=True)
 
 
+def reappearing(clusters: pa.Table) -> pa.ChunkedArray:
+    """Whether every row of the cluster table reappears: its recovery is at least WEAK."""
+    return pc.fill_null(pc.greater_equal(recovery(clusters), WEAK), False)
+
+
 def weak(clusters: pa.Table) -> pa.ChunkedArray:
     """Whether every row of the cluster table is weak evidence: not believable.
 

@@ -278,9 +278,7 @@ def shows_chance(bundle: Bundle, space: Space) -> bool:
     st.toggle(
         "Show chance",
         key=key,
-        help="What chance looks like: the same picture where there is nothing to find, "
-        + NULLS[space]
-        + ".",
+        help="What chance looks like: the same picture of random data, " + NULLS[space] + ".",
         on_change=_take_chance,
     )
     return chance_is_shown(bundle, space)

@@ -93,13 +93,19 @@ TERMS: dict[str, Term] = {
         ),
         Term(
             "stability, bootstrap",
-            "How much of a cluster comes back with other seeds, or with resampled latents.",
-            f"1 is best. Below {WEAK:g}, or not above its null, it is weak evidence. Recovery is "
-            "the smaller of the two.",
+            "How much of one cluster comes back with other seeds (stability), or when a tenth of "
+            "the latents is left out (bootstrap). Recovery is the smaller of the two.",
+            f"1 is best. A cluster reappears if both are at least {WEAK:g}; it is believable if "
+            "both are also above their null.",
+        ),
+        Term(
+            "agreement of seeds",
+            "How alike the whole clusterings of two seeds are (adjusted Rand index).",
+            f"1 is best, 0 is chance; below {WEAK:g}, draw no conclusions from the level.",
         ),
         Term(
             "null",
-            "What the same computation gives where there is nothing to find.",
+            "What the same computation gives on random data, in which nothing can be found.",
             "A number means something only as far as it exceeds its null.",
         ),
         Term(
@@ -149,11 +155,12 @@ TERMS: dict[str, Term] = {
 }
 _PAIRS = ("n11, n10, n01, n00", "phi", "phi / phi max", "Jaccard", "lift, PMI, NPMI")
 _MORE_PAIRS = ("P(b given a)", "G²", "by the shift", "q", "null")
+_CLUSTERS = ("stability, bootstrap", "agreement of seeds", "null")
 _LABELS = ("precision, recall", "outside", "intruder")
 TERMS_OF: dict[str, tuple[str, ...]] = {
-    "Overview": ("density", "dead", "L0", "explained variance", "stability, bootstrap", "null"),
-    "Map": ("recall of the map", "trustworthiness", "stability, bootstrap", "null", "density"),
-    "Clusters": ("stability, bootstrap", "null", "member lift", *_LABELS, *_PAIRS),
+    "Overview": ("density", "dead", "L0", "explained variance", *_CLUSTERS),
+    "Map": ("recall of the map", "trustworthiness", *_CLUSTERS, "density"),
+    "Clusters": (*_CLUSTERS, "member lift", *_LABELS, *_PAIRS),
     "Co-occurrence": (*_PAIRS, *_MORE_PAIRS),
     "Pair": (*_PAIRS, *_MORE_PAIRS, "cosine"),
     "Latent": (*_LABELS, "density", *_PAIRS, *_MORE_PAIRS, "cosine", "logit effect"),

@@ -156,7 +156,7 @@ def _trust(manifest: Manifest) -> dict[str, object]:
     levels = {
         f"{level_words(row.name).capitalize()}": f"{numbers.count(row.clusters)} clusters, "
         f"{numbers.count(row.noise)} latents in no cluster, "
-        f"stability {numbers.short(row.stability)}"
+        f"agreement of seeds {numbers.short(row.stability)}"
         for row in manifest.clustering
     }
     return {

@@ -48,7 +48,8 @@ def coverage_sentence(bundle: Bundle) -> str:
         "(neither a duplicate of another nor implying another). In the **reading order**, the "
         f"first {numbers.count(stated.items)} clusters and latents cover "
         f"{numbers.percent(stated.mass)} of the activation; as many in a random order, "
-        f"{numbers.percent(stated.random_mass)}. These clusters come first, of those that hold up:"
+        f"{numbers.percent(stated.random_mass)}. The first believable clusters whose "
+        "names fit:"
     )
 
 
@@ -79,13 +80,18 @@ def _context(card: Card) -> str:
 
 def _facts(card: Card) -> str:
     parts = [f"{numbers.count(card.size)} latents"]
-    null = card.stability_null
-    by_chance = "" if null is None else f" (by chance {numbers.short(null)})"
-    parts.append(f"stability {numbers.short(card.stability)}{by_chance}")
+    parts.append(_beside("stability", card.stability, card.stability_null))
+    parts.append(_beside("bootstrap", card.bootstrap, card.bootstrap_null))
     if card.member_lift is not None:
         lift = numbers.short(card.member_lift)
         parts.append(f"a member fires {lift} × as often as by chance on the others' words")
     return plain(" · ".join(parts))
+
+
+def _beside(name: str, value: float, null: float | None) -> str:
+    """A value of a cluster beside the largest one of random data."""
+    by_chance = "" if null is None else f" (random data: up to {numbers.short(null)})"
+    return f"{name} {numbers.short(value)}{by_chance}"
 
 
 @guarded()

@@ -101,7 +101,9 @@ _LATENTS_FIRST = (
     "selected", "label", "latent", "label_precision", "label_recall", "density", "top_tokens",
 )  # fmt: skip
 """Columns of latents that a reader sees; the others are in the menu of the table."""
-_CLUSTERS_FIRST = ("chosen", "label", "verdict", "size", "member_share", "stability", "context")
+_CLUSTERS_FIRST = (
+    "chosen", "label", "verdict", "size", "member_share", "stability", "bootstrap", "context",
+)  # fmt: skip
 """Columns of clusters that a reader sees; the others are in the menu of the table."""
 _CLUSTER_COLUMNS = {
     "chosen": _TEXT("", width=30),
@@ -116,16 +118,17 @@ _CLUSTER_COLUMNS = {
         "strongest context", help="Of the member that comes first in the reading order."
     ),
     "stability": _NUMBER(
-        "reappears",
-        format="%.0f %%",
-        width=90,
-        help="Stability: overlap with the most similar cluster of other seeds. 100 % is best; "
-        f"below {100 * WEAK:g} % it is weak evidence.",
+        "stability",
+        format="%.2f",
+        width=80,
+        help="Overlap with the most similar cluster of other seeds, from 0 to 1. Below "
+        f"{WEAK:g} it is weak evidence.",
     ),
     "bootstrap": _number(
         "bootstrap",
         "%.2f",
-        f"Agreement over resampled latents, from 0 to 1. Below {WEAK:g} it is weak evidence.",
+        "Overlap with the most similar cluster of resampled latents, from 0 to 1. Below "
+        f"{WEAK:g} it is weak evidence.",
     ),
     "member_lift": _number(
         "member lift",
@@ -251,7 +254,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     ids = rows["cluster"].to_pylist()
     marks = pa.array(["▸" if cluster == chosen.cluster else "" for cluster in ids])
     st.dataframe(
-        frame(_in_percent(rows.add_column(0, "chosen", marks), "member_share", "stability")),
+        frame(_in_percent(rows.add_column(0, "chosen", marks), "member_share")),
         column_config=_CLUSTER_COLUMNS,
         column_order=_first(_CLUSTERS_FIRST, page.selected),
         hide_index=True,

@@ -134,7 +134,7 @@ def _card(bundle: Bundle, tour: Tour, evidence: "Evidence | None") -> None:
         st.caption(_UNTESTED)
         return
     st.caption(
-        plain(f"{evidence.statement} q {_q(evidence.q)}.", _LONGEST),
+        plain(f"{evidence.statement} Tested: {evidence.tested}, q {_q(evidence.q)}.", _LONGEST),
         help=plain(
             "q is the p-value, corrected for the choice of the finding; it does not say how large "
             "the effect is. "

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.bundle import Bundle, ClusterLevel, LevelName, MapQuality
-from analysis.clusters.stability import WEAK
+from analysis.clusters.stability import WEAK, reappearing
 from analysis.decoder.map_verdict import (
     LEAST_RECALL,
     MapName,
@@ -17,7 +19,8 @@ from analysis.decoder.map_verdict import (
     quality_sentence,
 )
 from analysis.runtime import numbers
-from charts.cluster_level import NULLS
+from charts.cluster_level import NULLS, at_level
+from charts.cluster_verdict import CHANCE
 from charts.relations import ALL, RELATIONS
 from pages.widgets.markdown import plain
 
@@ -56,10 +59,10 @@ def _null_sentence(null: MapQuality | None, map_name: MapName) -> str:
     if null is None or null.knn_recall is None:
         return (
             "This bundle has no null draw of this map, so it is not known what the same "
-            "computation gives where there is nothing to find."
+            "computation gives on random data."
         )
     return (
-        f"Where there is nothing to find, the same computation keeps "
+        "On random data, the same computation keeps "
         f"{numbers.percent(null.knn_recall)} of the ten nearest ({NULLS[map_name]})."
     )
 
@@ -96,7 +99,7 @@ def map_is_weak(quality: MapQuality) -> bool:
 
 
 def _beside_chance(words: str, value: float, by_chance: float | None) -> str:
-    """A share for a badge, beside that where there is nothing to find."""
+    """A share for a badge, beside that of random data."""
     chance = "chance not drawn" if by_chance is None else f"{_whole_percent(by_chance)} by chance"
     return f"{words}: {_whole_percent(value)} ({chance})"
 
@@ -122,40 +125,63 @@ def _exact_terms(quality: MapQuality, null: MapQuality | None) -> str:
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
-    """A badge with the stability of a level beside its null; opens what they mean."""
+    """A badge with the clusters of a level that reappear; opens what that means."""
     for row in bundle.manifest.clustering:
         if row.name == level:
-            with _badge(level_badge(row), is_weak=row.stability < WEAK):
+            clusters = at_level(bundle.clusters, row.name)
+            with _badge(level_badge(clusters), is_weak=row.stability < WEAK):
+                st.caption(_reappearing_text(clusters))
                 _clustering_text(row)
 
 
-def level_badge(row: ClusterLevel) -> str:
-    """The stability of a level, such as "Clusters reappear: 78 % (0 % by chance)"."""
-    return _beside_chance("Clusters reappear", row.stability, row.null_stability)
+def level_badge(clusters: pa.Table) -> str:
+    """How many clusters reappear, such as "34 of 92 clusters reappear · 25 believable"."""
+    again, every = pc.sum(reappearing(clusters)).as_py() or 0, clusters.num_rows
+    words = f"{numbers.count(again)} of {numbers.counted(every, 'cluster')} reappear"
+    if clusters["believable"].null_count:
+        return f"{words} (chance not drawn)"
+    believable = pc.sum(clusters["believable"]).as_py() or 0
+    return f"{words} · {numbers.count(believable)} believable"
+
+
+def _reappearing_text(clusters: pa.Table) -> str:
+    """What the badge of a level counts, with the largest values of random data."""
+    text = (
+        "A cluster reappears if its stability (overlap with other seeds) and its bootstrap "
+        f"(overlap with resampled latents) are at least {WEAK:g}."
+    )
+    if clusters["believable"].null_count or not clusters.num_rows:
+        return text
+    stability, bootstrap = (
+        numbers.short(pc.max(clusters[f"{name}_null"]).as_py())
+        for name in ("stability", "bootstrap")
+    )
+    return (
+        f"{text} It is believable if both are also above the largest of any cluster of random "
+        f"data: {stability} and {bootstrap}."
+    )
 
 
 def _clustering_text(row: ClusterLevel) -> None:
-    stability = (
-        f"Stability {numbers.short(row.stability)}: the agreement of the clusters of different "
-        "seeds; 1 is best."
+    agreement = (
+        f"Agreement of seeds {numbers.short(row.stability)}: the adjusted Rand index of the whole "
+        "clusterings of different seeds; 1 is best."
     )
     if row.null_stability is None:
         st.caption(
-            f"{stability} This bundle has no null draw of these "
-            "clusters, so it is not known what the same computation gives where there is nothing "
-            "to find. `clearwater refresh` adds it."
+            f"{agreement} This bundle has no null draw of these clusters, so it is not known what "
+            "the same computation gives on random data. `clearwater refresh` adds it."
         )
     else:
         st.caption(
-            f"{stability} Where there is nothing to find, the "
-            f"same computation gives {numbers.short(row.null_stability)}: the mean of "
+            f"{agreement} On random data it is {numbers.short(row.null_stability)}: the mean of "
             f"{numbers.count(row.null_draws)} draws of {numbers.count(row.null_latents)} "
             f"latents ({NULLS[row.space]})."
         )
     if row.stability < WEAK:
         st.warning(
             f"The {numbers.count(row.clusters)} clusters of this level are weak evidence: "
-            f"other seeds give other clusters (stability {numbers.short(row.stability)}; "
+            f"other seeds give other clusters (agreement of seeds {numbers.short(row.stability)}; "
             f"below {WEAK:g} draw no conclusions from them)."
         )
 
@@ -173,10 +199,16 @@ def cluster_trust(row: Row) -> None:
         )
     elif row["believable"] is False:
         st.warning(
-            "This cluster is weak evidence: where there is nothing to find, the same computation "
+            "This cluster is weak evidence: on random data, the same computation "
             f"gives clusters of stability up to {numbers.short(row['stability_null'])} and "
             f"bootstrap up to {numbers.short(row['bootstrap_null'])} (this one has "
             f"{numbers.short(stability)} and {numbers.short(bootstrap)})."
+        )
+    elif (lift := row["member_lift"]) is not None and lift <= CHANCE:
+        st.info(
+            "Only the grouping reappears. The median member fires "
+            f"{numbers.short(lift)} times as often as by chance on the words that the other "
+            "members name, so these members share no words; do not read a meaning into the name."
         )
 
 

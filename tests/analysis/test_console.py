@@ -106,8 +106,8 @@ def test_numbers_of_a_bundle(printed: Callable[[], str]) -> None:
         "L0 12.3 latents per token",
         "explained variance 0.876 (centred, 4,321 tokens; 1 is best)",
         "self-check It fits.",
-        "level 0 1,111 clusters; 2,222 live latents are in none; stability over seeds 0.333",
-        "level 1 44 clusters; 55 live latents are in none; stability over seeds 0.667",
+        "level 0 1,111 clusters; 2,222 live latents are in none; agreement of seeds 0.333",
+        "level 1 44 clusters; 55 live latents are in none; agreement of seeds 0.667",
         "made from 61 documents, scored on 6,363 words of 62 held-out documents; 64 latents and "
         "clusters have an explanation (imported: e.csv), and 65 of these have a score",
         "seconds harvest 1,235, store 0",

@@ -28,6 +28,9 @@ def rows_of(
         (0.9, 0.8, True, 5.0, "believable"),
         (0.9, 0.8, True, None, "believable"),
         (0.9, 0.8, True, 4.9, "believable, name fits few"),
+        (0.9, 0.8, True, 1.01, "believable, name fits few"),
+        (0.9, 0.8, True, 1.0, "reappears; no shared words"),
+        (0.9, 0.8, True, 0.0, "reappears; no shared words"),
         (0.9, 0.8, None, 12.0, "reappears, chance not drawn"),
         (0.5, 0.5, True, 12.0, "believable"),
         (0.49, 0.8, False, 12.0, "weak group: other seeds differ"),
@@ -61,6 +64,8 @@ def test_the_believable_ones_are_counted_if_clusters_were_compared_with_chance()
     compared = ["believable", "weak group: does not reappear", "believable, name fits few"]
     assert believable_words(compared) == "2 believable"
     assert believable_words(["weak group: chance does as well"]) == "0 believable"
+    wordless = [*compared, *2 * ["reappears; no shared words"]]
+    assert believable_words(wordless) == "4 believable, 2 of them without shared words"
     for unknown in (
         ["reappears, chance not drawn", "weak group: other seeds differ"],
         ["not measured"],

@@ -35,7 +35,7 @@ def test_the_table_of_clusters_opens_with_one_verdict_and_few_columns(
     app = open_page("clusters")
     table = next(one for one in app.dataframe if "verdict" in one.value.columns)
     assert list(table.proto.column_order) == [
-        "chosen", "label", "verdict", "size", "member_share", "stability", "context",
+        "chosen", "label", "verdict", "size", "member_share", "stability", "bootstrap", "context",
     ]  # fmt: skip
     assert {"bootstrap", "member_lift", "main_source", "mean_density"} < set(table.value.columns)
     chosen = table.value[table.value["chosen"] == "▸"].iloc[0]
@@ -108,7 +108,7 @@ def test_a_level_without_clusters_says_so(open_page: Open, monkeypatch: pytest.M
 
 def test_a_switch_shows_the_clusters_of_chance_and_keeps_them_in_the_link(open_page: Open) -> None:
     app = open_page("clusters")
-    title = "What chance looks like: clusters where there is nothing to find"
+    title = "What chance looks like: clusters of random data"
     assert title not in texts(app)
     app.toggle(key="pick chance").set_value(True).run()
     assert title in texts(app) and app.query_params["chance"] == "shown"

@@ -64,6 +64,6 @@ def test_pairs_with_flagged_latents_are_hidden_by_default(open_page: Open) -> No
 
 
 def test_a_switch_shows_the_pairs_of_chance(open_page: Open) -> None:
-    title = "What chance looks like: the strongest pairs if every latent is shifted alone"
+    title = "What chance looks like: the strongest pairs of random data"
     assert title not in texts(open_page("cooccurrence"))
     assert title in texts(open_page("cooccurrence", chance="shown"))

@@ -84,7 +84,7 @@ def test_the_table_counts_the_selected_latents(open_page: Open, planted_bundle: 
 
 
 def test_a_switch_shows_the_map_of_chance(open_page: Open) -> None:
-    title = "What chance looks like: the map where there is nothing to find"
+    title = "What chance looks like: the map of random data"
     assert title not in texts(open_page("map"))
     for name in ("decoder", "cooccurrence"):
         assert title in texts(open_page("map", map=name, chance="shown"))

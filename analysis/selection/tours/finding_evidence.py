@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from scipy import stats
 
 from analysis.bundle import Bundle, Space
-from analysis.clusters.stability import WEAK, recovery
+from analysis.clusters.stability import WEAK, reappearing
 from analysis.cooccurrence.document_null import strata_of
 from analysis.cooccurrence.significance import tests_of_pair
 from analysis.labels.profiles.document_columns import document_columns
@@ -41,6 +41,8 @@ class Evidence:
 
     statement: str
     """What was counted, with N and the unit, as one sentence."""
+    tested: str
+    """What was tested against the null, as a phrase."""
     null: str
     """What is random under the null, as a phrase."""
     p: float
@@ -73,11 +75,13 @@ def _shared_tokens(bundle: Bundle, finding: SharedTokens) -> Evidence:
     a, b = (_known_latent(bundle, latent) for latent in (finding.a, finding.b))
     if a == b:
         raise InputError(f"{bundle.name}: a tour compares latent {a} with itself.")
-    test = tests_of_pair(bundle, a, b)[-1]
+    by_tokens, *_, test = tests_of_pair(bundle, a, b)
     first, second = (len(bundle.activations.of_latent(latent)[0]) for latent in (a, b))
     return Evidence(
         f"Latent {a} fires on {numbers.count(first)} tokens, {b} on {numbers.count(second)}, both "
-        f"on {numbers.count(test.observed)}; by chance {numbers.short(test.expected)}.",
+        f"on {numbers.count(test.observed)}. Expected: {numbers.short(by_tokens.expected)} if the "
+        f"two were independent, {numbers.short(test.expected)} by the shift inside documents.",
+        "more shared tokens than by the shift",
         test.null,
         test.p_more,
         _pairs(_live(bundle)),
@@ -103,6 +107,7 @@ def _fires_on(bundle: Bundle, finding: FiresOn) -> Evidence:
         f"{_each(latents)} fires in at least {numbers.short(float(lifts.min()))} × as many of the "
         f"{numbers.count(having)} documents with {finding.column} = {finding.value} as by chance; "
         f"N = {numbers.count(len(column.codes))} documents.",
+        "more documents than by chance" + (", for every latent" if len(latents) > 1 else ""),
         "the values are permuted among documents of similar length",
         float(chance_of_more(values)[:, place].max()),
         _live(bundle) * len(column.values),
@@ -123,6 +128,7 @@ def _not_together(bundle: Bundle, finding: NotTogether) -> Evidence:
     return Evidence(
         f"{numbers.count(together)} of {numbers.count(len(lifts))} members fire together with "
         f"another member at least {TOGETHER:g} × as often as by chance.",
+        "fewer than half of the members do so (binomial test)",
         "at least half of the members do so",
         float(stats.binom.cdf(together, len(lifts), 0.5)),
         clusters.filter(level).num_rows,
@@ -151,9 +157,10 @@ def _beyond_chance(bundle: Bundle, finding: BeyondChance) -> Evidence:
         )
     table = [[real.sum(), (~real).sum()], [null.sum(), (~null).sum()]]
     return Evidence(
-        f"{numbers.count(int(real.sum()))} of {numbers.count(len(real))} clusters reappear with "
-        f"other seeds and with resampled latents; {numbers.count(int(null.sum()))} of "
-        f"{numbers.count(len(null))} in a null draw.",
+        f"{numbers.count(int(real.sum()))} of {numbers.count(len(real))} clusters reappear "
+        f"(stability and bootstrap of at least {WEAK:g}); of one draw of random data, "
+        f"{numbers.count(int(null.sum()))} of {numbers.count(len(null))}.",
+        "a larger share than of the random data",
         "real clusters reappear as often as those of the null draw (Fisher's exact test)",
         float(stats.fisher_exact(table, alternative="greater").pvalue),
         1,
@@ -166,6 +173,7 @@ def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
         f"It fires on the same passages in {', '.join(agreement.languages)} (on "
         f"{agreement.counts} of {numbers.count(agreement.passages)}), without tokens that two "
         "translations share.",
+        "more passages in common than by chance, for every two of three languages",
         "passages are paired at random",
         agreement.p,
         _live(bundle) * agreement.triples,
@@ -175,8 +183,7 @@ def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
 def _reappear(clusters: pa.Table, space: Space) -> Bools:
     """Which clusters of the finest level of a space reappear with other seeds and latents."""
     finest = pc.and_(pc.equal(clusters["space"], space), pc.equal(clusters["level"], 0))
-    recovered = recovery(clusters.filter(finest)).to_numpy()
-    return np.asarray(recovered >= WEAK)
+    return np.asarray(reappearing(clusters.filter(finest)).to_numpy())
 
 
 def _by_document(bundle: Bundle, latent: int) -> Ints:

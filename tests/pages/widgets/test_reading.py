@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from analysis.bundle import Bundle, ReadingCoverage, ReadingSummary
+from analysis.runtime import numbers
 from charts.cluster_cards import Card, cluster_cards
 from pages.widgets import reading
 from pages.widgets.reading import coverage_sentence
@@ -42,7 +43,8 @@ def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
     card = cluster_cards(planted_bundle, 1)[0]
     facts = reading._facts(card).replace("\\", "")
     assert facts.startswith(f"{card.size} latents · stability ")
-    assert ("by chance" in facts) == (card.stability_null is not None)
+    assert ("random data: up to" in facts) == (card.stability_null is not None)
+    assert f" · bootstrap {numbers.short(card.bootstrap)}" in facts
     assert ("fires" in facts) == (card.member_lift is not None)
     facts = reading._facts(replace(card, member_lift=12.4)).replace("\\", "")
     assert facts.endswith("fires 12.4 × as often as by chance on the others' words")
@@ -50,8 +52,9 @@ def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
 
 def test_a_card_shows_ninety_characters_on_both_sides_of_its_token() -> None:
     card = Card(
-        cluster=1, name="sea", size=5, stability=0.5, stability_null=None, member_lift=None,
-        member=3, before="a" + "b" * 90, token="sail", after="c" * 90 + "d",
+        cluster=1, name="sea", size=5, stability=0.5, stability_null=None, bootstrap=0.6,
+        bootstrap_null=None, member_lift=None, member=3, before="a" + "b" * 90, token="sail",
+        after="c" * 90 + "d",
     )  # fmt: skip
     before, after = "b" * 90, "c" * 90
     assert reading._context(card) == f"… {before} :blue-background[sail] {after} …"

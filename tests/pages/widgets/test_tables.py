@@ -17,7 +17,7 @@ from pages.widgets.frames import frame as displayed
 from pages.widgets.tables import _clicked_row, heading
 from tests.pages.conftest import Open, open_menus
 
-AS_PERCENTAGES = ("member_share", "stability")
+AS_PERCENTAGES = ("member_share",)
 """Shares of the table of clusters that are drawn as percentages."""
 
 

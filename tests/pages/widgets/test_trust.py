@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 import streamlit as st
 
@@ -179,7 +180,8 @@ def test_weak_clusters(
     stability: float, bootstrap: float, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = captions(monkeypatch)
-    cluster_trust({"stability": stability, "bootstrap": bootstrap, "believable": None})
+    row = {"stability": stability, "bootstrap": bootstrap, "believable": None, "member_lift": 9.0}
+    cluster_trust(row)
     assert len(written) == len(expected)
     for text, part in zip(written, expected, strict=True):
         assert part in text
@@ -210,8 +212,17 @@ def test_a_cluster_that_is_not_above_its_null_is_weak(monkeypatch: pytest.Monkey
     }  # fmt: skip
     cluster_trust(row)
     assert "clusters of stability up to 0.8 and bootstrap up to 0.6" in written[0]
-    cluster_trust(row | {"believable": True})
+    cluster_trust(row | {"believable": True, "member_lift": 1.01})
+    cluster_trust(row | {"believable": True, "member_lift": None})
     assert len(written) == 1
+
+
+def test_a_believable_cluster_without_shared_words_is_a_grouping_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = captions(monkeypatch)
+    cluster_trust({"stability": 0.9, "bootstrap": 0.9, "believable": True, "member_lift": 1.0})
+    assert written[0].startswith("Only the grouping reappears. The median member fires 1 times")
 
 
 def test_the_null_of_a_level_is_named(
@@ -224,16 +235,16 @@ def test_the_null_of_a_level_is_named(
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
     clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
     assert level.space == "cooccurrence"
-    assert "gives 0.13" in written[0] or "gives 0.12" in written[0]
+    assert "On random data it is 0.125" in written[1]
     assert (
-        "5 draws of 186 latents (latents that are each shifted alone inside the documents)"
-        in written[0]
+        "5 draws of 186 latents (activations of each latent shifted by its own random distance "
+        "in documents)" in written[1]
     )
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
     clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
-    assert "has no null draw of these clusters" in written[1]
-    assert len(written) == 2
+    assert "has no null draw of these clusters" in written[3]
+    assert len(written) == 4 and all("A cluster reappears if" in written[i] for i in (0, 2))
 
 
 def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -249,28 +260,47 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return written
 
 
+def with_clusters(bundle: Bundle, rows: list[dict[str, object]]) -> Bundle:
+    """The bundle with other values of some clusters; other levels keep theirs."""
+    every = bundle.clusters.to_pylist()
+    changed = [row | new for row, new in zip(every, rows, strict=True)]
+    with_rows = replace(bundle)
+    with_rows.__dict__["clusters"] = pa.Table.from_pylist(changed, bundle.clusters.schema)
+    return with_rows
+
+
 @pytest.mark.parametrize(
-    ("stability", "null", "label"),
+    ("agreement", "believable", "label"),
     [
-        (0.781, 0.0, "Clusters reappear: 78\u00a0% (0\u00a0% by chance)"),
-        (0.49, 0.125, "Clusters reappear: 49\u00a0% (12\u00a0% by chance) · weak"),
-        (0.5, None, "Clusters reappear: 50\u00a0% (chance not drawn)"),
-        (1.0, 0.3, "Clusters reappear: 100\u00a0% (30\u00a0% by chance)"),
+        (0.5, [True, False, False], "2 of 3 clusters reappear · 1 believable"),
+        (0.49, [True, False, False], "2 of 3 clusters reappear · 1 believable · weak"),
+        (0.5, [None, None, None], "2 of 3 clusters reappear (chance not drawn)"),
     ],
 )
-def test_the_badge_of_a_level(
-    stability: float,
-    null: float | None,
+def test_the_badge_counts_the_clusters_of_its_level(
+    agreement: float,
+    believable: list[bool | None],
     label: str,
     monkeypatch: pytest.MonkeyPatch,
     planted_bundle: Bundle,
 ) -> None:
     shown = labels(monkeypatch)
-    level = planted_bundle.manifest.clustering[0].model_copy(
-        update={"stability": stability, "null_stability": null, "null_draws": 5}
-    )
+    level = planted_bundle.manifest.clustering[0].model_copy(update={"stability": agreement})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
-    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
+    values = [(0.5, 0.5), (0.9, 0.6), (0.9, 0.49)]
+    rows = [
+        {
+            "cluster": i,
+            "space": level.space if i < len(values) else "elsewhere",
+            "level": level.level,
+            "stability": values[i % 3][0],
+            "bootstrap": values[i % 3][1],
+            "believable": believable[i % 3],
+        }
+        for i in range(planted_bundle.clusters.num_rows)
+    ]
+    bundle = with_clusters(replace(planted_bundle, manifest=manifest), rows)
+    clustering_trust(bundle, level.name)
     assert shown == [label]
 
 

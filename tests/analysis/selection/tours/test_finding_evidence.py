@@ -167,7 +167,7 @@ def test_clusters_reappear_more_often_than_in_a_null_draw(planted_bundle: Bundle
         shares.append((int(good), len(rows) - int(good)))
     assert result.p == pytest.approx(stats.fisher_exact(shares, "greater").pvalue)
     assert f"{shares[0][0]} of {sum(shares[0])} clusters reappear" in result.statement
-    assert result.statement.endswith(f"; {shares[1][0]} of {sum(shares[1])} in a null draw.")
+    assert result.statement.endswith(f"random data, {shares[1][0]} of {sum(shares[1])}.")
 
 
 def test_a_cluster_reappears_from_half_of_its_overlaps_at_the_finest_level_of_its_space() -> None:
@@ -189,13 +189,15 @@ def test_a_pair_is_judged_by_the_last_null_and_by_more_shared_tokens(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tests = [
-        SimpleNamespace(null=null, observed=7, expected=2.5, p_more=more, p_fewer=1 - more)
-        for null, more in (("shifted", 0.5), ("permuted", 1e-9))
+        SimpleNamespace(null=null, observed=7, expected=mean, p_more=more, p_fewer=1 - more)
+        for null, mean, more in (("shuffled", 1.5, 0.5), ("shifted", 2.5, 1e-9))
     ]
     monkeypatch.setattr(module, "tests_of_pair", lambda bundle, a, b: tests)
     result = evidence(planted_bundle, kind="shared_tokens", a=1, b=8)
-    assert (result.null, result.p) == ("permuted", 1e-9)
-    assert result.statement.endswith("both on 7; by chance 2.5.")
+    assert (result.null, result.p) == ("shifted", 1e-9)
+    assert result.statement.endswith(
+        "both on 7. Expected: 1.5 if the two were independent, 2.5 by the shift inside documents."
+    )
 
 
 def test_a_latent_of_several_languages_is_one_of_all_live_latents_and_triples(
@@ -227,5 +229,5 @@ def test_what_a_bundle_lacks_is_named(
 
 
 def test_q_is_at_most_one_and_counts_the_choice() -> None:
-    assert Evidence("", "", 0.004, 10).q == pytest.approx(0.04)
-    assert Evidence("", "", 0.2, 10).q == 1
+    assert Evidence("", "", "", 0.004, 10).q == pytest.approx(0.04)
+    assert Evidence("", "", "", 0.2, 10).q == 1

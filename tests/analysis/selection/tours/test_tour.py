@@ -75,7 +75,7 @@ def test_a_folder_in_the_place_of_the_file_is_named(toured: Path) -> None:
 
 def test_a_finding_holds_up_to_a_q_of_one_in_twenty() -> None:
     tour = Tour.model_validate(DUPLICATES)
-    held = [CheckedTour(tour, Evidence("", "", p, 4)).holds for p in (0.0125, 0.0126)]
+    held = [CheckedTour(tour, Evidence("", "", "", p, 4)).holds for p in (0.0125, 0.0126)]
     assert held == [True, False]
 
 
