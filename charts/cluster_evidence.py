@@ -62,6 +62,13 @@ def cluster_evidence(bundle: Bundle, cluster: int) -> Figure:
             "Terms ranked by class-based TF-IDF over the clusters of this level: terms with a high "
             "weight are common here and rare in other clusters. A bar is the share of members "
             "that have the term among their own terms."
+            + (
+                " Grey: tokens that the members promote, that is, those with the largest logit "
+                "effects of their decoder vectors. They may mean nothing; the name of a cluster is "
+                "made from what its members fire on."
+                if SOURCES["raised"] in rows["source"].to_pylist()
+                else ""
+            )
         ),
     )
 

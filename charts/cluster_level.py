@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.bundle import Bundle, LevelName, Space
+from analysis.bundle import Bundle, ClusterLevel, LevelName, Space
 from analysis.runtime.errors import InputError
+from analysis.runtime.numbers import count, counted
 from analysis.selection import MAP_COLUMNS
 from charts.core.cache import cached
 from charts.core.hues import cluster_colours
@@ -108,6 +109,16 @@ def at_level(rows: pa.Table, name: LevelName) -> pa.Table:
     """The rows of a table with the columns space and level that are of one level."""
     of_space = pc.equal(rows["space"].cast(pa.string()), name.space)
     return rows.filter(pc.and_(of_space, pc.equal(rows["level"], name.level)))
+
+
+def in_no_cluster(bundle: Bundle, level: ClusterLevel) -> str:
+    """How many latents are in no cluster of a level, and how many of them were not clustered."""
+    without = int((level_of(bundle, level.name).of_latent < 0).sum())
+    words = f"{counted(without, 'latent')} in none"
+    left_out = without - level.noise
+    if left_out <= 0:
+        return words
+    return f"{words} ({count(left_out)} of them not clustered because of their density)"
 
 
 def level_words(name: LevelName) -> str:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, Space
 from analysis.clusters.stability import WEAK, recovery, weak
-from analysis.runtime.numbers import count
-from charts.cluster_level import NULLS, SPACE_WORDS, level_of
+from analysis.runtime.numbers import count, counted
+from charts.cluster_level import NULLS, SPACE_WORDS, in_no_cluster, level_of
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, drawable, each, named, slot, template
 from charts.core.figure import Figure, caption_of
@@ -52,7 +52,7 @@ def cluster_tree(
     tree = _tree(bundle, selected, of_space)
     rows = tree.rows
     sizes = [
-        f"{count(level.clusters)} clusters, {count(level.noise)} latents in none"
+        f"{counted(level.clusters, 'cluster')}, {in_no_cluster(bundle, level)}"
         for level in bundle.manifest.clustering
         if level.space == of_space
     ]

@@ -54,8 +54,8 @@ def pair_counts(bundle: Bundle, pair: Pair) -> Figure:
         rows=rows,
         caption=pair_caption(bundle, pair, units_words(pair), window=pair.window),
         note=(
-            f"{windows_note(pair)} Two latents can share a window or a document just because of "
-            "its topic."
+            f"Expected: if the two were independent, n1·n2 / N. {windows_note(pair)} Two latents "
+            "can share a window or a document just because of its topic."
         ),
     )
 
@@ -209,14 +209,14 @@ def pair_expected(bundle: Bundle, pair: Pair) -> Figure:
     ticks = [0, *(10**power for power in range(int(np.log10(most)) + 1))]
     return Figure(
         name=f"pair-{pair.a}-{pair.b}-expected",
-        title="Joint count against chance",
+        title="Joint count against independence",
         chart=_expected_chart().draw({"rows": data}, end=3 * most, ticks=ticks),
         rows=rows,
         caption=pair_caption(bundle, pair, units_words(pair), window=pair.window),
         note=(
             "Open ring: count expected if the two were independent, n1·n2 / N. Dot: observed "
-            "count. The number is the lift, observed over expected. The tests below compare "
-            "with chance."
+            "count. The number is the lift, observed over expected. The tests below also "
+            "compare with chance by the shift inside documents."
         ),
     )
 
@@ -230,7 +230,7 @@ def _expected_chart() -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("unit:N"),
             alt.Tooltip("joint:Q", format=COUNT),
-            alt.Tooltip("expected:Q", format=NUMBER),
+            alt.Tooltip("expected:Q", title="expected if independent", format=NUMBER),
             alt.Tooltip("lift:Q", format=NUMBER),
         ],
     )

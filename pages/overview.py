@@ -12,6 +12,7 @@ from pages.widgets.own_text import own_text_panel
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, introduction, provenance, self_check_warning
 from pages.widgets.reading import open_chosen, what_is_in_here
+from pages.widgets.redundancy import redundancy
 from pages.widgets.tours import begin_testing, tours
 
 page = begin(
@@ -30,6 +31,7 @@ find_by_example(page.bundle)
 own_text_panel(page.bundle)
 st.subheader("Is it healthy?", anchor=False)
 facts(page.bundle)
+redundant = st.container()
 left, right = st.columns(2)
 with left:
     show(density_histogram(page.bundle, page.selected), page.selection)
@@ -38,4 +40,7 @@ with right:
     show(active_latents_per_token(page.bundle))
     show(max_activation_vs_density(page.bundle, page.selected), page.selection)
 provenance(page.bundle)
+# Reads all pairs, which the figures need not wait for.
+with redundant:
+    redundancy(page.bundle)
 begin_testing(page.bundle)

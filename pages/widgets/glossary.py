@@ -5,6 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from analysis.clusters.stability import WEAK
+from analysis.cooccurrence.near_copies import NEARLY_TOGETHER
 from analysis.decoder.map_verdict import LEAST_RECALL, LEAST_TRUSTWORTHINESS
 from analysis.latents.flags import DENSE_TEXT, ULTRALOW_TEXT
 from pages.widgets.markdown import plain
@@ -50,8 +51,8 @@ TERMS: dict[str, Term] = {
         Term(
             "phi",
             "The correlation of two latents as active or not: from -1 to 1, 0 by chance.",
-            "Above 0.2 is notable, above 0.7 nearly the same latent. It stays small if one latent "
-            "is much more frequent than the other.",
+            f"Above 0.2 is notable; from {NEARLY_TOGETHER:g}, two latents are nearly the same. It "
+            "stays small if one latent is much more frequent than the other.",
         ),
         Term(
             "phi / phi max",

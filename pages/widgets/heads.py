@@ -17,6 +17,7 @@ from charts.cluster_level import SPACE_WORDS
 from charts.cluster_verdict import MEANING, verdict_on
 from charts.core.names import in_quotes, name_by_latent
 from charts.core.text import unique_name_of_cluster
+from charts.pair import pair_summary
 from pages.widgets import choices, session
 from pages.widgets.blind_test import blind_test_button
 from pages.widgets.events import choose_cluster, open_latent
@@ -221,7 +222,7 @@ def _cluster_links(row: Row) -> None:
 
 
 def pair_head(bundle: Bundle, pair: Pair) -> None:
-    """The names of the two latents, each with a button to its page."""
+    """The names of the two latents, each with a button to its page, and how alike they are."""
     names = name_by_latent(bundle, (pair.a, pair.b))
     for letter, latent, column in zip("ab", (pair.a, pair.b), st.columns(2), strict=True):
         row = bundle.latents.slice(latent, 1).to_pylist()[0]
@@ -233,6 +234,7 @@ def pair_head(bundle: Bundle, pair: Pair) -> None:
                 st.badge(row["flag"], color="gray")
             if st.button("Open", key=f"open {letter}", type="tertiary", icon=":material/target:"):
                 open_latent(latent)
+    st.markdown(plain(pair_summary(bundle, pair), 400))
 
 
 def _name(label: str, longest: int = _NAME_LENGTH) -> str:

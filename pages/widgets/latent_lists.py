@@ -88,8 +88,15 @@ def partner_list(page: Page, latent: int, regime: tuple[float, float] | None) ->
     table = listed_partners(page.bundle, latent, measure, regime)
     columns = {
         measure: _bar(title_of(measure), table.rows[measure], is_bounded(measure)),
-        "joint_tokens": _COUNT("joint tokens", format="localized", width=80),
-        "joint_documents": _COUNT("documents", format="localized", width=80),
+        "joint_tokens": _COUNT(
+            "joint tokens", format="localized", width=80, help="Tokens on which both fire."
+        ),
+        "joint_documents": _COUNT(
+            "documents",
+            format="localized",
+            width=80,
+            help="Documents in which both fire, on the same token or on different ones.",
+        ),
         "share": _COUNT(
             "in range", format="percent", width=70, help="Share of the tokens in the range."
         ),
@@ -100,7 +107,7 @@ def partner_list(page: Page, latent: int, regime: tuple[float, float] | None) ->
             "expected",
             format="%.3g",
             width=70,
-            help="Joint documents if whole documents are permuted among those of similar length.",
+            help="Documents with both if documents are permuted among those of similar length.",
         ),
         "q_value": _COUNT(
             "q",

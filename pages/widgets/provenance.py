@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.bundle import Bundle, Manifest
 from analysis.latents.flags import DENSE_TEXT
 from analysis.runtime import numbers
-from charts.cluster_level import level_words
+from charts.cluster_level import in_no_cluster, level_words
 from pages.widgets.markdown import plain
 from pages.widgets.metrics import metrics
 
@@ -81,7 +81,7 @@ def provenance(bundle: Bundle) -> None:
             )
             _listing("The tokens", _tokens(bundle.manifest))
         with right:
-            _listing("The map and the clusters", _trust(bundle.manifest))
+            _listing("The map and the clusters", _trust(bundle))
             _listing("Parameters", bundle.manifest.parameters.model_dump())
             _listing("Versions", bundle.manifest.versions)
 
@@ -152,10 +152,11 @@ def _tokens(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _trust(manifest: Manifest) -> dict[str, object]:
+def _trust(bundle: Bundle) -> dict[str, object]:
+    manifest = bundle.manifest
     levels = {
-        f"{level_words(row.name).capitalize()}": f"{numbers.count(row.clusters)} clusters, "
-        f"{numbers.count(row.noise)} latents in no cluster, "
+        f"{level_words(row.name).capitalize()}": f"{numbers.counted(row.clusters, 'cluster')}, "
+        f"{in_no_cluster(bundle, row)}, "
         f"agreement of seeds {numbers.short(row.stability)}"
         for row in manifest.clustering
     }

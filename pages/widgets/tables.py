@@ -312,7 +312,11 @@ def _pair_columns(measure: str, largest: float) -> dict[str, ColumnConfig]:
         "joint_tokens": _count("joint tokens"),
         "joint_documents": _count("joint documents"),
         "expected": _number("expected", "%.3g", "Joint tokens if the two were independent."),
-        "lift": _number("lift", "%.3g", "Joint tokens over expected. 1 is chance."),
+        "lift": _number(
+            "lift",
+            "%.3g",
+            "Joint tokens over those expected if the two were independent. 1 is chance.",
+        ),
         "q_value": _number(
             "q",
             "%.1e",

@@ -8,7 +8,7 @@ import pytest
 from analysis.bundle import Bundle, LevelName
 from analysis.runtime.errors import InputError
 from analysis.selection import MAP_COLUMNS
-from charts.cluster_level import level_of, level_words, medians
+from charts.cluster_level import in_no_cluster, level_of, level_words, medians
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
 
 
@@ -91,3 +91,15 @@ def test_a_level_is_of_one_space_and_the_one_shown_first_is_the_default(tiny: Bu
     manifest = tiny.manifest.model_copy(update={"clusters_shown_first": "cooccurrence"})
     assert level_of(replace(tiny, manifest=manifest)).name == ("cooccurrence", 0)
     assert level_words(together.name) == "co-occurrence level 0"
+
+
+def test_the_latents_in_no_cluster_include_those_that_were_not_clustered(tiny: Bundle) -> None:
+    level = tiny.manifest.clustering[0]
+    members = tiny.memberships.to_pandas().query("space == @level.space and level == @level.level")
+    without = tiny.latents.num_rows - members["latent"].nunique()
+    clustered = level.model_copy(update={"noise": without})
+    assert in_no_cluster(tiny, clustered) == f"{without} latents in none"
+    fewer = level.model_copy(update={"noise": without - 3})
+    assert in_no_cluster(tiny, fewer) == (
+        f"{without} latents in none (3 of them not clustered because of their density)"
+    )

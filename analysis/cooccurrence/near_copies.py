@@ -1,0 +1,35 @@
+"""Latents that fire on nearly the same tokens as another one: how redundant an SAE is."""
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.bundle import Bundle
+from analysis.bundle.kept_for_bundle import kept_for_bundle
+from analysis.cooccurrence.association import measure_table
+from analysis.runtime.arrays import Ints
+
+NEARLY_TOGETHER = 0.8
+"""phi from which two latents fire nearly together."""
+
+
+@kept_for_bundle
+def near_copies(bundle: Bundle) -> Ints:
+    """The latents [n] with a partner of a phi of at least NEARLY_TOGETHER, ascending.
+
+    A pair shares at least the bundle's minimum of joint tokens: two rare latents that fire once, on
+    the same token, have phi 1. The bundle stores the strongest partners of each latent by phi, so
+    no latent is missed.
+    """
+    everyone = np.arange(bundle.latents.num_rows)
+    pairs = bundle.partners.of(everyone, ["latent", "partner", "joint_tokens"])
+    joint = pairs["joint_tokens"].to_numpy()
+    active = bundle.latents["active_tokens"].to_numpy()
+    a, b = (active[pairs[name].to_numpy()] for name in ("latent", "partner"))
+    # phi is at most the joint tokens over the geometric mean of both counts.
+    possible = (joint >= bundle.manifest.parameters.minimum_joint) & (
+        joint >= NEARLY_TOGETHER * np.sqrt(a.astype(np.float64) * b) - 1e-9
+    )
+    pairs = pairs.take(np.flatnonzero(possible))
+    phi = measure_table(pairs, bundle.latents, bundle.manifest.tokens, ["phi"])["phi"].to_numpy()
+    near = pairs.filter(pa.array(phi >= NEARLY_TOGETHER))
+    return np.union1d(near["latent"].to_numpy(), near["partner"].to_numpy()).astype(np.int64)

@@ -1,0 +1,42 @@
+"""Latents that fire nearly together with another one, against all pairs of all latents."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.bundle import Bundle
+from analysis.cooccurrence import near_copies as module
+from analysis.cooccurrence.near_copies import near_copies
+
+
+def by_brute_force(bundle: Bundle, least_phi: float, least_joint: int) -> list[int]:
+    """The correlation of every two latents as active or not, on all kept tokens."""
+    kept = bundle.tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    active = np.zeros((bundle.latents.num_rows, len(kept)))
+    for latent in range(len(active)):
+        active[latent, bundle.activations.of_latent(latent)[0]] = 1
+    active = active[:, kept]
+    joint = active @ active.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        phi = np.nan_to_num(np.corrcoef(active), nan=-1)
+    near = (phi >= least_phi - 1e-9) & (joint >= least_joint) & ~np.eye(len(active), dtype=bool)
+    return np.flatnonzero(near.any(axis=1)).tolist()
+
+
+@pytest.mark.parametrize(("least_phi", "least_joint"), [(0.8, 10), (0.4, 10), (0.8, 60)])
+def test_all_latents_with_a_near_copy_are_listed(
+    planted_bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    least_phi: float,
+    least_joint: int,
+) -> None:
+    monkeypatch.setattr(module, "NEARLY_TOGETHER", least_phi)
+    manifest = planted_bundle.manifest
+    parameters = manifest.parameters.model_copy(update={"minimum_joint": least_joint})
+    bundle = replace(
+        planted_bundle, manifest=manifest.model_copy(update={"parameters": parameters})
+    )
+    expected = by_brute_force(planted_bundle, least_phi, least_joint)
+    assert 0 < len(expected) < planted_bundle.latents.num_rows
+    assert near_copies(bundle).tolist() == expected
