@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, ClusterLevel, LevelName, Space
 from analysis.runtime.errors import InputError
-from analysis.runtime.numbers import count, counted
 from analysis.selection import MAP_COLUMNS
 from charts.core.cache import cached
 from charts.core.hues import cluster_colours
@@ -111,14 +110,12 @@ def at_level(rows: pa.Table, name: LevelName) -> pa.Table:
     return rows.filter(pc.and_(of_space, pc.equal(rows["level"], name.level)))
 
 
-def in_no_cluster(bundle: Bundle, level: ClusterLevel) -> str:
-    """How many latents are in no cluster of a level, and how many of them were not clustered."""
-    without = int((level_of(bundle, level.name).of_latent < 0).sum())
-    words = f"{counted(without, 'latent')} in none"
-    left_out = without - level.noise
-    if left_out <= 0:
-        return words
-    return f"{words} ({count(left_out)} of them not clustered because of their density)"
+def in_no_cluster(bundle: Bundle, level: ClusterLevel) -> int:
+    """How many latents are in no cluster of a level.
+
+    The noise of the manifest lacks those that were not clustered because of their density.
+    """
+    return int((level_of(bundle, level.name).of_latent < 0).sum())
 
 
 def level_words(name: LevelName) -> str:

@@ -52,7 +52,8 @@ def cluster_tree(
     tree = _tree(bundle, selected, of_space)
     rows = tree.rows
     sizes = [
-        f"{counted(level.clusters, 'cluster')}, {in_no_cluster(bundle, level)}"
+        f"{counted(level.clusters, 'cluster')}, "
+        f"{counted(in_no_cluster(bundle, level), 'latent')} in none"
         for level in bundle.manifest.clustering
         if level.space == of_space
     ]
@@ -81,7 +82,7 @@ def cluster_tree(
                 if selected is not None
                 else ""
             )
-            + f"From fine to coarse: {'; '.join(sizes)}."
+            + f"From fine to coarse: {'; '.join(sizes)}.{_left_out(bundle, of_space)}"
         ),
     )
 
@@ -116,6 +117,15 @@ def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
             f"{count(rows.num_rows)} clusters: none of them means anything, however stable it is."
         ),
     )
+
+
+def _left_out(bundle: Bundle, space: Space) -> str:
+    """How many of the latents in no cluster were not clustered; empty if all were."""
+    levels = [level for level in bundle.manifest.clustering if level.space == space]
+    left_out = max((in_no_cluster(bundle, level) - level.noise for level in levels), default=0)
+    if left_out <= 0:
+        return ""
+    return f" {counted(left_out, 'latent')} in none were not clustered because of their density."
 
 
 class _Tree(NamedTuple):

@@ -156,7 +156,7 @@ def _trust(bundle: Bundle) -> dict[str, object]:
     manifest = bundle.manifest
     levels = {
         f"{level_words(row.name).capitalize()}": f"{numbers.counted(row.clusters, 'cluster')}, "
-        f"{in_no_cluster(bundle, row)}, "
+        f"{numbers.counted(in_no_cluster(bundle, row), 'latent')} in none, "
         f"agreement of seeds {numbers.short(row.stability)}"
         for row in manifest.clustering
     }

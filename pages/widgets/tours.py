@@ -30,7 +30,8 @@ _JOB = "tests of tours"
 _LONGEST = 400
 _UNTESTED = (
     "The finding of this tour is now tested again on the tables of this bundle. What was counted "
-    "and its q follow here."
+    "on how many tokens, documents or clusters, what was tested, and its q, corrected for the "
+    "choice of the finding, follow here."
 )
 """As long as the sentences in its place, so that nothing moves when they come."""
 

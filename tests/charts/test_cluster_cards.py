@@ -16,7 +16,7 @@ def holds_up(row: dict[str, Any]) -> bool:
     return bool(row["believable"]) and (row["member_lift"] or 0) >= 5
 
 
-def test_cards_follow_the_reading_order_of_clusters_that_hold_up(planted_bundle: Bundle) -> None:
+def test_cards_follow_the_reading_order_of_clusters_believable(planted_bundle: Bundle) -> None:
     rows = planted_bundle.clusters.to_pylist()
     good = [row for row in rows if holds_up(row) and row["reading_item"] is not None]
     ordered = sorted(good, key=lambda row: int(row["reading_item"]))
@@ -101,6 +101,6 @@ def test_a_cluster_holds_up_from_a_lift_of_five(planted_bundle: Bundle) -> None:
         place, field = rows.schema.get_field_index(name), rows.schema.field(name)
         rows = rows.set_column(place, field, pa.array([0.9] * 6, field.type))
     ids = rows["cluster"].to_pylist()
-    assert cluster_cards_module._that_hold_up(rows)["cluster"].to_pylist() == [ids[0], ids[4]]
+    assert cluster_cards_module._believable(rows)["cluster"].to_pylist() == [ids[0], ids[4]]
     none = rows.take([1, 2, 3, 5])
-    assert cluster_cards_module._that_hold_up(none).equals(none)
+    assert cluster_cards_module._believable(none).equals(none)

@@ -1,5 +1,6 @@
 """The tree of clusters, against independent counts."""
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ def test_the_tree_of_another_space(tiny: Bundle) -> None:
     assert figure.rows["cluster"].to_pylist() == list(range(NEXT_CLUSTER, NEXT_CLUSTER + TOGETHER))
     assert figure.rows["selected"].to_pylist() == figure.rows["size"].to_pylist()
     assert figure.caption.parameters["space"] == "co-occurrence"
-    assert "From fine to coarse: 6 clusters, 0 latents in none." in str(figure.note)
+    assert "From fine to coarse: 6 clusters, 4 latents in none. 4 latents" in str(figure.note)
 
 
 def members(bundle: Bundle, cluster: int) -> np.ndarray:
@@ -85,8 +86,18 @@ def test_clusters_of_one_size_are_placed_by_their_id() -> None:
 
 def test_the_note_counts_the_clusters_and_the_latents_in_none_of_each_level(tiny: Bundle) -> None:
     note = str(cluster_tree(tiny).note)
-    assert "From fine to coarse: 8 clusters, 12 latents in none; 2 clusters, 12 latents" in note
-    assert "recovery below 0.5" in note
+    assert "From fine to coarse: 8 clusters, 14 latents in none; 2 clusters, 14 latents" in note
+    assert "recovery is below 0.5" in note
+    assert note.endswith(" 2 latents in none were not clustered because of their density.")
+
+
+def test_nothing_is_noted_if_all_latents_were_clustered(tiny: Bundle) -> None:
+    levels = [
+        level.model_copy(update={"noise": level.noise + 2}) for level in tiny.manifest.clustering
+    ]
+    manifest = tiny.manifest.model_copy(update={"clustering": levels})
+    note = str(cluster_tree(replace(tiny, manifest=manifest)).note)
+    assert note.endswith("2 clusters, 14 latents in none.")
 
 
 def test_larger_clusters_are_placed_first(tiny: Bundle) -> None:

@@ -79,7 +79,8 @@ def test_the_values_of_most_latents_are_drawn_and_the_others_counted(
     cache.clear()
     figure = profile_counts(profiled, "language")
     assert figure.rows.equals(every.rows.slice(0, 1))
-    assert f" Not drawn: {every.rows.num_rows - 1} more values." in (figure.note or "")
+    more = every.rows.num_rows - 1
+    assert f" Not drawn: {more} more value{'' if more == 1 else 's'}." in (figure.note or "")
     assert figure.caption == every.caption
 
 

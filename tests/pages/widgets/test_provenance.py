@@ -75,7 +75,10 @@ def test_every_level_and_parameter_is_listed(open_page: Open, planted_bundle: Bu
     words = {"decoder": "Decoder", "cooccurrence": "Co-occurrence"}
     for row in planted_bundle.manifest.clustering:
         name = f"{words[row.space]} level {row.level}"
-        assert f"| {name} | {row.clusters} clusters, {row.noise} latents" in text
+        members = planted_bundle.memberships.to_pandas()
+        members = members.query("space == @row.space and level == @row.level")
+        without = planted_bundle.latents.num_rows - members["latent"].nunique()
+        assert f"| {name} | {row.clusters} clusters, {without} latents in none" in text
     assert "| seed | 3 |" in text
 
 
@@ -88,8 +91,8 @@ def test_bundles_without_checksums_say_so(planted_bundle: Bundle) -> None:
 def test_a_newcomer_reads_which_sae_this_is(planted_bundle: Bundle) -> None:
     manifest = planted_bundle.manifest
     text = which_sae(manifest)
-    assert f"(SAE, {manifest.sae.architecture}) at {manifest.sae.hook_point}. It writes" in text
-    assert f"its {manifest.sae.d_sae} directions" in text
+    assert f"(SAE, {manifest.sae.architecture}) at {manifest.sae.hook_point}. On each" in text
+    assert f"its {manifest.sae.d_sae} directions, which are called latents" in text
     assert "19,980 tokens of 60 documents" in text
     model = ModelSource.model_construct(name="gpt2")
     assert f"{manifest.sae.hook_point} of gpt2." in which_sae(

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import streamlit as st
 
-from analysis.bundle import Bundle, LevelName
+from analysis.bundle import Bundle, LevelName, Manifest
 from analysis.decoder.map_verdict import MapName
 from analysis.runtime import numbers
 from pages.widgets.markdown import plain
@@ -187,6 +187,18 @@ def test_weak_clusters(
         assert part in text
 
 
+def with_clusters(
+    bundle: Bundle, manifest: Manifest, rows: list[dict[str, object]] | None = None
+) -> Bundle:
+    """The bundle with another manifest, and with other values of its clusters."""
+    changed, clusters = replace(bundle, manifest=manifest), bundle.clusters
+    if rows is not None:
+        every = zip(clusters.to_pylist(), rows, strict=True)
+        clusters = pa.Table.from_pylist([row | new for row, new in every], clusters.schema)
+    changed.__dict__["clusters"] = clusters
+    return changed
+
+
 @pytest.mark.parametrize(("stability", "warns"), [(0.49, True), (0.5, False)])
 def test_weak_levels(
     stability: float, warns: bool, monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
@@ -196,7 +208,7 @@ def test_weak_levels(
         update={"stability": stability, "null_stability": None}
     )
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
-    bundle = replace(planted_bundle, manifest=manifest)
+    bundle = with_clusters(planted_bundle, manifest)
     clustering_trust(bundle, level.name)
     assert any("weak evidence" in text for text in written) == warns
     written.clear()
@@ -233,7 +245,7 @@ def test_the_null_of_a_level_is_named(
         update={"stability": 0.9, "null_stability": 0.125, "null_draws": 5, "null_latents": 186}
     )
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [level]})
-    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
+    clustering_trust(with_clusters(planted_bundle, manifest), level.name)
     assert level.space == "cooccurrence"
     assert "On random data it is 0.125" in written[1]
     assert (
@@ -242,7 +254,7 @@ def test_the_null_of_a_level_is_named(
     )
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
-    clustering_trust(replace(planted_bundle, manifest=manifest), level.name)
+    clustering_trust(with_clusters(planted_bundle, manifest), level.name)
     assert "has no null draw of these clusters" in written[3]
     assert len(written) == 4 and all("A cluster reappears if" in written[i] for i in (0, 2))
 
@@ -258,15 +270,6 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     captions(monkeypatch)
     monkeypatch.setattr(st, "popover", popover)
     return written
-
-
-def with_clusters(bundle: Bundle, rows: list[dict[str, object]]) -> Bundle:
-    """The bundle with other values of some clusters; other levels keep theirs."""
-    every = bundle.clusters.to_pylist()
-    changed = [row | new for row, new in zip(every, rows, strict=True)]
-    with_rows = replace(bundle)
-    with_rows.__dict__["clusters"] = pa.Table.from_pylist(changed, bundle.clusters.schema)
-    return with_rows
 
 
 @pytest.mark.parametrize(
@@ -291,7 +294,7 @@ def test_the_badge_counts_the_clusters_of_its_level(
     rows = [
         {
             "cluster": i,
-            "space": level.space if i < len(values) else "elsewhere",
+            "space": level.space if i < len(values) else "cooccurrence",
             "level": level.level,
             "stability": values[i % 3][0],
             "bootstrap": values[i % 3][1],
@@ -299,7 +302,7 @@ def test_the_badge_counts_the_clusters_of_its_level(
         }
         for i in range(planted_bundle.clusters.num_rows)
     ]
-    bundle = with_clusters(replace(planted_bundle, manifest=manifest), rows)
+    bundle = with_clusters(planted_bundle, manifest, rows)
     clustering_trust(bundle, level.name)
     assert shown == [label]
 

@@ -41,7 +41,9 @@ def test_duplicates_share_tokens_beyond_documents(planted_bundle: Bundle) -> Non
     both = active(planted_bundle, 1), active(planted_bundle, 8)
     statement = planted.statement.replace(",", "")
     assert statement.startswith(f"Latent 1 fires on {len(both[0])} tokens 8 on {len(both[1])} ")
-    assert f"both on {len(both[0] & both[1])};" in statement
+    assert f"both on {len(both[0] & both[1])}." in statement
+    independent = len(both[0]) * len(both[1]) / planted_bundle.manifest.tokens
+    assert f"Expected: {independent:.3g} if the two were independent" in statement
     assert planted.family == LIVE * (LIVE - 1) // 2
     assert planted.q == planted.p * planted.family < 0.05
     first, second = INDEPENDENT[0], INDEPENDENT[1]
