@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -188,7 +189,7 @@ def test_weak_clusters(
 
 
 def with_clusters(
-    bundle: Bundle, manifest: Manifest, rows: list[dict[str, object]] | None = None
+    bundle: Bundle, manifest: Manifest, rows: list[dict[str, Any]] | None = None
 ) -> Bundle:
     """The bundle with another manifest, and with other values of its clusters."""
     changed, clusters = replace(bundle, manifest=manifest), bundle.clusters
