@@ -4,6 +4,7 @@ import streamlit as st
 
 from charts.cluster_bars import cluster_bars
 from charts.density import density_histogram
+from charts.names_by_zoom import MOST_SELECTED
 from charts.null_view import null_map
 from pages.widgets.figure_card import show
 from pages.widgets.latent_map import map_choice, map_choices, show_maps
@@ -13,6 +14,7 @@ from pages.widgets.page import begin_with_figures, complete, figures_end, worksp
 from pages.widgets.tables import latent_table
 from pages.widgets.trust import clustering_trust, map_trust
 
+TABS = "tabs of the rail"
 page = begin_with_figures(
     "Map",
     "Which latents have similar decoder vectors or fire together, and what do they respond to? "
@@ -20,6 +22,8 @@ page = begin_with_figures(
     "search field, to put it in focus; press Enter to open its latent, or N to write a note on it.",
 )
 choice = map_choice(page.bundle)
+if not is_shown() and page.selected is not None and page.mask.sum() <= MOST_SELECTED:
+    st.session_state[TABS] = "Latents"  # a link to a few latents shows which
 stage, rail = workspace()
 
 
@@ -44,7 +48,7 @@ def _toolbar() -> None:
 def _charts() -> None:
     with rail:
         note = st.container()
-        linked, table = st.tabs(["Charts", "Latents"], key="tabs of the rail", on_change="rerun")
+        linked, table = st.tabs(["Charts", "Latents"], key=TABS, on_change="rerun")
     with linked:
         show(density_histogram(page.bundle, page.selected), page.selection)
         show(cluster_bars(page.bundle, page.selected, choice.level), page.selection)
@@ -52,7 +56,7 @@ def _charts() -> None:
     pointed = page.view.latent
     if table.open:
         with table:
-            ticked = latent_table(page.bundle, page.mask, "Selected latents", height=640)
+            ticked = latent_table(page.bundle, page.mask, "Selected latents", 640, narrow=True)
         pointed = pointed if ticked is None else ticked
     with note:
         pointed_latent_notes(page.bundle, pointed)

@@ -3,6 +3,7 @@
 import { MapActions } from "./actions.js";
 import { Camera } from "./camera.js";
 import { paletteOf, readColumn } from "./colours.js";
+import { showFirst } from "./first_view.js";
 import { Gestures } from "./gestures.js";
 import { Link, viewportOf, viewportText } from "./link.js";
 import { cleared, drawRing, drawShape, renderColours } from "./overlay.js";
@@ -160,7 +161,7 @@ export class LatentMap {
     this.hovered = -1;
     this.camera.frame = this.data.whole;
     this.camera.showWhole();
-    if (!lastViews.has(key)) this._showLinked(this.data.viewport);
+    if (!lastViews.has(key)) showFirst(this);
     else if (lastViews.get(key)) this.camera.show(lastViews.get(key));
     if (this.actions.awaited !== null) this.actions.landOn(this.actions.awaited);
     this.writeView();
@@ -343,7 +344,7 @@ export class LatentMap {
    * Show the part of the map that a link gives, if it gives one. Its shape is seldom quite that of
    * the map, so its text stays as it is until the view moves; else each Back would zoom out a little.
    */
-  _showLinked(edges) {
+  showLinked(edges) {
     if (!edges) return;
     this.camera.show(edges);
     this.linked = { at: String(this.camera.viewport), text: edges.join(",") };
@@ -388,7 +389,7 @@ export class LatentMap {
   _followAddress() {
     if (location.pathname !== this.link.path || !this.index) return;
     const viewport = viewportOf(location.search, this.data.viewportName);
-    if (viewport) this._showLinked(viewport);
+    if (viewport) this.showLinked(viewport);
     else this.camera.showWhole();
     this.moved();
   }

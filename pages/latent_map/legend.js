@@ -6,6 +6,17 @@ const WIDE = 640;
 const AT_ONCE = 60;
 
 /**
+ * The places of the entries in the order in which they are listed: those with selected latents first.
+ * @param {import("./colours.js").Colour} colour
+ * @param {number[]} counts Selected latents of each entry.
+ */
+export function listOrder(colour, counts) {
+  const places = counts.map((_, place) => place);
+  if (colour.scale) return places;
+  return [...places.filter((place) => counts[place] > 0), ...places.filter((place) => counts[place] === 0)];
+}
+
+/**
  * @param {HTMLElement} host
  * @param {{onToggle: (code: number) => void, theme?: () => "light"|"dark"}} options `onToggle` gets
  *   the code of an entry that was clicked.
@@ -15,6 +26,9 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
   let more = null;
   /** Selected latents of each entry. */
   let shown = [];
+  /** The places of the entries as they are listed. */
+  let order = [];
+  let list = null;
   /** Whether the reader has opened or closed it; null leaves it to the room. */
   let chosen = null;
   const isWide = () => host.parentElement.clientWidth >= WIDE;
@@ -39,7 +53,7 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     details.addEventListener("toggle", place);
     details.append(title);
     if (colour.scale) details.append(colourBar(colour, theme()));
-    const list = text("ul", "legend-entries", "");
+    list = text("ul", "legend-entries", "");
     list.tabIndex = 0; // the only stop of Tab of the map beside the map itself
     list.setAttribute("aria-label", `${colour.title}: the arrow keys go through the entries`);
     list.addEventListener("keydown", step);
@@ -48,29 +62,39 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     more.type = "button";
     more.tabIndex = -1;
     more.addEventListener("click", () => {
-      add(list, colour);
+      add(colour);
       write();
     });
     details.append(list, more);
-    add(list, colour);
+    add(colour);
     host.replaceChildren(details);
     place();
   }
 
   /** List the next entries. */
-  function add(list, colour) {
-    for (const entry of colour.entries.slice(rows.length, rows.length + AT_ONCE)) {
-      rows.push(row(list, colour, entry, theme(), onToggle));
+  function add(colour) {
+    for (const place of order.slice(rows.length, rows.length + AT_ONCE)) {
+      rows.push({ place, ...row(list, colour, colour.entries[place], theme(), onToggle) });
     }
-    const rest = colour.entries.length - rows.length;
-    more.hidden = rest === 0;
-    more.textContent = `${rest.toLocaleString("en")} more`;
+    const all = colour.entries.length;
+    more.hidden = rows.length === all;
+    const kind = colour.ids?.length ? " clusters" : "";
+    more.textContent = `${rows.length.toLocaleString("en")} of ${all.toLocaleString("en")}${kind} listed · list more`;
+  }
+
+  /** List the entries again in another order; the one with the keys keeps them. */
+  function arrange(colour) {
+    const code = list.getRootNode().activeElement?.dataset.code;
+    list.replaceChildren();
+    rows = [];
+    add(colour);
+    if (code !== undefined) list.querySelector(`[data-code="${code}"]`)?.focus();
   }
 
   /** Write how many latents of each listed entry are selected. */
   function write() {
-    rows.forEach(({ item, count, entry }, i) => {
-      const selected = shown[i];
+    rows.forEach(({ item, count, entry, place }) => {
+      const selected = shown[place];
       count.textContent =
         selected === entry.total
           ? entry.total.toLocaleString("en")
@@ -85,10 +109,14 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     /**
      * @param {import("./colours.js").Colour} colour
      * @param {number[]} counts Selected latents of each entry.
+     * @param {boolean} [isPart] Whether a part of the latents is selected: its entries come first.
      */
-    show(colour, counts) {
+    show(colour, counts, isPart = false) {
       const key = `${colour.name} ${colour.title} ${theme()} ${colour.entries.length}`;
+      const before = String(order);
+      order = isPart ? listOrder(colour, counts) : counts.map((_, place) => place);
       if (key !== drawn) build(colour);
+      else if (String(order) !== before) arrange(colour);
       drawn = key;
       shown = counts;
       write();

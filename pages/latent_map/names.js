@@ -15,6 +15,8 @@
  * @property {number} [size] Latents of the cluster.
  * @property {number} [level] Of the cluster; 0 is the finest.
  * @property {number} [top] The coarsest level that holds the cluster or one that contains it.
+ * @property {boolean} [own] Whether it is of a latent that the reader has chosen: it may be farther
+ *   from its point, so that it is not left out.
  * @property {string} [light] Colour on a light background; "" for ink.
  * @property {string} [dark] Colour on a dark background; "" for ink.
  */
@@ -38,6 +40,9 @@ const GAP = 9;
 const PAD = 3;
 /** Pixels by which the name of a cluster may be moved up or down. */
 const ASIDE = [24, 44];
+/** Pixels by which the name of a chosen latent may be moved sideways, and up or down. */
+const SIDEWAYS = 6;
+const FARTHER = [21, 38];
 
 /**
  * The level of clusters to name: the finest that is not crowded, else the coarsest.
@@ -80,7 +85,8 @@ const OF_CLUSTER = 1 / 5;
 const OF_SELECTION = 1 / 20;
 
 /**
- * The names that belong to a selection: of selected latents, and of clusters that hold enough of it.
+ * The names that belong to a selection: of selected latents, and of clusters that hold enough of it:
+ * a fifth of the cluster, or a twentieth of the selection and more than one latent.
  * A coarse cluster holds what the clusters below it hold.
  * @param {Name[]} wanted
  * @param {Name[]} clusters Names of clusters of all levels.
@@ -100,7 +106,7 @@ export function selectedNames(wanted, clusters, counts, mask) {
   return wanted.filter((name) => {
     if (name.kind === "latent") return mask[name.id] === 1;
     const count = held.get(name.id) ?? 0;
-    return count > 0 && (count >= name.size * OF_CLUSTER || count >= selected * OF_SELECTION);
+    return count > 0 && (count >= name.size * OF_CLUSTER || (count > 1 && count >= selected * OF_SELECTION));
   });
 }
 
@@ -147,12 +153,20 @@ function middles(name, x, y, half, beside) {
   if (name.kind === "cluster") {
     return [[x, y], ...(beside ? ASIDE.flatMap((rows) => [[x, y - rows], [x, y + rows]]) : [])];
   }
-  return [
-    [x + GAP + half - PAD, y],
-    [x - GAP - half + PAD, y],
+  const [right, left] = [x + GAP + half - PAD, x - GAP - half + PAD];
+  const near = [
+    [right, y],
+    [left, y],
     [x, y - 2 * GAP],
     [x, y + 2 * GAP],
   ];
+  if (!name.own) return near;
+  const rows = FARTHER.flatMap((row) => [y - row, y + row]);
+  const sides = [
+    [right + SIDEWAYS, y],
+    [left - SIDEWAYS, y],
+  ];
+  return [...near, ...sides, ...rows.flatMap((row) => [[right, row], [left, row], [x, row]])];
 }
 
 /** The box of a name, moved inside the map; null if its place is outside or it is too wide. */

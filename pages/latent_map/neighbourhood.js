@@ -77,6 +77,7 @@ export function placeNeighbours(context, neighbourhood, camera, size, blocked = 
     x: neighbour.x,
     y: neighbour.y,
     weak: false,
+    own: true,
   }));
   return placeNames(names, camera, size, (name) => widthOf(context, name), { blocked });
 }

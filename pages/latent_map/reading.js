@@ -8,7 +8,7 @@ import { countEntries } from "./colours.js";
 import { createExportMenu } from "./export_menu.js";
 import { createLegend } from "./legend.js";
 import { createNameSource } from "./name_source.js";
-import { clusterAt, drawNames, placeNames, selectedNames, setFamily, wantedNames, widthOf } from "./names.js";
+import { clusterAt, drawNames, MOST, placeNames, selectedNames, setFamily, wantedNames, widthOf } from "./names.js";
 import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
 import { jsonAt } from "./source.js";
 
@@ -16,6 +16,8 @@ import { jsonAt } from "./source.js";
 /** Selected points that no name may hide, and the pixels around each. */
 const FEW = 60;
 const REACH = 5;
+/** Pixels around the latent in focus, with its ring. */
+const RING = 11;
 
 export class Reading {
   /** @param {import("./latent_map.js").LatentMap} map */
@@ -38,6 +40,7 @@ export class Reading {
       theme,
     });
     this.exports = createExportMenu(map.stage.toolbar, map, this);
+    map.stage.focus.addEventListener("click", () => map.actions.focusOn(null));
   }
 
   /** The level of the clusters as a query of an address; empty for the level shown first. */
@@ -70,7 +73,7 @@ export class Reading {
     if (!this.colour) return;
     /** Selected latents of each entry of the legend. */
     this.counts = countEntries(this.colour, this.map.selection.mask);
-    this.legend.show(this.colour, this.counts);
+    this.legend.show(this.colour, this.counts, this.map.selection.mask !== null);
   }
 
   /** The pointer is on a point, or on none (-1); `stays` after a click or tap. */
@@ -87,7 +90,9 @@ export class Reading {
 
   /** Read what surrounds the latent in focus. */
   async focusChanged() {
-    const { data, focus } = this.map;
+    const { data, focus, stage } = this.map;
+    stage.focus.hidden = focus === null;
+    stage.focus.textContent = focus === null ? "" : `focus: latent ${focus} ×`;
     const key = focus === null ? "" : `${data.base}/neighbourhood/${data.map}/${focus}?measure=${data.measure}`;
     if (this.around === key) return;
     this.around = key;
@@ -142,7 +147,7 @@ export class Reading {
   /** The boxes [left, right, top, bottom] of what lies over the map, where no name goes. */
   covered() {
     const { stage } = this.map;
-    return [stage.toolbar, stage.legend, stage.edges, stage.name].map((part) => [
+    return [stage.toolbar, stage.legend, stage.edges, stage.name, stage.focus].map((part) => [
       part.offsetLeft,
       part.offsetLeft + part.offsetWidth,
       part.offsetTop,
@@ -156,10 +161,22 @@ export class Reading {
     if (!mask || this.map.renderer.selected > FEW) return [];
     const boxes = [];
     for (let point = mask.indexOf(1); point >= 0; point = mask.indexOf(1, point + 1)) {
-      const pixel = this.map.pixelOf(point);
-      if (pixel) boxes.push([pixel[0] - REACH, pixel[0] + REACH, pixel[1] - REACH, pixel[1] + REACH]);
+      boxes.push(...this._boxAround(point, REACH));
     }
     return boxes;
+  }
+
+  /** The box of a point, if it is on the map. */
+  _boxAround(point, reach) {
+    const pixel = this.map.pixelOf(point);
+    return pixel ? [[pixel[0] - reach, pixel[0] + reach, pixel[1] - reach, pixel[1] + reach]] : [];
+  }
+
+  /** The names of a few selected latents that are still selected. */
+  chosen() {
+    const { mask } = this.map.selection;
+    const names = this.map.data.selectedNames ?? [];
+    return mask ? names.filter(({ id }) => mask[id] === 1).map((name) => ({ ...name, own: true })) : [];
   }
 
   /** Names, above everything else. */
@@ -170,12 +187,16 @@ export class Reading {
     const few = this.fewSelected();
     const blocked = [...this.covered(), ...few];
     if (this.neighbourhood) {
+      blocked.push(...this._boxAround(this.neighbourhood.latent, RING));
       this.placedNeighbours = placeNeighbours(context, this.neighbourhood, camera, size, blocked);
       blocked.push(...this.placedNeighbours.map(({ box }) => box));
     }
     const known = this.known();
-    const wanted = known ? this.wanted(known) : [];
-    const most = 25 - this.placedNeighbours.length;
+    const chosen = this.chosen().filter(({ id }) => !this.placedNeighbours.some((other) => other.id === id));
+    const named = new Set(chosen.map(({ id }) => id));
+    const others = (known ? this.wanted(known) : []).filter(({ kind, id }) => kind === "cluster" || !named.has(id));
+    const wanted = [...chosen, ...others];
+    const most = MOST - this.placedNeighbours.length;
     this.placed = placeNames(wanted, camera, size, (name) => widthOf(context, name), { blocked, most, beside: few.length > 0 });
     const neutral = this.colour?.name !== "cluster";
     const faded = Boolean(this.map.selection.mask) && neutral;

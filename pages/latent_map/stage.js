@@ -26,6 +26,11 @@ export function createStage(root) {
     }),
     toolbar: add("div", "toolbar", { role: "toolbar", "aria-label": "Map" }),
     name: add("p", "map-name"),
+    focus: Object.assign(add("button", "focus-chip", { title: "Leave it (Esc)" }), {
+      type: "button",
+      tabIndex: -1, // as the toolbar: the map has a key for it
+      hidden: true,
+    }),
     card: add("div", "card-place"),
     legend: add("div", "legend-place"),
     edges: add("p", "edges"),

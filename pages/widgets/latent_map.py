@@ -26,6 +26,7 @@ from charts.map import TITLES, latent_map, map_caption, map_note
 from charts.map_columns import ASSOCIATION, CLUSTER, PROFILE
 from charts.map_points import map_points
 from charts.map_view import Viewport, whole_map
+from charts.names_by_zoom import selected_names
 from charts.note_colours import NOTE_COLOURS, digest_of
 from charts.text_colours import OWN_TEXT
 from pages.widgets import choices, map_gestures, session
@@ -210,6 +211,7 @@ def _data(page: Page, choice: MapChoice, name: MapName) -> dict[str, Any]:
         "size": view.size,
         "mask": None if page.selected is None else _bits(page.selected),
         "maskVersion": _digest(bundle.identity, page.selection),
+        "selectedNames": selected_names(bundle, name, page.selected),
         "selectionText": page.selection,
         "shapes": [map_gestures.for_browser(shape, out) for shape, out in shapes],
         "focus": view.latent,

@@ -37,6 +37,8 @@ HEIGHT = 360
 """Pixels."""
 _ROW_HEIGHT = 28
 """Pixels."""
+_EDGES = 12
+"""Pixels of a table for its edges and a bar that scrolls sideways."""
 _NUMBER = st.column_config.NumberColumn
 _TEXT = st.column_config.TextColumn
 
@@ -101,6 +103,8 @@ _LATENTS_FIRST = (
     "selected", "label", "latent", "label_precision", "label_recall", "density", "top_tokens",
 )  # fmt: skip
 """Columns of latents that a reader sees; the others are in the menu of the table."""
+_LATENTS_IN_RAIL = ("selected", "label", "latent")
+"""The same in a narrow place."""
 _CLUSTERS_FIRST = (
     "chosen", "label", "verdict", "size", "member_share", "stability", "bootstrap", "context",
 )  # fmt: skip
@@ -115,7 +119,9 @@ _CLUSTER_COLUMNS = {
     ),
     "verdict": _TEXT("verdict", width=215, help=MEANING),
     "context": _TEXT(
-        "strongest context", help="Of the member that comes first in the reading order."
+        "strongest context",
+        help="Of the first member in the reading order that is strongest on what the name names; "
+        "of the first member if there is none.",
     ),
     "stability": _NUMBER(
         "stability",
@@ -185,12 +191,15 @@ def latent_table(
     height: int = HEIGHT,
     selected: Bools | None = None,
     title: str = "",
+    *,
+    narrow: bool = False,
 ) -> int | None:
     """The latents of a mask [n_latents] in reading order; a click opens the latent.
 
     Returns the latent of the ticked row if one row is ticked, so that a page can show its note.
     Ticked rows can be made the selection. If some but not all of the rows are in `selected`
-    [n_latents], a column marks them. Files have the `title`, by default the name.
+    [n_latents], a column marks them. Files have the `title`, by default the name. A `narrow` table
+    shows few columns.
     """
     table = latents_table(bundle, mask, title or name, selected)
     if selected is not None or not mask.all():
@@ -203,9 +212,11 @@ def latent_table(
     place = st.container()
     ids = rows["latent"].to_pylist()
     key = f"table of {name.lower()} {_digest(ids)}"
-    shown = [name for name in _LATENTS_FIRST if name in rows.column_names]
+    first = _LATENTS_IN_RAIL if narrow else _LATENTS_FIRST
+    shown = [name for name in first if name in rows.column_names]
+    columns = _LATENT_COLUMNS | ({"label": _TEXT("name")} if narrow else {})
     modes: list[SelectionMode] = ["single-cell", "multi-row"]
-    event = _table(rows, _LATENT_COLUMNS, key, height, modes, shown)
+    event = _table(rows, columns, key, height, modes, shown)
     ticked = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
     if ticked:
         place.button(
@@ -374,7 +385,7 @@ def _table(
     modes: list[SelectionMode],
     shown: Sequence[str] | None = None,
 ) -> DataframeState:
-    """A table; columns that are not in `shown` are in its menu only."""
+    """A table as high as its rows, up to `height`; columns not in `shown` are in its menu only."""
     return st.dataframe(
         frame(rows),
         column_config=columns,
@@ -383,7 +394,7 @@ def _table(
         key=key,
         on_select="rerun",
         selection_mode=modes,
-        height=height,
+        height=min(height, _ROW_HEIGHT * (max(rows.num_rows, 1) + 1) + _EDGES),
         placeholder="–",
         row_height=_ROW_HEIGHT,
     )

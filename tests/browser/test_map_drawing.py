@@ -49,6 +49,21 @@ def test_the_name_of_a_latent_is_beside_its_point(modules: Page) -> None:
     assert x == 429
 
 
+def test_the_name_of_a_chosen_latent_goes_farther_from_its_point(modules: Page) -> None:
+    near = [placed(modules, {})[0][2], [348, 394, 241.5, 258.5]]
+    near += [[377, 423, 223.5, 240.5], [377, 423, 259.5, 276.5]]
+    assert placed(modules, {}, blocked=near) == []
+    middles = []
+    blocked = list(near)
+    while placed(modules, {"own": True}, blocked=blocked):
+        ((x, y, box),) = placed(modules, {"own": True}, blocked=blocked)
+        middles.append([x, y])
+        blocked.append(box)
+    # Beside its point, above or below it, never over it, and never over another name.
+    assert middles[0] == [429, 212] and len(middles) >= 3
+    assert all(abs(x - 400) > 20 or abs(y - 250) > 20 for x, y in middles)
+
+
 def test_a_pixel_hits_the_name_of_a_cluster_in_its_box_only(modules: Page) -> None:
     box = [377, 423, 241.5, 258.5]
     names = [{"kind": "latent", "id": 5, "box": [0, 50, 0, 50]}]

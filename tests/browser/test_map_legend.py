@@ -91,6 +91,41 @@ def test_a_legend_counts_what_is_selected_of_each_entry(modules: Page) -> None:
     assert legend["rest"] and legend["ticks"] == []
 
 
+def test_entries_with_selected_latents_are_listed_first(modules: Page) -> None:
+    script = """async ([scale, counts]) => {
+      const { listOrder } = await load("legend.js");
+      return listOrder({ scale }, counts);
+    }"""
+    assert modules.evaluate(script, [None, [0, 2, 0, 7, 1]]) == [1, 3, 4, 0, 2]
+    assert modules.evaluate(script, [{}, [0, 2, 0, 7, 1]]) == [0, 1, 2, 3, 4]  # numbers
+
+
+def test_a_legend_follows_the_selection_and_keeps_the_keys(modules: Page) -> None:
+    script = """async () => {
+      const { createLegend } = await load("legend.js");
+      const host = document.body.appendChild(document.createElement("div"))
+        .appendChild(document.createElement("div"));
+      const legend = createLegend(host, { onToggle: () => {} });
+      const entries = [1, 2, 3].map((code) => ({ code, last: code, total: 9, label: `${code}` }));
+      const colour = { title: "", entries, palette: { light: [] } };
+      const rows = () => [...host.querySelectorAll("li")].map((one) => one.innerText);
+      const seen = [];
+      const all = [[9, 9, 9], false];
+      for (const [counts, isPart] of [all, [[0, 0, 4], true], [[0, 3, 4], true], all]) {
+        legend.show(colour, counts, isPart);
+        seen.push(rows());
+        host.querySelector('[data-code="3"]').focus();
+      }
+      seen.push(document.activeElement.dataset.code);
+      host.parentElement.remove();
+      return seen;
+    }"""
+    first, one, two, last, focused = modules.evaluate(script)
+    assert [text[0] for text in first] == [text[0] for text in last] == ["1", "2", "3"]
+    assert [text[0] for text in one] == ["3", "1", "2"] and one[0].endswith("4 / 9")
+    assert [text[0] for text in two] == ["2", "3", "1"] and focused == "3"
+
+
 def test_a_legend_has_room_of_its_own_on_a_wide_map(modules: Page) -> None:
     wide, narrow = (modules.evaluate(LEGEND, [width, None]) for width in (640, 639))
     assert (wide["place"], narrow["place"]) == ("beside", "over")

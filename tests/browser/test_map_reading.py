@@ -335,7 +335,10 @@ async (count) => {
 def test_every_entry_of_a_long_legend_can_be_listed_and_pressed(modules: Page) -> None:
     seen = modules.evaluate(LEGEND, 135)
     assert [count for count, _ in seen["steps"]] == [60, 120, 135]
-    assert [words for _, words in seen["steps"][:2]] == ["75 more", "15 more"]
+    assert [words for _, words in seen["steps"][:2]] == [
+        "60 of 135 listed · list more",
+        "120 of 135 listed · list more",
+    ]
     assert seen["pressed"] == [135] and seen["text"] == "4 / 9"
 
 

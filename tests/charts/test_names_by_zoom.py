@@ -14,7 +14,7 @@ from charts import names_by_zoom
 from charts.cluster_level import level_of
 from charts.core.hues import ink
 from charts.map_view import whole_map
-from charts.names_by_zoom import cluster_names, latent_names
+from charts.names_by_zoom import MOST_SELECTED, cluster_names, latent_names, selected_names
 from tests.charts.conftest import with_tables
 
 
@@ -249,3 +249,21 @@ def test_limits_and_rounding(tiny: Bundle) -> None:
         assert name["x"] == pytest.approx(float(x[name["id"]]), rel=5e-6)
         assert name["y"] == pytest.approx(float(y[name["id"]]), rel=5e-6)
         assert max(len(str(name[axis]).strip("-0.").replace(".", "")) for axis in "xy") <= 6
+
+
+def test_a_small_selection_names_each_of_its_latents_on_the_map(tiny: Bundle) -> None:
+    x = tiny.latents["x"].to_numpy(zero_copy_only=False)
+    on_map = np.flatnonzero(np.isfinite(x))[: MOST_SELECTED - 1]
+    off_map = np.flatnonzero(~np.isfinite(x))[:1]
+    labels = ["same" if i in on_map[:2] else f"name{i}" for i in range(len(x))]
+    bundle = with_tables(tiny, latents=with_column(tiny.latents, "label", labels))
+    mask = np.isin(np.arange(len(x)), [*on_map, *off_map])
+    names = selected_names(bundle, "decoder", mask)
+    assert [name["id"] for name in names] == on_map.tolist()
+    assert names[0]["text"] == f"same · {on_map[0]}" and names[1]["text"] == f"same · {on_map[1]}"
+    assert [name["text"] for name in names[2:]] == [f"name{i}" for i in on_map[2:]]
+    assert names[3]["x"] == pytest.approx(x[on_map[3]], rel=1e-5)
+    assert not any(name["weak"] for name in names)
+    assert selected_names(bundle, "decoder", None) == []
+    assert selected_names(bundle, "decoder", mask & False) == []
+    assert selected_names(bundle, "decoder", np.arange(len(x)) <= MOST_SELECTED) == []

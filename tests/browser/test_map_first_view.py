@@ -1,0 +1,81 @@
+"""What a link to a few latents shows on the map: their names, their clusters and their list."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from analysis.bundle import Bundle
+from charts.cluster_level import level_of
+from charts.names_by_zoom import selected_names
+from tests.browser.conftest import PATIENCE, OpenPage
+from tests.browser.map_page import MapPage
+
+pytestmark = pytest.mark.browser
+
+RECORD = """
+const { fillText, clearRect } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+  if (this.canvas.className === "overlay") window.drawnTexts = [];
+  clearRect.apply(this, box);
+};
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  const drawn = [text, x, y, this.measureText(text).width];
+  if (this.canvas.className === "overlay") window.drawnTexts.push(drawn);
+  fillText.call(this, text, x, y);
+};
+"""
+"""Keeps the texts of the last picture of the overlay with their middles and widths."""
+
+
+def test_a_link_to_a_few_latents_names_them_and_shows_where_they_are(
+    open_page: OpenPage, server: str, bundle: Bundle
+) -> None:
+    clustering = level_of(bundle)
+    x = bundle.latents["x"].to_numpy(zero_copy_only=False)
+    left = np.flatnonzero((x < np.nanquantile(x, 0.2)) & (clustering.of_latent >= 0))
+    chosen = left[:: len(left) // 8][:8]
+    select = ",".join(map(str, chosen))
+    page = open_page("latent?latent=12", script=RECORD)
+    page.goto(f"{server}/map?map=decoder&select=latent={select}")
+    expect(page.locator(".map")).to_have_attribute("data-drawn", "all", timeout=PATIENCE)
+    mask = np.isin(np.arange(bundle.latents.num_rows), chosen)
+    names = {name["text"] for name in selected_names(bundle, "decoder", mask)}
+    page.wait_for_function(_ALL_DRAWN, arg=sorted(names), timeout=PATIENCE)
+    drawn: list[Any] = page.evaluate("window.drawnTexts")
+    for i, (_, x_0, y_0, width_0) in enumerate(drawn):
+        for _, x_1, y_1, width_1 in drawn[:i]:
+            assert abs(x_1 - x_0) >= (width_0 + width_1) / 2 or abs(y_1 - y_0) >= 11
+    page.wait_for_url(re.compile("viewport="), timeout=PATIENCE)
+    x0, x1, y0, y1 = MapPage(page, bundle).viewport()
+    places = np.column_stack([bundle.latents[name].to_numpy() for name in ("x", "y")])[chosen]
+    assert (places > [x0, y0]).all() and (places < [x1, y1]).all()
+    clusters = clustering.of_latent[chosen]
+    _expect_legend(page, clustering.of_latent, mask, len(np.unique(clusters)))
+    expect(page.get_by_role("tab", name="Latents")).to_have_attribute("aria-selected", "true")
+
+
+_ALL_DRAWN = """(names) =>
+  names.every((name) => window.drawnTexts?.some(([text]) => text === name))"""
+
+
+def _expect_legend(page: Page, of_latent: np.ndarray, mask: np.ndarray, holding: int) -> None:
+    """The clusters that hold selected latents come first, each with how many."""
+    counts = page.locator(".map .legend-count")
+    expect(counts.nth(holding)).to_have_text(re.compile("^0 / "))
+    first = [text.split(" / ")[0] for text in counts.all_inner_texts()[:holding]]
+    sizes = np.unique(of_latent[mask], return_counts=True)[1]
+    assert sorted(map(int, first)) == sorted(sizes.tolist())
+
+
+def test_the_focus_of_a_link_is_named_and_can_be_left(open_page: OpenPage, bundle: Bundle) -> None:
+    page = open_page("map?map=decoder&latent=12", 390, 844)
+    shown = MapPage(page, bundle).ready()
+    chip = page.get_by_role("button", name="focus: latent 12")
+    expect(chip).to_be_visible()
+    chip.click()
+    expect(chip).to_be_hidden()
+    shown.rest()
+    page.wait_for_url(lambda url: "latent=12" not in url)
