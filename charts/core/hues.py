@@ -22,6 +22,14 @@ DISTINCT = 20.0
 """CIEDE2000 from which two neighbouring clusters are told apart at a glance."""
 _STEPS = 1 << 20
 """Steps of one squared CIEDE2000 in a cost."""
+LISTED = 15
+"""Rows of a legend that are seen at first: no two of them have one hue."""
+_NEVER = 1 << 50
+"""The cost of one hue in two of them; more than all others."""
+TELLING = 18
+"""Hues from which the first `LISTED` clusters choose: those that are told apart best."""
+_REPEAT = 100 * _STEPS
+"""The cost of one hue in two rows of a legend that are listed near one another."""
 ROUNDS = 4
 """Most times that every cluster chooses its hue."""
 READABLE = 4.5
@@ -62,8 +70,9 @@ def cluster_colours(clusters: np.ndarray, *maps: np.ndarray) -> dict[int, str]:
     There are more clusters than hues, so hues repeat: in the given order, each cluster takes the
     hue that falls least short of `DISTINCT` from those of its neighbours, for readers with any
     vision and on both backgrounds, and of equal ones the least used. The clusters then choose again
-    until none changes. Up to 12 clusters have different hues. The result depends only on the
-    clusters, not on the selection.
+    until none changes. Up to 12 clusters have different hues, and so have the first `LISTED`, which
+    a legend lists first; later rows repeat a hue of the rows near them as seldom as the map allows.
+    The result depends only on the clusters, not on the selection.
     """
     count, hues_ = len(clusters), len(CLUSTER_COLOURS)
     if count == 0:
@@ -77,6 +86,7 @@ def cluster_colours(clusters: np.ndarray, *maps: np.ndarray) -> dict[int, str]:
     once = 4 * _STEPS * (1_000_000 if count <= hues_ // 2 else 1)
     quarters = [(others, np.rint(4 * weights).astype(np.int64)) for others, weights in near]
     cost, used = np.zeros((count, hues_), dtype=np.int64), np.zeros(hues_, dtype=np.int64)
+    cost[:LISTED, ~_most_distinct(short, TELLING)] = _NEVER
     hue = [-1] * count
     for _ in range(ROUNDS):
         before = list(hue)
@@ -84,14 +94,38 @@ def cluster_colours(clusters: np.ndarray, *maps: np.ndarray) -> dict[int, str]:
             old = hue[i]
             if old >= 0:
                 used[old] -= once
+                _repeats(cost, i, old, -1)
             hue[i] = new = int((cost[i] + used).argmin())
             used[new] += once
+            _repeats(cost, i, new, 1)
             if new != old:
                 more = short[new] if old < 0 else short[new] - short[old]
                 cost[others] += weights[:, None] * more
         if hue == before:
             break
     return {int(c): CLUSTER_COLOURS[h] for c, h in zip(clusters, hue, strict=True)}
+
+
+def _repeats(cost: np.ndarray, row: int, hue: int, sign: int) -> None:
+    """Add what it costs the rows of `cost` [n, hues] near a row to have its hue too."""
+    cost[max(row - LISTED + 1, 0) : row + LISTED, hue] += sign * _REPEAT
+    if row < LISTED:
+        cost[:LISTED, hue] += sign * _NEVER
+
+
+def _most_distinct(short: np.ndarray, most: int) -> np.ndarray:
+    """Which `most` of the hues [n] are told apart best, bool [n].
+
+    `short` [n, n] is how far two hues fall short of `DISTINCT`. One after another, of the two that
+    fall most short the one is left out that also falls more short of the others.
+    """
+    kept = np.ones(len(short), dtype=bool)
+    others = short - np.diag(np.diag(short))
+    while kept.sum() > most:
+        left = np.where(kept[:, None] & kept, others, -1)
+        pair = np.unravel_index(np.argmax(left), left.shape)
+        kept[max(pair, key=lambda hue: others[hue] @ kept)] = False
+    return kept
 
 
 def _neighbours(maps: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -91,6 +91,20 @@ def test_neighbours_on_either_map_differ() -> None:
         assert min(_confusable(colours[i], colours[int(j)]) for i, j in enumerate(nearest)) > 5
 
 
+@pytest.mark.parametrize("count", [15, 40, 200])
+def test_rows_that_a_legend_shows_at_first_have_different_hues(count: int) -> None:
+    centres = np.random.default_rng(count).normal(size=(2, count, 2))
+    colours = list(hues.cluster_colours(np.arange(count), *centres).values())
+    first = colours[: hues.LISTED]
+    assert len(set(first)) == 15
+    pairs = list(itertools.combinations(first, 2))
+    assert min(_confusable(a, b) for a, b in pairs) > 3
+    # Of the rows listed near one another, fewer have one hue than if hues were drawn at random.
+    near = [(i, j) for i in range(count) for j in range(max(i - 14, 0), i)]
+    repeats = sum(colours[i] == colours[j] for i, j in near)
+    assert repeats < 0.85 * len(near) / len(CLUSTER_COLOURS)
+
+
 def test_few_clusters_have_different_hues_wherever_they_are() -> None:
     lonely = np.column_stack([np.arange(12) * 1e6, np.zeros(12)])
     assert len(set(hues.cluster_colours(np.arange(12), lonely).values())) == 12
@@ -147,6 +161,7 @@ def test_neighbours_are_the_nearest_eight_and_the_nearest_three_count_fully() ->
 
 
 def test_the_numbers_of_the_choice_of_hues() -> None:
+    assert (hues.LISTED, hues.TELLING) == (15, 18)
     assert (hues.DISTINCT, hues.ROUNDS, hues.READABLE, hues.READABLE_ON_DARK) == (20, 4, 4.5, 6)
 
 
