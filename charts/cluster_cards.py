@@ -1,5 +1,6 @@
 """The first believable clusters of the reading order: name, size and one context of each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,8 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
 from analysis.labels.good_lifts import GOOD_LIFT
-from analysis.runtime.arrays import Ints
 from charts.cluster_level import level_of
-from charts.context_snippets import NO_SNIPPET, strongest_snippets
+from charts.context_snippets import NO_SNIPPET, Snippet, cluster_snippets, ordered_members
 from charts.core.cache import cached
 from charts.core.text import shown_label
 
@@ -46,7 +46,7 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     """The first `most` clusters of the reading order, or the largest if the bundle has no order.
 
     Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
-    all are. The context is the strongest one of the member that comes first in the reading order.
+    all are. The context is that of `cluster_snippets`.
     """
     clusters = _believable(bundle.clusters)
     if clusters["reading_item"].null_count < clusters.num_rows:
@@ -56,8 +56,8 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
         clusters = _believable(level_of(bundle).table)
         order = [("size", "descending"), ("cluster", "ascending")]
     rows = clusters.sort_by(order).slice(0, most).to_pylist()
-    members = first_members(bundle, np.array([row["cluster"] for row in rows], dtype=np.int64))
-    snippets = strongest_snippets(bundle, members)
+    ids = np.array([row["cluster"] for row in rows], dtype=np.int64)
+    snippets = cluster_snippets(bundle, ids)
     return tuple(
         Card(
             row["cluster"],
@@ -68,11 +68,21 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
             row["bootstrap"],
             row["bootstrap_null"],
             row["member_lift"],
-            member,
-            *snippets.get(member, NO_SNIPPET),
+            *_context(bundle, row["cluster"], snippets),
         )
-        for row, member in zip(rows, members.tolist(), strict=True)
+        for row in rows
     )
+
+
+def _context(
+    bundle: Bundle, cluster: int, snippets: Mapping[int, tuple[int, Snippet]]
+) -> tuple[int, str, str, str]:
+    """The member whose context is shown, and the context; the first member if there is none."""
+    if cluster in snippets:
+        member, snippet = snippets[cluster]
+        return member, *snippet
+    ((member,),) = ordered_members(bundle, np.array([cluster]), 1)
+    return member, *NO_SNIPPET
 
 
 def _believable(clusters: pa.Table) -> pa.Table:
@@ -80,13 +90,3 @@ def _believable(clusters: pa.Table) -> pa.Table:
     fits = pc.fill_null(pc.greater_equal(clusters["member_lift"], GOOD_LIFT), False)
     good = clusters.filter(pc.and_(fits, pc.invert(weak(clusters))))
     return good if good.num_rows else clusters
-
-
-def first_members(bundle: Bundle, clusters: Ints) -> Ints:
-    """Of each cluster [n] the member that comes first in the reading order, or is most active."""
-    member, cluster = (bundle.memberships[name].to_numpy() for name in ("latent", "cluster"))
-    rank = pc.fill_null(bundle.latents["reading_rank"], 2**31 - 1).to_numpy()[member]
-    active = bundle.latents["active_tokens"].to_numpy()[member]
-    order = np.lexsort((member, -active, rank, cluster))
-    first = np.searchsorted(cluster[order], clusters)
-    return member[order][first].astype(np.int64)

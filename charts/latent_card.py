@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, LevelName
 from analysis.cooccurrence.ranking import ranked_partners
@@ -12,6 +11,7 @@ from analysis.latents.windows import WindowReader
 from analysis.runtime.numbers import density, fraction, short
 from charts.cluster_level import level_of
 from charts.concordance import activation_ratio, whole_texts
+from charts.context_snippets import GOOD_PRECISION, shown_contexts
 from charts.core.cache import cached
 from charts.core.hues import ink
 from charts.core.latents import check_latent
@@ -19,7 +19,6 @@ from charts.core.measures import check_measure, title_of, value_texts
 from charts.core.names import name_by_latent
 from charts.core.text import shown_label, shown_token
 from charts.map_view import places
-from charts.names_by_zoom import GOOD_PRECISION
 from charts.readable_names import short_name
 
 WINDOW = 20
@@ -124,11 +123,8 @@ def _cluster(bundle: Bundle, latent: int, level: LevelName | None) -> CardCluste
 def _context(
     bundle: Bundle, latent: int, largest: float | None
 ) -> tuple[tuple[CardToken, ...], int, str]:
-    """The strongest context, the index of its picked token, and the title of its document."""
-    contexts = bundle.contexts.of(latent)
-    contexts = contexts.filter(pc.equal(contexts["kind"].cast("string"), "top"))
-    order = [("activation", "descending"), ("document", "ascending"), ("position", "ascending")]
-    first = contexts.sort_by(order).slice(0, 1)
+    """A strong context, the index of its picked token, and the title of its document."""
+    first = shown_contexts(bundle, np.array([latent]))
     if first.num_rows == 0:
         return (), 0, ""
     window = WindowReader.of(bundle).read(first, WINDOW).to_pylist()[0]

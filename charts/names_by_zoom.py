@@ -4,6 +4,7 @@ The browser places them (`pages/latent_map/names.js`), in the order given here: 
 believable clusters come first.
 """
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,13 @@ import pyarrow as pa
 from analysis.bundle import Bundle, LevelName
 from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import MapName
+from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from charts.cluster_level import level_of
+from charts.context_snippets import GOOD_PRECISION
 from charts.core.cache import cached
 from charts.core.hues import ink
+from charts.core.names import name_by_latent
 from charts.densest_places import densest_places
 from charts.map_view import Viewport, maps_of, places, whole_map
 from charts.readable_names import Clarity, ShortName, short_name
@@ -26,10 +30,10 @@ MOST_LATENTS = 40
 """Names of latents in one tile."""
 CROWDED = 4_000
 """Latents in a tile above which none is named: zoom in further."""
+MOST_SELECTED = 25
+"""Latents of a selection that all have their names on the map; as many as names.js draws."""
 DEEPEST = 16
 """Zoom steps down to the smallest tiles, whose sides are the map's divided by 2^16."""
-GOOD_PRECISION = 0.5
-"""Precision from which the label of a latent is right at least half of the time."""
 OWN_HUE = 0.5
 """Share of a cluster's members with one hue from which its name has that hue."""
 
@@ -182,6 +186,32 @@ def latent_names(bundle: Bundle, map_name: MapName, zoom: int, column: int, row:
         ranked.append(((_tier(short, weak=weak), -f1, latent), name))
     ranked.sort(key=lambda pair: pair[0])
     return {"count": len(inside), "names": [name for _, name in ranked[:MOST_LATENTS]]}
+
+
+def selected_names(bundle: Bundle, map_name: MapName, selected: Bools | None) -> list[Name]:
+    """The names of a selection [n_latents] of at most `MOST_SELECTED` latents that are on a map.
+
+    Empty for a larger selection and for None, which is everything. Two latents with one name have
+    their ids behind it.
+    """
+    if selected is None or not 0 < int(selected.sum()) <= MOST_SELECTED:
+        return []
+    x, y = places(bundle, map_name)
+    latents = np.flatnonzero(selected & np.isfinite(x) & np.isfinite(y)).tolist()
+    names = name_by_latent(bundle, latents)
+    texts = {latent: short_name(names[latent]).text or str(latent) for latent in latents}
+    times = Counter(texts.values())
+    return [
+        {
+            "kind": "latent",
+            "id": latent,
+            "text": text if times[text] == 1 else f"{text} · {latent}",
+            "weak": False,
+            "x": _rounded(float(x[latent])),
+            "y": _rounded(float(y[latent])),
+        }
+        for latent, text in texts.items()
+    ]
 
 
 def _in_tile(bundle: Bundle, map_name: MapName, zoom: int, column: int, row: int) -> np.ndarray:

@@ -10,10 +10,9 @@ from analysis.bundle import Bundle, LevelName
 from analysis.runtime.arrays import Bools, Int32s, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
-from charts.cluster_cards import first_members
 from charts.cluster_level import at_level, level_words
 from charts.cluster_verdict import verdicts
-from charts.context_snippets import NO_SNIPPET, strongest_snippets
+from charts.context_snippets import cluster_snippets
 from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.measures import title_of
@@ -136,8 +135,8 @@ def _with_selected(rows: pa.Table, selected: Bools) -> pa.Table:
 def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTable:
     """The clusters of a level, largest first, and how many members of each are in the mask [F].
 
-    `verdict` is that of `charts.cluster_verdict`. `context` is the strongest context of the member
-    that comes first in the reading order; clusters after the first MOST_ROWS have none.
+    `verdict` is that of `charts.cluster_verdict`. `context` is that of
+    `cluster_snippets`; clusters after the first MOST_ROWS have none.
     """
     rows = at_level(bundle.clusters, level)
     rows = rows.sort_by([("size", "descending"), ("cluster", "ascending")])
@@ -160,9 +159,8 @@ def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTa
 def _contexts_of(bundle: Bundle, clusters: pa.Table) -> list[str]:
     """A context of each row of the cluster table as a short line; empty without one."""
     first = clusters["cluster"].to_numpy()[:MOST_ROWS].astype(np.int64)
-    members = first_members(bundle, first)
-    snippets = strongest_snippets(bundle, members) if len(members) else {}
-    lines = [snippets.get(member, NO_SNIPPET).line for member in members.tolist()]
+    snippets = cluster_snippets(bundle, first) if len(first) else {}
+    lines = [snippets[one][1].line if one in snippets else "" for one in first.tolist()]
     return [*lines, *[""] * (clusters.num_rows - len(lines))]
 
 

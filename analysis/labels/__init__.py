@@ -3,6 +3,8 @@
 - `split`: the documents from which labels are made, and those held out to score them;
 - `units`, `unspaced` and `terms`: whole characters, words of scripts without spaces, and words,
   pieces and phrases, as a reader understands them;
+- `surfaces` and `label_tokens`: how words are joined and shown, and whether a token of a passage is
+  one that a label is about;
 - `naming_terms`: the terms of a whole corpus, which a build makes once;
 - `evidence`: the terms on which each latent fires more than others do;
 - `naming`: labels from this evidence, and what the members of a cluster share;

@@ -8,12 +8,15 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.labels.terms import TokenTerms
 from analysis.labels.unspaced_scripts import is_unspaced
 from analysis.runtime.arrays import Bools, Int32s
+
+if TYPE_CHECKING:  # it loads numba, which would delay the first page
+    from analysis.labels.terms import TokenTerms
 
 _SIGNS = {
     ".。": "full stops",
@@ -56,6 +59,8 @@ MOST_SIGNS = 2
 """Kinds of signs up to which a token of several signs is described by their names."""
 ACCENTED, SINGLE = "accented letters", "single letters in words"
 """The groups of letters."""
+GROUPS = frozenset((*_SIGNS.values(), "numbers", "blank lines", "parts of rare characters"))
+"""The names of groups of signs; `WITH` joins two of them."""
 _NAME_OF_SIGN = {sign: name for signs, name in _SIGNS.items() for sign in signs}
 
 
@@ -94,18 +99,18 @@ class Readable:
         return np.array([kind is Kind.PLAIN for kind in self.kinds], dtype=bool)
 
 
-def readable_terms(terms: TokenTerms) -> Readable:
+def readable_terms(terms: "TokenTerms") -> Readable:
     """The readable term of every term; the two kinds of a phrase are one."""
     places: dict[tuple[Kind, str], int] = {}
     texts: list[str] = []
     of_term = np.empty(len(terms.shown), dtype=np.int32)
     for term, shown in enumerate(terms.shown):
         if terms.first_piece <= term < terms.first_before:
-            kind, text = _piece(shown)
+            kind, text = piece_kind(shown)
         elif terms.first_before <= term < terms.first_second:
-            kind, text = _before(shown.removesuffix(" →"))
+            kind, text = before_kind(shown.removesuffix(" →"))
         else:
-            kind, text = _word(shown)
+            kind, text = word_kind(shown)
         of_term[term] = place = places.setdefault((kind, text.casefold()), len(places))
         if place == len(texts):
             texts.append(text)
@@ -168,12 +173,14 @@ def _parts(kind: Kind, texts: Sequence[str]) -> list[str]:
     return [f"{words} {either}"]
 
 
-def _before(shown: str) -> tuple[Kind, str]:
-    kind, text = _word(shown)
+def before_kind(shown: str) -> tuple[Kind, str]:
+    """The kind of the word before a token, and its text without the words that the kind adds."""
+    kind, text = word_kind(shown)
     return (Kind.AFTER_GROUP, text) if kind is Kind.GROUP else (Kind.AFTER, shown)
 
 
-def _piece(shown: str) -> tuple[Kind, str]:
+def piece_kind(shown: str) -> tuple[Kind, str]:
+    """The same for a piece, such as "…ing"."""
     text = shown.strip("…")
     if "⟨" in text:
         return Kind.GROUP, "parts of rare characters"
@@ -184,7 +191,8 @@ def _piece(shown: str) -> tuple[Kind, str]:
     return (Kind.ENDING if shown.startswith("…") else Kind.BEGINNING), text
 
 
-def _word(shown: str) -> tuple[Kind, str]:
+def word_kind(shown: str) -> tuple[Kind, str]:
+    """The same for a word or signs."""
     if "⟨" in shown:
         return Kind.GROUP, "parts of rare characters"
     letters = [c for c in shown if unicodedata.category(c)[0] == "L"]

@@ -14,7 +14,6 @@ between them. In scripts without spaces a word is an entry of a lexicon (`unspac
 differ only in case are the same term, which is shown in its most frequent form.
 """
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
+from analysis.labels.surfaces import NOT_JOINED, joint, surface
 from analysis.labels.units import Units, sequence_hashes, token_units
 from analysis.labels.unspaced import segmented
 from analysis.labels.unspaced_scripts import is_unspaced
@@ -30,14 +30,10 @@ from analysis.runtime.arrays import Bools, Int32s, Ints
 MOST_PIECES = 12
 """Most pieces of a word, so that a text without spaces does not make endless words."""
 
-LONGEST_SHOWN = 40
-"""Characters of a term that are shown; the rest is cut."""
 SPACED_UNITS = 0.02
 """If a smaller share of the distinct units has a leading space, each of them counts as a word."""
 LEAST_PHRASE = 5
 """Counted occurrences of two words in a row from which they are a phrase."""
-
-NOT_JOINED, LETTER, DIGIT = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -147,21 +143,12 @@ def terms_of_units(units: Units, counted: Bools, lexicon: Collection[str] = ()) 
 
 def _joints(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """What each text can be joined with on its left and on its right, uint8 [n] each."""
-    left = np.array([_joint(text[0]) if text else NOT_JOINED for text in texts], dtype=np.uint8)
-    right = np.array([_joint(text[-1]) if text else NOT_JOINED for text in texts], dtype=np.uint8)
+    left = np.array([joint(text[0]) if text else NOT_JOINED for text in texts], dtype=np.uint8)
+    right = np.array([joint(text[-1]) if text else NOT_JOINED for text in texts], dtype=np.uint8)
     spaced = sum(text.startswith(" ") for text in texts)
     if spaced < SPACED_UNITS * len(texts):
         left[:] = NOT_JOINED
     return left, right
-
-
-def _joint(character: str) -> int:
-    if is_unspaced(character):
-        return NOT_JOINED
-    category = unicodedata.category(character)
-    if category[0] in "LM":
-        return LETTER
-    return DIGIT if category == "Nd" else NOT_JOINED
 
 
 @numba.njit(cache=True)
@@ -186,7 +173,7 @@ def _word_terms(units: Units, starts: Ints) -> tuple[Int32s, list[str]]:
         return_counts=True,
     )
     surfaces = [
-        _surface("".join(units.texts[c] for c in units.code[starts[i] : ends[i]])) for i in first
+        surface("".join(units.texts[c] for c in units.code[starts[i] : ends[i]])) for i in first
     ]
     term, words = _fold(surfaces, counts)
     return term[inverse], words
@@ -202,7 +189,7 @@ def _piece_terms(units: Units, continues: Bools) -> tuple[Int32s, list[str]]:
         return_counts=True,
     )
     pieces = [
-        "…" * (key // 2 % 2) + _surface(units.texts[key // 4]) + "…" * (key % 2)
+        "…" * (key // 2 % 2) + surface(units.texts[key // 4]) + "…" * (key % 2)
         for key in keys.tolist()
     ]
     if len(keys) and keys[0] == -1:
@@ -262,17 +249,6 @@ def _fold(surfaces: Sequence[str], counts: np.ndarray) -> tuple[Int32s, list[str
             shown.append(surfaces[i])
         term_of[i] = terms[key]
     return term_of, shown
-
-
-def _surface(text: str) -> str:
-    """A word or piece as it is shown: without surrounding spaces and punctuation."""
-    bare = text.strip(" ")
-    if not bare:
-        return "␣" if len(text) <= 1 else f"␣×{len(text)}"
-    letters = [i for i, c in enumerate(bare) if unicodedata.category(c)[0] in "LMN"]
-    if letters and "⟨" not in bare:
-        bare = bare[letters[0] : letters[-1] + 1]
-    return bare if len(bare) <= LONGEST_SHOWN else bare[: LONGEST_SHOWN - 1] + "…"
 
 
 def _frequency(kinds: Sequence[Int32s], counted: Bools, terms: int) -> np.ndarray:

@@ -35,10 +35,8 @@ from pages.widgets.pickers import ChosenCluster
 
 HEIGHT = 360
 """Pixels."""
-_ROW_HEIGHT = 28
-"""Pixels."""
-_EDGES = 12
-"""Pixels of a table for its edges and a bar that scrolls sideways."""
+_ROW_HEIGHT, _EDGES = 28, 12
+"""Pixels of a row, and of the edges of a table with a bar that scrolls sideways."""
 _NUMBER = st.column_config.NumberColumn
 _TEXT = st.column_config.TextColumn
 
@@ -103,7 +101,7 @@ _LATENTS_FIRST = (
     "selected", "label", "latent", "label_precision", "label_recall", "density", "top_tokens",
 )  # fmt: skip
 """Columns of latents that a reader sees; the others are in the menu of the table."""
-_LATENTS_IN_RAIL = ("selected", "label", "latent")
+_IN_RAIL = ("selected", "label", "latent")
 """The same in a narrow place."""
 _CLUSTERS_FIRST = (
     "chosen", "label", "verdict", "size", "member_share", "stability", "bootstrap", "context",
@@ -119,9 +117,7 @@ _CLUSTER_COLUMNS = {
     ),
     "verdict": _TEXT("verdict", width=215, help=MEANING),
     "context": _TEXT(
-        "strongest context",
-        help="Of the first member in the reading order that is strongest on what the name names; "
-        "of the first member if there is none.",
+        "strongest context", help="Of the first member that is strongest on a word of the name."
     ),
     "stability": _NUMBER(
         "stability",
@@ -212,8 +208,7 @@ def latent_table(
     place = st.container()
     ids = rows["latent"].to_pylist()
     key = f"table of {name.lower()} {_digest(ids)}"
-    first = _LATENTS_IN_RAIL if narrow else _LATENTS_FIRST
-    shown = [name for name in first if name in rows.column_names]
+    shown = [one for one in (_IN_RAIL if narrow else _LATENTS_FIRST) if one in rows.column_names]
     columns = _LATENT_COLUMNS | ({"label": _TEXT("name")} if narrow else {})
     modes: list[SelectionMode] = ["single-cell", "multi-row"]
     event = _table(rows, columns, key, height, modes, shown)

@@ -10,6 +10,7 @@ from analysis.bundle import Bundle
 from charts import cluster_cards as cluster_cards_module
 from charts.cluster_cards import cluster_cards
 from charts.cluster_level import level_of
+from tests.charts.test_context_snippets import expected_snippet
 
 
 def holds_up(row: dict[str, Any]) -> bool:
@@ -50,9 +51,7 @@ def test_the_context_is_one_of_the_corpus_on_which_the_member_is_active(
         members = planted_bundle.memberships
         inside = members.filter(pc.equal(members["cluster"], card.cluster))["latent"].to_pylist()
         assert card.member in inside
-        ranks = planted_bundle.latents["reading_rank"].to_pylist()
-        known = [ranks[latent] for latent in inside if ranks[latent] is not None]
-        assert ranks[card.member] == min(known)
+        assert card.member == expected_snippet(planted_bundle, card.cluster)[0]
 
 
 def test_a_context_has_24_tokens_and_ends_with_its_document(planted_bundle: Bundle) -> None:
@@ -84,11 +83,8 @@ def test_without_a_reading_order_the_most_active_member_is_shown(planted_bundle:
     older = dataclasses.replace(planted_bundle)
     nothing = pa.nulls(latents.num_rows, pa.int32())
     older.__dict__["latents"] = latents.set_column(index, latents.schema.field(index), nothing)
-    active = latents["active_tokens"].to_pylist()
-    members = planted_bundle.memberships.to_pylist()
     for card in cluster_cards(older, 4):
-        inside = [row["latent"] for row in members if row["cluster"] == card.cluster]
-        assert card.member == min(inside, key=lambda latent: (-active[latent], latent))
+        assert card.member == expected_snippet(older, card.cluster)[0]
 
 
 def test_a_cluster_holds_up_from_a_lift_of_five(planted_bundle: Bundle) -> None:

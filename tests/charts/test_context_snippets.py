@@ -1,9 +1,19 @@
 """The strongest context of a latent as a short text."""
 
 import numpy as np
+import pytest
 
-from analysis.bundle import Bundle
-from charts.context_snippets import Snippet, snippet_of, strongest_snippets
+from analysis.bundle import Bundle, open_bundle
+from analysis.labels.label_tokens import label_is_about, name_is_about
+from charts.context_snippets import (
+    GOOD_PRECISION,
+    MOST_MEMBERS,
+    Snippet,
+    cluster_snippets,
+    snippet_of,
+    strongest_snippets,
+)
+from tests.pages.conftest import ROOT
 
 
 def test_a_snippet_is_the_strongest_stored_context(tiny: Bundle) -> None:
@@ -31,3 +41,64 @@ def test_a_line_is_cut_at_both_ends_and_marks_the_token() -> None:
     assert Snippet("b" * 24, "x", "a" * 36).line == "b" * 24 + "[x]" + "a" * 36
     assert Snippet("", " ", "").line == " [␣]"
     assert Snippet("", "", "").line == ""
+
+
+@pytest.fixture(scope="module")
+def demo() -> Bundle:
+    return open_bundle(ROOT / "data" / "demo")
+
+
+def passages(bundle: Bundle, latent: int) -> list[tuple[list[str], int]]:
+    """The tokens around each strongest context of a latent, strongest first."""
+    rows = [row for row in bundle.contexts.of(latent).to_pylist() if row["kind"] == "top"]
+    rows.sort(key=lambda row: (-row["activation"], row["document"], row["position"]))
+    found = []
+    for row in rows:
+        place = int(np.searchsorted(bundle.kept_tokens.documents, row["document"]))
+        start, end = (
+            int(edges[place])
+            for edges in (bundle.kept_tokens.row_starts, bundle.kept_tokens.row_ends)
+        )
+        at = start + row["position"]
+        first = max(start, at - 12)
+        tokens = bundle.tokens["token"].slice(first, min(end, at + 12) - first).to_pylist()
+        found.append((tokens, at - first))
+    return found
+
+
+def expected_snippet(bundle: Bundle, cluster: int) -> tuple[int, Snippet, bool]:
+    """The member of a cluster that shows it, its context, and whether the name is about that."""
+    members, latents = bundle.memberships.to_pandas(), bundle.latents.to_pandas()
+    own = latents.loc[members.loc[members["cluster"] == cluster, "latent"]]
+    keys = ["reading_rank", "active_tokens", "latent"]
+    own = own.sort_values(keys, ascending=[True, False, True], na_position="last")
+    name = bundle.clusters["label"][cluster].as_py()
+    first = {i: passages(bundle, i)[0] for i in own["latent"].tolist()[:MOST_MEMBERS]}
+    fits = [i for i, passage in first.items() if name_is_about(name, *passage)]
+    best = (fits or list(first))[0]
+    return best, snippet_of(*first[best]), bool(fits)
+
+
+def test_the_context_of_a_cluster_is_on_what_its_name_names(demo: Bundle) -> None:
+    clusters = np.array([*range(0, 92, 9), *range(135, 490, 25)])
+    shown = cluster_snippets(demo, clusters)
+    expected = {cluster: expected_snippet(demo, cluster) for cluster in clusters.tolist()}
+    assert shown == {cluster: pair[:2] for cluster, pair in expected.items()}
+    assert sum(named for _, _, named in expected.values()) > 20
+
+
+def test_the_context_of_a_latent_is_on_what_a_believable_label_names(demo: Bundle) -> None:
+    latents = np.arange(5, demo.latents.num_rows, 251)
+    shown = strongest_snippets(demo, latents)
+    moved = 0
+    for row in demo.latents.take(latents).to_pylist():
+        own = passages(demo, row["latent"])
+        if not own:
+            assert row["latent"] not in shown
+            continue
+        is_good = row["label_precision"] is not None and row["label_precision"] >= GOOD_PRECISION
+        fits = [one for one in own if is_good and label_is_about(row["label"], *one)]
+        best = (fits or own)[0]
+        assert shown[row["latent"]] == snippet_of(*best)
+        moved += best is not own[0]
+    assert moved

@@ -13,7 +13,6 @@ from analysis.cooccurrence.significance import tests_of_pair as significance_of
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from charts import tables
-from charts.context_snippets import strongest_snippets
 from charts.core.export import KINDS, ROWS_KINDS, export
 from charts.core.figure import CaptionedTable, Figure
 from charts.pairs import strongest_pairs
@@ -26,6 +25,7 @@ from charts.tables import (
     pairs_table,
     relations_table,
 )
+from tests.charts.test_context_snippets import expected_snippet
 
 
 def listed(bundle: Bundle, mask: Bools) -> pa.Table:
@@ -138,20 +138,13 @@ def test_clusters_are_listed_with_their_selected_members(planted_bundle: Bundle)
         assert row["selected"] == mask[own].sum()
 
 
-def test_a_row_of_the_clusters_has_a_context_of_its_first_member(
+def test_a_row_of_the_clusters_has_a_context_that_shows_its_name(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     level, mask = LevelName("cooccurrence", 0), np.ones(planted_bundle.latents.num_rows, dtype=bool)
     rows = clusters_table(planted_bundle, level, mask).rows
-    members = planted_bundle.memberships.to_pandas()
-    latents = planted_bundle.latents.to_pandas()
     for row in rows.to_pylist():
-        own = latents.loc[members["latent"][members["cluster"] == row["cluster"]]]
-        own = own.assign(rank=own["reading_rank"].fillna(2**31)).sort_values(
-            ["rank", "active_tokens", "latent"], ascending=[True, False, True]
-        )
-        first = int(own["latent"].iloc[0])
-        (snippet,) = strongest_snippets(planted_bundle, np.array([first])).values()
+        _, snippet, _ = expected_snippet(planted_bundle, row["cluster"])
         assert row["context"] == snippet.line != ""
     monkeypatch.setattr(tables, "MOST_ROWS", 1)
     cut = tables._contexts_of(planted_bundle, rows)
