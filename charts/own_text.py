@@ -6,6 +6,7 @@ and by its rank among its activations there. A latent that is never active in th
 maximum: it is named, but has neither a ratio nor a shade.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from analysis.bundle import Bundle
 from analysis.harvest.own_text.encoded_text import EncodedText
 from analysis.harvest.own_text.encoder_process import encoded_text
 from analysis.latents.latents_of_text import LatentsOfText, latents_of_text
-from analysis.runtime.arrays import Ints
+from analysis.runtime.arrays import Floats, Ints
 from analysis.runtime.numbers import count, fraction
 from charts.concordance import NO_MAXIMUM, columns_of, whole_texts
 from charts.contexts import context_chart
@@ -38,6 +39,8 @@ NOT_IMPORTANCE = (
 MOST_STRIPS = 20
 AROUND = 40
 """Tokens on each side of a latent's strongest token that its strip may show."""
+NAMED_TOKENS = 3
+"""Darkest tokens whose strongest latent is named."""
 NAMED_LATENTS = 3
 """Strongest latents of a token that its tooltip names."""
 MOST_COLOURED = 100
@@ -69,7 +72,7 @@ def own_text(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
     table = table.drop_columns(["activation"])
     place = table.column_names.index("ratio")
     table = table.set_column(place, "ratio", pa.array(best, pa.float32(), from_pandas=True))
-    table = table.append_column("strongest", pa.array(names, pa.string()))
+    table = table.append_column("strongest", pa.array(map(", ".join, names), pa.string()))
     masked = len(tokens) - int(encoded.is_kept.sum())
     cut = encoded.all_tokens - len(tokens)
     return Figure(
@@ -79,7 +82,7 @@ def own_text(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
         rows=table,
         caption=_caption(bundle, encoded),
         note=(
-            f"{count(len(tokens))} tokens were read"
+            f"{_darkest(tokens, best, names)}{count(len(tokens))} tokens were read"
             + (f"; {count(cut)} more were cut off" if cut > 0 else "")
             + f". Masked as in the corpus, the first token and special tokens: {count(masked)}. "
             f"{_without_maximum(latents)}{NOT_IMPORTANCE}"
@@ -167,8 +170,8 @@ def shares_of_text(
 
 def _strongest_of_tokens(
     bundle: Bundle, encoded: EncodedText, latents: LatentsOfText
-) -> tuple[np.ndarray, list[str]]:
-    """The largest ratio of each token, and the names of its strongest latents.
+) -> tuple[np.ndarray, list[list[str]]]:
+    """The largest ratio of each token, and the names of its strongest latents, each with its ratio.
 
     The ratio is 0 where no latent of `latents` is active, NaN where none of these has a maximum.
     """
@@ -183,20 +186,28 @@ def _strongest_of_tokens(
     without = np.setdiff1d(encoded.token_places[is_new], np.flatnonzero(best))
     best[without] = np.nan
     known = name_by_latent(bundle, encoded.latents)
-    names: list[str] = []
+    names: list[list[str]] = []
     ends = np.cumsum(encoded.active)
     for start, end in zip((ends - encoded.active).tolist(), ends.tolist(), strict=True):
         order = start + np.argsort(-strength[start:end], kind="stable")[:NAMED_LATENTS]
         chosen = [i for i in order.tolist() if ratios[i] != 0]
         names.append(
-            ", ".join(
+            [
                 f"{name_of(latent, known[latent], 24)} "
                 f"({NO_MAXIMUM if is_new[i] else fraction(float(ratios[i]))})"
                 for i in chosen
                 for latent in (int(encoded.latents[i]),)
-            )
+            ]
         )
     return best, names
+
+
+def _darkest(tokens: Sequence[str], best: Floats, names: Sequence[Sequence[str]]) -> str:
+    """The darkest tokens, each with its strongest latent; empty if no token has a shade."""
+    order = np.argsort(-np.nan_to_num(best), kind="stable")[:NAMED_TOKENS].tolist()
+    texts = [text for start, stop, text in whole_texts(tokens) for _ in range(start, stop)]
+    named = [f"“{texts[i].strip()}” by {names[i][0]}" for i in order if best[i] > 0]
+    return f"Darkest: {', '.join(named)}. " if named else ""
 
 
 def _strip_rows(bundle: Bundle, encoded: EncodedText, latents: LatentsOfText) -> pa.Table:

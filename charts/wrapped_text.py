@@ -14,12 +14,13 @@ from charts.concordance import (
     with_shares,
 )
 from charts.core.drawing import Drawing, named, template
-from charts.core.numbers import ID, NUMBER
+from charts.core.numbers import ID, NUMBER, PERCENT_AXIS
 from charts.core.text import cells
-from charts.core.theme import ACTIVATION_RANGE, INK, MONO, layered
+from charts.core.theme import ACTIVATION_RANGE, INK, MONO, NARROW, layered
 
 COLUMNS = 96
 """Characters of a line of the text."""
+_STRONGEST = "activation of a token's strongest latent / that latent's own maximum"
 LINE = 21
 """Height of a line in pixels."""
 
@@ -66,7 +67,8 @@ _TOKENS = pa.schema(
 def text_drawing(table: pa.Table) -> Drawing:
     """The lines of `text_lines`; with a column `is_picked`, such a token has a frame.
 
-    With a column `strongest` instead of `activation`, the tooltip of a token shows that.
+    With a column `strongest` instead of `activation`, the tooltip of a token shows that, and a
+    legend explains the shades.
     """
     shown = ("context", "position", "activation", "ratio", "is_picked", "strongest")
     data = table.select([name for name in shown if name in table.column_names])
@@ -77,6 +79,14 @@ def text_drawing(table: pa.Table) -> Drawing:
     lines = int(table["context"][-1].as_py()) + 1 if table.num_rows else 1
     of_latents = "strongest" in table.column_names
     return _text(of_latents).draw({"rows": data}, height=LINE * lines)
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(
+        orient="top", direction="horizontal", gradientLength=160, gradientThickness=9,
+        values=[0, 0.5, 1], format=PERCENT_AXIS, offset=6,
+        titleLimit=alt.ExprRef(f"{NARROW} ? 250 : 460"),
+    )  # fmt: skip
 
 
 @template
@@ -97,7 +107,12 @@ def _text(of_latents: bool) -> alt.LayerChart:
         x=alt.X("start:Q", axis=None, scale=scale),
         x2="end:Q",
         y=y,
-        color=alt.Color("ratio:Q", scale=shade_scale(ACTIVATION_RANGE), legend=None),
+        color=alt.Color(
+            "ratio:Q",
+            title=_STRONGEST,
+            scale=shade_scale(ACTIVATION_RANGE),
+            legend=_legend() if of_latents else None,
+        ),
         stroke=alt.condition("datum.is_picked", alt.value(INK), alt.value(None)),
         tooltip=tooltip,
     )

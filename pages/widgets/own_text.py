@@ -97,12 +97,12 @@ def _show(bundle: Bundle, text: str) -> None:
     except InputError as error:
         st.error(plain(error.public, 1000))
         return
-    for figure in figures:
-        show(figure)
+    show(figures[0])
     _table(table, text, dense)
     with st.container(horizontal=True):
         _actions(bundle, text, dense, table)
     st.caption(plain(table.note or "", 1000))
+    show(figures[1])
 
 
 def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> None:

@@ -64,6 +64,19 @@ def test_a_token_is_shaded_by_its_strongest_latent(tiny: Bundle) -> None:
         assert words in (figure.note or "")
 
 
+def test_the_shades_have_a_legend_and_the_darkest_tokens_name_their_latents(tiny: Bundle) -> None:
+    figure = own_text(tiny, TEXT)
+    names = figure.rows["strongest"].to_pylist()
+    darkest = [names[i].split(")")[0] + ")" for i in (2, 1, 5)]  # 1, a half, an eighth
+    note = figure.note or ""
+    assert note.startswith("Darkest: “") and all(f" by {name}" in note for name in darkest)
+    assert [note.index(f" by {name}") for name in darkest] == sorted(
+        note.index(f" by {name}") for name in darkest
+    )
+    text = str(figure.chart.to_dict())
+    assert "activation of a token's strongest latent / that latent's own maximum" in text
+
+
 def test_a_strip_shows_its_latent_around_the_strongest_token(
     tiny: Bundle, typed: EncodedText, monkeypatch: pytest.MonkeyPatch
 ) -> None:
