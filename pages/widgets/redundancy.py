@@ -36,8 +36,8 @@ def redundancy_sentence(bundle: Bundle, latents: int) -> str:
         f"Redundancy: {numbers.count(latents)} of the {numbers.counted(firing, 'latent')} that "
         f"fire ({numbers.share(latents, firing)}) do so nearly together with another one, that is, "
         f"with a phi of at least {NEARLY_TOGETHER:g} and at least "
-        f"{numbers.counted(least, 'joint token')}; N = {numbers.count(bundle.manifest.tokens)} "
-        "tokens."
+        f"{numbers.counted(least, 'joint token')}; "
+        f"N\u00a0=\u00a0{numbers.count(bundle.manifest.tokens)} tokens."
     )
 
 

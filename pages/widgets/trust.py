@@ -208,7 +208,8 @@ def cluster_trust(row: Row) -> None:
         st.info(
             "Only the grouping reappears. The median member fires "
             f"{numbers.short(lift)} times as often as by chance on the words that the other "
-            "members name, so these members share no words; do not read a meaning into the name."
+            "members name, which is no more than chance: nothing shows that they have a meaning in "
+            "common, so do not read one into the name."
         )
 
 

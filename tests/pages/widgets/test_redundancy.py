@@ -12,7 +12,7 @@ def test_the_sentence_has_the_count_its_total_and_the_rule(planted_bundle: Bundl
     sentence = redundancy_sentence(planted_bundle, 1)
     assert sentence.startswith(f"Redundancy: 1 of the {firing} latents that fire (")
     assert "a phi of at least 0.8 and at least 10 joint tokens" in sentence
-    assert sentence.endswith(f"N = {planted_bundle.manifest.tokens:,} tokens.")
+    assert sentence.endswith(f"N\u00a0=\u00a0{planted_bundle.manifest.tokens:,} tokens.")
 
 
 def test_the_button_selects_the_latents(open_page: Open, planted_bundle: Bundle) -> None:
