@@ -20,7 +20,7 @@ _NAMES = {
     "name": None,
     "field_name": None,
     "pandas_type": "unicode",
-    "numpy_type": "object",
+    "numpy_type": "str",
     "metadata": {"encoding": "UTF-8"},
 }
 """What pandas states of the names of columns."""
