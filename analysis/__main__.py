@@ -481,6 +481,15 @@ def serve(
         int,
         typer.Option(help="Server processes behind one port; more than one needs nginx.", min=1),
     ] = 1,
+    process_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the first of several processes, for /metrics; those of the others "
+            "follow. Default: free ones.",
+            min=1,
+            max=65535,
+        ),
+    ] = None,
     memory: Annotated[
         int, typer.Option(help="Megabytes for the caches of all processes together.", min=64)
     ] = DEFAULT_CACHE_MEGABYTES,
@@ -489,7 +498,7 @@ def serve(
     with _clear_errors():
         from analysis import serve as dashboard
 
-        dashboard.serve(folders or [], port, address, workers, memory)
+        dashboard.serve(folders or [], port, address, workers, memory, process_port)
 
 
 notes = typer.Typer(

@@ -88,6 +88,16 @@ def restore(file: Path, target: Engine) -> Copied:
     return copied
 
 
+def check_leftovers(file: Path) -> None:
+    """Raise InputError if a database file was moved away without the files that belong to it."""
+    for ending in ("-wal", "-shm"):
+        left = file.with_name(file.name + ending)
+        if not file.exists() and left.exists():
+            raise InputError(
+                f"{left}: belongs to a database that was moved away; move it there too."
+            )
+
+
 def _copied(before: Connection, after: Connection) -> Copied:
     """Copy all rows with their ids, tables that others refer to first."""
     for table in metadata.sorted_tables:

@@ -9,7 +9,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ PATIENCE_SECONDS = 30
 """How long a writer waits for others."""
 CONNECT_SECONDS = 5
 """How long opening a connection to a server may take."""
+FILE_MODE = 0o640
+"""Who may read a new file of notes: not everybody of the machine."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 NETWORK_FILE_SYSTEMS = frozenset(
     (
@@ -161,6 +163,8 @@ def _sqlite(url: URL) -> Engine:
             f"{file.parent}: the folder of the notes cannot be made ({error.strerror}); choose "
             "another one."
         ) from error
+    with suppress(OSError):  # SQLite names the reason better
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, FILE_MODE))
     engine = create_engine(url, connect_args={"timeout": PATIENCE_SECONDS})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -13,6 +13,7 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.memory import CACHE_MEGABYTES
 from analysis.serve.nginx import HERE, nginx_program
 from analysis.serve.server_settings import check_reach, server_settings
+from analysis.serve.structured_log import log_in_lines
 from analysis.serve.supervisor import Plan, supervise
 
 BUNDLES = "CLEARWATER_BUNDLES"
@@ -38,13 +39,19 @@ def bundle_folders() -> list[Path]:
 
 
 def serve(
-    folders: Sequence[Path], port: int | None, address: str, workers: int, megabytes: int
+    folders: Sequence[Path],
+    port: int | None,
+    address: str,
+    workers: int,
+    megabytes: int,
+    first_port: int | None = None,
 ) -> None:
     """Serve the dashboard until it is stopped.
 
     With one worker, the server replaces this process. `megabytes` is what the caches of all workers
-    may hold together. Raises InputError if a folder does not exist, the port is in use, nginx is
-    missing, a setting is wrong, or a worker does not start.
+    may hold together; `first_port` is the port of the first of several workers. Raises InputError
+    if a folder does not exist, a port is in use, nginx is missing, a setting is wrong, or a worker
+    does not start.
     """
     check_reach(server_settings(), address)
     chosen = open_port(address, port)
@@ -55,8 +62,16 @@ def serve(
     if proxies := admitted():
         settings |= {"CLEARWATER_PROXIES": HERE}  # their own nginx, which looks at the addresses
     behind = [*command(), "--server.address", HERE, "--logger.hideWelcomeMessage", "true"]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    supervise(Plan(nginx_program(), behind, workers, address, chosen, proxies), settings)
+    if server_settings().is_team:
+        log_in_lines()
+    else:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%X")
+    for i in range(workers if first_port is not None else 0):
+        open_port(HERE, first_port + i)
+    path = settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    supervise(
+        Plan(nginx_program(), behind, workers, address, chosen, proxies, first_port, path), settings
+    )
 
 
 def admitted() -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy.engine import make_url
+
 from analysis.bundle import read_manifest
-from analysis.notes.backup import Copied, back_up, restore
+from analysis.notes.backup import Copied, back_up, check_leftovers, restore
 from analysis.notes.database import open_database
 from analysis.notes.interchange import (
     ImportReport,
@@ -78,6 +80,9 @@ def back_up_all(file: Path) -> Copied:
 
 def restore_all(file: Path) -> Copied:
     """Fill the empty database of the settings from a backup."""
+    url = make_url(server_settings().notes)
+    if url.get_backend_name() == "sqlite" and url.database:
+        check_leftovers(Path(url.database))
     with _store() as store:
         return restore(file, store.engine)
 

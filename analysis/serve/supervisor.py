@@ -15,11 +15,12 @@ from analysis.runtime.errors import InputError
 from analysis.serve.nginx import HERE, configuration
 
 LOG = logging.getLogger("clearwater.serve")
-LONGEST_START = 60.0
+LONGEST_START = 120.0
 """Seconds in which a process must answer after its start."""
 LONGEST_STOP = 10.0
 """Seconds that a process has to end before it is killed."""
 POLL = 0.05
+_QUESTION = b"GET /_stcore/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 PAUSES = (0.0, 1.0, 5.0, 15.0)
 """Seconds before a restart, by the number of starts that failed in a row."""
 
@@ -35,11 +36,15 @@ class Plan:
     port: int
     admitted: tuple[str, ...] = ()
     """Addresses and networks that may reach the port; empty: all."""
+    first_port: int | None = None
+    """Port of the first process, which those of the others follow; None: free ones."""
+    path: str = ""
+    """Path below which the dashboard is served, without slashes around it."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A process to keep running; it is ready when it accepts connections."""
+    """A process to keep running; it is ready when it answers requests."""
 
     name: str
     command: Sequence[str]
@@ -59,7 +64,8 @@ def supervise(plan: Plan, environment: Mapping[str, str]) -> None:
 
 def services(plan: Plan, folder: Path) -> tuple[list[Service], Service]:
     """The server processes and nginx, whose configuration is written to `folder`."""
-    ports = free_ports(plan.workers)
+    first = plan.first_port
+    ports = free_ports(plan.workers) if first is None else [first + i for i in range(plan.workers)]
     workers = [
         Service(f"Server process {i}", [*plan.worker, "--server.port", str(port)], HERE, port)
         for i, port in enumerate(ports)
@@ -86,11 +92,14 @@ async def _supervise(plan: Plan, environment: Mapping[str, str], folder: Path) -
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_end_at(stop))
-            await _start(group, workers, environment)
+            await _start(group, workers[:1], environment)  # so a wrong setting is named once
+            await _start(group, workers[1:], environment)
             await _start(group, [front], environment)
             LOG.info(
-                "Clearwater is at http://%s:%s, served by %s processes. Ctrl-C stops it.",
-                *(plan.address, plan.port, plan.workers),
+                "Clearwater is at http://%s:%s/%s, served by %s processes at the ports %s. Ctrl-C "
+                "stops it.",
+                *(plan.address, plan.port, plan.path, plan.workers),
+                ", ".join(str(worker.port) for worker in workers),
             )
     except ExceptionGroup as ended:
         for error in ended.exceptions:
@@ -140,15 +149,28 @@ async def _keep_running(
 
 
 async def _is_ready(process: asyncio.subprocess.Process, service: Service) -> bool:
-    """Wait until the service accepts connections; False if it ends before, or takes too long."""
+    """Wait until the service answers; False if it ends before, or takes too long."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_START):
             while process.returncode is None:
-                with suppress(OSError):
-                    _, connection = await asyncio.open_connection(service.address, service.port)
-                    connection.close()
+                if await _answers(service):
                     return True
                 await asyncio.sleep(POLL)
+    return False
+
+
+async def _answers(service: Service) -> bool:
+    """Whether the service answers a request, whatever the answer is.
+
+    Streamlit accepts connections before it imports the dashboard, which may refuse its settings.
+    """
+    with suppress(OSError):
+        reader, writer = await asyncio.open_connection(service.address, service.port)
+        try:
+            writer.write(_QUESTION)
+            return bool(await reader.read(1))
+        finally:
+            writer.close()
     return False
 
 

@@ -82,6 +82,20 @@ def test_workers_share_the_memory_and_listen_on_this_machine_only(
     assert settings["STREAMLIT_SERVER_MAX_CACHE_DATA_SIZE"] == "50mb"
 
 
+def test_the_ports_of_the_workers_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+    monkeypatch.setattr(launch, "nginx_program", lambda: "nginx")
+    monkeypatch.setattr(launch, "supervise", lambda plan, _: plans.append(plan))
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "/clearwater")
+    with socket.create_server((HERE, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"Port {port} is in use"):
+            launch.serve([], None, HERE, 2, 100, port)
+    monkeypatch.setattr(launch, "open_port", lambda _, port: port)
+    launch.serve([], 8600, HERE, 3, 100, 8700)
+    assert (plans[0].first_port, plans[0].path) == (8700, "clearwater")
+
+
 def test_a_port_in_use_is_refused_and_the_next_free_one_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,5 +1,6 @@
 """Notes leave a database as a file, and come back into another one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from analysis.notes.note_content import note_content
 from analysis.notes.note_store import NoteStore
 from analysis.notes.subjects import latent_subject
 from analysis.runtime.errors import InputError
-from analysis.serve.notes_files import export_file, forget, import_file
+from analysis.serve.notes_files import back_up_all, export_file, forget, import_file, restore_all
 
 
 @pytest.mark.parametrize("name", ["notes.parquet", "notes.csv"])
@@ -51,3 +52,31 @@ def test_what_cannot_be_read_is_refused(planted_bundle: Bundle, tmp_path: Path) 
         export_file(tmp_path / "missing", tmp_path / "notes.csv")
     with pytest.raises(InputError, match="there is no such file"):
         import_file(planted_bundle.path, tmp_path / "notes.csv", replace=False)
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+def test_a_restore_beside_the_files_of_another_database_is_refused(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'a.sqlite'}")
+    assert back_up_all(tmp_path / "backup.sqlite") == (0, 0)
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'b.sqlite'}")
+    (tmp_path / f"b.sqlite{ending}").write_bytes(b"old")
+    with pytest.raises(InputError, match=f"b.sqlite{ending}: belongs to a database that was moved"):
+        restore_all(tmp_path / "backup.sqlite")
+    assert not (tmp_path / "b.sqlite").exists()
+    (tmp_path / f"b.sqlite{ending}").unlink()
+    assert restore_all(tmp_path / "backup.sqlite") == (0, 0)
+
+
+def test_new_files_of_notes_are_not_for_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = os.umask(0o022)
+    try:
+        monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'a.sqlite'}")
+        back_up_all(tmp_path / "backup.sqlite")
+    finally:
+        os.umask(usual)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("*.sqlite*")}
+    assert {"a.sqlite", "backup.sqlite"} <= {*modes} and {*modes.values()} == {0o640}

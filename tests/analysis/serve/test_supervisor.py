@@ -156,15 +156,56 @@ def test_the_end_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
             get(port)
 
 
+REFUSES = """
+import os, socket, sys, time
+listening = socket.create_server(("127.0.0.1", int(sys.argv[-1])))
+time.sleep(1)
+sys.exit("Clearwater was not started. There is no file of people.")
+"""
+"""A server process that accepts connections before it refuses its settings, as Streamlit does."""
+
+
+def test_a_process_that_refuses_its_settings_ends_all_and_is_not_restarted(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with supervised(REFUSES, log) as (process, _):
+        assert process.wait(timeout=60) == 1
+    assert log.read_text().splitlines() == [
+        "Clearwater was not started. There is no file of people.",
+        "Server process 0 did not start; the reason is printed above.",
+    ]
+
+
+def test_a_wrong_setting_of_a_team_ends_the_start_of_several_processes(tmp_path: Path) -> None:
+    port = str(free_ports(1)[0])
+    settings = {
+        "CLEARWATER_MODE": "team",
+        "CLEARWATER_LOGIN": "headers",
+        "CLEARWATER_PEOPLE": str(tmp_path / "people.toml"),
+        "CLEARWATER_NOTES": f"sqlite:///{tmp_path / 'notes.sqlite'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", "serve", "--workers", "2", "--port", port],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in output
+    assert output.count("Clearwater was not started.") == output.count("people.toml") == 1
+    assert "is started again" not in output
+
+
 def test_a_process_that_does_not_start_ends_all_with_one_sentence(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     with supervised("raise SystemExit('no bundle can be read')", log) as (process, port):
         assert process.wait(timeout=30) == 1
-        assert log.read_text().splitlines()[-1] in (
+        assert log.read_text().splitlines() == [
+            "no bundle can be read",
             "Server process 0 did not start; the reason is printed above.",
-            "Server process 1 did not start; the reason is printed above.",
-        )
-        assert "no bundle can be read" in log.read_text()
+        ]
         assert "Traceback" not in log.read_text()
         with pytest.raises(ConnectionRefusedError):
             get(port)
