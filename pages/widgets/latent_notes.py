@@ -11,6 +11,7 @@ from analysis.notes.unread import next_unread, unread
 from analysis.runtime import numbers
 from charts.core.names import name_by_latent
 from pages.widgets import session
+from pages.widgets.current_user import i_may
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
 from pages.widgets.note_panel import note_panel
@@ -42,7 +43,7 @@ def pointed_latent_notes(bundle: Bundle, latent: int | None, shortcut: str | Non
 def _unread_buttons(page: Page, latent: int) -> None:
     """Two buttons that leave `latent` for one of the selection without note and vote."""
     noted, problem = known_notes(page.bundle)
-    if problem:
+    if problem or not i_may(page.bundle, "annotate"):
         return
     ids = unread(page.bundle, noted, page.mask)
     left = f"{numbers.count(len(ids))} of the selected latents have no note and no vote."

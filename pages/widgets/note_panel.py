@@ -23,6 +23,7 @@ from pages.widgets.bundles import data_address
 from pages.widgets.current_user import i_may
 from pages.widgets.export_menu import notes_now
 from pages.widgets.failures import guarded
+from pages.widgets.focused_field import focus_field
 from pages.widgets.markdown import plain
 from pages.widgets.noted import (
     RETRY_SECONDS,
@@ -68,7 +69,7 @@ def note_panel(
     """The note on a subject; with a label, also the votes on it.
 
     Who may not write notes reads them, without the buttons. `beside` draws more buttons into the
-    row; `shortcut` is a key, of one note on a page.
+    row; `shortcut` is a key, of one note on a page, whose votes then have keys too.
     """
     try:
         read = read_note(bundle, subject)
@@ -81,7 +82,7 @@ def note_panel(
     row = f"note on {_name(subject)}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=row):
         if label and writes:
-            _vote_buttons(bundle, subject, label, votes)
+            _vote_buttons(bundle, subject, label, votes, bool(shortcut))
         if writes:
             _note_button(bundle, subject, shortcut)
         if note.version:
@@ -106,13 +107,18 @@ def _note_button(bundle: Bundle, subject: Subject, shortcut: str | None) -> None
     )
 
 
-def _vote_buttons(bundle: Bundle, subject: Subject, label: str, votes: Iterable[Vote]) -> None:
+def _vote_buttons(
+    bundle: Bundle, subject: Subject, label: str, votes: Iterable[Vote], has_keys: bool
+) -> None:
     own = next((vote.value for vote in votes if vote.author == author()), 0)
-    for value, words, icon in ((1, "Fits", "thumb_up"), (-1, "Does not fit", "thumb_down")):
+    buttons = ((1, "Fits", "thumb_up", "y"), (-1, "Does not fit", "thumb_down", "x"))
+    for value, words, icon, key in buttons:
         st.button(
             words,
             key=f"vote {value} on {_name(subject)}",
-            help=f"Vote on the label {plain(label, 80)}. A second click withdraws the vote.",
+            help=f"Vote on the label {plain(label, 80)}. A second click withdraws the vote."
+            + (f" Key {key.upper()}." if has_keys else ""),
+            shortcut=key if has_keys else None,
             icon=f":material/{icon}:",
             type="primary" if own == value else "secondary",
             on_click=_vote,
@@ -199,6 +205,7 @@ def _form(bundle: Bundle, subject: Subject, draft: Draft) -> None:
         )
         st.segmented_control("Status", STATUSES, key=fields["status"], required=True)
         st.text_area("Text", key=fields["text"], height=100)
+        focus_field(fields["name"], f"form {draft.number} of the note")
         with st.container(horizontal=True):
             st.form_submit_button(
                 "Save" if draft.conflict is None else "Save mine as the next version",

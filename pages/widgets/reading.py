@@ -6,6 +6,7 @@ from analysis.bundle import Bundle, ReadingCoverage
 from analysis.runtime import numbers
 from charts.cluster_cards import Card, cluster_cards
 from pages.widgets import session
+from pages.widgets.current_user import i_may
 from pages.widgets.events import choose_cluster
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
@@ -34,6 +35,11 @@ def what_is_in_here(bundle: Bundle) -> None:
                 _show(card)
     if len(cards) >= FEW:
         st.toggle(f"Show up to {MANY} clusters", key="more cards")
+    if i_may(bundle, "annotate"):
+        st.caption(
+            "To label latents one after another, open the Latent page: the key J there goes to "
+            "the next selected latent without a note."
+        )
 
 
 def coverage_sentence(bundle: Bundle) -> str:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import FIELD, OpenPage, settle
+from tests.browser.conftest import FIELD, PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="document.title=1"> **b** $x$ \u202eabc'
@@ -56,11 +56,35 @@ def test_the_key_j_goes_to_the_next_latent(open_page: OpenPage) -> None:
     settle(page)
 
 
+FOCUSED = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.tagName"
+
+
+def test_keys_label_latents_without_the_mouse(open_page: OpenPage) -> None:
+    page = open_page("latent?latent=22&select=latent%3D22..24")
+    expect(page.get_by_role("button", name="Next without a note")).to_be_visible()
+    page.keyboard.press("n")
+    page.get_by_label("Name", exact=True).wait_for()
+    page.wait_for_function(f"() => ({FOCUSED}) === 'Name'", timeout=PATIENCE)
+    page.keyboard.type("junk by x and j")  # keys of a page, which count as text here
+    expect(page.get_by_label("Name", exact=True)).to_have_value("junk by x and j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name", exact=True)).to_be_hidden()
+    expect(page.get_by_text("junk by x and j", exact=True)).to_be_visible()
+    page.keyboard.press("x")
+    expect(page.get_by_text("1: the label does not fit")).to_be_visible()
+    page.keyboard.press("y")
+    expect(page.get_by_text("1: the label fits")).to_be_visible()
+    page.keyboard.press("j")
+    page.wait_for_url(re.compile(r"latent=2[34]\b"))
+    settle(page)
+
+
 def test_the_key_n_writes_a_note_on_the_latent_in_focus_on_the_map(open_page: OpenPage) -> None:
     page = open_page("map?latent=12")
     expect(page.get_by_text("Latent 12", exact=True)).to_be_visible()
     page.locator(".map canvas").first.focus()
     page.keyboard.press("n")
+    page.wait_for_function(f"() => ({FOCUSED}) === 'Name'", timeout=PATIENCE)
     page.get_by_label("Text", exact=True).fill("from the map")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".clearwater-note")).to_have_text("from the map")
