@@ -1,12 +1,16 @@
 """The files of a deployment: what can be run here is run, the others are checked for slips."""
 
 import asyncio
+import base64
+import http.server
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
@@ -127,10 +131,10 @@ def test_the_container_files_name_files_that_exist() -> None:
 
 
 @contextmanager
-def nginx(folder: Path, server_port: int) -> Iterator[int]:
+def nginx(folder: Path, server_port: int, site: str = "") -> Iterator[int]:
     """The nginx of `deploy/nginx.conf` without TLS, as an ordinary user; yields its port."""
     port = free_port()
-    site = (DEPLOY / "nginx.conf").read_text()
+    site = site or (DEPLOY / "nginx.conf").read_text()
     site = site.replace("listen 443 ssl", f"listen 127.0.0.1:{port}")
     site = re.sub(r"^ *ssl_.*\n", "", site, flags=re.MULTILINE)
     site = re.sub(r"server \{\n    listen 80;.*?\n\}\n", "", site, flags=re.DOTALL)
@@ -205,3 +209,42 @@ def test_nginx_serves_the_dashboard_below_a_path(
                     return [widget.label for widget in run.widgets]
 
             assert asyncio.run(labels()) == ["Log in"]
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the path and the headers of the request."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@needs_nginx
+def test_nginx_names_the_user_whose_password_it_has_checked(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    shown = re.search(r"^    location /clearwater/ \{\n.*?^    \}\n.*?^    \}\n", text, re.M | re.S)
+    assert shown is not None
+    passwords = tmp_path / "passwords"
+    passwords.write_text("ann:{PLAIN}right\n")
+    site = (DEPLOY / "nginx.conf").read_text()
+    first = site.index("    location /clearwater/ {")
+    given = shown[0].replace("/etc/nginx/clearwater.htpasswd", str(passwords))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as upstream:
+        threading.Thread(target=upstream.serve_forever, daemon=True).start()
+        with nginx(tmp_path, upstream.server_port, f"{site[:first]}{given}}}\n") as port:
+            address = f"http://127.0.0.1:{port}"
+            forged = {"X-Forwarded-Email": "eve", "X-Forwarded-Groups": "inner"}
+            assert ask(address, "/clearwater/", forged).status == 401
+            login = {"Authorization": f"Basic {base64.b64encode(b'ann:right').decode()}"}
+            seen = json.loads(ask(address, "/clearwater/map", {**login, **forged}).body)
+            assert (seen["path"], seen["x-forwarded-email"]) == ("/clearwater/map", "ann")
+            assert "x-forwarded-groups" not in seen
+            assert seen["x-clearwater-proxy-secret"].startswith("the proxy_secret")
+            health = json.loads(ask(address, "/clearwater/healthz", forged).body)
+            assert health["path"] == "/clearwater/healthz" and "x-forwarded-email" not in health
+        upstream.shutdown()
