@@ -141,7 +141,8 @@ def nginx(folder: Path, server_port: int, site: str = "") -> Iterator[int]:
     site = site.replace("127.0.0.1:8501", f"127.0.0.1:{server_port}")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    head = f"daemon off; pid {folder}/nginx.pid; events {{}}"
+    user = "user root; " if os.geteuid() == 0 else ""  # else nobody, who cannot read the folder
+    head = f"{user}daemon off; pid {folder}/nginx.pid; events {{}}"
     (folder / "nginx.conf").write_text(f"{head}\nhttp {{ access_log off;\n{paths}\n{site}}}")
     command = [nginx_program(), "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command)

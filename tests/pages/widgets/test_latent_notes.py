@@ -38,6 +38,19 @@ def test_the_next_latent_without_a_note(open_page: Open, planted_bundle: Bundle)
     assert app.query_params["latent"] == str(order[2])
 
 
+def test_who_cannot_write_notes_has_no_queue_of_them(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page("latent", latent=3)
+    keys = {button.label: str(button.proto.shortcut) for button in app.button}
+    assert {"Note": "n", "Fits": "y", "Does not fit": "x"}.items() <= keys.items()
+    assert keys["Next without a note"] == "j"
+    monkeypatch.setattr("pages.widgets.latent_notes.i_may", lambda *_: False)
+    assert not {"Next without a note", "Random without a note"} & {
+        button.label for button in app.run().button
+    }
+
+
 def test_a_selection_of_notes_follows_what_is_written(open_page: Open) -> None:
     app = open_page("latent", select="status=none", latent=3)
     assert "**200** of 200 latents" in [m.value for m in app.markdown]
