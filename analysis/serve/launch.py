@@ -66,8 +66,9 @@ def serve(
         log_in_lines()
     else:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%X")
-    for i in range(workers if first_port is not None else 0):
-        open_port(HERE, first_port + i)
+    ports = () if first_port is None else range(first_port, first_port + workers)
+    for own in ports:
+        open_port(HERE, own)
     path = settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
     supervise(
         Plan(nginx_program(), behind, workers, address, chosen, proxies, first_port, path), settings
