@@ -145,7 +145,7 @@ export function sceneOf(map, reading) {
   };
 }
 
-/** The names for an exported page: those of the selection, of all levels of clusters. */
+/** The names for an exported page: those of a few selected latents, and of all levels of clusters. */
 function namesOf(reading) {
   const known = reading.known();
   if (!known) return null;
@@ -155,6 +155,7 @@ function namesOf(reading) {
   const counts = new Map(reading.colour.ids.map((id, i) => [id, reading.counts[i]]));
   const kept = (names) => selectedNames(names, clusters.names, counts, mask);
   return {
+    chosen: reading.chosen(),
     clusters: { ...clusters, names: kept(clusters.names) },
     tiles: tiles.map((tile) => ({ ...tile, names: kept(tile.names) })),
   };

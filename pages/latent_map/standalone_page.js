@@ -56,7 +56,8 @@ function draw() {
     drawNames(context, around, theme, { neutral: true });
   }
   if (scene.names) {
-    const wanted = wantedNames(scene.names.clusters, scene.names.tiles, camera.viewport);
+    const { chosen = [], clusters, tiles } = scene.names;
+    const wanted = [...chosen, ...wantedNames(clusters, tiles, camera.viewport)];
     const placed = placeNames(wanted, camera, size, width, { blocked, most: 25 - blocked.length });
     drawNames(context, placed, theme, { neutral: scene.colour.name !== "cluster" });
   }
