@@ -74,11 +74,6 @@ export class Camera {
     this._take({ x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale: this._fit([x0, x1, y0, y1]) });
   }
 
-  /** Show a place: x, y and scale. */
-  showPlace(place) {
-    this._take(place);
-  }
-
   showWhole() {
     this.show(this.frame);
     this.whole = true;

@@ -21,9 +21,12 @@ export function showFirst(map) {
 function showSelected(map, mask) {
   const bounds = boundsOf(mask, map.index.points, map.x, map.y);
   if (!bounds) return;
-  const { camera } = map;
-  const place = camera.placeOf(map.rectangleOfSteps(...bounds, MARGIN));
-  const whole = camera.scale / camera.zoom;
-  if (place.scale < LITTLE * whole) return;
-  camera.showPlace({ ...place, scale: Math.min(place.scale, NEAR * whole) });
+  // By the shape of the whole map: the window may not have its size yet.
+  const [x0, x1, y0, y1] = map.rectangleOfSteps(...bounds, MARGIN);
+  const [left, right, bottom, top] = map.camera.frame;
+  const zoom = Math.min((right - left) / (x1 - x0), (top - bottom) / (y1 - y0));
+  if (zoom < LITTLE) return;
+  const wider = Math.max(1, zoom / NEAR) / 2;
+  const [x, y, halfWidth, halfHeight] = [(x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) * wider, (y1 - y0) * wider];
+  map.camera.show([x - halfWidth, x + halfWidth, y - halfHeight, y + halfHeight]);
 }

@@ -34,9 +34,10 @@ def test_a_link_to_a_few_latents_names_them_and_shows_where_they_are(
     open_page: OpenPage, server: str, bundle: Bundle
 ) -> None:
     clustering = level_of(bundle)
-    x = bundle.latents["x"].to_numpy(zero_copy_only=False)
-    left = np.flatnonzero((x < np.nanquantile(x, 0.2)) & (clustering.of_latent >= 0))
-    chosen = left[:: len(left) // 8][:8]
+    place = np.column_stack([bundle.latents[name].to_numpy() for name in ("x", "y")])
+    clustered = np.flatnonzero((clustering.of_latent >= 0) & np.isfinite(place).all(axis=1))
+    away = np.abs(place[clustered] - np.median(place[clustered], axis=0)).max(axis=1)
+    chosen = np.sort(clustered[np.argsort(away)][: len(clustered) // 4 : len(clustered) // 32][:8])
     select = ",".join(map(str, chosen))
     page = open_page("latent?latent=12", script=RECORD)
     page.goto(f"{server}/map?map=decoder&select=latent={select}")
@@ -50,8 +51,7 @@ def test_a_link_to_a_few_latents_names_them_and_shows_where_they_are(
             assert abs(x_1 - x_0) >= (width_0 + width_1) / 2 or abs(y_1 - y_0) >= 11
     page.wait_for_url(re.compile("viewport="), timeout=PATIENCE)
     x0, x1, y0, y1 = MapPage(page, bundle).viewport()
-    places = np.column_stack([bundle.latents[name].to_numpy() for name in ("x", "y")])[chosen]
-    assert (places > [x0, y0]).all() and (places < [x1, y1]).all()
+    assert (place[chosen] > [x0, y0]).all() and (place[chosen] < [x1, y1]).all()
     clusters = clustering.of_latent[chosen]
     _expect_legend(page, clustering.of_latent, mask, len(np.unique(clusters)))
     expect(page.get_by_role("tab", name="Latents")).to_have_attribute("aria-selected", "true")
