@@ -11,6 +11,7 @@ import streamlit as st
 def show() -> None:
     """Draw the page that the address names."""
     from pages.server.first_answer import adds_sheet
+    from pages.server.imports import import_page
     from pages.widgets import bundles, events, login, session, style
     from pages.widgets.address_steps import join_address_steps
     from pages.widgets.dropped_file import open_dropped_files
@@ -48,6 +49,7 @@ def show() -> None:
         ],
         position="top",
     )
+    import_page(page.url_path)
     with in_turn():
         with st.sidebar, guarded("looking for bundles"):
             bundles.bundle_picker()

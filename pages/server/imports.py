@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import wraps
+from contextlib import suppress
+from functools import lru_cache, wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,3 +118,16 @@ def modules_of(page: Path) -> Iterator[str]:
             names = (f"{node.module}.{alias.name}" for alias in node.names)
             if hasattr(import_module(node.module), "__path__"):
                 yield from (name for name in names if find_spec(name))
+
+
+@lru_cache(maxsize=32)
+def import_page(path: str) -> None:
+    """Import the modules of the page at a path of the dashboard; a second call does nothing.
+
+    Runs do this before they take a turn: they may wait for the imports of another thread. A module
+    that cannot be imported fails again in the page, which shows it.
+    """
+    file = PAGES / f"{path or FIRST}.py"
+    with suppress(Exception):
+        for name in modules_of(file):
+            import_module(name)

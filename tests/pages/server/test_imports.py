@@ -226,3 +226,21 @@ def test_a_thread_waits_while_another_runs_in_one_module(
     imports.import_in_one_thread(importlib)
     lines = both(importlib)
     assert lines[0] == lines[1] and lines[2] == lines[3]
+
+
+def test_the_modules_of_a_page_are_imported_once_and_what_fails_is_left_to_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_a_page.py").write_text("")
+    (tmp_path / "pages").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(imports, "PAGES", tmp_path / "pages")
+    imports.import_page.cache_clear()
+    for name, text in (("overview", "import of_a_page"), ("broken", "import there_is_no_such")):
+        (tmp_path / "pages" / f"{name}.py").write_text(text)
+    for path in ("broken", "not-a-page", ""):
+        imports.import_page(path)
+    assert sys.modules.pop("of_a_page").__file__ == str(tmp_path / "of_a_page.py")
+    imports.import_page("")
+    assert "of_a_page" not in sys.modules
+    imports.import_page.cache_clear()
