@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
-from analysis.cooccurrence.power import POWER
+from analysis.cooccurrence.association import POWER
 from analysis.labels.profiles.main_values import SIGNIFICANT, Kind, profile_of
 from analysis.runtime import numbers
 from charts.cluster_evidence import cluster_row

@@ -23,6 +23,10 @@ SURE = 0.9
 """a is nearly always with b if Wilson's lower bound of P(b given a) is at least this …"""
 LEAST_LIFT = 2.0
 """… and the lift of the pair is at least this."""
+LEVEL = 0.05
+"""The level of a test, one-sided."""
+POWER = 0.8
+"""The probability with which the smallest detectable lift is significant."""
 
 
 @dataclass(frozen=True)

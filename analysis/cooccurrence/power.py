@@ -14,14 +14,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from analysis.cooccurrence.association import LEAST_LIFT
+from analysis.cooccurrence.association import LEAST_LIFT, LEVEL, POWER
 from analysis.cooccurrence.tails import Parts, distribution_of_sum, tails_of_sum
 from analysis.runtime.arrays import Bools, Floats, Ints
-
-LEVEL = 0.05
-"""The level of the test, one-sided."""
-POWER = 0.8
-"""The probability with which the smallest lift is significant."""
 
 
 def is_too_rare(lift: float) -> bool:

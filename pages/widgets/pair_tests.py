@@ -6,8 +6,9 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.cooccurrence.association import LEVEL, POWER
 from analysis.cooccurrence.pair import Pair
-from analysis.cooccurrence.power import LEVEL, POWER, is_too_rare
+from analysis.cooccurrence.power import is_too_rare
 from analysis.cooccurrence.significance import PairTest
 from analysis.runtime import numbers
 from charts.relations import RELATIONS

@@ -19,8 +19,8 @@ import numpy as np
 import scipy.sparse
 from scipy import special
 
+from analysis.cooccurrence.association import LEVEL, POWER
 from analysis.cooccurrence.document_null import chances_of_more
-from analysis.cooccurrence.power import LEVEL, POWER
 from analysis.runtime.arrays import Bools, Floats, Ints
 
 SCREEN = 0.2
