@@ -125,7 +125,7 @@ def _exact_terms(quality: MapQuality, null: MapQuality | None) -> str:
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
-    """A badge with the clusters of a level that reappear; opens what that means."""
+    """A badge with the believable clusters of a level; opens what that means."""
     for row in bundle.manifest.clustering:
         if row.name == level:
             clusters = at_level(bundle.clusters, row.name)
@@ -135,18 +135,20 @@ def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
 
 
 def level_badge(clusters: pa.Table) -> str:
-    """How many clusters reappear, such as "34 of 92 clusters reappear · 25 believable"."""
-    again, every = pc.sum(reappearing(clusters)).as_py() or 0, clusters.num_rows
-    words = f"{numbers.count(again)} of {numbers.counted(every, 'cluster')} reappear"
+    """How many clusters are believable, such as "25 of 92 clusters believable"."""
+    every = numbers.counted(clusters.num_rows, "cluster")
     if clusters["believable"].null_count:
-        return f"{words} (chance not drawn)"
+        again = pc.sum(reappearing(clusters)).as_py() or 0
+        return f"{numbers.count(again)} of {every} reappear (chance not drawn)"
     believable = pc.sum(clusters["believable"]).as_py() or 0
-    return f"{words} · {numbers.count(believable)} believable"
+    return f"{numbers.count(believable)} of {every} believable"
 
 
 def _reappearing_text(clusters: pa.Table) -> str:
     """What the badge of a level counts, with the largest values of random data."""
+    again = pc.sum(reappearing(clusters)).as_py() or 0
     text = (
+        f"{numbers.count(again)} of {numbers.counted(clusters.num_rows, 'cluster')} reappear. "
         "A cluster reappears if its stability (overlap with other seeds) and its bootstrap "
         f"(overlap with resampled latents) are at least {WEAK:g}."
     )

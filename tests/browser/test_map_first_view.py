@@ -49,12 +49,20 @@ def test_a_link_to_a_few_latents_names_them_and_shows_where_they_are(
     for i, (_, x_0, y_0, width_0) in enumerate(drawn):
         for _, x_1, y_1, width_1 in drawn[:i]:
             assert abs(x_1 - x_0) >= (width_0 + width_1) / 2 or abs(y_1 - y_0) >= 11
-    page.wait_for_url(re.compile("viewport="), timeout=PATIENCE)
-    x0, x1, y0, y1 = MapPage(page, bundle).viewport()
-    assert (place[chosen] > [x0, y0]).all() and (place[chosen] < [x1, y1]).all()
+    middles = np.array([[x, y] for text, x, y, _ in drawn if text in names])
+    size = page.locator(".map .overlay").evaluate("map => [map.clientWidth, map.clientHeight]")
+    assert (middles > 0).all() and (middles < size).all()
+    assert (np.ptp(middles, axis=0) / size).max() > 1.25 * _largest_part(bundle, place[chosen])
     clusters = clustering.of_latent[chosen]
     _expect_legend(page, clustering.of_latent, mask, len(np.unique(clusters)))
     expect(page.get_by_role("tab", name="Latents")).to_have_attribute("aria-selected", "true")
+
+
+def _largest_part(bundle: Bundle, chosen: np.ndarray) -> float:
+    """The larger of the parts of the map's width and height over which places [n, 2] spread."""
+    every = np.column_stack([bundle.latents[name].to_numpy() for name in ("x", "y")])
+    every = every[np.isfinite(every).all(axis=1)]
+    return float((np.ptp(chosen, axis=0) / np.ptp(every, axis=0)).max())
 
 
 _ALL_DRAWN = """(names) =>

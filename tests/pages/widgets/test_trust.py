@@ -276,8 +276,8 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("agreement", "believable", "label"),
     [
-        (0.5, [True, False, False], "2 of 3 clusters reappear · 1 believable"),
-        (0.49, [True, False, False], "2 of 3 clusters reappear · 1 believable · weak"),
+        (0.5, [True, False, False], "1 of 3 clusters believable"),
+        (0.49, [True, False, False], "1 of 3 clusters believable · weak"),
         (0.5, [None, None, None], "2 of 3 clusters reappear (chance not drawn)"),
     ],
 )
