@@ -81,7 +81,7 @@ def shown_contexts(bundle: Bundle, latents: Ints) -> pa.Table:
     contexts = _top_contexts(bundle, latents)
     known, first = _first_rows(contexts)
     ends = [*first[1:], contexts.num_rows][: len(first)]
-    labels = _believable_labels(bundle, known)
+    labels = _right_labels(bundle, known)
     rows = dict(zip(known, first, strict=True))
     candidates = [list(range(start, end)) for start, end in zip(first, ends, strict=True)]
     wanted = [i for i, label in enumerate(labels) if label]
@@ -121,7 +121,7 @@ def _first_rows(contexts: pa.Table) -> tuple[list[int], list[int]]:
     return latents.tolist(), first.tolist()
 
 
-def _believable_labels(bundle: Bundle, latents: list[int]) -> list[str]:
+def _right_labels(bundle: Bundle, latents: list[int]) -> list[str]:
     """The label of each latent; empty if it is not right at least half of the time."""
     rows = bundle.latents.select(["label", "label_precision"]).take(pa.array(latents, pa.int64()))
     good = pc.fill_null(pc.greater_equal(rows["label_precision"], GOOD_PRECISION), False)
@@ -157,19 +157,19 @@ def _first_about(
 
     Most first rows are, so the others are read only where they are needed.
     """
-    found: dict[int, int] = {}
+    chosen: dict[int, int] = {}
     for part in (slice(0, 1), slice(1, None)):
         pairs = [
-            (i, row) for i, own in enumerate(candidates) if i not in found for row in own[part]
+            (i, row) for i, own in enumerate(candidates) if i not in chosen for row in own[part]
         ]
         rows = sorted({row for _, row in pairs})
         texts = dict(
             zip(rows, _texts(bundle, contexts.take(pa.array(rows, pa.int64()))), strict=True)
         )
         for i, row in pairs:
-            if i not in found and about[i](*texts[row][1:]):
-                found[i] = row
-    return found
+            if i not in chosen and about[i](*texts[row][1:]):
+                chosen[i] = row
+    return chosen
 
 
 def _texts(bundle: Bundle, contexts: pa.Table) -> list[tuple[int, list[str], int]]:

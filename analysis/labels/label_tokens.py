@@ -58,11 +58,11 @@ def label_is_about(label: str, tokens: Sequence[str], peak: int) -> bool:
 def name_is_about(name: str, tokens: Sequence[str], peak: int) -> bool:
     """Whether the token at `peak` of a passage has a form of a term of the name of a cluster."""
     own = _terms_at(tokens, peak)
-    found: list[Term] = [word_kind(text) for text in (own.word, *own.phrases) if text]
-    found += [piece_kind(own.piece)] if own.piece else []
-    found += [before_kind(own.before)] if own.before else []
+    present: list[Term] = [word_kind(text) for text in (own.word, *own.phrases) if text]
+    present += [piece_kind(own.piece)] if own.piece else []
+    present += [before_kind(own.before)] if own.before else []
     named = terms_of_name(name)
-    kinds, texts = zip(*named, *found, strict=True) if named or found else ((), ())
+    kinds, texts = zip(*named, *present, strict=True) if named or present else ((), ())
     readable = Readable(np.empty(0, np.int32), list(kinds), list(texts))
     is_form = forms(range(len(kinds)), readable)
     return bool(is_form[: len(named), len(named) :].any())

@@ -21,13 +21,12 @@ from analysis.decoder.map_verdict import (
 from analysis.runtime import numbers
 from charts.cluster_level import NULLS, at_level
 from charts.cluster_verdict import CHANCE
+from charts.context_snippets import GOOD_PRECISION
 from charts.relations import ALL, RELATIONS
 from pages.widgets.markdown import plain
 
 NO_BETTER = 1.1
 """Lift below which a label is no better than chance."""
-GOOD_PRECISION = 0.5
-"""Precision from which a label is right at least half of the time."""
 GOOD_RECALL = 0.5
 """Recall below which a label misses more than half of the active words."""
 Row = Mapping[str, Any]

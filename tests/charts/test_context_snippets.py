@@ -52,7 +52,7 @@ def passages(bundle: Bundle, latent: int) -> list[tuple[list[str], int]]:
     """The tokens around each strongest context of a latent, strongest first."""
     rows = [row for row in bundle.contexts.of(latent).to_pylist() if row["kind"] == "top"]
     rows.sort(key=lambda row: (-row["activation"], row["document"], row["position"]))
-    found = []
+    windows = []
     for row in rows:
         place = int(np.searchsorted(bundle.kept_tokens.documents, row["document"]))
         start, end = (
@@ -62,8 +62,8 @@ def passages(bundle: Bundle, latent: int) -> list[tuple[list[str], int]]:
         at = start + row["position"]
         first = max(start, at - 12)
         tokens = bundle.tokens["token"].slice(first, min(end, at + 12) - first).to_pylist()
-        found.append((tokens, at - first))
-    return found
+        windows.append((tokens, at - first))
+    return windows
 
 
 def expected_snippet(bundle: Bundle, cluster: int) -> tuple[int, Snippet, bool]:

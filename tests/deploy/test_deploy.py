@@ -166,9 +166,9 @@ def websocket_answer(port: int, host: str) -> str:
     text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     command = re.search(r"^ *(curl .*/_stcore/stream) \| head -n 1$", text, re.MULTILINE)
     assert command is not None
-    asked = command[1].replace("127.0.0.1:8501", f"127.0.0.1:{port}")
-    assert f"Host: {HOST}" in asked
-    words = shlex.split(asked.replace(HOST, host).replace("--max-time 5", "--max-time 60 -N"))
+    request = command[1].replace("127.0.0.1:8501", f"127.0.0.1:{port}")
+    assert f"Host: {HOST}" in request
+    words = shlex.split(request.replace(HOST, host).replace("--max-time 5", "--max-time 60 -N"))
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         line = process.stdout.readline().decode().strip()  # curl waits for messages after it
