@@ -4,5 +4,6 @@ Streamlit is not imported here: analysis does not depend on it.
 """
 
 from analysis.serve.launch import BUNDLES, bundle_folders, serve
+from analysis.serve.supervisor import PREPARE
 
-__all__ = ["BUNDLES", "bundle_folders", "serve"]
+__all__ = ["BUNDLES", "PREPARE", "bundle_folders", "serve"]

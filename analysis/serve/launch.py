@@ -70,9 +70,11 @@ def serve(
     for own in ports:
         open_port(HERE, own)
     path = settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
-    supervise(
-        Plan(nginx_program(), behind, workers, address, chosen, proxies, first_port, path), settings
+    seconds = server_settings().prepare_seconds
+    plan = Plan(
+        nginx_program(), behind, workers, address, chosen, proxies, first_port, path, seconds
     )
+    supervise(plan, settings)
 
 
 def admitted() -> tuple[str, ...]:

@@ -91,6 +91,13 @@ class ServerSettings(BaseModel):
         ge=1,
         description="megabytes of tables that one server process keeps of its open bundles",
     )
+    prepare_seconds: int = Field(
+        default=10,
+        ge=0,
+        le=600,
+        description="seconds that several processes have to open bundles and run their pages "
+        "before readers are sent to them; 0: none",
+    )
     state: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("clearwater"),
         description="folder of what the processes of a team share: logouts",

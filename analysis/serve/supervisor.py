@@ -1,4 +1,8 @@
-"""Run several server processes behind nginx, restart those that end, and stop all together."""
+"""Run several server processes behind nginx, restart those that end, and stop all together.
+
+The processes prepare for readers before nginx starts. A process that is started again later serves
+its readers at once, because the others are busy with theirs.
+"""
 
 import asyncio
 import logging
@@ -20,7 +24,12 @@ LONGEST_START = 120.0
 LONGEST_STOP = 10.0
 """Seconds that a process has to end before it is killed."""
 POLL = 0.05
-_QUESTION = b"GET /_stcore/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+PREPARE = "CLEARWATER_PREPARE"
+"""Environment variable of a process that nobody reaches yet: the seconds that it has to prepare."""
+LONGEST_STEP = 5.0
+"""Seconds that the last step of a preparation may take longer than the time for all."""
+PREPARED_POLL = 0.2
+_HEALTH = "_stcore/health"
 PAUSES = (0.0, 1.0, 5.0, 15.0)
 """Seconds before a restart, by the number of starts that failed in a row."""
 
@@ -40,6 +49,8 @@ class Plan:
     """Port of the first process, which those of the others follow; None: free ones."""
     path: str = ""
     """Path below which the dashboard is served, without slashes around it."""
+    prepare: float = 0.0
+    """Seconds that the processes have to prepare before nginx starts."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +100,13 @@ async def _supervise(plan: Plan, environment: Mapping[str, str], folder: Path) -
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     workers, front = services(plan, folder)
+    first = {**environment, PREPARE: f"{plan.prepare:g}"}
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_end_at(stop))
-            await _start(group, workers[:1], environment)  # so a wrong setting is named once
-            await _start(group, workers[1:], environment)
+            await _start(group, workers[:1], first)  # so a wrong setting is named once
+            await _start(group, workers[1:], first)
+            await _prepared(workers, plan)
             await _start(group, [front], environment)
             LOG.info(
                 "Clearwater is at http://%s:%s/%s, served by %s processes at the ports %s. Ctrl-C "
@@ -123,15 +136,29 @@ async def _start(
         await ready.wait()
 
 
+async def _prepared(workers: Sequence[Service], plan: Plan) -> None:
+    """Wait until all processes are prepared, or have had their time."""
+    if not plan.prepare:
+        return
+    path = "/".join(filter(None, (plan.path, "healthz")))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(plan.prepare + LONGEST_STEP):
+            for worker in workers:
+                while b'"prepared":true' not in await _answer(worker, path):
+                    await asyncio.sleep(PREPARED_POLL)
+
+
 async def _keep_running(
     service: Service, environment: Mapping[str, str], ready: asyncio.Event
 ) -> None:
     """Run the service for ever. Raises InputError if its first start fails."""
-    failures = 0
+    failures, later = 0, {**environment, PREPARE: ""}
     while True:
         # A session of its own: Ctrl-C reaches only this process, which stops the others.
         process = await asyncio.create_subprocess_exec(
-            *service.command, env=environment, start_new_session=True
+            *service.command,
+            env=later if ready.is_set() else environment,
+            start_new_session=True,
         )
         try:
             if await _is_ready(process, service):
@@ -153,25 +180,26 @@ async def _is_ready(process: asyncio.subprocess.Process, service: Service) -> bo
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_START):
             while process.returncode is None:
-                if await _answers(service):
+                if await _answer(service, _HEALTH):
                     return True
                 await asyncio.sleep(POLL)
     return False
 
 
-async def _answers(service: Service) -> bool:
-    """Whether the service answers a request, whatever the answer is.
+async def _answer(service: Service, path: str) -> bytes:
+    """What the service answers to a request; empty if it does not.
 
     Streamlit accepts connections before it imports the dashboard, which may refuse its settings.
     """
+    question = f"GET /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     with suppress(OSError):
         reader, writer = await asyncio.open_connection(service.address, service.port)
         try:
-            writer.write(_QUESTION)
-            return bool(await reader.read(1))
+            writer.write(question.encode())
+            return await reader.read()
         finally:
             writer.close()
-    return False
+    return b""
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

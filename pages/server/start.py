@@ -1,6 +1,8 @@
-"""What happens at the start of a server process: the warm-up, and a browser if one is wanted."""
+"""What happens at the start of a server process: preparation and warm-up; a browser if wanted."""
 
+import asyncio
 import gc
+import os
 import sys
 import threading
 import webbrowser
@@ -12,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from pages.server.preparation import PREPARED, prepare
 from pages.server.warm_up import PAUSE, warm_up
 
 GARBAGE = 2_000
@@ -22,18 +25,34 @@ after 45."""
 
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[None]:
-    """Start the warm-up with the server, and end it with the server."""
+    """Start the preparation and the warm-up with the server, and end them with the server."""
     gc.set_threshold(GARBAGE)
     stop = threading.Event()
     if _is_team():
         from pages.server.team import begin  # noqa: PLC0415
 
         begin()
-    _in_background(warm_up, stop, PAUSE)
+    _in_background(_get_ready, stop, asyncio.get_running_loop())
     if not st.get_option("server.headless"):  # for an App, Streamlit opens no browser itself
         _in_background(webbrowser.open, address())
     yield
     stop.set()
+
+
+def _get_ready(stop: threading.Event, loop: asyncio.AbstractEventLoop) -> None:
+    """Prepare if nobody is served meanwhile, as `analysis.serve.supervisor` says; then warm up."""
+    from analysis.serve import PREPARE  # noqa: PLC0415
+
+    if seconds := float(os.environ.get(PREPARE) or 0):
+
+        def run(page: str, bundle_id: str, left: float) -> None:
+            from pages.server.rehearsal import rehearse  # noqa: PLC0415
+
+            asyncio.run_coroutine_threadsafe(rehearse(page, bundle_id, left), loop).result()
+
+        prepare(run, stop, seconds)
+    PREPARED.set()
+    warm_up(stop, PAUSE)
 
 
 def check_settings() -> None:

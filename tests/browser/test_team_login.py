@@ -67,7 +67,8 @@ def team(
             server_metadata_url = "{issuer}/.well-known/openid-configuration"
             """
         )
-        settings = environment(folder, login="oidc") | {"STREAMLIT_SECRETS_FILES": str(secrets)}
+        given = environment(folder, login="oidc", prepare_seconds="2")
+        settings = given | {"STREAMLIT_SECRETS_FILES": str(secrets)}
         log, options = folder / "log.txt", ("--port={port}",)
         with started(BUNDLES, log, command, settings, options, port, base_path) as server:
             yield server

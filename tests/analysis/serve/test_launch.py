@@ -76,7 +76,7 @@ def test_workers_share_the_memory_and_listen_on_this_machine_only(
     monkeypatch.setattr(launch, "open_port", lambda _, port: port)
     launch.serve([], 8600, "0.0.0.0", workers=3, megabytes=300)
     plan, settings = started[0]
-    assert (plan.workers, plan.address, plan.port) == (3, "0.0.0.0", 8600)
+    assert (plan.workers, plan.address, plan.port, plan.prepare) == (3, "0.0.0.0", 8600, 10)
     assert list(plan.worker[:7]) == [*command(), "--server.address", HERE]
     assert settings[CACHE_MEGABYTES] == "100"
     assert settings["STREAMLIT_SERVER_MAX_CACHE_DATA_SIZE"] == "50mb"
@@ -87,13 +87,14 @@ def test_the_ports_of_the_workers_can_be_chosen(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(launch, "nginx_program", lambda: "nginx")
     monkeypatch.setattr(launch, "supervise", lambda plan, _: plans.append(plan))
     monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "/clearwater")
+    monkeypatch.setenv("CLEARWATER_PREPARE_SECONDS", "7")
     with socket.create_server((HERE, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"Port {port} is in use"):
             launch.serve([], None, HERE, 2, 100, port)
     monkeypatch.setattr(launch, "open_port", lambda _, port: port)
     launch.serve([], 8600, HERE, 3, 100, 8700)
-    assert (plans[0].first_port, plans[0].path) == (8700, "clearwater")
+    assert (plans[0].first_port, plans[0].path, plans[0].prepare) == (8700, "clearwater", 7)
 
 
 def test_a_port_in_use_is_refused_and_the_next_free_one_is_found(

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ def port(
                 *("--workers", str(workers), "--port", str(chosen)),
             ],
             cwd=ROOT,
+            env=os.environ | {"CLEARWATER_PREPARE_SECONDS": "2"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -1,5 +1,6 @@
 """Several processes behind one port: sticky, restarted when they end, stopped together."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -7,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from analysis.serve import supervisor
 from analysis.serve.nginx import COOKIE, HERE
-from analysis.serve.supervisor import free_ports
+from analysis.serve.supervisor import Plan, Service, free_ports
 from tests.analysis.serve.conftest import needs_nginx
 from tests.conftest import ROOT
 
@@ -25,7 +28,9 @@ ECHO = """
 import http.server, json, os, sys
 class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = json.dumps({"process": os.getpid(), "host": self.headers["Host"]}).encode()
+        answer = {"process": os.getpid(), "host": self.headers["Host"], "prepared": True}
+        answer["seconds"] = os.environ["CLEARWATER_PREPARE"]
+        body = json.dumps(answer, separators=(",", ":")).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -42,7 +47,8 @@ from analysis.serve.supervisor import Plan, supervise
 logging.basicConfig(level=logging.INFO)
 worker = [sys.executable, "-c", sys.argv[1]]
 try:
-    supervise(Plan(nginx_program(), worker, 2, "127.0.0.1", int(sys.argv[2])), os.environ)
+    plan = Plan(nginx_program(), worker, 2, "127.0.0.1", int(sys.argv[2]), prepare=2.5)
+    supervise(plan, os.environ)
 except InputError as error:
     sys.exit(str(error))
 """
@@ -122,7 +128,50 @@ def test_a_process_that_is_killed_is_replaced_and_its_readers_are_served_meanwhi
     assert moved["process"] != body["process"]
     assert replaced != cookie
     until(lambda: get(port, cookie)[0]["process"] not in (body["process"], moved["process"]))
+    # Nobody reached the first two when they started; the third has readers at once.
+    assert (body["seconds"], moved["seconds"]) == ("2.5", "2.5")
+    assert get(port, cookie)[0]["seconds"] == ""
     assert "ended (code -9) and is started again" in log.read_text()
+
+
+async def preparing(ready: Sequence[float], plan: Plan) -> tuple[float, set[str]]:
+    """Wait for processes that are prepared after so many seconds: how long, and what was asked."""
+    start, asked = time.monotonic(), set[str]()
+
+    def served(seconds: float) -> Callable[..., Awaitable[None]]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.add((await reader.readline()).decode().split()[1])
+            is_ready = time.monotonic() - start >= seconds
+            writer.write(
+                b'HTTP/1.1 200 OK\r\n\r\n{"prepared":%s}' % (str(is_ready).lower().encode())
+            )
+            writer.close()
+
+        return answer
+
+    async with AsyncExitStack() as stack:
+        workers = []
+        for seconds in ready:
+            server = await stack.enter_async_context(
+                await asyncio.start_server(served(seconds), HERE, 0)
+            )
+            workers.append(Service("", [], HERE, server.sockets[0].getsockname()[1]))
+        await supervisor._prepared(workers, plan)
+        return time.monotonic() - start, asked
+
+
+def test_all_processes_are_prepared_before_readers_are_sent_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "LONGEST_STEP", 0.5)
+    plan = Plan("", [], 2, HERE, 0, path="lab", prepare=100)
+    waited, asked = asyncio.run(preparing([0.6, 0.0], plan))
+    assert 0.6 <= waited < 60 and asked == {"/lab/healthz"}
+    late = replace(plan, path="", prepare=0.3)
+    waited, asked = asyncio.run(preparing([0.0, 1e9], late))
+    assert 0.8 <= waited < 60 and asked == {"/healthz"}
+    _, asked = asyncio.run(preparing([1e9], replace(plan, prepare=0)))
+    assert asked == set()
 
 
 def test_nginx_is_replaced_when_it_is_killed(

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 import webbrowser
+from collections.abc import Callable
 
 import pytest
 import streamlit as st
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from analysis.serve import PREPARE
 from pages.server import start
 from tests.pages.conftest import ROOT
 
@@ -56,6 +58,42 @@ def test_the_warm_up_runs_and_a_browser_opens_unless_headless(
     monkeypatch.setattr(st, "get_option", options.get)
     asyncio.run(run())
     assert stops[0].is_set()
+
+
+@pytest.mark.parametrize("seconds", ["", "0", "7"])
+def test_a_process_that_nobody_reaches_prepares_before_it_warms_up(
+    seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    warmed = threading.Event()
+
+    async def rehearse(page: str, bundle_id: str, left: float) -> None:
+        steps.append(f"{page} of {bundle_id} in {left:g} s")
+
+    def prepare(run: Callable[[str, str, float], object], _: object, given: float) -> None:
+        assert not prepared_now.is_set()
+        run("map", "b", 3.0)
+        steps.append(f"had {given:g} s")
+
+    def warm_up(*_: object) -> None:
+        assert prepared_now.is_set()
+        steps.append("warm")
+        warmed.set()
+
+    async def run() -> None:
+        async with start.lifespan(App(ROOT / "dashboard.py")):
+            await asyncio.to_thread(warmed.wait, 10)
+
+    prepared_now = threading.Event()
+    monkeypatch.setattr(start, "PREPARED", prepared_now)
+    monkeypatch.setattr(start, "prepare", prepare)
+    monkeypatch.setattr(start, "warm_up", warm_up)
+    monkeypatch.setattr("pages.server.rehearsal.rehearse", rehearse)
+    monkeypatch.setattr(st, "get_option", lambda _: True)
+    monkeypatch.setenv(PREPARE, seconds)
+    asyncio.run(run())
+    prepared = ["map of b in 3 s", "had 7 s"] if seconds == "7" else []
+    assert steps == [*prepared, "warm"]
 
 
 def test_the_server_searches_for_garbage_less_often_than_python(
