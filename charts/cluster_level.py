@@ -115,7 +115,9 @@ def in_no_cluster(bundle: Bundle, level: ClusterLevel) -> int:
 
     The noise of the manifest lacks those that were not clustered because of their density.
     """
-    return int((level_of(bundle, level.name).of_latent < 0).sum())
+    # Not from `level_of`: the Overview counts every level, and needs no colours of its clusters.
+    members = at_level(bundle.memberships, level.name)["latent"]
+    return bundle.latents.num_rows - len(pc.unique(members))
 
 
 def level_words(name: LevelName) -> str:

@@ -10,6 +10,7 @@ one of a cluster's name if it has a form of one of its terms (`word_forms.py`), 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,11 +62,17 @@ def name_is_about(name: str, tokens: Sequence[str], peak: int) -> bool:
     present: list[Term] = [word_kind(text) for text in (own.word, *own.phrases) if text]
     present += [piece_kind(own.piece)] if own.piece else []
     present += [before_kind(own.before)] if own.before else []
-    named = terms_of_name(name)
+    named = _known_terms(name)
     kinds, texts = zip(*named, *present, strict=True) if named or present else ((), ())
     readable = Readable(np.empty(0, np.int32), list(kinds), list(texts))
     is_form = forms(range(len(kinds)), readable)
     return bool(is_form[: len(named), len(named) :].any())
+
+
+@lru_cache(maxsize=4_096)
+def _known_terms(name: str) -> tuple[Term, ...]:
+    """The same as `terms_of_name`, kept: a name is compared with one passage after another."""
+    return tuple(terms_of_name(name))
 
 
 def terms_of_name(name: str) -> list[Term]:

@@ -12,10 +12,13 @@ _SCRIPTS = (
     (0x20000, 0x3FFFF),
 )
 """Thai, Lao, Tibetan; Myanmar; Khmer; Chinese, Japanese and Yi; compatibility and halfwidth."""
+_FIRST = chr(min(low for low, _ in _SCRIPTS))
 
 
 def is_unspaced(character: str) -> bool:
     """Whether a character belongs to a script that is written without spaces."""
+    if character < _FIRST:  # most are, and this is asked for every character of a passage
+        return False
     return any(low <= ord(character) <= high for low, high in _SCRIPTS)
 
 
