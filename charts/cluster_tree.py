@@ -18,7 +18,7 @@ from charts.core.figure import Figure, caption_of
 from charts.core.interactions import CLUSTER
 from charts.core.numbers import COUNT, ID, stability_tooltips
 from charts.core.text import name_of_cluster
-from charts.core.theme import INK, PALE_SEQUENTIAL, PAPER, layered
+from charts.core.theme import INK, PALE_SEQUENTIAL, PAPER, UNSELECTED, layered
 
 STABILITY = alt.Scale(
     domain=[0.0, WEAK, 1.0],
@@ -33,6 +33,9 @@ SELECTED_AT = 23
 """Pixels below the middle of a box, for the line that shows its selected latents."""
 NARROWEST_NAME = 30
 """Width in pixels from which a cluster shows its name."""
+MOST_BOXES = 600
+"""The widest clusters have a box each; neighbours among the others share one, because boxes of less
+than a pixel would show nothing but their white borders."""
 
 
 @cached
@@ -77,6 +80,7 @@ def cluster_tree(
             "clusters are believable: they reappear with other seeds and with resampled latents. "
             f"Pale ones are not: their recovery is below {WEAK:g}, or not above that of clusters "
             "of random data. "
+            + _shared_note(tree)
             + (
                 "The dark line in a box is its share of selected latents. "
                 if selected is not None
@@ -133,7 +137,11 @@ class _Tree(NamedTuple):
 
     rows: pa.Table
     data: pa.Table
-    """What the chart shows of them."""
+    """What the chart shows of each."""
+    wide: np.ndarray
+    """Which rows have a box of their own: bool."""
+    shared: pa.Table
+    """The boxes that neighbours share."""
     layers: list[str]
     """The names of the levels, the coarsest first."""
 
@@ -190,28 +198,75 @@ def _places(
 
 def _drawn(rows: pa.Table) -> _Tree:
     """The boxes with the names of their clusters and levels."""
-    levels = sorted(set(rows["level"].to_pylist()), reverse=True)
-    layers = {level: f"{rows['level'].to_pylist().count(level)} clusters" for level in levels}
+    levels = rows["level"].to_numpy()
+    layers = {
+        level: counted(int((levels == level).sum()), "cluster")
+        for level in sorted(set(levels.tolist()), reverse=True)
+    }
     names = [
         name_of_cluster(cluster, label)
         for cluster, label in zip(
             rows["cluster"].to_pylist(), rows["label"].to_pylist(), strict=True
         )
     ]
+    layer = pa.array([layers[level] for level in levels.tolist()], pa.string())
     data = rows.drop_columns(["label", "level", "parent"])
-    data = data.append_column("name", pa.array(names, pa.string()))
-    data = data.append_column(
-        "layer", pa.array([layers[level] for level in rows["level"].to_pylist()], pa.string())
+    data = data.append_column("name", pa.array(names, pa.string())).append_column("layer", layer)
+    wide = np.zeros(rows.num_rows, dtype=bool)
+    widths = rows["end"].to_numpy() - rows["start"].to_numpy()
+    wide[np.argsort(-widths, kind="stable")[:MOST_BOXES]] = True
+    return _Tree(rows, drawable(data), wide, _shared(data, wide, levels), list(layers.values()))
+
+
+def _shared(data: pa.Table, wide: np.ndarray, levels: np.ndarray) -> pa.Table:
+    """One box for all narrow clusters of a level between two wide ones."""
+    order = np.lexsort((data["start"].to_numpy(), levels))
+    new_level = np.diff(levels[order], prepend=-1) != 0
+    # A wide cluster ends the run before it, and the next narrow one starts another.
+    run = np.cumsum(new_level | wide[order])
+    narrow = data.take(order).append_column("run", pa.array(run)).filter(pa.array(~wide[order]))
+    boxes = narrow.group_by("run", use_threads=False).aggregate(
+        [
+            ("layer", "first"), ("start", "min"), ("end", "max"), ("cluster", "count"),
+            ("weak", "sum"), ("size", "max"), ("size", "sum"), ("selected", "sum"),
+        ]
+    )  # fmt: skip
+    return pa.table(
+        {
+            "layer": boxes["layer_first"],
+            "start": boxes["start_min"],
+            "end": boxes["end_max"],
+            "clusters": boxes["cluster_count"],
+            "believable": pc.subtract(boxes["cluster_count"], boxes["weak_sum"].cast(pa.int64())),
+            "largest": boxes["size_max"],
+            "latents": boxes["size_sum"],
+            "selected": boxes["selected_sum"],
+        }
     )
-    return _Tree(rows, drawable(data), list(layers.values()))
+
+
+def _shared_note(tree: _Tree) -> str:
+    """What a grey box is; empty without one."""
+    if not tree.shared.num_rows:
+        return ""
+    narrow = tree.data.filter(pa.array(~tree.wide))
+    largest = max(narrow["size"].to_pylist())
+    return (
+        f"The {count(narrow.num_rows)} narrowest, of at most {counted(largest, 'latent')}, share "
+        "grey boxes with their neighbours; the table and the export have each of them. "
+    )
 
 
 def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Drawing:
+    outlined = pc.equal(tree.data["cluster"], -1 if chosen is None else chosen)
     return _chart(overlaid).draw(
-        {"rows": tree.data},
+        {
+            "rows": tree.data.filter(pa.array(tree.wide)),
+            "shared": tree.shared,
+            "chosen": tree.data.select(["cluster", "start", "end", "layer"]).filter(outlined),
+        },
         total=max(tree.rows["end"].to_pylist(), default=1),
         layers=tree.layers,
-        chosen=-1 if chosen is None else chosen,
         height=LAYER * max(len(tree.layers), 1),
     )
 
@@ -219,15 +274,17 @@ def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Draw
 @template
 def _chart(overlaid: bool) -> alt.LayerChart:
     room = f"(datum.end - datum.start) / {slot('total')} * width - 8"
+    x = alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, slot("total")], nice=False))
+    y = alt.Y(
+        "layer:N",
+        sort=each("layers"),
+        title=None,
+        axis=alt.Axis(domain=False, ticks=False),
+        scale=alt.Scale(paddingInner=0.06, paddingOuter=0.02),
+    )
     base = alt.Chart(named("rows")).encode(
-        x=alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, slot("total")], nice=False)),
-        y=alt.Y(
-            "layer:N",
-            sort=each("layers"),
-            title=None,
-            axis=alt.Axis(domain=False, ticks=False),
-            scale=alt.Scale(paddingInner=0.06, paddingOuter=0.02),
-        ),
+        x=x,
+        y=y,
         tooltip=[
             alt.Tooltip("name:N", title="cluster"),
             alt.Tooltip("cluster:Q", title="id", format=ID),
@@ -237,7 +294,7 @@ def _chart(overlaid: bool) -> alt.LayerChart:
         ],
     )
     box = (
-        base.mark_rect(stroke=PAPER, strokeWidth=1, cursor="pointer")
+        base.mark_rect(stroke=PAPER, strokeWidth=0.5, cursor="pointer")
         .encode(
             x2="end:Q",
             opacity=alt.condition("datum.weak", alt.value(0.45), alt.value(1)),
@@ -253,10 +310,26 @@ def _chart(overlaid: bool) -> alt.LayerChart:
         .properties(name="cluster_tree")
         .add_params(CLUSTER.parameter())
     )  # fmt: skip
+    shared = (
+        alt.Chart(named("shared"))
+        .mark_rect(color=UNSELECTED, stroke=PAPER, strokeWidth=0.5)
+        .encode(
+            x=x,
+            x2="end:Q",
+            y=y,
+            tooltip=[
+                alt.Tooltip("clusters:Q", title="small clusters", format=COUNT),
+                alt.Tooltip("believable:Q", title="of them believable", format=COUNT),
+                alt.Tooltip("largest:Q", title="latents of the largest", format=COUNT),
+                alt.Tooltip("latents:Q", title="latents of all", format=COUNT),
+                alt.Tooltip("selected:Q", title="selected latents", format=COUNT),
+            ],
+        )
+    )
     outline = (
-        base.transform_filter(f"datum.cluster == {slot('chosen')}")
+        alt.Chart(named("chosen"))
         .mark_rect(filled=False, stroke=INK, strokeWidth=2.5)
-        .encode(x2="end:Q")
+        .encode(x=x, x2="end:Q", y=y)
     )
     texts = base.mark_text(
         align="left",
@@ -274,4 +347,4 @@ def _chart(overlaid: bool) -> alt.LayerChart:
         .mark_rule(color=INK, strokeWidth=4, yOffset=SELECTED_AT)
         .encode(x2="selected_end:Q")
     )
-    return layered(box, *([selected] if overlaid else []), outline, texts)
+    return layered(box, *([selected] if overlaid else []), outline, texts, shared)

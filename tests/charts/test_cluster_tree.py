@@ -5,6 +5,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from analysis.bundle import Bundle
 from charts.cluster_tree import _places, cluster_tree, null_tree
@@ -76,8 +77,55 @@ def test_a_selection_changes_no_colour_and_a_line_is_as_long_as_its_share(tiny: 
 
 def test_the_chosen_cluster_is_outlined_and_a_click_reports_the_cluster(tiny: Bundle) -> None:
     spec = cluster_tree(tiny, None, CLUSTER).specification()
-    assert spec["layer"][1]["transform"] == [{"filter": f"datum.cluster == {CLUSTER}"}]
+    assert spec["layer"][1]["data"] == {"name": "chosen"}
+    assert [row["cluster"] for row in spec["datasets"]["chosen"]] == [CLUSTER]
+    assert cluster_tree(tiny).specification()["datasets"]["chosen"] == []
     assert spec["params"][0]["select"]["fields"] == ["cluster"]
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 9])
+def test_narrow_neighbours_share_a_box(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("charts.cluster_tree.MOST_BOXES", most)
+    figure = cluster_tree(tiny, THIRD, 0, "decoder")
+    rows = figure.rows.to_pandas()
+    drawn = figure.specification()["datasets"]
+    wide = {row["cluster"] for row in drawn["rows"]}
+    widths = (rows["end"] - rows["start"]).set_axis(rows["cluster"])
+    assert len(wide) == most and all(
+        widths[one] >= widths[other] for one in wide for other in set(widths.index) - wide
+    )
+    assert [row["cluster"] for row in drawn["chosen"]] == [0]
+
+    expected: list[list[int]] = []
+    for _, level in rows.groupby("level"):
+        run: list[int] = []
+        for cluster in level.sort_values("start")["cluster"]:
+            if cluster not in wide:
+                run.append(cluster)
+            elif run:
+                expected, run = [*expected, run], []
+        expected += [run] if run else []
+    by_cluster = rows.set_index("cluster")
+    shared = [
+        (b["clusters"], b["latents"], b["largest"], b["selected"], b["believable"], b["start"])
+        for b in drawn["shared"]
+    ]
+    assert sorted(shared) == sorted(
+        (
+            len(run),
+            by_cluster.loc[run, "size"].sum(),
+            by_cluster.loc[run, "size"].max(),
+            by_cluster.loc[run, "selected"].sum(),
+            (~by_cluster.loc[run, "weak"]).sum(),
+            by_cluster.loc[run, "start"].min(),
+        )
+        for run in expected
+    )
+    assert sum(box[0] for box in shared) == len(rows) - most
+    narrow = len(rows) - most
+    assert (f"The {narrow} narrowest, of at most " in str(figure.note)) == (narrow > 0)
 
 
 def test_clusters_of_one_size_are_placed_by_their_id() -> None:
