@@ -18,6 +18,14 @@ def test_a_line_ends_before_its_last_column() -> None:
     assert text_drawing(table).to_dict()["height"] == 3 * LINE
 
 
+def test_a_text_that_fills_a_line_to_its_end_stays_on_it() -> None:
+    assert COLUMNS == 96
+    for last, line in ((6, 0), (7, 1)):
+        tokens = ["x" * 30] * 3 + ["y" * last]
+        table = text_lines(tokens, np.arange(4), np.zeros(4, dtype=np.float32), 1.0)
+        assert table["context"].to_pylist() == [0, 0, 0, line]
+
+
 def test_a_tooltip_names_the_strongest_latents_where_they_are_known() -> None:
     table = text_lines(["a"], np.arange(1), np.ones(1, dtype=np.float32), 1.0)
 

@@ -83,6 +83,15 @@ def test_the_table_counts_the_selected_latents(open_page: Open, planted_bundle: 
     assert f"**Selected latents** · {(density > 0.02).sum()} ·" in texts(app)
 
 
+@pytest.mark.parametrize(("last", "opens"), [(24, True), (25, False)])
+def test_a_link_to_at_most_25_latents_opens_their_list(
+    open_page: Open, last: int, opens: bool
+) -> None:
+    app = open_page("map", select=f"latent=0..{last}")
+    assert not app.exception
+    assert (f"**Selected latents** · {last + 1} ·" in texts(app)) == opens
+
+
 def test_a_switch_shows_the_map_of_chance(open_page: Open) -> None:
     title = "What chance looks like: the map of random data"
     assert title not in texts(open_page("map"))

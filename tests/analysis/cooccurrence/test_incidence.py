@@ -1,11 +1,14 @@
 """Which latents are active on which units, against the dense planted matrix."""
 
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from analysis.bundle import LatentBlock, Units
 from analysis.cooccurrence.incidence import (
     Incidence,
     open_incidence,
@@ -100,3 +103,29 @@ def test_values_belong_to_tokens(stored: Stored, tmp_path: Path) -> None:
     units = stored.kept.units("document")
     with pytest.raises(ValueError, match="units are document units"):
         write_incidences(stored.activations, units, tmp_path, thresholds=[0.0], with_values=True)
+
+
+class OnceEach:
+    """Latent i is active once, on token i % 3."""
+
+    def __init__(self, n_latents: int) -> None:
+        self.latent_ends = np.arange(1, n_latents + 1)
+
+    def blocks_by_latent(
+        self, latents: object = None, most_rows: float = 0
+    ) -> Iterator[LatentBlock]:
+        ids = np.arange(len(self.latent_ends))
+        rows = (ids % 3).astype(np.uint32)
+        yield LatentBlock(ids, self.latent_ends, rows, np.ones(len(ids), dtype=np.float32))
+
+
+@pytest.mark.parametrize(("n_latents", "width"), [(65_535, 2), (65_536, 2), (65_537, 4)])
+def test_ranks_have_two_bytes_if_they_fit_and_are_read_as_written(
+    tmp_path: Path, n_latents: int, width: int
+) -> None:
+    tokens = Units("token", np.arange(3, dtype=np.uint32), 3, 3)
+    (made,) = write_incidences(OnceEach(n_latents), tokens, tmp_path, thresholds=[0.0])
+    assert (tmp_path / "0" / "ranks.bin").stat().st_size == width * n_latents
+    for unit, (first, last) in enumerate(pairwise(made.unit_ends.tolist())):
+        on_it = np.sort(made.latent_of_rank[made.ranks[first:last]])
+        assert np.array_equal(on_it, np.arange(unit, n_latents, 3))

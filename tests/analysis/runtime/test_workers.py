@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
+from threading import Timer
 
 import pytest
 from distributed import LocalCluster
@@ -170,6 +171,23 @@ def test_a_folder_that_is_not_shared_is_refused(cluster: LocalCluster, tmp_path:
             task, range(3), lambda piece: Elsewhere(task.file(piece))
         )
     assert task.began(0) == 0
+
+
+@dataclass(frozen=True)
+class Late(Square):
+    """Its files appear a while after a piece has ended, as on a network file system."""
+
+    def __call__(self, piece: int) -> None:
+        Timer(0.5, super().__call__, [piece]).start()
+
+
+def test_a_file_that_arrives_late_is_waited_for(cluster: LocalCluster, tmp_path: Path) -> None:
+    task = Late(tmp_path)
+    arrived: list[bool] = []
+    DaskWorkers(cluster.scheduler_address).run(
+        task, range(2), task.file, lambda piece: arrived.append(task.file(piece).exists())
+    )
+    assert arrived == [True, True]
 
 
 def test_a_file_that_does_not_arrive_is_an_error(cluster: LocalCluster, tmp_path: Path) -> None:

@@ -74,6 +74,15 @@ def test_ids_and_sources_give_the_units_of_their_documents(
         examples_of(named, "source=d", unit)
 
 
+def test_windows_are_those_of_the_documents_with_kept_tokens(planted_bundle: Bundle) -> None:
+    """Masked tokens after a last full window, and a document without kept tokens, add none."""
+    kept = [[True] * 256 + [False] * 9, [False] * 5, [False] * 3 + [True] * 257, [True], [False]]
+    document = np.repeat([3, 4, 7, 8, 9], [len(one) for one in kept])
+    masked = with_tables(planted_bundle, kept_tokens=KeptTokens.of(document, np.concatenate(kept)))
+    windows = [place for place, one in enumerate(kept) for _ in range(0, sum(one), 256)]
+    assert units_of_documents(masked, "window").tolist() == windows == [0, 2, 2, 3]
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_value_of_a_column_gives_the_units_of_its_documents(
     planted_bundle: Bundle, unit: Unit, tmp_path: Path
