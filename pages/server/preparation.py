@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
     from analysis.bundle import Bundle
 
 LOG = logging.getLogger(__name__)
-REHEARSED = ("", "clusters", "cooccurrence", "map", "pair", "latent")
-"""The pages by their paths, in the order in which they are run with every bundle: the one that
-readers open first, and then those that take longest."""
+REHEARSED = ("clusters", "cooccurrence", "", "pair", "latent", "map")
+"""The pages by their paths. Those that take longest the first time come first: time may not suffice
+for all, and readers would wait longest for these."""
 PREPARED = threading.Event()
 """Set when readers may be sent to this process."""
 Rehearse = Callable[[str, str, float], object]
