@@ -12,7 +12,6 @@ from analysis.selection import MAP_COLUMNS
 from charts.core.cache import cached
 from charts.core.hues import cluster_colours
 from charts.core.text import name_of_cluster, shown_label
-from charts.core.theme import NO_CLUSTER
 
 SPACE_WORDS: dict[Space, str] = {"decoder": "decoder", "cooccurrence": "co-occurrence"}
 """What the clusters of each space are called."""
@@ -40,10 +39,6 @@ class Level:
         """The name of each cluster: its label, or its id if the label is empty."""
         ids, labels = self.table["cluster"].to_pylist(), self.table["label"].to_pylist()
         return {i: name_of_cluster(i, label) for i, label in zip(ids, labels, strict=True)}
-
-    def colour_of_latents(self) -> list[str]:
-        """The colour of every latent; grey if it has no cluster."""
-        return [self.colours.get(int(cluster), NO_CLUSTER) for cluster in self.of_latent]
 
 
 @cached

@@ -166,8 +166,6 @@ class MapNeighbourhood:
     measure: str
     """What the measure of the partners is called."""
     neighbours: tuple[Neighbour, ...]
-    not_shown: int
-    """Neighbours that are not on the map."""
 
 
 @cached
@@ -212,5 +210,4 @@ def map_neighbourhood(
             for other in others
             if on_map[other]
         ),
-        sum(1 for other in others if not on_map[other]),
     )

@@ -9,11 +9,6 @@ _SHOWN = {"\n": "↵", "\t": "⇥", "\r": "␍"}
 _BYTE_MARK = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
-def readable_token(tokenizer: Any, token_id: int) -> str:
-    """One token as readable text; see `readable_tokens`."""
-    return readable_tokens(tokenizer, [token_id])[0]
-
-
 def readable_tokens(tokenizer: Any, token_ids: Iterable[int]) -> list[str]:
     """Tokens as readable text.
 

@@ -14,7 +14,7 @@ from PIL import Image
 from analysis.bundle import Bundle
 from charts.cluster_level import level_of
 from charts.core.interactions import BOX
-from charts.core.theme import SEQUENTIAL_POINTS
+from charts.core.theme import NO_CLUSTER, SEQUENTIAL_POINTS
 from charts.map import latent_map
 from charts.map_columns import Colouring, colouring
 from charts.map_marks import image, legend, points
@@ -71,8 +71,10 @@ def test_a_point_has_six_top_tokens_and_the_colour_of_its_cluster(tiny: Bundle) 
     rows = rows.set_column(rows.schema.get_field_index("top_tokens"), "top_tokens", tokens)
     drawn = data_of(points(rows, FRAME, colouring(tiny, "cluster"), BOX))
     assert [row["tokens"] for row in drawn] == ["t0 · t1 · t2 · t3 · t4 · t5", ""]
-    colours = clustering.colour_of_latents()
-    assert [row["colour"] for row in drawn] == [colours[row["latent"]] for row in drawn]
+    of_latent = clustering.of_latent.tolist()
+    assert [row["colour"] for row in drawn] == [
+        clustering.colours.get(of_latent[row["latent"]], NO_CLUSTER) for row in drawn
+    ]
 
 
 @pytest.mark.parametrize(

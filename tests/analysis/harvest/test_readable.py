@@ -5,7 +5,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from analysis.harvest import readable
-from analysis.harvest.readable import readable_token, readable_tokens
+from analysis.harvest.readable import readable_tokens
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def test_byte_level_marks_are_turned_back(byte_level: PreTrainedTokenizerFast) -
     vocabulary = byte_level.get_vocab()
     ids = [vocabulary[mark] for mark in ("Ġ", "Ċ", "ĉ", "č")]
     assert readable_tokens(byte_level, ids) == [" ", "↵", "⇥", "␍"]
-    assert readable_token(byte_level, 256) == " whale"
-    assert readable_token(byte_level, byte_level.bos_token_id) == "<|im_start|>"
+    assert readable_tokens(byte_level, [256]) == [" whale"]
+    assert readable_tokens(byte_level, [byte_level.bos_token_id]) == ["<|im_start|>"]
     # "é" is two bytes, so here two tokens: each shows its part of the character.
     assert readable_tokens(byte_level, byte_level("é\x00")["input_ids"]) == ["⟨c3⟩", "⟨a9⟩", "␀"]
 
