@@ -63,6 +63,10 @@ def name_is_about(name: str, tokens: Sequence[str], peak: int) -> bool:
     present += [piece_kind(own.piece)] if own.piece else []
     present += [before_kind(own.before)] if own.before else []
     named = _known_terms(name)
+    # A phrase, and a word that comes before, has no other forms than itself.
+    same = {(kind, text.casefold()) for kind, text in present}
+    if any((kind, text.casefold()) in same for kind, text in named):
+        return True
     kinds, texts = zip(*named, *present, strict=True) if named or present else ((), ())
     readable = Readable(np.empty(0, np.int32), list(kinds), list(texts))
     is_form = forms(range(len(kinds)), readable)

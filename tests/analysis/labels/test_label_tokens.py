@@ -72,10 +72,28 @@ def test_a_name_is_about_the_tokens_with_forms_of_its_terms() -> None:
         name = name_text([named], [""], readable)
         if terms_of_name(name) != [(readable.kinds[named], readable.texts[named])]:
             continue  # a text that looks like a description, such as the word "numbers"
-        expected = bool(forms([named, *own], readable)[0, 1:].any())
+        texts = [(readable.kinds[i], readable.texts[i].casefold()) for i in (named, *own)]
+        expected = texts[0] in texts[1:] or bool(forms([named, *own], readable)[0, 1:].any())
         assert name_is_about(f"{name} + others", *passage(row)) == expected, (name, passage(row))
         counts[expected] += 1
     assert min(counts) > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "is_about"),
+    [
+        ("new york", [" in", " New", " York"], True),
+        ("new york", [" in", " Old", " York"], False),
+        ("new york", [" New", " York", " City"], False),
+        ("salt · new york", [" in", " New", " York"], True),
+        ("text after “the”", [" in", " The", " York"], True),
+        ("text after “the”", [" in", " a", " York"], False),
+    ],
+)
+def test_a_phrase_and_a_word_before_are_found_in_a_passage(
+    name: str, tokens: list[str], is_about: bool
+) -> None:
+    assert name_is_about(name, tokens, 2) == is_about
 
 
 @pytest.mark.parametrize(
