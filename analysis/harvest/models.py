@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from analysis.harvest.devices import device_named, free_bytes, is_spread, weight_bytes
+from analysis.harvest.float32_products import multiply_in_float32
 from analysis.harvest.shortened import empty_model, without_layers_above
 from analysis.runtime.cache_folder import cache_folder
 from analysis.runtime.content import content_hash
@@ -75,6 +76,7 @@ def load_language_model(
             f"{path} cannot be opened as a language model ({_first_line(error)}): give a folder "
             "that holds a transformers model, its weights and its tokenizer."
         ) from error
+    multiply_in_float32(model)
     config = model.config.get_text_config()
     whole = deepest is None or not getattr(type(model), "_shortened", False)
     return LanguageModel(
