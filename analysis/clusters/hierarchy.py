@@ -11,19 +11,16 @@ from typing import Literal, NamedTuple
 import numba
 import numpy as np
 import scipy.sparse
-from fast_hdbscan.cluster_trees import (
-    cluster_tree_from_condensed_tree,
-    cluster_tree_leaves,
-    condense_tree,
-    extract_eom_clusters,
-    get_cluster_label_vector,
-    mst_to_linkage_tree,
-)
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from analysis.decoder.umap_embedding import MANY, FuzzyGraph, embed
 from analysis.runtime.arrays import Float32s, Floats, Ints
+from analysis.runtime.single_module import single_module
 from analysis.runtime.threads import over_spans
+
+# The package also compiles a search tree and a spanning tree, at the first import on a machine for
+# most of a minute.
+_hdbscan = single_module("fast_hdbscan", "cluster_trees")
 
 EPOCHS = 100
 EPOCHS_OF_MANY = 50
@@ -54,7 +51,9 @@ def hierarchy(
     """
     epochs = epochs or (EPOCHS if len(start) < MANY else EPOCHS_OF_MANY)
     points = embed(start, fuzzy, min_dist=0.0, seed=seed, epochs=epochs, jitter=JITTER)
-    return np.asarray(mst_to_linkage_tree(spanning_tree(points, fuzzy.weights, minimum_cluster)))
+    return np.asarray(
+        _hdbscan.mst_to_linkage_tree(spanning_tree(points, fuzzy.weights, minimum_cluster))
+    )
 
 
 def smoothed_start(fuzzy: FuzzyGraph, dimensions: int, seed: int) -> Float32s:
@@ -131,15 +130,15 @@ def cluster_labels(linkage: Floats, smallest: int) -> Mapping[Extraction, Ints]:
     Clusters have at least `smallest` latents. `linkage` [n - 1, 4] is a single-linkage tree.
     """
     n = len(linkage) + 1
-    condensed = condense_tree(linkage, min_cluster_size=smallest)
-    tree = cluster_tree_from_condensed_tree(condensed)
-    clusters: dict[Extraction, Ints] = {
-        "leaf": cluster_tree_leaves(tree, n) if len(tree.parent) else np.empty(0, np.int64),
-        "eom": extract_eom_clusters(condensed, tree),
-    }
+    condensed = _hdbscan.condense_tree(linkage, min_cluster_size=smallest)
+    tree = _hdbscan.cluster_tree_from_condensed_tree(condensed)
+    leaves = _hdbscan.cluster_tree_leaves(tree, n) if len(tree.parent) else np.empty(0, np.int64)
+    masses = _hdbscan.extract_eom_clusters(condensed, tree)
+    label = partial(_hdbscan.get_cluster_label_vector, condensed)
+    chosen: dict[Extraction, Ints] = {"leaf": leaves, "eom": masses}
     return {
-        extraction: np.asarray(get_cluster_label_vector(condensed, chosen, 0.0, n_samples=n))
-        for extraction, chosen in clusters.items()
+        extraction: np.asarray(label(clusters, 0.0, n_samples=n))
+        for extraction, clusters in chosen.items()
     }
 
 
@@ -157,7 +156,7 @@ class TreeClusters(NamedTuple):
 def tree_clusters(tree: Floats, smallest: int) -> TreeClusters:
     """The clusters of at least `smallest` latents of the condensed tree of a hierarchy."""
     m = len(tree) + 1
-    condensed = condense_tree(tree, min_cluster_size=smallest)
+    condensed = _hdbscan.condense_tree(tree, min_cluster_size=smallest)
     parent, child = np.asarray(condensed.parent), np.asarray(condensed.child)
     above = np.full(int(parent.max(initial=m)) - m + 1, -1, dtype=np.int64)
     sizes = np.full(len(above), m, dtype=np.int64)

@@ -9,12 +9,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-from umap.umap_ import find_ab_params, fuzzy_simplicial_set
+from umap.umap_ import (
+    compute_membership_strengths,
+    find_ab_params,
+    fuzzy_simplicial_set,
+    smooth_knn_dist,
+)
 
 from analysis.decoder.graph import NeighbourGraph
 from analysis.decoder.umap_optimiser import SAMPLES, optimise
 from analysis.decoder.vectors import unit_rows
 from analysis.runtime.arrays import Bools, Float32s, Floats, Int32s
+
+# What `fuzzy_simplicial_set` compiles, for ten seconds. umap-learn lets every process do it again.
+for _kernel in (smooth_knn_dist, compute_membership_strengths):
+    _kernel.enable_caching()
 
 NEIGHBOURS = 15
 """A latent itself and its 14 nearest, as umap-learn counts them."""

@@ -1,5 +1,7 @@
 """The spanning tree, the bootstrap and the cuts of one hierarchy, against plain computations."""
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -19,6 +21,7 @@ from analysis.clusters.hierarchy import (
 )
 from analysis.decoder.graph import decoder_graph
 from analysis.decoder.umap_embedding import embed, fuzzy_graph, start_positions
+from analysis.runtime.single_module import single_module
 from tests.analysis.clusters.conftest import planted
 from tests.threads import COUNTS, threads
 
@@ -181,3 +184,16 @@ def test_a_smoothed_start_brings_neighbours_together() -> None:
     points = np.random.default_rng(0).standard_normal((300, 5))
     points = np.linalg.matrix_power(steps - steps.mean(axis=0), 10) @ points
     np.testing.assert_allclose(start, points / np.sqrt((points**2).mean(axis=0)), atol=1e-4)
+
+
+def test_what_fast_hdbscan_compiles_for_others_is_not_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "fast_hdbscan":
+            monkeypatch.delitem(sys.modules, name)
+    again = single_module("fast_hdbscan", "cluster_trees")
+    assert vars(again).keys() == vars(module._hdbscan).keys()
+    loaded = {name for name in sys.modules if name.startswith("fast_hdbscan")}
+    names = ("cluster_trees", "disjoint_set", "variables")
+    assert loaded == {f"fast_hdbscan.{name}" for name in names}

@@ -1,8 +1,10 @@
 """UMAP's graph, start and embedding against umap-learn and a plain singular value decomposition."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from umap.umap_ import fuzzy_simplicial_set
+from umap.umap_ import compute_membership_strengths, fuzzy_simplicial_set, smooth_knn_dist
 
 from analysis.decoder import umap_embedding as module
 from analysis.decoder.graph import NeighbourGraph, decoder_graph
@@ -183,3 +185,11 @@ def test_few_latents_keep_their_initial_positions() -> None:
     fuzzy = fuzzy_graph(decoder_graph(more, eligible=everyone), everyone)
     start = start_positions(more, fuzzy.latents, 2)
     assert (embed(start, fuzzy, min_dist=0.1, seed=0, epochs=5) != start).all()
+
+
+def test_what_umap_learn_compiles_is_kept(graph: NeighbourGraph, eligible: np.ndarray) -> None:
+    fuzzy_graph(graph, eligible)
+    for kernel in (smooth_knn_dist, compute_membership_strengths):
+        stats = kernel.stats
+        assert sum(stats.cache_hits.values()) + sum(stats.cache_misses.values()) > 0
+        assert any(Path(stats.cache_path).glob(f"*{kernel.__name__}*.nbi"))
