@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.schedule import LONGEST, TOGETHER, rank, scope_of
+from tests.schedule import LONGEST, TOGETHER, first_for, rank, scope_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,3 +29,17 @@ def test_the_longest_come_first_in_their_order() -> None:
         "tests/charts/test_map.py::a",
     ]
     assert rank("tests/browser/test_demo.py::a") == rank("tests/browser/test_screen.py::b") == 0
+
+
+def test_one_process_in_three_leaves_the_browser_to_the_others() -> None:
+    browser = ["tests/browser/test_demo.py", "tests/browser/test_screen.py"]
+    waiting = [*browser, "tests/charts/test_map.py", "tests/data/test_model.py"]
+    assert [first_for(process, 3, waiting) for process in range(3)] == [
+        browser[0],
+        browser[0],
+        "tests/charts/test_map.py",
+    ]
+    computes = [first_for(process, 6, waiting) == waiting[2] for process in range(6)]
+    assert computes == [False, False, True] * 2
+    assert {first_for(process, 2, waiting) for process in range(2)} == {browser[0]}
+    assert first_for(2, 3, browser) == browser[0]
