@@ -19,9 +19,11 @@ help:
 	@sed -n 's/^# //p' Makefile | head -5
 
 # pip compiles all modules one after another. compileall uses every core, and leaves out the tests of
-# the packages. It fails on modules of other versions of Python, which some packages hold.
+# the packages and folders of which few modules are imported. It fails on modules of other versions
+# of Python, which some packages hold.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
+SELDOM := /(tests?|transformers/models|torch/_inductor)/
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '$(SELDOM)' .venv/lib || true
 
 .venv/run: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
