@@ -11,6 +11,11 @@ from filelock import FileLock
 
 # Before numba is imported: tests of thread counts need a pool of four on any machine.
 os.environ["NUMBA_NUM_THREADS"] = "4"
+# Before numpy and torch are imported. Threads that wait for one another in a loop take the time of
+# other processes: with numpy four times what it computes itself, with torch twice. Tests of thread
+# counts set their own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters, open_bundle
