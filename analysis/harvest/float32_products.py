@@ -8,7 +8,7 @@ in some 7,000. The weights stay as they are in memory.
 
 import torch
 from torch import nn
-from torch.nn.functional import linear
+from torch.nn import functional
 
 LEAST_ROWS = 16
 """For fewer rows, as when text is generated, converting the weights takes longer than it saves."""
@@ -17,8 +17,10 @@ LEAST_ROWS = 16
 def multiply_in_float32(model: nn.Module) -> None:
     """Let the linear layers of a model on this processor multiply in float32, if that is faster."""
     for module in model.modules():
-        if type(module) is nn.Linear and is_slow(module.weight):
-            module.forward = _Product(module)  # type: ignore[method-assign]
+        # accelerate, which moves weights between devices, sets a forward pass of its own.
+        moved = "forward" in vars(module)
+        if type(module) is nn.Linear and not moved and is_slow(module.weight):
+            module.forward = _Product(module)  # type: ignore[assignment]
 
 
 def is_slow(weight: torch.Tensor) -> bool:
@@ -39,6 +41,6 @@ class _Product:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         weight, bias = self._layer.weight, self._layer.bias
         if x.shape[:-1].numel() < LEAST_ROWS:
-            return linear(x, weight, bias)
-        product = linear(x.float(), weight.float(), None if bias is None else bias.float())
-        return product.to(x.dtype)
+            return functional.linear(x, weight, bias)
+        wide = None if bias is None else bias.float()
+        return functional.linear(x.float(), weight.float(), wide).to(x.dtype)

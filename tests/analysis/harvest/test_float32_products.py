@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from analysis.harvest import float32_products
 from analysis.harvest.float32_products import LEAST_ROWS, is_slow, multiply_in_float32
@@ -53,14 +54,14 @@ def test_few_rows_are_multiplied_as_they_are(slow: None) -> None:
     own, changed = (layer(torch.bfloat16, bias=True) for _ in range(2))
     multiply_in_float32(changed)
     used: list[torch.dtype] = []
-    linear = float32_products.linear
+    linear = functional.linear
 
     def recorded(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         used.append(x.dtype)
         return linear(x, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(float32_products, "linear", recorded)
+        patch.setattr(functional, "linear", recorded)
         for rows in (1, LEAST_ROWS - 1, LEAST_ROWS):
             changed(torch.ones(rows, WIDTH, dtype=torch.bfloat16))
     assert used == [torch.bfloat16, torch.bfloat16, torch.float32]
@@ -86,16 +87,24 @@ def test_a_loaded_model_multiplies_in_float32_and_keeps_its_weights(
     folder = saved_model(tmp_path / "tiny")
     ids = torch.arange(2, 2 + 2 * LEAST_ROWS).reshape(2, -1) % 8
     used = set()
-    linear = float32_products.linear
+    linear = functional.linear
 
     def recorded(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         used.add(x.dtype)
         return linear(x, *rest)
 
-    monkeypatch.setattr(float32_products, "linear", recorded)
-    for dtype, expected in ((torch.bfloat16, {torch.float32}), (torch.float32, set())):
-        used.clear()
-        model = load_language_model(folder, dtype).model
-        assert {p.dtype for p in model.parameters()} == {dtype}
-        assert model(ids).logits.dtype == dtype
-        assert used == expected
+    monkeypatch.setattr(functional, "linear", recorded)
+    model = load_language_model(folder, torch.bfloat16).model
+    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+    assert model(ids).logits.dtype == torch.bfloat16
+    assert used == {torch.float32}
+    plain = load_language_model(folder, torch.float32).model
+    assert not any("forward" in vars(module) for module in plain.modules())
+
+
+def test_a_forward_pass_that_was_set_before_stays(slow: None) -> None:
+    own = layer(torch.bfloat16, bias=False)
+    before = own.forward
+    own.forward = before  # type: ignore[method-assign]
+    multiply_in_float32(own)
+    assert own.forward is before
