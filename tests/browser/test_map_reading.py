@@ -188,6 +188,25 @@ def test_text_in_an_svg_file_is_escaped(modules: Page) -> None:
     assert "ok" in escaped and "&lt;script&gt;" in escaped
 
 
+def test_the_base_line_of_a_text_in_an_svg_file_is_that_of_the_canvas(modules: Page) -> None:
+    script = """async () => {
+      const { SvgContext } = await load("svg_context.js");
+      const canvas = document.createElement("canvas").getContext("2d");
+      const svg = new SvgContext(canvas);
+      canvas.font = svg.font = "20px sans-serif";
+      const ascents = ["alphabetic", "middle"].map((line) => {
+        canvas.textBaseline = svg.textBaseline = line;
+        svg.fillText("H", 0, 100);
+        return canvas.measureText("H").actualBoundingBoxAscent;
+      });
+      return [svg.parts, ascents];
+    }"""
+    parts, (whole, above_the_middle) = modules.evaluate(script)
+    lines = [float(re.findall(r' y="([^"]+)"', part)[0]) for part in parts]
+    assert lines[0] == 100
+    assert lines[1] == pytest.approx(100 + whole - above_the_middle, abs=2)
+
+
 # On the dashboard
 
 

@@ -158,3 +158,18 @@ def test_the_largest_classes_are_named_where_there_is_room() -> None:
     assert [row["name"] for row in drawn] == ["no 4", "no 2", "no 0"]
     assert [(row["x"], row["y"]) for row in drawn] == [centres[0], centres[2], centres[4]]
     assert component_plane_module._names(half, None, names).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("half", "fits"), [([28.0, 19.0], True), ([56.0, 19.0], False), ([28.0, 38.0], False)]
+)
+def test_names_have_the_room_of_the_axis_along_which_a_unit_is_shorter(
+    half: list[float], fits: bool
+) -> None:
+    """Names side by side that touch if a unit has five pixels and not ten."""
+    apart = 2 * (3.4 * 4 + 3) / 10 + 0.1
+    circle: Any = SimpleNamespace(
+        centres=np.array([(0.0, 0.0), (apart, 0.0)]), tokens=np.array([2, 1]), classes=np.arange(2)
+    )
+    drawn = component_plane_module._names(half, circle, {0: "no 0", 1: "no 1"})
+    assert drawn["name"].to_pylist() == (["no 0", "no 1"] if fits else ["no 0"])

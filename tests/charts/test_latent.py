@@ -44,6 +44,21 @@ def test_partners_of_a_latent(tiny: Bundle, active: np.ndarray, kept: np.ndarray
     assert np.allclose(rows["p_b_given_a"], rows["joint_tokens"] / active[:, 20].sum())
 
 
+def test_a_bar_below_zero_is_inside_the_scale() -> None:
+    rows = pa.table(
+        {
+            "latent": pa.array([3, 4], pa.int32()),
+            "label": ["a", "b"],
+            "density": [0.1, 0.1],
+            "cosine": pa.array([0.5, -0.75], pa.float32()),
+        }
+    )
+    layers = latent_chart._ranked_rows(rows, "cosine", "cosine").to_dict()["layer"]
+    scales = [layer["encoding"].get("x", {}).get("scale") or {} for layer in layers]
+    domains = [scale["domain"] for scale in scales if "domain" in scale]
+    assert domains and all(one[0] == -0.75 and one[-1] >= 0.5 for one in domains)
+
+
 def test_activation_histogram_equals_numpy(tiny: Bundle) -> None:
     _, values = tiny.activations.of_latent(20)
     rows = activation_histogram(tiny, 20).rows.to_pandas()

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.latents.tokens_of_latent import tokens_of_latent
+from charts import latent_lists
 from charts.context_snippets import strongest_snippets
 from charts.core.text import shown_label
 from charts.latent_lists import (
@@ -91,6 +92,16 @@ def test_an_unlabelled_latent_is_named_by_its_top_tokens(tiny: Bundle) -> None:
     )
     (name,) = names_of(bundle, np.array([21]))
     assert name.startswith("“") and name.endswith("” · 21")
+
+
+def test_the_active_tokens_of_a_long_list_are_those_of_all_tokens(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latent_lists, "MOST_TOKENS", 2)
+    listed = listed_tokens(planted_bundle, 198)
+    assert listed.rows.num_rows == 2
+    active = planted_bundle.latents["active_tokens"][198].as_py()
+    assert listed.caption.parameters["active_tokens"] == f"{active:,}"
 
 
 def test_the_tokens_are_those_of_the_range_with_their_numbers(planted_bundle: Bundle) -> None:

@@ -46,6 +46,19 @@ def test_a_bar_is_the_largest_activation_of_its_tokens(
         assert row["activation"] == max(expected.get(i, 0.0) for i in inside)
 
 
+def test_the_last_token_of_a_document_has_its_activation(tiny: Bundle) -> None:
+    kept = tiny.kept_tokens
+    for document, end in zip(kept.documents.tolist(), kept.row_ends.tolist(), strict=True):
+        latents, values = tiny.activations.of_token(end - 1)
+        position = tiny.tokens["position"][end - 1].as_py()
+        for latent, value in zip(latents.tolist(), values.tolist(), strict=True):
+            rows = document_text(tiny, latent, document, position).rows
+            assert rows["activation"][-1].as_py() == value > 0
+        if len(latents):
+            return
+    raise AssertionError("no document ends with an active token")
+
+
 def test_the_text_is_that_of_the_document_in_lines(tiny: Bundle) -> None:
     rows = document_text(tiny, LATENT, DOCUMENT, POSITION).rows.to_pandas()
     tokens = tiny.tokens.to_pandas().query(f"document == {DOCUMENT}")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from analysis.bundle import Bundle, Space
+from analysis.clusters import inside
 from analysis.clusters.inside import (
     METADATA,
     InnerClusters,
@@ -67,6 +69,25 @@ def test_the_numbers_are_those_of_the_clusters(found: InnerClusters) -> None:
         )
         assert row["believable"] == believable
     assert sum(row["believable"] for row in rows) >= 6
+
+
+@pytest.mark.parametrize("draws", [0, 1])
+def test_the_graphs_are_those_of_a_build(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, draws: int
+) -> None:
+    """Twice the stored neighbours, and the shift of the first draw or none."""
+    given: dict[str, Any] = {}
+
+    def recorded(*_: object, **named: Any) -> None:
+        given.update(named)
+        raise InterruptedError
+
+    monkeypatch.setattr(inside, "shift_graph", recorded)
+    with pytest.raises(InterruptedError):
+        cluster_inside(planted_bundle, TOPICS, "cooccurrence", draws=draws)
+    parameters = planted_bundle.manifest.parameters
+    assert given["k"] == 2 * parameters.neighbours
+    assert given["shift"] == (parameters.seed * 1_000 if draws else None)
 
 
 def test_progress_counts_the_draws_and_the_data(planted_bundle: Bundle) -> None:

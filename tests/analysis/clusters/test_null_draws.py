@@ -108,6 +108,15 @@ def cut_of(smallest: int, extraction: str) -> Cut:
     return Cut((labels,), 1.0, smallest, extraction, np.ones(1), np.ones(1))  # type: ignore[arg-type]
 
 
+def test_a_row_has_the_largest_stability_and_bootstrap_of_the_clusters_of_a_cut() -> None:
+    labels = np.array([0, 0, 1, 1])
+    values = np.array([0.2, 0.7]), np.array([0.9, 0.4])
+    cut = Cut((labels,), 1.0, 5, "leaf", *values)
+    row = module._row("decoder", 3, cut)
+    assert (row["stability"], row["bootstrap"]) == (0.7, 0.9)
+    assert (row["draw"], row["smallest"], row["extraction"]) == (3, 5, "leaf")
+
+
 def test_a_cut_has_the_mean_worth_and_the_largest_values_of_the_same_cut_of_all_draws() -> None:
     rows = rows_of(
         (SAMPLE, 5, "leaf", 0.5, 0.8, 1.0, 1.0),

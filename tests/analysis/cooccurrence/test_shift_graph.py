@@ -1,6 +1,7 @@
 """The graph above the shift, against a dense brute force."""
 
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,15 @@ def test_neighbours_are_the_strongest_partners_that_meet_more_often_than_shifts_
         for b, phi in zip(graph.neighbours[a], graph.cosines[a], strict=True):
             known = np.corrcoef(bits[:, a], bits[:, b])[0, 1] if b >= 0 else np.nan
             assert phi == pytest.approx(known, rel=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("order", [*permutations((7, 2, 9))])
+def test_of_equally_strong_partners_the_smaller_ids_come_first(order: tuple[int, ...]) -> None:
+    near = module._Candidates(np.empty(2, np.int32), np.empty(2), np.empty(2, np.uint32))
+    held = 0
+    for b in order:
+        held = module._insert(near, held, np.int32(b), 0.5, 3)
+    assert (held, near.latents.tolist()) == (2, [2, 7])
 
 
 def test_every_partner_is_kept_if_wanted(stored: Stored, tmp_path: Path) -> None:

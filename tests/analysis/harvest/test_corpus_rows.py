@@ -186,3 +186,10 @@ def test_a_second_text_is_not_read_as_a_value(
         {"genre": "p"},
         {"genre": "q"},
     ]
+
+
+@pytest.mark.parametrize("value", [[0, "five"], [0, 1.5], [0, None], [True, 3]])
+def test_a_list_with_anything_but_ids_is_no_column_of_tokens(tmp_path: Path, value: object) -> None:
+    (tmp_path / "c.jsonl").write_text(json.dumps({"input_ids": value}))
+    with pytest.raises(InputError, match="no `text` column of strings"):
+        list(read_corpus(tmp_path / "c.jsonl"))

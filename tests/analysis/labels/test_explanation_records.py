@@ -66,6 +66,14 @@ def test_variants_of_json_read_the_same(content: Any, tmp_path: Path) -> None:
     assert read_explanations(tmp_path / "a.json", 64) == TEXTS
 
 
+@pytest.mark.parametrize("other", ["features", "Data"])
+def test_an_object_with_two_lists_is_not_read_in_part(tmp_path: Path, other: str) -> None:
+    content = {"explanations": ROWS, other: ROWS[:1]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="record 1"):
+        read_explanations(tmp_path / "a.json", 64)
+
+
 def test_variants_of_parquet_read_the_same(tmp_path: Path) -> None:
     columns = {"Feature": [7.0, 11.0, 42.0], "Label": pa.array(TEXTS.values()).dictionary_encode()}
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")

@@ -385,6 +385,13 @@ def test_the_first_31_documents_and_every_power_of_two_are_sampled() -> None:
     assert sampled == [20_000] and facts.tokens == 15_000
 
 
+def test_texts_and_token_ids_of_one_corpus_are_added() -> None:
+    """A quarter of a token for each character."""
+    facts = preflight.CorpusFacts(characters=600, ids=40, sampled_characters=200, sampled_tokens=50)
+    assert facts.tokens == 40 + 150
+    assert preflight.CorpusFacts(ids=40).tokens == 40
+
+
 def test_of_a_dataset_on_the_hub_twice_the_wanted_tokens_are_read() -> None:
     facts, _ = read([20] * 100, remote=True, wanted=30)
     assert facts.tokens == 70  # the first number above 60

@@ -32,6 +32,7 @@ def test_tokens_are_cut_and_keep_their_spaces() -> None:
     assert cut("abcdef", 4) == "abc…"
     assert (cells("abc"), cells("日本"), cells("e\u0301")) == (3, 4, 1)
     assert (cells("\u00a0abc"), cells("\u00a0日")) == (4, 3)
+    assert cells("\uff21\uff22\uff01") == 6  # full-width forms of A, B and !
 
 
 def test_a_label_has_at_most_34_characters() -> None:

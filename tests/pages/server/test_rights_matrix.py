@@ -77,6 +77,8 @@ FOR_MEMBERS = {
     "/oauth2callback": "/oauth2callback",
 }
 """A request of each route that shows nothing of a bundle; some of these answer with 404."""
+OF_THE_LOGIN = {"/_stcore/host-config", "/auth/login", "/auth/logout", "/oauth2callback"}
+"""Those of them that somebody needs to log in here, where no proxy asks first."""
 FOR_OPERATORS = {"/_stcore/metrics": "/_stcore/metrics"}
 FOR_WATCHERS = {"/metrics": "/metrics"}
 """For operators and for programs of this machine that no proxy stands between."""
@@ -122,6 +124,15 @@ def test_every_registered_route_has_an_entry() -> None:
     sockets = {route.path for route in registered() if isinstance(route, WebSocketRoute)}
     assert sockets == {"/_stcore/stream"}
     assert {route.path for route in registered() if isinstance(route, Mount)} == {""}  # the frame
+
+
+def test_whoever_is_not_logged_in_gets_only_what_the_login_needs() -> None:
+    """The server of the other tests is behind a proxy, which refuses them everything."""
+    of_bundles = [f"/map-data/1/2/{path.partition('?')[0]}" for path in OF_BUNDLE.values()]
+    of_scripts = [f"/api/v1/bundles/1{path.partition('?')[0]}" for path in OF_API.values()]
+    paths = {*of_bundles, *of_scripts, *FOR_MEMBERS.values(), *FOR_OPERATORS, *FOR_WATCHERS}
+    assert {path for path in paths if level_of(path) == "public"} == OF_THE_LOGIN
+    assert all(level_of(path) in {"member", "public"} for path in FOR_MEMBERS.values())
 
 
 def test_every_page_has_an_address() -> None:

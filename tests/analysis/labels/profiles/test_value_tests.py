@@ -98,6 +98,12 @@ def test_a_count_that_every_permutation_gives_has_p_1() -> None:
     assert chance_of_more(counts).tolist() == [[1, 1]]
 
 
+def test_no_lift_can_be_shown_where_every_permutation_gives_the_same_count() -> None:
+    fires = np.array([[1, 1, 1, 0, 0, 0]], dtype=bool)
+    counts = count_values(fires, np.array([0, 0, 1, 1, 1, 1]), 2, np.array([0, 0, 0, 1, 1, 1]))
+    assert smallest_lifts(counts).tolist() == [[np.inf, np.inf]]
+
+
 def test_p_is_the_hypergeometric_one_in_one_stratum() -> None:
     fires = np.zeros((2, 40), dtype=bool)
     fires[0, :10] = True  # 9 of its 10 documents have the value
