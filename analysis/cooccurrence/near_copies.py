@@ -1,5 +1,7 @@
 """Latents that fire on nearly the same tokens as another one: how redundant an SAE is."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -33,3 +35,23 @@ def near_copies(bundle: Bundle) -> Ints:
     phi = measure_table(pairs, bundle.latents, bundle.manifest.tokens, ["phi"])["phi"].to_numpy()
     near = pairs.filter(pa.array(phi >= NEARLY_TOGETHER))
     return np.union1d(near["latent"].to_numpy(), near["partner"].to_numpy()).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class CopiesPerToken:
+    """How many of the near-copies fire on the kept tokens on which any of them fires."""
+
+    tokens: int
+    mean: float
+    most: int
+
+
+@kept_for_bundle
+def copies_per_token(bundle: Bundle) -> CopiesPerToken:
+    """The near-copies that are active at once; `tokens` is 0 if there are none."""
+    rows, _ = bundle.activations.tokens_of(near_copies(bundle))
+    kept = bundle.tokens["kept"].to_numpy()
+    _, counts = np.unique(rows[kept[rows].astype(bool)], return_counts=True)
+    if not len(counts):
+        return CopiesPerToken(0, 0.0, 0)
+    return CopiesPerToken(len(counts), float(counts.mean()), int(counts.max()))

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence import near_copies as module
-from analysis.cooccurrence.near_copies import near_copies
+from analysis.cooccurrence.near_copies import CopiesPerToken, copies_per_token, near_copies
 
 
 def by_brute_force(bundle: Bundle, least_phi: float, least_joint: int) -> list[int]:
@@ -40,3 +40,22 @@ def test_all_latents_with_a_near_copy_are_listed(
     expected = by_brute_force(planted_bundle, least_phi, least_joint)
     assert 0 < len(expected) < planted_bundle.latents.num_rows
     assert near_copies(bundle).tolist() == expected
+
+
+def test_the_near_copies_that_fire_at_once_are_counted_on_kept_tokens(
+    planted_bundle: Bundle,
+) -> None:
+    kept = np.flatnonzero(planted_bundle.tokens["kept"].to_numpy())
+    sets = [set(planted_bundle.activations.of_latent(i)[0]) for i in near_copies(planted_bundle)]
+    at_once = [count for token in kept if (count := sum(token in one for one in sets))]
+    counted = copies_per_token(planted_bundle)
+    assert (counted.tokens, counted.most) == (len(at_once), max(at_once))
+    assert counted.mean == pytest.approx(sum(at_once) / len(at_once))
+
+
+def test_without_near_copies_nothing_fires_at_once(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NEARLY_TOGETHER", 1.1)
+    bundle = replace(planted_bundle, manifest=planted_bundle.manifest.model_copy())
+    assert copies_per_token(bundle) == CopiesPerToken(0, 0.0, 0)
