@@ -81,7 +81,7 @@ def cluster_matrix(
             + (" The diagonal is as dark as a cluster has selected latents." if overlaid else "")
             + f"{note_on_infinite(rows, measure)}"
             + (
-                " Hover over a cell to see its two clusters: so many names do not fit."
+                " There is no room for so many names: hover over a cell to see its two clusters."
                 if n > MOST_NAMES
                 else ""
             )

@@ -129,7 +129,7 @@ def _left_out(bundle: Bundle, space: Space) -> str:
     left_out = max((in_no_cluster(bundle, level) - level.noise for level in levels), default=0)
     if left_out <= 0:
         return ""
-    return f" {counted(left_out, 'latent')} in none were not clustered because of their density."
+    return f" Of those in none, {counted(left_out, 'latent')} were left out for their density."
 
 
 class _Tree(NamedTuple):

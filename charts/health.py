@@ -147,7 +147,7 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
 def _active_note(active: np.ndarray) -> str:
     if len(active) and active.min() == active.max():
         exactly = count(int(active[0]))
-        return f"Every token has exactly {exactly} active latents: a TopK SAE keeps as many."
+        return f"Every token has exactly {exactly} active latents, as a TopK SAE keeps that many."
     return "A TopK SAE has nearly the same number on every token; other SAEs have a wider range."
 
 

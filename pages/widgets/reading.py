@@ -37,8 +37,8 @@ def what_is_in_here(bundle: Bundle) -> None:
         st.toggle(f"Show up to {MANY} clusters", key="more cards")
     if i_may(bundle, "annotate"):
         st.caption(
-            "To label latents one after another, open the Latent page: the key J there goes to "
-            "the next selected latent without a note."
+            "To label latents one after another, select them and open the Latent page: press J "
+            "there for the next one without a note."
         )
 
 
@@ -96,7 +96,7 @@ def _facts(card: Card) -> str:
 
 def _beside(name: str, value: float, null: float | None) -> str:
     """A value of a cluster beside the largest one of random data."""
-    by_chance = "" if null is None else f" (random data: up to {numbers.short(null)})"
+    by_chance = "" if null is None else f" (at most {numbers.short(null)} in random data)"
     return f"{name} {numbers.short(value)}{by_chance}"
 
 

@@ -28,12 +28,8 @@ WAIT = 0.5
 """Seconds between two looks at whether the tours are tested."""
 _JOB = "tests of tours"
 _LONGEST = 400
-_UNTESTED = (
-    "The finding of this tour is now tested again on the tables of this bundle. What was counted "
-    "on how many tokens, documents or clusters, what was tested, and its q, corrected for the "
-    "choice of the finding, follow here."
-)
-"""As long as the sentences in its place, so that nothing moves when they come."""
+_WAITING = '<div class="clearwater-waiting" aria-hidden="true"><i></i><i></i><i></i></div>'
+"""As high as the sentences that follow, so that nothing moves when they come."""
 
 
 class _Job(NamedTuple):
@@ -132,7 +128,8 @@ def _card(bundle: Bundle, tour: Tour, evidence: "Evidence | None") -> None:
     )
     st.markdown(plain(tour.sentence, _LONGEST))
     if evidence is None:
-        st.caption(_UNTESTED)
+        st.caption("Testing this on the bundle …")
+        st.html(_WAITING)
         return
     st.caption(
         plain(f"{evidence.statement} Tested: {evidence.tested}, q {_q(evidence.q)}.", _LONGEST),

@@ -29,6 +29,8 @@ NO_BETTER = 1.1
 """Lift below which a label is no better than chance."""
 GOOD_RECALL = 0.5
 """Recall below which a label misses more than half of the active words."""
+PART_RECALL = 0.25
+"""Recall below which a right label is not the meaning of a latent."""
 Row = Mapping[str, Any]
 
 
@@ -321,6 +323,11 @@ def _verdict(precision: float, recall: float, lift: float | None, what: str) -> 
     right, complete = precision >= GOOD_PRECISION, recall >= GOOD_RECALL
     if right and complete:
         return f"The {what} is mostly right and covers most of what the latent fires on."
+    if right and recall < PART_RECALL:
+        return (
+            f"**The {what} names only a small part of what the latent fires on**: read the "
+            "contexts before you take it as the meaning."
+        )
     if right:
         return f"The {what} is right where it applies and misses most of what the latent fires on."
     if complete:

@@ -43,7 +43,7 @@ def shown(colour: str, scheme: Scheme) -> str:
 def test_every_page_fits_and_has_the_colours_of_its_scheme(open_page: OpenPage, name: str) -> None:
     page = open_page(name, *SIZES[0], scheme=SCHEMES[0])
     # What is drawn again is pale for a moment, as the tours are when their tests end.
-    expect(page.get_by_text("is now tested again")).to_have_count(0)
+    expect(page.get_by_text("Testing this on the bundle")).to_have_count(0)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         expect(page.locator(".vega-embed svg, .vega-embed canvas").first).to_have_css(
@@ -115,7 +115,7 @@ def test_the_map_has_the_rest_of_the_window_and_stays_there_as_parts_are_selecte
 
 def test_the_overview_stays_where_it_is_while_its_tours_are_tested(open_page: OpenPage) -> None:
     page = open_page("", script=_COUNT_SHIFTS)
-    expect(page.get_by_text("is now tested again")).to_have_count(0)
+    expect(page.get_by_text("Testing this on the bundle")).to_have_count(0)
     settle(page)
     assert page.evaluate("window.shifts") < 0.1
     toolbar = page.locator(".st-key-toolbar").bounding_box()

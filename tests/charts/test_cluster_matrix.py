@@ -103,7 +103,7 @@ def test_names_that_do_not_fit_are_mentioned_above_the_limit(
     assert MOST_NAMES == 40
     for most, mentioned in ((8, False), (7, True)):
         monkeypatch.setattr(matrix_module, "MOST_NAMES", most)
-        assert ("Hover over a cell" in str(cluster_matrix(tiny).note)) == mentioned
+        assert ("hover over a cell" in str(cluster_matrix(tiny).note)) == mentioned
 
 
 def test_each_cell_has_the_active_tokens_of_both_clusters(tiny: Bundle) -> None:

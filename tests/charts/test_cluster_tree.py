@@ -23,7 +23,7 @@ def test_the_tree_of_another_space(tiny: Bundle) -> None:
     assert figure.rows["cluster"].to_pylist() == list(range(NEXT_CLUSTER, NEXT_CLUSTER + TOGETHER))
     assert figure.rows["selected"].to_pylist() == figure.rows["size"].to_pylist()
     assert figure.caption.parameters["space"] == "co-occurrence"
-    assert "From fine to coarse: 6 clusters, 4 latents in none. 4 latents" in str(figure.note)
+    assert "From fine to coarse: 6 clusters, 4 latents in none. Of those" in str(figure.note)
 
 
 def members(bundle: Bundle, cluster: int) -> np.ndarray:
@@ -136,7 +136,7 @@ def test_the_note_counts_the_clusters_and_the_latents_in_none_of_each_level(tiny
     note = str(cluster_tree(tiny).note)
     assert "From fine to coarse: 8 clusters, 14 latents in none; 2 clusters, 14 latents" in note
     assert "recovery is below 0.5" in note
-    assert note.endswith(" 2 latents in none were not clustered because of their density.")
+    assert note.endswith(" Of those in none, 2 latents were left out for their density.")
 
 
 def test_nothing_is_noted_if_all_latents_were_clustered(tiny: Bundle) -> None:

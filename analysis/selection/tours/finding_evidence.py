@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from scipy import stats
 
 from analysis.bundle import Bundle, Space
-from analysis.clusters.stability import WEAK, reappearing
+from analysis.clusters.stability import WEAK, reappearing, weak
 from analysis.cooccurrence.document_null import strata_of
 from analysis.cooccurrence.significance import tests_of_pair
 from analysis.labels.profiles.document_columns import document_columns
@@ -155,11 +155,14 @@ def _beyond_chance(bundle: Bundle, finding: BeyondChance) -> Evidence:
         raise InputError(
             f"{bundle.name}: has no clusters of a null draw by {finding.space}, which a tour names."
         )
+    believable = int((~np.asarray(weak(_finest(bundle.clusters, finding.space)))).sum())
     table = [[real.sum(), (~real).sum()], [null.sum(), (~null).sum()]]
     return Evidence(
         f"{numbers.count(int(real.sum()))} of {numbers.count(len(real))} clusters reappear "
-        f"(stability and bootstrap of at least {WEAK:g}); of one draw of random data, "
-        f"{numbers.count(int(null.sum()))} of {numbers.count(len(null))}.",
+        f"(stability and bootstrap of at least {WEAK:g}); of the clusters of one draw of random "
+        f"data, {numbers.count(int(null.sum()))} of {numbers.count(len(null))} do. "
+        f"{numbers.count(believable)} are believable, that is, also above all clusters of random "
+        "data.",
         "a larger share than of the random data",
         "real clusters reappear as often as those of the null draw (Fisher's exact test)",
         float(stats.fisher_exact(table, alternative="greater").pvalue),
@@ -171,9 +174,9 @@ def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
     agreement = agreement_of(bundle, _known_latent(bundle, finding.latent))
     return Evidence(
         f"It fires on the same passages in {', '.join(agreement.languages)} (on "
-        f"{agreement.counts} of {numbers.count(agreement.passages)}), without tokens that two "
-        "translations share.",
-        "more passages in common than by chance, for every two of three languages",
+        f"{agreement.counts} of {numbers.count(agreement.passages)}). Tokens that two of these "
+        "translations share are left out.",
+        "each two of these languages have more passages in common than by chance",
         "passages are paired at random",
         agreement.p,
         _live(bundle) * agreement.triples,
@@ -182,8 +185,14 @@ def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
 
 def _reappear(clusters: pa.Table, space: Space) -> Bools:
     """Which clusters of the finest level of a space reappear with other seeds and latents."""
-    finest = pc.and_(pc.equal(clusters["space"], space), pc.equal(clusters["level"], 0))
-    return np.asarray(reappearing(clusters.filter(finest)).to_numpy())
+    return np.asarray(reappearing(_finest(clusters, space)).to_numpy())
+
+
+def _finest(clusters: pa.Table, space: Space) -> pa.Table:
+    """The clusters of the finest level of a space."""
+    return clusters.filter(
+        pc.and_(pc.equal(clusters["space"], space), pc.equal(clusters["level"], 0))
+    )
 
 
 def _by_document(bundle: Bundle, latent: int) -> Ints:

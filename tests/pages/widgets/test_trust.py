@@ -71,7 +71,9 @@ def captions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("precision", "recall", "lift", "verdict"),
     [
         (0.5, 0.5, 1.1, "is mostly right and covers most"),
-        (1.0, 0.006, 9.0, "is right where it applies and misses most"),
+        (1.0, 0.006, 9.0, "names only a small part of what the latent fires on**"),
+        (1.0, 0.249, 9.0, "names only a small part"),
+        (1.0, 0.25, 9.0, "is right where it applies and misses most"),
         (0.49, 0.5, 9.0, "is too broad"),
         (0.49, 0.49, 9.0, "is a weak description"),
         (0.9, 0.9, 1.09, "no better than chance"),
