@@ -33,6 +33,10 @@ SELECTED_AT = 23
 """Pixels below the middle of a box, for the line that shows its selected latents."""
 NARROWEST_NAME = 30
 """Width in pixels from which a cluster shows its name."""
+MARGIN = 8
+"""Pixels beside a name."""
+WIDEST_CHART = 2600
+"""Pixels of the widest chart: boxes that have no room for a name even there get no text."""
 MOST_BOXES = 600
 """The widest clusters have a box each; neighbours among the others share one, because boxes of less
 than a pixel would show nothing but their white borders."""
@@ -259,13 +263,17 @@ def _shared_note(tree: _Tree) -> str:
 
 def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Drawing:
     outlined = pc.equal(tree.data["cluster"], -1 if chosen is None else chosen)
+    total = max(tree.rows["end"].to_pylist(), default=1)
+    widths = pc.subtract(tree.data["end"], tree.data["start"])
+    has_room = pc.greater(widths, total * (NARROWEST_NAME + MARGIN) / WIDEST_CHART)
     return _chart(overlaid).draw(
         {
             "rows": tree.data.filter(pa.array(tree.wide)),
             "shared": tree.shared,
+            "texts": tree.data.select(["name", "start", "end", "layer"]).filter(has_room),
             "chosen": tree.data.select(["cluster", "start", "end", "layer"]).filter(outlined),
         },
-        total=max(tree.rows["end"].to_pylist(), default=1),
+        total=total,
         layers=tree.layers,
         height=LAYER * max(len(tree.layers), 1),
     )
@@ -273,7 +281,7 @@ def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Draw
 
 @template
 def _chart(overlaid: bool) -> alt.LayerChart:
-    room = f"(datum.end - datum.start) / {slot('total')} * width - 8"
+    room = f"(datum.end - datum.start) / {slot('total')} * width - {MARGIN}"
     x = alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, slot("total")], nice=False))
     y = alt.Y(
         "layer:N",
@@ -331,14 +339,15 @@ def _chart(overlaid: bool) -> alt.LayerChart:
         .mark_rect(filled=False, stroke=INK, strokeWidth=2.5)
         .encode(x=x, x2="end:Q", y=y)
     )
-    texts = base.mark_text(
-        align="left",
-        dx=4,
-        fontSize=11,
-        limit=alt.ExprRef(f"max({room}, 1)"),
-    ).encode(
-        text="name:N",
-        opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
+    texts = (
+        alt.Chart(named("texts"))
+        .mark_text(align="left", dx=4, fontSize=11, limit=alt.ExprRef(f"max({room}, 1)"))
+        .encode(
+            x=x,
+            y=y,
+            text="name:N",
+            opacity=alt.value({"expr": f"{room} > {NARROWEST_NAME} ? 1 : 0"}),
+        )
     )
     share = "datum.start + (datum.end - datum.start) * datum.selected / datum.size"
     selected = (
