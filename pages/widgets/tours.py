@@ -28,7 +28,7 @@ WAIT = 0.5
 """Seconds between two looks at whether the tours are tested."""
 _JOB = "tests of tours"
 _LONGEST = 400
-_WAITING = '<div class="clearwater-waiting" aria-hidden="true"><i></i><i></i><i></i></div>'
+_WAITING = '<div class="clearwater-waiting" aria-hidden="true"><i></i><i></i></div>'
 """As high as the sentences that follow, so that nothing moves when they come."""
 
 
