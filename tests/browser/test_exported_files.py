@@ -88,6 +88,10 @@ def test_a_saved_csv_is_read_as_it_is_and_a_dropped_file_opens_its_view(
     expect(page.locator("[class*='st-key-card-latent-400-contexts-random']")).to_be_visible()
     drop(page, Path(__file__))
     page.get_by_text("has no view to open. Drop a Parquet").wait_for()
+    other = tmp_path / "other.json"  # its view is on no page of figures
+    other.write_text('{"clearwater": {"view": "operation?a=1"}}')
+    drop(page, other)
+    page.get_by_text("other.json has no view to open").wait_for()
 
 
 def test_files_that_wait_show_their_places_and_can_be_cancelled(

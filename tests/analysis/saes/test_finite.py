@@ -125,6 +125,21 @@ def test_a_value_beyond_the_number_type_is_refused(
     assert expected in refused(spoilt(CASES[name], tmp_path, enlarge), dtype=dtype)
 
 
+@pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
+def test_a_value_that_is_no_number_is_found_in_a_file_of_half_precision(
+    stored: torch.dtype, tmp_path: Path
+) -> None:
+    case = CASES["dl_auto_encoder"]
+
+    def spoil(tensors: dict[str, Any]) -> None:
+        for name, tensor in tensors.items():
+            tensors[name] = tensor.to(stored)
+        tensors["encoder.weight"][2, 1] = float("nan")
+
+    message = refused(spoilt(case, tmp_path, spoil))
+    assert "tensor 'encoder.weight' holds 1 value that is NaN or infinite" in message
+
+
 def test_one_huge_decoder_value_does_not_spread_while_normalising(tmp_path: Path) -> None:
     """dictionary_learning scales W_enc and b_enc by the norm, which is infinite here."""
 
