@@ -1,6 +1,5 @@
 /** The menu on the toolbar that saves the map as a file, and its rows. */
 
-import { selectedNames } from "./names.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICON = "M12 4v11M7.5 10.500L12 15l4.500-4.500M5 19h14";
@@ -145,17 +144,15 @@ export function sceneOf(map, reading) {
   };
 }
 
-/** The names for an exported page: those of a few selected latents, and of all levels of clusters. */
+/** The names for an exported page: those of the selection, and of all levels of clusters. */
 function namesOf(reading) {
   const known = reading.known();
   if (!known) return null;
   const { clusters, tiles } = known;
-  const { mask } = reading.map.selection;
-  if (!mask || !reading.colour.ids.length) return known;
-  const counts = new Map(reading.colour.ids.map((id, i) => [id, reading.counts[i]]));
-  const kept = (names) => selectedNames(names, clusters.names, counts, mask);
+  if (!reading.map.selection.mask || !reading.colour.ids.length) return known;
+  const kept = (names) => reading.beside(names, clusters.names);
   return {
-    chosen: reading.chosen(),
+    chosen: reading.chosen(known),
     clusters: { ...clusters, names: kept(clusters.names) },
     tiles: tiles.map((tile) => ({ ...tile, names: kept(tile.names) })),
   };

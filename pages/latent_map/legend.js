@@ -29,6 +29,8 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
   /** The places of the entries as they are listed. */
   let order = [];
   let list = null;
+  /** Where the pointer is over the list; null if it is elsewhere. */
+  let pointer = null;
   /** Whether the reader has opened or closed it; null leaves it to the room. */
   let chosen = null;
   const isWide = () => host.parentElement.clientWidth >= WIDE;
@@ -57,6 +59,10 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     list.tabIndex = 0; // the only stop of Tab of the map beside the map itself
     list.setAttribute("aria-label", `${colour.title}: the arrow keys go through the entries`);
     list.addEventListener("keydown", step);
+    list.addEventListener("pointermove", follow);
+    list.addEventListener("pointerenter", follow);
+    list.addEventListener("pointerleave", leave);
+    pointer = null;
     rows = [];
     more = text("button", "legend-rest", "");
     more.type = "button";
@@ -82,12 +88,36 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     more.textContent = `${rows.length.toLocaleString("en")} of ${all.toLocaleString("en")}${kind} listed · list more`;
   }
 
-  /** List the entries again in another order; the one with the keys keeps them. */
+  /** The pointer has moved; browsers report one at rest, too, when other rows come to lie under it. */
+  function follow({ clientX, clientY }) {
+    if (pointer && (pointer.clientX !== clientX || pointer.clientY !== clientY)) point(true);
+    pointer = { clientX, clientY };
+  }
+
+  function leave() {
+    pointer = null;
+    point(true);
+  }
+
+  /** Let the row under the pointer be marked and described, or not. */
+  function point(isPointed) {
+    if (isPointed === !("still" in list.dataset)) return;
+    if (isPointed) delete list.dataset.still;
+    else list.dataset.still = "true";
+    for (const { button, entry } of rows) button.title = isPointed ? meaningOf(entry) : "";
+  }
+
+  /**
+   * List the entries again in another order; the one with the keys keeps them. The row that comes to
+   * lie under a pointer at rest is not the one that the reader has pointed at.
+   */
   function arrange(colour) {
     const code = list.getRootNode().activeElement?.dataset.code;
     list.replaceChildren();
     rows = [];
+    delete list.dataset.still;
     add(colour);
+    if (pointer) point(false);
     if (code !== undefined) list.querySelector(`[data-code="${code}"]`)?.focus();
   }
 
@@ -155,7 +185,7 @@ function row(list, colour, entry, theme, onToggle) {
   button.type = "button";
   button.tabIndex = -1;
   button.dataset.code = String(entry.code);
-  button.title = `Select the ${entry.total.toLocaleString("en")} latents: ${entry.label}`;
+  button.title = meaningOf(entry);
   const swatch = text("span", "swatch", "");
   const middle = Math.round((entry.code + entry.last) / 2);
   swatch.style.backgroundColor = colour.palette[theme][middle];
@@ -164,7 +194,11 @@ function row(list, colour, entry, theme, onToggle) {
   button.addEventListener("click", () => onToggle(entry.code));
   item.append(button);
   list.append(item);
-  return { item, count, entry };
+  return { item, button, count, entry };
+}
+
+function meaningOf(entry) {
+  return `Select the ${entry.total.toLocaleString("en")} latents: ${entry.label}`;
 }
 
 /** The colours of a scale with its ends and ticks. */

@@ -15,8 +15,9 @@
  * @property {number} [size] Latents of the cluster.
  * @property {number} [level] Of the cluster; 0 is the finest.
  * @property {number} [top] The coarsest level that holds the cluster or one that contains it.
- * @property {boolean} [own] Whether it is of a latent that the reader has chosen: it may be farther
- *   from its point, so that it is not left out.
+ * @property {?number} [parent] The cluster that contains it.
+ * @property {boolean} [own] Whether it is of what the reader has chosen: it may be farther from its
+ *   point, so that it is not left out.
  * @property {string} [light] Colour on a light background; "" for ink.
  * @property {string} [dark] Colour on a dark background; "" for ink.
  */
@@ -43,6 +44,8 @@ const ASIDE = [24, 44];
 /** Pixels by which the name of a chosen latent may be moved sideways, and up or down. */
 const SIDEWAYS = 6;
 const FARTHER = [21, 38];
+/** Pixels by which the name of a chosen cluster may be moved up or down. */
+const FAR_ASIDE = [...ASIDE, 64, 84, 104, 124];
 
 /**
  * The level of clusters to name: the finest that is not crowded, else the coarsest.
@@ -87,27 +90,51 @@ const OF_SELECTION = 1 / 20;
 /**
  * The names that belong to a selection: of selected latents, and of clusters that hold enough of it:
  * a fifth of the cluster, or a twentieth of the selection and more than one latent.
- * A coarse cluster holds what the clusters below it hold.
+ * Beside the name of the cluster that holds all of it, that of a coarser one would be read as its
+ * name, although it comes from other latents.
  * @param {Name[]} wanted
  * @param {Name[]} clusters Names of clusters of all levels.
  * @param {Map<number, number>} counts Selected latents of the clusters that colour the points.
  * @param {Uint8Array} mask 1 for each selected latent.
+ * @param {?Name} [holder] The cluster that holds all of the selection (`holderOf`).
  */
-export function selectedNames(wanted, clusters, counts, mask) {
+export function selectedNames(wanted, clusters, counts, mask, holder = null) {
+  const held = heldBy(clusters, counts);
+  const selected = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  return wanted.filter((name) => {
+    if (name.kind === "latent") return mask[name.id] === 1;
+    const count = held.get(name.id) ?? 0;
+    if (holder && name.id !== holder.id && count === selected) return false;
+    return count > 0 && (count >= name.size * OF_CLUSTER || (count > 1 && count >= selected * OF_SELECTION));
+  });
+}
+
+/**
+ * The finest cluster that holds all of a selection, and that colours the points or is all of it;
+ * null for none and for a single latent, which has a name of its own.
+ * @param {Name[]} clusters Names of clusters of all levels.
+ * @param {Map<number, number>} counts Selected latents of the clusters that colour the points.
+ * @param {number} selected Selected latents.
+ */
+export function holderOf(clusters, counts, selected) {
+  if (selected < 2) return null;
+  const held = heldBy(clusters, counts);
+  const holders = clusters.filter(
+    ({ id, size }) => held.get(id) === selected && (counts.has(id) || size === selected),
+  );
+  return holders.sort((a, b) => a.level - b.level)[0] ?? null;
+}
+
+/** The selected latents of each cluster: a coarse one holds what the clusters below it hold. */
+function heldBy(clusters, counts) {
   const parents = new Map(clusters.map(({ id, parent }) => [id, parent]));
   const held = new Map();
-  let selected = 0;
   for (const [cluster, count] of counts) {
-    selected += count;
     for (let at = cluster; at !== null && at !== undefined; at = parents.get(at)) {
       held.set(at, (held.get(at) ?? 0) + count);
     }
   }
-  return wanted.filter((name) => {
-    if (name.kind === "latent") return mask[name.id] === 1;
-    const count = held.get(name.id) ?? 0;
-    return count > 0 && (count >= name.size * OF_CLUSTER || (count > 1 && count >= selected * OF_SELECTION));
-  });
+  return held;
 }
 
 function isInside({ x, y }, [x0, x1, y0, y1]) {
@@ -150,6 +177,11 @@ export function placeNames(candidates, camera, size, measureText, options = {}) 
 
 /** Where the middle of a name may be: on its cluster or `beside` it, or beside its point. */
 function middles(name, x, y, half, beside) {
+  if (name.kind === "cluster" && name.own) {
+    const columns = [0, half + GAP, -half - GAP];
+    const rows = [0, ...FAR_ASIDE.flatMap((row) => [-row, row])];
+    return rows.flatMap((row) => columns.map((column) => [x + column, y + row]));
+  }
   if (name.kind === "cluster") {
     return [[x, y], ...(beside ? ASIDE.flatMap((rows) => [[x, y - rows], [x, y + rows]]) : [])];
   }

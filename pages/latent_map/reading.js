@@ -8,10 +8,12 @@ import { countEntries } from "./colours.js";
 import { createExportMenu } from "./export_menu.js";
 import { createLegend } from "./legend.js";
 import { createNameSource } from "./name_source.js";
-import { clusterAt, drawNames, MOST, placeNames, selectedNames, setFamily, wantedNames, widthOf } from "./names.js";
+import {
+  clusterAt, drawNames, holderOf, MOST, placeNames, selectedNames, setFamily, wantedNames, widthOf,
+} from "./names.js";
 import { drawEdges, edgeWords, hitNeighbour, placeNeighbours } from "./neighbourhood.js";
+import { nearestSelected } from "./selection_mask.js";
 import { jsonAt } from "./source.js";
-
 
 /** Selected points that no name may hide, and the pixels around each. */
 const FEW = 60;
@@ -131,11 +133,41 @@ export class Reading {
 
   /** The names for the view and the selection, best first. */
   wanted({ clusters, tiles }) {
-    const wanted = wantedNames(clusters, tiles, this.map.camera.viewport);
+    return this.beside(wantedNames(clusters, tiles, this.map.camera.viewport), clusters.names);
+  }
+
+  /**
+   * Those of some names that belong to the selection.
+   * @param {import("./names.js").Name[]} names
+   * @param {import("./names.js").Name[]} clusters Of all levels.
+   */
+  beside(names, clusters) {
     const { mask } = this.map.selection;
-    if (!mask || !this.colour?.ids.length) return wanted;
-    const counts = new Map(this.colour.ids.map((id, i) => [id, this.counts[i]]));
-    return selectedNames(wanted, clusters.names, counts, mask);
+    if (!mask || !this.colour?.ids.length) return names;
+    return selectedNames(names, clusters, this._counts(), mask, this._holder(clusters));
+  }
+
+  /** Selected latents of the clusters that colour the points. */
+  _counts() {
+    return new Map(this.colour.ids.map((id, i) => [id, this.counts[i]]));
+  }
+
+  _holder(clusters) {
+    if (!this.map.selection.mask || !this.colour?.ids.length) return null;
+    return holderOf(clusters, this._counts(), this.map.renderer.selected);
+  }
+
+  /** The name of the cluster that holds the whole selection, at a selected point in view. */
+  holding({ clusters }) {
+    const { map } = this;
+    const name = this._holder(clusters.names);
+    if (!name) return [];
+    const [x0, x1, y0, y1] = map.camera.viewport;
+    const edges = [map.stepsOf([x0, y0]), map.stepsOf([x1, y1])];
+    const point = nearestSelected(map.selection.mask, map.x, map.y, map.stepsOf([name.x, name.y]), ...edges);
+    if (point < 0) return [];
+    const [x, y] = map.placeOf(point);
+    return [{ ...name, x, y, own: true }];
   }
 
   /** Lines, below rings and shapes. */
@@ -172,11 +204,12 @@ export class Reading {
     return pixel ? [[pixel[0] - reach, pixel[0] + reach, pixel[1] - reach, pixel[1] + reach]] : [];
   }
 
-  /** The names of a few selected latents that are still selected. */
-  chosen() {
+  /** The names that come first: of the cluster of the selection, and of a few selected latents. */
+  chosen(known) {
     const { mask } = this.map.selection;
-    const names = this.map.data.selectedNames ?? [];
-    return mask ? names.filter(({ id }) => mask[id] === 1).map((name) => ({ ...name, own: true })) : [];
+    if (!mask) return [];
+    const latents = (this.map.data.selectedNames ?? []).filter(({ id }) => mask[id] === 1);
+    return [...(known ? this.holding(known) : []), ...latents.map((name) => ({ ...name, own: true }))];
   }
 
   /** Names, above everything else. */
@@ -192,8 +225,9 @@ export class Reading {
       blocked.push(...this.placedNeighbours.map(({ box }) => box));
     }
     const known = this.known();
-    const chosen = this.chosen().filter(({ id }) => !this.placedNeighbours.some((other) => other.id === id));
-    const named = new Set(chosen.map(({ id }) => id));
+    const isNeighbour = ({ kind, id }) => kind === "latent" && this.placedNeighbours.some((other) => other.id === id);
+    const chosen = this.chosen(known).filter((name) => !isNeighbour(name));
+    const named = new Set(chosen.filter(({ kind }) => kind === "latent").map(({ id }) => id));
     const others = (known ? this.wanted(known) : []).filter(({ kind, id }) => kind === "cluster" || !named.has(id));
     const wanted = [...chosen, ...others];
     const most = MOST - this.placedNeighbours.length;

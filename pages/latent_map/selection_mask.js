@@ -3,6 +3,7 @@
  */
 
 import { FADED, ORDINARY, SELECTED } from "./draw_order.js";
+import { NOT_ON_MAP } from "./spatial_index.js";
 
 export class SelectionMask {
   constructor() {
@@ -48,6 +49,26 @@ export function combined(mask, inside, combine) {
   if (combine === "replace" || (combine === "add" && !mask)) return inside;
   if (combine === "add") return mask.map((value, i) => value | inside[i]);
   return mask ? mask.map((value, i) => value & (1 - inside[i])) : inside.map((value) => 1 - value);
+}
+
+/**
+ * The selected point in a rectangle that is nearest to a place; -1 for none.
+ * @param {Uint8Array} mask 1 for each selected latent.
+ * @param {Uint16Array} x
+ * @param {Uint16Array} y
+ * @param {[number, number]} place In steps, as the corners.
+ * @param {[number, number]} low
+ * @param {[number, number]} high
+ */
+export function nearestSelected(mask, x, y, [atX, atY], low, high) {
+  let [best, least] = [-1, Infinity];
+  for (let point = mask.indexOf(1); point >= 0; point = mask.indexOf(1, point + 1)) {
+    if (x[point] === NOT_ON_MAP) continue;
+    if (x[point] < low[0] || x[point] > high[0] || y[point] < low[1] || y[point] > high[1]) continue;
+    const distance = (x[point] - atX) ** 2 + (y[point] - atY) ** 2;
+    if (distance < least) [best, least] = [point, distance];
+  }
+  return best;
 }
 
 /**

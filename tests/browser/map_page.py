@@ -18,6 +18,19 @@ Place = tuple[float, float]
 _PAUSE = """() => new Promise((done) =>
     setTimeout(() => requestAnimationFrame(() => setTimeout(done, 350)), 350))"""
 """Longer than a flight of the camera, and then longer than the rest before the link is written."""
+RECORD = """
+const { fillText, clearRect } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+  if (this.canvas.className === "overlay") window.drawnTexts = [];
+  clearRect.apply(this, box);
+};
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  const drawn = [text, x, y, this.measureText(text).width];
+  if (this.canvas.className === "overlay") window.drawnTexts.push(drawn);
+  fillText.call(this, text, x, y);
+};
+"""
+"""Keeps the texts of the last picture of the overlay with their middles and widths."""
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,9 @@ from analysis.bundle import Bundle
 from charts.cluster_level import level_of
 from charts.names_by_zoom import selected_names
 from tests.browser.conftest import PATIENCE, OpenPage
-from tests.browser.map_page import MapPage
+from tests.browser.map_page import RECORD, MapPage
 
 pytestmark = pytest.mark.browser
-
-RECORD = """
-const { fillText, clearRect } = CanvasRenderingContext2D.prototype;
-CanvasRenderingContext2D.prototype.clearRect = function (...box) {
-  if (this.canvas.className === "overlay") window.drawnTexts = [];
-  clearRect.apply(this, box);
-};
-CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-  const drawn = [text, x, y, this.measureText(text).width];
-  if (this.canvas.className === "overlay") window.drawnTexts.push(drawn);
-  fillText.call(this, text, x, y);
-};
-"""
-"""Keeps the texts of the last picture of the overlay with their middles and widths."""
 
 
 def test_a_link_to_a_few_latents_names_them_and_shows_where_they_are(

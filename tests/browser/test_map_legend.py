@@ -1,7 +1,17 @@
 """The colours of the map and their legend, module by module, against values worked out by hand."""
 
+import re
+from typing import Any
+
+import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+from analysis.bundle import Bundle
+from charts.cluster_level import level_of
+from charts.names_by_zoom import Name, cluster_names
+from tests.browser.conftest import PATIENCE, OpenPage
+from tests.browser.map_page import RECORD, MapPage
 
 pytestmark = pytest.mark.browser
 
@@ -168,3 +178,134 @@ def test_the_keys_of_a_legend_stop_at_its_ends(modules: Page) -> None:
     }"""
     keys = ["ArrowUp", "ArrowUp", "ArrowDown", "x", "ArrowDown", "ArrowUp"]
     assert modules.evaluate(script, keys) == ["1", "1", "2", "2", "2", "1"]
+
+
+POINTED = """() => {
+  let row = document.elementFromPoint(window.pointer.x, window.pointer.y);
+  row = row.shadowRoot?.elementFromPoint(window.pointer.x, window.pointer.y) ?? row;
+  row = row.closest("button.legend-entry");
+  const label = row.querySelector(".legend-label").innerText;
+  return [label, row.title, getComputedStyle(row).backgroundColor];
+}"""
+WATCH = """
+addEventListener("pointermove", ({ clientX: x, clientY: y }) => (window.pointer = { x, y }), true);
+"""
+CLEAR = "rgba(0, 0, 0, 0)"
+
+
+def _in_a_coarser_one(bundle: Bundle) -> tuple[int, Name, Name]:
+    """The place in the legend, below the first row, of a named cluster that has another name than
+    the coarsest one that holds it; both names."""
+    names: dict[int, Name] = {name["id"]: name for name in cluster_names(bundle, "decoder").names}
+    for place, cluster in enumerate(level_of(bundle).table["cluster"].to_pylist()):
+        coarse = cluster
+        while names.get(coarse, {}).get("parent") is not None:
+            coarse = names[coarse]["parent"]
+        both = names.get(cluster), names.get(coarse)
+        if place and both[0] and both[1] and both[0]["text"] != both[1]["text"]:
+            return place, both[0], both[1]
+    raise AssertionError("no cluster has another name than the one that holds it")
+
+
+def test_a_cluster_that_is_clicked_is_named_and_no_row_that_comes_under_the_pointer(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    place, own, coarse = _in_a_coarser_one(bundle)
+    page = open_page("map?map=decoder", script=RECORD + WATCH)
+    shown = MapPage(page, bundle).ready()
+    row = page.locator(".map .legend-entry").nth(place)
+    row.scroll_into_view_if_needed()
+    row.hover()
+    clicked, title, background = page.evaluate(POINTED)
+    assert title and background != CLEAR
+    row.click()
+    expect(page.locator(".map .legend-count").nth(1)).to_have_text(re.compile("^0 / "))
+    shown.rest()
+    under, title, background = page.evaluate(POINTED)
+    assert under != clicked and (title, background) == ("", CLEAR)
+    drawn = _drawn(page, own["text"])
+    assert coarse["text"] not in {text for text, *_ in drawn}
+    # It comes first, and is at one of its points.
+    assert drawn[0][0] == own["text"]
+    _, _, width, height = shown.box
+    members = shown.places()[level_of(bundle).of_latent == own["id"]] * [width, height]
+    _, x, y, wide, *_ = drawn[0]
+    aside = np.abs(members[np.isfinite(members).all(axis=1)] - [x, y])
+    assert (np.maximum(aside - [wide / 2 + 12, 130], 0) == 0).all(axis=1).any()
+    # A movement within the row marks it, and nothing is marked once the pointer is elsewhere.
+    at = page.evaluate("window.pointer")
+    page.mouse.move(at["x"] + 1, at["y"])
+    page.wait_for_function(f"() => ({POINTED})()[1] !== ''", timeout=PATIENCE)
+    assert page.evaluate(POINTED)[2] != CLEAR
+    page.mouse.move(*shown.pixel((0.5, 0.5)))
+    expect(page.locator(".map .legend-entry:hover")).to_have_count(0)
+    shown.rest()
+    assert _drawn(page, own["text"])[0][0] == own["text"]
+
+
+def _drawn(page: Page, text: str) -> list[Any]:
+    """The names on the map, when one of them is a text: name, middle and width of each."""
+    is_drawn = "(text) => window.drawnTexts?.some(([drawn]) => drawn === text)"
+    page.wait_for_function(is_drawn, arg=text, timeout=PATIENCE)
+    drawn: list[Any] = page.evaluate("window.drawnTexts")
+    return drawn
+
+
+HOLDER = """
+async ([counts, selected]) => {
+  const { holderOf, selectedNames } = await load("names.js");
+  const cluster = (id, level, parent, size) => ({ kind: "cluster", id, level, parent, size });
+  const clusters = [cluster(20, 2, null, 60), cluster(10, 1, 20, 50), cluster(1, 0, 10, 30),
+    cluster(2, 0, 10, 20), cluster(3, 0, 20, 10)];
+  const of = new Map(counts);
+  const holder = holderOf(clusters, of, selected);
+  const names = selectedNames(clusters, clusters, of, new Uint8Array(1), holder);
+  return [holder?.id ?? null, names.map(({ id }) => id)];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("counts", "selected", "holder", "named"),
+    [
+        ([[1, 30]], 30, 1, [1]),
+        ([[1, 2]], 2, 1, [1]),  # part of a cluster
+        ([[1, 2]], 3, None, [20, 10, 1]),  # and a latent in no cluster
+        ([[1, 1]], 1, None, []),
+        ([[1, 30], [2, 20]], 50, 10, [10, 1, 2]),
+        ([[1, 30], [2, 19]], 49, None, [20, 10, 1, 2]),  # not all of cluster 10
+        ([[1, 30], [2, 20], [3, 10]], 60, 20, [20, 10, 1, 2, 3]),
+        ([[1, 0], [2, 0], [3, 0]], 0, None, []),
+    ],
+)
+def test_the_finest_cluster_that_holds_a_selection_is_named_and_no_coarser_one(
+    modules: Page, counts: list[list[int]], selected: int, holder: int | None, named: list[int]
+) -> None:
+    given = {cluster for cluster, _ in counts}
+    every = counts + [[cluster, 0] for cluster in (1, 2, 3) if cluster not in given]
+    assert modules.evaluate(HOLDER, [every, selected]) == [holder, named]
+
+
+NEAREST = """
+async ([mask, place, low, high]) => {
+  const { nearestSelected } = await load("selection_mask.js");
+  const [x, y] = [Uint16Array.from([10, 20, 30, 65535]), Uint16Array.from([10, 20, 30, 65535])];
+  return nearestSelected(Uint8Array.from(mask), x, y, place, low, high);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mask", "place", "high", "nearest"),
+    [
+        ([1, 1, 1, 1], [21, 20], [100, 100], 1),
+        ([1, 0, 1, 1], [21, 21], [100, 100], 2),
+        ([1, 0, 1, 1], [21, 21], [30, 29], 0),  # outside the view
+        ([1, 1, 0, 1], [65535, 65535], [65535, 65535], 1),  # one is not on the map
+        ([0, 0, 0, 1], [1, 1], [65535, 65535], -1),
+    ],
+)
+def test_the_nearest_selected_point_in_view(
+    modules: Page, mask: list[int], place: list[int], high: list[int], nearest: int
+) -> None:
+    assert modules.evaluate(NEAREST, [mask, place, [0, 0], high]) == nearest
