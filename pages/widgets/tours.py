@@ -28,8 +28,6 @@ WAIT = 0.5
 """Seconds between two looks at whether the tours are tested."""
 _JOB = "tests of tours"
 _LONGEST = 400
-_WAITING = '<div class="clearwater-waiting" aria-hidden="true"><i></i><i></i></div>'
-"""As high as the sentences that follow, so that nothing moves when they come."""
 
 
 class _Job(NamedTuple):
@@ -107,9 +105,9 @@ def _cards(bundle: Bundle, shown: Sequence[tuple[Tour, "Evidence | None"]]) -> N
         st.subheader("Where to begin", anchor=False)
     for first in range(0, len(shown), COLUMNS):
         columns = st.columns(COLUMNS)
-        for column, (tour, evidence) in zip(columns, shown[first : first + COLUMNS], strict=False):
-            with column, st.container(border=True, height="stretch"):
-                _card(bundle, tour, evidence)
+        for place, (tour, evidence) in enumerate(shown[first : first + COLUMNS]):
+            with columns[place], st.container(border=True, height="stretch"):
+                _card(bundle, tour, evidence, first + place)
 
 
 def tours_ahead(bundles: Sequence[Bundle]) -> None:
@@ -119,7 +117,7 @@ def tours_ahead(bundles: Sequence[Bundle]) -> None:
             checked_tours(bundle)
 
 
-def _card(bundle: Bundle, tour: Tour, evidence: "Evidence | None") -> None:
+def _card(bundle: Bundle, tour: Tour, evidence: "Evidence | None", place: int) -> None:
     st.page_link(
         f"pages/{tour.page}.py",
         label=f"**{plain(tour.title)}**",
@@ -128,8 +126,9 @@ def _card(bundle: Bundle, tour: Tour, evidence: "Evidence | None") -> None:
     )
     st.markdown(plain(tour.sentence, _LONGEST))
     if evidence is None:
-        st.caption("Testing this on the bundle …")
-        st.html(_WAITING)
+        # The style sheet keeps the room of the sentences that follow, so that nothing moves.
+        with st.container(key=f"waiting {place}"):
+            st.caption("Testing this on the bundle …")
         return
     st.caption(
         plain(f"{evidence.statement} Tested: {evidence.tested}, q {_q(evidence.q)}.", _LONGEST),
