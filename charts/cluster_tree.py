@@ -262,17 +262,20 @@ def _shared_note(tree: _Tree) -> str:
 
 
 def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Drawing:
-    outlined = pc.equal(tree.data["cluster"], -1 if chosen is None else chosen)
     total = max(tree.rows["end"].to_pylist(), default=1)
     widths = pc.subtract(tree.data["end"], tree.data["start"])
     has_room = pc.greater(widths, total * (NARROWEST_NAME + MARGIN) / WIDEST_CHART)
-    return _chart(overlaid).draw(
-        {
-            "rows": tree.data.filter(pa.array(tree.wide)),
-            "shared": tree.shared,
-            "texts": tree.data.select(["name", "start", "end", "layer"]).filter(has_room),
-            "chosen": tree.data.select(["cluster", "start", "end", "layer"]).filter(outlined),
-        },
+    others = {
+        "chosen": tree.data.select(["cluster", "start", "end", "layer"]).filter(
+            pc.equal(tree.data["cluster"], -1 if chosen is None else chosen)
+        ),
+        "texts": tree.data.select(["name", "start", "end", "layer"]).filter(has_room),
+        "shared": tree.shared,
+    }
+    # Screen readers would announce an empty layer.
+    others = {name: rows for name, rows in others.items() if rows.num_rows}
+    return _chart(overlaid, tuple(others)).draw(
+        {"rows": tree.data.filter(pa.array(tree.wide)), **others},
         total=total,
         layers=tree.layers,
         height=LAYER * max(len(tree.layers), 1),
@@ -280,7 +283,8 @@ def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Draw
 
 
 @template
-def _chart(overlaid: bool) -> alt.LayerChart:
+def _chart(overlaid: bool, others: tuple[str, ...]) -> alt.LayerChart:
+    """The boxes, the line of a selection, and the layers of the other datasets."""
     room = f"(datum.end - datum.start) / {slot('total')} * width - {MARGIN}"
     x = alt.X("start:Q", axis=None, scale=alt.Scale(domain=[0, slot("total")], nice=False))
     y = alt.Y(
@@ -356,4 +360,5 @@ def _chart(overlaid: bool) -> alt.LayerChart:
         .mark_rule(color=INK, strokeWidth=4, yOffset=SELECTED_AT)
         .encode(x2="selected_end:Q")
     )
-    return layered(box, *([selected] if overlaid else []), outline, texts, shared)
+    layers = {"chosen": outline, "texts": texts, "shared": shared}
+    return layered(box, *([selected] if overlaid else []), *(layers[dataset] for dataset in others))

@@ -79,11 +79,11 @@ def test_the_chosen_cluster_is_outlined_and_a_click_reports_the_cluster(tiny: Bu
     spec = cluster_tree(tiny, None, CLUSTER).specification()
     assert spec["layer"][1]["data"] == {"name": "chosen"}
     assert [row["cluster"] for row in spec["datasets"]["chosen"]] == [CLUSTER]
-    assert cluster_tree(tiny).specification()["datasets"]["chosen"] == []
+    assert "chosen" not in cluster_tree(tiny).specification()["datasets"]
     assert spec["params"][0]["select"]["fields"] == ["cluster"]
 
 
-@pytest.mark.parametrize("most", [0, 1, 3, 9])
+@pytest.mark.parametrize("most", [0, 1, 3, 9, 10])
 def test_narrow_neighbours_share_a_box(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
@@ -110,7 +110,7 @@ def test_narrow_neighbours_share_a_box(
     by_cluster = rows.set_index("cluster")
     shared = [
         (b["clusters"], b["latents"], b["largest"], b["selected"], b["believable"], b["start"])
-        for b in drawn["shared"]
+        for b in drawn.get("shared", [])
     ]
     assert sorted(shared) == sorted(
         (
@@ -124,6 +124,8 @@ def test_narrow_neighbours_share_a_box(
         for run in expected
     )
     assert sum(box[0] for box in shared) == len(rows) - most
+    layers = [layer["data"]["name"] for layer in figure.specification()["layer"]]
+    assert ("shared" in layers) == (most < len(rows))
     narrow = len(rows) - most
     assert (f"The {narrow} narrowest, of at most " in str(figure.note)) == (narrow > 0)
 
@@ -163,7 +165,11 @@ def test_the_colour_is_pale_up_to_a_recovery_of_one_half(tiny: Bundle) -> None:
 
 
 def test_a_box_shows_its_name_from_a_width_of_30_pixels_beside_the_margins(tiny: Bundle) -> None:
-    texts = cluster_tree(tiny).chart.to_dict()["layer"][2]["encoding"]
+    (texts,) = (
+        layer["encoding"]
+        for layer in cluster_tree(tiny).chart.to_dict()["layer"]
+        if layer["mark"]["type"] == "text"
+    )
     condition, shown, hidden = texts["opacity"]["value"]["expr"].replace(" : ", " ? ").split(" ? ")
     assert (shown, hidden) == ("1", "0")
     total = int(cluster_tree(tiny).rows["end"].to_numpy().max())
