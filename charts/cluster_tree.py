@@ -142,10 +142,14 @@ class _Tree(NamedTuple):
     rows: pa.Table
     data: pa.Table
     """What the chart shows of each."""
-    wide: np.ndarray
-    """Which rows have a box of their own: bool."""
+    boxes: pa.Table
+    """Those that have a box of their own."""
+    texts: pa.Table
+    """Those that have room for their names."""
     shared: pa.Table
     """The boxes that neighbours share."""
+    total: int
+    """Where the last box ends, in latents."""
     layers: list[str]
     """The names of the levels, the coarsest first."""
 
@@ -216,10 +220,21 @@ def _drawn(rows: pa.Table) -> _Tree:
     layer = pa.array([layers[level] for level in levels.tolist()], pa.string())
     data = rows.drop_columns(["label", "level", "parent"])
     data = data.append_column("name", pa.array(names, pa.string())).append_column("layer", layer)
-    wide = np.zeros(rows.num_rows, dtype=bool)
+    data = drawable(data)
     widths = rows["end"].to_numpy() - rows["start"].to_numpy()
+    wide = np.zeros(rows.num_rows, dtype=bool)
     wide[np.argsort(-widths, kind="stable")[:MOST_BOXES]] = True
-    return _Tree(rows, drawable(data), wide, _shared(data, wide, levels), list(layers.values()))
+    total = int(rows["end"].to_numpy().max(initial=1))
+    has_room = widths > total * (NARROWEST_NAME + MARGIN) / WIDEST_CHART
+    return _Tree(
+        rows,
+        data,
+        boxes=data.filter(pa.array(wide)),
+        texts=data.select(["name", "start", "end", "layer"]).filter(pa.array(has_room)),
+        shared=_shared(data, wide, levels),
+        total=total,
+        layers=list(layers.values()),
+    )
 
 
 def _shared(data: pa.Table, wide: np.ndarray, levels: np.ndarray) -> pa.Table:
@@ -253,30 +268,23 @@ def _shared_note(tree: _Tree) -> str:
     """What a grey box is; empty without one."""
     if not tree.shared.num_rows:
         return ""
-    narrow = tree.data.filter(pa.array(~tree.wide))
-    largest = max(narrow["size"].to_pylist())
+    narrow = pc.sum(tree.shared["clusters"]).as_py()
+    largest = pc.max(tree.shared["largest"]).as_py()
     return (
-        f"The {count(narrow.num_rows)} narrowest, of at most {counted(largest, 'latent')}, share "
-        "grey boxes with their neighbours; the table and the export have each of them. "
+        f"The {count(narrow)} narrowest, of at most {counted(largest, 'latent')}, share grey boxes "
+        "with their neighbours; the table and the export have each of them. "
     )
 
 
 def _drawing(tree: _Tree, chosen: int | None, *, overlaid: bool = False) -> Drawing:
-    total = max(tree.rows["end"].to_pylist(), default=1)
-    widths = pc.subtract(tree.data["end"], tree.data["start"])
-    has_room = pc.greater(widths, total * (NARROWEST_NAME + MARGIN) / WIDEST_CHART)
-    others = {
-        "chosen": tree.data.select(["cluster", "start", "end", "layer"]).filter(
-            pc.equal(tree.data["cluster"], -1 if chosen is None else chosen)
-        ),
-        "texts": tree.data.select(["name", "start", "end", "layer"]).filter(has_room),
-        "shared": tree.shared,
-    }
+    is_chosen = pc.equal(tree.data["cluster"], -1 if chosen is None else chosen)
+    outlined = tree.data.select(["cluster", "start", "end", "layer"]).filter(is_chosen)
+    others = {"chosen": outlined, "texts": tree.texts, "shared": tree.shared}
     # Screen readers would announce an empty layer.
     others = {name: rows for name, rows in others.items() if rows.num_rows}
     return _chart(overlaid, tuple(others)).draw(
-        {"rows": tree.data.filter(pa.array(tree.wide)), **others},
-        total=total,
+        {"rows": tree.boxes, **others},
+        total=tree.total,
         layers=tree.layers,
         height=LAYER * max(len(tree.layers), 1),
     )
