@@ -5,7 +5,6 @@ after a restart, all at once, do not wait for imports, for specifications of cha
 figures of each bundle, which every process makes for itself.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pages.server.imports import import_page
-from pages.server.warm_up import IMPORTED_LATE
+from pages.server.warm_up import IMPORTED_LATE, set_at_the_end
 
 if TYPE_CHECKING:  # the server imports nothing of the analysis at its start
     from analysis.bundle import Bundle
 
-LOG = logging.getLogger(__name__)
 REHEARSED = ("clusters", "cooccurrence", "", "pair", "latent", "map")
 """The pages by their paths. Those that take longest the first time come first: time may not suffice
 for all, and readers would wait longest for these."""
@@ -37,15 +35,11 @@ def prepare(
 ) -> None:
     """Import modules, open the bundles and run their pages, until all is done or time is up."""
     end = clock() + seconds
-    try:
+    with set_at_the_end(PREPARED, "preparation"):
         for step in _steps(rehearse, lambda: end - clock()):
             if stop.is_set() or clock() >= end:
                 return
             step()
-    except Exception:  # a page shows the same error to its reader
-        LOG.exception("The preparation failed; pages are loaded when they are opened.")
-    finally:
-        PREPARED.set()
 
 
 def _steps(rehearse: Rehearse, left: Callable[[], float]) -> Iterator[Callable[[], object]]:

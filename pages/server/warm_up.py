@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -47,9 +48,20 @@ WARM = threading.Event()
 """Set when the warm-up of this process has ended."""
 
 
+@contextmanager
+def set_at_the_end(done: threading.Event, work: str) -> Iterator[None]:
+    """Set `done` when the work ends. A failure is logged: a page shows the same to its reader."""
+    try:
+        yield
+    except Exception:
+        LOG.exception("The %s failed; pages are loaded when they are opened.", work)
+    finally:
+        done.set()
+
+
 def warm_up(stop: threading.Event, pause: float) -> None:
     """Import the modules of all pages, open the bundles and compile; give up when `stop` is set."""
-    try:
+    with set_at_the_end(WARM, "warm-up"):
         with short_turns():  # a reader may be loading the first page
             for name in modules_of(PAGES / f"{FIRST}.py"):
                 import_module(name)
@@ -62,10 +74,6 @@ def warm_up(stop: threading.Event, pause: float) -> None:
                 if stop.wait(left):
                     return
             step()
-    except Exception:  # a page shows the same error to its reader
-        LOG.exception("The warm-up failed; pages are loaded when they are opened.")
-    finally:
-        WARM.set()
 
 
 def _later_steps(bundles: "Sequence[Bundle]") -> Iterator[Callable[[], object]]:
