@@ -1,6 +1,5 @@
 /** The menu on the toolbar that saves the map as a file, and its rows. */
 
-
 const SVG = "http://www.w3.org/2000/svg";
 const ICON = "M12 4v11M7.5 10.500L12 15l4.500-4.500M5 19h14";
 const PICTURES = [

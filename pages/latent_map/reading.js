@@ -30,6 +30,7 @@ export class Reading {
     this.neighbourhood = null;
     this.placed = [];
     this.placedNeighbours = [];
+    this.holder = null;
     setFamily(map.stage.host);
     const theme = () => map.data.theme;
     this.card = createCard(map.stage.card, {
@@ -152,9 +153,16 @@ export class Reading {
     return new Map(this.colour.ids.map((id, i) => [id, this.counts[i]]));
   }
 
+  /** The cluster that holds the whole selection; sought once per selection, not for every frame. */
   _holder(clusters) {
     if (!this.map.selection.mask || !this.colour?.ids.length) return null;
-    return holderOf(clusters, this._counts(), this.map.renderer.selected);
+    const { counts, holder } = this;
+    const { selected } = this.map.renderer;
+    if (holder?.counts !== counts || holder.clusters !== clusters || holder.selected !== selected) {
+      const name = holderOf(clusters, this._counts(), selected);
+      this.holder = { counts, clusters, selected, name };
+    }
+    return this.holder.name;
   }
 
   /** The name of the cluster that holds the whole selection, at a selected point in view. */
