@@ -176,7 +176,7 @@ def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
         f"It fires on the same passages in {', '.join(agreement.languages)} (on "
         f"{agreement.counts} of {numbers.count(agreement.passages)}). Tokens that two of these "
         "translations share are left out.",
-        "each two of these languages have more passages in common than by chance",
+        "any two of these languages have more passages in common than by chance",
         "passages are paired at random",
         agreement.p,
         _live(bundle) * agreement.triples,
