@@ -1,7 +1,9 @@
 """Fixtures: a planted world, and its bundle, built once for all test processes by the pipeline."""
 
 import gc
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from analysis.build import build_bundle
 from analysis.bundle import Bundle, Parameters, open_bundle
+from analysis.serve.structured_log import LAST_ERRORS
+from analysis.serve.structured_log import ROOT as LOG
 from analysis.settings import BuildRequest
 from charts.core import cache
 from tests.planted import Planted, planted_activations, planted_sae
@@ -59,6 +63,16 @@ def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads or writes the notes of the person who runs the tests."""
     folder = tmp_path_factory.mktemp("notes")
     os.environ["CLEARWATER_NOTES"] = f"sqlite:///{folder / 'notes.sqlite'}"
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A test that starts the log of a server leaves neither it nor errors to the next test."""
+    logger = logging.getLogger(LOG)
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
+    LAST_ERRORS.clear()
 
 
 @pytest.fixture(autouse=True)

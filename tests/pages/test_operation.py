@@ -8,7 +8,6 @@ import streamlit as st
 
 from analysis.serve.access.identity import Identity
 from analysis.serve.server_state import STATE
-from analysis.serve.structured_log import LAST_ERRORS
 from pages.widgets.current_user import HEADER, vouched
 from tests.pages.conftest import Open, texts
 
@@ -81,4 +80,3 @@ def test_locally_there_is_no_such_page(open_page: Open) -> None:
     from pages.widgets.login import extra_pages  # noqa: PLC0415
 
     assert extra_pages() == []
-    assert list(LAST_ERRORS) == []

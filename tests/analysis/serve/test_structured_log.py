@@ -3,21 +3,8 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
-
-import pytest
 
 from analysis.serve.structured_log import LAST_ERRORS, MOST_ERRORS, ROOT, log_in_lines
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    logger = logging.getLogger(ROOT)
-    before = logger.handlers, logger.level, logger.propagate
-    LAST_ERRORS.clear()
-    yield
-    logger.handlers, logger.level, logger.propagate = before
-    LAST_ERRORS.clear()
 
 
 def test_each_record_is_one_line_of_json_with_its_entry() -> None:
