@@ -46,11 +46,12 @@ def cluster_bars(
     rows = rows.slice(0, MOST_CLUSTERS)
     unclustered = chosen & (clustering.of_latent < 0)
     noise = int(unclustered.sum())
+    seen = at_least_seen(rows["selected"], max(rows["size"].to_pylist(), default=1))
     off_map = int((unclustered & bundle.latents["x"].is_null().to_numpy()).sum())
     return Figure(
         name="clusters",
         title="Clusters of the selection" if mask is not None else "Largest clusters",
-        chart=_drawing(rows, clustering.colours),
+        chart=_drawing(rows, seen, clustering.colours),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -68,15 +69,12 @@ def cluster_bars(
             + f". {count(noise)} of these latents belong to no cluster"
             + (f", {count(off_map)} of them because they are not on the map" if off_map else "")
             + "."
-            + least_height_note(
-                rows["selected"],
-                at_least_seen(rows["selected"], max(rows["size"].to_pylist(), default=1)),
-            )
+            + least_height_note(rows["selected"], seen)
         ),
     )
 
 
-def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
+def _drawing(rows: pa.Table, seen: pa.Array, colours: dict[int, str]) -> Drawing:
     ids = rows["cluster"].to_pylist()
     recovered = zip(rows["recovery"].to_pylist(), rows["weak"].to_pylist(), strict=True)
     names = [
@@ -93,7 +91,7 @@ def _drawing(rows: pa.Table, colours: dict[int, str]) -> Drawing:
         ),
     )
     longest = max(rows["size"].to_pylist(), default=1)
-    data = data.append_column("seen", at_least_seen(rows["selected"], longest))
+    data = data.append_column("seen", seen)
     data = data.append_column("end", pa.array(np.full(rows.num_rows, longest * 2.1)))
     return _chart(rows.num_rows > 0).draw({"rows": data})
 

@@ -9,7 +9,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts.cluster_bars import cluster_bars
 from tests.charts.conftest import with_tables
-from tests.charts.drawn import drawn_rows
+from tests.charts.drawn import drawn_rows, marks
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -106,6 +106,15 @@ def test_clusters_with_equally_many_selected_latents_are_in_the_order_of_their_i
     assert cluster_bars(bundle).title == "Largest clusters"
 
 
+def test_a_small_part_of_a_large_cluster_can_be_seen(tiny: Bundle) -> None:
+    bundle, mask = bundle_of(tiny, [100, 10], [1, 9])
+    figure = cluster_bars(bundle, mask)
+    assert [row["seen"] for row in drawn_rows(figure, "seen")] == [9, 2]  # 2 % of the longest bar
+    assert figure.rows["selected"].to_pylist() == [9, 1]
+    assert "are drawn longer" in str(figure.note)
+    assert "are drawn longer" not in str(cluster_bars(bundle).note)
+
+
 @pytest.mark.parametrize(("clusters", "left_out"), [(20, 0), (23, 3)])
 def test_at_most_twenty_clusters_are_drawn(tiny: Bundle, clusters: int, left_out: int) -> None:
     bundle, _ = bundle_of(tiny, [4] * clusters, [4] * clusters)
@@ -141,3 +150,13 @@ def test_a_selection_changes_only_rows(tiny: Bundle) -> None:
     assert every.rows.num_rows == 5 and some.rows.num_rows == 2
     ends = [{row["end"] for row in drawn_rows(figure, "end")} for figure in (every, some)]
     assert ends == [{84.0}, {10.5}]  # 2.1 times the largest cluster that is drawn
+
+
+def test_selected_latents_are_drawn_over_the_size_of_a_cluster(tiny: Bundle) -> None:
+    assert marks(cluster_bars(tiny, THIRD)) == [
+        "bar: color unselected, x size, y name",
+        "bar: x seen, y name, color colour, opacity 0.45 if datum.weak else 0.95",
+        "text: color quiet ink, x size, y name, text written, "
+        "written = (containerSize()[0] + 0 * width) < 430 ? replace(datum.text, 'recovery ', "
+        "'') : datum.text",
+    ]

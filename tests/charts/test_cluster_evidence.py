@@ -13,7 +13,7 @@ from charts.cluster_contexts import cluster_contexts
 from charts.cluster_evidence import cluster_evidence
 from charts.component_plane import component_plane
 from tests.charts.conftest import with_tables
-from tests.charts.drawn import domain_of, drawn_rows, encodings
+from tests.charts.drawn import domain_of, drawn_rows, encodings, marks
 
 CLUSTER = 3
 
@@ -69,3 +69,10 @@ def test_evidence_of_three_kinds_is_told_apart(tiny: Bundle) -> None:
     ]
     text = json.dumps(figure.chart.to_dict(), ensure_ascii=False)
     assert "promotes: wind" in text and "is explained by: ∅" in text and "fires on: sea" not in text
+
+
+def test_terms_on_which_members_fire_are_blue(tiny: Bundle) -> None:
+    assert marks(cluster_evidence(tiny, CLUSTER)) == [
+        "bar: x share, y line, color accent if datum.source == 'fires on' else unselected",
+        "text: color quiet ink, x share, y line, text text",
+    ]

@@ -12,6 +12,7 @@ from charts.cluster_matrix import cluster_matrix
 from charts.core.text import clusters_named
 from charts.heatmap import MOST_NAMES
 from tests.charts.dense import dense_matrix
+from tests.charts.drawn import drawn_rows, marks
 
 
 def members(bundle: Bundle, cluster: int) -> np.ndarray:
@@ -126,3 +127,23 @@ def test_the_diagonal_shows_the_share_of_each_cluster_that_is_selected(tiny: Bun
         assert (row["selected"], row["size"]) == (mask[own].sum(), len(own))
         assert row["share"] == pytest.approx(mask[own].mean())
     assert "diagonal is as dark" in (figure.note or "")
+
+
+def test_the_darker_its_diagonal_the_more_of_a_cluster_is_selected(tiny: Bundle) -> None:
+    assert marks(cluster_matrix(tiny, chosen=2, mask=np.arange(120) % 3 == 0)) == [
+        "rect: stroke paper, x b, y a, color phi in diverging",
+        "rect: color grid, x a, y a",
+        "rect: color accent, stroke paper, x a, y a, opacity share from 0.25 to 1, "
+        "only datum.selected > 0",
+        "rect: stroke highlight, filled False, x 0, x2 width, y a",
+    ]
+
+
+def test_a_cell_is_in_the_row_of_its_cluster_and_the_column_of_the_other(tiny: Bundle) -> None:
+    figure = cluster_matrix(tiny, chosen=2)
+    rows, drawn = figure.rows.to_pylist(), drawn_rows(figure, "a", "b")
+    assert [(clusters_named(cell["a"]), clusters_named(cell["b"])) for cell in drawn] == [
+        ([row["cluster"]], [row["other"]]) for row in rows
+    ]
+    (chosen,) = figure.specification()["datasets"]["chosen"]
+    assert clusters_named(chosen["a"]) == [2]

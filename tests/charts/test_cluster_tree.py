@@ -11,6 +11,7 @@ from analysis.bundle import Bundle
 from charts.cluster_tree import _places, cluster_tree, null_tree
 from charts.core.theme import PALE_SEQUENTIAL
 from tests.charts.conftest import NEXT_CLUSTER, TOGETHER
+from tests.charts.drawn import marks
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -189,3 +190,21 @@ def test_the_tree_of_chance_has_the_clusters_of_the_draw_all_of_them_weak(tiny: 
     none = null_tree(tiny, "cooccurrence")
     assert none.rows.num_rows == 0 and "It has 0 clusters" in str(none.note)
     assert none.chart.to_dict()["datasets"]["rows"] == []
+
+
+def test_the_selected_share_is_a_line_in_a_box_and_weak_boxes_are_pale(tiny: Bundle) -> None:
+    assert marks(cluster_tree(tiny, THIRD, CLUSTER)) == [
+        "rect: stroke paper, x start, x2 end, y layer, color recovery, "
+        "opacity 0.45 if datum.weak else 1",
+        "rule: color ink, x start, x2 selected_end, y layer, only datum.selected > 0, "
+        "selected_end = datum.start + (datum.end - datum.start) * datum.selected / datum.size",
+        "rect: stroke ink, filled False, x start, x2 end, y layer",
+        "text: x start, y layer, "
+        "opacity (datum.end - datum.start) / 106 * width - 8 > 30 ? 1 : 0, text name",
+    ]
+    assert marks(null_tree(tiny, "decoder")) == [
+        "rect: stroke paper, x start, x2 end, y layer, color recovery, "
+        "opacity 0.45 if datum.weak else 1",
+        "text: x start, y layer, "
+        "opacity (datum.end - datum.start) / 92 * width - 8 > 30 ? 1 : 0, text name",
+    ]

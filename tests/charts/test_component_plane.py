@@ -15,7 +15,7 @@ from charts import component_plane as component_plane_module
 from charts.cluster_contexts import cluster_contexts
 from charts.component_plane import component_plane, component_shares, members_inside
 from charts.core.theme import CLUSTER_COLOURS, NO_CLUSTER
-from tests.charts.drawn import drawn_rows
+from tests.charts.drawn import drawn_rows, marks
 
 CLUSTER = 3
 
@@ -173,3 +173,17 @@ def test_names_have_the_room_of_the_axis_along_which_a_unit_is_shorter(
     )
     drawn = component_plane_module._names(half, circle, {0: "no 0", 1: "no 1"})
     assert drawn["name"].to_pylist() == (["no 0", "no 1"] if fits else ["no 0"])
+
+
+def test_unselected_members_are_grey_and_components_of_the_plane_are_blue(tiny: Bundle) -> None:
+    assert marks(component_plane(tiny, CLUSTER, (1, 2), "member", np.arange(120) % 3 == 0)) == [
+        "circle: x x, y y, color colour if datum.selected else unselected, "
+        "opacity 0.6 if datum.selected else 0.35",
+        "text: stroke paper, opacity 0.85, x x, y y, text name",
+        "text: x x, y y, text name",
+    ]
+    assert marks(component_shares(tiny, CLUSTER)) == [
+        "bar: x component, y share, color accent if datum.in_plane else unselected",
+        "text: color quiet ink, x component, y share, text percent, "
+        "percent = format(100 * datum.share, '.2r')",
+    ]

@@ -11,11 +11,12 @@ from charts.concordance import (
     activation_ratio,
     columns_of,
     drawn_tokens,
+    line_count,
     shade_scale,
     titles_of,
 )
 from charts.contexts import context_strips
-from charts.core.text import cells, shown_token
+from charts.core.text import cells, shown_label, shown_token
 from charts.pair_contexts import pair_context_strips
 
 
@@ -96,3 +97,11 @@ def test_characters_of_different_lines_are_not_joined() -> None:
         }
     )
     assert drawn_tokens(rows)["drawn"].to_pylist() == ["…", "…"]
+
+
+def test_each_line_is_counted_and_has_the_title_of_its_document(tiny: Bundle) -> None:
+    rows = context_strips(tiny, 20).rows
+    picked = rows.filter(rows["is_picked"])
+    assert line_count(rows) == picked.num_rows > 1
+    assert titles_of(rows) == [shown_label(title, 22) for title in picked["title"].to_pylist()]
+    assert line_count(rows.slice(0, 0)) == 0

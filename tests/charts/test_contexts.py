@@ -13,6 +13,7 @@ from analysis.runtime.errors import InputError
 from charts.concordance import activation_ratio, columns_of
 from charts.contexts import context_rows, context_strips
 from charts.core.theme import INK, MONO
+from tests.charts.drawn import marks
 
 
 @pytest.mark.parametrize("kind", ["top", "interval", "random"])
@@ -146,3 +147,21 @@ def test_each_context_is_a_line_of_26_pixels(tiny: Bundle) -> None:
     lines = figure.rows.to_pandas()["context"].nunique()
     assert figure.chart.to_dict()["height"] == 8 + 26 * lines
     assert context_strips(tiny, 0).chart.to_dict()["height"] == 8 + 26
+
+
+def test_the_picked_token_has_a_frame_and_its_activation_at_the_end_of_the_line(
+    tiny: Bundle,
+) -> None:
+    assert marks(context_strips(tiny, 20)) == [
+        "rect: x start, x2 end, y context, color ratio, "
+        "stroke ink if datum.is_picked else None, "
+        "share = isValid(datum.ratio) ? format(datum.ratio, '.3~p') : 'no corpus maximum'",
+        "text: x word, y context, text drawn, "
+        "share = isValid(datum.ratio) ? format(datum.ratio, '.3~p') : 'no corpus maximum'",
+        "rect: color paper, x width - 56, x2 width, y context, "
+        "share = isValid(datum.ratio) ? format(datum.ratio, '.3~p') : 'no corpus maximum', "
+        "only datum.is_picked",
+        "text: x width, y context, text picked_activation, "
+        "share = isValid(datum.ratio) ? format(datum.ratio, '.3~p') : 'no corpus maximum', "
+        "only datum.is_picked",
+    ]

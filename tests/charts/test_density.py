@@ -10,7 +10,7 @@ import pytest
 from analysis.bundle import Bundle
 from charts.core.figure import Figure
 from charts.density import density_histogram
-from tests.charts.drawn import drawn_rows, every_data_set
+from tests.charts.drawn import drawn_rows, every_data_set, marks
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -65,6 +65,12 @@ def test_a_decade_has_five_bins_and_an_edge_belongs_to_the_bin_on_its_right(tiny
     filled = rows[rows["latents"] > 0]
     assert filled["density_from"].tolist() == pytest.approx([1e-3, 10**-2.2, 1e-2, 10**-0.2])
     assert filled["latents"].tolist() == [1, 1, 1, 1]
+
+
+def test_every_edge_belongs_to_the_bin_on_its_right(tiny: Bundle) -> None:
+    edges = 10.0 ** (np.arange(-30, 0) / 5)
+    rows = histogram_of(tiny, edges.tolist()).rows
+    assert rows["latents"].to_pylist() == [120 - len(edges)] + [1] * len(edges)
 
 
 def test_without_a_live_latent_the_histogram_has_six_decades(tiny: Bundle) -> None:
@@ -150,3 +156,17 @@ def test_without_a_selection_bars_are_drawn_as_high_as_they_are(tiny: Bundle) ->
     assert [row["seen"] for row in rows] == [row["latents"] for row in rows]
     assert min(row["latents"] for row in rows if row["latents"]) == 1
     assert "drawn longer" not in str(figure.note)
+
+
+def test_selected_latents_are_drawn_dark_over_all_of_them_and_the_dead_are_grey(
+    tiny: Bundle,
+) -> None:
+    assert marks(density_histogram(tiny, THIRD)) == [
+        "rect: stroke paper, x log10_density, x2 log10_density_end, y latents, y2 0, "
+        "color unselected dead if datum.bin == 'dead' else accent light",
+        "rect: stroke paper, x log10_density, x2 log10_density_end, y seen, y2 0, "
+        "color dead if datum.bin == 'dead' else accent",
+        "rule: color quiet ink, x at",
+        "text: color quiet ink, x at, y 6, text text",
+        "text: color quiet ink, x at, y 2, text text",
+    ]

@@ -9,7 +9,7 @@ from analysis.runtime.errors import InputError
 from charts import document_profile as module
 from charts.document_profile import document_profile
 from tests.charts.conftest import with_tables
-from tests.charts.drawn import drawn_rows
+from tests.charts.drawn import drawn_rows, marks
 
 
 @pytest.mark.parametrize(("kind", "unit"), [("latent", 20), ("cluster", 3)])
@@ -83,3 +83,11 @@ def test_a_value_with_a_q_of_one_in_twenty_is_blue_and_the_axis_has_room_for_bar
     ends = drawing["layer"][0]["encoding"]["x"]["scale"]["domain"]
     assert ends == pytest.approx([0, 1.45 * 0.8])
     assert "not drawn" not in (document_profile(tiny, "latent", 20, "language").note or "")
+
+
+def test_the_share_of_the_corpus_is_a_tick(tiny: Bundle) -> None:
+    assert marks(document_profile(tiny, "latent", 20, "language")) == [
+        "bar: x share, y line, color accent if datum.is_sure else unselected",
+        "tick: color highlight, x of_corpus, y line",
+        "text: color quiet ink, x end, y line, text text, end = max(datum.share, datum.of_corpus)",
+    ]

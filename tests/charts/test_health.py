@@ -8,7 +8,7 @@ from analysis.bundle import Bundle
 from charts import health
 from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
 from tests.charts.conftest import with_tables
-from tests.charts.drawn import domain_of, drawn_rows
+from tests.charts.drawn import domain_of, drawn_rows, marks
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -27,6 +27,7 @@ def test_flags_of_a_selection(tiny: Bundle) -> None:
     for row in figure.rows.to_pylist():
         assert row["selected"] == ((flags == row["flag"]) & THIRD).sum()
         assert row["latents"] == (flags == row["flag"]).sum()
+        assert row["share"] == row["latents"] / len(flags)
     drawn = drawn_rows(figure, "seen")
     assert drawn[0]["text"].startswith(f"{drawn[0]['selected']} of {drawn[0]['latents']}")
     assert all((row["seen"] > 0) == (row["selected"] > 0) for row in drawn)
@@ -174,3 +175,23 @@ def test_a_bar_stands_around_the_numbers_that_it_counts(tiny: Bundle) -> None:
     first = next(r for r in drawn_rows(active_latents_per_token(wide), "left") if r["tokens"])
     assert (first["left"], first["right"], first["last"]) == (6.5, 8.5, 8)
     assert "wider range" in str(active_latents_per_token(wide).note)
+
+
+def test_selected_latents_stand_out(tiny: Bundle) -> None:
+    assert marks(flag_counts(tiny, THIRD)) == [
+        "bar: opacity 0.3, x latents, y flag, color flag",
+        "bar: x seen, y flag, color flag",
+        "text: x latents, y flag, color ink, text text",
+    ]
+    assert marks(flag_counts(tiny)) == [
+        "bar: opacity 1, x latents, y flag, color flag",
+        "text: x latents, y flag, color ink, text text",
+    ]
+    assert marks(active_latents_per_token(tiny)) == [
+        "rect: color accent, stroke paper, x left, x2 right, y tokens, y2 0",
+        "rule: color highlight, x at",
+        "text: color quiet ink, x at, y 6, text text",
+    ]
+    assert marks(max_activation_vs_density(tiny, THIRD)) == [
+        "circle: x density, y max, color accent if datum.selected else unselected, opacity 0.65",
+    ]

@@ -14,7 +14,7 @@ from charts.core.export import export
 from charts.core.theme import GRID
 from charts.heatmap import cooccurrence_heatmap, measure_stops, note_on_infinite
 from tests.charts.dense import dense_matrix, phi
-from tests.charts.drawn import domain_of, drawn_rows, encodings
+from tests.charts.drawn import domain_of, drawn_rows, encodings, marks
 
 CHOSEN = np.arange(0, 120, 3)
 
@@ -178,3 +178,30 @@ def test_the_colours_of_a_measure_cover_its_own_range(tiny: Bundle) -> None:
     figure = cooccurrence_heatmap(tiny, np.arange(20, 26), "joint")
     largest = max(figure.rows["joint_tokens"].to_pylist())
     assert domain_of(figure, "color") == pytest.approx([0, largest])
+
+
+def test_the_colours_of_a_measure_with_negative_values_diverge(tiny: Bundle) -> None:
+    figure = cooccurrence_heatmap(tiny, np.arange(20))
+    assert marks(figure) == [
+        "rect: stroke paper, x b, y a, color phi in diverging",
+        "rect: color grid, stroke paper, x b, y a",
+    ]
+    assert marks(cooccurrence_heatmap(tiny, np.arange(20), "jaccard")) == [
+        "rect: stroke paper, x b, y a, color jaccard in cells",
+        "rect: color grid, stroke paper, x b, y a",
+    ]
+
+
+def test_a_cell_has_the_name_of_its_latent_at_its_row_and_of_the_partner_at_its_column(
+    tiny: Bundle,
+) -> None:
+    figure = cooccurrence_heatmap(tiny, np.arange(12))
+    names = figure.specification()["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    rows, drawn = figure.rows.to_pylist(), drawn_rows(figure, "a", "joint_tokens")
+    assert [(cell["a"], cell["b"]) for cell in drawn] == [
+        (names[row["row"]], names[row["column"]]) for row in rows
+    ]
+    of_name = {row["a"]: row["latent"] for row in drawn_rows(figure, "a", "active_tokens")}
+    assert [(of_name[cell["a"]], of_name[cell["b"]]) for cell in drawn] == [
+        (row["latent"], row["partner"]) for row in rows
+    ]

@@ -14,6 +14,7 @@ from analysis.runtime.errors import InputError
 from charts import jaccard_components as module
 from charts.jaccard_components import component_sizes, shared_words
 from charts.relations import relation_rows
+from tests.charts.drawn import marks
 
 EVERY = np.ones(120, dtype=bool)
 
@@ -103,3 +104,11 @@ def test_only_dense_latents_are_excluded(tiny: Bundle, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "clarke_2024", noted)
     assert module.components_of(tiny) is components
     assert passed == [[flag != "dense" for flag in flags]]
+
+
+def test_the_selected_latents_of_a_component_are_dark(tiny: Bundle) -> None:
+    assert marks(component_sizes(tiny, module.components_of(tiny), EVERY)) == [
+        "bar: color accent light, stroke rule, x latents, y name",
+        "bar: color accent, x selected, y name",
+        "text: color quiet ink, x latents, y name, text latents",
+    ]

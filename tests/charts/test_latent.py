@@ -23,7 +23,7 @@ from charts.latent import (
     tokens_of_range,
 )
 from tests.charts.dense import dense_matrix, phi
-from tests.charts.drawn import domain_of, drawn_rows
+from tests.charts.drawn import domain_of, drawn_rows, marks
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +213,26 @@ def test_the_contexts_follow_the_range(tiny: Bundle) -> None:
         rows = context_strips(tiny, 20, kind, regime).rows.to_pandas()
         picked = rows[rows["is_picked"]]["activation"]
         assert len(picked) > 1 and picked.between(*regime).all()
+
+
+def test_positive_effects_are_blue_and_the_chosen_range_is_dark(tiny: Bundle) -> None:
+    assert marks(activation_histogram(tiny, 20)) == [
+        "rect: stroke paper, x activation_from, x2 activation_to, y tokens, y2 0, "
+        "color accent if datum.inside else accent light",
+        "rule: color quiet ink, x at",
+        "text: color quiet ink, x at, y 6, text text",
+    ]
+    assert marks(logit_effects(tiny, 20)) == [
+        "bar: x effect, y row, color positive if datum.effect >= 0 else negative",
+        "rule: color rule, x at",
+        "text: x 0, y row, text token, only datum.effect >= 0",
+        "text: x 0, y row, text token, only datum.effect < 0",
+    ]
+    assert marks(latent_partners(tiny, 20)) == [
+        "bar: color accent, x phi, y name",
+        "text: color quiet ink, x phi, y name, text text",
+    ]
+    assert marks(latent_neighbours(tiny, 20)) == [
+        "bar: color accent, x cosine, y name",
+        "text: color quiet ink, x cosine, y name, text text",
+    ]

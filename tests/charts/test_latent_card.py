@@ -9,7 +9,10 @@ import pytest
 
 from analysis.bundle import Bundle, LevelName
 from analysis.runtime.errors import InputError
+from charts import latent_card as latent_card_module
 from charts.cluster_level import level_of
+from charts.concordance import WholeText
+from charts.core import cache
 from charts.core.hues import ink
 from charts.latent_card import NEAREST, latent_card, map_neighbourhood
 from tests.charts.conftest import DEAD, DENSE, ULTRALOW, with_tables
@@ -159,6 +162,24 @@ def test_the_score_has_precision_and_recall(tiny: Bundle) -> None:
     assert card.score == "label precision 0.250, recall 0.125"
     none = changed(latents, label=[""] * 120)
     assert latent_card(with_tables(tiny, latents=none), 13).score == ""
+    # A label that predicts no held-out word has a recall of 0 and no precision.
+    assert latent_card_module._score("sea", None, 0.0) == "label not scored"
+
+
+def test_a_character_of_several_tokens_has_the_largest_of_their_activations(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = latent_card(tiny, 20)
+
+    def halves(tokens: list[str]) -> list[WholeText]:
+        return [WholeText(0, 10, "first half"), WholeText(10, len(tokens), "second half")]
+
+    monkeypatch.setattr(latent_card_module, "whole_texts", halves)
+    cache.clear()
+    card = latent_card(tiny, 20)
+    ratios = [token.ratio for token in alone.context]
+    assert [token.ratio for token in card.context] == [max(ratios[:10]), max(ratios[10:])]
+    assert card.picked == (alone.picked >= 10)
 
 
 def test_eight_of_each_kind_are_around_a_latent_and_the_context_has_twenty_tokens(

@@ -15,6 +15,7 @@ from charts import map_names
 from charts.cluster_level import level_of
 from charts.core.theme import NO_CLUSTER
 from charts.map import latent_map, map_caption, selected_rows
+from tests.charts.drawn import marks
 
 THIRD = np.arange(120) % 3 == 0
 
@@ -201,3 +202,21 @@ def test_the_rows_have_the_values_of_the_colour(tiny: Bundle) -> None:
     assert {latent: value for latent, value in named.items() if value is not None} == {
         latent: value for latent, value in expected.items() if latent in named
     }
+
+
+def test_selected_latents_have_their_colour_and_the_highlighted_one_a_ring(tiny: Bundle) -> None:
+    assert marks(latent_map(tiny, selected=THIRD)) == [
+        "circle: x x, y y, color colour if datum.selected else unselected, "
+        "opacity 0.85 if datum.selected else 0.6",
+        "text: stroke paper, opacity 0.95, x x, y y, text name",
+        "text: x x, y y, text name",
+    ]
+    assert marks(latent_map(tiny, selected=THIRD, colour="density", highlight=20)) == [
+        "circle: x x, y y, color density in sequential_points if datum.selected else "
+        "unselected, opacity 0.85 if datum.selected else 0.6",
+        "text: stroke paper, opacity 0.95, x x, y y, text name",
+        "text: x x, y y, text name",
+        "point: stroke highlight, filled False, x x, y y",
+        "text: stroke paper, x x, y y, text latent",
+        "text: x x, y y, text latent",
+    ]

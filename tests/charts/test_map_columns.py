@@ -10,7 +10,7 @@ import pytest
 
 from analysis.bundle import TABLES, Bundle, LevelName, open_bundle
 from analysis.runtime.errors import InputError
-from analysis.selection import HasStatus, Latents, Tagged, evaluate, parse
+from analysis.selection import Compare, HasStatus, Latents, Tagged, evaluate, parse
 from charts import map_columns
 from charts.cluster_level import level_of
 from charts.core.hues import on_dark
@@ -149,6 +149,16 @@ def test_an_entry_selects_exactly_its_latents(tiny: Bundle, name: str) -> None:
         inside = (colours.codes >= entry.code) & (colours.codes <= entry.last)
         np.testing.assert_array_equal(evaluate(selection, tiny), inside)
         assert inside.sum() == entry.total
+
+
+def test_the_upper_end_of_an_entry_belongs_to_the_next_one(tiny: Bundle) -> None:
+    colours = colouring(tiny, "max")
+    assert colours.scale is not None
+    for entry in colours.entries[:-1]:
+        _, high = colours.scale.bounds(entry.code, entry.last)
+        assert high is not None
+        assert colours.scale.codes(np.array([high])).tolist() == [entry.last + 1]
+        assert str(part_of(colours, entry.code)).endswith(str(Compare("max", "<", high)))
 
 
 def test_a_part_of_an_association_is_a_list_of_ids(

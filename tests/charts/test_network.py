@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from analysis.bundle import Bundle, Space
+from analysis.cooccurrence.ranking import reason_for_no_partners
 from charts import network
 from charts.core.figure import Figure
 from charts.network import (
@@ -19,7 +20,7 @@ from charts.network import (
 )
 from charts.network_edges import EDGES_EACH
 from charts.pairs import strongest_pairs
-from tests.charts.drawn import drawn_rows
+from tests.charts.drawn import drawn_rows, marks
 
 
 def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> None:
@@ -50,6 +51,7 @@ def test_a_network_has_the_strongest_partners_and_true_edges(tiny: Bundle) -> No
 def test_a_latent_without_partners_is_the_only_node(tiny: Bundle) -> None:
     figure = neighbourhood(tiny, 0)
     assert figure.rows["latent"].to_pylist() == [0]
+    assert figure.note == reason_for_no_partners(tiny, 0)
     assert figure.chart.to_dict()
 
 
@@ -99,7 +101,7 @@ def test_the_network_of_a_group_has_its_strongest_pairs(
     tiny: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network, "MOST_NODES", 15)
-    mask = np.arange(120) % 2 == 0
+    mask = np.arange(120) % 3 < 2  # latents of every planted group are inside and outside
     figure = group_network(tiny, mask, "cluster 7", "phi")
     pairs = strongest_pairs(tiny, np.flatnonzero(mask), "phi", within=True).rows.to_pylist()
     order = list(dict.fromkeys(end for p in pairs for end in (p["latent"], p["partner"])))
@@ -115,9 +117,15 @@ def test_the_network_of_a_group_has_its_strongest_pairs(
     assert len(edges) == len(wanted)
     strength = {frozenset((p["latent"], p["partner"])): p["phi"] for p in inside}
     assert all(e["phi"] == strength[frozenset((e["latent"], e["partner"]))] for e in edges)
+    place = {node["latent"]: (node["x"], node["y"]) for node in drawn_rows(figure, "chosen")}
+    for line in drawn_rows(figure, "x2"):
+        assert ((line["x"], line["y"]), (line["x2"], line["y2"])) == (
+            place[line["a"]],
+            place[line["b"]],
+        )
     assert figure.name == "network-of-cluster-7-phi" and "cluster 7" in figure.title
-    assert figure.caption.parameters["nodes"] == "15 of 60 latents"
-    assert "45 others are not drawn" in str(figure.note)
+    assert figure.caption.parameters["nodes"] == "15 of 80 latents"
+    assert "65 others are not drawn" in str(figure.note)
     assert not any(node["chosen"] for node in drawn_rows(figure, "chosen"))
     assert network.MOST_PAIRS == 10_000
 
@@ -141,6 +149,15 @@ def test_the_legend_names_the_largest_clusters(tiny: Bundle, monkeypatch: Any) -
     )
     scale = figure.chart.to_dict()["layer"][1]["encoding"]["color"]["scale"]
     assert set(scale["domain"]) == set(drawn) and len(scale["range"]) == len(scale["domain"])
+
+
+@pytest.mark.parametrize("clusters", [network.MOST_GROUPS, network.MOST_GROUPS + 1])
+def test_the_legend_has_entries_for_what_is_drawn_only(clusters: int) -> None:
+    of_space = network._Clusters("cluster", "cluster", {i: f"sea ({i})" for i in range(clusters)})
+    legend = network._legend([*range(clusters), 0], of_space)
+    others = [OTHER_GROUP] if clusters > network.MOST_GROUPS else []
+    assert list(legend) == [f"sea ({i})" for i in range(network.MOST_GROUPS)] + others
+    assert list(network._legend([3, None], of_space)) == ["sea (3)", NO_GROUP]
 
 
 def test_the_caption_and_the_note_count_partners_and_edges(tiny: Bundle) -> None:
@@ -180,3 +197,15 @@ def test_points_are_smaller_from_150_latents_on(tiny: Bundle) -> None:
     assert [network._sizes(nodes) for nodes in (0, 150, 300)] == [[60, 520], [60, 520], [30, 260]]
     scale = neighbourhood(tiny, 20).chart.to_dict()["layer"][1]["encoding"]["size"]["scale"]
     assert (scale["type"], scale["range"]) == ("log", [60, 520])
+
+
+def test_stronger_edges_are_thicker_and_the_latent_has_a_ring(tiny: Bundle) -> None:
+    assert marks(neighbourhood(tiny, 20)) == [
+        "rule: x x, x2 x2, y y, y2 y2, color quiet ink if datum.of_chosen else rule, "
+        "strokeWidth phi from 0.5 to 5",
+        "circle: opacity 1, x x, y y, color kind, stroke highlight if datum.chosen else paper, "
+        "size density from 60 to 520",
+        "text: color paper, stroke paper, opacity datum.least_width <= width ? 1 : 0, x x, "
+        "y y, text name",
+        "text: color ink, opacity datum.least_width <= width ? 1 : 0, x x, y y, text name",
+    ]

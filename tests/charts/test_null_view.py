@@ -19,7 +19,7 @@ from charts.null_view import (
     null_places,
 )
 from tests.charts.conftest import DEAD, LATENTS, with_tables
-from tests.charts.drawn import domain_of
+from tests.charts.drawn import domain_of, marks
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,13 @@ def test_thirty_pairs_are_shown_each_in_a_row_of_its_own(tiny: Bundle) -> None:
     assert null_pairs(tiny).rows.num_rows == 30
     heights = [null_pairs(tiny, limit).chart.to_dict()["height"] for limit in (1, 2, 30)]
     assert heights == [66, 86, 646]
+
+
+def test_the_picture_of_chance_is_grey(tiny: Bundle) -> None:
+    assert marks(null_pairs(tiny)) == [
+        "bar: color unselected, x phi, y pair",
+        "text: color quiet ink, x phi, y pair, text phi",
+    ]
+    assert marks(null_map(tiny)) == [
+        "circle: opacity 0.7, x x, y y, color colour",
+    ]

@@ -12,7 +12,7 @@ from charts.core.text import cells, shown_token
 from charts.opened_document import document_strip, document_text, title_of_document
 from charts.wrapped_text import COLUMNS, text_drawing, text_lines
 from tests.charts.conftest import LENGTH
-from tests.charts.drawn import domain_of, drawn_rows
+from tests.charts.drawn import domain_of, drawn_rows, marks
 
 LATENT, DOCUMENT, POSITION = 20, 3, 40
 
@@ -139,3 +139,10 @@ def test_a_token_is_shaded_by_its_share_of_the_maximum_in_the_corpus(tiny: Bundl
     rows = document_text(tiny, LATENT, DOCUMENT, POSITION).rows.to_pandas()
     assert 0 < rows["activation"].max() < largest
     assert rows["ratio"].tolist() == pytest.approx((rows["activation"] / largest).tolist())
+
+
+def test_a_strip_has_the_activations_over_the_positions(tiny: Bundle) -> None:
+    assert marks(document_strip(tiny, LATENT, DOCUMENT, POSITION)) == [
+        "rect: color a colour, x position_from, x2 position_to, y activation, y2 0",
+        "rule: color quiet ink, x at",
+    ]

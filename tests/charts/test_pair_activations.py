@@ -10,6 +10,7 @@ from analysis.cooccurrence.pair import Pair, joint_sample, read_pair
 from charts import pair_activations
 from charts.pair_activations import joint_activations
 from tests.charts.conftest import A, B
+from tests.charts.drawn import marks
 
 
 def test_the_scatter_has_every_active_token_with_its_group(
@@ -49,3 +50,9 @@ def test_a_sample_is_drawn_with_the_seed_of_the_bundle_and_called_random(
     assert figure.rows["token"].equals(joint_sample(pair, 20, 5)["token"])
     assert not figure.rows["token"].equals(joint_sample(pair, 20, 0)["token"])
     assert "20 of" in str(figure.note) and "a random sample" in str(figure.note)
+
+
+def test_the_activation_of_a_is_across_and_that_of_b_is_up(tiny: Bundle, pair: Pair) -> None:
+    assert marks(joint_activations(tiny, pair)) == [
+        "circle: opacity 0.5, x a, y b, color where",
+    ]

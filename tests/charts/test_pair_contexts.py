@@ -9,6 +9,7 @@ from analysis.bundle import Bundle
 from analysis.cooccurrence.pair import WHERE, Pair, pair_contexts, read_pair
 from charts.core.theme import A_COLOUR, B_COLOUR
 from charts.pair_contexts import pair_context_strips
+from tests.charts.drawn import marks
 
 A, B = 5, 13
 
@@ -79,3 +80,19 @@ def test_the_upper_half_of_a_line_has_the_colour_of_a_and_the_lower_half_that_of
         assert (opacity["field"], opacity["scale"]["range"]) == (ratio, [0, 0.8])
         text = str(layer["transform"])
         assert all(f"datum.context + {edge}'" in text for edge in edges)
+
+
+def test_a_token_has_the_shades_of_both_latents_and_the_picked_one_a_frame(
+    tiny: Bundle, pair: Pair
+) -> None:
+    assert marks(pair_context_strips(tiny, pair, "a")) == [
+        "rect: color a colour, x start, x2 end, y line, y2 below, "
+        "fillOpacity a_ratio from 0 to 0.8, line = datum.context + 0.08, "
+        "below = datum.context + 0.5",
+        "rect: color accent, x start, x2 end, y line, y2 below, "
+        "fillOpacity b_ratio from 0 to 0.8, line = datum.context + 0.5, "
+        "below = datum.context + 0.92",
+        "rect: stroke ink, filled False, x start, x2 end, y line, y2 below, "
+        "only datum.is_picked, line = datum.context + 0.08, below = datum.context + 0.92",
+        "text: x word, y line, text drawn, line = datum.context + 0.5",
+    ]

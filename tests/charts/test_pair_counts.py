@@ -6,12 +6,13 @@ import pytest
 from analysis.bundle import UNITS, Bundle
 from analysis.cooccurrence.pair import Pair, read_pair
 from analysis.runtime.numbers import percent, short
+from charts.core.theme import A_COLOUR, B_COLOUR, QUIET_INK
 from charts.pair_activations import joint_activations
 from charts.pair_contexts import pair_context_strips
 from charts.pair_counts import _expected_text, pair_counts, pair_expected
 from charts.pair_strength import pair_conditionals, pair_strengths
 from tests.charts.conftest import A, B
-from tests.charts.drawn import domain_of, drawn_rows
+from tests.charts.drawn import domain_of, drawn_rows, marks
 
 FIGURES = (pair_counts, pair_conditionals, pair_expected, pair_strengths, joint_activations)
 
@@ -126,6 +127,32 @@ def test_the_text_beside_the_joint_count_is_the_lift(tiny: Bundle, pair: Pair) -
     ]
     largest = max(max(row["joint"], row["expected"]) for row in rows)
     assert domain_of(figure, "x") == pytest.approx([0, 3 * largest])
+    # A pair that shares fewer documents than expected: the rings are inside too.
+    apart = pair_expected(tiny, read_pair(tiny, 8, 10, 0.0, 50))
+    largest = max(apart.rows["expected"].to_pylist())
+    assert largest > max(apart.rows["joint"].to_pylist())
+    assert domain_of(apart, "x") == pytest.approx([0, 3 * largest])
     layers = figure.specification()["layer"]
     (end,) = (layer["transform"][0] for layer in layers if layer.get("transform"))
     assert end["calculate"] == "max(datum.joint, datum.expected)"
+
+
+def test_the_observed_count_is_a_dot_and_the_expected_one_a_ring(tiny: Bundle, pair: Pair) -> None:
+    assert marks(pair_counts(tiny, pair)) == [
+        "rect: stroke paper, x x, x2 x2, y y, y2 y2, color times in pale_diverging",
+        "text: x middle, y line, text text, line = datum.y + 0.48",
+        "text: x middle, y line, text part, line = datum.y + 0.48",
+        "text: x middle, y line, text chance, line = datum.y + 0.48",
+        "text: x x, y y, color colour, text text",
+    ]
+    legend = pair_counts(tiny, pair).specification()["layer"][0]["encoding"]["color"]["legend"]
+    assert legend["labelExpr"].endswith("datum.value < 0 ? '1/8' : '8 ×'")
+    colours = {row["text"]: row["colour"] for row in drawn_rows(pair_counts(tiny, pair), "colour")}
+    assert (colours[f"{A} fires"], colours[f"{B} fires"]) == (A_COLOUR, B_COLOUR)
+    assert colours[f"{A} silent"] == colours[f"{B} silent"] == QUIET_INK
+    assert marks(pair_expected(tiny, pair)) == [
+        "rule: color rule, x expected, x2 joint, y unit",
+        "point: color quiet ink, filled False, x expected, y unit",
+        "circle: color both colour, opacity 1, x joint, y unit",
+        "text: x end, y unit, text text, end = max(datum.joint, datum.expected)",
+    ]

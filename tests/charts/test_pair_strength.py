@@ -8,7 +8,7 @@ from analysis.cooccurrence.association import wilson_interval
 from analysis.cooccurrence.pair import Pair
 from charts.pair_strength import pair_conditionals, pair_strengths
 from tests.charts.conftest import A, B
-from tests.charts.drawn import domain_of
+from tests.charts.drawn import domain_of, marks
 
 
 def test_conditionals_have_their_wilson_interval_and_the_density_of_the_other(
@@ -59,3 +59,17 @@ def test_every_unit_has_its_own_counts(tiny: Bundle, pair: Pair, unit: Unit) -> 
     assert jaccard == pytest.approx(both / (n1 + n2 - both))
     if both < n:
         assert npmi == pytest.approx(np.log(n * both / (n1 * n2)) / -np.log(both / n))
+
+
+def test_a_conditional_probability_stands_on_its_interval_beside_the_density(
+    tiny: Bundle, pair: Pair
+) -> None:
+    assert marks(pair_conditionals(tiny, pair)) == [
+        "tick: color quiet ink, x density, y unit",
+        "rule: x low, x2 high, y unit, color probability",
+        "circle: opacity 1, x share, y unit, color probability",
+    ]
+    assert marks(pair_strengths(tiny, pair)) == [
+        "rule: color rule, x at",
+        "point: opacity 0.9, filled True, x value, y measure, color unit, shape unit",
+    ]

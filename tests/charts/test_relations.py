@@ -10,7 +10,7 @@ from analysis.bundle import Bundle
 from charts.core import cache
 from charts.relations import RELATIONS, relation_points, relation_rows
 from tests.charts.conftest import CLUSTERS, DEAD, LISTED, with_tables
-from tests.charts.drawn import domain_of, drawn_rows
+from tests.charts.drawn import domain_of, drawn_rows, marks
 
 EVERY = np.ones(120, dtype=bool)
 
@@ -147,3 +147,10 @@ def test_of_equal_q_the_pair_furthest_from_chance_comes_first(tiny: Bundle) -> N
     ]
     shown, _ = relation_rows(bundle_of(tiny, rows), EVERY)
     assert shown["a"].to_pylist() == [22, 21, 24, 20]
+
+
+def test_the_expected_count_is_across_and_the_joint_count_is_up(tiny: Bundle) -> None:
+    assert marks(relation_points(tiny, EVERY)) == [
+        "line: color quiet ink, x at, y at",
+        "circle: opacity 0.75, x expected_shifted, y joint_tokens, color relation",
+    ]

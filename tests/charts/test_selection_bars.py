@@ -14,6 +14,7 @@ from charts.selection_bars import (
     inner_cluster_bars,
     partner_bars,
 )
+from tests.charts.drawn import marks
 
 TERMS = pa.table(
     {
@@ -54,8 +55,8 @@ INNER = pa.table(
         "size": pa.array([3, 2], pa.int32()),
         "stability": [0.9, 0.5],
         "bootstrap": [0.8, 0.4999],
-        "stability_null": [0.7, 0.7],
-        "bootstrap_null": [0.6, 0.6],
+        "stability_null": [0.65, 0.7],
+        "bootstrap_null": [0.6, 0.55],
         "believable": [True, False],
         "members": [[3, 1, 4], [5, 9]],
     }
@@ -138,3 +139,12 @@ def test_few_inner_clusters_are_drawn(tiny: Bundle) -> None:
     assert figure.title == "42 clusters inside the selection"
     assert figure.rows.num_rows == len(drawn(figure)) == 40
     assert "2 smaller ones are not drawn" in str(figure.note)
+
+
+def test_a_bar_is_the_selection_and_a_tick_the_rest(tiny: Bundle) -> None:
+    assert marks(enriched_bars(tiny, "terms", TERMS, "8 of 20 latents")) == [
+        "bar: x share, y line, color accent if datum.is_sure else unselected",
+        "tick: color highlight, x share_rest, y line",
+        "text: color quiet ink, x end, y line, text text, end = max(datum.share, "
+        "datum.share_rest || 0)",
+    ]

@@ -9,7 +9,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import MANIFEST, Bundle
+from analysis.runtime.errors import InputError
+from analysis.serve.access.rights import LOCAL, Grant, User
+from pages.widgets import bundles
 from pages.widgets.bundles import registry
+from pages.widgets.open_bundles import OpenBundles
 from tests.pages.conftest import ROOT, Open, charts, texts
 
 
@@ -132,3 +136,88 @@ def test_a_link_whose_bundle_has_lost_its_manifest_names_what_cannot_be_read(
     text = refused(open_link())
     assert "is not on this server" in text
     assert "mine cannot be read: manifest.json: is not a readable manifest" in text
+
+
+def test_a_bundle_that_can_be_read_comes_before_others_with_its_id(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, open_link = server
+    shutil.copytree(folder / "mine", folder / "damaged")
+    manifest = folder / "damaged" / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:-400])  # its id can still be read
+    (folder / "empty").mkdir()
+    (folder / "empty" / MANIFEST).touch()
+    assert [one.name for one in registry().values()] == ["mine", "empty (cannot be read)"]
+    assert bundles.registry_size() == (2, 1)
+    assert charts(open_link())
+
+
+def test_a_link_to_no_bundle_names_three_that_cannot_be_read_to_who_may_see_them(
+    server: tuple[Path, Callable[[], AppTest]],
+) -> None:
+    folder, _ = server
+    manifest = folder / "mine" / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:-400])
+    for name in "abcd":
+        (folder / name).mkdir()
+        (folder / name / MANIFEST).touch()
+    sentences = bundles._unread(LOCAL)
+    assert [f" {name} cannot be read: " in sentences for name in "abcd"] == [True] * 3 + [False]
+    assert "mine" not in sentences  # a link to it has its id
+    reader = User("ann", "reader", (Grant("b", frozenset({"see"})),))
+    only = bundles._unread(reader)
+    assert only.startswith(" b cannot be read: ") and only.count("cannot be read") == 1
+    assert bundles._unread(None) == ""
+
+
+def test_the_first_bundles_are_opened_ahead_and_the_words_of_the_first_are_indexed(
+    server: tuple[Path, Callable[[], AppTest]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = server
+    for name in ("schema-2", "schema-3"):
+        shutil.copytree(ROOT / "tests" / "bundles" / name, folder / name)
+    (folder / "mine" / "latents.parquet").write_bytes(b"PAR1 other bytes")
+    monkeypatch.setattr(bundles, "OPEN", OpenBundles(lambda: 10**9))
+    monkeypatch.setattr(bundles, "MOST_AHEAD", 2)
+    opened = bundles.open_ahead()
+    assert [one.path.name for one in opened] == ["schema-2"]  # the first one cannot be read
+    assert {"latents", "clusters", "memberships"} <= vars(opened[0]).keys()
+    indexed: list[str] = []
+
+    def index(bundle: Bundle) -> None:
+        indexed.append(bundle.path.name)
+        raise InputError("there is no room for it")
+
+    monkeypatch.setattr(bundles, "index_of_words", index)
+    bundles.index_ahead([opened[0], opened[0]])
+    bundles.index_ahead([])
+    assert indexed == ["schema-2"]
+
+
+def _another(bundle_id: str) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from pages.widgets import bundles, session  # noqa: PLC0415
+
+    st.session_state[session.chart_key("drawn")] = {"selection": {"box": {"x": [0, 1]}}}
+    bundles.open_another(bundle_id)
+    st.markdown(str(session.generation("drawn")))
+
+
+def test_another_bundle_begins_with_a_new_view() -> None:
+    app = AppTest.from_function(_another, args=("1a2b",))
+    for name, value in {
+        "bundle": "3c",
+        "select": "latent=3",
+        "latent": "3",
+        "measure": "lift",
+    }.items():
+        app.query_params[name] = value
+    app.run()
+    assert app.markdown[0].value == "1"  # what was drawn in a chart is cleared
+    assert app.query_params == {"bundle": "1a2b", "measure": "lift"}
+
+
+def test_the_address_of_data_names_bundle_and_files(planted_bundle: Bundle) -> None:
+    address = bundles.data_address("a/b?c", planted_bundle)
+    assert address == f"map-data/a%2Fb%3Fc/{planted_bundle.identity}"

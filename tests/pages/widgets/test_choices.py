@@ -1,6 +1,8 @@
 """Each select box sets one field of the view and offers what the bundle has."""
 
 import pyarrow.parquet as pq
+import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import MEASURES
@@ -97,3 +99,73 @@ def test_columns_that_need_a_latent_or_a_text_are_offered_with_one(
 
     assert "latent 8" not in offered() and "your text" not in offered()
     assert "latent 8" in offered(latent=8)
+
+
+def _levels(path: str) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.bundle import open_bundle  # noqa: PLC0415
+    from pages.widgets import choices  # noqa: PLC0415
+
+    bundle = open_bundle(path)
+    first = bundle.manifest.model_copy(update={"clusters_shown_first": "cooccurrence"})
+    level = choices.chosen_level(replace(bundle, manifest=first))
+    st.markdown(f"{level and level.space} {level and level.level}")
+
+
+@pytest.mark.parametrize(
+    ("view", "shown"),
+    [
+        ({}, "cooccurrence 0"),
+        ({"space": "decoder"}, "decoder 0"),
+        ({"space": "cooccurrence", "level": "9"}, "cooccurrence 0"),
+        # In links of earlier versions, a level without a space is one of the decoder's.
+        ({"level": "0"}, "decoder 0"),
+        ({"level": "9"}, "decoder 0"),
+    ],
+)
+def test_the_level_of_a_link_or_the_first_of_its_space_is_shown(
+    planted_bundle: Bundle, view: dict[str, str], shown: str
+) -> None:
+    app = AppTest.from_function(_levels, kwargs={"path": str(planted_bundle.path)})
+    for name, value in view.items():
+        app.query_params[name] = value
+    assert app.run().markdown[0].value == shown
+
+
+def _plane(components: int) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from pages.widgets import choices  # noqa: PLC0415
+
+    (x, y), _ = choices.plane(components)
+    st.markdown(f"{x} {y} {choices.flagged_are_hidden()}")
+
+
+@pytest.mark.parametrize(("components", "offered"), [(1, "12"), (3, "123")])
+def test_the_stored_components_span_a_plane(components: int, offered: str) -> None:
+    app = AppTest.from_function(_plane, kwargs={"components": components}).run()
+    assert app.selectbox(key="pick component").options == list(offered)
+    assert app.markdown[0].value == "1 2 True"
+    app.query_params["flagged"] = "shown"
+    assert app.run().markdown[0].value == "1 2 False"
+
+
+def _other_map() -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from pages.widgets import choices, session  # noqa: PLC0415
+
+    for name, selected in (("drawn", {"box": {"x": [0, 1]}}), ("empty", {})):
+        st.session_state[session.chart_key(name)] = {"selection": selected}
+    st.session_state["pick map"] = "cooccurrence"
+    choices._take_map()
+    st.markdown(" ".join(f"{name} {session.generation(name)}" for name in ("drawn", "empty")))
+
+
+def test_a_box_drawn_on_one_map_is_gone_on_the_other() -> None:
+    app = AppTest.from_function(_other_map).run()
+    assert app.markdown[0].value == "drawn 1 empty 0"
+    assert app.query_params["map"] == "cooccurrence"

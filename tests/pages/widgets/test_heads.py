@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle, LevelName
 from pages.widgets import heads
 from pages.widgets.heads import cluster_numbers, latent_numbers
 from pages.widgets.pickers import ChosenCluster
+from tests.pages.conftest import click, texts
 
 LATENT: dict[str, Any] = {
     "density": 0.00012, "active_tokens": 1234, "active_documents": 56, "median": 1.5, "max": 7.25,
@@ -101,3 +103,81 @@ def test_the_badge_of_a_cluster_has_the_colour_of_its_verdict(
     chosen = ChosenCluster(0, LevelName("decoder", 0), np.zeros(200, bool), 0)
     heads.cluster_head(planted_bundle, chosen)
     assert written[0].startswith("Cluster 0") and f":{colour}-badge[{verdict}]" in written[0]
+
+
+def _head(path: str, what: str, numbers: list[int]) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.bundle import open_bundle  # noqa: PLC0415
+    from analysis.cooccurrence.pair import read_pair  # noqa: PLC0415
+    from pages.widgets import heads, session  # noqa: PLC0415
+
+    bundle = st.cache_resource(open_bundle)(path)
+    sae = bundle.manifest.sae.model_copy(update={"neuronpedia_id": "gpt2-small/8-res-jb"})
+    bundle = replace(bundle, manifest=bundle.manifest.model_copy(update={"sae": sae}))
+    session.current()
+    if what == "latent":
+        heads.latent_actions(bundle, numbers[0])
+    elif what == "pair":
+        heads.pair_head(bundle, read_pair(bundle, *numbers, 0.0, 16))
+    else:
+        cluster, *parents = numbers
+        heads._cluster_links({"cluster": cluster, "parent": next(iter(parents), None)})
+
+
+def _open(shown: Bundle, what: str, *numbers: int, **view: str) -> AppTest:
+    parts = {"path": str(shown.path), "what": what, "numbers": list(numbers)}
+    app = AppTest.from_function(_head, default_timeout=60, kwargs=parts)
+    for name, value in view.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_actions_of_a_latent_select_it_and_its_family(planted_bundle: Bundle) -> None:
+    row = planted_bundle.latents.slice(8, 1).to_pylist()[0]
+    app = _open(planted_bundle, "latent", 8, measure="jaccard")
+    selections = {
+        "this latent": "latent=8",
+        "its nearest decoder vectors": "near(8)",
+        "its partners": "partners(8,jaccard,20)",
+        "its decoder cluster": f"cluster={row['cluster']}",
+        "its co-occurrence cluster": f"cluster={row['cluster_cooccurrence']}",
+    }
+    for words, selection in selections.items():
+        assert click(app, words).query_params["select"] == selection
+
+
+def test_a_latent_is_not_looked_up_where_links_to_other_sites_are_off(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (link,) = _open(planted_bundle, "latent", 8).get("link_button")
+    assert link.proto.url.endswith("/gpt2-small/8-res-jb/8")
+    monkeypatch.setenv("CLEARWATER_LINKS_OUT", "off")
+    assert not _open(planted_bundle, "latent", 8).get("link_button")
+
+
+def test_the_latents_of_a_pair_have_the_colours_of_its_charts_and_their_flags(
+    planted_bundle: Bundle,
+) -> None:
+    headings = texts(_open(planted_bundle, "pair", 190, 3)).splitlines()
+    assert headings[0].startswith("#### :orange[a] 190")
+    assert headings[1] == ":gray-badge[dead]"
+    assert headings[2].startswith("#### :blue[b] 3") and "badge" not in headings[3]
+
+
+def test_the_head_of_a_cluster_leads_to_its_latents_and_its_parent(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
+    st.cache_data.clear()
+    app = _open(planted_bundle, "cluster", 2, 1, bundle=planted_bundle.manifest.bundle_id)
+    click(app, "Select its latents on every page")
+    assert app.query_params["select"] == "cluster=2"
+    click(app, "Go to parent cluster 1")
+    assert app.query_params["cluster"] == "1"
+    (only,) = _open(planted_bundle, "cluster", 2).button
+    assert only.label == "Select its latents on every page"

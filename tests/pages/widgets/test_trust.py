@@ -227,6 +227,7 @@ def test_a_cluster_that_is_not_above_its_null_is_weak(monkeypatch: pytest.Monkey
     }  # fmt: skip
     cluster_trust(row)
     assert "clusters of stability up to 0.8 and bootstrap up to 0.6" in written[0]
+    assert written[0].endswith("(this one has 0.75 and 0.7).")
     cluster_trust(row | {"believable": True, "member_lift": 1.01})
     cluster_trust(row | {"believable": True, "member_lift": None})
     assert len(written) == 1
@@ -255,6 +256,11 @@ def test_the_null_of_a_level_is_named(
         "5 draws of 186 latents (activations of each latent shifted by its own random distance "
         "in documents)" in written[1]
     )
+    of_level = planted_bundle.clusters.to_pylist()[
+        -planted_bundle.manifest.clustering[-1].clusters :
+    ]
+    largest = [max(row[f"{name}_null"] for row in of_level) for name in ("stability", "bootstrap")]
+    assert written[0].endswith(f"data: {' and '.join(map(numbers.short, largest))}.")
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
     clustering_trust(with_clusters(planted_bundle, manifest), level.name)
