@@ -121,7 +121,8 @@ def _head(path: str, what: str, numbers: list[int]) -> None:
     if what == "latent":
         heads.latent_actions(bundle, numbers[0])
     elif what == "pair":
-        heads.pair_head(bundle, read_pair(bundle, *numbers, 0.0, 16))
+        a, b = numbers
+        heads.pair_head(bundle, read_pair(bundle, a, b, 0.0, 16))
     else:
         cluster, *parents = numbers
         heads._cluster_links({"cluster": cluster, "parent": next(iter(parents), None)})
