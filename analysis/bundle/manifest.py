@@ -117,7 +117,9 @@ class Parameters(_Strict):
         default=0.0, description="a latent is active above this activation"
     )
     seed: int = Field(default=0, description="of samples, maps and clusters")
-    partners_kept: int = Field(default=32, description="partners kept per latent and ranking")
+    partners_kept: int = Field(
+        default=32, le=10_000, description="partners kept per latent and ranking"
+    )
     minimum_joint: int = Field(default=10, description="fewest joint tokens of a ranked pair")
     neighbours: int = Field(default=15, description="stored nearest decoder vectors per latent")
     context_tokens: int = Field(default=21, description="tokens of the window of a context")

@@ -47,7 +47,9 @@ class Layout(NamedTuple):
 
 
 @numba.njit(nogil=True, cache=True)
-def joint_counts(layout: Layout, latent: int, last: int, row: UInt32s, met: UInt32s) -> int:
+def joint_counts(
+    layout: Layout, latent: int, last: int, row: npt.NDArray[Any], met: UInt32s
+) -> int:
     """Count the units that every latent shares with `latent`, itself included.
 
     `row` [F], zero on entry, takes the counts by rank. `met` [F + 1] takes the ranks whose count
@@ -62,14 +64,15 @@ def joint_counts(layout: Layout, latent: int, last: int, row: UInt32s, met: UInt
 
 
 @numba.njit(nogil=True, cache=True)
-def count_few(layout: Layout, begin: int, end: int, last: int, row: UInt32s, met: UInt32s) -> int:
+def count_few(
+    layout: Layout, begin: int, end: int, last: int, row: npt.NDArray[Any], met: UInt32s
+) -> int:
     """Count over units[begin:end], listing each latent in `met` when it first occurs."""
     listed = np.uint64(0)
     for k in range(begin, end):
         prefetch_units(layout, k, last)
         unit = np.int64(layout.units[k])
-        for j in range(layout.unit_ends[unit], layout.unit_ends[unit + 1]):
-            rank = layout.ranks[j]
+        for rank in layout.ranks[layout.unit_ends[unit] : layout.unit_ends[unit + 1]]:
             joint = row[rank]
             # Always written, and overwritten by the next one: cheaper than a branch.
             met[listed] = rank
@@ -79,13 +82,15 @@ def count_few(layout: Layout, begin: int, end: int, last: int, row: UInt32s, met
 
 
 @numba.njit(nogil=True, cache=True)
-def count_many(layout: Layout, begin: int, end: int, last: int, row: UInt32s, met: UInt32s) -> int:
+def count_many(
+    layout: Layout, begin: int, end: int, last: int, row: npt.NDArray[Any], met: UInt32s
+) -> int:
     """Count over units[begin:end], then scan the whole row for latents with a count."""
     for k in range(begin, end):
         prefetch_units(layout, k, last)
         unit = np.int64(layout.units[k])
-        for j in range(layout.unit_ends[unit], layout.unit_ends[unit + 1]):
-            row[layout.ranks[j]] += np.uint32(1)
+        for rank in layout.ranks[layout.unit_ends[unit] : layout.unit_ends[unit + 1]]:
+            row[rank] += np.uint32(1)
     listed = np.uint64(0)
     for rank in range(len(row) - 1, -1, -1):
         met[listed] = rank

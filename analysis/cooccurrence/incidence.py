@@ -231,7 +231,7 @@ def _write_columns(
 
 def _append(file: Path, values: npt.NDArray[Any]) -> None:
     with file.open("ab") as stream:
-        stream.write(values.tobytes())
+        stream.write(values.data)
 
 
 def _write_rows(folder: Path, ends: Ints, size: int, with_values: bool, memory_bytes: int) -> Ints:

@@ -17,15 +17,16 @@ Every score falls as n[b] rises, so of all partners with the same joint count on
 be kept. They form one group for each joint count, and the rarest of a group is its strongest by
 every score. Each ranking is therefore a merge of these groups that stops after k partners.
 
-Memory: about 9 bytes per latent and thread, and 48 k bytes per latent for the result. Any number of
-threads and any division into blocks give the same bytes.
+Memory: about 10 bytes per latent and thread, and 48 k bytes per latent for the result. Any number
+of threads and any division into blocks give the same bytes.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from analysis.cooccurrence.association import LEAST_LIFT, SURE, Z95
 from analysis.cooccurrence.counting import Layout, joint_counts
@@ -40,6 +41,8 @@ _AHEAD = 16
 """Latents between prefetching a joint count and reading it."""
 _GROUPED = 1024
 """Partners with a joint count below this are collected by joint count, the others are sorted."""
+_SMALL = (1 << 16) - 1
+"""The most units of a latent whose joint counts are counted in two bytes."""
 
 
 class Ranking(NamedTuple):
@@ -162,29 +165,50 @@ def _choose_partners(  # noqa: PLR0913, PLR0917 - a kernel
     """
     partners, joint, sizes = result
     F, k = len(latents.counts), partners.shape[1] // RANKINGS
-    row = np.zeros(F, dtype=np.uint32)
+    # Counters of two bytes, where they cannot overflow, fit the cache twice as often.
+    small, large = np.zeros(F, dtype=np.uint16), np.zeros(F, dtype=np.uint32)
     met = np.empty(F + 1, dtype=np.uint32)
     rarest = np.empty((_GROUPED, k), dtype=np.uint32)
     last = int(layout.latent_ends[first + stop])
     for i in range(start, stop):
-        a = first + i
-        units = int(layout.latent_ends[a + 1] - layout.latent_ends[a])
-        listed = joint_counts(layout, a, last, row, met)
-        row[latents.ranks[a]] = 0  # a latent is not its own partner
-        shortlist = _shortlist(row, met[:listed], min(units + 1, _GROUPED), rarest, latents)
+        units = int(layout.latent_ends[first + i + 1] - layout.latent_ends[first + i])
         limits = _Limits(float(units), n, minimum_joint, int(implying[i]))
-        kept = np.zeros(len(shortlist.partners), dtype=np.bool_)
-        for which in range(RANKINGS):
-            _keep_strongest(shortlist, which, limits, k, kept)
-        order = _by_phi(shortlist, kept, limits)
+        work = layout, latents, limits, first + i, last
+        if units <= _SMALL:
+            shortlist, order = _strongest(work, small, met, rarest)
+        else:
+            shortlist, order = _strongest(work, large, met, rarest)
         sizes[i] = len(order)
         partners[i, : len(order)] = shortlist.partners[order]
         joint[i, : len(order)] = shortlist.joint[order]
 
 
 @numba.njit(nogil=True, cache=True)
+def _strongest(
+    work: tuple[Layout, _Latents, _Limits, int, int],
+    row: npt.NDArray[Any],
+    met: UInt32s,
+    rarest: UInt32s,
+) -> tuple[_Shortlist, Ints]:
+    """The shortlist of one latent, and its places that are kept, by descending phi.
+
+    `work` has the latent and the end of the units that may be prefetched. `row`, `met` and `rarest`
+    are working space, described in `joint_counts` and `_shortlist`.
+    """
+    layout, latents, limits, latent, last = work
+    listed = joint_counts(layout, latent, last, row, met)
+    row[latents.ranks[latent]] = 0  # a latent is not its own partner
+    limit = min(int(limits.n1) + 1, _GROUPED)
+    shortlist = _shortlist(row, met[:listed], limit, rarest, latents)
+    kept = np.zeros(len(shortlist.partners), dtype=np.bool_)
+    for which in range(RANKINGS):
+        _keep_strongest(shortlist, which, limits, rarest.shape[1], kept)
+    return shortlist, _by_phi(shortlist, kept, limits)
+
+
+@numba.njit(nogil=True, cache=True)
 def _shortlist(
-    row: UInt32s, met: UInt32s, limit: int, rarest: UInt32s, latents: _Latents
+    row: npt.NDArray[Any], met: UInt32s, limit: int, rarest: UInt32s, latents: _Latents
 ) -> _Shortlist:
     """The partners that may be kept; clears `row` [F].
 
@@ -222,7 +246,7 @@ def _shortlist(
 
 @numba.njit(nogil=True, cache=True)
 def _in_groups(
-    row: UInt32s, frequent: UInt32s, rarest: UInt32s, lengths: Ints, latents: _Latents
+    row: npt.NDArray[Any], frequent: UInt32s, rarest: UInt32s, lengths: Ints, latents: _Latents
 ) -> _Shortlist:
     """The groups in one list, by descending joint count; clears what is left in `row`.
 

@@ -261,3 +261,13 @@ def test_doubling_the_corpus_doubles_counts_and_leaves_shares(bits: Bools) -> No
         for name in ("phi", "jaccard", "dice", "overlap", "p_b_given_a", "lift", "npmi"):
             measure = MEASURES[name].of
             assert float(measure(small)) == pytest.approx(float(measure(large)), abs=1e-12)
+
+
+def test_joint_counts_that_two_bytes_cannot_hold() -> None:
+    # Latents 0 to 2 share more units than that; 3 and 4 are counted beside them in two bytes.
+    units = np.arange(70_000)
+    bits = np.column_stack([units >= 0, units < 69_000, units >= 2_000, units < 65_535, units < 9])
+    gram = gram_of(bits)
+    assert gram[1, 2] == 67_000
+    found = pairs_of(strongest_partners(incidence_of(bits), 0, 5, Ranking(5, 1)))
+    assert found == {(a, b): gram[a, b] for a, b in np.ndindex(5, 5) if a != b and gram[a, b]}
