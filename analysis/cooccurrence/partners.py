@@ -35,7 +35,6 @@ DIGITS = 3
 """Decimals of a stored cosine and correlation. More would double the size of the table."""
 
 
-
 def count_partners(
     activations: Activations,
     kept: KeptTokens,
