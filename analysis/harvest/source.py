@@ -337,11 +337,14 @@ class ActivationsSource:
         """Raises InputError if a file or a column is missing; rows are checked by the import."""
         check_files(self.file, self.tokens_file)
 
-    def rows(self) -> tuple[int, int]:
-        """Kept tokens, as far as files tell without reading them, and activations."""
+    def rows(self) -> tuple[int | None, int]:
+        """Kept tokens and activations, from the metadata; without a file of tokens, None of them.
+
+        The file of activations has one row for each token and active latent.
+        """
         listed, _ = find_tokens_file(self.file, self.tokens_file)
-        counts = [pq.read_metadata(file).num_rows for file in (listed, self.file)]
-        return counts[0], counts[1]
+        tokens, activations = (pq.read_metadata(file).num_rows for file in (listed, self.file))
+        return None if listed == self.file else tokens, activations
 
     def summary(self) -> tuple[None, CorpusSource]:
         """No model; the file's name, and the content hash of it and the tokens file."""

@@ -188,9 +188,13 @@ def _text_plan(source: TextSource, out: Path, memory: int, progress: Progress) -
 
 
 def _activations_plan(source: ActivationsSource, out: Path, memory: int) -> BuildPlan:
-    tokens, activations = source.rows()
+    listed, activations = source.rows()
     sae = source.sae
     stated = sae.k or sae.advertised_l0 or UNKNOWN_L0
+    tokens = round(activations / stated) if listed is None else listed
+    notes = tuple(sae.notes)
+    if listed is None:
+        notes += (f"Without a file of tokens, {stated:g} active latents of a token are assumed.",)
     read = _Input(
         tokens=tokens,
         l0=activations / tokens if tokens else stated,
@@ -199,7 +203,7 @@ def _activations_plan(source: ActivationsSource, out: Path, memory: int) -> Buil
         block_tokens=source.parameters.block_tokens,
         documents=None,
         device="none; activations are imported",
-        notes=tuple(sae.notes),
+        notes=notes,
     )
     return _plan(sae, out, memory, read)
 

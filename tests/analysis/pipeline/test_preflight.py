@@ -6,6 +6,7 @@ All cases share one tiny model, SAE and corpus; a case changes one thing.
 import gzip
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -297,6 +298,15 @@ def test_imports_are_planned_from_their_files(good: BuildRequest, tmp_path: Path
     assert plan.tokens == pq.read_metadata(tmp_path / "tokens.parquet").num_rows
     rows = pq.read_metadata(made.activations).num_rows
     assert plan.l0 == pytest.approx(rows / plan.tokens)
+    alone = tmp_path / "alone" / "activations.parquet"
+    alone.parent.mkdir()
+    alone.hardlink_to(made.activations)
+    plan = plan_build(replace(request, activations=alone))
+    stated = next(
+        float(re.findall(r"[\d.]+", note)[0]) for note in plan.notes if "file of tokens" in note
+    )
+    assert plan.l0 == pytest.approx(stated, rel=0.01), "not one active latent for each row"
+    assert plan.tokens == round(rows / stated)
 
 
 def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
@@ -351,7 +361,7 @@ def test_imports_without_a_count_have_the_l0_of_the_sae_or_fifty(
 ) -> None:
     sae = SimpleNamespace(k=k, advertised_l0=advertised, d_sae=8, d_out=4, notes=())
     source: Any = SimpleNamespace(
-        sae=sae, rows=lambda: (10 if rows else 0, rows), parameters=Parameters()
+        sae=sae, rows=lambda: (10 if rows else None, rows), parameters=Parameters()
     )
     plan = preflight._activations_plan(source, tmp_path / "bundle", 1_000)
     assert plan.l0 == l0
