@@ -29,8 +29,10 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
   /** The places of the entries as they are listed. */
   let order = [];
   let list = null;
-  /** Where the pointer is over the list; null if it is elsewhere. */
-  let pointer = null;
+  /** Whether the pointer is over the list. */
+  let isPointed = false;
+  /** The colour whose entries are listed again once the pointer has left; null if it need not. */
+  let postponed = null;
   /** Whether the reader has opened or closed it; null leaves it to the room. */
   let chosen = null;
   const isWide = () => host.parentElement.clientWidth >= WIDE;
@@ -59,10 +61,12 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     list.tabIndex = 0; // the only stop of Tab of the map beside the map itself
     list.setAttribute("aria-label", `${colour.title}: the arrow keys go through the entries`);
     list.addEventListener("keydown", step);
-    list.addEventListener("pointermove", follow);
-    list.addEventListener("pointerenter", follow);
+    list.addEventListener("pointerenter", () => {
+      isPointed = true;
+    });
     list.addEventListener("pointerleave", leave);
-    pointer = null;
+    isPointed = false;
+    postponed = null;
     rows = [];
     more = text("button", "legend-rest", "");
     more.type = "button";
@@ -88,36 +92,23 @@ export function createLegend(host, { onToggle, theme = () => "light" }) {
     more.textContent = `${rows.length.toLocaleString("en")} of ${all.toLocaleString("en")}${kind} listed · list more`;
   }
 
-  /** The pointer has moved; browsers report one at rest, too, when other rows come to lie under it. */
-  function follow({ clientX, clientY }) {
-    if (pointer && (pointer.clientX !== clientX || pointer.clientY !== clientY)) point(true);
-    pointer = { clientX, clientY };
-  }
-
   function leave() {
-    pointer = null;
-    point(true);
-  }
-
-  /** Let the row under the pointer be marked and described, or not. */
-  function point(isPointed) {
-    if (isPointed === !("still" in list.dataset)) return;
-    if (isPointed) delete list.dataset.still;
-    else list.dataset.still = "true";
-    for (const { button, entry } of rows) button.title = isPointed ? meaningOf(entry) : "";
+    isPointed = false;
+    if (postponed) arrange(postponed);
   }
 
   /**
-   * List the entries again in another order; the one with the keys keeps them. The row that comes to
-   * lie under a pointer at rest is not the one that the reader has pointed at.
+   * List the entries again in another order; the one with the keys keeps them. No row may move under
+   * the pointer of a reader who is about to press, so this waits until the pointer is elsewhere.
    */
   function arrange(colour) {
+    postponed = isPointed ? colour : null;
+    if (isPointed) return;
     const code = list.getRootNode().activeElement?.dataset.code;
     list.replaceChildren();
     rows = [];
-    delete list.dataset.still;
     add(colour);
-    if (pointer) point(false);
+    write();
     if (code !== undefined) list.querySelector(`[data-code="${code}"]`)?.focus();
   }
 
