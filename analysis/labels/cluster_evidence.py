@@ -69,13 +69,13 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
     score = (
         "There are too few held-out words for a score"
         if np.isnan(lift)
-        else "On held-out documents a member fires on the words that the others name "
-        f"{numbers.short(lift)} times as often as by chance (median)"
+        else f"In held-out documents, a member fires {numbers.short(lift)} times as often as by "
+        "chance on the words that the other members name (median of the members)"
     )
     forms = " (or another form of these words)" if Kind.PLAIN in name.kinds else ""
     return (
         f"{numbers.percent(name.share, 2)} of the activation of {name.members} members is on "
-        f"{described(name.kinds, name.terms, 'or')}{forms}: the lower value of the two halves of "
-        f"the documents that the name is made from. {name.holders} of the members fire on "
-        f"them{counted}. {score}."
+        f"{described(name.kinds, name.terms, 'or')}{forms}, on which {name.holders} of them "
+        f"fire{counted}. The percentage is the smaller one of two halves of the documents that the "
+        f"name is made from. {score}."
     )

@@ -27,13 +27,14 @@ def test_the_evidence_states_the_share_the_members_and_the_score() -> None:
     )
     assert found == [
         "46\u00a0% of the activation of 9 members is on “noun” or “verb” (or another form of "
-        "these words): the lower value of the two halves of the documents that the name is made "
-        "from. 7 of the members fire on them. On held-out documents a member fires on the words "
-        "that the others name 8.71 times as often as by chance (median).",
-        "100\u00a0% of the activation of 4 members is on line breaks: the lower value of the two "
-        "halves of the documents that the name is made from. 4 of the members fire on them (dense "
-        "latents and duplicates, 2 in all, are not counted). There are too few held-out words for "
-        "a score.",
+        "these words), on which 7 of them fire. The percentage is the smaller one of two halves "
+        "of the documents that the name is made from. In held-out documents, a member fires 8.71 "
+        "times as often as by chance on the words that the other members name (median of the "
+        "members).",
+        "100\u00a0% of the activation of 4 members is on line breaks, on which 4 of them fire "
+        "(dense latents and duplicates, 2 in all, are not counted). The percentage is the smaller "
+        "one of two halves of the documents that the name is made from. There are too few "
+        "held-out words for a score.",
         "",
     ]
 
