@@ -9,11 +9,14 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
-from analysis.labels.good_lifts import GOOD_LIFT
+from analysis.labels.good_lifts import GOOD_LIFT, GOOD_OTHER_LIFT
 from charts.cluster_level import level_of
 from charts.context_snippets import NO_SNIPPET, Snippet, cluster_snippets, ordered_members
 from charts.core.cache import cached
 from charts.core.text import shown_label
+
+LONGEST_NAME = 100
+"""Characters of a name: a card has more lines than a mark of a chart."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     """The first `most` clusters of the reading order, or the largest if the bundle has no order.
 
     Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
-    all are. The context is that of `cluster_snippets`.
+    all are. Those whose members share more than one word come first: what covers most activation
+    is often a single sign, such as a comma. The context is that of `cluster_snippets`.
     """
     clusters = _believable(bundle.clusters)
     if clusters["reading_item"].null_count < clusters.num_rows:
@@ -55,13 +59,14 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     else:
         clusters = _believable(level_of(bundle).table)
         order = [("size", "descending"), ("cluster", "ascending")]
-    rows = clusters.sort_by(order).slice(0, most).to_pylist()
+    clusters = clusters.append_column("one_word", _share_one_word(clusters))
+    rows = clusters.sort_by([("one_word", "ascending"), *order]).slice(0, most).to_pylist()
     ids = np.array([row["cluster"] for row in rows], dtype=np.int64)
     snippets = cluster_snippets(bundle, ids)
     return tuple(
         Card(
             row["cluster"],
-            shown_label(row["label"]),
+            shown_label(row["label"], LONGEST_NAME),
             row["size"],
             row["stability"],
             row["stability_null"],
@@ -90,3 +95,9 @@ def _believable(clusters: pa.Table) -> pa.Table:
     fits = pc.fill_null(pc.greater_equal(clusters["member_lift"], GOOD_LIFT), False)
     good = clusters.filter(pc.and_(fits, pc.invert(weak(clusters))))
     return good if good.num_rows else clusters
+
+
+def _share_one_word(clusters: pa.Table) -> pa.ChunkedArray:
+    """Whether the members of a cluster have no more than one word in common, or none is known."""
+    shared = pc.greater_equal(clusters["member_lift_other_words"], GOOD_OTHER_LIFT)
+    return pc.invert(pc.fill_null(shared, False))

@@ -139,8 +139,10 @@ TERMS: dict[str, Term] = {
         ),
         Term(
             "member lift",
-            "How often a member fires on the words that the other members name, against chance.",
-            "1 is chance, 5 and more is good.",
+            "How often a member fires on the words that the other members name, against chance; "
+            "for other words, without the three words that are most typical of the member.",
+            "1 is chance, 5 and more is good. For other words, 2 and more is good: the members "
+            "share more than one word. The Overview shows such clusters first.",
         ),
         Term(
             "logit effect",

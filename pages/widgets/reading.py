@@ -54,8 +54,8 @@ def coverage_sentence(bundle: Bundle) -> str:
         "(neither a duplicate of another nor implying another). In the **reading order**, the "
         f"first {numbers.count(stated.items)} clusters and latents cover "
         f"{numbers.percent(stated.mass)} of the activation; as many in a random order, "
-        f"{numbers.percent(stated.random_mass)}. The first believable clusters whose "
-        "names fit:"
+        f"{numbers.percent(stated.random_mass)}. Below are the first believable clusters whose "
+        "names fit. Those whose members share more than one word come before the others."
     )
 
 

@@ -17,10 +17,14 @@ def holds_up(row: dict[str, Any]) -> bool:
     return bool(row["believable"]) and (row["member_lift"] or 0) >= 5
 
 
+def shares_one_word(row: dict[str, Any]) -> bool:
+    return (row["member_lift_other_words"] or 0) < 2
+
+
 def test_cards_follow_the_reading_order_of_clusters_believable(planted_bundle: Bundle) -> None:
     rows = planted_bundle.clusters.to_pylist()
     good = [row for row in rows if holds_up(row) and row["reading_item"] is not None]
-    ordered = sorted(good, key=lambda row: int(row["reading_item"]))
+    ordered = sorted(good, key=lambda row: (shares_one_word(row), int(row["reading_item"])))
     cards = cluster_cards(planted_bundle, 5)
     assert [card.cluster for card in cards] == [row["cluster"] for row in ordered[:5]]
     assert (cards[0].size, cards[0].stability) == (ordered[0]["size"], ordered[0]["stability"])
@@ -70,7 +74,7 @@ def test_without_a_reading_order_the_largest_clusters_come_first_and_of_equals_t
     older.__dict__["clusters"] = clusters.set_column(index, clusters.schema.field(index), nothing)
     rows = level_of(planted_bundle).table.to_pylist()
     assert not any(map(holds_up, rows)), "so that all of them are shown"
-    ordered = sorted(rows, key=lambda row: (-row["size"], row["cluster"]))
+    ordered = sorted(rows, key=lambda row: (shares_one_word(row), -row["size"], row["cluster"]))
     assert len({row["size"] for row in ordered[:4]}) < 4 < len(ordered)
     cards = cluster_cards(older, 4)
     assert [card.cluster for card in cards] == [row["cluster"] for row in ordered[:4]]
@@ -100,3 +104,39 @@ def test_a_cluster_holds_up_from_a_lift_of_five(planted_bundle: Bundle) -> None:
     assert cluster_cards_module._believable(rows)["cluster"].to_pylist() == [ids[0], ids[4]]
     none = rows.take([1, 2, 3, 5])
     assert cluster_cards_module._believable(none).equals(none)
+
+
+def test_clusters_whose_members_share_more_than_one_word_come_first(
+    planted_bundle: Bundle,
+) -> None:
+    rows = planted_bundle.clusters
+    rest = rows.num_rows - 5
+    given = {
+        "member_lift": [9.0] * 5 + [None] * rest,
+        "believable": [True] * 5 + [False] * rest,
+        "stability": [0.9] * 5 + [0.1] * rest,
+        "bootstrap": [0.9] * 5 + [0.1] * rest,
+        "reading_item": [3, 0, 4, 1, 2] + [None] * rest,
+        "member_lift_other_words": [2.0, 1.9, 8.0, None, 0.0] + [None] * rest,
+    }
+    for name, values in given.items():
+        place, field = rows.schema.get_field_index(name), rows.schema.field(name)
+        rows = rows.set_column(place, field, pa.array(values, field.type))
+    ids = rows["cluster"].to_pylist()
+    bundle = dataclasses.replace(planted_bundle)
+    bundle.__dict__["clusters"] = rows
+    cards = cluster_cards(bundle, 4)
+    assert [card.cluster for card in cards] == [ids[0], ids[2], ids[1], ids[3]]
+
+
+def test_a_card_shows_a_hundred_characters_of_a_name(planted_bundle: Bundle) -> None:
+    clusters = planted_bundle.clusters
+    place = clusters.schema.get_field_index("label")
+    first = cluster_cards(planted_bundle, 1)[0].cluster
+    for name, shown in (("n" * 100, "n" * 100), ("n" * 101, "n" * 99 + "…")):
+        named = [name if c == first else "" for c in clusters["cluster"].to_pylist()]
+        bundle = dataclasses.replace(planted_bundle)
+        bundle.__dict__["clusters"] = clusters.set_column(
+            place, clusters.schema.field(place), pa.array(named, clusters.schema.field(place).type)
+        )
+        assert cluster_cards(bundle, 1)[0].name == shown
