@@ -106,16 +106,19 @@ def latent_numbers(
             "Share of its ten nearest decoder vectors that are among its ten nearest on the map. "
             "1 is best.",
         ),
-        "Cluster": (
-            _clusters_of(row, names),
-            "Its clusters at the level shown first: by co-occurrence, and by decoder similarity.",
-        ),
+        **_clusters_of(row, names),
     }
 
 
-def _clusters_of(row: Row, names: Mapping[int, str]) -> str:
-    """The clusters of a latent, by co-occurrence first, such as "sea, sail (12), 3" or "none"."""
-    return ", ".join(names.get(one, str(one)) for one in _cluster_ids(row)) or "none"
+def _clusters_of(row: Row, names: Mapping[int, str]) -> dict[str, tuple[str, str]]:
+    """The clusters of a latent, by co-occurrence first, such as "sea, sail (12)", "3" or "none"."""
+    cells = {}
+    for space in reversed(SPACES):
+        words, cluster = SPACE_WORDS[space], row[CLUSTER_COLUMNS[space]]
+        name = "none" if cluster is None else names.get(cluster, str(cluster))
+        meaning = f"Its {words} cluster, at the level that is shown first."
+        cells[f"{words.capitalize()} cluster"] = (name, meaning)
+    return cells
 
 
 def _cluster_ids(row: Row) -> list[int]:

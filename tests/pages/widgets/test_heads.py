@@ -41,13 +41,14 @@ def test_numbers_of_a_latent() -> None:
         "Maximum": "7.25",
         "Decoder norm": "0.5",
         "Map recall": "0.3",
-        "Cluster": "7, 0",
+        "Co-occurrence cluster": "7",
+        "Decoder cluster": "0",
     }
     assert "10,000,000 kept tokens" in cells["Density"][1]
-    alone = LATENT | {"cluster_cooccurrence": None}
-    assert latent_numbers(alone, 1)["Cluster"][0] == "0"
-    assert latent_numbers(alone | {"cluster": None}, 1)["Cluster"][0] == "none"
-    assert latent_numbers(LATENT, 1, {7: "sea (7)"})["Cluster"][0] == "sea (7), 0"
+    alone = latent_numbers(LATENT | {"cluster_cooccurrence": None}, 1)
+    assert alone["Co-occurrence cluster"][0] == "none" and alone["Decoder cluster"][0] == "0"
+    named = latent_numbers(LATENT, 1, {7: "sea (7)"})
+    assert named["Co-occurrence cluster"][0] == "sea (7)" and named["Decoder cluster"][0] == "0"
 
 
 def test_the_clusters_of_a_latent_have_their_names(planted_bundle: Bundle) -> None:
