@@ -166,7 +166,7 @@ def offered_columns(bundle: Bundle) -> dict[str, Offer]:
     offers[NOTE_TAG] = Offer("tag of its note", "the most frequent of the tags of its note")
     if columns := offered_profiles(bundle):
         offers[PROFILE] = Offer(
-            f"{' or '.join(columns[:2])} of its documents",
+            " or ".join(columns[:2]),
             "the value of the documents on which it fires most, if q ≤ 0.05",
         )
     for field in TABLES["latents"]:

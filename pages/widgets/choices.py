@@ -132,7 +132,7 @@ def colour(bundle: Bundle) -> None:
     offers = offered_columns(bundle)
     known = _colours(bundle)
     words = {name: _colour_words(offers[name].title) for name in known}
-    _choice("colour", "Colour", known, words.__getitem__, width=185, is_labelled=False)
+    _choice("colour", "Colour", known, words.__getitem__, width=200, is_labelled=False)
 
 
 def _colours(bundle: Bundle) -> list[str]:

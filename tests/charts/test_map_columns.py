@@ -263,7 +263,7 @@ def test_main_values_have_a_code_each_and_select_their_latents(tiny: Bundle) -> 
 
 def test_a_column_that_the_bundle_lacks_gives_the_first(tiny: Bundle) -> None:
     assert colouring(tiny, "profile", profile="class").column == "language"
-    assert offered_columns(tiny)["profile"].title == "language or genre of its documents"
+    assert offered_columns(tiny)["profile"].title == "language or genre"
     older = with_tables(tiny, latent_profiles=None)
     assert "profile" not in offered_columns(older)
     with pytest.raises(InputError, match="cannot colour by 'profile'"):
