@@ -36,7 +36,6 @@ _NAME = st.column_config.TextColumn("name", width=215)
 _SNIPPET = st.column_config.TextColumn("strongest context", width="large")
 _COUNT = st.column_config.NumberColumn
 
-_LEADING_SPACE = r"^ "
 _TOKEN_COLUMNS = {
     "token": st.column_config.TextColumn("token", width=130, help="␣ is a space before it."),
     "share": st.column_config.ProgressColumn(
@@ -70,9 +69,8 @@ def token_list(page: Page, latent: int, regime: tuple[float, float] | None) -> N
     )
     shown = frame(rows)
     place = shown.column_names.index("token")
-    tokens = pc.replace_substring_regex(shown["token"], _LEADING_SPACE, "␣")
     st.dataframe(
-        shown.set_column(place, "token", tokens),
+        shown.set_column(place, "token", with_leading_space(shown["token"])),
         column_config=_TOKEN_COLUMNS,
         hide_index=True,
         key=f"list of tokens {regime} of {latent}",
@@ -80,6 +78,11 @@ def token_list(page: Page, latent: int, regime: tuple[float, float] | None) -> N
         height=_height(rows.num_rows, SHOWN_TOKENS),
         placeholder="–",
     )
+
+
+def with_leading_space(tokens: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tokens whose space before the word, if they have one, can be seen."""
+    return pc.replace_substring_regex(tokens, "^ ", "␣")
 
 
 def partner_list(page: Page, latent: int, regime: tuple[float, float] | None) -> None:

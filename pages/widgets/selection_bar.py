@@ -168,7 +168,10 @@ def _evaluated(identity: str, text: str, _bundle: Bundle) -> Bools:
 def _pending_error(view: ViewState) -> str:
     """Why the text in the field is invalid, until it is corrected or the selection changes."""
     error, unchanged = st.session_state.get(_INVALID, ("", view.select))
-    return str(error) if unchanged == view.select else ""
+    if unchanged != view.select:
+        del st.session_state[_INVALID]
+        return ""
+    return str(error)
 
 
 @guarded()
@@ -184,13 +187,11 @@ def _take() -> None:
 
 @guarded()
 def _undo() -> None:
-    st.session_state.pop(_INVALID, None)
     session.undo()
 
 
 @guarded()
 def _redo() -> None:
-    st.session_state.pop(_INVALID, None)
     session.redo()
 
 

@@ -40,6 +40,8 @@ def test_the_test_hides_the_page_and_scores_the_answers(
     assert not app.exception and not charts(app)
     assert [box.label for box in app.selectbox] == ["Bundle"]
     assert f"Four are of {subject}," in texts(app)
+    keys = [app.button(key=f"blind 0 {place}").proto.shortcut for place in range(5)]
+    assert keys == ["1", "2", "3", "4", "5"]
     trials = state(app).trials
     choose(app, 0, trials[0].foreign)
     choose(app, 1, (trials[1].foreign + 1) % 5)
@@ -50,6 +52,9 @@ def test_the_test_hides_the_page_and_scores_the_answers(
     assert stored == numbers.percent(table["intruder"][int(subject.split()[1])].as_py())
     assert you == "1 of 2 (50\u00a0%)" and chance == "20\u00a0%"
     assert words.split(" ")[1:3] == ["of", "2"]
+    badges = [line[line.index(" :") :] for line in texts(app).splitlines() if "-badge[" in line]
+    both = [" :red-badge[foreign] :blue-badge[your choice]"]
+    assert sorted(badges) == [" :blue-badge[your choice]", " :red-badge[foreign]", *both]
     lines = [json.loads(line) for line in answers.read_text().splitlines()]
     assert [line["right"] for line in lines] == [True, False]
     assert [line["answer"] for line in lines] == [
@@ -103,6 +108,10 @@ def test_a_latent_that_is_never_active_has_no_test(open_page: Open) -> None:
 
 def test_another_page_is_not_hidden(open_page: Open) -> None:
     app = click(open_page("latent", latent=3), "Test yourself")
+    state(app).bundle = "another"
+    assert charts(app.run())
+    state(app).bundle = app.query_params["bundle"]
+    assert not charts(app.run())
     assert charts(app.switch_page("pages/clusters.py").run())
 
 

@@ -1,7 +1,12 @@
 """Interactions with charts change the view."""
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.selection import Latents, both, ids_of, parse
@@ -185,3 +190,91 @@ def test_a_cell_of_the_diagonal_opens_its_latent_and_any_other_its_pair(open_pag
         app = open_page("cooccurrence", select="latent=3,8,9,17")
         app = act_in_chart(app, "heatmap-phi", picked_cell=[{"latent": 8, "partner": partner}])
         assert app.title[0].value == page and app.query_params["latent"] == "8"
+
+
+def _act(bundle_id: str, name: str, value: str) -> None:
+    import json  # noqa: PLC0415
+
+    from pages.widgets import events, session  # noqa: PLC0415
+
+    session.note(bundle=bundle_id)
+    if name == "choose":
+        events.choose_cluster(int(value))
+    else:
+        events.act(name, json.loads(value))
+
+
+@pytest.fixture
+def acted(planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The parameters of the address after an interaction, without the drawn page."""
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(planted_bundle.path.parent))
+    st.cache_data.clear()
+
+    def run(name: str, value: Any, **view: str) -> dict[str, Any]:
+        given = (planted_bundle.manifest.bundle_id, name, json.dumps(value))
+        app = AppTest.from_function(_act, args=given, default_timeout=60)
+        for parameter, text in view.items():
+            app.query_params[parameter] = text
+        app.run()
+        assert not app.exception
+        return dict(app.query_params)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "before", "after"),
+    [
+        (
+            "picked_value",
+            {"column": "genre", "value": "code"},
+            "profile(genre,prose) & flag=live",
+            "flag=live & profile(genre,code)",
+        ),
+        ("picked_flag", {"flag": "dense"}, "flag=dead & cluster=4", "cluster=4 & flag=dense"),
+        (
+            "picked_pair_of_clusters",
+            {"cluster": "12", "other": "3"},
+            "cluster=9 & flag=live",
+            "flag=live & cluster=3,12",
+        ),
+        ("picked_inner_cluster", {"members": "9,3"}, "latent=7 & flag=live", "latent=3,9"),
+    ],
+)
+def test_a_click_takes_the_place_of_what_is_of_its_kind(
+    acted: Any, name: str, row: dict[str, str], before: str, after: str
+) -> None:
+    assert acted(name, [row], select=before)["select"] == after
+
+
+def test_only_clusters_of_the_bundle_are_chosen(acted: Any, planted_bundle: Bundle) -> None:
+    last = planted_bundle.clusters.num_rows - 1
+    row = planted_bundle.clusters.slice(last, 1).to_pylist()[0]
+    chosen = acted("choose", last)
+    assert (chosen["cluster"], chosen["select"]) == (str(last), f"cluster={last}")
+    assert (chosen["space"], chosen["level"]) == (row["space"], str(row["level"]))
+    for cluster in (-1, last + 1):
+        assert "cluster" not in acted("choose", cluster)
+
+
+def test_a_box_is_drawn_in_the_plane_of_the_view(acted: Any, planted_bundle: Bundle) -> None:
+    rows = component_plane(planted_bundle, 0, (2, 1)).rows
+    x, y = (float(np.median(rows[axis].to_numpy())) for axis in ("x", "y"))
+    ends = [(x, 1e9), (-1e9, y)]
+    members = members_inside(planted_bundle, 0, (2, 1), ends)
+    assert members and members != members_inside(planted_bundle, 0, (1, 2), ends)
+    box = {"x": list(ends[0]), "y": list(ends[1])}
+    selected = acted("brushed_plane", box, cluster="0", component="2", against="1")
+    assert selected["select"] == str(Latents(ids_of(members)))
+    assert "select" not in acted("brushed_plane", box)  # no cluster is shown
+
+
+def test_a_click_that_clears_a_box_opens_a_latent_and_keeps_the_selection(
+    open_page: Open,
+) -> None:
+    app, name = open_page("overview"), "max-activation-vs-density"
+    act_in_chart(app, name, brushed_strengths={"density": [0.001, 1], "max": [1, 99]})
+    selected = app.query_params["select"]
+    act_in_chart(app, name, picked=[{"latent": 17}])
+    assert app.title[0].value == "Latent" and app.query_params["latent"] == "17"
+    assert app.query_params["select"] == selected

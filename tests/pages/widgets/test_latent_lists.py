@@ -19,6 +19,13 @@ def test_a_click_opens_what_the_column_stands_for(
     app = open_page("latent", latent=8)
     partner = listed_partners(planted_bundle, 8, "phi").rows["latent"][1].as_py()
     key = "list of partners phi None of 8"
+    if column == "name":  # a row that another bundle had below the last one
+        below = listed_partners(planted_bundle, 8, "phi").rows.num_rows
+        app.session_state[key] = {
+            "selection": {"rows": [], "columns": [], "cells": [(below, column)]}
+        }
+        app.run()
+        assert not app.exception and app.query_params["latent"] == "8"
     app.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(1, column)]}}
     app.run()
     assert app.title[0].value == page
@@ -56,3 +63,9 @@ def test_a_bar_ends_at_the_largest_value(
     column: Any = latent_lists._bar("phi", stored, bounded)
     bar = column["type_config"]
     assert (bar["min_value"], bar["max_value"], bar["format"]) == (0, end, digits)
+
+
+def test_the_space_before_a_word_can_be_seen_and_no_other() -> None:
+    tokens = pa.chunked_array([[" sea", "a b", "  ", "x "]])
+    shown = latent_lists.with_leading_space(tokens).to_pylist()
+    assert shown == ["␣sea", "a b", "␣ ", "x "]

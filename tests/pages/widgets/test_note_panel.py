@@ -15,7 +15,8 @@ from analysis.notes.note import Note, Place, Stamp
 from analysis.notes.note_content import note_content
 from analysis.notes.note_store import NoteStore
 from analysis.notes.subjects import latent_subject
-from pages.widgets import note_panel, noted
+from analysis.serve.access.rights import Grant, User
+from pages.widgets import current_user, note_panel, noted
 from pages.widgets.note_panel import escaped
 from tests.pages.conftest import click, texts
 
@@ -205,6 +206,56 @@ def test_a_vote_is_counted_and_withdrawn(app: AppTest, place: Place) -> None:
     click(app, "Does not fit")
     (vote,) = store().votes(place, LATENT)
     assert (vote.author, vote.label) == ("bob", "whale")
+
+
+def test_the_own_vote_stands_out_and_five_readers_are_named(app: AppTest, place: Place) -> None:
+    for reader in "bcdefg":
+        store().vote(place, LATENT, 1, "whale", reader)
+    app.run()
+    assert "6: the label fits (b, c, d, e, f)" in texts(app)
+
+    def kinds() -> list[str]:
+        return [app.button(key=f"vote {value} on latent 3").proto.type for value in (1, -1)]
+
+    assert kinds() == ["secondary", "secondary"]
+    click(app, "Does not fit")
+    assert kinds() == ["secondary", "primary"]
+
+
+def test_the_last_versions_are_listed_from_the_last_one_on(
+    app: AppTest, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.session_state["history of the note on latent 3"] = True
+    assert "Restore" not in " ".join(button.label for button in app.run().button)
+    assert not app.get("popover")  # nothing was written
+    for version, name in enumerate(("one", "two", "three")):
+        store().write(place, LATENT, note_content(name), version, "bob")
+    monkeypatch.setattr(note_panel, "MOST_VERSIONS", 2)
+    app.session_state["history of the note on latent 3"] = True
+    lines = texts(app.run()).splitlines()
+    listed = [line for line in lines if " · bob · 20" in line]
+    assert [line[:5] for line in listed] == ["**3**", "**2**"]
+    restored = [button.label for button in app.button if button.label.startswith("Restore")]
+    assert restored == ["Restore version 2"]
+
+
+def test_a_reader_who_may_not_annotate_only_reads(
+    app: AppTest, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store().write(place, LATENT, note_content("one"), 0, "bob")
+    click(app.run(), "Note")
+    assert app.text_area and not app.info  # the note is as it was when the form was opened
+    store().write(place, LATENT, note_content("two"), 1, "bob")
+    assert "bob has changed this note while you are writing" in app.run().info[0].value
+    reader = User("ada", "reader", (Grant("*", frozenset({"see"})),))
+    monkeypatch.setattr(current_user, "current_user", lambda: reader)
+    app.session_state["history of the note on latent 3"] = True
+    app.run()
+    assert not app.exception and "two" in texts(app) and "**1** · bob" in texts(app)
+    assert not app.button and not app.text_area
+    store().write(place, LATENT, note_content(), 2, "bob")
+    assert not app.run().button  # of a single version, too
+    monkeypatch.undo()
 
 
 def test_a_note_of_another_reading_says_so(app: AppTest, place: Place) -> None:

@@ -143,3 +143,13 @@ def test_a_database_that_cannot_be_opened_is_tried_again_later(
         noted.note_store()
     monkeypatch.setattr(noted, "RETRY_SECONDS", 0.0)
     assert noted.note_store().notes("a") == []
+
+
+def test_the_notes_of_another_database_are_others(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("first", "second"):  # with the same stamp
+        monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / text}.sqlite")
+        write(planted_bundle, text, 0)
+        assert noted.read_note(planted_bundle, LATENT).note.content.text == text
+        assert [n.content.text for n in noted.noted_of(planted_bundle).notes] == [text]

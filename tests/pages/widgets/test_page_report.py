@@ -7,9 +7,10 @@ import pytest
 from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
 from analysis.notes.subjects import latent_subject
+from analysis.serve.access.rights import Grant, User
 from charts.core.figure import CaptionedTable
 from charts.core.report import Part, ReportHead
-from pages.widgets import noted, page_report
+from pages.widgets import current_user, noted, page_report
 from tests.pages.conftest import Open
 
 Offered = list[tuple[ReportHead, list[Part]]]
@@ -55,3 +56,16 @@ def test_every_page_offers_its_figures_tables_and_notes(
     (drawn,) = [part() for part in parts if not isinstance(part, CaptionedTable)]
     assert drawn.title.startswith("Map of the") and drawn.rows.num_rows > 100
     assert drawn.view.startswith("?") or "map" in drawn.view
+
+
+def test_empty_notes_and_pages_of_who_may_not_export_are_in_no_report(
+    open_page: Open, offered: Offered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page("pair", latent=8, partner=3)
+    assert offered[-1][0].notes == ()
+    before = len(offered)
+    reader = User("ada", "reader", (Grant("*", frozenset({"see"})),))
+    monkeypatch.setattr(current_user, "current_user", lambda: reader)
+    app = open_page("overview")
+    assert not app.exception and app.get("vega_lite_chart")
+    assert len(offered) == before and not app.get("download_button")

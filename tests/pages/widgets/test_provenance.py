@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle, ModelSource, open_bundle
+from pages.widgets import provenance as provenance_module
 from pages.widgets.provenance import (
     checksums,
     health_numbers,
@@ -98,3 +99,15 @@ def test_a_newcomer_reads_which_sae_this_is(planted_bundle: Bundle) -> None:
     assert f"{manifest.sae.hook_point} of gpt2." in which_sae(
         manifest.model_copy(update={"model": model})
     )
+
+
+def test_zero_and_empty_values_are_listed_and_absent_ones_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(st, "markdown", written.append)
+    rows = {"seed": 0, "sink_norm": 0.0, "is_big": False, "policy": "", "hook": None}
+    provenance_module._listing("Parameters", rows)
+    listed = [line.split("|")[1].strip() for line in written[0].splitlines() if line[:1] == "|"]
+    assert listed[2:] == ["seed", "sink norm", "is big", "policy"]
+    assert "| seed | 0 |" in written[0]

@@ -5,8 +5,10 @@ import re
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.widgets import search_list
 from pages.widgets.search_list import KEY
 from tests.pages.conftest import Open
 
@@ -72,3 +74,25 @@ def test_the_list_knows_its_bundle_and_the_selection(open_page: Open) -> None:
     assert data["committed"] == "flag=dead"
     assert re.fullmatch(r"map-data/[0-9a-f]+/[0-9a-f]+/search", data["address"])
     assert KEY == "search list"
+
+
+@pytest.mark.parametrize(
+    ("kind", "opens", "on_a_map", "opened"),
+    [
+        ("latent", False, True, []),
+        ("latent", False, False, [3]),
+        ("latent", True, True, [3]),
+        ("context", False, True, []),
+        ("context", True, True, [3]),
+    ],
+)
+def test_a_map_flies_to_a_latent_unless_it_is_to_be_opened(
+    monkeypatch: pytest.MonkeyPatch, kind: str, opens: bool, on_a_map: bool, opened: list[int]
+) -> None:
+    gone: list[int] = []
+    chosen = {"kind": kind, "item": 3, "opens": opens}
+    monkeypatch.setattr(st, "session_state", {KEY: {"chosen": chosen}})
+    monkeypatch.setattr(search_list, "fly_to", lambda latent: on_a_map and latent == 3)
+    monkeypatch.setattr(search_list, "open_latent", gone.append)
+    search_list.take_choice()
+    assert gone == opened

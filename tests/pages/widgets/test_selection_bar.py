@@ -1,8 +1,17 @@
 """The selection bar parses, explains, clears and shares the selection."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from analysis.bundle import Bundle
+from analysis.notes.note_content import note_content
+from analysis.notes.subjects import latent_subject
 from analysis.selection import text_search
+from pages.widgets import noted, selection_bar
+from pages.widgets.markdown import plain
+from pages.widgets.state import ViewState
 from tests.pages.conftest import Open, click, texts
 
 
@@ -23,6 +32,38 @@ def test_an_invalid_selection_is_explained_and_kept_for_correction(
     assert "of 200 latents" not in texts(app)  # the number is of the selection before
     app.text_input[0].set_value("latent=3").run()
     assert not app.error and "**1** of 200 latents" in texts(app)
+
+
+def test_an_error_goes_when_the_selection_changes_or_is_cleared(open_page: Open) -> None:
+    app = open_page("overview")
+    assert app.button(key="undo selection").disabled
+    app.text_input[0].set_value("latent=3").run()
+    app.text_input[0].set_value("[a](b) <").run()
+    assert app.error[0].value == plain(app.error[0].value.replace("\\", ""), 1000)
+    app.query_params["select"] = "latent=3,4"  # as a chart or a link of the page does
+    app.run()
+    assert not app.error and app.text_input[0].value == "latent=3,4"
+    app.query_params["select"] = "latent=3"
+    app.run()
+    assert not app.error
+    click(app, "Clear")
+    app.text_input[0].set_value("density <").run()
+    assert app.error
+    click(app, "Clear")  # also where nothing is selected
+    assert not app.error and app.text_input[0].value == ""
+
+
+def test_a_selection_by_notes_follows_them(
+    planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARWATER_NOTES", f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    view = ViewState(select="status=checked | tag=odd")
+    mask, problem = selection_bar._mask(planted_bundle, view)
+    assert (int(mask.sum()), problem) == (0, "")
+    place = noted.place_of(planted_bundle)
+    noted.note_store().write(place, latent_subject(8), note_content("n", ["odd"]), 0, "bob")
+    mask, _ = selection_bar._mask(planted_bundle, view)
+    assert np.flatnonzero(mask).tolist() == [8]
 
 
 def test_clear_selects_everything(open_page: Open) -> None:

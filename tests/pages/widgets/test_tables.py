@@ -9,13 +9,15 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.bundle import Bundle
+from charts import tables as charts_tables
 from charts.core.export import ROWS_KINDS
 from charts.core.figure import Figure
 from pages.widgets import tables
 from pages.widgets.export_menu import SHOWN
 from pages.widgets.frames import frame as displayed
 from pages.widgets.tables import _clicked_row, heading
-from tests.pages.conftest import Open, open_menus
+from tests.pages.conftest import Open, open_menus, texts
 
 AS_PERCENTAGES = ("member_share",)
 """Shares of the table of clusters that are drawn as percentages."""
@@ -98,6 +100,10 @@ def test_every_table_exports_the_rows_that_it_shows(
             assert any(key.endswith(f"export {table.name} {kind}") for key in keys), kind
     for frame, table in zip(app.dataframe, exported, strict=False):
         marks = [name for name in ("chosen",) if name in frame.value]
+        if marks:
+            chosen = int(app.query_params["cluster"])
+            marked = ["▸" if one == chosen else "" for one in frame.value["cluster"]]
+            assert frame.value["chosen"].tolist() == marked
         drawn = frame.value.drop(columns=marks)
         assert list(drawn.columns) == table.rows.column_names
         for name in set(drawn.columns) - {"selected", "top_tokens"}:
@@ -131,3 +137,47 @@ def test_shares_are_drawn_in_percent_and_nothing_else_is() -> None:
     drawn = tables._in_percent(shown, "stability")
     assert drawn["stability"].to_pylist() == [50, None]
     assert drawn["bootstrap"].to_pylist() == [0.25, 0.5]
+
+
+def _members(path: str, latents: list[int]) -> None:
+    import numpy as np  # noqa: PLC0415
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.bundle import open_bundle  # noqa: PLC0415
+    from pages.widgets.tables import latent_table  # noqa: PLC0415
+
+    bundle = st.cache_resource(open_bundle)(path)
+    mask = np.isin(np.arange(bundle.latents.num_rows), latents)
+    st.markdown(f"ticked: {latent_table(bundle, mask, 'Members')}")
+
+
+@pytest.mark.parametrize("rows", [[], [1], [0, 2]])
+def test_only_a_single_ticked_latent_has_its_note_shown(
+    planted_bundle: Bundle, rows: list[int]
+) -> None:
+    given = {"path": str(planted_bundle.path), "latents": [3, 8, 20]}
+    app = AppTest.from_function(_members, kwargs=given, default_timeout=60).run()
+    listed = app.dataframe[0].value["latent"].tolist()
+    key = f"table of members {tables._digest(listed)}"
+    app.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    app.run()
+    ticked = [one.value for one in app.markdown if one.value.startswith("ticked")]
+    assert ticked == [f"ticked: {listed[rows[0]] if len(rows) == 1 else None}"]
+    labels = [button.label for button in app.button if "ticked" in button.label]
+    assert labels == [f"Select the {len(rows)} ticked"] * bool(rows)
+
+
+def test_a_relation_opens_its_pair_and_the_heading_counts_all_listed(
+    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charts_tables, "MOST_ROWS", 2)
+    app = open_page("cooccurrence", tab="relations", flagged="shown")
+    listed = planted_bundle.relations.all().num_rows
+    assert f"**Relations** · {listed}, the 2 smallest q shown" in texts(app)
+    rows = app.dataframe[0].value
+    a, b = rows["a"].tolist(), rows["b"].tolist()
+    assert len(a) == 2 and a[1] != b[1]
+    app.session_state["relations"] = {"selection": {"rows": [], "columns": [], "cells": [(1, "q")]}}
+    app.run()
+    assert app.title[0].value == "Pair"
+    assert (app.query_params["latent"], app.query_params["partner"]) == (str(a[1]), str(b[1]))
