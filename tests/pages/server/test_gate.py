@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -50,7 +50,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         kind = b"text/html" if scope["path"] == "/" else b"text/plain"
         headers = [(b"content-type", kind), (b"cache-control", b"public, immutable")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        status = 404 if scope["path"].endswith("/missing") else 200
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"shown"})
         return
     await send({"type": "websocket.accept"})
@@ -60,18 +61,22 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 def scope_of(path: str, kind: str = "http", **headers: str) -> Scope:
     raw = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+    path, _, query = path.partition("?")
     client = ("127.0.0.1", 5)
-    return {"type": kind, "path": path, "headers": raw, "query_string": b"", "client": client}
+    scope = {"type": kind, "path": path, "headers": raw, "client": client}
+    return {**scope, "query_string": query.encode()}
 
 
-def asked(path: str, base_path: str = "", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def asked(
+    path: str, base_path: str = "", *, login: Literal["oidc", "headers"] = "oidc", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     sent: list[Message] = []
 
     async def run() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        gate = Gate(app, ServerSettings(mode="team"), base_path)
+        gate = Gate(app, ServerSettings(mode="team", login=login), base_path)
         await gate(scope_of(path, **headers), _never, send)
 
     asyncio.run(run())
@@ -114,8 +119,21 @@ def test_who_has_no_role_is_told_so(claims: dict[str, Any]) -> None:
 
 def test_metrics_are_for_operators(claims: dict[str, Any]) -> None:
     assert asked("/_stcore/metrics")[0] == 403
+    assert asked("/metrics")[0] == 200  # a program of this machine
+    for name in ("forwarded", "via", "x_forwarded_for", "x_real_ip"):
+        assert asked("/metrics", **{name: "for=10.0.0.5"})[0] == 403
     claims["email"] = "operator@lab.example"
     assert asked("/_stcore/metrics")[0] == 200
+    assert asked("/metrics", x_forwarded_for="10.0.0.5")[0] == 200
+
+
+def test_a_file_is_given_to_nobody_who_was_not_sent_its_address(claims: dict[str, Any]) -> None:
+    assert asked("/media/1.png")[0] == 404 and SEEN == []
+
+
+def test_whom_a_proxy_does_not_name_is_asked_to_log_in_there() -> None:
+    status, _, body = asked("/", login="headers")
+    assert (status, body.decode()) == (401, gates.NOBODY)
 
 
 def test_what_browsers_keep(claims: dict[str, Any]) -> None:
@@ -124,6 +142,12 @@ def test_what_browsers_keep(claims: dict[str, Any]) -> None:
     status, _, body = asked("/map-data/1/2", if_none_match=headers["etag"])
     assert (status, body) == (304, b"")
     assert asked("/map-data/1/3", if_none_match=headers["etag"])[0] == 200
+    other = asked("/map-data/1/2?latent=3")[1]["etag"]
+    assert asked("/map-data/1/2?latent=4", if_none_match=other)[0] == 200
+    assert asked("/map-data/1/2?latent=3", if_none_match=other)[0] == 304
+    status, headers, _ = asked("/map-data/1/missing")
+    assert (status, headers["cache-control"]) == (404, "private, no-store")
+    assert "etag" not in headers
     assert asked("/")[1]["cache-control"] == "no-store"
     assert asked("/static/x.js")[1]["cache-control"] == "public, immutable"
 
@@ -211,6 +235,29 @@ def test_a_socket_ends_with_its_browser(claims: dict[str, Any]) -> None:
     assert [m["type"] for m in asyncio.run(run())] == ["websocket.accept", "websocket.send"]
 
 
+def test_a_socket_that_was_not_accepted_is_only_closed(
+    claims: dict[str, Any], people: Path
+) -> None:
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    async def run() -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        gate = Gate(waiting, ServerSettings(mode="team"), look_again=0.01)
+        socket = scope_of("/_stcore/stream", "websocket")
+        running = asyncio.create_task(gate(socket, asyncio.Queue[Message]().get, send))
+        await asyncio.sleep(0.02)
+        people.write_text(PEOPLE.replace("reader@", "former@"), encoding="utf-8")
+        await asyncio.wait_for(running, 10)
+        return sent
+
+    assert asyncio.run(run()) == [{"type": "websocket.close", "code": RIGHTS_CHANGED}]
+
+
 def test_a_full_server_turns_away_who_has_no_page_open(claims: dict[str, Any]) -> None:
     def opened(limit: int, path: str = "/map", kind: str = "http") -> int:
         sent: list[Message] = []
@@ -229,7 +276,8 @@ def test_a_full_server_turns_away_who_has_no_page_open(claims: dict[str, Any]) -
         assert opened(1, "/map-data/1/2") == 200  # of a page that is open
         assert opened(1, "/_stcore/stream", "websocket") == 1013
         with STATE.open_page("reader@lab.example", "reader"):
-            assert opened(1) == 200
+            assert opened(1) == 200  # it loads its page again
+            assert opened(1, "/_stcore/stream", "websocket") == 1013
 
 
 def test_a_logout_ends_the_login_also_for_open_pages_and_copies_of_the_cookie(

@@ -102,6 +102,8 @@ def test_two_notes_that_claim_the_cluster_ask(
         store().write(place, earlier(planted_bundle, own), note_content(name), 0, "bob")
     app.run()
     assert "2 notes of earlier clusters fit this cluster" in app.warning[0].value
+    kwargs = {"path": str(planted_bundle.path), "cluster": CLUSTER + 1}
+    assert not AppTest.from_function(_app, default_timeout=60, kwargs=kwargs).run().warning
     click(app, f"Put it on cluster {CLUSTER}")
     assert "A reader put it here." in texts(app)
     # The other one still asks, until a reader decides for it too.
@@ -119,6 +121,17 @@ def test_a_note_that_fits_no_cluster_is_not_lost(
     assert "No cluster of this bundle shares a member with it." in texts(app)
     click(app, f"Put it on cluster {CLUSTER}")
     assert "lost" in texts(app) and not app.expander
+
+
+def test_a_note_that_shares_too_few_members_is_not_on_the_cluster(
+    app: AppTest, place: Place, planted_bundle: Bundle, members: list[int]
+) -> None:
+    subject = earlier(planted_bundle, [members[0], *range(5000, 5000 + len(members))])
+    store().write(place, subject, note_content("far"), 0, "bob")
+    app.run()
+    assert "1 notes of earlier clusters fit no cluster" in app.expander[0].label
+    assert f"Most similar here: cluster {CLUSTER}" in texts(app)
+    assert "was written for" not in texts(app)
 
 
 def test_a_forgotten_author_of_a_lost_note_is_not_named_for_long(

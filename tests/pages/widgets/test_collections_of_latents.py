@@ -117,6 +117,16 @@ def test_a_page_has_the_note_of_the_collection_and_its_own(
     assert store.note(place, latent).content.text == "why"
 
 
+def test_two_collections_have_no_note_in_common(app: AppTest, planted_bundle: Bundle) -> None:
+    store, place = noted.note_store(), noted.place_of(planted_bundle)
+    for name in ("one", "two"):
+        store.write(place, new_collection([3]), note_content(name), 0, "bob")
+    for select, notes in (("collection=one", 1), ("collection=one,two", 0), ("latent=3", 0)):
+        app.query_params["select"] = select
+        app.run()
+        assert [button.label for button in app.button].count("Note") == notes
+
+
 @pytest.mark.parametrize("name", ["Days", "days"])
 def test_one_of_two_names_that_are_alike_has_its_note_shown(
     app: AppTest, planted_bundle: Bundle, name: str

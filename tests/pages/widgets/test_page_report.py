@@ -1,8 +1,10 @@
 """The report of a page: what is offered, and what it holds."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 
 from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
@@ -69,3 +71,14 @@ def test_empty_notes_and_pages_of_who_may_not_export_are_in_no_report(
     app = open_page("overview")
     assert not app.exception and app.get("vega_lite_chart")
     assert len(offered) == before and not app.get("download_button")
+
+
+def test_the_file_of_a_report_has_the_ids_of_its_page(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = {"latent": "8", "partner": "3"}
+    monkeypatch.setattr(st, "query_params", SimpleNamespace(to_dict=lambda: params))
+    monkeypatch.setattr(st, "session_state", {})
+    end = f"_{planted_bundle.manifest.bundle_id[:8]}.html"
+    for title, name in (("Pair", "pair-8-3"), ("Latent", "latent-8"), ("Map", "map")):
+        assert page_report._file_name(title, planted_bundle) == f"report-{name}{end}"

@@ -132,3 +132,71 @@ def test_the_last_hundred_selections_can_be_undone() -> None:
     assert not app.exception
     # Of 102 selections and everything before them, one hundred are kept.
     assert [one.value for one in app.markdown] == ["100 latent=100 latent=1", "latent=3"]
+
+
+def _steps(drawn: bool, suggested: bool) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from pages.widgets import session  # noqa: PLC0415
+
+    if drawn:
+        st.session_state[session.chart_key("drawn")] = {"selection": {"box": {"x": [0, 1]}}}
+    session.current()
+    if suggested and "begun" not in st.session_state:
+        st.session_state["begun"] = True
+        session.suggest(latent=3)
+    elif suggested:
+        session.drop_suggestions()
+    st.markdown(f"{session.generation('drawn')} {session.current().latent}")
+
+
+def test_a_new_link_clears_what_is_drawn_in_charts_but_a_move_of_the_map_does_not() -> None:
+    app = AppTest.from_function(_steps, args=(True, False)).run()
+    cleared = {"viewport": "0,1,0,1", "mode": "box", "size": "density", "select": "flag=dead"}
+    for name, value in cleared.items():
+        app.query_params[name] = value
+        assert app.run().markdown[0].value == f"{int(name == 'select')} None"
+
+
+def test_a_suggestion_that_a_link_names_is_chosen() -> None:
+    app = AppTest.from_function(_steps, args=(False, True)).run()
+    assert app.markdown[0].value == "0 3"
+    app.query_params["select"] = "flag=live"  # the link has the suggested latent too
+    assert app.query_params["latent"] == "3"
+    assert app.run().markdown[0].value == "0 3"
+    app = AppTest.from_function(_steps, args=(False, True)).run()
+    assert app.run().markdown[0].value == "0 None"
+
+
+def test_another_bundle_has_no_selection_to_go_back_to() -> None:
+    def page() -> None:
+        import streamlit as st  # noqa: PLC0415
+
+        from analysis.selection import parse  # noqa: PLC0415
+        from pages.widgets import session  # noqa: PLC0415
+
+        chart = session.chart_key("drawn")
+        session.change(measure="lift", colour="density", latent=3)
+        for text in ("latent=1", "latent=2"):
+            session.select(parse(text))
+        st.session_state[chart] = {"selection": {"box": {"x": [0, 1]}}}
+        session.undo()
+        st.markdown(f"{session.generation('drawn')} {session.can_undo()} {session.can_redo()}")
+        session.select(parse("latent=1"))  # the same as before is no step
+        st.markdown(f"{session.can_redo()}")
+        session.select(parse("latent=4"))
+        st.markdown(f"{session.can_redo()}")
+        session.undo()
+        view = session.reset(bundle="1a2b")
+        st.markdown(f"{session.can_undo()} {session.can_redo()}")
+        st.markdown(f"{view.bundle} {view.measure} {view.colour} {view.latent} {view.select!r}")
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    assert [one.value for one in app.markdown] == [
+        "1 True True",
+        "True",
+        "False",
+        "False False",
+        "1a2b lift density None ''",
+    ]
