@@ -1,6 +1,7 @@
 """Requests to the routes that serve data of a bundle."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -9,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from analysis.bundle import Bundle
+from analysis.serve.access.rights import User
+from pages.server.requested_bundle import USER
 
 
 @pytest.fixture
@@ -30,3 +33,17 @@ def body(answer: Response) -> bytes:
     assert answer.status_code == 200
     assert "immutable" in answer.headers["cache-control"]
     return bytes(answer.body)
+
+
+def of_team(request: Request, user: User, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    """The request as the gate of a team hands it on, from a user."""
+    monkeypatch.setenv("CLEARWATER_MODE", "team")
+    monkeypatch.setenv("CLEARWATER_PEOPLE", str(folder / "people.toml"))
+    request.scope[USER] = user
+    return request
+
+
+def audited(caplog: pytest.LogCaptureFixture) -> list[dict[str, str]]:
+    """The entries of the audit trail of a test."""
+    entries = (vars(line)["entry"] for line in caplog.records if line.name == "clearwater.audit")
+    return list(entries)

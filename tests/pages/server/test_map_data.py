@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from analysis.bundle import Bundle, LevelName
 from analysis.notes.note_content import note_content
 from analysis.notes.subjects import latent_subject
+from charts import map_columns
 from charts.map_columns import colouring
 from charts.map_points import map_points
 from charts.note_colours import digest_of, notes_text
@@ -39,6 +40,26 @@ def test_a_column_is_that_of_the_level_and_the_latent(planted_bundle: Bundle) ->
     partners = {"latent": 3, "measure": "jaccard"}
     sent = body(map_data.column(asked(planted_bundle, partners, name="association")))
     assert sent == packed(colouring(planted_bundle, "association", latent=3, measure="jaccard"))
+
+
+def test_a_column_is_that_of_the_typed_text_and_of_the_profile(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = {"own_text": "3:0.5,8:1"}
+    sent = body(map_data.column(asked(planted_bundle, query, name="own_text")))
+    assert sent == packed(colouring(planted_bundle, "own_text", text="3:0.5,8:1"))
+    assert sent != packed(colouring(planted_bundle, "own_text", text="3:1"))
+    given: list[object] = []
+    real = colouring
+
+    def noticed(bundle: Bundle, name: str, *view: object) -> object:
+        given.append(view[4])
+        return real(bundle, "density")
+
+    monkeypatch.setattr(map_columns, "colouring", noticed)
+    map_data.column(asked(planted_bundle, {"profile": "source"}, name="profile"))
+    map_data.column(asked(planted_bundle, name="profile"))
+    assert given == ["source", ""]
 
 
 def test_notes_are_kept_only_under_the_address_of_what_they_are(

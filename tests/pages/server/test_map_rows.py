@@ -1,6 +1,7 @@
 """The route of the selected rows of a map."""
 
 import io
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,19 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 import charts.map
 from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
 from analysis.notes.subjects import latent_subject
 from analysis.selection import evaluate, parse
+from analysis.serve.access.rights import Action, Grant, User
 from charts.core.provenance import Provenance, hashes_of
 from charts.reproduction import made_again
 from pages.server.map_rows import rows
 from pages.widgets import noted
-from tests.pages.server.conftest import asked
+from tests.pages.server.conftest import asked, audited, of_team
 
 pytestmark = pytest.mark.usefixtures("offered")
 
@@ -97,6 +100,10 @@ def test_the_provenance_makes_the_rows_again(planted_bundle: Bundle) -> None:
     ("query", "view"),
     [
         ({"colour": "association", "latent": "8"}, {"latent": 8, "measure": "phi"}),
+        (
+            {"colour": "association", "latent": "8", "measure": "lift", "regime": "2.5,7"},
+            {"latent": 8, "measure": "lift", "regime": (2.5, 7.0)},
+        ),
         ({"colour": "profile", "profile": "source"}, {"profile": "source"}),
         ({"colour": "own_text", "own_text": "sea"}, {"own_text": "sea"}),
         (
@@ -122,3 +129,26 @@ def test_the_view_of_the_address_decides_the_rows(
     monkeypatch.setattr(charts.map, "selected_rows", noticed)
     rows(asked(planted_bundle, query, map="decoder", kind="csv"))
     assert {name: given[name] for name in view} == view
+
+
+def test_rows_need_the_right_to_export_and_are_recorded(
+    planted_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def answered(kind: str, *actions: Action) -> Response:
+        user = User("ada", "reader", (Grant("*", frozenset(actions)),))
+        request = asked(planted_bundle, map="decoder", kind=kind)
+        return rows(of_team(request, user, tmp_path, monkeypatch))
+
+    with caplog.at_level(logging.INFO, "clearwater.audit"):
+        for kind in ("csv", "provenance"):
+            with pytest.raises(HTTPException) as refused:
+                answered(kind, "see")
+            assert refused.value.status_code == 403
+        assert audited(caplog) == []
+        answer = answered("csv", "see", "export")
+    (entry,) = audited(caplog)
+    assert (entry["action"], entry["user"]) == ("export", "ada")
+    assert f'"{entry["what"]}"' in answer.headers["content-disposition"]

@@ -1,6 +1,7 @@
 """The read API, against the tables of the bundle itself."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from analysis.bundle import TABLES, Bundle
@@ -20,7 +20,7 @@ from pages.server import read_api
 from pages.server.rate_limit import RateLimit
 from pages.server.requested_bundle import USER
 from pages.widgets.noted import note_store, place_of
-from tests.pages.server.conftest import asked
+from tests.pages.server.conftest import asked, audited, of_team
 
 pytestmark = pytest.mark.usefixtures("offered")
 
@@ -133,21 +133,11 @@ def test_notes_come_with_their_author(planted_bundle: Bundle) -> None:
     assert (row["author"], row["latents"]) == ("ada", [7])
 
 
-def of_team(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: User, table: str = ""
-) -> Request:
-    monkeypatch.setenv("CLEARWATER_MODE", "team")
-    monkeypatch.setenv("CLEARWATER_PEOPLE", str(tmp_path / "people.toml"))
-    request = asked(bundle, table=table)
-    request.scope[USER] = user
-    return request
-
-
 def test_rights_are_those_of_the_pages(
     planted_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looker = User("ada", "reader", (Grant("planted", frozenset({"see"})),))
-    request = of_team(planted_bundle, tmp_path, monkeypatch, looker, table="latents")
+    request = of_team(asked(planted_bundle, table="latents"), looker, tmp_path, monkeypatch)
     assert len(content(read_api.bundles(request))["bundles"]) == 1
     assert content(read_api.bundle(request))["name"] == "planted"
     assert content(read_api.latents(request))["latents"]
@@ -168,10 +158,28 @@ def test_a_user_who_asks_too_often_waits(
 ) -> None:
     monkeypatch.setattr(read_api, "LIMIT", RateLimit(burst=2, per_second=0.1))
     operator = User("ann", "operator")
-    request = of_team(planted_bundle, tmp_path, monkeypatch, operator)
+    request = of_team(asked(planted_bundle), operator, tmp_path, monkeypatch)
     for _ in range(2):
         read_api.bundles(request)
     with pytest.raises(HTTPException) as refused:
         read_api.bundle(request)
     assert refused.value.status_code == 429
     assert 8 <= int((refused.value.headers or {})["Retry-After"]) <= 10
+
+
+def test_rows_that_leave_the_server_are_recorded(
+    planted_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    query = {"offset": 5, "limit": 10}
+    request = asked(planted_bundle, query, table="latents")
+    request = of_team(request, User("ann", "operator"), tmp_path, monkeypatch)
+    with caplog.at_level(logging.INFO, "clearwater.audit"):
+        read_api.table(request)
+        read_api.notes(request)
+    entries = audited(caplog)
+    own = {"action": "export", "user": "ann", "bundle": planted_bundle.manifest.bundle_id}
+    assert [entry | own for entry in entries] == entries
+    assert [entry["what"] for entry in entries] == ["table latents, 10 rows from 5", "notes"]

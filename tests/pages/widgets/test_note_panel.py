@@ -15,7 +15,7 @@ from analysis.notes.note import Note, Place, Stamp
 from analysis.notes.note_content import note_content
 from analysis.notes.note_store import NoteStore
 from analysis.notes.subjects import latent_subject
-from analysis.serve.access.rights import Grant, User
+from analysis.serve.access.rights import LOCAL, Grant, User
 from pages.widgets import current_user, note_panel, noted
 from pages.widgets.note_panel import escaped
 from tests.pages.conftest import click, texts
@@ -242,20 +242,23 @@ def test_the_last_versions_are_listed_from_the_last_one_on(
 def test_a_reader_who_may_not_annotate_only_reads(
     app: AppTest, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    who = [LOCAL]
+    monkeypatch.setattr(current_user, "current_user", lambda: who[0])
+    reader = User("ada", "reader", (Grant("*", frozenset({"see"})),))
     store().write(place, LATENT, note_content("one"), 0, "bob")
     click(app.run(), "Note")
     assert app.text_area and not app.info  # the note is as it was when the form was opened
-    store().write(place, LATENT, note_content("two"), 1, "bob")
-    assert "bob has changed this note while you are writing" in app.run().info[0].value
-    reader = User("ada", "reader", (Grant("*", frozenset({"see"})),))
-    monkeypatch.setattr(current_user, "current_user", lambda: reader)
     app.session_state["history of the note on latent 3"] = True
-    app.run()
-    assert not app.exception and "two" in texts(app) and "**1** · bob" in texts(app)
-    assert not app.button and not app.text_area
-    store().write(place, LATENT, note_content(), 2, "bob")
-    assert not app.run().button  # of a single version, too
-    monkeypatch.undo()
+    for version, name in ((1, "two"), (2, "three")):
+        who[0] = reader
+        app.run()
+        assert not app.exception and not app.button and not app.text_area
+        assert f"**{version}** · bob" in texts(app)
+        store().write(place, LATENT, note_content(name), version, "bob")
+        who[0] = LOCAL
+        app.run()
+        assert "bob has changed this note while you are writing" in app.info[0].value
+        assert "Restore version 1" in [button.label for button in app.button]
 
 
 def test_a_note_of_another_reading_says_so(app: AppTest, place: Place) -> None:
