@@ -68,7 +68,7 @@ def scope_of(path: str, kind: str = "http", **headers: str) -> Scope:
 
 
 def asked(
-    path: str, base_path: str = "", *, login: Literal["oidc", "headers"] = "oidc", **headers: str
+    path: str, base_path: str = "", login: Literal["oidc", "headers"] = "oidc", /, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     sent: list[Message] = []
 
@@ -132,7 +132,7 @@ def test_a_file_is_given_to_nobody_who_was_not_sent_its_address(claims: dict[str
 
 
 def test_whom_a_proxy_does_not_name_is_asked_to_log_in_there() -> None:
-    status, _, body = asked("/", login="headers")
+    status, _, body = asked("/", "", "headers")
     assert (status, body.decode()) == (401, gates.NOBODY)
 
 

@@ -105,11 +105,6 @@ def test_a_run_begins_without_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "session_state", {})
     export_menu.begin_run("Latent")
     export_menu.notes_now().append(Note(latent_subject(3), note_content("n"), 1))
-    export_menu.shown_now().append(lambda: None)
     assert export_menu.title_now() == "Latent"
     export_menu.begin_run("Map")
-    assert (export_menu.title_now(), export_menu.shown_now(), export_menu.notes_now()) == (
-        "Map",
-        [],
-        [],
-    )
+    assert (export_menu.title_now(), export_menu.notes_now()) == ("Map", [])
