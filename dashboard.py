@@ -79,6 +79,7 @@ if __name__ == "dashboard":
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
+    from analysis.runtime.allocator import use_few_arenas
     from pages.server import (
         health,
         map_cards,
@@ -96,6 +97,7 @@ if __name__ == "dashboard":
     )
     from pages.server.batches import Batches
     from pages.server.first_answer import FirstAnswer
+    from pages.server.forgotten_widgets import forget_widgets
     from pages.server.fragment_copies import copy_less
     from pages.server.imports import PAGES, import_in_one_thread
     from pages.server.joined_events import join_events
@@ -105,6 +107,7 @@ if __name__ == "dashboard":
     from pages.server.static_files import WholeFiles, WholePage
     from pages.server.widget_values import look_values_up
 
+    use_few_arenas()
     start.check_settings()
     ask_no_callers()
     discover_nothing()
@@ -114,6 +117,7 @@ if __name__ == "dashboard":
     join_events()
     copy_less()
     look_values_up()
+    forget_widgets()
     app = App(
         __file__,
         routes=start.below_base_path(

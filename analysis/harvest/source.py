@@ -338,10 +338,7 @@ class ActivationsSource:
         check_files(self.file, self.tokens_file)
 
     def rows(self) -> tuple[int | None, int]:
-        """Kept tokens and activations, from the metadata; without a file of tokens, None of them.
-
-        The file of activations has one row for each token and active latent.
-        """
+        """Kept tokens, None if no file lists them, and activations; from the metadata."""
         listed, _ = find_tokens_file(self.file, self.tokens_file)
         tokens, activations = (pq.read_metadata(file).num_rows for file in (listed, self.file))
         return None if listed == self.file else tokens, activations
