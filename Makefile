@@ -89,17 +89,22 @@ suite: .venv/test browser model kernels
 test:
 	@$(MAKE) --jobs 3 check suite
 
+# A hundredth of it: make demo TRAIN_TOKENS=100000 DOCUMENTS=2 DEMO_TOKENS=2500
+TRAIN_TOKENS ?= 10000000
+DOCUMENTS ?= 105
+DEMO_TOKENS ?= 250000
+
 demo: .venv/test model
 	$(BIN)/python -m data.recipes.held_out_corpus
 	$(BIN)/python -m data.recipes.training_corpus
-	$(BIN)/python -m data.recipes.train_sae
-	$(BIN)/python -m data.recipes.demo_corpus
+	$(BIN)/python -m data.recipes.train_sae --train-tokens $(TRAIN_TOKENS)
+	$(BIN)/python -m data.recipes.demo_corpus --train-tokens $(TRAIN_TOKENS) --documents $(DOCUMENTS)
 	$(MAKE) demo-bundle
 
 demo-bundle: model
 	rm -rf data/demo
 	$(BIN)/clearwater build --sae $(SAE) --model smollm2-135m \
-		--corpus data/corpus/demo.parquet --tokens 250000 --sink-norm 10 --out data/demo
+		--corpus data/corpus/demo.parquet --tokens $(DEMO_TOKENS) --sink-norm 10 --out data/demo
 
 bench: .venv/test model
 	$(BIN)/python -m bench
