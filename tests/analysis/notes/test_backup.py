@@ -105,3 +105,17 @@ def test_a_backup_of_a_newer_version_is_refused(sqlite_store: NoteStore, tmp_pat
         restore(file, sqlite_store.engine)
     assert not any(contents(sqlite_store.engine).values())
     assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.sqlite"]
+
+
+def test_what_an_interrupted_backup_has_left_is_no_part_of_the_next_one(
+    sqlite_store: NoteStore, tmp_path: Path
+) -> None:
+    fill(sqlite_store)
+    file = tmp_path / "backup.sqlite"
+    back_up(sqlite_store.engine, file)
+    file.replace(tmp_path / f"backup.sqlite{backup.UNFINISHED}")
+    copied = back_up(sqlite_store.engine, file)
+    restored = open_database(f"sqlite:///{file}")
+    assert contents(restored) == contents(sqlite_store.engine)
+    restored.dispose()
+    assert copied == (7, 1) and not (tmp_path / f"backup.sqlite{backup.UNFINISHED}").exists()

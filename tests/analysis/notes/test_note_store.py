@@ -114,6 +114,8 @@ def test_collections_have_different_names(store: NoteStore) -> None:
         store.restore(PLACE, first, 1, 2, "ada")
     store.write(PLACE, second, NoteContent(), 1, "bob")
     assert store.restore(PLACE, first, 1, 2, "ada").content.name == "days"
+    store.write(PLACE, first, NoteContent(), 3, "ada")  # of two that are removed, none has a name
+    assert store.notes(PLACE.sae) == []
 
 
 def test_the_last_vote_of_each_reader_counts(store: NoteStore) -> None:
@@ -131,6 +133,12 @@ def test_the_last_vote_of_each_reader_counts(store: NoteStore) -> None:
     every = sorted((subject.key, vote.label) for subject, vote in store.all_votes(PLACE.sae))
     assert every == [("12", "weeks"), ("13", "other")]
     assert store.note(PLACE, LATENT).version == 0
+    store.vote(PLACE, LATENT, 1, "x" * 1001, "dee")
+    store.vote(PLACE, latent_subject(13), -1, "other", "dee")
+    own = [
+        (s.key, v.value, len(v.label)) for s, v in store.all_votes(PLACE.sae) if v.author == "dee"
+    ]
+    assert sorted(own) == [("12", 1, 1000), ("13", -1, 5)]
     with pytest.raises(InputError, match="not 2"):
         store.vote(PLACE, LATENT, 2, "days", "ada")
 
@@ -155,6 +163,10 @@ def test_where_readers_put_the_note_of_a_cluster(store: NoteStore) -> None:
     store.put(PLACE, first, None, "bob")
     store.put(replace(PLACE, bundle="second"), first, 9, "bob")
     assert store.put_on(PLACE) == {first.key: None, second.key: 5}
+    other = replace(PLACE, sae="c" * 64)  # of another SAE in a bundle with the same id
+    store.put(other, first, 6, "ada")
+    assert store.put_on(PLACE) == {first.key: None, second.key: 5}
+    assert store.put_on(other) == {first.key: 6}
 
 
 @pytest.mark.parametrize("author", ["", " ", "\0", "a" * 321])
@@ -168,7 +180,9 @@ def test_a_former_member_is_forgotten_everywhere(store: NoteStore) -> None:
     store.write(PLACE, LATENT, note_content(text="a"), 0, "ada")
     store.write(PLACE, LATENT, note_content(text="b"), 1, "bob")
     store.vote(PLACE, LATENT, 1, "days", "ada")
-    assert store.forget("ada") == 2
+    store.put(PLACE, cluster_subject([1, 2]), 4, "ada")
+    assert store.forget("ada") == 3
+    assert store.forget("ada") == 0
     assert [note.author for note in store.history(PLACE, LATENT)] == ["former member", "bob"]
     assert [vote.author for vote in store.votes(PLACE, LATENT)] == ["former member"]
     assert [note.content.text for note in store.history(PLACE, LATENT)] == ["a", "b"]
@@ -197,14 +211,19 @@ def test_notes_of_a_bundle_without_the_hash_are_adopted(
     old = store.place(_manifest(planted_bundle, "old", "", "1" * 64))
     store.write(old, LATENT, note_content(text="early"), 0, "ada")
     store.write(old, latent_subject(13), note_content(text="hers"), 0, "ada")
+    days, also_days = new_collection([1]), new_collection([2])
+    store.write(old, days, note_content(name="days"), 0, "ada")
     other = store.place(_manifest(planted_bundle, "other", "d" * 64, "2" * 64))
+    store.write(other, also_days, note_content(name="days"), 0, "bob")
     store.write(other, latent_subject(13), note_content(text="his"), 0, "bob")
     new = store.place(_manifest(planted_bundle, "new", "d" * 64, "1" * 64))
     assert store.note(new, LATENT).content.text == "early"
     assert store.note(new, latent_subject(13)).content.text == "his"
     again = store.place(_manifest(planted_bundle, "old", "", "1" * 64))
     assert again.sae == new.sae == "d" * 64
-    assert [note.content.text for note in store.notes(old.sae)] == ["hers"]
+    assert [note.content.text for note in store.notes(old.sae)] == ["hers", ""]
+    collections = [note.subject for note in store.notes(new.sae) if note.content.name == "days"]
+    assert collections == [also_days]  # two of one SAE cannot have the same name
 
 
 def _edit(store: NoteStore, writer: int) -> tuple[list[str], int]:

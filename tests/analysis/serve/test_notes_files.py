@@ -41,7 +41,14 @@ def test_a_backup_is_restored(
     assert [(s, v.author, v.value, v.label) for s, v in other.all_votes(place.sae)] == [
         (s, v.author, v.value, v.label) for s, v in store.all_votes(place.sae)
     ]
-    assert forget("cy") == 2
+    other.write(place, latent_subject(3), note_content("changed"), 1, "cy")
+    kept = import_file(planted_bundle.path, tmp_path / name, replace=False)
+    assert (kept.written, kept.unchanged, len(kept.kept)) == (0, 1, 1)
+    assert other.note(place, latent_subject(3)).content.name == "changed"
+    replaced = import_file(planted_bundle.path, tmp_path / name, replace=True)
+    assert (replaced.written, replaced.unchanged, replaced.kept) == (1, 1, ())
+    assert other.note(place, latent_subject(3)).content.name == "name 3"
+    assert forget("cy") == 4
     assert {note.author for note in other.notes(place.sae)} == {"former member"}
     store.engine.dispose()
     other.engine.dispose()

@@ -117,11 +117,15 @@ def test_a_change_counts_at_once_and_a_broken_file_does_not(
         written(tmp_path, "[bundles")
         assert role() == "reader" and role() == "reader"
         assert len(caplog.records) == 1 and "stays in force" in caplog.text
+        assert "not valid TOML" in people.problem
         file.unlink()
         assert role() == "reader"
     written(tmp_path, TEXT)
     os.utime(file, ns=(1, 1))
-    assert role() == "operator"
+    assert role() == "operator" and people.problem == ""
+    written(tmp_path, TEXT.replace("ann@lab.example", "bob@lab.example"))  # as long as before
+    os.utime(file, ns=(2, 2))
+    assert role() == "reader"
 
 
 def test_a_process_has_one_state_of_a_file(tmp_path: Path) -> None:

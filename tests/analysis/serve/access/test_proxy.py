@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from analysis.serve.access.identity import Identity
+from analysis.serve.access.identity import MOST_GROUPS, Identity
 from analysis.serve.access.proxy import (
     LONGEST_CONNECTION,
     SECRET_HEADER,
@@ -56,6 +56,9 @@ def test_the_headers_name_a_user_and_groups() -> None:
     headers = {"x-forwarded-email": [" ada "], "x-forwarded-groups": ["a, b,", "c"]}
     expected = Identity("ada", frozenset("abc"), None, 5.0 + LONGEST_CONNECTION)
     assert identity_of_headers(headers, LOCAL, 5.0) == expected
+    many = {**headers, "x-forwarded-groups": [",".join(map(str, range(MOST_GROUPS + 9)))]}
+    named = identity_of_headers(many, LOCAL, 5.0)
+    assert named is not None and len(named.groups) == MOST_GROUPS
     other = ServerSettings(
         mode="team", login="headers", user_header="X-User", groups_header="", role_claim="X-Role"
     )
