@@ -86,5 +86,5 @@ def test_the_oldest_download_goes_when_there_is_no_room() -> None:
     assert all(is_there(storage, file_id) for file_id in files)
     storage.delete_file(files[3])
     assert [is_there(storage, file_id) for file_id in files] == [False, True, True, True]
-    storage.delete_file(storage.load_and_get_id(b"5" * 7, "text/csv", DOWNLOADABLE))
-    assert [is_there(storage, file_id) for file_id in files] == [False, False, True, True]
+    storage.delete_file(storage.load_and_get_id(b"5" * 9, "text/csv", DOWNLOADABLE))
+    assert [is_there(storage, file_id) for file_id in files] == [False, False, False, True]

@@ -1,9 +1,13 @@
 """Clustering the selection from its explanation."""
 
+import re
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
@@ -29,7 +33,13 @@ def test_the_selection_is_clustered_on_request_and_a_cluster_can_be_selected(
     assert "**Inside, by" not in texts(app)
     app = finished(click(app, "by co-occurrence"))
     assert not app.exception and not app.error
-    assert "**Inside, by co-occurrence**" in texts(app) and "believable" in texts(app)
+    (line,) = (one for one in texts(app).splitlines() if one.startswith("**Inside, by co-occ"))
+    assert re.search(r" · \d+ latents, \d+ clusters, \d+ believable; agreement of the seeds ", line)
+    job = app.session_state["clusters inside"]
+    app.session_state["clusters inside"] = job._replace(bundle="another")
+    assert "**Inside, by" not in texts(app.run())
+    app.session_state["clusters inside"] = job
+    app.run()
     assert "clusters inside the selection**" in texts(app)
     act_in_chart(app, "selection-inside", picked_inner_cluster=[{"members": "3,4,8"}])
     assert app.query_params["select"] == "latent=3,4,8"
@@ -82,3 +92,20 @@ def test_up_to_two_thousand_latents_are_clustered_by_the_page(
     for latents in (2_000, 2_001):
         clusters_inside.clusters_inside(planted_bundle, np.ones(latents, dtype=bool), "all")
     assert shown == ["_offer", "_command"]
+
+
+def test_another_computation_ends_the_one_before(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[Any, ...]] = []
+    stopped: list[str] = []
+    earlier = SimpleNamespace(work=SimpleNamespace(stop=lambda: stopped.append("earlier")))
+    state: dict[str, Any] = {"clusters inside": earlier}
+    monkeypatch.setattr(st, "session_state", state)
+    monkeypatch.setattr(clusters_inside, "Background", lambda job, _: started.append(job.arguments))
+    mask = np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    clusters_inside._start(planted_bundle, mask, "latent>3", "cooccurrence")
+    assert stopped == ["earlier"]
+    assert started[0][1:] == (planted_bundle.identity, mask, "cooccurrence")
+    now = state["clusters inside"]
+    assert (now.bundle, now.selection) == (planted_bundle.identity, "latent>3")

@@ -1,9 +1,14 @@
 """The explanation of a selection below its bar."""
 
+import math
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import streamlit as st
 
+from pages.widgets import explained_selection as module
 from tests.pages.conftest import Open, charts, click, texts
 
 TITLES = (
@@ -55,3 +60,26 @@ def test_a_selection_of_dead_latents_has_nothing_in_common(open_page: Open) -> N
     assert not app.exception and not app.error
     assert "0 selected and 194 other active latents" in texts(app)
     assert "Selected: 6 dead." in texts(app)
+
+
+def test_each_number_stands_beside_that_of_random_latents(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: dict[str, tuple[str, str]] = {}
+    captions: list[str] = []
+    monkeypatch.setattr(module, "metrics", written.update)
+    monkeypatch.setattr(st, "caption", captions.append)
+    lift = SimpleNamespace(lift=6.5, share=0.625, other_words=2.5, members=8)
+    rest = SimpleNamespace(lift=1.5, share=0.125, other_words=0.75, members=8)
+    profile: Any = SimpleNamespace(
+        lift=lift, lift_rest=rest, density=0.01, density_rest=math.nan, flags={"live": 8, "dead": 1}
+    )
+    module._numbers(profile)
+    values = {name: value.replace("\u00a0", " ") for name, (value, _) in written.items()}
+    assert values == {
+        "Median density": "1.0e-2 (1 %)",
+        "Member lift": "6.5 (random: 1.5)",
+        "Lift of 5 or more": "62.5 % (random: 12.5 %)",
+        "Without their own words": "2.5 (random: 0.75)",
+    }
+    assert "Of the rest: –." in written["Median density"][1]
+    assert "of 8 latents. Random" in written["Member lift"][1]
+    assert captions == ["Selected: 8 live, 1 dead."]

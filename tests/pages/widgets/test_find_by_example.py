@@ -53,6 +53,23 @@ def test_windows_are_offered_where_some_document_has_more_than_one() -> None:
         assert find_by_example.offered_units(bundle) == units
 
 
+def test_the_sets_are_compared_by_the_chosen_unit(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[str, ...]] = []
+    monkeypatch.setattr(find_by_example, "_show", lambda _, *sets: compared.append(sets))
+    app = open_page("overview")
+    for label, text in (("First set", "captain"), ("Second set", "whale")):
+        next(field for field in app.text_input if field.label == label).set_value(text)
+    click(app, "Find latents")
+    (unit,) = [choice for choice in app.button_group if choice.label == "Counted by"]
+    unit.set_value("document")
+    click(app, "Find latents")
+    units = [one[2] for one in compared]
+    assert {one[:2] for one in compared} == {("captain", "whale")}
+    assert units[0] == "window" and units[-1] == "document"
+
+
 def test_a_set_that_names_nothing_is_explained(open_page: Open) -> None:
     app = open_page("overview")
     next(field for field in app.text_input if field.label == "First set").set_value("source=x")

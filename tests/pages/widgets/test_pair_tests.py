@@ -4,11 +4,13 @@ import math
 from dataclasses import replace
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.cooccurrence import significance
 from analysis.cooccurrence.significance import PairTest
 from pages.widgets.pair_tests import _row, answer
+from tests.pages.conftest import texts
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,25 @@ def test_rare_pairs_are_told_from_unrelated_ones(
     undecided = replace(one_test, expected=3.0, p_more=0.3, p_fewer=0.6, smallest_lift=lift)
     assert answer(undecided) == expected
     assert answer(replace(undecided, p_more=1e-9)).startswith("more than by chance")
+
+
+def _tests(path: str, threshold: float) -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from analysis.bundle import open_bundle  # noqa: PLC0415
+    from analysis.cooccurrence.pair import read_pair  # noqa: PLC0415
+    from pages.widgets.pair_tests import pair_tests  # noqa: PLC0415
+
+    bundle = st.cache_resource(open_bundle)(path)
+    pair_tests(bundle, read_pair(bundle, 160, 161, threshold, 16))
+
+
+def test_the_threshold_of_the_tests_is_stated_where_that_of_the_page_is_higher(
+    planted_bundle: Bundle,
+) -> None:
+    own = planted_bundle.manifest.parameters.active_threshold
+    rule = f"The tests use the threshold of the bundle, activation > {own:g}."
+    for threshold, stated in ((own, False), (own + 0.5, True)):
+        given = {"path": str(planted_bundle.path), "threshold": threshold}
+        app = AppTest.from_function(_tests, kwargs=given, default_timeout=60).run()
+        assert not app.exception and (rule in texts(app)) == stated
