@@ -11,6 +11,7 @@ from analysis.bundle import MANIFEST, Bundle, read_manifest
 from analysis.runtime import numbers
 from analysis.serve.access.rights import Action, Grant, User
 from pages.widgets import bundle_gallery
+from pages.widgets.bundles import Offered
 from tests.pages.conftest import ROOT, Open, texts
 
 OLDER = ROOT / "tests" / "bundles" / "schema-2"
@@ -94,3 +95,17 @@ def test_a_card_opens_its_bundle(several: tuple[Bundle, Path]) -> None:
 def test_one_bundle_needs_no_gallery(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pages.widgets.bundle_gallery.offered_to", lambda _: {"a": object()})
     assert "bundles on this server" not in str(open_page("overview").expander)
+
+
+@pytest.mark.parametrize(("bundles", "rest"), [(4, []), (6, ["2 more are in the list"])])
+def test_of_many_bundles_the_first_have_cards(
+    monkeypatch: pytest.MonkeyPatch, bundles: int, rest: list[str]
+) -> None:
+    cards: list[str] = []
+    captions: list[str] = []
+    monkeypatch.setattr(bundle_gallery, "MOST_CARDS", 4)
+    monkeypatch.setattr(bundle_gallery, "_card", lambda bundle_id, _: cards.append(bundle_id))
+    monkeypatch.setattr(st, "caption", lambda text: captions.append(text[:22]))
+    offered = [(str(i), Offered(Path(str(i)), str(i))) for i in range(bundles)]
+    bundle_gallery._cards(offered)
+    assert (cards, captions) == (["0", "1", "2", "3"], rest)

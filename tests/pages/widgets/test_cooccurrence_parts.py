@@ -64,11 +64,21 @@ def test_the_pairs_of_a_dense_latent_are_shown_although_it_is_dense(open_page: O
         ("selection", "network-of-the-selection-phi"),
     ],
 )
-def test_the_network_is_that_of_what_was_chosen(open_page: Open, nodes: str, name: str) -> None:
+def test_the_network_is_that_of_what_was_chosen(
+    open_page: Open, planted_bundle: Bundle, nodes: str, name: str
+) -> None:
     app = open_page("cooccurrence", tab="neighbourhood", nodes=nodes, latent=3, select="latent<60")
     (figure,) = app.session_state[SHOWN]
     assert fnmatch(figure.name, name)
     assert figure.selection == ("latent<60" if nodes == "selection" else "")
+    drawn = set(figure.rows["latent"].to_pylist())
+    if nodes == "cluster":
+        cluster = int(app.query_params["cluster"])
+        rows = planted_bundle.memberships.to_pylist()
+        members = {row["latent"] for row in rows if row["cluster"] == cluster}
+        assert drawn <= members and len(drawn) > 2
+    if nodes == "selection":
+        assert max(drawn) < 60
 
 
 def test_an_empty_selection_has_no_network(open_page: Open) -> None:

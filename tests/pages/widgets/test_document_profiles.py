@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis.bundle import Bundle
+from charts.profile_counts import profile_counts
+from pages.widgets.export_menu import SHOWN
 from tests.pages.conftest import Open, act_in_chart, map_data, texts
 from tests.planted_profiles import with_profiles
 
@@ -54,10 +57,15 @@ def test_bundles_without_profiles_show_none(open_page: Open) -> None:
 
 
 def test_the_overview_counts_latents_by_each_column_and_a_click_selects_them(
-    open_profiled: Open,
+    open_profiled: Open, profiled: Bundle
 ) -> None:
     app = open_profiled()
     assert "What latents fire on, by language" in texts(app)
     assert "What latents fire on, by genre" in texts(app)
+    some = open_profiled(select="latent<60")
+    (shown,) = [one for one in some.session_state[SHOWN] if one.name == "latents-by-genre"]
+    mask = np.arange(profiled.latents.num_rows) < 60
+    assert shown.call == profile_counts(profiled, "genre", mask).call
+    assert shown.call != profile_counts(profiled, "genre").call
     act_in_chart(app, "latents-by-genre", picked_value=[{"column": "genre", "value": "code"}])
     assert app.query_params["select"] == "profile(genre,code)"

@@ -7,9 +7,11 @@ import pytest
 import streamlit as st
 
 from analysis.serve.access.identity import Identity
+from analysis.serve.server_settings import ServerSettings
 from pages.server.route_levels import PAGES
+from pages.widgets import login
 from pages.widgets.current_user import HEADER, vouched
-from pages.widgets.login import ADDRESSES
+from pages.widgets.login import ADDRESSES, extra_pages
 from tests.pages.conftest import Open, texts
 
 
@@ -67,3 +69,22 @@ def test_locally_there_is_no_account(open_page: Open) -> None:
 
 def test_links_to_all_pages_lead_to_the_login_page() -> None:
     assert {*ADDRESSES} == {*PAGES}
+
+
+@pytest.mark.usefixtures("team")
+def test_readers_have_no_page_of_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("reader@lab.example", "stranger@lab.example", None):
+        as_user(name, monkeypatch)
+        assert extra_pages() == []
+
+
+@pytest.mark.parametrize(("address", "shown"), [("https://proxy/out", 1), ("", 0)])
+def test_a_proxy_logs_out_at_its_own_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, shown: int
+) -> None:
+    settings = ServerSettings(mode="team", login="headers", logout_address=address)
+    monkeypatch.setattr(login, "server_settings", lambda: settings)
+    links: list[str] = []
+    monkeypatch.setattr(st, "link_button", lambda _, url, **__: links.append(url))
+    login._logout_button()
+    assert links == [address] * shown

@@ -86,6 +86,8 @@ def test_shapes_for_the_browser_have_two_corners_or_all() -> None:
         {"kind": "focus", "latent": -1},
         {"kind": "box", "shape": [[0, float("nan")], [1, 1]]},
         {"kind": "lasso", "shape": [[0, 0]] * 201},
+        {"kind": "clear", "serial": 2**53},
+        {"kind": "clear", "serial": -1},
     ],
 )
 def test_other_messages_are_not_gestures(message: object) -> None:

@@ -107,3 +107,15 @@ def test_the_cluster_after_the_last_is_replaced_too(
     first_missing = planted_bundle.clusters.num_rows
     app = open_page("clusters", cluster=first_missing)
     assert not app.exception and f"no cluster {first_missing}:" in app.warning[0].value
+
+
+def test_a_suggested_pair_has_the_threshold_of_the_bundle_and_is_left_on_the_page(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    app = open_page("pair", threshold=-5)
+    assert not app.exception
+    own = planted_bundle.manifest.parameters.active_threshold
+    assert app.number_input(key="pick threshold of the pair").value == own
+    assert int(app.query_params["latent"]) == _most_active(planted_bundle)
+    app.switch_page("pages/clusters.py").run()
+    assert "latent" not in app.query_params
