@@ -31,6 +31,14 @@ def placed(
     return results
 
 
+def test_the_same_text_is_placed_once(modules: Page) -> None:
+    names = [
+        {"kind": "latent", "id": i, "text": text, "x": 100 + 200 * i, "y": 250, "weak": False}
+        for i, text in enumerate(("sea", "ship", "sea"))
+    ]
+    assert len(modules.evaluate(PLACE, [names, 40, {}])) == 2
+
+
 def test_the_name_of_a_latent_is_beside_its_point(modules: Page) -> None:
     # Nine pixels from the point, 11 pixels high, and three pixels around it.
     right = [406, 452, 241.5, 258.5]

@@ -65,7 +65,9 @@ async ([width, scale]) => {
   const map = document.body.appendChild(document.createElement("div"));
   map.style.width = `${width}px`;
   const host = map.appendChild(document.createElement("div"));
-  const legend = createLegend(host, { onToggle: () => {}, theme: () => "dark" });
+  const toggled = [];
+  const onToggle = (code) => toggled.push(code);
+  const legend = createLegend(host, { onToggle, theme: () => "dark" });
   const entries = [[1, 5, 1200], [6, 6, 1000], [7, 7, 3]].map(
     ([code, last, total]) => ({ code, last, total, label: `${code}` }));
   const dark = Array.from({ length: 34 }, (_, i) => `rgb(${i}, 0, 0)`);
@@ -82,6 +84,8 @@ async ([width, scale]) => {
     ramp: all(".ramp").map((one) => one.style.background),
     rest: host.querySelector(".legend-rest").hidden,
   };
+  for (const one of all(".legend-entry")) one.click();
+  result.toggled = toggled;
   host.querySelector("summary").click();
   await new Promise((done) => setTimeout(done));
   result.pressed = map.dataset.legend;
@@ -162,6 +166,7 @@ def test_a_scale_has_both_ends_and_the_ticks_between(modules: Page) -> None:
         ["0.83", "83%", ""],
         ["high", "100%", "right"],
     ]
+    assert legend["toggled"] == [1, 6, 7]  # the first code of each entry
     (ramp,) = legend["ramp"]
     # Code 0 means no value, so the bar goes from code 1 to code 33 in 17 colours.
     assert ramp.count("rgb(") == 17
