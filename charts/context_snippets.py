@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
-from analysis.labels.label_tokens import label_is_about, name_is_about
+from analysis.labels.label_tokens import label_is_about, name_is_about, stands_alone
 from analysis.latents.windows import WindowReader
 from analysis.runtime.arrays import Ints
 from charts.core.cache import cached
@@ -60,8 +60,10 @@ def cluster_snippets(bundle: Bundle, clusters: Ints) -> dict[int, tuple[int, Sni
     """A member of each cluster [n] with one of its strongest contexts.
 
     It is the first member in the reading order, or with most active tokens, whose strongest context
-    is on a token that the name of the cluster is about, among the first MOST_MEMBERS; without one,
-    the first member. Contexts are relative to each member's own maximum, so all are as strong.
+    is on a token that the name of the cluster is about, among the first MOST_MEMBERS. If there is
+    one where that token stands alone, it is that one, since "and" in "andremo" is no "and". Without
+    a token of the name it is the first member. Contexts are relative to each member's own maximum,
+    so all are as strong.
     """
     members = ordered_members(bundle, clusters, MOST_MEMBERS)
     contexts = _top_contexts(bundle, np.unique([one for row in members for one in row]))
@@ -136,13 +138,18 @@ def _named(name: str | None) -> About:
     return lambda tokens, peak: name_is_about(name or "", tokens, peak)
 
 
+def _alone(about: About) -> About:
+    return lambda tokens, peak: about(tokens, peak) and stands_alone(tokens, peak)
+
+
 def _picked(
     bundle: Bundle, contexts: pa.Table, candidates: list[list[int]], about: list[About]
 ) -> dict[int, tuple[int, Snippet]]:
-    """For each list of rows, the latent and the snippet of the first that is about it, or of the
-    first."""
+    """For each list of rows, the latent and the snippet of the first that is about it and stands
+    alone; otherwise of the first that is about it, or of the first."""
     rows = {i: own[0] for i, own in enumerate(candidates) if own}
     rows |= _first_about(bundle, contexts, candidates, about)
+    rows |= _first_about(bundle, contexts, candidates, list(map(_alone, about)))
     windows = _texts(bundle, contexts.take(pa.array(list(rows.values()), pa.int64())))
     return {
         i: (latent, snippet_of(tokens, peak))

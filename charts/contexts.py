@@ -239,6 +239,8 @@ def _values(tokens: alt.Chart, y: alt.Y) -> list[alt.Chart]:
         x=alt.value({"expr": f"width - {VALUE_WIDTH}"}), x2=edge, y=y
     )
     values = picked.mark_text(align="right", fontWeight="bold", fontSize=FONT_SIZE).encode(
-        x=edge, y=y, text=alt.Text("picked_activation:Q", format=NUMBER)
-    )
+        # With hinted fonts, a text is up to two pixels wider than it was measured.
+        x=alt.value({"expr": "width - 3"}), y=y,
+        text=alt.Text("picked_activation:Q", format=NUMBER),
+    )  # fmt: skip
     return [cover, values]

@@ -73,6 +73,16 @@ def name_is_about(name: str, tokens: Sequence[str], peak: int) -> bool:
     return bool(is_form[: len(named), len(named) :].any())
 
 
+def stands_alone(tokens: Sequence[str], peak: int) -> bool:
+    """Whether the token at `peak` of a passage is no part of a longer word or number."""
+    runs = whole_characters(tokens)
+    at = next(i for i, (_, stop) in enumerate(runs) if peak < stop)
+    units = [decoded("".join(tokens[start:stop])) for start, stop in runs]
+    first, last = _word_around(units, at)
+    following = units[at + 1][:1] if at + 1 < len(units) else ""
+    return first == last and not following.isalnum()
+
+
 @lru_cache(maxsize=4_096)
 def _known_terms(name: str) -> tuple[Term, ...]:
     """The same as `terms_of_name`, kept: a name is compared with one passage after another."""

@@ -24,10 +24,11 @@ def which_sae(manifest: Manifest) -> str:
     latents = numbers.count(sae.d_sae)
     model = f" of {manifest.model.name}" if manifest.model else ""
     return (
-        f"A sparse autoencoder (SAE, {sae.architecture}) at {sae.hook_point}{model}. On each "
-        "token, it approximates the activation of the model by a weighted sum of a few of its "
-        f"{latents} directions, which are called latents. A latent fires on the tokens where its "
-        "direction is part of the sum. All numbers are counted on "
+        "Clearwater shows what a sparse autoencoder (SAE) has learned, and how far to trust it. "
+        f"This one ({sae.architecture}) is at {sae.hook_point}{model}. On each token, it "
+        f"approximates the activation of the model by a weighted sum of a few of its {latents} "
+        "directions, which are called latents. A latent fires on the tokens where its direction is "
+        "part of the sum. All numbers are counted on "
         f"{numbers.count(manifest.tokens)} tokens of {documents} documents."
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle, open_bundle
-from analysis.labels.label_tokens import label_is_about, name_is_about
+from analysis.labels.label_tokens import label_is_about, name_is_about, stands_alone
 from charts.context_snippets import (
     GOOD_PRECISION,
     MOST_MEMBERS,
@@ -66,8 +66,9 @@ def passages(bundle: Bundle, latent: int) -> list[tuple[list[str], int]]:
     return windows
 
 
-def expected_snippet(bundle: Bundle, cluster: int) -> tuple[int, Snippet, bool]:
-    """The member of a cluster that shows it, its context, and whether the name is about that."""
+def expected_snippet(bundle: Bundle, cluster: int) -> tuple[int, Snippet, bool, bool]:
+    """The member of a cluster that shows it, its context, whether the name is about that, and
+    whether another member would show it if its token need not stand alone."""
     members, latents = bundle.memberships.to_pandas(), bundle.latents.to_pandas()
     own = latents.loc[members.loc[members["cluster"] == cluster, "latent"]]
     keys = ["reading_rank", "active_tokens", "latent"]
@@ -75,8 +76,9 @@ def expected_snippet(bundle: Bundle, cluster: int) -> tuple[int, Snippet, bool]:
     name = bundle.clusters["label"][cluster].as_py()
     first = {i: passages(bundle, i)[0] for i in own["latent"].tolist()[:MOST_MEMBERS]}
     fits = [i for i, passage in first.items() if name_is_about(name, *passage)]
-    best = (fits or list(first))[0]
-    return best, snippet_of(*first[best]), bool(fits)
+    alone = [i for i in fits if stands_alone(*first[i])]
+    best = (alone or fits or list(first))[0]
+    return best, snippet_of(*first[best]), bool(fits), bool(fits) and best != fits[0]
 
 
 def test_the_context_of_a_cluster_is_on_what_its_name_names(demo: Bundle) -> None:
@@ -84,7 +86,8 @@ def test_the_context_of_a_cluster_is_on_what_its_name_names(demo: Bundle) -> Non
     shown = cluster_snippets(demo, clusters)
     expected = {cluster: expected_snippet(demo, cluster) for cluster in clusters.tolist()}
     assert shown == {cluster: pair[:2] for cluster, pair in expected.items()}
-    assert sum(named for _, _, named in expected.values()) > 20
+    assert sum(named for _, _, named, _ in expected.values()) > 20
+    assert sum(moved for *_, moved in expected.values()) > 2
 
 
 def test_the_context_of_a_latent_is_on_what_a_believable_label_names(demo: Bundle) -> None:

@@ -161,7 +161,7 @@ def test_the_picked_token_has_a_frame_and_its_activation_at_the_end_of_the_line(
         "rect: color paper, x width - 56, x2 width, y context, "
         "share = isValid(datum.ratio) ? format(datum.ratio, '.3~p') : 'no corpus maximum', "
         "only datum.is_picked",
-        "text: x width, y context, text picked_activation, "
+        "text: x width - 3, y context, text picked_activation, "
         "share = isValid(datum.ratio) ? format(datum.ratio, '.3~p') : 'no corpus maximum', "
         "only datum.is_picked",
     ]

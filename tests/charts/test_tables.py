@@ -144,7 +144,7 @@ def test_a_row_of_the_clusters_has_a_context_that_shows_its_name(
     level, mask = LevelName("cooccurrence", 0), np.ones(planted_bundle.latents.num_rows, dtype=bool)
     rows = clusters_table(planted_bundle, level, mask).rows
     for row in rows.to_pylist():
-        _, snippet, _ = expected_snippet(planted_bundle, row["cluster"])
+        snippet = expected_snippet(planted_bundle, row["cluster"])[1]
         assert row["context"] == snippet.line != ""
     monkeypatch.setattr(tables, "MOST_ROWS", 1)
     cut = tables._contexts_of(planted_bundle, rows)

@@ -9,7 +9,12 @@ import pytest
 from analysis.bundle import Bundle, open_bundle
 from analysis.labels import SEPARATOR
 from analysis.labels.descriptions import Kind, Readable, readable_terms
-from analysis.labels.label_tokens import label_is_about, name_is_about, terms_of_name
+from analysis.labels.label_tokens import (
+    label_is_about,
+    name_is_about,
+    stands_alone,
+    terms_of_name,
+)
 from analysis.labels.name_text import name_text
 from analysis.labels.terms import TokenTerms, token_terms
 from analysis.labels.word_forms import forms
@@ -118,3 +123,22 @@ def test_a_name_is_read_back_into_its_terms(
     name = name_text(range(len(kinds)), examples, readable)
     for written in (name, f"mixed: {name}", f"{name} + others", f"{name} (2)"):
         assert sorted(terms_of_name(written)) == sorted(zip(kinds, texts, strict=True)), written
+
+
+@pytest.mark.parametrize(
+    ("tokens", "peak", "alone"),
+    [
+        ([" poi", " and", "remo"], 1, False),
+        ([" poi", " and", " a"], 1, True),
+        ([" poi", " and", ","], 1, True),
+        ([" in", "and"], 1, False),
+        ([" the", " La", "place"], 1, False),
+        ([" 1", ".", "0"], 1, False),
+        ([" end", "."], 1, True),
+        ([" end", ".", " The"], 1, True),
+    ],
+)
+def test_a_piece_of_a_word_or_of_a_number_does_not_stand_alone(
+    tokens: list[str], peak: int, alone: bool
+) -> None:
+    assert stands_alone(tokens, peak) is alone

@@ -92,7 +92,8 @@ def test_bundles_without_checksums_say_so(planted_bundle: Bundle) -> None:
 def test_a_newcomer_reads_which_sae_this_is(planted_bundle: Bundle) -> None:
     manifest = planted_bundle.manifest
     text = which_sae(manifest)
-    assert f"(SAE, {manifest.sae.architecture}) at {manifest.sae.hook_point}. On each" in text
+    assert text.startswith("Clearwater shows what a sparse autoencoder (SAE) has learned")
+    assert f"({manifest.sae.architecture}) is at {manifest.sae.hook_point}. On each" in text
     assert f"its {manifest.sae.d_sae} directions, which are called latents" in text
     assert "19,980 tokens of 60 documents" in text
     model = ModelSource.model_construct(name="gpt2")
