@@ -119,3 +119,14 @@ def test_what_an_interrupted_backup_has_left_is_no_part_of_the_next_one(
     assert contents(restored) == contents(sqlite_store.engine)
     restored.dispose()
     assert copied == (7, 1) and not (tmp_path / f"backup.sqlite{backup.UNFINISHED}").exists()
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+def test_only_files_without_their_database_are_left_over(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / "notes.sqlite"
+    backup.check_leftovers(file)
+    file.with_name(file.name + ending).touch()
+    with pytest.raises(InputError, match="was moved away"):
+        backup.check_leftovers(file)
+    file.touch()
+    backup.check_leftovers(file)

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import MANIFEST, Bundle
 from analysis.runtime.errors import InputError
-from analysis.serve.access.rights import LOCAL, Grant, User
+from analysis.serve.access.rights import LOCAL, Action, Grant, User
 from pages.widgets import bundles
 from pages.widgets.bundles import registry
 from pages.widgets.open_bundles import OpenBundles
@@ -145,10 +145,12 @@ def test_a_bundle_that_can_be_read_comes_before_others_with_its_id(
     shutil.copytree(folder / "mine", folder / "damaged")
     manifest = folder / "damaged" / MANIFEST
     manifest.write_bytes(manifest.read_bytes()[:-400])  # its id can still be read
-    (folder / "empty").mkdir()
-    (folder / "empty" / MANIFEST).touch()
-    assert [one.name for one in registry().values()] == ["mine", "empty (cannot be read)"]
-    assert bundles.registry_size() == (2, 1)
+    for name in ("empty", "void"):
+        (folder / name).mkdir()
+        (folder / name / MANIFEST).touch()
+    names = ["mine", "empty (cannot be read)", "void (cannot be read)"]
+    assert [one.name for one in registry().values()] == names
+    assert bundles.registry_size() == (3, 2)
     assert charts(open_link())
 
 
@@ -163,9 +165,9 @@ def test_a_link_to_no_bundle_names_three_that_cannot_be_read_to_who_may_see_them
         (folder / name / MANIFEST).touch()
     sentences = bundles._unread(LOCAL)
     assert [f" {name} cannot be read: " in sentences for name in "abcd"] == [True] * 3 + [False]
-    assert "mine" not in sentences  # a link to it has its id
-    reader = User("ann", "reader", (Grant("b", frozenset({"see"})),))
-    only = bundles._unread(reader)
+    see = frozenset[Action]({"see"})
+    reader = User("ann", "reader", (Grant("b", see), Grant("mine", see)))
+    only = bundles._unread(reader)  # a link to the other one has its id
     assert only.startswith(" b cannot be read: ") and only.count("cannot be read") == 1
     assert bundles._unread(None) == ""
 

@@ -88,3 +88,20 @@ def test_every_height_has_the_next_room_of_the_style_sheet() -> None:
     for height in (1, 100, 101, 240, 999, 1000):
         assert room(height) == min(one for one in rooms if one >= height)
     assert (room(0), room(5000)) == (0, ROOMS[1])
+
+
+def test_a_dark_page_has_light_figures_for_paper(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, str]] = []
+    card = "pages.widgets.figure_card"
+    monkeypatch.setattr(st, "vega_lite_chart", lambda **_: None)
+    monkeypatch.setattr(f"{card}.shown_scheme", lambda: "dark")
+    monkeypatch.setattr(
+        f"{card}.export_menu", lambda figure, light: given.append((figure.scheme, light.scheme))
+    )
+    monkeypatch.setattr(
+        f"{card}.open_if_requested", lambda figure: given.append(("paper", figure.scheme))
+    )
+    show(density_histogram(planted_bundle))
+    assert given == [("dark", "light"), ("paper", "light")]

@@ -1,9 +1,11 @@
 """The selection bar parses, explains, clears and shares the selection."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from analysis.notes.note_content import note_content
@@ -30,8 +32,18 @@ def test_an_invalid_selection_is_explained_and_kept_for_correction(
     assert "ends where a value is expected" in app.error[0].value.replace("\\", "")
     assert app.text_input[0].value == "density <"
     assert "of 200 latents" not in texts(app)  # the number is of the selection before
+    assert _named(app) == ""  # nothing can be given a name
     app.text_input[0].set_value("latent=3").run()
     assert not app.error and "**1** of 200 latents" in texts(app)
+    assert _named(app) == "latent=3"
+
+
+def _named(app: AppTest) -> str:
+    """The selection that can be given a name."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    name = "clearwater_named_selections"
+    (data,) = [json.loads(one.json) for one in protos if one.component_name == name]
+    return str(data["selection"])
 
 
 def test_an_error_goes_when_the_selection_changes_or_is_cleared(open_page: Open) -> None:

@@ -130,3 +130,11 @@ def test_a_change_counts_at_once_and_a_broken_file_does_not(
 
 def test_a_process_has_one_state_of_a_file(tmp_path: Path) -> None:
     assert people_of(written(tmp_path, TEXT)) is people_of(tmp_path / "people.toml")
+
+
+def test_names_are_compared_without_case_and_groups_with_it(tmp_path: Path) -> None:
+    text = '[roles]\nreader = ["Ann@Lab.example", "group:Inner"]\n[bundles."*"]\nsee = ["*"]\n'
+    people = open_people(written(tmp_path, text))
+    assert people.user(Identity("ann@LAB.example")) is not None
+    assert people.user(Identity("bob", frozenset({"Inner"}))) is not None
+    assert people.user(Identity("bob", frozenset({"inner"}))) is None
