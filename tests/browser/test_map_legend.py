@@ -282,7 +282,7 @@ async ([counts, selected]) => {
   const { holderOf, selectedNames } = await load("names.js");
   const cluster = (id, level, parent, size) => ({ kind: "cluster", id, level, parent, size });
   const clusters = [cluster(20, 2, null, 60), cluster(10, 1, 20, 50), cluster(1, 0, 10, 30),
-    cluster(2, 0, 10, 20), cluster(3, 0, 20, 10)];
+    cluster(11, 1, 20, 10), cluster(2, 0, 10, 20), cluster(3, 0, 11, 10)];
   const of = new Map(counts);
   const holder = holderOf(clusters, of, selected);
   const names = selectedNames(clusters, clusters, of, new Uint8Array(1), holder);
@@ -300,7 +300,8 @@ async ([counts, selected]) => {
         ([[1, 1]], 1, None, []),
         ([[1, 30], [2, 20]], 50, 10, [10, 1, 2]),
         ([[1, 30], [2, 19]], 49, None, [20, 10, 1, 2]),  # not all of cluster 10
-        ([[1, 30], [2, 20], [3, 10]], 60, 20, [20, 10, 1, 2, 3]),
+        ([[1, 30], [2, 20], [3, 10]], 60, 20, [20, 10, 1, 11, 2, 3]),
+        ([[3, 10]], 10, 3, [3]),  # its parent has the same latents
         ([[1, 0], [2, 0], [3, 0]], 0, None, []),
     ],
 )
