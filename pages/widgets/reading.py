@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from analysis.bundle import Bundle, ReadingCoverage
+from analysis.bundle import Bundle, ReadingCoverage, Space
 from analysis.runtime import numbers
 from charts.cluster_cards import Card, cluster_cards
+from charts.cluster_level import at_level
 from pages.widgets import session
 from pages.widgets.current_user import i_may
 from pages.widgets.events import choose_cluster
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.trust import level_badge
 
 COLUMNS = 3
 FEW, MANY = 9, 60
@@ -18,12 +20,14 @@ STATED_ITEMS = 200
 CONTEXT_LENGTH = 90
 """Characters before and after the token."""
 CLUSTERS_PAGE = "pages/clusters.py"
+SPACES: dict[Space, str] = {"cooccurrence": "by co-occurrence", "decoder": "by decoder vectors"}
+"""How the clusters of each space were made."""
 
 
 def what_is_in_here(bundle: Bundle) -> None:
     """The clusters that cover most of the activation, in the order in which to read them."""
     st.subheader("What is in here?", anchor=False)
-    st.markdown(coverage_sentence(bundle))
+    st.markdown(f"{coverage_sentence(bundle)} {clusters_sentence(bundle)}")
     more = st.session_state.get("more cards", False)
     cards = cluster_cards(bundle, MANY if more else FEW)
     if not cards:
@@ -56,6 +60,22 @@ def coverage_sentence(bundle: Bundle) -> str:
         f"{numbers.percent(stated.mass)} of the activation; as many in a random order, "
         f"{numbers.percent(stated.random_mass)}. Below are the first believable clusters whose "
         "names fit. Those whose members share more than one word come before the others."
+    )
+
+
+def clusters_sentence(bundle: Bundle) -> str:
+    """How many clusters of each space are believable, at the level that is shown first."""
+    levels = ((words, bundle.manifest.first_level(space)) for space, words in SPACES.items())
+    parts = [
+        f"{level_badge(at_level(bundle.clusters, level.name))} {words}"
+        for words, level in levels
+        if level is not None
+    ]
+    if not parts:
+        return ""
+    return (
+        f"**{' · '.join(parts)}**: a believable cluster comes out again "
+        "with other seeds and when latents are left out, more so than any of random data."
     )
 
 

@@ -6,7 +6,7 @@ from analysis.bundle import Bundle, ReadingCoverage, ReadingSummary
 from analysis.runtime import numbers
 from charts.cluster_cards import Card, cluster_cards
 from pages.widgets import reading
-from pages.widgets.reading import coverage_sentence
+from pages.widgets.reading import clusters_sentence, coverage_sentence
 from tests.pages.conftest import Open
 
 
@@ -37,6 +37,27 @@ def test_a_short_order_states_what_there_is(planted_bundle: Bundle) -> None:
 
 def test_an_older_bundle_says_how_to_get_an_order(planted_bundle: Bundle) -> None:
     assert "clearwater refresh" in coverage_sentence(with_reading(planted_bundle, None))
+
+
+def test_believable_clusters_are_counted_in_each_space(planted_bundle: Bundle) -> None:
+    sentence = clusters_sentence(planted_bundle)
+    for space, words in (("cooccurrence", "by co-occurrence"), ("decoder", "by decoder vectors")):
+        shown = next(one for one in planted_bundle.manifest.clustering if one.name.space == space)
+        first = planted_bundle.manifest.first_level(shown.name.space)
+        assert first is not None
+        rows = [
+            row
+            for row in planted_bundle.clusters.to_pylist()
+            if (row["space"], row["level"]) == (first.name.space, first.name.level)
+        ]
+        believable = sum(bool(row["believable"]) for row in rows)
+        assert f"{believable} of {len(rows)} clusters believable {words}" in sentence
+    manifest = planted_bundle.manifest.model_copy(update={"clustering": []})
+    none = Bundle(
+        planted_bundle.path, manifest, planted_bundle.schema, planted_bundle.identity,
+        planted_bundle.files,
+    )  # fmt: skip
+    assert clusters_sentence(none) == ""
 
 
 def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
