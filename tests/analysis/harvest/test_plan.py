@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.harvest.plan import (
+    BLOCKS,
+    PLAN,
     ShardPlan,
     blocks_by_shard,
     last_token_before,
     read_blocks,
     read_plan,
+    stored_plan,
     write_blocks,
     write_plan,
 )
@@ -98,6 +101,23 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
         (tmp_path / "plan.json").write_text(damaged)
         with pytest.raises(InputError, match=r"plan\.json: this part of an unfinished build"):
             read_plan(tmp_path)
+
+
+def test_a_harvest_resumes_only_with_a_plan_and_blocks_that_are_whole(tmp_path: Path) -> None:
+    def written() -> None:
+        write_blocks(tmp_path, iter([[TokenBlock(0, 0, np.arange(5, dtype=np.int32))]]))
+        write_plan(tmp_path, plan)
+
+    plan = ShardPlan(shards=1, reference_norm=1.0)
+    written()
+    assert stored_plan(tmp_path) == plan
+    for name in (BLOCKS, PLAN):
+        (tmp_path / name).write_bytes(b"other")
+        assert stored_plan(tmp_path) is None
+        (tmp_path / name).unlink()
+        assert stored_plan(tmp_path) is None
+        written()
+        assert stored_plan(tmp_path) == plan
 
 
 def test_damaged_blocks_are_refused(tmp_path: Path) -> None:

@@ -126,14 +126,20 @@ def test_foreign_contexts_are_of_another_document_and_not_active(
     assert fits > len(trials.group)
 
 
+@pytest.mark.parametrize("where", ["anywhere", "first tokens", "last tokens"])
 def test_the_judge_picks_the_context_that_shares_the_least(
-    stored: Stored, terms: TokenTerms, held_out: Bools
+    where: str, stored: Stored, terms: TokenTerms, held_out: Bools
 ) -> None:
     random = np.random.default_rng(1)
     rows = random.choice(np.flatnonzero(held_out), (40, SHOWN))
+    starts, ends = stored.kept.row_starts, stored.kept.row_ends
+    document_of = stored.kept.documents_of(rows.ravel()).reshape(rows.shape)
+    if where == "first tokens":  # words of the document before are within reach
+        rows = starts[document_of] + random.integers(0, 3, rows.shape)
+    if where == "last tokens":
+        rows = ends[document_of] - 1 - random.integers(0, 3, rows.shape)
     rows[0] = rows[0, 0]  # five equal contexts: a tie
     picked = intruder.picked_by_words(rows, terms, stored.kept)
-    starts, ends = stored.kept.row_starts, stored.kept.row_ends
     for trial, result in zip(rows, picked, strict=True):
         vectors = np.zeros((SHOWN, len(terms.shown)))
         for i, row in enumerate(trial.tolist()):

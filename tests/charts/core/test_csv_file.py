@@ -148,3 +148,8 @@ def test_no_rows() -> None:
     table = pa.table({"a": pa.array([], pa.string()), "b": pa.array([], pa.int32())})
     assert csv_of(table) == b'"a","b"\n'
     assert read(csv_of(table), pandas_arguments(table)).shape == (0, 2)
+
+
+def test_every_sign_with_which_spreadsheets_begin_a_formula_is_known() -> None:
+    # The list of OWASP's page on CSV injection.
+    assert set(FORMULA) == {"=", "+", "-", "@", "\t", "\r"}

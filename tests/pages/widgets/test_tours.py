@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Event
 
@@ -97,3 +97,15 @@ def test_a_wrong_file_does_not_stop_the_page(open_toured: Open, folder: Path) ->
 def test_a_wrong_file_does_not_stop_the_server(folder: Path) -> None:
     (folder / TOURS).write_text("[1]", encoding="utf-8")
     tours_ahead([open_bundle(folder)])
+
+
+def test_the_tours_of_another_bundle_are_not_shown(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested: Future[list[CheckedTour]] = Future()
+    tested.set_result([])
+    state = {"tests of tours": tours._Job("of another bundle", tested)}
+    monkeypatch.setattr(st, "session_state", state)
+    assert tours._checked(planted_bundle) is None
+    state["tests of tours"] = tours._Job(planted_bundle.identity, tested)
+    assert tours._checked(planted_bundle) == []
