@@ -363,6 +363,39 @@ def test_a_card_comes_when_the_pointer_rests_and_goes_later(paused: Page) -> Non
     assert paused.evaluate("() => cards") == [7, 8] and paused.evaluate(shown) is None
 
 
+LATE = """
+async () => {
+  const { createCard } = await load("card.js");
+  document.body.innerHTML = '<div id="host"></div>';
+  const host = document.getElementById("host");
+  const facts = { name: "", density: "1e-3", tokens: [], context: [] };
+  const arrive = {};
+  const fetchCard = (latent) =>
+    new Promise((done) => (arrive[latent] = () => done({ ...facts, latent })));
+  const card = createCard(host, { fetchCard, onOpen() {} });
+  const seen = [];
+  const come = async (latent) => {
+    arrive[latent]();
+    await new Promise((done) => setTimeout(done));
+    seen.push(host.querySelector(".card")?.dataset.latent ?? null);
+  };
+  card.point(7, 100, 100, true);
+  card.point(8, 120, 100, true);
+  await come(8);
+  await come(7);
+  card.hide();
+  card.point(9, 100, 100, true);
+  card.hide();
+  await come(9);
+  return seen;
+}
+"""
+
+
+def test_a_card_that_comes_late_is_not_shown_for_another_latent(modules: Page) -> None:
+    assert modules.evaluate(LATE) == ["8", "8", None]
+
+
 BESIDE = """
 async ([px, py, facts]) => {
   const { createCard } = await load("card.js");
