@@ -237,7 +237,8 @@ def max_activation_vs_density(bundle: Bundle, mask: np.ndarray | None = None) ->
 
 def _is_drawn(bundle: Bundle) -> np.ndarray:
     """Which latents [n_latents] have a place on logarithmic axes."""
-    return np.asarray(bundle.latents["density"].to_numpy() > 0)
+    strength = bundle.latents["max"].to_numpy(zero_copy_only=False)
+    return (bundle.latents["density"].to_numpy() > 0) & (np.nan_to_num(strength) > 0)
 
 
 def _axes(x: str, y: str) -> tuple[alt.X, alt.Y]:

@@ -212,7 +212,7 @@ def latent_table(
     columns = _LATENT_COLUMNS | ({"label": _TEXT("name")} if narrow else {})
     modes: list[SelectionMode] = ["single-cell", "multi-row"]
     event = _table(rows, columns, key, height, modes, shown)
-    ticked = [ids[row] for row in event["selection"]["rows"]]
+    ticked = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
     if ticked:
         place.button(
             f"Select the {numbers.count(len(ticked))} ticked",

@@ -195,3 +195,17 @@ def test_selected_latents_stand_out(tiny: Bundle) -> None:
     assert marks(max_activation_vs_density(tiny, THIRD)) == [
         "circle: x density, y max, color accent if datum.selected else unselected, opacity 0.65",
     ]
+
+
+def test_a_latent_without_a_positive_activation_has_no_place_on_logarithmic_axes(
+    tiny: Bundle,
+) -> None:
+    # A build with a negative --active-above has such latents.
+    drawn = set(max_activation_vs_density(tiny, THIRD).rows["latent"].to_pylist())
+    strength = tiny.latents["max"].to_pylist()
+    below, *_ = drawn
+    strength[below] = -0.5
+    place = tiny.latents.column_names.index("max")
+    latents = tiny.latents.set_column(place, "max", pa.array(strength, pa.float32()))
+    figure = max_activation_vs_density(with_tables(tiny, latents=latents), THIRD)
+    assert set(figure.rows["latent"].to_pylist()) == drawn - {below}

@@ -165,6 +165,11 @@ def test_only_a_single_ticked_latent_has_its_note_shown(
     assert ticked == [f"ticked: {listed[rows[0]] if len(rows) == 1 else None}"]
     labels = [button.label for button in app.button if "ticked" in button.label]
     assert labels == [f"Select the {len(rows)} ticked"] * bool(rows)
+    # A row that the table does not have, in a forged message.
+    app.session_state[key] = {"selection": {"rows": [*rows, 9], "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception and not app.error
+    assert [one.value for one in app.markdown if one.value.startswith("ticked")] == ticked
 
 
 def test_a_relation_opens_its_pair_and_the_heading_counts_all_listed(
