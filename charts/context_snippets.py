@@ -24,8 +24,9 @@ MOST_MEMBERS = 24
 BEFORE, AFTER = 24, 36
 """Characters of a line before and after the token."""
 
-About = Callable[[list[str], int], bool]
-"""Whether the token at a place of a passage is one that a label is about."""
+About = Callable[[list[str], int], int]
+"""How well the token at a place of a passage shows what a label is about: 0 (not) to BEST."""
+BEST = 2
 
 
 class Snippet(NamedTuple):
@@ -131,25 +132,24 @@ def _right_labels(bundle: Bundle, latents: list[int]) -> list[str]:
 
 
 def _labelled(label: str) -> About:
-    return lambda tokens, peak: label_is_about(label, tokens, peak)
+    return lambda tokens, peak: BEST * label_is_about(label, tokens, peak)
 
 
 def _named(name: str | None) -> About:
-    return lambda tokens, peak: name_is_about(name or "", tokens, peak)
+    def about(tokens: list[str], peak: int) -> int:
+        is_about = name_is_about(name or "", tokens, peak)
+        return is_about + (is_about and stands_alone(tokens, peak))
 
-
-def _alone(about: About) -> About:
-    return lambda tokens, peak: about(tokens, peak) and stands_alone(tokens, peak)
+    return about
 
 
 def _picked(
     bundle: Bundle, contexts: pa.Table, candidates: list[list[int]], about: list[About]
 ) -> dict[int, tuple[int, Snippet]]:
-    """For each list of rows, the latent and the snippet of the first that is about it and stands
-    alone; otherwise of the first that is about it, or of the first."""
+    """For each list of rows, the latent and the snippet of the first of those that are best about
+    it, or of the first."""
     rows = {i: own[0] for i, own in enumerate(candidates) if own}
     rows |= _first_about(bundle, contexts, candidates, about)
-    rows |= _first_about(bundle, contexts, candidates, list(map(_alone, about)))
     windows = _texts(bundle, contexts.take(pa.array(list(rows.values()), pa.int64())))
     return {
         i: (latent, snippet_of(tokens, peak))
@@ -160,23 +160,28 @@ def _picked(
 def _first_about(
     bundle: Bundle, contexts: pa.Table, candidates: list[list[int]], about: list[About]
 ) -> dict[int, int]:
-    """The first row of each list whose picked token is about its owner; those without are absent.
+    """The first of the rows of each list whose picked token is best about its owner; lists where
+    none is are absent.
 
-    Most first rows are, so the others are read only where they are needed.
+    Most first rows are the best there can be, so the others are read only where they are needed.
     """
-    chosen: dict[int, int] = {}
+    chosen: dict[int, tuple[int, int]] = {}
     for part in (slice(0, 1), slice(1, None)):
         pairs = [
-            (i, row) for i, own in enumerate(candidates) if i not in chosen for row in own[part]
+            (i, row)
+            for i, own in enumerate(candidates)
+            if i not in chosen or chosen[i][0] < BEST
+            for row in own[part]
         ]
         rows = sorted({row for _, row in pairs})
         texts = dict(
             zip(rows, _texts(bundle, contexts.take(pa.array(rows, pa.int64()))), strict=True)
         )
         for i, row in pairs:
-            if i not in chosen and about[i](*texts[row][1:]):
-                chosen[i] = row
-    return chosen
+            before = chosen[i][0] if i in chosen else 0
+            if before < BEST and (value := about[i](*texts[row][1:])) > before:
+                chosen[i] = value, row
+    return {i: row for i, (_, row) in chosen.items()}
 
 
 def _texts(bundle: Bundle, contexts: pa.Table) -> list[tuple[int, list[str], int]]:
