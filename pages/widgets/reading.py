@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from analysis.bundle import Bundle, ReadingCoverage, Space
+from analysis.bundle import SPACES, Bundle, ReadingCoverage
 from analysis.runtime import numbers
 from charts.cluster_cards import Card, cluster_cards
-from charts.cluster_level import at_level
+from charts.cluster_level import SPACE_WORDS, at_level
 from pages.widgets import session
 from pages.widgets.current_user import i_may
 from pages.widgets.events import choose_cluster
@@ -20,8 +20,6 @@ STATED_ITEMS = 200
 CONTEXT_LENGTH = 90
 """Characters before and after the token."""
 CLUSTERS_PAGE = "pages/clusters.py"
-SPACES: dict[Space, str] = {"cooccurrence": "by co-occurrence", "decoder": "by decoder vectors"}
-"""How the clusters of each space were made."""
 
 
 def what_is_in_here(bundle: Bundle) -> None:
@@ -65,17 +63,18 @@ def coverage_sentence(bundle: Bundle) -> str:
 
 def clusters_sentence(bundle: Bundle) -> str:
     """How many clusters of each space are believable, at the level that is shown first."""
-    levels = ((words, bundle.manifest.first_level(space)) for space, words in SPACES.items())
+    levels = (bundle.manifest.first_level(space) for space in reversed(SPACES))
     parts = [
-        f"{level_badge(at_level(bundle.clusters, level.name))} {words}"
-        for words, level in levels
+        f"{SPACE_WORDS[level.name.space]}: {level_badge(at_level(bundle.clusters, level.name))}"
+        for level in levels
         if level is not None
     ]
     if not parts:
         return ""
     return (
-        f"**{' · '.join(parts)}**: a believable cluster comes out again "
-        "with other seeds and when latents are left out, more so than any of random data."
+        f"Clusters by **{'; by '.join(parts)}**. A cluster reappears if it comes out again with "
+        "other seeds and when latents are left out; it is believable if it does so more than any "
+        "of random data."
     )
 
 

@@ -41,7 +41,7 @@ def test_an_older_bundle_says_how_to_get_an_order(planted_bundle: Bundle) -> Non
 
 def test_believable_clusters_are_counted_in_each_space(planted_bundle: Bundle) -> None:
     sentence = clusters_sentence(planted_bundle)
-    for space, words in (("cooccurrence", "by co-occurrence"), ("decoder", "by decoder vectors")):
+    for space, words in (("cooccurrence", "by co-occurrence"), ("decoder", "by decoder")):
         shown = next(one for one in planted_bundle.manifest.clustering if one.name.space == space)
         first = planted_bundle.manifest.first_level(shown.name.space)
         assert first is not None
@@ -51,7 +51,9 @@ def test_believable_clusters_are_counted_in_each_space(planted_bundle: Bundle) -
             if (row["space"], row["level"]) == (first.name.space, first.name.level)
         ]
         believable = sum(bool(row["believable"]) for row in rows)
-        assert f"{believable} of {len(rows)} clusters believable {words}" in sentence
+        assert f"{words}: {believable} of {len(rows)} clusters believable" in sentence.replace(
+            "**", ""
+        )
     manifest = planted_bundle.manifest.model_copy(update={"clustering": []})
     none = Bundle(
         planted_bundle.path, manifest, planted_bundle.schema, planted_bundle.identity,
