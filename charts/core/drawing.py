@@ -33,6 +33,8 @@ from charts.core.theme import config
 
 MOST_TEMPLATES = 256
 """Settings of one chart whose specifications are kept; each takes about 10 kB."""
+MANY_ROWS = 256
+"""Rows from which a column is made compact for the browser."""
 _SLOT = re.compile(r"⟦(\w+)⟧")
 _EACH = re.compile(r"⟦(\w+)…⟧")
 _Settings = ParamSpec("_Settings")
@@ -162,10 +164,28 @@ def _filled(part: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _stream(rows: pa.Table) -> bytes:
+    rows = pa.table({name: _compact(rows[name]) for name in rows.column_names})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_table(rows)
     return bytes(sink.getvalue())
+
+
+def _compact(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values, with repeated texts in a dictionary and whole numbers of 32 bits.
+
+    A browser decodes each text of a dictionary once, and makes an object of a number of 64 bits.
+    """
+    if len(column) < MANY_ROWS:
+        return column
+    if pa.types.is_string(column.type):
+        coded = column.combine_chunks().dictionary_encode()
+        return pa.chunked_array([coded]) if 2 * len(coded.dictionary) < len(coded) else column
+    if pa.types.is_int64(column.type):
+        least, most = pc.min_max(column).as_py().values()
+        if least is not None and least >= -(2**31) and most < 2**31:
+            return column.cast(pa.int32())
+    return column
 
 
 def drawable(rows: pa.Table) -> pa.Table:

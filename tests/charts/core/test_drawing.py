@@ -180,6 +180,31 @@ def test_the_browser_gets_the_values_of_the_files() -> None:
     }
 
 
+def test_many_rows_are_sent_with_each_text_once_and_whole_numbers_of_32_bits() -> None:
+    n = drawing.MANY_ROWS
+    rows = pa.table(
+        {
+            "text": pa.chunked_array([["é", "", None, "b"] * (n // 8)] * 2),
+            "own": [f"name {i}" for i in range(n)],
+            "whole": pa.array([None, -(2**31), 2**31 - 1, 0] * (n // 4), pa.int64()),
+            "large": pa.array([0, 2**31] * (n // 2), pa.int64()),
+            "low": pa.array([0, -(2**31) - 1] * (n // 2), pa.int64()),
+            "nothing": pa.nulls(n, pa.int64()),
+        }
+    )
+
+    def sent(rows: pa.Table) -> pa.Table:
+        stream = Drawing({}, {"rows": rows}).for_browser()["datasets"]["rows"]
+        return pa.ipc.open_stream(stream).read_all()
+
+    many, few = sent(rows), sent(rows.slice(1))
+    assert many.to_pylist() == rows.to_pylist() and few.to_pylist() == rows.slice(1).to_pylist()
+    assert few.schema.types == rows.schema.types
+    text, own, whole, *others = many.schema.types
+    assert text == pa.dictionary(pa.int32(), pa.string()) and own == pa.string()
+    assert whole == pa.int32() and others == [pa.int64()] * 3
+
+
 def test_rows_without_columns_are_drawable() -> None:
     assert drawable(pa.Table.from_pylist([])).num_rows == 0
     drawn = _bars(True).draw(
