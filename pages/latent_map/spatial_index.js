@@ -86,6 +86,7 @@ export class SpatialIndex {
     const crossed = this._crossedCells(corners);
     const size = STEPS / this.side;
     for (let row = 0; row < this.side; row++) {
+      const sides = sidesBetween(corners, row * size - 1, (row + 1) * size + 1);
       let known = -1;
       for (let column = 0; column < this.side; column++) {
         const cell = row * this.side + column;
@@ -94,13 +95,13 @@ export class SpatialIndex {
           known = -1;
           for (let k = start; k < end; k++) {
             const point = this.points[k];
-            inside[point] = insidePolygon(corners, this.x[point], this.y[point]) ? 1 : 0;
+            inside[point] = crossesOddly(sides, this.x[point], this.y[point]) ? 1 : 0;
           }
           continue;
         }
         // Cells that no side crosses are inside or outside as a whole, up to the next crossed one.
         if (known < 0) {
-          known = insidePolygon(corners, (column + 0.5) * size, (row + 0.5) * size) ? 1 : 0;
+          known = crossesOddly(sides, (column + 0.5) * size, (row + 0.5) * size) ? 1 : 0;
         }
         if (known) for (let k = start; k < end; k++) inside[this.points[k]] = 1;
       }
@@ -137,12 +138,24 @@ function columnsOf(ax, ay, bx, by, row, size) {
   return [Math.min(one, other), Math.max(one, other)];
 }
 
-/** Whether a point is inside a polygon, by the even-odd rule. */
-export function insidePolygon(corners, x, y) {
-  let inside = false;
+/** The sides of a polygon that reach into a range of y: ax, ay, bx and by of each in turn. */
+function sidesBetween(corners, low, high) {
+  const sides = [];
   for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
-    const [[ax, ay], [bx, by]] = [corners[i], corners[j]];
-    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+    const [a, b] = [corners[i], corners[j]];
+    if (Math.min(a[1], b[1]) <= high && Math.max(a[1], b[1]) >= low) sides.push(a[0], a[1], b[0], b[1]);
   }
-  return inside;
+  return Float64Array.from(sides);
+}
+
+/** Whether a ray from a point to the right meets an odd number of sides. */
+function crossesOddly(sides, x, y) {
+  let odd = false;
+  for (let k = 0; k < sides.length; k += 4) {
+    const ay = sides[k + 1];
+    const by = sides[k + 3];
+    if (ay > y === by > y) continue;
+    if (x < ((sides[k + 2] - sides[k]) * (y - ay)) / (by - ay) + sides[k]) odd = !odd;
+  }
+  return odd;
 }
