@@ -65,7 +65,7 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
     if not name.text:
         return ""
     folded = size - name.members
-    counted = f" (dense latents and duplicates, {folded} in all, are not counted)" if folded else ""
+    counted = f" (without {folded} dense latents and duplicates)" if folded else ""
     score = (
         "There are too few held-out words for a score"
         if np.isnan(lift)
@@ -73,9 +73,11 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
         "chance on the words that the other members name (median of the members)"
     )
     forms = " (or another form of these words)" if Kind.PLAIN in name.kinds else ""
+    share = numbers.percent(name.share, 2)
+    at_least = "" if name.share == 1 else "at least "
+    words = f"{described(name.kinds, name.terms, 'or')}{forms}"
     return (
-        f"{numbers.percent(name.share, 2)} of the activation of {name.members} members is on "
-        f"{described(name.kinds, name.terms, 'or')}{forms}, on which {name.holders} of them "
-        f"fire{counted}. The percentage is the smaller one of two halves of the documents that the "
-        f"name is made from. {score}."
+        f"In each half of the documents that the name is made from, {at_least}{share} of the "
+        f"activation of its {name.members} members{counted} is on {words}; {name.holders} of them "
+        f"fire on it. {score}."
     )

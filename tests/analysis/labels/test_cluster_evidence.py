@@ -26,15 +26,13 @@ def test_the_evidence_states_the_share_the_members_and_the_score() -> None:
         [PLAIN, signs, nothing], np.array([8.71, np.nan, 2], dtype=np.float32), [9, 6, 3]
     )
     assert found == [
-        "46\u00a0% of the activation of 9 members is on “noun” or “verb” (or another form of "
-        "these words), on which 7 of them fire. The percentage is the smaller one of two halves "
-        "of the documents that the name is made from. In held-out documents, a member fires 8.71 "
-        "times as often as by chance on the words that the other members name (median of the "
-        "members).",
-        "100\u00a0% of the activation of 4 members is on line breaks, on which 4 of them fire "
-        "(dense latents and duplicates, 2 in all, are not counted). The percentage is the smaller "
-        "one of two halves of the documents that the name is made from. There are too few "
-        "held-out words for a score.",
+        "In each half of the documents that the name is made from, at least 46\u00a0% of the "
+        "activation of its 9 members is on “noun” or “verb” (or another form of these words); 7 "
+        "of them fire on it. In held-out documents, a member fires 8.71 times as often as by "
+        "chance on the words that the other members name (median of the members).",
+        "In each half of the documents that the name is made from, 100\u00a0% of the "
+        "activation of its 4 members (without 2 dense latents and duplicates) is on line breaks; 4 "
+        "of them fire on it. There are too few held-out words for a score.",
         "",
     ]
 
