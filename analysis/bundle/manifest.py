@@ -56,6 +56,9 @@ class SaeSource(_Strict):
     neuronpedia_id: str | None = Field(
         default=None, description="model and SAE at neuronpedia.org, if the SAE's file states them"
     )
+    trained_on: str | None = Field(
+        default=None, description="the training text in the words of the SAE's file, if it has any"
+    )
 
 
 class ModelSource(_Strict):

@@ -4,6 +4,7 @@ The words for the quantiles of the norms are in `console.py` and `pages/widgets/
 """
 
 import re
+import textwrap
 
 import torch
 
@@ -47,6 +48,7 @@ def describe(
         decoder_norms=decoder_norm_quantiles(sae),
         decoder_hash=sae.decoder_hash,
         neuronpedia_id=_neuronpedia_id(sae),
+        trained_on=_trained_on(sae),
     )
 
 
@@ -54,6 +56,15 @@ def _neuronpedia_id(sae: SparseAutoencoder) -> str | None:
     """The id that the file states, such as gpt2-small/8-res-jb; None if it is not of this form."""
     stated = sae.metadata.get("neuronpedia_id")
     return stated if isinstance(stated, str) and _ID.fullmatch(stated) else None
+
+
+def _trained_on(sae: SparseAutoencoder) -> str | None:
+    """The training text that the file names, on one line and cut to 200 characters."""
+    for key in ("dataset", "dataset_path"):
+        stated = sae.metadata.get(key)
+        if isinstance(stated, str) and stated.strip():
+            return textwrap.shorten(stated, 200, placeholder=" …")
+    return None
 
 
 def decoder_norm_quantiles(sae: SparseAutoencoder) -> dict[str, float]:

@@ -181,7 +181,8 @@ def saelens_config(
             "context_size": plan.block_tokens,
             "prepend_bos": False,
             **trained,
-            "dataset": f"Clearwater's training corpus ({plan.corpus.name}, data/recipes)",
+            "dataset": f"{activations.counts.kept:,} tokens of {activations.documents:,} documents "
+            f"in many languages and genres (corpus {plan.corpus.stem} of data/recipes)",
             "training": {
                 **asdict(training),
                 "tokens": activations.counts.kept,

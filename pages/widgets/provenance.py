@@ -23,9 +23,10 @@ def which_sae(manifest: Manifest) -> str:
     sae, documents = manifest.sae, numbers.count(manifest.documents)
     latents = numbers.count(sae.d_sae)
     model = f" of {manifest.model.name}" if manifest.model else ""
+    trained = f" and was trained on {sae.trained_on}" if sae.trained_on else ""
     return (
         "Clearwater shows what a sparse autoencoder (SAE) has learned, and how far to trust it. "
-        f"This one ({sae.architecture}) is at {sae.hook_point}{model}. On each token, it "
+        f"This one ({sae.architecture}) is at {sae.hook_point}{model}{trained}. On each token, it "
         f"approximates the activation of the model by a weighted sum of a few of its {latents} "
         "directions, which are called latents. A latent fires on the tokens where its direction is "
         "part of the sum. All numbers are counted on "
@@ -102,6 +103,7 @@ def _sources(manifest: Manifest) -> dict[str, object]:
         "SAE": f"{sae.name}, {sae.architecture}, {sae.format} format",
         "Width": f"d_in {numbers.count(sae.d_in)}, d_sae {numbers.count(sae.d_sae)} latents"
         + (f", k = {sae.k}" if sae.k else ""),
+        "Trained on": sae.trained_on,
         "Hook point": sae.hook_point or "not known",
         "Hugging Face module": sae.hook_module,
         "Output hook point": sae.hook_point_out,

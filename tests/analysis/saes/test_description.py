@@ -68,6 +68,29 @@ def test_only_an_id_of_the_form_of_neuronpedia_is_kept(stated: object, known: st
     assert describe(sae, "tiny").neuronpedia_id == known
 
 
+@pytest.mark.parametrize(
+    ("metadata", "known"),
+    [
+        ({"dataset_path": "monology/pile-uncopyrighted"}, "monology/pile-uncopyrighted"),
+        ({"dataset": "two\nlines", "dataset_path": "other"}, "two lines"),
+        ({"dataset": " ", "dataset_path": "other"}, "other"),
+        ({"dataset": ["a", "b"]}, None),
+        ({}, None),
+    ],
+)
+def test_the_training_text_is_taken_from_the_file(
+    metadata: dict[str, object], known: str | None
+) -> None:
+    assert describe(replace(of_norms(torch.ones(3)), metadata=metadata), "tiny").trained_on == known
+
+
+def test_a_long_training_text_is_cut() -> None:
+    sae = replace(of_norms(torch.ones(3)), metadata={"dataset": "word " * 100})
+    trained_on = describe(sae, "tiny").trained_on
+    assert trained_on is not None
+    assert trained_on.endswith("word …") and len(trained_on) <= 200
+
+
 def test_norms_are_reported_at_their_quantiles() -> None:
     """101 shuffled norms 0.00 to 1.00: the q-quantile is q itself."""
     norms = torch.from_numpy(np.random.default_rng(1).permutation(101) / 100)

@@ -100,6 +100,10 @@ def test_a_newcomer_reads_which_sae_this_is(planted_bundle: Bundle) -> None:
     assert f"{manifest.sae.hook_point} of gpt2." in which_sae(
         manifest.model_copy(update={"model": model})
     )
+    trained = manifest.sae.model_copy(update={"trained_on": "the Pile"})
+    assert f"{manifest.sae.hook_point} and was trained on the Pile. On each" in which_sae(
+        manifest.model_copy(update={"sae": trained})
+    )
 
 
 def test_zero_and_empty_values_are_listed_and_absent_ones_are_not(
