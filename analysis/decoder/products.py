@@ -119,6 +119,8 @@ def _seconds(dtype: torch.dtype, width: int, rows: int = 512) -> float:
     """Seconds of a product of two blocks of rows of that width, the fastest of several."""
     block = torch.ones((rows, width), dtype=dtype)
     out = torch.empty(rows * rows, dtype=RESULT[dtype])
+    # The first product of a type also compiles its kernel, for seconds on a busy machine.
+    products(block, block, out)
     seconds: list[float] = []
     while len(seconds) < TRIALS and sum(seconds) < LONGEST_TRIALS:
         started = time.perf_counter()
