@@ -91,7 +91,9 @@ def _show(bundle: Bundle, text: str) -> None:
         "Show dense latents", key=_DENSE, help="They are active on most texts, so they say little."
     )
     try:
-        with st.spinner("Reading the text. The first one loads model and SAE …"):
+        with st.spinner(
+            "Reading the text. The first one loads model and SAE, which can take half a minute …"
+        ):
             figures = own_text(bundle, text, dense), own_text_strips(bundle, text, dense)
             table = with_view(own_text_table(bundle, text, dense))
     except InputError as error:

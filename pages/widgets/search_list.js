@@ -27,12 +27,13 @@ const LONGEST = 200;
 const CONDITIONS = /^(?!\s*".*"\s*$).*([\w)]\s*[<>=]=?|\w\(|[&|])/;
 const NARROWEST = 460; // px, unless the window is narrower
 const HIGHEST = 680;
+const BY_WORDS = "Words are matched, not meanings";
 const HINT = "↑ ↓ choose a hit · Enter without a choice selects all latents with this text";
 const MAP_HINT =
   "↑ ↓ choose a hit · a latent is shown on the map, with Shift it is opened · " +
   "Enter without a choice selects all latents with this text";
 const MAKING = "The search index of this bundle is being made …";
-const NONE = "Nothing matches.";
+const NONE = `Nothing matches. ${BY_WORDS}.`;
 
 const lists = new WeakMap();
 
@@ -240,7 +241,8 @@ class SearchList {
 
 /** Where a map is shown, it flies to a chosen latent. */
 function hintHere() {
-  return document.querySelector(".st-key-maps") ? MAP_HINT : HINT;
+  const keys = document.querySelector(".st-key-maps") ? MAP_HINT : HINT;
+  return `${BY_WORDS} · ${keys}`;
 }
 
 /** What is searched; empty if the text is a selection with conditions. */
