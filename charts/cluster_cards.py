@@ -46,21 +46,8 @@ class Card:
 
 @cached
 def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
-    """The first `most` clusters of the reading order, or the largest if the bundle has no order.
-
-    Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
-    all are. Those whose members share more than one word come first: what covers most activation
-    is often a single sign, such as a comma. The context is that of `cluster_snippets`.
-    """
-    clusters = _believable(bundle.clusters)
-    if clusters["reading_item"].null_count < clusters.num_rows:
-        clusters = clusters.filter(pc.is_valid(clusters["reading_item"]))
-        order = [("reading_item", "ascending")]
-    else:
-        clusters = _believable(level_of(bundle).table)
-        order = [("size", "descending"), ("cluster", "ascending")]
-    clusters = clusters.append_column("one_word", _share_one_word(clusters))
-    rows = clusters.sort_by([("one_word", "ascending"), *order]).slice(0, most).to_pylist()
+    """The first `most` of `clusters_to_read`, each with the context of `cluster_snippets`."""
+    rows = clusters_to_read(bundle).slice(0, most).to_pylist()
     ids = np.array([row["cluster"] for row in rows], dtype=np.int64)
     snippets = cluster_snippets(bundle, ids)
     return tuple(
@@ -77,6 +64,25 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
         )
         for row in rows
     )
+
+
+@cached
+def clusters_to_read(bundle: Bundle) -> pa.Table:
+    """The clusters of the reading order, or the largest ones if the bundle has no order.
+
+    Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
+    all are. Those whose members share more than one word come first: what covers most activation
+    is often a single sign, such as a comma.
+    """
+    clusters = _believable(bundle.clusters)
+    if clusters["reading_item"].null_count < clusters.num_rows:
+        clusters = clusters.filter(pc.is_valid(clusters["reading_item"]))
+        order = [("reading_item", "ascending")]
+    else:
+        clusters = _believable(level_of(bundle).table)
+        order = [("size", "descending"), ("cluster", "ascending")]
+    clusters = clusters.append_column("one_word", _share_one_word(clusters))
+    return clusters.sort_by([("one_word", "ascending"), *order])
 
 
 def _context(

@@ -13,6 +13,7 @@ from analysis.cooccurrence.ranking import reason_for_no_partners
 from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
+from charts.cluster_cards import clusters_to_read
 from charts.cluster_level import at_level, cluster_choices
 from charts.core.names import name_by_latent
 from charts.core.text import name_of
@@ -287,9 +288,13 @@ def _members(bundle: Bundle, cluster: int) -> np.ndarray:
 
 
 def _same_latents(bundle: Bundle, cluster: int | None, level: LevelName, ids: Sequence[int]) -> int:
-    """The cluster of a level that shares the most latents with a cluster; else the first id."""
+    """The cluster of a level that shares the most latents with a cluster; else one worth reading.
+
+    That is the first of the cards on the Overview that is at this level, or the first id.
+    """
     if cluster is None:
-        return ids[0]
+        cards = clusters_to_read(bundle)["cluster"].to_pylist()
+        return next((one for one in cards if one in ids), ids[0])
     others = at_level(bundle.memberships, level)
     shared = np.isin(others["latent"].to_numpy(), _members(bundle, cluster))
     counts = np.bincount(others["cluster"].to_numpy()[shared])

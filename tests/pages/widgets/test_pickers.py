@@ -1,5 +1,6 @@
 """Missing and unknown latents, pairs and clusters are replaced."""
 
+import pyarrow as pa
 import pytest
 
 from analysis.bundle import Bundle, LevelName
@@ -98,7 +99,21 @@ def test_the_cluster_of_another_space_with_most_of_the_same_latents(
         same = _same_latents(planted_bundle, cluster, other, ids)
         shared = {i: len(members[i] & members[cluster]) for i in ids}
         assert shared[same] == max(shared.values()) > 0
-    assert _same_latents(planted_bundle, None, other, ids) == ids[0]
+
+
+def test_the_first_card_of_a_level_is_shown_first(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level = LevelName("cooccurrence", 0)
+    ids = list(cluster_choices(planted_bundle, level))
+    of_another_level = next(i for i in range(planted_bundle.clusters.num_rows) if i not in ids)
+    for cards, first in (
+        ([of_another_level, ids[5], ids[2]], ids[5]),
+        ([of_another_level], ids[0]),
+    ):
+        table = pa.table({"cluster": cards})
+        monkeypatch.setattr("pages.widgets.pickers.clusters_to_read", lambda _, rows=table: rows)
+        assert _same_latents(planted_bundle, None, level, ids) == first
 
 
 def test_the_cluster_after_the_last_is_replaced_too(
