@@ -141,7 +141,7 @@ def _strength_chart(units: tuple[Unit, ...]) -> alt.LayerChart:
             "measure:N",
             sort=each("measures"),
             title=None,
-            axis=alt.Axis(grid=True, labelLimit=115),
+            axis=alt.Axis(grid=True, labelLimit=160),
         ),
         tooltip=[
             alt.Tooltip("measure:N"),
