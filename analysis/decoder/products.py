@@ -3,9 +3,9 @@
 Let unit rows x and y be rounded to x + e and y + f. A float32 or bfloat16 product is then off by at
 most |e| + |f| plus a term of second order (Cauchy-Schwarz), plus the rounding of the product
 itself. Some processors multiply bfloat16 twice as fast as float32, and int8 twice as fast again.
-The same bound would be useless for int8. For int8 the errors are taken to be independent, and eight
-of their standard deviations to be enough, so an int8 search is exact only with high probability and
-its recall should be measured.
+The same bound would be useless for int8. For int8 the errors are taken to be independent, and six
+of their standard deviations to be enough (one product in 10^9 is further off), so an int8 search is
+exact only with high probability and its recall should be measured.
 """
 
 import math
@@ -21,7 +21,7 @@ from analysis.runtime.arrays import Float32s
 ROUNDING = 2e-6
 """Larger than the error of any float32 product of two unit vectors."""
 
-INT8_STANDARD_DEVIATIONS = 8
+INT8_STANDARD_DEVIATIONS = 6
 """Largest error of an int8 product that is allowed for, in standard deviations."""
 
 TRIALS = 8
