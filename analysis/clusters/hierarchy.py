@@ -14,7 +14,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from analysis.decoder.umap_embedding import MANY, FuzzyGraph, embed
-from analysis.runtime.arrays import Float32s, Floats, Ints
+from analysis.runtime.arrays import Bools, Float32s, Floats, Ints
 from analysis.runtime.single_module import single_module
 from analysis.runtime.threads import over_spans
 
@@ -133,13 +133,44 @@ def cluster_labels(linkage: Floats, smallest: int) -> Mapping[Extraction, Ints]:
     condensed = _hdbscan.condense_tree(linkage, min_cluster_size=smallest)
     tree = _hdbscan.cluster_tree_from_condensed_tree(condensed)
     leaves = _hdbscan.cluster_tree_leaves(tree, n) if len(tree.parent) else np.empty(0, np.int64)
-    masses = _hdbscan.extract_eom_clusters(condensed, tree)
+    masses = n + np.flatnonzero(_excess_of_mass(n, *condensed))
     label = partial(_hdbscan.get_cluster_label_vector, condensed)
     chosen: dict[Extraction, Ints] = {"leaf": leaves, "eom": masses}
     return {
         extraction: np.asarray(label(clusters, 0.0, n_samples=n))
         for extraction, clusters in chosen.items()
     }
+
+
+@numba.njit(cache=True)
+def _excess_of_mass(
+    n: int, parent: Ints, child: Ints, lambda_val: Float32s, child_size: Float32s
+) -> Bools:
+    """Whether each cluster of a condensed tree of n points is extracted by its excess of mass.
+
+    As `extract_eom_clusters` of fast_hdbscan, which calls itself for each level: the trees of a
+    million latents are deep enough for a stack overflow, and each call there scans the whole tree.
+    A cluster has a larger id than the one that holds it.
+    """
+    mass = np.zeros(max(parent.max(), child.max()) + 1 - n, dtype=np.float32)
+    above = np.zeros(len(mass), dtype=np.int64)
+    for i in range(len(parent)):
+        if child_size[i] > 1:
+            above[child[i] - n] = parent[i] - n
+            mass[child[i] - n] = -lambda_val[i] * child_size[i]
+        mass[parent[i] - n] += lambda_val[i] * child_size[i]
+    inside = np.zeros(len(mass))
+    is_extracted = np.ones(len(mass), dtype=np.bool_)
+    for c in range(len(mass) - 1, 0, -1):
+        own = max(float(mass[c]), 0.0)
+        is_extracted[c] = inside[c] <= own
+        inside[above[c]] += max(own, inside[c])
+    # The cluster of all points is never extracted.
+    is_extracted[0] = False
+    is_inside = np.zeros(len(mass), dtype=np.bool_)
+    for c in range(1, len(mass)):
+        is_inside[c] = is_inside[above[c]] or is_extracted[above[c]]
+    return is_extracted & ~is_inside
 
 
 class TreeClusters(NamedTuple):

@@ -78,6 +78,34 @@ def test_a_cluster_has_at_least_the_smallest_size(
     assert sizes.min() >= smallest
 
 
+@pytest.mark.parametrize("smallest", [2, 5, 20])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_excess_of_mass_is_that_of_the_package(smallest: int, seed: int) -> None:
+    package = single_module("fast_hdbscan", "cluster_trees")
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(0, 3, (40, 3))[rng.integers(0, 40, 900)]
+    tree = linkage(centres + rng.normal(0, rng.uniform(0.1, 1, (900, 1)), (900, 3)), "single")
+    condensed = package.condense_tree(tree, min_cluster_size=smallest)
+    clusters = package.cluster_tree_from_condensed_tree(condensed)
+    expected = np.sort(package.extract_eom_clusters(condensed, clusters))
+    assert len(expected) > 1
+    ours = 900 + np.flatnonzero(module._excess_of_mass(900, *condensed))
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_a_tree_may_be_as_deep_as_it_has_clusters() -> None:
+    """A chain of 100,000 pairs: each is added to what the earlier ones have become."""
+    pairs = 100_000
+    points = np.arange(2 * pairs).reshape(pairs, 2)
+    inner = np.column_stack([points, np.full(pairs, 1e-3), np.full(pairs, 2)])
+    place = np.arange(1, pairs)
+    left = np.where(place == 1, 2 * pairs, 3 * pairs + place - 2)
+    chain = np.column_stack([left, 2 * pairs + place, 1 + place / pairs, 2 * (place + 1)])
+    labels = cluster_labels(np.vstack([inner, chain]), 2)
+    for extraction in ("leaf", "eom"):
+        assert len(np.unique(labels[extraction])) == pairs
+
+
 def test_no_byte_of_the_tree_depends_on_the_threads_and_all_on_the_seed() -> None:
     W = planted()
     everyone = np.ones(len(W), dtype=bool)
