@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from analysis.bundle import Bundle
 from charts.core.provenance import read_provenance
@@ -197,3 +197,35 @@ def test_the_pictures_of_the_map_say_where_they_come_from(
     page.wait_for_url(re.compile(r"/map\?.*viewport="), timeout=PATIENCE)
     assert len(asked) == 3 and len(set(asked)) == 1
     shown.ready()
+
+
+STANDALONE = """
+async (label) => {
+  const { standalonePage } = await load("standalone.js");
+  const { Camera } = await load("camera.js");
+  const camera = new Camera([0, 1, 0, 1]);
+  const [steps, codes] = [Uint16Array.from([9, 60000]), Uint8Array.from([1, 1])];
+  const entries = [{ code: 1, last: 1, label, total: 2 }];
+  const palette = { light: ["#aaaaaa", "#123456"], dark: ["#aaaaaa", "#123456"] };
+  const words = { name: "cluster", title: "Cluster", meaning: "" };
+  return standalonePage({
+    x: steps, y: steps, frame: camera.frame, camera, counts: [2], selected: 2, theme: "light",
+    colour: { ...words, scale: null, bytes: 1, entries, palette, codes },
+    states: new Uint8Array(2), palette: new Uint8Array(8), weights: null, spread: 1,
+    title: label, lines: [label], provenance: "{}",
+    parts: { shapes: [], focus: null, neighbourhood: null, names: null },
+  });
+}
+"""
+
+
+def test_a_label_stays_text_in_an_exported_page(modules: Page, chromium: Browser) -> None:
+    label = "a < b </script><script>window.ran = true</script>"
+    page = chromium.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_content(modules.evaluate(STANDALONE, label))
+    shown = page.locator("h1, p, .legend-label, body > :not(h1, p, .map, script)")
+    texts, ran = shown.all_inner_texts(), page.evaluate("window.ran ?? false")
+    page.close()
+    assert (texts, ran, errors) == ([label] * 3, False, [])
