@@ -73,3 +73,37 @@ def test_the_focus_of_a_link_is_named_and_can_be_left(open_page: OpenPage, bundl
     expect(chip).to_be_hidden()
     shown.rest()
     page.wait_for_url(lambda url: "latent=12" not in url)
+
+
+FIRST = """
+async ([low, high]) => {
+  const { showFirst } = await load("first_view.js");
+  const { LatentMap } = await load("latent_map.js");
+  const { Camera } = await load("camera.js");
+  const { SpatialIndex } = await load("spatial_index.js");
+  const map = Object.create(LatentMap.prototype);
+  const steps = Uint16Array.from([low, high, 0, 65534]);
+  const data = { frame: [0, 65534, 0, 65534], viewport: null, mask: btoa("\\x03") };
+  Object.assign(map, { x: steps, y: steps, total: 4, data, index: new SpatialIndex(steps, steps) });
+  map.camera = new Camera(data.frame);
+  map.camera.resize(600, 600, 1);
+  showFirst(map);
+  return [map.camera.zoom, map.camera.x, map.camera.y];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "zoom"),
+    [
+        ((20_000, 20_100), 4),  # the latents around these few are shown too
+        ((20_000, 30_000), 4),
+        ((12_000, 42_000), 65_534 / (1.36 * 30_000)),  # what is selected, and a margin around it
+        ((2_000, 62_000), 1),
+    ],
+)
+def test_a_map_opens_as_near_as_its_selection_allows_but_not_too_near(
+    modules: Page, ends: tuple[int, int], zoom: float
+) -> None:
+    middle = sum(ends) / 2 if zoom > 1 else 32_767
+    assert modules.evaluate(FIRST, list(ends)) == pytest.approx([zoom, middle, middle])
