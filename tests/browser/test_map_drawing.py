@@ -269,6 +269,46 @@ def test_lines_lead_to_partners_and_to_the_nearest_vectors(modules: Page) -> Non
     assert modules.evaluate(script, far) == [[1, "p phi .5"], [2, "n cosine .8"], [3, "b phi .4"]]
 
 
+LATE = f"""async () => {{ {RECORD}
+  const {{ LatentMap }} = await load("latent_map.js");
+  const {{ Reading }} = await load("reading.js");
+  const {{ SelectionMask }} = await load("selection_mask.js");
+  const {{ jsonAt }} = await load("source.js");
+  const map = Object.assign(Object.create(LatentMap.prototype), {{
+    camera, index: {{}}, total: 4, selection: new SelectionMask(), redraw() {{}},
+    stage: {{ focus: document.createElement("button"), summary: document.createElement("p") }},
+    data: {{ base: "late", map: "decoder", measure: "phi", theme: "light", title: "" }},
+  }});
+  map.reading = Object.assign(Object.create(Reading.prototype), {{ map, card: {{ hide() {{}} }} }});
+  const arrive = {{}};
+  const {{ fetch }} = window;
+  window.fetch = (address) => new Promise((done) => {{
+    const at = Number(/([0-9]+)[?]/.exec(address)[1]);
+    const neighbours = [{{ x: 0, y: 0, partner: "phi 1" }}];
+    arrive[at] = () => done(Response.json({{ latent: at, x: at, y: at, neighbours }}));
+  }});
+  const lines = [];
+  const come = async (latent) => {{
+    arrive[latent]();
+    await jsonAt(`late/neighbourhood/decoder/${{latent}}?measure=phi`);
+    seen.length = 0;
+    map.reading.drawBelow(context);
+    lines.push(seen.find(({{ name }}) => name === "moveTo")?.given ?? null);
+  }};
+  for (const latent of [1, 2]) map.showFocus(latent);
+  for (const latent of [2, 1]) await come(latent);
+  for (const latent of [3, null]) map.showFocus(latent);
+  await come(3);
+  window.fetch = fetch;
+  return lines;
+}}"""
+
+
+def test_neighbours_that_come_late_are_not_shown_around_another_latent(modules: Page) -> None:
+    # Lines begin at the latent in focus, which is at (2, 2), and there are none without a focus.
+    assert modules.evaluate(LATE) == [[2, 2], [2, 2], None]
+
+
 def test_a_neighbour_is_hit_by_its_name_or_within_nine_pixels(modules: Page) -> None:
     script = """async ([px, py]) => {
       const { hitNeighbour } = await load("neighbourhood.js");
