@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse
 from umap.umap_ import find_ab_params
 
+from analysis.decoder import umap_optimiser as module
 from analysis.decoder.umap_optimiser import optimise
 from tests.threads import COUNTS, threads
 
@@ -91,3 +92,19 @@ def test_bytes_depend_on_neither_threads_nor_memory(
         kept.append(np.empty(1_000 * turn + 7))  # Moves the next allocation.
     assert len(seen) == 1
     assert optimise(start, weights, CURVE, epochs=30, seed=4).tobytes() not in seen
+
+
+def test_every_epoch_of_every_seed_draws_its_own_samples(
+    weights: scipy.sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = np.random.default_rng(0).standard_normal((N, 2))
+    keys: set[tuple[int, int]] = set()
+    for seed in range(3):
+
+        def record(*given: object, seed: int = seed) -> None:
+            (epoch,) = (one for one in given if isinstance(one, module._Epoch))
+            keys.add((seed, int(epoch.key)))
+
+        monkeypatch.setattr(module, "_move", record)
+        optimise(start, weights, CURVE, epochs=20, seed=seed)
+    assert len({key for _, key in keys}) == len(keys) == 3 * 20

@@ -22,6 +22,12 @@ class ChatServer(ThreadingHTTPServer):
 class _Answers(BaseHTTPRequestHandler):
     server: ChatServer
 
+    def do_GET(self) -> None:
+        """A server without a list of models."""
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((self.path, self.headers["Authorization"], request))

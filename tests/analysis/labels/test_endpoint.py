@@ -89,3 +89,19 @@ def test_an_answer_has_at_most_twenty_tokens(server: ChatServer) -> None:
     endpoint.answer(messages(SEA_SUBJECT))
     assert server.seen[0][2]["max_tokens"] == 20
     assert endpoint.seconds == 120
+
+
+@pytest.mark.parametrize(
+    ("status", "is_refused"), [(200, False), (401, True), (403, True), (404, False), (500, False)]
+)
+def test_a_refused_key_is_seen_before_the_build(
+    server: ChatServer, status: int, is_refused: bool
+) -> None:
+    """A server without a list of models may know the model all the same."""
+    server.status = status
+    endpoint = Endpoint(server.address, "m")
+    if is_refused:
+        with pytest.raises(InputError, match=f"status {status}"):
+            endpoint.check()
+    else:
+        endpoint.check()

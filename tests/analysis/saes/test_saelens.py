@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -81,6 +83,19 @@ def test_conversion_replaces_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="already exists"):
         save_saelens(sae, tmp_path / "to")
     assert [entry.name for entry in tmp_path.iterdir()] == ["to"]
+
+
+@pytest.mark.parametrize("kind", ["grouped", "ranked", "transcoder"])
+def test_what_saelens_cannot_encode_is_not_converted(topk: Path, tmp_path: Path, kind: str) -> None:
+    sae = load_sae(topk)
+    changes: dict[str, dict[str, Any]] = {
+        "grouped": {"one_per_group": True},
+        "ranked": {"selection_scale": torch.ones(sae.d_sae)},
+        "transcoder": {"undoes_normalisation": False},
+    }
+    with pytest.raises(InputError, match="so it cannot be converted"):
+        save_saelens(replace(sae, **changes[kind]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_lost_normalisation_is_noted() -> None:

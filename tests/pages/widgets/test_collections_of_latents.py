@@ -86,6 +86,7 @@ def test_what_makes_no_collection_is_said(app: AppTest) -> None:
     assert "A collection needs a name" in app.error[0].value
     app.text_input[0].set_value("one")
     click(app, "Collect the 4 selected latents")
+    assert not app.error
     app.text_input[0].set_value("one")
     click(app, "Collect the 4 selected latents")
     assert "already a collection 'one'" in app.error[0].value.replace("\\", "")

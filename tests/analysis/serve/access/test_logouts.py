@@ -35,6 +35,13 @@ def test_a_logout_holds_in_other_processes_and_for_no_other_login(tmp_path: Path
     assert printed == "True\n"
 
 
+def test_a_logout_outlives_the_next_ones(tmp_path: Path) -> None:
+    ann, bob = identity(), identity("bob@lab.example")
+    for one in (ann, bob, identity(seconds=-1)):
+        Logouts(tmp_path).add(one)
+    assert ann in Logouts(tmp_path) and bob in Logouts(tmp_path)
+
+
 def test_the_files_name_nobody_and_go_with_their_logins(tmp_path: Path) -> None:
     logouts = Logouts(tmp_path)
     logouts.add(identity(seconds=-1))
