@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from analysis.runtime.csv_fields import long_fields
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.core.call import repeat
@@ -172,9 +173,9 @@ def _different_cells(before: bytes, now: bytes) -> str:
 
 
 def _cells(content: bytes) -> list[list[str]]:
-    csv.field_size_limit(2**31 - 1)
     text = content.decode("utf-8-sig", errors="replace")
-    rows = list(csv.reader(io.StringIO(text, newline="")))
+    with long_fields(2**31 - 1):
+        rows = list(csv.reader(io.StringIO(text, newline="")))
     width = len(rows[0]) if rows else 0
     return [[*row, *[""] * (width - len(row))] for row in rows]
 

@@ -37,6 +37,7 @@ from analysis.notes.vote_interchange import (
     vote_cells,
     votes_of_cell,
 )
+from analysis.runtime.csv_fields import long_fields
 from analysis.runtime.durable import UNFINISHED, sync
 from analysis.runtime.errors import InputError
 
@@ -298,7 +299,7 @@ def _parquet_rows(file: Path) -> list[dict[str, Any]]:
 def _csv_rows(file: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     try:
-        with _long_fields(), file.open(encoding="utf-8-sig", newline="") as stream:
+        with long_fields(MOST_BYTES), file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             _check_columns(file, reader.fieldnames or [])
             for row in reader:
@@ -309,16 +310,6 @@ def _csv_rows(file: Path) -> list[dict[str, Any]]:
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read as CSV in UTF-8 ({error}).") from error
     return rows
-
-
-@contextmanager
-def _long_fields() -> Iterator[None]:
-    """Let a field be as long as a file: the latents of a large cluster are one field."""
-    usual = csv.field_size_limit(MOST_BYTES)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(usual)
 
 
 @contextmanager
