@@ -6,13 +6,18 @@ from typing import Any
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Answers with the first word of the last message, and records the requests."""
+    """Answers with the first word of the last message, and records the requests.
+
+    A request for its models is answered with `models`; `keys` are the keys of these requests.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.seen: list[tuple[str, str | None, dict[str, Any]]] = []
         self.status = 200
         self.raw: bytes | None = None
+        self.models = b""
+        self.keys: list[str | None] = []
 
     @property
     def address(self) -> str:
@@ -23,10 +28,11 @@ class _Answers(BaseHTTPRequestHandler):
     server: ChatServer
 
     def do_GET(self) -> None:
-        """A server without a list of models."""
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
+        self.server.keys.append(self.headers["Authorization"])
+        self.send_response(self.server.status if self.path == "/v1/models" else 404)
+        self.send_header("Content-Length", str(len(self.server.models)))
         self.end_headers()
+        self.wfile.write(self.server.models)
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -1,5 +1,6 @@
 """Requests to a server on the loopback, and every way in which it can fail."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,49 @@ def test_a_refused_key_is_seen_before_the_build(
             endpoint.check()
     else:
         endpoint.check()
+
+
+def models(*names: str) -> bytes:
+    return json.dumps({"data": [{"id": name} for name in names]}).encode()
+
+
+@pytest.mark.parametrize("listed", [models("m"), models("a", "m"), models()])
+def test_a_model_of_the_server_passes_and_is_asked_for_with_the_key(
+    server: ChatServer, listed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, "secret")
+    server.models = listed
+    Endpoint(server.address, "m").check()
+    assert server.keys == ["Bearer secret"]
+
+
+def test_a_model_that_the_server_lacks_is_seen_before_the_build(server: ChatServer) -> None:
+    server.models = models("a", "b", "c", "d", "e")
+    with pytest.raises(InputError, match=r"no model m \(its models: a, b, c, d\)") as caught:
+        Endpoint(server.address, "m").check()
+    assert str(caught.value).startswith(server.address) and KEY in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [b"<html>", b"\xff", b"[]", b"{}", b"null", b'{"data": 1}', b'{"data": [{}]}', b"[" * 100_000],
+)
+def test_a_list_that_cannot_be_read_counts_as_none(server: ChatServer, listed: bytes) -> None:
+    server.models = listed
+    Endpoint(server.address, "m").check()
+
+
+def test_a_list_of_models_is_read_up_to_a_size(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.models = models("a")
+    monkeypatch.setattr(module, "MOST_BYTES", len(server.models) - 1)
+    Endpoint(server.address, "m").check()
+    monkeypatch.setattr(module, "MOST_BYTES", len(server.models))
+    with pytest.raises(InputError, match="no model m"):
+        Endpoint(server.address, "m").check()
+
+
+def test_a_server_that_is_not_there_is_seen_before_the_build() -> None:
+    with pytest.raises(InputError, match="gave no answer"):
+        Endpoint("http://127.0.0.1:9", "m").check()
