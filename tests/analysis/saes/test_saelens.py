@@ -85,16 +85,25 @@ def test_conversion_replaces_nothing(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["to"]
 
 
-@pytest.mark.parametrize("kind", ["grouped", "ranked", "transcoder"])
-def test_what_saelens_cannot_encode_is_not_converted(topk: Path, tmp_path: Path, kind: str) -> None:
-    sae = load_sae(topk)
-    changes: dict[str, dict[str, Any]] = {
-        "grouped": {"one_per_group": True},
-        "ranked": {"selection_scale": torch.ones(sae.d_sae)},
-        "transcoder": {"undoes_normalisation": False},
-    }
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "grouped top-k": ("topk_none", {"one_per_group": True}),
+    "ranked top-k": ("topk_none", {"selection_scale": torch.ones(64)}),
+    "top-k transcoder": ("topk_none", {"undoes_normalisation": False}),
+    "top-k transcoder to another width": (
+        "topk_none",
+        {"W_dec": torch.ones(64, 48), "b_dec": torch.ones(48)},
+    ),
+    "top-k skip transcoder": ("topk_none", {"W_skip": torch.ones(32, 32)}),
+    "gated transcoder": ("gated_none", {"undoes_normalisation": False}),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_saelens_cannot_encode_is_not_converted(kind: str, tmp_path: Path) -> None:
+    name, changes = REFUSED[kind]
+    sae = replace(load_sae(ORACLE / name), **changes)
     with pytest.raises(InputError, match="so it cannot be converted"):
-        save_saelens(replace(sae, **changes[kind]), tmp_path / "out")
+        save_saelens(sae, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
