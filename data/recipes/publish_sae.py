@@ -182,7 +182,7 @@ def saelens_config(
             "prepend_bos": False,
             **trained,
             "dataset": f"{activations.counts.kept:,} tokens of {activations.documents:,} documents "
-            f"in many languages and genres (corpus {plan.corpus.stem} of data/recipes)",
+            "in many languages and genres",
             "training": {
                 **asdict(training),
                 "tokens": activations.counts.kept,
