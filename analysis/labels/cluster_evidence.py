@@ -65,7 +65,7 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
     if not name.text:
         return ""
     folded = size - name.members
-    counted = f" (without {folded} dense latents and duplicates)" if folded else ""
+    without = f" (without {numbers.counted(folded, 'dense or duplicate latent')})" if folded else ""
     score = (
         "There are too few held-out words for a score"
         if np.isnan(lift)
@@ -78,6 +78,6 @@ def _sentence(name: ClusterName, lift: float, size: int) -> str:
     words = f"{described(name.kinds, name.terms, 'or')}{forms}"
     return (
         f"In each half of the documents that the name is made from, {at_least}{share} of the "
-        f"activation of its {name.members} members{counted} is on {words}; {name.holders} of them "
-        f"fire on it. {score}."
+        f"activation of its {numbers.counted(name.members, 'member')}{without} is on {words}, and "
+        f"{name.holders} of them {'fires' if name.holders == 1 else 'fire'} there. {score}."
     )

@@ -27,12 +27,12 @@ def test_the_evidence_states_the_share_the_members_and_the_score() -> None:
     )
     assert found == [
         "In each half of the documents that the name is made from, at least 46\u00a0% of the "
-        "activation of its 9 members is on “noun” or “verb” (or another form of these words); 7 "
-        "of them fire on it. In held-out documents, a member fires 8.71 times as often as by "
+        "activation of its 9 members is on “noun” or “verb” (or another form of these words), and "
+        "7 of them fire there. In held-out documents, a member fires 8.71 times as often as by "
         "chance on the words that the other members name (median of the members).",
-        "In each half of the documents that the name is made from, 100\u00a0% of the "
-        "activation of its 4 members (without 2 dense latents and duplicates) is on line breaks; 4 "
-        "of them fire on it. There are too few held-out words for a score.",
+        "In each half of the documents that the name is made from, 100\u00a0% of the activation of "
+        "its 4 members (without 2 dense or duplicate latents) is on line breaks, and 4 of them "
+        "fire there. There are too few held-out words for a score.",
         "",
     ]
 
