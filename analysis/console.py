@@ -288,6 +288,7 @@ def print_sae(summary: SaeSource, title: str, model_name: str | None) -> None:
         ("model", model_name or NOT_STATED),
         ("hook point", both_spellings(summary.hook_point, summary.hook_module)),
         ("output hook point", summary.hook_point_out),
+        ("trained on", summary.trained_on or NOT_STATED),
         (
             "advertised L0",
             f"{numbers.short(advertised)} latents per token" if advertised else NOT_STATED,

@@ -46,6 +46,7 @@ SAE = SaeSource(
     has_skip=True,
     hook_point_out="blocks.5.hook_mlp_out",
     advertised_l0=55.5,
+    trained_on="monology/pile-uncopyrighted",
     decoder_norms={"min": 0.11, "p05": 0.22, "median": 0.33, "p95": 0.44, "max": 0.55},
 )
 MANIFEST = Manifest(
@@ -154,6 +155,7 @@ def test_numbers_of_an_sae(printed: Callable[[], str]) -> None:
         "width 1,001 inputs, 2,002 latents, 3,003 outputs (d_in, d_sae, d_out)",
         "model tiny hook point blocks.4",
         "output hook point blocks.5.hook_mlp_out",
+        "trained on monology/pile-uncopyrighted",
         "advertised L0 55.5 latents per token",
         "normalisation each token standardised",
         "centring the mean of each token is subtracted",
@@ -171,12 +173,14 @@ def test_a_plain_sae(printed: Callable[[], str]) -> None:
             "architecture": "standard", "k": None, "d_out": 1_001, "hook_point_out": None,
             "advertised_l0": None, "centre_input": False, "has_skip": False,
             "applies_b_dec_to_input": False, "normalisation": "none", "notes": [],
+            "trained_on": None,
         }
     )  # fmt: skip
     console.print_sae(plain, "SAELens", None)
     text = printed()
     assert "standard SAE: ReLU" in text and "model not stated in its files" in text
     assert "advertised L0 not stated in its files" in text
+    assert "trained on not stated in its files" in text
     assert "centring none b_dec only added to the output decoder norms" in text
     assert "skip" not in text and "note" not in text.replace("not stated", "")
 
