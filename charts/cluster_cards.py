@@ -66,7 +66,6 @@ def cluster_cards(bundle: Bundle, most: int) -> tuple[Card, ...]:
     )
 
 
-@cached
 def clusters_to_read(bundle: Bundle) -> pa.Table:
     """The clusters of the reading order, or the largest ones if the bundle has no order.
 

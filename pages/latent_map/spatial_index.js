@@ -86,6 +86,7 @@ export class SpatialIndex {
     const crossed = this._crossedCells(corners);
     const size = STEPS / this.side;
     for (let row = 0; row < this.side; row++) {
+      // A step more on both sides, because the rows of points are rounded.
       const sides = sidesBetween(corners, row * size - 1, (row + 1) * size + 1);
       let known = -1;
       for (let column = 0; column < this.side; column++) {
@@ -143,7 +144,7 @@ function sidesBetween(corners, low, high) {
   const sides = [];
   for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
     const [a, b] = [corners[i], corners[j]];
-    if (Math.min(a[1], b[1]) <= high && Math.max(a[1], b[1]) >= low) sides.push(a[0], a[1], b[0], b[1]);
+    if (Math.max(a[1], b[1]) >= low && Math.min(a[1], b[1]) <= high) sides.push(...a, ...b);
   }
   return Float64Array.from(sides);
 }

@@ -293,8 +293,9 @@ def _same_latents(bundle: Bundle, cluster: int | None, level: LevelName, ids: Se
     That is the first of the cards on the Overview that is at this level, or the first id.
     """
     if cluster is None:
+        of_level = set(ids)
         cards = clusters_to_read(bundle)["cluster"].to_pylist()
-        return next((one for one in cards if one in ids), ids[0])
+        return next((one for one in cards if one in of_level), ids[0])
     others = at_level(bundle.memberships, level)
     shared = np.isin(others["latent"].to_numpy(), _members(bundle, cluster))
     counts = np.bincount(others["cluster"].to_numpy()[shared])
