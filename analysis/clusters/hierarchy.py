@@ -1,7 +1,8 @@
 """HDBSCAN's hierarchy of one embedding of the shared kNN graph, and the clusters of a cut.
 
-HDBSCAN: Campello, Moulavi, Sander 2013; fast_hdbscan condenses the tree and extracts clusters. Only
-neighbours in the graph are joined, so latents that are close in the embedding by chance stay apart.
+HDBSCAN: Campello, Moulavi, Sander 2013; fast_hdbscan condenses the tree and labels its
+clusters. Only neighbours in the graph are joined, so latents that are close in the embedding by
+chance stay apart.
 """
 
 from collections.abc import Mapping
@@ -142,7 +143,7 @@ def cluster_labels(linkage: Floats, smallest: int) -> Mapping[Extraction, Ints]:
     }
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _excess_of_mass(
     n: int, parent: Ints, child: Ints, lambda_val: Float32s, child_size: Float32s
 ) -> Bools:

@@ -4,8 +4,8 @@ Let unit rows x and y be rounded to x + e and y + f. A float32 or bfloat16 produ
 most |e| + |f| plus a term of second order (Cauchy-Schwarz), plus the rounding of the product
 itself. Some processors multiply bfloat16 twice as fast as float32, and int8 twice as fast again.
 The same bound would be useless for int8. For int8 the errors are taken to be independent, and six
-of their standard deviations to be enough (one product in 10^9 is further off), so an int8 search is
-exact only with high probability and its recall should be measured.
+of their standard deviations to be enough (of normal errors, two in 10^9 are larger), so an int8
+search is exact only with high probability and its recall should be measured.
 """
 
 import math

@@ -299,6 +299,7 @@ def _parquet_rows(file: Path) -> list[dict[str, Any]]:
 def _csv_rows(file: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     try:
+        # The latents of a large cluster are one field.
         with long_fields(MOST_BYTES), file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             _check_columns(file, reader.fieldnames or [])
