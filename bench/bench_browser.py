@@ -1,47 +1,35 @@
-"""The map in a headless Chromium: its pages, and its points beside other engines.
+"""The Map page in a headless Chromium, with the map and with the chart for browsers without WebGL2.
 
-    .venv/bin/python -m bench.bench_browser pages BUNDLE… [--rounds 5]
-    .venv/bin/python -m bench.bench_browser points [--sizes 65536 1048576] [--rounds 9]
+    .venv/bin/python -m bench.bench_browser BUNDLE… [--rounds 5]
 
-`pages` opens the Map page of each bundle with the map in WebGL2 and, in the same round, with the
+Opens the Map page of each bundle with the map in WebGL2 and, in the same round, with the
 chart that browsers without WebGL2 get. It prints medians: seconds from the request of the page
 until the map is drawn, milliseconds of a frame while the map is dragged, seconds from the end of a
 box until a linked chart has changed and until the server is idle, CPU seconds of the server for
 it, megabytes that were sent to the browser, and megabytes of the browser's renderer after one,
 after twenty and after forty selections, each after its garbage has been collected. During the
 first twenty the browser compiles what runs often; what leaks grows during the next twenty too.
-
-`points` draws the same points with this map, hyper-scatter and regl-scatterplot, each alone in a
-page, interleaved. The packages come from npm into a folder outside the repository. Rendering is in
-software, so times are those of a machine without a GPU.
+Rendering is in software, so times are those of a machine without a GPU.
 """
 
 import argparse
-import functools
-import http.server
 import itertools
 import json
 import shutil
 import statistics
-import subprocess
-import tarfile
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from bench.server import ROOT, Server, started, wait_until_warm
+from bench.server import Server, started, wait_until_warm
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
-PACKAGES = ("hyper-scatter@0.4.0", "regl-scatterplot@1.16.0", "pub-sub-es@3.0.0", "regl@2.1.1")
-ENGINES = ("clearwater", "hyper-scatter", "regl-scatterplot")
 MEASURED_AFTER = (20, 40)
 """Selections after which the memory of the renderer is read again."""
 BROWSER_IDLE = 0.06
@@ -258,84 +246,13 @@ def print_medians(name: str, rows: list[Row]) -> None:
     print(f"{name:<18} " + "  ".join(f"{key} {value:,.3g}" for key, value in medians.items()))
 
 
-def fetched(cache: Path) -> Path:
-    """The folder of the packages of other engines, from npm."""
-    for package in PACKAGES:
-        name = package.split("@")[0]
-        if (cache / name).is_dir():
-            continue
-        cache.mkdir(parents=True, exist_ok=True)
-        packed = ["npm", "pack", "--silent", "--pack-destination", str(cache), package]
-        archive = subprocess.run(packed, check=True, capture_output=True, text=True).stdout.strip()
-        with tarfile.open(cache / archive) as files:
-            files.extractall(cache / f"{name}.part", filter="data")
-        (cache / f"{name}.part" / "package").rename(cache / name)
-    return cache
-
-
-class _Files(http.server.SimpleHTTPRequestHandler):
-    """The page of the engines, the modules of the map, and the packages."""
-
-    def __init__(self, *args: Any, cache: Path, **kwargs: Any) -> None:
-        self.folders = {"map": ROOT / "pages" / "latent_map", "npm": cache}
-        super().__init__(*args, **kwargs)
-
-    def translate_path(self, path: str) -> str:
-        """The file of an address."""
-        first, _, rest = path.lstrip("/").partition("/")
-        folder = self.folders.get(first)
-        return str(folder / rest if folder else ROOT / "bench" / "browser_points.html")
-
-    def log_message(self, *args: object) -> None:
-        """Print nothing."""
-
-
-@contextmanager
-def files_served(cache: Path) -> Iterator[str]:
-    """The address of a server of the files."""
-    handler = functools.partial(_Files, cache=cache)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-
-
-def measure_points(sizes: list[int], rounds: int, cache: Path) -> None:
-    """Print a table of the engines for each number of points."""
-    with files_served(fetched(cache)) as address, sync_playwright() as playwright:
-        for size in sizes:
-            rows: dict[str, list[Row]] = {name: [] for name in ENGINES}
-            for _ in range(rounds):
-                for name in ENGINES:
-                    browser = launched(playwright)
-                    page = browser.new_page(viewport={"width": 1100, "height": 900})
-                    page.set_default_timeout(PATIENCE)
-                    page.goto(address)
-                    page.wait_for_function("() => Boolean(window.measure)")
-                    script = "([name, count]) => measure(name, count)"
-                    rows[name].append(page.evaluate(script, [name, size]))
-                    browser.close()
-            print(f"\n{size:,} points, milliseconds")
-            for name, measured in rows.items():
-                print_medians(name, measured)
-
-
 def main() -> None:
-    """Measure pages or points."""
+    """Measure the pages of bundles."""
     parser = argparse.ArgumentParser(description=__doc__)
-    kinds = parser.add_subparsers(dest="kind", required=True)
-    pages = kinds.add_parser("pages")
-    pages.add_argument("bundles", type=Path, nargs="+")
-    pages.add_argument("--rounds", type=int, default=5)
-    points = kinds.add_parser("points")
-    points.add_argument("--sizes", type=int, nargs="+", default=[8192, 65536, 262144, 1048576])
-    points.add_argument("--rounds", type=int, default=9)
-    points.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clearwater-bench")
+    parser.add_argument("bundles", type=Path, nargs="+")
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    if options.kind == "pages":
-        measure_pages(options.bundles, options.rounds)
-    else:
-        measure_points(options.sizes, options.rounds, options.cache)
+    measure_pages(options.bundles, options.rounds)
 
 
 if __name__ == "__main__":
