@@ -24,6 +24,8 @@ CHECKSUM_KEY = b"page_checksum"
 MEMORY_SETTING = "CLEARWATER_TABLE_GB"
 """Environment variable: most memory that one read of a table may take, in GB."""
 DEFAULT_GB = 1.0
+PIECE_BYTES = 64_000_000
+"""Of rows that are read to take a few of them; a row group may have more."""
 MOST_FREE = 2
 """Handles of a file that stay open between reads."""
 _TRAILER = 8
@@ -125,18 +127,37 @@ class TableFile:
     def pieces_kept(
         self, columns: Sequence[str] | None, groups: Sequence[int]
     ) -> Iterator[pa.Table]:
-        """The rows of `read_kept`: each row group that is kept, or all in one piece.
+        """The rows of `read_kept` in pieces: row groups that are kept, or that take PIECE_BYTES.
 
         What is kept has narrow types; `widened` gives the chosen rows those of the file.
         """
         kept = self._keeper(self._narrow_sizes, groups)
         if kept is None:
-            yield self.read(columns, groups)
+            for piece in self._in_pieces(columns, groups):
+                yield self.read(columns, piece)
             return
         self._check_identity()
         names = self.schema.names if columns is None else columns
         for group in groups:
             yield self._group(names, int(group), kept, self._narrow)
+
+    def _in_pieces(
+        self, columns: Sequence[str] | None, groups: Sequence[int]
+    ) -> Iterator[list[int]]:
+        """The row groups in runs that take at most PIECE_BYTES or are one group; at least one run.
+
+        The runs may be read one after another where all of them together would take too much.
+        """
+        run: list[int] = []
+        taken = 0
+        for group in groups:
+            size = self._size([group], columns)[1]
+            if run and taken + size > PIECE_BYTES:
+                yield run
+                run, taken = [], 0
+            run.append(int(group))
+            taken += size
+        yield run
 
     def widened(self, rows: pa.Table) -> pa.Table:
         """Rows of `pieces_kept` with the types of `read`."""
@@ -222,6 +243,11 @@ class TableFile:
     def _checked_size(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
         """Rows of the row groups. Raises InputError if they would take too much memory."""
         rows, size = self._size(groups, columns)
+        self.check_memory(size)
+        return rows
+
+    def check_memory(self, size: int) -> None:
+        """Raise InputError if rows of the table may not take so many bytes."""
         limit = memory_limit()
         if size > limit:
             raise InputError(
@@ -229,7 +255,6 @@ class TableFile:
                 f"limit is {limit / 1e9:g} GB; raise {MEMORY_SETTING} if the table is meant to be "
                 f"this large, else {MEND}."
             )
-        return rows
 
     @cached_property
     def _sizes(self) -> list[int]:

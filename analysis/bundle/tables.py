@@ -60,7 +60,8 @@ class LatentTable:
     ) -> pa.Table:
         """The rows of the given latents, in the order of the table.
 
-        The first of `columns` is the latent; by default all columns of the schema.
+        The first of `columns` is the latent; by default all columns of the schema. Only the rows of
+        these latents count towards the memory that a read may take.
         """
         columns = self._columns if columns is None else columns
         wanted = np.unique(np.atleast_1d(np.asarray(latents, dtype=np.int32)))
@@ -68,20 +69,23 @@ class LatentTable:
         left = np.searchsorted(wanted, first, side="left")
         right = np.searchsorted(wanted, last, side="right")
         groups = np.flatnonzero(right > left)
-        parts, low, high = [], first[groups].min(initial=0), last[groups].max(initial=0)
+        parts, size = [], 0
+        low, high = first[groups].min(initial=0), last[groups].max(initial=0)
         for rows in self._file.pieces_kept(columns, groups.tolist()):
             ids = rows.column(0).to_numpy()
             if len(ids) and not _within(ids, low, high):
                 raise damaged(self.path, "is not sorted by latent")
             low = ids[-1] if len(ids) else low
             parts.append(_of_wanted(rows, ids, wanted))
+            size += parts[-1].nbytes
+            self._file.check_memory(size)
         rows = self._completed(self._file.widened(pa.concat_tables(parts)))
         return rows.combine_chunks()  # Arrow filters and sorts many small pieces slowly
 
-    def pieces(self) -> Iterator[pa.Table]:
-        """The whole table, one row group at a time."""
+    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The whole table, or some of its columns, one row group at a time."""
         for group in range(self._file.groups):
-            yield self._completed(self._file.read(self._columns, [group]))
+            yield self._completed(self._file.read(columns or self._columns, [group]))
 
     def all(self) -> pa.Table:
         """The whole table."""

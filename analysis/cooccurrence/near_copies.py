@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.bundle.kept_for_bundle import kept_for_bundle
@@ -22,19 +23,28 @@ def near_copies(bundle: Bundle) -> Ints:
     the same token, have phi 1. The bundle stores the strongest partners of each latent by phi, so
     no latent is missed.
     """
-    everyone = np.arange(bundle.latents.num_rows)
-    pairs = bundle.partners.of(everyone, ["latent", "partner", "joint_tokens"])
-    joint = pairs["joint_tokens"].to_numpy()
     active = bundle.latents["active_tokens"].to_numpy()
-    a, b = (active[pairs[name].to_numpy()] for name in ("latent", "partner"))
-    # phi is at most the joint tokens over the geometric mean of both counts.
-    possible = (joint >= bundle.manifest.parameters.minimum_joint) & (
-        joint >= NEARLY_TOGETHER * np.sqrt(a.astype(np.float64) * b) - 1e-9
-    )
-    pairs = pairs.take(np.flatnonzero(possible))
+    least = bundle.manifest.parameters.minimum_joint
+    pieces = bundle.partners.pieces(["latent", "partner", "joint_tokens"])
+    possible = [_possible(piece, active, least) for piece in pieces]
+    if not possible:
+        return np.empty(0, dtype=np.int64)
+    pairs = pa.concat_tables(possible)
     phi = measure_table(pairs, bundle.latents, bundle.manifest.tokens, ["phi"])["phi"].to_numpy()
     near = pairs.filter(pa.array(phi >= NEARLY_TOGETHER))
     return np.union1d(near["latent"].to_numpy(), near["partner"].to_numpy()).astype(np.int64)
+
+
+def _possible(pairs: pa.Table, active: Ints, least: int) -> pa.Table:
+    """The pairs with `least` joint tokens whose phi may reach NEARLY_TOGETHER.
+
+    phi is at most the joint tokens over the geometric mean of both counts.
+    """
+    pairs = pairs.filter(pc.greater_equal(pairs["joint_tokens"], least))
+    a, b = (active[pairs[name].to_numpy()] for name in ("latent", "partner"))
+    mean = np.sqrt(a.astype(np.float64) * b)
+    reaches = pairs["joint_tokens"].to_numpy() >= NEARLY_TOGETHER * mean - 1e-9
+    return pairs.filter(pa.array(reaches))
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.bundle import Bundle
+from analysis.bundle import Bundle, table_file
 from analysis.bundle.schema import TABLES
-from analysis.bundle.table_file import TableFile
+from analysis.bundle.table_file import MEMORY_SETTING, TableFile
 from analysis.bundle.tables import (
     ROW_GROUP,
     LatentTable,
@@ -17,6 +17,7 @@ from analysis.bundle.tables import (
     read_rows,
     write_table,
 )
+from analysis.runtime.errors import InputError
 
 
 def test_rows_of_some_latents(tmp_path: Path) -> None:
@@ -39,6 +40,30 @@ def test_rows_of_some_latents(tmp_path: Path) -> None:
     assert table.of([]).num_rows == 0
     some = table.of([19_999], ["latent", "neighbour"])
     assert some.to_pydict() == {"latent": [19_999] * 5, "neighbour": [0] * 5}
+    pieces = [*table.pieces(["latent", "neighbour"])]
+    assert [piece.num_rows for piece in pieces] == [ROW_GROUP, 100_000 - ROW_GROUP]
+    assert pa.concat_tables(pieces)["neighbour"].to_numpy().tolist() == latents[::-1].tolist()
+
+
+def test_only_the_rows_that_are_wanted_count_towards_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.arange(300_000)
+    columns = {"latent": rows // 15, "rank": rows % 15, "neighbour": rows, "cosine": rows / 3e5}
+    write_table(tmp_path, "neighbours", pa.table(columns))
+    table = LatentTable(tmp_path / "neighbours.parquet")
+    wanted = np.arange(0, 20_000, 10)
+    whole = table.of(wanted)
+    assert whole["neighbour"].to_pylist() == rows[np.isin(rows // 15, wanted)].tolist()
+    # A row group takes about 1.3 MB, all rows 4.2 MB, and a tenth of them .4 MB.
+    monkeypatch.setenv(MEMORY_SETTING, "0.002")
+    monkeypatch.setattr(table_file, "PIECE_BYTES", 2_000_000)
+    assert table.of(wanted).equals(whole)
+    with pytest.raises(InputError, match="reading it takes about"):
+        table.of(np.arange(20_000))
+    monkeypatch.setattr(table_file, "PIECE_BYTES", 3_000_000)
+    with pytest.raises(InputError, match="reading it takes about"):
+        table.of(wanted)
 
 
 def test_the_contexts_of_a_latent_are_in_few_rows_to_decode(

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from analysis.bundle import TABLES, LatentTable, write_table
+from analysis.clusters import jaccard_components as module
 from analysis.clusters.jaccard_components import clarke_2024
 
 BLOCKS, SIZE = 12, 30
@@ -41,15 +43,23 @@ def joint_counts(rng: np.random.Generator, inside: float, outside: float) -> np.
     return upper + upper.T
 
 
+@pytest.mark.parametrize("most_edges", [1, 400, module.MOST_EDGES])
 @pytest.mark.parametrize("largest", [(20, 35), (60, 90), (150, 200)])
 def test_the_threshold_of_clarke_equals_brute_force(
-    tmp_path: Path, largest: tuple[int, int]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    largest: tuple[int, int],
+    most_edges: int,
 ) -> None:
+    monkeypatch.setattr(module, "MOST_EDGES", most_edges)
     joint = joint_counts(np.random.default_rng(3), 0.3, 0.02)
     active = np.random.default_rng(4).integers(100, 900, len(joint))
     eligible = np.ones(len(joint), dtype=bool)
     eligible[::17] = False
-    found = clarke_2024(partner_table(tmp_path, joint), active, eligible=eligible, largest=largest)
+    partners = partner_table(tmp_path, joint)
+    pq.write_table(pq.read_table(partners.path), partners.path, row_group_size=500)
+    assert len([*partners.pieces()]) > 5
+    found = clarke_2024(partners, active, eligible=eligible, largest=largest)
     value = joint / (active[:, None] + active - joint) * (eligible[:, None] & eligible)
     sizes = {}
     for threshold in np.unique(value[value > 0]):
@@ -64,6 +74,25 @@ def test_the_threshold_of_clarke_equals_brute_force(
     assert found.in_range == (at.max() >= largest[0])
     assert np.bincount(found.labels[found.labels >= 0]).tolist() == found.sizes.tolist()
     assert (found.labels[~eligible] == -1).all()
+
+
+def test_edges_that_no_threshold_accepts_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joint = joint_counts(np.random.default_rng(3), 0.3, 0.02)
+    partners = partner_table(tmp_path, joint)
+    pq.write_table(pq.read_table(partners.path), partners.path, row_group_size=500)
+    sizes = []
+    once = module._once
+
+    def counted(parts: list[module._Edges]) -> module._Edges:
+        sizes.append(sum(len(part.pair) for part in parts))
+        return once(parts)
+
+    monkeypatch.setattr(module, "_once", counted)
+    monkeypatch.setattr(module, "MOST_EDGES", 600)
+    found = clarke_2024(partners, np.full(360, 900), eligible=np.ones(360, bool), largest=(20, 35))
+    assert max(sizes) <= max(600, 2 * found.edges) + 500 < len(np.flatnonzero(joint)) / 2
 
 
 def test_a_graph_that_is_small_enough_is_taken_whole(tmp_path: Path) -> None:
