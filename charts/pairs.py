@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from analysis.bundle import Bundle
 from analysis.cooccurrence.association import measure_table
 from analysis.latents.flags import is_flagged
-from analysis.runtime.arrays import Ints
+from analysis.runtime.arrays import Bools, Ints
 from analysis.runtime.numbers import count
 from charts.core.cache import cached
 from charts.core.drawing import Drawing, named, slot, template
@@ -21,11 +21,15 @@ from charts.core.names import names_of_latents
 from charts.core.numbers import COUNT
 from charts.core.text import name_of
 from charts.core.theme import ACCENT, QUIET_INK, bar_scale, layered, name_limit
+from charts.stored_pairs import StoredPairs, first_of_each, pair_ids, stored_pairs
 
 ROW = 30
 """Pixels, for the two lines of a name."""
 MOST_LISTED = 1_000
 """Pairs of a ranking that are kept, for a table and for charts."""
+FEW = 1_000
+"""The pairs of at most 1 / FEW of the latents are read from the bundle. For more latents, all pairs
+are read once and kept."""
 
 
 class RankedPairs(NamedTuple):
@@ -63,9 +67,40 @@ def strongest_pairs(
     check_measure(measure)
     chosen = np.zeros(bundle.latents.num_rows, dtype=bool)
     chosen[np.asarray(latents, dtype=np.int64)] = True
+    is_large = FEW * np.count_nonzero(chosen) > len(chosen)
+    stored = stored_pairs(bundle) if hide_rare and is_large else None
+    if stored is not None:
+        pairs, hidden, rare = _kept(stored, chosen, within=within, hide_flags=hide_flags)
+    else:
+        pairs, hidden, rare = _read(
+            bundle, chosen, within=within, hide_flags=hide_flags, hide_rare=hide_rare
+        )
+    ranked = _ranked(bundle, _selected_first(bundle, pairs, chosen), measure, most)
+    return RankedPairs(ranked, pairs.num_rows, hidden, rare)
+
+
+def _kept(
+    pairs: StoredPairs, chosen: Bools, *, within: bool, hide_flags: bool
+) -> tuple[pa.Table, int, int]:
+    """The same as `_read` without rare pairs, from all pairs of a bundle."""
+    often, rare = (ends.of(chosen, within=within) for ends in (pairs.often, pairs.rare))
+    hidden = 0
+    if hide_flags:
+        hidden = sum(
+            int(np.count_nonzero(inside & ends.flagged))
+            for inside, ends in ((often, pairs.often), (rare, pairs.rare))
+        )
+        often, rare = often & ~pairs.often.flagged, rare & ~pairs.rare.flagged
+    return pairs.rows.take(np.flatnonzero(often)), hidden, int(np.count_nonzero(rare))
+
+
+def _read(
+    bundle: Bundle, chosen: Bools, *, within: bool, hide_flags: bool, hide_rare: bool
+) -> tuple[pa.Table, int, int]:
+    """The pairs to rank, each once, and how many flagged and how many rare ones are hidden."""
     stored = bundle.partners.of(np.flatnonzero(chosen))
     a, b = (stored[end].to_numpy() for end in ("latent", "partner"))
-    pair = np.minimum(a, b).astype(np.int64) * len(chosen) + np.maximum(a, b)
+    pair = pair_ids(a, b, len(chosen))
     left = chosen[b] if within else np.ones(len(a), dtype=bool)
     hidden = rare = 0
     if hide_flags:
@@ -79,9 +114,7 @@ def strongest_pairs(
         left &= often
     # Both latents of a pair may list it.
     places = np.flatnonzero(left)
-    pairs = stored.take(places[first_of_each(pair[places])])
-    ranked = _ranked(bundle, _rarer_first(bundle, pairs, chosen), measure, most)
-    return RankedPairs(ranked, pairs.num_rows, hidden, rare)
+    return stored.take(places[first_of_each(pair[places])]), hidden, rare
 
 
 def _distinct(ids: Ints) -> int:
@@ -90,28 +123,12 @@ def _distinct(ids: Ints) -> int:
     return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(len(ordered), 1)
 
 
-def first_of_each(ids: Ints) -> Ints:
-    """The place of the first of each different id [n], in the order of the ids, which are >= 0.
-
-    For millions of ids, `numpy.unique` takes five times as long: it sorts places by their ids. Here
-    id and place are one number as long as they fit into 63 bits.
-    """
-    bits = len(ids).bit_length()
-    if int(ids.max(initial=0)).bit_length() + bits > 63:
-        return np.unique(ids, return_index=True)[1]
-    both = np.sort((ids << bits) | np.arange(len(ids)))
-    ordered = both >> bits
-    is_first = np.ones(len(ids), dtype=bool)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    return both[is_first] & ((1 << bits) - 1)
-
-
-def _rarer_first(bundle: Bundle, pairs: pa.Table, chosen: np.ndarray) -> pa.Table:
-    """The pairs with the rarer latent first if both are in `chosen` [n_latents]."""
+def _selected_first(bundle: Bundle, pairs: pa.Table, chosen: Bools) -> pa.Table:
+    """The pairs with the latent in `chosen` [n_latents] first; of two, the rarer one."""
     active = bundle.latents["active_tokens"].to_numpy()
     a, b = pairs["latent"].to_numpy(), pairs["partner"].to_numpy()
     rarer = (active[b] < active[a]) | ((active[b] == active[a]) & (b < a))
-    swap = chosen[a] & chosen[b] & rarer
+    swap = ~chosen[a] | (chosen[b] & rarer)
     for place, ends in enumerate((np.where(swap, b, a), np.where(swap, a, b))):
         pairs = pairs.set_column(place, pairs.field(place), pa.array(ends, pa.int32()))
     return pairs

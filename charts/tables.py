@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.bundle import Bundle, LevelName
-from analysis.runtime.arrays import Bools, Int32s, Ints
+from analysis.runtime.arrays import Bools, Ints
 from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.cluster_level import at_level, level_words
@@ -20,6 +20,7 @@ from charts.core.names import with_names
 from charts.core.text import slug
 from charts.pairs import strongest_pairs
 from charts.relations import ALL, RELATIONS, relation_rows
+from charts.stored_pairs import pair_ids
 
 if TYPE_CHECKING:
     from analysis.cooccurrence.significance import PairTest
@@ -193,22 +194,16 @@ def pairs_table(
 
 def _listed_q(bundle: Bundle, rows: pa.Table) -> pa.Array:
     """The smallest q [n] of the relations of each pair; null for a pair that is not listed."""
-    wanted = _pair_keys(bundle, rows["latent"].to_numpy(), rows["partner"].to_numpy())
+    latents = bundle.latents.num_rows
+    wanted = pair_ids(rows["latent"].to_numpy(), rows["partner"].to_numpy(), latents)
     listed = bundle.relations.all()
-    keys = _pair_keys(bundle, listed["a"].to_numpy(), listed["b"].to_numpy())
+    keys = pair_ids(listed["a"].to_numpy(), listed["b"].to_numpy(), latents)
     of_rows = np.flatnonzero(np.isin(keys, wanted))
     keys, q_values = keys[of_rows], listed["q_value"].to_numpy()[of_rows]
     order = np.lexsort((q_values, keys))
     known, first = np.unique(keys[order], return_index=True)
     place = pc.index_in(pa.array(wanted), value_set=pa.array(known))
     return pa.array(q_values[order][first]).take(place)
-
-
-def _pair_keys(bundle: Bundle, a: Int32s, b: Int32s) -> Ints:
-    """A number [n] for each pair, whichever of its latents comes first."""
-    low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
-    keys: Ints = low * bundle.latents.num_rows + high
-    return keys
 
 
 @cached

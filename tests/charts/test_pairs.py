@@ -13,7 +13,7 @@ from analysis.cooccurrence.association import MEASURES
 from analysis.runtime.errors import InputError
 from charts.core.measures import value_texts
 from charts.heatmap import cooccurrence_heatmap
-from charts.pairs import MOST_LISTED, first_of_each, ranked_pairs, strongest_pairs
+from charts.pairs import MOST_LISTED, ranked_pairs, strongest_pairs
 from tests.charts.dense import dense_matrix, phi
 from tests.charts.drawn import domain_of, drawn_rows
 
@@ -111,15 +111,6 @@ def test_pairs_that_both_latents_list_are_counted_once(tiny: Bundle, tmp_path: P
     assert ends_of(pairs.rows) == [(21, 20)]
     none = strongest_pairs(bundle, np.array([30]))
     assert (none.rows.num_rows, none.total, none.hidden, none.rare) == (0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("largest", [0, 9, 2**40, 2**62])
-@pytest.mark.parametrize("number", [0, 1, 500])
-def test_the_first_of_each_id_is_that_of_numpy(largest: int, number: int) -> None:
-    random = np.random.default_rng(1)
-    ids = random.choice(random.integers(0, largest, 40, endpoint=True), number)
-    firsts = np.unique(ids, return_index=True)[1]
-    np.testing.assert_array_equal(first_of_each(ids), firsts)
 
 
 def test_each_latent_of_a_pair_is_named_on_its_own_line(tiny: Bundle) -> None:
