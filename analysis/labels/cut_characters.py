@@ -11,12 +11,17 @@ _MARK = "⟨"
 _BYTES = re.compile(r"((?:⟨[0-9a-f]{2}(?: [0-9a-f]{2})*⟩)+)")
 
 
+def has_bytes(tokens: Sequence[str]) -> bool:
+    """Whether a token has bytes that are no text."""
+    return _MARK in "".join(tokens)
+
+
 def whole_characters(tokens: Sequence[str]) -> list[tuple[int, int]]:
     """Start and end [n, 2] of the runs of consecutive tokens that hold whole characters.
 
     A token that cuts no character is a run of its own. `units.py` does the same for a whole corpus.
     """
-    if not any(_MARK in token for token in tokens):
+    if not has_bytes(tokens):
         return [(i, i + 1) for i in range(len(tokens))]
     runs: list[tuple[int, int]] = []
     lacking = 0

@@ -12,23 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from analysis.labels import SEPARATOR
-from analysis.labels.cut_characters import decoded, whole_characters
+from analysis.labels.cut_characters import decoded, has_bytes, whole_characters
 from analysis.labels.descriptions import (
     ACCENTED,
     GROUPS,
     SINGLE,
     WITH,
     Kind,
-    Readable,
     before_kind,
     piece_kind,
     word_kind,
 )
 from analysis.labels.surfaces import NOT_JOINED, joint, surface
-from analysis.labels.word_forms import forms
+from analysis.labels.word_forms import is_form
 
 Term = tuple[Kind, str]
 _REPEATED = re.compile(r" \(\d+\)$")
@@ -62,31 +59,23 @@ def name_is_about(name: str, tokens: Sequence[str], peak: int) -> bool:
     present: list[Term] = [word_kind(text) for text in (own.word, *own.phrases) if text]
     present += [piece_kind(own.piece)] if own.piece else []
     present += [before_kind(own.before)] if own.before else []
-    named = _known_terms(name)
+    folded = [(kind, text.casefold()) for kind, text in present]
     # A phrase, and a word that comes before, has no other forms than itself.
-    same = {(kind, text.casefold()) for kind, text in present}
-    if any((kind, text.casefold()) in same for kind, text in named):
-        return True
-    kinds, texts = zip(*named, *present, strict=True) if named or present else ((), ())
-    readable = Readable(np.empty(0, np.int32), list(kinds), list(texts))
-    is_form = forms(range(len(kinds)), readable)
-    return bool(is_form[: len(named), len(named) :].any())
+    return any(of in folded or any(is_form(*one, *of) for one in folded) for of in _known(name))
 
 
 def stands_alone(tokens: Sequence[str], peak: int) -> bool:
     """Whether the token at `peak` of a passage is no part of a longer word or number."""
-    runs = whole_characters(tokens)
-    at = next(i for i, (_, stop) in enumerate(runs) if peak < stop)
-    units = [decoded("".join(tokens[start:stop])) for start, stop in runs]
+    units, at = _units_at(tokens, peak)
     first, last = _word_around(units, at)
     following = units[at + 1][:1] if at + 1 < len(units) else ""
     return first == last and not following.isalnum()
 
 
 @lru_cache(maxsize=4_096)
-def _known_terms(name: str) -> tuple[Term, ...]:
-    """The same as `terms_of_name`, kept: a name is compared with one passage after another."""
-    return tuple(terms_of_name(name))
+def _known(name: str) -> tuple[Term, ...]:
+    """The case-folded terms of a name, which is compared with one passage after another."""
+    return tuple((kind, text.casefold()) for kind, text in terms_of_name(name))
 
 
 def terms_of_name(name: str) -> list[Term]:
@@ -130,9 +119,7 @@ def _piece_term(text: str) -> Term:
 
 
 def _terms_at(tokens: Sequence[str], peak: int) -> _PassageTerms:
-    runs = whole_characters(tokens)
-    at = next(i for i, (_, stop) in enumerate(runs) if peak < stop)
-    units = [decoded("".join(tokens[start:stop])) for start, stop in runs]
+    units, at = _units_at(tokens, peak)
     first, last = _word_around(units, at)
     word, piece = surface("".join(units[first : last + 1])), ""
     if first < last:
@@ -141,6 +128,16 @@ def _terms_at(tokens: Sequence[str], peak: int) -> _PassageTerms:
     after = _word_text(units, last + 1)
     phrases = (f"{before} {word}" if before else "", f"{word} {after}" if after else "")
     return _PassageTerms(word, piece, before, phrases)
+
+
+def _units_at(tokens: Sequence[str], peak: int) -> tuple[Sequence[str], int]:
+    """The tokens of a passage as text, those that cut a character joined, and the place of the one
+    that contains the token at `peak`."""
+    if not has_bytes(tokens):
+        return tokens, peak
+    runs = whole_characters(tokens)
+    at = next(i for i, (_, stop) in enumerate(runs) if peak < stop)
+    return [decoded("".join(tokens[start:stop])) for start, stop in runs], at
 
 
 def _word_text(units: Sequence[str], at: int) -> str:

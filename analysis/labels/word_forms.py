@@ -34,10 +34,11 @@ SIGNS = (Kind.GROUP, Kind.AFTER_GROUP)
 def forms(terms: Sequence[int], readable: Readable) -> Bools:
     """bool [n, n], whether the second of two of the readable terms [n] is a form of the first."""
     result = np.eye(len(terms), dtype=bool)
+    texts = [(readable.kinds[term], readable.texts[term].casefold()) for term in terms]
     for places in _with_common_letters(terms, readable).values():
         for i in places:
             for j in places:
-                result[i, j] |= _is_form(terms[j], terms[i], readable)
+                result[i, j] |= is_form(*texts[j], *texts[i])
     return result
 
 
@@ -60,9 +61,8 @@ def _with_common_letters(terms: Sequence[int], readable: Readable) -> dict[str, 
     return groups
 
 
-def _is_form(term: int, of: int, readable: Readable) -> bool:
-    kind, of_kind = readable.kinds[term], readable.kinds[of]
-    text, of_text = readable.texts[term].casefold(), readable.texts[of].casefold()
+def is_form(kind: Kind, text: str, of_kind: Kind, of_text: str) -> bool:
+    """Whether a term is a form of another one; both texts are case-folded."""
     if of_kind in SIGNS:
         return kind is of_kind and of_text in text.split(WITH)
     if of_kind is Kind.LETTERS:
