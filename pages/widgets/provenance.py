@@ -8,30 +8,51 @@ import streamlit as st
 from analysis.bundle import Bundle, Manifest
 from analysis.latents.flags import DENSE_TEXT
 from analysis.runtime import numbers
+from analysis.runtime.errors import InputError
+from analysis.selection.tours.tour import read_tours
 from charts.cluster_level import in_no_cluster, level_words
 from pages.widgets.markdown import plain
 from pages.widgets.metrics import metrics
 
+ARCHITECTURES = {"topk": "TopK", "jumprelu": "JumpReLU"}
+"""As papers write them, by the name in the manifest."""
+
 
 def introduction(bundle: Bundle) -> None:
-    """What a newcomer must know: which SAE this is, and what latents are."""
-    st.markdown(plain(which_sae(bundle.manifest), 1000))
+    """What a newcomer must know: which SAE this is, what latents are, and what the text is."""
+    try:
+        about = read_tours(bundle).about
+    except InputError:  # the tours below show it
+        about = ""
+    st.markdown(plain(f"{which_sae(bundle.manifest)} {about}".rstrip(), 1500))
 
 
 def which_sae(manifest: Manifest) -> str:
     """The SAE, its model and the text in a few sentences."""
-    sae, documents = manifest.sae, numbers.count(manifest.documents)
-    latents = numbers.count(sae.d_sae)
+    sae, latents = manifest.sae, numbers.count(manifest.sae.d_sae)
     model = f" of {manifest.model.name}" if manifest.model else ""
     trained = f" and was trained on {sae.trained_on}" if sae.trained_on else ""
     return (
         "Clearwater shows what a sparse autoencoder (SAE) has learned, and how far to trust it. "
-        f"This one ({sae.architecture}) is at {sae.hook_point}{model}{trained}. On each token, it "
+        f"This one ({_kind(manifest)}) is at {sae.hook_point}{model}{trained}. On each token, it "
         f"approximates the activation of the model by a weighted sum of a few of its {latents} "
         "directions, which are called latents. A latent fires on the tokens where its direction is "
-        "part of the sum. All numbers are counted on "
-        f"{numbers.count(manifest.tokens)} tokens of {documents} documents."
+        f"part of the sum. Counts are of N = {numbers.count(manifest.tokens)} tokens, unless they "
+        f"name another unit, such as the {numbers.count(manifest.documents)} documents of these "
+        "tokens."
     )
+
+
+def _kind(manifest: Manifest) -> str:
+    """The architecture and what is known of its quality, as "TopK, k = 32, L0 32, …"."""
+    sae, check = manifest.sae, manifest.self_check
+    parts = [ARCHITECTURES.get(sae.architecture, sae.architecture)]
+    if sae.k:
+        parts.append(f"k = {sae.k}")
+    parts.append(f"L0 {numbers.short(check.l0)}")
+    if check.explained_variance is not None:
+        parts.append(f"explained variance {numbers.short(check.explained_variance)}")
+    return ", ".join(parts)
 
 
 def facts(bundle: Bundle) -> None:

@@ -27,7 +27,7 @@ COLUMNS = 3
 WAIT = 0.5
 """Seconds between two looks at whether the tours are tested."""
 _JOB = "tests of tours"
-_LONGEST = 400
+_LONGEST = 800
 
 
 class _Job(NamedTuple):
@@ -62,7 +62,7 @@ def _test(bundle: Bundle, tested: "Future[list[CheckedTour]]") -> None:
 @guarded("showing the tours")
 def _shown(bundle: Bundle) -> None:
     try:
-        checked, written = _checked(bundle), read_tours(bundle)
+        checked, written = _checked(bundle), read_tours(bundle).tours
     except InputError as error:
         _refuse(error.public)
         return

@@ -25,7 +25,9 @@ def test_every_finding_holds(shipped: Bundle) -> None:
     assert len({one.tour.finding.kind for one in tours}) >= LEAST_TOURS
 
 
-@pytest.mark.parametrize("tour", read_tours(open_bundle(DEMO_BUNDLE)), ids=lambda tour: tour.title)
+@pytest.mark.parametrize(
+    "tour", read_tours(open_bundle(DEMO_BUNDLE)).tours, ids=lambda tour: tour.title
+)
 def test_every_link_opens_its_view(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEARWATER_BUNDLES", str(Path(DEMO_BUNDLE).parent))
     monkeypatch.chdir(ROOT)

@@ -29,7 +29,7 @@ from analysis.selection.tours.findings import (
     SameInLanguages,
     SharedTokens,
 )
-from analysis.selection.tours.languages import agreement_of
+from analysis.selection.tours.languages import NAMES, LanguageAgreement, agreement_of
 
 TOGETHER = 2.0
 """Lift from which a member of a cluster fires together with the others."""
@@ -75,13 +75,14 @@ def _shared_tokens(bundle: Bundle, finding: SharedTokens) -> Evidence:
     a, b = (_known_latent(bundle, latent) for latent in (finding.a, finding.b))
     if a == b:
         raise InputError(f"{bundle.name}: a tour compares latent {a} with itself.")
-    by_tokens, *_, test = tests_of_pair(bundle, a, b)
+    by_tokens, *_, test = tests_of_pair(bundle, a, b)  # the last one shifts
     first, second = (len(bundle.activations.of_latent(latent)[0]) for latent in (a, b))
     return Evidence(
         f"Latent {a} fires on {numbers.count(first)} tokens, {b} on {numbers.count(second)}, both "
-        f"on {numbers.count(test.observed)}. Expected: {numbers.short(by_tokens.expected)} if the "
-        f"two were independent, {numbers.short(test.expected)} by the shift inside documents.",
-        "more shared tokens than by the shift",
+        f"on {numbers.count(test.observed)}; N = {numbers.count(bundle.manifest.tokens)} tokens. "
+        f"Expected on both: {numbers.short(by_tokens.expected)} if the two were independent, "
+        f"{numbers.short(test.expected)} if one is shifted against the other inside each document.",
+        "more tokens on both than if one is shifted",
         test.null,
         test.p_more,
         _pairs(_live(bundle)),
@@ -105,8 +106,9 @@ def _fires_on(bundle: Bundle, finding: FiresOn) -> Evidence:
     having = int((column.codes == place).sum())
     return Evidence(
         f"{_each(latents)} fires in at least {numbers.short(float(lifts.min()))} × as many of the "
-        f"{numbers.count(having)} documents with {finding.column} = {finding.value} as by chance; "
-        f"N = {numbers.count(len(column.codes))} documents.",
+        f"{numbers.count(having)} documents whose {finding.column} is {finding.value} as by "
+        f"chance. Documents are counted (N = {numbers.count(len(column.codes))}), not tokens, "
+        f"because a document has one {finding.column}.",
         "more documents than by chance" + (", for every latent" if len(latents) > 1 else ""),
         "the values are permuted among documents of similar length",
         float(chance_of_more(values)[:, place].max()),
@@ -126,8 +128,9 @@ def _not_together(bundle: Bundle, finding: NotTogether) -> Evidence:
         pc.equal(clusters["space"], own["space"][0]), pc.equal(clusters["level"], own["level"][0])
     )
     return Evidence(
-        f"{numbers.count(together)} of {numbers.count(len(lifts))} members fire together with "
-        f"another member at least {TOGETHER:g} × as often as by chance.",
+        f"{numbers.count(together)} of {numbers.count(len(lifts))} members fire on the same tokens "
+        f"as another member at least {TOGETHER:g} × as often as by chance; "
+        f"N = {numbers.count(bundle.manifest.tokens)} tokens.",
         "fewer than half of the members do so (binomial test)",
         "at least half of the members do so",
         float(stats.binom.cdf(together, len(lifts), 0.5)),
@@ -173,14 +176,21 @@ def _beyond_chance(bundle: Bundle, finding: BeyondChance) -> Evidence:
 def _same_in_languages(bundle: Bundle, finding: SameInLanguages) -> Evidence:
     agreement = agreement_of(bundle, _known_latent(bundle, finding.latent))
     return Evidence(
-        f"It fires on the same passages in {', '.join(agreement.languages)} (on "
-        f"{agreement.counts} of {numbers.count(agreement.passages)}). Tokens that two of these "
-        "translations share are left out.",
+        f"Of the {numbers.count(agreement.passages)} passages with translations, it fires on "
+        f"{_by_language(agreement)}. Of all languages, these agree best; q is corrected for this "
+        "choice. Tokens that two of the translations share are left out.",
         "any two of these languages have more passages in common than by chance",
         "passages are paired at random",
         agreement.p,
         _live(bundle) * agreement.triples,
     )
+
+
+def _by_language(agreement: LanguageAgreement) -> str:
+    """Passages in each language, such as "5 in Czech, 6 in German and 7 in English"."""
+    pairs = zip(agreement.counts, agreement.languages, strict=True)
+    *others, last = (f"{numbers.count(n)} in {NAMES.get(code, code)}" for n, code in pairs)
+    return f"{', '.join(others)} and {last}"
 
 
 def _reappear(clusters: pa.Table, space: Space) -> Bools:

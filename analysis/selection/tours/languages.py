@@ -22,6 +22,25 @@ from analysis.runtime.errors import InputError
 
 _LANGUAGE = re.compile(r"^(.*) \(([A-Za-z_-]{2,12})\)$")
 LEAST_LANGUAGES = 3
+NAMES = {
+    "cs": "Czech",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "zh": "Chinese",
+}
+"""Of frequent languages, by the word in brackets."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +49,8 @@ class LanguageAgreement:
 
     languages: tuple[str, ...]
     """Every two of them agree at least as well as `p` says; the strongest three first."""
-    counts: str
-    """Passages on which it fires in each of them, for a sentence."""
+    counts: tuple[int, ...]
+    """Passages on which it fires in each of them."""
     passages: int
     p: float
     """The largest p of Fisher's exact test among the pairs of the strongest three languages."""
@@ -133,7 +152,7 @@ def _strongest(fires: Bools, languages: Sequence[str]) -> LanguageAgreement:
             chosen.append(more)
     return LanguageAgreement(
         tuple(languages[i] for i in chosen),
-        ", ".join(str(int(fires[:, i].any(axis=1).sum())) for i in chosen),
+        tuple(int(fires[:, i].any(axis=1).sum()) for i in chosen),
         len(fires),
         largest,
         len(triples),

@@ -7,7 +7,7 @@ shown only while its finding holds, so an outdated sentence disappears with the 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.bundle import Bundle
 from analysis.bundle.kept_for_bundle import kept_for_bundle
@@ -49,18 +49,31 @@ class CheckedTour:
         return self.evidence.q <= SIGNIFICANT
 
 
-_TOURS = TypeAdapter(list[Tour])
+class TourFile(BaseModel):
+    """What the file of tours holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=400)
+
+    about: str = ""
+    """Sentences about the text of the bundle, which the introduction of the Overview ends with."""
+    tours: list[Tour]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_tours_only(cls, value: object) -> object:
+        """A list has tours and no sentences about the text."""
+        return {"tours": value} if isinstance(value, list) else value
 
 
-def read_tours(bundle: Bundle) -> list[Tour]:
-    """The tours of a bundle; none without the file. Raises InputError if it cannot be read."""
+def read_tours(bundle: Bundle) -> TourFile:
+    """The file of tours; empty without one. Raises InputError if it cannot be read."""
     file = bundle.path / TOURS
     try:
         if not file.exists():
-            return []
+            return TourFile(tours=[])
         if file.stat().st_size > MOST_BYTES:
             raise InputError(f"{file}: has more than {MOST_BYTES:,} bytes; write fewer tours.")
-        return _TOURS.validate_json(file.read_bytes())
+        return TourFile.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
     except ValidationError as error:
@@ -78,4 +91,5 @@ def checked_tours(bundle: Bundle) -> list[CheckedTour]:
     # Imported here because a page shows its figures before the tours are tested.
     from analysis.selection.tours.finding_evidence import evidence_of  # noqa: PLC0415
 
-    return [CheckedTour(tour, evidence_of(bundle, tour.finding)) for tour in read_tours(bundle)]
+    tours = read_tours(bundle).tours
+    return [CheckedTour(tour, evidence_of(bundle, tour.finding)) for tour in tours]

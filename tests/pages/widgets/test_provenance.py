@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle, ModelSource, open_bundle
+from analysis.runtime import numbers
 from pages.widgets import provenance as provenance_module
 from pages.widgets.provenance import (
     checksums,
@@ -93,12 +94,19 @@ def test_a_newcomer_reads_which_sae_this_is(planted_bundle: Bundle) -> None:
     manifest = planted_bundle.manifest
     text = which_sae(manifest)
     assert text.startswith("Clearwater shows what a sparse autoencoder (SAE) has learned")
-    assert f"({manifest.sae.architecture}) is at {manifest.sae.hook_point}. On each" in text
+    l0 = f"L0 {numbers.short(manifest.self_check.l0)}"
+    kind = f"{manifest.sae.architecture}, {l0}"
+    assert f"This one ({kind}) is at {manifest.sae.hook_point}. On each" in text
     assert f"its {manifest.sae.d_sae} directions, which are called latents" in text
-    assert "19,980 tokens of 60 documents" in text
+    assert "N = 19,980 tokens, unless they name another unit, such as the 60 documents" in text
     model = ModelSource.model_construct(name="gpt2")
     assert f"{manifest.sae.hook_point} of gpt2." in which_sae(
         manifest.model_copy(update={"model": model})
+    )
+    of_topk = changed(planted_bundle, "sae", architecture="topk", k=32)
+    measured = changed(of_topk, "self_check", l0=31.96, explained_variance=0.8806)
+    assert "This one (TopK, k = 32, L0 32, explained variance 0.881) is" in which_sae(
+        measured.manifest
     )
     trained = manifest.sae.model_copy(update={"trained_on": "the Pile"})
     assert f"{manifest.sae.hook_point} and was trained on the Pile. On each" in which_sae(

@@ -3,6 +3,7 @@
 import json
 import shutil
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -87,6 +88,18 @@ def test_a_tour_that_names_what_is_not_there_is_explained(open_toured: Open, fol
     assert app.get("page_link") == []
 
 
+def test_the_introduction_ends_with_what_the_file_says_about_the_text(
+    open_toured: Open, folder: Path
+) -> None:
+    described = {"about": "The documents are letters of *sailors*.", "tours": []}
+    (folder / TOURS).write_text(json.dumps(described), encoding="utf-8")
+    paragraphs = [one.value.replace("\\", "") for one in open_toured().markdown]
+    introduction = next(text for text in paragraphs if text.startswith("Clearwater shows"))
+    assert introduction.endswith("of these tokens. The documents are letters of *sailors*.")
+    (folder / TOURS).write_text("[1]", encoding="utf-8")
+    assert "the 60 documents of these tokens." in texts(open_toured())
+
+
 def test_a_wrong_file_does_not_stop_the_page(open_toured: Open, folder: Path) -> None:
     (folder / TOURS).write_text("[1]", encoding="utf-8")
     app = open_toured()
@@ -102,10 +115,11 @@ def test_a_wrong_file_does_not_stop_the_server(folder: Path) -> None:
 def test_the_tours_of_another_bundle_are_not_shown(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bundle = replace(planted_bundle)  # without what other tests have kept with it
     tested: Future[list[CheckedTour]] = Future()
     tested.set_result([])
     state = {"tests of tours": tours._Job("of another bundle", tested)}
     monkeypatch.setattr(st, "session_state", state)
-    assert tours._checked(planted_bundle) is None
-    state["tests of tours"] = tours._Job(planted_bundle.identity, tested)
-    assert tours._checked(planted_bundle) == []
+    assert tours._checked(bundle) is None
+    state["tests of tours"] = tours._Job(bundle.identity, tested)
+    assert tours._checked(bundle) == []

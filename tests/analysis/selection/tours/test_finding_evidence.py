@@ -41,9 +41,9 @@ def test_duplicates_share_tokens_beyond_documents(planted_bundle: Bundle) -> Non
     both = active(planted_bundle, 1), active(planted_bundle, 8)
     statement = planted.statement.replace(",", "")
     assert statement.startswith(f"Latent 1 fires on {len(both[0])} tokens 8 on {len(both[1])} ")
-    assert f"both on {len(both[0] & both[1])}." in statement
+    assert f"both on {len(both[0] & both[1])}; N = " in statement
     independent = len(both[0]) * len(both[1]) / planted_bundle.manifest.tokens
-    assert f"Expected: {independent:.3g} if the two were independent" in statement
+    assert f"Expected on both: {independent:.3g} if the two were independent" in statement
     assert planted.family == LIVE * (LIVE - 1) // 2
     assert planted.q == planted.p * planted.family < 0.05
     first, second = INDEPENDENT[0], INDEPENDENT[1]
@@ -102,8 +102,8 @@ def test_the_weakest_of_several_latents_counts(profiled: Bundle) -> None:
     assert each[0].family == LIVE * len(set(words))
     least = min(_lift(profiled, latent, words, "fr") for latent in (0, 4, 160))
     assert f"the 3 latents fires in at least {numbers.short(least)} × as" in together.statement
-    documents = f"the {words.count('fr')} documents with language = fr as by chance"
-    assert f"{documents}; N = {len(words)} documents." in each[0].statement
+    documents = f"the {words.count('fr')} documents whose language is fr as by chance."
+    assert f"{documents} Documents are counted (N = {len(words)}), not" in each[0].statement
 
 
 def test_members_that_do_not_fire_together(planted_bundle: Bundle) -> None:
@@ -118,7 +118,9 @@ def test_members_that_do_not_fire_together(planted_bundle: Bundle) -> None:
         expected = len(own) * len(others) / planted_bundle.manifest.tokens
         together += len(own & others) >= 2 * expected
     result = evidence(planted_bundle, kind="not_together", cluster=cluster)
-    assert result.statement.startswith(f"{together} of {len(members)} members fire together")
+    assert result.statement.startswith(
+        f"{together} of {len(members)} members fire on the same tokens as"
+    )
     assert result.p == pytest.approx(stats.binom.cdf(together, len(members), 0.5))
     assert result.family == group["cluster"].nunique() and result.q == 1
 
@@ -156,7 +158,7 @@ def test_a_member_fires_together_with_the_others_from_twice_as_often_as_by_chanc
     lifts = np.array([2.0, 1.99, 2.01, 0.0, 9.0])
     monkeypatch.setattr(module, "_lifts_among", lambda bundle, members: lifts)
     result = evidence(planted_bundle, kind="not_together", cluster=0)
-    assert result.statement.startswith("3 of 5 members fire together")
+    assert result.statement.startswith("3 of 5 members fire on the same tokens as")
     assert result.p == pytest.approx(26 / 32)  # at most 3 of 5 tosses of a coin
 
 
@@ -200,18 +202,22 @@ def test_a_pair_is_judged_by_the_last_null_and_by_more_shared_tokens(
     result = evidence(planted_bundle, kind="shared_tokens", a=1, b=8)
     assert (result.null, result.p) == ("shifted", 1e-9)
     assert result.statement.endswith(
-        "both on 7. Expected: 1.5 if the two were independent, 2.5 by the shift inside documents."
+        f"both on 7; N = {planted_bundle.manifest.tokens:,} tokens. Expected on both: 1.5 if the "
+        "two were independent, 2.5 if one is shifted against the other inside each document."
     )
 
 
 def test_a_latent_of_several_languages_is_one_of_all_live_latents_and_triples(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agreement = LanguageAgreement(("cs", "de", "en", "fr"), "5, 6, 7, 8", 1_200, 1e-6, 4)
+    agreement = LanguageAgreement(("cs", "de", "en", "xx"), (5, 6, 7, 8), 1_200, 1e-6, 4)
     monkeypatch.setattr(module, "agreement_of", lambda bundle, latent: agreement)
     result = evidence(planted_bundle, kind="same_in_languages", latent=3)
     assert (result.p, result.family) == (1e-6, 4 * LIVE)
-    assert "in cs, de, en, fr (on 5, 6, 7, 8 of 1,200)" in result.statement
+    assert result.statement.startswith(
+        "Of the 1,200 passages with translations, it fires on 5 in Czech, 6 in German, "
+        "7 in English and 8 in xx."
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_a_tour_holds_while_its_finding_does(toured: Path) -> None:
         (json.dumps([DUPLICATES | {"colour": "red"}]), "0.colour"),
         (json.dumps([DUPLICATES | {"finding": {"kind": "luck"}}]), "0.finding"),
         (json.dumps([DUPLICATES | {"title": ""}]), "0.title"),
+        (json.dumps({"about": "Letters."}), "tours: Field required"),
         (" " * (MOST_BYTES + 1), "more than 100,000 bytes"),
     ],
 )
@@ -82,4 +83,14 @@ def test_a_finding_holds_up_to_a_q_of_one_in_twenty() -> None:
 def test_a_file_of_the_largest_size_is_read(toured: Path) -> None:
     text = json.dumps([DUPLICATES])
     (toured / TOURS).write_text(text + " " * (100_000 - len(text)), encoding="utf-8")
-    assert len(read_tours(open_bundle(toured))) == 1
+    assert len(read_tours(open_bundle(toured)).tours) == 1
+
+
+def test_a_file_can_also_describe_the_text(toured: Path) -> None:
+    content = {"about": "Letters of sailors.", "tours": [DUPLICATES]}
+    (toured / TOURS).write_text(json.dumps(content), encoding="utf-8")
+    described = read_tours(open_bundle(toured))
+    assert described.about == "Letters of sailors."
+    (toured / TOURS).write_text(json.dumps([DUPLICATES]), encoding="utf-8")
+    only_tours = read_tours(open_bundle(toured))
+    assert (only_tours.about, only_tours.tours) == ("", described.tours)
