@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.runtime.arrays import Bools, Ints
+from analysis.selection.tours.first_views import first_latent
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.page import Page
@@ -14,7 +15,7 @@ _LATENT = "pick latent"
 
 
 def latent_picker(page: Page) -> int:
-    """The latent of the view; without one, the first live latent of the selection."""
+    """The latent of the view; without one, a first one of the bundle or of the selection."""
     latent = _valid_latent(page)
     with page.toolbar:
         _latent_choices(page, latent)
@@ -42,13 +43,19 @@ def _latent_choices(page: Page, latent: int) -> None:
 def _valid_latent(page: Page) -> int:
     latent, last = page.view.latent, len(page.mask) - 1
     if latent is None:
-        latent = int(np.argmax(_active(page)))
+        latent = _first_latent(page)
         session.suggest(latent=latent)
     elif latent > last:
         st.warning(f"{no_such_latent(latent, last)} Latent {last} is shown.")
         latent = last
         session.change(latent=latent)
     return latent
+
+
+def _first_latent(page: Page) -> int:
+    """The first active latent of the selection; without a selection, one that shows much."""
+    first = first_latent(page.bundle) if page.selected is None else None
+    return int(np.argmax(_active(page))) if first is None else first
 
 
 def _active(page: Page) -> Bools:

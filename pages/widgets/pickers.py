@@ -13,6 +13,7 @@ from analysis.cooccurrence.ranking import reason_for_no_partners
 from analysis.latents.flags import is_live
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
+from analysis.selection.tours.first_views import first_pair
 from charts.cluster_cards import clusters_to_read
 from charts.cluster_level import at_level, cluster_choices
 from charts.core.names import name_by_latent
@@ -56,7 +57,7 @@ _WINDOW = _Field("window", "Window, tokens", "Kept tokens per window. Windows en
 
 
 def pair_picker(page: Page) -> Pair:
-    """The pair of the view, else a latent and its strongest partner; end the page without pairs."""
+    """The pair of the view, else one that the bundle suggests; end the page without pairs."""
     if page.bundle.latents.num_rows < 2:
         st.info("This SAE has one latent, so there is no pair to show.")
         st.stop()
@@ -99,6 +100,9 @@ def _valid_pair(bundle: Bundle, view: ViewState) -> tuple[int, int]:
     """The two latents of the view; missing, unknown and equal ones are replaced."""
     last = bundle.latents.num_rows - 1
     a, b = view.latent, view.partner
+    if a is None and b is None and (first := first_pair(bundle)) is not None:
+        session.suggest(latent=first[0], partner=first[1])
+        return first
     if a is None or a > last:
         a = _most_active(bundle)
     if b is None or b == a or b > last:

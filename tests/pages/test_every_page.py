@@ -4,9 +4,10 @@ import pytest
 
 from tests.pages.conftest import Open, charts, texts
 
-PAGES = {"overview": 4, "map": 2, "clusters": 6, "cooccurrence": 2, "pair": 7, "latent": 2}
-"""Charts on each page. A bundle without a model has no logit effects to draw, and the first pair is
-an implication, so there is no context where only the one that is implied fires."""
+PAGES = {"overview": 4, "map": 2, "clusters": 6, "cooccurrence": 2, "pair": 8, "latent": 2}
+"""Charts on each page. A bundle without a model has no logit effects to draw. Each latent of the
+first pair also fires where the other one does not, so that all three kinds of contexts are shown.
+"""
 
 
 @pytest.mark.parametrize("page", PAGES)

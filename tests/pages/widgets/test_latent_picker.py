@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 
 from analysis.bundle import Bundle
+from analysis.selection.tours.first_views import first_latent
 from pages.widgets import latent_picker
 from pages.widgets.latent_picker import _next_selected
 from pages.widgets.page import Page
@@ -25,6 +26,22 @@ def test_an_unknown_latent_is_explained(open_page: Open) -> None:
 def test_the_first_live_latent_of_the_selection_is_shown(open_page: Open) -> None:
     app = open_page("latent", select="latent=190,170,17")
     assert app.query_params["latent"] == "17"
+
+
+def test_without_a_selection_the_first_latent_of_the_bundle_is_shown(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    first = first_latent(planted_bundle)
+    assert first and open_page("latent").query_params["latent"] == str(first)
+    assert open_page("latent", latent=0).query_params["latent"] == "0"
+
+
+def test_without_labels_the_first_live_latent_is_shown(
+    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.widgets.latent_picker.first_latent", lambda _: None)
+    tokens = planted_bundle.latents["active_tokens"].to_numpy()
+    assert open_page("latent").query_params["latent"] == str(int(np.argmax(tokens > 0)))
 
 
 def test_the_next_and_the_previous_selected_latent_by_id() -> None:

@@ -2,8 +2,10 @@
 
 import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle, LevelName
+from analysis.selection.tours.first_views import first_pair
 from charts.cluster_level import cluster_choices
 from pages.widgets.pickers import (
     _most_active,
@@ -131,6 +133,20 @@ def test_a_suggested_pair_has_the_threshold_of_the_bundle_and_is_left_on_the_pag
     assert not app.exception
     own = planted_bundle.manifest.parameters.active_threshold
     assert app.number_input(key="pick threshold of the pair").value == own
-    assert int(app.query_params["latent"]) == _most_active(planted_bundle)
+    pair = first_pair(planted_bundle)
+    assert pair == shown_pair(app)
     app.switch_page("pages/clusters.py").run()
-    assert "latent" not in app.query_params
+    assert not {"latent", "partner"} & {*app.query_params}
+    assert shown_pair(app.switch_page("pages/pair.py").run()) == pair
+
+
+def shown_pair(app: AppTest) -> tuple[int, int]:
+    return int(app.query_params["latent"]), int(app.query_params["partner"])
+
+
+def test_without_labels_the_most_active_latent_is_paired(
+    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.widgets.pickers.first_pair", lambda _: None)
+    a, b = shown_pair(open_page("pair"))
+    assert (a, b) == (_most_active(planted_bundle), _suggested_partner(planted_bundle, a))
