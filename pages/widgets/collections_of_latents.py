@@ -31,6 +31,7 @@ def collections_menu(bundle: Bundle, mask: Bools) -> None:
         type="tertiary",
         icon=":material/folder:",
         width="content",
+        help="Named sets of latents, for everybody on this server",
         on_change="rerun",
     )
     if menu.open:

@@ -95,10 +95,11 @@ def partner_list(page: Page, latent: int, regime: tuple[float, float] | None) ->
             "joint tokens", format="localized", width=80, help="Tokens on which both fire."
         ),
         "joint_documents": _COUNT(
-            "documents",
+            "joint documents",
             format="localized",
-            width=80,
-            help="Documents in which both fire, on the same token or on different ones.",
+            width=110,
+            help="Documents in which both fire, on the same token or on different ones. So there "
+            "can be more of them than joint tokens.",
         ),
         "share": _COUNT(
             "in range", format="percent", width=70, help="Share of the tokens in the range."
@@ -144,7 +145,7 @@ def relation_list(page: Page, latent: int) -> None:
     """The listed relations of a latent."""
     columns = {
         "relation": st.column_config.TextColumn("relation", width=150),
-        "joint_tokens": _COUNT("joint", format="localized", width=70),
+        "joint_tokens": _COUNT("joint tokens", format="localized", width=80),
         "expected_shifted": _COUNT(
             "by the shift",
             format="%.3g",

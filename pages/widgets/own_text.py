@@ -67,8 +67,9 @@ def own_text_panel(bundle: Bundle) -> None:
         session.open_page(MAP_PAGE)
     if server_settings().mode != "local":
         return
-    with st.expander("Try your own text", icon=":material/edit_note:"):
+    with st.container(border=True, gap="small"):
         st.markdown(
+            "**:material/edit_note: Try your own text.** "
             f"Which latents does your text activate? Up to {MOST_TOKENS} tokens are read by the "
             f"model and the SAE on this machine. {NOT_IMPORTANCE}"
         )
@@ -77,10 +78,11 @@ def own_text_panel(bundle: Bundle) -> None:
                 "Your text",
                 key=_TEXT,
                 max_chars=MOST_CHARACTERS,
-                height=110,
-                placeholder="Type or paste a text",
+                height=68,
+                label_visibility="collapsed",
+                placeholder="Type or paste a text, for example: The orcs attacked the village.",
             )
-            st.form_submit_button("Read the text", icon=":material/play_arrow:")
+            st.form_submit_button("Read the text", icon=":material/play_arrow:", type="primary")
         if text.strip():
             with guarded("reading your text"):
                 _show(bundle, text)

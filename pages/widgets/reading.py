@@ -115,7 +115,12 @@ def _facts(card: Card) -> str:
 
 def _beside(name: str, value: float, null: float | None) -> str:
     """A value of a cluster beside the largest one of random data."""
-    by_chance = "" if null is None else f" (at most {numbers.short(null)} in random data)"
+    if null is None:
+        by_chance = ""
+    elif null == 0:
+        by_chance = " (no cluster of random data comes back)"
+    else:
+        by_chance = f" (at most {numbers.short(null)} in random data)"
     return f"{name} {numbers.short(value)}{by_chance}"
 
 

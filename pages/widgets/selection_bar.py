@@ -103,16 +103,24 @@ def selection_buttons(bundle: Bundle, selected: Selected) -> None:
             disabled=not st.session_state[_FIELD],
             type="tertiary",
             icon=":material/close:",
+            help="Clear the selection, so that all latents are selected",
         )
         explain_button(selected.mask)
-        with st.popover("Saved", type="tertiary", icon=":material/bookmark:", width="content"):
+        with _menu("Saved", "bookmark", "Selections that this browser keeps"):
             named_selections(view.select if not selected.error else "")
         collections_menu(bundle, selected.mask)
-        with st.popover("Syntax", type="tertiary", icon=":material/help:", width="content"):
+        with _menu("Syntax", "data_object", "How to write a selection"):
             st.markdown(_SYNTAX)
-        with st.popover("Share", type="tertiary", icon=":material/link:", width="content"):
+        with _menu("Share", "link", "A link that opens this view"):
             _link(view)
     search_list(bundle)
+
+
+def _menu(name: str, icon: str, meaning: str) -> DeltaGenerator:
+    """A menu of the bar; narrow windows show only its icon, so that it has a tooltip."""
+    return st.popover(
+        name, type="tertiary", icon=f":material/{icon}:", width="content", help=meaning
+    )
 
 
 def selection_parts(bundle: Bundle, selected: Selected) -> None:

@@ -155,13 +155,11 @@ def _reappearing_text(clusters: pa.Table) -> str:
     )
     if clusters["believable"].null_count or not clusters.num_rows:
         return text
-    stability, bootstrap = (
-        numbers.short(pc.max(clusters[f"{name}_null"]).as_py())
-        for name in ("stability", "bootstrap")
-    )
+    largest = [pc.max(clusters[f"{name}_null"]).as_py() for name in ("stability", "bootstrap")]
+    zero = "" if all(largest) else ", where 0 means that no cluster of random data comes back"
     return (
         f"{text} It is believable if both are also above the largest of any cluster of random "
-        f"data: {stability} and {bootstrap}."
+        f"data: {' and '.join(map(numbers.short, largest))}{zero}."
     )
 
 
@@ -223,7 +221,7 @@ def explanation(row: Row, bundle: Bundle) -> None:
     _explanation_text(row)
     precision, recall = row["explanation_precision"], row["explanation_recall"]
     if precision is not None and recall is not None:
-        score = _precision_and_recall(precision, recall, None, "explanation")
+        score = _precision_and_recall(row, "explanation", None)
     elif recall is not None:
         score = "it names no held-out word, so its precision is undefined."
     else:
@@ -241,7 +239,7 @@ def label_score(row: Row, bundle: Bundle) -> None:
         return
     precision, recall, lift = (row[f"label_{name}"] for name in ("precision", "recall", "lift"))
     if precision is not None and recall is not None:
-        score = _precision_and_recall(precision, recall, lift, "label")
+        score = _precision_and_recall(row, "label", lift)
     elif recall is not None:
         score = "the label predicts no held-out word, so its precision is undefined."
     else:
@@ -306,15 +304,27 @@ def _explanation_text(row: Row) -> None:
     st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
 
 
-def _precision_and_recall(precision: float, recall: float, lift: float | None, what: str) -> str:
-    """The score with its meaning, such as "precision 50 % (of the words that …)"."""
+def _precision_and_recall(row: Row, what: str, lift: float | None) -> str:
+    """The score with its meaning, such as "precision 50 % (of the 8 words that …)"."""
+    precision, recall = row[f"{what}_precision"], row[f"{what}_recall"]
+    predicted, active = _words_of_score(precision, recall, row["label_contexts"])
     by_chance = "" if lift is None else f", {numbers.short(lift)} times as often as by chance"
     return (
-        f"precision {numbers.percent(precision)} (of the words that the {what} predicts, the "
-        f"latent fires on this share{by_chance}), recall {numbers.percent(recall)} (of the words "
-        f"on which the latent fires, the {what} predicts this share). "
+        f"precision {numbers.percent(precision)} (of the {predicted} that the {what} predicts, "
+        f"the latent fires on this share{by_chance}), recall {numbers.percent(recall)} (of the "
+        f"{active} on which the latent fires, the {what} predicts this share). "
         f"{_verdict(precision, recall, lift, what)}"
     )
+
+
+def _words_of_score(precision: float, recall: float, active: int) -> tuple[str, str]:
+    """How many held-out words are predicted, and on how many the latent fires.
+
+    A bundle stores the second number. Without a hit, the first one is not known.
+    """
+    hits = round(recall * active)
+    predicted = numbers.counted(round(hits / precision), "word") if hits else "words"
+    return predicted, numbers.counted(active, "word")
 
 
 def _verdict(precision: float, recall: float, lift: float | None, what: str) -> str:

@@ -66,7 +66,13 @@ def test_facts_state_stability_beside_chance(planted_bundle: Bundle) -> None:
     card = cluster_cards(planted_bundle, 1)[0]
     facts = reading._facts(card).replace("\\", "")
     assert facts.startswith(f"{card.size} latents · stability ")
-    assert (" in random data)" in facts) == (card.stability_null is not None)
+    facts_by_null = {
+        value: reading._facts(replace(card, stability=0.9, stability_null=value)).replace("\\", "")
+        for value in (None, 0.0, 0.25)
+    }
+    assert "stability 0.9 ·" in facts_by_null[None]
+    assert "stability 0.9 (no cluster of random data comes back) ·" in facts_by_null[0.0]
+    assert "stability 0.9 (at most 0.25 in random data) ·" in facts_by_null[0.25]
     assert f" · bootstrap {numbers.short(card.bootstrap)}" in facts
     assert ("fires" in facts) == (card.member_lift is not None)
     facts = reading._facts(replace(card, member_lift=12.4)).replace("\\", "")

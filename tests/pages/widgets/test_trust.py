@@ -36,7 +36,7 @@ def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bund
 @pytest.mark.parametrize(
     ("precision", "recall", "expected"),
     [
-        (0.5, 0.25, "precision 50\u00a0%"),
+        (0.5, 0.25, "precision 50\u00a0% (of the 600 words that the explanation predicts"),
         (None, 0.0, "it names no held-out word"),
         (None, None, "no score"),
     ],
@@ -53,6 +53,7 @@ def test_an_explanation_is_shown_with_its_score(
         "explanation_source": "imported: mine.csv",
         "explanation_precision": precision,
         "explanation_recall": recall,
+        "label_contexts": 1200,
     }
     text = scored(row, monkeypatch, planted_bundle)
     assert "dogs" in text and expected in text
@@ -89,8 +90,12 @@ def test_the_score_of_a_label(
 ) -> None:
     written = captions(monkeypatch)
     scores = {"label_precision": precision, "label_recall": recall, "label_lift": lift}
-    label_score({"label": "dogs", "outside_label": 0.734} | scores, planted_bundle)
+    row = {"label": "dogs", "outside_label": 0.734, "label_contexts": 1000} | scores
+    label_score(row, planted_bundle)
     (text,) = written
+    predicted = round(round(1000 * recall) / precision)
+    assert f"of the {predicted:,} words that the label predicts" in text
+    assert "of the 1,000 words on which the latent fires" in text
     assert f"precision {100 * precision:g}\u00a0%" in text
     assert f"recall {100 * recall:g}\u00a0%" in text
     assert f"{lift:g} times as often as by chance" in text
@@ -233,6 +238,32 @@ def test_a_cluster_that_is_not_above_its_null_is_weak(monkeypatch: pytest.Monkey
     assert len(written) == 1
 
 
+def test_without_a_hit_the_number_of_predicted_words_is_not_stated(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    row = {
+        "label": "sea", "label_precision": 0.0, "label_recall": 0.0, "label_lift": 0.0,
+        "label_contexts": 8, "outside_label": None,
+    }  # fmt: skip
+    label_score(row, planted_bundle)
+    assert "precision 0\u00a0% (of the words that the label predicts" in written[0]
+    assert "recall 0\u00a0% (of the 8 words on which the latent fires" in written[0]
+
+
+def test_the_largest_values_of_random_data_are_stated(
+    monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    level = planted_bundle.manifest.clustering[0]
+    rows: list[dict[str, Any]] = [
+        {"stability_null": 0.25, "bootstrap_null": 0.375, "believable": True}
+        for _ in range(planted_bundle.clusters.num_rows)
+    ]
+    clustering_trust(with_clusters(planted_bundle, planted_bundle.manifest, rows), level.name)
+    assert written[0].endswith("of any cluster of random data: 0.25 and 0.375.")
+
+
 def test_a_believable_cluster_without_shared_words_is_a_grouping_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -260,7 +291,8 @@ def test_the_null_of_a_level_is_named(
         -planted_bundle.manifest.clustering[-1].clusters :
     ]
     largest = [max(row[f"{name}_null"] for row in of_level) for name in ("stability", "bootstrap")]
-    assert written[0].endswith(f"data: {' and '.join(map(numbers.short, largest))}.")
+    assert largest == [0, 0]
+    assert written[0].endswith("0 and 0, where 0 means that no cluster of random data comes back.")
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
     clustering_trust(with_clusters(planted_bundle, manifest), level.name)
@@ -406,7 +438,10 @@ def test_a_label_without_a_lift_is_judged_by_precision_and_recall(
     monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
 ) -> None:
     written = captions(monkeypatch)
-    row = {"label": "sea", "label_precision": 0.5, "label_recall": 0.5, "label_lift": None}
+    row: dict[str, object] = {
+        "label": "sea", "label_precision": 0.5, "label_recall": 0.5, "label_lift": None,
+        "label_contexts": 8,
+    }  # fmt: skip
     label_score(row | {"outside_label": None}, planted_bundle)
     assert "by chance" not in written[0] and "mostly right and covers most" in written[0]
     words = planted_bundle.manifest.labels
