@@ -5,9 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from analysis.bundle import Bundle, LevelName
 from analysis.clusters.stability import WEAK, weak
 from analysis.labels.good_lifts import GOOD_LIFT
 from analysis.runtime.numbers import count
+from charts.cluster_level import at_level
+from charts.core.cache import cached
 
 BELIEVABLE = "believable"
 NAME_FITS_FEW = "believable, name fits few"
@@ -41,6 +44,12 @@ def verdicts(clusters: pa.Table) -> list[str]:
     """The verdict on each row of the cluster table."""
     rows, is_weak = clusters.select([*_COLUMNS]).to_pylist(), weak(clusters).to_pylist()
     return list(map(_verdict, rows, is_weak))
+
+
+@cached
+def verdicts_of_level(bundle: Bundle, level: LevelName) -> tuple[str, ...]:
+    """The verdict on each cluster of a level."""
+    return tuple(verdicts(at_level(bundle.clusters, level)))
 
 
 def believable_words(of_clusters: Sequence[str]) -> str:

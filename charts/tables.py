@@ -12,7 +12,7 @@ from analysis.runtime.errors import InputError
 from analysis.runtime.numbers import count
 from charts.cluster_level import at_level, level_words
 from charts.cluster_verdict import verdicts
-from charts.context_snippets import cluster_snippets
+from charts.context_snippets import MOST_MEMBERS, cluster_snippets, ordered_members
 from charts.core.cache import cached
 from charts.core.figure import CaptionedTable, caption_of
 from charts.core.measures import title_of
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1000
 """Of a table on a page and in its files; the bundle has all."""
+MOST_CLUSTERS = 5_000
+"""Of the table of a level, for the same reason; more would be megabytes for every click."""
+MOST_GROUPS = 512
+"""Row groups of the contexts, of 16,384 rows, that are read for the clusters of a table."""
 LATENT_COLUMNS = (
     "latent",
     "label",
@@ -134,32 +138,54 @@ def _with_selected(rows: pa.Table, selected: Bools) -> pa.Table:
 
 @cached
 def clusters_table(bundle: Bundle, level: LevelName, mask: Bools) -> CaptionedTable:
-    """The clusters of a level, largest first, and how many members of each are in the mask [F].
+    """The largest MOST_CLUSTERS of a level, and how many members of each are in the mask [F].
 
-    `verdict` is that of `charts.cluster_verdict`. `context` is that of
-    `cluster_snippets`; clusters after the first MOST_ROWS have none.
+    `verdict` is that of `charts.cluster_verdict`. `context` is that of `cluster_snippets`, for the
+    first clusters, see `_with_contexts`.
     """
-    rows = at_level(bundle.clusters, level)
-    rows = rows.sort_by([("size", "descending"), ("cluster", "ascending")])
+    every = at_level(bundle.clusters, level)
+    rows = every.sort_by([("size", "descending"), ("cluster", "ascending")])
+    rows = rows.take(np.arange(min(rows.num_rows, MOST_CLUSTERS)))  # a slice would keep all
     members = bundle.memberships
     chosen = members["cluster"].to_numpy()[mask[members["latent"].to_numpy()]]
     counts = np.bincount(chosen, minlength=bundle.clusters.num_rows)
     rows = rows.append_column("selected", pa.array(counts[rows["cluster"].to_numpy()]))
     rows = rows.append_column("verdict", pa.array(verdicts(rows), pa.string()))
-    rows = rows.append_column("context", pa.array(_contexts_of(bundle, rows), pa.string()))
+    first = _with_contexts(bundle, rows)
+    rows = rows.append_column("context", pa.array(_contexts_of(bundle, rows, first), pa.string()))
+    part = {} if first == min(rows.num_rows, MOST_ROWS) else {"contexts": f"of the first {first}"}
     return CaptionedTable(
         name=f"clusters-{level.space}-{level.level}",
         title="Clusters of this level",
         rows=rows.select(list(CLUSTER_COLUMNS)),
         caption=caption_of(
-            bundle, unit="token", level=level_words(level), clusters=count(rows.num_rows)
+            bundle,
+            unit="token",
+            level=level_words(level),
+            clusters=_part(rows, every.num_rows, "largest"),
+            **part,
         ),
     )
 
 
-def _contexts_of(bundle: Bundle, clusters: pa.Table) -> list[str]:
-    """A context of each row of the cluster table as a short line; empty without one."""
-    first = clusters["cluster"].to_numpy()[:MOST_ROWS].astype(np.int64)
+def _with_contexts(bundle: Bundle, clusters: pa.Table) -> int:
+    """How many of the first rows of the cluster table have a context.
+
+    At most MOST_ROWS, and no more than need MOST_GROUPS row groups of the contexts: of an SAE with
+    a million latents, the clusters of one level need all of them, which takes seconds.
+    """
+    ids = clusters["cluster"].to_numpy()[:MOST_ROWS].astype(np.int64)
+    members = ordered_members(bundle, ids, MOST_MEMBERS)
+    groups = bundle.contexts.groups_of(np.array([one for own in members for one in own], int))
+    is_new = np.zeros(len(groups) + 1, dtype=bool)
+    is_new[np.unique(groups, return_index=True)[1]] = True
+    needed = np.cumsum(is_new)[np.cumsum([len(own) for own in members], dtype=int) - 1]
+    return max(int(np.searchsorted(needed, MOST_GROUPS, side="right")), min(len(ids), 1))
+
+
+def _contexts_of(bundle: Bundle, clusters: pa.Table, most: int) -> list[str]:
+    """A context of the first rows of the cluster table as a short line; empty without one."""
+    first = clusters["cluster"].to_numpy()[:most].astype(np.int64)
     snippets = cluster_snippets(bundle, first) if len(first) else {}
     lines = [snippets[one][1].line if one in snippets else "" for one in first.tolist()]
     return [*lines, *[""] * (clusters.num_rows - len(lines))]

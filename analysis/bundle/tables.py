@@ -82,6 +82,10 @@ class LatentTable:
         rows = self._completed(self._file.widened(pa.concat_tables(parts)))
         return rows.combine_chunks()  # Arrow filters and sorts many small pieces slowly
 
+    def groups_of(self, latents: np.ndarray) -> np.ndarray:
+        """The row group [n] in which the rows of each latent [n] begin, or would."""
+        return np.minimum(np.searchsorted(self._spans[1], latents), max(self._file.groups - 1, 0))
+
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The whole table, or some of its columns, one row group at a time."""
         for group in range(self._file.groups):

@@ -27,6 +27,8 @@ from pages.widgets.page import Page
 from pages.widgets.state import WIDEST_WINDOW, ViewState
 
 MOST_PARTNERS = 40
+MOST_OFFERED = 5_000
+"""Clusters of a picker: the largest ones of a level. More would be a megabyte for every click."""
 _NAME_LENGTH = 60
 _PARTNER = "partner among the strongest"
 _PAIR_WITH = "pair with a partner"
@@ -256,9 +258,13 @@ def cluster_picker(page: Page) -> ChosenCluster:
     st.session_state[_CLUSTER] = cluster
     page.toolbar.selectbox(
         "Cluster",
-        ids,
+        _offered(ids, cluster),
         key=_CLUSTER,
         format_func=names.__getitem__,
+        help=None
+        if len(ids) <= MOST_OFFERED
+        else f"The {numbers.count(MOST_OFFERED)} largest of {numbers.count(len(ids))} clusters. "
+        "Search for the others, or open them on the map or from a latent.",
         on_change=_take_cluster,
         width=300,
     )
@@ -266,6 +272,12 @@ def cluster_picker(page: Page) -> ChosenCluster:
     members[_members(bundle, cluster)] = True
     stored = bundle.cluster_components["cluster"].to_numpy()
     return ChosenCluster(cluster, level, members, int((stored == cluster).sum()))
+
+
+def _offered(ids: list[int], chosen: int) -> list[int]:
+    """The first MOST_OFFERED of the clusters, and the chosen one."""
+    first = ids[:MOST_OFFERED]
+    return first if chosen in first else [*first, chosen]
 
 
 def _explain_missing_cluster(bundle: Bundle, wanted: int | None, shown: int) -> None:

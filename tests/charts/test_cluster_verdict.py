@@ -5,7 +5,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
-from charts.cluster_verdict import believable_words, verdict_on, verdicts
+from charts.cluster_verdict import believable_words, verdict_on, verdicts, verdicts_of_level
 
 
 def rows_of(
@@ -58,6 +58,16 @@ def test_the_verdict_is_weak_where_the_charts_draw_a_cluster_pale(planted_bundle
     assert is_weak == weak(clusters).to_pylist()
     assert len(is_weak) == clusters.num_rows > 0
     assert [verdict_on(row) for row in clusters.to_pylist()] == verdicts(clusters)
+
+
+def test_the_verdicts_of_a_level_are_those_of_all_its_clusters(planted_bundle: Bundle) -> None:
+    for level in planted_bundle.manifest.clustering:
+        rows = [
+            row
+            for row in planted_bundle.clusters.to_pylist()
+            if (row["space"], row["level"]) == level.name
+        ]
+        assert list(verdicts_of_level(planted_bundle, level.name)) == list(map(verdict_on, rows))
 
 
 def test_the_believable_ones_are_counted_if_clusters_were_compared_with_chance() -> None:

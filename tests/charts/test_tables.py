@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.bundle import Bundle, LevelName
+from analysis.bundle import Bundle, LatentTable, LevelName
 from analysis.cooccurrence.significance import tests_of_pair as significance_of
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from charts import tables
+from charts.context_snippets import MOST_MEMBERS
 from charts.core.export import KINDS, ROWS_KINDS, export
 from charts.core.figure import CaptionedTable, Figure
 from charts.pairs import strongest_pairs
@@ -147,9 +148,52 @@ def test_a_row_of_the_clusters_has_a_context_that_shows_its_name(
         snippet = expected_snippet(planted_bundle, row["cluster"])[1]
         assert row["context"] == snippet.line != ""
     monkeypatch.setattr(tables, "MOST_ROWS", 1)
-    cut = tables._contexts_of(planted_bundle, rows)
+    assert tables._with_contexts(planted_bundle, rows) == 1
+    cut = tables._contexts_of(planted_bundle, rows, 1)
     assert cut == [rows["context"][0].as_py(), *[""] * (rows.num_rows - 1)]
     assert rows.num_rows > 1
+
+
+def test_only_so_many_clusters_have_a_context_as_few_row_groups_hold(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if every latent were in a row group of its own."""
+    monkeypatch.setattr(LatentTable, "groups_of", lambda _, latents: latents)
+    level, mask = LevelName("cooccurrence", 0), np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    clusters = clusters_table(planted_bundle, level, mask)
+    assert "contexts" not in clusters.caption.parameters
+    rows = clusters.rows
+    sizes = np.cumsum(rows["size"].to_numpy())
+    assert (np.diff(sizes) > 1).all() and rows["size"].to_numpy().max() <= MOST_MEMBERS
+    for most, expected in (
+        (sizes[2], 3),
+        (sizes[2] - 1, 2),
+        (sizes[0] - 1, 1),
+        (10_000, len(rows)),
+    ):
+        monkeypatch.setattr(tables, "MOST_GROUPS", most)
+        assert tables._with_contexts(planted_bundle, rows) == expected
+    assert tables._with_contexts(planted_bundle, rows.slice(0, 0)) == 0
+    monkeypatch.setattr(tables, "MOST_GROUPS", sizes[2])
+    cut = clusters_table(replace(planted_bundle), level, mask)
+    assert cut.caption.parameters["contexts"] == "of the first 3"
+    assert cut.rows["context"].to_pylist() == [
+        *rows["context"].to_pylist()[:3],
+        *[""] * (rows.num_rows - 3),
+    ]
+
+
+def test_the_largest_clusters_of_a_level_are_listed(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level, mask = LevelName("cooccurrence", 0), np.ones(planted_bundle.latents.num_rows, dtype=bool)
+    whole = clusters_table(planted_bundle, level, mask)
+    total = whole.rows.num_rows
+    assert whole.caption.parameters["clusters"] == str(total)
+    monkeypatch.setattr(tables, "MOST_CLUSTERS", 4)
+    cut = clusters_table(replace(planted_bundle), level, mask)
+    assert cut.rows.equals(whole.rows.slice(0, 4))
+    assert cut.caption.parameters["clusters"] == f"the 4 largest of {total}"
 
 
 @pytest.mark.parametrize("measure", ["phi", "lift"])

@@ -40,6 +40,7 @@ def test_rows_of_some_latents(tmp_path: Path) -> None:
     assert table.of([]).num_rows == 0
     some = table.of([19_999], ["latent", "neighbour"])
     assert some.to_pydict() == {"latent": [19_999] * 5, "neighbour": [0] * 5}
+    assert table.groups_of(np.array([0, 13_106, 13_108, 50_000])).tolist() == [0, 0, 1, 1]
     pieces = [*table.pieces(["latent", "neighbour"])]
     assert [piece.num_rows for piece in pieces] == [ROW_GROUP, 100_000 - ROW_GROUP]
     assert pa.concat_tables(pieces)["neighbour"].to_numpy().tolist() == latents[::-1].tolist()

@@ -103,6 +103,22 @@ def test_the_cluster_of_another_space_with_most_of_the_same_latents(
         assert shared[same] == max(shared.values()) > 0
 
 
+def test_the_largest_clusters_and_the_chosen_one_are_offered(
+    open_page: Open, planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = cluster_choices(planted_bundle, LevelName("cooccurrence", 0))
+    ids = list(names)
+    monkeypatch.setattr("pages.widgets.pickers.MOST_OFFERED", 4)
+    for chosen, offered in ((ids[2], ids[:4]), (ids[7], [*ids[:4], ids[7]])):
+        app = open_page("clusters", cluster=chosen)
+        box = app.selectbox(key="pick cluster")
+        assert (box.options, box.value) == ([names[i] for i in offered], chosen)
+        assert f"The 4 largest of {len(ids)} clusters" in box.help
+    monkeypatch.setattr("pages.widgets.pickers.MOST_OFFERED", len(ids))
+    box = open_page("clusters", cluster=ids[7]).selectbox(key="pick cluster")
+    assert len(box.options) == len(ids) and not box.help
+
+
 def test_the_first_card_of_a_level_is_shown_first(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
