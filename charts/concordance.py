@@ -5,7 +5,6 @@ so a narrower chart cuts words at the ends of a line but keeps the spacing.
 """
 
 import functools
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 
 from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
 from charts.core.drawing import slot
+from charts.core.named_lines import labels_of
 from charts.core.numbers import PERCENT
 from charts.core.text import NO_BREAK_SPACE, cells, shown_label, shown_token
 from charts.core.theme import NARROW, QUIET_INK
@@ -166,7 +166,7 @@ def side_axis() -> alt.Axis:
 
 def side_labels(sides: list[str]) -> str:
     """The labels of the lines, for the slot of `side_axis`."""
-    return json.dumps(sides, ensure_ascii=False)
+    return labels_of(sides)
 
 
 def shade_scale(shades: list[str] | list[float]) -> alt.Scale:

@@ -30,8 +30,13 @@ def with_lines(rows: pa.Table, **columns: Sequence[object] | np.ndarray) -> pa.T
 
 
 def labels_of(names: Sequence[str]) -> str:
-    """The names of the lines for the slot `labels`."""
-    return json.dumps(names, ensure_ascii=False)
+    """The names of the lines for the slot `labels`: a list in Vega's expression language."""
+    return f"[{', '.join(map(_text, names))}]"
+
+
+def _text(name: str) -> str:
+    # Vega takes the text "if" for its function of this name, and then draws nothing.
+    return '"i" + "f"' if name == "if" else json.dumps(name, ensure_ascii=False)
 
 
 def height_of(rows: pa.Table) -> int:

@@ -1,10 +1,15 @@
 """Bars on numbered lines: equal names stay apart, and texts sort like the rows."""
 
+import html
 import json
 
+import altair as alt
 import numpy as np
 import pyarrow as pa
+import pytest
+import vl_convert
 
+from charts.core.drawing import named, template
 from charts.core.named_lines import height_of, labels_of, named_lines, with_lines
 
 
@@ -31,3 +36,17 @@ def test_names_are_taken_by_the_number_of_the_line() -> None:
     assert isinstance(encoding, dict)
     axis = encoding["axis"]
     assert "[+datum.value]" in axis["labelExpr"] and axis["labelOverlap"] is False
+
+
+@pytest.mark.parametrize(
+    "name", ["if", "else", "data", "datum", 'a "quoted" one', "back\\slash", ""]
+)
+def test_any_name_is_drawn(name: str) -> None:
+    """Vega fails on the text "if" in an expression."""
+    rows = with_lines(pa.table({"x": [1, 2]}), name=[name, "other"])
+    chart = template(
+        lambda: alt.Chart(named("rows")).mark_bar().encode(x="x:Q", y=named_lines(190))
+    )
+    drawing = chart().draw({"rows": rows}, labels=labels_of([name, "other"]), height=90)
+    svg = vl_convert.vegalite_to_svg(drawing.to_dict())
+    assert f">{html.escape(name, quote=False)}<" in svg.replace("&quot;", '"') and ">other<" in svg
