@@ -98,12 +98,13 @@ def _drawing(rows: pa.Table, n: int) -> Drawing:
     first = rows["log10_density"][1].as_py()
     # One string: Vega-Lite would join a list of lines with commas.
     text_of_dead = f"0 in {count(n)} tokens:\nbelow {power(3 / max(n, 1))} at 95{NO_BREAK_SPACE}%"
-    return _chart().draw(
-        {
-            "rows": rows,
-            "thresholds": _thresholds(first),
-            "dead": pa.table({"at": [dead_at + 0.3], "text": [text_of_dead]}),
-        },
+    datasets = {"rows": rows, "thresholds": _thresholds(first)}
+    # Beside the threshold of ultralow latents is no room for this text. The note says the same.
+    has_room = datasets["thresholds"].num_rows == 1
+    if has_room:
+        datasets["dead"] = pa.table({"at": [dead_at + 0.3], "text": [text_of_dead]})
+    return _chart(has_room).draw(
+        datasets,
         ticks=[dead_at + 0.1, *range(int(np.ceil(first)), 1)],
         left_edge=dead_at - 0.15,
         dead_bar_ends=dead_at + 0.5,
@@ -121,7 +122,7 @@ def _thresholds(first: float) -> pa.Table:
 
 
 @template
-def _chart() -> alt.LayerChart:
+def _chart(names_dead: bool) -> alt.LayerChart:
     """The histogram of the selected latents over that of all, also if all are selected.
 
     A browser that has drawn the chart compiles it again only if the specification changes, which
@@ -155,20 +156,22 @@ def _chart() -> alt.LayerChart:
         .add_params(DENSITY.parameter())
     )
     selected = base.encode(y="seen:Q", color=_coloured(FLAG_COLOURS["dead"], ACCENT))
-    return layered(every, selected, *_marks(), height=230)
+    return layered(every, selected, *_marks(names_dead), height=230)
 
 
 def _coloured(dead: str, others: str) -> Any:
     return alt.condition("datum.bin == 'dead'", alt.value(dead), alt.value(others))
 
 
-def _marks() -> list[alt.Chart]:
-    """The thresholds of the flags, and the text of the dead bar."""
+def _marks(names_dead: bool) -> list[alt.Chart]:
+    """The thresholds of the flags, and the text of the dead bar if there is room for it."""
     base = alt.Chart(named("thresholds")).encode(x="at:Q")
     rule = base.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
     texts = base.mark_text(align="right", dx=-5, color=QUIET_INK, fontSize=11).encode(
         y=alt.value(6), text="text:N"
     )
+    if not names_dead:
+        return [rule, texts]
     dead = (
         alt.Chart(named("dead"))
         .mark_text(

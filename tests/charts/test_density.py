@@ -88,6 +88,16 @@ def test_the_threshold_of_ultralow_is_drawn_if_the_axis_reaches_it(tiny: Bundle)
         assert [mark["at"] for mark in marks] == pytest.approx([-1, -6][: len(marks)])
 
 
+def test_the_text_of_the_dead_bar_gives_way_to_the_threshold_of_ultralow(tiny: Bundle) -> None:
+    """It would be written over that of the threshold; the note says the same."""
+    for lowest, has_text in ((1e-6, False), (1.01e-6, False), (1.7e-6, True)):
+        figure = histogram_of(tiny, [lowest, 0.5])
+        drawing = figure.chart.to_dict()
+        assert ("dead" in drawing["datasets"]) == has_text
+        assert ("at 95" in str(drawing)) == has_text
+        assert "their density is below 3/N" in str(figure.note)
+
+
 def test_the_caption_counts_the_selected_latents(tiny: Bundle) -> None:
     assert density_histogram(tiny, THIRD).caption.parameters["latents"] == "40 selected of 120"
     assert density_histogram(tiny).caption.parameters["latents"] == "all latents"
