@@ -41,10 +41,11 @@ class RankedPairs(NamedTuple):
     is the larger of the two conditional probabilities."""
     total: int
     """Pairs that are ranked, also those that are not in `rows`."""
-    hidden: int
-    """Other pairs, with a dense or an ultralow latent."""
-    rare: int
-    """Other pairs, with fewer joint tokens than the bundle's `minimum_joint`."""
+    hidden: int | None
+    """Other pairs, with a dense or an ultralow latent; None if they are not counted."""
+    rare: int | None
+    """Other pairs, with fewer joint tokens than the bundle's `minimum_joint`; None if they are not
+    counted, because they are too many."""
 
 
 @cached
@@ -81,17 +82,17 @@ def strongest_pairs(
 
 def _kept(
     pairs: StoredPairs, chosen: Bools, *, within: bool, hide_flags: bool
-) -> tuple[pa.Table, int, int]:
+) -> tuple[pa.Table, int | None, int | None]:
     """The same as `_read` without rare pairs, from all pairs of a bundle."""
-    often, rare = (ends.of(chosen, within=within) for ends in (pairs.often, pairs.rare))
-    hidden = 0
-    if hide_flags:
-        hidden = sum(
-            int(np.count_nonzero(inside & ends.flagged))
-            for inside, ends in ((often, pairs.often), (rare, pairs.rare))
-        )
-        often, rare = often & ~pairs.often.flagged, rare & ~pairs.rare.flagged
-    return pairs.rows.take(np.flatnonzero(often)), hidden, int(np.count_nonzero(rare))
+    left = pairs.often.of(chosen, within=within)
+    flagged = left & pairs.often.flagged & hide_flags
+    rows = pairs.rows.take(np.flatnonzero(left & ~flagged))
+    if pairs.rare is None:
+        return rows, None, None
+    rare = pairs.rare.of(chosen, within=within)
+    flagged_rare = rare & pairs.rare.flagged & hide_flags
+    hidden = int(np.count_nonzero(flagged)) + int(np.count_nonzero(flagged_rare))
+    return rows, hidden, int(np.count_nonzero(rare & ~flagged_rare))
 
 
 def _read(
@@ -178,30 +179,29 @@ def ranked_pairs(
             partners_kept=bundle.manifest.parameters.partners_kept,
         ),
         selections=(PAIR.name, PAIR_BRUSH.name),
-        note=_note(
-            every.hidden if hide_flags else None,
-            every.rare,
-            bundle.manifest.parameters.minimum_joint,
-        ),
+        note=_note(every, bundle.manifest.parameters.minimum_joint, hide_flags=hide_flags),
     )
 
 
-def _note(hidden: int | None, rare: int, minimum_joint: int) -> str:
-    """What the ranking excludes, and why; `hidden` is None if flagged latents are included."""
-    few = f"{_pairs(rare, f'fewer than {minimum_joint} joint tokens')}: too few to rank."
-    if hidden is None:
-        flagged = "Pairs with dense and ultralow latents are included; they may dominate the list."
-    else:
-        flagged = f"{_pairs(hidden, 'a dense or ultralow latent')}"
-        flagged += ": they would dominate the ranking." if hidden else "."
-    return f"{flagged} {few}" if rare else flagged
+def _note(pairs: RankedPairs, minimum_joint: int, *, hide_flags: bool) -> str:
+    """What the ranking excludes, and why."""
+    flagged = "Pairs with dense and ultralow latents are included; they may dominate the list."
+    if hide_flags:
+        why = "they would dominate the ranking"
+        flagged = _hidden(pairs.hidden, "a dense or ultralow latent", why)
+    few = _hidden(pairs.rare, f"fewer than {minimum_joint} joint tokens", "too few to rank")
+    return flagged if pairs.rare == 0 else f"{flagged} {few}"
 
 
-def _pairs(hidden: int, what: str) -> str:
-    """How many pairs are hidden, as the start of a sentence."""
-    if hidden == 1:
-        return f"1 pair with {what} is hidden"
-    return f"{count(hidden) if hidden else 'No'} pairs with {what} are hidden"
+def _hidden(number: int | None, what: str, why: str) -> str:
+    """A sentence on the pairs that are hidden; None is some number that is not counted."""
+    if number == 0:
+        return f"No pairs with {what} are hidden."
+    if number == 1:
+        return f"1 pair with {what} is hidden: {why}."
+    return (
+        f"{'Pairs' if number is None else f'{count(number)} pairs'} with {what} are hidden: {why}."
+    )
 
 
 def _drawing(rows: pa.Table, measure: str) -> Drawing:

@@ -1,7 +1,8 @@
 """The stored pairs of a bundle, kept so that those of any selection are quickly listed and counted.
 
 Most stored pairs of a large SAE are too rare to be ranked. A selection needs only their number, so
-only their ends are kept, in the smallest type: 7 bytes a pair at 65,536 latents.
+only their ends are kept, in the smallest type: 7 bytes a pair at 65,536 latents. A million latents
+have too many rare pairs for that; then only the others are kept, and rare ones are not counted.
 """
 
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.latents.flags import is_flagged
@@ -16,7 +18,7 @@ from analysis.runtime.arrays import Bools, Int32s, Ints
 from charts.core.cache import LIMIT, cached, nbytes_of
 
 MOST_ROWS = 8_000_000
-"""Of the partners table; a larger one is not read whole."""
+"""Of the partners table; of a larger one rare pairs are not kept."""
 SHARE = 2
 """Pairs that take more than 1 / SHARE of the cache are not kept: they would drop the figures."""
 
@@ -46,8 +48,8 @@ class StoredPairs(NamedTuple):
     """Those with at least `minimum_joint` joint tokens."""
     rows: pa.Table
     """The columns of the partners table for `often`; `latent` is the smaller id."""
-    rare: Ends
-    """All others."""
+    rare: Ends | None
+    """All others; None if they are too many."""
 
 
 @cached
@@ -56,19 +58,39 @@ def stored_pairs(bundle: Bundle) -> StoredPairs | None:
 
     None if they are too many to be kept.
     """
-    if bundle.partners.rows > MOST_ROWS:
-        return None
-    rows = bundle.partners.all()
-    often = rows["joint_tokens"].to_numpy() >= bundle.manifest.parameters.minimum_joint
+    counts_rare = bundle.partners.rows <= MOST_ROWS
+    often: list[pa.Table] = []
+    rare: list[pa.Table] = []
+    size = 0
+    for rows in bundle.partners.pieces():
+        is_often = pc.greater_equal(rows["joint_tokens"], bundle.manifest.parameters.minimum_joint)
+        often.append(rows.filter(is_often))
+        size += often[-1].nbytes
+        if size > LIMIT:
+            return None
+        if counts_rare:
+            rare.append(rows.filter(pc.invert(is_often)).select(["latent", "partner"]))
     flagged = is_flagged(bundle.latents)
-    latent, partner = (rows[end].to_numpy() for end in ("latent", "partner"))
-    kept = rows.take(np.flatnonzero(often))
-    kept = kept.take(first_of_each(pair_ids(latent[often], partner[often], len(flagged))))
-    ends = _ends(latent[often], partner[often], flagged)
+    if not often:
+        often = rare = [bundle.partners.all()]
+    ends, kept = _each_once(pa.concat_tables(often).combine_chunks(), flagged)
+    of_rare = _ends(*_pair_of(pa.concat_tables(rare)), flagged) if counts_rare else None
+    pairs = StoredPairs(ends, kept, of_rare)
+    return pairs if nbytes_of(pairs) <= LIMIT // SHARE else None
+
+
+def _pair_of(rows: pa.Table) -> tuple[Int32s, Int32s]:
+    return rows["latent"].to_numpy(), rows["partner"].to_numpy()
+
+
+def _each_once(rows: pa.Table, flagged: Bools) -> tuple[Ends, pa.Table]:
+    """The pairs of rows of the partners table, and a row of each with the smaller id first."""
+    latent, partner = _pair_of(rows)
+    ends = _ends(latent, partner, flagged)
+    kept = rows.take(first_of_each(pair_ids(latent, partner, len(flagged))))
     for place, ids in enumerate((ends.a, ends.b)):
         kept = kept.set_column(place, kept.field(place), pa.array(ids, pa.int32()))
-    pairs = StoredPairs(ends, kept, _ends(latent[~often], partner[~often], flagged))
-    return pairs if nbytes_of(pairs) <= LIMIT // SHARE else None
+    return ends, kept
 
 
 def _ends(latent: Int32s, partner: Int32s, flagged: Bools) -> Ends:
