@@ -124,9 +124,14 @@ def _histogram() -> alt.LayerChart:
     )
     at = alt.Chart(named("marks")).encode(x="at:Q")
     rule = at.mark_rule(color=QUIET_INK, strokeDash=[3, 3])
-    texts = at.mark_text(align="left", dx=5, color=QUIET_INK, fontSize=11).encode(
-        y=alt.value(6), text="text:N"
-    )
+    # A text near the right edge is before its line, so that it is not cut.
+    is_near_edge = "scale('x', datum.at) > width - 80"
+    texts = at.mark_text(
+        align=alt.ExprRef(f"{is_near_edge} ? 'right' : 'left'"),
+        dx=alt.ExprRef(f"{is_near_edge} ? -5 : 5"),
+        color=QUIET_INK,
+        fontSize=11,
+    ).encode(y=alt.value(6), text="text:N")
     return layered(bars, rule, texts, height=150)
 
 
