@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from analysis.cooccurrence.association import MEASURES
 from charts.core.figure import Figure
 from charts.core.room import height_of
 from pages.widgets.events import key_of
@@ -28,7 +29,7 @@ def show(figure: Figure, selection: str = "") -> None:
     light = with_view(figure.of_selection(selection))
     figure = light.in_scheme(shown_scheme())
     spec = figure.for_browser() if figure.rows.num_rows else None
-    with st.container(border=True, gap="xsmall", key=f"card {figure.name}"):
+    with st.container(border=True, gap="xsmall", key=f"card {place_of(figure.name)}"):
         _head(figure, light, height_of(spec, figure.rows.num_rows) if spec else 0)
         if spec:
             _chart(figure, spec)
@@ -41,6 +42,16 @@ def show(figure: Figure, selection: str = "") -> None:
         )
 
 
+def place_of(name: str) -> str:
+    """The name of a figure without the numbers and the measure that it is about.
+
+    A container of another key is a new one to the browser, which first draws the chart of the
+    former one in it, and then the new chart.
+    """
+    parts = ("n" if part.isdigit() else part for part in name.split("-"))
+    return "-".join("measure" if part in MEASURES else part for part in parts)
+
+
 def room(height: int) -> int:
     """A height in pixels as the style sheet has it: the next of its steps; 0 without a chart."""
     lowest, highest = ROOMS
@@ -48,8 +59,11 @@ def room(height: int) -> int:
 
 
 def _chart(figure: Figure, spec: dict[str, Any]) -> None:
-    renderer = "canvas" if figure.rows.num_rows > MANY_MARKS else "svg"
-    spec = spec | {"usermeta": {"embedOptions": {"renderer": renderer}}}
+    is_canvas = figure.rows.num_rows > MANY_MARKS
+    spec = spec | {"usermeta": {"embedOptions": {"renderer": "canvas" if is_canvas else "svg"}}}
+    if is_canvas:
+        # A canvas has no elements that could be described, but each mark would get its text.
+        spec |= {"config": {**spec["config"], "aria": False}}
     key = key_of(figure.name, bool(figure.selections))
     if not figure.selections:
         st.vega_lite_chart(spec=spec, theme=None, key=key, alt=figure.title)

@@ -70,7 +70,7 @@ def test_a_saved_csv_is_read_as_it_is_and_a_dropped_file_opens_its_view(
     open_page: OpenPage, tmp_path: Path
 ) -> None:
     page = open_page("latent?latent=400&contexts=random")
-    card = page.locator("[class*='st-key-card-latent-400-contexts']")
+    card = page.locator("[class*='st-key-card-latent-n-contexts']")
     files = [
         saved(page, card, label, tmp_path)
         for label in ("Rows, Parquet", "Picture, PNG", "Picture, SVG", "Types of the CSV, JSON")
@@ -85,7 +85,7 @@ def test_a_saved_csv_is_read_as_it_is_and_a_dropped_file_opens_its_view(
     assert "contexts=random" in page.url
     assert len(asked) == len(files) and len(set(asked)) == 1
     settle(page)
-    expect(page.locator("[class*='st-key-card-latent-400-contexts-random']")).to_be_visible()
+    expect(page.locator("[class*='st-key-card-latent-n-contexts-random']")).to_be_visible()
     drop(page, Path(__file__))
     page.get_by_text("has no view to open. Drop a Parquet").wait_for()
     other = tmp_path / "other.json"  # its view is on no page of figures
@@ -98,7 +98,7 @@ def test_files_that_wait_show_their_places_and_can_be_cancelled(
     open_page: OpenPage, server: str, tmp_path: Path
 ) -> None:
     page = open_page("latent?latent=400")
-    card = page.locator("[class*='st-key-card-latent-400-contexts']")
+    card = page.locator("[class*='st-key-card-latent-n-contexts']")
     saved(page, card, "Picture, PNG", tmp_path)
     job_process(server).suspend()  # what it makes next takes for ever
     waiting = page.locator(".st-key-waiting-jobs")

@@ -4,12 +4,14 @@ import re
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from analysis.bundle import Bundle
 from charts.density import density_histogram
 from charts.latent import latent_partners
 from pages.widgets import style
-from pages.widgets.figure_card import MANY_MARKS, ROOM_STEP, ROOMS, room, show
+from pages.widgets.figure_card import MANY_MARKS, ROOM_STEP, ROOMS, place_of, room, show
 from tests.pages.conftest import Open, charts, open_menus, texts
 
 
@@ -76,6 +78,8 @@ def test_a_chart_of_many_rows_is_drawn_on_a_canvas(
     monkeypatch.setattr(few, figure.rows.num_rows - extra)
     show(figure)
     assert drawn[0]["usermeta"]["embedOptions"]["renderer"] == renderer
+    assert drawn[0]["config"].get("aria", True) is (renderer == "svg")
+    assert drawn[0]["config"].items() >= figure.for_browser()["config"].items()
     assert MANY_MARKS == 2000
 
 
@@ -105,3 +109,43 @@ def test_a_dark_page_has_light_figures_for_paper(
     )
     show(density_histogram(planted_bundle))
     assert given == [("dark", "light"), ("paper", "light")]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("cluster-12-components-1-2", "cluster-n-components-n-n"),
+        ("latent-400-contexts-top", "latent-n-contexts-top"),
+        ("cluster-matrix-phi_over_max", "cluster-matrix-measure"),
+        ("density-histogram", "density-histogram"),
+    ],
+)
+def test_a_place_names_no_numbers_and_no_measure(name: str, place: str) -> None:
+    assert place_of(name) == place
+
+
+def test_the_containers_of_figures_stay_while_others_are_shown_in_them(open_page: Open) -> None:
+    pages: dict[str, tuple[dict[str, str | int], dict[str, str | int]]] = {
+        "latent": ({"latent": 3}, {"latent": 4, "measure": "lift"}),
+        "pair": ({"latent": 0, "partner": 1}, {"latent": 2, "partner": 3}),
+        "clusters": ({"cluster": 0}, {"cluster": 1, "measure": "dice"}),
+        "cooccurrence": ({"measure": "phi"}, {"measure": "joint"}),
+    }
+    for page, links in pages.items():
+        before, after = (cards(open_page(page, **link)) for link in links)
+        assert before == after
+        assert len(before) == len(set(before)) > 1
+
+
+def cards(app: AppTest) -> list[str]:
+    """The keys of the containers of figures, in their order."""
+    ids: list[str] = []
+
+    def look_into(block: Block) -> None:
+        ids.append(str(getattr(block.proto, "id", "")))
+        for child in block.children.values():
+            if isinstance(child, Block):
+                look_into(child)
+
+    look_into(app.main)
+    return [one.partition("-card ")[2] for one in ids if "-card " in one]
