@@ -3,6 +3,7 @@
 Each address holds the identity of the bundle's files, so browsers keep the answers for ever.
 """
 
+import gzip
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -26,6 +27,7 @@ BINARY = {
     # Places do not shrink: compressing megabytes of them would cost half a second for nothing.
     "Content-Encoding": "identity",
 }
+COMPRESSED = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
 NOT_KEPT = {"Cache-Control": "no-store"}
 LARGEST_ID = 2**31 - 1
 LONGEST_SENTENCE = 1000
@@ -92,7 +94,11 @@ def column(bundle: "Bundle", request: Request) -> Response:
     )
     # Notes that were written since the page has read them are not those of this address.
     is_named = name not in NOTE_COLOURS or query.get("notes") == digest_of(notes)
-    return _binary(packed(colours), BINARY if is_named else BINARY | NOT_KEPT)
+    content, headers = packed(colours), BINARY if is_named else BINARY | NOT_KEPT
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        # The fastest level: colours are few, and a million take 10 to 80 ms.
+        content, headers = gzip.compress(content, 1, mtime=0), headers | COMPRESSED
+    return _binary(content, headers)
 
 
 def map_of_request(bundle: "Bundle", request: Request) -> "MapName":

@@ -25,7 +25,8 @@ def asked(bundle: Bundle, query: Mapping[str, object] | None = None, **path: str
     """A request with the names in its path and a query."""
     names = {"bundle": bundle.manifest.bundle_id, "content": bundle.identity, **path}
     text = urlencode(query or {}).encode()
-    return Request({"type": "http", "path_params": names, "query_string": text})
+    scope = {"type": "http", "path_params": names, "query_string": text, "headers": []}
+    return Request(scope)
 
 
 def body(answer: Response) -> bytes:

@@ -1,5 +1,6 @@
 """What the routes of the map send."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,24 @@ def test_a_column_is_that_of_the_level_and_the_latent(planted_bundle: Bundle) ->
     partners = {"latent": 3, "measure": "jaccard"}
     sent = body(map_data.column(asked(planted_bundle, partners, name="association")))
     assert sent == packed(colouring(planted_bundle, "association", latent=3, measure="jaccard"))
+
+
+def test_colours_are_compressed_for_a_browser_that_can_unpack_them(planted_bundle: Bundle) -> None:
+    level = planted_bundle.manifest.clustering[-1].name
+    query = {"space": level.space, "level": level.level}
+    request = asked(planted_bundle, query, name="cluster")
+    plain = map_data.column(request)
+    assert plain.headers["content-encoding"] == "identity"
+    request = asked(planted_bundle, query, name="cluster")
+    request.scope["headers"] = [(b"accept-encoding", b"gzip, br")]
+    small = map_data.column(request)
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.headers["vary"] == "Accept-Encoding"
+    assert gzip.decompress(body(small)) == body(plain)
+    assert len(body(small)) < len(body(plain)) / 2
+    places = asked(planted_bundle, map="decoder")
+    places.scope["headers"] = [(b"accept-encoding", b"gzip")]
+    assert map_data.positions(places).headers["content-encoding"] == "identity"
 
 
 def test_a_column_is_that_of_the_typed_text_and_of_the_profile(
