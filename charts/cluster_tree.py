@@ -110,7 +110,7 @@ def null_tree(bundle: Bundle, space: Space | None = None) -> Figure:
     return Figure(
         name="cluster-tree-null",
         title="What chance looks like: clusters of random data",
-        chart=_drawing(_drawn(rows), None),
+        chart=_drawing(_drawn(rows, _names(rows)), None),
         rows=rows,
         caption=caption_of(
             bundle,
@@ -157,14 +157,28 @@ class _Tree(NamedTuple):
 @cached
 def _tree(bundle: Bundle, selected: np.ndarray | None, space: Space) -> _Tree:
     """The clusters of a space with the number of selected latents and the ends of each box."""
+    every = _every_box(bundle, space)
+    if selected is None:
+        return every
+    members = bundle.memberships
+    inside = members["cluster"].to_numpy()[selected[members["latent"].to_numpy()]]
+    counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
+    place = every.rows.column_names.index("selected")
+    of_cluster = pa.array(counts[every.rows["cluster"].to_numpy()])
+    return _drawn(every.rows.set_column(place, "selected", of_cluster), every.data["name"])
+
+
+@cached
+def _every_box(bundle: Bundle, space: Space) -> _Tree:
+    """The tree without a selection: all members of a cluster count as selected."""
     clusters = bundle.clusters
     clusters = clusters.filter(pc.equal(clusters["space"].cast(pa.string()), space))
-    chosen = np.ones(bundle.latents.num_rows, bool) if selected is None else selected
-    members = bundle.memberships
-    inside = members["cluster"].to_numpy()[chosen[members["latent"].to_numpy()]]
-    counts = np.bincount(inside, minlength=bundle.clusters.num_rows)
+    counts = np.bincount(
+        bundle.memberships["cluster"].to_numpy(), minlength=bundle.clusters.num_rows
+    )
     of_cluster = counts[clusters["cluster"].to_numpy()]
-    return _drawn(_placed(clusters, of_cluster, np.asarray(weak(clusters))))
+    rows = _placed(clusters, of_cluster, np.asarray(weak(clusters)))
+    return _drawn(rows, _names(rows))
 
 
 def _placed(clusters: pa.Table, selected: np.ndarray, weak: np.ndarray) -> pa.Table:
@@ -204,22 +218,22 @@ def _places(
     return start, [s + w for s, w in zip(start, width, strict=True)]
 
 
-def _drawn(rows: pa.Table) -> _Tree:
-    """The boxes with the names of their clusters and levels."""
+def _names(rows: pa.Table) -> pa.Array:
+    """The names of the clusters."""
+    columns = rows["cluster"].to_pylist(), rows["label"].to_pylist()
+    return pa.array([name_of_cluster(*one) for one in zip(*columns, strict=True)], pa.string())
+
+
+def _drawn(rows: pa.Table, names: pa.Array | pa.ChunkedArray) -> _Tree:
+    """The boxes with the names of their clusters [n] and levels."""
     levels = rows["level"].to_numpy()
     layers = {
         level: counted(int((levels == level).sum()), "cluster")
         for level in sorted(set(levels.tolist()), reverse=True)
     }
-    names = [
-        name_of_cluster(cluster, label)
-        for cluster, label in zip(
-            rows["cluster"].to_pylist(), rows["label"].to_pylist(), strict=True
-        )
-    ]
     layer = pa.array([layers[level] for level in levels.tolist()], pa.string())
     data = rows.drop_columns(["label", "level", "parent"])
-    data = data.append_column("name", pa.array(names, pa.string())).append_column("layer", layer)
+    data = data.append_column("name", names).append_column("layer", layer)
     data = drawable(data)
     widths = rows["end"].to_numpy() - rows["start"].to_numpy()
     wide = np.zeros(rows.num_rows, dtype=bool)
