@@ -32,6 +32,8 @@ _REPEAT = 100 * _STEPS
 """The cost of one hue in two rows of a legend that are listed near one another."""
 ROUNDS = 4
 """Most times that every cluster chooses its hue."""
+MANY = 10_000
+"""Clusters that choose once only if there are more: their points are too small and too many."""
 READABLE = 4.5
 """Least contrast of text, WCAG 2.1, 1.4.3."""
 READABLE_ON_DARK = 6.0
@@ -72,7 +74,8 @@ def cluster_colours(clusters: np.ndarray, *maps: np.ndarray) -> dict[int, str]:
     vision and on both backgrounds, and of equal ones the least used. The clusters then choose again
     until none changes. Up to 12 clusters have different hues, and so have the first `LISTED`, which
     a legend lists first; later rows repeat a hue of the rows near them as seldom as the map allows.
-    The result depends only on the clusters, not on the selection.
+    More than MANY clusters choose once. The result depends only on the clusters, not on the
+    selection.
     """
     count, hues_ = len(clusters), len(CLUSTER_COLOURS)
     if count == 0:
@@ -88,7 +91,7 @@ def cluster_colours(clusters: np.ndarray, *maps: np.ndarray) -> dict[int, str]:
     cost, used = np.zeros((count, hues_), dtype=np.int64), np.zeros(hues_, dtype=np.int64)
     cost[:LISTED, ~_most_distinct(short, TELLING)] = _NEVER
     hue = [-1] * count
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if count <= MANY else 1):
         before = list(hue)
         for i, (others, weights) in enumerate(quarters):
             old = hue[i]

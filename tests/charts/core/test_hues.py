@@ -105,6 +105,24 @@ def test_rows_that_a_legend_shows_at_first_have_different_hues(count: int) -> No
     assert repeats < 0.85 * len(near) / len(CLUSTER_COLOURS)
 
 
+def test_many_clusters_choose_once_and_still_differ_from_their_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    centres = np.random.default_rng(2).normal(size=(300, 2))
+    several = hues.cluster_colours(np.arange(300), centres)
+    monkeypatch.setattr(hues, "MANY", 299)
+    colours = hues.cluster_colours(np.arange(300), centres)
+    assert colours != several
+    monkeypatch.setattr(hues, "MANY", 300)
+    monkeypatch.setattr(hues, "ROUNDS", 1)
+    assert hues.cluster_colours(np.arange(300), centres) == colours
+    assert len({colours[i] for i in range(hues.LISTED)}) == hues.LISTED
+    distance = np.hypot(*(centres[:, None] - centres).T)
+    np.fill_diagonal(distance, np.inf)
+    nearest = distance.argmin(1).tolist()
+    assert not any(colours[i] == colours[j] for i, j in enumerate(nearest))
+
+
 def test_few_clusters_have_different_hues_wherever_they_are() -> None:
     lonely = np.column_stack([np.arange(12) * 1e6, np.zeros(12)])
     assert len(set(hues.cluster_colours(np.arange(12), lonely).values())) == 12
