@@ -140,7 +140,11 @@ def _chart(overlaid: bool) -> alt.LayerChart:
         .add_params(VALUE.parameter())
     )
     over = [base.mark_bar(height=bar, color=ACCENT).encode(x="seen:Q")] if overlaid else []
-    text = base.mark_text(align="left", dx=6, color=QUIET_INK).encode(x=x, text="text:N")
+    text = (
+        base.mark_text(align="left", dx=6, color=QUIET_INK)
+        .transform_calculate(end="max(datum.latents, datum.by_documents)")
+        .encode(x="end:Q", text="text:N")
+    )
     ticks = base.mark_tick(color=HIGHLIGHT, thickness=2, height={"band": 0.9}).encode(
         x="by_documents:Q"
     )
