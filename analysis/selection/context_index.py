@@ -24,6 +24,8 @@ MOST_CONTEXTS = 24_000_000
 """Contexts in the index, with 8 bytes each: 24 of each latent at a million latents."""
 KIND = "top"
 """Contexts in which a latent is strongest."""
+_LATENT = 31
+"""Bits of a latent in the number by which contexts are sorted."""
 _AT_ONCE = 1 << 18
 """Bytes that are compared at once."""
 
@@ -91,10 +93,10 @@ class ContextIndex:
 
 
 def first_contexts(rows: Int32s, tokens: int) -> Int32s:
-    """[tokens + 1] the first of some ascending rows [contexts] that is each row or later."""
+    """[tokens + 1] the first of some rows [contexts], once they ascend, that is each or later."""
     first = np.zeros(tokens + 1, dtype=np.int32)
-    np.add.at(first[1:], rows, 1)
-    return np.cumsum(first, out=first)
+    np.cumsum(np.bincount(rows, minlength=tokens), out=first[1:])
+    return first
 
 
 @kept_for_bundle
@@ -105,14 +107,17 @@ def context_index(bundle: Bundle) -> ContextIndex:
     """
     corpus = _corpus(bundle)
     rows, latents = _contexts(bundle, corpus.positions)
-    order = np.argsort(rows, kind="stable")
+    first = first_contexts(rows, len(corpus.positions))
+    # As one number, because sorting places by millions of rows takes five times as long.
+    both = (rows.astype(np.int64) << _LATENT) | latents
+    both.sort()
     return ContextIndex(
         bundle.latents.num_rows,
         corpus.text,
         corpus.starts,
         bundle.kept_tokens,
-        first_contexts(rows, len(corpus.positions)),
-        latents[order],
+        first,
+        (both & ((1 << _LATENT) - 1)).astype(np.int32),
         bundle.manifest.parameters.context_tokens,
     )
 
@@ -141,7 +146,7 @@ def _contexts(bundle: Bundle, positions: Int32s) -> tuple[Int32s, Int32s]:
     """The rows of the picked tokens and the latents of the contexts."""
     table = bundle.contexts
     rows, latents, total = [], [], 0
-    for every in table.pieces():
+    for every in table.pieces(["latent", "kind", "document", "position"]):
         piece = every.filter(pc.equal(every["kind"].cast(pa.string()), KIND))
         total += piece.num_rows
         if total > MOST_CONTEXTS:
