@@ -24,7 +24,8 @@ MOST: Mapping[Kind, int] = {
     "context": 4,
 }
 """Hits of each kind."""
-NEVER_ACTIVE = "no label, never active"
+NO_LABEL = "no label"
+NEVER_ACTIVE = f"{NO_LABEL}, never active"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ def _texts(bundle: Bundle, hit: Hit) -> tuple[str, str, str]:
 
 def _latent(bundle: Bundle, latent: int) -> tuple[str, str]:
     """The name of a latent, and its top tokens unless they are its name."""
-    row = bundle.latents.select(["label", "top_tokens"]).slice(latent, 1).to_pylist()[0]
+    columns = ["label", "top_tokens", "active_tokens"]
+    row = bundle.latents.select(columns).slice(latent, 1).to_pylist()[0]
     label = shown_label(row["label"], LONGEST)
     tokens = " ".join(shown_token(token) for token in (row["top_tokens"] or [])[:TOKENS])
-    return (label, tokens) if label else (tokens or NEVER_ACTIVE, "")
+    if label:
+        return label, tokens
+    # Top tokens are those of the documents that names are made from; it may fire in others only.
+    return tokens or (NO_LABEL if row["active_tokens"] else NEVER_ACTIVE), ""

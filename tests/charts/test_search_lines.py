@@ -54,6 +54,23 @@ def test_a_latent_is_named_by_its_label_or_its_top_tokens(
     assert (context.name, context.more, context.note) == ("a↵b", tokens, "latent 3")
 
 
+def test_a_latent_that_fires_but_has_no_name_is_not_called_inactive(
+    planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that fires only in documents that are held out from the names."""
+    rows = planted_bundle.latents
+    for name, empty in (("label", ""), ("top_tokens", [])):
+        values = rows[name].to_pylist()
+        values[3] = empty
+        column = pa.array(values, rows.schema.field(name).type)
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    assert rows["active_tokens"][3].as_py() > 0
+    result = Hits(latents=(Hit("latent", 3, "", size=0.00012),))
+    monkeypatch.setattr(module, "search", lambda *_: result)
+    (line,) = search_lines(with_tables(planted_bundle, latents=rows), "x")
+    assert (line.name, line.more) == ("no label", "")
+
+
 def test_a_value_is_named_with_its_language_and_column(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
