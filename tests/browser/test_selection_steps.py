@@ -1,4 +1,4 @@
-"""Back and Forward are one step each; what a reader did is read from the address."""
+"""Back and Forward are one step each, and a page begins at its top; the address says where."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import FIELD, PATIENCE, OpenPage, settle
 
 pytestmark = pytest.mark.browser
+MAIN = "[data-testid=stMain]"
+"""The element that scrolls."""
 
 
 def _select(page: Page, text: str) -> None:
@@ -84,3 +86,38 @@ def test_a_link_opens_with_the_same_selection_in_a_fresh_browser(open_page: Open
     fresh = open_page(page.url)
     expect(fresh.get_by_text(shown, exact=True)).to_be_visible()
     assert _selection(fresh) == "flag=live & !latent=3..40"
+
+
+def _scrolled(page: Page) -> float:
+    return float(page.locator(MAIN).evaluate("main => main.scrollTop"))
+
+
+def test_another_page_begins_at_its_top_and_the_same_page_stays(open_page: OpenPage) -> None:
+    page = open_page("clusters", height=400)
+    button = page.get_by_role("button", name="Select its latents on every page")
+    button.scroll_into_view_if_needed()
+    at = _scrolled(page)
+    assert at > 0
+    button.click()
+    page.wait_for_function("location.search.includes('select=')", timeout=PATIENCE)
+    settle(page)
+    assert _scrolled(page) == at
+    assert (_step(page, -1), _selection(page), _scrolled(page)) == ("/clusters", "", at)
+    page.get_by_role("link", name="Co-occurrence").click()
+    expect(page).to_have_url(re.compile("/cooccurrence"))
+    settle(page)
+    assert _scrolled(page) == 0
+    page.locator(MAIN).evaluate("main => main.scrollTo(0, 300)")
+    assert _scrolled(page) == 300
+    assert (_step(page, -1), _scrolled(page)) == ("/clusters", 0)
+
+
+def test_a_card_opens_a_page_at_its_top(open_page: OpenPage) -> None:
+    page = open_page("", height=600)
+    card = page.get_by_role("button", name="Show the cluster").first
+    card.scroll_into_view_if_needed()
+    assert _scrolled(page) > 0
+    card.click()
+    expect(page).to_have_url(re.compile("/clusters"))
+    settle(page)
+    assert _scrolled(page) == 0
