@@ -50,6 +50,7 @@ def show() -> None:
         position="top",
     )
     import_page(page.url_path)
+    session.arrive(page.url_path)
     with in_turn():
         with st.sidebar, guarded("looking for bundles"):
             bundles.bundle_picker()

@@ -14,6 +14,7 @@ import streamlit as st
 from analysis.runtime import numbers
 from analysis.runtime.errors import InputError
 from analysis.selection import LONGEST_TEXT, Selection, parse
+from charts.map_columns import ASSOCIATION
 from pages.widgets.markdown import plain
 from pages.widgets.state import PARAMETERS, ViewState, invalid_parameters
 
@@ -29,6 +30,9 @@ _VIEW = "view"
 _ADDRESS = "query parameters last read or written"
 _INVALID = "query parameters of the link that are not valid"
 _SUGGESTED = "fields that the reader has not chosen"
+_SET_ASIDE = "the latent of other pages while the map has none in focus"
+_ABOUT_LATENT = ("latent", "regime", "passage")
+_PAGE = "page of the last run"
 Reports = Mapping[str, Any]
 """The interactions of one chart that are not empty, by name."""
 _OF_THE_MAP = ("viewport", "beside", "mode", "size")
@@ -46,6 +50,7 @@ def current() -> ViewState:
         st.session_state[_INVALID] = invalid_parameters(params)
         st.session_state[_ADDRESS] = params
         st.session_state.pop(_SUGGESTED, None)
+        st.session_state.pop(_SET_ASIDE, None)
     view: ViewState = st.session_state.setdefault(_VIEW, ViewState())
     return view
 
@@ -73,7 +78,29 @@ def note(**changes: object) -> ViewState:
     st.session_state[_VIEW] = current().changed(**changes)
     for name in changes:
         st.session_state.get(_SUGGESTED, {}).pop(name, None)
+    if "latent" in changes:
+        st.session_state.pop(_SET_ASIDE, None)
     return current()
+
+
+def arrive(page: str) -> None:
+    """Note which page comes next, before it is drawn; `page` is its path in the address.
+
+    A map that is opened by the menu begins without the latent of other pages: the lines to its
+    neighbours would cover the map uninvited. The other pages get their latent back, unless the
+    reader has put one in focus on the map. A link to the map says itself what is in focus.
+    """
+    before, st.session_state[_PAGE] = st.session_state.get(_PAGE), page
+    view = current()
+    if page == before:
+        return
+    if page != "map":
+        note(**st.session_state.pop(_SET_ASIDE, {}))
+    elif not PARAMETERS & st.query_params.to_dict().keys():
+        is_chosen = view.latent is not None and "latent" not in st.session_state.get(_SUGGESTED, {})
+        if is_chosen and view.colour != ASSOCIATION:
+            note(latent=None)
+            st.session_state[_SET_ASIDE] = {name: getattr(view, name) for name in _ABOUT_LATENT}
 
 
 def suggest(**ids: int) -> ViewState:
@@ -107,8 +134,8 @@ def reset(bundle: str) -> ViewState:
     """Start with another bundle; keep only the fields that have the same meaning there."""
     view = current()
     st.session_state[_VIEW] = ViewState(bundle=bundle, measure=view.measure, colour=view.colour)
-    for steps in (_EARLIER, _UNDONE):
-        st.session_state.pop(steps, None)
+    for one in (_EARLIER, _UNDONE, _SET_ASIDE):
+        st.session_state.pop(one, None)
     write()
     return current()
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from analysis.bundle import Bundle
 from analysis.selection import Box, evaluate, parse
-from tests.browser.conftest import OpenPage, selected
+from tests.browser.conftest import OpenPage, selected, settle
 from tests.browser.map_page import MapPage, colourful, lonely
 
 pytestmark = pytest.mark.browser
@@ -82,3 +83,29 @@ def differing_pixels(one: MapPage, other: MapPage) -> float:
         map_page.map.locator(".card").evaluate_all(hide)
         pictures.append(map_page.picture()[5:-5, 70:-5].astype(int))
     return float((np.abs(pictures[0] - pictures[1]).max(axis=2) > 60).mean())
+
+
+def test_the_menu_opens_the_map_without_the_latent_of_the_last_page(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    page = open_page("latent?latent=12&map=decoder")
+    page.get_by_role("link", name="Map").click()
+    shown = MapPage(page, bundle).ready()
+    expect(shown.map).not_to_contain_text("is in focus")
+    assert "latent" not in shown.link
+    page.go_back()
+    page.wait_for_url("**/latent?*")
+    settle(page)
+    assert shown.link["latent"] == "12"
+    page.go_forward()
+    shown.ready()
+    expect(shown.map).not_to_contain_text("is in focus")
+    places = shown.places()
+    latent = lonely(places, (0.3, 0.6, 0.3, 0.7))
+    page.mouse.click(*shown.pixel(tuple(places[latent])))
+    expect(shown.map).to_contain_text(f"Latent {latent} is in focus.")
+    shown.rest()
+    page.get_by_role("link", name="Latent").click()
+    page.wait_for_url("**/latent?*")
+    settle(page)
+    assert shown.link["latent"] == str(latent)

@@ -103,6 +103,63 @@ def test_a_chosen_latent_has_a_ring_on_the_map_even_if_it_was_suggested(open_pag
     assert map_data(app)["focus"] == 8
 
 
+def by_menu(app: AppTest, page: str) -> AppTest:
+    """Open a page by the menu: the browser clears the address."""
+    app.query_params.clear()
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+def test_the_menu_opens_the_map_without_a_focus_and_keeps_the_latent(open_page: Open) -> None:
+    app = open_page("latent", latent=8, regime="0.5,2", select="flag=live")
+    by_menu(app, "map")
+    assert map_data(app)["focus"] is None
+    assert {"latent", "regime"}.isdisjoint(app.query_params)
+    assert app.query_params["select"] == "flag=live"
+    app.text_input[0].set_value("flag=dead").run()
+    assert map_data(app)["focus"] is None
+    by_menu(app, "latent")
+    assert (app.query_params["latent"], app.query_params["regime"]) == ("8", "0.5,2")
+
+
+def test_a_latent_in_focus_on_the_map_takes_the_place_of_the_one_before() -> None:
+    def visits() -> None:
+        import streamlit as st  # noqa: PLC0415
+
+        from pages.widgets import session  # noqa: PLC0415
+
+        latents = []
+        for chosen in ((), (3,), (3, None)):
+            session.arrive("latent")
+            session.note(latent=8)
+            session.arrive("map")
+            for latent in chosen:
+                session.arrive("map")  # a run of the same page
+                session.note(latent=latent)
+            session.arrive("clusters")
+            latents.append(session.current().latent)
+        st.markdown(str(latents))
+
+    app = AppTest.from_function(visits).run()
+    assert not app.exception
+    assert app.markdown[0].value == "[8, 3, None]"
+
+
+def test_the_menu_keeps_the_latent_that_colours_the_map(open_page: Open) -> None:
+    app = open_page("latent", latent=8, colour="association")
+    by_menu(app, "map")
+    assert map_data(app)["focus"] == 8
+    assert map_data(app)["colour"]["name"] == "association"
+
+
+def test_a_link_to_another_page_does_not_get_the_latent_of_the_last_one(open_page: Open) -> None:
+    app = open_page("latent", latent=8)
+    by_menu(app, "map")
+    app.query_params.clear()
+    app.query_params["measure"] = "jaccard"
+    app.switch_page("pages/clusters.py").run()
+    assert "latent" not in app.query_params and app.query_params["measure"] == "jaccard"
+
+
 def test_a_value_that_is_not_valid_is_named_once(open_page: Open) -> None:
     app = open_page(latent="abc", cluster="x")
     (warning,) = (one.value.replace("\\", "") for one in app.warning)
