@@ -29,8 +29,8 @@ from charts.core.text import name_of, shown_label
 from charts.wrapped_text import text_drawing, text_lines
 
 COLUMNS = (
-    "latent", "label", "ratio", "activation", "rank", "corpus_activations", "token", "position",
-    "active_in_text", "density", "top_tokens",
+    "latent", "label", "label_precision", "ratio", "activation", "rank", "corpus_activations",
+    "token", "position", "active_in_text", "density", "top_tokens",
 )  # fmt: skip
 NOT_IMPORTANCE = (
     "Activation is not importance: a latent that is active here need not matter for what the model "
@@ -92,7 +92,7 @@ def own_text(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
 
 @cached
 def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Figure:
-    """The strongest latents of the text, one line each, aligned at their strongest token.
+    """The first latents of the text, one line each, aligned at their strongest token.
 
     Tokens are shaded by the ratio of the latent's activation to its maximum in the corpus. A click
     gives LATENT. Raises InputError if the text cannot be read here.
@@ -108,7 +108,7 @@ def own_text_strips(bundle: Bundle, text: str, shows_dense: bool = False) -> Fig
     ]
     return Figure(
         name="own-text-latents",
-        title="Its strongest latents, each at its strongest token",
+        title="Its first latents, each at its strongest token",
         chart=context_chart(
             rows, "activation / the latent's own maximum in the corpus", names, LATENT
         ),
@@ -128,7 +128,7 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
     Raises InputError if the text cannot be read here.
     """
     encoded, latents = _read(bundle, text, shows_dense)
-    rows = bundle.latents.select(["latent", "label", "density", "top_tokens"])
+    rows = bundle.latents.select(["latent", "label", "label_precision", "density", "top_tokens"])
     rows = with_names(bundle, rows.take(pa.array(latents.latents)))
     texts = [text for start, stop, text in whole_texts(encoded.tokens) for _ in range(start, stop)]
     tokens = [texts[place] for place in latents.places.tolist()]
@@ -148,8 +148,10 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
         rows=rows.select(list(COLUMNS)),
         caption=_caption(bundle, encoded),
         note=(
-            f"{_listed(latents)} {_without_maximum(latents)}The rank is among all activations of "
-            "the latent in the corpus; 1 is larger than any of them. "
+            f"{_listed(latents)} {_without_maximum(latents)}They are sorted by the share of the "
+            "latent's maximum times the logarithm of 1 / density, so that latents that fire on "
+            "many texts come later. The rank is among all activations of the latent in the corpus; "
+            "1 is larger than any of them. "
             f"{_precision(bundle)} {NOT_IMPORTANCE}"
         ).replace("  ", " "),
     )
@@ -158,7 +160,7 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
 def shares_of_text(
     bundle: Bundle, text: str, shows_dense: bool = False
 ) -> tuple[tuple[int, float], ...]:
-    """The strongest latents of the text and their ratios, by which a map can be coloured.
+    """The first latents of the text and their ratios, by which a map can be coloured.
 
     Latents without a maximum in the corpus are left out: a map has no colour for them.
     """
@@ -282,7 +284,7 @@ def _caption(bundle: Bundle, encoded: EncodedText) -> Caption:
 def _listed(latents: LatentsOfText) -> str:
     """How many latents there are, and what is left out."""
     shown = len(latents.latents)
-    part = f", of which the {shown} strongest are listed" if shown < latents.all_latents else ""
+    part = f", of which the first {shown} are listed" if shown < latents.all_latents else ""
     hidden = (
         f" Dense latents, which are active on most texts, are hidden: {count(latents.hidden)}."
         if latents.hidden

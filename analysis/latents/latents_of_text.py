@@ -10,11 +10,13 @@ from analysis.runtime.arrays import Float32s, Ints
 
 MOST_LATENTS = 300
 """Latents whose rank is computed; every one needs its activations in the corpus."""
+_LEAST_DENSITY = 1e-12
+"""Instead of 0, which has no logarithm."""
 
 
 @dataclass(frozen=True)
 class LatentsOfText:
-    """The latents of a text by their largest activation relative to the corpus, first the largest.
+    """The latents of a text, those first that say most about it, see `latents_of_text`.
 
     All arrays are [latents].
     """
@@ -44,7 +46,9 @@ def latents_of_text(
 ) -> LatentsOfText:
     """The latents that are active on an encoded text. Dense ones are counted, not listed.
 
-    Latents that are never active in the corpus come first, because the text is their first context.
+    Their order is that of their ratio times -log(density). As in tf-idf, a latent that fires on
+    most texts comes after a rare one that is as strong. Latents that are never active in the corpus
+    come first, because the text is their first context.
     """
     latents, values, places, active = _largest(encoded)
     is_dense = bundle.latents["flag"].cast("string").to_numpy(zero_copy_only=False) == "dense"
@@ -54,7 +58,9 @@ def latents_of_text(
     maxima = bundle.latents["max"].cast("double").to_numpy(zero_copy_only=False)[latents]
     ratios = np.full(len(latents), np.nan, dtype=np.float32)
     np.divide(values, maxima, out=ratios, where=maxima > 0, casting="unsafe")
-    order = np.lexsort((latents, -np.where(np.isnan(ratios), np.inf, ratios)))[:MOST_LATENTS]
+    rarity = -np.log(np.maximum(bundle.latents["density"].to_numpy()[latents], _LEAST_DENSITY))
+    weights = np.where(np.isnan(ratios), np.inf, ratios * rarity)
+    order = np.lexsort((latents, -weights))[:MOST_LATENTS]
     latents, values = latents[order], values[order]
     ranks, totals = _ranks(bundle, latents, values)
     return LatentsOfText(

@@ -179,6 +179,13 @@ def escaped(text: str) -> str:
     return "\n".join(html.escape(visible(line)) for line in text.split("\n"))
 
 
+_VOTED = {
+    1: "Your vote is saved: the label fits. Click “Fits” again to withdraw it.",
+    -1: "Your vote is saved: the label does not fit. Click “Does not fit” again to withdraw it.",
+    0: "Your vote is withdrawn.",
+}
+
+
 def _vote_words(votes: Sequence[Vote]) -> str:
     parts = []
     for value, words in ((1, "fits"), (-1, "does not fit")):
@@ -340,6 +347,8 @@ def _vote(bundle: Bundle, subject: Subject, value: int, label: str) -> None:
     note_store().vote(
         place_of(bundle), subject, value, label, writer(bundle, f"vote on {_name(subject)}")
     )
+    # A key that was meant for a field would otherwise leave a vote that nobody sees.
+    st.toast(_VOTED[value])
 
 
 def _fields(subject: Subject, draft: Draft) -> dict[str, str]:

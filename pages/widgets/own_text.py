@@ -31,7 +31,7 @@ MAP_PAGE = "pages/map.py"
 ROW_HEIGHT = 28
 """Pixels."""
 SHOWN_ROWS = 12
-STRONGEST = 20
+SELECTED = 20
 """Latents that the button selects."""
 _TEXT, _DENSE = "own text", "own text with dense latents"
 _OPEN_MAP = "open the map by own text"
@@ -39,6 +39,13 @@ _NUMBER, _WORDS = st.column_config.NumberColumn, st.column_config.TextColumn
 _COLUMNS = {
     "latent": _NUMBER("latent", format="%d", width="small"),
     "label": _WORDS("label", width="medium"),
+    "label_precision": _NUMBER(
+        "label precision",
+        format="percent",
+        width="small",
+        help="Of the held-out words that the label predicts, the latent fires on this share. Below "
+        "50 %, do not read the label as the meaning.",
+    ),
     "ratio": st.column_config.ProgressColumn(
         "of its maximum",
         format="percent",
@@ -111,15 +118,15 @@ def _show(bundle: Bundle, text: str) -> None:
 
 def _actions(bundle: Bundle, text: str, dense: bool, table: CaptionedTable) -> None:
     """What else can be done with the latents: select them, or colour the map."""
-    strongest = table.rows["latent"].to_pylist()[:STRONGEST]
+    first = table.rows["latent"].to_pylist()[:SELECTED]
     shares = shares_text(shares_of_text(bundle, text, dense))
     st.button(
-        f"Select the {numbers.count(len(strongest))} strongest",
+        f"Select the first {numbers.count(len(first))}",
         key="select by own text",
         icon=":material/filter_alt:",
-        disabled=not strongest,
+        disabled=not first,
         on_click=_select,
-        args=(strongest,),
+        args=(first,),
     )
     st.button(
         "Colour the map by the text",

@@ -106,6 +106,8 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
     assert rows["active_in_text"] == [3, 1]
     assert rows["token"] == ["=cmd()", "=cmd()"] and rows["position"] == [2, 2]
     assert rows["rank"][0] == 1
+    scores = tiny.latents["label_precision"].to_pylist()
+    assert rows["label_precision"] == [scores[FIRST], scores[SECOND]]
     assert rows["corpus_activations"] == [len(tiny.activations.of_latent(i)[0]) for i in (20, 33)]
     assert "active on the text: 2. Dense latents" in (table.note or "")
     assert "are hidden: 1." in (table.note or "")
@@ -113,7 +115,8 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
     assert NOT_IMPORTANCE in (table.note or "")
     for one in (table, own_text(tiny, TEXT), own_text_strips(tiny, TEXT)):
         assert "Never active" not in (one.note or "")
-    assert own_text_table(tiny, TEXT, True).rows["latent"].to_pylist()[0] == DENSE
+    everything = own_text_table(tiny, TEXT, True).rows.to_pydict()
+    assert everything["ratio"][everything["latent"].index(DENSE)] == pytest.approx(1)
 
 
 def test_a_token_that_cuts_a_character_is_shown_as_the_whole(

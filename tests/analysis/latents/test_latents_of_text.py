@@ -100,9 +100,27 @@ def test_only_the_strongest_are_ranked(
     assert nothing.latents.tolist() == [] and nothing.all_latents == 0
 
 
-def test_latents_of_equal_strength_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
-    dead = np.flatnonzero(planted_bundle.activations.latent_counts == 0)[:3].tolist()
-    largest = {i: float(planted_bundle.activations.of_latent(i)[1].max()) for i in (13, 8, 5)}
-    pairs = [(2, i, largest[i]) for i in (13, 8, 5)] + [(2, i, 1.0) for i in dead[::-1]]
+def test_a_rare_latent_comes_before_a_frequent_one_that_is_a_little_stronger(
+    planted_bundle: Bundle,
+) -> None:
+    counts = planted_bundle.activations.latent_counts
+    rare, frequent = (int(np.argsort(counts)[place]) for place in (len(counts) // 2, -1))
+    largest = planted_bundle.latents["max"].to_numpy(zero_copy_only=False)
+    density = {i: counts[i] / planted_bundle.manifest.tokens for i in (rare, frequent)}
+    equal = np.log(density[frequent]) / np.log(density[rare])
+    assert equal < 0.95
+    for share, first in ((equal + 0.02, rare), (equal - 0.02, frequent)):
+        pairs = [(1, rare, float(share * largest[rare])), (1, frequent, float(largest[frequent]))]
+        result = latents_of_text(planted_bundle, encoded(pairs, 2), shows_dense=True)
+        assert result.latents.tolist()[0] == first
+
+
+def test_latents_of_equal_weight_are_in_the_order_of_their_ids(planted_bundle: Bundle) -> None:
+    counts = planted_bundle.activations.latent_counts
+    dead = np.flatnonzero(counts == 0)[:3].tolist()
+    alike = np.flatnonzero(counts == np.bincount(counts[counts > 0]).argmax())[:3].tolist()
+    assert len(alike) >= 2, "latents with the same density"
+    largest = {i: float(planted_bundle.activations.of_latent(i)[1].max()) for i in alike}
+    pairs = [(2, i, largest[i]) for i in alike[::-1]] + [(2, i, 1.0) for i in dead[::-1]]
     result = latents_of_text(planted_bundle, encoded(pairs, 3), shows_dense=True)
-    assert result.latents.tolist() == [*dead, 5, 8, 13]
+    assert result.latents.tolist() == [*dead, *alike]

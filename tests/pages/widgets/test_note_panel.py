@@ -201,9 +201,12 @@ def test_a_vote_is_counted_and_withdrawn(app: AppTest, place: Place) -> None:
     store().vote(place, LATENT, 1, "whale", "bob")
     click(app.run(), "Fits")
     assert "2: the label fits (ada, bob)" in texts(app)
+    assert [toast.value[:34] for toast in app.toast] == ["Your vote is saved: the label fits"]
     click(app, "Does not fit")
     assert "1: the label fits (bob) · 1: the label does not fit (ada)" in texts(app)
+    assert "the label does not fit" in app.toast[0].value
     click(app, "Does not fit")
+    assert [toast.value for toast in app.toast] == ["Your vote is withdrawn."]
     (vote,) = store().votes(place, LATENT)
     assert (vote.author, vote.label) == ("bob", "whale")
 

@@ -46,7 +46,7 @@ def test_a_text_gives_latents_that_can_be_selected(
         return ENCODED
 
     monkeypatch.setattr(own_text, "encoded_text", read)
-    monkeypatch.setattr(panel, "STRONGEST", 1)
+    monkeypatch.setattr(panel, "SELECTED", 1)
     app = open_page("overview")
     assert "Latents of your text" not in texts(app)
     app.text_area[0].set_value("New York!")
@@ -56,7 +56,7 @@ def test_a_text_gives_latents_that_can_be_selected(
     shown = next(frame.value for frame in app.dataframe if "active_in_text" in frame.value)
     assert shown["latent"].tolist() == table.rows["latent"].to_pylist()
     assert NOT_IMPORTANCE in texts(app)
-    click(app, "Select the 1 strongest")
+    click(app, "Select the first 1")
     assert parse(app.query_params["select"]) == Latents(ids_of(shown["latent"].tolist()[:1]))
 
     app = open_page("overview")
