@@ -245,7 +245,7 @@ def print_bundles(bundles: Iterable[tuple[str, Manifest | InputError]]) -> None:
 
 def print_inner_clusters(inner: "InnerClusters", words: Iterable[Iterable[str]]) -> None:
     """Print one line per cluster of a selection, and what its stability is compared with."""
-    names = ("latents", "stability", "bootstrap", "believable", "words", "members")
+    names = ("latents", "stability", "bootstrap", "reproducible", "words", "members")
     table = Table(*(Column(name, overflow="fold") for name in names))
     for row, own in zip(inner.clusters.to_pylist(), words, strict=True):
         believable = row["believable"]

@@ -6,9 +6,9 @@
 Planted decoders and planted co-occurrence, each clustered as a build does, with null draws. Prints
 the adjusted Rand index of the level that is shown first against the planted clusters, among their
 members; the share of the other latents that are in a cluster; and the share of clusters that are
-believable. Beside it: HDBSCAN on a 10-D UMAP (Bricken et al. 2023), Leiden on the same graph, and
+reproducible. Beside it: HDBSCAN on a 10-D UMAP (Bricken et al. 2023), Leiden on the same graph, and
 EVoC on the decoder if PYTHON, an interpreter that has the package `evoc`, is given. `--noise N`
-draws N decoders of pure noise of each shape and counts those with a believable cluster.
+draws N decoders of pure noise of each shape and counts those with a reproducible cluster.
 
 Every result is appended to FILE, and a second run does only what FILE lacks. The tables are printed
 from it.
@@ -349,7 +349,7 @@ def table_of_worlds(results: Results) -> Iterator[str]:
         name, _, way = key.split(" | ")
         if name != "noise":
             groups.setdefault((name, way), []).append(row)
-    yield "| world | way | seeds | ARI (lowest) | others clustered | clusters | believable |"
+    yield "| world | way | seeds | ARI (lowest) | others clustered | clusters | reproducible |"
     yield "|---|---|---|---|---|---|---|"
     for (name, way), rows in groups.items():
 
@@ -375,7 +375,7 @@ def table_of_noise(results: Results) -> Iterator[str]:
         name, _, shape = key.split(" | ")
         if name == "noise":
             shapes.setdefault(shape, []).append(row)
-    yield "| latents x width | runs | runs without a believable cluster | clusters of a run |"
+    yield "| latents x width | runs | runs without a reproducible cluster | clusters of a run |"
     yield "|---|---|---|---|"
     for shape, rows in shapes.items():
         clean = sum(row["believable"] == 0 for row in rows)
@@ -384,7 +384,7 @@ def table_of_noise(results: Results) -> Iterator[str]:
 
 
 def run_noise(latents: int, width: int, run: int, results: Results, draws: int | None) -> None:
-    """Cluster one decoder of pure noise; of all levels, count the believable clusters."""
+    """Cluster one decoder of pure noise; of all levels, count the reproducible clusters."""
     key = f"noise | {run} | {latents} x {width}"
     if key in results.rows:
         return

@@ -3,7 +3,7 @@
     .venv/bin/python -m bench.bench_name_share BUNDLE
 
 Names are made from the bundle's tables by the code as it is, so two versions of the code can be
-compared on one bundle. Of every believable cluster of the level that is shown first: the share of
+compared on one bundle. Of every reproducible cluster of the level that is shown first: the share of
 the members' activation in held-out documents on tokens that have a term of the name, and on tokens
 that have one or a form of it (`word_forms.py`). Members count alike. Beside it, the same for the
 name of another cluster.
@@ -30,7 +30,7 @@ from analysis.runtime.progress import SILENT
 
 
 def measure(path: str, seed: str = "0") -> None:
-    """Print the shares of all believable clusters, and of the names of others."""
+    """Print the shares of all reproducible clusters, and of the names of others."""
     bundle = open_bundle(Path(path))
     material = Material(
         bundle.path, bundle.activations, bundle.latents, bundle.clusters, bundle.memberships
@@ -56,7 +56,7 @@ def measure(path: str, seed: str = "0") -> None:
             for k, i in enumerate(places)
         ]
     )
-    print(f"{bundle.name}: {len(places)} believable clusters; share of held-out activation")
+    print(f"{bundle.name}: {len(places)} reproducible clusters; share of held-out activation")
     for title, shares in (("own names", own), ("names of others", shuffled)):
         for column, what in enumerate(("a term of the name", "a term or a form of it")):
             values = shares[:, column]
@@ -84,7 +84,7 @@ def measure(path: str, seed: str = "0") -> None:
 
 
 def believable(bundle: Bundle) -> list[int]:
-    """Places in the cluster table of the believable clusters of the level that is shown first."""
+    """Places in the cluster table of the reproducible clusters of the level that is shown first."""
     level = bundle.manifest.first_level()
     return [
         i

@@ -3,11 +3,11 @@
     .venv/bin/python -m bench.bench_names write BUNDLE FOLDER [CLUSTERS] [SEED]
     .venv/bin/python -m bench.bench_names score FOLDER
 
-`write` draws CLUSTERS (default 50) believable clusters of the level that is shown first and writes
-two sheets and an answer file for each. Every cluster is on both sheets with the same contexts, once
-with its own name and once with that of another cluster; which is which is in `key.json`. Give each
-sheet to another reader, who answers the question at its top in `answers-1.csv` or `answers-2.csv`.
-`score` counts the names called right, own and shuffled.
+`write` draws CLUSTERS (default 50) reproducible clusters of the level that is shown first and
+writes two sheets and an answer file for each. Every cluster is on both sheets with the same
+contexts, once with its own name and once with that of another cluster; which is which is in
+`key.json`. Give each sheet to another reader, who answers the question at its top in
+`answers-1.csv` or `answers-2.csv`. `score` counts the names called right, own and shuffled.
 
 A context is a window around a token of the held-out documents, which had no part in the name. It is
 drawn in proportion to the activation of a member, and the members are drawn at random.
@@ -81,7 +81,7 @@ def write(path: str, folder: str, clusters: str = "50", seed: str = "0") -> None
 
 
 def drawn(bundle: Bundle, count: int, random: np.random.Generator) -> list[Item]:
-    """Random believable clusters with a name, and their contexts."""
+    """Random reproducible clusters with a name, and their contexts."""
     level = bundle.manifest.first_level()
     rows = bundle.clusters.to_pylist()
     fit = [

@@ -1,4 +1,4 @@
-"""The first believable clusters of the reading order: name, size and one context of each."""
+"""The first reproducible clusters of the reading order: name, size and one context of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -81,7 +81,7 @@ def cluster_tree(
         note=(
             "The width of a cluster is its number of latents, or that of its finer clusters if "
             "they have more; a finer cluster has at least half of its latents in its parent. Blue "
-            "clusters are believable: they reappear with other seeds and with resampled latents. "
+            "clusters are reproducible: they reappear with other seeds and with resampled latents. "
             f"Pale ones are not: their recovery is below {WEAK:g}, or not above that of clusters "
             "of random data. "
             + _shared_note(tree)
@@ -353,7 +353,7 @@ def _chart(overlaid: bool, others: tuple[str, ...]) -> alt.LayerChart:
             y=y,
             tooltip=[
                 alt.Tooltip("clusters:Q", title="small clusters", format=COUNT),
-                alt.Tooltip("believable:Q", title="of them believable", format=COUNT),
+                alt.Tooltip("reproducible:Q", title="of them reproducible", format=COUNT),
                 alt.Tooltip("largest:Q", title="latents of the largest", format=COUNT),
                 alt.Tooltip("latents:Q", title="latents of all", format=COUNT),
                 alt.Tooltip("selected:Q", title="selected latents", format=COUNT),

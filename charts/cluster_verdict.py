@@ -1,4 +1,4 @@
-"""One verdict on each cluster, in words: is its grouping believable, and does its name fit?"""
+"""One verdict on each cluster, in words: is its grouping reproducible, and does its name fit?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,21 +12,21 @@ from analysis.runtime.numbers import count
 from charts.cluster_level import at_level
 from charts.core.cache import cached
 
-BELIEVABLE = "believable"
-NAME_FITS_FEW = "believable, name fits few"
+REPRODUCIBLE = "reproducible"
+NAME_FITS_FEW = "reproducible, name fits few"
 NO_SHARED_WORDS = "reappears; no shared words"
-"""Believable as a grouping, but its members have no more words in common than by chance."""
+"""Reproducible as a grouping, but its members have no more words in common than by chance."""
 NO_BETTER_THAN_CHANCE = "weak group: chance does as well"
 NOT_COMPARED = "reappears, chance not drawn"
 NOT_MEASURED = "not measured"
 MEANING = (
     "A cluster reappears if other seeds and resampled latents give nearly the same cluster "
-    f"(stability and bootstrap of at least {WEAK:g}). It is believable if both are also larger "
+    f"(stability and bootstrap of at least {WEAK:g}). It is reproducible if both are also larger "
     "than for any cluster of random data. This is about which latents belong together, not about "
     "a meaning. Name fits few: the median member fires less than "
     f"{GOOD_LIFT:g} times as often as by chance on the words that the other members name. No "
-    "shared words: not more often than by chance, so that only the grouping is believable. Weak "
-    "group: not believable; its name may fit the members all the same. Chance not drawn: this "
+    "shared words: not more often than by chance, so that only the grouping is reproducible. Weak "
+    "group: not reproducible; its name may fit the members all the same. Chance not drawn: this "
     "bundle has no clusters of random data to compare with."
 )
 CHANCE = 1.0
@@ -52,14 +52,14 @@ def verdicts_of_level(bundle: Bundle, level: LevelName) -> tuple[str, ...]:
     return tuple(verdicts(at_level(bundle.clusters, level)))
 
 
-def believable_words(of_clusters: Sequence[str]) -> str:
-    """How many of some verdicts are believable; empty if clusters were not compared with chance."""
+def reproducible_words(of_clusters: Sequence[str]) -> str:
+    """How many verdicts are reproducible; empty if clusters were not compared with chance."""
     if NOT_COMPARED in of_clusters or set(of_clusters) <= {NOT_MEASURED}:
         return ""
     wordless = of_clusters.count(NO_SHARED_WORDS)
-    believable = sum(verdict in (BELIEVABLE, NAME_FITS_FEW) for verdict in of_clusters) + wordless
+    believable = sum(verdict in (REPRODUCIBLE, NAME_FITS_FEW) for verdict in of_clusters) + wordless
     part = f", {count(wordless)} of them without shared words" if wordless else ""
-    return f"{count(believable)} believable{part}"
+    return f"{count(believable)} reproducible{part}"
 
 
 def verdict_on(row: Mapping[str, Any]) -> str:
@@ -75,7 +75,7 @@ def _verdict(row: Mapping[str, Any], is_weak: bool) -> str:
         return NOT_COMPARED if is_known else NOT_MEASURED
     lift = row["member_lift"]
     if lift is None or lift >= GOOD_LIFT:
-        return BELIEVABLE
+        return REPRODUCIBLE
     return NAME_FITS_FEW if lift > CHANCE else NO_SHARED_WORDS
 
 

@@ -1,7 +1,7 @@
 """Names for a map in the browser: of the clusters of all levels, and of the latents of a tile.
 
 The browser places them (`pages/latent_map/names.js`), in the order given here: readable names of
-believable clusters come first.
+reproducible clusters come first.
 """
 
 from collections import Counter
@@ -108,14 +108,14 @@ _COLUMNS = ("cluster", "parent", "label", "size", "believable", "stability", "bo
 
 
 def _is_weak(row: dict[str, Any]) -> bool:
-    """Whether a cluster is not believable, or unstable if nothing is known of its null."""
+    """Whether a cluster is not reproducible, or unstable if nothing is known of its null."""
     if row["believable"] is None:
         return bool(min(row["stability"], row["bootstrap"]) < WEAK)
     return not row["believable"]
 
 
 def _tier(short: ShortName, *, weak: bool) -> int:
-    """The rank of a name: readable ones come before signs, believable ones before weak ones."""
+    """The rank of a name: readable ones come before signs, reproducible ones before weak ones."""
     if short.clarity is Clarity.SIGNS:
         return 3
     return 2 if weak else int(short.clarity)

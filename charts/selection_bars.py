@@ -158,13 +158,13 @@ def inner_cluster_bars(
         selections=(INNER_CLUSTER.name,),
         note=(
             (
-                "Blue: believable, that is stability and bootstrap are at least "
+                "Blue: reproducible, that is stability and bootstrap are at least "
                 f"{WEAK:g} and above the largest of any cluster in {draws} draws in which every "
                 "latent is shifted on its own inside its documents "
                 f"({_largest(rows, 'stability_null')} and {_largest(rows, 'bootstrap_null')}). "
                 if draws
                 else f"Blue: stability and bootstrap are at least {WEAK:g}. There is no null, "
-                "because a bundle has no decoder vectors, so none of them is called believable. "
+                "because a bundle has no decoder vectors, so none of them is called reproducible. "
             )
             + "Named by words that several labels share. Click to select one."
             + (beyond if rows.num_rows < table.num_rows else "")

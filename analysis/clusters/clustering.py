@@ -10,7 +10,7 @@ nested: a cluster's parent is the cluster of the next level that holds at least 
 Two numbers measure how stable a cluster is: its best Jaccard overlap with any cluster of the
 hierarchies of the other seeds, and of the resampled latents. Both stand beside their nulls
 (`null_draws`): the largest value of any cluster of the same level where there is nothing to find. A
-cluster is believable if both are at least WEAK and above their nulls.
+cluster is reproducible if both are at least WEAK and above their nulls.
 """
 
 from collections.abc import Sequence
@@ -237,7 +237,7 @@ def _cluster_rows(clusters: SpaceClusters, labels: Int32s, first: int) -> pa.Tab
 
 
 def above_null(stability: Floats, bootstrap: Floats, null: NullCut) -> Bools:
-    """Which clusters are believable: not weak, and above the largest values of all draws."""
+    """Which clusters are reproducible: not weak, and above the largest values of all draws."""
     stable = (stability >= WEAK) & (stability > null.stability)
     return np.asarray(stable & (bootstrap >= WEAK) & (bootstrap > null.bootstrap))
 

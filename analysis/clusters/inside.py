@@ -3,7 +3,7 @@
 By co-occurrence, everything is as in a build (`clustering.py`, `null_draws.py`), with fewer draws
 if the caller wants: pairs are counted among the selected latents, and every cluster stands beside
 its null. By decoder similarity, the graph is that of the bundle's neighbours, restricted to the
-selection. A bundle has no decoder vectors, so there is no null, and nothing is called believable.
+selection. A bundle has no decoder vectors, so there is no null, and nothing is called reproducible.
 """
 
 import json

@@ -35,7 +35,7 @@ FEWEST = 3
 """Clusters that a level has at least, if any cut has as many."""
 MOST_LEVELS = 3
 NEARLY_AS_GOOD = 0.01
-"""Of cuts whose worth differs by less, the one with the most believable clusters is taken."""
+"""Of cuts whose worth differs by less, the one with the most reproducible clusters is taken."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def choose_levels(
     """The levels from the finest to the coarsest, and the one that is shown first.
 
     `null_worth` is the worth of a cut where there is nothing to find, `believable` the number of
-    its clusters that are believable. Other levels than the first are not weak and worth more than
+    its clusters that are reproducible. Other levels than the first are not weak and worth more than
     their null. Empty if no cut has a cluster.
     """
     usable = [cut for cut in cuts if cut.clusters >= FEWEST] or [c for c in cuts if c.clusters]

@@ -166,7 +166,7 @@ class NullCut:
 
     A draw that has no cluster at the cut covers nothing there, so its agreement and worth are 0.
     Its largest stability and bootstrap are those of its coarsest finer cut: that noise has no
-    clusters of such a size does not make some believable.
+    clusters of such a size does not make some reproducible.
     """
 
     draws: int

@@ -62,7 +62,7 @@ def reappearing(clusters: pa.Table) -> pa.ChunkedArray:
 
 
 def weak(clusters: pa.Table) -> pa.ChunkedArray:
-    """Whether every row of the cluster table is weak evidence: not believable.
+    """Whether every row of the cluster table is weak evidence: not reproducible.
 
     Where nothing is known of nulls, a cluster is weak if its recovery is below WEAK.
     """

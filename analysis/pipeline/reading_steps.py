@@ -120,9 +120,9 @@ def _members(build: Building) -> list[Int32s]:
 
 
 def _shown_clusters(build: Building) -> Ints:
-    """Clusters at the levels shown first that are believable and small enough to be read at once.
+    """Clusters at the levels shown first that are reproducible and small enough to be read at once.
 
-    Without null draws, every cluster is taken as believable.
+    Without null draws, every cluster is taken as reproducible.
     """
     tree = build.read(CLUSTER_TREE)
     shown = {

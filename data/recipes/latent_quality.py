@@ -12,7 +12,7 @@ STRONGEST = 20
 FEW_WORDS = 2
 GOOD_F1 = 0.5
 BELIEVABLE = 0.5
-"""Least stability and bootstrap agreement of a believable cluster, as in the dashboard."""
+"""Least stability and bootstrap agreement of a reproducible cluster, as in the dashboard."""
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _result(bundle: Bundle, mask: Bools, job: _Job, selection: str) -> None:
         )
         return
     sure = int(np.sum([bool(one) for one in inner.clusters["believable"].to_pylist()]))
-    believable = f"{numbers.count(sure)} believable" if inner.draws else "no null"
+    believable = f"{numbers.count(sure)} reproducible" if inner.draws else "no null"
     st.markdown(
         f"**Inside, by {_SPACES[inner.space]}** · {numbers.count(inner.latents)} latents, "
         f"{numbers.count(inner.clusters.num_rows)} clusters, {believable}; agreement of the seeds "

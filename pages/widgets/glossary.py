@@ -96,7 +96,7 @@ TERMS: dict[str, Term] = {
             "stability, bootstrap",
             "How much of one cluster comes back with other seeds (stability), or when a tenth of "
             "the latents is left out (bootstrap). Recovery is the smaller of the two.",
-            f"1 is best. A cluster reappears if both are at least {WEAK:g}; it is believable if "
+            f"1 is best. A cluster reappears if both are at least {WEAK:g}; it is reproducible if "
             "both are also above their null.",
         ),
         Term(

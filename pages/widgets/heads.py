@@ -173,7 +173,7 @@ def cluster_head(bundle: Bundle, chosen: ChosenCluster) -> None:
     """The name, the label's score and the numbers of a cluster, and links to others."""
     row = cluster_row(bundle, chosen.cluster)
     verdict = verdict_on(row)
-    colours = {"weak": "orange", "believable": "green"}
+    colours = {"weak": "orange", "reproducible": "green"}
     colour = next((colours[word] for word in colours if verdict.startswith(word)), "gray")
     title = f"Cluster {chosen.cluster}{_name(row['label'] or 'no label')}"
     st.subheader(f"{title} :{colour}-badge[{verdict}]", anchor=False, help=MEANING)

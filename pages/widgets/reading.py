@@ -56,13 +56,13 @@ def coverage_sentence(bundle: Bundle) -> str:
         "(neither a duplicate of another nor implying another). In the **reading order**, the "
         f"first {numbers.count(stated.items)} clusters and latents cover "
         f"{numbers.percent(stated.mass)} of the activation; as many in a random order, "
-        f"{numbers.percent(stated.random_mass)}. Below are the first believable clusters whose "
+        f"{numbers.percent(stated.random_mass)}. Below are the first reproducible clusters whose "
         "names fit. Those whose members share more than one word come before the others."
     )
 
 
 def clusters_sentence(bundle: Bundle) -> str:
-    """How many clusters of each space are believable, at the level that is shown first."""
+    """How many clusters of each space are reproducible, at the level that is shown first."""
     levels = (bundle.manifest.first_level(space) for space in reversed(SPACES))
     parts = [
         f"{SPACE_WORDS[level.name.space]}: {level_badge(at_level(bundle.clusters, level.name))}"
@@ -73,7 +73,7 @@ def clusters_sentence(bundle: Bundle) -> str:
         return ""
     return (
         f"Clusters by **{'; by '.join(parts)}**. A cluster reappears if it comes out again with "
-        "other seeds and when latents are left out; it is believable if it does so more than any "
+        "other seeds and when latents are left out; it is reproducible if it does so more than any "
         "of random data."
     )
 

@@ -21,7 +21,7 @@ from analysis.labels.good_lifts import GOOD_LIFT
 from analysis.runtime import numbers
 from analysis.runtime.arrays import Bools
 from analysis.selection import Latents, ids_of, replaced
-from charts.cluster_verdict import MEANING, believable_words, verdicts_of_level
+from charts.cluster_verdict import MEANING, reproducible_words, verdicts_of_level
 from charts.core.figure import CaptionedTable
 from charts.relations import relation_rows
 from charts.tables import clusters_table, latents_table, order_words, relations_table
@@ -252,7 +252,7 @@ def cluster_table(page: Page, chosen: ChosenCluster) -> None:
     """The clusters of a level with their stability and label scores; a click chooses one."""
     table = clusters_table(page.bundle, chosen.level, page.mask).of_selection(page.selection)
     rows = table.rows
-    held_up = believable_words(of_level := verdicts_of_level(page.bundle, chosen.level))
+    held_up = reproducible_words(of_level := verdicts_of_level(page.bundle, chosen.level))
     hint = f"click a row for its details or a column name to sort · {_MORE}"
     hint = f"{held_up} · {hint}" if held_up else hint
     _heading(table, "Clusters of this level", len(of_level), "largest", hint)

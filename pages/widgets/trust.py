@@ -18,6 +18,7 @@ from analysis.decoder.map_verdict import (
     quality_of_map,
     quality_sentence,
 )
+from analysis.labels.good_lifts import GOOD_LIFT, GOOD_OTHER_LIFT
 from analysis.runtime import numbers
 from charts.cluster_level import NULLS, at_level
 from charts.cluster_verdict import CHANCE
@@ -126,7 +127,7 @@ def _exact_terms(quality: MapQuality, null: MapQuality | None) -> str:
 
 
 def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
-    """A badge with the believable clusters of a level; opens what that means."""
+    """A badge with the reproducible clusters of a level; opens what that means."""
     for row in bundle.manifest.clustering:
         if row.name == level:
             clusters = at_level(bundle.clusters, row.name)
@@ -136,13 +137,13 @@ def clustering_trust(bundle: Bundle, level: LevelName | None) -> None:
 
 
 def level_badge(clusters: pa.Table) -> str:
-    """How many clusters are believable, such as "25 of 92 clusters believable"."""
+    """How many clusters are reproducible, such as "25 of 92 clusters reproducible"."""
     every = numbers.counted(clusters.num_rows, "cluster")
     if clusters["believable"].null_count:
         again = pc.sum(reappearing(clusters)).as_py() or 0
         return f"{numbers.count(again)} of {every} reappear (chance not drawn)"
     believable = pc.sum(clusters["believable"]).as_py() or 0
-    return f"{numbers.count(believable)} of {every} believable"
+    return f"{numbers.count(believable)} of {every} reproducible"
 
 
 def _reappearing_text(clusters: pa.Table) -> str:
@@ -156,10 +157,14 @@ def _reappearing_text(clusters: pa.Table) -> str:
     if clusters["believable"].null_count or not clusters.num_rows:
         return text
     largest = [pc.max(clusters[f"{name}_null"]).as_py() for name in ("stability", "bootstrap")]
-    zero = "" if all(largest) else ", where 0 means that no cluster of random data comes back"
+    if not any(largest):
+        return (
+            f"{text} It is reproducible if both are also above those of any cluster of random "
+            "data. Here no cluster of random data comes back at all."
+        )
     return (
-        f"{text} It is believable if both are also above the largest of any cluster of random "
-        f"data: {' and '.join(map(numbers.short, largest))}{zero}."
+        f"{text} It is reproducible if both are also above the largest of any cluster of random "
+        f"data: {' and '.join(map(numbers.short, largest))}."
     )
 
 
@@ -220,8 +225,9 @@ def explanation(row: Row, bundle: Bundle) -> None:
         return
     _explanation_text(row)
     precision, recall = row["explanation_precision"], row["explanation_recall"]
+    meaning = None
     if precision is not None and recall is not None:
-        score = _precision_and_recall(row, "explanation", None)
+        score, meaning = _precision_and_recall(row, "explanation", None)
     elif recall is not None:
         score = "it names no held-out word, so its precision is undefined."
     else:
@@ -230,7 +236,7 @@ def explanation(row: Row, bundle: Bundle) -> None:
             "about text such as “token”, count only in quotes), or the latent is active on too few "
             "words."
         )
-    st.caption(f"Explanation{_held_out(bundle)}: {score}")
+    st.caption(f"Explanation{_held_out(bundle)}: {score}", help=meaning)
 
 
 def label_score(row: Row, bundle: Bundle) -> None:
@@ -238,8 +244,9 @@ def label_score(row: Row, bundle: Bundle) -> None:
     if not row["label"]:
         return
     precision, recall, lift = (row[f"label_{name}"] for name in ("precision", "recall", "lift"))
+    meaning = None
     if precision is not None and recall is not None:
-        score = _precision_and_recall(row, "label", lift)
+        score, meaning = _precision_and_recall(row, "label", lift)
     elif recall is not None:
         score = "the label predicts no held-out word, so its precision is undefined."
     else:
@@ -247,15 +254,16 @@ def label_score(row: Row, bundle: Bundle) -> None:
     if row["outside_label"] is not None:
         outside = numbers.percent(row["outside_label"], 2)
         score += f" {outside} of its activation is on tokens that the label does not name."
-    st.caption(f"Label{_held_out(bundle)}: {score}")
+    st.caption(f"Label{_held_out(bundle)}: {score}", help=meaning)
 
 
 def cluster_evidence(row: Row, bundle: Bundle) -> None:
-    """The evidence for the name of a cluster, its score beside random clusters, and its source."""
-    if row["evidence"]:
-        st.caption(plain(row["evidence"], 1000))
+    """How well the name of a cluster fits, beside random clusters, and its source."""
+    evidence = plain(row["evidence"], 1000)
     if row["member_share"] is not None:
-        st.caption(_member_score(row, bundle))
+        st.caption(_member_score(row, bundle), help=f"{_fit_meaning(row)} {evidence}".rstrip())
+    elif evidence:
+        st.caption(evidence)
     if row["main_source"]:
         share = numbers.percent(row["main_source_share"], 2)
         st.info(
@@ -281,22 +289,32 @@ def cluster_explanation(row: Row) -> None:
 
 
 def _member_score(row: Row, bundle: Bundle) -> str:
-    """How many members fit a cluster, beside random clusters of its level."""
-    sentence = (
-        f"{numbers.percent(row['member_share'], 2)} of the members fire at least 5 times as often "
-        "as by chance on the words that the others name"
-    )
+    """How many members the name fits, beside random clusters of its level."""
+    by_chance = ""
     labels = bundle.manifest.labels
     for level in labels.levels if labels else []:
         is_own = (level.space, level.level) == (row["space"], row["level"])
         if is_own and level.random.share is not None:
-            sentence += f" (random clusters: {numbers.percent(level.random.share, 2)})"
-    if row["member_lift_other_words"] is None:
-        return f"{sentence}."
+            by_chance = f" (random clusters: {numbers.percent(level.random.share, 2)})"
+    others = row["member_lift_other_words"]
+    more = "" if others is None or others < GOOD_OTHER_LIFT else " They share more than one word."
+    share = numbers.percent(row["member_share"], 2)
+    return f"The name fits **{share}** of the members{by_chance}.{more}"
+
+
+def _fit_meaning(row: Row) -> str:
+    """What it means that a name fits a member, and the lift beyond the typical words."""
+    meaning = (
+        f"It fits a member that fires at least {GOOD_LIFT:g} times as often as by chance, in "
+        "held-out documents, on the words that the other members name."
+    )
+    others = row["member_lift_other_words"]
+    if others is None:
+        return meaning
     return (
-        f"{sentence}. If the three words that are most typical of each member are left out for it, "
-        f"the median is {numbers.short(row['member_lift_other_words'])} times as often; 2 or more "
-        "means that the members share more than one word."
+        f"{meaning} Without the three words that are most typical of each member, the median is "
+        f"{numbers.short(others)} times as often; {GOOD_OTHER_LIFT:g} or more means that the "
+        "members share more than one word."
     )
 
 
@@ -304,16 +322,17 @@ def _explanation_text(row: Row) -> None:
     st.markdown(f"{plain(row['explanation'])} (:small[{plain(row['explanation_source'], 80)}])")
 
 
-def _precision_and_recall(row: Row, what: str, lift: float | None) -> str:
-    """The score with its meaning, such as "precision 50 % (of the 8 words that …)"."""
+def _precision_and_recall(row: Row, what: str, lift: float | None) -> tuple[str, str]:
+    """The score, such as "precision 50 % (of 8 words) …", and what it means."""
     precision, recall = row[f"{what}_precision"], row[f"{what}_recall"]
     predicted, active = _words_of_score(precision, recall, row["label_contexts"])
     by_chance = "" if lift is None else f", {numbers.short(lift)} times as often as by chance"
     return (
-        f"precision {numbers.percent(precision)} (of the {predicted} that the {what} predicts, "
-        f"the latent fires on this share{by_chance}), recall {numbers.percent(recall)} (of the "
-        f"{active} on which the latent fires, the {what} predicts this share). "
-        f"{_verdict(precision, recall, lift, what)}"
+        f"precision **{numbers.percent(precision)}**{predicted}, recall "
+        f"**{numbers.percent(recall)}** (of {active}). {_verdict(precision, recall, lift, what)}",
+        f"Precision: of the words that the {what} predicts, the latent fires on this share"
+        f"{by_chance}. Recall: of the words on which the latent fires, the {what} predicts this "
+        "share.",
     )
 
 
@@ -323,7 +342,7 @@ def _words_of_score(precision: float, recall: float, active: int) -> tuple[str, 
     A bundle stores the second number. Without a hit, the first one is not known.
     """
     hits = round(recall * active)
-    predicted = numbers.counted(round(hits / precision), "word") if hits else "words"
+    predicted = f" (of {numbers.counted(round(hits / precision), 'word')})" if hits else ""
     return predicted, numbers.counted(active, "word")
 
 

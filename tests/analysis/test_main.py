@@ -200,7 +200,7 @@ def test_cluster_prints_the_clusters_of_a_selection_and_writes_them(
     text = run("cluster", planted_bundle.path, *options)
     table = pq.read_table(file)
     assert f"{table.num_rows} clusters of " in text and "in 1 null draws" in text
-    assert "believable" in text and f"Wrote {file}" in text
+    assert "reproducible" in text and f"Wrote {file}" in text
     for row in table.to_pylist():
         assert set(row["members"]) <= set(range(80)) and row["size"] == len(row["members"])
     assert "exists already" in run("cluster", planted_bundle.path, *options, code=1)

@@ -225,10 +225,10 @@ def test_clusters_that_hold_up_and_the_largest(reader: Reader, bundle: Bundle) -
         rows["bootstrap"] > rows["bootstrap_null"]
     )
     holds = rows[better & (rows["stability"] >= 0.5) & (rows["bootstrap"] >= 0.5)]
-    heading = f"Clusters of this level · {len(rows):,} · {len(holds):,} believable"
+    heading = f"Clusters of this level · {len(rows):,} · {len(holds):,} reproducible"
     expect(page.get_by_text(heading)).to_be_visible()
     shown = table_rows(page, "verdict", "name fits")
-    largest = next(row for row in shown if row["verdict"].startswith("believable"))
+    largest = next(row for row in shown if row["verdict"].startswith("reproducible"))
     expected = holds.sort_values(["size", "cluster"], ascending=[False, True]).iloc[0]
     assert (largest["name"], largest["latents"]) == (expected["label"], str(expected["size"]))
     assert reader.is_quick, questions.CLUSTERS_BEYOND_CHANCE

@@ -128,7 +128,7 @@ def test_on_a_phone_the_map_starts_below_three_rows(open_page: OpenPage) -> None
     assert stage is not None and stage["y"] <= 200
     choices = page.locator(".st-key-page-tools")
     assert choices.evaluate("row => row.scrollWidth > row.clientWidth && row.clientHeight < 50")
-    page.get_by_role("button", name=re.compile("clusters believable")).click()  # scrolls to it
+    page.get_by_role("button", name=re.compile("clusters reproducible")).click()  # scrolls to it
     expect(page.get_by_text("A cluster reappears if").first).to_be_visible()
 
 

@@ -32,7 +32,7 @@ def test_weak_clusters_are_marked_and_pale(tiny: Bundle) -> None:
     for row in drawn:
         recovered = min(row["stability"], row["bootstrap"])
         assert row["text"].startswith(f"recovery {recovered:.3f}")
-        # Of the tiny bundle, a cluster is believable if its bootstrap is above .55.
+        # Of the tiny bundle, a cluster is reproducible if its bootstrap is above .55.
         assert row["text"].endswith(", weak") == row["weak"] == (recovered <= 0.55)
     assert {row["text"].endswith(", weak") for row in drawn} == {True, False}
 

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
-from charts.cluster_verdict import believable_words, verdict_on, verdicts, verdicts_of_level
+from charts.cluster_verdict import reproducible_words, verdict_on, verdicts, verdicts_of_level
 
 
 def rows_of(
@@ -24,15 +24,15 @@ def rows_of(
 @pytest.mark.parametrize(
     ("stability", "bootstrap", "believable", "lift", "verdict"),
     [
-        (0.9, 0.8, True, 12.0, "believable"),
-        (0.9, 0.8, True, 5.0, "believable"),
-        (0.9, 0.8, True, None, "believable"),
-        (0.9, 0.8, True, 4.9, "believable, name fits few"),
-        (0.9, 0.8, True, 1.01, "believable, name fits few"),
+        (0.9, 0.8, True, 12.0, "reproducible"),
+        (0.9, 0.8, True, 5.0, "reproducible"),
+        (0.9, 0.8, True, None, "reproducible"),
+        (0.9, 0.8, True, 4.9, "reproducible, name fits few"),
+        (0.9, 0.8, True, 1.01, "reproducible, name fits few"),
         (0.9, 0.8, True, 1.0, "reappears; no shared words"),
         (0.9, 0.8, True, 0.0, "reappears; no shared words"),
         (0.9, 0.8, None, 12.0, "reappears, chance not drawn"),
-        (0.5, 0.5, True, 12.0, "believable"),
+        (0.5, 0.5, True, 12.0, "reproducible"),
         (0.49, 0.8, False, 12.0, "weak group: other seeds differ"),
         (0.9, 0.49, False, 12.0, "weak group: resamples differ"),
         (0.49, 0.49, False, 1.0, "weak group: does not reappear"),
@@ -71,14 +71,14 @@ def test_the_verdicts_of_a_level_are_those_of_all_its_clusters(planted_bundle: B
 
 
 def test_the_believable_ones_are_counted_if_clusters_were_compared_with_chance() -> None:
-    compared = ["believable", "weak group: does not reappear", "believable, name fits few"]
-    assert believable_words(compared) == "2 believable"
-    assert believable_words(["weak group: chance does as well"]) == "0 believable"
+    compared = ["reproducible", "weak group: does not reappear", "reproducible, name fits few"]
+    assert reproducible_words(compared) == "2 reproducible"
+    assert reproducible_words(["weak group: chance does as well"]) == "0 reproducible"
     wordless = [*compared, *2 * ["reappears; no shared words"]]
-    assert believable_words(wordless) == "4 believable, 2 of them without shared words"
+    assert reproducible_words(wordless) == "4 reproducible, 2 of them without shared words"
     for unknown in (
         ["reappears, chance not drawn", "weak group: other seeds differ"],
         ["not measured"],
     ):
-        assert believable_words(unknown) == ""
-    assert believable_words([]) == ""
+        assert reproducible_words(unknown) == ""
+    assert reproducible_words([]) == ""

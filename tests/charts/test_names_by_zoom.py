@@ -24,7 +24,7 @@ def with_column(table: pa.Table, name: str, values: Sequence[object]) -> pa.Tabl
 
 
 def named(bundle: Bundle) -> Bundle:
-    """The bundle with plain names of all clusters, all believable."""
+    """The bundle with plain names of all clusters, all reproducible."""
     rows = bundle.clusters.num_rows
     clusters = with_column(
         bundle.clusters, "label", [f"name {'abcdefghij'[i % 10]}{i}" for i in range(rows)]

@@ -164,7 +164,7 @@ def _beyond_chance(bundle: Bundle, finding: BeyondChance) -> Evidence:
         f"{numbers.count(int(real.sum()))} of {numbers.count(len(real))} clusters reappear "
         f"(stability and bootstrap of at least {WEAK:g}); of the clusters of one draw of random "
         f"data, {numbers.count(int(null.sum()))} of {numbers.count(len(null))} do. "
-        f"{numbers.count(believable)} are believable, that is, also above all clusters of random "
+        f"{numbers.count(believable)} are reproducible, that is, also above all clusters of random "
         "data.",
         "a larger share than of the random data",
         "real clusters reappear as often as those of the null draw (Fisher's exact test)",

@@ -34,7 +34,9 @@ def test_the_selection_is_clustered_on_request_and_a_cluster_can_be_selected(
     app = finished(click(app, "by co-occurrence"))
     assert not app.exception and not app.error
     (line,) = (one for one in texts(app).splitlines() if one.startswith("**Inside, by co-occ"))
-    assert re.search(r" · \d+ latents, \d+ clusters, \d+ believable; agreement of the seeds ", line)
+    assert re.search(
+        r" · \d+ latents, \d+ clusters, \d+ reproducible; agreement of the seeds ", line
+    )
     job = app.session_state["clusters inside"]
     app.session_state["clusters inside"] = job._replace(bundle="another")
     assert "**Inside, by" not in texts(app.run())

@@ -93,7 +93,7 @@ def test_a_latent_without_a_label_is_called_by_its_three_top_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "colour"), [("weak", "orange"), ("believable", "green"), ("not tested", "gray")]
+    ("verdict", "colour"), [("weak", "orange"), ("reproducible", "green"), ("not tested", "gray")]
 )
 def test_the_badge_of_a_cluster_has_the_colour_of_its_verdict(
     planted_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, verdict: str, colour: str

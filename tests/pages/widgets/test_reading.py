@@ -51,7 +51,7 @@ def test_believable_clusters_are_counted_in_each_space(planted_bundle: Bundle) -
             if (row["space"], row["level"]) == (first.name.space, first.name.level)
         ]
         believable = sum(bool(row["believable"]) for row in rows)
-        assert f"{words}: {believable} of {len(rows)} clusters believable" in sentence.replace(
+        assert f"{words}: {believable} of {len(rows)} clusters reproducible" in sentence.replace(
             "**", ""
         )
     manifest = planted_bundle.manifest.model_copy(update={"clustering": []})

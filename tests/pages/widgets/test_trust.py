@@ -26,9 +26,7 @@ from pages.widgets.trust import (
 
 def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> str:
     """The text that is shown for an explanation."""
-    shown: list[str] = []
-    monkeypatch.setattr(st, "markdown", shown.append)
-    monkeypatch.setattr(st, "caption", shown.append)
+    shown = captions(monkeypatch)
     explanation(row, bundle)
     return " ".join(shown)
 
@@ -36,7 +34,11 @@ def scored(row: dict[str, object], monkeypatch: pytest.MonkeyPatch, bundle: Bund
 @pytest.mark.parametrize(
     ("precision", "recall", "expected"),
     [
-        (0.5, 0.25, "precision 50\u00a0% (of the 600 words that the explanation predicts"),
+        (
+            0.5,
+            0.25,
+            "precision **50\u00a0%** (of 600 words), recall **25\u00a0%** (of 1,200 words)",
+        ),
         (None, 0.0, "it names no held-out word"),
         (None, None, "no score"),
     ],
@@ -61,10 +63,15 @@ def test_an_explanation_is_shown_with_its_score(
 
 
 def captions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts that Streamlit is called with."""
+    """The texts that Streamlit is called with, each followed by the help beside it."""
     written: list[str] = []
+
+    def write(text: str, **options: str | None) -> None:
+        meaning = options.get("help")
+        written.append(f"{text} | {meaning}" if meaning else text)
+
     for element in ("markdown", "caption", "warning", "info"):
-        monkeypatch.setattr(st, element, written.append)
+        monkeypatch.setattr(st, element, write)
     return written
 
 
@@ -94,11 +101,10 @@ def test_the_score_of_a_label(
     label_score(row, planted_bundle)
     (text,) = written
     predicted = round(round(1000 * recall) / precision)
-    assert f"of the {predicted:,} words that the label predicts" in text
-    assert "of the 1,000 words on which the latent fires" in text
-    assert f"precision {100 * precision:g}\u00a0%" in text
-    assert f"recall {100 * recall:g}\u00a0%" in text
-    assert f"{lift:g} times as often as by chance" in text
+    text, meaning = text.split(" | ")
+    assert f"precision **{100 * precision:g}\u00a0%** (of {predicted:,} words)" in text
+    assert f"recall **{100 * recall:g}\u00a0%** (of 1,000 words)" in text
+    assert f"{lift:g} times as often as by chance" in meaning
     assert verdict in text
     assert text.endswith("73\u00a0% of its activation is on tokens that the label does not name.")
 
@@ -119,16 +125,26 @@ def test_the_score_of_a_cluster_stands_beside_random_clusters(
 ) -> None:
     written = captions(monkeypatch)
     cluster_evidence(CLUSTER, planted_bundle)
-    assert written[0] == plain("7 of 9 members fire most on “noun”.")
     labels = planted_bundle.manifest.labels
     assert labels is not None
     random = next(one.random for one in labels.levels if (one.space, one.level) == ("decoder", 0))
-    assert written[1].startswith(
-        "69\u00a0% of the members fire at least 5 times as often as by chance on the words that "
-        f"the others name (random clusters: {numbers.percent(random.share, 2)}). If the three "
-        "words that are most typical of each member are left out for it, the median is 1.23 times"
-    )
-    assert len(written) == 2
+    share = numbers.percent(random.share, 2)
+    text, meaning = written[0].split(" | ")
+    assert text == f"The name fits **69\u00a0%** of the members (random clusters: {share})."
+    assert "fires at least 5 times as often as by chance, in held-out documents" in meaning
+    assert "the median is 1.23 times as often; 2 or more means" in meaning
+    assert meaning.endswith(plain("7 of 9 members fire most on “noun”."))
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize(("lift", "shared"), [(1.99, False), (2.0, True), (None, False)])
+def test_members_share_more_than_one_word_from_a_lift_on(
+    lift: float | None, shared: bool, monkeypatch: pytest.MonkeyPatch, planted_bundle: Bundle
+) -> None:
+    written = captions(monkeypatch)
+    cluster_evidence(CLUSTER | {"member_lift_other_words": lift}, planted_bundle)
+    text = written[0].split(" | ")[0]
+    assert text.endswith("They share more than one word.") == shared
 
 
 def test_a_cluster_of_one_source_is_marked(
@@ -142,7 +158,10 @@ def test_a_cluster_of_one_source_is_marked(
         "have this source in common rather than a meaning."
     ]
     cluster_evidence(CLUSTER | {"member_lift_other_words": None, "level": 9}, planted_bundle)
-    assert written[-1].endswith("on the words that the others name.")
+    assert written[-1].startswith("The name fits **69\u00a0%** of the members. | It fits a member")
+    assert "most typical" not in written[-1]
+    cluster_evidence(CLUSTER | {"member_share": None}, planted_bundle)
+    assert written[-1] == plain("7 of 9 members fire most on “noun”.")
 
 
 @pytest.mark.parametrize(
@@ -247,8 +266,7 @@ def test_without_a_hit_the_number_of_predicted_words_is_not_stated(
         "label_contexts": 8, "outside_label": None,
     }  # fmt: skip
     label_score(row, planted_bundle)
-    assert "precision 0\u00a0% (of the words that the label predicts" in written[0]
-    assert "recall 0\u00a0% (of the 8 words on which the latent fires" in written[0]
+    assert "precision **0\u00a0%**, recall **0\u00a0%** (of 8 words)." in written[0]
 
 
 def test_the_largest_values_of_random_data_are_stated(
@@ -292,7 +310,7 @@ def test_the_null_of_a_level_is_named(
     ]
     largest = [max(row[f"{name}_null"] for row in of_level) for name in ("stability", "bootstrap")]
     assert largest == [0, 0]
-    assert written[0].endswith("0 and 0, where 0 means that no cluster of random data comes back.")
+    assert written[0].endswith("Here no cluster of random data comes back at all.")
     nothing = level.model_copy(update={"null_stability": None})
     manifest = planted_bundle.manifest.model_copy(update={"clustering": [nothing]})
     clustering_trust(with_clusters(planted_bundle, manifest), level.name)
@@ -316,8 +334,8 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("agreement", "believable", "label"),
     [
-        (0.5, [True, False, False], "1 of 3 clusters believable"),
-        (0.49, [True, False, False], "1 of 3 clusters believable · weak"),
+        (0.5, [True, False, False], "1 of 3 clusters reproducible"),
+        (0.49, [True, False, False], "1 of 3 clusters reproducible · weak"),
         (0.5, [None, None, None], "2 of 3 clusters reappear (chance not drawn)"),
     ],
 )

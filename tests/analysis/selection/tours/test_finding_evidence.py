@@ -173,7 +173,7 @@ def test_clusters_reappear_more_often_than_in_a_null_draw(planted_bundle: Bundle
     assert f"{shares[0][0]} of {sum(shares[0])} clusters reappear" in result.statement
     assert f"random data, {shares[1][0]} of {sum(shares[1])} do." in result.statement
     rows = planted_bundle.clusters.to_pandas().query("space == 'decoder' and level == 0")
-    assert f" do. {rows['believable'].sum()} are believable, that is" in result.statement
+    assert f" do. {rows['believable'].sum()} are reproducible, that is" in result.statement
 
 
 def test_a_cluster_reappears_from_half_of_its_overlaps_at_the_finest_level_of_its_space() -> None:
