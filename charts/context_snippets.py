@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.labels.cut_characters import decoded, whole_characters, without_pieces
+from analysis.labels.label_summary import GOOD_PRECISION
 from analysis.labels.label_tokens import label_is_about, name_is_about, stands_alone
 from analysis.latents.windows import WindowReader
 from analysis.runtime.arrays import Ints
@@ -17,8 +18,6 @@ from charts.core.text import visible
 
 WINDOW = 24
 """Tokens of a context."""
-GOOD_PRECISION = 0.5
-"""Precision from which the label of a latent is right at least half of the time."""
 MOST_MEMBERS = 24
 """Members of a cluster that may show what it is about."""
 BEFORE, AFTER = 24, 36

@@ -7,11 +7,12 @@ import numpy as np
 from analysis.bundle import Bundle, LevelName
 from analysis.cooccurrence.ranking import ranked_partners
 from analysis.decoder.map_verdict import MapName
+from analysis.labels.label_summary import GOOD_PRECISION
 from analysis.latents.windows import WindowReader
 from analysis.runtime.numbers import density, fraction, short
 from charts.cluster_level import level_of
 from charts.concordance import activation_ratio, whole_texts
-from charts.context_snippets import GOOD_PRECISION, shown_contexts
+from charts.context_snippets import shown_contexts
 from charts.core.cache import cached
 from charts.core.hues import ink
 from charts.core.latents import check_latent

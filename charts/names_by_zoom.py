@@ -13,10 +13,10 @@ import pyarrow as pa
 from analysis.bundle import Bundle, LevelName
 from analysis.clusters.stability import WEAK
 from analysis.decoder.map_verdict import MapName
+from analysis.labels.label_summary import GOOD_PRECISION
 from analysis.runtime.arrays import Bools
 from analysis.runtime.errors import InputError
 from charts.cluster_level import level_of
-from charts.context_snippets import GOOD_PRECISION
 from charts.core.cache import cached
 from charts.core.hues import ink
 from charts.core.names import name_by_latent

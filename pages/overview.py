@@ -8,6 +8,7 @@ from pages.widgets.bundle_gallery import bundle_gallery
 from pages.widgets.document_profiles import by_document
 from pages.widgets.figure_card import show
 from pages.widgets.find_by_example import find_by_example
+from pages.widgets.in_short import in_short
 from pages.widgets.own_text import own_text_panel
 from pages.widgets.page import begin
 from pages.widgets.provenance import facts, introduction, provenance, self_check_warning
@@ -24,6 +25,7 @@ open_chosen()
 bundle_gallery()
 self_check_warning(page.bundle)
 introduction(page.bundle)
+in_short(page.bundle)
 tours(page.bundle)
 own_text_panel(page.bundle)
 find_by_example(page.bundle)

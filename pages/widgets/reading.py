@@ -61,7 +61,7 @@ def coverage_sentence(bundle: Bundle) -> str:
     )
 
 
-def clusters_sentence(bundle: Bundle) -> str:
+def clusters_by_space(bundle: Bundle) -> str:
     """How many clusters of each space are reproducible, at the level that is shown first."""
     levels = (bundle.manifest.first_level(space) for space in reversed(SPACES))
     parts = [
@@ -69,10 +69,16 @@ def clusters_sentence(bundle: Bundle) -> str:
         for level in levels
         if level is not None
     ]
-    if not parts:
+    return f"**{'; by '.join(parts)}**" if parts else ""
+
+
+def clusters_sentence(bundle: Bundle) -> str:
+    """How many clusters are reproducible, and what that means."""
+    counts = clusters_by_space(bundle)
+    if not counts:
         return ""
     return (
-        f"Clusters by **{'; by '.join(parts)}**. A cluster reappears if it comes out again with "
+        f"Clusters by {counts}. A cluster reappears if it comes out again with "
         "other seeds and when latents are left out; it is reproducible if it does so more than any "
         "of random data."
     )

@@ -19,17 +19,15 @@ from analysis.decoder.map_verdict import (
     quality_sentence,
 )
 from analysis.labels.good_lifts import GOOD_LIFT, GOOD_OTHER_LIFT
+from analysis.labels.label_summary import GOOD_PRECISION, GOOD_RECALL
 from analysis.runtime import numbers
 from charts.cluster_level import NULLS, at_level
 from charts.cluster_verdict import CHANCE
-from charts.context_snippets import GOOD_PRECISION
 from charts.relations import ALL, RELATIONS
 from pages.widgets.markdown import plain
 
 NO_BETTER = 1.1
 """Lift below which a label is no better than chance."""
-GOOD_RECALL = 0.5
-"""Recall below which a label misses more than half of the active words."""
 PART_RECALL = 0.25
 """Recall below which a right label is not the meaning of a latent."""
 Row = Mapping[str, Any]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.bundle import Bundle, open_bundle
+from analysis.labels.label_summary import GOOD_PRECISION
 from analysis.labels.label_tokens import label_is_about, name_is_about, stands_alone
 from charts.context_snippets import (
-    GOOD_PRECISION,
     MOST_MEMBERS,
     Snippet,
     cluster_snippets,

@@ -24,6 +24,22 @@ def by_brute_force(bundle: Bundle, least_phi: float, least_joint: int) -> list[i
     return np.flatnonzero(near.any(axis=1)).tolist()
 
 
+def with_minimum(bundle: Bundle, least_joint: int) -> Bundle:
+    parameters = bundle.manifest.parameters.model_copy(update={"minimum_joint": least_joint})
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"parameters": parameters}))
+
+
+def test_a_pair_with_exactly_the_minimum_of_joint_tokens_counts(planted_bundle: Bundle) -> None:
+    tokens = [set(planted_bundle.activations.of_latent(i)[0].tolist()) for i in range(200)]
+    copies = near_copies(planted_bundle).tolist()
+    partner = {
+        i: max((len(tokens[i] & tokens[j]), j) for j in range(200) if j != i) for i in copies
+    }
+    latent, (joint, other) = max(partner.items(), key=lambda item: item[1])
+    for least, expected in ((joint, {latent, other}), (joint + 1, set())):
+        assert set(near_copies(with_minimum(planted_bundle, least)).tolist()) == expected
+
+
 @pytest.mark.parametrize(("least_phi", "least_joint"), [(0.8, 10), (0.4, 10), (0.8, 60)])
 def test_all_latents_with_a_near_copy_are_listed(
     planted_bundle: Bundle,
@@ -32,11 +48,7 @@ def test_all_latents_with_a_near_copy_are_listed(
     least_joint: int,
 ) -> None:
     monkeypatch.setattr(module, "NEARLY_TOGETHER", least_phi)
-    manifest = planted_bundle.manifest
-    parameters = manifest.parameters.model_copy(update={"minimum_joint": least_joint})
-    bundle = replace(
-        planted_bundle, manifest=manifest.model_copy(update={"parameters": parameters})
-    )
+    bundle = with_minimum(planted_bundle, least_joint)
     expected = by_brute_force(planted_bundle, least_phi, least_joint)
     assert 0 < len(expected) < planted_bundle.latents.num_rows
     assert near_copies(bundle).tolist() == expected
