@@ -40,11 +40,11 @@ _COLUMNS = {
     "latent": _NUMBER("latent", format="%d", width="small"),
     "label": _WORDS("label", width="medium"),
     "label_precision": _NUMBER(
-        "label precision",
+        "precision",
         format="percent",
         width="small",
-        help="Of the held-out words that the label predicts, the latent fires on this share. Below "
-        "50 %, do not read the label as the meaning.",
+        help="Of the label: on this share of the held-out words that it predicts, the latent "
+        "fires. Below 50 %, do not read the label as the meaning.",
     ),
     "ratio": st.column_config.ProgressColumn(
         "of its maximum",
