@@ -299,3 +299,30 @@ def test_a_mask_of_the_server_counts_if_it_knows_the_last_gesture(modules: Page)
         [True, [1, 0, 0]],
         [True, [0, 1, 1]],
     ]
+
+
+@pytest.mark.parametrize(
+    ("mask", "combine", "expected"),
+    [
+        (None, "replace", [1, 0, 1, 0]),
+        (None, "add", [1, 0, 1, 0]),
+        (None, "subtract", [0, 1, 0, 1]),
+        ([1, 1, 0, 0], "replace", [1, 0, 1, 0]),
+        ([1, 1, 0, 0], "add", [1, 1, 1, 0]),
+        ([1, 1, 0, 0], "subtract", [0, 1, 0, 0]),
+    ],
+)
+def test_a_shape_replaces_adds_or_subtracts(
+    mask: list[int] | None, combine: str, expected: list[int], modules: Page
+) -> None:
+    result = modules.evaluate(
+        """async ([mask, combine]) => {
+          const { SelectionMask } = await load("selection_mask.js");
+          const shown = new SelectionMask();
+          if (mask) shown.preview(Uint8Array.from(mask), "replace", 1);
+          shown.preview(Uint8Array.from([1, 0, 1, 0]), combine, 2);
+          return [...shown.mask];
+        }""",
+        [mask, combine],
+    )
+    assert result == expected
