@@ -236,7 +236,10 @@ class ChosenCluster:
 
 
 def cluster_picker(page: Page) -> ChosenCluster:
-    """The cluster of the view, else the largest of its level; end the page without clusters."""
+    """The cluster of the view, else that of its latent or one worth reading.
+
+    It ends the page without clusters.
+    """
     bundle = page.bundle
     if bundle.clusters.num_rows == 0:
         st.info("This SAE has no clusters: its latents form no dense groups.")
@@ -251,7 +254,7 @@ def cluster_picker(page: Page) -> ChosenCluster:
         st.info("There are no clusters at this level; choose another one.")
         st.stop()
     if page.view.cluster not in ids:
-        session.change(cluster=_same_latents(bundle, page.view.cluster, level, ids))
+        session.change(cluster=_replacement(bundle, page.view, level, ids))
     cluster = session.current().cluster
     assert cluster is not None
     _explain_missing_cluster(bundle, page.view.cluster, cluster)
@@ -303,15 +306,30 @@ def _members(bundle: Bundle, cluster: int) -> np.ndarray:
     return members
 
 
-def _same_latents(bundle: Bundle, cluster: int | None, level: LevelName, ids: Sequence[int]) -> int:
-    """The cluster of a level that shares the most latents with a cluster; else one worth reading.
+def _replacement(bundle: Bundle, view: ViewState, level: LevelName, ids: Sequence[int]) -> int:
+    """A cluster of a level in the place of that of a view, or for a view without one."""
+    if view.cluster is not None:
+        return _same_latents(bundle, view.cluster, level, ids)
+    own = _cluster_of(bundle, view.latent, level)
+    return _worth_reading(bundle, ids) if own is None else own
 
-    That is the first of the cards on the Overview that is at this level, or the first id.
-    """
-    if cluster is None:
-        of_level = set(ids)
-        cards = clusters_to_read(bundle)["cluster"].to_pylist()
-        return next((one for one in cards if one in of_level), ids[0])
+
+def _cluster_of(bundle: Bundle, latent: int | None, level: LevelName) -> int | None:
+    """The cluster of a latent at a level; None if it is in none, or there is no such latent."""
+    rows = at_level(bundle.memberships, level)
+    own = rows.filter(pc.equal(rows["latent"], -1 if latent is None else latent))["cluster"]
+    return own[0].as_py() if len(own) else None
+
+
+def _worth_reading(bundle: Bundle, ids: Sequence[int]) -> int:
+    """The first of the cards on the Overview that is among the clusters, or the first of these."""
+    among = set(ids)
+    cards = clusters_to_read(bundle)["cluster"].to_pylist()
+    return next((one for one in cards if one in among), ids[0])
+
+
+def _same_latents(bundle: Bundle, cluster: int, level: LevelName, ids: Sequence[int]) -> int:
+    """The cluster of a level that shares the most latents with a cluster; else the first id."""
     others = at_level(bundle.memberships, level)
     shared = np.isin(others["latent"].to_numpy(), _members(bundle, cluster))
     counts = np.bincount(others["cluster"].to_numpy()[shared])

@@ -9,10 +9,12 @@ from analysis.selection.tours.first_views import first_pair
 from charts.cluster_level import cluster_choices
 from pages.widgets.pickers import (
     _most_active,
+    _replacement,
     _same_latents,
     _suggested_partner,
     strongest_partners,
 )
+from pages.widgets.state import ViewState
 from tests.pages.conftest import Open
 
 
@@ -131,7 +133,24 @@ def test_the_first_card_of_a_level_is_shown_first(
     ):
         table = pa.table({"cluster": cards})
         monkeypatch.setattr("pages.widgets.pickers.clusters_to_read", lambda _, rows=table: rows)
-        assert _same_latents(planted_bundle, None, level, ids) == first
+        assert _replacement(planted_bundle, ViewState(), level, ids) == first
+
+
+def test_without_a_cluster_that_of_the_latent_is_shown(
+    open_page: Open, planted_bundle: Bundle
+) -> None:
+    level = LevelName("cooccurrence", 0)
+    ids = list(cluster_choices(planted_bundle, level))
+    first = _replacement(planted_bundle, ViewState(), level, ids)
+    rows = [row for row in planted_bundle.memberships.to_pylist() if row["cluster"] in ids]
+    of_latent = {row["latent"]: row["cluster"] for row in rows}
+    latent = next(one for one, cluster in of_latent.items() if cluster not in (first, ids[0]))
+    alone = next(one for one in range(planted_bundle.latents.num_rows) if one not in of_latent)
+    for chosen, cluster in ((latent, of_latent[latent]), (alone, first), (10_000, first)):
+        app = open_page("clusters", latent=chosen, space=level.space, level=level.level)
+        assert app.selectbox(key="pick cluster").value == cluster
+    other = open_page("clusters", latent=latent, cluster=first)
+    assert other.selectbox(key="pick cluster").value == first
 
 
 def test_the_cluster_after_the_last_is_replaced_too(
