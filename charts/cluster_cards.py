@@ -9,11 +9,14 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from analysis.clusters.stability import weak
+from analysis.labels.descriptions import Kind
 from analysis.labels.good_lifts import GOOD_LIFT, GOOD_OTHER_LIFT
+from analysis.labels.label_tokens import terms_of_name
 from charts.cluster_level import level_of
 from charts.context_snippets import NO_SNIPPET, Snippet, cluster_snippets, ordered_members
 from charts.core.cache import cached
 from charts.core.text import shown_label
+from charts.readable_names import MIXED
 
 LONGEST_NAME = 100
 """Characters of a name: a card has more lines than a mark of a chart."""
@@ -70,8 +73,9 @@ def clusters_to_read(bundle: Bundle) -> pa.Table:
     """The clusters of the reading order, or the largest ones if the bundle has no order.
 
     Clusters that are weak, or whose median member does not reach GOOD_LIFT, are passed over, unless
-    all are. Those whose members share more than one word come first: what covers most activation
-    is often a single sign, such as a comma.
+    all are. Those named by a whole word come first, and of these those whose members share more
+    than one word: what covers most activation is often a single sign, such as a comma, or a piece
+    of words, which says little to a new reader.
     """
     clusters = _believable(bundle.clusters)
     if clusters["reading_item"].null_count < clusters.num_rows:
@@ -80,8 +84,10 @@ def clusters_to_read(bundle: Bundle) -> pa.Table:
     else:
         clusters = _believable(level_of(bundle).table)
         order = [("size", "descending"), ("cluster", "ascending")]
+    unnamed = pa.array([not _is_named_by_word(label) for label in clusters["label"].to_pylist()])
+    clusters = clusters.append_column("not_named_by_word", unnamed)
     clusters = clusters.append_column("one_word", _share_one_word(clusters))
-    return clusters.sort_by([("one_word", "ascending"), *order])
+    return clusters.sort_by([("not_named_by_word", "ascending"), ("one_word", "ascending"), *order])
 
 
 def _context(
@@ -100,6 +106,13 @@ def _believable(clusters: pa.Table) -> pa.Table:
     fits = pc.fill_null(pc.greater_equal(clusters["member_lift"], GOOD_LIFT), False)
     good = clusters.filter(pc.and_(fits, pc.invert(weak(clusters))))
     return good if good.num_rows else clusters
+
+
+def _is_named_by_word(label: str | None) -> bool:
+    """Whether the name of a cluster fits it and begins with a whole word or a phrase."""
+    if not label or label.startswith(MIXED):
+        return False
+    return next((kind for kind, _ in terms_of_name(label)), None) is Kind.PLAIN
 
 
 def _share_one_word(clusters: pa.Table) -> pa.ChunkedArray:

@@ -57,7 +57,8 @@ def coverage_sentence(bundle: Bundle) -> str:
         f"first {numbers.count(stated.items)} clusters and latents cover "
         f"{numbers.percent(stated.mass)} of the activation; as many in a random order, "
         f"{numbers.percent(stated.random_mass)}. Below are the first reproducible clusters whose "
-        "names fit. Those whose members share more than one word come before the others."
+        "names fit. Those named by whole words come before those named by signs or parts of words, "
+        "and of each, those whose members share more than one word come first."
     )
 
 

@@ -1,6 +1,7 @@
 """The cards are the first clusters of the reading order, each with a true context."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -8,13 +9,19 @@ import pyarrow.compute as pc
 
 from analysis.bundle import Bundle
 from charts import cluster_cards as cluster_cards_module
-from charts.cluster_cards import cluster_cards
+from charts.cluster_cards import cluster_cards, clusters_to_read
 from charts.cluster_level import level_of
 from tests.charts.test_context_snippets import expected_snippet
 
 
 def holds_up(row: dict[str, Any]) -> bool:
     return bool(row["believable"]) and (row["member_lift"] or 0) >= 5
+
+
+def rank(row: dict[str, Any]) -> tuple[bool, bool]:
+    """Of the labels in the planted bundle, those of signs and parts of words have no word first."""
+    first = str(row["label"]).split(" · ")[0]
+    return re.fullmatch(r"[\w ]{2,}( \+ others)?", first) is None, shares_one_word(row)
 
 
 def shares_one_word(row: dict[str, Any]) -> bool:
@@ -24,7 +31,7 @@ def shares_one_word(row: dict[str, Any]) -> bool:
 def test_cards_follow_the_reading_order_of_clusters_believable(planted_bundle: Bundle) -> None:
     rows = planted_bundle.clusters.to_pylist()
     good = [row for row in rows if holds_up(row) and row["reading_item"] is not None]
-    ordered = sorted(good, key=lambda row: (shares_one_word(row), int(row["reading_item"])))
+    ordered = sorted(good, key=lambda row: (*rank(row), int(row["reading_item"])))
     cards = cluster_cards(planted_bundle, 5)
     assert [card.cluster for card in cards] == [row["cluster"] for row in ordered[:5]]
     assert (cards[0].size, cards[0].stability) == (ordered[0]["size"], ordered[0]["stability"])
@@ -74,7 +81,7 @@ def test_without_a_reading_order_the_largest_clusters_come_first_and_of_equals_t
     older.__dict__["clusters"] = clusters.set_column(index, clusters.schema.field(index), nothing)
     rows = level_of(planted_bundle).table.to_pylist()
     assert not any(map(holds_up, rows)), "so that all of them are shown"
-    ordered = sorted(rows, key=lambda row: (shares_one_word(row), -row["size"], row["cluster"]))
+    ordered = sorted(rows, key=lambda row: (*rank(row), -row["size"], row["cluster"]))
     assert len({row["size"] for row in ordered[:4]}) < 4 < len(ordered)
     cards = cluster_cards(older, 4)
     assert [card.cluster for card in cards] == [row["cluster"] for row in ordered[:4]]
@@ -127,6 +134,38 @@ def test_clusters_whose_members_share_more_than_one_word_come_first(
     bundle.__dict__["clusters"] = rows
     cards = cluster_cards(bundle, 4)
     assert [card.cluster for card in cards] == [ids[0], ids[2], ids[1], ids[3]]
+
+
+def test_clusters_named_by_whole_words_come_first(planted_bundle: Bundle) -> None:
+    labels = [
+        "words with -o, -a or -e (esto, esta) + others",
+        "full stops · commas",
+        "you · it · full stops",
+        "mixed: boat · sail",
+        "the letters x and y",
+        "text after “to” · live",
+        "",
+        "New York + others",
+        "accented letters (ö, ä)",
+    ]
+    count = len(labels)
+    rows = planted_bundle.clusters.slice(0, count)
+    given = {
+        "member_lift": [9.0] * count,
+        "member_lift_other_words": [2.0] * 7 + [1.0, 2.0],
+        "believable": [True] * count,
+        "stability": [0.9] * count,
+        "bootstrap": [0.9] * count,
+        "reading_item": list(range(count)),
+        "label": labels,
+    }
+    for name, values in given.items():
+        place, field = rows.schema.get_field_index(name), rows.schema.field(name)
+        rows = rows.set_column(place, field, pa.array(values, field.type))
+    bundle = dataclasses.replace(planted_bundle)
+    bundle.__dict__["clusters"] = rows
+    ordered = clusters_to_read(bundle)["label"].to_pylist()
+    assert ordered == [labels[i] for i in (2, 7, 0, 1, 3, 4, 5, 6, 8)]
 
 
 def test_a_card_shows_a_hundred_characters_of_a_name(planted_bundle: Bundle) -> None:
