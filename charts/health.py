@@ -117,11 +117,16 @@ def _flag_bars(overlaid: bool) -> alt.LayerChart:
 
 
 @cached
+def has_equal_tokens(bundle: Bundle) -> bool:
+    """Whether every kept token has the same number of active latents, which is then the L0."""
+    active = _active_of_kept(bundle)
+    return not len(active) or bool(active.min() == active.max())
+
+
+@cached
 def active_latents_per_token(bundle: Bundle) -> Figure:
     """Histogram of the number of active latents of each kept token; its mean is L0."""
-    tokens = bundle.tokens
-    kept = tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
-    active = tokens["active_latents"].to_numpy(zero_copy_only=False)[kept]
+    active = _active_of_kept(bundle)
     rows, mean = _active_histogram(active), float(active.mean()) if len(active) else 0.0
     most = max(rows["tokens"].to_pylist(), default=1)
     marks = pa.table({"at": [mean], "text": [f"mean (L0) {short(mean)}"]})
@@ -142,6 +147,14 @@ def active_latents_per_token(bundle: Bundle) -> Figure:
         caption=caption_of(bundle, unit="token", l0=round(mean, 2)),
         note=_active_note(active),
     )
+
+
+def _active_of_kept(bundle: Bundle) -> np.ndarray:
+    """The number of active latents of each kept token."""
+    tokens = bundle.tokens
+    kept = tokens["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    active: np.ndarray = tokens["active_latents"].to_numpy(zero_copy_only=False)[kept]
+    return active
 
 
 def _active_note(active: np.ndarray) -> str:

@@ -3,7 +3,12 @@
 import streamlit as st
 
 from charts.density import density_histogram
-from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from charts.health import (
+    active_latents_per_token,
+    flag_counts,
+    has_equal_tokens,
+    max_activation_vs_density,
+)
 from pages.widgets.bundle_gallery import bundle_gallery
 from pages.widgets.document_profiles import by_document
 from pages.widgets.figure_card import show
@@ -39,7 +44,8 @@ with left:
     show(density_histogram(page.bundle, page.selected), page.selection)
     show(flag_counts(page.bundle, page.selected), page.selection)
 with right:
-    show(active_latents_per_token(page.bundle))
+    if not has_equal_tokens(page.bundle):  # one bar would say what the facts say
+        show(active_latents_per_token(page.bundle))
     show(max_activation_vs_density(page.bundle, page.selected), page.selection)
 provenance(page.bundle)
 # Reads all pairs, which the figures need not wait for.

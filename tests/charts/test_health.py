@@ -6,7 +6,12 @@ import pytest
 
 from analysis.bundle import Bundle
 from charts import health
-from charts.health import active_latents_per_token, flag_counts, max_activation_vs_density
+from charts.health import (
+    active_latents_per_token,
+    flag_counts,
+    has_equal_tokens,
+    max_activation_vs_density,
+)
 from tests.charts.conftest import with_tables
 from tests.charts.drawn import domain_of, drawn_rows, marks
 
@@ -175,6 +180,22 @@ def test_a_bar_stands_around_the_numbers_that_it_counts(tiny: Bundle) -> None:
     first = next(r for r in drawn_rows(active_latents_per_token(wide), "left") if r["tokens"])
     assert (first["left"], first["right"], first["last"]) == (6.5, 8.5, 8)
     assert "wider range" in str(active_latents_per_token(wide).note)
+
+
+@pytest.mark.parametrize(
+    ("kept", "active", "equal"),
+    [
+        ([True] * 3, [32, 32, 32], True),
+        ([True] * 3, [32, 32, 31], False),
+        ([True, True, False], [32, 32, 31], True),
+        ([False], [32], True),
+    ],
+)
+def test_only_kept_tokens_have_equal_numbers(
+    tiny: Bundle, kept: list[bool], active: list[int], equal: bool
+) -> None:
+    tokens = pa.table({"kept": kept, "active_latents": active})
+    assert has_equal_tokens(with_tables(tiny, tokens=tokens)) is equal
 
 
 def test_selected_latents_stand_out(tiny: Bundle) -> None:

@@ -1,10 +1,15 @@
 """The Overview shows the health of the SAE, as counted from the tables with NumPy."""
 
 import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from analysis.bundle import Bundle
 from charts.cluster_cards import cluster_cards
+from pages.widgets.export_menu import SHOWN
 from pages.widgets.reading import FEW, MANY
+from tests.conftest import DEMO_BUNDLE
 from tests.pages.conftest import Open, texts
 from tests.planted import DEAD, DENSE, LATENTS
 
@@ -59,3 +64,19 @@ def test_a_card_opens_its_cluster(open_page: Open, planted_bundle: Bundle) -> No
     app.button(key=f"card {second.cluster}").click().run()
     assert f"Cluster {second.cluster}" in texts(app)
     assert not app.exception
+
+
+def figures(app: AppTest) -> set[str]:
+    """The names of what the page has shown."""
+    return {one.name for one in app.session_state[SHOWN]}
+
+
+@pytest.mark.skipif(not DEMO_BUNDLE.is_dir(), reason="the demo is not here")
+def test_a_topk_sae_has_no_chart_of_a_single_bar(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {"flag-counts", "active-latents-per-token"} <= figures(open_page("overview"))
+    monkeypatch.setenv("CLEARWATER_BUNDLES", str(DEMO_BUNDLE))
+    st.cache_data.clear()
+    shown = figures(open_page("overview"))
+    assert "flag-counts" in shown and "active-latents-per-token" not in shown
