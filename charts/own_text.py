@@ -29,8 +29,8 @@ from charts.core.text import name_of, shown_label
 from charts.wrapped_text import text_drawing, text_lines
 
 COLUMNS = (
-    "latent", "label", "label_precision", "ratio", "activation", "rank", "corpus_activations",
-    "token", "position", "active_in_text", "density", "top_tokens",
+    "latent", "label", "label_precision", "label_recall", "ratio", "activation", "rank",
+    "corpus_activations", "token", "position", "active_in_text", "density", "top_tokens",
 )  # fmt: skip
 NOT_IMPORTANCE = (
     "Activation is not importance: a latent that is active here need not matter for what the model "
@@ -128,7 +128,8 @@ def own_text_table(bundle: Bundle, text: str, shows_dense: bool = False) -> Capt
     Raises InputError if the text cannot be read here.
     """
     encoded, latents = _read(bundle, text, shows_dense)
-    rows = bundle.latents.select(["latent", "label", "label_precision", "density", "top_tokens"])
+    names = ["latent", "label", "label_precision", "label_recall", "density", "top_tokens"]
+    rows = bundle.latents.select(names)
     rows = with_names(bundle, rows.take(pa.array(latents.latents)))
     texts = [text for start, stop, text in whole_texts(encoded.tokens) for _ in range(start, stop)]
     tokens = [texts[place] for place in latents.places.tolist()]

@@ -45,4 +45,4 @@ def labels_sentence(labels: LabelSummary) -> str:
 
 
 def _share(part: int, of: int) -> str:
-    return numbers.percent(part / of if of else 0.0, 2)
+    return numbers.percent(part / of if of else 0.0)

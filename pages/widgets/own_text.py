@@ -44,7 +44,14 @@ _COLUMNS = {
         format="percent",
         width="small",
         help="Of the label: on this share of the held-out words that it predicts, the latent "
-        "fires. Below 50 %, do not read the label as the meaning.",
+        "fires. Few words may be predicted; the Latent page says how many.",
+    ),
+    "label_recall": _NUMBER(
+        "recall",
+        format="percent",
+        width="small",
+        help="Of the label: the share of the held-out words on which the latent fires that it "
+        "predicts. Below 50 %, do not read the label as the meaning.",
     ),
     "ratio": st.column_config.ProgressColumn(
         "of its maximum",

@@ -106,8 +106,9 @@ def test_the_table_counts_what_it_hides(tiny: Bundle) -> None:
     assert rows["active_in_text"] == [3, 1]
     assert rows["token"] == ["=cmd()", "=cmd()"] and rows["position"] == [2, 2]
     assert rows["rank"][0] == 1
-    scores = tiny.latents["label_precision"].to_pylist()
-    assert rows["label_precision"] == [scores[FIRST], scores[SECOND]]
+    for score in ("label_precision", "label_recall"):
+        scores = tiny.latents[score].to_pylist()
+        assert rows[score] == [scores[FIRST], scores[SECOND]]
     assert rows["corpus_activations"] == [len(tiny.activations.of_latent(i)[0]) for i in (20, 33)]
     assert "active on the text: 2. Dense latents" in (table.note or "")
     assert "are hidden: 1." in (table.note or "")
