@@ -133,7 +133,7 @@ def selection_parts(bundle: Bundle, selected: Selected) -> None:
     if selected.error:
         st.error(plain(selected.error, _LONGEST_ERROR))
     if not view.selection_error:
-        selection_chips(view.select)
+        selection_chips(bundle, view.select, None if selected.error else selected.mask)
     explained_selection(bundle, selected.mask, view.select)
     note_of_selected_collection(bundle, view.selection)
 

@@ -1,7 +1,9 @@
-"""The parts of the selection, each with a button that removes it."""
+"""The parts of the selection, each with a button that removes it, and what it selects."""
 
 import streamlit as st
 
+from analysis.bundle import Bundle
+from analysis.runtime.arrays import Bools
 from analysis.selection import (
     Box,
     Lasso,
@@ -15,14 +17,18 @@ from analysis.selection import (
 from pages.widgets import session
 from pages.widgets.failures import guarded
 from pages.widgets.markdown import plain
+from pages.widgets.selected_list import selected_list
 
 MOST_CHIPS = 12
 LONGEST_CHIP = 40
 """Characters."""
 
 
-def selection_chips(text: str) -> None:
-    """Draw the parts of a selection that can be read; nothing if everything is selected."""
+def selection_chips(bundle: Bundle, text: str, mask: Bools | None) -> None:
+    """Draw the parts of a selection that can be read; nothing if everything is selected.
+
+    Its latents [n_latents] can be listed too, unless they could not be computed.
+    """
     selection = parse(text)
     parts = parts_of(selection)
     if not parts:
@@ -43,6 +49,8 @@ def selection_chips(text: str) -> None:
             )
         if len(parts) > MOST_CHIPS:
             st.markdown(f":small[{joined} {len(parts) - MOST_CHIPS} more]", width="content")
+        if mask is not None:
+            selected_list(bundle, mask, text)
 
 
 def chip_text(part: Selection) -> str:

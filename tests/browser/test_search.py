@@ -9,6 +9,7 @@ from analysis.bundle import Bundle
 from analysis.labels import SEPARATOR
 from charts.core.scheme import Scheme
 from charts.map_view import places
+from charts.selected_lines import MOST
 from tests.analysis.selection.search.test_forty_queries import FIRST, QUERIES, Judge
 from tests.browser.conftest import FIELD, PATIENCE, OpenPage, selected, settle
 from tests.browser.map_page import MapPage
@@ -125,6 +126,27 @@ def test_enter_on_the_text_selects_and_escape_closes(open_page: OpenPage) -> Non
     assert len(requests) == 2  # a text with conditions is no search
     field.press("Enter")
     _wait_for(page, '"the" & density<0.5')
+
+
+def test_after_enter_a_reader_sees_which_latents_are_selected_and_why(
+    open_page: OpenPage, bundle: Bundle
+) -> None:
+    word = next(word for row in bundle.latents["top_tokens"].to_pylist() for word in row or ()
+                if re.fullmatch("[a-z]{6,}", word))  # fmt: skip
+    page = open_page("pair")
+    _insert(page, word)
+    page.locator(FIELD).press("Enter")
+    _wait_for(page, f'"{word}"')
+    page.get_by_role("button", name="List", exact=True).click()
+    lines = page.locator("[class*='st-key-listed-'] button")
+    expect(lines).to_have_count(min(MOST, selected(page)), timeout=PATIENCE)
+    body = page.locator("[data-testid=stPopoverBody]")
+    expect(body).to_contain_text(re.compile(f"(in its label|top tokens: .*{word})"))
+    latent = int(lines.last.inner_text().rsplit("latent ", 1)[1])
+    lines.last.click()
+    page.wait_for_url(re.compile(rf"/latent\?.*latent={latent}\b"))
+    settle(page)
+    assert _selection(page) == f'"{word}"'
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
