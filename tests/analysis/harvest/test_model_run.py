@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Lock
+from threading import Condition
 from time import sleep
 from typing import Any, ClassVar
 
@@ -77,25 +77,31 @@ def test_encoders_fit_in_the_memory() -> None:
 
 @dataclass(frozen=True, eq=False)
 class Counting(SparseAutoencoder):
-    """Notes how many threads encode at the same time."""
+    """Notes how many threads encode at the same time; the first ones wait until enough have come.
 
-    lock: ClassVar = Lock()
+    On a busy machine, a thread may be done before the last one has begun.
+    """
+
+    changed: ClassVar = Condition()
+    wanted: ClassVar[list[int]] = [0]
     inside: ClassVar[list[int]] = [0]
     most: ClassVar[list[int]] = [0]
 
     def encode_sparse(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        with self.lock:
+        with self.changed:
             self.inside[0] += 1
             self.most[0] = max(self.most[0], self.inside[0])
-        sleep(0.02)
-        with self.lock:
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most[0] >= self.wanted[0], timeout=2)
+        sleep(0.02)  # so that one thread too many would be seen
+        with self.changed:
             self.inside[0] -= 1
         return super().encode_sparse(x)
 
 
 @pytest.mark.parametrize(("memory_bytes", "at_once"), [(1, 1), (10**9, 4)])
 def test_as_many_threads_encode_as_the_memory_holds(memory_bytes: int, at_once: int) -> None:
-    Counting.most[0] = 0
+    Counting.most[0], Counting.wanted[0] = 0, at_once
     plain = identity_sae()
     sae = Counting(**{name: getattr(plain, name) for name in plain.__dataclass_fields__})
     sizes = HarvestSizes(batch_tokens=12, memory_bytes=memory_bytes)
